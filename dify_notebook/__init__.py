@@ -1,0 +1,83 @@
+"""Dify apps in a notebook.
+
+%load_ext dify_notebook     then `%%dify` cells; `%dify help` says more
+Dify, AsyncDify             the client, plain and async
+Turn                        one question and all that came back
+local.serve()               the embedded server
+run(coro)                   a coroutine from a synchronous cell
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from . import local
+    from .aio import run
+    from .errors import DifyError
+    from .net.client import AsyncDify
+    from .net.sync import Dify
+    from .session import Session
+    from .tape import Tape
+    from .turn.state import Turn
+
+__all__ = [
+    "AsyncDify",
+    "Dify",
+    "DifyError",
+    "Session",
+    "Tape",
+    "Turn",
+    "__version__",
+    "last",
+    "load_ipython_extension",
+    "local",
+    "run",
+    "unload_ipython_extension",
+]
+
+last: Turn | None = None
+"""The turn of the last `%%dify` cell."""
+
+_HOMES = {
+    "AsyncDify": "net.client",
+    "Dify": "net.sync",
+    "DifyError": "errors",
+    "Session": "session",
+    "Tape": "tape",
+    "Turn": "turn.state",
+    "run": "aio",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first touched, so that `import dify_notebook` costs next to nothing.
+    from importlib import import_module
+
+    if name == "local":
+        return import_module(".local", __name__)
+    if name in _HOMES:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext dify_notebook`."""
+    from .magic import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext dify_notebook`."""
+    from .magic import unload
+
+    unload(shell)

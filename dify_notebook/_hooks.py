@@ -1,0 +1,59 @@
+"""The few calls that go upward: a Turn that displays itself or becomes a frame.
+
+`turn/` knows nothing of views, frames or errors. What users expect to hang on a
+Turn is reached from here, late, so that the arrows between rooms stay straight.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .turn.state import Turn
+
+
+class TurnHooks:
+    """Mixin without fields: display and conversion of a `Turn`."""
+
+    __slots__ = ()
+
+    def __repr__(self: Turn) -> str:  # type: ignore[misc]
+        text = self.answer if len(self.answer) <= 60 else self.answer[:57] + "..."
+        return f"<Turn {self.status} {text!r}>"
+
+    def __str__(self: Turn) -> str:  # type: ignore[misc]
+        return self.answer
+
+    def _repr_mimebundle_(self: Turn, include: Any = None, exclude: Any = None) -> dict[str, str]:  # type: ignore[misc]
+        from .views import bundle
+
+        return bundle(self)
+
+    def raise_for_status(self: Turn) -> Turn:  # type: ignore[misc]
+        """Return the turn itself, or raise the `DifyError` that its failure means.
+
+        Raises:
+            DifyError: the stream ended in an error, or before it was complete.
+        """
+        from .errors import raise_for_turn
+
+        raise_for_turn(self)
+        return self
+
+
+def local_settings(app: str, user: str | None) -> Any:
+    """Settings for an app of the embedded server, which is started when needed."""
+    from . import local
+    from .config import Secret, Settings, check_user, stored_user
+
+    server = local.ensure()
+    import os
+
+    name = user or os.environ.get("DIFY_USER") or stored_user()
+    return Settings(
+        base_url=server.base_url,
+        api_key=Secret(server.api_key(app)),
+        user=check_user(name),
+        origin="local",
+        app=app,
+    )

@@ -1,0 +1,181 @@
+"""Everything that can go wrong, as one tree.
+
+DifyError
+├── ConfigError            where key and server come from is unclear or wrong
+├── InputError             refused before anything was sent
+├── APIError               the server answered with an error
+│   ├── AuthenticationError    401, 403: key missing, wrong, or app without API access
+│   ├── NotFoundError          404
+│   ├── RateLimitError         429, or Dify's 400 for too many requests at once
+│   └── ServerError            500 and above, and answers that are no Dify's
+├── ConnectionFailed       no answer, or none that can be read
+│   └── TimedOut               nothing came in time
+└── TurnFailed             the answer itself ended badly; `.turn` has what came
+    └── TurnIncomplete         it ended without its end: lost, timed out, stopped halfway
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .i18n import current_language, sentences, t
+
+if TYPE_CHECKING:
+    from .turn.state import Turn
+
+
+class DifyError(Exception):
+    """What was attempted, what the server said, and what to try next.
+
+    Attributes:
+        status: HTTP status, or the status inside a stream's error event; None when nothing came.
+        code: Dify's `code`, such as `invalid_param`, or one of ours.
+        message: what the server said, or what is wrong.
+        request_id: the server's id of the request, where it gave one.
+        hint: one line of what to do, in the user's language; may be empty.
+        attempted: what was tried, such as `POST /chat-messages`; may be empty.
+        turn: what had come of the answer, where there was one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        status: int | None = None,
+        request_id: str | None = None,
+        hint: str = "",
+        attempted: str = "",
+        turn: Turn | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        self.request_id = request_id
+        self.hint = hint or hint_for(code, message, status)
+        self.attempted = attempted
+        self.turn = turn
+
+    def __str__(self) -> str:
+        facts = [str(self.status) if self.status else "", self.code]
+        said = " ".join(fact for fact in facts if fact)
+        head = f"{self.attempted}: " if self.attempted else ""
+        lines = [f"{head}{said + ': ' if said else ''}{self.message}"]
+        if self.request_id:
+            lines.append(f"request id: {self.request_id}")
+        if self.hint:
+            lines.append(self.hint)
+        return "\n".join(lines)
+
+
+class ConfigError(DifyError):
+    """Where key and server come from is unclear or wrong."""
+
+
+class InputError(DifyError):
+    """A value was refused before anything was sent."""
+
+
+class APIError(DifyError):
+    """The server answered with an error."""
+
+
+class AuthenticationError(APIError):
+    """The key is missing or wrong, or the app's API is switched off."""
+
+
+class NotFoundError(APIError):
+    """There is no such conversation, message, file or route for this key and user."""
+
+
+class RateLimitError(APIError):
+    """Too many requests, in time or at once."""
+
+
+class ServerError(APIError):
+    """The server failed, or what answered is no Dify."""
+
+
+class ConnectionFailed(DifyError):
+    """The server could not be reached, or its answer could not be read to the end."""
+
+
+class TimedOut(ConnectionFailed):
+    """Nothing came in time."""
+
+
+class TurnFailed(DifyError):
+    """The answer ended in an error; `.turn` holds what came before it."""
+
+
+class TurnIncomplete(TurnFailed):
+    """The answer ended without its end; `.turn` holds what came before."""
+
+
+def hint_for(code: str, message: str, status: int | None) -> str:
+    """One line of what to do, by the code and by the words that Dify is known to use."""
+    known = sentences(current_language())
+    lowered = message.lower()
+    for words, key in _BY_WORDS:
+        if words in lowered:
+            return known[key]
+    if code and f"hint.{code}" in known:
+        return known[f"hint.{code}"]
+    if status and f"hint.{status}" in known:
+        return known[f"hint.{status}"]
+    return ""
+
+
+_BY_WORDS = (
+    ("too many requests. please try again later", "hint.too_many_requests"),
+    ("conversation not exists", "hint.conversation"),
+    ("does not support blocking mode", "hint.agent_blocking"),
+    ("workflow not published", "hint.unpublished"),
+    ("in input form", "hint.inputs"),
+    ("provider", "hint.provider"),
+)
+
+
+def from_response(attempted: str, status: int, content_type: str, body: bytes, request_id: str | None) -> APIError:
+    """The error that an HTTP answer of 400 and above means, whatever its form."""
+    import msgspec
+
+    code, message = "", ""
+    if "json" in content_type:
+        try:
+            data: Any = msgspec.json.decode(body)
+        except msgspec.DecodeError:
+            data = None
+        if isinstance(data, dict):
+            code = str(data.get("code") or "")
+            message = str(data.get("message") or "")
+            if data.get("params"):
+                message = f"{message} ({data['params']})" if message else str(data["params"])
+    if not message:
+        if "html" in content_type:
+            code = code or "not_json"
+            message = t("net.html_answer", status=status)
+        else:
+            message = body[:200].decode("utf-8", "replace") or t("net.empty_answer", status=status)
+    kind: type[APIError] = APIError
+    if status in (401, 403):
+        kind = AuthenticationError
+    elif status == 404:
+        kind = NotFoundError
+    elif status == 429 or "too many requests" in message.lower():
+        kind = RateLimitError
+    elif status >= 500:
+        kind = ServerError
+    return kind(message, code=code, status=status, request_id=request_id, attempted=attempted)
+
+
+def raise_for_turn(turn: Turn) -> None:
+    """Raise what the end of a turn means; nothing for one that came to its end."""
+    if turn.status in ("succeeded", "partial_succeeded", "stopped", "paused", "running"):
+        return
+    error = turn.error
+    code = error.code if error else turn.end or "incomplete"
+    message = error.message if error else t(f"net.end.{turn.end or 'eof'}")
+    kind = TurnFailed if turn.status == "failed" else TurnIncomplete
+    raise kind(message, code=code, status=error.status if error else None, turn=turn, attempted="chat")

@@ -1,0 +1,58 @@
+"""Every sentence that a user sees, in English and in simplified Chinese.
+
+The sentences lie in JSON files beside this one, `*.en.json` and `*.zh-Hans.json`,
+one pair for each room; they are merged when the first is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+Language = Literal["en", "zh-Hans"]
+
+_chosen: Language | None = None
+
+
+def set_language(language: Language | None) -> None:
+    """Choose the language for this process; None goes back to the environment's."""
+    if language not in (None, "en", "zh-Hans"):
+        raise ValueError(f"language is {language!r}; use 'en', 'zh-Hans' or None")
+    global _chosen
+    _chosen = language
+
+
+def current_language() -> Language:
+    """The language in force: chosen, else `DIFY_NOTEBOOK_LANG`, else the locale's, else English."""
+    if _chosen:
+        return _chosen
+    name = os.environ.get("DIFY_NOTEBOOK_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    if not name:
+        name = locale.getlocale()[0] or ""
+    return "zh-Hans" if name.lower().startswith(("zh", "chinese")) else "en"
+
+
+@cache
+def sentences(language: Language) -> dict[str, str]:
+    """All sentences of a language, by key."""
+    found: dict[str, str] = {}
+    for entry in sorted(files(__package__).iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(f".{language}.json"):
+            for key, text in json.loads(entry.read_text(encoding="utf-8")).items():
+                if key in found:
+                    raise ValueError(f"{entry.name}: the key {key!r} stands in two files")
+                found[key] = text
+    return found
+
+
+def t(key: str, lang: Language | None = None, /, **values: object) -> str:
+    """The sentence of that key, with `{name}` replaced by the values.
+
+    Raises:
+        KeyError: no such sentence (keys are code, so this is a mistake in ours).
+    """
+    return sentences(lang or current_language())[key].format(**values)

@@ -1,0 +1,1 @@
+"""The wire itself: the only room that imports httpx."""

@@ -1,0 +1,73 @@
+"""What people pass as a file, and what the API takes."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import InputError
+from ..i18n import t
+from ..wire.models import UploadedFile
+
+FileLike = str | os.PathLike[str] | bytes | BinaryIO
+"""A path, the bytes themselves, or an open binary file."""
+
+#: Endings that Dify calls documents (its file upload settings); others are "custom".
+_DOCUMENTS = frozenset(
+    "txt md mdx markdown pdf html htm xlsx xls doc docx csv eml msg ppt pptx xml epub properties vtt".split()
+)
+
+
+def is_url(item: object) -> bool:
+    """Whether a text names something on the web rather than on the disk."""
+    return isinstance(item, str) and item.lower().startswith(("http://", "https://"))
+
+
+def kind_of(name: str, mime_type: str | None) -> str:
+    """Dify's type of a file: image, audio, video, document or custom."""
+    family = (mime_type or "").partition("/")[0]
+    if family in ("image", "audio", "video"):
+        return family
+    return "document" if Path(name).suffix.lower().lstrip(".") in _DOCUMENTS else "custom"
+
+
+def mime_of(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, bool]:
+    """(name, content, whether we opened it).
+
+    Raises:
+        InputError: there is no such file, it is a directory, or this is no file at all.
+    """
+    if isinstance(file, (str, os.PathLike)):
+        path = Path(file).expanduser()
+        if not path.exists():
+            raise InputError(t("net.no_file", path=str(path)), code="file")
+        if not path.is_file():
+            raise InputError(t("net.not_a_file", path=str(path)), code="file")
+        return name or path.name, path.open("rb"), True
+    if isinstance(file, (bytes, bytearray, memoryview)):
+        return name or "file", bytes(file), False
+    if hasattr(file, "read"):
+        told = getattr(file, "name", None)
+        return name or (Path(told).name if isinstance(told, str) else "file"), file, False
+    raise InputError(t("net.file_kind", kind=type(file).__name__), code="file")
+
+
+def reference(uploaded: UploadedFile) -> dict[str, object]:
+    """How a question names a file that was uploaded."""
+    return {
+        "type": kind_of(uploaded.name, uploaded.mime_type),
+        "transfer_method": "local_file",
+        "upload_file_id": uploaded.id,
+    }
+
+
+def remote(url: str) -> dict[str, object]:
+    """How a question names a file on the web, which the server fetches."""
+    path = url.split("?", 1)[0].split("#", 1)[0]
+    return {"type": kind_of(path, mimetypes.guess_type(path)[0]), "transfer_method": "remote_url", "url": url}

@@ -1,0 +1,108 @@
+"""One loop on one thread, for everything that is not awaited.
+
+The synchronous client, the magic and later the panel share it. It starts when it is
+first needed, and again in a forked child. A blocked notebook cell does not block it,
+and it does not block the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from ..i18n import t
+
+T = TypeVar("T")
+
+#: Seconds that a call may take to clean up after an Interrupt.
+CLEANUP_SECONDS = 4.0
+
+
+class Portal:
+    """A daemon thread with an event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._run, name="dify_notebook", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    @property
+    def alive(self) -> bool:
+        """False in a forked child, where the thread did not come along."""
+        return self._pid == os.getpid() and self._thread.is_alive()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Start it and go on."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run it and wait. An Interrupt cancels it and lets it clean up."""
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError(t("net.portal_deadlock"))
+        future = self.submit(work)
+        try:
+            return wait(future)
+        except BaseException:
+            if not future.done():
+                future.cancel()
+                # The future is cancelled at once; the task behind it needs a moment.
+                barrier = self.submit(_settle())
+                concurrent.futures.wait([barrier], timeout=CLEANUP_SECONDS)
+            raise
+
+
+def wait(future: concurrent.futures.Future[T], timeout: float | None = None) -> T:
+    """The result; on Windows too a wait that an Interrupt can end."""
+    if os.name != "nt":
+        return future.result(timeout)
+    import time
+
+    end = None if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            return future.result(0.1)
+        except TimeoutError:
+            if future.done() or (end is not None and time.monotonic() >= end):
+                raise
+
+
+async def _settle() -> None:
+    """Wait until cancelled tasks have cleaned up."""
+    cancelled = [task for task in asyncio.all_tasks() if task.cancelling()]
+    if cancelled:
+        await asyncio.wait(cancelled, timeout=CLEANUP_SECONDS)
+
+
+_portal: Portal | None = None
+_lock = threading.Lock()
+
+
+def portal() -> Portal:
+    """The portal of this process."""
+    global _portal, _lock
+    found = _portal
+    if found is not None and found.alive:
+        return found
+    with _lock:
+        if _portal is None or not _portal.alive:
+            _portal = Portal()
+        return _portal
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()  # the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,322 @@
+"""One answer as it comes: events, the turn so far, and how to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+
+from ..errors import DifyError, ServerError, from_response
+from ..i18n import t
+from ..tape import Header, Tape
+from ..turn.fold import Builder
+from ..turn.state import Turn
+from ..wire import events as ev
+from ..wire.calls import Call, stop_chat_message
+from ..wire.sse import Splitter
+from .transport import as_error
+
+if TYPE_CHECKING:
+    from .client import AsyncDify
+
+#: Seconds that a stop may take: to learn the task's id, to be confirmed, to end the stream.
+STOP_SECONDS = 3.0
+
+
+class ChatStream:
+    """The events of one answer, in order; a context manager and an async iterator.
+
+    It never raises for what the stream says: errors, lost connections and time running
+    out are part of `turn`. Entering it raises `DifyError` where the server refuses the
+    question or cannot be reached; `exc.turn` is then the failed turn.
+
+    async with dify.chat.stream("hi") as stream:
+        async for event in stream:
+            print(event)
+    stream.turn
+    """
+
+    def __init__(
+        self, dify: AsyncDify, call: Call[Any], sent: ev.Sent, *, timeout: float | None = None, tape: bool = True
+    ) -> None:
+        self._dify = dify
+        self._call = call
+        self._sent = sent
+        self._timeout = timeout
+        self._builder = Builder()
+        self._response: httpx.Response | None = None
+        self._events: AsyncGenerator[ev.Event, None] | None = None
+        self._t0 = 0.0
+        self._ended = asyncio.Event()
+        self._known = asyncio.Event()  # the task's id is known, or never will be
+        self._stopping: asyncio.Task[bool] | None = None
+        self._watchdog: asyncio.Task[None] | None = None
+        self._grace: asyncio.Task[None] | None = None
+        self._opening: asyncio.Future[httpx.Response] | None = None
+        self._at_hand = 0
+        self._cut: ev.Event | None = None  # why this side ended it
+        self.tape: Tape | None = Tape() if tape else None
+
+    # -- reading -------------------------------------------------------------------
+
+    @property
+    def turn(self) -> Turn:
+        """The turn as it is now; its tape is attached once it has ended."""
+        turn = self._builder.turn()
+        if self._ended.is_set() and self.tape is not None and turn.tape is None:
+            return msgspec.structs.replace(turn, tape=self.tape)
+        return turn
+
+    @property
+    def now(self) -> float:
+        """Seconds since the question was sent."""
+        return time.monotonic() - self._t0 if self._t0 else 0.0
+
+    @property
+    def version(self) -> int:
+        """Grows with every change of `turn`."""
+        return self._builder.version
+
+    @property
+    def task_id(self) -> str | None:
+        """Dify's id of the running task, known with the first event."""
+        return self._builder.task_id
+
+    @property
+    def more_at_hand(self) -> bool:
+        """Whether the next event has come already, with the last one's bytes."""
+        return self._at_hand > 0
+
+    def __aiter__(self) -> AsyncIterator[ev.Event]:
+        if self._events is None:
+            raise RuntimeError(t("net.stream_not_open"))
+        return self._events
+
+    async def read(self) -> Turn:
+        """Read to the end and give the turn. Raises nothing for what the stream says."""
+        async for _ in self:
+            pass
+        return self.turn
+
+    # -- opening and closing ---------------------------------------------------------
+
+    async def __aenter__(self) -> ChatStream:
+        self._t0 = time.monotonic()
+        self._sent.created_at = datetime.now(UTC)
+        self._apply(self._sent)
+        if self.tape is not None:
+            sent = self._sent
+            self.tape.header = Header(
+                created_at=sent.created_at.isoformat(),
+                query=sent.query,
+                server=sent.server,
+                app=sent.app,
+                user=sent.user,
+            )
+        if self._timeout is not None:
+            self._watchdog = asyncio.create_task(self._watch(self._timeout))
+        problem: DifyError | None = None
+        # A task of its own, so that a stop can end the waiting without touching the caller.
+        self._opening = asyncio.ensure_future(self._dify._open(self._call, accept="text/event-stream"))
+        try:
+            self._response = await self._opening
+            self._apply(ev.Opened(at=self.now))
+            kind = self._response.headers.get("content-type", "")
+            if self._response.status_code >= 300 or "event-stream" not in kind:
+                problem = await self._other_than_a_stream(self._response, kind)
+        except (httpx.HTTPError, OSError) as raised:
+            problem = as_error(raised, self._call.attempted, self._dify.settings.host)
+        except asyncio.CancelledError:
+            if self._cut is None:
+                self._apply(ev.Cancelled(at=self.now))
+                await self._close()
+                raise
+            self._apply(self._cut)
+        if problem is not None:
+            self._apply(ev.Refused(at=self.now, code=problem.code, message=problem.message, status=problem.status))
+            await self._close()
+            problem.turn = self.turn
+            raise problem
+        if self._builder.status == "running":
+            self._events = self._read()
+        else:
+            self._events = _nothing()
+            await self._close()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A closed socket is not a stop: who leaves early tells the server (3 s at most).
+        if self._builder.status == "running":
+            if self._stopping is None and self.task_id:
+                await self._post_stop()
+            self._apply(ev.Cancelled(at=self.now))
+        await self._close()
+
+    async def _close(self) -> None:
+        self._ended.set()
+        self._known.set()
+        for task in (self._watchdog, self._grace):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
+        if self._events is not None:
+            await self._events.aclose()
+        if self._response is not None:
+            await self._response.aclose()
+        if self.tape is not None:
+            turn = self._builder.turn()
+            head = self.tape.header
+            head.conversation_id, head.message_id, head.status = turn.conversation_id, turn.message_id, turn.status
+
+    async def _other_than_a_stream(self, response: httpx.Response, kind: str) -> DifyError | None:
+        body = await response.aread()
+        if response.status_code < 300 and "json" in kind:
+            # A gateway, or an app that answers whole: take it as a blocking answer.
+            for event in blocking_events(body, self.now):
+                self._apply(event)
+            self._events = _nothing()
+            return None
+        return error_of(response, body, self._call)
+
+    # -- events ----------------------------------------------------------------------
+
+    def _apply(self, event: ev.Event) -> None:
+        self._builder.apply(event)
+        if not self._known.is_set() and self._builder.task_id:
+            self._known.set()
+
+    async def _read(self) -> AsyncGenerator[ev.Event, None]:
+        """The events of the body; sees to its end whatever that is."""
+        assert self._response is not None
+        splitter = Splitter()
+        tape = self.tape.entries.append if self.tape is not None else None
+        end: ev.Event | None = None
+        try:
+            async for chunk in self._response.aiter_bytes():
+                at = time.monotonic() - self._t0
+                frames = splitter.feed(chunk)
+                self._at_hand = len(frames)
+                for frame in frames:
+                    self._at_hand -= 1
+                    event = ev.decode(frame, at)
+                    if tape is not None:
+                        tape((at, frame))
+                    self._apply(event)
+                    yield event
+            end = self._cut or ev.Eof(at=self.now, rest=splitter.rest())
+            if self._stopping is not None:  # the stream may end before the stop is confirmed
+                await asyncio.wait([self._stopping], timeout=STOP_SECONDS)
+        except httpx.ReadTimeout:
+            end = self._cut or ev.OutOfTime(at=self.now)
+        except (httpx.HTTPError, httpx.StreamError, OSError) as problem:
+            words = str(problem) or type(problem).__name__
+            end = self._cut or ev.Lost(at=self.now, message=words, rest=splitter.rest())
+        finally:
+            # Whoever was cancelled, or leaves early, says so on leaving (`__aexit__`).
+            if end is not None:
+                self._apply(end)
+                self._ended.set()
+                self._known.set()
+
+    async def _watch(self, seconds: float) -> None:
+        """When the time for the whole turn is over: stop as a person would, then say why."""
+        await asyncio.sleep(seconds)
+        if self._builder.status == "running":
+            self._apply(ev.OutOfTime(at=self.now, seconds=seconds))
+            self._stopping = asyncio.create_task(self._stop())
+
+    async def _end_here(self, why: ev.Event) -> None:
+        """End the reading from this side, wherever it waits."""
+        if self._ended.is_set() or self._cut is not None:
+            return
+        self._cut = why
+        if self._response is not None:
+            await self._response.aclose()  # whoever reads meets the end
+        elif self._opening is not None:
+            self._opening.cancel()
+
+    # -- stopping --------------------------------------------------------------------
+
+    async def stop(self) -> bool:
+        """Ask the server to stop, with the user who asked; the partial answer stays in `turn`.
+
+        Returns whether the server confirmed. Dify says yes to any task, also to one that it
+        does not know; what a real stop does is end the stream, usually within 0.2 s. Go on
+        reading to see that end. Where it does not come within 3 s, the connection is closed.
+        Before the first event the task has no name yet: the stop waits for it, 3 s at most.
+        """
+        if self._ended.is_set() or self._builder.status != "running":
+            return False
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop())
+        return await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> bool:
+        # Said before it is confirmed: the stream may end while the confirmation is on its way.
+        self._apply(ev.StopAsked(at=self.now))
+        confirmed = await self._post_stop()
+        self._apply(ev.StopAsked(at=self.now, confirmed=confirmed))
+        if not self._ended.is_set():
+            self._grace = asyncio.create_task(self._after_grace(STOP_SECONDS if self.task_id else 0.0))
+        return confirmed
+
+    async def _after_grace(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._end_here(ev.Cancelled(at=self.now))
+
+    async def _post_stop(self) -> bool:
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._known.wait()
+                if self.task_id is None:
+                    return False
+                answer = await self._dify._send(stop_chat_message(self.task_id, user=self._sent.user or ""))
+                return bool(answer.result == "success")
+        except (DifyError, TimeoutError):
+            return False  # told as `stop_confirmed` False
+
+
+async def _nothing() -> AsyncGenerator[ev.Event, None]:
+    for event in ():
+        yield event
+
+
+def blocking_events(body: bytes, at: float) -> list[ev.Event]:
+    """A whole answer in one JSON, told as the events that it stands for."""
+    data = msgspec.json.decode(body)
+    common = {key: data.get(key) for key in ("task_id", "message_id", "conversation_id", "created_at")}
+    return [
+        ev.Message(at=at, answer=data.get("answer"), **common),
+        ev.MessageEnd(at=at, metadata=data.get("metadata"), files=data.get("files"), **common),
+    ]
+
+
+def error_of(response: httpx.Response, body: bytes, call: Call[Any]) -> DifyError:
+    """The error that an answer means which is not what was asked for."""
+    kind = response.headers.get("content-type", "")
+    request_id = response.headers.get("x-trace-id") or response.headers.get("x-request-id")
+    if response.is_redirect:
+        target = httpx.URL(response.headers.get("location", "")).host
+        return ServerError(
+            t("net.redirect", host=target or "?"),
+            code="redirect",
+            status=response.status_code,
+            request_id=request_id,
+            attempted=call.attempted,
+        )
+    if response.status_code < 300:
+        return ServerError(
+            t("net.not_dify", kind=kind or "?"),
+            code="not_json",
+            status=response.status_code,
+            request_id=request_id,
+            attempted=call.attempted,
+        )
+    return from_response(call.attempted, response.status_code, kind, body, request_id)

@@ -1,0 +1,322 @@
+"""`Dify`: the same as `AsyncDify` for code that does not await.
+
+Every call runs on the portal's loop, in a thread of its own, so it works inside a
+notebook whose kernel has a running loop. Signatures are those of the async client
+(a test compares them); there is no second implementation of anything.
+"""
+
+from __future__ import annotations
+
+import builtins
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Generic, Literal, TypeVar
+
+import httpx
+
+from ..config import Secret, Settings
+from ..turn.state import Turn
+from ..wire import models
+from ..wire.calls import SortBy
+from ..wire.events import Event
+from . import files as fl
+from .client import AsyncDify, AsyncPages, FileInput
+from .portal import portal
+from .stream import ChatStream
+
+M = TypeVar("M")
+
+
+class Dify:
+    """One app of one Dify server, for plain calls. Arguments as for `AsyncDify`.
+
+    dify = Dify(api_key="app-...", base_url="https://dify.example.com")
+    print(dify.chat.send("hi").answer)
+    """
+
+    def __init__(
+        self,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        user: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        verify: bool | str | ssl.SSLContext = True,
+        timeout: httpx.Timeout | float | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._start(
+            AsyncDify(
+                api_key, base_url, user, headers=headers, verify=verify, timeout=timeout, transport=transport
+            )
+        )
+
+    def _start(self, dify: AsyncDify) -> None:
+        self.as_async = dify
+        """The async client behind this one."""
+        self.chat = Chat(dify)
+        self.conversations = Conversations(dify)
+        self.messages = Messages(dify)
+        self.files = Files(dify)
+        self.app = App(dify)
+
+    @classmethod
+    def wrap(cls, dify: AsyncDify) -> Dify:
+        """The plain face of an async client."""
+        plain = cls.__new__(cls)
+        plain._start(dify)
+        return plain
+
+    @classmethod
+    def from_settings(cls, settings: Settings, **options: Any) -> Dify:
+        """A client for settings that were resolved already; options as for `Dify`."""
+        return cls.wrap(AsyncDify.from_settings(settings, **options))
+
+    @classmethod
+    def local(cls, app: str = "guide", user: str | None = None) -> Dify:
+        """A client of the embedded server, which is started when it does not run yet.
+
+        Args:
+            app: guide (chat), toolbox (agent) or pipeline (chatflow).
+        """
+        return cls.wrap(AsyncDify.local(app, user))
+
+    def __repr__(self) -> str:
+        return repr(self.as_async).replace("AsyncDify", "Dify", 1)
+
+    @property
+    def settings(self) -> Settings:
+        """Server, user and where they came from; the key hides itself."""
+        return self.as_async.settings
+
+    @property
+    def user(self) -> str:
+        """Whose conversations these are."""
+        return self.as_async.user
+
+    @property
+    def base_url(self) -> str:
+        return self.as_async.base_url
+
+    @property
+    def server_version(self) -> str | None:
+        """What the server says of its version (`X-Version`), known after the first answer."""
+        return self.as_async.server_version
+
+    @property
+    def app_info(self) -> models.AppInfo | None:
+        """What `/info` said, once it was asked."""
+        return self.as_async.app_info
+
+    def __enter__(self) -> Dify:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. The client stays usable."""
+        portal().call(self.as_async.aclose())
+
+    def user_or(self, user: str | None) -> str:
+        """A user given for one call, checked, or the client's own."""
+        return self.as_async.user_or(user)
+
+
+class _Resource:
+    def __init__(self, dify: AsyncDify) -> None:
+        self._dify = dify
+
+
+class Stream:
+    """The events of one answer, in order; a context manager and an iterator. See `ChatStream`."""
+
+    def __init__(self, stream: ChatStream) -> None:
+        self._stream = stream
+
+    @property
+    def turn(self) -> Turn:
+        """The turn as it is now."""
+        return self._stream.turn
+
+    @property
+    def task_id(self) -> str | None:
+        """Dify's id of the running task, known with the first event."""
+        return self._stream.task_id
+
+    def __enter__(self) -> Stream:
+        portal().call(self._stream.__aenter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        portal().call(self._stream.__aexit__(kind, problem, trace))
+
+    def __iter__(self) -> Iterator[Event]:
+        events = self._stream.__aiter__()
+
+        async def some() -> list[Event]:
+            """The next event and those that have come with it: one crossing for a burst."""
+            found: list[Event] = []
+            async for event in events:
+                found.append(event)
+                if len(found) >= 64 or not self._stream.more_at_hand:
+                    break
+            return found
+
+        while batch := portal().call(some()):
+            yield from batch
+
+    def read(self) -> Turn:
+        """Read to the end and give the turn. Raises nothing for what the stream says."""
+        return portal().call(self._stream.read())
+
+    def stop(self) -> bool:
+        """Ask the server to stop; whether it confirmed. See `ChatStream.stop`."""
+        return portal().call(self._stream.stop())
+
+
+class Chat(_Resource):
+    """Asking: `chat.send`, `chat.stream`, `chat.stop`."""
+
+    def send(
+        self,
+        query: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        conversation_id: str | None = None,
+        files: Sequence[FileInput] | None = None,
+        user: str | None = None,
+        response_mode: Literal["streaming", "blocking"] = "streaming",
+        auto_generate_name: bool = True,
+        timeout: float | None = None,
+    ) -> Turn:
+        """Ask, and give the whole turn. See `AsyncChat.send`."""
+        return portal().call(
+            self._dify.chat.send(
+                query,
+                inputs=inputs,
+                conversation_id=conversation_id,
+                files=files,
+                user=user,
+                response_mode=response_mode,
+                auto_generate_name=auto_generate_name,
+                timeout=timeout,
+            )
+        )
+
+    def stream(
+        self,
+        query: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        conversation_id: str | None = None,
+        files: Sequence[FileInput] | None = None,
+        user: str | None = None,
+        auto_generate_name: bool = True,
+        timeout: float | None = None,
+    ) -> Stream:
+        """Ask, and give the events as they come: `with dify.chat.stream("hi") as stream`."""
+        return Stream(
+            self._dify.chat.stream(
+                query,
+                inputs=inputs,
+                conversation_id=conversation_id,
+                files=files,
+                user=user,
+                auto_generate_name=auto_generate_name,
+                timeout=timeout,
+            )
+        )
+
+    def stop(self, task_id: str, *, user: str | None = None) -> bool:
+        """Stop a running task; True when the server says that it did. See `AsyncChat.stop`."""
+        return portal().call(self._dify.chat.stop(task_id, user=user))
+
+
+class Pages(Generic[M]):
+    """A list that fetches its pages as it is read."""
+
+    def __init__(self, pages: AsyncPages[M]) -> None:
+        self._pages = pages
+
+    def __iter__(self) -> Iterator[M]:
+        items = self._pages.__aiter__()
+        end: Any = object()
+
+        async def one() -> Any:
+            return await anext(items, end)
+
+        while (item := portal().call(one())) is not end:
+            yield item
+
+    def to_list(self, limit: int | None = None) -> list[M]:
+        """Everything, or the first `limit` items."""
+        return portal().call(self._pages.to_list(limit))
+
+
+class Conversations(_Resource):
+    """`conversations.list`."""
+
+    def list(
+        self, *, sort_by: SortBy = "-updated_at", page_size: int = 100, user: str | None = None
+    ) -> Pages[models.Conversation]:
+        """The user's conversations, by default the last used first."""
+        return Pages(self._dify.conversations.list(sort_by=sort_by, page_size=page_size, user=user))
+
+
+class Messages(_Resource):
+    """`messages.list`."""
+
+    def list(
+        self,
+        conversation_id: str,
+        *,
+        order: Literal["asc", "desc"] = "desc",
+        page_size: int = 100,
+        user: str | None = None,
+    ) -> Pages[models.StoredMessage]:
+        """The messages of a conversation, by default the newest first. See `AsyncMessages.list`."""
+        return Pages(self._dify.messages.list(conversation_id, order=order, page_size=page_size, user=user))
+
+
+class Files(_Resource):
+    """`files.upload`."""
+
+    def upload(
+        self, file: fl.FileLike, *, name: str | None = None, mime_type: str | None = None, user: str | None = None
+    ) -> models.UploadedFile:
+        """Put a file on the server, to be named in a question. See `AsyncFiles.upload`."""
+        return portal().call(self._dify.files.upload(file, name=name, mime_type=mime_type, user=user))
+
+    def references(
+        self, files: Sequence[FileInput], *, user: str | None = None
+    ) -> builtins.list[dict[str, Any]]:
+        """What a question says of these files; those that lie here are uploaded."""
+        return portal().call(self._dify.files.references(files, user=user))
+
+
+class App(_Resource):
+    """What the app is: `app.info`, `app.parameters`, `app.meta`, `app.site`."""
+
+    def info(self) -> models.AppInfo:
+        """Name, description and mode of the app."""
+        return portal().call(self._dify.app.info())
+
+    def parameters(self, *, user: str | None = None) -> models.Parameters:
+        """The app's input form, opening statement and file rules."""
+        return portal().call(self._dify.app.parameters(user=user))
+
+    def meta(self, *, user: str | None = None) -> models.AppMeta:
+        """The icons of the app's tools."""
+        return portal().call(self._dify.app.meta(user=user))
+
+    def site(self) -> models.Site:
+        """How the app's web page looks (Dify 1.x)."""
+        return portal().call(self._dify.app.site())
+
+

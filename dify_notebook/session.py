@@ -1,0 +1,239 @@
+"""Who holds a conversation: its turns, the running one, and how to stop it.
+
+A `Run` streams in the portal's thread; whoever displays it waits for changes and takes
+snapshots at its own pace, on its own thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from .errors import DifyError, raise_for_turn
+from .net.client import AsyncDify, FileInput
+from .net.portal import portal
+from .net.stream import ChatStream
+from .net.sync import Dify
+from .tape import RunStore, Tape, run_store
+from .turn.state import Turn
+from .wire.events import Ping
+
+T = TypeVar("T")
+log = logging.getLogger("dify_notebook")
+
+
+class Run:
+    """One question that is being answered."""
+
+    def __init__(self, stream: ChatStream, *, decorate: Callable[[Turn], Turn], on_end: Callable[[Run], None]) -> None:
+        self._stream = stream
+        self._decorate = decorate
+        self._on_end = on_end
+        self._changed = threading.Event()
+        self._done = threading.Event()
+        self._seen = -1
+        self._snapshot: Turn | None = None
+        self._final: Turn | None = None
+        self._failure: BaseException | None = None
+        self._started = time.monotonic()
+        self.error: DifyError | None = None
+        """Why the question was refused, where it was; the turn tells it too."""
+        portal().submit(self._stream_all())
+
+    async def _stream_all(self) -> None:
+        try:
+            try:
+                async with self._stream:
+                    async for event in self._stream:
+                        if type(event) is not Ping:
+                            self._changed.set()
+            except DifyError as problem:
+                self.error = problem
+            self._final = self._decorate(self._stream.turn)
+            await asyncio.to_thread(self._on_end, self)
+        except BaseException as problem:
+            self._failure = problem
+            raise
+        finally:
+            self._done.set()
+            self._changed.set()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not, and been put away."""
+        return self._done.is_set()
+
+    @property
+    def now(self) -> float:
+        """Seconds since the question was sent."""
+        return self._stream.now or time.monotonic() - self._started
+
+    @property
+    def tape(self) -> Tape | None:
+        """What came over the wire so far."""
+        return self._stream.tape
+
+    @property
+    def turn(self) -> Turn:
+        """The turn as it is now; the same object until something changes."""
+        if self._failure is not None:
+            raise self._failure
+        if self._final is not None:
+            return self._final
+        if self._snapshot is None or self._seen != self._stream.version:
+            # Taken on the portal's thread, where nothing changes it meanwhile.
+            self._seen, turn = portal().call(self._take())
+            self._snapshot = self._decorate(turn)
+        return self._snapshot
+
+    async def _take(self) -> tuple[int, Turn]:
+        return self._stream.version, self._stream.turn
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until something changed since the last wait, or it ended; False when the time passed."""
+        changed = self._changed.wait(timeout)
+        if changed and not self.done:
+            self._changed.clear()
+        return changed
+
+    def stop(self) -> concurrent.futures.Future[bool]:
+        """Ask the server to stop and return at once; the run ends within about 3 s."""
+        return portal().submit(self._stream.stop())
+
+    def result(self, timeout: float | None = None) -> Turn:
+        """Wait for the end and give the turn, whatever it came to.
+
+        Raises:
+            TimeoutError: it did not end in that many seconds.
+        """
+        if not self._done.wait(timeout):
+            raise TimeoutError
+        return self.turn
+
+    def raise_for_status(self) -> Turn:
+        """The turn, or the error that it ended in."""
+        turn = self.result()
+        if self.error is not None:
+            self.error.turn = turn
+            raise self.error
+        raise_for_turn(turn)
+        return turn
+
+
+class Session:
+    """A conversation with one app, as one user.
+
+    Args:
+        client: a `Dify` or an `AsyncDify`.
+        conversation_id: go on with that one; None begins with the first question.
+        store: where tapes are kept; None means this user's store.
+    """
+
+    def __init__(
+        self,
+        client: Dify | AsyncDify,
+        conversation_id: str | None = None,
+        *,
+        store: RunStore | None = None,
+    ) -> None:
+        self.client: AsyncDify = client.as_async if isinstance(client, Dify) else client
+        self.conversation_id = conversation_id
+        self.turns: list[Turn] = []
+        """The turns that were had here, oldest first."""
+        self.running: Run | None = None
+        self._store = store
+        self._counts: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Session {self.client!r} conversation={self.conversation_id}>"
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run one of the client's coroutines on the portal and wait."""
+        return portal().call(work)
+
+    def new(self) -> None:
+        """The next question begins a new conversation."""
+        self.conversation_id = None
+
+    def turn_number(self, conversation_id: str | None) -> int | None:
+        """Which turn of that conversation the next would be, from 1; None where it is not known."""
+        if conversation_id is None:
+            return 1
+        count = self._counts.get(conversation_id)
+        return None if count is None else count + 1
+
+    def ask(
+        self,
+        query: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        files: Sequence[FileInput] | None = None,
+        conversation_id: str | None = "",
+        keep: bool = True,
+        timeout: float | None = None,
+        auto_generate_name: bool = True,
+        conversation_name: str | None = None,
+    ) -> Run:
+        """Ask, and go on at once; the answer streams in the portal's thread.
+
+        Args:
+            conversation_id: another conversation than the session's; None begins a new one.
+            keep: whether the session goes on with that conversation afterwards.
+            timeout: seconds for the whole turn; then it is stopped.
+
+        Raises:
+            InputError: a value was refused before anything was sent.
+        """
+        target = self.conversation_id if conversation_id == "" else conversation_id
+        stream = self.client.chat.stream(
+            query,
+            inputs=inputs,
+            conversation_id=target,
+            files=files,
+            timeout=timeout,
+            auto_generate_name=auto_generate_name,
+        )
+        number = self.turn_number(target)
+
+        def decorate(turn: Turn) -> Turn:
+            info = self.client.app_info
+            return msgspec.structs.replace(
+                turn,
+                turn_number=number,
+                conversation_name=conversation_name,
+                app=turn.app or (info.name if info else None),
+            )
+
+        def on_end(run: Run) -> None:
+            self._ended(run, number, keep)
+
+        run = Run(stream, decorate=decorate, on_end=on_end)
+        self.running = run
+        return run
+
+    def _ended(self, run: Run, number: int | None, keep: bool) -> None:
+        """Put a finished turn away. Runs in a worker thread, once for each run."""
+        turn = run.turn
+        with self._lock:
+            if turn.conversation_id and turn.message_id:
+                if number is not None:
+                    self._counts[turn.conversation_id] = number
+                if keep:
+                    self.conversation_id = turn.conversation_id
+            self.turns.append(turn)
+            if self.running is run:
+                self.running = None
+        tape = run.tape
+        if tape is not None and tape.entries:
+            try:
+                (self._store or run_store()).add(tape, turn.message_id or "run")
+            except OSError as problem:
+                log.warning("the tape of this run could not be kept: %s", problem)

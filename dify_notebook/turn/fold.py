@@ -1,0 +1,773 @@
+"""The one fold: what each event means for a turn.
+
+`fold(turn, event) -> turn` is the law. A running answer is held by a `Builder`, which
+obeys it (a test shows so) without copying the text for every token: it keeps pieces
+and dicts by id, and gives a frozen `Turn` when asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from ..wire import events as ev
+from .reasoning import ReasoningSplitter
+from .state import (
+    AgentLog, Audio, Citation, End, Form, MessageFile, Node, NodeStatus, Retry, Round, Status, Thought, Timing,
+    Turn, TurnError, Usage, Warning_, Workflow,
+)  # fmt: skip
+
+_RAW_LIMIT = 2_000  # characters of a damaged line that a warning keeps
+_CITATION_FIELDS = frozenset(Citation.__struct_fields__) - {"extra"}
+_NODE_STATUS: frozenset[str] = frozenset(("running", "succeeded", "failed", "exception", "retry", "stopped", "paused"))
+_TERMINAL: frozenset[str] = frozenset(("succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"))
+
+
+def fold(turn: Turn, event: ev.Event) -> Turn:
+    """The turn after one more event."""
+    builder = Builder(turn)
+    builder.apply(event)
+    return builder.turn()
+
+
+def fold_all(events: Iterable[ev.Event], turn: Turn | None = None) -> Turn:
+    """The turn after all these events, in time linear in their number."""
+    builder = Builder(turn)
+    for event in events:
+        builder.apply(event)
+    return builder.turn()
+
+
+class Builder:
+    """A turn in the making. Not safe for several threads at once; its owner locks."""
+
+    def __init__(self, turn: Turn | None = None) -> None:
+        turn = turn or Turn(thoughts=(), logs=(), nodes=(), files=(), citations=(), timing=Timing())
+        self._base = turn
+        self._fields: dict[str, Any] = {}
+        self._raw: list[str] = [turn.answer_raw] if turn.answer_raw else []
+        self._raw_length = len(turn.answer_raw)
+        self._chunks: list[str] = [turn.reasoning_chunks] if turn.reasoning_chunks else []
+        self._splitter = ReasoningSplitter()
+        self._splitter.feed(turn.answer_raw)
+        self._text_ended = turn.status in _TERMINAL
+        if self._text_ended:
+            self._splitter.end()
+        self._thoughts = {item.id: item for item in turn.thoughts or ()}
+        self._logs = {item.id: item for item in turn.logs or ()}
+        self._nodes = {item.id: item for item in turn.nodes or ()}
+        self._warnings = list(turn.warnings)
+        self._containers = {node.node_id: node.id for node in self._nodes.values() if node.kind != "node"}
+        self._inhabited = {node.parent for node in self._nodes.values()}
+        self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
+        self._snapshot: Turn | None = turn
+        self.version = 0
+        """Grows with every event that changed something."""
+
+    # -- reading -----------------------------------------------------------------
+
+    def turn(self) -> Turn:
+        """The turn as it is now; the same object until something changes."""
+        if self._snapshot is None:
+            inline = "".join(self._splitter.reasoning).strip()
+            chunks = "".join(self._chunks)
+            audio = self._get("audio")
+            if self._audio:
+                audio = Audio(chunks=tuple(self._audio), complete=bool(audio and audio.complete))
+            self._snapshot = self._base = msgspec.structs.replace(
+                self._base,
+                **{
+                    **self._fields,
+                    "answer": "".join(self._splitter.answer),
+                    "answer_raw": self._text(),
+                    "reasoning": "\n\n".join(part for part in (chunks.strip(), inline) if part),
+                    "reasoning_chunks": chunks,
+                    "thoughts": tuple(self._thoughts.values()),
+                    "logs": tuple(self._logs.values()),
+                    "nodes": tuple(self._nodes.values()),
+                    "audio": audio,
+                    "warnings": tuple(self._warnings),
+                },
+            )
+            self._fields = {}
+        return self._snapshot
+
+    @property
+    def status(self) -> Status:
+        return self._get("status")  # type: ignore[no-any-return]
+
+    @property
+    def task_id(self) -> str | None:
+        return self._get("task_id")  # type: ignore[no-any-return]
+
+    @property
+    def conversation_id(self) -> str | None:
+        return self._get("conversation_id")  # type: ignore[no-any-return]
+
+    def _get(self, name: str) -> Any:
+        return self._fields[name] if name in self._fields else getattr(self._base, name)
+
+    def _set(self, **values: Any) -> None:
+        self._fields.update(values)
+
+    def _text(self) -> str:
+        if len(self._raw) > 1:
+            self._raw = ["".join(self._raw)]
+        return self._raw[0] if self._raw else ""
+
+    # -- writing -----------------------------------------------------------------
+
+    def apply(self, event: ev.Event) -> None:
+        """Take the next event in."""
+        handler = _HANDLERS.get(type(event))
+        if handler is None:  # a kind of event that someone added and forgot here
+            raise TypeError(f"no meaning is written down for {type(event).__name__}")
+        if isinstance(event, ev.ChatEvent):
+            self._ids(event)
+        handler(self, event)
+        self._snapshot = None
+        self.version += 1
+
+    def _ids(self, event: ev.ChatEvent) -> None:
+        timing: Timing = self._get("timing") or Timing()
+        if timing.first_event is None and type(event) is not ev.Ping:
+            self._set(timing=msgspec.structs.replace(timing, first_event=event.at))
+        if event.task_id and not self._get("task_id"):
+            self._set(task_id=event.task_id)
+        # The first ids that the wire tells are the turn's: message_end.id and the ids of
+        # speech can differ. What was asked for gives way to what the server says.
+        if event.conversation_id and (not self._get("conversation_id") or not self._get("message_id")):
+            self._set(conversation_id=event.conversation_id)
+        if event.message_id and not self._get("message_id"):
+            self._set(message_id=event.message_id)
+        if event.created_at is not None and self._get("created_at") is None:
+            self._set(created_at=as_time(event.created_at))
+
+    def _say(self, text: str | None, at: float) -> None:
+        """More of the answer."""
+        if not text:
+            return
+        self._first_token(at)
+        self._raw.append(text)
+        self._raw_length += len(text)
+        self._splitter.feed(text)
+
+    def _first_token(self, at: float) -> None:
+        timing: Timing = self._get("timing") or Timing()
+        if timing.first_token is None:
+            self._set(timing=msgspec.structs.replace(timing, first_token=at))
+
+    def _warn(self, code: str, message: str, at: float, raw: bytes | str | None = None) -> None:
+        if isinstance(raw, bytes):
+            raw = raw[: _RAW_LIMIT * 4].decode("utf-8", "replace")
+        warning = Warning_(
+            code=code, message=message, at=at, offset=self._raw_length, raw=raw[:_RAW_LIMIT] if raw else None
+        )
+        self._warnings.append(warning)
+
+    def _finish(self, status: Status, end: End, at: float, *, whole: bool) -> None:
+        """The turn has ended; later events may still add speech."""
+        if not self._text_ended:
+            self._text_ended = True
+            self._splitter.end()
+        timing: Timing = self._get("timing") or Timing()
+        damaged = any(warning.code == "damaged" for warning in self._warnings)
+        self._set(
+            status=status,
+            end=end,
+            complete=whole and not damaged,
+            timing=msgspec.structs.replace(timing, total=at),
+        )
+        left: NodeStatus = "stopped" if status == "stopped" else "paused" if status == "paused" else "unknown"
+        for key, node in self._nodes.items():
+            if node.status in ("running", "retry"):
+                self._nodes[key] = msgspec.structs.replace(node, status=left, finished_at=at)
+
+    # -- text --------------------------------------------------------------------
+
+    def _message(self, event: ev.Message) -> None:
+        # "New Agent" apps close by repeating the whole answer that they have streamed.
+        if self._get("app_mode") == "agent-chat" and event.answer and event.answer.strip() == self._text().strip():
+            return
+        self._say(event.answer, event.at)
+
+    def _agent_message(self, event: ev.AgentMessage) -> None:
+        if self._get("app_mode") is None:
+            self._set(app_mode="agent-chat")
+        self._say(event.answer, event.at)
+
+    def _text_chunk(self, event: ev.TextChunk) -> None:
+        text = (event.data or {}).get("text")
+        self._say(text if isinstance(text, str) else None, event.at)
+
+    def _reasoning_chunk(self, event: ev.ReasoningChunk) -> None:
+        data = event.data or {}
+        found = (data.get("reasoning"), data.get("text"), event.reasoning, event.answer)
+        text = next((item for item in found if isinstance(item, str) and item), "")
+        if text:
+            self._first_token(event.at)
+            self._chunks.append(text)
+
+    def _message_replace(self, event: ev.MessageReplace) -> None:
+        self._raw = []
+        self._raw_length = 0
+        self._splitter = ReasoningSplitter()
+        self._warnings = [msgspec.structs.replace(warning, offset=None) for warning in self._warnings]
+        self._set(replaced=True)
+        self._say(event.answer, event.at)
+        if self._text_ended:
+            self._splitter.end()
+
+    def _message_file(self, event: ev.MessageFile) -> None:
+        if event.answer is not None and not event.url:
+            self._say(event.answer, event.at)  # Dify 1.11 to 1.12 send the answer so
+            return
+        self._add_file(
+            MessageFile(
+                id=event.id,
+                type=event.type or "",
+                belongs_to=event.belongs_to or "",
+                name=event.filename,
+                mime_type=event.mime_type,
+                size=as_size(event.size),
+                url=event.url,
+            )
+        )
+
+    def _add_file(self, file: MessageFile) -> None:
+        have: tuple[MessageFile, ...] = self._get("files") or ()
+        if file.id and any(other.id == file.id for other in have):
+            return
+        self._set(files=(*have, file))
+
+    # -- agents ------------------------------------------------------------------
+
+    def _agent_thought(self, event: ev.AgentThought) -> None:
+        if self._get("app_mode") is None:
+            self._set(app_mode="agent-chat")
+        old = self._thoughts.get(event.id)
+        self._thoughts[event.id] = Thought(
+            id=event.id,
+            position=event.position if event.position is not None else old and old.position,
+            thought=event.thought or (old.thought if old else ""),
+            tool=event.tool or (old.tool if old else ""),
+            tool_input=as_text(event.tool_input) or (old.tool_input if old else ""),
+            observation=as_text(event.observation) or (old.observation if old else ""),
+            tool_labels=event.tool_labels if isinstance(event.tool_labels, dict) else old and old.tool_labels,
+            message_files=tuple(str(f) for f in event.message_files or () if f) or (old.message_files if old else ()),
+            created_at=as_time(event.created_at) or (old.created_at if old else None),
+            started_at=old.started_at if old else event.at,
+            finished_at=event.at,
+        )
+
+    def _agent_log(self, event: ev.AgentLog) -> None:
+        data = event.data or {}
+        key = str(data.get("id") or data.get("message_id") or len(self._logs))
+        old = self._logs.get(key)
+        status = str(data.get("status") or "")
+        self._logs[key] = AgentLog(
+            id=key,
+            label=str(data.get("label") or (old.label if old else "")),
+            node_id=data.get("node_id") or data.get("node_execution_id") or (old.node_id if old else None),
+            parent_id=data.get("parent_id") or (old.parent_id if old else None),
+            status=status or (old.status if old else ""),
+            error=data.get("error") or None,
+            data=data.get("data") if data.get("data") is not None else old and old.data,
+            metadata=as_dict(data.get("metadata")) or (old.metadata if old else None),
+            started_at=old.started_at if old else event.at,
+            finished_at=None if status in ("start", "") else event.at,
+        )
+
+    # -- workflow ----------------------------------------------------------------
+
+    def _workflow_started(self, event: ev.WorkflowStarted) -> None:
+        data = event.data or {}
+        run = event.workflow_run_id or data.get("id") or ""
+        self._set(
+            workflow_run_id=run or None,
+            workflow=Workflow(
+                id=run, workflow_id=data.get("workflow_id"), inputs=data.get("inputs"), started_at=event.at
+            ),
+        )
+        if self._get("app_mode") is None:
+            self._set(app_mode="advanced-chat" if event.conversation_id else "workflow")
+
+    def _workflow_finished(self, event: ev.WorkflowFinished) -> None:
+        data = event.data or {}
+        run = event.workflow_run_id or data.get("id") or ""
+        workflow = self._get("workflow") or Workflow(id=run)
+        self._set(
+            workflow_run_id=self._get("workflow_run_id") or run or None,
+            workflow=msgspec.structs.replace(
+                workflow,
+                status=str(data.get("status") or "succeeded"),
+                error=as_text(data.get("error")) or None,
+                outputs=data.get("outputs"),
+                elapsed=as_float(data.get("elapsed_time")),
+                total_tokens=as_int(data.get("total_tokens")),
+                total_steps=as_int(data.get("total_steps")),
+                exceptions_count=as_int(data.get("exceptions_count")),
+                finished_at=event.at,
+            ),
+        )
+
+    def _workflow_paused(self, event: ev.WorkflowPaused) -> None:
+        workflow = self._get("workflow") or Workflow(id=event.workflow_run_id or "")
+        self._set(workflow=msgspec.structs.replace(workflow, status="paused"))
+        self._finish("paused", "paused", event.at, whole=True)
+
+    def _container(self, told: object) -> str | None:
+        """The run that an inner node's iteration_id or loop_id means: the newest of that name."""
+        return self._containers.get(str(told), str(told)) if told else None
+
+    def _node_started(self, event: ev.NodeStarted) -> None:
+        data = event.data or {}
+        key = str(data.get("id") or data.get("node_id") or len(self._nodes))
+        parent = self._container(data.get("loop_id") or data.get("iteration_id"))
+        old = self._nodes.get(key)
+        self._nodes[key] = msgspec.structs.replace(
+            old or Node(id=key, started_at=event.at, round=self._current_round(parent)),
+            node_id=str(data.get("node_id") or ""),
+            node_type=str(data.get("node_type") or ""),
+            title=str(data.get("title") or ""),
+            parent=parent,
+            parallel_id=data.get("parallel_id"),
+            inputs=data.get("inputs"),
+        )
+        self._inhabited.add(parent)
+
+    def _current_round(self, parent: str | None) -> int | None:
+        container = self._nodes.get(parent) if parent else None
+        if container is None or not container.rounds:
+            return None
+        together = container.length is not None and len(container.rounds) >= container.length > 1
+        # All rounds announced before the first inner node: they run in parallel, and
+        # which one this belongs to is told when the node ends, if at all.
+        if together and parent not in self._inhabited:
+            return None
+        return container.rounds[-1].index
+
+    def _open_run(self, data: Mapping[str, Any], at: float) -> tuple[str, Node]:
+        """The run that a retry or an end speaks of.
+
+        Dify 0.15 gives each retry a new run id; then it is the open run of the same node
+        that goes on under the new id.
+        """
+        key = str(data.get("id") or data.get("node_id") or len(self._nodes))
+        if key not in self._nodes:
+            parent = self._container(data.get("loop_id") or data.get("iteration_id"))
+            for other, node in self._nodes.items():
+                same = node.node_id == data.get("node_id") and node.parent == parent
+                if same and node.kind == "node" and node.status in ("running", "retry"):
+                    if node.status == "running" and "retry_index" not in data:
+                        continue  # another round's run of the node, not a retry of this one
+                    self._nodes = {
+                        (key if name == other else name): (
+                            msgspec.structs.replace(value, id=key) if name == other else value
+                        )
+                        for name, value in self._nodes.items()
+                    }
+                    break
+            else:
+                self._node_started(ev.NodeStarted(data=dict(data), at=at))
+        return key, self._nodes[key]
+
+    def _node_finished(self, event: ev.NodeFinished) -> None:
+        data = event.data or {}
+        key, old = self._open_run(data, event.at)
+        meta = as_dict(data.get("execution_metadata")) or {}
+        told = str(data.get("status") or "succeeded")
+        index = as_int(meta.get("iteration_index"))
+        if index is None:
+            index = as_int(meta.get("loop_index"))
+        self._nodes[key] = msgspec.structs.replace(
+            old,
+            status=told if told in _NODE_STATUS else "unknown",
+            error=as_text(data.get("error")) or None,
+            inputs=data.get("inputs") if data.get("inputs") is not None else old.inputs,
+            process_data=data.get("process_data"),
+            outputs=data.get("outputs"),
+            metadata=meta or None,
+            total_tokens=as_int(meta.get("total_tokens")),
+            total_price=as_decimal(meta.get("total_price")),
+            currency=meta.get("currency"),
+            elapsed=as_float(data.get("elapsed_time")),
+            finished_at=event.at,
+            round=index if index is not None else old.round,
+        )
+
+    def _node_retry(self, event: ev.NodeRetry) -> None:
+        data = event.data or {}
+        key, old = self._open_run(data, event.at)
+        retry = Retry(
+            index=as_int(data.get("retry_index")) or len(old.retries) + 1,
+            error=as_text(data.get("error")) or None,
+            elapsed=as_float(data.get("elapsed_time")),
+            at=event.at,
+        )
+        self._nodes[key] = msgspec.structs.replace(old, status="retry", retries=(*old.retries, retry))
+
+    def _container_started(self, event: ev.IterationStarted | ev.LoopStarted) -> None:
+        data = event.data or {}
+        kind = "iteration" if isinstance(event, ev.IterationStarted) else "loop"
+        name = str(data.get("node_id") or data.get("id") or "")
+        # A container inside a loop runs again under the same id: each run is a node here.
+        key = name
+        while key in self._nodes:
+            key = f"{name}#{int(key.rpartition('#')[2]) + 1 if '#' in key[len(name) :] else 2}"
+        parent = self._container(data.get("loop_id") or data.get("iteration_id"))
+        self._containers[name] = key
+        meta = as_dict(data.get("metadata")) or {}
+        length = next((as_int(meta[k]) for k in (f"{kind}_length", "iterator_length") if k in meta), None)
+        self._nodes[key] = Node(
+            id=key,
+            node_id=name,
+            node_type=str(data.get("node_type") or kind),
+            title=str(data.get("title") or ""),
+            kind=kind,  # type: ignore[arg-type]
+            parent=parent,
+            parallel_id=data.get("parallel_id"),
+            inputs=data.get("inputs"),
+            started_at=event.at,
+            length=length,
+        )
+        self._inhabited.add(parent)
+
+    def _open_container(self, data: Mapping[str, Any]) -> Node | None:
+        key = self._container(data.get("node_id") or data.get("id"))
+        return self._nodes.get(key) if key else None
+
+    def _container_next(self, event: ev.IterationNext | ev.LoopNext) -> None:
+        data = event.data or {}
+        node = self._open_container(data)
+        if node is None:
+            self._warn("unexpected", f"a round of {data.get('node_id')!r}, which never started", event.at)
+            return
+        index = as_int(data.get("index"))
+        index = len(node.rounds) if index is None else index
+        # Dify 0.15 sends one more after the last item.
+        over = node.kind == "iteration" and node.length is not None and index >= node.length
+        if over or any(known.index == index for known in node.rounds):
+            return
+        rounds = (*node.rounds, Round(index=index, started_at=event.at))
+        self._nodes[node.id] = msgspec.structs.replace(node, rounds=rounds)
+
+    def _container_completed(self, event: ev.IterationCompleted | ev.LoopCompleted) -> None:
+        data = event.data or {}
+        node = self._open_container(data)
+        if node is None:
+            self._warn("unexpected", f"the end of {data.get('node_id')!r}, which never started", event.at)
+            return
+        meta = as_dict(data.get("execution_metadata")) or {}
+        times = as_dict(meta.get(f"{node.kind}_duration_map")) or {}
+        told = str(data.get("status") or "succeeded")
+        self._nodes[node.id] = msgspec.structs.replace(
+            node,
+            status=told if told in _NODE_STATUS else "unknown",
+            error=as_text(data.get("error")) or None,
+            inputs=data.get("inputs") if data.get("inputs") is not None else node.inputs,
+            outputs=data.get("outputs"),
+            metadata=meta or None,
+            total_tokens=as_int(data.get("total_tokens")),
+            total_price=as_decimal(meta.get("total_price")),
+            currency=meta.get("currency"),
+            elapsed=as_float(data.get("elapsed_time")),
+            finished_at=event.at,
+            rounds=tuple(
+                msgspec.structs.replace(one, elapsed=as_float(times.get(str(one.index), one.elapsed)))
+                for one in node.rounds
+            ),
+        )
+
+    def _nothing(self, event: ev.Event) -> None:
+        """Branches are told by their nodes (Dify 0.15 alone announces them)."""
+
+    def _form(self, event: ev.HumanInputRequired | ev.HumanInputFormFilled | ev.HumanInputFormTimeout) -> None:
+        data = event.data or {}
+        key = str(data.get("form_id") or data.get("id") or data.get("node_id") or "")
+        status = {ev.HumanInputRequired: "waiting", ev.HumanInputFormFilled: "filled"}.get(type(event), "timeout")
+        forms = {form.id: form for form in self._get("forms")}
+        old = forms.get(key)
+        forms[key] = Form(id=key, data=data if status == "waiting" or not old else old.data, status=status)  # type: ignore[arg-type]
+        self._set(forms=tuple(forms.values()))
+
+    # -- ends --------------------------------------------------------------------
+
+    def _message_end(self, event: ev.MessageEnd) -> None:
+        if not self._get("message_id") and event.id:
+            self._set(message_id=event.id)
+        meta = event.metadata or {}
+        usage = as_dict(meta.get("usage"))
+        if usage is not None:
+            self._set(usage=as_usage(usage))
+        # The documents' example hides the resources inside the usage.
+        resources = meta.get("retriever_resources") or (usage or {}).get("retriever_resources")
+        if isinstance(resources, list) and resources:
+            self._set(citations=tuple(as_citation(item) for item in resources if isinstance(item, dict)))
+        annotation = as_dict(meta.get("annotation_reply"))
+        if annotation:
+            self._set(annotation=annotation)
+        for item in event.files or ():
+            if isinstance(item, dict):
+                self._add_file(as_file(item))
+        workflow: Workflow | None = self._get("workflow")
+        told = workflow.status if workflow else ""
+        if self._get("end") in _OURS:
+            return  # this side had ended it; what still came is welcome
+        if self._get("stop_confirmed") is not None:
+            self._finish("stopped", "stopped", event.at, whole=True)
+        elif told in ("stopped", "failed"):
+            self._finish(told, "message_end", event.at, whole=True)  # type: ignore[arg-type]
+        elif told == "partial-succeeded":
+            self._finish("partial_succeeded", "message_end", event.at, whole=True)
+        else:
+            self._finish("succeeded", "message_end", event.at, whole=True)
+
+    def _error(self, event: ev.Error) -> None:
+        error = TurnError(code=event.code or "", message=event.message or "", status=event.status)
+        self._set(error=error)
+        if self._get("end") not in _OURS:
+            self._finish("failed", "error", event.at, whole=True)
+
+    def _tts(self, event: ev.TtsMessage | ev.TtsMessageEnd) -> None:
+        if event.audio:
+            self._audio.append(event.audio)
+        if isinstance(event, ev.TtsMessageEnd):
+            self._set(audio=Audio(chunks=tuple(self._audio), complete=True))
+
+    def _ping(self, event: ev.Ping) -> None:
+        self._set(pings=self._get("pings") + 1)
+
+    def _unknown(self, event: ev.Unknown) -> None:
+        if event.damaged:
+            self._warn("damaged", event.reason, event.at, event.raw)
+            self._set(complete=False)
+        else:
+            self._warn("unknown_event", event.name, event.at, event.raw)
+
+    # -- this side of the wire -----------------------------------------------------
+
+    def _sent(self, event: ev.Sent) -> None:
+        told = {name: getattr(event, name) for name in _SENT_FIELDS if getattr(event, name) is not None}
+        self._set(status="running", created_at=as_time(event.created_at), **told)
+
+    def _opened(self, event: ev.Opened) -> None:
+        timing: Timing = self._get("timing") or Timing()
+        self._set(timing=msgspec.structs.replace(timing, opened=event.at))
+
+    def _stop_asked(self, event: ev.StopAsked) -> None:
+        # Asked after the end, nothing was stopped; a wire that has said "stopped" was.
+        if self._get("status") in ("running", "stopped") or self._get("end") == "timed_out":
+            self._set(stop_confirmed=bool(event.confirmed))
+            if self._get("status") == "stopped":
+                self._set(end="stopped")
+
+    def _refused(self, event: ev.Refused) -> None:
+        self._set(error=TurnError(code=event.code, message=event.message, status=event.status))
+        self._finish("failed", "error", event.at, whole=False)
+
+    def _cut(self, rest: bytes, at: float) -> None:
+        if rest:
+            self._warn("damaged", "the connection ended within an event", at, rest)
+
+    def _eof(self, event: ev.Eof) -> None:
+        self._cut(event.rest, event.at)
+        if self._get("status") != "running":
+            if event.rest:
+                self._set(complete=False)
+            return
+        workflow: Workflow | None = self._get("workflow")
+        told = workflow.status if workflow else "running"
+        if self._get("stop_confirmed") is not None:
+            self._finish("stopped", "stopped", event.at, whole=False)
+        elif told == "failed":
+            error = TurnError(code="workflow_failed", message=workflow.error or "" if workflow else "")
+            self._set(error=self._get("error") or error)
+            self._finish("failed", "eof", event.at, whole=False)
+        elif self._get("app_mode") == "workflow" and told in ("succeeded", "partial-succeeded", "stopped"):
+            # Workflow apps have no message, so no message_end either.
+            self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]
+        else:
+            self._finish("incomplete", "eof", event.at, whole=False)
+
+    def _gone(self, end: End, at: float) -> None:
+        """The reader or the connection went before the end."""
+        if self._get("status") != "running":
+            return
+        stopped = self._get("stop_confirmed") is not None
+        status: Status = "stopped" if stopped else "incomplete"
+        self._finish(status, "stopped" if stopped and end != "timed_out" else end, at, whole=False)
+
+    def _lost(self, event: ev.Lost) -> None:
+        self._cut(event.rest, event.at)
+        if self._get("status") != "running":
+            self._warn("connection", event.message, event.at)  # only speech could be missing
+        self._gone("disconnected", event.at)
+
+    def _out_of_time(self, event: ev.OutOfTime) -> None:
+        self._gone("timed_out", event.at)
+
+    def _cancelled(self, event: ev.Cancelled) -> None:
+        self._gone("cancelled", event.at)
+
+
+#: Ends that this side decided on; nothing that still comes overturns them.
+_OURS: frozenset[str | None] = frozenset(("timed_out", "cancelled"))
+
+_SENT_FIELDS = (
+    "query", "inputs", "conversation_id", "user", "server", "app", "app_mode", "turn_number", "conversation_name",
+)  # fmt: skip
+
+_HANDLERS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
+    ev.Message: Builder._message,
+    ev.AgentMessage: Builder._agent_message,
+    ev.TextChunk: Builder._text_chunk,
+    ev.ReasoningChunk: Builder._reasoning_chunk,
+    ev.MessageReplace: Builder._message_replace,
+    ev.MessageFile: Builder._message_file,
+    ev.AgentThought: Builder._agent_thought,
+    ev.AgentLog: Builder._agent_log,
+    ev.MessageEnd: Builder._message_end,
+    ev.TtsMessage: Builder._tts,
+    ev.TtsMessageEnd: Builder._tts,
+    ev.Error: Builder._error,
+    ev.Ping: Builder._ping,
+    ev.WorkflowStarted: Builder._workflow_started,
+    ev.WorkflowFinished: Builder._workflow_finished,
+    ev.WorkflowPaused: Builder._workflow_paused,
+    ev.NodeStarted: Builder._node_started,
+    ev.NodeFinished: Builder._node_finished,
+    ev.NodeRetry: Builder._node_retry,
+    ev.IterationStarted: Builder._container_started,
+    ev.IterationNext: Builder._container_next,
+    ev.IterationCompleted: Builder._container_completed,
+    ev.LoopStarted: Builder._container_started,
+    ev.LoopNext: Builder._container_next,
+    ev.LoopCompleted: Builder._container_completed,
+    ev.ParallelBranchStarted: Builder._nothing,
+    ev.ParallelBranchFinished: Builder._nothing,
+    ev.HumanInputRequired: Builder._form,
+    ev.HumanInputFormFilled: Builder._form,
+    ev.HumanInputFormTimeout: Builder._form,
+    ev.Unknown: Builder._unknown,
+    ev.Sent: Builder._sent,
+    ev.Opened: Builder._opened,
+    ev.StopAsked: Builder._stop_asked,
+    ev.Refused: Builder._refused,
+    ev.Eof: Builder._eof,
+    ev.Lost: Builder._lost,
+    ev.OutOfTime: Builder._out_of_time,
+    ev.Cancelled: Builder._cancelled,
+}
+
+
+# -- what the wire calls numbers, times and files ---------------------------------
+
+
+def as_float(value: object) -> float | None:
+    """A number, or None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def as_int(value: object) -> int | None:
+    """A whole number, or None for what is none."""
+    number = as_float(value)
+    return int(number) if number is not None and abs(number) < 1e18 else None
+
+
+def as_decimal(value: object) -> Decimal | None:
+    """An exact price; Dify sends text such as "0E-7", and floats in its examples."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def as_size(value: object) -> int | None:
+    """Bytes, or None where the server does not know (-1)."""
+    size = as_int(value)
+    return size if size is not None and size >= 0 else None
+
+
+def as_text(value: object) -> str:
+    """Text as it is; other JSON as JSON text; nothing for null."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def as_dict(value: object) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def as_time(value: object) -> datetime | None:
+    """An aware time in UTC from seconds, milliseconds or ISO text; None for what is none."""
+    number = as_float(value)
+    if number is not None:
+        if abs(number) > 1e11:  # seconds reach this in the year 5138: these are milliseconds
+            number /= 1000
+        try:
+            return datetime.fromtimestamp(number, UTC)
+        except (OverflowError, OSError, ValueError):
+            return None
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, str) and value:
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    return None
+
+
+def as_usage(data: Mapping[str, Any]) -> Usage:
+    """The `usage` of a message_end."""
+    return Usage(
+        prompt_tokens=as_int(data.get("prompt_tokens")),
+        completion_tokens=as_int(data.get("completion_tokens")),
+        total_tokens=as_int(data.get("total_tokens")),
+        prompt_price=as_decimal(data.get("prompt_price")),
+        completion_price=as_decimal(data.get("completion_price")),
+        total_price=as_decimal(data.get("total_price")),
+        currency=data.get("currency") if isinstance(data.get("currency"), str) else None,
+        latency=as_float(data.get("latency")),
+        time_to_first_token=as_float(data.get("time_to_first_token")),
+    )
+
+
+def as_citation(data: Mapping[str, Any]) -> Citation:
+    """One of the `retriever_resources`."""
+    known: dict[str, Any] = {k: v for k, v in data.items() if k in _CITATION_FIELDS}
+    known["position"] = as_int(known.get("position"))
+    known["score"] = as_float(known.get("score"))
+    known["content"] = as_text(known.get("content"))
+    for name in ("dataset_id", "dataset_name", "document_id", "document_name", "segment_id"):
+        known[name] = as_text(known.get(name)) or None
+    extra = {k: v for k, v in data.items() if k not in _CITATION_FIELDS}
+    return Citation(**known, extra=extra or None)
+
+
+def as_file(data: Mapping[str, Any]) -> MessageFile:
+    """A file as message_end and the history write it."""
+    return MessageFile(
+        id=as_text(data.get("related_id") or data.get("id")) or None,
+        type=as_text(data.get("type")),
+        belongs_to=as_text(data.get("belongs_to")) or "assistant",
+        name=as_text(data.get("filename")) or None,
+        mime_type=as_text(data.get("mime_type")) or None,
+        size=as_size(data.get("size")),
+        url=as_text(data.get("url") or data.get("remote_url")) or None,
+    )

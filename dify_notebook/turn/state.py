@@ -1,0 +1,327 @@
+"""What a question came to: the frozen values of one turn of a conversation.
+
+Every way of getting an answer (a stream, a blocking call, a tape, a page of the
+history) ends in a `Turn`. A field that its source cannot know is None, not empty.
+Times are seconds on one clock that starts when the question is sent; prices are
+exact decimals beside their currency; tokens are what the server counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+
+from .._hooks import TurnHooks
+
+Status = Literal["running", "succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"]
+End = Literal["message_end", "error", "stopped", "eof", "disconnected", "timed_out", "cancelled", "paused"]
+NodeStatus = Literal["running", "succeeded", "failed", "exception", "retry", "stopped", "paused", "unknown"]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all values here: frozen, compared by content."""
+
+
+class Usage(Value):
+    """Tokens and price as the server told them; None where it told nothing."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_price: Decimal | None = None
+    completion_price: Decimal | None = None
+    total_price: Decimal | None = None
+    currency: str | None = None
+    latency: float | None = None
+    """Seconds, as the server measured them."""
+    time_to_first_token: float | None = None
+    """Seconds, as the server measured them (Dify 1.12); see `Timing.first_token` for ours."""
+
+
+class Timing(Value):
+    """Seconds since the question was sent, measured on this side of the wire."""
+
+    opened: float | None = None
+    """When the response headers came."""
+    first_event: float | None = None
+    first_token: float | None = None
+    """When the first visible or reasoning text came."""
+    total: float | None = None
+    """When the turn ended; None while it runs."""
+
+
+class Warning_(Value):
+    """Something was wrong with the stream, and the turn went on.
+
+    code: damaged (a line that is no event), unknown_event, unexpected (an event that
+    makes no sense where it stands), connection.
+    """
+
+    code: str
+    message: str
+    at: float | None = None
+    """Seconds since sent."""
+    offset: int | None = None
+    """Place in `Turn.answer_raw` where it happened, in characters."""
+    raw: str | None = None
+    """What came, cut to 2,000 characters."""
+
+
+class TurnError(Value):
+    """The `error` event, or why the connection failed."""
+
+    code: str
+    message: str
+    status: int | None = None
+    """Dify's status inside the event; the HTTP status of such a stream is 200."""
+
+
+class Thought(Value):
+    """One step of an agent: an `agent_thought`, merged over its repeats."""
+
+    id: str
+    position: int | None = None
+    thought: str = ""
+    tool: str = ""
+    """Name of the tool, or several joined by `;` (Dify's form)."""
+    tool_input: str = ""
+    """JSON text, as Dify sends it."""
+    observation: str = ""
+    """JSON text or plain text, as Dify sends it."""
+    tool_labels: Mapping[str, Any] | None = None
+    message_files: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    started_at: float | None = None
+    """Seconds since sent, when it was first seen."""
+    finished_at: float | None = None
+    """Seconds since sent, when its last form was seen."""
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The tools called in this step, in order."""
+        return tuple(name for name in self.tool.split(";") if name)
+
+
+class AgentLog(Value):
+    """One entry of an agent node's log (`agent_log`), a tree by `parent_id`."""
+
+    id: str
+    label: str = ""
+    node_id: str | None = None
+    parent_id: str | None = None
+    status: str = ""
+    """start, success or error."""
+    error: str | None = None
+    data: Any = None
+    metadata: Mapping[str, Any] | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+
+
+class Retry(Value):
+    """One failed try of a node that was tried again (`node_retry`)."""
+
+    index: int
+    error: str | None = None
+    elapsed: float | None = None
+    """Seconds, as told."""
+    at: float | None = None
+
+
+class Round(Value):
+    """One round of an iteration or a loop."""
+
+    index: int
+    started_at: float | None = None
+    """Seconds since sent; in parallel mode all rounds are announced first."""
+    elapsed: float | None = None
+    """Seconds, as told when the container completed or by the next round."""
+
+
+class Node(Value):
+    """One run of a workflow node, or an iteration or loop that holds others."""
+
+    id: str
+    """Id of the run; for containers the node's id."""
+    node_id: str = ""
+    node_type: str = ""
+    title: str = ""
+    kind: Literal["node", "iteration", "loop", "parallel"] = "node"
+    parent: str | None = None
+    """`id` of the container it runs in, None at the top."""
+    round: int | None = None
+    """Which round of the container it belongs to, from 0, where it can be known."""
+    parallel_id: str | None = None
+    status: NodeStatus = "running"
+    error: str | None = None
+    inputs: Any = None
+    process_data: Any = None
+    outputs: Any = None
+    metadata: Mapping[str, Any] | None = None
+    """`execution_metadata`, as told."""
+    total_tokens: int | None = None
+    total_price: Decimal | None = None
+    currency: str | None = None
+    elapsed: float | None = None
+    """Seconds, as told by the server."""
+    started_at: float | None = None
+    """Seconds since sent, as seen here."""
+    finished_at: float | None = None
+    """Seconds since sent, as seen here; None while it runs."""
+    retries: tuple[Retry, ...] = ()
+    rounds: tuple[Round, ...] = ()
+    length: int | None = None
+    """Rounds that were announced, for containers."""
+
+
+class MessageFile(Value):
+    """A file that belongs to the message."""
+
+    id: str | None = None
+    type: str = ""
+    """image, document, audio, video or custom."""
+    belongs_to: str = ""
+    """user or assistant."""
+    name: str | None = None
+    mime_type: str | None = None
+    size: int | None = None
+    """Bytes; None when not told (-1 on the wire)."""
+    url: str | None = None
+    """Signed by the server and short-lived: never shown, never saved. See `data`."""
+    data: bytes | None = None
+    """The content, where it was fetched from the server's own origin."""
+    data_error: str | None = None
+    """Why the content was not fetched."""
+
+
+class Citation(Value):
+    """One of the `retriever_resources`: a passage that the answer rests on."""
+
+    position: int | None = None
+    dataset_id: str | None = None
+    dataset_name: str | None = None
+    document_id: str | None = None
+    document_name: str | None = None
+    segment_id: str | None = None
+    score: float | None = None
+    content: str = ""
+    extra: Mapping[str, Any] | None = None
+    """Every other field, as told."""
+
+
+class Audio(Value):
+    """Speech that came with the answer (`tts_message`)."""
+
+    chunks: tuple[str, ...] = ()
+    """Base64 pieces in order; `data` joins them."""
+    complete: bool = False
+
+    @property
+    def data(self) -> bytes:
+        """The sound, as the server encoded it (mp3 unless its settings say otherwise)."""
+        from base64 import b64decode
+
+        return b"".join(b64decode(chunk + "=" * (-len(chunk) % 4)) for chunk in self.chunks)
+
+
+class Workflow(Value):
+    """The run of a chatflow as a whole."""
+
+    id: str
+    workflow_id: str | None = None
+    status: str = "running"
+    """running, succeeded, failed, stopped, partial-succeeded, paused: Dify's words."""
+    error: str | None = None
+    inputs: Any = None
+    outputs: Any = None
+    elapsed: float | None = None
+    """Seconds, as told."""
+    total_tokens: int | None = None
+    total_steps: int | None = None
+    exceptions_count: int | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+
+
+class Form(Value):
+    """A question that a paused chatflow asks a person (`human_input_required`)."""
+
+    id: str
+    data: Any = None
+    status: Literal["waiting", "filled", "timeout"] = "waiting"
+
+
+class Turn(TurnHooks, Value):
+    """One question and all that came back.
+
+    >>> from dify_notebook import Turn
+    >>> Turn(query="hi", status="succeeded", answer="Hello!").answer
+    'Hello!'
+    """
+
+    query: str | None = None
+    inputs: Mapping[str, Any] | None = None
+    answer: str = ""
+    """The text without the model's reasoning, as markdown."""
+    answer_raw: str = ""
+    """The text as it came, reasoning included; after `message_replace`, the replacement."""
+    reasoning: str = ""
+    status: Status = "running"
+    end: End | None = None
+    """How it ended; None while it runs."""
+    stop_confirmed: bool | None = None
+    """After a stop: whether the server said that it heard; None when nobody stopped it."""
+    error: TurnError | None = None
+    complete: bool = False
+    """Whether everything that was sent arrived and could be read."""
+    warnings: tuple[Warning_, ...] = ()
+    thoughts: tuple[Thought, ...] | None = None
+    logs: tuple[AgentLog, ...] | None = None
+    nodes: tuple[Node, ...] | None = None
+    files: tuple[MessageFile, ...] | None = None
+    citations: tuple[Citation, ...] | None = None
+    usage: Usage | None = None
+    timing: Timing | None = None
+    suggested: tuple[str, ...] | None = None
+    feedback: str | None = None
+    workflow: Workflow | None = None
+    forms: tuple[Form, ...] = ()
+    audio: Audio | None = None
+    annotation: Mapping[str, Any] | None = None
+    """The annotation that answered instead of the model, as told."""
+    replaced: bool = False
+    """Whether moderation replaced the text (`message_replace`)."""
+    message_id: str | None = None
+    conversation_id: str | None = None
+    task_id: str | None = None
+    workflow_run_id: str | None = None
+    user: str | None = None
+    server: str | None = None
+    """Base URL that answered, without any key."""
+    app: str | None = None
+    """Name of the app, where known."""
+    app_mode: str | None = None
+    """chat, agent-chat or advanced-chat (a chatflow), where known."""
+    turn_number: int | None = None
+    """Which turn of its conversation this is, from 1, where known."""
+    conversation_name: str | None = None
+    created_at: datetime | None = None
+    source: Literal["stream", "blocking", "tape", "history"] = "stream"
+    tape: Any = msgspec.field(default=None)
+    """What came over the wire, with times (`dify_notebook.tape.Tape`), where kept."""
+    reasoning_chunks: str = ""
+    """The part of `reasoning` that came in events of its own."""
+    pings: int = 0
+
+    @property
+    def running(self) -> bool:
+        return self.status == "running"
+
+    @property
+    def events(self) -> Sequence[Any] | None:
+        """The wire's events with their times, a lazy view on the tape; None when it was not kept."""
+        return None if self.tape is None else self.tape.events  # type: ignore[no-any-return]

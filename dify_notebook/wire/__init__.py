@@ -1,0 +1,1 @@
+"""What Dify says: bytes to frames, frames to events, and how each call is written."""

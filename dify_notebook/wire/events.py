@@ -1,0 +1,333 @@
+"""Frames to events: one struct for each event of the API, `Unknown` for the rest.
+
+Fields are permissive on purpose: real servers send null, numbers as text and fields
+that no document names. What cannot be read is kept as `Unknown`, never raised.
+Every event carries `at`, seconds since the question was sent, set by whoever read it.
+The last group never comes over the wire: it is what happened on this side of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .sse import Frame
+
+
+class Event(msgspec.Struct, tag_field="event", kw_only=True):
+    """Base of all events."""
+
+    at: float = msgspec.field(default=0.0, name="§at")
+    """Seconds since the question was sent. Whatever a server names so is overwritten."""
+
+
+class ChatEvent(Event):
+    """Fields that the events of a chat have in common."""
+
+    task_id: str | None = None
+    message_id: str | None = None
+    conversation_id: str | None = None
+    created_at: Any = None
+
+
+class Message(ChatEvent, tag="message"):
+    """A piece of the answer."""
+
+    id: str | None = None
+    answer: str | None = None
+    from_variable_selector: list[str] | None = None
+
+
+class AgentMessage(ChatEvent, tag="agent_message"):
+    """A piece of an agent's answer."""
+
+    id: str | None = None
+    answer: str | None = None
+
+
+class TextChunk(ChatEvent, tag="text_chunk"):
+    """A piece of text of a workflow app, or of a newer chatflow."""
+
+    workflow_run_id: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class ReasoningChunk(ChatEvent, tag="reasoning_chunk"):
+    """A piece of the model's reasoning, kept apart by the server."""
+
+    workflow_run_id: str | None = None
+    data: dict[str, Any] | None = None
+    reasoning: str | None = None
+    answer: str | None = None
+
+
+class MessageReplace(ChatEvent, tag="message_replace"):
+    """The whole answer so far is replaced (moderation)."""
+
+    answer: str | None = None
+    reason: str | None = None
+
+
+class MessageFile(ChatEvent, tag="message_file"):
+    """A file of the message; or, on Dify 1.11 to 1.12, a piece of the answer."""
+
+    id: str | None = None
+    type: str | None = None
+    belongs_to: str | None = None
+    url: str | None = None
+    answer: str | None = None
+    filename: str | None = None
+    mime_type: str | None = None
+    size: Any = None
+    from_variable_selector: list[str] | None = None
+
+
+class AgentThought(ChatEvent, tag="agent_thought"):
+    """A step of an agent; sent again under the same id as it grows."""
+
+    id: str = ""
+    position: int | None = None
+    thought: str | None = None
+    observation: Any = None
+    tool: str | None = None
+    tool_input: Any = None
+    tool_labels: Any = None
+    message_files: list[Any] | None = None
+
+
+class AgentLog(ChatEvent, tag="agent_log"):
+    """An entry of an agent node's log; sent again under the same id."""
+
+    data: dict[str, Any] | None = None
+
+
+class MessageEnd(ChatEvent, tag="message_end"):
+    """The answer is whole; speech may still follow."""
+
+    id: str | None = None
+    metadata: dict[str, Any] | None = None
+    files: list[Any] | None = None
+
+
+class TtsMessage(ChatEvent, tag="tts_message"):
+    """A piece of speech, base64."""
+
+    audio: str | None = None
+
+
+class TtsMessageEnd(ChatEvent, tag="tts_message_end"):
+    """The speech is whole."""
+
+    audio: str | None = None
+
+
+class Error(ChatEvent, tag="error"):
+    """The run failed. HTTP said 200 long before."""
+
+    code: str | None = None
+    message: str | None = None
+    status: int | None = None
+
+
+class Ping(ChatEvent, tag="ping"):
+    """Nothing new; the connection lives."""
+
+
+class WorkflowEvent(ChatEvent):
+    """Fields that the events of a workflow run have in common."""
+
+    workflow_run_id: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class WorkflowStarted(WorkflowEvent, tag="workflow_started"):
+    """A chatflow began to run."""
+
+
+class WorkflowFinished(WorkflowEvent, tag="workflow_finished"):
+    """The chatflow's run is over; the stream is not."""
+
+
+class WorkflowPaused(WorkflowEvent, tag="workflow_paused"):
+    """The run waits for a person."""
+
+
+class NodeStarted(WorkflowEvent, tag="node_started"):
+    """A node began."""
+
+
+class NodeFinished(WorkflowEvent, tag="node_finished"):
+    """A node ended, well or not."""
+
+
+class NodeRetry(WorkflowEvent, tag="node_retry"):
+    """A try of a node failed and will be repeated."""
+
+
+class IterationStarted(WorkflowEvent, tag="iteration_started"):
+    """An iteration began."""
+
+
+class IterationNext(WorkflowEvent, tag="iteration_next"):
+    """An iteration's next round."""
+
+
+class IterationCompleted(WorkflowEvent, tag="iteration_completed"):
+    """An iteration ended."""
+
+
+class LoopStarted(WorkflowEvent, tag="loop_started"):
+    """A loop began."""
+
+
+class LoopNext(WorkflowEvent, tag="loop_next"):
+    """A loop's next round."""
+
+
+class LoopCompleted(WorkflowEvent, tag="loop_completed"):
+    """A loop ended."""
+
+
+class ParallelBranchStarted(WorkflowEvent, tag="parallel_branch_started"):
+    """A parallel branch began (Dify 0.15)."""
+
+
+class ParallelBranchFinished(WorkflowEvent, tag="parallel_branch_finished"):
+    """A parallel branch ended (Dify 0.15)."""
+
+
+class HumanInputRequired(WorkflowEvent, tag="human_input_required"):
+    """The run asks a person."""
+
+
+class HumanInputFormFilled(WorkflowEvent, tag="human_input_form_filled"):
+    """A person has answered."""
+
+
+class HumanInputFormTimeout(WorkflowEvent, tag="human_input_form_timeout"):
+    """Nobody answered in time."""
+
+
+class Unknown(Event, tag="§unknown"):
+    """What no document names, or what cannot be read; kept as it came."""
+
+    name: str = ""
+    """The event's name, or empty when there is none."""
+    raw: bytes = b""
+    damaged: bool = False
+    """True when this is no event at all: broken JSON, or a known event with broken fields."""
+    reason: str = ""
+
+
+class Sent(Event, tag="§sent"):
+    """The question went out."""
+
+    query: str | None = None
+    inputs: dict[str, Any] | None = None
+    conversation_id: str | None = None
+    user: str | None = None
+    server: str | None = None
+    app: str | None = None
+    app_mode: str | None = None
+    turn_number: int | None = None
+    conversation_name: str | None = None
+    created_at: Any = None
+
+
+class Opened(Event, tag="§opened"):
+    """The response headers came."""
+
+
+class StopAsked(Event, tag="§stop_asked"):
+    """This side asked the server to stop; `confirmed` is what it said, None before it said anything."""
+
+    confirmed: bool | None = None
+
+
+class Refused(Event, tag="§refused"):
+    """The server answered with an HTTP error instead of a stream, or could not be reached."""
+
+    code: str = ""
+    message: str = ""
+    status: int | None = None
+
+
+class Eof(Event, tag="§eof"):
+    """The body ended cleanly; `rest` is an event that was cut off, if any."""
+
+    rest: bytes = b""
+
+
+class Lost(Event, tag="§lost"):
+    """The connection broke."""
+
+    message: str = ""
+    rest: bytes = b""
+
+
+class OutOfTime(Event, tag="§out_of_time"):
+    """The time allowed for the whole turn was over."""
+
+    seconds: float = 0.0
+
+
+class Cancelled(Event, tag="§cancelled"):
+    """The reader went away without a stop."""
+
+
+WIRE_EVENTS: tuple[type[Event], ...] = (
+    Message, AgentMessage, TextChunk, ReasoningChunk, MessageReplace, MessageFile, AgentThought, AgentLog,
+    MessageEnd, TtsMessage, TtsMessageEnd, Error, Ping, WorkflowStarted, WorkflowFinished, WorkflowPaused,
+    NodeStarted, NodeFinished, NodeRetry, IterationStarted, IterationNext, IterationCompleted, LoopStarted,
+    LoopNext, LoopCompleted, ParallelBranchStarted, ParallelBranchFinished, HumanInputRequired,
+    HumanInputFormFilled, HumanInputFormTimeout,
+)  # fmt: skip
+_NAMES = frozenset(str(kind.__struct_config__.tag) for kind in WIRE_EVENTS)
+
+# strict=False: the documents' own examples hold "total_steps": "1".
+_decoder = msgspec.json.Decoder(
+    Message | AgentMessage | TextChunk | ReasoningChunk | MessageReplace | MessageFile | AgentThought | AgentLog
+    | MessageEnd | TtsMessage | TtsMessageEnd | Error | Ping | WorkflowStarted | WorkflowFinished | WorkflowPaused
+    | NodeStarted | NodeFinished | NodeRetry | IterationStarted | IterationNext | IterationCompleted | LoopStarted
+    | LoopNext | LoopCompleted | ParallelBranchStarted | ParallelBranchFinished | HumanInputRequired
+    | HumanInputFormFilled | HumanInputFormTimeout,
+    strict=False,
+)  # fmt: skip
+
+
+def decode(frame: Frame, at: float = 0.0) -> Event:
+    """The event that a frame holds. Never raises.
+
+    Args:
+        frame: event name and data, as the splitter gives them.
+        at: seconds since the question was sent.
+    """
+    name, data = frame
+    if data is None:
+        return Ping(at=at) if name == "ping" else Unknown(name=name, at=at)
+    try:
+        event: Event = _decoder.decode(data)
+    except (ValueError, RecursionError) as problem:  # of msgspec, or broken UTF-8
+        return _unreadable(name, data, at, str(problem))
+    event.at = at
+    return event
+
+
+def _unreadable(name: str, data: bytes, at: float, reason: str) -> Event:
+    """Tell an event that is new to us from a line that is damaged."""
+    if data.strip() == b"[DONE]":  # a habit of other APIs that gateways add
+        return Unknown(name="[DONE]", raw=data, at=at)
+    try:
+        found: Any = msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        return Unknown(name=name, raw=data, damaged=True, reason=reason, at=at)
+    if isinstance(found, dict):
+        told = found.get("event")
+        if told is None and name in _NAMES:
+            return decode(("", msgspec.json.encode({**found, "event": name})), at)
+        if isinstance(told, str) and told not in _NAMES:
+            return Unknown(name=told, raw=data, at=at)
+        if told is None and name:
+            return Unknown(name=name, raw=data, at=at)
+    return Unknown(name=name, raw=data, damaged=True, reason=reason, at=at)

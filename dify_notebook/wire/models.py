@@ -1,0 +1,196 @@
+"""What calls answer: typed where the documents say something, open for the rest.
+
+Every model keeps what it does not name in `extra`. Times are aware, in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+M = TypeVar("M", bound="Model")
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all answers."""
+
+    extra: dict[str, Any] = {}
+    """Fields that came and are not named here."""
+
+
+def _hook(kind: type, value: Any) -> Any:
+    raise NotImplementedError(f"{kind} from {value!r}")
+
+
+def read(kind: type[M], data: Any) -> M:
+    """The model from decoded JSON.
+
+    Raises:
+        msgspec.ValidationError: the JSON is not of that form.
+    """
+    if isinstance(data, dict):
+        named = set(kind.__struct_fields__)
+        data = {
+            **{k: v for k, v in data.items() if k in named and k != "extra"},
+            "extra": {k: v for k, v in data.items() if k not in named},
+        }
+        for name in ("created_at", "updated_at"):
+            if name in data:
+                data[name] = _time(data[name])
+        for name, inner in _LISTS.get(kind, {}).items():
+            if isinstance(data.get(name), list):
+                data[name] = [read(inner, item) for item in data[name]]
+    return msgspec.convert(data, kind, strict=False)
+
+
+def _time(value: Any) -> Any:
+    """Seconds, milliseconds or ISO text without zone, as an aware time in UTC."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
+    if isinstance(value, str) and value.isdigit():
+        return _time(int(value))
+    if isinstance(value, str) and value:
+        time = datetime.fromisoformat(value)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    return None
+
+
+class Result(Model):
+    """`{"result": "success"}`."""
+
+    result: str = ""
+
+
+class ChatCompletion(Model):
+    """The answer of /chat-messages in blocking mode."""
+
+    event: str | None = None
+    task_id: str | None = None
+    id: str | None = None
+    message_id: str | None = None
+    conversation_id: str | None = None
+    mode: str | None = None
+    answer: str = ""
+    metadata: dict[str, Any] | None = None
+    created_at: datetime | None = None
+
+
+class UploadedFile(Model):
+    """A file that lies on the server, to be named in a question."""
+
+    id: str
+    name: str = ""
+    size: int | None = None
+    """Bytes."""
+    extension: str | None = None
+    mime_type: str | None = None
+    created_by: Any = None
+    created_at: datetime | None = None
+
+
+class Conversation(Model):
+    """One conversation of the user."""
+
+    id: str
+    name: str = ""
+    inputs: dict[str, Any] | None = None
+    status: str | None = None
+    introduction: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class ConversationPage(Model):
+    """One page of /conversations."""
+
+    data: list[Conversation]
+    has_more: bool = False
+    limit: int | None = None
+
+
+class StoredMessage(Model):
+    """One message as the server keeps it. Node runs are never given again."""
+
+    id: str
+    conversation_id: str | None = None
+    parent_message_id: str | None = None
+    inputs: dict[str, Any] | None = None
+    query: str = ""
+    answer: str = ""
+    status: str | None = None
+    """normal or error."""
+    error: str | None = None
+    message_files: list[dict[str, Any]] | None = None
+    feedback: dict[str, Any] | None = None
+    retriever_resources: list[dict[str, Any]] | None = None
+    agent_thoughts: list[dict[str, Any]] | None = None
+    created_at: datetime | None = None
+
+
+class MessagePage(Model):
+    """One page of /messages."""
+
+    data: list[StoredMessage]
+    has_more: bool = False
+    limit: int | None = None
+
+
+class AppInfo(Model):
+    """/info."""
+
+    name: str = ""
+    description: str | None = None
+    tags: list[str] | None = None
+    mode: str | None = None
+    """Absent on Dify 0.15."""
+    author_name: str | None = None
+
+
+class Parameters(Model):
+    """/parameters: what the app asks for and allows."""
+
+    opening_statement: str | None = None
+    suggested_questions: list[str] | None = None
+    suggested_questions_after_answer: dict[str, Any] | None = None
+    speech_to_text: dict[str, Any] | None = None
+    text_to_speech: dict[str, Any] | None = None
+    retriever_resource: dict[str, Any] | None = None
+    annotation_reply: dict[str, Any] | None = None
+    user_input_form: list[dict[str, Any]] = []
+    file_upload: dict[str, Any] | None = None
+    system_parameters: dict[str, Any] | None = None
+
+    @property
+    def controls(self) -> list[dict[str, Any]]:
+        """The input form, flat: each control with its `type` (text-input, paragraph, select, number, ...)."""
+        found = []
+        for wrapped in self.user_input_form:
+            for kind, control in wrapped.items():
+                if isinstance(control, dict):
+                    found.append({"type": kind, **control})
+        return found
+
+
+class AppMeta(Model):
+    """/meta: the icons of the tools."""
+
+    tool_icons: dict[str, Any] = {}
+
+
+class Site(Model):
+    """/site: how the web app looks."""
+
+    title: str | None = None
+    description: str | None = None
+    default_language: str | None = None
+    icon: str | None = None
+    icon_type: str | None = None
+    icon_url: str | None = None
+
+
+_LISTS: dict[type[Model], dict[str, type[Model]]] = {
+    ConversationPage: {"data": Conversation},
+    MessagePage: {"data": StoredMessage},
+}

@@ -1,0 +1,22 @@
+"""Every test runs in an environment of its own: no keys, no user directories, English."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A developer's DIFY_* variables, language and data must not reach a test."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("DIFY_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+    monkeypatch.setenv("DIFY_NOTEBOOK_LANG", "en")

@@ -1,0 +1,157 @@
+"""Every recorded stream gives the turn that a person would expect: whole, cut anywhere, cut short."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from contract.expected_streams import EXPECTED, Expected
+from contract.streams import Recording, load
+
+from dify_notebook.turn.fold import Builder, fold, fold_all
+from dify_notebook.turn.state import Turn
+from dify_notebook.wire.events import Eof, Event, Lost, decode
+from dify_notebook.wire.sse import Frame, Splitter
+
+CASES = sorted(EXPECTED)
+
+#: Cut at every byte: one of each kind of stream.
+EVERY_BYTE = [
+    "examples/chat_basic",
+    "examples/chat_agent",
+    "examples/advanced_chat_workflow",
+    "0.15.3/chat-messages__chatflow-think",
+    "0.15.3/chat-messages-node-errors__failflow-retry-streaming",
+    "0.15.3/chat-messages__agent-react-what",
+    "0.15.3/chat-messages-moderation__mod-chat-output-blocked-streaming",
+    "1.12.1/chat-messages__plain-chat-think",
+    "1.12.1/chat-messages-files__basic-chat-file-turn1",
+    "1.12.1/chat-messages__agent-chat-speak",
+    "1.12.1/chat-messages__agentflow-toolerr-streaming",
+    "1.12.1/chat-messages-ping__agent-chat-slow-start",
+    "1.12.1/chat-messages-tts__tts-flow-streaming",
+]
+
+
+def frames_of(chunks: list[bytes]) -> tuple[list[Frame], bytes]:
+    splitter = Splitter()
+    found = [frame for chunk in chunks for frame in splitter.feed(chunk)]
+    return found, splitter.rest()
+
+
+def events_of(recording: Recording) -> list[Event]:
+    splitter = Splitter()
+    events = [decode(frame, at) for at, chunk in recording.chunks for frame in splitter.feed(chunk)]
+    at = recording.chunks[-1][0] if recording.chunks else 0.0
+    events.append(Eof(at=at, rest=splitter.rest()) if recording.whole else Lost(at=at, rest=splitter.rest()))
+    return events
+
+
+def seen(turn: Turn, expected: Expected) -> dict[str, object]:
+    """What the table speaks of, read off a turn."""
+    nodes = turn.nodes or ()
+    ids = {}
+    for name in ("message_id", "conversation_id", "task_id", "workflow_run_id"):
+        value = getattr(turn, name)
+        ids[name] = value[:4] if value else None
+    return {
+        "ids": ids,
+        "answer": turn.answer,
+        "status": turn.status,
+        "end": turn.end,
+        "error_code": turn.error.code if turn.error else None,
+        "reasoning": turn.reasoning,
+        "thoughts": len(turn.thoughts or ()),
+        "tools": tuple(thought.tool for thought in turn.thoughts or () if thought.tool),
+        "logs": len(turn.logs or ()),
+        "nodes": len(nodes),
+        "node_status": Counter((node.title or node.node_id, node.status) for node in nodes if node.status != "succeeded"),
+        "retries": sum(len(node.retries) for node in nodes),
+        "files": len(turn.files or ()),
+        "citations": len(turn.citations or ()),
+        "tokens": turn.usage.total_tokens if turn.usage else None,
+        "audio_chunks": len(turn.audio.chunks) if turn.audio else 0,
+        "annotated": turn.annotation is not None,
+        "replaced": turn.replaced,
+        "complete": turn.complete,
+        "warnings": sum(warning.code == "damaged" for warning in turn.warnings),
+        "pings": turn.pings,
+    }
+
+
+def wanted(expected: Expected) -> dict[str, object]:
+    names = ("message_id", "conversation_id", "task_id", "workflow_run_id")
+    plain = {name: getattr(expected, name) for name in Expected.__dataclass_fields__ if name not in ("case", "ids")}
+    plain["node_status"] = Counter(expected.node_status.items())
+    return {"ids": {name: expected.id_prefix(name) for name in names}, **plain}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_turn_is_what_a_person_would_expect(case: str) -> None:
+    turn = fold_all(events_of(load()[case]))
+    assert seen(turn, EXPECTED[case]) == wanted(EXPECTED[case])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_builder_obeys_the_law_of_the_fold(case: str) -> None:
+    """One event at a time through the pure fold, or all through one builder: the same turn."""
+    events = events_of(load()[case])
+    turn = fold_all(events[:1])
+    for event in events[1:]:
+        turn = fold(turn, event)
+    assert turn == fold_all(events)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_frames_do_not_depend_on_where_chunks_are_cut(case: str) -> None:
+    """At each recorded chunk boundary, in one piece, in two pieces at random places, byte by byte."""
+    recording = load()[case]
+    body = recording.body
+    expected = frames_of([body])
+    assert frames_of([chunk for _, chunk in recording.chunks]) == expected
+    edge = 0
+    for _, chunk in recording.chunks:
+        edge += len(chunk)
+        assert frames_of([body[:edge], body[edge:]]) == expected
+    places = random.Random(case)
+    for _ in range(20):
+        cuts = sorted(places.randrange(len(body) + 1) for _ in range(5))
+        assert frames_of([body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True)]) == expected
+    if len(body) < 60_000:
+        assert frames_of([body[i : i + 1] for i in range(len(body))]) == expected
+
+
+@pytest.mark.parametrize("case", EVERY_BYTE)
+def test_cut_in_two_at_every_byte(case: str) -> None:
+    body = load()[case].body[:12_000]
+    expected = frames_of([body])
+    for place in range(len(body) + 1):
+        assert frames_of([body[:place], body[place:]]) == expected
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_truncated_at_every_event(case: str) -> None:
+    """However early a stream is cut, the turn ends, keeps what came and does not call itself whole."""
+    events = events_of(load()[case])[:-1]
+    builder = Builder()
+    for number, event in enumerate(events):
+        cut = Builder(builder.turn())
+        cut.apply(Lost(at=event.at, message="cut"))
+        before, turn = builder.turn(), cut.turn()
+        assert turn.status != "running", number
+        assert turn.end is not None
+        assert turn.answer_raw == before.answer_raw
+        assert all(node.status != "running" for node in turn.nodes or ())
+        if before.status == "running":
+            assert (turn.status, turn.end, turn.complete) == ("incomplete", "disconnected", False)
+        builder.apply(event)
+
+
+def test_a_line_cut_in_the_middle_is_told() -> None:
+    body = load()["examples/chat_basic"].body
+    frames, rest = frames_of([body[: len(body) // 2]])
+    turn = fold_all([*(decode(frame) for frame in frames), Eof(rest=rest)])
+    assert rest
+    assert (turn.status, turn.end, turn.complete) == ("incomplete", "eof", False)
+    assert [warning.code for warning in turn.warnings][-1] == "damaged"

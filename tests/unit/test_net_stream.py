@@ -1,0 +1,435 @@
+"""Streams over a real socket: how they end, how they are stopped, what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import threading
+import time
+
+import pytest
+from support.raw_server import Connection, Request, serving
+
+from dify_notebook import AsyncDify, Dify
+from dify_notebook.errors import (
+    AuthenticationError, ConnectionFailed, InputError, NotFoundError, RateLimitError, ServerError, TimedOut,
+    TurnFailed, TurnIncomplete,
+)  # fmt: skip
+from dify_notebook.net import stream as stream_module
+
+pytestmark = pytest.mark.anyio
+
+IDS = {"task_id": "task-1", "message_id": "m-1", "conversation_id": "c-1"}
+KEY = "app-canaryCANARYcanary123456"
+
+
+def client(url: str, **options) -> AsyncDify:
+    return AsyncDify(KEY, url, "tester", **options)
+
+
+def say(connection: Connection, *texts: str) -> None:
+    for text in texts:
+        connection.event(event="message", answer=text, **IDS)
+
+
+def finish(connection: Connection) -> None:
+    connection.event(event="message_end", metadata={"usage": {"total_tokens": 3}}, **IDS)
+    connection.end()
+
+
+def hello(request: Request, connection: Connection) -> None:
+    connection.head(extra="X-Version: 1.12.1\r\n")
+    say(connection, "Hel", "lo")
+    finish(connection)
+
+
+async def test_send_gives_the_turn_with_times_and_a_tape() -> None:
+    with serving(hello) as server:
+        async with client(server.url) as dify:
+            turn = await dify.chat.send("hi", inputs={"city": "Paris"})
+    request = server.requests[0]
+    assert (request.method, request.path) == ("POST", "/v1/chat-messages")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.json == {
+        "query": "hi", "inputs": {"city": "Paris"}, "response_mode": "streaming", "user": "tester",
+        "conversation_id": "", "auto_generate_name": True,
+    }  # fmt: skip
+    assert (turn.answer, turn.status, turn.end, turn.complete) == ("Hello", "succeeded", "message_end", True)
+    assert (turn.user, turn.server, turn.conversation_id) == ("tester", server.url, "c-1")
+    assert turn.timing is not None
+    assert 0 < turn.timing.opened <= turn.timing.first_event <= turn.timing.first_token <= turn.timing.total
+    assert [type(event).__name__ for event in turn.events] == ["Message", "Message", "MessageEnd"]
+    assert dify.server_version == "1.12.1"
+
+
+async def test_events_arrive_before_the_answer_is_complete() -> None:
+    release = threading.Event()
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        say(connection, "first")
+        assert release.wait(10)
+        finish(connection)
+
+    with serving(script) as server:
+        async with client(server.url) as dify, dify.chat.stream("hi") as stream:
+            event = await anext(aiter(stream))
+            assert (event.answer, stream.turn.answer, stream.turn.status) == ("first", "first", "running")
+            release.set()
+            turn = await stream.read()
+    assert turn.status == "succeeded"
+
+
+REFUSALS = [
+    ("401 Unauthorized", {"code": "unauthorized", "message": "Access token is invalid", "status": 401}, AuthenticationError),
+    ("404 Not Found", {"code": "not_found", "message": "Conversation Not Exists.", "status": 404}, NotFoundError),
+    ("400 Bad Request", {"code": "invalid_param", "message": "Too many requests. Please try again later"}, RateLimitError),
+    ("429 Too Many Requests", {"code": "too_many_requests", "message": "slow down"}, RateLimitError),
+    ("500 Internal Server Error", {"message": "Internal Server Error", "code": "unknown"}, ServerError),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "kind"), REFUSALS)
+async def test_a_refusal_raises_with_what_the_server_said(status, body, kind) -> None:
+    with serving(lambda request, connection: connection.reply(status, body, extra="X-Trace-Id: r-1\r\n")) as server:
+        async with client(server.url) as dify:
+            with pytest.raises(kind) as caught:
+                await dify.chat.send("hi")
+    error = caught.value
+    assert (error.code, error.message, error.request_id) == (body["code"], body["message"], "r-1")
+    assert error.status == int(status.split()[0])
+    assert error.hint
+    assert error.turn.status == "failed"
+    assert error.attempted == "POST /chat-messages"
+
+
+async def test_a_web_page_is_not_taken_for_an_answer() -> None:
+    with serving(lambda request, connection: connection.reply("200 OK", b"<html>", "text/html")) as server:
+        async with client(server.url) as dify:
+            with pytest.raises(ServerError) as caught:
+                await dify.chat.send("hi")
+    assert caught.value.code == "not_json"
+
+
+async def test_a_redirect_is_told_and_not_followed() -> None:
+    elsewhere = "Location: http://elsewhere.example/v1\r\n"
+    with serving(lambda request, connection: connection.reply("302 Found", b"", "text/html", elsewhere)) as server:
+        async with client(server.url) as dify:
+            with pytest.raises(ServerError, match="elsewhere.example"):
+                await dify.chat.send("hi")
+    assert len(server.requests) == 1
+
+
+async def test_an_error_event_is_part_of_the_turn() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        say(connection, "half")
+        connection.event(event="error", code="completion_request_error", message="no", status=400, message_id="m-1")
+        connection.end()
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            async with dify.chat.stream("hi") as stream:
+                turn = await stream.read()
+            with pytest.raises(TurnFailed) as caught:
+                await dify.chat.send("hi")
+    assert (turn.status, turn.end, turn.answer) == ("failed", "error", "half")
+    assert caught.value.turn.answer == "half"
+    assert caught.value.code == "completion_request_error"
+
+
+@pytest.mark.parametrize("how", ["reset", "close", "clean"])
+async def test_ends_that_nobody_announced(how: str) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        say(connection, "half")
+        if how == "clean":
+            connection.end()
+        elif how == "reset":
+            connection.reset()
+        else:
+            connection.close()
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            with pytest.raises(TurnIncomplete) as caught:
+                await dify.chat.send("hi")
+    turn = caught.value.turn
+    assert (turn.status, turn.end) == ("incomplete", "eof" if how == "clean" else "disconnected")
+    assert turn.answer in ("half", "")  # a reset may overtake what was sent before it
+    assert not turn.complete
+
+
+async def test_nobody_listens() -> None:
+    with serving(hello) as server:
+        url = server.url
+    async with client(url) as dify:
+        with pytest.raises(ConnectionFailed) as caught:
+            await dify.chat.send("hi")
+    assert caught.value.code == "connect"
+    assert caught.value.turn.status == "failed"
+
+
+async def test_the_servers_silence_ends_in_a_timeout() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.wait_until_left()
+
+    with serving(script) as server:
+        async with client(server.url, timeout=0.2) as dify:
+            with pytest.raises(TimedOut):
+                await dify.chat.send("hi")
+
+
+class Stoppable:
+    """A server that goes on until it is told to stop, and whether it listens to that."""
+
+    def __init__(self, *, obeys: bool = True, speaks: bool = True) -> None:
+        self.obeys, self.speaks = obeys, speaks
+        self.told = threading.Event()
+        self.left = threading.Event()
+
+    def __call__(self, request: Request, connection: Connection) -> None:
+        if request.path.endswith("/stop"):
+            if self.obeys:
+                self.told.set()
+            connection.reply("200 OK", {"result": "success"})
+            return
+        if not self.speaks:
+            connection.wait_until_left()
+            self.left.set()
+            raise OSError
+        connection.head()
+        say(connection, "half")
+        if self.obeys:
+            assert self.told.wait(10)
+            finish(connection)
+        else:
+            connection.wait_until_left()
+            self.left.set()
+            raise OSError
+
+
+async def test_stop_posts_with_the_same_user_and_keeps_the_partial_answer() -> None:
+    script = Stoppable()
+    with serving(script) as server:
+        async with client(server.url) as dify, dify.chat.stream("hi", user="somebody") as stream:
+            async for event in stream:
+                if type(event).__name__ == "Message":
+                    assert await stream.stop()
+            turn = stream.turn
+    assert [(r.method, r.path) for r in server.requests][1] == ("POST", "/v1/chat-messages/task-1/stop")
+    assert server.requests[1].json == {"user": "somebody"}
+    assert (turn.status, turn.end, turn.stop_confirmed, turn.answer) == ("stopped", "stopped", True, "half")
+
+
+async def test_a_server_that_does_not_stop_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "STOP_SECONDS", 0.3)
+    script = Stoppable(obeys=False)
+    with serving(script) as server:
+        async with client(server.url) as dify, dify.chat.stream("hi") as stream:
+            async for _ in stream:
+                assert await stream.stop()
+            turn = stream.turn
+        assert script.left.wait(10)
+    assert (turn.status, turn.end, turn.complete, turn.answer) == ("stopped", "stopped", False, "half")
+
+
+async def test_a_stop_before_the_first_event_waits_for_the_tasks_name_and_then_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream_module, "STOP_SECONDS", 0.3)
+    script = Stoppable(speaks=False)
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            stream = dify.chat.stream("hi")
+            asking = asyncio.create_task(stream.__aenter__())
+            await asyncio.to_thread(server.wait_for, 1)
+            assert await stream.stop() is False
+            await asking
+            await stream.__aexit__(None, None, None)
+        assert script.left.wait(10)
+    turn = stream.turn
+    assert (turn.status, turn.stop_confirmed, turn.answer) == ("stopped", False, "")
+    assert len(server.requests) == 1
+
+
+async def test_timeout_is_the_total_and_stops_the_same_way() -> None:
+    script = Stoppable()
+    with serving(script) as server:
+        async with client(server.url) as dify, dify.chat.stream("hi", timeout=0.3) as stream:
+            turn = await stream.read()
+    assert server.requests[1].path.endswith("/task-1/stop")
+    assert (turn.status, turn.end, turn.answer) == ("incomplete", "timed_out", "half")
+    assert turn.stop_confirmed is True
+
+
+async def test_cancelling_tells_the_server_and_closes_the_connection() -> None:
+    script = Stoppable(obeys=False)
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            asking = asyncio.create_task(dify.chat.send("hi"))
+            await asyncio.to_thread(server.wait_for, 1)
+            stream_began = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.1, stream_began.set)
+            await stream_began.wait()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        assert script.left.wait(10)
+    assert [r.path for r in server.requests][-1].endswith("/task-1/stop")
+
+
+async def test_leaving_early_stops_the_run() -> None:
+    script = Stoppable(obeys=False)
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            async with dify.chat.stream("hi") as stream:
+                async for _ in stream:
+                    break
+            assert (stream.turn.status, stream.turn.end) == ("incomplete", "cancelled")
+    assert server.requests[1].path.endswith("/stop")
+
+
+async def test_pings_and_late_headers() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        connection.chunk(b"event: ping\n\n")
+        say(connection, "x")
+        connection.chunk(b"event: ping\n\n")
+        finish(connection)
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            turn = await dify.chat.send("hi")
+    assert (turn.pings, turn.status) == (2, "succeeded")
+    assert turn.timing.first_event is not None
+
+
+async def test_gzip_and_one_large_event_in_small_chunks() -> None:
+    text = "好" * 400_000
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.head(extra="Content-Encoding: gzip\r\n")
+        lines = [{"event": "message", "answer": text, **IDS}, {"event": "message_end", "metadata": {}, **IDS}]
+        body = gzip.compress(b"".join(b"data: " + json.dumps(line, ensure_ascii=False).encode() + b"\n\n" for line in lines))
+        for start in range(0, len(body), 100):
+            connection.chunk(body[start : start + 100])
+        connection.end()
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            turn = await dify.chat.send("hi")
+    assert turn.answer == text
+
+
+async def test_a_chat_message_is_never_sent_twice() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        raise OSError
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            with pytest.raises(ConnectionFailed):
+                await dify.chat.send("hi")
+        assert len(server.requests) == 1
+
+
+async def test_blocking_mode_gives_the_same_turn() -> None:
+    answer = {"event": "message", "answer": "<think>hm</think>Hello", "mode": "chat", "created_at": 1_700_000_000,
+              "metadata": {"usage": {"total_tokens": 3}, "retriever_resources": [{"content": "x"}]}, **IDS}  # fmt: skip
+    with serving(lambda request, connection: connection.reply("200 OK", answer)) as server:
+        async with client(server.url) as dify:
+            turn = await dify.chat.send("hi", response_mode="blocking")
+    assert server.requests[0].json["response_mode"] == "blocking"
+    assert (turn.answer, turn.reasoning, turn.status, turn.source) == ("Hello", "hm", "succeeded", "blocking")
+    assert (turn.usage.total_tokens, len(turn.citations)) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"query": 3}, {"query": "x", "inputs": [1]}, {"query": "x", "user": ""}, {"query": "x", "user": "u" * 256},
+     {"query": "x", "timeout": 0}, {"query": "x", "files": ["no/such/file.txt"]}],
+)  # fmt: skip
+async def test_mistakes_are_told_before_anything_is_sent(arguments) -> None:
+    with serving(hello) as server:
+        async with client(server.url) as dify:
+            with pytest.raises(InputError):
+                await dify.chat.send(**arguments)
+        assert server.requests == []
+
+
+# -- the synchronous face ---------------------------------------------------------------
+
+
+def test_sync_send_and_stream() -> None:
+    with serving(hello) as server, Dify(KEY, server.url, "tester") as dify:
+        assert dify.chat.send("hi").answer == "Hello"
+        with dify.chat.stream("hi") as stream:
+            names = [type(event).__name__ for event in stream]
+        assert names == ["Message", "Message", "MessageEnd"]
+        assert stream.turn.answer == "Hello"
+
+
+def test_sync_events_come_one_by_one() -> None:
+    release = threading.Event()
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        say(connection, "first")
+        assert release.wait(10)
+        finish(connection)
+
+    with serving(script) as server, Dify(KEY, server.url, "tester") as dify, dify.chat.stream("hi") as stream:
+        events = iter(stream)
+        assert next(events).answer == "first"
+        release.set()
+        assert [type(event).__name__ for event in events] == ["MessageEnd"]
+
+
+def test_sync_stop() -> None:
+    with serving(Stoppable()) as server, Dify(KEY, server.url, "tester") as dify, dify.chat.stream("hi") as stream:
+        for _ in stream:
+            stream.stop()
+        assert (stream.turn.status, stream.turn.stop_confirmed) == ("stopped", True)
+
+
+def test_one_client_in_two_loops_and_from_plain_code() -> None:
+    with serving(hello) as server:
+        dify = client(server.url)
+        assert asyncio.run(dify.chat.send("a")).answer == "Hello"
+        assert asyncio.run(dify.chat.send("b")).answer == "Hello"
+        assert Dify.wrap(dify).chat.send("c").answer == "Hello"
+
+
+async def test_sync_from_a_running_loop() -> None:
+    with serving(hello) as server:
+        assert Dify(KEY, server.url, "tester").chat.send("hi").answer == "Hello"
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_after_a_fork_the_child_has_connections_of_its_own() -> None:
+    import os
+
+    with serving(hello) as server:
+        dify = Dify(KEY, server.url, "tester")
+        assert dify.chat.send("parent").answer == "Hello"
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                code = 0 if dify.chat.send("child").answer == "Hello" else 2
+            finally:
+                os._exit(code)
+        deadline = time.monotonic() + 20
+        while True:
+            pid, status = os.waitpid(child, os.WNOHANG)
+            if pid or time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        if not pid:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        assert pid
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert dify.chat.send("parent again").answer == "Hello"

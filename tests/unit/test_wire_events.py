@@ -1,0 +1,57 @@
+"""Frames become events; what cannot be read becomes `Unknown`, never an exception."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from dify_notebook.wire import events as ev
+from dify_notebook.wire.events import decode
+
+TABLE = [
+    ("a message", ("", b'{"event":"message","answer":"hi"}'), ev.Message, {"answer": "hi"}),
+    ("null answer", ("", b'{"event":"message","answer":null}'), ev.Message, {"answer": None}),
+    ("fields that nobody names", ("", b'{"event":"message","answer":"x","new":{"a":[1]}}'), ev.Message, {"answer": "x"}),
+    ("a number as text", ("", b'{"event":"error","status":"400","code":"c"}'), ev.Error, {"status": 400}),
+    ("the name stands in the frame alone", ("message", b'{"answer":"hi"}'), ev.Message, {"answer": "hi"}),
+    ("ping without data", ("ping", None), ev.Ping, {}),
+    ("ping as the documents write it", ("", b'{"event":"ping"}'), ev.Ping, {}),
+    ("an event of the future", ("", b'{"event":"brand_new","x":1}'), ev.Unknown, {"name": "brand_new", "damaged": False}),
+    ("a name without data", ("hello", None), ev.Unknown, {"name": "hello", "damaged": False}),
+    ("another API's end", ("", b"[DONE]"), ev.Unknown, {"name": "[DONE]", "damaged": False}),
+    ("broken JSON", ("", b'{"event":"message","answer": : "x"}'), ev.Unknown, {"damaged": True}),
+    ("cut JSON", ("", b'{"event":"mess'), ev.Unknown, {"damaged": True}),
+    ("a known event with a broken field", ("", b'{"event":"message","answer":{"a":1}}'), ev.Unknown, {"damaged": True}),
+    ("no object", ("", b"[1,2]"), ev.Unknown, {"damaged": True}),
+    ("no event name", ("", b'{"answer":"x"}'), ev.Unknown, {"damaged": True}),
+    ("broken UTF-8", ("", b'{"event":"message","answer":"\xff"}'), ev.Unknown, {"damaged": True}),
+    ("nested very deep", ("", b'{"event":"message_end","metadata":' + b"[" * 5000 + b"]" * 5000 + b"}"), ev.Unknown, {}),
+    ("our own local tag", ("", '{"event":"§sent","query":"x"}'.encode()), ev.Unknown, {"damaged": False}),
+    ("nothing", ("", b""), ev.Unknown, {"damaged": True}),
+]
+
+
+@pytest.mark.parametrize(("frame", "kind", "fields"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_decode(frame, kind, fields) -> None:
+    event = decode(frame, 1.5)
+    assert type(event) is kind
+    assert event.at == 1.5
+    for name, value in fields.items():
+        assert getattr(event, name) == value
+    if isinstance(event, ev.Unknown) and frame[1]:
+        assert event.raw == frame[1]
+
+
+def test_a_server_cannot_set_our_clock() -> None:
+    assert decode(("", '{"event":"message","answer":"x","§at":99}'.encode()), 2.0).at == 2.0
+
+
+def test_every_wire_event_has_a_meaning_in_the_fold() -> None:
+    """A new event type must be written down in two places only: its struct and its meaning."""
+    from dify_notebook.turn.fold import fold_all
+
+    for kind in ev.WIRE_EVENTS:
+        name = str(kind.__struct_config__.tag)
+        event = decode(("", msgspec.json.encode({"event": name})))
+        assert type(event) is kind
+        fold_all([event])
