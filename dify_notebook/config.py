@@ -93,10 +93,10 @@ def clean_base_url(text: str) -> str:
     """
     parts = urlsplit(text.strip())
     try:
-        port_is_fine = parts.port is None or True
-    except ValueError:
-        port_is_fine = False
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        port = parts.port or 0
+    except ValueError:  # a port that is no number
+        port = -1
+    if parts.scheme not in ("http", "https") or not parts.hostname or port < 0:
         raise ConfigError(t("net.bad_base_url", url=parts.scheme + "://" + (parts.hostname or "")), code="base_url")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(t("net.base_url_extra", host=parts.hostname), code="base_url")

@@ -284,7 +284,8 @@ class ChatStream:
 
 
 async def _nothing() -> AsyncGenerator[ev.Event, None]:
-    for event in ():
+    nothing: tuple[ev.Event, ...] = ()
+    for event in nothing:
         yield event
 
 

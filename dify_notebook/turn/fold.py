@@ -252,12 +252,12 @@ class Builder:
         old = self._thoughts.get(event.id)
         self._thoughts[event.id] = Thought(
             id=event.id,
-            position=event.position if event.position is not None else old and old.position,
+            position=event.position if event.position is not None else (old.position if old else None),
             thought=event.thought or (old.thought if old else ""),
             tool=event.tool or (old.tool if old else ""),
             tool_input=as_text(event.tool_input) or (old.tool_input if old else ""),
             observation=as_text(event.observation) or (old.observation if old else ""),
-            tool_labels=event.tool_labels if isinstance(event.tool_labels, dict) else old and old.tool_labels,
+            tool_labels=as_dict(event.tool_labels) or (old.tool_labels if old else None),
             message_files=tuple(str(f) for f in event.message_files or () if f) or (old.message_files if old else ()),
             created_at=as_time(event.created_at) or (old.created_at if old else None),
             started_at=old.started_at if old else event.at,
@@ -276,7 +276,7 @@ class Builder:
             parent_id=data.get("parent_id") or (old.parent_id if old else None),
             status=status or (old.status if old else ""),
             error=data.get("error") or None,
-            data=data.get("data") if data.get("data") is not None else old and old.data,
+            data=data.get("data") if data.get("data") is not None else (old.data if old else None),
             metadata=as_dict(data.get("metadata")) or (old.metadata if old else None),
             started_at=old.started_at if old else event.at,
             finished_at=None if status in ("start", "") else event.at,

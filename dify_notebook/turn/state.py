@@ -26,7 +26,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of all values here: frozen, compared by content."""
 
 
-class Usage(Value):
+class Usage(Value, frozen=True):
     """Tokens and price as the server told them; None where it told nothing."""
 
     prompt_tokens: int | None = None
@@ -42,7 +42,7 @@ class Usage(Value):
     """Seconds, as the server measured them (Dify 1.12); see `Timing.first_token` for ours."""
 
 
-class Timing(Value):
+class Timing(Value, frozen=True):
     """Seconds since the question was sent, measured on this side of the wire."""
 
     opened: float | None = None
@@ -54,7 +54,7 @@ class Timing(Value):
     """When the turn ended; None while it runs."""
 
 
-class Warning_(Value):
+class Warning_(Value, frozen=True):
     """Something was wrong with the stream, and the turn went on.
 
     code: damaged (a line that is no event), unknown_event, unexpected (an event that
@@ -71,7 +71,7 @@ class Warning_(Value):
     """What came, cut to 2,000 characters."""
 
 
-class TurnError(Value):
+class TurnError(Value, frozen=True):
     """The `error` event, or why the connection failed."""
 
     code: str
@@ -80,7 +80,7 @@ class TurnError(Value):
     """Dify's status inside the event; the HTTP status of such a stream is 200."""
 
 
-class Thought(Value):
+class Thought(Value, frozen=True):
     """One step of an agent: an `agent_thought`, merged over its repeats."""
 
     id: str
@@ -106,7 +106,7 @@ class Thought(Value):
         return tuple(name for name in self.tool.split(";") if name)
 
 
-class AgentLog(Value):
+class AgentLog(Value, frozen=True):
     """One entry of an agent node's log (`agent_log`), a tree by `parent_id`."""
 
     id: str
@@ -122,7 +122,7 @@ class AgentLog(Value):
     finished_at: float | None = None
 
 
-class Retry(Value):
+class Retry(Value, frozen=True):
     """One failed try of a node that was tried again (`node_retry`)."""
 
     index: int
@@ -132,7 +132,7 @@ class Retry(Value):
     at: float | None = None
 
 
-class Round(Value):
+class Round(Value, frozen=True):
     """One round of an iteration or a loop."""
 
     index: int
@@ -142,7 +142,7 @@ class Round(Value):
     """Seconds, as told when the container completed or by the next round."""
 
 
-class Node(Value):
+class Node(Value, frozen=True):
     """One run of a workflow node, or an iteration or loop that holds others."""
 
     id: str
@@ -178,7 +178,7 @@ class Node(Value):
     """Rounds that were announced, for containers."""
 
 
-class MessageFile(Value):
+class MessageFile(Value, frozen=True):
     """A file that belongs to the message."""
 
     id: str | None = None
@@ -198,7 +198,7 @@ class MessageFile(Value):
     """Why the content was not fetched."""
 
 
-class Citation(Value):
+class Citation(Value, frozen=True):
     """One of the `retriever_resources`: a passage that the answer rests on."""
 
     position: int | None = None
@@ -213,7 +213,7 @@ class Citation(Value):
     """Every other field, as told."""
 
 
-class Audio(Value):
+class Audio(Value, frozen=True):
     """Speech that came with the answer (`tts_message`)."""
 
     chunks: tuple[str, ...] = ()
@@ -228,7 +228,7 @@ class Audio(Value):
         return b"".join(b64decode(chunk + "=" * (-len(chunk) % 4)) for chunk in self.chunks)
 
 
-class Workflow(Value):
+class Workflow(Value, frozen=True):
     """The run of a chatflow as a whole."""
 
     id: str
@@ -247,7 +247,7 @@ class Workflow(Value):
     finished_at: float | None = None
 
 
-class Form(Value):
+class Form(Value, frozen=True):
     """A question that a paused chatflow asks a person (`human_input_required`)."""
 
     id: str
@@ -255,7 +255,7 @@ class Form(Value):
     status: Literal["waiting", "filled", "timeout"] = "waiting"
 
 
-class Turn(TurnHooks, Value):
+class Turn(TurnHooks, Value, frozen=True):
     """One question and all that came back.
 
     >>> from dify_notebook import Turn
@@ -324,4 +324,4 @@ class Turn(TurnHooks, Value):
     @property
     def events(self) -> Sequence[Any] | None:
         """The wire's events with their times, a lazy view on the tape; None when it was not kept."""
-        return None if self.tape is None else self.tape.events  # type: ignore[no-any-return]
+        return None if self.tape is None else self.tape.events

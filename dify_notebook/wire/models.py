@@ -57,13 +57,13 @@ def _time(value: Any) -> Any:
     return None
 
 
-class Result(Model):
+class Result(Model, frozen=True):
     """`{"result": "success"}`."""
 
     result: str = ""
 
 
-class ChatCompletion(Model):
+class ChatCompletion(Model, frozen=True):
     """The answer of /chat-messages in blocking mode."""
 
     event: str | None = None
@@ -77,7 +77,7 @@ class ChatCompletion(Model):
     created_at: datetime | None = None
 
 
-class UploadedFile(Model):
+class UploadedFile(Model, frozen=True):
     """A file that lies on the server, to be named in a question."""
 
     id: str
@@ -90,7 +90,7 @@ class UploadedFile(Model):
     created_at: datetime | None = None
 
 
-class Conversation(Model):
+class Conversation(Model, frozen=True):
     """One conversation of the user."""
 
     id: str
@@ -102,7 +102,7 @@ class Conversation(Model):
     updated_at: datetime | None = None
 
 
-class ConversationPage(Model):
+class ConversationPage(Model, frozen=True):
     """One page of /conversations."""
 
     data: list[Conversation]
@@ -110,7 +110,7 @@ class ConversationPage(Model):
     limit: int | None = None
 
 
-class StoredMessage(Model):
+class StoredMessage(Model, frozen=True):
     """One message as the server keeps it. Node runs are never given again."""
 
     id: str
@@ -129,7 +129,7 @@ class StoredMessage(Model):
     created_at: datetime | None = None
 
 
-class MessagePage(Model):
+class MessagePage(Model, frozen=True):
     """One page of /messages."""
 
     data: list[StoredMessage]
@@ -137,7 +137,7 @@ class MessagePage(Model):
     limit: int | None = None
 
 
-class AppInfo(Model):
+class AppInfo(Model, frozen=True):
     """/info."""
 
     name: str = ""
@@ -148,7 +148,7 @@ class AppInfo(Model):
     author_name: str | None = None
 
 
-class Parameters(Model):
+class Parameters(Model, frozen=True):
     """/parameters: what the app asks for and allows."""
 
     opening_statement: str | None = None
@@ -173,13 +173,13 @@ class Parameters(Model):
         return found
 
 
-class AppMeta(Model):
+class AppMeta(Model, frozen=True):
     """/meta: the icons of the tools."""
 
     tool_icons: dict[str, Any] = {}
 
 
-class Site(Model):
+class Site(Model, frozen=True):
     """/site: how the web app looks."""
 
     title: str | None = None

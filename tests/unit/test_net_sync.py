@@ -1,0 +1,41 @@
+"""`Dify` mirrors `AsyncDify`: the same names, the same signatures."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from dify_notebook import AsyncDify, Dify
+
+GROUPS = ["chat", "conversations", "messages", "files", "app"]
+
+
+def public(thing: object) -> dict[str, object]:
+    return {name: getattr(thing, name) for name in dir(thing) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_groups_have_the_same_calls_with_the_same_signatures(group: str) -> None:
+    plain, other = Dify("app-x", "http://127.0.0.1:9"), AsyncDify("app-x", "http://127.0.0.1:9")
+    mine, theirs = public(getattr(plain, group)), public(getattr(other, group))
+    assert mine.keys() == theirs.keys()
+    for name, call in mine.items():
+        assert list(inspect.signature(call).parameters.values()) == list(
+            inspect.signature(theirs[name]).parameters.values()
+        ), name
+        assert call.__doc__
+
+
+def test_constructors_take_the_same() -> None:
+    assert inspect.signature(Dify) == inspect.signature(AsyncDify)
+    assert inspect.signature(Dify.local).parameters == inspect.signature(AsyncDify.local).parameters
+
+
+def test_clients_have_the_same_attributes() -> None:
+    plain, other = Dify("app-x", "http://127.0.0.1:9"), AsyncDify("app-x", "http://127.0.0.1:9")
+    assert set(public(plain)) - {"close", "wrap", "as_async"} == set(public(other)) - {"aclose"}
+
+
+def test_a_repr_tells_where_and_who() -> None:
+    assert repr(Dify("app-x", "http://127.0.0.1:9", "me")) == "<Dify http://127.0.0.1:9/v1 user='me'>"

@@ -1,0 +1,116 @@
+"""A session holds a conversation; a run streams beside whoever looks at it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from support.raw_server import Connection, Request, serving
+
+from dify_notebook import Dify, Session
+from dify_notebook.errors import AuthenticationError, InputError
+from dify_notebook.tape import Tape, run_store
+
+
+class Chat:
+    """A server that keeps conversations, and waits where it is told to."""
+
+    def __init__(self, wait: bool = False) -> None:
+        self.release = threading.Event()
+        self.wait = wait
+        self.count = 0
+
+    def __call__(self, request: Request, connection: Connection) -> None:
+        if request.path.endswith("/stop"):
+            self.release.set()
+            connection.reply("200 OK", {"result": "success"})
+            return
+        self.count += 1
+        conversation = request.json["conversation_id"] or f"c-{self.count}"
+        ids = {"task_id": "t", "message_id": f"m-{self.count}", "conversation_id": conversation}
+        connection.head()
+        connection.event(event="message", answer="one ", **ids)
+        if self.wait:
+            assert self.release.wait(10)
+        connection.event(event="message", answer=request.json["query"], **ids)
+        connection.event(event="message_end", metadata={}, **ids)
+        connection.end()
+
+
+def session(url: str, **more) -> Session:
+    return Session(Dify("app-x", url, "u"), **more)
+
+
+def test_turns_go_on_in_the_conversation_and_are_counted() -> None:
+    with serving(Chat()) as server:
+        talk = session(server.url)
+        first, second = talk.ask("a").result(10), talk.ask("b").result(10)
+        assert (first.conversation_id, second.conversation_id) == ("c-1", "c-1")
+        assert (first.turn_number, second.turn_number) == (1, 2)
+        once = talk.ask("c", conversation_id=None, keep=False).result(10)
+        assert (once.conversation_id, once.turn_number, talk.conversation_id) == ("c-3", 1, "c-1")
+        talk.new()
+        assert talk.ask("d").result(10).conversation_id == "c-4"
+        assert talk.ask("e", conversation_id="from-elsewhere").result(10).turn_number is None
+        assert [turn.query for turn in talk.turns] == ["a", "b", "c", "d", "e"]
+        assert talk.running is None
+
+
+def test_a_run_can_be_watched_while_it_goes_on() -> None:
+    chat = Chat(wait=True)
+    with serving(chat) as server:
+        run = session(server.url).ask("x")
+        while not run.turn.answer:
+            assert run.wait(10)
+        assert (run.turn.answer, run.turn.status, run.done) == ("one ", "running", False)
+        assert run.turn is run.turn  # nothing is built anew while nothing changes
+        assert run.now > 0
+        chat.release.set()
+        assert run.result(10).answer == "one x"
+        assert run.done
+        assert run.wait(0)
+
+
+def test_a_run_is_stopped_from_another_thread() -> None:
+    with serving(Chat(wait=True)) as server:
+        run = session(server.url).ask("x")
+        while not run.turn.answer:
+            assert run.wait(10)
+        assert run.stop().result(10) is True
+        turn = run.result(10)
+        assert (turn.status, turn.stop_confirmed) == ("stopped", True)
+
+
+def test_a_refusal_is_kept_and_can_be_raised() -> None:
+    answer = {"code": "unauthorized", "message": "Access token is invalid", "status": 401}
+    with serving(lambda request, connection: connection.reply("401 Unauthorized", answer)) as server:
+        run = session(server.url).ask("x")
+        turn = run.result(10)
+        assert (turn.status, turn.error.code) == ("failed", "unauthorized")
+        with pytest.raises(AuthenticationError) as caught:
+            run.raise_for_status()
+        assert caught.value.turn is turn
+
+
+def test_mistakes_are_told_where_they_are_made() -> None:
+    with serving(Chat()) as server, pytest.raises(InputError):
+        session(server.url).ask(3)  # type: ignore[arg-type]
+
+
+def test_every_run_leaves_a_tape() -> None:
+    with serving(Chat()) as server:
+        session(server.url).ask("x").result(10)
+    tape = Tape.load(run_store().paths()[-1])
+    assert (tape.header.query, tape.header.message_id, tape.header.status) == ("x", "m-1", "succeeded")
+    assert tape.replay().answer == "one x"
+
+
+def test_a_store_that_cannot_be_written_does_not_lose_the_answer(tmp_path, caplog) -> None:
+    from dify_notebook.tape import RunStore
+
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with serving(Chat()) as server:
+        turn = session(server.url, store=RunStore(blocked / "runs")).ask("x").result(10)
+    assert turn.answer == "one x"
+    assert "could not be kept" in caplog.text
