@@ -26,6 +26,8 @@ from .turn.state import Turn
 from .wire.events import Ping
 
 T = TypeVar("T")
+#: Seconds that fetching an answer's images may take, all together.
+PICTURE_SECONDS = 10.0
 log = logging.getLogger("dify_notebook")
 
 
@@ -56,7 +58,7 @@ class Run:
                             self._changed.set()
             except DifyError as problem:
                 self.error = problem
-            self._final = self._decorate(self._stream.turn)
+            self._final = await self._with_pictures(self._decorate(self._stream.turn))
             await asyncio.to_thread(self._on_end, self)
         except BaseException as problem:
             self._failure = problem
@@ -64,6 +66,19 @@ class Run:
         finally:
             self._done.set()
             self._changed.set()
+
+    async def _with_pictures(self, turn: Turn) -> Turn:
+        """The images of the answer, fetched for whoever displays it; signed URLs do not live long."""
+        pictures = [file for file in turn.files or () if file.type == "image" and file.url]
+        if not pictures:
+            return turn
+        fetch = self._stream.client.files.fetch
+        try:
+            async with asyncio.timeout(PICTURE_SECONDS):
+                fetched = dict(zip(pictures, await asyncio.gather(*map(fetch, pictures)), strict=True))
+        except TimeoutError:
+            fetched = {}
+        return msgspec.structs.replace(turn, files=tuple(fetched.get(file, file) for file in turn.files or ()))
 
     @property
     def done(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 import msgspec
@@ -15,13 +16,13 @@ from ..config import Secret, Settings, check_user, resolve
 from ..errors import ConfigError, DifyError, InputError, ServerError, raise_for_turn
 from ..i18n import t
 from ..turn.fold import Builder
-from ..turn.state import Turn
+from ..turn.state import MessageFile, Turn
 from ..wire import calls, models
 from ..wire import events as ev
 from ..wire.calls import Call, SortBy
 from . import files as fl
 from .stream import ChatStream, blocking_events, error_of
-from .transport import Pools, as_error
+from .transport import Pools, as_error, origin
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -49,6 +50,8 @@ class AsyncDify:
         verify: certificates, as httpx takes them.
         timeout: seconds, or an `httpx.Timeout`; by default connect 10, read 60.
         transport: an httpx transport instead of the ordinary one.
+        files_hosts: hosts besides the server's own from which images of an answer may be
+            fetched (where the server's FILES_URL names another one), as `host` or `host:port`.
 
     Raises:
         ConfigError: no source gives both key and server.
@@ -64,14 +67,18 @@ class AsyncDify:
         verify: bool | str | ssl.SSLContext = True,
         timeout: httpx.Timeout | float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        files_hosts: Sequence[str] = (),
     ) -> None:
         settings = resolve(api_key, base_url, user)
         if settings is None:
             raise ConfigError(t("net.no_source"), code="api_key")
-        self._start(settings, headers=headers, verify=verify, timeout=timeout, transport=transport)
+        self._start(
+            settings, headers=headers, verify=verify, timeout=timeout, transport=transport, files_hosts=files_hosts
+        )
 
-    def _start(self, settings: Settings, **options: Any) -> None:
+    def _start(self, settings: Settings, *, files_hosts: Sequence[str] = (), **options: Any) -> None:
         self._settings = settings
+        self._files_hosts = frozenset(files_hosts)
         filled = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
         self._pools = Pools(settings, **filled)
         self.server_version: str | None = None
@@ -480,6 +487,42 @@ class AsyncFiles(Resource):
             if ours:
                 with suppress(OSError):
                     content.close()  # type: ignore[union-attr]
+
+    async def fetch(self, file: MessageFile, *, limit: int = 10_000_000) -> MessageFile:
+        """The file with its content, or with the reason why it was not fetched.
+
+        Only from the server itself (or `files_hosts`), without the key, without following
+        redirects, and at most `limit` bytes. Raises nothing: an answer without its picture is
+        an answer.
+        """
+        host = urlsplit(self._dify.base_url)
+        url = urljoin(f"{host.scheme}://{host.netloc}/", file.url or "")
+        target = urlsplit(url)
+        known = origin(url) == origin(self._dify.base_url) or bool(
+            {target.netloc, target.hostname} & self._dify._files_hosts
+        )
+        if target.scheme not in ("http", "https") or not known:
+            return msgspec.structs.replace(file, data_error=t("net.file_elsewhere", host=target.netloc))
+        problem, data = "", bytearray()
+        try:
+            client = await self._dify._pools.client()
+            response = await client.send(client.build_request("GET", url), stream=True, auth=None)
+            try:
+                if response.status_code != 200:
+                    problem = t("net.file_status", status=response.status_code)
+                else:
+                    async for chunk in response.aiter_bytes():
+                        data += chunk
+                        if len(data) > limit:
+                            problem = t("net.file_too_large", limit=limit // 1_000_000)
+                            break
+            finally:
+                await response.aclose()
+        except (httpx.HTTPError, OSError) as raised:
+            problem = as_error(raised, "GET", target.netloc).message
+        if problem:
+            return msgspec.structs.replace(file, data_error=problem)
+        return msgspec.structs.replace(file, data=bytes(data), size=len(data))
 
     async def references(self, files: Sequence[FileInput], *, user: str | None = None) -> list[dict[str, Any]]:
         """What a question says of these files; those that lie here are uploaded."""

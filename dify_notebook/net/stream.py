@@ -66,6 +66,11 @@ class ChatStream:
     # -- reading -------------------------------------------------------------------
 
     @property
+    def client(self) -> AsyncDify:
+        """The client that asks."""
+        return self._dify
+
+    @property
     def turn(self) -> Turn:
         """The turn as it is now; its tape is attached once it has ended."""
         turn = self._builder.turn()

@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, TypeVar
 import httpx
 
 from ..config import Secret, Settings
-from ..turn.state import Turn
+from ..turn.state import MessageFile, Turn
 from ..wire import models
 from ..wire.calls import SortBy
 from ..wire.events import Event
@@ -45,10 +45,18 @@ class Dify:
         verify: bool | str | ssl.SSLContext = True,
         timeout: httpx.Timeout | float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        files_hosts: Sequence[str] = (),
     ) -> None:
         self._start(
             AsyncDify(
-                api_key, base_url, user, headers=headers, verify=verify, timeout=timeout, transport=transport
+                api_key,
+                base_url,
+                user,
+                headers=headers,
+                verify=verify,
+                timeout=timeout,
+                transport=transport,
+                files_hosts=files_hosts,
             )
         )
 
@@ -292,6 +300,10 @@ class Files(_Resource):
     ) -> models.UploadedFile:
         """Put a file on the server, to be named in a question. See `AsyncFiles.upload`."""
         return portal().call(self._dify.files.upload(file, name=name, mime_type=mime_type, user=user))
+
+    def fetch(self, file: MessageFile, *, limit: int = 10_000_000) -> MessageFile:
+        """The file with its content, or with the reason why not. See `AsyncFiles.fetch`."""
+        return portal().call(self._dify.files.fetch(file, limit=limit))
 
     def references(
         self, files: Sequence[FileInput], *, user: str | None = None
