@@ -8,7 +8,6 @@ report. What signs a URL and what looks like a key is taken out before a byte is
 from __future__ import annotations
 
 import base64
-import gzip
 import os
 import re
 import time
@@ -116,6 +115,8 @@ class Tape:
         Raises:
             OSError: the file cannot be written.
         """
+        import gzip
+
         target = Path(path)
         encode = msgspec.json.encode
         lines = [encode(self.header)]
@@ -136,6 +137,8 @@ class Tape:
             OSError: the file cannot be read.
             ValueError: it is no tape.
         """
+        import gzip
+
         try:
             lines = gzip.decompress(Path(path).read_bytes()).splitlines()
             tape = cls(msgspec.json.decode(lines[0], type=Header))

@@ -10,7 +10,7 @@ import json
 import locale
 import os
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 Language = Literal["en", "zh-Hans"]
@@ -40,7 +40,7 @@ def current_language() -> Language:
 def sentences(language: Language) -> dict[str, str]:
     """All sentences of a language, by key."""
     found: dict[str, str] = {}
-    for entry in sorted(files(__package__).iterdir(), key=lambda e: e.name):
+    for entry in sorted(Path(__file__).parent.iterdir()):
         if entry.name.endswith(f".{language}.json"):
             for key, text in json.loads(entry.read_text(encoding="utf-8")).items():
                 if key in found:

@@ -1,0 +1,53 @@
+"""Both languages say the same things, with the same places to fill in."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from dify_notebook.i18n import current_language, sentences, set_language, t
+
+
+def fields(text: str) -> set[str]:
+    return {name.partition("!")[0] for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_equal_keys_and_places() -> None:
+    english, chinese = sentences("en"), sentences("zh-Hans")
+    assert english.keys() == chinese.keys()
+    assert {key: fields(text) for key, text in english.items()} == {key: fields(text) for key, text in chinese.items()}
+
+
+def test_chinese_is_chinese() -> None:
+    """Nothing was left untranslated, but for names and signs."""
+    plain = [
+        key
+        for key, text in sentences("zh-Hans").items()
+        if not any("\u3400" <= letter <= "\u9fff" for letter in text) and text == sentences("en")[key]
+        and any(letter.isalpha() for letter in text) and " " in text.strip()
+    ]  # fmt: skip
+    assert plain == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [({"DIFY_NOTEBOOK_LANG": "zh"}, "zh-Hans"), ({"DIFY_NOTEBOOK_LANG": "en", "LANG": "zh_CN.UTF-8"}, "en"),
+     ({"LANG": "zh_CN.UTF-8"}, "zh-Hans"), ({"LANG": "de_DE.UTF-8"}, "en")],
+)  # fmt: skip
+def test_the_environment_chooses(variables, language, monkeypatch) -> None:
+    for name in ("DIFY_NOTEBOOK_LANG", "LC_ALL", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert current_language() == language
+
+
+def test_a_choice_comes_first() -> None:
+    try:
+        set_language("zh-Hans")
+        assert "密钥" in t("net.bad_key")
+        with pytest.raises(ValueError, match="fr"):
+            set_language("fr")  # type: ignore[arg-type]
+    finally:
+        set_language(None)
