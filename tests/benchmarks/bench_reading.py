@@ -17,16 +17,19 @@ import asyncio
 import gc
 import json
 import multiprocessing
+import os
 import socket
 import statistics
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import httpx_sse
 
-from dify_notebook import AsyncDify
+from dify_notebook import AsyncDify, Session
+from dify_notebook.tape import RunStore
 from dify_notebook.wire.events import decode
 from dify_notebook.wire.sse import Splitter
 
@@ -108,10 +111,19 @@ async def whole(base: str) -> int:
     return count
 
 
+async def session(base: str) -> int:
+    """What a cell costs: as `whole`, in the portal's thread, with whoever watches it woken each time."""
+    run = Session(AsyncDify("app-x", base, "u"), store=RunStore(Path("unused"))).ask("q")
+    turn = await asyncio.to_thread(run.result)
+    assert turn.status == "succeeded", turn
+    return len(run.tape.entries)
+
+
 WAYS: dict[str, Callable[[str], Awaitable[int]]] = {
     "bare aiter_bytes": bare,
     "decode": decoding,
     "whole (decode, fold, tape, hand over)": whole,
+    "a session's run": session,
     "httpx-sse + json": sse_json,
 }
 
@@ -140,6 +152,7 @@ def main() -> dict[str, Any]:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
+    os.environ["DIFY_NOTEBOOK_RUNS"] = "off"
     listener = socket.create_server(("127.0.0.1", 0))
     server = multiprocessing.get_context("fork").Process(target=serve, args=(listener,), daemon=True)
     server.start()
