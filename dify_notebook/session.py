@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from .errors import DifyError, raise_for_turn
-from .net.client import AsyncDify, FileInput
+from .net.client import AsyncDify
+from .net.files import FileInput
 from .net.portal import portal
 from .net.stream import ChatStream
 from .net.sync import Dify

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import mimetypes
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 from ..errors import InputError
 from ..i18n import t
@@ -13,6 +16,9 @@ from ..wire.models import UploadedFile
 
 FileLike = str | os.PathLike[str] | bytes | BinaryIO
 """A path, the bytes themselves, or an open binary file."""
+
+FileInput = FileLike | UploadedFile | Mapping[str, Any]
+"""A path, URL, bytes, open file, uploaded file, or the API's own form of a file."""
 
 #: Endings that Dify calls documents (its file upload settings); others are "custom".
 _DOCUMENTS = frozenset(
@@ -71,3 +77,30 @@ def remote(url: str) -> dict[str, object]:
     """How a question names a file on the web, which the server fetches."""
     path = url.split("?", 1)[0].split("#", 1)[0]
     return {"type": kind_of(path, mimetypes.guess_type(path)[0]), "transfer_method": "remote_url", "url": url}
+
+
+def told_name(disposition: str | None, fallback: str) -> str:
+    """The name that a server gives a download: its last part alone, without what hides or moves."""
+    name = ""
+    for part in (disposition or "").split(";")[1:]:
+        key, _, value = part.strip().partition("=")
+        if key.lower() == "filename*":
+            name = unquote(value.partition("''")[2] or value)
+            break
+        if key.lower() == "filename":
+            name = value.strip('"')
+    name = name.replace("\\", "/").rpartition("/")[2]
+    name = "".join(letter for letter in name if letter.isprintable()).strip(" .")
+    return name[:200] or fallback.rpartition("/")[2] or "file"
+
+
+def new_file(directory: Path, name: str) -> tuple[Path, BinaryIO]:
+    """A file that did not exist, opened for writing: `name`, else `name (2)` and so on."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    for number in itertools.count(1):
+        path = directory / (name if number == 1 else f"{stem} ({number}){suffix}")
+        try:
+            return path, path.open("xb")
+        except FileExistsError:
+            continue
+    raise AssertionError("unreachable")

@@ -7,25 +7,23 @@ notebook whose kernel has a running loop. Signatures are those of the async clie
 
 from __future__ import annotations
 
-import builtins
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 import httpx
 
 from ..config import Secret, Settings
-from ..turn.state import MessageFile, Turn
+from ..turn.state import Turn
 from ..wire import models
-from ..wire.calls import SortBy
 from ..wire.events import Event
-from . import files as fl
-from .client import AsyncDify, AsyncPages, FileInput
+from .client import AsyncDify
+from .files import FileInput
 from .portal import portal
+from .retry import RETRY_SECONDS
 from .stream import ChatStream
-
-M = TypeVar("M")
+from .sync_groups import Annotations, App, Audio, Conversations, EndUsers, Files, Group, Messages
 
 
 class Dify:
@@ -45,6 +43,7 @@ class Dify:
         verify: bool | str | ssl.SSLContext = True,
         timeout: httpx.Timeout | float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
     ) -> None:
         self._start(
@@ -56,6 +55,7 @@ class Dify:
                 verify=verify,
                 timeout=timeout,
                 transport=transport,
+                retry=retry,
                 files_hosts=files_hosts,
             )
         )
@@ -67,7 +67,10 @@ class Dify:
         self.conversations = Conversations(dify)
         self.messages = Messages(dify)
         self.files = Files(dify)
+        self.audio = Audio(dify)
         self.app = App(dify)
+        self.annotations = Annotations(dify)
+        self.end_users = EndUsers(dify)
 
     @classmethod
     def wrap(cls, dify: AsyncDify) -> Dify:
@@ -134,11 +137,6 @@ class Dify:
         return self.as_async.user_or(user)
 
 
-class _Resource:
-    def __init__(self, dify: AsyncDify) -> None:
-        self._dify = dify
-
-
 class Stream:
     """The events of one answer, in order; a context manager and an iterator. See `ChatStream`."""
 
@@ -188,7 +186,7 @@ class Stream:
         return portal().call(self._stream.stop())
 
 
-class Chat(_Resource):
+class Chat(Group):
     """Asking: `chat.send`, `chat.stream`, `chat.stop`."""
 
     def send(
@@ -244,91 +242,3 @@ class Chat(_Resource):
     def stop(self, task_id: str, *, user: str | None = None) -> bool:
         """Stop a running task; True when the server says that it did. See `AsyncChat.stop`."""
         return portal().call(self._dify.chat.stop(task_id, user=user))
-
-
-class Pages(Generic[M]):
-    """A list that fetches its pages as it is read."""
-
-    def __init__(self, pages: AsyncPages[M]) -> None:
-        self._pages = pages
-
-    def __iter__(self) -> Iterator[M]:
-        items = self._pages.__aiter__()
-        end: Any = object()
-
-        async def one() -> Any:
-            return await anext(items, end)
-
-        while (item := portal().call(one())) is not end:
-            yield item
-
-    def to_list(self, limit: int | None = None) -> list[M]:
-        """Everything, or the first `limit` items."""
-        return portal().call(self._pages.to_list(limit))
-
-
-class Conversations(_Resource):
-    """`conversations.list`."""
-
-    def list(
-        self, *, sort_by: SortBy = "-updated_at", page_size: int = 100, user: str | None = None
-    ) -> Pages[models.Conversation]:
-        """The user's conversations, by default the last used first."""
-        return Pages(self._dify.conversations.list(sort_by=sort_by, page_size=page_size, user=user))
-
-
-class Messages(_Resource):
-    """`messages.list`."""
-
-    def list(
-        self,
-        conversation_id: str,
-        *,
-        order: Literal["asc", "desc"] = "desc",
-        page_size: int = 100,
-        user: str | None = None,
-    ) -> Pages[models.StoredMessage]:
-        """The messages of a conversation, by default the newest first. See `AsyncMessages.list`."""
-        return Pages(self._dify.messages.list(conversation_id, order=order, page_size=page_size, user=user))
-
-
-class Files(_Resource):
-    """`files.upload`."""
-
-    def upload(
-        self, file: fl.FileLike, *, name: str | None = None, mime_type: str | None = None, user: str | None = None
-    ) -> models.UploadedFile:
-        """Put a file on the server, to be named in a question. See `AsyncFiles.upload`."""
-        return portal().call(self._dify.files.upload(file, name=name, mime_type=mime_type, user=user))
-
-    def fetch(self, file: MessageFile, *, limit: int = 10_000_000) -> MessageFile:
-        """The file with its content, or with the reason why not. See `AsyncFiles.fetch`."""
-        return portal().call(self._dify.files.fetch(file, limit=limit))
-
-    def references(
-        self, files: Sequence[FileInput], *, user: str | None = None
-    ) -> builtins.list[dict[str, Any]]:
-        """What a question says of these files; those that lie here are uploaded."""
-        return portal().call(self._dify.files.references(files, user=user))
-
-
-class App(_Resource):
-    """What the app is: `app.info`, `app.parameters`, `app.meta`, `app.site`."""
-
-    def info(self) -> models.AppInfo:
-        """Name, description and mode of the app."""
-        return portal().call(self._dify.app.info())
-
-    def parameters(self, *, user: str | None = None) -> models.Parameters:
-        """The app's input form, opening statement and file rules."""
-        return portal().call(self._dify.app.parameters(user=user))
-
-    def meta(self, *, user: str | None = None) -> models.AppMeta:
-        """The icons of the app's tools."""
-        return portal().call(self._dify.app.meta(user=user))
-
-    def site(self) -> models.Site:
-        """How the app's web page looks (Dify 1.x)."""
-        return portal().call(self._dify.app.site())
-
-

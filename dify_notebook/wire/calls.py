@@ -139,3 +139,150 @@ def app_site() -> Call[models.Site]:
 def upload_file(*, user: str) -> Call[models.UploadedFile]:
     """POST /files/upload; the file itself travels as multipart beside this."""
     return Call(method="POST", path="/files/upload", body={"user": user}, result=models.UploadedFile)
+
+
+def suggested_questions(message_id: str, *, user: str) -> Call[models.Suggested]:
+    """GET /messages/{message_id}/suggested."""
+    path = f"/messages/{segment('message_id', message_id)}/suggested"
+    return Call(method="GET", path=path, params={"user": user}, result=models.Suggested, idempotent=True)
+
+
+def message_feedback(
+    message_id: str, *, rating: Literal["like", "dislike"] | None, content: str | None, user: str
+) -> Call[models.Result]:
+    """POST /messages/{message_id}/feedbacks; a rating of None takes it back."""
+    if rating is not None:
+        one_of("rating", rating, ("like", "dislike"))
+    path = f"/messages/{segment('message_id', message_id)}/feedbacks"
+    body: dict[str, Any] = {"rating": rating, "user": user}
+    if content is not None:
+        body["content"] = content
+    return Call(method="POST", path=path, body=body, result=models.Result)
+
+
+def app_feedbacks(*, page: int = 1, limit: int = 20) -> Call[models.FeedbackPage]:
+    """GET /app/feedbacks (Dify 1.x)."""
+    params = {"page": str(page), "limit": str(check_limit(limit))}
+    return Call(method="GET", path="/app/feedbacks", params=params, result=models.FeedbackPage, idempotent=True)
+
+
+def rename_conversation(
+    conversation_id: str, *, name: str | None, auto_generate: bool, user: str
+) -> Call[models.Conversation]:
+    """POST /conversations/{conversation_id}/name."""
+    path = f"/conversations/{segment('conversation_id', conversation_id)}/name"
+    if not auto_generate and (name is None or not name.strip()):
+        raise InputError(t("net.no_name"), code="name")
+    if name is not None and len(name) > 255:
+        raise InputError(t("net.long_name", length=len(name)), code="name")
+    body: dict[str, Any] = {"auto_generate": auto_generate, "user": user}
+    if name is not None:
+        body["name"] = name
+    return Call(method="POST", path=path, body=body, result=models.Conversation)
+
+
+def delete_conversation(conversation_id: str, *, user: str) -> Call[models.Result]:
+    """DELETE /conversations/{conversation_id}; answered by 204, or by 200 on Dify 0.15."""
+    path = f"/conversations/{segment('conversation_id', conversation_id)}"
+    return Call(method="DELETE", path=path, body={"user": user}, result=models.Result)
+
+
+def list_variables(
+    conversation_id: str, *, user: str, last_id: str | None = None, limit: int = 20
+) -> Call[models.VariablePage]:
+    """GET /conversations/{conversation_id}/variables (Dify 1.x)."""
+    path = f"/conversations/{segment('conversation_id', conversation_id)}/variables"
+    params = {"user": user, "limit": str(check_limit(limit))}
+    if last_id:
+        params["last_id"] = last_id
+    return Call(method="GET", path=path, params=params, result=models.VariablePage, idempotent=True)
+
+
+def set_variable(
+    conversation_id: str, variable_id: str, *, value: Any, user: str
+) -> Call[models.ConversationVariable]:
+    """PUT /conversations/{conversation_id}/variables/{variable_id} (Dify 1.x)."""
+    place = f"/conversations/{segment('conversation_id', conversation_id)}"
+    path = f"{place}/variables/{segment('variable_id', variable_id)}"
+    body = {"value": value, "user": user}
+    return Call(method="PUT", path=path, body=body, result=models.ConversationVariable, idempotent=True)
+
+
+def preview_file(file_id: str, *, user: str) -> Call[bytes]:
+    """GET /files/{file_id}/preview (Dify 1.x)."""
+    path = f"/files/{segment('file_id', file_id)}/preview"
+    return Call(method="GET", path=path, params={"user": user, "as_attachment": "true"}, result=bytes, idempotent=True)
+
+
+def audio_to_text(*, user: str) -> Call[models.Spoken]:
+    """POST /audio-to-text; the sound travels as multipart beside this."""
+    return Call(method="POST", path="/audio-to-text", body={"user": user}, result=models.Spoken)
+
+
+def text_to_audio(
+    *, text: str | None, message_id: str | None, voice: str | None, user: str
+) -> Call[bytes]:
+    """POST /text-to-audio."""
+    if not (text or message_id):
+        raise InputError(t("net.nothing_to_say"), code="text")
+    told = {"text": text, "message_id": message_id, "voice": voice}
+    body = {**{name: value for name, value in told.items() if value is not None}, "user": user, "streaming": True}
+    return Call(method="POST", path="/text-to-audio", body=body, result=bytes)
+
+
+def list_annotations(*, page: int = 1, limit: int = 20, keyword: str | None = None) -> Call[models.AnnotationPage]:
+    """GET /apps/annotations (Dify 1.x)."""
+    params = {"page": str(page), "limit": str(check_limit(limit))}
+    if keyword:
+        params["keyword"] = keyword
+    return Call(method="GET", path="/apps/annotations", params=params, result=models.AnnotationPage, idempotent=True)
+
+
+def _annotation(question: str, answer: str) -> dict[str, Any]:
+    for name, value in (("question", question), ("answer", answer)):
+        if not isinstance(value, str) or not value.strip():
+            raise InputError(t("net.empty_annotation", name=name), code=name)
+    return {"question": question, "answer": answer}
+
+
+def create_annotation(question: str, answer: str) -> Call[models.Annotation]:
+    """POST /apps/annotations (Dify 1.x)."""
+    body = _annotation(question, answer)
+    return Call(method="POST", path="/apps/annotations", body=body, result=models.Annotation)
+
+
+def update_annotation(annotation_id: str, question: str, answer: str) -> Call[models.Annotation]:
+    """PUT /apps/annotations/{annotation_id} (Dify 1.x)."""
+    path = f"/apps/annotations/{segment('annotation_id', annotation_id)}"
+    body = _annotation(question, answer)
+    return Call(method="PUT", path=path, body=body, result=models.Annotation, idempotent=True)
+
+
+def delete_annotation(annotation_id: str) -> Call[models.Result]:
+    """DELETE /apps/annotations/{annotation_id} (Dify 1.x)."""
+    path = f"/apps/annotations/{segment('annotation_id', annotation_id)}"
+    return Call(method="DELETE", path=path, result=models.Result)
+
+
+def annotation_reply(action: str, **settings: Any) -> Call[models.Job]:
+    """POST /apps/annotation-reply/{action} (Dify 1.x). Dify 1.12 wants the settings to disable it, too."""
+    one_of("action", action, ("enable", "disable"))
+    threshold = settings.get("score_threshold", 0.9)
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
+        raise InputError(t("net.bad_threshold", value=repr(threshold)), code="score_threshold")
+    names = ("embedding_provider_name", "embedding_model_name")
+    body = {"score_threshold": threshold, **{name: settings.get(name, "") for name in names}}
+    return Call(method="POST", path=f"/apps/annotation-reply/{action}", body=body, result=models.Job)
+
+
+def annotation_reply_status(action: str, job_id: str) -> Call[models.Job]:
+    """GET /apps/annotation-reply/{action}/status/{job_id} (Dify 1.x)."""
+    one_of("action", action, ("enable", "disable"))
+    path = f"/apps/annotation-reply/{action}/status/{segment('job_id', job_id)}"
+    return Call(method="GET", path=path, result=models.Job, idempotent=True)
+
+
+def end_user(end_user_id: str) -> Call[models.EndUser]:
+    """GET /end-users/{end_user_id} (newer than Dify 1.12)."""
+    path = f"/end-users/{segment('end_user_id', end_user_id)}"
+    return Call(method="GET", path=path, result=models.EndUser, idempotent=True)

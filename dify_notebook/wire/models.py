@@ -5,6 +5,7 @@ Every model keeps what it does not name in `extra`. Times are aware, in UTC.
 
 from __future__ import annotations
 
+from ast import literal_eval
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -18,10 +19,6 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
     extra: dict[str, Any] = {}
     """Fields that came and are not named here."""
-
-
-def _hook(kind: type, value: Any) -> Any:
-    raise NotImplementedError(f"{kind} from {value!r}")
 
 
 def read(kind: type[M], data: Any) -> M:
@@ -93,7 +90,7 @@ class UploadedFile(Model, frozen=True):
 class Conversation(Model, frozen=True):
     """One conversation of the user."""
 
-    id: str
+    id: str = ""
     name: str = ""
     inputs: dict[str, Any] | None = None
     status: str | None = None
@@ -190,7 +187,127 @@ class Site(Model, frozen=True):
     icon_url: str | None = None
 
 
+class Suggested(Model, frozen=True):
+    """Questions that could come next."""
+
+    result: str = ""
+    data: list[str] = []
+
+
+class Feedback(Model, frozen=True):
+    """One rating, as the app's owner sees it."""
+
+    id: str
+    app_id: str | None = None
+    conversation_id: str | None = None
+    message_id: str | None = None
+    rating: str | None = None
+    """like or dislike."""
+    content: str | None = None
+    from_source: str | None = None
+    """user (an end user) or admin (someone in Dify's console)."""
+    from_end_user_id: str | None = None
+    from_account_id: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class FeedbackPage(Model, frozen=True):
+    """One page of /app/feedbacks."""
+
+    data: list[Feedback]
+    has_more: bool | None = None
+
+
+class ConversationVariable(Model, frozen=True):
+    """A variable that a chatflow keeps for one conversation."""
+
+    id: str
+    name: str = ""
+    value_type: str = ""
+    """string, number, integer, float, boolean, object, secret or array[...]."""
+    value: Any = None
+    """As told: Dify 1.12 sends text for everything. See `parsed`."""
+    description: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def parsed(self) -> Any:
+        """The value in its own type: numbers, lists and dicts are read out of JSON or a Python repr."""
+        if not isinstance(self.value, str) or self.value_type in ("string", "secret", ""):
+            return self.value
+        for reader in (msgspec.json.decode, literal_eval):
+            try:
+                return reader(self.value)
+            except (ValueError, SyntaxError, MemoryError, RecursionError):
+                continue
+        return self.value
+
+
+class VariablePage(Model, frozen=True):
+    """One page of conversation variables."""
+
+    data: list[ConversationVariable]
+    has_more: bool = False
+    limit: int | None = None
+
+
+class Spoken(Model, frozen=True):
+    """What was said in a sound file."""
+
+    text: str
+
+
+class Annotation(Model, frozen=True):
+    """An answer that a person wrote for a question."""
+
+    id: str
+    question: str | None = None
+    answer: str | None = None
+    hit_count: int | None = None
+    created_at: datetime | None = None
+
+
+class AnnotationPage(Model, frozen=True):
+    """One page of /apps/annotations."""
+
+    data: list[Annotation]
+    has_more: bool | None = None
+    total: int | None = None
+    page: int | None = None
+    limit: int | None = None
+
+
+class Job(Model, frozen=True):
+    """Work that the server does by and by."""
+
+    job_id: str
+    job_status: str = ""
+    """waiting, completed or error."""
+    error_msg: str | None = None
+
+
+class EndUser(Model, frozen=True):
+    """A user of the app, as the server knows them."""
+
+    id: str
+    tenant_id: str | None = None
+    app_id: str | None = None
+    type: str | None = None
+    external_user_id: str | None = None
+    name: str | None = None
+    is_anonymous: bool | None = None
+    session_id: str | None = None
+    """The `user` that questions were asked with."""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
 _LISTS: dict[type[Model], dict[str, type[Model]]] = {
     ConversationPage: {"data": Conversation},
     MessagePage: {"data": StoredMessage},
+    FeedbackPage: {"data": Feedback},
+    VariablePage: {"data": ConversationVariable},
+    AnnotationPage: {"data": Annotation},
 }

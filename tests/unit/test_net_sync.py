@@ -8,7 +8,7 @@ import pytest
 
 from dify_notebook import AsyncDify, Dify
 
-GROUPS = ["chat", "conversations", "messages", "files", "app"]
+GROUPS = ["chat", "conversations", "messages", "files", "audio", "app", "annotations", "end_users"]
 
 
 def public(thing: object) -> dict[str, object]:

@@ -1,0 +1,105 @@
+"""The app itself: what it is, its annotations, its end users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..wire import calls, models
+from .pages import AsyncPages
+from .resource import Resource
+
+
+class AsyncApp(Resource):
+    """What the app is: `info`, `parameters`, `meta`, `site`, `feedbacks`."""
+
+    async def info(self) -> models.AppInfo:
+        """Name, description and mode of the app."""
+        found = await self._dify._send(calls.app_info())
+        self._dify.app_info = found
+        return found
+
+    async def parameters(self, *, user: str | None = None) -> models.Parameters:
+        """The app's input form, opening statement and file rules."""
+        return await self._dify._send(calls.app_parameters(user=self._dify.user_or(user)))
+
+    async def meta(self, *, user: str | None = None) -> models.AppMeta:
+        """The icons of the app's tools."""
+        return await self._dify._send(calls.app_meta(user=self._dify.user_or(user)))
+
+    async def site(self) -> models.Site:
+        """How the app's web page looks (Dify 1.x)."""
+        return await self._dify._send(calls.app_site())
+
+    def feedbacks(self, *, page_size: int = 100) -> AsyncPages[models.Feedback]:
+        """All ratings of the app's answers, by every user (Dify 1.x)."""
+        return _numbered(self._dify, lambda page: calls.app_feedbacks(page=page, limit=page_size), page_size)
+
+
+def _numbered(dify: Any, call: Any, page_size: int) -> AsyncPages[Any]:
+    """A list whose pages have numbers. Some tell `has_more`, for others a full page means more."""
+    call(1)  # tells mistakes now
+    page = 0
+
+    async def fetch(last: Any) -> Any:
+        nonlocal page
+        page = 1 if last is None else page + 1
+        found = await dify._send(call(page))
+        more = found.has_more if found.has_more is not None else len(found.data) >= page_size
+        return found.data, more, found.data[-1] if found.data else last
+
+    return AsyncPages(fetch)
+
+
+class AsyncAnnotations(Resource):
+    """Answers that people wrote: `list`, `create`, `update`, `delete`, and the automatic reply with them."""
+
+    def list(self, *, keyword: str | None = None, page_size: int = 100) -> AsyncPages[models.Annotation]:
+        """The app's annotations, those with the keyword in question or answer alone if one is given."""
+        return _numbered(
+            self._dify, lambda page: calls.list_annotations(page=page, limit=page_size, keyword=keyword), page_size
+        )
+
+    async def create(self, question: str, answer: str) -> models.Annotation:
+        """Write an annotation."""
+        return await self._dify._send(calls.create_annotation(question, answer))
+
+    async def update(self, annotation_id: str, question: str, answer: str) -> models.Annotation:
+        """Write an annotation anew."""
+        return await self._dify._send(calls.update_annotation(annotation_id, question, answer))
+
+    async def delete(self, annotation_id: str) -> None:
+        """Delete an annotation."""
+        await self._dify._send(calls.delete_annotation(annotation_id))
+
+    async def enable_reply(
+        self, *, score_threshold: float = 0.9, embedding_provider_name: str, embedding_model_name: str
+    ) -> models.Job:
+        """Let matching annotations answer; a job of the server's, see `reply_status`.
+
+        Args:
+            score_threshold: how alike a question must be, 0 to 1.
+        """
+        return await self._dify._send(
+            calls.annotation_reply(
+                "enable",
+                score_threshold=score_threshold,
+                embedding_provider_name=embedding_provider_name,
+                embedding_model_name=embedding_model_name,
+            )
+        )
+
+    async def disable_reply(self) -> models.Job:
+        """Stop annotations from answering; a job of the server's, see `reply_status`."""
+        return await self._dify._send(calls.annotation_reply("disable"))
+
+    async def reply_status(self, action: str, job_id: str) -> models.Job:
+        """How far a job of `enable_reply` or `disable_reply` is: waiting, completed or error."""
+        return await self._dify._send(calls.annotation_reply_status(action, job_id))
+
+
+class AsyncEndUsers(Resource):
+    """The app's users: `get`."""
+
+    async def get(self, end_user_id: str) -> models.EndUser:
+        """An end user by the id that messages and feedbacks name (newer than Dify 1.12)."""
+        return await self._dify._send(calls.end_user(end_user_id))

@@ -1,0 +1,168 @@
+"""Asking: how a question becomes a stream, or a turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from ..errors import InputError, ServerError, raise_for_turn
+from ..i18n import t
+from ..turn.fold import Builder
+from ..turn.state import Turn
+from ..wire import calls
+from ..wire import events as ev
+from ..wire.calls import Call
+from .files import FileInput
+from .resource import Resource
+from .stream import ChatStream, blocking_events
+
+if TYPE_CHECKING:
+    from .client import AsyncDify
+
+
+class AsyncChat(Resource):
+    """Asking: `chat.send`, `chat.stream`, `chat.stop`."""
+
+    async def send(
+        self,
+        query: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        conversation_id: str | None = None,
+        files: Sequence[FileInput] | None = None,
+        user: str | None = None,
+        response_mode: Literal["streaming", "blocking"] = "streaming",
+        auto_generate_name: bool = True,
+        timeout: float | None = None,
+    ) -> Turn:
+        """Ask, and give the whole turn.
+
+        It streams, also for apps that know no other way; `response_mode="blocking"` asks for
+        the answer in one piece (not for agents; servers behind a gateway may give up first).
+
+        Args:
+            query: the question.
+            inputs: values for the app's variables.
+            conversation_id: continue that conversation; None begins a new one.
+            files: paths, URLs, bytes, open files or uploaded files. Paths are uploaded first.
+            user: another user for this call alone.
+            auto_generate_name: let the server name a new conversation. Dify 1.12 delays a first
+                turn by one second for it.
+            timeout: seconds for the whole turn; then it is stopped.
+
+        Raises:
+            TurnFailed: the answer ended in an error or before its end; `exc.turn` has what came.
+            DifyError: the server refused the question or could not be reached.
+        """
+        stream = self._stream(
+            query, inputs, conversation_id, files, user, response_mode, auto_generate_name, timeout
+        )
+        if response_mode == "blocking":
+            return await stream.blocking()
+        async with stream:
+            await stream.read()
+        turn = stream.turn
+        raise_for_turn(turn)
+        return turn
+
+    def stream(
+        self,
+        query: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        conversation_id: str | None = None,
+        files: Sequence[FileInput] | None = None,
+        user: str | None = None,
+        auto_generate_name: bool = True,
+        timeout: float | None = None,
+    ) -> ChatStream:
+        """Ask, and give the events as they come: `async with dify.chat.stream("hi") as stream`.
+
+        Arguments as for `send`. Nothing is sent before the stream is entered.
+        """
+        return self._stream(query, inputs, conversation_id, files, user, "streaming", auto_generate_name, timeout)
+
+    def _stream(
+        self,
+        query: str,
+        inputs: Mapping[str, Any] | None,
+        conversation_id: str | None,
+        files: Sequence[FileInput] | None,
+        user: str | None,
+        response_mode: Literal["streaming", "blocking"],
+        auto_generate_name: bool,
+        timeout: float | None,
+    ) -> _Asking:
+        dify = self._dify
+        name = dify.user_or(user)
+        if timeout is not None and not timeout > 0:
+            raise InputError(t("net.bad_timeout", value=repr(timeout)), code="timeout")
+        # Built once with nothing in it, so that a mistake is told here and not on entering.
+        call = calls.chat_messages(
+            query,
+            user=name,
+            inputs=inputs,
+            conversation_id=conversation_id,
+            response_mode=response_mode,
+            auto_generate_name=auto_generate_name,
+        )
+        info = dify.app_info
+        sent = ev.Sent(
+            query=query,
+            inputs=dict(inputs or {}),
+            conversation_id=conversation_id or None,
+            user=name,
+            server=dify.base_url,
+            app=info.name if info else dify.settings.app,
+            app_mode=info.mode if info else None,
+        )
+        return _Asking(dify, call, sent, list(files or ()), timeout=timeout)
+
+    async def stop(self, task_id: str, *, user: str | None = None) -> bool:
+        """Stop a running task; True when the server says that it did.
+
+        It must be the user who asked: for another one Dify says yes and goes on.
+        """
+        answer = await self._dify._send(calls.stop_chat_message(task_id, user=self._dify.user_or(user)))
+        return answer.result == "success"
+
+
+class _Asking(ChatStream):
+    """A stream whose files are uploaded when it is entered."""
+
+    def __init__(
+        self, dify: AsyncDify, call: Call[Any], sent: ev.Sent, files: list[FileInput], *, timeout: float | None
+    ) -> None:
+        super().__init__(dify, call, sent, timeout=timeout)
+        self._files = files
+
+    async def __aenter__(self) -> ChatStream:
+        await self._prepare()
+        return await super().__aenter__()
+
+    async def _prepare(self) -> None:
+        if self._files:
+            named = await self._dify.files.references(self._files, user=self._sent.user)
+            body = {**(self._call.body or {}), "files": named}
+            self._call = msgspec.structs.replace(self._call, body=body)
+
+    async def blocking(self) -> Turn:
+        """The answer in one piece."""
+        await self._prepare()
+        builder = Builder()
+        begun = time.monotonic()
+        builder.apply(self._sent)
+        body, _ = await self._dify._fetch(self._call)
+        at = time.monotonic() - begun
+        try:
+            events = blocking_events(body, at)
+        except (msgspec.DecodeError, msgspec.ValidationError, AttributeError):
+            events = []
+        if not events:
+            raise ServerError(t("net.unreadable", problem="chat"), code="unreadable", attempted=self._call.attempted)
+        for event in (ev.Opened(at=at), *events):
+            builder.apply(event)
+        return msgspec.structs.replace(builder.turn(), source="blocking")

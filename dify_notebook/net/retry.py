@@ -1,0 +1,60 @@
+"""When to try again: idempotent calls only, politely, and not for ever."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+#: Seconds that a call may take with all its repetitions.
+RETRY_SECONDS = 20.0
+_FIRST_WAIT = 0.3
+_LONGEST_WAIT = 8.0
+_STATUSES = frozenset((429, 500, 502, 503, 504))
+
+
+class Patience:
+    """How long to wait before the next try; None when it is enough.
+
+    Waits grow twofold with jitter, so that many clients do not come back together, and obey
+    Retry-After. A wait that would pass the total is not begun.
+    """
+
+    def __init__(
+        self, seconds: float, *, clock: Callable[[], float] = time.monotonic, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._end = clock() + seconds
+        self._tries = 0
+
+    def after_failure(self) -> float | None:
+        """After a connection that failed."""
+        return self._wait(None)
+
+    def after_status(self, status: int, retry_after: str | None) -> float | None:
+        """After an answer with that status."""
+        return self._wait(seconds_of(retry_after)) if status in _STATUSES else None
+
+    def _wait(self, told: float | None) -> float | None:
+        base = min(_FIRST_WAIT * 2**self._tries, _LONGEST_WAIT)
+        self._tries += 1
+        wait = told if told is not None else base * (0.5 + self._chance() / 2)
+        return wait if self._clock() + wait < self._end else None
+
+
+def seconds_of(retry_after: str | None) -> float | None:
+    """Retry-After in seconds: a number or a date (RFC 9110); None for what is neither."""
+    if not retry_after:
+        return None
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        then = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (then - datetime.now(UTC if then.tzinfo else None)).total_seconds())

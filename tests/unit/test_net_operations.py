@@ -1,0 +1,327 @@
+"""Every operation: what is sent, what the answer is read as, what is refused before sending."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from support.raw_server import Connection, Request, serving
+
+from dify_notebook import AsyncDify, Dify
+from dify_notebook.errors import InputError, NotFoundError, ServerError
+
+pytestmark = pytest.mark.anyio
+
+WHEN = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+STAMP = 1_700_000_000
+ID = "5c1f5fb1-8ad5-4f0c-b4d7-4b8f6b1b9f22"
+
+#: (name, call, method, path with query, JSON sent, status, answer, what is made of it)
+OPERATIONS: list[tuple[Any, ...]] = [
+    ("rename", lambda d: d.conversations.rename("c/1", "Trip"), "POST", "/v1/conversations/c%2F1/name",
+     {"name": "Trip", "auto_generate": False, "user": "u"}, "200 OK",
+     {"id": "c1", "name": "Trip", "created_at": STAMP, "new": 1},
+     lambda r: (r.id, r.name, r.created_at, r.extra) == ("c1", "Trip", WHEN, {"new": 1})),
+    ("rename on old servers", lambda d: d.conversations.rename("c", auto_generate=True), "POST",
+     "/v1/conversations/c/name", {"auto_generate": True, "user": "u"}, "200 OK", {"result": "success"},
+     lambda r: (r.id, r.name) == ("c", "")),
+    ("delete, 204", lambda d: d.conversations.delete("c"), "DELETE", "/v1/conversations/c", {"user": "u"},
+     "204 No Content", b"", lambda r: r is None),
+    ("delete, 200", lambda d: d.conversations.delete("c"), "DELETE", "/v1/conversations/c", {"user": "u"},
+     "200 OK", {"result": "success"}, lambda r: r is None),
+    ("set_variable", lambda d: d.conversations.set_variable("c", "v", [1]), "PUT", "/v1/conversations/c/variables/v",
+     {"value": [1], "user": "u"}, "200 OK", {"id": "v", "name": "n", "value_type": "array[number]", "value": "[1]"},
+     lambda r: r.parsed == [1]),
+    ("suggested", lambda d: d.messages.suggested("m"), "GET", "/v1/messages/m/suggested?user=u", None, "200 OK",
+     {"result": "success", "data": ["a?", "b?"]}, lambda r: r == ["a?", "b?"]),
+    ("feedback", lambda d: d.messages.feedback("m", "like", content="good"), "POST", "/v1/messages/m/feedbacks",
+     {"rating": "like", "user": "u", "content": "good"}, "200 OK", {"result": "success"}, lambda r: r is None),
+    ("feedback revoked", lambda d: d.messages.feedback("m", None), "POST", "/v1/messages/m/feedbacks",
+     {"rating": None, "user": "u"}, "200 OK", {"result": "success"}, lambda r: r is None),
+    ("info", lambda d: d.app.info(), "GET", "/v1/info", None, "200 OK",
+     {"name": "A", "description": "", "tags": [], "mode": "chat"}, lambda r: (r.name, r.mode) == ("A", "chat")),
+    ("info on old servers", lambda d: d.app.info(), "GET", "/v1/info", None, "200 OK",
+     {"name": "A", "description": None, "tags": []}, lambda r: r.mode is None),
+    ("parameters", lambda d: d.app.parameters(), "GET", "/v1/parameters?user=u", None, "200 OK",
+     {"opening_statement": None, "user_input_form": [{"text-input": {"variable": "city", "required": True}}]},
+     lambda r: r.controls == [{"type": "text-input", "variable": "city", "required": True}]),
+    ("meta", lambda d: d.app.meta(), "GET", "/v1/meta?user=u", None, "200 OK", {"tool_icons": {"t": "http://i"}},
+     lambda r: r.tool_icons == {"t": "http://i"}),
+    ("site", lambda d: d.app.site(), "GET", "/v1/site", None, "200 OK", {"title": "T", "copyright": None},
+     lambda r: (r.title, r.extra) == ("T", {"copyright": None})),
+    ("create an annotation", lambda d: d.annotations.create("q", "a"), "POST", "/v1/apps/annotations",
+     {"question": "q", "answer": "a"}, "201 Created",
+     {"id": ID, "question": "q", "answer": "a", "hit_count": 0, "created_at": STAMP},
+     lambda r: (r.id, r.hit_count, r.created_at) == (ID, 0, WHEN)),
+    ("update an annotation", lambda d: d.annotations.update(ID, "q", "a"), "PUT", f"/v1/apps/annotations/{ID}",
+     {"question": "q", "answer": "a"}, "200 OK", {"id": ID}, lambda r: r.id == ID),
+    ("delete an annotation", lambda d: d.annotations.delete(ID), "DELETE", f"/v1/apps/annotations/{ID}", None,
+     "204 No Content", b"", lambda r: r is None),
+    ("enable the reply", lambda d: d.annotations.enable_reply(embedding_provider_name="p", embedding_model_name="m"),
+     "POST", "/v1/apps/annotation-reply/enable",
+     {"score_threshold": 0.9, "embedding_provider_name": "p", "embedding_model_name": "m"}, "200 OK",
+     {"job_id": ID, "job_status": "waiting"}, lambda r: (r.job_id, r.job_status) == (ID, "waiting")),
+    ("the job's status", lambda d: d.annotations.reply_status("enable", ID), "GET",
+     f"/v1/apps/annotation-reply/enable/status/{ID}", None, "200 OK",
+     {"job_id": ID, "job_status": "error", "error_msg": "no"}, lambda r: (r.job_status, r.error_msg) == ("error", "no")),
+    ("an end user", lambda d: d.end_users.get(ID), "GET", f"/v1/end-users/{ID}", None, "200 OK",
+     {"id": ID, "session_id": "u", "created_at": "2023-11-14T22:13:20"},
+     lambda r: (r.session_id, r.created_at) == ("u", WHEN)),
+    ("stop", lambda d: d.chat.stop("t"), "POST", "/v1/chat-messages/t/stop", {"user": "u"}, "200 OK",
+     {"result": "success"}, lambda r: r is True),
+    ("sound from text", lambda d: d.audio.from_text("hi", voice="v"), "POST", "/v1/text-to-audio",
+     {"text": "hi", "voice": "v", "user": "u", "streaming": True}, "200 OK", ("audio/mpeg", b"\xff\xfb12"),
+     lambda r: r == b"\xff\xfb12"),
+    ("a file", lambda d: d.files.download(ID), "GET", f"/v1/files/{ID}/preview?user=u&as_attachment=true", None,
+     "200 OK", ("image/png", b"\x89PNG"), lambda r: r == b"\x89PNG"),
+]  # fmt: skip
+
+
+def answering(status: str, answer: Any):
+    def script(request: Request, connection: Connection) -> None:
+        kind, body = answer if isinstance(answer, tuple) else ("application/json", answer)
+        connection.reply(status, body, kind)
+
+    return script
+
+
+@pytest.mark.parametrize("row", OPERATIONS, ids=[row[0] for row in OPERATIONS])
+async def test_operation(row: tuple[Any, ...]) -> None:
+    _, call, method, path, sent, status, answer, check = row
+    with serving(answering(status, answer)) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            result = await call(dify)
+    request = server.requests[0]
+    assert (request.method, request.path) == (method, path)
+    assert (request.json if request.body else None) == sent
+    assert check(result), result
+
+
+REFUSED = [
+    ("a path in an id", lambda d: d.conversations.delete("..")),
+    ("an empty id", lambda d: d.messages.suggested(" ")),
+    ("no name", lambda d: d.conversations.rename("c")),
+    ("a blank name", lambda d: d.conversations.rename("c", "  ")),
+    ("a long name", lambda d: d.conversations.rename("c", "n" * 256)),
+    ("a rating of its own", lambda d: d.messages.feedback("m", "meh")),
+    ("an action of its own", lambda d: d.annotations.reply_status("frobnicate", "j")),
+    ("a threshold beyond 1", lambda d: d.annotations.enable_reply(
+        score_threshold=1.5, embedding_provider_name="p", embedding_model_name="m")),
+    ("an empty annotation", lambda d: d.annotations.create("q", " ")),
+    ("nothing to say", lambda d: d.audio.from_text()),
+    ("another user of nothing", lambda d: d.app.parameters(user="")),
+    ("a directory that is none", lambda d: d.files.download("f", to="no/such/directory")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", [row[1] for row in REFUSED], ids=[row[0] for row in REFUSED])
+async def test_refused_before_sending(call) -> None:
+    with serving(answering("200 OK", {})) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            with pytest.raises(InputError):
+                await call(dify)
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("limit", [0, 101, -1, True, 2.5])
+@pytest.mark.parametrize("which", ["conversations", "messages", "variables", "feedbacks", "annotations"])
+def test_page_sizes(which: str, limit: Any) -> None:
+    dify = AsyncDify("app-x", "http://127.0.0.1:9", "u")
+    lists = {
+        "conversations": lambda: dify.conversations.list(page_size=limit),
+        "messages": lambda: dify.messages.list("c", page_size=limit),
+        "variables": lambda: dify.conversations.variables("c", page_size=limit),
+        "feedbacks": lambda: dify.app.feedbacks(page_size=limit),
+        "annotations": lambda: dify.annotations.list(page_size=limit),
+    }
+    with pytest.raises(InputError, match="1 to 100"):
+        lists[which]()
+
+
+# -- lists -----------------------------------------------------------------------------
+
+
+def listing(items: list[dict[str, Any]], *, repeat: bool = False):
+    """A server that pages through items by last_id (or first_id, newest first)."""
+
+    def script(request: Request, connection: Connection) -> None:
+        from urllib.parse import parse_qs, urlsplit
+
+        query = {k: v[0] for k, v in parse_qs(urlsplit(request.path).query).items()}
+        limit = int(query["limit"])
+        ids = [item["id"] for item in items]
+        if "/messages" in request.path:
+            end = ids.index(query["first_id"]) if "first_id" in query else len(items)
+            page, more = items[max(0, end - limit) : end], end - limit > 0
+        else:
+            start = 0 if repeat or "last_id" not in query else ids.index(query["last_id"]) + 1
+            page, more = items[start : start + limit], repeat or start + limit < len(items)
+        connection.reply("200 OK", {"data": page, "has_more": more, "limit": limit})
+
+    return script
+
+
+MANY = [{"id": f"i{number}", "name": f"n{number}"} for number in range(7)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+async def test_lists_page_by_themselves(size: int) -> None:
+    with serving(listing(MANY)) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            found = [item.id async for item in dify.conversations.list(page_size=size)]
+            some = await dify.conversations.list(page_size=size).to_list(limit=3)
+            newest = [item.id async for item in dify.messages.list("c", page_size=size)]
+            oldest = await dify.messages.list("c", page_size=size, order="asc").to_list()
+        plain = Dify.wrap(dify)
+        assert [item.id for item in plain.conversations.list(page_size=size)] == found
+    ids = [item["id"] for item in MANY]
+    assert found == ids
+    assert [item.id for item in some] == ids[:3]
+    assert newest == ids[::-1]
+    assert [item.id for item in oldest] == ids
+
+
+async def test_lists_fetch_no_more_than_is_read() -> None:
+    with serving(listing(MANY)) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            async for _ in dify.conversations.list(page_size=2):
+                break
+        assert len(server.requests) == 1
+
+
+async def test_a_server_that_repeats_a_page_does_not_hold_us() -> None:
+    with serving(listing(MANY, repeat=True)) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            found = await dify.conversations.list(page_size=2).to_list()
+    assert [item.id for item in found] == ["i0", "i1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "parsed"),
+    [
+        ("string", "42", "42"), ("number", "42", 42), ("number", "4.5", 4.5), ("object", '{"k": "v"}', {"k": "v"}),
+        ("object", "{'k': 'v', 'n': None}", {"k": "v", "n": None}), ("array[string]", "['a', 'b']", ["a", "b"]),
+        ("array[string]", ["a"], ["a"]), ("boolean", "True", True), ("object", "not one", "not one"),
+        ("number", None, None),
+    ],
+)  # fmt: skip
+def test_variables_are_read_as_what_they_are(kind: str, value: Any, parsed: Any) -> None:
+    from dify_notebook.wire.models import ConversationVariable
+
+    assert ConversationVariable(id="v", value_type=kind, value=value).parsed == parsed
+
+
+# -- sound and files -------------------------------------------------------------------
+
+
+async def test_text_from_sound(tmp_path) -> None:
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"ID3")
+    with serving(answering("200 OK", {"text": "hello"})) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            assert await dify.audio.to_text(path) == "hello"
+    assert b"audio/mp3" in server.requests[0].body  # Dify 1.12 refuses audio/mpeg
+
+
+async def test_no_sound_for_an_unknown_message() -> None:
+    with serving(answering("200 OK", ("application/json", b"null"))) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            with pytest.raises(ServerError) as caught:
+                await dify.audio.from_text(message_id="m")
+    assert caught.value.code == "not_audio"
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [("attachment; filename*=UTF-8''a%20b.png", "a b.png"), ('attachment; filename="../../etc/passwd"', "passwd"),
+     ("attachment; filename*=UTF-8''..%2F..%2Fx", "x"), ('attachment; filename="C:\\x\\y.txt"', "y.txt"),
+     ("", "the-id"), ('attachment; filename=".."', "the-id")],
+)  # fmt: skip
+async def test_downloads_take_the_base_name_and_overwrite_nothing(disposition: str, name: str, tmp_path) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.reply("200 OK", b"data", "text/plain", f"Content-Disposition: {disposition}\r\n" if disposition else "")
+
+    with serving(script) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            first = await dify.files.download("the-id", to=tmp_path)
+            second = await dify.files.download("the-id", to=tmp_path)
+    assert first == tmp_path / name
+    assert first.read_bytes() == b"data"
+    assert second != first
+    assert second.parent == tmp_path
+    assert {path.name for path in tmp_path.iterdir()} == {first.name, second.name}
+
+
+async def test_a_file_that_is_not_there() -> None:
+    with serving(answering("404 Not Found", {"code": "file_not_found", "message": "no", "status": 404})) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            with pytest.raises(NotFoundError):
+                await dify.files.download("f")
+
+
+# -- trying again ------------------------------------------------------------------------
+
+
+class Flaky:
+    """Fails a few times, then answers."""
+
+    def __init__(self, *failures: str) -> None:
+        self.failures = list(failures)
+
+    def __call__(self, request: Request, connection: Connection) -> None:
+        if self.failures:
+            how = self.failures.pop(0)
+            if how == "close":
+                connection.close()
+            status, _, after = how.partition(";")
+            connection.reply(status, {"code": "x", "message": "x"}, extra=f"Retry-After: {after}\r\n" if after else "")
+            return
+        connection.reply("200 OK", {"name": "A"})
+
+
+@pytest.mark.parametrize("failures", [("close",), ("500 X", "502 X"), ("429 X;0", "close", "503 X")])
+async def test_reads_are_tried_again(failures) -> None:
+    with serving(Flaky(*failures)) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            assert (await dify.app.info()).name == "A"
+        assert len(server.requests) == len(failures) + 1
+
+
+async def test_patience_ends() -> None:
+    with serving(Flaky("429 X;3600")) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            with pytest.raises(Exception, match="429"):
+                await dify.app.info()
+        assert len(server.requests) == 1
+
+
+async def test_no_patience_was_asked_for() -> None:
+    with serving(Flaky("500 X")) as server:
+        async with AsyncDify("app-x", server.url, "u", retry=0) as dify:
+            with pytest.raises(ServerError):
+                await dify.app.info()
+
+
+@pytest.mark.parametrize("call", [lambda d: d.messages.feedback("m", "like"), lambda d: d.annotations.create("q", "a"),
+                                  lambda d: d.conversations.delete("c"), lambda d: d.chat.send("q")])  # fmt: skip
+async def test_what_changes_something_is_sent_once(call) -> None:
+    with serving(Flaky("500 X")) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            with pytest.raises(ServerError):
+                await call(dify)
+        assert len(server.requests) == 1
+
+
+def test_waits_grow_with_jitter_and_obey_the_server() -> None:
+    from dify_notebook.net.retry import Patience, seconds_of
+
+    now = [0.0]
+    patience = Patience(100, clock=lambda: now[0], chance=lambda: 1.0)
+    assert [patience.after_failure() for _ in range(6)] == [0.3, 0.6, 1.2, 2.4, 4.8, 8.0]
+    assert patience.after_status(429, "7") == 7
+    assert patience.after_status(404, None) is None
+    now[0] = 99.9
+    assert patience.after_failure() is None
+    assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert seconds_of("soon") is None
