@@ -1,0 +1,90 @@
+"""The routes of the embedded server, as one ASGI application."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from .context import Context
+from .guard import Guard
+from .replies import ApiError, html_not_found
+from .routes import about, chat, files, history
+
+log = logging.getLogger("dify_notebook.local")
+
+
+def application(context: Context) -> Starlette:
+    """An application over a context; its lifespan ends the runs, the server closes the store."""
+    one = "/conversations/{conversation:uuid}"
+    v1 = [
+        Route("/chat-messages", chat.ask, methods=["POST"]),
+        Route("/chat-messages/{task_id}/stop", chat.stop, methods=["POST"]),
+        Route("/files/upload", files.upload, methods=["POST"]),
+        Route("/files/{file:uuid}/preview", files.preview, methods=["GET"]),
+        Route("/messages", history.messages, methods=["GET"]),
+        Route("/messages/{message:uuid}/suggested", history.suggested, methods=["GET"]),
+        Route("/messages/{message:uuid}/feedbacks", history.feedback, methods=["POST"]),
+        Route("/conversations", history.conversations, methods=["GET"]),
+        Route(one, history.delete, methods=["DELETE"]),
+        Route(f"{one}/name", history.rename, methods=["POST"]),
+        Route(f"{one}/variables", history.variables, methods=["GET"]),
+        Route(f"{one}/variables/{{variable:uuid}}", history.set_variable, methods=["PUT"]),
+        Route("/info", about.info, methods=["GET"]),
+        Route("/parameters", about.parameters, methods=["GET"]),
+        Route("/meta", about.meta, methods=["GET"]),
+        Route("/site", about.site, methods=["GET"]),
+        Route("/completion-messages", about.wrong_mode, methods=["POST"]),
+        Route("/workflows/run", about.wrong_mode, methods=["POST"]),
+    ]
+    routes = [
+        Route("/", about.root, methods=["GET"]),
+        Route("/files/{file:uuid}/file-preview", files.signed, methods=["GET"]),
+        Mount("/v1", routes=v1),
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await context.runs.close()
+
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[Middleware(Guard)],
+        exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _crash},
+    )
+    app.router.redirect_slashes = False
+    for mounted in routes:
+        if isinstance(mounted, Mount):
+            mounted.app.redirect_slashes = False  # type: ignore[attr-defined]  # a Mount of routes holds a Router
+    app.state.context = context
+    return app
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error.response()
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return html_not_found()
+    if error.status_code == 405:
+        message = "The method is not allowed for the requested URL."
+        return ApiError(405, "method_not_allowed", message, dict(error.headers or {})).response()
+    return ApiError(error.status_code, "bad_request", str(error.detail)).response()
+
+
+async def _crash(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    message = "The server encountered an internal error."
+    return ApiError(500, "internal_server_error", message).response()

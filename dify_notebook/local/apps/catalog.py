@@ -1,0 +1,10 @@
+"""All apps, by name."""
+
+from __future__ import annotations
+
+from .app import App
+from .guide import GUIDE
+from .pipeline import PIPELINE
+from .toolbox import TOOLBOX
+
+APPS: dict[str, App] = {app.name: app for app in (GUIDE, TOOLBOX, PIPELINE)}

@@ -1,0 +1,221 @@
+"""toolbox: an agent that really calls tools. Rules read the question; no model, no invented thoughts."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from ...i18n import t
+from ..run import STEP_PAUSE, Run, Upload
+from ..search.sections import Language
+from ..search.words import is_chinese
+from ..store import Row
+from ..tools import arithmetic, clock, tables, text_stats
+from ..tools.asking import TABLE_NAMES, TEXT_NAMES, Call, calls
+from .app import App, FileRules
+
+_NAMES = {
+    "calculator": ("计算器", "Calculator", "Calculadora", "電卓"),
+    "current_time": ("当前时间", "Current time", "Hora atual", "現在時刻"),
+    "convert_time": ("时区换算", "Convert time", "Converter hora", "時刻の変換"),
+    "text_statistics": ("文本统计", "Text statistics", "Estatísticas de texto", "テキスト統計"),
+    "csv_summary": ("CSV 概要", "CSV summary", "Resumo de CSV", "CSVの要約"),
+}
+LABELS = {
+    tool: dict(zip(("zh_Hans", "en_US", "pt_BR", "ja_JP"), said, strict=True))
+    for tool, said in _NAMES.items()
+}
+
+
+class ToolFailed(Exception):
+    """A tool could not do what was asked; the message goes into the answer."""
+
+
+def use(call: Call, uploads: dict[str, Upload]) -> dict[str, Any]:
+    """Really call a tool.
+
+    Raises:
+        ToolFailed: it cannot be done.
+    """
+    given = call.arguments
+    try:
+        match call.tool:
+            case "calculator":
+                return {"result": arithmetic.show(arithmetic.evaluate(given["expression"]))}
+            case "current_time":
+                return clock.now_in(given["timezone"])
+            case "convert_time":
+                hour, _, minute = given["time"].partition(":")
+                return clock.convert(int(hour), int(minute), given["from"], given["to"])
+            case "text_statistics":
+                text = given["text"] if "text" in given else _read(uploads[given["file"]])
+                return text_stats.statistics(text)
+            case "csv_summary":
+                upload = uploads[given["file"]]
+                return tables.summary(upload.path, upload.name)
+    except (arithmetic.NotComputable, tables.NotATable, ValueError, OSError) as error:
+        raise ToolFailed(str(error)) from error
+    raise ToolFailed(f"there is no tool called {call.tool}")
+
+
+def _read(upload: Upload) -> str:
+    if upload.size > text_stats.MAX_LENGTH * 4:
+        raise ToolFailed("the file is too large")
+    return upload.path.read_bytes().decode("utf-8", "replace")
+
+
+async def answer(run: Run) -> None:
+    """Find the tools that the question asks for, call them one by one, and tell what they gave."""
+    question = run.query
+    lang: Language = "zh-Hans" if is_chinese(question) else "en"
+    uploads = {upload.name: upload for upload in run.uploads}
+    run.meter.read(question)
+    wanted = calls(question, list(uploads))
+    told: list[str] = []
+    for position, call in enumerate(wanted, start=1):
+        told.append(await _round(run, position, call, uploads, lang))
+        await run.pause(STEP_PAUSE)
+    if not wanted:
+        told.append(t("local.toolbox.nothing", lang))
+    await _conclude(run, len(wanted) + 1, "\n\n".join(told))
+
+
+async def _round(run: Run, position: int, call: Call, uploads: dict[str, Upload], lang: Language) -> str:
+    """One tool: the thought comes three times, empty, with the call, and with what was seen."""
+    thought = _thought(position)
+    _tell(run, thought)
+    await run.pause(STEP_PAUSE)
+    thought["tool"] = call.tool
+    thought["tool_labels"] = {call.tool: LABELS[call.tool]}
+    thought["tool_input"] = json.dumps({call.tool: call.arguments}, ensure_ascii=False)
+    _tell(run, thought)
+    run.meter.wrote(thought["tool_input"])
+    try:
+        result, _ = await run.work(use, call, uploads)
+        seen, told = result, _sentence(call, result, lang)
+    except ToolFailed as failure:
+        seen = {"error": str(failure)}
+        told = t("local.toolbox.failed", lang, tool=_label(call.tool, lang), error=str(failure))
+    thought["observation"] = json.dumps({call.tool: seen}, ensure_ascii=False)
+    run.meter.read(thought["observation"])
+    await run.pause(STEP_PAUSE)
+    _tell(run, thought)
+    return told
+
+
+async def _conclude(run: Run, position: int, text: str) -> None:
+    thought = _thought(position)
+    _tell(run, thought)
+    await run.say(text)
+    thought["thought"] = text
+    _tell(run, thought)
+
+
+def _thought(position: int) -> dict[str, Any]:
+    return {
+        "id": str(uuid.uuid4()),
+        "position": position,
+        "thought": "",
+        "observation": "",
+        "tool": "",
+        "tool_labels": {},
+        "tool_input": "",
+        "message_files": [],
+    }
+
+
+def _tell(run: Run, thought: dict[str, Any]) -> None:
+    run.emit("agent_thought", **thought)
+    run.store.write_thought(run.message_id, thought)
+
+
+def _label(tool: str, lang: Language) -> str:
+    return LABELS[tool]["zh_Hans" if lang == "zh-Hans" else "en_US"]
+
+
+def _sentence(call: Call, result: dict[str, Any], lang: Language) -> str:
+    """What a tool gave, for a reader."""
+    match call.tool:
+        case "calculator":
+            return f"`{call.arguments['expression']}` = **{result['result']}**"
+        case "current_time":
+            return t("local.toolbox.now", lang, **_day(result, lang))
+        case "convert_time":
+            return t("local.toolbox.converted", lang, **_day(result, lang))
+        case "text_statistics":
+            return _counted(call, result, lang)
+        case _:
+            return _table(result, lang)
+
+
+_DAYS = {
+    "Monday": "星期一", "Tuesday": "星期二", "Wednesday": "星期三", "Thursday": "星期四", "Friday": "星期五",
+    "Saturday": "星期六", "Sunday": "星期日",
+}  # fmt: skip
+
+
+def _day(result: dict[str, Any], lang: Language) -> dict[str, Any]:
+    return {**result, "weekday": _DAYS[result["weekday"]] if lang == "zh-Hans" else result["weekday"]}
+
+
+def _counted(call: Call, result: dict[str, Any], lang: Language) -> str:
+    what = call.arguments.get("file") or t("local.toolbox.your_text", lang)
+    names = ("characters", "words", "chinese_characters", "sentences", "lines")
+    rows = [f"| {t(f'local.toolbox.{name}', lang)} | {result[name]:,} |" for name in names]
+    lines = [t("local.toolbox.counted", lang, what=what), "", *_head(lang, "count_of", "count"), *rows]
+    return "\n".join(lines)
+
+
+def _table(result: dict[str, Any], lang: Language) -> str:
+    """Columns as a table; numbers to six significant digits."""
+    lines = [
+        t(
+            "local.toolbox.table",
+            lang,
+            file=result["file"],
+            rows=f"{result['rows']:,}",
+            columns=len(result["columns"]),
+        ),
+        "",
+        *_head(lang, "column", "type", "missing", "distinct", "min", "mean", "max"),
+    ]
+    for column in result["columns"]:
+        numbers = [format(column[name], ".6g") if name in column else "" for name in ("min", "mean", "max")]
+        kind = t(f"local.toolbox.type_{column['type']}", lang)
+        name = str(column["name"]).replace("|", "\\|")
+        cells = [name, kind, f"{column['missing']:,}", f"{column['distinct']:,}", *numbers]
+        lines.append("| " + " | ".join(cells) + " |")
+    if result["uneven_rows"]:
+        lines += ["", t("local.toolbox.uneven", lang, rows=result["uneven_rows"])]
+    return "\n".join(lines)
+
+
+def _head(lang: Language, *names: str) -> list[str]:
+    titles = [t(f"local.toolbox.{name}", lang) for name in names]
+    return ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles)]
+
+
+def suggest(message: Row) -> list[str]:
+    """One question for each tool that was not used."""
+    lang: Language = "zh-Hans" if is_chinese(message["query"]) else "en"
+    used = {thought["tool"] for thought in message["thoughts"]}
+    ways = ("calculator", "current_time", "convert_time", "text_statistics")
+    return [t(f"local.toolbox.try_{tool}", lang) for tool in ways if tool not in used][:3]
+
+
+TOOLBOX = App(
+    name="toolbox",
+    mode="agent-chat",
+    description="Calls real tools: arithmetic, time zones, text statistics, CSV summary. No language model.",
+    icon="🧰",
+    opening="I compute, tell the time elsewhere, count texts and summarise CSV files, several at once.",
+    suggested_questions=(
+        "What is 17% of 2,340, and what time is it in Tokyo?",
+        "How many words are in “To be, or not to be: that is the question.”?",
+        "北京时间下午3点是纽约几点？",
+    ),
+    answer=answer,
+    suggest=suggest,
+    files=FileRules(types=("document",), extensions=(*TABLE_NAMES, *TEXT_NAMES), limit=3),
+)

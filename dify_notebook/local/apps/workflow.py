@@ -1,0 +1,264 @@
+"""A workflow run as Dify tells it: nodes and iterations, what went in and out, and how long each took.
+
+The time of a node is the time of its work. Pauses lie between nodes and are in no node's time;
+only the whole run's time is what a clock on the wall would say.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..run import STEP_PAUSE, Run, RunFailed
+from ..tokens import Meter
+from .app import fixed_id
+
+
+class NodeFailed(Exception):
+    """A node's own error; the run ends with it."""
+
+
+@dataclass
+class Outcome:
+    """What the work of a node came to."""
+
+    outputs: dict[str, Any]
+    inputs: dict[str, Any] = field(default_factory=dict)
+    process_data: dict[str, Any] = field(default_factory=dict)
+    meter: Meter = field(default_factory=Meter)
+
+
+class Workflow:
+    """Tells one run of a chatflow to the client and to the store."""
+
+    def __init__(self, run: Run, inputs: dict[str, Any]) -> None:
+        self.run = run
+        self.id = str(uuid.uuid4())
+        self.workflow_id = fixed_id("workflow", run.app.name)
+        self.steps = 0
+        self.failures = 0
+        self.tokens = 0
+        self.work = 0.0
+        """Seconds of work in all nodes so far."""
+        self._created = int(time.time())
+        self._outputs: dict[str, Any] = {}
+        self.inputs = {
+            **inputs,
+            "sys.files": [],
+            "sys.user_id": run.user,
+            "sys.app_id": run.app.id,
+            "sys.workflow_id": self.workflow_id,
+            "sys.workflow_run_id": self.id,
+            "sys.query": run.query,
+            "sys.dialogue_count": run.conversation["dialogue_count"],
+        }
+
+    def start(self) -> None:
+        """Say that it begins; from here on it also ends by being told."""
+        self.run.finish_workflow = self._finish
+        data = {
+            "id": self.id,
+            "workflow_id": self.workflow_id,
+            "inputs": self.inputs,
+            "created_at": self._created,
+        }
+        self._emit("workflow_started", data)
+
+    async def node(
+        self,
+        node_id: str,
+        node_type: str,
+        title: str,
+        work: Callable[[], Outcome],
+        *,
+        iteration: str | None = None,
+        index: int | None = None,
+    ) -> Outcome:
+        """Run a node: say that it starts, work beside the loop, say what came of it.
+
+        Raises:
+            RunFailed: the node failed; the run is to end.
+            Stopped: by the user.
+        """
+        key = str(uuid.uuid4())
+        created = int(time.time())
+        head = {
+            "id": key,
+            "node_id": node_id,
+            "node_type": node_type,
+            "title": title,
+            "index": 1,
+            "predecessor_node_id": None,
+        }
+        started = {
+            **head,
+            "inputs": None,
+            "inputs_truncated": False,
+            "created_at": created,
+            "extras": {},
+            "iteration_id": iteration,
+            "loop_id": None,
+            "agent_strategy": None,
+        }
+        self.steps += 1
+        self._emit("node_started", started)
+        error: str | None = None
+
+        def careful() -> Outcome:
+            nonlocal error
+            try:
+                return work()
+            except NodeFailed as failure:
+                error = str(failure)
+                return Outcome(outputs={})
+
+        outcome, seconds = await self.run.work(careful)
+        self.work += seconds
+        self.run.meter.add(outcome.meter)
+        self.tokens += outcome.meter.total
+        metadata: dict[str, Any] = {}
+        if outcome.meter.total:
+            metadata |= {
+                "total_tokens": outcome.meter.total,
+                "total_price": outcome.meter.price,
+                "currency": "USD",
+            }
+        if iteration is not None:
+            metadata |= {"iteration_id": iteration, "iteration_index": index}
+        finished = {
+            **head,
+            "inputs": outcome.inputs,
+            "inputs_truncated": False,
+            "process_data": outcome.process_data,
+            "process_data_truncated": False,
+            "outputs": outcome.outputs,
+            "outputs_truncated": False,
+            "status": "failed" if error else "succeeded",
+            "error": error,
+            "elapsed_time": round(seconds, 6),
+            "execution_metadata": metadata or None,
+            "created_at": created,
+            "finished_at": int(time.time()),
+            "files": [],
+            "iteration_id": iteration,
+            "loop_id": None,
+        }
+        self._emit("node_finished", finished)
+        self.run.store.write_node(self.run.message_id, finished)
+        if error:
+            self.failures += 1
+            raise RunFailed(f"Run failed: {error}", "invalid_param")
+        return outcome
+
+    def iteration(self, node_id: str, title: str, items: list[Any]) -> Iteration:
+        """Begin an iteration over items; see `Iteration`."""
+        return Iteration(self, node_id, title, items)
+
+    def answered(self, answer: str) -> None:
+        """The outputs of the whole run."""
+        self._outputs = {"answer": answer, "files": []}
+
+    def _finish(self, status: str, error: str | None) -> dict[str, Any]:
+        run = self.run
+        reason = "Stopped by user." if status == "stopped" else error
+        return {
+            "id": self.id,
+            "workflow_id": self.workflow_id,
+            "status": status,
+            "outputs": self._outputs if status == "succeeded" else {},
+            "error": None if reason is None else reason.removeprefix("Run failed: "),
+            "elapsed_time": round(run.elapsed, 6),
+            "total_tokens": 0 if status == "stopped" else self.tokens,
+            "total_steps": self.steps,
+            "created_by": {"id": run.end_user, "user": run.user},
+            "created_at": self._created,
+            "finished_at": int(time.time()),
+            "exceptions_count": self.failures,
+            "files": [],
+        }
+
+    def _emit(self, event: str, data: dict[str, Any]) -> None:
+        self.run.emit(event, workflow_run_id=self.id, data=data)
+
+
+class Iteration:
+    """A node that runs others once for each item. Its time is their work, without the pauses between."""
+
+    def __init__(self, flow: Workflow, node_id: str, title: str, items: list[Any]) -> None:
+        self.flow = flow
+        self.node_id = node_id
+        self.items = items
+        self.results: list[Any] = []
+        self._head = {"id": node_id, "node_id": node_id, "node_type": "iteration", "title": title}
+        self._created = int(time.time())
+        self._durations: dict[str, float] = {}
+        self._inputs = {"iterator_selector": items}
+        self._tokens = flow.tokens
+        self._before = Meter(flow.run.meter.prompt, flow.run.meter.completion)
+
+    def start(self) -> None:
+        self.flow.steps += 1
+        self.flow._emit(
+            "iteration_started",
+            {
+                **self._head,
+                "created_at": self._created,
+                "extras": {},
+                "metadata": {"iteration_length": len(self.items)},
+                "inputs": self._inputs,
+                "inputs_truncated": False,
+            },
+        )
+
+    async def each(self, body: Callable[[int, Any], Any]) -> list[Any]:
+        """Run the body for each item, in order; gives their results.
+
+        Raises:
+            RunFailed: an inner node failed; what was done until then is told first.
+        """
+        for index, item in enumerate(self.items):
+            if index:
+                await self.flow.run.pause(STEP_PAUSE)
+            data = {**self._head, "index": index, "created_at": int(time.time()), "extras": {}}
+            self.flow._emit("iteration_next", data)
+            before = self.flow.work
+            try:
+                self.results.append(await body(index, item))
+            except RunFailed:
+                self._completed("failed")
+                raise
+            self._durations[str(index)] = round(self.flow.work - before, 6)
+        self._completed("succeeded")
+        return self.results
+
+    def _completed(self, status: str) -> None:
+        flow = self.flow
+        spent = Meter(
+            flow.run.meter.prompt - self._before.prompt, flow.run.meter.completion - self._before.completion
+        )
+        data = {
+            **self._head,
+            "outputs": {"output": list(self.results)},
+            "outputs_truncated": False,
+            "created_at": self._created,
+            "extras": {},
+            "inputs": self._inputs,
+            "inputs_truncated": False,
+            "status": status,
+            "error": None,
+            "elapsed_time": round(sum(self._durations.values()), 6),
+            "total_tokens": spent.total,
+            "execution_metadata": {
+                "total_tokens": spent.total,
+                "total_price": spent.price,
+                "currency": "USD",
+                "iteration_duration_map": dict(self._durations),
+            },
+            "finished_at": int(time.time()),
+            "steps": len(self.items),
+        }
+        flow._emit("iteration_completed", data)
+        flow.run.store.write_node(flow.run.message_id, data)

@@ -1,0 +1,60 @@
+"""What every route of a server has at hand, and who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from .apps.app import App
+from .directory import Directory, Keys
+from .replies import ApiError
+from .run import Runs
+from .signing import Signer
+from .store import Store
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="api"'}
+
+
+@dataclass(frozen=True)
+class Context:
+    """One server's own things."""
+
+    directory: Directory
+    keys: Keys
+    store: Store
+    runs: Runs
+    signer: Signer
+    apps: dict[str, App]
+    pace: float
+    ping_interval: float
+    nonce: str
+    """Known to this server and to who may read its directory; see server.py."""
+
+
+def context_of(request: Request) -> Context:
+    found: Context = request.app.state.context
+    return found
+
+
+def app_of(request: Request) -> App:
+    """The app whose key the request carries.
+
+    Raises:
+        ApiError: 401; there is none, or none of ours.
+    """
+    header = request.headers.get("authorization", "")
+    scheme, space, key = header.partition(" ")
+    if not space:
+        raise _unauthorized("Authorization header must be provided and start with 'Bearer'")
+    if scheme.lower() != "bearer":
+        raise _unauthorized("Authorization scheme must be 'Bearer'")
+    context = context_of(request)
+    name = context.keys.app_of(key.strip())
+    if name is None or name not in context.apps:
+        raise _unauthorized("Access token is invalid")
+    return context.apps[name]
+
+
+def _unauthorized(message: str) -> ApiError:
+    return ApiError(401, "unauthorized", message, _CHALLENGE)

@@ -1,0 +1,210 @@
+"""What requests say, checked: bodies and query strings into values, or an `ApiError` in Dify's words."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from .replies import ApiError, invalid
+
+MAX_USER = 255
+MAX_FILES = 10
+
+
+def _wrong(model: str, field: str, problem: str, kind: str) -> ApiError:
+    """Dify hands on what its validation library says; only the field should be read out of it."""
+    place = f"\n{field}\n" if field else "\n"
+    return invalid(f"1 validation error for {model}{place}  {problem} [type={kind}]")
+
+
+async def json_body(request: Request) -> dict[str, Any]:
+    """The JSON object of a request.
+
+    Raises:
+        ApiError: 415 for another content type, 400 for what is not a JSON object.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise ApiError(
+            415,
+            "unsupported_media_type",
+            "Did not attempt to load JSON data because the request Content-Type was not 'application/json'.",
+        )
+    bad = ApiError(400, "bad_request", "The request body is not valid JSON.")
+    try:
+        body = json.loads(await request.body(), parse_constant=_no_constant)
+        # A lone surrogate is legal in JSON and cannot be written as UTF-8 later on.
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise bad from None
+    if not isinstance(body, dict):
+        raise ApiError(400, "bad_request", "The request body is not a JSON object.")
+    return body
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def user_of(source: Mapping[str, Any], *, default: str | None = None) -> str:
+    """The end user that a request names.
+
+    Raises:
+        ApiError: none is named and there is no default, or the name is too long.
+    """
+    user = source.get("user")
+    if isinstance(user, int) and not isinstance(user, bool):
+        user = str(user)
+    if user is None or user == "":
+        if default is None:
+            raise invalid("Arg user must be provided.")
+        return default
+    if not isinstance(user, str):
+        raise invalid("user must be a string")
+    if len(user) > MAX_USER:
+        raise invalid(f"user must be at most {MAX_USER} characters")
+    return user
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """The body of POST /chat-messages."""
+
+    query: str
+    inputs: dict[str, Any]
+    streaming: bool
+    user: str
+    conversation_id: str | None
+    files: list[dict[str, Any]]
+    auto_generate_name: bool
+
+
+_CHAT = "ChatRequestPayload"
+
+
+def chat_request(body: dict[str, Any]) -> ChatRequest:
+    """Check a question; what depends on the app (inputs, files) is checked by the app's own rules later.
+
+    Raises:
+        ApiError: 400.
+    """
+    for field, kind, name in (("inputs", dict, "dictionary"), ("query", str, "string")):
+        if field not in body:
+            raise _wrong(_CHAT, field, "Field required", "missing")
+        if not isinstance(body[field], kind):
+            raise _wrong(
+                _CHAT,
+                field,
+                f"Input should be a valid {name}",
+                f"{kind.__name__}_type".replace("str_", "string_"),
+            )
+    mode = body.get("response_mode")
+    if mode not in (None, "blocking", "streaming"):
+        raise _wrong(_CHAT, "response_mode", "Input should be 'blocking' or 'streaming'", "literal_error")
+    files = body.get("files")
+    if files is not None and not (isinstance(files, list) and all(isinstance(file, dict) for file in files)):
+        raise _wrong(_CHAT, "files", "Input should be a valid list", "list_type")
+    conversation = body.get("conversation_id")
+    if conversation not in (None, ""):
+        if not isinstance(conversation, str) or not is_uuid(conversation):
+            raise _wrong(
+                _CHAT, "conversation_id", "Value error, conversation_id must be a valid UUID", "value_error"
+            )
+        conversation = str(uuid.UUID(conversation))
+    naming = body.get("auto_generate_name", True)
+    if not isinstance(naming, bool):
+        raise _wrong(_CHAT, "auto_generate_name", "Input should be a valid boolean", "bool_type")
+    user = user_of(body)
+    return ChatRequest(
+        query=body["query"].replace("\x00", ""),
+        inputs=body["inputs"],
+        streaming=mode == "streaming",
+        user=user,
+        conversation_id=conversation or None,
+        files=files or [],
+        auto_generate_name=naming,
+    )
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID in the usual form of five groups."""
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def query_uuid(request: Request, name: str, model: str) -> str | None:
+    """A UUID out of the query string; None when it is absent or empty. Raises: ApiError."""
+    text = request.query_params.get(name, "")
+    if text and not is_uuid(text):
+        raise _wrong(model, name, "Value error, must be a valid UUID", "value_error")
+    return text.lower() or None
+
+
+def query_limit(request: Request, model: str, default: int = 20) -> int:
+    """`limit`, from 1 to 100. Raises: ApiError."""
+    text = request.query_params.get("limit")
+    if text is None:
+        return default
+    try:
+        limit = int(text)
+    except ValueError:
+        problem = "Input should be a valid integer, unable to parse string as an integer"
+        raise _wrong(model, "limit", problem, "int_parsing") from None
+    if limit < 1:
+        raise _wrong(model, "limit", "Input should be greater than or equal to 1", "greater_than_equal")
+    if limit > 100:
+        raise _wrong(model, "limit", "Input should be less than or equal to 100", "less_than_equal")
+    return limit
+
+
+SORTS = ("created_at", "-created_at", "updated_at", "-updated_at")
+
+
+def query_sort(request: Request) -> str:
+    """`sort_by` of the list of conversations. Raises: ApiError."""
+    sort = request.query_params.get("sort_by", "-updated_at")
+    if sort not in SORTS:
+        problem = "Input should be 'created_at', '-created_at', 'updated_at' or '-updated_at'"
+        raise _wrong("ConversationListQuery", "sort_by", problem, "literal_error")
+    return sort
+
+
+def required_conversation(request: Request) -> str | None:
+    """`conversation_id` of the list of messages; None for an empty one. Raises: ApiError."""
+    if "conversation_id" not in request.query_params:
+        raise _wrong("MessageListQuery", "conversation_id", "Field required", "missing")
+    return query_uuid(request, "conversation_id", "MessageListQuery")
+
+
+def new_name(body: dict[str, Any]) -> str | None:
+    """The name that a conversation shall get; None to have one generated. Raises: ApiError."""
+    model = "ConversationRenamePayload"
+    name = body.get("name")
+    if body.get("auto_generate") in (True, "true", 1):
+        return None
+    if name is not None and not isinstance(name, str):
+        raise _wrong(model, "name", "Input should be a valid string", "string_type")
+    if not name or not name.strip():
+        raise _wrong(model, "", "Value error, name is required when auto_generate is false", "value_error")
+    if len(name) > 255:
+        raise _wrong(model, "name", "String should have at most 255 characters", "string_too_long")
+    return name
+
+
+def rating(body: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Rating and comment of a feedback. Raises: ApiError."""
+    value, content = body.get("rating"), body.get("content")
+    if value not in (None, "like", "dislike"):
+        raise _wrong(
+            "MessageFeedbackPayload", "rating", "Input should be 'like' or 'dislike'", "literal_error"
+        )
+    if content is not None and not isinstance(content, str):
+        raise _wrong("MessageFeedbackPayload", "content", "Input should be a valid string", "string_type")
+    return value, content

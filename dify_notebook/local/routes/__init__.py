@@ -1,0 +1,3 @@
+"""The operations of the Service API, by what they are about."""
+
+from __future__ import annotations

@@ -1,0 +1,136 @@
+"""Uploads, and getting them back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from ..apps.app import FILE_LIMITS, MEGABYTE, fixed_id
+from ..context import app_of, context_of
+from ..payloads import user_of
+from ..replies import VERSION_HEADERS, ApiError, html_not_found, invalid, reply
+from ..shapes import upload as upload_shape
+from ..store import DEFAULT_USER, Row, Unknown
+
+# What a browser may show in place; anything else is only handed over as a download.
+_SHOWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain"})
+
+
+async def upload(request: Request) -> Response:
+    """POST /files/upload."""
+    app = app_of(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        raise ApiError(400, "no_file_uploaded", "Please upload your file.")
+    try:
+        async with request.form(max_files=10, max_fields=100) as form:
+            return await _take(request, app.name, form)
+    except MultiPartException as error:
+        raise ApiError(400, "bad_request", error.message) from None
+
+
+async def _take(request: Request, app: str, form: Any) -> Response:
+    context = context_of(request)
+    parts = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise ApiError(400, "no_file_uploaded", "Please upload your file.")
+    if len(parts) > 1:
+        raise ApiError(400, "too_many_files", "Only one file is allowed.")
+    if not file.content_type:
+        raise ApiError(415, "unsupported_file_type", "File type not allowed.")
+    name = file.filename
+    if not name:
+        raise ApiError(400, "filename_not_exists_error", "The specified filename does not exist.")
+    if any(sign in name for sign in '/\\:*?"<>|') or any(ord(sign) < 32 for sign in name):
+        raise invalid("Filename contains invalid characters")
+    user = user_of(form, default=DEFAULT_USER)
+    stem, dot, extension = name.rpartition(".")
+    extension = extension.lower() if dot and stem else ""
+    size = await asyncio.to_thread(_size, file.file)
+    if size > _limit(file.content_type):
+        raise ApiError(413, "file_too_large", "File size exceeded.")
+    if len(name) > 200:
+        name = f"{stem[:200].rstrip()}.{extension}" if extension else name[:200]
+    key = str(uuid.uuid4())
+    await asyncio.to_thread(_write, file.file, context.directory.files / key)
+    row = await context.store.add_file(
+        key=key,
+        app=app,
+        user=await context.store.end_user(app, user),
+        name=name,
+        extension=extension,
+        mime_type=file.content_type,
+        size=size,
+    )
+    return reply(upload_shape(row, context.signer.url, fixed_id("tenant")), 201)
+
+
+async def signed(request: Request) -> Response:
+    """GET /files/{file}/file-preview: whoever has a good URL needs no key."""
+    context = context_of(request)
+    key, query = str(request.path_params["file"]), request.query_params
+    if not context.signer.good(
+        key, query.get("timestamp", ""), query.get("nonce", ""), query.get("sign", "")
+    ):
+        raise ApiError(403, "file_access_denied", "This address is not valid, or no longer.")
+    try:
+        row = await context.store.file(key)
+    except Unknown:
+        return html_not_found()
+    return _give(context.directory.files / row["id"], row, attachment=query.get("as_attachment") == "true")
+
+
+async def preview(request: Request) -> Response:
+    """GET /files/{file}/preview: an upload that a message of the app uses."""
+    app, context = app_of(request), context_of(request)
+    try:
+        row = await context.store.file_in_message(str(request.path_params["file"]), app.name)
+    except Unknown:
+        raise ApiError(404, "file_not_found", "File not found in message context") from None
+    attachment = request.query_params.get("as_attachment", "").lower() in ("true", "1")
+    return _give(context.directory.files / row["id"], row, attachment=attachment)
+
+
+def _give(path: Path, row: Row, *, attachment: bool) -> Response:
+    kind = row["mime_type"]
+    download = attachment or kind.partition(";")[0].strip().lower() not in _SHOWN
+    headers = {
+        **VERSION_HEADERS,
+        "Cache-Control": "private, max-age=3600",
+        # The bytes are a stranger's and this origin is ours: no guessing of types, no scripts.
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    if download:
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(row['name'], safe='')}"
+    return FileResponse(path, headers=headers, media_type="application/octet-stream" if attachment else kind)
+
+
+def _limit(mime_type: str) -> int:
+    family = mime_type.partition("/")[0]
+    name = f"{family}_file_size_limit" if family in ("image", "video", "audio") else "file_size_limit"
+    return FILE_LIMITS[name] * MEGABYTE
+
+
+def _size(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
+
+
+def _write(file: BinaryIO, path: Path) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+        shutil.copyfileobj(file, target)
+        target.flush()
+        os.fsync(target.fileno())

@@ -1,0 +1,88 @@
+"""The tables of the store, one script for each version; `PRAGMA user_version` says how far a file is.
+
+A script that was released is never changed: what comes later goes into a new one at the end.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+SCRIPTS = (
+    """
+    CREATE TABLE end_users (
+        id TEXT PRIMARY KEY, app TEXT NOT NULL, session TEXT NOT NULL, created_at INTEGER NOT NULL,
+        UNIQUE (app, session)
+    );
+    CREATE TABLE conversations (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE, app TEXT NOT NULL, end_user TEXT NOT NULL REFERENCES end_users (id),
+        name TEXT NOT NULL, inputs TEXT NOT NULL, introduction TEXT NOT NULL,
+        created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+        touched INTEGER NOT NULL,          -- grows with every change: orders what the second cannot
+        dialogue_count INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX conversations_by_user ON conversations (app, end_user, touched);
+    CREATE TABLE messages (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE, conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        query TEXT NOT NULL, inputs TEXT NOT NULL, answer TEXT NOT NULL DEFAULT '',
+        state TEXT NOT NULL,               -- running, done, stopped, failed, interrupted, abandoned
+        error TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+        usage TEXT, resources TEXT NOT NULL DEFAULT '[]',
+        workflow_run TEXT                  -- JSON: what workflow_finished said
+    );
+    CREATE INDEX messages_by_conversation ON messages (conversation, seq);
+    CREATE TABLE thoughts (
+        id TEXT PRIMARY KEY, message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL, thought TEXT NOT NULL, tool TEXT NOT NULL, tool_labels TEXT NOT NULL,
+        tool_input TEXT NOT NULL, observation TEXT NOT NULL, created_at INTEGER NOT NULL
+    );
+    CREATE INDEX thoughts_by_message ON thoughts (message, position);
+    CREATE TABLE node_runs (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        id TEXT NOT NULL, node_id TEXT NOT NULL, node_type TEXT NOT NULL, status TEXT NOT NULL,
+        elapsed REAL NOT NULL, data TEXT NOT NULL
+    );
+    CREATE INDEX node_runs_by_message ON node_runs (message, seq);
+    CREATE TABLE files (
+        id TEXT PRIMARY KEY, app TEXT NOT NULL, end_user TEXT NOT NULL REFERENCES end_users (id),
+        name TEXT NOT NULL, extension TEXT NOT NULL, mime_type TEXT NOT NULL, size INTEGER NOT NULL,
+        created_at INTEGER NOT NULL
+    );
+    CREATE TABLE message_files (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE, message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        file TEXT REFERENCES files (id), type TEXT NOT NULL, transfer_method TEXT NOT NULL,
+        belongs_to TEXT NOT NULL, url TEXT
+    );
+    CREATE INDEX message_files_by_message ON message_files (message, seq);
+    CREATE TABLE feedbacks (
+        message TEXT PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE, end_user TEXT NOT NULL,
+        rating TEXT NOT NULL, content TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
+    );
+    CREATE TABLE variables (
+        conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        id TEXT NOT NULL, name TEXT NOT NULL, value_type TEXT NOT NULL, value TEXT NOT NULL,
+        description TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+        PRIMARY KEY (conversation, id)
+    );
+    """,
+)
+
+
+class NewerStore(Exception):
+    """The file was written by a later version of dify_notebook."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file to the newest version, each script whole or not at all.
+
+    Raises:
+        NewerStore: the file is ahead of this code.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(SCRIPTS):
+        raise NewerStore(f"the store has version {version}, this program knows {len(SCRIPTS)}")
+    for number, script in enumerate(SCRIPTS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,352 @@
+"""One server for each data directory: started in a thread here, or found in another process."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import http.client
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from ..errors import DifyError
+from ..i18n import t
+from .directory import Directory, Keys
+from .lock import DirectoryLock
+
+log = logging.getLogger("dify_notebook.local")
+
+_PATIENCE = 10.0
+"""Seconds to wait for another process that has the directory and does not answer yet."""
+
+
+class LocalServerError(DifyError):
+    """The embedded server cannot be started or reached."""
+
+
+class Server:
+    """An embedded server that answers, whichever process runs it."""
+
+    def __init__(self, url: str, directory: Directory, keys: Keys) -> None:
+        self.url = url
+        """Scheme, host and port."""
+        self.directory = directory
+        self._keys = keys
+
+    @property
+    def base_url(self) -> str:
+        """What a client needs; ends in /v1."""
+        return f"{self.url}/v1"
+
+    @property
+    def data_dir(self) -> Path:
+        """Where it keeps its things."""
+        return self.directory.root
+
+    @property
+    def apps(self) -> tuple[str, ...]:
+        """Names of its apps."""
+        return tuple(self._keys.apps)
+
+    def api_key(self, app: str = "guide") -> str:
+        """The key of one of its apps: guide, toolbox or pipeline.
+
+        Raises:
+            LocalServerError: no such app.
+        """
+        try:
+            return self._keys.apps[app]
+        except KeyError:
+            raise LocalServerError(t("local.no_app", app=app, apps=", ".join(self._keys.apps))) from None
+
+    def close(self) -> None:
+        """Nothing to do: another process runs it, and this one only found it."""
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.base_url} data_dir={str(self.data_dir)!r}>"
+
+
+class LocalServer(Server):
+    """A server that this process runs, in a thread that dies with it."""
+
+    def __init__(
+        self, directory: Directory, lock: DirectoryLock, *, port: int, pace: float, ping_interval: float
+    ) -> None:
+        from .run import Runs
+        from .store import Store
+
+        keys = directory.read_keys()
+        self._lock = lock
+        self._owner = os.getpid()
+        self._socket = _listen(port, directory)
+        host, number = self._socket.getsockname()[:2]
+        super().__init__(f"http://{host}:{number}", directory, keys)
+        self._nonce = secrets.token_urlsafe(24)
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._runs = Runs()
+        try:
+            self._store = Store(directory)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._uvicorn = self._build(pace, ping_interval)
+        self._thread = threading.Thread(target=self._run, name="dify_notebook-local", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer; returns when it does.
+
+        Raises:
+            LocalServerError: it does not come up.
+        """
+        self._thread.start()
+        self._ready.wait(_PATIENCE)
+        if self._failure is not None or not self._ready.is_set():
+            self.close()
+            raise LocalServerError(t("local.not_started", reason=self._failure or "timeout"))
+        self.directory.write_server(self.url, self._nonce)
+        self.directory.write_port(self._socket.getsockname()[1])
+
+    def close(self) -> None:
+        """End it; running answers are written down as far as they got. May be repeated, also in a fork."""
+        if self._owner != os.getpid():
+            return
+        with _guard:
+            if _own.get(self.data_dir) is self:
+                del _own[self.data_dir]
+        self._end_runs()
+        self._uvicorn.should_exit = True
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(_PATIENCE)
+        self._store.close()
+        self._socket.close()
+        told = self.directory.read_server()
+        if told is not None and told["nonce"] == self._nonce:
+            self.directory.server.unlink(missing_ok=True)
+        self._lock.release()
+
+    def __enter__(self) -> LocalServer:
+        return self
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs, in this process."""
+        return self._owner == os.getpid() and self._thread.is_alive()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it ends."""
+        self._thread.join(timeout)
+
+    def _build(self, pace: float, ping_interval: float) -> Any:
+        import uvicorn
+
+        from .app import application
+        from .apps.catalog import APPS
+        from .context import Context
+        from .signing import Signer
+
+        context = Context(
+            directory=self.directory,
+            keys=self._keys,
+            store=self._store,
+            runs=self._runs,
+            signer=Signer(self._keys.signing, self.url),
+            apps=APPS,
+            pace=pace,
+            ping_interval=ping_interval,
+            nonce=self._nonce,
+        )
+        config = uvicorn.Config(
+            application(context),
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            loop="asyncio",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+            # A client may come back to a kept connection later than uvicorn's five seconds.
+            timeout_keep_alive=75,
+        )
+        return uvicorn.Server(config)
+
+    def _end_runs(self) -> None:
+        """Streams end by themselves once their runs do; uvicorn would cut them off, and complain."""
+        if self._loop is None or not self.alive:
+            return
+        with contextlib.suppress(concurrent.futures.TimeoutError, RuntimeError):
+            # RuntimeError: the loop closed meanwhile, and the runs with it.
+            asyncio.run_coroutine_threadsafe(self._runs.close(), self._loop).result(_PATIENCE)
+
+    def _run(self) -> None:
+        async def main() -> None:
+            self._loop = asyncio.get_running_loop()
+            serving = asyncio.ensure_future(self._uvicorn.serve(sockets=[self._socket]))
+            while not self._uvicorn.started and not serving.done():
+                await asyncio.sleep(0.001)
+            self._ready.set()
+            await serving
+
+        try:
+            asyncio.run(main())
+        except BaseException as error:  # told by whoever started the thread
+            self._failure = error
+            log.error("the embedded server ended badly", exc_info=error)
+        finally:
+            self._ready.set()
+
+    def _forked(self) -> None:
+        """In a child: this is the parent's. Its socket must not stay open here, its database untouched."""
+        self._store.leave_to_parent()
+        self._socket.close()
+
+
+_own: dict[Path, LocalServer] = {}
+"""Servers of this process, by directory: the lock between processes does not see two in one."""
+_guard = threading.RLock()
+
+
+def serve(
+    *,
+    port: int = 0,
+    data_dir: str | os.PathLike[str] | None = None,
+    pace: float = 1.0,
+    ping_interval: float = 10.0,
+) -> LocalServer:
+    """See `dify_notebook.local.serve`."""
+    directory = _open(data_dir)
+    with _guard:
+        started = _start(directory, port=port, pace=pace, ping_interval=ping_interval)
+    if started is None:
+        told = directory.read_server() or {"pid": "?", "url": "?"}
+        raise LocalServerError(t("local.taken", path=directory.root, pid=told["pid"], url=told["url"]))
+    return started
+
+
+def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
+    """See `dify_notebook.local.ensure`."""
+    directory = _open(data_dir)
+    own = _own.get(directory.root)
+    if own is not None and own.alive:
+        return own
+    end = time.monotonic() + _PATIENCE
+    while True:
+        told = directory.read_server()
+        if told is not None and told["pid"] != os.getpid() and _answers(told["url"], told["nonce"]):
+            return Server(told["url"], directory, directory.read_keys())
+        with _guard:
+            own = _own.get(directory.root)
+            if own is not None and own.alive:
+                return own
+            started = _start(directory, port=0, pace=1.0, ping_interval=10.0)
+        if started is not None:
+            return started
+        if time.monotonic() > end:
+            told = told or {"pid": "?", "url": "?"}
+            raise LocalServerError(t("local.silent", path=directory.root, pid=told["pid"], url=told["url"]))
+        time.sleep(0.05)
+
+
+def _start(directory: Directory, *, port: int, pace: float, ping_interval: float) -> LocalServer | None:
+    """A server of this process, or None when the directory is taken."""
+    own = _own.get(directory.root)
+    if own is not None:
+        if own.alive:
+            return None
+        own.close()
+    lock = DirectoryLock(directory.lock)
+    if not lock.acquire():
+        return None
+    try:
+        server = LocalServer(directory, lock, port=port, pace=pace, ping_interval=ping_interval)
+        server.start()
+    except BaseException as error:
+        lock.release()
+        if isinstance(error, DifyError) or not isinstance(error, Exception):
+            raise
+        raise LocalServerError(t("local.not_started", reason=error)) from error
+    _own[directory.root] = server
+    return server
+
+
+def _open(data_dir: str | os.PathLike[str] | None) -> Directory:
+    try:
+        return Directory.open(data_dir)
+    except OSError as error:
+        raise LocalServerError(t("local.no_directory", reason=error)) from error
+
+
+def _listen(port: int, directory: Directory) -> socket.socket:
+    """A socket on loopback. With port 0 the last port is tried first, so that addresses in use stay good."""
+    wanted = [port]
+    if port == 0 and (last := directory.last_port()):
+        wanted.insert(0, last)
+    for number in wanted:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            if os.name == "posix":
+                # On Windows this option would let a second server share the port.
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", number))
+            listener.listen(128)
+            return listener
+        except OSError:
+            listener.close()
+            if number == wanted[-1]:
+                raise
+    raise AssertionError("a port was tried")
+
+
+def _answers(url: str, nonce: str) -> bool:
+    """Whether the server at an address is alive and the one that wrote server.json."""
+    from .proof import proof
+
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname != "127.0.0.1" or parts.port is None:
+        return False
+    challenge = secrets.token_urlsafe(16)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=2)
+    try:
+        connection.request("GET", "/?" + urlencode({"challenge": challenge}))
+        response = connection.getresponse()
+        return response.status == 200 and proof(nonce, challenge).encode() in response.read(65536)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _after_fork() -> None:
+    global _guard
+    _guard = threading.RLock()
+    for server in _own.values():
+        server._forked()
+    _own.clear()
+
+
+def _at_exit() -> None:
+    for server in list(_own.values()):
+        server.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

@@ -1,0 +1,159 @@
+"""Rows of the store in the form in which Dify's API gives them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from .store import Row
+
+NIL = "00000000-0000-0000-0000-000000000000"
+Sign = Callable[[str], str]
+"""Id of an upload -> its signed URL."""
+
+_RESOURCE_LISTED = (
+    "position", "dataset_id", "dataset_name", "document_id", "document_name", "data_source_type",
+    "segment_id", "score", "hit_count", "word_count", "segment_position", "index_node_hash",
+    "content", "summary",
+)  # fmt: skip
+
+
+def conversation(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "inputs": json.loads(row["inputs"]),
+        "status": "normal",
+        "introduction": row["introduction"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def message(row: Row, sign: Sign) -> dict[str, Any]:
+    """A message of the history.
+
+    What is kept and what is told differ on purpose. Dify keeps no answer that failed and none whose
+    client went away, so neither is told, although the row has it: a program that works here must work
+    there. An answer cut short by the end of the server is told, with status `error`.
+    """
+    told = row["answer"] if row["state"] in ("done", "stopped", "interrupted") else ""
+    wrong = row["state"] in ("failed", "interrupted")
+    return {
+        "id": row["id"],
+        "conversation_id": row["conversation"],
+        "parent_message_id": NIL,
+        "inputs": row["inputs"],
+        "query": row["query"],
+        "answer": told,
+        "feedback": None if row["rating"] is None else {"rating": row["rating"]},
+        "retriever_resources": [_resource(one, row["id"]) for one in row["resources"]],
+        "created_at": row["created_at"],
+        "agent_thoughts": [_thought(one) for one in row["thoughts"]],
+        "message_files": [_message_file(one, sign) for one in row["files"]],
+        "status": "error" if wrong else "normal",
+        "error": row["error"] if wrong else None,
+    }
+
+
+def _resource(told: dict[str, Any], message_id: str) -> dict[str, Any]:
+    key = str(uuid.uuid5(uuid.UUID(message_id), str(told["position"])))
+    listed = {name: told[name] for name in _RESOURCE_LISTED}
+    return {"id": key, "message_id": message_id, **listed, "created_at": None}
+
+
+def _thought(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "chain_id": None,
+        "message_id": row["message"],
+        "position": row["position"],
+        "thought": row["thought"],
+        "tool": row["tool"],
+        "tool_labels": json.loads(row["tool_labels"]),
+        "tool_input": row["tool_input"],
+        "created_at": row["created_at"],
+        "observation": row["observation"],
+        "files": [],
+    }
+
+
+def _message_file(row: Row, sign: Sign) -> dict[str, Any]:
+    uploaded = row["file"]
+    return {
+        "id": row["id"],
+        "filename": row["name"] if uploaded else (row["url"] or "").rpartition("/")[2],
+        "type": row["type"],
+        "url": sign(uploaded) if uploaded else row["url"],
+        "mime_type": row["mime_type"] if uploaded else None,
+        "size": row["size"] if uploaded else -1,
+        "transfer_method": row["transfer_method"],
+        "belongs_to": row["belongs_to"],
+        "upload_file_id": uploaded,
+    }
+
+
+def upload(row: Row, sign: Sign, tenant: str) -> dict[str, Any]:
+    """The answer to an upload."""
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "size": row["size"],
+        "extension": row["extension"],
+        "mime_type": row["mime_type"],
+        "created_by": row["end_user"],
+        "created_at": row["created_at"],
+        "preview_url": None,
+        "source_url": sign(row["id"]),
+        "original_url": None,
+        "user_id": None,
+        "tenant_id": tenant,
+        "conversation_id": None,
+        "file_key": None,
+    }
+
+
+def variable(row: Row) -> dict[str, Any]:
+    """A conversation variable; its value is always told as a text."""
+    value = row["value"]
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "value_type": row["value_type"],
+        "value": value if isinstance(value, str) else json.dumps(value, ensure_ascii=False),
+        "description": row["description"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def type_of(value: object) -> str:
+    """The type of a variable's value, as Dify names it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "float"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, dict):
+        return "object"
+    if isinstance(value, list):
+        kinds = {type_of(one) for one in value}
+        number = kinds <= {"integer", "float"} and bool(kinds)
+        inner = "number" if number else next(iter(kinds)) if len(kinds) == 1 else "any"
+        return f"array[{inner}]" if inner in ("string", "number", "object") else "array[any]"
+    return "any"
+
+
+def fits(value: object, declared: str) -> bool:
+    """Whether a value may be given to a variable of a declared type."""
+    kind = type_of(value)
+    if declared == "number":
+        return kind in ("integer", "float")
+    return kind == declared or (declared.startswith("array") and value == [])

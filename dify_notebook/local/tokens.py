@@ -1,0 +1,113 @@
+"""How the embedded server counts tokens and prices them.
+
+There is no model here, so the unit is our own and easy to check by hand: every Chinese,
+Japanese or Korean character is one token, every run of Latin letters or digits is one token
+per started six characters, and every other visible sign is one. Prices follow Dify's
+form: tokens x unit price x price unit, seven decimals, US dollars. They are nominal.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+_WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_TOKEN = re.compile(rf"[{_WIDE}]|[^\W_{_WIDE}]{{1,6}}|[^\w\s]|_")
+
+UNIT_PRICE_IN = Decimal("0.001")
+UNIT_PRICE_OUT = Decimal("0.002")
+PRICE_UNIT = Decimal("0.001")
+_PLACES = Decimal("0.0000001")
+
+
+def count(text: str) -> int:
+    """Number of tokens of a text, in the unit that the module describes."""
+    return sum(1 for _ in _TOKEN.finditer(text))
+
+
+def pieces(text: str) -> list[str]:
+    """Cut a text into pieces of about a token, white space kept in front; joined they are the text."""
+    cut: list[str] = []
+    at = 0
+    for match in _TOKEN.finditer(text):
+        if match.end() > at:
+            cut.append(text[at : match.end()])
+            at = match.end()
+    if at < len(text):
+        cut.append(text[at:])
+    return cut
+
+
+@dataclass
+class Meter:
+    """Adds up what a run read and wrote."""
+
+    prompt: int = 0
+    completion: int = 0
+
+    def read(self, text: str) -> int:
+        """Count a text as read; gives its tokens."""
+        tokens = count(text)
+        self.prompt += tokens
+        return tokens
+
+    def wrote(self, text: str) -> int:
+        """Count a text as written; gives its tokens."""
+        tokens = count(text)
+        self.completion += tokens
+        return tokens
+
+    def add(self, other: Meter) -> None:
+        """Take over what another meter counted."""
+        self.prompt += other.prompt
+        self.completion += other.completion
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.completion
+
+    @property
+    def price(self) -> str:
+        """Total price in US dollars, as Dify writes it."""
+        return _price(self.prompt, UNIT_PRICE_IN, self.completion, UNIT_PRICE_OUT)
+
+    def usage(
+        self,
+        latency: float,
+        first_token: float | None = None,
+        generate: float | None = None,
+    ) -> dict[str, object]:
+        """Dify's `usage` object; times are seconds."""
+        return {
+            "prompt_tokens": self.prompt,
+            "prompt_unit_price": str(UNIT_PRICE_IN),
+            "prompt_price_unit": str(PRICE_UNIT),
+            "prompt_price": _price(self.prompt, UNIT_PRICE_IN),
+            "completion_tokens": self.completion,
+            "completion_unit_price": str(UNIT_PRICE_OUT),
+            "completion_price_unit": str(PRICE_UNIT),
+            "completion_price": _price(self.completion, UNIT_PRICE_OUT),
+            "total_tokens": self.total,
+            "total_price": self.price,
+            "currency": "USD",
+            "latency": latency,
+            "time_to_first_token": first_token,
+            "time_to_generate": generate,
+        }
+
+
+def nothing_used(first_token: float | None = None, generate: float | None = None) -> dict[str, object]:
+    """The `usage` of a stopped answer: Dify counts nothing then."""
+    zero = Meter().usage(0.0, first_token, generate)
+    return {
+        name: "0.0" if isinstance(value, str) and name != "currency" else value
+        for name, value in zero.items()
+    }
+
+
+def _price(*tokens_and_units: int | Decimal) -> str:
+    total = Decimal(0)
+    for tokens, unit in zip(tokens_and_units[::2], tokens_and_units[1::2], strict=True):
+        total += Decimal(tokens) * Decimal(unit) * PRICE_UNIT
+    return format(total.quantize(_PLACES, rounding=ROUND_HALF_UP), "f")

@@ -1,0 +1,77 @@
+"""What the tests of the embedded server share: a client over a real socket, and its events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from dify_notebook.local.server import Server
+
+Event = dict[str, Any]
+
+
+class Client:
+    """One app of a server, by one user."""
+
+    def __init__(self, server: Server, app: str = "guide", user: str = "tester") -> None:
+        self.user = user
+        headers = {"Authorization": f"Bearer {server.api_key(app)}"}
+        self.http = httpx.Client(base_url=server.base_url, headers=headers, timeout=20, trust_env=False)
+
+    def body(self, query: str, **more: Any) -> dict[str, Any]:
+        return {"query": query, "inputs": {}, "user": self.user, "response_mode": "streaming", **more}
+
+    def stream(self, query: str, **more: Any) -> Iterator[Event]:
+        """Events as they come."""
+        with self.http.stream("POST", "/chat-messages", json=self.body(query, **more)) as response:
+            if response.status_code != 200:
+                response.read()
+            assert response.status_code == 200, response.text
+            yield from events_of(response.iter_bytes())
+
+    def ask(self, query: str, **more: Any) -> list[Event]:
+        return list(self.stream(query, **more))
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        return self.http.post(path, json=body)
+
+    def get(self, path: str, **query: Any) -> httpx.Response:
+        return self.http.get(path, params={"user": self.user, **query})
+
+    def messages(self, conversation: str) -> list[dict[str, Any]]:
+        return list(self.get("/messages", conversation_id=conversation, limit=100).json()["data"])
+
+    def upload(self, name: str, content: bytes, kind: str = "text/csv") -> httpx.Response:
+        return self.http.post(
+            "/files/upload", files={"file": (name, content, kind)}, data={"user": self.user}
+        )
+
+
+def events_of(chunks: Iterator[bytes]) -> Iterator[Event]:
+    """Data events of a stream; framing is strict, since the server is ours."""
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        while b"\n\n" in rest:
+            frame, _, rest = rest.partition(b"\n\n")
+            if frame == b"event: ping":
+                continue
+            assert frame.startswith(b"data: {"), frame
+            yield json.loads(frame[6:])
+    assert rest == b""
+
+
+def answer_of(events: list[Event]) -> str:
+    return "".join(event["answer"] for event in events if event["event"] in ("message", "agent_message"))
+
+
+def names(events: list[Event]) -> list[str]:
+    """Names of events in order, repeats of text taken together."""
+    found: list[str] = []
+    for event in events:
+        if not (found and found[-1] == event["event"] and event["event"] in ("message", "agent_message")):
+            found.append(event["event"])
+    return found
