@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support import needs
 
 
 @pytest.fixture
@@ -20,3 +21,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
             monkeypatch.delenv(name)
     monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(tmp_path_factory.mktemp("data")))
     monkeypatch.setenv("DIFY_NOTEBOOK_LANG", "en")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests with the marks `browser` and `node` are skipped where those are missing, and fail with CI=true."""
+    needs.require(*(mark for mark in needs.NEEDS if item.get_closest_marker(mark)))

@@ -17,7 +17,8 @@ from dify_notebook.views.html import serialize
 from dify_notebook.views.markdown import Renderer
 
 WORDS = (
-    "the model reads a question and **answers** it with `code`, a [link](https://example.org/a) or *a thought*. "
+    "the model reads a question and **answers** it with `code`, "
+    "a [link](https://example.org/a) or *a thought*. "
     "Numbers like 3.14 and prices like $5 stand here too! 中文的句子也在这里。And $x^2$ is a formula. "
 )
 
@@ -27,10 +28,13 @@ def texts(size: int) -> dict[str, str]:
     section = (
         f"## A part of it\n\n{WORDS * 3}\n\n- one thing\n- another, with **weight**\n  1. below\n  2. it\n\n"
         "```python\ndef f(x: int) -> str:\n    # says it\n    return f'{x} times'\n```\n\n"
-        "| name | value |\n|------|------:|\n| a | 1 |\n| b | 2 |\n\n> quoted words, some of them *weighty*\n\n"
+        "| name | value |\n|------|------:|\n| a | 1 |\n| b | 2 |\n\n"
+        "> quoted words, some of them *weighty*\n\n"
         "$$\nE = mc^2\n$$\n\n"
     )
-    code = "".join(f"    value_{n} = compute(value_{n - 1}, 'text', {n})  # step {n}\n" for n in range(1, size // 40))
+    code = "".join(
+        f"    value_{n} = compute(value_{n - 1}, 'text', {n})  # step {n}\n" for n in range(1, size // 40)
+    )
     items = "".join(f"- item {n}: {WORDS[:90]}\n" for n in range(size // 90))
     rows = "".join(f"| {n} | some *words* here | `code` | {n * 3.5} |\n" for n in range(size // 30))
     return {
@@ -81,16 +85,22 @@ def measure(text: str, updates: int) -> tuple[list[float], float, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=[9_000, 45_000, 225_000])
-    parser.add_argument("--step", type=int, default=30, help="characters per update (1,000 tokens a second at 30 Hz: 150)")
+    parser.add_argument(
+        "--step", type=int, default=30, help="characters per update (1,000 tokens a second at 30 Hz: 150)"
+    )
     options = parser.parse_args()
     Renderer().update(texts(9_000)["mixed"])
-    print(f"{'text':15} {'size':>8} {'updates':>8} {'CPU s':>7} {'median ms':>10} {'slowest ms':>11} {'whole ms':>9} {'sent kB':>8}")
+    print(
+        f"{'text':15} {'size':>8} {'updates':>8} {'CPU s':>7} {'median ms':>10} "
+        f"{'slowest ms':>11} {'whole ms':>9} {'sent kB':>8}"
+    )
     for size in options.sizes:
         for name, text in texts(size).items():
             updates = max(1, len(text) // options.step)
             spent, whole, sent = measure(text, updates)
             print(
-                f"{name:15} {len(text):8} {updates:8} {sum(spent):7.2f} {statistics.median(spent) * 1e3:10.2f} "
+                f"{name:15} {len(text):8} {updates:8} {sum(spent):7.2f} "
+                f"{statistics.median(spent) * 1e3:10.2f} "
                 f"{max(spent) * 1e3:11.1f} {whole * 1e3:9.1f} {sent / 1e3:8.0f}",
                 flush=True,
             )

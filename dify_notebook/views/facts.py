@@ -1,0 +1,316 @@
+"""What is to be said of a turn, in words; how it looks is the business of others.
+
+The live view, the saved page, markdown and plain text all take their sentences from
+here, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ..turn.state import AgentLog, Citation, MessageFile, Thought, Turn
+from .clean import one_line, visible
+from .words import Words, host, number, pretty, price, short
+
+MARK = "\u26a0"
+
+STATUS_SIGNS = {
+    "running": "\u25cf",
+    "succeeded": "\u2713",
+    "partial_succeeded": "\u2713",
+    "failed": "\u2715",
+    "exception": "\u26a0",
+    "retry": "\u21bb",
+    "stopped": "\u25a0",
+    "paused": "\u2016",
+    "incomplete": "\u26a0",
+    "unknown": "?",
+    "unfinished": "\u2013",
+}
+
+
+class Notice(NamedTuple):
+    """Something that the reader has to know."""
+
+    kind: str
+    """error, warning or info."""
+    text: str
+    detail: str = ""
+    """More lines, as they came; may be empty."""
+
+
+def title(turn: Turn, words: Words) -> str:
+    """Which turn of which conversation this is; "" where nobody knows."""
+    name = one_line(turn.conversation_name or "", 80)
+    if turn.turn_number == 1 or (
+        turn.turn_number is None and not turn.conversation_id and turn.status == "running"
+    ):
+        return words("new_conversation")
+    if turn.turn_number is not None:
+        return words("turn_of", n=turn.turn_number, name=name) if name else words("turn", n=turn.turn_number)
+    return name
+
+
+def place(turn: Turn) -> list[str]:
+    """App and server."""
+    return [text for text in (one_line(turn.app or "", 60), host(turn.server) if turn.server else "") if text]
+
+
+def begun(turn: Turn) -> bool:
+    """Whether anything can be seen of the answer."""
+    return bool(turn.answer or turn.reasoning or turn.thoughts or turn.nodes or turn.files or turn.logs)
+
+
+def waiting(turn: Turn, words: Words, now: float) -> str:
+    """What is said while nothing has come; "" after that."""
+    if turn.status != "running" or begun(turn):
+        return ""
+    return words("waiting", time=words.count_up(now))
+
+
+def ended_word(turn: Turn, words: Words) -> str:
+    """How the turn stands, in a word or two."""
+    if turn.status == "incomplete" and turn.end in ("timed_out", "disconnected", "eof", "cancelled"):
+        return words(f"end.{turn.end}")
+    return words.known(f"status.{turn.status}", turn.status)
+
+
+def notices(turn: Turn, words: Words) -> list[Notice]:
+    """Errors, warnings and what else is not as one would think."""
+    out = []
+    if turn.error is not None:
+        code = one_line(turn.error.code, 80)
+        status = f" ({turn.error.status})" if turn.error.status else ""
+        out.append(Notice("error", f"{words('error')}: {code}{status}", visible(turn.error.message).strip()))
+    if turn.end == "stopped" or turn.status == "stopped":
+        heard = {True: "stopped.confirmed", False: "stopped.unconfirmed", None: "stopped.server"}[
+            turn.stop_confirmed
+        ]
+        out.append(Notice("info", words(heard)))
+    elif turn.end in ("eof", "disconnected", "timed_out", "cancelled"):
+        text = words(f"told.{turn.end}")
+        if turn.end in ("timed_out", "cancelled") and turn.stop_confirmed is not None:
+            text += " " + words("stop.confirmed" if turn.stop_confirmed else "stop.unconfirmed")
+        out.append(Notice("warning", text))
+    workflow_error = turn.workflow.error if turn.workflow is not None else None
+    if turn.status in ("failed", "partial_succeeded") and workflow_error and turn.error is None:
+        out.append(Notice("error", words("workflow_error"), visible(workflow_error).strip()))
+    if turn.status == "partial_succeeded":
+        out.append(Notice("warning", words("partial")))
+    if turn.replaced:
+        out.append(Notice("warning", words("replaced")))
+    if turn.annotation is not None:
+        out.append(Notice("info", words("annotation")))
+    if turn.forms or turn.status == "paused":
+        waiting_forms = [form for form in turn.forms if form.status == "waiting"]
+        out.append(
+            Notice("warning", words("paused" if waiting_forms or turn.status == "paused" else "forms_done"))
+        )
+        out += [Notice("info", words(f"form.{form.status}"), pretty(form.data)) for form in turn.forms]
+    return out + _warnings(turn, words)
+
+
+def _warnings(turn: Turn, words: Words) -> list[Notice]:
+    out = []
+    damaged = [warning for warning in turn.warnings if warning.code == "damaged"]
+    if damaged:
+        raw = "\n".join(visible(warning.raw or warning.message) for warning in damaged[:20])
+        out.append(Notice("warning", words("damaged", n=len(damaged), mark=MARK), raw))
+    others = [warning for warning in turn.warnings if warning.code != "damaged"]
+    for warning in others[:8]:
+        head = words.known(f"warning.{warning.code}", warning.code)
+        out.append(Notice("warning", head, one_line(f"{warning.message} {warning.raw or ''}", 400)))
+    if len(others) > 8:
+        out.append(Notice("warning", words.count("more_warnings", len(others) - 8)))
+    return out
+
+
+def measures(turn: Turn, words: Words, now: float) -> list[str]:
+    """What the foot of a turn tells: tokens, price, times, server, ids."""
+    out = []
+    usage, timing = turn.usage, turn.timing
+    if usage is not None and usage.total_tokens is not None:
+        tokens = words("tokens", n=number(usage.total_tokens))
+        if usage.prompt_tokens is not None and usage.completion_tokens is not None:
+            tokens += " " + words("in_out", i=number(usage.prompt_tokens), o=number(usage.completion_tokens))
+        out.append(tokens)
+    elif turn.workflow is not None and turn.workflow.total_tokens is not None:
+        out.append(words("tokens", n=number(turn.workflow.total_tokens)))
+    if usage is not None and usage.total_price is not None and (usage.total_price or usage.total_tokens):
+        out.append(price(usage.total_price, usage.currency))
+    first = timing.first_token if timing is not None else None
+    if first is None and usage is not None:
+        first = usage.time_to_first_token
+    if first is not None:
+        out.append(words("first_token", time=words.seconds(first)))
+    if turn.status == "running":
+        out.append(words.count_up(now))
+    elif timing is not None and timing.total is not None:
+        out.append(words("total", time=words.seconds(timing.total)))
+    elif usage is not None and usage.latency:
+        out.append(words("total", time=words.seconds(usage.latency)))
+    if turn.server:
+        out.append(host(turn.server))
+    if turn.conversation_id:
+        out.append(words("conversation", id=short(turn.conversation_id)))
+    if turn.task_id and turn.status != "succeeded":
+        out.append(words("task", id=short(turn.task_id)))
+    if turn.feedback:
+        out.append(words.known(f"feedback.{turn.feedback}", turn.feedback))
+    return out
+
+
+def steps(turn: Turn) -> list[Thought]:
+    """The agent's steps worth showing: a closing thought that repeats the answer is not."""
+    return [
+        thought
+        for thought in turn.thoughts or ()
+        if thought.tool
+        or thought.observation
+        or (thought.thought.strip() and thought.thought.strip() not in turn.answer)
+    ]
+
+
+def step_title(thought: Thought, at: int, words: Words) -> str:
+    """Number and tools of a step, with the label that the app gives a tool."""
+    return words("step", n=at + 1, what=step_tools(thought, words))
+
+
+def step_tools(thought: Thought, words: Words) -> str:
+    """The tools of a step; that it is a thought where it called none."""
+    names = [_labelled(name, thought.tool_labels, words) for name in thought.tools]
+    return ", ".join(names) or words("thought")
+
+
+def _labelled(name: str, labels: Mapping[str, object] | None, words: Words) -> str:
+    label = (labels or {}).get(name)
+    if isinstance(label, Mapping):
+        wanted = "zh_Hans" if words.lang == "zh-Hans" else "en_US"
+        label = label.get(wanted) or label.get("en_US") or next(iter(label.values()), None)
+    clean = one_line(name, 60)
+    if isinstance(label, str) and label and label != name:
+        return f"{one_line(label, 60)} ({clean})"
+    return clean
+
+
+def step_running(thought: Thought, turn: Turn) -> bool:
+    """Whether a tool works at this moment: the last step, called and not answered yet."""
+    last = turn.thoughts[-1] if turn.thoughts else None
+    return turn.status == "running" and thought is last and bool(thought.tool) and not thought.observation
+
+
+def sources(turn: Turn) -> list[Citation]:
+    """The passages in the order of their numbers."""
+    cited = list(turn.citations or ())
+    return sorted(cited, key=lambda one: one.position if one.position is not None else len(cited) + 1)
+
+
+def source_title(citation: Citation, at: int, words: Words) -> str:
+    """Number, document, data set and score of a passage."""
+    parts = [one_line(citation.document_name or citation.document_id or words("document"), 100)]
+    if citation.dataset_name:
+        parts.append(one_line(citation.dataset_name, 60))
+    if citation.score is not None:
+        parts.append(words("score", n=f"{citation.score:.2f}"))
+    return f"[{citation.position if citation.position is not None else at + 1}] " + " \u00b7 ".join(parts)
+
+
+def file_title(file: MessageFile, words: Words) -> str:
+    """Name, type and size of a file, and why it is not shown. Never its address."""
+    parts = [one_line(file.name or "", 100) or words("file")]
+    kind = one_line(file.mime_type or file.type or "", 60)
+    if kind:
+        parts.append(kind)
+    size = len(file.data) if file.data is not None else file.size
+    if size is not None and size >= 0:
+        parts.append(words.size(size))
+    if file.belongs_to == "user":
+        parts.append(words("file_sent"))
+    if file.data_error:
+        parts.append(one_line(file.data_error, 200))
+    return " \u00b7 ".join(parts)
+
+
+def picture(data: bytes | None) -> str:
+    """The type of an image by its first bytes; "" for all that is not png, jpeg, gif or webp."""
+    if not data:
+        return ""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return ""
+
+
+def log_tree(logs: Sequence[AgentLog]) -> list[tuple[int, AgentLog]]:
+    """An agent's log as (depth, entry), each below its parent; an unknown parent is none."""
+    known = {entry.id for entry in logs}
+    below: dict[str | None, list[AgentLog]] = {}
+    for entry in logs:
+        parent = entry.parent_id if entry.parent_id in known and entry.parent_id != entry.id else None
+        below.setdefault(parent, []).append(entry)
+    out: list[tuple[int, AgentLog]] = []
+    seen: set[str] = set()
+    stack = [(0, entry) for entry in reversed(below.get(None, []))]
+    while stack:
+        depth, entry = stack.pop()
+        if entry.id in seen:
+            continue
+        seen.add(entry.id)
+        out.append((depth, entry))
+        stack += [(min(depth + 1, 8), child) for child in reversed(below.get(entry.id, []))]
+    # Entries whose parents go round in a circle belong to nobody above.
+    out += [(0, entry) for entry in logs if entry.id not in seen]
+    return out
+
+
+def marked_answer(turn: Turn) -> str:
+    """The answer, with a sign at each place where a line of the stream was damaged."""
+    places = sorted(
+        {_place(turn, w.offset) for w in turn.warnings if w.code == "damaged" and w.offset is not None},
+        reverse=True,
+    )
+    answer = turn.answer
+    for at in places:
+        answer = _mark(answer, at)
+    return answer
+
+
+def _place(turn: Turn, offset: int) -> int:
+    """A place in `answer_raw` as a place in `answer`, which lacks the reasoning."""
+    raw, answer = turn.answer_raw, turn.answer
+    if raw == answer or not raw:
+        return min(offset, len(answer))
+    if raw.endswith(answer):
+        return max(0, min(len(answer), offset - (len(raw) - len(answer))))
+    same = 0
+    for a, b in zip(raw, answer, strict=False):
+        if a != b:
+            break
+        same += 1
+    if offset <= same:
+        return offset
+    behind = 0
+    for a, b in zip(reversed(raw), reversed(answer[same:]), strict=False):
+        if a != b:
+            break
+        behind += 1
+    from_end = len(raw) - offset
+    return len(answer) - from_end if 0 <= from_end <= behind else same
+
+
+def _mark(answer: str, at: int) -> str:
+    """Put the sign where it changes no line's meaning: not before a line's first character."""
+    before = answer[:at]
+    bare = before.rstrip("\n")
+    if before and bare == before:
+        return f"{before}{MARK}{answer[at:]}"
+    last = bare.rpartition("\n")[2].strip()
+    if bare and not last.startswith(("```", "~~~", "|", "$$", "\\[", "\\]", "---", "===", "***")):
+        return f"{bare} {MARK}{answer[len(bare) :]}"
+    return f"{before}{MARK}\n{answer[at:]}"

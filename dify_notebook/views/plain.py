@@ -1,0 +1,133 @@
+"""A turn as plain text, and the lines that the terminal and the text have in common."""
+
+from __future__ import annotations
+
+from ..turn.state import Node, Thought, Turn
+from . import facts, timeline
+from .clean import one_line, visible
+from .words import Words, cut, pretty
+
+
+def indented(text: str, by: str = "    ") -> str:
+    return "\n".join(by + line if line else line for line in text.split("\n"))
+
+
+def head_line(turn: Turn, words: Words) -> str:
+    """Conversation, app and server; "" where nothing is known."""
+    return " \u00b7 ".join(text for text in (facts.title(turn, words), *facts.place(turn)) if text)
+
+
+def node_line(node: Node, depth: int, turn: Turn, words: Words, now: float) -> str:
+    """One node: sign, title, kind, status unless it is well, seconds, tokens."""
+    status = timeline.state(node, turn)
+    title, kind = timeline.name(node, words), timeline.kind(node, words)
+    parts = [title]
+    if kind and kind.lower() != title.lower():
+        parts.append(kind)
+    parts += timeline.remarks(node, words)
+    if status != "succeeded":
+        parts.append(words.known(f"status.{status}", status))
+    length = timeline.length(node, turn, words, now)
+    if length:
+        parts.append(length)
+    if node.total_tokens:
+        parts.append(words("tokens", n=f"{node.total_tokens:,}"))
+    line = f"{'  ' * (depth + 1)}{facts.STATUS_SIGNS.get(status, '?')} " + " \u00b7 ".join(parts)
+    if node.error:
+        line += f"\n{'  ' * (depth + 3)}{one_line(node.error, 300)}"
+    return line
+
+
+def node_lines(turn: Turn, words: Words, now: float = 0.0) -> list[str]:
+    """The timeline as lines."""
+    out = []
+    for group in timeline.groups(turn):
+        for row in group:
+            if row.node is None:
+                out.append(f"{'  ' * (row.depth + 1)}{words.count('more_steps', row.more)}")
+            else:
+                out.append(node_line(row.node, row.depth, turn, words, now))
+    return out
+
+
+def thought_lines(thought: Thought, at: int, words: Words) -> list[str]:
+    """One step of an agent."""
+    out = [f"  {facts.step_title(thought, at, words)}"]
+    if thought.thought.strip():
+        out.append(indented(one_line(thought.thought, 600)))
+    if thought.tool_input.strip():
+        out.append(indented(f"{words('input')}: {one_line(pretty(thought.tool_input, thought.tools), 600)}"))
+    if thought.observation.strip():
+        out.append(indented(f"\u2192 {one_line(pretty(thought.observation, thought.tools), 600)}"))
+    return out
+
+
+def notice_lines(turn: Turn, words: Words) -> list[str]:
+    out = []
+    for one in facts.notices(turn, words):
+        lead = {"error": "\u2715", "warning": facts.MARK}.get(one.kind, "\u00b7")
+        out.append(f"{lead} {one.text}")
+        if one.detail:
+            shown, note = cut(visible(one.detail), words, 1_000)
+            out.append(indented(shown + (f" ({note})" if note else "")))
+    return out
+
+
+def file_lines(turn: Turn, words: Words) -> list[str]:
+    out = [f"  {facts.file_title(file, words)}" for file in turn.files or ()]
+    if turn.audio is not None and turn.audio.chunks:
+        size = sum(len(chunk) for chunk in turn.audio.chunks) * 3 // 4
+        out.append("  " + words("audio" if turn.audio.complete else "audio_part", size=words.size(size)))
+    return out
+
+
+def source_lines(turn: Turn, words: Words) -> list[str]:
+    return [f"  {facts.source_title(one, at, words)}" for at, one in enumerate(facts.sources(turn))]
+
+
+def log_lines(turn: Turn, words: Words) -> list[str]:
+    out = []
+    for depth, entry in facts.log_tree(turn.logs or ()):
+        status = {"start": "running", "success": "succeeded", "error": "failed"}.get(entry.status, "unknown")
+        error = f": {one_line(entry.error, 200)}" if entry.error else ""
+        out.append(f"{'  ' * (depth + 1)}{facts.STATUS_SIGNS[status]} {one_line(entry.label, 100)}{error}")
+    return out
+
+
+def foot_line(turn: Turn, words: Words, now: float = 0.0) -> str:
+    return " \u00b7 ".join(
+        [
+            f"{facts.STATUS_SIGNS.get(turn.status, '?')} {facts.ended_word(turn, words)}",
+            *facts.measures(turn, words, now),
+        ]
+    )
+
+
+def plain_text(turn: Turn, words: Words) -> str:
+    """The whole turn."""
+    blocks: list[list[str]] = [[head_line(turn, words)]]
+    if turn.nodes:
+        blocks.append([f"{words('workflow')} ({timeline.summary(turn, words)})", *node_lines(turn, words)])
+    shown = facts.steps(turn)
+    if shown:
+        blocks.append(
+            [
+                words("thoughts"),
+                *(line for at, one in enumerate(shown) for line in thought_lines(one, at, words)),
+            ]
+        )
+    if turn.reasoning.strip():
+        told, note = cut(visible(turn.reasoning.strip()), words, 2_000)
+        blocks.append([words("reasoning"), indented(told), *([indented(note)] if note else [])])
+    if turn.logs:
+        blocks.append([words("logs"), *log_lines(turn, words)])
+    blocks.append([visible(facts.marked_answer(turn)).strip("\n")])
+    if turn.files or turn.audio is not None:
+        blocks.append([words("files"), *file_lines(turn, words)])
+    if turn.citations:
+        blocks.append([words("sources", n=len(turn.citations)), *source_lines(turn, words)])
+    blocks.append(notice_lines(turn, words))
+    if turn.suggested:
+        blocks.append([words("suggested"), *(f"  - {one_line(text, 300)}" for text in turn.suggested[:10])])
+    blocks.append([foot_line(turn, words)])
+    return "\n\n".join("\n".join(lines) for lines in blocks if any(lines))

@@ -1,0 +1,43 @@
+"""What stays in the notebook: html, markdown and plain text of a turn, in one bundle."""
+
+from __future__ import annotations
+
+from ..i18n import Language
+from ..turn.state import Turn
+from .block import Block
+from .blocks import TurnView
+from .document import document
+from .html import serialize
+from .plain import plain_text
+from .style import inline
+from .words import Words
+
+
+def html(turn: Turn, lang: Language | None = None, now: float = 0.0) -> str:
+    """The saved form: styles inside the elements, and readable where they are stripped.
+
+    `mathjax_ignore` keeps dollar signs from becoming formulas; what is one says so itself.
+    `now` matters for a turn that still runs only: seconds since it was sent.
+    """
+    drawn = TurnView(lang).blocks(turn, now)
+    filled = tuple(slot for slot in drawn.children if slot.children)
+    return serialize(Block(drawn.key, "div", {"class": "mathjax_ignore dn"}, "", filled), inline)
+
+
+def markdown(turn: Turn, lang: Language | None = None) -> str:
+    """The turn as markdown: the answer, then what led to it."""
+    return document(turn, Words(lang))
+
+
+def text(turn: Turn, lang: Language | None = None) -> str:
+    """The turn as plain text for a terminal, without control characters."""
+    return plain_text(turn, Words(lang))
+
+
+def bundle(turn: Turn, lang: Language | None = None) -> dict[str, str]:
+    """All three forms by mime type, as a notebook's output keeps them."""
+    return {
+        "text/html": html(turn, lang),
+        "text/markdown": markdown(turn, lang),
+        "text/plain": text(turn, lang),
+    }

@@ -1,0 +1,123 @@
+"""An answer in a terminal while it streams: only ever more text, nothing drawn again."""
+
+from __future__ import annotations
+
+from ..i18n import Language
+from ..turn.state import Turn
+from . import facts, plain, timeline
+from .clean import visible
+from .words import Words
+
+PATIENCE = 1.0
+"""Seconds that a node runs before a line says that it does."""
+
+
+class TextStream:
+    """Says what to print next for a turn that grows.
+
+    Steps are told until the answer begins; those that end later come after it, so
+    that the text of the answer stays in one piece.
+    """
+
+    def __init__(self, lang: Language | None = None) -> None:
+        self._words = Words(lang)
+        self._headed = False
+        self._told: set[int] = set()
+        self._begun: set[int] = set()
+        self._steps = 0
+        self._reasoned = False
+        self._answer = ""
+        self._line_open = False
+
+    def feed(self, turn: Turn, now: float = 0.0) -> str:
+        """What to print next; "" when nothing is new. `now` is in seconds since the question was sent."""
+        out = self._head(turn)
+        if not turn.answer:
+            out += self._led_to(turn, now, last=False)
+        return self._keep(out + self._grown(turn, last=False))
+
+    def end(self, turn: Turn) -> str:
+        """The rest: what is left of the answer, late steps, files, sources, notices, the foot."""
+        words = self._words
+        out = self._head(turn)
+        if not self._answer:
+            out += self._led_to(turn, 0.0, last=True)
+        out = self._keep(out + self._grown(turn, last=True))
+        rest = []
+        late = self._led_to(turn, 0.0, last=True).rstrip("\n")
+        if late:
+            rest.append(late)
+        if turn.logs:
+            rest.append("\n".join([words("logs"), *plain.log_lines(turn, words)]))
+        if turn.files or turn.audio is not None:
+            rest.append("\n".join([words("files"), *plain.file_lines(turn, words)]))
+        if turn.citations:
+            rest.append(
+                "\n".join([words("sources", n=len(turn.citations)), *plain.source_lines(turn, words)])
+            )
+        notices = plain.notice_lines(turn, words)
+        if notices:
+            rest.append("\n".join(notices))
+        rest.append(plain.foot_line(turn, words))
+        lead = "\n" if self._line_open else ""
+        gap = "\n" if self._answer else ""
+        return self._keep(out + lead + gap + "\n\n".join(rest) + "\n")
+
+    def _keep(self, text: str) -> str:
+        if text:
+            self._line_open = not text.endswith("\n")
+        return text
+
+    def _head(self, turn: Turn) -> str:
+        if self._headed:
+            return ""
+        self._headed = True
+        line = plain.head_line(turn, self._words)
+        return f"{line}\n" if line else ""
+
+    def _led_to(self, turn: Turn, now: float, *, last: bool) -> str:
+        """Nodes, steps and reasoning that were not told yet."""
+        words = self._words
+        out = []
+        for group in timeline.groups(turn):
+            for row in group:
+                node = row.node
+                if node is None or row.at in self._told:
+                    continue
+                if node.status != "running" or last:
+                    self._told.add(row.at)
+                elif (
+                    row.at in self._begun
+                    or node.kind == "parallel"
+                    or node.started_at is None
+                    or now - node.started_at < PATIENCE
+                ):
+                    continue
+                else:
+                    self._begun.add(row.at)
+                out.append(plain.node_line(node, row.depth, turn, words, now))
+        steps = facts.steps(turn)
+        for at in range(self._steps, len(steps)):
+            if not steps[at].observation and not last and at == len(steps) - 1:
+                break
+            self._steps = at + 1
+            out += plain.thought_lines(steps[at], at, words)
+        if turn.reasoning and not self._reasoned and (turn.answer or last):
+            self._reasoned = True
+            out.append(f"  {words('reasoned', n=f'{len(turn.reasoning):,}')}")
+        return "".join(f"{line}\n" for line in out)
+
+    def _grown(self, turn: Turn, *, last: bool) -> str:
+        answer = turn.answer
+        if not last and answer.endswith("\r"):
+            answer = answer[:-1]  # it may be half of a line end
+        if answer == self._answer:
+            return ""
+        if answer.startswith(self._answer):
+            out = "" if self._answer or not self._headed else "\n"
+            out += visible(answer[len(self._answer) :])
+        else:
+            lead = "\n" if self._line_open else ""
+            out = f"{lead}\n{facts.MARK} {self._words('replaced')}\n\n{visible(answer)}"
+        self._answer = answer
+        return out

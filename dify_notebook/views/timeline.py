@@ -1,0 +1,172 @@
+"""The nodes of a chatflow as rows on a scale of time."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import NamedTuple
+
+from ..turn.state import Node, Turn
+from .clean import one_line
+from .words import Words, number
+
+MOST = 60
+"""Children of one container that are shown; the rest is counted."""
+DEEPEST = 6
+
+_SCALES = (1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 90, 120, 180, 300, 450, 600, 900, 1200, 1800, 3600)
+
+
+class Row(NamedTuple):
+    """One line of the timeline."""
+
+    at: int
+    """Place of the node in `Turn.nodes`; -1 for the line that counts what is left out."""
+    depth: int
+    node: Node | None
+    more: int = 0
+
+
+def groups(turn: Turn) -> list[list[Row]]:
+    """The rows, each top-level node with all that ran inside it as one group."""
+    nodes = turn.nodes or ()
+    places = {node.id: at for at, node in enumerate(nodes)}
+    below: dict[str, list[int]] = {}
+    top = []
+    for at, node in enumerate(nodes):
+        if (
+            node.parent is not None
+            and node.parent in places
+            and places[node.parent] != at
+            and not _circle(nodes, places, at)
+        ):
+            below.setdefault(node.parent, []).append(at)
+        else:
+            top.append(at)
+    return [_below(nodes, below, at, 0) for at in top]
+
+
+def _circle(nodes: tuple[Node, ...], places: dict[str, int], at: int) -> bool:
+    seen = {at}
+    parent = nodes[at].parent
+    while parent is not None and parent in places:
+        place = places[parent]
+        if place in seen:
+            return True
+        seen.add(place)
+        parent = nodes[place].parent
+    return False
+
+
+def _below(nodes: tuple[Node, ...], below: dict[str, list[int]], at: int, depth: int) -> list[Row]:
+    rows = [Row(at, depth, nodes[at])]
+    inside = below.get(nodes[at].id, [])
+    if depth >= DEEPEST:
+        return rows + ([Row(-1, depth, None, len(inside))] if inside else [])
+    for child in inside[:MOST]:
+        rows += _below(nodes, below, child, depth + 1)
+    if len(inside) > MOST:
+        rows.append(Row(-1, depth + 1, None, len(inside) - MOST))
+    return rows
+
+
+def scale(turn: Turn, now: float) -> float:
+    """Seconds that the full width stands for; while nodes run it grows in steps, and bars rest in between."""
+    ends = [node.finished_at for node in turn.nodes or () if node.finished_at is not None]
+    latest = max(ends, default=0.0)
+    if turn.status != "running":
+        starts = [node.started_at for node in turn.nodes or () if node.started_at is not None]
+        return max(latest, *starts, 0.001) if starts else max(latest, 0.001)
+    latest = max(latest, now)
+    at = bisect_left(_SCALES, latest)
+    return float(_SCALES[at]) if at < len(_SCALES) else latest
+
+
+def bar(node: Node, turn: Turn, now: float, width: float) -> tuple[float, float] | None:
+    """Where the bar of a node begins and how wide it is, in per cent; None where nobody measured."""
+    if node.started_at is None:
+        return None
+    end = node.finished_at
+    if end is None:
+        # In steps of a quarter of a second: often enough to see it move, cheap enough to send.
+        end = int(now * 4) / 4 if turn.status == "running" else width
+    left = min(100.0, max(0.0, node.started_at / width * 100))
+    wide = min(100.0 - left, max(0.0, (end - node.started_at) / width * 100))
+    return round(left, 2), round(wide, 2)
+
+
+def overview(turn: Turn, now: float) -> list[tuple[str, float, float]]:
+    """Status, gap and width (per cent) of the top-level nodes, one behind the other on the scale."""
+    width = scale(turn, now)
+    out = []
+    at = 0.0
+    for group in groups(turn):
+        node = group[0].node
+        place = bar(node, turn, now, width) if node is not None else None
+        if node is None or place is None:
+            continue
+        left, end = max(at, place[0]), place[0] + place[1]
+        if end > left:
+            out.append((state(node, turn), round(left - at, 2), round(end - left, 2)))
+            at = end
+    return out
+
+
+def state(node: Node, turn: Turn) -> str:
+    """Status of a node for people: a node that runs in a turn that ended never told its end."""
+    if node.status == "running" and turn.status != "running":
+        return "stopped" if turn.status == "stopped" else "unfinished"
+    return node.status
+
+
+def length(node: Node, turn: Turn, words: Words, now: float) -> str:
+    """Seconds of a node: as told, else as seen, else counting."""
+    if node.elapsed is not None:
+        return words.seconds(node.elapsed)
+    if node.started_at is None:
+        return ""
+    if node.finished_at is not None:
+        return words.seconds(node.finished_at - node.started_at)
+    return words.count_up(now - node.started_at) if turn.status == "running" else ""
+
+
+def name(node: Node, words: Words) -> str:
+    """The title that the app's maker gave, else the kind."""
+    return one_line(node.title, 80) or kind(node, words) or words("node")
+
+
+def kind(node: Node, words: Words) -> str:
+    """What kind of node it is."""
+    raw = node.node_type or ("" if node.kind == "node" else node.kind)
+    return words.known(f"node.{raw}", raw) if raw else ""
+
+
+def remarks(node: Node, words: Words) -> list[str]:
+    """Rounds and retries of a node, in words."""
+    out = []
+    if node.rounds:
+        done = len(node.rounds)
+        out.append(
+            words("rounds_of", n=done, all=node.length) if node.length else words.count("rounds", done)
+        )
+    elif node.length:
+        out.append(words.count("rounds", node.length))
+    if node.round is not None:
+        out.append(words("round", n=node.round + 1))
+    if node.retries:
+        out.append(words.count("retries", len(node.retries)))
+    return out
+
+
+def summary(turn: Turn, words: Words) -> str:
+    """How many steps, how long, how many tokens."""
+    nodes = turn.nodes or ()
+    parts = [words.count("steps", len(nodes))]
+    flow = turn.workflow
+    if turn.status != "running" and flow is not None and flow.elapsed is not None:
+        parts.append(words.seconds(flow.elapsed))
+    tokens = flow.total_tokens if flow is not None else None
+    if tokens is None:
+        tokens = sum(node.total_tokens or 0 for node in nodes if node.parent is None)
+    if tokens:
+        parts.append(words("tokens", n=number(tokens)))
+    return " \u00b7 ".join(parts)

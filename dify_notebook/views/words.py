@@ -1,0 +1,136 @@
+"""How numbers, times, prices and values are written, in the reader's language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..i18n import Language, current_language, t
+from .clean import one_line, visible
+
+LIMIT = 4_000
+"""Characters of a value that are shown; what is longer is cut, and the cut is told."""
+
+_SIGNS = {"USD": "$", "EUR": "\u20ac", "GBP": "\u00a3", "CNY": "\u00a5", "RMB": "\u00a5"}
+
+
+class Words:
+    """The package's sentences in one language, and numbers as that language writes them."""
+
+    def __init__(self, lang: Language | None = None) -> None:
+        self.lang: Language = lang or current_language()
+
+    def __call__(self, key: str, **values: object) -> str:
+        return t(f"views.{key}", self.lang, **values)
+
+    def count(self, key: str, n: int) -> str:
+        """The sentence with a number, in the singular for one where the language has one."""
+        from ..i18n import sentences
+
+        one = f"{key}.one"
+        if n == 1 and f"views.{one}" in sentences(self.lang):
+            return self(one)
+        return self(key, n=number(n))
+
+    def known(self, key: str, otherwise: str) -> str:
+        """The sentence of that key, or the words as they came, cleaned, where we have none."""
+        from ..i18n import sentences
+
+        found = sentences(self.lang).get(f"views.{key}")
+        return one_line(otherwise, 60) if found is None else found
+
+    def seconds(self, value: float) -> str:
+        """A length of time: 0.42 s, 12.3 s, 2 min 05 s."""
+        if value < 0:
+            value = 0.0
+        if value < 9.995:
+            return self("seconds", n=f"{value:.2f}")
+        if value < 59.95:
+            return self("seconds", n=f"{value:.1f}")
+        minutes, rest = divmod(round(value), 60)
+        return self("minutes", m=minutes, s=f"{rest:02d}")
+
+    def count_up(self, value: float) -> str:
+        """Whole seconds, for times that still run."""
+        whole = max(0, int(value))
+        if whole < 60:
+            return self("seconds", n=whole)
+        return self("minutes", m=whole // 60, s=f"{whole % 60:02d}")
+
+    def size(self, count: int) -> str:
+        """Bytes for people: 900 B, 12 kB, 3.4 MB."""
+        if count < 1_000:
+            return f"{count} B"
+        if count < 1_000_000:
+            return f"{count / 1_000:.0f} kB"
+        return f"{count / 1_000_000:.1f} MB"
+
+
+def number(value: int) -> str:
+    """1204 as 1,204."""
+    return f"{value:,}"
+
+
+def price(value: Decimal, currency: str | None) -> str:
+    """The exact amount, without an exponent or needless zeros: $0.00214."""
+    digits = f"{value:f}"
+    if "." in digits:
+        digits = digits.rstrip("0")
+        whole, _, part = digits.partition(".")
+        digits = f"{whole}.{part.ljust(2, '0')}" if part else whole
+    sign = _SIGNS.get((currency or "").upper())
+    if sign:
+        return f"-{sign}{digits[1:]}" if digits.startswith("-") else f"{sign}{digits}"
+    return f"{digits} {one_line(currency, 12)}" if currency else digits
+
+
+def host(server: str) -> str:
+    """The machine in an address, without what could lie in user name, path or query."""
+    try:
+        place = urlsplit(server if "//" in server else f"//{server}")
+        name = place.hostname or ""
+        port = place.port
+    except ValueError:
+        return one_line(server, 60)
+    name = f"[{name}]" if ":" in name else name
+    return one_line(f"{name}:{port}" if port else name, 80)
+
+
+def short(identity: str) -> str:
+    """The beginning of an id, enough to tell two apart."""
+    clean = one_line(identity, 60)
+    return clean if len(clean) <= 12 else clean[:8]
+
+
+def pretty(value: Any, tools: Sequence[str] = ()) -> str:
+    """A value as text: JSON (also as text, also inside a tool's name) indented, text as it is."""
+    if isinstance(value, str):
+        stripped = value.strip()
+        if stripped[:1] in ("{", "["):
+            try:
+                value = json.loads(stripped)
+            except (ValueError, RecursionError):
+                return visible(value)
+        else:
+            return visible(value)
+    if len(tools) == 1 and isinstance(value, Mapping) and list(value) == [tools[0]]:
+        return pretty(value[tools[0]])
+    try:
+        return visible(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    except (TypeError, ValueError, RecursionError):
+        return visible(str(value))
+
+
+def cut(text: str, words: Words, limit: int = LIMIT) -> tuple[str, str]:
+    """The beginning of a long text, and a sentence that tells of the rest ("" where there is none)."""
+    if len(text) <= limit:
+        return text, ""
+    return text[:limit], words("cut", shown=number(limit), all=number(len(text)))
+
+
+def empty(value: Any) -> bool:
+    """Whether there is nothing to show: None, an empty text, list or object."""
+    return value is None or (isinstance(value, str | Mapping | Sequence) and not value)

@@ -1,0 +1,58 @@
+"""One JupyterLab and one browser for all tests here; each test has a notebook of its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from browser.harness import Notebook, Server, browser, overlay, require
+
+KERNELS = ("6.31.0", "7.3.0", "7.4.0")
+"""The ipykernels that differ in whether a busy kernel hears messages; see `live/view.py`."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    require()
+    with Server(tmp_path_factory.mktemp("lab")).running() as server:
+        yield server
+
+
+@pytest.fixture(params=KERNELS)
+def kernel(request: pytest.FixtureRequest, lab: Server) -> str:
+    """Name of a kernel of each version, the installed one among them or not."""
+    wanted: str = request.param
+    if wanted == version("ipykernel"):
+        return "python3"
+    name = f"ipykernel-{wanted}"
+    lab.kernel(name, overlay(wanted))
+    return name
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def notebook(lab: Server, chromium: Any) -> Iterator[Callable[..., Notebook]]:
+    """Make a notebook of these cells and open it; closed at the end of the test."""
+    opened: list[Notebook] = []
+
+    def make(*cells: str, kernel: str = "python3", **options: Any) -> Notebook:
+        name = f"notebook-{next(_numbers)}.ipynb"
+        lab.write(name, cells, kernel)
+        opened.append(Notebook(chromium, lab, name, **options))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.shut_down()
+        each.close()
