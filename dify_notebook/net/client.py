@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -101,6 +102,9 @@ class AsyncDify:
         """What the server says of its version (`X-Version`), known after the first answer."""
         self.app_info: models.AppInfo | None = None
         """What `/info` said, once it was asked."""
+        self._group()
+
+    def _group(self) -> None:
         self.chat = AsyncChat(self)
         self.conversations = AsyncConversations(self)
         self.messages = AsyncMessages(self)
@@ -143,7 +147,19 @@ class AsyncDify:
 
     @property
     def base_url(self) -> str:
+        """The API's root on the server; ends in /v1."""
         return self._settings.base_url
+
+    def as_user(self, user: str) -> AsyncDify:
+        """The same app and the same connections, for another user.
+
+        Raises:
+            InputError: the user is empty or longer than 255 characters.
+        """
+        other = copy.copy(self)
+        other._settings = msgspec.structs.replace(self._settings, user=check_user(user))
+        other._group()
+        return other
 
     async def __aenter__(self) -> AsyncDify:
         return self

@@ -108,6 +108,7 @@ class Dify:
 
     @property
     def base_url(self) -> str:
+        """The API's root on the server; ends in /v1."""
         return self.as_async.base_url
 
     @property
@@ -119,6 +120,10 @@ class Dify:
     def app_info(self) -> models.AppInfo | None:
         """What `/info` said, once it was asked."""
         return self.as_async.app_info
+
+    def as_user(self, user: str) -> Dify:
+        """The same app and the same connections, for another user."""
+        return Dify.wrap(self.as_async.as_user(user))
 
     def __enter__(self) -> Dify:
         return self

@@ -319,6 +319,7 @@ class Turn(TurnHooks, Value, frozen=True):
 
     @property
     def running(self) -> bool:
+        """Whether more may come."""
         return self.status == "running"
 
     @property

@@ -325,3 +325,15 @@ def test_waits_grow_with_jitter_and_obey_the_server() -> None:
     assert patience.after_failure() is None
     assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert seconds_of("soon") is None
+
+
+async def test_another_user_over_the_same_connections() -> None:
+    with serving(answering("200 OK", {"data": ["a"]})) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            other = dify.as_user("v")
+            await other.messages.suggested("m")
+            await dify.messages.suggested("m")
+    assert [request.path.rpartition("=")[2] for request in server.requests] == ["v", "u"]
+    assert (other.user, dify.user, other._pools is dify._pools) == ("v", "u", True)
+    with pytest.raises(InputError):
+        dify.as_user("")
