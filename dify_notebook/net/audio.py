@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from ..errors import ServerError
+from ..errors import APIError
 from ..i18n import t
 from ..wire import calls
 from . import files as fl
@@ -66,7 +66,7 @@ class AsyncAudio(Resource):
             kind = response.headers.get("content-type", "")
             if not kind.startswith("audio/"):
                 # Dify 1.12 answers 200 and `null` to a message that it does not know.
-                raise ServerError(
+                raise APIError(
                     t("net.no_sound", kind=kind or "?"),
                     code="not_audio",
                     status=response.status_code,

@@ -45,10 +45,10 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise InputError(t("net.one_of", name=name, value=repr(value), allowed=", ".join(allowed)), code=name)
 
 
-def check_limit(limit: int) -> int:
-    """Page sizes run from 1 to 100 (API document)."""
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= 100:
-        raise InputError(t("net.bad_limit", value=repr(limit)), code="limit")
+def check_limit(limit: int, most: int = 100) -> int:
+    """Page sizes run from 1 to 100, those of feedbacks to 101 (API document)."""
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= most:
+        raise InputError(t("net.bad_limit", value=repr(limit), most=most), code="limit")
     return limit
 
 
@@ -162,7 +162,7 @@ def message_feedback(
 
 def app_feedbacks(*, page: int = 1, limit: int = 20) -> Call[models.FeedbackPage]:
     """GET /app/feedbacks (Dify 1.x)."""
-    params = {"page": str(page), "limit": str(check_limit(limit))}
+    params = {"page": str(page), "limit": str(check_limit(limit, 101))}
     return Call(method="GET", path="/app/feedbacks", params=params, result=models.FeedbackPage, idempotent=True)
 
 

@@ -9,7 +9,7 @@ import pytest
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import AsyncDify, Dify
-from dify_notebook.errors import InputError, NotFoundError, ServerError
+from dify_notebook.errors import APIError, InputError, NotFoundError, ServerError
 
 pytestmark = pytest.mark.anyio
 
@@ -227,7 +227,7 @@ async def test_text_from_sound(tmp_path) -> None:
 async def test_no_sound_for_an_unknown_message() -> None:
     with serving(answering("200 OK", ("application/json", b"null"))) as server:
         async with AsyncDify("app-x", server.url, "u") as dify:
-            with pytest.raises(ServerError) as caught:
+            with pytest.raises(APIError) as caught:
                 await dify.audio.from_text(message_id="m")
     assert caught.value.code == "not_audio"
 
