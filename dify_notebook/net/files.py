@@ -22,7 +22,8 @@ FileInput = FileLike | UploadedFile | Mapping[str, Any]
 
 #: Endings that Dify calls documents (its file upload settings); others are "custom".
 _DOCUMENTS = frozenset(
-    "txt md mdx markdown pdf html htm xlsx xls doc docx csv eml msg ppt pptx xml epub properties vtt".split()
+    {"txt", "md", "mdx", "markdown", "pdf", "html", "htm", "xlsx", "xls", "doc", "docx", "csv", "eml", "msg", "ppt"}
+    | {"pptx", "xml", "epub", "properties", "vtt"}
 )
 
 

@@ -17,8 +17,24 @@ import msgspec
 from ..wire import events as ev
 from .reasoning import ReasoningSplitter
 from .state import (
-    AgentLog, Audio, Citation, End, Form, MessageFile, Node, NodeStatus, Retry, Round, Status, Thought, Timing,
-    Turn, TurnError, Usage, Warning_, Workflow,
+    AgentLog,
+    Audio,
+    Citation,
+    End,
+    Form,
+    MessageFile,
+    Node,
+    NodeStatus,
+    Retry,
+    Round,
+    Status,
+    Thought,
+    Timing,
+    Turn,
+    TurnError,
+    Usage,
+    Warning_,
+    Workflow,
 )  # fmt: skip
 
 _RAW_LIMIT = 2_000  # characters of a damaged line that a warning keeps

@@ -35,15 +35,15 @@ class Splitter:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Frames that end in this chunk, in order."""
-        if not self._line and not self._data and not self._event and self._started and not self._skip_lf:
-            # The usual case, one whole event in a chunk, costs one slice.
-            if (
-                chunk.startswith(b"data: ")
-                and chunk.endswith(b"\n\n")
-                and chunk.find(b"\n") == len(chunk) - 2
-                and b"\r" not in chunk
-            ):
-                return [("", chunk[6:-2])]
+        between_events = not (self._line or self._data or self._event or self._skip_lf) and self._started
+        if (
+            between_events
+            and chunk.startswith(b"data: ")
+            and chunk.endswith(b"\n\n")
+            and chunk.find(b"\n") == len(chunk) - 2
+            and b"\r" not in chunk
+        ):
+            return [("", chunk[6:-2])]  # the usual case, one whole event in a chunk, costs one slice
         if not chunk:
             return []
         if self._skip_lf and chunk.startswith(b"\n"):

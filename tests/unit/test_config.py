@@ -9,7 +9,13 @@ import stat
 import pytest
 
 from dify_notebook.config import (
-    CLOUD, Secret, clean_base_url, data_dir, is_loopback, resolve, stored_user,
+    CLOUD,
+    Secret,
+    clean_base_url,
+    data_dir,
+    is_loopback,
+    resolve,
+    stored_user,
 )  # fmt: skip
 from dify_notebook.errors import ConfigError, InputError
 
@@ -108,7 +114,7 @@ def test_loopback(host: str | None, local: bool) -> None:
 
 def test_a_secret_does_not_show_itself() -> None:
     secret = Secret(KEY)
-    shown = [repr(secret), str(secret), f"{secret}", f"{secret!r:>20}", "%s" % secret, repr([secret]), repr(vars)]
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret!r:>20}", f"{secret}", repr([secret]), repr(vars)]
     assert not any(KEY in text for text in shown)
     assert secret.reveal() == KEY
     with pytest.raises(TypeError):

@@ -13,8 +13,15 @@ from support.raw_server import Connection, Request, serving
 
 from dify_notebook import AsyncDify, Dify
 from dify_notebook.errors import (
-    AuthenticationError, ConnectionFailed, InputError, NotFoundError, RateLimitError, ServerError, TimedOut,
-    TurnFailed, TurnIncomplete,
+    AuthenticationError,
+    ConnectionFailed,
+    InputError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    TimedOut,
+    TurnFailed,
+    TurnIncomplete,
 )  # fmt: skip
 from dify_notebook.net import stream as stream_module
 
