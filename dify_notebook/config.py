@@ -63,6 +63,11 @@ class Secret:
     def __deepcopy__(self, memo: object) -> Secret:
         return self
 
+    @classmethod
+    def hide(cls, key: str | Secret | None) -> Secret | None:
+        """The key wrapped. Done first wherever one is passed in: verbose tracebacks show arguments."""
+        return key if key is None or isinstance(key, Secret) else cls(key.strip())
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One server, one app's key and one user, and where they came from."""
@@ -172,13 +177,14 @@ def resolve(
     Raises:
         ConfigError: a URL without a key, an empty key, or a URL that is none.
     """
+    api_key = Secret.hide(api_key)
     env = os.environ if environ is None else environ
     origin = "arguments"
     if api_key is None and base_url is None:
-        api_key, base_url, origin = env.get("DIFY_API_KEY"), env.get("DIFY_BASE_URL"), "environment"
-        if not api_key and not base_url:
+        api_key, base_url, origin = Secret.hide(env.get("DIFY_API_KEY")), env.get("DIFY_BASE_URL"), "environment"
+        if not (api_key and api_key.reveal()) and not base_url:
             return None
-    key = api_key if isinstance(api_key, Secret) else Secret((api_key or "").strip())
+    key = api_key or Secret("")
     if not key.reveal():
         raise ConfigError(t(f"net.url_without_key.{origin}"), code="api_key")
     if any(c.isspace() or not c.isascii() for c in key.reveal()):

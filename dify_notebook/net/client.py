@@ -72,6 +72,7 @@ class AsyncDify:
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
     ) -> None:
+        api_key = Secret.hide(api_key)
         settings = resolve(api_key, base_url, user)
         if settings is None:
             raise ConfigError(t("net.no_source"), code="api_key")

@@ -46,6 +46,7 @@ class Dify:
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
     ) -> None:
+        api_key = Secret.hide(api_key)
         self._start(
             AsyncDify(
                 api_key,

@@ -1,6 +1,6 @@
 """Text from elsewhere stays text, whatever it says and wherever it stands."""
 
-# ruff: noqa: E501 (cases are kept on a line)
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The markdown of a growing answer: right at every beginning, and only what is open is made again."""
 
-# ruff: noqa: E501 (texts are kept whole)
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What is shown of a turn, in all its forms."""
 
-# ruff: noqa: E501 (cases are kept on a line)
+
 
 from __future__ import annotations
 

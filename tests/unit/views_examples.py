@@ -1,6 +1,6 @@
 """Three turns as servers give them: a chat, an agent with tools, a chatflow with an iteration."""
 
-# ruff: noqa: E501 (data reads better unbroken)
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Texts that want to be more than text, in every field of a turn; used by unit and browser tests."""
 
-# ruff: noqa: E501 (attacks are kept whole)
+
 
 from __future__ import annotations
 

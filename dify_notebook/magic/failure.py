@@ -1,0 +1,46 @@
+"""How a failed or interrupted cell looks: one friendly line, no traceback, and Run All stops.
+
+IPython asks an exception for `_render_traceback_` before it formats one. The exception keeps
+its own class, so `except DifyError` around `run_cell_magic` works as anywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from ..errors import APIError, ConnectionFailed, DifyError, TurnFailed
+from ..i18n import t
+from .keys import hide_keys
+
+E = TypeVar("E", bound=BaseException)
+
+
+def dressed(error: E) -> E:
+    """The same exception, which IPython will show as one friendly paragraph."""
+    lines = _lines(error)
+    error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
+    # What it came from is of no use in a cell, and may hold an ExceptionGroup, for which
+    # IPython would print the whole traceback after all.
+    error.__cause__ = None
+    error.__context__ = None
+    return error
+
+
+def interrupted(sent: bool) -> KeyboardInterrupt:
+    """What ends an interrupted cell, so that Run All stops there."""
+    key = "magic.interrupted" if sent else "magic.interrupted_before"
+    return dressed(KeyboardInterrupt(t(key)))
+
+
+def _lines(error: BaseException) -> list[str]:
+    if not isinstance(error, DifyError):
+        return [f"{type(error).__name__}: {error}"]
+    # The code matters where it is the server's; ours only repeat what the sentence says.
+    told = error.status is not None or isinstance(error, APIError | ConnectionFailed | TurnFailed)
+    said = " ".join(str(fact) for fact in (error.status, error.code) if fact) if told else ""
+    lines = [f"✗ {error.message}" + (f" [{said}]" if said else "")]
+    if error.hint:
+        lines.append(f"  {error.hint}")
+    if error.request_id:
+        lines.append(f"  request id: {error.request_id}")
+    return [hide_keys(line) for line in lines]

@@ -1,0 +1,49 @@
+"""The help of the magics, put together from sentences, so that no option is without one."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from ..i18n import Language, t
+from .complete import SUBCOMMANDS
+from .parse import OPTIONS
+
+EXAMPLES = (
+    ("%%dify\nWhat can you do?", "ask"),
+    ("%%dify -o answer\nName three cities in France.", "out"),
+    ("%%dify\nWhat does {{ city }} cost, by this table? {{ table }}", "variables"),
+    ("%%dify pipeline -i style=table -i 'items:=\"\\n\".join(names)' --timeout 60\nCompare these.", "inputs"),
+    ("%%dify toolbox -f sales.csv\nSummarise this file.", "file"),
+    ("%%dify --new\nForget the above: who are you?", "new"),
+    ("%%dify --dry-run\nHow many rows are in {{ table }}?", "dry_run"),
+)
+
+
+def help_text(lang: Language | None = None) -> str:
+    """Examples first, then every option and every `%dify` line, as plain text."""
+    parts = [t("magic.help.title", lang), t("magic.help.examples", lang)]
+    for code, key in EXAMPLES:
+        cell = "\n".join("    " + line for line in code.splitlines())
+        parts.append(f"{cell}\n        {t(f'magic.help.example.{key}', lang)}")
+    parts.append(t("magic.help.variables", lang))
+    parts.append(t("magic.help.conversations", lang))
+    rows = [("PROFILE", t("magic.help.profile", lang))]
+    for option in OPTIONS:
+        names = ", ".join(option.names) + (f" {option.value}" if option.value else "")
+        rows.append((names, t(f"magic.option.{option.field}", lang)))
+    parts.append(t("magic.help.options", lang) + "\n" + _table(rows))
+    lines = [("%dify", t("magic.help.line.status", lang))]
+    lines += [(f"%dify {name}", t(f"magic.help.line.{name}", lang)) for name in SUBCOMMANDS]
+    parts.append(t("magic.help.lines", lang) + "\n" + _table(lines))
+    parts.append(t("magic.help.results", lang))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: list[tuple[str, str]]) -> str:
+    widest = max(width(name) for name, _ in rows)
+    return "\n".join(f"    {name}{' ' * (widest - width(name))}  {text}" for name, text in rows)
+
+
+def width(text: str) -> int:
+    """Columns in a terminal, where Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

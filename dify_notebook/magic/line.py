@@ -1,0 +1,189 @@
+"""What `%dify …` says and does: the chosen app, the conversation, the tapes, help. Prints text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..config import resolve
+from ..errors import InputError
+from ..i18n import t
+from ..tape import run_store
+from .complete import APPS, SUBCOMMANDS
+from .help import help_text, width
+from .keys import hide_keys
+from .parse import suggestion
+from .state import LOCAL_APPS, Seat, State
+
+NOT_YET = ("connect", "doctor", "conversations")
+"""Lines that the design names and this version does not have."""
+
+
+def run_line(line: str, state: State, names: Mapping[str, Any]) -> str:
+    """Do what the line says; the text to print.
+
+    Raises:
+        DifyError: it cannot be read, or what it asks for failed.
+    """
+    words = line.split()
+    if not words:
+        return status(state, names)
+    name, rest = words[0], words[1:]
+    if name in ("-h", "--help"):
+        name = "help"
+    if name in NOT_YET:
+        _refuse(f"magic.line.not_yet.{name}")
+    command = _COMMANDS.get(name)
+    if command is None:
+        _refuse(
+            "magic.line.command",
+            name=name,
+            suggestion=suggestion(name, list(SUBCOMMANDS)),
+            known=", ".join(SUBCOMMANDS),
+        )
+    return command(rest, state, names)
+
+
+def status(state: State, names: Mapping[str, Any]) -> str:
+    """Where am I: app, server, user, conversation, and how to connect elsewhere."""
+    seat = state.seat(None, None, names)
+    return _seat(seat, state) + "\n" + t("magic.status.connect")
+
+
+def _seat(seat: Seat, state: State) -> str:
+    rows = [
+        ("app", _app(seat)),
+        ("server", _server(seat)),
+        ("user", seat.settings.user),
+        ("conversation", _conversation(seat)),
+        ("mode", t(f"magic.mode.{state.mode}")),
+    ]
+    names = [t(f"magic.status.{key}") for key, _ in rows]
+    widest = max(width(name) for name in names)
+    padded = [name + " " * (widest - width(name)) for name in names]
+    return "\n".join(f"{name}  {text}" for name, (_, text) in zip(padded, rows, strict=True))
+
+
+def _app(seat: Seat) -> str:
+    if seat.settings.origin == "local":
+        return f"{seat.label} · {t(f'magic.app.{seat.label}')}"
+    info = seat.client.app_info
+    return info.name if info and info.name else seat.label
+
+
+def _server(seat: Seat) -> str:
+    origin = "local" if seat.settings.origin == "local" else seat.settings.origin
+    return f"{seat.settings.base_url} · {t(f'magic.origin.{origin}')}"
+
+
+def _conversation(seat: Seat) -> str:
+    id = seat.session.conversation_id
+    if id is None:
+        return t("magic.status.no_conversation")
+    number = seat.session.turn_number(id)
+    return id if number is None else t("magic.status.turns", id=id, count=number - 1)
+
+
+def _use(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    if len(rest) != 1:
+        _refuse("magic.line.use", known=", ".join(APPS))
+    seat = state.seat(rest[0], None, names)
+    state.choice = rest[0]
+    return _seat(seat, state)
+
+
+def _new(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    _nothing_more("new", rest)
+    state.seat(None, None, names).session.new()
+    return t("magic.new")
+
+
+def _mode(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    if rest:
+        if rest[0] not in ("fresh", "continue") or len(rest) > 1:
+            _refuse("magic.line.mode", text=" ".join(rest))
+        state.mode = "fresh" if rest[0] == "fresh" else "continue"
+    return t(f"magic.mode.{state.mode}")
+
+
+def _apps(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    _nothing_more("apps", rest)
+    lines = []
+    if resolve() is not None or (state.choice is not None and state.choice not in APPS):
+        seat = state.seat(None, None, names)
+        seat.learn()
+        lines += [_remote(seat), ""]
+    lines.append(t("magic.apps.local"))
+    lines += [f"    {app:<9} {t(f'magic.app.{app}')}" for app in LOCAL_APPS]
+    return "\n".join([*lines, t("magic.apps.use")])
+
+
+def _remote(seat: Seat) -> str:
+    info = seat.client.app_info
+    lines = [f"{_app(seat)} · {_server(seat)}"]
+    if info and info.description:
+        lines.append("    " + " ".join(info.description.split()))
+    if info and info.mode:
+        lines.append("    " + info.mode)
+    for control in seat.form or ():
+        needed = t("magic.apps.required") if control.get("required") else ""
+        options = ", ".join(str(option) for option in control.get("options") or ())
+        facts = " · ".join(fact for fact in (str(control.get("type")), needed, options) if fact)
+        lines.append(f"    -i {control.get('variable')}=…  {facts}")
+    return "\n".join(lines)
+
+
+def _runs(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    store = run_store()
+    what = rest[0] if rest else "list"
+    if len(rest) > 1 or what not in SUBCOMMANDS["runs"]:
+        _refuse("magic.line.runs", text=" ".join(rest))
+    if what in ("on", "off"):
+        store.enabled = what == "on"
+    kept = t("magic.runs.on" if store.enabled else "magic.runs.off", directory=_short(store.directory))
+    if what != "list":
+        return kept
+    paths = store.paths()
+    newest = [f"    {path.name}  {path.stat().st_size:,} B" for path in reversed(paths[-10:])]
+    return "\n".join([kept, t("magic.runs.count", count=len(paths)), *newest])
+
+
+def first_time() -> str | None:
+    """What to say before the first run is ever recorded on this machine; None when it was said."""
+    try:
+        store = run_store()
+        if store.directory.exists() or not store.enabled:
+            return None
+    except OSError:  # no directory of ours can be made, so nothing will be kept either
+        return None
+    return t("magic.runs.on", directory=_short(store.directory))
+
+
+def _short(path: Path) -> str:
+    """The path with the home directory as ~: it often carries the login name."""
+    home = Path.home()
+    return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
+
+
+def _help(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    return help_text()
+
+
+def _nothing_more(name: str, rest: list[str]) -> None:
+    if rest:
+        _refuse("magic.line.nothing_more", name=name, text=" ".join(rest))
+
+
+def _refuse(key: str, /, **values: object) -> NoReturn:
+    raise InputError(hide_keys(t(key, **values)), code="magic_line", hint=t("magic.line.hint_line"))
+
+
+_COMMANDS: dict[str, Callable[[list[str], State, Mapping[str, Any]], str]] = {
+    "apps": _apps,
+    "help": _help,
+    "mode": _mode,
+    "new": _new,
+    "runs": _runs,
+    "use": _use,
+}

@@ -1,0 +1,140 @@
+"""The magics themselves: what IPython calls, and where results go."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+
+from ..errors import DifyError, raise_for_turn
+from ..i18n import t
+from ..live import View, close, open_view
+from ..session import Run
+from ..turn.state import Turn
+from . import cell as cells
+from .complete import Known, Matcher, known_from
+from .failure import dressed, interrupted
+from .follow import follow
+from .help import help_text
+from .keys import has_key, hide_keys
+from .line import first_time, run_line
+from .parse import parse_line
+from .state import Seat, State
+
+
+@magics_class
+class DifyMagics(Magics):
+    """`%%dify` and `%dify` in one shell, with what they remember."""
+
+    shell: Any
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self.state = State()
+        self._matcher = Matcher(self._known)
+
+    def register(self) -> None:
+        """Put the magics and the completion into the shell."""
+        # IPython shows the docstring for `%%dify?`, so it is written in the user's language.
+        type(self).dify.__doc__ = help_text()
+        self.shell.register_magics(self)
+        self.shell.Completer.custom_matchers.append(self._matcher)
+        if note := first_time():
+            print(note)
+
+    def unregister(self) -> None:
+        """Take them out again, and the live view's widget with them."""
+        manager = self.shell.magics_manager
+        for kind in ("line", "cell"):
+            if getattr(manager.magics[kind].get("dify"), "__self__", None) is self:
+                del manager.magics[kind]["dify"]
+        if manager.registry.get(type(self).__name__) is self:
+            del manager.registry[type(self).__name__]
+        matchers = self.shell.Completer.custom_matchers
+        if self._matcher in matchers:
+            matchers.remove(self._matcher)
+        close()
+
+    @no_var_expand
+    @line_cell_magic
+    def dify(self, line: str, cell: str | None = None) -> None:
+        # The docstring is written when the magics are registered: see `register`.
+        problem: BaseException
+        try:
+            self._warn_of_key(line, cell or "")
+            if cell is None:
+                print(run_line(line, self.state, self.shell.user_ns))
+            else:
+                self._ask(line, cell)
+            return
+        except DifyError as error:
+            problem = dressed(error)
+        except KeyboardInterrupt as error:
+            problem = error if hasattr(error, "_render_traceback_") else interrupted(sent=False)
+        raise problem  # here, where nothing hangs on it: a friendly line and no traceback
+
+    def _ask(self, line: str, body: str) -> None:
+        arguments = parse_line(line)
+        names = self.shell.user_ns
+        seat = self.state.seat(arguments.profile, arguments.user, names)
+        key = cells.cell_key(seat, line, body, self._cell_id())
+        question = cells.prepare(arguments, body, seat, self.state, names, key)
+        if arguments.dry_run:
+            shown = cells.describe(question, seat, arguments.timeout)
+            print(hide_keys(json.dumps(shown, ensure_ascii=False, indent=2)))
+            return
+        inputs = cells.uploaded(question, seat)
+        if question.again:
+            print(t("magic.again"))
+        self.state.starts[key] = question.conversation_id
+        known = seat.known.get(question.conversation_id or "")
+
+        def start() -> Run:
+            return seat.session.ask(
+                question.query,
+                inputs=inputs,
+                files=question.files,
+                conversation_id=question.conversation_id,
+                keep=not arguments.once,
+                timeout=arguments.timeout,
+                conversation_name=known.name if known else None,
+            )
+
+        def view(run: Any) -> View:
+            return open_view(on_stop=run.stop)
+
+        run, turn, was_interrupted = follow(start, None if arguments.quiet else view)
+        if turn.conversation_id:
+            seat.remember(turn.conversation_id, inputs)
+        self._bind(turn, arguments.out)
+        if was_interrupted:
+            raise interrupted(sent=True)
+        if run.error is not None:
+            raise run.error
+        raise_for_turn(turn)
+
+    def _bind(self, turn: Turn, out: str | None) -> None:
+        """Give the turn its names: NAME, `dify_notebook.last`, `_` and `Out[n]`. Displays nothing."""
+        import dify_notebook
+
+        dify_notebook.last = turn
+        if out is not None:
+            self.shell.push({out: turn})
+        self.shell.displayhook.update_user_ns(turn)
+
+    def _cell_id(self) -> str | None:
+        """The running cell's id, where the frontend sends one (JupyterLab and Notebook 7 do)."""
+        parent = self.shell.get_parent() if hasattr(self.shell, "get_parent") else {}
+        found = (parent or {}).get("metadata", {}).get("cellId")
+        return found if isinstance(found, str) else None
+
+    def _warn_of_key(self, line: str, body: str) -> None:
+        if has_key(line) or has_key(body):
+            print(t("magic.key_in_cell", number=self.shell.displayhook.prompt_count), file=sys.stderr)
+
+    def _known(self) -> Known:
+        seat: Seat | None = self.state.last_seat
+        conversations = list(seat.known) if seat else []
+        return known_from(self.shell.user_ns, conversations, (seat.form or []) if seat else [])

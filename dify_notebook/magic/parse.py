@@ -1,0 +1,224 @@
+"""Reads the line of `%%dify` into its arguments. Pure: no shell, no files, no network."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import math
+import re
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import msgspec
+
+from ..errors import InputError
+from ..i18n import t
+from .keys import hide_keys
+from .split import Word, split
+
+
+class LineError(InputError):
+    """The line of a magic cannot be read."""
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """One `-i NAME=TEXT` or `-i NAME:=EXPRESSION`."""
+
+    name: str
+    text: str
+    expression: bool = False
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands on a `%%dify` line. An option that was not given is None, False or empty."""
+
+    profile: str | None = None
+    inputs: tuple[Assignment, ...] = ()
+    inputs_from: str | None = None
+    """The notebook variable of `--inputs`, as written; may have attributes and indexes."""
+    files: tuple[str, ...] = ()
+    conversation: str | None = None
+    new: bool = False
+    again: bool = False
+    once: bool = False
+    user: str | None = None
+    out: str | None = None
+    no_vars: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+    timeout: float | None = None
+    """Seconds in total, more than 0."""
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One option of the line: how it is written and what it takes."""
+
+    field: str
+    names: tuple[str, ...]
+    value: str = ""
+    """What its value is called in help, such as `NAME=TEXT`; empty for a switch."""
+    many: bool = False
+
+    @property
+    def switch(self) -> bool:
+        return not self.value
+
+
+OPTIONS = (
+    Option("inputs", ("-i", "--input"), "NAME=TEXT", many=True),
+    Option("inputs_from", ("--inputs",), "DICT_VARIABLE"),
+    Option("files", ("-f", "--file"), "PATH_OR_URL", many=True),
+    Option("conversation", ("-c", "--conversation"), "ID"),
+    Option("new", ("--new",)),
+    Option("again", ("--again",)),
+    Option("once", ("--once",)),
+    Option("user", ("--user",), "USER"),
+    Option("out", ("-o", "--out"), "NAME"),
+    Option("no_vars", ("--no-vars",)),
+    Option("dry_run", ("--dry-run",)),
+    Option("quiet", ("--quiet",)),
+    Option("timeout", ("--timeout",), "SECONDS"),
+)
+BY_NAME = {name: option for option in OPTIONS for name in option.names}
+
+# Pairs that contradict each other, and the sentence that says how.
+_CONFLICTS = (
+    ("new", "conversation", "magic.line.new_and_conversation"),
+    ("new", "again", "magic.line.new_and_again"),
+    ("again", "conversation", "magic.line.again_and_conversation"),
+    ("dry_run", "quiet", "magic.line.dry_run_and_quiet"),
+)
+_INPUT = re.compile(r"(?P<name>[^\W\d][\w.-]*)(?P<sign>:?=)(?P<text>.*)", re.DOTALL)
+
+
+def parse_line(line: str) -> Arguments:
+    """The arguments that stand on the line.
+
+    >>> parse_line("guide -i city=Paris -o answer").out
+    'answer'
+
+    Raises:
+        LineError: something on it is not known, lacks its value or contradicts another.
+    """
+    words = split(line)
+    for word in words:
+        if word.quote:
+            _refuse("magic.line.quote", quote=word.quote, column=word.start + 1)
+    if words and words[-1].text == "\\":
+        _refuse("magic.line.continued")
+    found: dict[str, Any] = {}
+    at = 0
+    while at < len(words):
+        word = words[at]
+        at += 1
+        if not _looks_like_option(word, line):
+            _profile(word, found)
+            continue
+        option, name, value = _option(word.text)
+        if option.switch:
+            if value is not None:
+                _refuse("magic.line.no_value", option=name)
+            found[option.field] = True
+            continue
+        if value is None:
+            if at == len(words) or _is_known(words[at].text):
+                _refuse("magic.line.missing_value", option=name, value=option.value)
+            value = words[at].text
+            at += 1
+        _put(found, option, name, value)
+    for one, other, key in _CONFLICTS:
+        if found.get(one) and found.get(other):
+            _refuse(key)
+    given: dict[str, Any] = {field: tuple(v) if isinstance(v, list) else v for field, v in found.items()}
+    return Arguments(**given)
+
+
+def suggestion(wrong: str, known: list[str] | tuple[str, ...]) -> str:
+    """` Did you mean …?` in the user's language, or nothing when nothing comes close."""
+    close = get_close_matches(wrong.lower(), known, n=1, cutoff=0.6)
+    return t("magic.did_you_mean", name=close[0]) if close else ""
+
+
+def _looks_like_option(word: Word, line: str) -> bool:
+    # A quoted word is a value whatever it begins with.
+    return len(word.text) > 1 and word.text.startswith("-") and line[word.start] == "-"
+
+
+def _is_known(text: str) -> bool:
+    return text.partition("=")[0] in BY_NAME
+
+
+def _option(text: str) -> tuple[Option, str, str | None]:
+    """The option of a word, how it was written, and the value joined to it, if any."""
+    name, equals, value = text.partition("=")
+    if text.startswith("--"):
+        if name in BY_NAME:
+            return BY_NAME[name], name, value if equals else None
+    elif text[:2] in BY_NAME:
+        return BY_NAME[text[:2]], text[:2], text[2:].removeprefix("=") or None if len(text) > 2 else None
+    known = [one for one in BY_NAME if one.startswith("--")]
+    short = name if name.startswith("--") else "-" + name
+    _refuse(
+        "magic.line.unknown",
+        option=name,
+        suggestion=suggestion(short, known),
+        known=", ".join(option.names[-1] for option in OPTIONS),
+    )
+
+
+def _profile(word: Word, found: dict[str, Any]) -> None:
+    if "profile" in found:
+        _refuse("magic.line.two_profiles", first=found["profile"], second=word.text)
+    if not word.text.isidentifier():
+        _refuse("magic.line.profile", text=word.text)
+    found["profile"] = word.text
+
+
+def _put(found: dict[str, Any], option: Option, name: str, value: str) -> None:
+    if option.field == "inputs":
+        given = _assignment(value)
+        if any(one.name == given.name for one in found.get("inputs", ())):
+            _refuse("magic.line.input_twice", name=given.name)
+        found.setdefault("inputs", []).append(given)
+        return
+    if not value.strip():
+        _refuse("magic.line.missing_value", option=name, value=option.value)
+    if option.many:
+        found.setdefault(option.field, []).append(value)
+        return
+    if option.field in found:
+        _refuse("magic.line.twice", option=name)
+    if option.field == "timeout":
+        found["timeout"] = _seconds(value)
+        return
+    if option.field == "out" and (not value.isidentifier() or keyword.iskeyword(value)):
+        _refuse("magic.line.out", name=value)
+    found[option.field] = value
+
+
+def _assignment(text: str) -> Assignment:
+    match = _INPUT.fullmatch(text)
+    if match is None:
+        _refuse("magic.line.input", text=text)
+    name, value, expression = match["name"], match["text"], match["sign"] == ":="
+    if expression:
+        try:
+            ast.parse(value.strip(), mode="eval")
+        except (SyntaxError, ValueError) as error:
+            problem = error.msg if isinstance(error, SyntaxError) else str(error)
+            _refuse("magic.line.expression", name=name, text=value, problem=problem)
+    return Assignment(name, value.strip() if expression else value, expression)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (0 < seconds < math.inf):
+        _refuse("magic.line.timeout", text=text)
+    return seconds
+
+
+def _refuse(key: str, /, **values: object) -> NoReturn:
+    raise LineError(hide_keys(t(key, **values)), code="magic_line", hint=t("magic.line.hint"))

@@ -1,0 +1,187 @@
+"""What the magics remember in one kernel: for each (server, app, user) a conversation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from ..config import Secret, Settings, check_user, resolve
+from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputError
+from ..i18n import t
+from ..net.client import AsyncDify
+from ..net.sync import Dify
+from ..session import Session
+from .complete import APPS, is_client
+from .parse import suggestion
+
+log = logging.getLogger("dify_notebook")
+Mode = Literal["continue", "fresh"]
+LOCAL_APPS = ("guide", "toolbox", "pipeline")
+
+
+class Conversation(msgspec.Struct):
+    """A conversation of a seat."""
+
+    id: str
+    inputs: dict[str, Any] = {}
+    """What it was last asked with: later turns need the required ones again."""
+    name: str | None = None
+    here: bool = True
+    """Whether it was asked in this kernel; else it came from the server's list."""
+
+
+class Seat:
+    """One app of one server as one user: the client, its conversation, what is known of the app."""
+
+    def __init__(self, client: AsyncDify, label: str) -> None:
+        self.session = Session(client)
+        self.label = label
+        """How the user names it: guide, or a variable."""
+        self.known: dict[str, Conversation] = {}
+        self.form: list[dict[str, Any]] | None = None
+        """The controls of `/parameters`; None while they are not known."""
+        self._asked = False
+
+    @property
+    def client(self) -> AsyncDify:
+        return self.session.client
+
+    @property
+    def settings(self) -> Settings:
+        return self.client.settings
+
+    def learn(self) -> None:
+        """Ask the server once for the app's form and name.
+
+        Raises:
+            AuthenticationError, ConnectionFailed: asking a question would fail in the same way.
+        """
+        if self._asked:
+            return
+        try:
+            self.form = self.session.call(self.client.app.parameters()).controls
+            if self.client.app_info is None:
+                self.session.call(self.client.app.info())
+        except (AuthenticationError, ConnectionFailed):
+            raise
+        except DifyError as error:  # some gateways pass chat only; the question itself will tell
+            log.info("what the app asks for is not known: %s", error.code or type(error).__name__)
+        self._asked = True
+
+    @property
+    def ignores_later_inputs(self) -> bool:
+        """Whether the server is one that keeps the first turn's inputs whatever is sent (0.x)."""
+        return (self.client.server_version or "").startswith("0.")
+
+    def remember(self, id: str, inputs: Mapping[str, Any]) -> None:
+        """A turn of this conversation was asked with these inputs."""
+        found = self.known.setdefault(id, Conversation(id))
+        found.inputs, found.here = dict(inputs), True
+
+    def find(self, text: str, names: Mapping[str, Any]) -> str:
+        """The conversation that `-c` means: a Turn's variable, an id, or the beginning of one.
+
+        Raises:
+            InputError: it means none, or more than one.
+        """
+        from ..turn.state import Turn
+
+        value = names.get(text)
+        if isinstance(value, Turn):
+            if not value.conversation_id:
+                raise InputError(t("magic.conversation.turn", name=text), code="conversation")
+            return value.conversation_id
+        if text in self.known:
+            return text
+        matches = [id for id in self.known if id.startswith(text)]
+        if not matches or not self.known[matches[0]].here:
+            for one in self.session.call(self.client.conversations.list().to_list(limit=500)):
+                sendable = {k: v for k, v in (one.inputs or {}).items() if _is_sendable(v)}
+                found = self.known.setdefault(one.id, Conversation(one.id, sendable, here=False))
+                found.name = one.name or None
+            matches = [id for id in self.known if id.startswith(text)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            some = ", ".join(id[: len(text) + 6] + "…" for id in matches[:4])
+            raise InputError(t("magic.conversation.many", text=text, some=some), code="conversation")
+        if len(text) == 36 and text.count("-") == 4:  # a whole id: the server may know more than it lists
+            return text
+        raise InputError(t("magic.conversation.none", text=text), code="conversation")
+
+
+def _is_sendable(value: Any) -> bool:
+    """Whether a stored input can be sent again: files come back in a form of the server's own."""
+    stored = value[0] if isinstance(value, list) and value else value
+    return value is not None and not (isinstance(stored, dict) and "dify_model_identity" in stored)
+
+
+class State:
+    """Everything that the magics of one shell keep between cells."""
+
+    def __init__(self) -> None:
+        self.choice: str | None = None
+        """What `%dify use` chose; None: the environment's app, else the guide."""
+        self.mode: Mode = "continue"
+        self.seats: dict[tuple[str, str | Secret, str], Seat] = {}
+        self.starts: dict[tuple[str, ...], str | None] = {}
+        """Where a cell's last run started, by cell: a conversation, or None for a new one."""
+        self.last_seat: Seat | None = None
+
+    def seat(self, name: str | None, user: str | None, names: Mapping[str, Any]) -> Seat:
+        """The seat for an app or client variable; None takes the chosen one.
+
+        Raises:
+            InputError: there is no such app or variable.
+            ConfigError: the environment's key and server are unclear.
+        """
+        if user is not None:
+            check_user(user)
+        name = name or self.choice
+        value: Any = names.get(name) if name else None
+        if name and is_client(value):
+            client: AsyncDify = value.as_async if isinstance(value, Dify) else value
+            seat = self._remote(client if user is None else client.as_user(user), name)
+        elif name in APPS:
+            seat = self._local("guide" if name == "local" else str(name), user)
+        elif name:
+            raise _no_such(name, value, names)
+        else:
+            settings = resolve(user=user)
+            if settings is None:
+                seat = self._local("guide", user)
+            else:
+                seat = self._remote(AsyncDify.from_settings(settings), "environment")
+        self.last_seat = seat
+        return seat
+
+    def _remote(self, client: AsyncDify, label: str) -> Seat:
+        settings = client.settings
+        key = (settings.base_url, settings.api_key, settings.user)
+        seat = self.seats.get(key)
+        if seat is None:
+            seat = self.seats[key] = Seat(client, label)
+        seat.label = label
+        return seat
+
+    def _local(self, app: str, user: str | None) -> Seat:
+        client = AsyncDify.local(app, user)
+        key = ("local", app, client.user)
+        seat = self.seats.get(key)
+        if seat is None:
+            seat = self.seats[key] = Seat(client, app)
+        elif seat.settings != client.settings:  # another process serves it now, with the same conversations
+            seat.session.client = client
+        return seat
+
+
+def _no_such(name: str, value: object, names: Mapping[str, Any]) -> InputError:
+    if value is not None:
+        return InputError(t("magic.app.no_client", name=name, type=type(value).__name__), code="app")
+    clients = [key for key, held in dict(names).items() if is_client(held)]
+    known = [*APPS, *clients]
+    guess = suggestion(name, known)
+    return InputError(t("magic.app.unknown", name=name, suggestion=guess, known=", ".join(known)), code="app")

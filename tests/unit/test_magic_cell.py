@@ -1,0 +1,363 @@
+"""A cell before it is sent: where it asks, with which inputs and files; and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from dify_notebook.errors import AuthenticationError, ConfigError, DifyError, InputError
+from dify_notebook.magic import cell as cells
+from dify_notebook.magic.line import first_time, run_line
+from dify_notebook.magic.parse import parse_line
+from dify_notebook.magic.state import State
+from dify_notebook.net.client import AsyncDify
+from dify_notebook.tape import run_store
+from dify_notebook.turn.state import Turn
+
+KEY = "app-" + "k3Y" * 8
+FIRST = "11111111-aaaa-4aaa-8aaa-000000000001"
+SECOND = "11111111-bbbb-4bbb-8bbb-000000000002"
+THIRD = "22222222-cccc-4ccc-8ccc-000000000003"
+
+
+class Server:
+    """Answers what a cell asks before its question."""
+
+    def __init__(self, version: str = "1.12.1", form: list[dict[str, Any]] | None = None) -> None:
+        self.version, self.form = version, form if form is not None else []
+        self.refuse: dict[str, tuple[int, str]] = {}
+        self.asked: list[str] = []
+        self.uploads: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/v1")
+        self.asked.append(path)
+        headers = {"X-Version": self.version}
+        if path in self.refuse:
+            status, code = self.refuse[path]
+            return httpx.Response(status, json={"code": code, "message": "no"}, headers=headers)
+        if path == "/files/upload":
+            name = re.search(rb'filename="([^"]*)"', request.read())
+            self.uploads.append(name[1].decode() if name else "")
+            uploaded = {"id": f"file-{len(self.uploads)}", "name": self.uploads[-1], "mime_type": "image/png"}
+            return httpx.Response(201, json=uploaded, headers=headers)
+        data: dict[str, Any] = {
+            "/parameters": {"user_input_form": self.form},
+            "/info": {"name": "Support", "description": "Answers.", "mode": "chat"},
+            "/conversations": {
+                "data": [
+                    {"id": FIRST, "name": "one", "inputs": {"city": "Lyon", "doc": None}},
+                    {
+                        "id": SECOND,
+                        "name": "two",
+                        "inputs": {"doc": {"dify_model_identity": "__dify__file__"}},
+                    },
+                    {"id": THIRD, "name": "three", "inputs": {}},
+                ],
+                "has_more": False,
+            },
+        }[path]
+        return httpx.Response(200, json=data, headers=headers)
+
+
+def client(server: Server, user: str = "anna") -> AsyncDify:
+    return AsyncDify(KEY, "http://127.0.0.1:9/v1", user, transport=httpx.MockTransport(server))
+
+
+CITY = [{"text-input": {"variable": "city", "label": "City", "required": True, "max_length": 12}}]
+
+
+class Notebook:
+    """A state with one remote client, `c`, and the variables of a notebook."""
+
+    def __init__(self, server: Server | None = None, **names: Any) -> None:
+        self.server = server or Server()
+        self.state = State()
+        self.names: dict[str, Any] = {"c": client(self.server), **names}
+
+    def prepare(self, line: str, body: str = "hi") -> cells.Question:
+        arguments = parse_line(line)
+        self.seat = self.state.seat(arguments.profile or "c", arguments.user, self.names)
+        self.key = cells.cell_key(self.seat, line, body, None)
+        return cells.prepare(arguments, body, self.seat, self.state, self.names, self.key)
+
+    def ran(self, question: cells.Question, conversation: str) -> None:
+        """What the magic remembers once the answer is there."""
+        self.state.starts[self.key] = question.conversation_id
+        self.seat.session.conversation_id = conversation
+        self.seat.remember(conversation, question.inputs)
+
+
+def test_text_and_inputs_are_filled() -> None:
+    book = Notebook(Server(form=CITY), town="Lyon", n=2)
+    question = book.prepare("-i 'city={{ town }}'", "How many? {{ n }}\n")
+    assert (question.query, question.inputs, question.conversation_id) == (
+        "How many? 2",
+        {"city": "Lyon"},
+        None,
+    )
+    assert book.prepare("-i city:=town.upper()").inputs == {"city": "LYON"}
+    plain = book.prepare("--no-vars -i 'city={{ x }}'", "{{ y }}")
+    assert (plain.query, plain.inputs) == ("{{ y }}", {"city": "{{ x }}"})
+
+
+def test_inputs_from_a_dict_with_i_on_top() -> None:
+    form = [*CITY, {"text-input": {"variable": "tone"}}]
+    book = Notebook(Server(form=form), d={"a": {"city": "Lyon", "tone": "x"}}, no=1)
+    assert book.prepare("""--inputs 'd["a"]' -i tone=y""").inputs == {"city": "Lyon", "tone": "y"}
+    with pytest.raises(InputError, match="no is a int"):
+        book.prepare("--inputs no")
+
+
+def test_expression_that_fails_names_itself() -> None:
+    with pytest.raises(InputError, match=r"-i city:=1/0.*ZeroDivisionError"):
+        Notebook(Server(form=CITY)).prepare("-i city:=1/0")
+
+
+def test_empty_question_is_refused() -> None:
+    with pytest.raises(InputError, match="empty"):
+        Notebook().prepare("", "  \n")
+
+
+def test_later_turns_take_the_inputs_along() -> None:
+    """Dify 1.12 wants a required variable again on every turn."""
+    book = Notebook(Server(form=CITY))
+    book.ran(book.prepare("-i city=Lyon"), FIRST)
+    later = book.prepare("")
+    assert (later.conversation_id, later.inputs) == (FIRST, {"city": "Lyon"})
+    assert book.prepare("-i city=Nice").inputs == {"city": "Nice"}
+    with pytest.raises(InputError, match=r"needs city \(City\)"):
+        book.prepare("--new")
+
+
+def test_inputs_that_the_server_would_ignore_are_refused() -> None:
+    book = Notebook(Server("0.15.3", form=CITY))
+    book.ran(book.prepare("-i city=Lyon"), FIRST)
+    assert book.prepare("-i city=Lyon").conversation_id == FIRST, "the same inputs change nothing"
+    assert book.prepare("").inputs == {"city": "Lyon"}
+    with pytest.raises(InputError, match=r"0\.15\.3.*city.*--new"):
+        book.prepare("-i city=Nice")
+    assert book.prepare("--new -i city=Nice").inputs == {"city": "Nice"}
+
+
+def test_modes_and_new() -> None:
+    book = Notebook()
+    book.ran(book.prepare(""), FIRST)
+    assert book.prepare("").conversation_id == FIRST
+    assert book.prepare("--new").conversation_id is None
+    book.state.mode = "fresh"
+    assert book.prepare("").conversation_id is None
+    assert book.prepare(f"-c {SECOND}").conversation_id == SECOND
+
+
+def test_again_repeats_from_the_same_start() -> None:
+    book = Notebook()
+    assert book.prepare("--again", "first").conversation_id is None, "never run: as without it"
+    book.ran(book.prepare("", "first"), FIRST)
+    book.ran(book.prepare("", "second"), FIRST)
+    first, second = book.prepare("--again", "first"), book.prepare("--again", "second")
+    assert (first.conversation_id, first.again) == (None, False), "it began a conversation, so it begins one"
+    assert (second.conversation_id, second.again) == (FIRST, True)
+    book.ran(book.prepare("--again", "first"), SECOND)
+    assert book.prepare("--again", "second").conversation_id == FIRST, "its own start, not the current place"
+
+
+def test_cell_is_recognised_by_its_id_whatever_its_text() -> None:
+    book = Notebook()
+    book.prepare("")
+    key = cells.cell_key(book.seat, "", "one", "id-1")
+    assert key == cells.cell_key(book.seat, "--again", "two", "id-1")
+    assert key != cells.cell_key(book.seat, "", "one", "id-2")
+    assert cells.cell_key(book.seat, "--again", "one", None) == cells.cell_key(book.seat, "", "one", None)
+
+
+def test_conversation_by_prefix_turn_or_id() -> None:
+    turn = Turn(conversation_id=THIRD)
+    book = Notebook(answer=turn, lost=Turn(status="failed"))
+    assert book.prepare("-c answer").conversation_id == THIRD
+    assert "/conversations" not in book.server.asked
+    assert book.prepare("-c 2222").conversation_id == THIRD
+    assert book.seat.known[FIRST].inputs == {"city": "Lyon"}
+    assert book.seat.known[SECOND].inputs == {}, "a stored file cannot be sent again"
+    with pytest.raises(InputError, match="more than one"):
+        book.prepare("-c 1111")
+    assert book.prepare("-c 11111111-b").conversation_id == SECOND
+    with pytest.raises(InputError, match="begins with 777"):
+        book.prepare("-c 777")
+    with pytest.raises(InputError, match="lost belongs to no conversation"):
+        book.prepare("-c lost")
+    unlisted = "33333333-dddd-4ddd-8ddd-000000000004"
+    assert book.prepare(f"-c {unlisted}").conversation_id == unlisted
+
+
+def test_state_belongs_to_server_app_and_user() -> None:
+    book = Notebook()
+    book.ran(book.prepare(""), FIRST)
+    assert book.prepare("--user ben").conversation_id is None
+    assert book.seat.settings.user == "ben"
+    assert book.seat.client.conversations._dify is book.seat.client
+    assert book.prepare("").conversation_id == FIRST
+    book.names["other"] = client(book.server)
+    assert book.prepare("other").conversation_id == FIRST, "another variable, the same server, app and user"
+
+
+def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.png", "a.png", "[c].txt"):
+        (tmp_path / name).write_bytes(b"12345")
+    (tmp_path / "dir").mkdir()
+    book = Notebook(name="a.png")
+    question = book.prepare("-f *.png -f [c].txt -f https://example.org/x.pdf -f '{{ name }}'")
+    assert question.files == ["a.png", "b.png", "[c].txt", "https://example.org/x.pdf", "a.png"]
+    for wrong, says in (("no.png", "no file no.png"), ("dir", "is a directory"), ("*.gif", "no file")):
+        with pytest.raises(InputError, match=says):
+            book.prepare(f"-f {wrong}")
+
+
+def test_dry_run_shows_what_would_be_sent_and_no_key(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"12345")
+    form = [*CITY, {"file": {"variable": "doc"}}]
+    book = Notebook(Server(form=form))
+    question = book.prepare(f"-i city=Lyon -f {path} -i doc={path} -f https://example.org/x.pdf?sign=1")
+    shown = cells.describe(question, book.seat, 30.0)
+    promise = "(given after uploading a.png, 5 bytes)"
+    image = {"type": "image", "transfer_method": "local_file", "upload_file_id": promise}
+    remote = {"type": "document", "transfer_method": "remote_url", "url": "https://example.org/x.pdf?sign=1"}
+    assert shown == {
+        "method": "POST",
+        "url": "http://127.0.0.1:9/v1/chat-messages",
+        "json": {
+            "query": "hi",
+            "inputs": {"city": "Lyon", "doc": image},
+            "response_mode": "streaming",
+            "user": "anna",
+            "conversation_id": "",
+            "auto_generate_name": True,
+            "files": [image, remote],
+        },
+        "timeout": 30.0,
+    }
+    assert KEY not in json.dumps(shown)
+    assert "/files/upload" not in book.server.asked
+
+
+def test_file_inputs_are_uploaded_and_sent_again_by_their_id(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"1")
+    form = [
+        {"file": {"variable": "one"}},
+        {"file-list": {"variable": "many"}},
+        {"text-input": {"variable": "t"}},
+    ]
+    book = Notebook(Server(form=form), folder=tmp_path)
+    question = book.prepare("-i 'one={{ folder }}/a.png' -i 'many={{ folder }}/*.png' -i t=x")
+    sent = cells.uploaded(question, book.seat)
+    image = {"type": "image", "transfer_method": "local_file"}
+    assert sent == {
+        "one": {**image, "upload_file_id": "file-1"},
+        "many": [{**image, "upload_file_id": "file-2"}, {**image, "upload_file_id": "file-3"}],
+        "t": "x",
+    }
+    assert book.server.uploads == ["a.png", "a.png", "b.png"]
+    book.seat.session.conversation_id = FIRST
+    book.seat.remember(FIRST, sent)
+    assert cells.uploaded(book.prepare(""), book.seat) == sent
+    assert len(book.server.uploads) == 3
+    with pytest.raises(InputError, match="one takes one file"):
+        book.prepare("-i 'one={{ folder }}/*.png'")
+
+
+def test_form_that_is_not_told_lets_the_question_go() -> None:
+    server = Server()
+    server.refuse["/parameters"] = (404, "not_found")
+    assert Notebook(server).prepare("-i x=1").inputs == {"x": "1"}
+
+
+def test_wrong_key_is_told_before_the_question() -> None:
+    server = Server()
+    server.refuse["/parameters"] = (401, "unauthorized")
+    with pytest.raises(AuthenticationError):
+        Notebook(server).prepare("")
+
+
+def test_names_that_are_no_app() -> None:
+    book = Notebook(number=1)
+    with pytest.raises(InputError, match="Did you mean guide"):
+        book.prepare("guid")
+    with pytest.raises(InputError, match="number is a int"):
+        book.prepare("number")
+
+
+def test_environment_that_is_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIFY_BASE_URL", "http://127.0.0.1:9")
+    with pytest.raises(ConfigError):
+        State().seat(None, None, {})
+
+
+def test_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIFY_API_KEY", KEY)
+    monkeypatch.setenv("DIFY_BASE_URL", "http://127.0.0.1:9")
+    book = Notebook()
+    state, names = book.state, book.names
+    told = run_line("", state, names)
+    assert "http://127.0.0.1:9/v1" in told
+    assert "DIFY_API_KEY" in told
+    assert KEY not in told
+    used = run_line("use c", state, names)
+    assert "anna" in used
+    book.seat = state.seat(None, None, names)
+    book.seat.session.conversation_id = FIRST
+    assert FIRST in run_line("", state, names)
+    assert "new conversation" in run_line("new", state, names)
+    assert book.seat.session.conversation_id is None
+    assert run_line("mode", state, names).startswith("continue")
+    assert run_line("mode fresh", state, names).startswith("fresh")
+    assert state.mode == "fresh"
+    apps = run_line("apps", state, names)
+    assert "Support" in apps
+    assert "toolbox" in apps
+    assert "--timeout" in run_line("help", state, names)
+
+
+def test_runs_are_switched(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State()
+    assert "Runs are not kept" in run_line("runs off", state, {})
+    assert not run_store().enabled
+    assert "off" in run_line("runs on", state, {})
+    assert run_store().enabled
+    assert "0 kept" in run_line("runs", state, {})
+    (run_store().directory / "20260101T000000-x.tape.gz").write_bytes(b"12")
+    assert "20260101T000000-x" in run_line("runs list", state, {})
+
+
+def test_recording_is_said_before_the_first_run() -> None:
+    assert "runs off" in (first_time() or "")
+    run_line("runs off", State(), {})
+    assert first_time() is None
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("nwe", "Did you mean new"),
+        ("what is this", "cell of its own"),
+        ("mode sometimes", "fresh or continue"),
+        ("use", "takes one name"),
+        ("use nobody", "no app or client variable nobody"),
+        ("new conversation", "nothing more"),
+        ("runs delete", "list, on or off"),
+        ("connect support", "DIFY_API_KEY and DIFY_BASE_URL"),
+        ("doctor", "not in this version"),
+        ("app-" + "Ab1" * 8, "no app-\\*\\*\\*"),
+    ],
+)
+def test_lines_that_are_refused(line: str, says: str) -> None:
+    with pytest.raises(DifyError, match=says) as caught:
+        run_line(line, State(), {})
+    assert "Ab1Ab1" not in str(caught.value)

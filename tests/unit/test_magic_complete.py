@@ -1,0 +1,121 @@
+"""What Tab offers on a `%%dify` or `%dify` line; never anything on a line that is not ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dify_notebook import Dify
+from dify_notebook.magic.complete import Known, Matcher, known_from, offers
+from dify_notebook.turn.state import Turn
+
+KNOWN = Known(
+    clients=("support",),
+    names=("city", "cities", "answer", "support"),
+    dicts=("config",),
+    turns=("answer",),
+    conversations=("1a2b", "9f"),
+    inputs=(("topic", ()), ("tone", ("formal", "casual"))),
+)
+
+OFFERED = [
+    ("profiles", "%%dify ", "", ["guide", "toolbox", "pipeline", "local", "support"]),
+    ("profile_begun", "%%dify gu", "gu", ["guide"]),
+    ("client_variable", "%%dify su", "su", ["support"]),
+    ("one_profile_only", "%%dify guide ", None, None),
+    ("profile_after_option", "%%dify --new to", "to", ["toolbox"]),
+    ("options", "%%dify --", "--", None),
+    ("option_begun", "%%dify --ti", "--ti", ["--timeout"]),
+    ("option_after_values", "%%dify guide -i a=1 -o x --ag", "--ag", ["--again"]),
+    ("used_once", "%%dify --new --ne", "--ne", []),
+    ("many_times", "%%dify -i a=1 --inp", "--inp", ["--input", "--inputs"]),
+    ("input_names", "%%dify -i ", "", ["topic=", "tone="]),
+    ("input_name_begun", "%%dify -i to", "to", ["topic=", "tone="]),
+    ("input_long", "%%dify --input to", "to", ["topic=", "tone="]),
+    ("input_options", "%%dify -i tone=f", "f", ["formal"]),
+    ("dicts", "%%dify --inputs ", "", ["config"]),
+    ("conversations", "%%dify -c ", "", ["answer", "1a2b", "9f"]),
+    ("conversations_equals", "%%dify --conversation=1", "1", ["1a2b"]),
+    ("out", "%%dify -o an", "an", ["answer", "answer"]),
+    ("timeout_has_nothing", "%%dify --timeout ", None, None),
+    ("variable_on_the_line", "%%dify -i 'a={{ ci", "ci", ["city", "cities"]),
+    ("variable_in_the_text", "%%dify -o x\nWeather in {{ cit", "cit", ["city", "cities"]),
+    ("variable_after_braces", "%%dify\n{{", "", ["city", "cities", "answer", "support"]),
+    ("text_without_braces", "%%dify\nWeather in cit", None, None),
+    ("closed_braces", "%%dify\n{{ city }} ci", None, None),
+    ("literal_braces", "%%dify\n\\{{ ci", None, None),
+    ("line", "%dify ", "", ["apps", "help", "mode", "new", "runs", "use"]),
+    ("line_in_a_cell", "x = 1\n%dify mo", "mo", ["mode"]),
+    ("line_mode", "%dify mode f", "f", ["fresh"]),
+    ("line_use", "%dify use ", "", ["guide", "toolbox", "pipeline", "local", "support"]),
+    ("line_too_far", "%dify mode fresh ", None, None),
+    ("other_magic", "%%time --", None, None),
+    ("name_itself", "%%dif", None, None),
+    ("longer_name", "%%difyx --", None, None),
+    ("not_first", "x\n%%dify --", None, None),
+]
+
+
+@pytest.mark.parametrize(("before", "fragment", "texts"), [pytest.param(*c[1:], id=c[0]) for c in OFFERED])
+def test_offered(before: str, fragment: str | None, texts: list[str] | None) -> None:
+    found = offers(before, KNOWN)
+    if fragment is None:
+        assert found is None or not found.texts
+    else:
+        assert found is not None
+        assert found.fragment == fragment
+        if texts is None:
+            assert {"--new", "--timeout", "--dry-run"} <= set(found.texts)
+        else:
+            assert sorted(set(found.texts)) == sorted(set(texts))
+
+
+def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a b.csv").touch()
+    (tmp_path / "data" / "ab.csv").touch()
+    (tmp_path / "[x].txt").touch()
+    assert offers("%%dify -f da", KNOWN).texts == ("data/",)  # type: ignore[union-attr]
+    found = offers("%%dify -f data/a", KNOWN)
+    assert found is not None
+    assert (found.fragment, found.texts) == ("a", ("a\\ b.csv", "ab.csv"))
+    quoted = offers('%%dify -f "data/a', KNOWN)
+    assert quoted is not None
+    assert quoted.texts == ("a b.csv", "ab.csv")
+    assert offers("%%dify -f [", KNOWN).texts == ("[x].txt",)  # type: ignore[union-attr]
+
+
+def test_known_comes_from_variables() -> None:
+    client = Dify(api_key="app-" + "x" * 24, base_url="http://127.0.0.1:1")
+    names = {"c": client, "d": {"a": 1}, "t": Turn(), "_hidden": 1, "In": [], "n": 2}
+    known = known_from(names, ["id"], [{"variable": "v", "options": ["o"]}])
+    assert known == Known(
+        clients=("c",), names=("c", "d", "t", "n"), dicts=("d",), turns=("t",), conversations=("id",),
+        inputs=(("v", ("o",)),),
+    )  # fmt: skip
+
+
+def test_matcher_asks_for_names_only_on_our_lines() -> None:
+    asked: list[int] = []
+
+    def known() -> Known:
+        asked.append(1)
+        return KNOWN
+
+    matcher = Matcher(known)
+
+    def ask(text: str) -> dict[str, Any]:
+        lines = text.split("\n")
+        return matcher(
+            SimpleNamespace(full_text=text, cursor_line=len(lines) - 1, cursor_position=len(lines[-1]))
+        )
+
+    assert ask("import os")["completions"] == []
+    assert not asked
+    found = ask("%%dify --ti")
+    assert [one.text for one in found["completions"]] == ["--timeout"]
+    assert found["matched_fragment"] == "--ti"

@@ -1,0 +1,126 @@
+"""The line of `%%dify`: what is understood, and that each mistake names itself and its mending."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dify_notebook.errors import DifyError
+from dify_notebook.magic.keys import has_key, hide_keys
+from dify_notebook.magic.parse import BY_NAME, OPTIONS, Arguments, Assignment, LineError, parse_line
+from dify_notebook.magic.split import split
+
+GOOD = [
+    ("empty", "", Arguments()),
+    ("blank", "   ", Arguments()),
+    ("profile", "guide", Arguments(profile="guide")),
+    ("profile_last", "--new guide", Arguments(profile="guide", new=True)),
+    ("text", "-i city=Paris", Arguments(inputs=(Assignment("city", "Paris"),))),
+    ("text_empty", "-i city=", Arguments(inputs=(Assignment("city", ""),))),
+    ("text_with_equals", "-i q=a=b", Arguments(inputs=(Assignment("q", "a=b"),))),
+    ("text_quoted", "-i 'city=New York'", Arguments(inputs=(Assignment("city", "New York"),))),
+    ("text_quoted_inside", '-i city="New York"', Arguments(inputs=(Assignment("city", "New York"),))),
+    ("text_template", "-i city={{ town }}", None),
+    ("text_template_quoted", "-i 'city={{ town }}'", Arguments(inputs=(Assignment("city", "{{ town }}"),))),
+    ("expression", "-i n:=1+2", Arguments(inputs=(Assignment("n", "1+2", True),))),
+    ("expression_quoted", "-i 'n:= len(rows)'", Arguments(inputs=(Assignment("n", "len(rows)", True),))),
+    ("joined_short", "-icity=Paris -oout", Arguments(inputs=(Assignment("city", "Paris"),), out="out")),
+    ("joined_long", "--out=out --timeout=2.5", Arguments(out="out", timeout=2.5)),
+    ("inputs", "--inputs config.inputs", Arguments(inputs_from="config.inputs")),
+    ("files", "-f a.png --file 'b c.png'", Arguments(files=("a.png", "b c.png"))),
+    ("windows_path", r"-f C:\data\x.csv", Arguments(files=(r"C:\data\x.csv",))),
+    ("windows_path_quoted", r'-f "C:\my data\x.csv"', Arguments(files=(r"C:\my data\x.csv",))),
+    ("escaped_space", r"-f my\ file.txt", Arguments(files=("my file.txt",))),
+    ("conversation", "-c 1a2b --once", Arguments(conversation="1a2b", once=True)),
+    ("switches", "--again --no-vars --quiet", Arguments(again=True, no_vars=True, quiet=True)),
+    ("dry_run", "--dry-run", Arguments(dry_run=True)),
+    ("user", "--user anna@example.org", Arguments(user="anna@example.org")),
+    ("value_that_begins_with_dash", "--user -x", Arguments(user="-x")),
+    ("dollars_and_hashes", "-i a=$HOME#1", Arguments(inputs=(Assignment("a", "$HOME#1"),))),
+    ("chinese", "-i 城市=巴黎", Arguments(inputs=(Assignment("城市", "巴黎"),))),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), [pytest.param(c[1], c[2], id=c[0]) for c in GOOD])
+def test_line_is_understood(line: str, expected: Arguments | None) -> None:
+    if expected is None:  # blanks inside braces split the word, as a shell would
+        with pytest.raises(LineError):
+            parse_line(line)
+    else:
+        assert parse_line(line) == expected
+
+
+BAD = [
+    ("unknown_option", "--tiemout 3", ["--tiemout", "Did you mean --timeout?"]),
+    ("unknown_short", "-x", ["no option -x", "--conversation"]),
+    ("single_dash_long", "-new", ["Did you mean --new?"]),
+    ("missing_at_end", "guide -o", ["-o needs a value", "NAME"]),
+    ("missing_before_option", "-o --new", ["-o needs a value"]),
+    ("empty_value", "--out=", ["--out needs a value"]),
+    ("switch_with_value", "--new=1", ["--new is a switch"]),
+    ("out_no_name", "-o 1st", ["1st", "answer"]),
+    ("out_keyword", "-o class", ["class"]),
+    ("timeout_text", "--timeout soon", ["seconds", "soon"]),
+    ("timeout_zero", "--timeout 0", ["above 0"]),
+    ("timeout_nan", "--timeout nan", ["nan"]),
+    ("timeout_infinite", "--timeout inf", ["inf"]),
+    ("input_without_sign", "-i city", ["NAME=TEXT", "city"]),
+    ("input_bad_name", "-i 1=2", ["NAME=TEXT"]),
+    ("input_twice", "-i a=1 -i a=2", ["a is given twice"]),
+    ("expression_broken", "-i n:=1+", ["n", "1+", "not a Python expression"]),
+    ("expression_statement", "-i 'n:=import os'", ["not a Python expression"]),
+    ("out_twice", "-o a -o b", ["given twice"]),
+    ("two_profiles", "guide toolbox", ["guide", "toolbox", "below"]),
+    ("question_on_the_line", "what's up?", ["The '"]),
+    ("profile_no_name", "what?", ["what?", "below"]),
+    ("open_quote", "-i 'city=Paris", ["column 4", "not closed"]),
+    ("continued", "-i a=b \\", ["backslash"]),
+    ("new_with_conversation", "--new -c 1", ["--new", "-c"]),
+    ("new_with_again", "--new --again", ["--again", "--new"]),
+    ("again_with_conversation", "--again -c 1", ["--again", "-c"]),
+    ("dry_run_with_quiet", "--dry-run --quiet", ["--dry-run", "--quiet"]),
+]
+
+
+@pytest.mark.parametrize(("line", "says"), [pytest.param(c[1], c[2], id=c[0]) for c in BAD])
+def test_mistake_is_named(line: str, says: list[str]) -> None:
+    with pytest.raises(LineError) as caught:
+        parse_line(line)
+    assert isinstance(caught.value, DifyError)
+    assert caught.value.hint
+    for words in says:
+        assert words in str(caught.value)
+
+
+def test_key_on_the_line_is_not_repeated() -> None:
+    """A key typed where a profile belongs must not reach the saved error output."""
+    key = "app-" + "Zx9" * 8
+    with pytest.raises(LineError) as caught:
+        parse_line(f"{key}-")
+    assert key not in str(caught.value)
+    assert has_key(f"see {key}.")
+    assert hide_keys(f"see {key}.") == "see app-***."
+    assert not has_key("an app-store and whatsapp-abcdefghijklmnopqrstuv")
+
+
+@given(st.text())
+def test_line_is_read_or_refused(line: str) -> None:
+    """Whatever stands on the line: arguments or a LineError, never another exception."""
+    with suppress(LineError):
+        parse_line(line)
+
+
+WORDS = st.text(alphabet=st.characters(blacklist_characters="'", blacklist_categories=("Cs",)), min_size=1)
+
+
+@given(st.lists(WORDS))
+def test_quoted_words_come_back(words: list[str]) -> None:
+    assert [word.text for word in split(" ".join(f"'{word}'" for word in words))] == words
+
+
+def test_every_option_has_its_field() -> None:
+    assert {option.field for option in OPTIONS} | {"profile"} == set(Arguments.__struct_fields__)
+    assert len(BY_NAME) == sum(len(option.names) for option in OPTIONS)

@@ -1,0 +1,276 @@
+"""The public names, what importing them costs, and which way the arrows between rooms point."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import dify_notebook
+
+PACKAGE = Path(dify_notebook.__file__).parent
+PUBLIC = [
+    "AsyncDify",
+    "Dify",
+    "DifyError",
+    "Session",
+    "Tape",
+    "Turn",
+    "__version__",
+    "last",
+    "load_ipython_extension",
+    "local",
+    "run",
+    "unload_ipython_extension",
+]
+
+# -- names -----------------------------------------------------------------------------
+
+
+def test_all_is_what_it_is_meant_to_be() -> None:
+    """A name that is published stays: adding or dropping one is a decision, made here."""
+    assert dify_notebook.__all__ == PUBLIC
+
+
+def test_every_public_name_can_be_touched_and_is_listed() -> None:
+    listed = dir(dify_notebook)
+    assert [name for name in PUBLIC if name not in listed] == []
+    for name in PUBLIC:
+        getattr(dify_notebook, name)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="Difi"):
+        _ = dify_notebook.Difi
+
+
+def test_every_public_thing_says_what_it_is() -> None:
+    """Classes, functions and modules, and each public member of the classes."""
+    silent = []
+    for name in PUBLIC:
+        thing = getattr(dify_notebook, name)
+        if name == "__version__" or thing is None:
+            continue
+        if not inspect.getdoc(thing):
+            silent.append(name)
+        if inspect.isclass(thing):
+            for member, value in vars(thing).items():
+                says = callable(value) or isinstance(value, property | classmethod | staticmethod)
+                if not member.startswith("_") and says and not inspect.getdoc(value):
+                    silent.append(f"{name}.{member}")
+    assert silent == []
+
+
+# -- what importing loads --------------------------------------------------------------
+
+HEAVY = ("httpx", "anywidget", "IPython", "pandas", "starlette", "uvicorn", "markdown_it", "pygments")
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules in `sys.modules` after that code, in a fresh process."""
+    script = (
+        f"import sys, json\n{code}\nprint(json.dumps(sorted({{n.partition('.')[0] for n in sys.modules}})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert loaded_by("import dify_notebook").isdisjoint({*HEAVY, "msgspec", "asyncio", "nest_asyncio2"})
+
+
+def test_the_clients_load_httpx_and_nothing_of_the_notebook_or_the_server() -> None:
+    # httpx itself loads pygments for its command line, where the environment has it.
+    loaded = loaded_by("from dify_notebook import AsyncDify, Dify") - loaded_by("import httpx")
+    assert "msgspec" in loaded
+    assert loaded.isdisjoint({*HEAVY, "nest_asyncio2", "sqlite3"})
+
+
+def test_loading_the_extension_waits_with_the_widget_and_the_server() -> None:
+    """`%load_ext` is the first thing that is felt; the widget and the server come with the first cell."""
+    code = """
+from IPython.core.interactiveshell import InteractiveShell
+InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
+"""
+    assert loaded_by(code).isdisjoint({"anywidget", "starlette", "uvicorn", "pandas", "nest_asyncio2"})
+
+
+# -- arrows ----------------------------------------------------------------------------
+
+BASE = {"errors", "config", "i18n", "_version"}
+DATA = BASE | {"wire", "turn", "tape"}
+ASKING = DATA | {"net", "session"}
+
+ARROWS: dict[str, set[str]] = {
+    "_version": set(),
+    "i18n": set(),
+    "errors": {"i18n"},
+    "config": {"errors", "i18n"},
+    "aio": {"errors", "i18n"},
+    "wire": BASE,
+    "turn": BASE | {"wire"},
+    "tape": BASE | {"wire", "turn"},
+    "net": DATA,
+    "session": DATA | {"net"},
+    "views": {"turn", "i18n"},
+    "live": ASKING | {"views"},
+    "magic": ASKING | {"live", "views"},
+    "local": {"wire", "errors", "tape", "i18n"},
+}
+"""Room -> the rooms that it may import."""
+
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("turn", "_hooks"): "a Turn displays itself: the one file of late calls upward",
+    ("net", "_hooks"): "Dify.local() starts the embedded server: the same file",
+    ("_hooks", "views"): "where such a call ends",
+    ("_hooks", "local"): "where such a call ends",
+    ("_hooks", "config"): "what the embedded server's client is made of",
+    ("_hooks", "errors"): "Turn.raise_for_status()",
+    ("magic", "__init__"): "`dify_notebook.last` is set there",
+}
+"""Single arrows beside the table, each with its reason."""
+
+OWNERS: dict[str, set[str]] = {
+    "httpx": {"net"},
+    "anywidget": {"live"},
+    "ipywidgets": {"live"},
+    "traitlets": {"live"},
+    "IPython": {"magic", "live"},
+    "pandas": {"frames"},
+    "polars": {"frames"},
+    "nest_asyncio2": {"aio"},
+    "starlette": {"local"},
+    "uvicorn": {"local"},
+    "sqlite3": {"local"},
+    "markdown_it": {"views"},
+    "mdit_py_plugins": {"views"},
+    "pygments": {"views"},
+}
+"""A library -> the only rooms that may import it."""
+
+FREE = {"__init__"}
+"""The front door leads into every room."""
+
+PURE = {"wire", "turn", "views"}
+IMPURE = {
+    "asyncio", "concurrent", "http", "io", "locale", "logging", "multiprocessing", "os", "pathlib",
+    "random", "secrets", "select", "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess",
+    "tempfile", "threading", "time", "uuid",
+}  # fmt: skip
+
+
+class Import(NamedTuple):
+    """One import statement's target, as a dotted name."""
+
+    room: str
+    place: str
+    name: str
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node that can run, those inside functions too; what is for type checkers is not an arrow."""
+    for child in ast.iter_child_nodes(node):
+        if is_type_checking(child):
+            for other in child.orelse:  # type: ignore[attr-defined]
+                yield from walk(other)
+            continue
+        yield child
+        yield from walk(child)
+
+
+def imports_of(source: str, path: Path) -> Iterator[Import]:
+    """The imports of a module that lies at that path inside the package."""
+    room = path.parts[0].removesuffix(".py")
+    package = ["dify_notebook", *path.parts[:-1]]
+    for node in walk(ast.parse(source)):
+        place = f"{path}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.Import):
+            yield from (Import(room, place, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (Import(room, place, f"{module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield Import(room, place, first.value)
+
+
+def wrong(found: Import, used: set[tuple[str, str]]) -> str | None:
+    """What is wrong with an import, or None. Exceptions that it needs are added to `used`."""
+    parts = found.name.split(".")
+    top = parts[0]
+    if top == "dify_notebook":
+        names = {path.stem for path in PACKAGE.iterdir()} - {"__pycache__"}
+        target = parts[1] if len(parts) > 1 and parts[1] in names else "__init__"
+        arrow = (found.room, target)
+        if found.room in FREE or found.room == target or target in ARROWS.get(found.room, set()):
+            return None
+        if arrow in EXCEPTIONS:
+            used.add(arrow)
+            return None
+        return f"{found.place}: {found.room} imports {target}"
+    if top in OWNERS and found.room not in OWNERS[top]:
+        return f"{found.place}: {found.room} imports {top}"
+    if found.room in PURE and top in IMPURE:
+        return f"{found.place}: {found.room} is pure and imports {top}"
+    return None
+
+
+def all_imports() -> Iterator[Import]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield from imports_of(path.read_text(encoding="utf-8"), path.relative_to(PACKAGE))
+
+
+def test_every_room_stands_in_the_table() -> None:
+    rooms = {
+        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert rooms - {*ARROWS, *FREE, "_hooks"} == set()
+
+
+def test_imports_follow_the_arrows() -> None:
+    used: set[tuple[str, str]] = set()
+    assert [problem for found in all_imports() if (problem := wrong(found, used))] == []
+    assert set(EXCEPTIONS) - used == set(), "exceptions that nobody needs any more"
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "told"),
+    [
+        ("turn/x.py", "from ..net import client", "turn imports net"),
+        ("wire/x.py", "def f():\n    import httpx", "wire imports httpx"),
+        ("views/x.py", "if True:\n    from time import perf_counter", "views is pure and imports time"),
+        ("local/x.py", "from ..net.client import AsyncDify", "local imports net"),
+        ("net/x.py", "import dify_notebook.session", "net imports session"),
+        ("magic/x.py", "import nest_asyncio2", "magic imports nest_asyncio2"),
+        ("session.py", "from . import live", "session imports live"),
+        ("tape.py", "from importlib import import_module\nimport_module('httpx')", "tape imports httpx"),
+    ],
+)
+def test_the_guard_sees_a_wrong_arrow(path: str, source: str, told: str) -> None:
+    problems = [problem for found in imports_of(source, Path(path)) if (problem := wrong(found, set()))]
+    assert [problem.partition(": ")[2] for problem in problems] == [told]
+
+
+def test_what_is_for_type_checkers_is_no_arrow() -> None:
+    source = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .turn.state import Turn"
+    assert [wrong(found, set()) for found in imports_of(source, Path("errors.py"))] == [None]
