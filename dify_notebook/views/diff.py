@@ -288,8 +288,9 @@ def _mend(mark: _Mark, path: str, base: int, ops: list[Op]) -> None:
     for kid in mark.kids:
         if kid.born > base:
             break  # those behind it are not older: what follows a cut is new
-        below = f"{path}/{step(kid.block.key)}" if path else step(kid.block.key)
-        _mend(kid, below, base, ops)
+        if kid.latest > base:
+            below = f"{path}/{step(kid.block.key)}" if path else step(kid.block.key)
+            _mend(kid, below, base, ops)
         stayed += 1
     if mark.list_at > base:
         ops.append(["cut", path, stayed])

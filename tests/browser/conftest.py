@@ -54,5 +54,7 @@ def notebook(lab: Server, chromium: Any) -> Iterator[Callable[..., Notebook]]:
 
     yield make
     for each in opened:
+        # Shown where a test failed: what the reader saw, and what the page complained of.
+        print(each.name, *(text[-300:] for text in each.outputs()), *each.log[-10:], sep="\n--- ")
         each.shut_down()
         each.close()

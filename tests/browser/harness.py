@@ -199,9 +199,7 @@ class Server:
 class Notebook:
     """An open notebook in a page."""
 
-    def __init__(
-        self, browser: Any, server: Server, name: str, *, script: str = "", dark: bool = False
-    ) -> None:
+    def __init__(self, browser: Any, server: Server, name: str, *, script: str = "", dark: bool = False) -> None:
         size = {"width": 1280, "height": 1000}
         self.context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light")
         self.page = self.context.new_page()
@@ -241,10 +239,17 @@ class Notebook:
 
     def run_cell(self, index: int, *, wait: bool = True) -> None:
         """Run that cell, from 0."""
-        self.page.evaluate(
-            f"() => {{ window.jupyterapp.shell.currentWidget.content.activeCellIndex = {index} }}"
-        )
+        self.page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.content.activeCellIndex = {index} }}")
         self.command("notebook:run-cell", wait=wait)
+
+    def wait_cell(self, index: int, timeout: float = 60_000) -> None:
+        """Wait until that cell has been run: the kernel may say idle before, when it heard a message."""
+        self.page.wait_for_function(
+            """index => /\\[\\d+\\]/.test(
+                document.querySelectorAll('.jp-CodeCell')[index]?.querySelector('.jp-InputPrompt')?.textContent)""",
+            arg=index,
+            timeout=timeout,
+        )
 
     def save(self) -> None:
         self.command("docmanager:save")
@@ -259,13 +264,13 @@ class Notebook:
             const texts = [];
             const walk = node => {
                 for (const el of node.shadowRoot?.children ?? [])
-                    if (el.localName !== 'style') texts.push(el.innerText);
+                    if (el.localName !== 'style') texts.push(el.textContent);
                 for (const el of node.children) walk(el);
             };
             const area = cell.querySelector('.jp-Cell-outputArea');
             if (!area) return '';
             walk(area);
-            return area.innerText + texts.join('\\n');
+            return area.textContent + texts.join('\\n');
         })"""
         found: list[str] = self.page.evaluate(script)
         return found

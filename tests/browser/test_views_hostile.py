@@ -75,10 +75,7 @@ def test_nothing_runs_and_nothing_is_fetched(page: Page, form: str) -> None:
     assert page.evaluate("() => window.pwned") is None
     assert page.evaluate("() => document.querySelector('#canary').textContent") == "there"
     assert (
-        page.evaluate(
-            "() => document.querySelectorAll('script, iframe, form, object, embed, link, base').length"
-        )
-        == 0
+        page.evaluate("() => document.querySelectorAll('script, iframe, form, object, embed, link, base').length") == 0
     )
     assert page.evaluate("() => document.querySelector('main').getBoundingClientRect().width <= innerWidth")
     assert events == []

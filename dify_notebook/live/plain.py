@@ -1,0 +1,106 @@
+"""Where no widget can run: text as it comes in a terminal, HTML now and then, or only the end."""
+
+from __future__ import annotations
+
+import sys
+
+from .. import views
+from ..i18n import Language, current_language
+from ..turn.state import Turn
+
+HTML_EVERY = 0.5
+"""Seconds between two forms of an output that is sent whole, at least."""
+HTML_BYTES = 30_000
+"""Bytes a second that such an output may take on average."""
+TEXT_EVERY = 0.05
+
+
+class TextView:
+    """Prints what is new; for a terminal."""
+
+    def __init__(self, lang: Language | None = None) -> None:
+        self._stream = views.TextStream(lang or current_language())
+        self._free = 0.0
+
+    def show(self) -> None:
+        """Nothing to show before something came."""
+
+    def update(self, turn: Turn, now: float) -> None:
+        """Print what came since the last call, at most 20 times a second."""
+        if turn.status != "running" or now >= self._free:
+            self._free = now + TEXT_EVERY
+            self._print(self._stream.feed(turn, now))
+
+    def due(self, now: float) -> float:
+        """Seconds until `update` would print."""
+        return max(0.0, self._free - now)
+
+    def finish(self, turn: Turn) -> None:
+        """Print the rest."""
+        self._print(self._stream.end(turn))
+
+    def _print(self, text: str) -> None:
+        if text:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+
+class HtmlView:
+    """Replaces the output by the whole as HTML, at most twice a second and within a byte budget."""
+
+    def __init__(self, lang: Language | None = None) -> None:
+        from .outputs import Output
+
+        self.lang: Language = lang or current_language()
+        self._output = Output()
+        self._turn: Turn | None = None
+        self._free = 0.0
+
+    def show(self) -> None:
+        """Show an empty turn, to be replaced."""
+        self._output.show(self._bundle(Turn()))
+
+    def update(self, turn: Turn, now: float) -> None:
+        """Show this state if it is new and time to."""
+        if turn is self._turn or (turn.status == "running" and now < self._free):
+            return
+        self._turn = turn
+        bundle = self._bundle(turn)
+        size = sum(len(text.encode()) for text in bundle.values())
+        self._free = now + max(HTML_EVERY, size / HTML_BYTES)
+        self._output.replace(bundle)
+
+    def due(self, now: float) -> float:
+        """Seconds until `update` would send."""
+        return max(0.0, self._free - now)
+
+    def finish(self, turn: Turn) -> None:
+        """Leave the saved form."""
+        self._output.replace(views.bundle(turn, lang=self.lang))
+
+    def _bundle(self, turn: Turn) -> dict[str, str]:
+        html, text = views.html(turn, lang=self.lang), views.text(turn, lang=self.lang)
+        return {"text/html": html, "text/plain": text}
+
+
+class EndView:
+    """Shows nothing before the end, and then one output: for captured cells."""
+
+    def __init__(self, lang: Language | None = None) -> None:
+        self.lang: Language = lang or current_language()
+
+    def show(self) -> None:
+        """Nothing yet."""
+
+    def update(self, turn: Turn, now: float) -> None:
+        """Nothing yet."""
+
+    def due(self, now: float) -> float:
+        """Never; long enough that nobody waits for it, short enough for every timer."""
+        return 3600.0
+
+    def finish(self, turn: Turn) -> None:
+        """Show the saved form."""
+        from .outputs import Output
+
+        Output().show(views.bundle(turn, lang=self.lang))

@@ -1,0 +1,121 @@
+"""What kernel and browser say to each other about live views: custom messages of one widget.
+
+`js/src/protocol.gen.ts` is made from this file; a test says when it is no longer so.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Any, Literal
+
+import msgspec
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """Every text that the browser shows by itself, so that it knows no language."""
+
+    stop: str
+    """On the button."""
+    stopping: str
+    """On the button after a click."""
+    queued: str
+    """When the kernel works on something else: the stop waits for its turn."""
+    interrupt: str
+    """On the second button, which interrupts what the kernel works on."""
+    confirm: str
+    """The question before that."""
+
+
+class Open(msgspec.Struct, frozen=True):
+    """A view begins; sent before its display, and again in each whole tree."""
+
+    view: int
+    blocking: bool
+    """Whether the kernel is busy with this very view until it closes."""
+    labels: Labels
+    kind: Literal["open"] = "open"
+
+
+class Patch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Operations (see `views.diff`) that make state `seq`.
+
+    Without `base` it is valid on state `seq - 1` only; with it, on every state from
+    `base` to `seq`, and base 0 means the whole tree, valid on anything.
+    """
+
+    view: int
+    seq: int
+    ops: list[Any]
+    base: int | None = None
+    open: Open | None = None
+    """In a whole tree, for whoever missed the beginning."""
+    say: str | None = None
+    """For a screen reader: a change of status, never a piece of the answer."""
+
+
+class Packed(msgspec.Struct, frozen=True):
+    """A long `Patch`: repairs and whole trees, which repeat what was sent, are mostly of this kind."""
+
+    view: int
+    packed: str
+    """Its JSON, deflated (zlib) and in base64."""
+
+
+class Close(msgspec.Struct, frozen=True):
+    """The view has ended; nothing more comes for it."""
+
+    view: int
+    kind: Literal["close"] = "close"
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """The stop arrived, and the kernel acts on it."""
+
+    view: int
+    kind: Literal["heard"] = "heard"
+
+
+class Hello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello"):
+    """The browser lacks something: it was loaded again (no view), or missed patches."""
+
+    view: int | None = None
+    seq: int = 0
+    """The state that it has."""
+
+
+class Stop(msgspec.Struct, frozen=True, tag_field="kind", tag="stop"):
+    """The button was pressed."""
+
+    view: int
+
+
+FromKernel = Open | Patch | Packed | Close | Heard
+FromBrowser = Hello | Stop
+
+
+PACK_FROM = 1000
+"""Bytes of JSON from which packing is worth its while."""
+
+
+def pack(message: Patch) -> Patch | Packed:
+    """The shorter form of the message."""
+    text = msgspec.json.encode(message)
+    if len(text) < PACK_FROM:
+        return message
+    return Packed(message.view, base64.b64encode(zlib.compress(text)).decode("ascii"))
+
+
+def unpack(message: Patch | Packed) -> Patch:
+    """The message itself, as the browser reads it."""
+    if isinstance(message, Patch):
+        return message
+    return msgspec.json.decode(zlib.decompress(base64.b64decode(message.packed)), type=Patch)
+
+
+def read(content: object) -> FromBrowser | None:
+    """The message that the browser sent; None for anything else (a newer or a foreign one)."""
+    try:
+        return msgspec.convert(content, FromBrowser)  # type: ignore[no-any-return]
+    except msgspec.ValidationError:
+        return None

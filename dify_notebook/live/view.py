@@ -1,0 +1,150 @@
+"""A turn shown live in a notebook: drawn here, patched in the browser, left behind as plain output."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .. import views
+from ..i18n import Language, current_language, t
+from ..turn.state import Turn
+from . import outputs
+from .channel import Channel
+from .protocol import Close, FromKernel, Labels, Open
+
+if TYPE_CHECKING:
+    from .widget import LiveWidget
+
+TICK = 0.5
+"""Seconds between two drawings when nothing came: the seconds shown go on."""
+
+_numbers = itertools.count(1)
+
+
+class LiveView:
+    """One turn on the kernel's live widget, until `finish` replaces it by the saved form.
+
+    `on_stop` is called when the reader presses Stop, on any thread, perhaps twice; it
+    must return at once. `blocking` says that the kernel works on this cell alone until
+    the end, so that the browser may interrupt it when it does not hear the stop.
+
+    Apart from that all is called from one thread, with `now` in seconds since the
+    question was sent.
+    """
+
+    def __init__(
+        self,
+        lang: Language | None = None,
+        on_stop: Callable[[], object] | None = None,
+        blocking: bool = True,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.number = next(_numbers)
+        self.lang: Language = lang or current_language()
+        names = ("stop", "stopping", "queued", "interrupt", "confirm")
+        labels = Labels(**{name: t(f"live.{name}", self.lang) for name in names})
+        self._opening = Open(self.number, blocking, labels)
+        self.channel = Channel(self.number, self._opening)
+        self._on_stop = on_stop
+        self._clock = clock
+        self._drawing = views.TurnView(lang=self.lang)
+        self._widget: LiveWidget | None = None
+        self._output: outputs.Output | None = None
+        self._turn: Turn | None = None
+        self._now = 0.0
+        self._waiting = False
+        self._said: str | None = None
+        self._ended = False
+
+    def show(self) -> None:
+        """Begin: announce the view to the browser, then put the widget into the cell."""
+        from .widget import LiveWidget
+
+        self._widget = LiveWidget.current()
+        self._widget.open_view(self)
+        self._widget.tell(self._opening)
+        self._output = outputs.Output()
+        # A frontend without widgets shows the text, and later what replaces it.
+        self._output.show(
+            {
+                "text/plain": t("live.streaming", self.lang),
+                "application/vnd.jupyter.widget-view+json": self._widget.mime,
+            }
+        )
+
+    def update(self, turn: Turn, now: float) -> None:
+        """Show this state if it is time to; cheap to call often. A turn that ended never waits."""
+        running = turn.status == "running"
+        changed = turn is not self._turn
+        if running and (self.channel.wait(now) > 0 or not (changed or self._idle(now) <= 0)):
+            self._waiting = self._waiting or changed
+            return
+        begun = self._clock()
+        root = self._drawing.blocks(turn, now=now)
+        cost = self._clock() - begun
+        self._turn, self._now, self._waiting = turn, now, False
+        for message in self.channel.offer(root, now, cost, self._news(turn)):
+            self._tell(message)
+
+    def due(self, now: float) -> float:
+        """Seconds until `update` would send something, if nothing else comes."""
+        wait = self.channel.wait(now)
+        return wait if self._waiting else max(wait, self._idle(now))
+
+    def finish(self, turn: Turn) -> None:
+        """End: the whole picture once more, then the saved form in place of the widget."""
+        if self._widget is None or self._output is None:
+            raise RuntimeError("finish() came before show()")
+        now = turn.timing.total if turn.timing and turn.timing.total is not None else self._now
+        self._turn = turn
+        self._tell(self.channel.end(self._drawing.blocks(turn, now=now), now, self._news(turn)))
+        self._ended = True
+        self._output.replace(views.bundle(turn, lang=self.lang))
+        self._tell(Close(self.number))
+        self._widget.close_view(self)
+
+    def stop_asked(self) -> None:
+        """The reader pressed Stop."""
+        if self._on_stop is not None:
+            self._on_stop()
+
+    def snapshot(self) -> list[FromKernel]:
+        """For a browser that knows nothing of this view, or missed too much of it."""
+        drawn: list[FromKernel] = (
+            [self._opening] if self.channel.differ.root is None else [self.channel.whole()]
+        )
+        return [*drawn, Close(self.number)] if self._ended else drawn
+
+    def end_again(self) -> None:
+        """For a browser that missed the end. Where it cannot replace the output (its page was
+        loaded again, and knows the output no more), the picture itself is made whole."""
+        if self._output is not None and self._turn is not None:
+            self._output.replace(views.bundle(self._turn, lang=self.lang))
+        for message in self.snapshot():
+            self._tell(message)
+
+    def _tell(self, message: FromKernel) -> None:
+        if self._widget is not None:
+            self._widget.tell(message)
+
+    def _idle(self, now: float) -> float:
+        """Seconds until there is something to draw or to mend although nothing came."""
+        mend = self.channel.wait_mend(now)
+        tick = self._now + TICK - now
+        return tick if mend is None else min(tick, mend)
+
+    def _news(self, turn: Turn) -> str | None:
+        """What a screen reader should say now: the status, once each time it changes."""
+        if turn.status != "running":
+            key = f"live.say.{turn.status}"
+        elif turn.answer:
+            key = "live.say.answering"
+        else:
+            key = "live.say.waiting"
+        if key == self._said:
+            return None
+        self._said = key
+        return t(key, self.lang)

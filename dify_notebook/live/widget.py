@@ -1,0 +1,120 @@
+"""The one live widget of a kernel: what carries the messages of every cell's view.
+
+One, because an executed notebook keeps the state of every widget there ever was, each
+with its whole bundle. Its traits hold the bundle and the styles, which are the same for
+everyone; what a user asks, gets or is called travels in messages only, and is not kept.
+
+Import this module late: anywidget takes a while to load.
+"""
+
+from __future__ import annotations
+
+import threading
+from importlib.resources import files
+from typing import Any, Protocol
+
+import anywidget
+import msgspec
+import traitlets
+
+from .. import views
+from .protocol import Close, FromKernel, Heard, Hello, Stop, read
+
+CLOSED_KEPT = 4
+"""How many ended views can still answer a browser that missed their end."""
+
+
+class Speaker(Protocol):
+    """A view as the widget knows it. Called on any thread, so it sets, sends and returns."""
+
+    number: int
+
+    def stop_asked(self) -> None: ...
+
+    def snapshot(self) -> list[FromKernel]:
+        """What brings a browser that knows nothing to the present picture."""
+        ...
+
+    def end_again(self) -> None:
+        """Send once more what ends the view."""
+        ...
+
+
+class LiveWidget(anywidget.AnyWidget):
+    """Carries messages between views and the browser; `LiveWidget.current()` is the kernel's."""
+
+    _esm = files(__package__).joinpath("static/live.js").read_text(encoding="utf-8")
+    css = traitlets.Unicode().tag(sync=True)
+
+    _current: LiveWidget | None = None
+    _lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self._open: dict[int, Speaker] = {}
+        self._closed: dict[int, Speaker] = {}
+        super().__init__(css=views.css())
+        self.on_msg(self._heard)
+
+    @classmethod
+    def current(cls) -> LiveWidget:
+        """The widget of this kernel, made when first asked for, or when the last one was closed."""
+        with cls._lock:
+            if cls._current is None or cls._current.comm is None:
+                cls._current = cls()
+            return cls._current
+
+    @classmethod
+    def shutdown(cls) -> None:
+        """Close the widget, if there is one; the next view makes another."""
+        with cls._lock:
+            widget, cls._current = cls._current, None
+        if widget is not None:
+            widget.layout.close()  # a widget of its own, which ipywidgets made for ours
+            widget.close()
+
+    @property
+    def mime(self) -> dict[str, Any]:
+        """The content of application/vnd.jupyter.widget-view+json."""
+        return {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+
+    def open_view(self, view: Speaker) -> None:
+        """From now on the browser's messages about this view reach it."""
+        self._open[view.number] = view
+
+    def close_view(self, view: Speaker) -> None:
+        """The view has ended; it is kept for a while, for a browser that missed the end."""
+        self._closed[view.number] = view
+        self._open.pop(view.number, None)
+        while len(self._closed) > CLOSED_KEPT:
+            del self._closed[next(iter(self._closed))]
+
+    def tell(self, message: FromKernel) -> None:
+        """Send a message to every browser that shows this notebook; any thread may."""
+        self.send(msgspec.to_builtins(message))
+
+    def _heard(self, _: object, content: object, __: object) -> None:
+        """Handle a message from a browser, on whatever thread the kernel reads them."""
+        message = read(content)
+        if isinstance(message, Stop):
+            if view := self._open.get(message.view):
+                view.stop_asked()
+                self.tell(Heard(message.view))
+            else:
+                self.tell(Close(message.view))
+        elif isinstance(message, Hello):
+            self._answer(message)
+
+    def _answer(self, hello: Hello) -> None:
+        if hello.view is None:
+            # For an output that outlived the page: what runs, else the last that ran.
+            running = list(self._open.values())
+            for view in running or list(self._closed.values())[-1:]:
+                for reply in view.snapshot():
+                    self.tell(reply)
+        elif hello.view in self._open:
+            for reply in self._open[hello.view].snapshot():
+                self.tell(reply)
+        elif hello.view in self._closed:
+            self._closed[hello.view].end_again()
+        else:
+            self.tell(Close(hello.view))

@@ -1,0 +1,144 @@
+// All views of one kernel: sorts messages to feeds, and gives each place in the page the feed that it shows.
+import type { FromBrowser, FromKernel } from "./protocol.gen";
+import { Feed } from "./feed";
+
+/** Milliseconds of silence after which the kernel is asked; doubled with every question. */
+const PATIENCE = 3000;
+const PATIENCE_MOST = 60000;
+/** Questions about a view that ended: the place that shows it may be one that nothing can replace. */
+const ASK_MOST = 6;
+/** Milliseconds between two questions to a kernel that can answer at once. */
+const AGAIN = 1000;
+
+/** The message that `pack` in dify_notebook/live/protocol.py made this of. */
+export async function unpack(packed: string): Promise<FromKernel> {
+  const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return (await new Response(stream).json()) as FromKernel;
+}
+
+export class Hub {
+  private readonly feeds = new Map<number, Feed>();
+  /** Places without an open feed; true for those that show an ended one for want of a better. */
+  private readonly waiting = new Map<(feed: Feed) => void, boolean>();
+  private readonly queue: (FromKernel | Promise<FromKernel | null>)[] = [];
+  private patience = PATIENCE;
+  private asked = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    readonly send: (message: FromBrowser) => void,
+    private readonly say: (text: string) => void,
+  ) {}
+
+  /** Take a message from the kernel; they are handled in the order in which they come. */
+  receive(message: FromKernel): void {
+    // Unpacking waits, and what comes meanwhile must wait behind it.
+    if (message && "packed" in message) this.queue.push(unpack(message.packed).catch(() => null));
+    else if (this.queue.length) this.queue.push(message);
+    else this.hear(message);
+    if (this.queue.length === 1) void this.drain();
+  }
+
+  private async drain(): Promise<void> {
+    for (; this.queue.length; this.queue.shift()) this.hear(await this.queue[0]!);
+  }
+
+  /** Handle a message; anything unknown is passed over. */
+  hear(message: FromKernel | null): void {
+    if (typeof message?.view !== "number") return;
+    let feed = this.feeds.get(message.view);
+    if (feed?.open !== false) this.patience = PATIENCE;
+    if ("ops" in message) {
+      feed ??= this.add(message.view, true);
+      if (message.open) feed.begin(message.open);
+      feed.take(message);
+      if (message.say) this.say(message.say);
+      if (feed.stale && !feed.blocking && Date.now() - this.asked > AGAIN) this.ask(feed);
+    } else if (!("kind" in message)) {
+      return;
+    } else if (message.kind === "open") {
+      feed ??= this.add(message.view, false);
+      feed.begin(message);
+    } else if (message.kind === "close") {
+      if (feed) feed.open = false;
+      this.drop();
+    } else if (message.kind === "heard") {
+      feed?.heard?.();
+    }
+    feed?.tell();
+    this.watch();
+  }
+
+  /**
+   * Give a place in the page its feed: the oldest open one that no place shows, else the newest open one.
+   * Without an open one it waits, and meanwhile shows the last that ended: `use` may be called again.
+   */
+  claim(use: (feed: Feed) => void): () => void {
+    const feeds = [...this.feeds.values()];
+    const open = feeds.filter((feed) => feed.open);
+    const feed = open.find((each) => !each.claimed) ?? open.at(-1);
+    const last = feed ?? feeds.at(-1);
+    if (!feed) this.waiting.set(use, !!last);
+    if (last) {
+      last.claimed = true;
+      use(last);
+    }
+    return () => this.waiting.delete(use);
+  }
+
+  /** Whether there is nothing to show, or something of which the beginning is missing. */
+  lacking(): boolean {
+    return !this.feeds.size || [...this.feeds.values()].some((feed) => feed.open && !feed.root);
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    this.feeds.clear();
+    this.waiting.clear();
+  }
+
+  /** A new feed. If its `open` was lost, a place may show an ended feed in its stead. */
+  private add(view: number, lost: boolean): Feed {
+    const feed = new Feed(view);
+    this.feeds.set(view, feed);
+    for (const [use, shows] of this.waiting) {
+      if (shows && !lost) continue;
+      this.waiting.delete(use);
+      feed.claimed = true;
+      use(feed);
+    }
+    return feed;
+  }
+
+  /** Forget closed feeds that nobody looks at; the newest stays, for a place that comes late. */
+  private drop(): void {
+    const last = [...this.feeds.keys()].at(-1);
+    for (const feed of this.feeds.values()) {
+      if (!feed.open && !feed.watchers.size && feed.view !== last) this.feeds.delete(feed.view);
+    }
+  }
+
+  private ask(feed: Feed): void {
+    this.asked = Date.now();
+    this.send({ kind: "hello", view: feed.view, seq: feed.have });
+  }
+
+  /**
+   * An open view is never silent for long, and one that ended is soon replaced in the page.
+   * If it is not so, messages were lost, perhaps the very last: ask, more and more seldom.
+   */
+  private watch(): void {
+    clearTimeout(this.timer);
+    const lacking = [...this.feeds.values()].filter((feed) => feed.open || (feed.watchers.size && feed.asked < ASK_MOST));
+    if (!lacking.length) return;
+    this.timer = setTimeout(() => {
+      for (const feed of lacking) {
+        if (!feed.open) feed.asked++;
+        if (feed.open || feed.watchers.size) this.ask(feed);
+      }
+      this.patience = Math.min(PATIENCE_MOST, 2 * this.patience);
+      this.watch();
+    }, this.patience);
+  }
+}

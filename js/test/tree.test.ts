@@ -1,0 +1,48 @@
+// The same file of cases is read by tests/unit/test_views_diff.py.
+import { describe, expect, it } from "vitest";
+import cases from "./fixtures/patches.json";
+import { create, update } from "../src/draw";
+import type { Block, Op } from "../src/protocol.gen";
+import { apply } from "../src/tree";
+
+interface Case {
+  name: string;
+  before: Block | null;
+  ops: Op[];
+  repair: Op[];
+  after: Block;
+}
+
+describe.each(cases as unknown as Case[])("$name", ({ before, ops, repair, after }) => {
+  it("comes to the same tree by patch and by repair", () => {
+    expect(apply(before, ops)).toEqual(after);
+    expect(apply(before, repair)).toEqual(after);
+  });
+
+  it("comes to the same page as drawing anew", () => {
+    const fresh = create(document, after).outerHTML;
+    for (const change of [ops, repair]) {
+      const place = document.createElement("div");
+      if (before) {
+        place.append(create(document, before));
+        update(place.firstElementChild!, before, apply(before, change)!);
+      } else place.append(create(document, apply(null, change)!));
+      expect(place.innerHTML).toBe(fresh);
+    }
+  });
+});
+
+describe("apply", () => {
+  it("keeps the identity of what did not change", () => {
+    const before: Block = ["r", "div", {}, [["a", "p", {}, "1"], ["b", "p", {}, "2"]]];
+    const after = apply(before, [["tail", "b", 1, "3"]])!;
+    expect((after[3] as Block[])[0]).toBe((before[3] as Block[])[0]);
+    expect(before[3][1]).toEqual(["b", "p", {}, "2"]);
+  });
+
+  it("refuses what does not fit", () => {
+    expect(() => apply(["r", "div", {}, ""], [["tail", "x", 0, ""]])).toThrow("nothing at x");
+    expect(() => apply(null, [["attrs", "", {}]])).toThrow();
+    expect(() => apply(["r", "div", {}, ""], [["dance", ""] as unknown as Op])).toThrow("dance");
+  });
+});
