@@ -49,7 +49,7 @@ def local_settings(app: str, user: str | None) -> Any:
     server = local.ensure()
     import os
 
-    name = user or os.environ.get("DIFY_USER") or stored_user()
+    name = user if user is not None else os.environ.get("DIFY_USER") or stored_user()
     return Settings(
         base_url=server.base_url,
         api_key=Secret(server.api_key(app)),

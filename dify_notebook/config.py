@@ -42,6 +42,11 @@ class Secret:
         """The key itself. Only `net` calls this, at the moment of sending."""
         return self._value
 
+    def taken_out_of(self, data: bytes) -> bytes:
+        """Bytes of a server that may repeat the key (an error page with the request's headers, say) without it."""
+        key = self._value.encode()
+        return data.replace(key, b"***") if len(key) >= 8 and key in data else data
+
     def __repr__(self) -> str:
         return "Secret(...)"
 
@@ -193,5 +198,5 @@ def resolve(
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         warnings.warn(t("net.plain_http", host=parts.hostname), UserWarning, stacklevel=3)
-    name = user or env.get("DIFY_USER") or stored_user()
+    name = user if user is not None else env.get("DIFY_USER") or stored_user()
     return Settings(base_url=url, api_key=key, user=check_user(name), origin=origin)

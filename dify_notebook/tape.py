@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -228,7 +229,10 @@ class RunStore:
         self._make()
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(self._clock()))
         safe = re.sub(r"[^A-Za-z0-9-]", "", name)[:40] or "run"
-        path = tape.save(self.directory / f"{stamp}-{safe}.tape.gz")
+        path = self.directory / f"{stamp}-{safe}.tape.gz"
+        if path.exists():  # two runs without a message in one second
+            path = self.directory / f"{stamp}-{safe}-{secrets.token_hex(3)}.tape.gz"
+        tape.save(path)
         self._sweep()
         return path
 

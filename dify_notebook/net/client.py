@@ -222,7 +222,7 @@ class AsyncDify:
             try:
                 response = await self._open(call, **content)
                 try:
-                    body = await response.aread()
+                    body = self._settings.api_key.taken_out_of(await response.aread())
                 finally:
                     await response.aclose()
                 kind = response.headers.get("content-type", "")
@@ -251,7 +251,8 @@ class AsyncDify:
             raise error
         try:
             if response.status_code >= 300:
-                raise error_of(response, await response.aread(), call)
+                body = self._settings.api_key.taken_out_of(await response.aread())
+                raise error_of(response, body, call)
             try:
                 yield response
             except httpx.HTTPError as raised:

@@ -181,7 +181,7 @@ class ChatStream:
             head.conversation_id, head.message_id, head.status = turn.conversation_id, turn.message_id, turn.status
 
     async def _other_than_a_stream(self, response: httpx.Response, kind: str) -> DifyError | None:
-        body = await response.aread()
+        body = self._dify.settings.api_key.taken_out_of(await response.aread())
         if response.status_code < 300 and "json" in kind:
             # A gateway, or an app that answers whole: take it as a blocking answer.
             for event in blocking_events(body, self.now):
@@ -202,6 +202,7 @@ class ChatStream:
         assert self._response is not None
         splitter = Splitter()
         tape = self.tape.entries.append if self.tape is not None else None
+        clean, key = self._dify.settings.api_key.taken_out_of, self._dify.settings.api_key.reveal().encode()
         end: ev.Event | None = None
         try:
             async for chunk in self._response.aiter_bytes():
@@ -210,6 +211,8 @@ class ChatStream:
                 self._at_hand = len(frames)
                 for frame in frames:
                     self._at_hand -= 1
+                    if frame[1] is not None and key in frame[1]:
+                        frame = (frame[0], clean(frame[1]))
                     event = ev.decode(frame, at)
                     if tape is not None:
                         tape((at, frame))

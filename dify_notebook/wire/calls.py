@@ -6,6 +6,7 @@ here, so that a mistake is told before anything is sent.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
@@ -75,6 +76,14 @@ def chat_messages(
     one_of("response_mode", response_mode, ("streaming", "blocking"))
     if inputs is not None and not isinstance(inputs, Mapping):
         raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
+    for name, value in (inputs or {}).items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError):
+            kind = type(value).__name__
+        else:
+            continue
+        raise InputError(t("net.bad_input", name=str(name), kind=kind), code="inputs")
     body: dict[str, Any] = {
         "query": query,
         "inputs": dict(inputs or {}),

@@ -75,7 +75,8 @@ def serve(listener: socket.socket) -> None:
 
 async def bare(base: str) -> int:
     count = 0
-    async with httpx.AsyncClient(trust_env=False) as client, client.stream("POST", f"{base}/chat-messages", json={}) as r:
+    url = f"{base}/chat-messages"
+    async with httpx.AsyncClient(trust_env=False) as client, client.stream("POST", url, json={}) as r:
         async for _ in r.aiter_bytes():
             count += 1
     return count
@@ -84,7 +85,8 @@ async def bare(base: str) -> int:
 async def decoding(base: str) -> int:
     count = 0
     splitter = Splitter()
-    async with httpx.AsyncClient(trust_env=False) as client, client.stream("POST", f"{base}/chat-messages", json={}) as r:
+    url = f"{base}/chat-messages"
+    async with httpx.AsyncClient(trust_env=False) as client, client.stream("POST", url, json={}) as r:
         async for chunk in r.aiter_bytes():
             for frame in splitter.feed(chunk):
                 decode(frame, 0.0)
@@ -94,11 +96,14 @@ async def decoding(base: str) -> int:
 
 async def sse_json(base: str) -> int:
     count = 0
-    async with httpx.AsyncClient(trust_env=False) as client:
-        async with httpx_sse.aconnect_sse(client, "POST", f"{base}/chat-messages", json={}) as source:
-            async for event in source.aiter_sse():
-                json.loads(event.data)
-                count += 1
+    url = f"{base}/chat-messages"
+    async with (
+        httpx.AsyncClient(trust_env=False) as client,
+        httpx_sse.aconnect_sse(client, "POST", url, json={}) as source,
+    ):
+        async for event in source.aiter_sse():
+            json.loads(event.data)
+            count += 1
     return count
 
 

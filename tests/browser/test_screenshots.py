@@ -109,7 +109,8 @@ def look(nb: Notebook, theme: str, dark: bool, tmp_path: Path) -> None:
     nb.run_cell(3)
     nb.wait_cell(3)
     nb.page.wait_for_function(
-        "() => document.querySelectorAll('.jp-CodeCell')[3].querySelector('.jp-RenderedHTML')?.innerText.includes('Done')"
+        """() => document.querySelectorAll('.jp-CodeCell')[3]
+            .querySelector('.jp-RenderedHTML')?.innerText.includes('Done')"""
     )
     nb.page.evaluate("document.querySelectorAll('.jp-CodeCell')[1].scrollIntoView()")
     keep(nb, KEPT / f"left-{theme}.png", tmp_path)

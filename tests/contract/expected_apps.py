@@ -4,7 +4,7 @@ operation asks for.
 How the table was made stands in `expected_exchanges.py`.
 """
 
-# ruff: noqa: E501  (a table)
+
 from __future__ import annotations
 
 from contract.expected_outcomes import (

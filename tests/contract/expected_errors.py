@@ -7,7 +7,7 @@ request), or one of the kinds that a program treats in its own way. Dify says 40
 invalid_param to too many requests at once, which is a rate limit whatever its status.
 """
 
-# ruff: noqa: E501  (a table)
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 How the table was made stands in `expected_exchanges.py`.
 """
 
-# ruff: noqa: E501  (a table)
+
 from __future__ import annotations
 
 from contract.expected_outcomes import (

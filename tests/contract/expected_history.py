@@ -13,7 +13,7 @@ that the log was made to show:
 How the table was made stands in `expected_exchanges.py`.
 """
 
-# ruff: noqa: E501  (a table)
+
 from __future__ import annotations
 
 from typing import Any

@@ -21,7 +21,7 @@ How the less plain ones were judged:
 * Numbers that the server told are kept as told, also where they contradict each other.
 """
 
-# ruff: noqa: E501  (a table)
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

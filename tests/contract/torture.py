@@ -11,7 +11,7 @@ throws these away; a reader that was cut off wants to say what it lost.
 The law that all of them are for: the frames are the same wherever the bytes are cut.
 """
 
-# ruff: noqa: E501  (a table)
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -35,6 +35,9 @@ QUESTIONS = [
     ]),
     ("where are the recorded runs stored", ["14-runs.md:Where runs are stored, and for how long"]),
     ("install dify_notebook", ["01-getting-started.md:Installation"]),
+    ("How do I declare an app of my own?", ["16-your-own-apps.md:Declaring an app"]),
+    ("Can a GGUF model answer in this process?", ["16-your-own-apps.md:A model in this process"]),
+    ("智能体怎样调用我的 Python 函数？", ["16-your-own-apps.md:智能体和它的工具"]),
     ("怎样上传一个文件？", ["05-files.md:随问题发送文件", "05-files.md:在 Python 里发送文件"]),
     ("如何停止正在运行的单元格", ["07-stopping.md:中断单元格"]),
     ("密钥应该放在哪里？", [

@@ -354,7 +354,7 @@ async def test_blocking_mode_gives_the_same_turn() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"query": 3}, {"query": "x", "inputs": [1]}, {"query": "x", "user": ""}, {"query": "x", "user": "u" * 256},
+    [{"query": 3}, {"query": "x", "inputs": [1]}, {"query": "x", "inputs": {"a": object()}}, {"query": "x", "user": ""}, {"query": "x", "user": "u" * 256},
      {"query": "x", "timeout": 0}, {"query": "x", "files": ["no/such/file.txt"]}],
 )  # fmt: skip
 async def test_mistakes_are_told_before_anything_is_sent(arguments) -> None:
@@ -363,6 +363,27 @@ async def test_mistakes_are_told_before_anything_is_sent(arguments) -> None:
             with pytest.raises(InputError):
                 await dify.chat.send(**arguments)
         assert server.requests == []
+
+
+@pytest.mark.parametrize("where", ["error", "event"])
+async def test_a_server_that_repeats_the_key_does_not_spread_it(where: str) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        echo = request.headers["authorization"]
+        if where == "error":
+            connection.reply("500 X", {"code": "x", "message": echo})
+        else:
+            connection.head()
+            say(connection, echo)
+            connection.event(event="error", code="x", message=echo, status=400)
+            connection.end()
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            with pytest.raises(Exception, match="Bearer") as caught:
+                await dify.chat.send("hi")
+    turn = caught.value.turn
+    told = [str(caught.value), repr(turn), turn.answer, str(turn.error), *(str(entry) for entry in (turn.tape.entries or ()))]
+    assert not any(KEY in text for text in told)
 
 
 # -- the synchronous face ---------------------------------------------------------------

@@ -109,3 +109,10 @@ def test_old_runs_go(tmp_path) -> None:
     os.utime(old, (1, 1))
     store.add(taped("examples/chat_basic"), "new")
     assert [path.name.split("-", 1)[1] for path in store.paths()] == ["new.tape.gz"]
+
+
+def test_two_runs_without_a_message_in_one_second_are_two(tmp_path) -> None:
+    store = RunStore(tmp_path, clock=lambda: 1_000_000_000.0, max_age=1e12)
+    store.add(taped("examples/chat_basic"), "run")
+    store.add(taped("examples/chat_agent"), "run")
+    assert len(store.paths()) == 2
