@@ -89,7 +89,8 @@ def bar(node: Node, turn: Turn, now: float, width: float) -> tuple[float, float]
     if end is None:
         # In steps of a quarter of a second: often enough to see it move, cheap enough to send.
         end = int(now * 4) / 4 if turn.status == "running" else width
-    left = min(100.0, max(0.0, node.started_at / width * 100))
+    # The shortest bar is 3 px wide, and stays on its track.
+    left = min(98.5, max(0.0, node.started_at / width * 100))
     wide = min(100.0 - left, max(0.0, (end - node.started_at) / width * 100))
     return round(left, 2), round(wide, 2)
 
