@@ -26,3 +26,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests with the marks `browser` and `node` are skipped where those are missing, and fail with CI=true."""
     needs.require(*(mark for mark in needs.NEEDS if item.get_closest_marker(mark)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browsers last: as long as one is open, Playwright's loop counts as running in this thread."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
