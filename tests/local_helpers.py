@@ -21,6 +21,12 @@ class Client:
         headers = {"Authorization": f"Bearer {server.api_key(app)}"}
         self.http = httpx.Client(base_url=server.base_url, headers=headers, timeout=20, trust_env=False)
 
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.http.close()
+
     def body(self, query: str, **more: Any) -> dict[str, Any]:
         return {"query": query, "inputs": {}, "user": self.user, "response_mode": "streaming", **more}
 
@@ -45,9 +51,7 @@ class Client:
         return list(self.get("/messages", conversation_id=conversation, limit=100).json()["data"])
 
     def upload(self, name: str, content: bytes, kind: str = "text/csv") -> httpx.Response:
-        return self.http.post(
-            "/files/upload", files={"file": (name, content, kind)}, data={"user": self.user}
-        )
+        return self.http.post("/files/upload", files={"file": (name, content, kind)}, data={"user": self.user})
 
 
 def events_of(chunks: Iterator[bytes]) -> Iterator[Event]:
@@ -75,3 +79,13 @@ def names(events: list[Event]) -> list[str]:
         if not (found and found[-1] == event["event"] and event["event"] in ("message", "agent_message")):
             found.append(event["event"])
     return found
+
+
+class Sounds:
+    """Speech for tests: sound that holds its text, in the MIME type of MP3, and heard again from it."""
+
+    def speak(self, text: str, voice: str, language: str) -> tuple[bytes, str]:
+        return b"ID3\x04" + text.encode(), "audio/mpeg"
+
+    def hear(self, sound: bytes, mime_type: str) -> str:
+        return sound.removeprefix(b"ID3\x04").decode("utf-8", "replace")

@@ -15,12 +15,27 @@ Importing this module is cheap; Starlette, uvicorn and SQLite come with the firs
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..tape import Tape
+    from .declare import Source
+    from .functions import tool
+    from .options import Dialect
     from .server import LocalServer, Server
+    from .speech import Speech
 
-__all__ = ["ensure", "serve"]
+__all__ = ["ensure", "serve", "tool"]
+
+
+def __getattr__(name: str) -> object:
+    # The decorator comes when it is first asked for: `import dify_notebook` stays cheap.
+    if name == "tool":
+        from .functions import tool
+
+        return tool
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def serve(
@@ -28,7 +43,18 @@ def serve(
     data_dir: str | os.PathLike[str] | None = None,
     pace: float = 1.0,
     *,
+    host: str = "127.0.0.1",
     ping_interval: float = 10.0,
+    dialect: Dialect = "1.12",
+    apps: Source | Iterable[Source] = (),
+    model_url: str | None = None,
+    model: str | None = None,
+    faults: bool | str | Iterable[str] = False,
+    play: Tape | str | os.PathLike[str] | list[Tape | str | os.PathLike[str]] | None = None,
+    speed: float = 1.0,
+    allow: Iterable[str] = (),
+    cors: Iterable[str] = (),
+    speech: Speech | None = None,
 ) -> LocalServer:
     """Start a server in a thread of this process; leave its `with` block, or `close()` it, to end it.
 
@@ -37,15 +63,51 @@ def serve(
         data_dir: where keys, conversations and files lie; None is this user's own directory.
         pace: factor on the pauses that make an answer watchable; 0 leaves them out. The work itself
             and the times of nodes are not touched by it.
+        host: the address to listen at. Any but loopback lets other machines in; a warning says so.
         ping_interval: seconds between the pings of a stream.
+        dialect: `"0.15"` for the answers of an older Dify.
+        apps: apps of your own, beside guide, toolbox and pipeline: .toml or .py files, or dicts of that form.
+        model_url: OpenAI-compatible endpoint that answers for them, such as `http://127.0.0.1:8080/v1`.
+            Its key is read from DIFY_NOTEBOOK_MODEL_KEY or OPENAI_API_KEY.
+        model: the model's name there, or a `.gguf` file (with the extra `llm`).
+        faults: True obeys the header `X-Dify-Fault`; a text such as `"drop=200"` (or several) makes
+            every question go wrong in that way. See `dify_notebook.local.faults`.
+        play: a recorded tape, its file, or a list of them: every question gets them, in turn.
+        speed: factor on the time of what is played; 10 is ten times as fast, 0 leaves out its pauses.
+        allow: origins such as `http://127.0.0.1:8080` that `remote_url` and http-request nodes may reach.
+        cors: origins of web pages that may read answers.
+        speech: what speaks and hears for apps with sound; None takes `espeak-ng` where it is installed.
 
     Raises:
         LocalServerError: another process (or this one) already serves this directory, the
-            port is taken, or the directory cannot be used.
+            port is taken, or the directory, a tape or a fault cannot be used.
+        DeclarationError: an app cannot be used as it is declared.
     """
+    from .declare import resolve
+    from .models.choice import Wanted
+    from .options import Options, read_tapes
+    from .server import LocalServerError
     from .server import serve as start
 
-    return start(port=port, data_dir=data_dir, pace=pace, ping_interval=ping_interval)
+    try:
+        tapes = read_tapes(play)
+    except (OSError, ValueError) as error:
+        raise LocalServerError(str(error)) from None
+    options = Options(
+        port=port,
+        host=host,
+        pace=pace,
+        ping_interval=ping_interval,
+        dialect=dialect,
+        apps=resolve(apps, Wanted(url=model_url, name=model)),
+        faults=faults if isinstance(faults, bool) else (faults,) if isinstance(faults, str) else tuple(faults),
+        play=tapes,
+        speed=speed,
+        allow=tuple(allow),
+        cors=tuple(cors),
+        speech=speech,
+    )
+    return start(data_dir, options)
 
 
 def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:

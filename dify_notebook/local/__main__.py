@@ -7,20 +7,24 @@ import sys
 
 from ..errors import DifyError
 from ..i18n import t
-from . import serve
+from .options import add_arguments, from_arguments
+from .server import serve
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve; gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m dify_notebook.local", description=t("local.cli.about"))
-    parser.add_argument("--port", type=int, default=0, help=t("local.cli.port"))
-    parser.add_argument("--data-dir", default=None, help=t("local.cli.data_dir"))
-    parser.add_argument("--pace", type=float, default=1.0, help=t("local.cli.pace"))
+    add_arguments(parser)
     given = parser.parse_args(arguments)
-    if not 0 <= given.port <= 65535 or not 0 <= given.pace <= 100:
-        parser.error(t("local.cli.range"))
     try:
-        server = serve(port=given.port, data_dir=given.data_dir, pace=given.pace)
+        options = from_arguments(given)
+    except DifyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    try:
+        server = serve(given.data_dir, options)
     except DifyError as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,14 +9,17 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from .context import Context
+from .dialect import Older
+from .faults import Faults
 from .guard import Guard
 from .replies import ApiError, html_not_found
-from .routes import about, chat, files, history
+from .routes import about, annotated, audio, chat, files, history
 
 log = logging.getLogger("dify_notebook.local")
 
@@ -37,6 +40,16 @@ def application(context: Context) -> Starlette:
         Route(f"{one}/name", history.rename, methods=["POST"]),
         Route(f"{one}/variables", history.variables, methods=["GET"]),
         Route(f"{one}/variables/{{variable:uuid}}", history.set_variable, methods=["PUT"]),
+        Route("/audio-to-text", audio.to_text, methods=["POST"]),
+        Route("/text-to-audio", audio.from_text, methods=["POST"]),
+        Route("/end-users/{end_user:uuid}", about.end_user, methods=["GET"]),
+        Route("/app/feedbacks", about.feedbacks, methods=["GET"]),
+        Route("/apps/annotations", annotated.page, methods=["GET"]),
+        Route("/apps/annotations", annotated.create, methods=["POST"]),
+        Route("/apps/annotations/{annotation:uuid}", annotated.update, methods=["PUT"]),
+        Route("/apps/annotations/{annotation:uuid}", annotated.delete, methods=["DELETE"]),
+        Route("/apps/annotation-reply/{action}", annotated.switch, methods=["POST"]),
+        Route("/apps/annotation-reply/{action}/status/{job:uuid}", annotated.status, methods=["GET"]),
         Route("/info", about.info, methods=["GET"]),
         Route("/parameters", about.parameters, methods=["GET"]),
         Route("/meta", about.meta, methods=["GET"]),
@@ -55,10 +68,28 @@ def application(context: Context) -> Starlette:
         yield
         await context.runs.close()
 
+    options = context.options
+    middleware = [
+        Middleware(Faults, box=context.faults, ping_interval=options.ping_interval),
+        Middleware(Guard, host=options.host),
+    ]
+    if options.cors:
+        told = ["X-Version", "X-Env"]
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=options.cors,
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=told,
+            )
+        )
+    if options.dialect != "1.12":
+        middleware.append(Middleware(Older))
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(Guard)],
+        middleware=middleware,
         exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _crash},
     )
     app.router.redirect_slashes = False

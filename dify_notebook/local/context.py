@@ -8,9 +8,13 @@ from starlette.requests import Request
 
 from .apps.app import App
 from .directory import Directory, Keys
+from .faults import FaultBox
+from .options import Options
+from .playback import Player
 from .replies import ApiError
 from .run import Runs
 from .signing import Signer
+from .speech import Speech
 from .store import Store
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="api"'}
@@ -26,8 +30,10 @@ class Context:
     runs: Runs
     signer: Signer
     apps: dict[str, App]
-    pace: float
-    ping_interval: float
+    options: Options
+    faults: FaultBox
+    player: Player | None
+    speech: Speech | None
     nonce: str
     """Known to this server and to who may read its directory; see server.py."""
 
@@ -53,7 +59,10 @@ def app_of(request: Request) -> App:
     name = context.keys.app_of(key.strip())
     if name is None or name not in context.apps:
         raise _unauthorized("Access token is invalid")
-    return context.apps[name]
+    app = context.apps[name]
+    if app.closed == "disabled":
+        raise ApiError(403, "forbidden", "The app's API service has been disabled.")
+    return app
 
 
 def _unauthorized(message: str) -> ApiError:

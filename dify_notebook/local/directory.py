@@ -7,6 +7,7 @@ import os
 import secrets
 import string
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,21 @@ class Directory:
             _write_new(self.keys, made)
             return _keys(self.keys)
 
+    def keys_for(self, apps: Iterable[str]) -> Keys:
+        """The keys, with one for each of these apps too; only for who holds the directory's lock."""
+        keys = self.read_keys()
+        new = {name: new_key() for name in apps if name not in keys.apps}
+        if new:
+            made = {"apps": {**keys.apps, **new}, "signing": keys.signing}
+            handle, name = tempfile.mkstemp(dir=self.root, prefix="keys-", suffix=".tmp")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(made, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self.keys)
+            keys = _keys(self.keys)
+        return keys
+
     def read_server(self) -> dict[str, Any] | None:
         """What server.json says (`url`, `pid`, `nonce`), or None where there is none that can be read."""
         try:
@@ -104,9 +120,7 @@ class Directory:
         except (OSError, ValueError):
             return None
         wanted = {"url": str, "pid": int, "nonce": str}
-        good = isinstance(told, dict) and all(
-            isinstance(told.get(name), kind) for name, kind in wanted.items()
-        )
+        good = isinstance(told, dict) and all(isinstance(told.get(name), kind) for name, kind in wanted.items())
         return told if good else None
 
     def last_port(self) -> int | None:

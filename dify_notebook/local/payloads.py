@@ -112,9 +112,7 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
     conversation = body.get("conversation_id")
     if conversation not in (None, ""):
         if not isinstance(conversation, str) or not is_uuid(conversation):
-            raise _wrong(
-                _CHAT, "conversation_id", "Value error, conversation_id must be a valid UUID", "value_error"
-            )
+            raise _wrong(_CHAT, "conversation_id", "Value error, conversation_id must be a valid UUID", "value_error")
         conversation = str(uuid.UUID(conversation))
     naming = body.get("auto_generate_name", True)
     if not isinstance(naming, bool):
@@ -147,21 +145,37 @@ def query_uuid(request: Request, name: str, model: str) -> str | None:
     return text.lower() or None
 
 
-def query_limit(request: Request, model: str, default: int = 20) -> int:
-    """`limit`, from 1 to 100. Raises: ApiError."""
-    text = request.query_params.get("limit")
+def query_limit(request: Request, model: str) -> int:
+    """`limit` of most lists, from 1 to 100; 20 when it is not given. Raises: ApiError."""
+    return query_whole(request, "limit", model, default=20, most=100)
+
+
+def query_whole(request: Request, name: str, model: str, *, default: int, most: int | None = None) -> int:
+    """A whole number from 1, of the query string. Raises: ApiError."""
+    text = request.query_params.get(name)
     if text is None:
         return default
     try:
-        limit = int(text)
+        number = int(text)
     except ValueError:
         problem = "Input should be a valid integer, unable to parse string as an integer"
-        raise _wrong(model, "limit", problem, "int_parsing") from None
-    if limit < 1:
-        raise _wrong(model, "limit", "Input should be greater than or equal to 1", "greater_than_equal")
-    if limit > 100:
-        raise _wrong(model, "limit", "Input should be less than or equal to 100", "less_than_equal")
-    return limit
+        raise _wrong(model, name, problem, "int_parsing") from None
+    if number < 1:
+        raise _wrong(model, name, "Input should be greater than or equal to 1", "greater_than_equal")
+    if most is None:
+        return min(number, 2**31)
+    if number > most:
+        raise _wrong(model, name, f"Input should be less than or equal to {most}", "less_than_equal")
+    return number
+
+
+def query_number(request: Request, name: str, default: int) -> int:
+    """A number of the query string where nonsense counts as not given, as for annotations."""
+    try:
+        number = int(request.query_params.get(name, default))
+    except ValueError:
+        return default
+    return number if abs(number) < 2**31 else default
 
 
 SORTS = ("created_at", "-created_at", "updated_at", "-updated_at")
@@ -183,11 +197,15 @@ def required_conversation(request: Request) -> str | None:
     return query_uuid(request, "conversation_id", "MessageListQuery")
 
 
+_YES = ("true", "yes", "on", "1", "t", "y")
+
+
 def new_name(body: dict[str, Any]) -> str | None:
     """The name that a conversation shall get; None to have one generated. Raises: ApiError."""
     model = "ConversationRenamePayload"
     name = body.get("name")
-    if body.get("auto_generate") in (True, "true", 1):
+    generate = body.get("auto_generate")
+    if generate in (True, 1) or (isinstance(generate, str) and generate.lower() in _YES):
         return None
     if name is not None and not isinstance(name, str):
         raise _wrong(model, "name", "Input should be a valid string", "string_type")
@@ -202,9 +220,56 @@ def rating(body: dict[str, Any]) -> tuple[str | None, str | None]:
     """Rating and comment of a feedback. Raises: ApiError."""
     value, content = body.get("rating"), body.get("content")
     if value not in (None, "like", "dislike"):
-        raise _wrong(
-            "MessageFeedbackPayload", "rating", "Input should be 'like' or 'dislike'", "literal_error"
-        )
+        raise _wrong("MessageFeedbackPayload", "rating", "Input should be 'like' or 'dislike'", "literal_error")
     if content is not None and not isinstance(content, str):
         raise _wrong("MessageFeedbackPayload", "content", "Input should be a valid string", "string_type")
     return value, content
+
+
+def annotation_pair(body: dict[str, Any]) -> tuple[str, str]:
+    """Question and answer of an annotation. Raises: ApiError."""
+    return _text(body, "question", "AnnotationCreatePayload"), _text(body, "answer", "AnnotationCreatePayload")
+
+
+def annotation_settings(body: dict[str, Any]) -> tuple[float, str, str]:
+    """Threshold, provider and model of annotation answers. Raises: ApiError."""
+    model = "AnnotationReplyActionPayload"
+    if "score_threshold" not in body:
+        raise _wrong(model, "score_threshold", "Field required", "missing")
+    threshold = body["score_threshold"]
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        raise _wrong(model, "score_threshold", "Input should be a valid number", "float_type")
+    provider = _text(body, "embedding_provider_name", model)
+    return float(threshold), provider, _text(body, "embedding_model_name", model)
+
+
+def _text(body: dict[str, Any], field: str, model: str) -> str:
+    if field not in body:
+        raise _wrong(model, field, "Field required", "missing")
+    value = body[field]
+    if not isinstance(value, str):
+        raise _wrong(model, field, "Input should be a valid string", "string_type")
+    return value
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """The body of POST /text-to-audio."""
+
+    text: str | None
+    message_id: str | None
+    voice: str | None
+
+
+def speech_request(body: dict[str, Any]) -> SpeechRequest:
+    """Raises: ApiError."""
+    found: dict[str, str | None] = {}
+    for name in ("text", "message_id", "voice"):
+        value = body.get(name)
+        if value is not None and not isinstance(value, str):
+            raise _wrong("TextToAudioPayload", name, "Input should be a valid string", "string_type")
+        found[name] = value
+    streaming = body.get("streaming")
+    if streaming is not None and not isinstance(streaming, bool):
+        raise _wrong("TextToAudioPayload", "streaming", "Input should be a valid boolean", "bool_type")
+    return SpeechRequest(found["text"], found["message_id"] or None, found["voice"])

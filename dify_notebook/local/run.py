@@ -7,17 +7,19 @@ run goes on. It ends early only by a stop from the same user, or with the server
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from . import tokens
 from .naming import title
+from .speech import NoSpeech, Speech
 from .store import INTERRUPTED, Row, Store
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ STEP_PAUSE = 0.15
 """Seconds between two steps (nodes, tool calls), at pace 1."""
 _KEEP_EVERY = 0.2
 """Seconds between two writings of an unfinished answer."""
+
+
+_SOUND_PIECE = 1200
+"""Bytes of sound in one event."""
 
 
 class Stopped(Exception):
@@ -82,6 +88,13 @@ class Run:
     events: asyncio.Queue[dict[str, Any] | None] | None
     """Where events go; None in blocking mode."""
 
+    annotation: Row | None = None
+    """The annotation that answers instead of the app."""
+    speech: Speech | None = None
+    """What speaks after an answer, for an app that does so by itself."""
+
+    allow: tuple[str, ...] = ()
+    """Origins that http-request nodes may reach."""
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     created_at: int = field(default_factory=lambda: int(time.time()))
     meter: tokens.Meter = field(default_factory=tokens.Meter)
@@ -98,6 +111,7 @@ class Run:
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kept = 0.0
         self._gone = False
+        self._unmetered = False
 
     # -- for apps -------------------------------------------------------------------------------
 
@@ -128,10 +142,15 @@ class Run:
         """
         for piece in tokens.pieces(text):
             await self.pause(TOKEN_PAUSE)
-            self._delta(piece, selector)
+            self.delta(piece, selector)
         self.meter.wrote(text)
 
-    def _delta(self, piece: str, selector: Sequence[str] | None) -> None:
+    def delta(self, piece: str, selector: Sequence[str] | None = None) -> None:
+        """Send a piece of text at once, as a model or a node gives it; counts nothing.
+
+        Raises:
+            Stopped: the user asked to stop.
+        """
         if self._first_token is None:
             self._first_token = self.elapsed
         self._text.append(piece)
@@ -156,6 +175,26 @@ class Run:
             await asyncio.sleep(0)
         if self._stopping.done():
             raise Stopped
+
+    async def heed(self, doing: Coroutine[Any, Any, Result]) -> Result:
+        """Wait for something that takes its time, and cancel it when the user asks to stop.
+
+        Raises:
+            Stopped: by the user.
+        """
+        task = asyncio.ensure_future(doing)
+        try:
+            either: set[asyncio.Future[Any]] = {task, self._stopping}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Stopped
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+                if not task.cancelled():
+                    task.exception()  # what it says while it is cancelled is of no use any more
 
     async def work(
         self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -204,7 +243,11 @@ class Run:
         """Let the app answer, then commit, then say the last event."""
         state: str = "done"
         try:
-            await self.app.answer(self)
+            instead = self._instead()
+            if instead is None:
+                await self.app.answer(self)
+            else:
+                await self._recite(instead)
         except Stopped:
             state = "stopped"
         except RunFailed as failure:
@@ -236,8 +279,8 @@ class Run:
             generate = None if first is None else round(self.elapsed - first, 3)
         self.usage = (
             tokens.nothing_used(first, generate)
-            if state == "stopped"
-            else self.meter.usage(round(self.elapsed, 6), first, generate)
+            if state == "stopped" or self._unmetered or self.meter.idle
+            else self.meter.usage(self._latency, first, generate)
         )
         message = self.error.message if self.error else None
         ran = None
@@ -245,14 +288,76 @@ class Run:
             status = {"done": "succeeded", "stopped": "stopped", "failed": "failed"}[state]
             ran = self.finish_workflow(status, message)
             self._send("workflow_finished", workflow_run_id=ran["id"], data=ran)
+        replaced = self._replacement(state)
+        if replaced is not None:
+            self._text = [replaced]
         await self._commit(state, message, ran)
         if self.error is not None:
             self._send_error(self.error)
         else:
-            metadata = {"annotation_reply": None, "retriever_resources": self.resources, "usage": self.usage}
-            self._send("message_end", id=self.message_id, metadata=metadata, files=[] if workflow else None)
+            if replaced is not None:
+                reason = "output_moderation" if workflow else ""
+                self._send("message_replace", answer=replaced, reason=reason)
+            files: list[Any] | None = [] if workflow else None
+            self._send("message_end", id=self.message_id, metadata=self.metadata, files=files)
+            if state == "done":
+                await self._speak()
         if self._gone and state == "done":
             await self.store.abandon(self.message_id)
+
+    @property
+    def _latency(self) -> float:
+        known = self.meter.latency
+        return round(self.elapsed, 6) if known is None else round(known, 3)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What `message_end` and a blocking answer tell beside the text."""
+        annotated = None
+        if self.annotation is not None:
+            account = {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, "dify_notebook")), "name": "dify_notebook"}
+            annotated = {"id": self.annotation["id"], "account": account}
+        return {"annotation_reply": annotated, "retriever_resources": self.resources, "usage": self.usage}
+
+    def _instead(self) -> str | None:
+        """What is said in place of the app's answer: to a question that may not be asked, or annotated."""
+        rules = self.app.moderation
+        if rules is not None and rules.question is not None and rules.caught(self.query):
+            self.annotation = None
+            return rules.question
+        return None if self.annotation is None else str(self.annotation["answer"])
+
+    async def _recite(self, text: str) -> None:
+        """Say a text that is ready. Nothing is counted, and a workflow says it whole, without nodes."""
+        self._unmetered = True
+        if self.app.mode == "advanced-chat":
+            self.delta(text)
+            return
+        for sign in text:
+            await self.pause(TOKEN_PAUSE)
+            self.delta(sign)
+
+    def _replacement(self, state: str) -> str | None:
+        """What takes the place of an answer that may not be given."""
+        rules = self.app.moderation
+        if rules is None or rules.answer is None or state != "done" or self._unmetered:
+            return None
+        return rules.answer if rules.caught(self.answer) else None
+
+    async def _speak(self) -> None:
+        """The sound of the answer, after the last event of the text, where the app speaks by itself."""
+        voice = self.app.voice
+        if voice is None or not voice.auto_play or self.speech is None or self.events is None or self._gone:
+            return
+        try:
+            sound, _ = await asyncio.to_thread(self.speech.speak, self.answer, voice.name, voice.language)
+        except NoSpeech as error:
+            log.warning("an answer could not be spoken: %s", error)
+            return
+        for at in range(0, len(sound), _SOUND_PIECE):
+            piece = base64.b64encode(sound[at : at + _SOUND_PIECE]).decode()
+            self._send("tts_message", audio=piece)
+        self._send("tts_message_end", audio="")
 
     async def _commit(self, state: str, error: str | None, workflow_run: Row | None) -> None:
         named = self.auto_name and self.conversation["dialogue_count"] == 1
@@ -305,6 +410,10 @@ class Runs:
     def __init__(self) -> None:
         self._running: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def of(self, app: str) -> int:
+        """How many of them are an app's."""
+        return sum(1 for run in self._running.values() if run.app.name == app)
 
     @property
     def full(self) -> bool:

@@ -68,6 +68,23 @@ SCRIPTS = (
         PRIMARY KEY (conversation, id)
     );
     """,
+    """
+    CREATE TABLE annotations (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE, app TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
+        hit_count INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL
+    );
+    CREATE INDEX annotations_by_app ON annotations (app, seq);
+    CREATE TABLE annotation_replies (
+        app TEXT PRIMARY KEY, id TEXT NOT NULL, enabled INTEGER NOT NULL, score_threshold REAL NOT NULL,
+        provider TEXT NOT NULL, model TEXT NOT NULL
+    );
+    CREATE TABLE annotation_jobs (
+        id TEXT PRIMARY KEY, app TEXT NOT NULL, action TEXT NOT NULL, created_at INTEGER NOT NULL
+    );
+    ALTER TABLE messages ADD COLUMN annotation TEXT;
+    CREATE INDEX message_files_by_file ON message_files (file);
+    """,
 )
 
 

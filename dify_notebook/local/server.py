@@ -13,6 +13,7 @@ import secrets
 import socket
 import threading
 import time
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,8 +21,10 @@ from urllib.parse import urlencode, urlsplit
 
 from ..errors import DifyError
 from ..i18n import t
-from .directory import Directory, Keys
+from .directory import APP_NAMES, Directory, Keys
+from .faults import FaultBox
 from .lock import DirectoryLock
+from .options import Options
 
 log = logging.getLogger("dify_notebook.local")
 
@@ -58,7 +61,7 @@ class Server:
         return tuple(self._keys.apps)
 
     def api_key(self, app: str = "guide") -> str:
-        """The key of one of its apps: guide, toolbox or pipeline.
+        """The key of one of its apps: guide, toolbox, pipeline, or one that was given to `serve()`.
 
         Raises:
             LocalServerError: no such app.
@@ -86,18 +89,24 @@ class Server:
 class LocalServer(Server):
     """A server that this process runs, in a thread that dies with it."""
 
-    def __init__(
-        self, directory: Directory, lock: DirectoryLock, *, port: int, pace: float, ping_interval: float
-    ) -> None:
+    def __init__(self, directory: Directory, lock: DirectoryLock, options: Options) -> None:
         from .run import Runs
         from .store import Store
 
-        keys = directory.read_keys()
+        # A wrong fault is told before anything is opened.
+        self.faults = FaultBox.of(options.faults)
+        """Faults for the next question: `server.faults.once("drop=100")`; see faults.py."""
+        served = [*APP_NAMES, *(app.name for app in options.apps)]
+        kept = directory.keys_for(served)
+        # The directory also keeps the keys of apps that were served from it before.
+        keys = Keys({name: kept.apps[name] for name in dict.fromkeys(served)}, kept.signing)
         self._lock = lock
         self._owner = os.getpid()
-        self._socket = _listen(port, directory)
+        self._socket = _listen(options, directory)
         host, number = self._socket.getsockname()[:2]
-        super().__init__(f"http://{host}:{number}", directory, keys)
+        # Who listens everywhere is reached at 127.0.0.1 too.
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+        super().__init__(f"http://{shown}:{number}", directory, keys)
         self._nonce = secrets.token_urlsafe(24)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -108,7 +117,7 @@ class LocalServer(Server):
         except BaseException:
             self._socket.close()
             raise
-        self._uvicorn = self._build(pace, ping_interval)
+        self._uvicorn = self._build(options)
         self._thread = threading.Thread(target=self._run, name="dify_notebook-local", daemon=True)
 
     def start(self) -> None:
@@ -155,13 +164,15 @@ class LocalServer(Server):
         """Wait until it ends."""
         self._thread.join(timeout)
 
-    def _build(self, pace: float, ping_interval: float) -> Any:
+    def _build(self, options: Options) -> Any:
         import uvicorn
 
         from .app import application
         from .apps.catalog import APPS
         from .context import Context
+        from .playback import Player
         from .signing import Signer
+        from .speech import find_speech
 
         context = Context(
             directory=self.directory,
@@ -169,9 +180,11 @@ class LocalServer(Server):
             store=self._store,
             runs=self._runs,
             signer=Signer(self._keys.signing, self.url),
-            apps=APPS,
-            pace=pace,
-            ping_interval=ping_interval,
+            apps=APPS | {app.name: app for app in options.apps},
+            options=options,
+            faults=self.faults,
+            player=Player(options.play, options.speed) if options.play else None,
+            speech=options.speech or find_speech(),
             nonce=self._nonce,
         )
         config = uvicorn.Config(
@@ -224,17 +237,17 @@ _own: dict[Path, LocalServer] = {}
 _guard = threading.RLock()
 
 
-def serve(
-    *,
-    port: int = 0,
-    data_dir: str | os.PathLike[str] | None = None,
-    pace: float = 1.0,
-    ping_interval: float = 10.0,
-) -> LocalServer:
+def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalServer:
     """See `dify_notebook.local.serve`."""
+    try:
+        options.check()
+    except ValueError as error:
+        raise LocalServerError(str(error)) from None
+    if options.host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
+        warnings.warn(t("local.exposed", host=options.host), stacklevel=3)
     directory = _open(data_dir)
     with _guard:
-        started = _start(directory, port=port, pace=pace, ping_interval=ping_interval)
+        started = _start(directory, options)
     if started is None:
         told = directory.read_server() or {"pid": "?", "url": "?"}
         raise LocalServerError(t("local.taken", path=directory.root, pid=told["pid"], url=told["url"]))
@@ -256,7 +269,7 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
             own = _own.get(directory.root)
             if own is not None and own.alive:
                 return own
-            started = _start(directory, port=0, pace=1.0, ping_interval=10.0)
+            started = _start(directory, Options())
         if started is not None:
             return started
         if time.monotonic() > end:
@@ -265,7 +278,7 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
         time.sleep(0.05)
 
 
-def _start(directory: Directory, *, port: int, pace: float, ping_interval: float) -> LocalServer | None:
+def _start(directory: Directory, options: Options) -> LocalServer | None:
     """A server of this process, or None when the directory is taken."""
     own = _own.get(directory.root)
     if own is not None:
@@ -276,7 +289,7 @@ def _start(directory: Directory, *, port: int, pace: float, ping_interval: float
     if not lock.acquire():
         return None
     try:
-        server = LocalServer(directory, lock, port=port, pace=pace, ping_interval=ping_interval)
+        server = LocalServer(directory, lock, options)
         server.start()
     except BaseException as error:
         lock.release()
@@ -294,19 +307,23 @@ def _open(data_dir: str | os.PathLike[str] | None) -> Directory:
         raise LocalServerError(t("local.no_directory", reason=error)) from error
 
 
-def _listen(port: int, directory: Directory) -> socket.socket:
-    """A socket on loopback. With port 0 the last port is tried first, so that addresses in use stay good."""
-    wanted = [port]
-    if port == 0 and (last := directory.last_port()):
+def _listen(options: Options, directory: Directory) -> socket.socket:
+    """A listening socket. With port 0 the last port is tried first, so that addresses in use stay good."""
+    wanted = [options.port]
+    if options.port == 0 and (last := directory.last_port()):
         wanted.insert(0, last)
+    host = options.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for number in wanted:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # The protocol by name: only then does asyncio switch off Nagle's algorithm, which would hold back
+        # the second piece of each answer on a kept connection for 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             if os.name == "posix":
                 # On Windows this option would let a second server share the port.
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", number))
-            listener.listen(128)
+            listener.bind((host, number))
+            listener.listen(256)
             return listener
         except OSError:
             listener.close()
@@ -320,7 +337,7 @@ def _answers(url: str, nonce: str) -> bool:
     from .proof import proof
 
     parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname != "127.0.0.1" or parts.port is None:
+    if parts.scheme != "http" or parts.hostname is None or parts.port is None:
         return False
     challenge = secrets.token_urlsafe(16)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=2)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-from .store import Row
+from .store import DEFAULT_USER, Row
 
 NIL = "00000000-0000-0000-0000-000000000000"
 Sign = Callable[[str], str]
@@ -113,6 +114,44 @@ def upload(row: Row, sign: Sign, tenant: str) -> dict[str, Any]:
         "conversation_id": None,
         "file_key": None,
     }
+
+
+def feedback(row: Row, app_id: str) -> dict[str, Any]:
+    """A feedback in the list of an app's. Its times are texts, in UTC; Dify 1.12 leaves out the zone."""
+    return {
+        "id": str(uuid.uuid5(uuid.UUID(row["message"]), "feedback")),
+        "app_id": app_id,
+        "conversation_id": row["conversation"],
+        "message_id": row["message"],
+        "rating": row["rating"],
+        "content": row["content"],
+        "from_source": "user",
+        "from_end_user_id": row["end_user"],
+        "from_account_id": None,
+        "created_at": _moment(row["created_at"]),
+        "updated_at": _moment(row["updated_at"]),
+    }
+
+
+def end_user(row: Row, app_id: str, tenant: str) -> dict[str, Any]:
+    """An end user."""
+    made = _moment(row["created_at"])
+    return {
+        "id": row["id"],
+        "tenant_id": tenant,
+        "app_id": app_id,
+        "type": "service_api",
+        "external_user_id": row["session"],
+        "name": None,
+        "is_anonymous": row["session"] == DEFAULT_USER,
+        "session_id": row["session"],
+        "created_at": made,
+        "updated_at": made,
+    }
+
+
+def _moment(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def variable(row: Row) -> dict[str, Any]:

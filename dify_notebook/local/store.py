@@ -78,6 +78,17 @@ class Store:
         assert found is not None
         return found
 
+    async def end_user_by_id(self, app: str, key: str) -> Row:
+        """One end user of an app. Raises: Unknown."""
+
+        def job(db: sqlite3.Connection) -> Row:
+            row = db.execute("SELECT * FROM end_users WHERE id = ? AND app = ?", (key, app)).fetchone()
+            if row is None:
+                raise Unknown("end_user")
+            return dict(row)
+
+        return await self.reader.do(job)
+
     # -- answering ------------------------------------------------------------------------------
 
     async def begin(
@@ -306,6 +317,35 @@ class Store:
             return _whole(db, row)
 
         return await self.reader.do(job)
+
+    async def answer_of(self, app: str, key: str) -> str:
+        """What a message of an app, whoever asked it, says. Raises: Unknown."""
+
+        def job(db: sqlite3.Connection) -> str:
+            row = db.execute(
+                "SELECT m.answer FROM messages m JOIN conversations c ON c.id = m.conversation"
+                " WHERE m.id = ? AND c.app = ?",
+                (key, app),
+            ).fetchone()
+            if row is None:
+                raise Unknown("message")
+            return str(row["answer"])
+
+        return await self.reader.do(job)
+
+    async def feedbacks(self, app: str, *, page: int, limit: int) -> list[Row]:
+        """A page (from 1) of all feedback that an app got, newest first."""
+        return await self.reader.do(
+            lambda db: [
+                dict(row)
+                for row in db.execute(
+                    "SELECT f.*, m.conversation FROM feedbacks f JOIN messages m ON m.id = f.message"
+                    " JOIN conversations c ON c.id = m.conversation WHERE c.app = ?"
+                    " ORDER BY f.created_at DESC, m.seq DESC LIMIT ? OFFSET ?",
+                    (app, limit, (page - 1) * limit),
+                )
+            ]
+        )
 
     async def node_runs(self, message: str) -> list[Row]:
         """What the nodes of a message did, in order; the API never gives this."""

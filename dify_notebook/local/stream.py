@@ -32,7 +32,7 @@ class EventStream:
 
     def __init__(
         self,
-        events: asyncio.Queue[dict[str, Any] | None],
+        events: asyncio.Queue[dict[str, Any] | None] | asyncio.Queue[bytes | None],
         ping_interval: float,
         gone: Callable[[], None],
     ) -> None:
@@ -70,6 +70,9 @@ class EventStream:
                 continue
             if event is None:
                 break
+            if isinstance(event, bytes):
+                await self._send(send, event)
+                continue
             await self._send(send, frame(event))
             if event["event"] in ("message_end", "error"):
                 self.ended = True
@@ -78,7 +81,7 @@ class EventStream:
             await send(_headers())
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _next(self, patience: float) -> dict[str, Any] | None:
+    async def _next(self, patience: float) -> dict[str, Any] | bytes | None:
         if patience <= 0:
             raise TimeoutError
         try:

@@ -1,9 +1,10 @@
 """How the embedded server counts tokens and prices them.
 
-There is no model here, so the unit is our own and easy to check by hand: every Chinese,
+The built-in apps have no model, so the unit is our own and easy to check by hand: every Chinese,
 Japanese or Korean character is one token, every run of Latin letters or digits is one token
 per started six characters, and every other visible sign is one. Prices follow Dify's
-form: tokens x unit price x price unit, seven decimals, US dollars. They are nominal.
+form: tokens x unit price x price unit, seven decimals, US dollars. They are nominal. A declared app's
+meter takes over what its model counted, at the prices that were declared.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ class Meter:
 
     prompt: int = 0
     completion: int = 0
+    unit_in: Decimal = UNIT_PRICE_IN
+    """US dollars for a thousand tokens read."""
+    unit_out: Decimal = UNIT_PRICE_OUT
+    latency: float | None = None
+    """Seconds that a model took; None where there is no model and the whole run counts."""
 
     def read(self, text: str) -> int:
         """Count a text as read; gives its tokens."""
@@ -62,15 +68,22 @@ class Meter:
         """Take over what another meter counted."""
         self.prompt += other.prompt
         self.completion += other.completion
+        if other.latency is not None:
+            self.latency = (self.latency or 0.0) + other.latency
 
     @property
     def total(self) -> int:
         return self.prompt + self.completion
 
     @property
+    def idle(self) -> bool:
+        """Whether a model was there and was not asked; Dify counts nothing then."""
+        return self.latency == 0.0 and not self.total
+
+    @property
     def price(self) -> str:
         """Total price in US dollars, as Dify writes it."""
-        return _price(self.prompt, UNIT_PRICE_IN, self.completion, UNIT_PRICE_OUT)
+        return _price(self.prompt, self.unit_in, self.completion, self.unit_out)
 
     def usage(
         self,
@@ -81,13 +94,13 @@ class Meter:
         """Dify's `usage` object; times are seconds."""
         return {
             "prompt_tokens": self.prompt,
-            "prompt_unit_price": str(UNIT_PRICE_IN),
+            "prompt_unit_price": str(self.unit_in),
             "prompt_price_unit": str(PRICE_UNIT),
-            "prompt_price": _price(self.prompt, UNIT_PRICE_IN),
+            "prompt_price": _price(self.prompt, self.unit_in),
             "completion_tokens": self.completion,
-            "completion_unit_price": str(UNIT_PRICE_OUT),
+            "completion_unit_price": str(self.unit_out),
             "completion_price_unit": str(PRICE_UNIT),
-            "completion_price": _price(self.completion, UNIT_PRICE_OUT),
+            "completion_price": _price(self.completion, self.unit_out),
             "total_tokens": self.total,
             "total_price": self.price,
             "currency": "USD",

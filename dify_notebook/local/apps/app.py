@@ -42,6 +42,36 @@ class FileRules:
     limit: int = 3
 
 
+    methods: tuple[str, ...] = ("local_file",)
+    """How files may come; with `remote_url` the server fetches what its allow-list has."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How an app speaks."""
+
+    name: str = ""
+    language: str = "en-US"
+    auto_play: bool = False
+    """Whether each streamed answer is followed by its sound."""
+
+
+@dataclass(frozen=True)
+class Moderation:
+    """Words that may not be asked or said, and what is said in their place."""
+
+    words: tuple[str, ...]
+    question: str | None = None
+    """Said instead of an answer to a question with such a word; None lets questions be."""
+    answer: str | None = None
+    """Takes the place of an answer with such a word; None lets answers be."""
+
+    def caught(self, text: str) -> bool:
+        """Whether a text has one of the words, in any case of letters."""
+        low = text.casefold()
+        return any(word.casefold() in low for word in self.words)
+
+
 @dataclass(frozen=True)
 class Variable:
     """A conversation variable: what it is called and what it starts as."""
@@ -77,6 +107,17 @@ class App:
     form: tuple[Control, ...] = ()
     files: FileRules | None = None
     variables: tuple[Variable, ...] = field(default=())
+    suggests: bool = True
+    """Whether questions are suggested after an answer."""
+    hears: bool = False
+    """Whether /audio-to-text is on."""
+    voice: Voice | None = None
+    """How /text-to-audio speaks; None where it is off."""
+    moderation: Moderation | None = None
+    at_once: int = 0
+    """Questions that it answers at the same time; 0 is no limit of its own."""
+    closed: Literal["", "disabled", "unpublished"] = ""
+    """Why it does not answer: its API was switched off, or its workflow was never published."""
 
     @property
     def id(self) -> str:
@@ -98,17 +139,32 @@ class App:
         return {
             "opening_statement": self.opening,
             "suggested_questions": list(self.suggested_questions),
-            "suggested_questions_after_answer": {"enabled": True},
-            "speech_to_text": off,
-            "text_to_speech": {"enabled": False, "voice": "", "language": ""},
+            "suggested_questions_after_answer": {"enabled": self.suggests},
+            "speech_to_text": {"enabled": self.hears},
+            "text_to_speech": self._text_to_speech(),
             "retriever_resource": {"enabled": True},
             "annotation_reply": off,
             "more_like_this": off,
-            "user_input_form": [control.as_parameter() for control in self.form],
-            "sensitive_word_avoidance": off,
+            "user_input_form": [control.as_parameter(flow=self.mode == "advanced-chat") for control in self.form],
+            "sensitive_word_avoidance": {"enabled": self.moderation is not None, "type": "", "configs": []},
             "file_upload": self._file_upload(),
             "system_parameters": dict(FILE_LIMITS),
         }
+
+    def introduction(self, inputs: dict[str, Any]) -> str:
+        """The opening with what was given in its places: `{{name}}`."""
+        text = self.opening
+        for name, value in inputs.items():
+            if isinstance(value, str | int | float):
+                text = text.replace("{{" + name + "}}", str(value))
+        return text
+
+    def _text_to_speech(self) -> dict[str, Any]:
+        if self.voice is None:
+            return {"enabled": False, "voice": "", "language": ""}
+        play = "enabled" if self.voice.auto_play else "disabled"
+        told = {"enabled": True, "voice": self.voice.name, "language": self.voice.language}
+        return {**told, "autoPlay": play}
 
     def _file_upload(self) -> dict[str, Any]:
         if self.files is None:
@@ -117,7 +173,7 @@ class App:
             "enabled": True,
             "allowed_file_types": list(self.files.types),
             "allowed_file_extensions": [one.upper() for one in self.files.extensions],
-            "allowed_file_upload_methods": ["local_file"],
+            "allowed_file_upload_methods": list(self.files.methods),
             "number_limits": self.files.limit,
             "fileUploadConfig": {"batch_count_limit": 5, **FILE_LIMITS},
         }
@@ -126,14 +182,14 @@ class App:
         """The answer to /site."""
         return {
             "title": self.name,
-            "chat_color_theme": None,
+            "chat_color_theme": "",
             "chat_color_theme_inverted": False,
             "icon_type": "emoji",
             "icon": self.icon,
             "icon_background": "#E6F0FF",
             "description": self.description,
-            "copyright": None,
-            "privacy_policy": None,
+            "copyright": "",
+            "privacy_policy": "",
             "custom_disclaimer": "",
             "default_language": "en-US",
             "show_workflow_steps": True,

@@ -40,6 +40,10 @@ class Workflow:
         self.workflow_id = fixed_id("workflow", run.app.name)
         self.steps = 0
         self.failures = 0
+        self.exceptions = 0
+        """Nodes that failed and had a way on, by an error strategy."""
+        self.partial = False
+        """Whether outputs are told of a failed run too: those of the answers that were finished."""
         self.tokens = 0
         self.work = 0.0
         """Seconds of work in all nodes so far."""
@@ -83,28 +87,7 @@ class Workflow:
             RunFailed: the node failed; the run is to end.
             Stopped: by the user.
         """
-        key = str(uuid.uuid4())
-        created = int(time.time())
-        head = {
-            "id": key,
-            "node_id": node_id,
-            "node_type": node_type,
-            "title": title,
-            "index": 1,
-            "predecessor_node_id": None,
-        }
-        started = {
-            **head,
-            "inputs": None,
-            "inputs_truncated": False,
-            "created_at": created,
-            "extras": {},
-            "iteration_id": iteration,
-            "loop_id": None,
-            "agent_strategy": None,
-        }
-        self.steps += 1
-        self._emit("node_started", started)
+        step = self.open(node_id, node_type, title, iteration=iteration, index=index)
         error: str | None = None
 
         def careful() -> Outcome:
@@ -116,42 +99,33 @@ class Workflow:
                 return Outcome(outputs={})
 
         outcome, seconds = await self.run.work(careful)
-        self.work += seconds
-        self.run.meter.add(outcome.meter)
-        self.tokens += outcome.meter.total
-        metadata: dict[str, Any] = {}
-        if outcome.meter.total:
-            metadata |= {
-                "total_tokens": outcome.meter.total,
-                "total_price": outcome.meter.price,
-                "currency": "USD",
-            }
-        if iteration is not None:
-            metadata |= {"iteration_id": iteration, "iteration_index": index}
-        finished = {
-            **head,
-            "inputs": outcome.inputs,
-            "inputs_truncated": False,
-            "process_data": outcome.process_data,
-            "process_data_truncated": False,
-            "outputs": outcome.outputs,
-            "outputs_truncated": False,
-            "status": "failed" if error else "succeeded",
-            "error": error,
-            "elapsed_time": round(seconds, 6),
-            "execution_metadata": metadata or None,
-            "created_at": created,
-            "finished_at": int(time.time()),
-            "files": [],
-            "iteration_id": iteration,
-            "loop_id": None,
-        }
-        self._emit("node_finished", finished)
-        self.run.store.write_node(self.run.message_id, finished)
+        step.finish(outcome, seconds, status="failed" if error else "succeeded", error=error)
         if error:
             self.failures += 1
             raise RunFailed(f"Run failed: {error}", "invalid_param")
         return outcome
+
+    def open(
+        self,
+        node_id: str,
+        node_type: str,
+        title: str,
+        *,
+        iteration: str | None = None,
+        loop: str | None = None,
+        index: int | None = None,
+        counted: bool = True,
+    ) -> Step:
+        """Say that a node starts.
+
+        Args:
+            iteration, loop: the box that the node stands in, if any.
+            index: the item or round of that box.
+            counted: whether the node is a step of the whole run.
+        """
+        if counted:
+            self.steps += 1
+        return Step(self, node_id, node_type, title, iteration, loop, index)
 
     def iteration(self, node_id: str, title: str, items: list[Any]) -> Iteration:
         """Begin an iteration over items; see `Iteration`."""
@@ -164,11 +138,14 @@ class Workflow:
     def _finish(self, status: str, error: str | None) -> dict[str, Any]:
         run = self.run
         reason = "Stopped by user." if status == "stopped" else error
+        if status == "succeeded" and self.exceptions:
+            status = "partial-succeeded"
+        kept = status.endswith("succeeded") or self.partial
         return {
             "id": self.id,
             "workflow_id": self.workflow_id,
             "status": status,
-            "outputs": self._outputs if status == "succeeded" else {},
+            "outputs": self._outputs if kept else {},
             "error": None if reason is None else reason.removeprefix("Run failed: "),
             "elapsed_time": round(run.elapsed, 6),
             "total_tokens": 0 if status == "stopped" else self.tokens,
@@ -176,12 +153,103 @@ class Workflow:
             "created_by": {"id": run.end_user, "user": run.user},
             "created_at": self._created,
             "finished_at": int(time.time()),
-            "exceptions_count": self.failures,
+            "exceptions_count": self.failures + self.exceptions,
             "files": [],
         }
 
     def _emit(self, event: str, data: dict[str, Any]) -> None:
         self.run.emit(event, workflow_run_id=self.id, data=data)
+
+
+class Step:
+    """One node that was told to have started, and is told to have ended."""
+
+    def __init__(
+        self,
+        flow: Workflow,
+        node_id: str,
+        node_type: str,
+        title: str,
+        iteration: str | None,
+        loop: str | None,
+        index: int | None,
+    ) -> None:
+        self._flow = flow
+        self._box = {"iteration_id": iteration, "loop_id": loop}
+        self._index = index
+        self._created = int(time.time())
+        self._head = {
+            "id": str(uuid.uuid4()),
+            "node_id": node_id,
+            "node_type": node_type,
+            "title": title,
+            "index": 1,
+            "predecessor_node_id": None,
+        }
+        started = {
+            **self._head,
+            "inputs": None,
+            "inputs_truncated": False,
+            "created_at": self._created,
+            "extras": {},
+            **self._box,
+            "agent_strategy": None,
+        }
+        flow._emit("node_started", started)
+
+    def retry(self, outcome: Outcome, seconds: float, error: str, number: int) -> None:
+        """Say that it failed and is tried again, for the `number`-th time (from 1)."""
+        told = self._told(outcome, seconds, "retry", error, {})
+        self._flow._emit("node_retry", {**told, "retry_index": number})
+
+    def finish(
+        self,
+        outcome: Outcome,
+        seconds: float,
+        *,
+        status: str,
+        error: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Say what came of it, count it and keep it."""
+        flow = self._flow
+        flow.work += seconds
+        flow.run.meter.add(outcome.meter)
+        flow.tokens += outcome.meter.total
+        finished = self._told(outcome, seconds, status, error, metadata or {})
+        flow._emit("node_finished", finished)
+        flow.run.store.write_node(flow.run.message_id, finished)
+
+    def _told(
+        self, outcome: Outcome, seconds: float, status: str, error: str | None, more: dict[str, Any]
+    ) -> dict[str, Any]:
+        metadata = {**more}
+        if outcome.meter.total:
+            metadata |= {
+                "total_tokens": outcome.meter.total,
+                "total_price": outcome.meter.price,
+                "currency": "USD",
+            }
+        for kind in ("iteration", "loop"):
+            if self._box[f"{kind}_id"] is not None:
+                metadata |= {f"{kind}_id": self._box[f"{kind}_id"], f"{kind}_index": self._index}
+        return {
+            **self._head,
+            "inputs": outcome.inputs,
+            "inputs_truncated": False,
+            "process_data": outcome.process_data,
+            "process_data_truncated": False,
+            "outputs": outcome.outputs,
+            "outputs_truncated": False,
+            "status": status,
+            "error": error,
+            "elapsed_time": round(seconds, 6),
+            "execution_metadata": metadata or None,
+            "created_at": self._created,
+            "finished_at": int(time.time()),
+            "files": [],
+            **self._box,
+        }
 
 
 class Iteration:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .. import shapes
+from ..annotations import Annotations
+from ..apps.app import fixed_id
 from ..context import app_of, context_of
+from ..payloads import query_whole
 from ..proof import proof
 from ..replies import ApiError, reply
+from ..store import Unknown
 
 
 async def info(request: Request) -> Response:
@@ -17,7 +22,22 @@ async def info(request: Request) -> Response:
 
 async def parameters(request: Request) -> Response:
     """GET /parameters."""
-    return reply(app_of(request).parameters())
+    app = app_of(request)
+    if app.closed == "unpublished":
+        raise ApiError(400, "app_unavailable", "App unavailable, please check your app configurations.")
+    told = app.parameters()
+    settings = await Annotations(context_of(request).store).settings(app.name)
+    if settings is not None:
+        told["annotation_reply"] = {
+            "id": settings["id"],
+            "enabled": True,
+            "score_threshold": settings["score_threshold"],
+            "embedding_model": {
+                "embedding_provider_name": settings["provider"],
+                "embedding_model_name": settings["model"],
+            },
+        }
+    return reply(told)
 
 
 async def meta(request: Request) -> Response:
@@ -29,6 +49,25 @@ async def meta(request: Request) -> Response:
 async def site(request: Request) -> Response:
     """GET /site."""
     return reply(app_of(request).site())
+
+
+async def end_user(request: Request) -> Response:
+    """GET /end-users/{end_user}."""
+    app = app_of(request)
+    try:
+        row = await context_of(request).store.end_user_by_id(app.name, str(request.path_params["end_user"]))
+    except Unknown:
+        raise ApiError(404, "end_user_not_found", "End user not found.") from None
+    return reply(shapes.end_user(row, app.id, fixed_id("tenant")))
+
+
+async def feedbacks(request: Request) -> Response:
+    """GET /app/feedbacks: what all users of the app thought of its answers."""
+    app = app_of(request)
+    page = query_whole(request, "page", "FeedbackListQuery", default=1)
+    limit = query_whole(request, "limit", "FeedbackListQuery", default=20, most=101)
+    rows = await context_of(request).store.feedbacks(app.name, page=page, limit=limit)
+    return reply({"data": [shapes.feedback(row, app.id) for row in rows]})
 
 
 async def wrong_mode(request: Request) -> Response:

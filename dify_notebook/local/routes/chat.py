@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from ..apps.app import App
+from ..annotations import Annotations
+from ..apps.app import FILE_LIMITS, MEGABYTE, App, FileRules
 from ..context import Context, app_of, context_of
-from ..forms import check_inputs
+from ..fetch import Fetched, FetchFailed, Refused, fetch
+from ..forms import as_input, check_inputs
 from ..payloads import ChatRequest, chat_request, is_uuid, json_body, user_of
+from ..playback import Player
 from ..replies import ApiError, blocking_reply, invalid, not_found, reply
 from ..run import Run, Upload
 from ..store import INTERRUPTED, Row, Unknown
 from ..stream import EventStream
 
+_NO_PINGS = 86_400.0
 HISTORY = 20
 """Earlier messages that an app sees."""
 
@@ -27,18 +34,27 @@ async def ask(request: Request) -> Response | ASGIApp:
     """POST /chat-messages."""
     app, context = app_of(request), context_of(request)
     asked = chat_request(await json_body(request))
+    if context.player is not None:
+        return _play(context, context.player, streaming=asked.streaming)
+    if app.closed == "unpublished":
+        raise invalid("Workflow not published")
     if not asked.query.strip():
         raise invalid("query is required")
     if app.mode == "agent-chat" and not asked.streaming:
         raise invalid("Agent Chat App does not support blocking mode")
     inputs = check_inputs(app.form, asked.inputs)
-    files = await _files(context, app, asked.files)
     if context.runs.full:
         raise ApiError(429, "too_many_requests", "Too many requests. Please try again later.")
+    if app.at_once and context.runs.of(app.name) >= app.at_once:
+        # Dify gives 400 here, not the 429 of its documents.
+        most = f"The current maximum concurrent requests allowed for {app.id} is {app.at_once}."
+        raise invalid(f"Too many requests. Please try again later. {most}")
+    inputs = await _file_inputs(context, app, asked.user, inputs)
+    files = await _files(context, app, asked)
     run = await _begin(context, app, asked, inputs, files)
     task = context.runs.start(run)
     if run.events is not None:
-        return EventStream(run.events, context.ping_interval, run.leave)
+        return EventStream(run.events, context.options.ping_interval, run.leave)
     try:
         # A blocking client that goes away takes nothing along either.
         await asyncio.shield(task)
@@ -58,9 +74,7 @@ async def _begin(
     message = str(uuid.uuid4())
     try:
         if asked.conversation_id is not None:
-            history, _ = await store.messages(
-                app.name, user, asked.conversation_id, first_id=None, limit=HISTORY
-            )
+            history, _ = await store.messages(app.name, user, asked.conversation_id, first_id=None, limit=HISTORY)
         conversation = await store.begin(
             app=app.name,
             user=user,
@@ -68,17 +82,19 @@ async def _begin(
             message=message,
             query=asked.query,
             inputs=inputs,
-            introduction=app.opening,
+            introduction=app.introduction(inputs),
             files=[used for used, _ in files],
             variables=[variable.row(app.name) for variable in app.variables],
         )
         variables = await store.variables(app.name, user, conversation["id"]) if app.variables else []
     except Unknown:
         raise not_found("Conversation Not Exists.") from None
+    annotations = Annotations(store)
+    annotation = await annotations.match(app.name, asked.query)
+    if annotation is not None:
+        await annotations.hit(annotation["id"], message)
     uploads = [
-        Upload(
-            row["name"], row["extension"], row["mime_type"], row["size"], context.directory.files / row["id"]
-        )
+        Upload(row["name"], row["extension"], row["mime_type"], row["size"], context.directory.files / row["id"])
         for _, row in files
     ]
     return Run(
@@ -93,46 +109,118 @@ async def _begin(
         history=history,
         uploads=uploads,
         variables={row["name"]: row["value"] for row in variables},
-        pace=context.pace,
+        pace=context.options.pace,
+        allow=context.options.allow,
+        annotation=annotation,
+        speech=context.speech,
         auto_name=asked.auto_generate_name,
         events=asyncio.Queue() if asked.streaming else None,
     )
 
 
-async def _files(context: Context, app: App, files: list[dict[str, Any]]) -> list[tuple[Row, Row]]:
+async def _files(context: Context, app: App, asked: ChatRequest) -> list[tuple[Row, Row]]:
     """Files of a question, each with its upload. An app that takes none does not look at them.
 
     Raises:
         ApiError: one of them is unknown or of a kind that the app does not take.
     """
-    rules = app.files
-    if rules is None:
+    if app.files is None:
         return []
+    return await _checked(context, app, asked.user, app.files, asked.files)
+
+
+async def _checked(
+    context: Context, app: App, user: str, rules: FileRules, files: list[dict[str, Any]]
+) -> list[tuple[Row, Row]]:
     if len(files) > rules.limit:
         raise invalid(f"Number of files exceeds the maximum limit {rules.limit}")
     found: list[tuple[Row, Row]] = []
     for told in files:
         method, kind = told.get("transfer_method"), told.get("type")
-        if method == "remote_url":
-            # Fetching what a request names would let anyone with a key make this machine talk to others.
-            raise invalid("remote_url is not allowed by this app; upload the file")
-        if method != "local_file":
+        if method not in ("local_file", "remote_url"):
             raise invalid(f"No matching enum found for value '{method}'")
-        key = told.get("upload_file_id")
-        if not key:
-            raise invalid("Invalid upload file id")
-        if not isinstance(key, str) or not is_uuid(key):
-            raise invalid("Invalid upload file id format")
-        try:
-            row = await context.store.file(key.lower(), app.name)
-        except Unknown:
-            raise invalid("Invalid upload file") from None
+        if method not in rules.methods:
+            raise invalid(f"{method} is not allowed by this app")
+        if method == "remote_url":
+            row = await _remote(context, app, user, told.get("url"))
+        else:
+            row = await _uploaded(context, app, told.get("upload_file_id"))
         name = row["name"]
-        if (kind not in rules.types and kind != "custom") or not name.lower().endswith(rules.extensions):
+        fits = not rules.extensions or name.lower().endswith(rules.extensions)
+        if (kind not in rules.types and kind != "custom") or not fits:
             raise invalid(f"File validation failed for file: {name}")
-        used = {"upload_file_id": row["id"], "type": str(kind), "transfer_method": "local_file"}
+        used = {"upload_file_id": row["id"], "type": str(kind), "transfer_method": method}
+        if method == "remote_url":
+            used["url"] = told["url"]
         found.append((used, row))
     return found
+
+
+async def _file_inputs(context: Context, app: App, user: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Inputs with their files looked up, each in the form in which Dify keeps it.
+
+    Raises:
+        ApiError: a file is unknown or of a kind that its control does not take.
+    """
+    found = dict(inputs)
+    for control in app.form:
+        value = inputs[control.variable]
+        if control.kind in ("file", "file-list") and value:
+            told = value if isinstance(value, list) else [value]
+            rows = await _checked(context, app, user, control.file_rules, told)
+            kept = [as_input(used, row, context.signer.url) for used, row in rows]
+            found[control.variable] = kept if control.kind == "file-list" else kept[0]
+    return found
+
+
+async def _uploaded(context: Context, app: App, key: object) -> Row:
+    if not key:
+        raise invalid("Invalid upload file id")
+    if not isinstance(key, str) or not is_uuid(key):
+        raise invalid("Invalid upload file id format")
+    try:
+        return await context.store.file(key.lower(), app.name)
+    except Unknown:
+        raise invalid("Invalid upload file") from None
+
+
+async def _remote(context: Context, app: App, user: str, url: object) -> Row:
+    """Fetch a file, keep it as an upload, and give its row. Only what the server's allow-list has."""
+    if not url or not isinstance(url, str):
+        raise invalid("Invalid file url")
+    limit = FILE_LIMITS["file_size_limit"] * MEGABYTE
+    try:
+        got = await fetch(url, allow=context.options.allow, limit=limit)
+    except (Refused, FetchFailed) as error:
+        raise invalid(f"Invalid file url: {error}") from None
+    if got.status != 200:
+        raise invalid(f"Invalid file url: it answered {got.status}")
+    key = str(uuid.uuid4())
+    await asyncio.to_thread(_keep, context.directory.files / key, got)
+    name = unquote(urlsplit(got.url).path).rpartition("/")[2][:200] or "file"
+    dotted = name.rpartition(".")
+    return await context.store.add_file(
+        key=key,
+        app=app.name,
+        user=await context.store.end_user(app.name, user),
+        name=name,
+        extension=dotted[2].lower() if dotted[0] else "",
+        mime_type=got.headers.get("content-type", "application/octet-stream").partition(";")[0].strip(),
+        size=len(got.body),
+    )
+
+
+def _keep(path: Path, got: Fetched) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+        target.write(got.body)
+
+
+def _play(context: Context, player: Player, *, streaming: bool) -> Response | ASGIApp:
+    """A recorded answer in place of a real one. Its own pings are among what is played."""
+    if not streaming:
+        return blocking_reply(player.whole())
+    playing = player.start()
+    return EventStream(playing.events, _NO_PINGS, playing.stop)
 
 
 def _whole(run: Run) -> Response:
@@ -140,7 +228,6 @@ def _whole(run: Run) -> Response:
         if run.error.code == "internal_server_error":
             raise ApiError(500, run.error.code, run.error.message)
         raise ApiError(400, run.error.code, run.error.message)
-    metadata = {"annotation_reply": None, "retriever_resources": run.resources, "usage": run.usage}
     return blocking_reply(
         {
             "event": "message",
@@ -150,7 +237,7 @@ def _whole(run: Run) -> Response:
             "conversation_id": run.conversation_id,
             "mode": run.app.mode,
             "answer": run.answer,
-            "metadata": metadata,
+            "metadata": run.metadata,
             "created_at": run.created_at,
         }
     )
@@ -160,5 +247,8 @@ async def stop(request: Request) -> Response:
     """POST /chat-messages/{task_id}/stop. Says success whatever there was to stop, as Dify does."""
     app, context = app_of(request), context_of(request)
     user = user_of(await json_body(request))
-    context.runs.stop(request.path_params["task_id"], app.name, user)
+    task_id = request.path_params["task_id"]
+    context.runs.stop(task_id, app.name, user)
+    if context.player is not None:
+        context.player.stop(task_id)
     return reply({"result": "success"})

@@ -80,9 +80,7 @@ async def signed(request: Request) -> Response:
     """GET /files/{file}/file-preview: whoever has a good URL needs no key."""
     context = context_of(request)
     key, query = str(request.path_params["file"]), request.query_params
-    if not context.signer.good(
-        key, query.get("timestamp", ""), query.get("nonce", ""), query.get("sign", "")
-    ):
+    if not context.signer.good(key, query.get("timestamp", ""), query.get("nonce", ""), query.get("sign", "")):
         raise ApiError(403, "file_access_denied", "This address is not valid, or no longer.")
     try:
         row = await context.store.file(key)

@@ -84,6 +84,8 @@ async def suggested(request: Request) -> Response:
         row = await context.store.message(name, user, str(request.path_params["message"]))
     except Unknown as error:
         raise _missing(error) from None
+    if not app.suggests:
+        raise ApiError(400, "bad_request", "Suggested Questions Is Disabled.")
     return reply({"result": "success", "data": app.suggest(row)})
 
 
@@ -172,9 +174,7 @@ async def set_variable(request: Request) -> Response:
         row = await find()
         if not shapes.fits(body["value"], row["value_type"]):
             told = shapes.type_of(body["value"])
-            message = (
-                f"Type mismatch: variable '{row['name']}' expects {row['value_type']}, but got {told} type"
-            )
+            message = f"Type mismatch: variable '{row['name']}' expects {row['value_type']}, but got {told} type"
             raise ApiError(400, "bad_request", message)
         await store.set_variable(conversation, key, body["value"])
         return reply(shapes.variable(await find()))

@@ -1,0 +1,169 @@
+"""Annotations: answers that people wrote down, given instead of the app's own to questions like theirs.
+
+There is no embedding model here. How like two questions are is the share of three-letter groups that
+they have in common, from 0 to 1; the same question, in any case of letters and with any marks, is 1.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import unicodedata
+import uuid
+from collections import Counter
+
+from .store import Row, Store, Unknown
+
+
+def normal(text: str) -> str:
+    """A question without case, marks and extra spaces."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    kept = "".join(sign if sign.isalnum() else " " for sign in plain)
+    return " ".join(kept.split())
+
+
+def similarity(one: str, other: str) -> float:
+    """How like two questions are, 0 to 1.
+
+    >>> similarity("What is Dify?", "what is dify")
+    1.0
+    """
+    left, right = normal(one), normal(other)
+    if left == right:
+        return 1.0 if left else 0.0
+    first, second = _groups(left), _groups(right)
+    total = first.total() + second.total()
+    return 2 * (first & second).total() / total if total else 0.0
+
+
+def _groups(text: str) -> Counter[str]:
+    padded = f" {text} "
+    return Counter(padded[at : at + 3] for at in range(len(padded) - 2))
+
+
+class Annotations:
+    """What a store holds of them. They belong to the app, not to a user."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(self, app: str, *, keyword: str, page: int, limit: int) -> tuple[list[Row], int]:
+        """A page (from 1), newest first, and how many there are in all."""
+
+        def job(db: sqlite3.Connection) -> tuple[list[Row], int]:
+            where, values = "app = ?", [app]
+            if keyword:
+                sought = "%" + keyword.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+                where += " AND (question LIKE ? ESCAPE '\\' OR answer LIKE ? ESCAPE '\\')"
+                values += [sought, sought]
+            (total,) = db.execute(f"SELECT COUNT(*) FROM annotations WHERE {where}", values).fetchone()
+            rows = db.execute(
+                f"SELECT * FROM annotations WHERE {where} ORDER BY seq DESC LIMIT ? OFFSET ?",
+                [*values, limit, (page - 1) * limit],
+            )
+            return [dict(row) for row in rows], int(total)
+
+        return await self._store.reader.do(job)
+
+    async def create(self, app: str, question: str, answer: str) -> Row:
+        def job(db: sqlite3.Connection) -> Row:
+            key = str(uuid.uuid4())
+            db.execute(
+                "INSERT INTO annotations (id, app, question, answer, created_at) VALUES (?, ?, ?, ?, ?)",
+                (key, app, question, answer, int(time.time())),
+            )
+            return _annotation(db, app, key)
+
+        return await self._store.writer.do(job)
+
+    async def update(self, app: str, key: str, question: str, answer: str) -> Row:
+        """Raises: Unknown."""
+
+        def job(db: sqlite3.Connection) -> Row:
+            _annotation(db, app, key)
+            db.execute("UPDATE annotations SET question = ?, answer = ? WHERE id = ?", (question, answer, key))
+            return _annotation(db, app, key)
+
+        return await self._store.writer.do(job)
+
+    async def delete(self, app: str, key: str) -> None:
+        """Raises: Unknown."""
+
+        def job(db: sqlite3.Connection) -> None:
+            _annotation(db, app, key)
+            db.execute("DELETE FROM annotations WHERE id = ?", (key,))
+
+        await self._store.writer.do(job)
+
+    async def switch(
+        self, app: str, action: str, *, threshold: float | None = None, provider: str = "", model: str = ""
+    ) -> str:
+        """Turn annotation answers on or off; gives the id of the job, which is done when this returns."""
+
+        def job(db: sqlite3.Connection) -> str:
+            if action == "enable":
+                db.execute(
+                    "INSERT INTO annotation_replies VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT (app) DO UPDATE SET"
+                    " enabled = 1, score_threshold = excluded.score_threshold, provider = excluded.provider,"
+                    " model = excluded.model",
+                    (app, str(uuid.uuid4()), threshold, provider, model),
+                )
+            else:
+                db.execute("UPDATE annotation_replies SET enabled = 0 WHERE app = ?", (app,))
+            key = str(uuid.uuid4())
+            db.execute("INSERT INTO annotation_jobs VALUES (?, ?, ?, ?)", (key, app, action, int(time.time())))
+            return key
+
+        return await self._store.writer.do(job)
+
+    async def has_job(self, app: str, action: str, key: str) -> bool:
+        """Whether such a job ran."""
+        return await self._store.reader.do(
+            lambda db: (
+                db.execute(
+                    "SELECT 1 FROM annotation_jobs WHERE id = ? AND app = ? AND action = ?", (key, app, action)
+                ).fetchone()
+                is not None
+            )
+        )
+
+    async def settings(self, app: str) -> Row | None:
+        """How annotation answers are set; None where they are off."""
+
+        def job(db: sqlite3.Connection) -> Row | None:
+            row = db.execute("SELECT * FROM annotation_replies WHERE app = ? AND enabled", (app,)).fetchone()
+            return None if row is None else dict(row)
+
+        return await self._store.reader.do(job)
+
+    async def match(self, app: str, question: str) -> Row | None:
+        """The annotation that answers a question, where answers are on and one is like enough."""
+        settings = await self.settings(app)
+        if settings is None:
+            return None
+
+        def job(db: sqlite3.Connection) -> Row | None:
+            best, score = None, 0.0
+            for row in db.execute("SELECT * FROM annotations WHERE app = ? ORDER BY seq", (app,)):
+                found = similarity(question, row["question"])
+                if found > score:
+                    best, score = row, found
+            return dict(best) if best is not None and score >= settings["score_threshold"] else None
+
+        return await self._store.reader.do(job)
+
+    async def hit(self, key: str, message: str) -> None:
+        """Count that an annotation answered a message."""
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE annotations SET hit_count = hit_count + 1 WHERE id = ?", (key,))
+            db.execute("UPDATE messages SET annotation = ? WHERE id = ?", (key, message))
+
+        await self._store.writer.do(job)
+
+
+def _annotation(db: sqlite3.Connection, app: str, key: str) -> Row:
+    row = db.execute("SELECT * FROM annotations WHERE id = ? AND app = ?", (key, app)).fetchone()
+    if row is None:
+        raise Unknown("annotation")
+    return dict(row)

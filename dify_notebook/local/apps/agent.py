@@ -1,0 +1,140 @@
+"""A declared agent: its model calls Python functions, round by round, and answers with what they gave.
+
+Each round is a thought that is told three times under one id: empty, with the calls, and with what was seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..functions import Function, FunctionFailed, as_text
+from ..models.model import Model, ModelFailed, Reply, ToolCall
+from ..run import Run, RunFailed
+from .prompt import Prompt
+
+
+@dataclass(frozen=True)
+class Agent:
+    """An agent's settings."""
+
+    prompt: Prompt
+    model: Model
+    tools: tuple[Function, ...]
+    rounds: int = 5
+    """Times that tools may be called; after that the model has to answer."""
+    seconds: float = 30.0
+    """For each call of a tool."""
+    most: float = 300.0
+    """Seconds for the whole answer."""
+
+    def answer(self) -> Callable[[Run], Awaitable[None]]:
+        """What answers a question to this app."""
+
+        async def answer(run: Run) -> None:
+            run.meter = self.model.prices.meter()
+            try:
+                async with asyncio.timeout(self.most):
+                    await run.heed(self._talk(run))
+            except TimeoutError:
+                raise RunFailed(f"The agent did not come to an end within {self.most:g} s") from None
+
+        return answer
+
+    async def _talk(self, run: Run) -> None:
+        messages = await self.prompt.messages(run, self.model)
+        for position in range(1, self.rounds + 2):
+            thought = Thought(run, position)
+            # The last round goes without tools, so that it is an answer.
+            offered = [tool.as_tool() for tool in self.tools] if position <= self.rounds else []
+            try:
+                reply = await self.model.ask(messages, run.delta, tools=offered)
+            except ModelFailed as problem:
+                raise RunFailed(str(problem)) from None
+            run.meter.add(reply.meter)
+            run.delta("")
+            thought.said(reply.text)
+            if not reply.calls or not offered:
+                thought.tell()
+                return
+            thought.calls(reply.calls, self.tools)
+            thought.tell()
+            seen = await self._use(reply.calls)
+            thought.saw(seen)
+            thought.tell()
+            messages += _exchange(reply, seen)
+
+    async def _use(self, calls: Sequence[ToolCall]) -> list[tuple[ToolCall, str]]:
+        """Call the tools, those of one round at the same time; what goes wrong is what is seen."""
+        return list(zip(calls, await asyncio.gather(*(self._call(call) for call in calls)), strict=True))
+
+    async def _call(self, call: ToolCall) -> str:
+        tool = next((one for one in self.tools if one.name == call.name), None)
+        if tool is None:
+            return f"there is not a tool named {call.name}"
+        arguments = _arguments(call)
+        if arguments is None:
+            return f"tool invoke error: the arguments are not a JSON object: {call.arguments[:200]}"
+        try:
+            return as_text(await tool.use(arguments, self.seconds))
+        except FunctionFailed as problem:
+            return f"tool invoke error: {problem}"
+
+
+def _arguments(call: ToolCall) -> dict[str, Any] | None:
+    try:
+        told = json.loads(call.arguments or "{}")
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _exchange(reply: Reply, seen: Sequence[tuple[ToolCall, str]]) -> list[dict[str, Any]]:
+    """A round as the model gets it back."""
+    called = {
+        "role": "assistant",
+        "content": reply.text,
+        "tool_calls": [call.as_message() for call in reply.calls],
+    }
+    return [called, *({"role": "tool", "tool_call_id": call.id, "content": text} for call, text in seen)]
+
+
+class Thought:
+    """One round, as the client and the history have it."""
+
+    def __init__(self, run: Run, position: int) -> None:
+        self._run = run
+        self._told: dict[str, Any] = {
+            "id": str(uuid.uuid4()),
+            "position": position,
+            "thought": "",
+            "observation": "",
+            "tool": "",
+            "tool_labels": {},
+            "tool_input": "",
+            "message_files": [],
+        }
+        self.tell()
+
+    def said(self, text: str) -> None:
+        self._told["thought"] = text
+
+    def calls(self, calls: Sequence[ToolCall], tools: Sequence[Function]) -> None:
+        """Several calls of a round are named in a row, as Dify does."""
+        labels = {tool.name: tool.label for tool in tools}
+        self._told["tool"] = ";".join(call.name for call in calls)
+        self._told["tool_labels"] = {call.name: labels.get(call.name, {}) for call in calls}
+        given = {call.name: _arguments(call) or {} for call in calls}
+        self._told["tool_input"] = json.dumps(given, ensure_ascii=False)
+
+    def saw(self, seen: Sequence[tuple[ToolCall, str]]) -> None:
+        self._told["observation"] = json.dumps({call.name: text for call, text in seen}, ensure_ascii=False)
+
+    def tell(self) -> None:
+        """Raises: Stopped."""
+        self._run.emit("agent_thought", **self._told)
+        self._run.store.write_thought(self._run.message_id, dict(self._told))

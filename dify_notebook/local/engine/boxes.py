@@ -1,0 +1,249 @@
+"""Nodes with nodes inside: iteration over a list, and a loop until a condition holds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..run import RunFailed
+from ..tokens import Meter
+from .conditions import CannotCompare, Condition, Logic, decided, results
+from .flow import Course
+from .graph import Graph, Node, check
+from .pool import Pool
+from .template import Selector
+from .work import Names, NodeFailed, Place, Result, Work
+
+MAX_ITEMS = 1000
+MAX_ROUNDS = 100
+MAX_PARALLEL = 10
+
+OnError = Literal["terminated", "continue-on-error", "remove-abnormal-output"]
+
+
+class Box:
+    """Tells a box's events; it has the node's id for its own, and no node_started or node_finished."""
+
+    def __init__(self, place: Place, kind: str, title: str, inputs: dict[str, Any], size: int) -> None:
+        self._place = place
+        self._kind = kind
+        self._inputs = inputs
+        self._size = size
+        self._created = int(time.time())
+        self._begun = time.perf_counter()
+        self._head = {"id": place.node, "node_id": place.node, "node_type": kind, "title": title}
+        meter = place.run.meter
+        self._before = (meter.prompt, meter.completion)
+        self.durations: dict[str, float] = {}
+        """Seconds of each round that was finished."""
+        self._tell(
+            "started",
+            created_at=self._created,
+            extras={},
+            metadata={f"{kind}_length": size},
+            inputs=inputs,
+            inputs_truncated=False,
+        )
+
+    def next(self, index: int) -> None:
+        more: dict[str, Any] = {"pre_loop_output": {}} if self._kind == "loop" else {}
+        self._tell("next", index=index, created_at=int(time.time()), **more, extras={})
+
+    def completed(self, status: str, outputs: dict[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
+        run = self._place.run
+        spent = Meter(
+            run.meter.prompt - self._before[0],
+            run.meter.completion - self._before[1],
+            run.meter.unit_in,
+            run.meter.unit_out,
+        )
+        told = {
+            "outputs": outputs,
+            "outputs_truncated": False,
+            "created_at": self._created,
+            "extras": {},
+            "inputs": self._inputs,
+            "inputs_truncated": False,
+            "status": status,
+            "error": None,
+            "elapsed_time": round(time.perf_counter() - self._begun, 6),
+            "total_tokens": spent.total,
+            "execution_metadata": {
+                "total_tokens": spent.total,
+                "total_price": spent.price if spent.total else "0.0",
+                "currency": "USD",
+                **(metadata or {}),
+                f"{self._kind}_duration_map": dict(self.durations),
+            },
+            "finished_at": int(time.time()),
+            "steps": self._size,
+        }
+        self._tell("completed", **told)
+        run.store.write_node(run.message_id, {**self._head, **told})
+
+    def _tell(self, what: str, **data: Any) -> None:
+        teller = self._place.flow.teller
+        self._place.run.emit(f"{self._kind}_{what}", workflow_run_id=teller.id, data={**self._head, **data})
+
+
+@dataclass(frozen=True)
+class Iteration(Work):
+    """iteration: the nodes inside once for each element of a list, one after another or several at once."""
+
+    title: str
+    over: Selector
+    output: Selector
+    inside: Graph
+    parallel: int
+    """How many at once; 1 is one after another."""
+    on_error: OnError
+    told = False
+
+    async def do(self, place: Place) -> Result:
+        found = place.pool.get(self.over)
+        items = found if isinstance(found, list) else []
+        box = Box(place, "iteration", self.title, {"iterator_selector": items}, len(items))
+        if not isinstance(found, list) or len(items) > MAX_ITEMS:
+            box.completed("failed", {"output": []})
+            name = ".".join(self.over)
+            problem = f"has more than {MAX_ITEMS} elements" if items else "is not a list"
+            raise NodeFailed(f"{name} {problem}", "InvalidIteratorValueError")
+        results: dict[int, Any] = {}
+        try:
+            if self.parallel > 1:
+                await self._at_once(place, box, items, results)
+            else:
+                for index, item in enumerate(items):
+                    box.next(index)
+                    await self._one(place, box, index, item, results)
+        except RunFailed:
+            box.completed("failed", {"output": self._ordered(results)})
+            raise
+        outputs = {"output": self._ordered(results)}
+        box.completed("succeeded", outputs)
+        return Result(outputs)
+
+    async def _at_once(self, place: Place, box: Box, items: list[Any], results: dict[int, Any]) -> None:
+        free = asyncio.Semaphore(self.parallel)
+
+        async def one(index: int, item: Any) -> None:
+            async with free:
+                await self._one(place, box, index, item, results)
+
+        for index in range(len(items)):
+            box.next(index)
+        tasks = [asyncio.ensure_future(one(index, item)) for index, item in enumerate(items)]
+        try:
+            for task in asyncio.as_completed(tasks):
+                await task
+        finally:
+            for waiting in tasks:
+                waiting.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _one(self, place: Place, box: Box, index: int, item: Any, results: dict[int, Any]) -> None:
+        pool = Pool(place.pool)
+        pool.put(place.node, {"item": item, "index": index})
+        begun = time.perf_counter()
+        try:
+            await Course(place.flow, self.inside, pool, place.node, "iteration", index).run()
+        except RunFailed:
+            if self.on_error == "terminated":
+                raise
+            if self.on_error == "continue-on-error":
+                results[index] = None
+        else:
+            results[index] = pool.get(self.output)
+        box.durations[str(index)] = round(time.perf_counter() - begun, 6)
+
+    def _ordered(self, results: dict[int, Any]) -> list[Any]:
+        return [results[index] for index in sorted(results)]
+
+    def needs(self) -> Iterable[Selector]:
+        return (self.over,)
+
+    def outputs(self) -> Names:
+        return frozenset({"output"})
+
+    def check_inside(self, node: Node, seen: Mapping[str, Names]) -> None:
+        own = {**seen, node.id: frozenset({"item", "index"})}
+        self.inside.check_values(own)
+        check(node, self.output, {**own, **_inside(self.inside)})
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A variable of a loop."""
+
+    name: str
+    value_type: str
+    value: Any
+    source: Selector | None = None
+
+
+@dataclass(frozen=True)
+class Loop(Work):
+    """loop: the nodes inside again and again, until a condition holds or often enough."""
+
+    title: str
+    rounds: int
+    variables: tuple[Counter, ...]
+    until: tuple[Condition, ...]
+    logic: Logic
+    inside: Graph
+    told = False
+
+    async def do(self, place: Place) -> Result:
+        values = {one.name: place.pool.get(one.source) if one.source else one.value for one in self.variables}
+        box = Box(place, "loop", self.title, {"loop_count": self.rounds, **values}, self.rounds)
+        pool = Pool(place.pool)
+        pool.put(place.node, dict(values))
+        history: dict[str, dict[str, Any]] = {}
+        reason = "loop_completed"
+        done = 0
+        for index in range(self.rounds):
+            if index:
+                box.next(index)
+            begun = time.perf_counter()
+            try:
+                round_ = Pool(pool)
+                await Course(place.flow, self.inside, round_, place.node, "loop", index).run()
+                done += 1
+                box.durations[str(index)] = round(time.perf_counter() - begun, 6)
+                history[str(index)] = self._values(pool, place.node)
+                # What the nodes of a round put out may decide too, so the round's own values are asked.
+                if self.until and decided(results(self.until, self.logic, round_), self.logic):
+                    reason = "loop_break"
+                    break
+            except CannotCompare as problem:
+                box.completed("failed", {**self._values(pool, place.node), "loop_round": done})
+                raise NodeFailed(str(problem), "ValueError") from None
+            except RunFailed:
+                box.completed("failed", {**self._values(pool, place.node), "loop_round": done})
+                raise
+        outputs = {**self._values(pool, place.node), "loop_round": done}
+        box.completed("succeeded", outputs, {"completed_reason": reason, "loop_variable_map": history})
+        return Result(outputs)
+
+    def _values(self, pool: Pool, node: str) -> dict[str, Any]:
+        return {one.name: pool.get((node, one.name)) for one in self.variables}
+
+    def needs(self) -> Iterable[Selector]:
+        return [one.source for one in self.variables if one.source]
+
+    def outputs(self) -> Names:
+        return frozenset({*(one.name for one in self.variables), "loop_round"})
+
+    def check_inside(self, node: Node, seen: Mapping[str, Names]) -> None:
+        own = {**seen, node.id: frozenset(one.name for one in self.variables)}
+        self.inside.check_values(own)
+        for condition in self.until:
+            for selector in (condition.selector, *condition.value.needs()):
+                check(node, selector, {**own, **_inside(self.inside)})
+
+
+def _inside(graph: Graph) -> dict[str, Names]:
+    return {name: node.work.outputs() for name, node in graph.nodes.items()}

@@ -1,0 +1,184 @@
+"""Texts with places in them: `{{ llm.text }}`, Dify's `{{#llm.text#}}`, and `{% for x in list %}…{% endfor %}`.
+
+Places are looked up in dicts and lists, and nothing else happens: no attribute, no call, no expression.
+So a template can be taken from anyone, and what it needs is known before it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Selector = tuple[str, ...]
+Lookup = Callable[[Selector], Any]
+
+_NAME = r"[A-Za-z_0-9][\w-]*"
+_PATH = rf"{_NAME}(?:\.{_NAME})*"
+_SIGN = re.compile(
+    rf"\{{\{{(?P<dify>\#)?\s*(?P<place>{_PATH})\s*(?(dify)\#)\}}\}}"
+    rf"|\{{%-?\s*for\s+(?P<name>[A-Za-z_]\w*)\s+in\s+(?P<list>{_PATH})\s*-?%\}}"
+    r"|(?P<end>\{%-?\s*endfor\s*-?%\})"
+    r"|(?P<wrong>\{\{|\{%)"
+)
+_SELECTOR = re.compile(_PATH)
+
+
+class WrongTemplate(ValueError):
+    """A template that cannot be read; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A value's place."""
+
+    selector: Selector
+
+
+@dataclass(frozen=True)
+class Each:
+    """A part that is repeated for each element of a list."""
+
+    name: str
+    selector: Selector
+    body: tuple[Part, ...]
+
+
+Part = str | Place | Each
+
+
+@dataclass(frozen=True)
+class Template:
+    """A text that was read."""
+
+    parts: tuple[Part, ...]
+
+    def needs(self) -> Iterator[Selector]:
+        """Selectors that it looks up, those of its own loops left out."""
+        yield from _needs(self.parts, frozenset())
+
+    def mapped(self, see: Callable[[Selector], Selector]) -> Template:
+        """This with its selectors replaced, those of its own loops left alone."""
+        return Template(_mapped(self.parts, see, frozenset()))
+
+    def render(self, look_up: Lookup, show: Callable[[Any], str]) -> str:
+        """The text. `show` turns a value into text."""
+        return "".join(_rendered(self.parts, look_up, show))
+
+
+def read(text: str, *, loops: bool = False) -> Template:
+    """Read a template.
+
+    Raises:
+        WrongTemplate: a sign is not closed, or not of the few that there are.
+    """
+    stack: list[tuple[str, Selector, list[Part]]] = []
+    parts: list[Part] = []
+    at = 0
+    for sign in _SIGN.finditer(text):
+        if sign.start() > at:
+            parts.append(text[at : sign.start()])
+        at = sign.end()
+        if sign["wrong"]:
+            shown = text[sign.start() : sign.start() + 30].split("\n")[0]
+            raise WrongTemplate(f"{shown!r} is neither {{{{ name }}}} nor a for or endfor")
+        if sign["place"]:
+            parts.append(Place(tuple(sign["place"].split("."))))
+        elif not loops:
+            raise WrongTemplate(f"{sign.group()!r}: loops are for template-transform nodes only")
+        elif sign["name"]:
+            stack.append((sign["name"], tuple(sign["list"].split(".")), parts))
+            parts = []
+        else:
+            if not stack:
+                raise WrongTemplate("an endfor without its for")
+            name, selector, outer = stack.pop()
+            outer.append(Each(name, selector, tuple(parts)))
+            parts = outer
+    if stack:
+        raise WrongTemplate(f"the loop over {'.'.join(stack[-1][1])} has no endfor")
+    if at < len(text):
+        parts.append(text[at:])
+    return Template(tuple(parts))
+
+
+def selector(text: str) -> Selector:
+    """A selector such as `llm.text` or Dify's `{{#llm.text#}}`. Raises: WrongTemplate."""
+    bare = text.strip().removeprefix("{{").removesuffix("}}").strip().strip("#").strip()
+    if not _SELECTOR.fullmatch(bare):
+        raise WrongTemplate(f"{text!r} is no name of a value such as sys.query or node.output")
+    return tuple(bare.split("."))
+
+
+def shown(value: Any) -> str:
+    """A value as text in a prompt or a template."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def shown_in_answer(value: Any) -> str:
+    """A value as text in an answer, where a list becomes a list."""
+    if isinstance(value, list):
+        return "\n".join(f"- {shown(one) if one is not None else None}" for one in value)
+    return shown(value)
+
+
+def _needs(parts: tuple[Part, ...], local: frozenset[str]) -> Iterator[Selector]:
+    for part in parts:
+        if isinstance(part, Place):
+            if part.selector[0] not in local:
+                yield part.selector
+        elif isinstance(part, Each):
+            if part.selector[0] not in local:
+                yield part.selector
+            yield from _needs(part.body, local | {part.name})
+
+
+def _mapped(parts: tuple[Part, ...], see: Callable[[Selector], Selector], local: frozenset[str]) -> tuple[Part, ...]:
+    found: list[Part] = []
+    for part in parts:
+        if isinstance(part, Place):
+            found.append(part if part.selector[0] in local else Place(see(part.selector)))
+        elif isinstance(part, Each):
+            source = part.selector if part.selector[0] in local else see(part.selector)
+            found.append(Each(part.name, source, _mapped(part.body, see, local | {part.name})))
+        else:
+            found.append(part)
+    return tuple(found)
+
+
+def _rendered(parts: tuple[Part, ...], look_up: Lookup, show: Callable[[Any], str]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Place):
+            yield show(look_up(part.selector))
+        else:
+            found = look_up(part.selector)
+            for element in found if isinstance(found, list) else []:
+                yield from _rendered(part.body, _with(part.name, element, look_up), show)
+
+
+def _with(name: str, element: Any, look_up: Lookup) -> Lookup:
+    return lambda selector: walk(element, selector[1:]) if selector[0] == name else look_up(selector)
+
+
+def walk(value: Any, path: Selector) -> Any:
+    """What lies at a path inside dicts and lists; None where there is nothing."""
+    for name in path:
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdigit():
+            value = value[int(name)] if int(name) < len(value) else None
+        else:
+            return None
+    return value

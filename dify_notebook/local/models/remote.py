@@ -1,0 +1,133 @@
+"""A model behind an OpenAI-compatible endpoint.
+
+It is `http.client` in the question's own thread, not httpx: only `net` may import httpx, what is needed
+here is one POST and a body read line by line, and hanging up (which ends a blocking read at once) is
+shutting the socket. Redirects are not followed, so the key goes to no other place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from .model import Asked, Chunk, ModelFailed, error_text
+
+_LINE = 1_000_000
+"""Bytes of one line of the stream."""
+_ERROR_BODY = 20_000
+CONNECT = 10.0
+"""Seconds for connecting."""
+
+
+class Remote:
+    """One endpoint; `url` is what stands before `/chat/completions`, such as http://127.0.0.1:8080/v1."""
+
+    provider = "openai_api_compatible"
+
+    def __init__(self, url: str, key: str | None = None, *, timeout: float = 60.0) -> None:
+        """Args: timeout: seconds without a byte.
+
+        Raises:
+            ValueError: the address is none; the message says why.
+        """
+        parts = urlsplit(url.rstrip("/").removesuffix("/chat/completions"))
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is no address of a model: http(s)://host[:port]/v1 is wanted")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("the model's address must hold no password, query or fragment")
+        self._secure = parts.scheme == "https"
+        self._host, self._port = parts.hostname, parts.port
+        self._path = parts.path + "/chat/completions"
+        self._key = key
+        self._timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"Remote({self._host!r})"
+
+    def chat(self, body: dict[str, Any], tell: Callable[[Chunk], None], asked: Asked) -> None:
+        """See `Backend.chat`."""
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(self._host, self._port, timeout=CONNECT)
+        try:
+            self._talk(connection, body, tell, asked)
+        except TimeoutError:
+            raise ModelFailed(f"The model did not answer within {self._timeout:g} s") from None
+        except (OSError, http.client.HTTPException, ValueError) as problem:
+            # ValueError: reading from a socket that was shut under way.
+            text = str(problem) or type(problem).__name__
+            raise ModelFailed(f"The model at {self._host} cannot be reached: {self._clean(text)}") from None
+        finally:
+            asked.on_cancel(None)
+            connection.close()
+
+    def _talk(
+        self,
+        connection: http.client.HTTPConnection,
+        body: dict[str, Any],
+        tell: Callable[[Chunk], None],
+        asked: Asked,
+    ) -> None:
+        connection.connect()
+        plug = connection.sock
+        plug.settimeout(self._timeout)
+        asked.on_cancel(lambda: _shut(plug))
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        connection.request("POST", self._path, json.dumps(body).encode(), headers)
+        response = connection.getresponse()
+        if response.status != 200:
+            raise ModelFailed(self._refusal(response))
+        if response.headers.get_content_type() == "application/json":
+            tell(_object(response.read(_LINE * 4)))
+            return
+        while line := response.readline(_LINE):
+            if asked.over:
+                return
+            if len(line) >= _LINE:
+                raise ModelFailed("The model sent a line that is too long")
+            data = line.strip()
+            if not data.startswith(b"data:"):
+                continue  # comments, event names and the blank lines between events
+            data = data[5:].strip()
+            if data == b"[DONE]":
+                return
+            told = _object(data)
+            if isinstance(told.get("error"), dict | str):
+                raise ModelFailed(self._clean(error_text(told["error"])))
+            tell(told)
+
+    def _refusal(self, response: http.client.HTTPResponse) -> str:
+        raw = response.read(_ERROR_BODY)
+        try:
+            told = json.loads(raw)
+        except ValueError:
+            told = None
+        if isinstance(told, dict) and told.get("error"):
+            return self._clean(error_text(told["error"]))
+        return f"The model answered with status {response.status} {response.reason}".rstrip()
+
+    def _clean(self, text: str) -> str:
+        """A text of the other side without our key, which some repeat."""
+        return text.replace(self._key, "***") if self._key else text
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(data)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        shown = data[:80].decode("utf-8", "replace")
+        raise ModelFailed(f"The model sent something that is not JSON: {shown}")
+    return told
+
+
+def _shut(plug: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        plug.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,63 @@
+"""Speaking and hearing, where this machine has something that can.
+
+There is no speech in this package. Where `espeak-ng` is installed it speaks for real; hearing needs
+an engine that is given to `serve(speech=...)`. Without one, the API says so instead of making noise.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from functools import cache
+from typing import Protocol
+
+MAX_TEXT = 10_000
+"""Characters spoken at once."""
+
+
+class NoSpeech(Exception):
+    """It cannot be done; the text says why, for people."""
+
+
+class Speech(Protocol):
+    """What speaks and hears. Both are called beside the loop and may take their time."""
+
+    def speak(self, text: str, voice: str, language: str) -> tuple[bytes, str]:
+        """Sound and its MIME type. Raises: NoSpeech."""
+
+    def hear(self, sound: bytes, mime_type: str) -> str:
+        """What is said in a recording. Raises: NoSpeech."""
+
+
+class Espeak:
+    """espeak-ng, as a program of its own: text goes in by a pipe, WAV comes out."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    def speak(self, text: str, voice: str, language: str) -> tuple[bytes, str]:
+        chosen = language.split("-")[0].lower() or "en"
+        chosen = {"zh": "cmn"}.get(chosen, chosen)
+        if not chosen.isalpha():
+            chosen = "en"
+        try:
+            done = subprocess.run(
+                [self._program, "--stdin", "--stdout", "-v", chosen],
+                input=text[:MAX_TEXT].encode(),
+                capture_output=True,
+                timeout=60,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise NoSpeech(f"espeak-ng did not speak: {error}") from error
+        return done.stdout, "audio/wav"
+
+    def hear(self, sound: bytes, mime_type: str) -> str:
+        raise NoSpeech("espeak-ng speaks only; this server has no engine that hears")
+
+
+@cache
+def find_speech() -> Speech | None:
+    """espeak-ng, where it is on PATH."""
+    program = shutil.which("espeak-ng")
+    return None if program is None else Espeak(program)

@@ -1,0 +1,208 @@
+"""What reads a model's chunks, and the endpoint's own rules."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.fake_model import FakeModel, Said, delta, end, usage, words
+
+from dify_notebook.local.models import gguf
+from dify_notebook.local.models.choice import Wanted, WrongModel, choose, prices
+from dify_notebook.local.models.model import Asked, Model, ModelFailed, Prices, Reply, error_text
+from dify_notebook.local.models.remote import Remote
+from dify_notebook.local.tokens import Meter
+
+USER = [{"role": "user", "content": "hi"}]
+
+
+class Scripted:
+    """A back end without a socket."""
+
+    provider = "scripted"
+
+    def __init__(self, *chunks: Any) -> None:
+        self.chunks = chunks
+        self.body: dict[str, Any] = {}
+
+    def chat(self, body: dict[str, Any], tell: Callable[[Any], None], asked: Asked) -> None:
+        self.body = body
+        for chunk in self.chunks:
+            if isinstance(chunk, Exception):
+                raise chunk
+            tell(chunk)
+
+
+def ask(*chunks: Any, **model: Any) -> tuple[Reply, list[str]]:
+    heard: list[str] = []
+    reply = asyncio.run(Model(Scripted(*chunks), "m", **model).ask(USER, heard.append))
+    return reply, heard
+
+
+def test_chunks_become_a_reply() -> None:
+    reply, heard = ask(
+        delta(role="assistant"), delta(content="a"), delta(content=""), delta(content="b"), end("length"), usage(3, 4)
+    )
+    assert (reply.text, heard, reply.finish_reason) == ("ab", ["a", "b"], "length")
+    assert (reply.meter.prompt, reply.meter.completion) == (3, 4)
+    assert reply.first is not None
+    assert 0 <= reply.first <= reply.latency
+
+
+def test_calls_are_put_together() -> None:
+    reply, _ = ask(
+        delta(tool_calls=[{"index": 1, "id": "b", "function": {"name": "g", "arguments": "{}"}}]),
+        delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"x"'}}]),
+        delta(tool_calls=[{"index": 0, "function": {"arguments": ": 1}"}}]),
+        end("tool_calls"),
+    )
+    assert [(call.id, call.name, call.arguments) for call in reply.calls] == [("a", "f", '{"x": 1}'), ("b", "g", "{}")]
+    assert reply.calls[0].as_message()["function"] == {"name": "f", "arguments": '{"x": 1}'}
+
+
+def test_calls_without_index_or_id() -> None:
+    """Some servers leave both out, and give the arguments as an object."""
+    reply, _ = ask(delta(tool_calls=[{"function": {"name": "f", "arguments": {"x": 1}}}]), end("tool_calls"))
+    assert [(call.id, call.arguments) for call in reply.calls] == [("call_0", '{"x": 1}')]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "told"),
+    [
+        ([], "broke off"),
+        ([delta(content="a")], "broke off"),
+        ([{"error": {"message": "no  more\n"}}], "^no more$"),
+        ([{"choices": [3]}], "cannot be read"),
+        ([{"usage": {"prompt_tokens": "x"}}], "cannot be read"),
+        ([delta(content=3)], "cannot be read"),
+        ([ModelFailed("refused")], "^refused$"),
+        ([KeyError("bug")], "KeyError in the model's back end"),
+    ],
+)
+def test_what_cannot_be_read_fails(chunks: list[Any], told: str) -> None:
+    with pytest.raises(ModelFailed, match=told):
+        ask(*chunks)
+
+
+def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dify_notebook.local.models.model.MAX_ANSWER", 10)
+    with pytest.raises(ModelFailed, match="longer than"):
+        ask(*[delta(content="four")] * 4, end())
+
+
+def test_the_whole_time_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dify_notebook.local.models.model.MAX_SECONDS", 0.05)
+    free = threading.Event()
+
+    class Silent(Scripted):
+        def chat(self, body: dict[str, Any], tell: Callable[[Any], None], asked: Asked) -> None:
+            asked.on_cancel(free.set)
+            assert free.wait(10)
+
+    with pytest.raises(ModelFailed, match="took longer than 0.05 s"):
+        asyncio.run(Model(Silent(), "m").ask(USER))
+    assert free.wait(5), "and it was hung up on"
+
+
+def test_hanging_up_too_late_happens_at_once() -> None:
+    asked = Asked()
+    asked.cancel()
+    done: list[int] = []
+    asked.on_cancel(lambda: done.append(1))
+    assert done == [1]
+    asked.cancel()
+    assert done == [1]
+
+
+def test_the_request() -> None:
+    backend = Scripted(end())
+    model = Model(backend, "m", {"temperature": 0, "model": "other"})
+    asyncio.run(model.ask(USER, tools=[{"type": "function"}]))
+    assert backend.body == {
+        "temperature": 0,
+        "model": "m",
+        "messages": USER,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "tools": [{"type": "function"}],
+    }
+
+
+def test_prices() -> None:
+    told = prices({"price_in": 0.15, "price_out": "0.6"})
+    assert told == Prices(Decimal("0.15"), Decimal("0.6"))
+    meter = told.meter()
+    meter.add(Meter(1000, 1000))
+    assert meter.price == "0.7500000"
+    for wrong in ({"price_in": -1}, {"price_out": "NaN"}, {"price_in": 1e9}):
+        with pytest.raises(ValueError, match="US dollars"):
+            prices(wrong)
+
+
+@pytest.mark.parametrize("url", ["", "x", "ftp://x/v1", "http://", "http://u:p@x", "http://x/v1?k=1", "http://x/#f"])
+def test_addresses_that_are_none(url: str) -> None:
+    with pytest.raises(ValueError, match="address"):
+        Remote(url)
+
+
+def test_paths_of_the_endpoint() -> None:
+    with FakeModel() as model:
+        for url in (model.url, model.url + "/", model.url + "/chat/completions"):
+            asyncio.run(Model(Remote(url), "m").ask(USER))
+        assert {one["path"] for one in model.headers} == {"/v1/chat/completions"}
+        assert all("authorization" not in one for one in model.headers)
+
+
+def test_bytes_cut_anywhere() -> None:
+    raw = b"".join(b"data: " + part + b"\n\n" for part in (
+        '{"choices":[{"delta":{"content":"你好 🎉"}}]}'.encode(), b'{"choices":[{"delta":{},"finish_reason":"stop"}]}',
+    ))  # fmt: skip
+    for step in (1, 7):
+        pieces = [raw[at : at + step] for at in range(0, len(raw), step)]
+        with FakeModel(lambda body, pieces=pieces: Said(pieces)) as model:
+            assert asyncio.run(Model(Remote(model.url), "m").ask(USER)).text == "你好 🎉"
+
+
+def test_cancelling_hangs_up() -> None:
+    async def short() -> None:
+        async with asyncio.timeout(0.2):
+            await Model(Remote(model.url), "m").ask(USER)
+
+    with FakeModel(lambda body: words("a b c d e f g h i j k l m n o p", pause=0.05)) as model:
+        with pytest.raises(TimeoutError):
+            asyncio.run(short())
+        assert model.hung_up.wait(5)
+
+
+def test_choosing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert repr(choose(Wanted(url="http://x/v1", name="m")).backend) == "Remote('x')"
+    monkeypatch.setattr(gguf, "installed", lambda: False)
+    (tmp_path / "m.gguf").write_bytes(b"")
+    with pytest.raises(WrongModel, match="xllamacpp"):
+        choose(Wanted(name="m.gguf"), tmp_path)
+    assert choose(Wanted()).backend.provider == "none"
+    monkeypatch.setattr(gguf, "installed", lambda: True)
+    assert choose(Wanted(name="m.gguf"), tmp_path).name == "m"
+    monkeypatch.setattr(gguf, "bundled", lambda: tmp_path / "m.gguf")
+    assert choose(Wanted()).name == gguf.BUNDLED
+    monkeypatch.setattr(gguf, "bundled", lambda: None)
+    assert choose(Wanted()).name == "none"
+
+
+def test_a_model_that_is_not_installed_fails_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "xllamacpp", None)
+    with pytest.raises(ModelFailed, match="xllamacpp cannot be imported"):
+        asyncio.run(Model(gguf.InProcess(tmp_path / "m.gguf"), "m").ask(USER))
+
+
+def test_error_texts() -> None:
+    assert error_text({"message": "a\n b"}) == "a b"
+    assert error_text({"code": "c"}) == "c"
+    assert error_text("text") == "text"
+    assert error_text("") == "The model reported an error without a text"
+    assert len(error_text("x" * 1000)) == 500
