@@ -126,7 +126,7 @@ class AsyncChat(Resource):
 
         It must be the user who asked: for another one Dify says yes and goes on.
         """
-        answer = await self._dify._send(calls.stop_chat_message(task_id, user=self._dify.user_or(user)))
+        answer = await self._dify._send(calls.stop_chat_message(task_id, user=self._dify.user_or(user)), aside=True)
         return answer.result == "success"
 
 

@@ -188,7 +188,7 @@ class ChatStream:
                 self._apply(event)
             self._events = _nothing()
             return None
-        return error_of(response, body, self._call)
+        return await self._dify._error_of(response, body, self._call)
 
     # -- events ----------------------------------------------------------------------
 
@@ -282,7 +282,9 @@ class ChatStream:
                 await self._known.wait()
                 if self.task_id is None:
                     return False
-                answer = await self._dify._send(stop_chat_message(self.task_id, user=self._sent.user or ""))
+                answer = await self._dify._send(
+                    stop_chat_message(self.task_id, user=self._sent.user or ""), aside=True
+                )
                 return bool(answer.result == "success")
         except (DifyError, TimeoutError):
             return False  # told as `stop_confirmed` False

@@ -69,8 +69,7 @@ class AsyncFiles(Resource):
             return msgspec.structs.replace(file, data_error=t("net.file_elsewhere", host=target.netloc))
         problem, data = "", bytearray()
         try:
-            client = await self._dify._pools.client()
-            response = await client.send(client.build_request("GET", url), stream=True, auth=None)
+            response = await self._dify._get(url)
             try:
                 if response.status_code != 200:
                     problem = t("net.file_status", status=response.status_code)

@@ -191,7 +191,7 @@ class Builder:
             self._text_ended = True
             self._splitter.end()
         timing: Timing = self._get("timing") or Timing()
-        damaged = any(warning.code == "damaged" for warning in self._warnings)
+        damaged = any(warning.code in ("damaged", "gap") for warning in self._warnings)
         self._set(
             status=status,
             end=end,
@@ -604,6 +604,9 @@ class Builder:
             error = TurnError(code="workflow_failed", message=workflow.error or "" if workflow else "")
             self._set(error=self._get("error") or error)
             self._finish("failed", "eof", event.at, whole=False)
+        elif told in ("succeeded", "partial-succeeded", "stopped") and any(w.code == "followed" for w in self._warnings):
+            # A run that is followed to its end tells its own end, not always the message's.
+            self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]
         elif self._get("app_mode") == "workflow" and told in ("succeeded", "partial-succeeded", "stopped"):
             # Workflow apps have no message, so no message_end either.
             self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]
@@ -623,6 +626,13 @@ class Builder:
         if self._get("status") != "running":
             self._warn("connection", event.message, event.at)  # only speech could be missing
         self._gone("disconnected", event.at)
+
+    def _followed(self, event: ev.Followed) -> None:
+        if event.whole is None:
+            self._warn("followed", event.message, event.at)
+        elif not event.whole:
+            self._warn("gap", event.message, event.at)
+            self._set(complete=False)
 
     def _out_of_time(self, event: ev.OutOfTime) -> None:
         self._gone("timed_out", event.at)
