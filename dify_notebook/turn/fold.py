@@ -124,6 +124,13 @@ class Builder:
     def conversation_id(self) -> str | None:
         return self._get("conversation_id")  # type: ignore[no-any-return]
 
+    @property
+    def unfinished_run(self) -> str | None:
+        """Id of the chatflow's run, where one was told to begin and none to end."""
+        workflow: Workflow | None = self._get("workflow")
+        over = workflow is None or workflow.status != "running" or self.status != "running"
+        return None if over else self._get("workflow_run_id")
+
     def _get(self, name: str) -> Any:
         return self._fields[name] if name in self._fields else getattr(self._base, name)
 
@@ -229,12 +236,15 @@ class Builder:
             self._chunks.append(text)
 
     def _message_replace(self, event: ev.MessageReplace) -> None:
+        self._set(replaced=True)
+        self._write_again(event.answer, event.at)
+
+    def _write_again(self, text: str | None, at: float) -> None:
         self._raw = []
         self._raw_length = 0
         self._splitter = ReasoningSplitter()
         self._warnings = [msgspec.structs.replace(warning, offset=None) for warning in self._warnings]
-        self._set(replaced=True)
-        self._say(event.answer, event.at)
+        self._say(text, at)
         if self._text_ended:
             self._splitter.end()
 
@@ -633,6 +643,8 @@ class Builder:
         elif not event.whole:
             self._warn("gap", event.message, event.at)
             self._set(complete=False)
+        elif event.answer is not None:
+            self._write_again(event.answer, event.at)
 
     def _out_of_time(self, event: ev.OutOfTime) -> None:
         self._gone("timed_out", event.at)
@@ -686,6 +698,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.Refused: Builder._refused,
     ev.Eof: Builder._eof,
     ev.Lost: Builder._lost,
+    ev.Followed: Builder._followed,
     ev.OutOfTime: Builder._out_of_time,
     ev.Cancelled: Builder._cancelled,
 }

@@ -94,6 +94,13 @@ def stop_chat_message(task_id: str, *, user: str) -> Call[models.Result]:
     return Call(method="POST", path=path, body={"user": user}, result=models.Result, idempotent=True)
 
 
+def follow_run(workflow_run_id: str, *, user: str) -> Call[bytes]:
+    """GET /workflow/{workflow_run_id}/events (newer than Dify 1.12): the events of a run, again as a stream."""
+    path = f"/workflow/{segment('workflow_run_id', workflow_run_id)}/events"
+    params = {"user": user, "include_state_snapshot": "true"}
+    return Call(method="GET", path=path, params=params, result=bytes, idempotent=True)
+
+
 def list_conversations(
     *, user: str, last_id: str | None = None, limit: int = 20, sort_by: SortBy = "-updated_at"
 ) -> Call[models.ConversationPage]:
