@@ -45,12 +45,14 @@ class AsyncChat(Resource):
 
         Args:
             query: the question.
-            inputs: values for the app's variables.
+            inputs: values for the app's variables. Paths, bytes, open and uploaded files among them
+                are uploaded and named, alone or in a list.
             conversation_id: continue that conversation; None begins a new one.
             files: paths, URLs, bytes, open files or uploaded files. Paths are uploaded first.
             user: another user for this call alone.
-            auto_generate_name: let the server name a new conversation. Dify 1.12 delays a first
-                turn by one second for it.
+            auto_generate_name: let the server name a new conversation, as it does by default. Dify
+                1.12 holds back a first turn by one second for it; False spares that second, and the
+                conversation is called by its question.
             timeout: seconds for the whole turn; then it is stopped.
 
         Raises:
@@ -144,10 +146,11 @@ class _Asking(ChatStream):
         return await super().__aenter__()
 
     async def _prepare(self) -> None:
+        body = dict(self._call.body or {})
+        self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
         if self._files:
-            named = await self._dify.files.references(self._files, user=self._sent.user)
-            body = {**(self._call.body or {}), "files": named}
-            self._call = msgspec.structs.replace(self._call, body=body)
+            body["files"] = await self._dify.files.references(self._files, user=self._sent.user)
+        self._call = msgspec.structs.replace(self._call, body=body)
 
     async def blocking(self) -> Turn:
         """The answer in one piece."""

@@ -31,6 +31,12 @@ from .uploads import AsyncFiles
 T = TypeVar("T")
 
 
+class Known:
+    """What the server said once and is not asked again; shared with the client's other users."""
+
+    parameters: models.Parameters | None = None
+
+
 class AsyncDify:
     """One app of one Dify server.
 
@@ -109,6 +115,7 @@ class AsyncDify:
         """What the server says of its version (`X-Version`), known after the first answer."""
         self.app_info: models.AppInfo | None = None
         """What `/info` said, once it was asked."""
+        self._known = Known()
         self._group()
 
     def _group(self) -> None:

@@ -60,7 +60,7 @@ class Gate:
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
                 self.leave()  # it was given in the same moment
-            else:
+            elif place in self._waiting:
                 self._waiting.remove(place)
             raise
 
