@@ -58,7 +58,7 @@ def check_kind(name: str, mime_type: str | None, rules: Mapping[str, Any] | None
         return
     kinds, endings = allowed
     kind = kind_of(name, mime_type or mime_of(name))
-    if kind in kinds or ("custom" in kinds and (not endings or Path(name).suffix.lower() in endings)):
+    if (kind in kinds and kind != "custom") or ("custom" in kinds and (not endings or Path(name).suffix.lower() in endings)):
         return
     shown = ", ".join(sorted(kinds) + sorted(endings if "custom" in kinds else ()))
     raise InputError(t("net.file_type", name=name, kind=kind, place=place, allowed=shown), code="file_type")

@@ -7,6 +7,7 @@ import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -142,7 +143,7 @@ class Pools:
     ) -> None:
         self._settings = settings
         self._headers = dict(headers or {})
-        self._verify = verify
+        self._verify = _context(verify) if isinstance(verify, str) else verify
         self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
         self._transport = transport
         self._kind = _client_kind(transport)
@@ -191,6 +192,18 @@ class Pools:
         found = self._halls.pop(id(asyncio.get_running_loop()), None)
         if found:
             await found[2].aclose()
+
+
+def _context(place: str) -> ssl.SSLContext:
+    """The certificates of a file or a directory."""
+    path = Path(place).expanduser()
+    try:
+        if path.is_dir():
+            return ssl.create_default_context(capath=str(path))
+        return ssl.create_default_context(cafile=str(path))
+    except OSError as problem:
+        message = str(problem)
+    raise ConfigError(t("net.bad_verify", path=place, problem=message), code="tls")
 
 
 def _client_kind(transport: httpx.AsyncBaseTransport | str | None) -> type[httpx.AsyncClient]:

@@ -37,6 +37,7 @@ from .state import (
     Workflow,
 )  # fmt: skip
 
+_PIECES = 8_192  # pieces of text that are held apart before they are joined
 _RAW_LIMIT = 2_000  # characters of a damaged line that a warning keeps
 _CITATION_FIELDS = frozenset(Citation.__struct_fields__) - {"extra"}
 _NODE_STATUS: frozenset[str] = frozenset(("running", "succeeded", "failed", "exception", "retry", "stopped", "paused"))
@@ -81,6 +82,7 @@ class Builder:
         self._inhabited = {node.parent for node in self._nodes.values()}
         self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
         self._snapshot: Turn | None = turn
+        self._pieces = 0
         self.version = 0
         """Grows with every event that changed something."""
 
@@ -178,6 +180,11 @@ class Builder:
         self._raw.append(text)
         self._raw_length += len(text)
         self._splitter.feed(text)
+        self._pieces += 1
+        if self._pieces >= _PIECES:  # a text object a token costs ten times the token
+            self._pieces = 0
+            self._text()
+            self._splitter.answer = ["".join(self._splitter.answer)]
 
     def _first_token(self, at: float) -> None:
         timing: Timing = self._get("timing") or Timing()
@@ -614,10 +621,10 @@ class Builder:
             error = TurnError(code="workflow_failed", message=workflow.error or "" if workflow else "")
             self._set(error=self._get("error") or error)
             self._finish("failed", "eof", event.at, whole=False)
-        elif told in ("succeeded", "partial-succeeded", "stopped") and any(w.code == "followed" for w in self._warnings):
+        elif told in _WELL and any(warning.code == "followed" for warning in self._warnings):
             # A run that is followed to its end tells its own end, not always the message's.
             self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]
-        elif self._get("app_mode") == "workflow" and told in ("succeeded", "partial-succeeded", "stopped"):
+        elif self._get("app_mode") == "workflow" and told in _WELL:
             # Workflow apps have no message, so no message_end either.
             self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]
         else:
@@ -652,6 +659,9 @@ class Builder:
     def _cancelled(self, event: ev.Cancelled) -> None:
         self._gone("cancelled", event.at)
 
+
+#: How a run can end, in Dify's words, other than by failing.
+_WELL = ("succeeded", "partial-succeeded", "stopped")
 
 #: Ends that this side decided on; nothing that still comes overturns them.
 _OURS: frozenset[str | None] = frozenset(("timed_out", "cancelled"))

@@ -94,9 +94,9 @@ async def test_a_page_within_one_second_is_warned_about(blind: bool) -> None:
 
 
 def test_the_plain_client_warns_too() -> None:
-    with serving(Log(rows(*[0] * 27))) as server, Dify("app-x", server.url, "me") as dify:
-        with pytest.warns(PagingWarning):
-            dify.conversations.list(page_size=10).to_list()
+    log = Log(rows(*[0] * 27))
+    with serving(log) as server, Dify("app-x", server.url, "me") as dify, pytest.warns(PagingWarning):
+        dify.conversations.list(page_size=10).to_list()
 
 
 @pytest.mark.parametrize("victim", [0, 9, 10, 15, 39])
