@@ -109,7 +109,7 @@ class AsyncDify:
         self._settings = settings
         self._retry_seconds = retry
         self._files_hosts = frozenset(files_hosts)
-        filled = {"headers": None, "verify": True, "timeout": None, "transport": None, "connections": CONNECTIONS, **options}
+        filled = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
         self._pools = Pools(settings, **filled)
         self.server_version: str | None = None
         """What the server says of its version (`X-Version`), known after the first answer."""

@@ -23,7 +23,11 @@ class Patience:
     """
 
     def __init__(
-        self, seconds: float, *, clock: Callable[[], float] = time.monotonic, chance: Callable[[], float] = random.random
+        self,
+        seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._clock = clock
         self._chance = chance

@@ -11,7 +11,6 @@ from ..i18n import t
 from ..wire.models import Parameters
 from .files import kind_of, mime_of
 
-MB = 1_000_000
 #: Which of the server's limits a kind of file falls under.
 _LIMITS = {"image": "image_file_size_limit", "audio": "audio_file_size_limit", "video": "video_file_size_limit"}
 
@@ -58,7 +57,8 @@ def check_kind(name: str, mime_type: str | None, rules: Mapping[str, Any] | None
         return
     kinds, endings = allowed
     kind = kind_of(name, mime_type or mime_of(name))
-    if (kind in kinds and kind != "custom") or ("custom" in kinds and (not endings or Path(name).suffix.lower() in endings)):
+    custom = "custom" in kinds and (not endings or Path(name).suffix.lower() in endings)
+    if custom or (kind in kinds and kind != "custom"):
         return
     shown = ", ".join(sorted(kinds) + sorted(endings if "custom" in kinds else ()))
     raise InputError(t("net.file_type", name=name, kind=kind, place=place, allowed=shown), code="file_type")

@@ -23,9 +23,9 @@ from urllib.parse import parse_qs, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from dify_notebook import AsyncDify  # noqa: E402
-from dify_notebook.net import transport  # noqa: E402
-from dify_notebook.net.crowd import gather_bounded  # noqa: E402
+from dify_notebook import AsyncDify
+from dify_notebook.net import transport
+from dify_notebook.net.crowd import gather_bounded
 
 MESSAGES = 50
 AIM = 0.75
@@ -44,7 +44,7 @@ def serve(conversations: int, latency: float, port: Any) -> None:
         {"id": f"{n}", "name": f"Talk {n}", "inputs": {}, "status": "normal", "created_at": 10**9 - n,
          "updated_at": 10**9 - n} for n in range(conversations)
     ]  # fmt: skip
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"id": f"m{n}", "conversation_id": "c", "inputs": {}, "query": f"Question {n}?", "answer": "An answer. " * 40,
          "message_files": [], "feedback": None, "retriever_resources": [], "agent_thoughts": [],
          "created_at": 10**9 + n, "status": "normal", "error": None} for n in range(MESSAGES)
@@ -128,7 +128,8 @@ def main() -> None:
                     transport.POOL = usual
                     times = base / taken
                     verdict = "" if connections > 16 else "ok" if times >= AIM * connections else "MISSED"
-                    print(f"  {connections:2} connections in pools of {pool:2}: {taken:6.2f} s, {times:5.1f} times {verdict}")
+                    head = f"  {connections:2} connections in pools of {pool:2}"
+                    print(f"{head}: {taken:6.2f} s, {times:5.1f} times {verdict}", flush=True)
     finally:
         for process in (slow, quick):
             process.terminate()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -79,7 +79,7 @@ async def test_nothing_is_lost_where_seconds_tie(order: Any, page_size: int, bli
     ids = [item.id for item in found]
     assert len(ids) == len(set(ids))
     assert set(ids) == {row["id"] for row in log.rows}
-    times = [item.created_at for item in found]
+    times: list[Any] = [item.created_at for item in found]
     assert times == sorted(times, reverse=order == "messages" or order.startswith("-"))
 
 
@@ -245,7 +245,7 @@ def test_connections_out_of_range_are_refused(value: Any) -> None:
 
 
 async def test_bounded_work_keeps_the_order_and_raises_the_first_failure() -> None:
-    async def items():
+    async def items() -> AsyncIterator[int]:
         for number in range(10):
             yield number
 

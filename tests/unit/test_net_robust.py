@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import ssl
+import sys
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -395,12 +396,7 @@ async def test_the_proxy_of_the_environment_is_used_and_loopback_passes_it(
 
 
 async def test_a_socks_proxy_without_support_gives_a_hint(no_proxies: pytest.MonkeyPatch) -> None:
-    try:
-        import socksio
-    except ImportError:
-        socksio = None
-    if socksio is not None:
-        pytest.skip("SOCKS is supported here")
+    no_proxies.setitem(sys.modules, "socksio", None)
     no_proxies.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     async with AsyncDify("app-x", "https://dify.example/v1", "me") as dify:
         with pytest.raises(ConfigError, match=r"httpx\[socks\]"):
@@ -480,8 +476,6 @@ def test_the_fast_transport_streams_and_tells_a_broken_connection(sync: bool) ->
 
 
 def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
     with pytest.raises(ConfigError, match=r"dify_notebook\[fast\]"):
         Dify("app-x", "http://127.0.0.1:9", "me", transport="aiohttp")
