@@ -217,6 +217,8 @@ class Session:
             timeout=timeout,
             auto_generate_name=auto_generate_name,
         )
+        if stream.tape is not None:  # nothing has come yet
+            stream.tape = Tape(spool=(self._store or run_store()).spool)
         number = self.turn_number(target)
 
         def decorate(turn: Turn) -> Turn:

@@ -8,19 +8,29 @@ report. What signs a URL and what looks like a key is taken out before a byte is
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import re
 import secrets
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, BinaryIO, overload
 
 import msgspec
 
 from .wire.events import Event, decode
 from .wire.sse import Frame
+
+#: Bytes of frames that a tape holds in memory before it goes to a file.
+SPOOL_BYTES = 4_000_000
+_ENTRY_BYTES = 150  # what an entry costs beside its data
+_STEP = 64
+log = logging.getLogger("dify_notebook")
 
 _SIGNED = re.compile(rb"((?:sign|signature|nonce|token|X-Amz-[A-Za-z]+)=)[^&\"'\s\\)]+")
 _KEY = re.compile(rb"\b(app|dataset)-[A-Za-z0-9]{16,}")
@@ -62,10 +72,136 @@ class Header(msgspec.Struct, kw_only=True, omit_defaults=True):
     status: str | None = None
 
 
+class Entries(Sequence[tuple[float, Frame]]):
+    """Frames with their times: in memory, and beyond `limit` bytes in a temporary file.
+
+    What goes to the file is redacted first, is readable by its owner alone, and is gone with the
+    tape. From the file every `_STEP`th line's place is kept, so memory hardly grows with the events.
+    """
+
+    __slots__ = ("_bytes", "_count", "_directory", "_file", "_last", "_limit", "_lock", "_memory", "_places")
+
+    def __init__(self, directory: Callable[[], Path | None] | None = None, limit: int = SPOOL_BYTES) -> None:
+        self._directory = directory
+        self._limit = limit
+        self._memory: list[tuple[float, Frame]] = []
+        self._bytes = 0
+        self._count = 0
+        self._last = 0.0
+        self._file: BinaryIO | None = None
+        self._places = array("Q")
+        self._lock = threading.Lock()  # one thread appends while another looks
+
+    @property
+    def spooled(self) -> bool:
+        """Whether they lie in a file."""
+        return self._file is not None
+
+    def append(self, entry: tuple[float, Frame]) -> None:
+        """Add one. Where the file cannot be written, they stay in memory."""
+        at, (name, data) = entry
+        self._last = at
+        if self._file is not None:
+            with self._lock:
+                self._write(self._file, entry)
+            return
+        self._memory.append(entry)
+        self._count += 1
+        self._bytes += _ENTRY_BYTES + len(name) + len(data or b"")
+        if self._directory is not None and self._bytes > self._limit:
+            self._spool()
+
+    def extend(self, entries: Iterable[tuple[float, Frame]]) -> None:
+        for entry in entries:
+            self.append(entry)
+
+    def _spool(self) -> None:
+        assert self._directory is not None
+        directory, self._directory = self._directory, None  # asked once
+        try:
+            place = directory()
+            if place is None:  # keeping runs is switched off: nothing goes to the disk
+                return
+            file: BinaryIO = tempfile.TemporaryFile(prefix="running-", suffix=".tape", dir=place)  # noqa: SIM115
+            with self._lock:
+                self._count = 0
+                for entry in self._memory:
+                    self._write(file, entry)
+                self._file, self._memory = file, []
+        except OSError as problem:
+            log.warning("a long tape stays in memory: %s", problem)
+            self._count = len(self._memory)
+            self._places = array("Q")
+
+    def _write(self, file: BinaryIO, entry: tuple[float, Frame]) -> None:
+        place = file.seek(0, os.SEEK_END)
+        if self._count % _STEP == 0:
+            self._places.append(place)
+        file.write(line_of(*entry) + b"\n")
+        self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[float, Frame]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[float, Frame]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[float, Frame] | list[tuple[float, Frame]]:
+        if self._file is None:
+            return self._memory[index]
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(self._count))]
+        number = index + self._count if index < 0 else index
+        if not 0 <= number < self._count:
+            raise IndexError(index)
+        return self._block(number // _STEP)[number % _STEP]
+
+    def __iter__(self) -> Iterator[tuple[float, Frame]]:
+        if self._file is None:
+            yield from self._memory
+            return
+        for block in range(len(self._places)):
+            yield from self._block(block)
+
+    def _block(self, block: int) -> list[tuple[float, Frame]]:
+        assert self._file is not None
+        with self._lock:
+            self._file.seek(self._places[block])
+            count = min(_STEP, self._count - block * _STEP)
+            lines = [self._file.readline() for _ in range(count)]
+        return [entry_of(line) for line in lines]
+
+    @property
+    def seconds(self) -> float:
+        """The time of the last one."""
+        return self._last
+
+    def close(self) -> None:
+        """Let the file go, if there is one."""
+        if self._file is not None:
+            self._file.close()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.close()
+
+
+def line_of(at: float, frame: Frame) -> bytes:
+    """One entry as it may lie on a disk: redacted."""
+    name, data = frame
+    return redact(msgspec.json.encode(Entry(round(at, 4), name, None if data is None else _text(data))))
+
+
+def entry_of(line: bytes) -> tuple[float, Frame]:
+    entry = msgspec.json.decode(line, type=Entry)
+    return entry.at, (entry.name, None if entry.data is None else _bytes(entry.data))
+
+
 class Events(Sequence[Event]):
     """The events of a tape, decoded each time that they are asked for."""
 
-    def __init__(self, entries: list[tuple[float, Frame]]) -> None:
+    def __init__(self, entries: Sequence[tuple[float, Frame]]) -> None:
         self._entries = entries
 
     def __len__(self) -> int:
@@ -90,17 +226,27 @@ class Events(Sequence[Event]):
 
 
 class Tape:
-    """Frames with the seconds at which they came."""
+    """Frames with the seconds at which they came.
+
+    Args:
+        spool: where a long tape may go while it is written, asked for once it is longer than `limit`
+            bytes; None, or what gives None, keeps it in memory.
+    """
 
     __slots__ = ("entries", "header")
 
-    def __init__(self, header: Header | None = None) -> None:
+    def __init__(
+        self,
+        header: Header | None = None,
+        *,
+        spool: Callable[[], Path | None] | None = None,
+        limit: int = SPOOL_BYTES,
+    ) -> None:
         self.header = header or Header()
-        self.entries: list[tuple[float, Frame]] = []
+        self.entries = Entries(spool, limit)
 
     def __repr__(self) -> str:
-        seconds = self.entries[-1][0] if self.entries else 0.0
-        return f"<Tape {len(self.entries)} events, {seconds:.1f} s>"
+        return f"<Tape {len(self.entries)} events, {self.entries.seconds:.1f} s>"
 
     def __deepcopy__(self, memo: object) -> Tape:
         return self
@@ -119,15 +265,12 @@ class Tape:
         import gzip
 
         target = Path(path)
-        encode = msgspec.json.encode
-        lines = [encode(self.header)]
-        for at, (name, data) in self.entries:
-            lines.append(encode(Entry(round(at, 4), name, None if data is None else _text(data))))
-        # Everything is redacted before the first byte leaves.
-        raw = b"\n".join(redact(line) for line in lines) + b"\n"
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(gzip.compress(raw, 6))
+        with os.fdopen(handle, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as file:
+            # Everything is redacted before the first byte leaves.
+            file.write(redact(msgspec.json.encode(self.header)) + b"\n")
+            for at, frame in self.entries:
+                file.write(line_of(at, frame) + b"\n")
         return target
 
     @classmethod
@@ -144,8 +287,7 @@ class Tape:
             lines = gzip.decompress(Path(path).read_bytes()).splitlines()
             tape = cls(msgspec.json.decode(lines[0], type=Header))
             for line in lines[1:]:
-                entry = msgspec.json.decode(line, type=Entry)
-                tape.entries.append((entry.at, (entry.name, None if entry.data is None else _bytes(entry.data))))
+                tape.entries.append(entry_of(line))
         except (EOFError, IndexError, gzip.BadGzipFile, msgspec.DecodeError) as problem:
             raise ValueError(f"{path} is no tape: {problem}") from None
         return tape
@@ -164,7 +306,7 @@ class Tape:
         )
         for event in self.events:
             builder.apply(event)
-        builder.apply(ev.Eof(at=self.entries[-1][0] if self.entries else 0.0))
+        builder.apply(ev.Eof(at=self.entries.seconds))
         return msgspec.structs.replace(builder.turn(), source="tape", tape=self)
 
 
@@ -217,6 +359,13 @@ class RunStore:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with suppress(OSError):  # some file systems have no modes
             self.directory.chmod(0o700)
+
+    def spool(self) -> Path | None:
+        """Where a long tape may lie while it is written; None when keeping is switched off."""
+        if not self.enabled:
+            return None
+        self._make()
+        return self.directory
 
     def add(self, tape: Tape, name: str) -> Path | None:
         """Keep a tape, unless keeping is switched off; drops the oldest where there are too many.

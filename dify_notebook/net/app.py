@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..wire import calls, models
-from .pages import AsyncPages
+from .pages import AsyncPages, numbered
 from .resource import Resource
 
 
@@ -20,7 +20,9 @@ class AsyncApp(Resource):
 
     async def parameters(self, *, user: str | None = None) -> models.Parameters:
         """The app's input form, opening statement and file rules."""
-        return await self._dify._send(calls.app_parameters(user=self._dify.user_or(user)))
+        found = await self._dify._send(calls.app_parameters(user=self._dify.user_or(user)))
+        self._dify._known.parameters = found  # uploads and inputs are checked against it
+        return found
 
     async def meta(self, *, user: str | None = None) -> models.AppMeta:
         """The icons of the app's tools."""
@@ -47,7 +49,7 @@ def _numbered(dify: Any, call: Any, page_size: int) -> AsyncPages[Any]:
         more = found.has_more if found.has_more is not None else len(found.data) >= page_size
         return found.data, more, found.data[-1] if found.data else last
 
-    return AsyncPages(fetch)
+    return numbered(fetch)
 
 
 class AsyncAnnotations(Resource):

@@ -18,6 +18,7 @@ from ..wire.calls import Call
 from .files import FileInput
 from .resource import Resource
 from .stream import ChatStream, blocking_events
+from .uploads import is_file
 
 if TYPE_CHECKING:
     from .client import AsyncDify
@@ -45,12 +46,14 @@ class AsyncChat(Resource):
 
         Args:
             query: the question.
-            inputs: values for the app's variables.
+            inputs: values for the app's variables. Paths, bytes, open and uploaded files among them
+                are uploaded and named, alone or in a list.
             conversation_id: continue that conversation; None begins a new one.
             files: paths, URLs, bytes, open files or uploaded files. Paths are uploaded first.
             user: another user for this call alone.
-            auto_generate_name: let the server name a new conversation. Dify 1.12 delays a first
-                turn by one second for it.
+            auto_generate_name: let the server name a new conversation, as it does by default. Dify
+                1.12 holds back a first turn by one second for it; False spares that second, and the
+                conversation is called by its question.
             timeout: seconds for the whole turn; then it is stopped.
 
         Raises:
@@ -109,6 +112,10 @@ class AsyncChat(Resource):
             response_mode=response_mode,
             auto_generate_name=auto_generate_name,
         )
+        for key, value in (inputs or {}).items():
+            for item in value if isinstance(value, (list, tuple)) else (value,):
+                if not is_file(item):
+                    calls.check_json(str(key), item)
         info = dify.app_info
         sent = ev.Sent(
             query=query,
@@ -126,7 +133,7 @@ class AsyncChat(Resource):
 
         It must be the user who asked: for another one Dify says yes and goes on.
         """
-        answer = await self._dify._send(calls.stop_chat_message(task_id, user=self._dify.user_or(user)))
+        answer = await self._dify._send(calls.stop_chat_message(task_id, user=self._dify.user_or(user)), aside=True)
         return answer.result == "success"
 
 
@@ -144,10 +151,11 @@ class _Asking(ChatStream):
         return await super().__aenter__()
 
     async def _prepare(self) -> None:
+        body = dict(self._call.body or {})
+        self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
         if self._files:
-            named = await self._dify.files.references(self._files, user=self._sent.user)
-            body = {**(self._call.body or {}), "files": named}
-            self._call = msgspec.structs.replace(self._call, body=body)
+            body["files"] = await self._dify.files.references(self._files, user=self._sent.user)
+        self._call = msgspec.structs.replace(self._call, body=body)
 
     async def blocking(self) -> Turn:
         """The answer in one piece."""

@@ -8,19 +8,20 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx
 import msgspec
 
 from ..config import Secret, Settings, check_user, resolve
-from ..errors import ConfigError, DifyError, ServerError
+from ..errors import ConfigError, DifyError, RateLimitError, ServerError
 from ..i18n import t
 from ..wire import models
 from ..wire.calls import Call
 from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
 from .audio import AsyncAudio
 from .chat import AsyncChat
+from .crowd import CONNECTIONS
 from .lists import AsyncConversations, AsyncMessages
 from .retry import RETRY_SECONDS, Patience
 from .stream import error_of
@@ -28,6 +29,12 @@ from .transport import Pools, as_error
 from .uploads import AsyncFiles
 
 T = TypeVar("T")
+
+
+class Known:
+    """What the server said once and is not asked again; shared with the client's other users."""
+
+    parameters: models.Parameters | None = None
 
 
 class AsyncDify:
@@ -49,7 +56,10 @@ class AsyncDify:
         headers: further headers for every request (a gateway's, say).
         verify: certificates, as httpx takes them.
         timeout: seconds, or an `httpx.Timeout`; by default connect 10, read 60.
-        transport: an httpx transport instead of the ordinary one.
+        transport: an httpx transport instead of the ordinary one, or "aiohttp" for the faster one
+            of the extra `fast`.
+        connections: how many requests may be under way to the server at once, 1 to 32; halved
+            while the server says that there are too many. A stream holds one until it ends.
         retry: seconds that an idempotent call may take with all its repetitions, after failed
             connections, 429 and 5xx; 0 repeats nothing. A chat message is never sent twice.
         files_hosts: hosts besides the server's own from which images of an answer may be
@@ -68,7 +78,8 @@ class AsyncDify:
         headers: Mapping[str, str] | None = None,
         verify: bool | str | ssl.SSLContext = True,
         timeout: httpx.Timeout | float | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None = None,
+        connections: int = CONNECTIONS,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
     ) -> None:
@@ -82,6 +93,7 @@ class AsyncDify:
             verify=verify,
             timeout=timeout,
             transport=transport,
+            connections=connections,
             retry=retry,
             files_hosts=files_hosts,
         )
@@ -103,6 +115,7 @@ class AsyncDify:
         """What the server says of its version (`X-Version`), known after the first answer."""
         self.app_info: models.AppInfo | None = None
         """What `/info` said, once it was asked."""
+        self._known = Known()
         self._group()
 
     def _group(self) -> None:
@@ -180,19 +193,40 @@ class AsyncDify:
 
     # -- sending ---------------------------------------------------------------------
 
-    async def _open(self, call: Call[Any], *, accept: str = "application/json", **content: Any) -> httpx.Response:
+    async def _open(
+        self, call: Call[Any], *, accept: str = "application/json", aside: bool = False, **content: Any
+    ) -> httpx.Response:
         """Send a call and give the response with its body unread. Raises httpx's errors."""
-        client = await self._pools.client()
-        request = client.build_request(
-            call.method,
-            self._settings.base_url + call.path,
-            params=dict(call.params) or None,
-            headers={"Accept": accept},
-            **(content or ({"json": call.body} if call.body is not None else {})),
-        )
-        response = await client.send(request, stream=True)
+        hall = await self._pools.hall()
+
+        def build(client: httpx.AsyncClient) -> httpx.Request:
+            return client.build_request(
+                call.method,
+                self._settings.base_url + call.path,
+                params=dict(call.params) or None,
+                headers={"Accept": accept},
+                **(content or ({"json": call.body} if call.body is not None else {})),
+            )
+
+        response = await hall.send(build, aside=aside)
         self.server_version = response.headers.get("x-version") or self.server_version
+        if response.status_code < 300:
+            hall.gate.went_well()
+        elif response.status_code == 429:
+            hall.gate.too_many()
         return response
+
+    async def _get(self, url: str, **options: Any) -> httpx.Response:
+        """The response of another address than the API's, without the key and unread."""
+        hall = await self._pools.hall()
+        return await hall.send(lambda client: client.build_request("GET", url), auth=None, **options)
+
+    async def _error_of(self, response: httpx.Response, body: bytes, call: Call[Any]) -> DifyError:
+        """The error that an answer means. Too many at once is a 400 too: then fewer go from now on."""
+        error = error_of(response, body, call)
+        if isinstance(error, RateLimitError) and response.status_code != 429:
+            (await self._pools.hall()).gate.too_many()
+        return error
 
     async def _send(self, call: Call[T], **content: Any) -> T:
         """Send a call and read its answer as the call says.
@@ -227,7 +261,7 @@ class AsyncDify:
                     await response.aclose()
                 kind = response.headers.get("content-type", "")
                 if response.status_code >= 300 or (body and "json" not in kind):
-                    error = error_of(response, body, call)
+                    error = await self._error_of(response, body, call)
                     wait = patience.after_status(response.status_code, response.headers.get("retry-after"))
             except (httpx.HTTPError, OSError) as raised:
                 error = as_error(raised, call.attempted, self._settings.host)
@@ -252,7 +286,7 @@ class AsyncDify:
         try:
             if response.status_code >= 300:
                 body = self._settings.api_key.taken_out_of(await response.aread())
-                raise error_of(response, body, call)
+                raise await self._error_of(response, body, call)
             try:
                 yield response
             except httpx.HTTPError as raised:

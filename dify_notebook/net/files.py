@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import mimetypes
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -19,6 +20,9 @@ FileLike = str | os.PathLike[str] | bytes | BinaryIO
 
 FileInput = FileLike | UploadedFile | Mapping[str, Any]
 """A path, URL, bytes, open file, uploaded file, or the API's own form of a file."""
+
+Progress = Callable[[int, int | None], object]
+"""Called with the bytes sent so far and all of them (None where that is not known)."""
 
 #: Endings that Dify calls documents (its file upload settings); others are "custom".
 _DOCUMENTS = frozenset(
@@ -63,6 +67,45 @@ def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, 
         told = getattr(file, "name", None)
         return name or (Path(told).name if isinstance(told, str) else "file"), file, False
     raise InputError(t("net.file_kind", kind=type(file).__name__), code="file")
+
+
+def size_of(content: bytes | BinaryIO) -> int | None:
+    """Bytes that are left to read; None for what cannot tell."""
+    if isinstance(content, bytes):
+        return len(content)
+    try:
+        here = content.tell()
+        end = content.seek(0, os.SEEK_END)
+        content.seek(here)
+    except (OSError, AttributeError, ValueError):  # a pipe, say
+        return None
+    return end - here
+
+
+class Told:
+    """A file that tells how much of it was read, for whoever watches an upload."""
+
+    def __init__(self, content: bytes | BinaryIO, progress: Progress) -> None:
+        self._file: BinaryIO = io.BytesIO(content) if isinstance(content, bytes) else content
+        self._progress = progress
+        self._start = self._file.tell() if self._file.seekable() else 0
+        self._total = size_of(self._file)
+        self._sent = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        if data or not self._sent:
+            self._sent += len(data)
+            self._progress(self._sent, self._total)
+        return data
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET:  # from the start: it is sent anew
+            self._sent = 0
+        return self._file.seek(offset, whence)
 
 
 def reference(uploaded: UploadedFile) -> dict[str, object]:

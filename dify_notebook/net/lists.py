@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import builtins
+import warnings
+from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any, Literal
 
+from ..i18n import t
 from ..wire import calls, models
 from ..wire.calls import SortBy
-from .pages import AsyncPages
+from .pages import AsyncPages, Page, PagingWarning, by_time
 from .resource import Resource
+
+#: Orders in which what is used or made meanwhile comes to the front.
+_FRONT_GROWS = ("-updated_at", "-created_at")
 
 
 class AsyncConversations(Resource):
@@ -19,6 +26,10 @@ class AsyncConversations(Resource):
     ) -> AsyncPages[models.Conversation]:
         """The user's conversations, by default the last used first.
 
+        What shares a second with the end of a page is not lost: see `messages.list`. With a list
+        that is sorted by the newest first, the front is read again at the end, for what was used
+        meanwhile; it then comes last.
+
         Args:
             sort_by: created_at, -created_at, updated_at or -updated_at.
             page_size: how many to fetch at once, 1 to 100.
@@ -26,15 +37,20 @@ class AsyncConversations(Resource):
         dify, name = self._dify, self._dify.user_or(user)
         calls.list_conversations(user=name, limit=page_size, sort_by=sort_by)  # tells mistakes now
 
-        async def fetch(last: models.Conversation | None) -> Any:
-            page = await dify._send(
-                calls.list_conversations(
-                    user=name, limit=page_size, sort_by=sort_by, last_id=last.id if last else None
-                )
-            )
-            return page.data, page.has_more, page.data[-1] if page.data else last
+        field = sort_by.lstrip("-")
 
-        return AsyncPages(fetch)
+        async def fetch(last_id: str | None) -> Page[models.Conversation]:
+            page = await dify._send(
+                calls.list_conversations(user=name, limit=page_size, sort_by=sort_by, last_id=last_id)
+            )
+            return page.data, page.has_more
+
+        def time_of(item: models.Conversation) -> datetime | None:
+            return item.updated_at if field == "updated_at" else item.created_at
+
+        return by_time(
+            fetch, time_of, what="conversations.list", page_size=page_size, moving=sort_by in _FRONT_GROWS
+        )
 
     async def rename(
         self,
@@ -81,14 +97,25 @@ class AsyncConversations(Resource):
         dify, who = self._dify, self._dify.user_or(user)
         calls.list_variables(conversation_id, user=who, limit=page_size)
 
-        async def fetch(last: models.ConversationVariable | None) -> Any:
-            page = await dify._send(
-                calls.list_variables(conversation_id, user=who, limit=page_size, last_id=last.id if last else None)
-            )
-            items = [item for item in page.data if variable_name in (None, item.name)]
-            return items, page.has_more and bool(page.data), page.data[-1] if page.data else last
+        async def walk() -> AsyncIterator[builtins.list[models.ConversationVariable]]:
+            last_id, count = None, 0
+            asked: set[str] = set()
+            while True:
+                page = await dify._send(
+                    calls.list_variables(conversation_id, user=who, limit=page_size, last_id=last_id)
+                )
+                if last_id is not None and not page.data:
+                    # They were all made at once, and the server pages by that time.
+                    told = t("net.paging_one_page", what="conversations.variables", count=count)
+                    warnings.warn(told, PagingWarning, stacklevel=2)
+                count += len(page.data)
+                yield [item for item in page.data if variable_name in (None, item.name)]
+                if not page.has_more or not page.data or page.data[-1].id in asked:
+                    return
+                last_id = page.data[-1].id
+                asked.add(last_id)
 
-        return AsyncPages(fetch)
+        return AsyncPages(walk)
 
     async def set_variable(
         self, conversation_id: str, variable_id: str, value: Any, *, user: str | None = None
@@ -111,31 +138,30 @@ class AsyncMessages(Resource):
     ) -> AsyncPages[models.StoredMessage]:
         """The messages of a conversation, by default the newest first.
 
-        Dify pages by whole seconds: messages of the same second at a page's edge are lost by
-        the server itself. Pages of 100, the largest, make that rare. `order="asc"` has to
-        read everything before it gives the first.
+        Dify pages by whole seconds and would lose messages of the same second at a page's edge;
+        so the last second of a page is read again with the next one. Only where a whole page lies
+        within one second nothing helps: a `PagingWarning` says so. `order="asc"` has to read
+        everything before it gives the first.
         """
         calls.one_of("order", order, ("asc", "desc"))
         dify, name = self._dify, self._dify.user_or(user)
         calls.list_messages(conversation_id, user=name, limit=page_size)
 
-        async def fetch(last: models.StoredMessage | None) -> Any:
+        async def fetch(first_id: str | None) -> Page[models.StoredMessage]:
             page = await dify._send(
-                calls.list_messages(
-                    conversation_id, user=name, limit=page_size, first_id=last.id if last else None
-                )
+                calls.list_messages(conversation_id, user=name, limit=page_size, first_id=first_id)
             )
             # A page is the newest that are left, oldest first within the page.
-            return page.data[::-1], page.has_more, page.data[0] if page.data else last
+            return page.data[::-1], page.has_more
 
+        newest_first = by_time(fetch, lambda item: item.created_at, what="messages.list", page_size=page_size)
         if order == "desc":
-            return AsyncPages(fetch)
+            return newest_first
 
-        async def fetch_all(last: models.StoredMessage | None) -> Any:
-            everything = await AsyncPages(fetch).to_list()
-            return everything[::-1], False, None
+        async def oldest_first() -> AsyncIterator[builtins.list[models.StoredMessage]]:
+            yield (await newest_first.to_list())[::-1]
 
-        return AsyncPages(fetch_all)
+        return AsyncPages(oldest_first)
 
     async def suggested(self, message_id: str, *, user: str | None = None) -> builtins.list[str]:
         """Questions that could come next, where the app suggests some."""

@@ -18,8 +18,10 @@ from ..tape import Header, Tape
 from ..turn.fold import Builder
 from ..turn.state import Turn
 from ..wire import events as ev
-from ..wire.calls import Call, stop_chat_message
-from ..wire.sse import Splitter
+from ..wire.calls import Call, follow_run, stop_chat_message
+from ..wire.sse import Frame, Splitter
+from .follow import Rejoin
+from .retry import Patience
 from .transport import as_error
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 #: Seconds that a stop may take: to learn the task's id, to be confirmed, to end the stream.
 STOP_SECONDS = 3.0
+
+#: How often a run is followed again after a loss, and the seconds that each may take to begin.
+FOLLOWS = 3
+FOLLOW_SECONDS = 5.0
 
 
 class ChatStream:
@@ -188,7 +194,7 @@ class ChatStream:
                 self._apply(event)
             self._events = _nothing()
             return None
-        return error_of(response, body, self._call)
+        return await self._dify._error_of(response, body, self._call)
 
     # -- events ----------------------------------------------------------------------
 
@@ -198,40 +204,98 @@ class ChatStream:
             self._known.set()
 
     async def _read(self) -> AsyncGenerator[ev.Event, None]:
-        """The events of the body; sees to its end whatever that is."""
-        assert self._response is not None
-        splitter = Splitter()
-        tape = self.tape.entries.append if self.tape is not None else None
+        """The events of the body, and of the run where it is followed; sees to the end whatever that is."""
         clean, key = self._dify.settings.api_key.taken_out_of, self._dify.settings.api_key.reveal().encode()
+        rejoin, again = Rejoin(), 0
         end: ev.Event | None = None
         try:
-            async for chunk in self._response.aiter_bytes():
-                at = time.monotonic() - self._t0
-                frames = splitter.feed(chunk)
-                self._at_hand = len(frames)
-                for frame in frames:
-                    self._at_hand -= 1
-                    if frame[1] is not None and key in frame[1]:
-                        frame = (frame[0], clean(frame[1]))
-                    event = ev.decode(frame, at)
-                    if tape is not None:
-                        tape((at, frame))
-                    self._apply(event)
-                    yield event
-            end = self._cut or ev.Eof(at=self.now, rest=splitter.rest())
+            while True:
+                splitter = Splitter()
+                try:
+                    assert self._response is not None
+                    async for chunk in self._response.aiter_bytes():
+                        at = time.monotonic() - self._t0
+                        frames = splitter.feed(chunk)
+                        self._at_hand = len(frames)
+                        for frame in frames:
+                            self._at_hand -= 1
+                            if frame[1] is not None and key in frame[1]:
+                                frame = (frame[0], clean(frame[1]))
+                            event = ev.decode(frame, at)
+                            if not again:
+                                rejoin.note(event)
+                                self._keep(frame, event)
+                                yield event
+                                continue
+                            for new in rejoin.take(event):
+                                self._keep(frame if new is event else None, new)
+                                if not isinstance(new, ev.Followed):
+                                    yield new
+                    end = self._cut or ev.Eof(at=self.now, rest=splitter.rest())
+                except httpx.ReadTimeout:
+                    end = self._cut or ev.OutOfTime(at=self.now)
+                except (httpx.HTTPError, httpx.StreamError, OSError) as problem:
+                    words = str(problem) or type(problem).__name__
+                    end = self._cut or ev.Lost(at=self.now, message=words, rest=splitter.rest())
+                if again >= FOLLOWS or not await self._follow():
+                    break
+                again += 1
+                end = None
+                turn = self._builder.turn()
+                rejoin.follow(turn.answer_raw, turn.reasoning_chunks)
+                self._apply(ev.Followed(at=self.now, message=t("net.followed")))
             if self._stopping is not None:  # the stream may end before the stop is confirmed
                 await asyncio.wait([self._stopping], timeout=STOP_SECONDS)
-        except httpx.ReadTimeout:
-            end = self._cut or ev.OutOfTime(at=self.now)
-        except (httpx.HTTPError, httpx.StreamError, OSError) as problem:
-            words = str(problem) or type(problem).__name__
-            end = self._cut or ev.Lost(at=self.now, message=words, rest=splitter.rest())
+            if rejoin.following and self._builder.status == "running":
+                for new in rejoin.end(self.now):
+                    self._apply(new)
         finally:
             # Whoever was cancelled, or leaves early, says so on leaving (`__aexit__`).
             if end is not None:
                 self._apply(end)
                 self._ended.set()
                 self._known.set()
+
+    def _keep(self, frame: Frame | None, event: ev.Event) -> None:
+        """Take an event in, and on the tape. One that was made up here has no frame of its own."""
+        if self.tape is not None:
+            self.tape.entries.append((event.at, frame or ("", msgspec.json.encode(event))))
+        self._apply(event)
+
+    async def _follow(self) -> bool:
+        """After a loss: read on where the server tells the run's events again (newer than Dify 1.12).
+
+        Not when this side ended it, not for chat and agent apps, which have no run, and not when the
+        run is over. Whether the server knows how is found by asking.
+        """
+        run = self._builder.unfinished_run
+        if run is None or self._cut is not None or self._stopping is not None:
+            return False
+        assert self._response is not None
+        await self._response.aclose()
+        self._response = None
+        call = follow_run(run, user=self._sent.user or "")
+        patience = Patience(FOLLOW_SECONDS)
+        while self._cut is None and self._stopping is None:
+            self._opening = asyncio.ensure_future(self._dify._open(call, accept="text/event-stream"))
+            try:
+                response = await self._opening
+            except (httpx.HTTPError, OSError):
+                wait = patience.after_failure()
+            except asyncio.CancelledError:
+                if self._cut is None:
+                    raise
+                return False
+            else:
+                if response.status_code == 200 and "event-stream" in response.headers.get("content-type", ""):
+                    self._response = response
+                    return True
+                await response.aclose()
+                wait = patience.after_status(response.status_code, response.headers.get("retry-after"))
+            if wait is None:
+                return False
+            await asyncio.sleep(wait)
+        return False
 
     async def _watch(self, seconds: float) -> None:
         """When the time for the whole turn is over: stop as a person would, then say why."""
@@ -285,7 +349,9 @@ class ChatStream:
                 await self._known.wait()
                 if self.task_id is None:
                     return False
-                answer = await self._dify._send(stop_chat_message(self.task_id, user=self._sent.user or ""))
+                answer = await self._dify._send(
+                    stop_chat_message(self.task_id, user=self._sent.user or ""), aside=True
+                )
                 return bool(answer.result == "success")
         except (DifyError, TimeoutError):
             return False  # told as `stop_confirmed` False

@@ -19,6 +19,7 @@ from ..turn.state import Turn
 from ..wire import models
 from ..wire.events import Event
 from .client import AsyncDify
+from .crowd import CONNECTIONS
 from .files import FileInput
 from .portal import portal
 from .retry import RETRY_SECONDS
@@ -42,7 +43,8 @@ class Dify:
         headers: Mapping[str, str] | None = None,
         verify: bool | str | ssl.SSLContext = True,
         timeout: httpx.Timeout | float | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None = None,
+        connections: int = CONNECTIONS,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
     ) -> None:
@@ -56,6 +58,7 @@ class Dify:
                 verify=verify,
                 timeout=timeout,
                 transport=transport,
+                connections=connections,
                 retry=retry,
                 files_hosts=files_hosts,
             )

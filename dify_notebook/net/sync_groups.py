@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -137,26 +137,62 @@ class Files(Group):
     """Files: `upload`, `download`, and the pictures of an answer."""
 
     def download(
-        self, file_id: str, *, to: str | os.PathLike[str] | None = None, user: str | None = None
+        self,
+        file: str | MessageFile | Mapping[str, Any],
+        *,
+        to: str | os.PathLike[str] | None = None,
+        user: str | None = None,
     ) -> bytes | Path:
         """The content of a file that a message uses, or where it was written. See `AsyncFiles.download`."""
-        return portal().call(self._dify.files.download(file_id, to=to, user=user))
+        return portal().call(self._dify.files.download(file, to=to, user=user))
 
     def upload(
-        self, file: fl.FileLike, *, name: str | None = None, mime_type: str | None = None, user: str | None = None
+        self,
+        file: fl.FileLike,
+        *,
+        name: str | None = None,
+        mime_type: str | None = None,
+        user: str | None = None,
+        progress: fl.Progress | None = None,
+        check: bool | None = None,
     ) -> models.UploadedFile:
         """Put a file on the server, to be named in a question. See `AsyncFiles.upload`."""
-        return portal().call(self._dify.files.upload(file, name=name, mime_type=mime_type, user=user))
+        return portal().call(
+            self._dify.files.upload(
+                file, name=name, mime_type=mime_type, user=user, progress=progress, check=check
+            )
+        )
+
+    def from_url(
+        self,
+        url: str,
+        *,
+        name: str | None = None,
+        limit: int = 100_000_000,
+        user: str | None = None,
+        progress: fl.Progress | None = None,
+    ) -> models.UploadedFile:
+        """Download a file here, without the key, and put it on the server. See `AsyncFiles.from_url`."""
+        return portal().call(self._dify.files.from_url(url, name=name, limit=limit, user=user, progress=progress))
+
+    def inputs(self, inputs: Mapping[str, Any], *, user: str | None = None) -> dict[str, Any]:
+        """Inputs with the files among them uploaded and named. See `AsyncFiles.inputs`."""
+        return portal().call(self._dify.files.inputs(inputs, user=user))
 
     def fetch(self, file: MessageFile, *, limit: int = 10_000_000) -> MessageFile:
         """The file with its content, or with the reason why not. See `AsyncFiles.fetch`."""
         return portal().call(self._dify.files.fetch(file, limit=limit))
 
     def references(
-        self, files: Sequence[FileInput], *, user: str | None = None
+        self,
+        files: Sequence[FileInput],
+        *,
+        user: str | None = None,
+        progress: fl.Progress | None = None,
+        check: bool | None = None,
     ) -> builtins.list[dict[str, Any]]:
         """What a question says of these files; those that lie here are uploaded."""
-        return portal().call(self._dify.files.references(files, user=user))
+        return portal().call(self._dify.files.references(files, user=user, progress=progress, check=check))
 
 
 class Audio(Group):

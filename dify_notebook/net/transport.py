@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,6 +17,7 @@ from .._version import __version__
 from ..config import Secret, Settings, is_loopback
 from ..errors import ConfigError, ConnectionFailed, DifyError, TimedOut
 from ..i18n import t
+from .crowd import CONNECTIONS, Gate, check_connections
 
 #: Seconds. Reading waits above the server's ping, which comes every 10 s, also before
 #: the first event and so before the response headers.
@@ -23,7 +25,10 @@ DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
 
 #: gunicorn closes idle connections early; a chat message must not meet a closing one.
 KEEPALIVE_SECONDS = 1.0
-CONNECTIONS = 8
+
+#: Connections of one httpx client. Its pool looks through all of them for every request, so several
+#: small pools serve many connections better than one large one (see tests/benchmarks/bench_paging.py).
+POOL = 4
 
 
 class KeyAuth(httpx.Auth):
@@ -45,8 +50,86 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
+class Hall:
+    """The connections of one running loop: a gate, and behind it clients of four connections each."""
+
+    def __init__(self, make: Callable[[int], httpx.AsyncClient], connections: int) -> None:
+        self.gate = Gate(connections)
+        self._make = make
+        self._pool = POOL
+        self._clients: list[list[Any]] = []  # [client, requests under way]
+        self._aside: httpx.AsyncClient | None = None
+
+    async def send(
+        self, build: Callable[[httpx.AsyncClient], httpx.Request], *, aside: bool = False, **options: Any
+    ) -> httpx.Response:
+        """Send a request, its body unread; its place is free again when the response is closed.
+
+        Args:
+            aside: past the gate, on a connection of its own: a stop must not wait for streams to end.
+        """
+        if aside:
+            self._aside = self._aside or self._make(POOL)
+            return await self._aside.send(build(self._aside), stream=True, **options)
+        await self.gate.enter()
+        pool: list[Any] | None = None
+        try:
+            pool = self._pool_with_room()
+            response: httpx.Response = await pool[0].send(build(pool[0]), stream=True, **options)
+        except BaseException:
+            self._leave(pool)
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Counted(response.stream, lambda: self._leave(pool))
+        return response
+
+    def _pool_with_room(self) -> list[Any]:
+        found = min(self._clients, key=lambda pool: pool[1], default=None)
+        for pool in self._clients:
+            if pool[1] < self._pool:  # fill one before the next: connections stay warm
+                found = pool
+                break
+        else:
+            found = [self._make(self._pool), 0]
+            self._clients.append(found)
+        found[1] += 1
+        return found
+
+    def _leave(self, pool: list[Any] | None) -> None:
+        if pool is not None:
+            pool[1] -= 1
+        self.gate.leave()
+
+    async def aclose(self) -> None:
+        """Hang up everywhere."""
+        for client, _ in self._clients:
+            await client.aclose()
+        if self._aside is not None:
+            await self._aside.aclose()
+
+
+class _Counted(httpx.AsyncByteStream):
+    """A response's body that says when it is closed, once."""
+
+    def __init__(self, inner: httpx.AsyncByteStream, closed: Callable[[], None]) -> None:
+        self._inner = inner
+        self._closed: Callable[[], None] | None = closed
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._inner:
+            yield part
+
+    async def aclose(self) -> None:
+        closed, self._closed = self._closed, None
+        try:
+            await self._inner.aclose()
+        finally:
+            if closed is not None:
+                closed()
+
+
 class Pools:
-    """One httpx client for each running loop, made on first use and closed with the loop."""
+    """The connections of each running loop, made on first use and closed with the loop."""
 
     def __init__(
         self,
@@ -55,46 +138,50 @@ class Pools:
         headers: Mapping[str, str] | None,
         verify: bool | str | ssl.SSLContext,
         timeout: httpx.Timeout | float | None,
-        transport: httpx.AsyncBaseTransport | None,
+        transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None,
+        connections: int = CONNECTIONS,
     ) -> None:
         self._settings = settings
         self._headers = dict(headers or {})
-        self._verify = verify
+        self._verify = _context(verify) if isinstance(verify, str) else verify
         self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
         self._transport = transport
-        self._pools: dict[int, tuple[asyncio.AbstractEventLoop, httpx.AsyncClient, AsyncGenerator[None, None]]] = {}
+        self._kind = _client_kind(transport)
+        self.connections = check_connections(connections)
+        self._halls: dict[int, tuple[asyncio.AbstractEventLoop, Hall, AsyncGenerator[None, None]]] = {}
         self._pid = os.getpid()
 
-    async def client(self) -> httpx.AsyncClient:
-        """The client of the running loop."""
+    async def hall(self) -> Hall:
+        """The connections of the running loop."""
         if os.getpid() != self._pid:  # after a fork the parent's sockets are not ours
-            _left_to_the_parent.append(self._pools)
-            self._pools, self._pid = {}, os.getpid()
+            _left_to_the_parent.append(self._halls)
+            self._halls, self._pid = {}, os.getpid()
         loop = asyncio.get_running_loop()
-        for key in [key for key, (other, _, _) in self._pools.items() if other.is_closed()]:
-            del self._pools[key]
-        found = self._pools.get(id(loop))
-        if found and not found[1].is_closed:
+        for key in [key for key, (other, _, _) in self._halls.items() if other.is_closed()]:
+            del self._halls[key]
+        found = self._halls.get(id(loop))
+        if found:
             return found[1]
-        client = self._make()
+        hall = Hall(self._make, self.connections)
         # asyncio.run closes its generators before its loop: that is when ours hangs up.
-        keeper = _keep(client)
+        keeper = _keep(hall)
         await anext(keeper)
-        self._pools[id(loop)] = (loop, client, keeper)
-        return client
+        self._halls[id(loop)] = (loop, hall, keeper)
+        return hall
 
-    def _make(self) -> httpx.AsyncClient:
+    def _make(self, connections: int) -> httpx.AsyncClient:
         local = is_loopback(urlsplit(self._settings.base_url).hostname)
+        given = self._transport if isinstance(self._transport, httpx.AsyncBaseTransport) else None
         try:
-            return httpx.AsyncClient(
+            return self._kind(
                 auth=KeyAuth(self._settings.api_key, self._settings.base_url),
                 headers={"User-Agent": f"dify_notebook/{__version__}", **self._headers},
                 timeout=self._timeout,
                 verify=self._verify,
                 trust_env=not local,  # loopback needs no proxy
                 follow_redirects=False,
-                limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS),
-                transport=self._transport,
+                limits=httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS),
+                transport=given,
             )
         except ImportError as problem:  # a SOCKS proxy in the environment, without support
             message = str(problem)
@@ -102,20 +189,51 @@ class Pools:
 
     async def aclose(self) -> None:
         """Hang up, in the running loop."""
-        found = self._pools.pop(id(asyncio.get_running_loop()), None)
+        found = self._halls.pop(id(asyncio.get_running_loop()), None)
         if found:
             await found[2].aclose()
+
+
+def _context(place: str) -> ssl.SSLContext:
+    """The certificates of a file or a directory."""
+    path = Path(place).expanduser()
+    try:
+        if path.is_dir():
+            return ssl.create_default_context(capath=str(path))
+        return ssl.create_default_context(cafile=str(path))
+    except OSError as problem:
+        message = str(problem)
+    raise ConfigError(t("net.bad_verify", path=place, problem=message), code="tls")
+
+
+def _client_kind(transport: httpx.AsyncBaseTransport | str | None) -> type[httpx.AsyncClient]:
+    """httpx's own client, or the one that speaks through aiohttp where that was asked for.
+
+    Raises:
+        ConfigError: aiohttp was asked for and is not installed, or the name is another.
+    """
+    if not isinstance(transport, str):
+        return httpx.AsyncClient
+    if transport != "aiohttp":
+        raise ConfigError(t("net.bad_transport", value=repr(transport)), code="transport")
+    try:
+        from httpx_aiohttp import HttpxAiohttpClient
+    except ImportError:
+        pass
+    else:
+        return HttpxAiohttpClient
+    raise ConfigError(t("net.no_aiohttp"), code="transport")
 
 
 _left_to_the_parent: list[Any] = []  # kept, so that nothing in a forked child closes them
 
 
-async def _keep(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+async def _keep(hall: Hall) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
         with suppress(RuntimeError):  # the loop went without a word
-            await client.aclose()
+            await hall.aclose()
 
 
 def as_error(problem: httpx.HTTPError | httpx.InvalidURL | OSError, attempted: str, host: str) -> DifyError:

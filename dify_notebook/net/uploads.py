@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 import msgspec
 
-from ..errors import InputError
+from ..errors import APIError, InputError, NotFoundError
 from ..i18n import t
 from ..turn.state import MessageFile
 from ..wire import calls, models
 from . import files as fl
+from . import rules
 from .files import FileInput
 from .resource import Resource
 from .transport import as_error, origin
 
 
 class AsyncFiles(Resource):
-    """Files: `upload`, `download`, and the pictures of an answer."""
+    """Files: `upload`, `from_url`, `download`, and the pictures of an answer."""
 
     async def upload(
-        self, file: fl.FileLike, *, name: str | None = None, mime_type: str | None = None, user: str | None = None
+        self,
+        file: fl.FileLike,
+        *,
+        name: str | None = None,
+        mime_type: str | None = None,
+        user: str | None = None,
+        progress: fl.Progress | None = None,
+        check: bool | None = None,
     ) -> models.UploadedFile:
         """Put a file on the server, to be named in a question.
 
@@ -34,23 +43,109 @@ class AsyncFiles(Resource):
             file: a path, bytes, or an open binary file.
             name: what to call it; guessed from the path.
             mime_type: guessed from the name.
+            progress: called with (bytes sent, all bytes) as it goes; on the thread that sends.
+            check: whether size and type are checked against the app's `/parameters` first. None
+                does so where they were asked for already, so that it costs no request; True asks
+                once if need be; False leaves it to the server.
 
         Raises:
-            InputError: there is no such file.
+            InputError: there is no such file, or the app does not take it.
             DifyError: the server refused it (too large, say).
         """
         call = calls.upload_file(user=self._dify.user_or(user))
         filename, content, ours = fl.open_file(file, name)
         try:
+            parameters = await self._rules(check)
+            if parameters is not None:
+                rules.check_size(filename, mime_type, fl.size_of(content), parameters)
+                rules.check_anywhere(filename, mime_type, parameters)
+            sent: Any = content if progress is None else fl.Told(content, progress)
             return await self._dify._send(
                 call,
-                files={"file": (filename, content, mime_type or fl.mime_of(filename))},
+                files={"file": (filename, sent, mime_type or fl.mime_of(filename))},
                 data=dict(call.body or {}),
             )
         finally:
             if ours:
                 with suppress(OSError):
                     content.close()  # type: ignore[union-attr]
+
+    async def _rules(self, check: bool | None) -> models.Parameters | None:
+        """The app's parameters, where the check is wanted and they are known or may be asked for."""
+        if check is False:
+            return None
+        if check and self._dify._known.parameters is None:
+            await self._dify.app.parameters()
+        return self._dify._known.parameters
+
+    async def from_url(
+        self,
+        url: str,
+        *,
+        name: str | None = None,
+        limit: int = 100_000_000,
+        user: str | None = None,
+        progress: fl.Progress | None = None,
+    ) -> models.UploadedFile:
+        """Download a file here, without the key, and put it on the server.
+
+        For addresses that the server itself cannot reach. A URL among the `files` of a question is
+        only named to the server, which fetches it.
+
+        Args:
+            limit: the most bytes to take.
+
+        Raises:
+            InputError: it is no http(s) address, or larger than `limit`.
+            DifyError: the address or the server refused.
+        """
+        if not fl.is_url(url):
+            raise InputError(t("net.not_a_url", value=repr(url)), code="file")
+        with tempfile.SpooledTemporaryFile(max_size=8_000_000) as held:
+            response = await self._away(url, follow_redirects=True)
+            try:
+                size = 0
+                async for part in self._parts(response):
+                    size += len(part)
+                    if size > limit:
+                        host = urlsplit(url).netloc
+                        told = t("net.download_too_large", host=host, limit=limit // 1_000_000)
+                        raise InputError(told, code="file_too_large")
+                    held.write(part)
+                kind = response.headers.get("content-type", "").partition(";")[0].strip() or None
+                last = unquote(response.url.path).rpartition("/")[2]
+                called = name or fl.told_name(response.headers.get("content-disposition"), last)
+            finally:
+                await response.aclose()
+            held.seek(0)
+            content: Any = held
+            return await self.upload(content, name=called, mime_type=kind, user=user, progress=progress)
+
+    async def _away(self, url: str, **options: Any) -> httpx.Response:
+        """The response of an address that is not the API's, unread; errors told as ours."""
+        host, error = urlsplit(url).netloc, None
+        try:
+            response = await self._dify._get(url, **options)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as raised:
+            error = as_error(raised, "GET", host)
+        if error is not None:
+            raise error
+        if response.status_code != 200:
+            await response.aclose()
+            kind = NotFoundError if response.status_code == 404 else APIError
+            told = t("net.download_failed", status=response.status_code)
+            raise kind(told, status=response.status_code, attempted=f"GET {host}")
+        return response
+
+    async def _parts(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        error = None
+        try:
+            async for part in response.aiter_bytes():
+                yield part
+        except httpx.HTTPError as raised:
+            error = as_error(raised, "GET", response.url.host)
+        if error is not None:
+            raise error
 
     async def fetch(self, file: MessageFile, *, limit: int = 10_000_000) -> MessageFile:
         """The file with its content, or with the reason why it was not fetched.
@@ -59,18 +154,13 @@ class AsyncFiles(Resource):
         redirects, and at most `limit` bytes. Raises nothing: an answer without its picture is
         an answer.
         """
-        host = urlsplit(self._dify.base_url)
-        url = urljoin(f"{host.scheme}://{host.netloc}/", file.url or "")
+        url, known = self._address(file.url or "")
         target = urlsplit(url)
-        known = origin(url) == origin(self._dify.base_url) or bool(
-            {target.netloc, target.hostname} & self._dify._files_hosts
-        )
-        if target.scheme not in ("http", "https") or not known:
+        if not known:
             return msgspec.structs.replace(file, data_error=t("net.file_elsewhere", host=target.netloc))
         problem, data = "", bytearray()
         try:
-            client = await self._dify._pools.client()
-            response = await client.send(client.build_request("GET", url), stream=True, auth=None)
+            response = await self._dify._get(url)
             try:
                 if response.status_code != 200:
                     problem = t("net.file_status", status=response.status_code)
@@ -88,8 +178,49 @@ class AsyncFiles(Resource):
             return msgspec.structs.replace(file, data_error=problem)
         return msgspec.structs.replace(file, data=bytes(data), size=len(data))
 
-    async def references(self, files: Sequence[FileInput], *, user: str | None = None) -> list[dict[str, Any]]:
-        """What a question says of these files; those that lie here are uploaded."""
+    def _address(self, url: str) -> tuple[str, bool]:
+        """A file's URL, whole, and whether it is the server's own (or one of `files_hosts`)."""
+        host = urlsplit(self._dify.base_url)
+        whole = urljoin(f"{host.scheme}://{host.netloc}/", url)
+        target = urlsplit(whole)
+        known = origin(whole) == origin(self._dify.base_url) or bool(
+            {target.netloc, target.hostname} & self._dify._files_hosts
+        )
+        return whole, known and target.scheme in ("http", "https")
+
+    async def references(
+        self,
+        files: Sequence[FileInput],
+        *,
+        user: str | None = None,
+        progress: fl.Progress | None = None,
+        check: bool | None = None,
+    ) -> list[dict[str, Any]]:
+        """What a question says of these files; those that lie here are uploaded.
+
+        Args:
+            progress: called for each upload, see `upload`.
+            check: number and types against the app's `/parameters`, see `upload`.
+        """
+        parameters = await self._rules(check)
+        taken = parameters.file_upload if parameters is not None else None
+        place = t("net.place_files")
+        if taken:
+            rules.check_count(len(files), taken.get("number_limits"), place)
+        return await self._named(files, taken, place, user, progress, check)
+
+    async def _named(
+        self,
+        files: Sequence[FileInput],
+        taken: Mapping[str, Any] | None,
+        place: str,
+        user: str | None,
+        progress: fl.Progress | None = None,
+        check: bool | None = None,
+    ) -> list[dict[str, Any]]:
+        for item in files:  # all of them before the first is sent
+            if isinstance(item, (str, os.PathLike)) and not fl.is_url(item):
+                rules.check_kind(Path(item).name, None, taken, place)
         named: list[dict[str, Any]] = []
         for item in files:
             if isinstance(item, Mapping):
@@ -99,30 +230,110 @@ class AsyncFiles(Resource):
             elif fl.is_url(item):
                 named.append(fl.remote(str(item)))
             else:
-                named.append(fl.reference(await self.upload(item, user=user)))
+                uploaded = await self.upload(item, user=user, progress=progress, check=check)
+                named.append(fl.reference(uploaded))
         return named
 
+    async def inputs(self, inputs: Mapping[str, Any], *, user: str | None = None) -> dict[str, Any]:
+        """Inputs with the files among them named as the API names them; those that lie here are uploaded.
+
+        Paths, bytes, open files and uploaded files are files wherever they stand, also in a list. A
+        text is one only for an input that the app's form calls a file, where the form is known.
+        """
+        parameters = self._dify._known.parameters
+        controls = {c.get("variable"): c for c in parameters.controls if rules.is_file(c)} if parameters else {}
+        found: dict[str, Any] = {}
+        for key, value in inputs.items():
+            control = controls.get(key)
+            many = isinstance(value, (list, tuple))
+            items = list(value) if many else [value]
+            texts = control is not None
+            if not items or not all(is_file(item) or (texts and isinstance(item, str)) for item in items):
+                found[key] = value
+                continue
+            place = t("net.place_input", name=key)
+            if control is not None and control.get("type") == "file-list":
+                many = True
+                rules.check_count(len(items), control.get("max_length"), place)
+            named = await self._named(items, control, place, user)
+            found[key] = named if many else named[0]
+        return found
+
     async def download(
-        self, file_id: str, *, to: str | os.PathLike[str] | None = None, user: str | None = None
+        self,
+        file: str | MessageFile | Mapping[str, Any],
+        *,
+        to: str | os.PathLike[str] | None = None,
+        user: str | None = None,
     ) -> bytes | Path:
-        """The content of a file that a message of this app uses (Dify 1.x).
+        """The content of a file that a message of this app uses.
 
         Args:
+            file: a file's id (Dify 1.x alone can give a file by its id), or the file of a turn or of
+                a stored message: those carry a signed URL, which every server knows. It is asked
+                for without the key, and only where it lies on the server or on one of `files_hosts`.
             to: a directory to write it into, as it comes. The name is the server's, its last
                 part alone; nothing is overwritten.
 
         Returns:
             The bytes, or with `to` the path that was written.
+
+        Raises:
+            InputError: there is no such directory, or the file lies on another host.
+            NotFoundError: there is no such file, or the server cannot give it by its id.
         """
-        call = calls.preview_file(file_id, user=self._dify.user_or(user))
         directory = None if to is None else Path(to).expanduser()
         if directory is not None and not directory.is_dir():
             raise InputError(t("net.no_directory", path=str(directory)), code="to")
-        async with self._dify._streamed(call) as response:
-            if directory is None:
-                return await response.aread()
-            path, file = fl.new_file(directory, fl.told_name(response.headers.get("content-disposition"), file_id))
+        told, url, name = _parts_of(file)
+        if url:
+            whole, known = self._address(url)
+            if not known:
+                raise InputError(t("net.file_elsewhere", host=urlsplit(whole).netloc), code="files_hosts")
+            response = await self._away(whole)
+            try:
+                return await self._into(response, directory, name or unquote(urlsplit(whole).path))
+            finally:
+                await response.aclose()
+        if not told:
+            raise InputError(t("net.no_url"), code="file")
+        missing = False
+        try:
+            async with self._dify._streamed(calls.preview_file(told, user=self._dify.user_or(user))) as response:
+                return await self._into(response, directory, name or told)
+        except NotFoundError as problem:
+            if problem.code != "not_json":
+                raise
+            missing = True
+        assert missing
+        raise NotFoundError(t("net.no_preview"), code="no_preview", status=404, attempted="GET /files/…/preview")
+
+    async def _into(self, response: httpx.Response, directory: Path | None, name: str) -> bytes | Path:
+        if directory is None:
+            return b"".join([part async for part in self._parts(response)])
+        path, file = fl.new_file(directory, fl.told_name(response.headers.get("content-disposition"), name))
+        whole = False
+        try:
             with file:
-                async for chunk in response.aiter_bytes():
-                    file.write(chunk)
-            return path
+                async for part in self._parts(response):
+                    file.write(part)
+            whole = True
+        finally:
+            if not whole:
+                path.unlink(missing_ok=True)  # half a file would look like one
+        return path
+
+
+def is_file(item: object) -> bool:
+    named = isinstance(item, (os.PathLike, bytes, bytearray, memoryview, models.UploadedFile))
+    return named or (hasattr(item, "read") and not isinstance(item, str))
+
+
+def _parts_of(file: str | MessageFile | Mapping[str, Any]) -> tuple[str, str, str]:
+    """(id, URL, name) of a file, however it was told."""
+    if isinstance(file, str):
+        return file, "", ""
+    if isinstance(file, MessageFile):
+        return file.id or "", file.url or "", file.name or ""
+    told = {key: str(file.get(key) or "") for key in ("upload_file_id", "id", "url", "filename")}
+    return told["upload_file_id"] or told["id"], told["url"], told["filename"]

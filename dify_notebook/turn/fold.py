@@ -37,6 +37,7 @@ from .state import (
     Workflow,
 )  # fmt: skip
 
+_PIECES = 8_192  # pieces of text that are held apart before they are joined
 _RAW_LIMIT = 2_000  # characters of a damaged line that a warning keeps
 _CITATION_FIELDS = frozenset(Citation.__struct_fields__) - {"extra"}
 _NODE_STATUS: frozenset[str] = frozenset(("running", "succeeded", "failed", "exception", "retry", "stopped", "paused"))
@@ -81,6 +82,7 @@ class Builder:
         self._inhabited = {node.parent for node in self._nodes.values()}
         self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
         self._snapshot: Turn | None = turn
+        self._pieces = 0
         self.version = 0
         """Grows with every event that changed something."""
 
@@ -123,6 +125,13 @@ class Builder:
     @property
     def conversation_id(self) -> str | None:
         return self._get("conversation_id")  # type: ignore[no-any-return]
+
+    @property
+    def unfinished_run(self) -> str | None:
+        """Id of the chatflow's run, where one was told to begin and none to end."""
+        workflow: Workflow | None = self._get("workflow")
+        over = workflow is None or workflow.status != "running" or self.status != "running"
+        return None if over else self._get("workflow_run_id")
 
     def _get(self, name: str) -> Any:
         return self._fields[name] if name in self._fields else getattr(self._base, name)
@@ -171,6 +180,11 @@ class Builder:
         self._raw.append(text)
         self._raw_length += len(text)
         self._splitter.feed(text)
+        self._pieces += 1
+        if self._pieces >= _PIECES:  # a text object a token costs ten times the token
+            self._pieces = 0
+            self._text()
+            self._splitter.answer = ["".join(self._splitter.answer)]
 
     def _first_token(self, at: float) -> None:
         timing: Timing = self._get("timing") or Timing()
@@ -191,7 +205,7 @@ class Builder:
             self._text_ended = True
             self._splitter.end()
         timing: Timing = self._get("timing") or Timing()
-        damaged = any(warning.code == "damaged" for warning in self._warnings)
+        damaged = any(warning.code in ("damaged", "gap") for warning in self._warnings)
         self._set(
             status=status,
             end=end,
@@ -229,12 +243,15 @@ class Builder:
             self._chunks.append(text)
 
     def _message_replace(self, event: ev.MessageReplace) -> None:
+        self._set(replaced=True)
+        self._write_again(event.answer, event.at)
+
+    def _write_again(self, text: str | None, at: float) -> None:
         self._raw = []
         self._raw_length = 0
         self._splitter = ReasoningSplitter()
         self._warnings = [msgspec.structs.replace(warning, offset=None) for warning in self._warnings]
-        self._set(replaced=True)
-        self._say(event.answer, event.at)
+        self._say(text, at)
         if self._text_ended:
             self._splitter.end()
 
@@ -604,7 +621,10 @@ class Builder:
             error = TurnError(code="workflow_failed", message=workflow.error or "" if workflow else "")
             self._set(error=self._get("error") or error)
             self._finish("failed", "eof", event.at, whole=False)
-        elif self._get("app_mode") == "workflow" and told in ("succeeded", "partial-succeeded", "stopped"):
+        elif told in _WELL and any(warning.code == "followed" for warning in self._warnings):
+            # A run that is followed to its end tells its own end, not always the message's.
+            self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]
+        elif self._get("app_mode") == "workflow" and told in _WELL:
             # Workflow apps have no message, so no message_end either.
             self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]
         else:
@@ -624,12 +644,24 @@ class Builder:
             self._warn("connection", event.message, event.at)  # only speech could be missing
         self._gone("disconnected", event.at)
 
+    def _followed(self, event: ev.Followed) -> None:
+        if event.whole is None:
+            self._warn("followed", event.message, event.at)
+        elif not event.whole:
+            self._warn("gap", event.message, event.at)
+            self._set(complete=False)
+        elif event.answer is not None:
+            self._write_again(event.answer, event.at)
+
     def _out_of_time(self, event: ev.OutOfTime) -> None:
         self._gone("timed_out", event.at)
 
     def _cancelled(self, event: ev.Cancelled) -> None:
         self._gone("cancelled", event.at)
 
+
+#: How a run can end, in Dify's words, other than by failing.
+_WELL = ("succeeded", "partial-succeeded", "stopped")
 
 #: Ends that this side decided on; nothing that still comes overturns them.
 _OURS: frozenset[str | None] = frozenset(("timed_out", "cancelled"))
@@ -676,6 +708,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.Refused: Builder._refused,
     ev.Eof: Builder._eof,
     ev.Lost: Builder._lost,
+    ev.Followed: Builder._followed,
     ev.OutOfTime: Builder._out_of_time,
     ev.Cancelled: Builder._cancelled,
 }

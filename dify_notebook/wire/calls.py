@@ -60,6 +60,17 @@ def segment(name: str, value: str) -> str:
     return quote(value, safe="")
 
 
+def check_json(name: str, value: object) -> None:
+    """Refuse an input that cannot be written as JSON, before it is half sent."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        kind = type(value).__name__
+    else:
+        return
+    raise InputError(t("net.bad_input", name=name, kind=kind), code="inputs")
+
+
 def chat_messages(
     query: str,
     *,
@@ -76,14 +87,6 @@ def chat_messages(
     one_of("response_mode", response_mode, ("streaming", "blocking"))
     if inputs is not None and not isinstance(inputs, Mapping):
         raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
-    for name, value in (inputs or {}).items():
-        try:
-            json.dumps(value)
-        except (TypeError, ValueError):
-            kind = type(value).__name__
-        else:
-            continue
-        raise InputError(t("net.bad_input", name=str(name), kind=kind), code="inputs")
     body: dict[str, Any] = {
         "query": query,
         "inputs": dict(inputs or {}),
@@ -101,6 +104,13 @@ def stop_chat_message(task_id: str, *, user: str) -> Call[models.Result]:
     """POST /chat-messages/{task_id}/stop. Dify says success to anything: see `ChatStream.stop`."""
     path = f"/chat-messages/{segment('task_id', task_id)}/stop"
     return Call(method="POST", path=path, body={"user": user}, result=models.Result, idempotent=True)
+
+
+def follow_run(workflow_run_id: str, *, user: str) -> Call[bytes]:
+    """GET /workflow/{workflow_run_id}/events (newer than Dify 1.12): the events of a run, again as a stream."""
+    path = f"/workflow/{segment('workflow_run_id', workflow_run_id)}/events"
+    params = {"user": user, "include_state_snapshot": "true"}
+    return Call(method="GET", path=path, params=params, result=bytes, idempotent=True)
 
 
 def list_conversations(

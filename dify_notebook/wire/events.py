@@ -267,6 +267,18 @@ class Lost(Event, tag="§lost"):
     rest: bytes = b""
 
 
+class Followed(Event, tag="§followed"):
+    """The connection was lost, and the run is followed on another one.
+
+    `whole` is None when that began. When what was read turns out to lack a part, or may lack one,
+    it is told again with False; with True and the whole answer, where the end of the run told it.
+    """
+
+    whole: bool | None = None
+    answer: str | None = None
+    message: str = ""
+
+
 class OutOfTime(Event, tag="§out_of_time"):
     """The time allowed for the whole turn was over."""
 

@@ -68,8 +68,8 @@ def test_secrets_are_taken_out_before_the_first_byte(data: bytes, tmp_path) -> N
 
 def test_bytes_that_are_no_text_survive(tmp_path) -> None:
     tape = Tape()
-    tape.entries = [(0.1, ("", b"\xff\xfe")), (0.2, ("ping", None))]
-    assert Tape.load(tape.save(tmp_path / "t.gz")).entries == tape.entries
+    tape.entries.extend([(0.1, ("", b"\xff\xfe")), (0.2, ("ping", None))])
+    assert list(Tape.load(tape.save(tmp_path / "t.gz")).entries) == list(tape.entries)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b""), gzip.compress(b"{}\n{"), gzip.compress(b"no")])
@@ -116,3 +116,39 @@ def test_two_runs_without_a_message_in_one_second_are_two(tmp_path) -> None:
     store.add(taped("examples/chat_basic"), "run")
     store.add(taped("examples/chat_agent"), "run")
     assert len(store.paths()) == 2
+
+
+def test_a_long_tape_goes_to_a_private_file_redacted(tmp_path) -> None:
+    store = RunStore(tmp_path / "runs")
+    short, long = Tape(), Tape(spool=store.spool, limit=10_000)
+    frames = [("", b'{"event":"message","answer":"%d","x":"' % n + SECRETS[n % len(SECRETS)].replace(b'"', b"'") + b'"}')
+              for n in range(500)]  # fmt: skip
+    frames[7] = ("ping", None)
+    frames[8] = ("", b"\xff\xfe")
+    for number, frame in enumerate(frames):
+        short.entries.append((number / 10, frame))
+        long.entries.append((number / 10, frame))
+    assert (short.entries.spooled, long.entries.spooled) == (False, True)
+    assert store.paths() == []  # not among the runs that are kept
+    assert b"SECRETSECRET" not in b"".join(data or b"" for _, (_, data) in long.entries)
+    assert len(long.entries) == len(long.events) == 500
+    cleaned = [(at, (name, None if data is None else redact(data))) for at, (name, data) in short.entries]
+    assert list(long.entries) == cleaned
+    assert long.entries[-1] == cleaned[-1]
+    assert long.entries[63:66] == cleaned[63:66]
+    assert long.entries[130] == cleaned[130]
+    with pytest.raises(IndexError):
+        long.entries[500]
+    loaded = Tape.load(long.save(tmp_path / "long.tape.gz"))
+    assert list(loaded.entries) == cleaned
+    assert loaded.replay().answer == long.replay().answer
+
+
+def test_where_keeping_is_off_a_long_tape_stays_in_memory(tmp_path) -> None:
+    store = RunStore(tmp_path / "runs")
+    store.enabled = False
+    tape = Tape(spool=store.spool, limit=100)
+    tape.entries.extend((0.0, ("", b"x" * 50)) for _ in range(10))
+    assert not tape.entries.spooled
+    assert len(tape.entries) == 10
+    assert sorted(path.name for path in store.directory.iterdir()) == ["off"]

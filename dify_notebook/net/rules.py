@@ -1,0 +1,101 @@
+"""Which files an app takes, as its `/parameters` say, and the check before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..i18n import t
+from ..wire.models import Parameters
+from .files import kind_of, mime_of
+
+#: Which of the server's limits a kind of file falls under.
+_LIMITS = {"image": "image_file_size_limit", "audio": "audio_file_size_limit", "video": "video_file_size_limit"}
+
+
+def check_size(name: str, mime_type: str | None, size: int | None, parameters: Parameters) -> None:
+    """Refuse what is larger than the server says that it takes. Limits are in MB of 1024 x 1024 bytes.
+
+    Raises:
+        InputError: it is too large.
+    """
+    kind = kind_of(name, mime_type or mime_of(name))
+    limits = parameters.system_parameters or (parameters.file_upload or {}).get("fileUploadConfig") or {}
+    limit = limits.get(_LIMITS.get(kind, "file_size_limit"))
+    if size is None or isinstance(limit, bool) or not isinstance(limit, (int, float)):
+        return
+    if size > limit * 1024 * 1024:
+        told = f"{size / 1024 / 1024:.1f}"
+        raise InputError(t("net.file_size", name=name, size=told, limit=limit, kind=kind), code="file_too_large")
+
+
+def allowed_kinds(rules: Mapping[str, Any] | None) -> tuple[frozenset[str], frozenset[str]] | None:
+    """(kinds, endings of custom files) that a place takes; None where it says nothing."""
+    if not rules:
+        return None
+    told = rules.get("allowed_file_types")
+    if not isinstance(told, list) or not told:
+        image = rules.get("image")
+        if isinstance(image, Mapping) and image.get("enabled"):
+            told = ["image"]
+        else:
+            return None
+    endings = rules.get("allowed_file_extensions") or []
+    return frozenset(map(str, told)), frozenset("." + str(one).lower().lstrip(".") for one in endings)
+
+
+def check_kind(name: str, mime_type: str | None, rules: Mapping[str, Any] | None, place: str) -> None:
+    """Refuse a file of a type that this place does not take.
+
+    Raises:
+        InputError: the type is another.
+    """
+    allowed = allowed_kinds(rules)
+    if allowed is None:
+        return
+    kinds, endings = allowed
+    kind = kind_of(name, mime_type or mime_of(name))
+    custom = "custom" in kinds and (not endings or Path(name).suffix.lower() in endings)
+    if custom or (kind in kinds and kind != "custom"):
+        return
+    shown = ", ".join(sorted(kinds) + sorted(endings if "custom" in kinds else ()))
+    raise InputError(t("net.file_type", name=name, kind=kind, place=place, allowed=shown), code="file_type")
+
+
+def check_count(count: int, limit: Any, place: str) -> None:
+    """Refuse more files than a place takes.
+
+    Raises:
+        InputError: there are too many.
+    """
+    if isinstance(limit, int) and not isinstance(limit, bool) and 0 < limit < count:
+        raise InputError(t("net.file_count", count=count, place=place, limit=limit), code="file_count")
+
+
+def check_anywhere(name: str, mime_type: str | None, parameters: Parameters) -> None:
+    """Refuse a type that neither questions nor any input of the app take.
+
+    Raises:
+        InputError: nothing takes it.
+    """
+    places: Sequence[Mapping[str, Any] | None] = [
+        parameters.file_upload, *(control for control in parameters.controls if is_file(control)),
+    ]  # fmt: skip
+    told = [place for place in places if place]
+    if not told or any(allowed_kinds(place) is None for place in told):
+        return
+    problem: InputError | None = None
+    for place in told:
+        try:
+            return check_kind(name, mime_type, place, t("net.place_files"))
+        except InputError as raised:
+            problem = raised
+    if problem is not None:
+        raise problem
+
+
+def is_file(control: Mapping[str, Any]) -> bool:
+    """Whether an input of the form is a file or a list of files."""
+    return control.get("type") in ("file", "file-list")

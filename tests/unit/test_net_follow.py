@@ -1,0 +1,178 @@
+"""A chatflow whose connection is lost is followed again by its run's id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.raw_server import Connection, RawServer, Request, serving
+
+from dify_notebook import AsyncDify
+from dify_notebook.errors import TurnIncomplete
+from dify_notebook.net import stream as stream_module
+from dify_notebook.turn.state import Turn
+
+pytestmark = pytest.mark.anyio
+
+IDS = {"task_id": "t", "message_id": "m", "conversation_id": "c", "created_at": 1}
+RUN = {**IDS, "workflow_run_id": "run 1"}
+Event = dict[str, Any]
+
+
+def text(answer: str) -> Event:
+    return {"event": "message", "answer": answer, **IDS}
+
+
+def node(event: str, key: str, **data: Any) -> Event:
+    return {"event": event, "data": {"id": key, "node_id": f"n-{key}", "title": key, **data}, **RUN}
+
+
+STARTED: Event = {"event": "workflow_started", "data": {"id": "run 1", "inputs": {}}, **RUN}
+
+
+def finished(answer: str | None) -> Event:
+    outputs = {} if answer is None else {"answer": answer}
+    return {"event": "workflow_finished", "data": {"id": "run 1", "status": "succeeded", "outputs": outputs}, **RUN}
+
+
+END: Event = {"event": "message_end", "metadata": {"usage": {"total_tokens": 3}}, **IDS}
+LOOP = {"event": "iteration_started", "data": {"id": "it", "node_id": "it", "created_at": 5, "metadata": {}}, **RUN}
+WHOLE: list[Event] = [
+    STARTED, node("node_started", "a"), LOOP, text("One "), node("node_retry", "a", retry_index=1), text("two "),
+    node("node_finished", "a", status="succeeded"), node("node_started", "b"), text("three "), text("four."),
+    node("node_finished", "b", status="succeeded"), finished("One two three four."), END,
+]  # fmt: skip
+CUT = 6
+"""So many events come before the connection breaks: the text is "One two "."""
+
+
+def losing(before: list[Event], follow: Callable[[Connection], None], how: str = "reset") -> Any:
+    def script(request: Request, connection: Connection) -> None:
+        if request.method == "GET":
+            follow(connection)
+            return
+        connection.head()
+        for event in before:
+            connection.event(**event)
+        connection.end() if how == "eof" else connection.close()
+
+    return script
+
+
+def telling(events: list[Event]) -> Callable[[Connection], None]:
+    def follow(connection: Connection) -> None:
+        connection.head()
+        for event in events:
+            connection.event(**event)
+        connection.end()
+
+    return follow
+
+
+async def asked(server: RawServer) -> Turn:
+    async with AsyncDify("app-x", server.url, "me & you") as dify, dify.chat.stream("hi") as stream:
+        return await stream.read()
+
+
+SNAPSHOT = [STARTED, node("node_started", "a"), {"event": "message_replace", "answer": "One two th", **IDS}, text("ree four.")]
+CASES = {
+    "from the start": WHOLE,
+    "only what is still to come": [text("three "), text("four."), node("node_started", "b"),
+                                   node("node_finished", "b", status="succeeded"), finished("One two three four."), END],
+    "to come, with a part missed": [text("four."), finished("One two three four."), END],
+    "nodes from the start, text to come": [STARTED, node("node_started", "a"), text("three "), text("four."),
+                                           finished("One two three four."), END],
+    "nodes alone, the text at the end of the run": [STARTED, node("node_started", "a"), finished("One two three four."), END],
+    "a snapshot with the text so far": [*SNAPSHOT, finished("One two three four."), END],
+    "a snapshot, nothing at the end of the run": [*SNAPSHOT, finished(None), END],
+    "from the start, nothing at the end of the run": [e for e in WHOLE if e["event"] != "workflow_finished"],
+    "text that begins like ours but goes on": [STARTED, text("One "), text("three four."), finished("One two One three four."), END],
+    "no message_end": [*WHOLE[:-1]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["reset", "eof"])
+@pytest.mark.parametrize("case", CASES)
+async def test_the_rest_is_read_and_nothing_is_said_twice(case: str, how: str) -> None:
+    with serving(losing(WHOLE[:CUT], telling(CASES[case]), how)) as server:
+        turn = await asked(server)
+    expected = "One two One three four." if "like ours" in case else "One two three four."
+    assert (turn.answer, turn.status, turn.complete) == (expected, "succeeded", True)
+    assert turn.end == ("eof" if case == "no message_end" else "message_end")
+    assert not turn.replaced
+    assert [warning.code for warning in turn.warnings] == ["followed"]
+    assert turn.nodes is not None
+    keys = [one.id for one in turn.nodes]
+    assert len(keys) == len(set(keys))
+    assert "it#2" not in keys
+    assert len(next(one for one in turn.nodes if one.id == "a").retries) == 1
+    path = server.requests[1].path
+    assert path == "/v1/workflow/run%201/events?user=me+%26+you&include_state_snapshot=true"
+    assert [request.method for request in server.requests] == ["POST", "GET"]
+    if case not in ("nodes alone, the text at the end of the run", "to come, with a part missed"):
+        assert turn.tape.replay().answer == expected  # the tape holds what was new, once
+
+
+async def test_what_nothing_proves_is_not_called_complete() -> None:
+    events = [text("four."), finished(None), END]
+    with serving(losing(WHOLE[:CUT], telling(events))) as server:
+        turn = await asked(server)
+    assert (turn.answer, turn.status, turn.complete) == ("One two four.", "succeeded", False)
+    assert [warning.code for warning in turn.warnings] == ["followed", "gap"]
+
+
+async def test_a_beginning_that_cannot_be_told_from_a_repetition_is_not_said_twice() -> None:
+    events = [STARTED, text("One "), END]
+    with serving(losing(WHOLE[:CUT], telling(events))) as server:
+        turn = await asked(server)
+    assert (turn.answer, turn.complete) == ("One two ", False)
+
+
+@pytest.mark.parametrize("refusal", [
+    lambda c: c.reply("404 NOT FOUND", b"<html>", "text/html"),
+    lambda c: c.reply("404 Not Found", {"code": "not_found", "message": "no", "status": 404}),
+    lambda c: c.reply("200 OK", b"<html>", "text/html"),
+])  # fmt: skip
+async def test_where_it_is_not_offered_the_turn_is_incomplete_as_ever(refusal: Callable[[Connection], None]) -> None:
+    with serving(losing(WHOLE[:CUT], refusal)) as server:
+        async with AsyncDify("app-x", server.url, "me") as dify:
+            with pytest.raises(TurnIncomplete) as caught:
+                await dify.chat.send("hi")
+    turn = caught.value.turn
+    assert turn is not None
+    assert (turn.answer, turn.status, turn.end, turn.complete) == ("One two ", "incomplete", "disconnected", False)
+    assert len(server.requests) == 2
+
+
+async def test_chat_apps_are_not_followed() -> None:
+    with serving(losing([text("One ")], telling([]))) as server:
+        turn = await asked(server)
+    assert (turn.answer, turn.end, len(server.requests)) == ("One ", "disconnected", 1)
+
+
+async def test_a_run_that_was_told_to_end_is_not_followed() -> None:
+    with serving(losing(WHOLE[:-1], telling([]))) as server:
+        turn = await asked(server)
+    assert (turn.answer, len(server.requests)) == ("One two three four.", 1)
+
+
+async def test_it_is_not_followed_for_ever() -> None:
+    def follow(connection: Connection) -> None:
+        connection.head()
+        connection.event(**STARTED)
+        connection.close()
+
+    with serving(losing(WHOLE[:CUT], follow)) as server:
+        turn = await asked(server)
+    assert (turn.answer, turn.status, turn.end) == ("One two ", "incomplete", "disconnected")
+    assert len(server.requests) == 1 + stream_module.FOLLOWS
+
+
+@pytest.mark.parametrize("cut", range(2, len(WHOLE) - 2))
+async def test_it_may_be_lost_at_every_event(cut: int) -> None:
+    with serving(losing(WHOLE[:cut], telling(WHOLE))) as server:
+        turn = await asked(server)
+    assert (turn.answer, turn.status, turn.complete) == ("One two three four.", "succeeded", True)
+    assert turn.nodes is not None
+    assert [one.id for one in turn.nodes] == ["a", "it", "b"]
