@@ -45,6 +45,7 @@ class Dify:
         transport: httpx.AsyncBaseTransport | None = None,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
+        profile: str | None = None,
     ) -> None:
         api_key = Secret.hide(api_key)
         self._start(
@@ -58,6 +59,7 @@ class Dify:
                 transport=transport,
                 retry=retry,
                 files_hosts=files_hosts,
+                profile=profile,
             )
         )
 

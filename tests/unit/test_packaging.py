@@ -94,8 +94,8 @@ def test_every_later_python_may_install_it(metadata: Message) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
 
 
-def test_extras_are_the_two_of_the_readme(metadata: Message) -> None:
-    assert set(metadata.get_all("Provides-Extra", [])) == {"lab", "test"}
+def test_extras_are_known(metadata: Message) -> None:
+    assert set(metadata.get_all("Provides-Extra", [])) == {"keyring", "lab", "test"}
 
 
 def test_the_version_stands_once_and_the_changelog_knows_it(metadata: Message) -> None:
