@@ -151,7 +151,8 @@ def resolve(
         base_url, user, headers = clean_base_url(found.base_url), user or found.user, dict(found.headers)
         api_key = credentials.load(credentials.account(profile, base_url), found.key, env)
         if api_key is None:
-            raise ConfigError(t(f"net.profile.no_key.{_kind(found.key)}", name=profile, place=found.key), code="api_key")
+            missing = t(f"net.profile.no_key.{_kind(found.key)}", name=profile, place=found.key)
+            raise ConfigError(missing, code="api_key")
     else:
         api_key, base_url, origin = Secret.hide(env.get("DIFY_API_KEY")), env.get("DIFY_BASE_URL"), "environment"
         if not (api_key and api_key.reveal()) and not base_url:

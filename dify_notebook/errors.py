@@ -117,7 +117,7 @@ def hint_for(code: str, message: str, status: int | None) -> str:
     """One line of what to do, by the code and by the words that Dify is known to use."""
     known = sentences(current_language())
     lowered = message.lower()
-    if code == "not_json" and status and f"hint.{status}" in known and status != 404:
+    if code == "not_json" and status and f"hint.{status}" in known:
         return known[f"hint.{status}"]  # a proxy's page: what it means is in the status
     for words, key in _BY_WORDS:
         if words in lowered:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..i18n import sentences, t
 from ..i18n import current_language as language
+from ..i18n import sentences, t
 from ..net.doctor import Finding, examine
 from .keys import hide_keys
 from .state import Seat
