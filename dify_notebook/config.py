@@ -1,77 +1,28 @@
 """Where key and server come from: one source, never mixed, each with its origin.
 
-arguments > `DIFY_API_KEY` with `DIFY_BASE_URL`. A key alone means Dify Cloud; a URL
-alone is an error, since the key of one server must never go to another.
+arguments > `profile=` > `DIFY_PROFILE` > `DIFY_API_KEY` with `DIFY_BASE_URL`. A key alone
+means Dify Cloud; a URL alone is an error, since the key of one server must never go to another.
 """
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import os
 import secrets
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from . import credentials
 from .errors import ConfigError, InputError
 from .i18n import t
+from .profiles import find
+from .secret import Secret as Secret
 
 CLOUD = "https://api.dify.ai/v1"
-
-
-class Secret:
-    """A key that does not show itself: not in a repr, a format, a log or a pickle.
-
-    >>> Secret("app-123")
-    Secret(...)
-    >>> f"{Secret('app-123')}"
-    '***'
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The key itself. Only `net` calls this, at the moment of sending."""
-        return self._value
-
-    def taken_out_of(self, data: bytes) -> bytes:
-        """Bytes of a server that may repeat the key (an error page with the request's headers, say) without it."""
-        key = self._value.encode()
-        return data.replace(key, b"***") if len(key) >= 8 and key in data else data
-
-    def __repr__(self) -> str:
-        return "Secret(...)"
-
-    def __str__(self) -> str:
-        return "***"
-
-    def __format__(self, spec: str) -> str:
-        return format("***", spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._value, other._value)
-
-    def __hash__(self) -> int:
-        return hash(("Secret", self._value))
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a Secret is not pickled: the key would lie in a file")
-
-    def __deepcopy__(self, memo: object) -> Secret:
-        return self
-
-    @classmethod
-    def hide(cls, key: str | Secret | None) -> Secret | None:
-        """The key wrapped. Done first wherever one is passed in: verbose tracebacks show arguments."""
-        return key if key is None or isinstance(key, Secret) else cls(key.strip())
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,9 +33,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_key: Secret
     user: str
     origin: str
-    """arguments, environment or local."""
+    """arguments, profile, profile_variable (DIFY_PROFILE), environment or local."""
     app: str | None = None
     """Name of the app, where the source gives one."""
+    profile: str | None = None
+    """Name of the profile, where it is the source."""
+    headers: tuple[tuple[str, Secret], ...] = ()
+    """Headers of the profile. Their values hide themselves: a gateway's may be as good as a key."""
 
     @property
     def host(self) -> str:
@@ -175,28 +130,62 @@ def resolve(
     base_url: str | None = None,
     user: str | None = None,
     *,
+    profile: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings | None:
     """Key, server and user from one source, or None when no source says anything.
 
     Raises:
-        ConfigError: a URL without a key, an empty key, or a URL that is none.
+        ConfigError: a URL without a key, an empty key, a URL that is none, or a profile that
+            does not exist or has no key here.
     """
     api_key = Secret.hide(api_key)
     env = os.environ if environ is None else environ
-    origin = "arguments"
-    if api_key is None and base_url is None:
+    origin, headers = "arguments", dict[str, Secret]()
+    if api_key is not None or base_url is not None:
+        profile = None
+    elif profile is not None or env.get("DIFY_PROFILE"):
+        origin = "profile" if profile is not None else "profile_variable"
+        profile = profile if profile is not None else env["DIFY_PROFILE"]
+        found = find(profile)
+        base_url, user, headers = clean_base_url(found.base_url), user or found.user, dict(found.headers)
+        api_key = credentials.load(credentials.account(profile, base_url), found.key, env)
+        if api_key is None:
+            missing = t(f"net.profile.no_key.{_kind(found.key)}", name=profile, place=found.key)
+            raise ConfigError(missing, code="api_key")
+    else:
         api_key, base_url, origin = Secret.hide(env.get("DIFY_API_KEY")), env.get("DIFY_BASE_URL"), "environment"
         if not (api_key and api_key.reveal()) and not base_url:
             return None
-    key = api_key or Secret("")
-    if not key.reveal():
-        raise ConfigError(t(f"net.url_without_key.{origin}"), code="api_key")
-    if any(c.isspace() or not c.isascii() for c in key.reveal()):
-        raise ConfigError(t("net.bad_key"), code="api_key")
+    key = check_key(api_key or Secret(""), origin)
     url = clean_base_url(base_url or CLOUD)
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         warnings.warn(t("net.plain_http", host=parts.hostname), UserWarning, stacklevel=3)
     name = user if user is not None else env.get("DIFY_USER") or stored_user()
-    return Settings(base_url=url, api_key=key, user=check_user(name), origin=origin)
+    return Settings(
+        base_url=url,
+        api_key=key,
+        user=check_user(name),
+        origin=origin,
+        profile=profile,
+        headers=tuple(headers.items()),
+    )
+
+
+def check_key(key: Secret, origin: str = "arguments") -> Secret:
+    """The key as it may be sent.
+
+    Raises:
+        ConfigError: it is empty, or holds blanks or characters outside ASCII.
+    """
+    if not key.reveal():
+        kind = origin if origin in ("arguments", "environment") else "profile"
+        raise ConfigError(t(f"net.url_without_key.{kind}"), code="api_key")
+    if any(c.isspace() or not c.isascii() for c in key.reveal()):
+        raise ConfigError(t("net.bad_key"), code="api_key")
+    return key
+
+
+def _kind(place: str) -> str:
+    return "variable" if place.startswith("env:") else place

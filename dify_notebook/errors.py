@@ -117,23 +117,31 @@ def hint_for(code: str, message: str, status: int | None) -> str:
     """One line of what to do, by the code and by the words that Dify is known to use."""
     known = sentences(current_language())
     lowered = message.lower()
+    if code == "not_json" and status and f"hint.{status}" in known:
+        return known[f"hint.{status}"]  # a proxy's page: what it means is in the status
     for words, key in _BY_WORDS:
         if words in lowered:
             return known[key]
-    if code and f"hint.{code}" in known:
+    if code not in _GENERAL and f"hint.{code}" in known:
         return known[f"hint.{code}"]
-    if status and f"hint.{status}" in known:
-        return known[f"hint.{status}"]
+    if "provider" in lowered and code not in ("", "not_json"):
+        return known["hint.provider"]
+    for name in (status, code):
+        if name and f"hint.{name}" in known:
+            return known[f"hint.{name}"]
     return ""
 
+
+_GENERAL = ("invalid_param", "bad_request", "")
+"""Codes that say no more than that something is wrong."""
 
 _BY_WORDS = (
     ("too many requests. please try again later", "hint.too_many_requests"),
     ("conversation not exists", "hint.conversation"),
+    ("message not exists", "hint.message"),
     ("does not support blocking mode", "hint.agent_blocking"),
     ("workflow not published", "hint.unpublished"),
     ("in input form", "hint.inputs"),
-    ("provider", "hint.provider"),
 )
 
 

@@ -20,6 +20,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
         if name.startswith("DIFY_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+    monkeypatch.setenv("DIFY_NOTEBOOK_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("DIFY_NOTEBOOK_LANG", "en")
 
 

@@ -20,6 +20,10 @@ from .split import Word, split
 APPS = ("guide", "toolbox", "pipeline", "local")
 SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "apps": (),
+    "connect": (),
+    "conversations": ("--export",),
+    "doctor": ("--stream",),
+    "forget": (),
     "help": (),
     "mode": ("continue", "fresh"),
     "new": (),
@@ -48,6 +52,8 @@ class Known(msgspec.Struct, frozen=True):
     """Ids that were used in this kernel."""
     inputs: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """The app's variables, each with the options of a select."""
+    profiles: tuple[str, ...] = ()
+    """Names of profiles."""
 
 
 class Offers(msgspec.Struct, frozen=True):
@@ -94,7 +100,7 @@ def _cell_line(rest: str, known: Known, paths: Callable[[str], list[str]]) -> Of
             used = {BY_NAME[name].field for name in written if name in BY_NAME}
             free = [o for o in OPTIONS if o.many or o.field not in used]
             return _starting(value, [o.names[-1] for o in free])
-        return _starting(value, (*APPS, *known.clients)) if not _has_profile(done) else None
+        return _starting(value, (*known.profiles, *APPS, *known.clients)) if not _has_profile(done) else None
     return _value(option, value, known, paths, open_word, rest)
 
 
@@ -172,7 +178,11 @@ def _line(rest: str, known: Known) -> Offers | None:
     if not words:
         return _starting(typing, SUBCOMMANDS)
     if len(words) == 1 and words[0] in SUBCOMMANDS:
-        more = known.clients if words[0] == "use" else ()
+        more = {
+            "use": (*known.profiles, *known.clients),
+            "connect": known.profiles,
+            "forget": known.profiles,
+        }.get(words[0], ())
         return _starting(typing, (*SUBCOMMANDS[words[0]], *more))
     return None
 
@@ -207,7 +217,10 @@ class Matcher:
 
 
 def known_from(
-    names: Mapping[str, Any], conversations: Iterable[str], controls: Iterable[Mapping[str, Any]]
+    names: Mapping[str, Any],
+    conversations: Iterable[str],
+    controls: Iterable[Mapping[str, Any]],
+    profiles: Iterable[str] = (),
 ) -> Known:
     """What the notebook's variables and the seat's memory have to offer."""
     from ..turn.state import Turn
@@ -223,6 +236,7 @@ def known_from(
         dicts=tuple(name for name, value in plain.items() if isinstance(value, Mapping)),
         turns=tuple(name for name, value in plain.items() if isinstance(value, Turn)),
         conversations=tuple(conversations),
+        profiles=tuple(profiles),
         inputs=tuple(
             (str(control.get("variable")), tuple(str(option) for option in control.get("options") or ()))
             for control in controls

@@ -9,15 +9,16 @@ from typing import Any, NoReturn
 from ..config import resolve
 from ..errors import InputError
 from ..i18n import t
+from ..profiles import profiles
 from ..tape import run_store
 from .complete import APPS, SUBCOMMANDS
+from .connect import connect, forget, place_of
+from .conversations import conversations
+from .doctor import doctor
 from .help import help_text, width
 from .keys import hide_keys
 from .parse import suggestion
 from .state import LOCAL_APPS, Seat, State
-
-NOT_YET = ("connect", "doctor", "conversations")
-"""Lines that the design names and this version does not have."""
 
 
 def run_line(line: str, state: State, names: Mapping[str, Any]) -> str:
@@ -32,8 +33,6 @@ def run_line(line: str, state: State, names: Mapping[str, Any]) -> str:
     name, rest = words[0], words[1:]
     if name in ("-h", "--help"):
         name = "help"
-    if name in NOT_YET:
-        _refuse(f"magic.line.not_yet.{name}")
     command = _COMMANDS.get(name)
     if command is None:
         _refuse(
@@ -74,7 +73,8 @@ def _app(seat: Seat) -> str:
 
 def _server(seat: Seat) -> str:
     origin = "local" if seat.settings.origin == "local" else seat.settings.origin
-    return f"{seat.settings.base_url} · {t(f'magic.origin.{origin}')}"
+    where = t(f"magic.origin.{origin}", profile=seat.settings.profile)
+    return f"{seat.settings.base_url} · {where}"
 
 
 def _conversation(seat: Seat) -> str:
@@ -87,7 +87,7 @@ def _conversation(seat: Seat) -> str:
 
 def _use(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     if len(rest) != 1:
-        _refuse("magic.line.use", known=", ".join(APPS))
+        _refuse("magic.line.use", known=", ".join([*profiles(), *APPS]))
     seat = state.seat(rest[0], None, names)
     state.choice = rest[0]
     return _seat(seat, state)
@@ -114,6 +114,11 @@ def _apps(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
         seat = state.seat(None, None, names)
         seat.learn()
         lines += [_remote(seat), ""]
+    stored = profiles()
+    if stored:
+        lines.append(t("magic.apps.profiles"))
+        lines += [f"    {name:<9} {one.base_url} · {place_of(one.key)}" for name, one in stored.items()]
+        lines.append("")
     lines.append(t("magic.apps.local"))
     lines += [f"    {app:<9} {t(f'magic.app.{app}')}" for app in LOCAL_APPS]
     return "\n".join([*lines, t("magic.apps.use")])
@@ -166,6 +171,32 @@ def _short(path: Path) -> str:
     return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 
+def _connect(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    if len(rest) != 1:
+        _refuse("magic.line.one_name", name="connect")
+    said = connect(rest[0], state)
+    return f"{said}\n{_seat(state.seat(None, None, {}), state)}"
+
+
+def _forget(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    if len(rest) != 1:
+        _refuse("magic.line.one_name", name="forget")
+    return forget(rest[0], state)
+
+
+def _doctor(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    if rest not in ([], ["--stream"]):
+        _refuse("magic.line.nothing_more", name="doctor", text=" ".join(rest))
+    return doctor(state.seat(None, None, names), stream=bool(rest))
+
+
+def _conversations(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    if rest and (not rest[0].isdecimal() or len(rest) not in (1, 3) or rest[1:2] not in ([], ["--export"])):
+        _refuse("magic.line.conversations", text=" ".join(rest))
+    seat = state.seat(None, None, names)
+    return conversations(seat, int(rest[0]) if rest else None, rest[2] if len(rest) == 3 else None)
+
+
 def _help(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     return help_text()
 
@@ -181,6 +212,10 @@ def _refuse(key: str, /, **values: object) -> NoReturn:
 
 _COMMANDS: dict[str, Callable[[list[str], State, Mapping[str, Any]], str]] = {
     "apps": _apps,
+    "connect": _connect,
+    "conversations": _conversations,
+    "doctor": _doctor,
+    "forget": _forget,
     "help": _help,
     "mode": _mode,
     "new": _new,

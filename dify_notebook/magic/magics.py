@@ -11,6 +11,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from ..errors import DifyError, raise_for_turn
 from ..i18n import t
 from ..live import View, close, open_view
+from ..profiles import profiles
 from ..session import Run
 from ..turn.state import Turn
 from . import cell as cells
@@ -137,4 +138,8 @@ class DifyMagics(Magics):
     def _known(self) -> Known:
         seat: Seat | None = self.state.last_seat
         conversations = list(seat.known) if seat else []
-        return known_from(self.shell.user_ns, conversations, (seat.form or []) if seat else [])
+        try:
+            stored = list(profiles())
+        except DifyError:  # the file is damaged: Tab is no place to say so
+            stored = []
+        return known_from(self.shell.user_ns, conversations, (seat.form or []) if seat else [], stored)

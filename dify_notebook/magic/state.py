@@ -13,6 +13,7 @@ from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputErro
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.sync import Dify
+from ..profiles import profiles
 from ..session import Session
 from .complete import APPS, is_client
 from .parse import suggestion
@@ -43,6 +44,8 @@ class Seat:
         self.known: dict[str, Conversation] = {}
         self.form: list[dict[str, Any]] | None = None
         """The controls of `/parameters`; None while they are not known."""
+        self.listed: list[str] = []
+        """Ids of the conversations as they were last listed: the numbers that people see."""
         self._asked = False
 
     @property
@@ -99,7 +102,7 @@ class Seat:
         matches = [id for id in self.known if id.startswith(text)]
         if not matches or not self.known[matches[0]].here:
             for one in self.session.call(self.client.conversations.list().to_list(limit=500)):
-                sendable = {k: v for k, v in (one.inputs or {}).items() if _is_sendable(v)}
+                sendable = {k: v for k, v in (one.inputs or {}).items() if is_sendable(v)}
                 found = self.known.setdefault(one.id, Conversation(one.id, sendable, here=False))
                 found.name = one.name or None
             matches = [id for id in self.known if id.startswith(text)]
@@ -113,7 +116,7 @@ class Seat:
         raise InputError(t("magic.conversation.none", text=text), code="conversation")
 
 
-def _is_sendable(value: Any) -> bool:
+def is_sendable(value: Any) -> bool:
     """Whether a stored input can be sent again: files come back in a form of the server's own."""
     stored = value[0] if isinstance(value, list) and value else value
     return value is not None and not (isinstance(stored, dict) and "dify_model_identity" in stored)
@@ -132,7 +135,7 @@ class State:
         self.last_seat: Seat | None = None
 
     def seat(self, name: str | None, user: str | None, names: Mapping[str, Any]) -> Seat:
-        """The seat for an app or client variable; None takes the chosen one.
+        """The seat for an app, profile or client variable; None takes the chosen one.
 
         Raises:
             InputError: there is no such app or variable.
@@ -147,6 +150,10 @@ class State:
             seat = self._remote(client if user is None else client.as_user(user), name)
         elif name in APPS:
             seat = self._local("guide" if name == "local" else str(name), user)
+        elif name and value is None and name in profiles():
+            settings = resolve(profile=name, user=user)
+            assert settings is not None  # a profile gives settings or raises
+            seat = self._remote(AsyncDify.from_settings(settings), name)
         elif name:
             raise _no_such(name, value, names)
         else:
@@ -154,7 +161,7 @@ class State:
             if settings is None:
                 seat = self._local("guide", user)
             else:
-                seat = self._remote(AsyncDify.from_settings(settings), "environment")
+                seat = self._remote(AsyncDify.from_settings(settings), settings.profile or "environment")
         self.last_seat = seat
         return seat
 
@@ -182,6 +189,6 @@ def _no_such(name: str, value: object, names: Mapping[str, Any]) -> InputError:
     if value is not None:
         return InputError(t("magic.app.no_client", name=name, type=type(value).__name__), code="app")
     clients = [key for key, held in dict(names).items() if is_client(held)]
-    known = [*APPS, *clients]
+    known = [*profiles(), *APPS, *clients]
     guess = suggestion(name, known)
     return InputError(t("magic.app.unknown", name=name, suggestion=guess, known=", ".join(known)), code="app")

@@ -48,8 +48,8 @@ class AsyncDify:
         turn = await dify.chat.send("hi")
 
     Args:
-        api_key: the app's key. Without any argument key and server come from `DIFY_API_KEY`
-            and `DIFY_BASE_URL`.
+        api_key: the app's key. Without key, server and profile they come from the profile that
+            `DIFY_PROFILE` names, else from `DIFY_API_KEY` and `DIFY_BASE_URL`.
         base_url: the server, with or without `/v1`; Dify Cloud when only a key is given.
         user: whose conversations these are, 1 to 255 characters; `DIFY_USER`, else a name
             that was made up once for this machine.
@@ -64,6 +64,8 @@ class AsyncDify:
             connections, 429 and 5xx; 0 repeats nothing. A chat message is never sent twice.
         files_hosts: hosts besides the server's own from which images of an answer may be
             fetched (where the server's FILES_URL names another one), as `host` or `host:port`.
+        profile: the name of a profile that `%dify connect` made. Not looked at where a key or a
+            server is given.
 
     Raises:
         ConfigError: no source gives both key and server.
@@ -82,9 +84,10 @@ class AsyncDify:
         connections: int = CONNECTIONS,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
+        profile: str | None = None,
     ) -> None:
         api_key = Secret.hide(api_key)
-        settings = resolve(api_key, base_url, user)
+        settings = resolve(api_key, base_url, user, profile=profile)
         if settings is None:
             raise ConfigError(t("net.no_source"), code="api_key")
         self._start(

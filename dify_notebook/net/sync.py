@@ -47,6 +47,7 @@ class Dify:
         connections: int = CONNECTIONS,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
+        profile: str | None = None,
     ) -> None:
         api_key = Secret.hide(api_key)
         self._start(
@@ -61,6 +62,7 @@ class Dify:
                 connections=connections,
                 retry=retry,
                 files_hosts=files_hosts,
+                profile=profile,
             )
         )
 

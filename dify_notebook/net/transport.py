@@ -175,7 +175,7 @@ class Pools:
         try:
             return self._kind(
                 auth=KeyAuth(self._settings.api_key, self._settings.base_url),
-                headers={"User-Agent": f"dify_notebook/{__version__}", **self._headers},
+                headers={"User-Agent": f"dify_notebook/{__version__}", **self._of_profile(), **self._headers},
                 timeout=self._timeout,
                 verify=self._verify,
                 trust_env=not local,  # loopback needs no proxy
@@ -186,6 +186,9 @@ class Pools:
         except ImportError as problem:  # a SOCKS proxy in the environment, without support
             message = str(problem)
         raise ConfigError(t("net.no_socks", problem=message), code="proxy")
+
+    def _of_profile(self) -> dict[str, str]:
+        return {name: value.reveal() for name, value in self._settings.headers}
 
     async def aclose(self) -> None:
         """Hang up, in the running loop."""

@@ -123,6 +123,7 @@ def kernel_environment(directory: Path, **more: str) -> dict[str, str]:
     root = str(Path(dify_notebook.__file__).parents[1])
     env.update(
         DIFY_NOTEBOOK_DATA_DIR=str(directory / "data"),
+        DIFY_NOTEBOOK_CONFIG_DIR=str(directory / "config"),
         DIFY_NOTEBOOK_LANG="en",
         IPYTHONDIR=str(directory / "ipython"),
         PYTHONPATH=os.pathsep.join(part for part in (root, env.get("PYTHONPATH", "")) if part),

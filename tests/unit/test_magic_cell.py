@@ -352,8 +352,10 @@ def test_recording_is_said_before_the_first_run() -> None:
         ("use nobody", "no app or client variable nobody"),
         ("new conversation", "nothing more"),
         ("runs delete", "list, on or off"),
-        ("connect support", "DIFY_API_KEY and DIFY_BASE_URL"),
-        ("doctor", "not in this version"),
+        ("connect", "one profile"),
+        ("forget nobody", "no profile nobody"),
+        ("doctor now", "nothing more"),
+        ("conversations old", "a number"),
         ("app-" + "Ab1" * 8, "no app-\\*\\*\\*"),
     ],
 )

@@ -47,7 +47,7 @@ OFFERED = [
     ("text_without_braces", "%%dify\nWeather in cit", None, None),
     ("closed_braces", "%%dify\n{{ city }} ci", None, None),
     ("literal_braces", "%%dify\n\\{{ ci", None, None),
-    ("line", "%dify ", "", ["apps", "help", "mode", "new", "runs", "use"]),
+    ("line", "%dify ", "", ["apps", "connect", "conversations", "doctor", "forget", "help", "mode", "new", "runs", "use"]),
     ("line_in_a_cell", "x = 1\n%dify mo", "mo", ["mode"]),
     ("line_mode", "%dify mode f", "f", ["fresh"]),
     ("line_use", "%dify use ", "", ["guide", "toolbox", "pipeline", "local", "support"]),

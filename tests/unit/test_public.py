@@ -111,7 +111,7 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 # -- arrows ----------------------------------------------------------------------------
 
-BASE = {"errors", "config", "i18n", "_version"}
+BASE = {"errors", "config", "secret", "profiles", "i18n", "_version"}
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
 
@@ -119,7 +119,10 @@ ARROWS: dict[str, set[str]] = {
     "_version": set(),
     "i18n": set(),
     "errors": {"i18n"},
-    "config": {"errors", "i18n"},
+    "secret": set(),
+    "profiles": {"errors", "i18n", "secret"},
+    "credentials": {"errors", "i18n", "secret", "profiles"},
+    "config": {"errors", "i18n", "secret", "profiles", "credentials"},
     "aio": {"errors", "i18n"},
     "wire": BASE,
     "turn": BASE | {"wire"},
@@ -128,7 +131,7 @@ ARROWS: dict[str, set[str]] = {
     "session": DATA | {"net"},
     "views": {"turn", "i18n"},
     "live": ASKING | {"views"},
-    "magic": ASKING | {"live", "views"},
+    "magic": ASKING | {"live", "views", "credentials"},
     "local": {"wire", "errors", "tape", "i18n"},
     "testing": {"local", "net"},
 }

@@ -1,0 +1,137 @@
+"""`%dify connect` and `%dify forget`: asks for server and key, tries them, keeps the key outside the notebook."""
+
+from __future__ import annotations
+
+import getpass
+
+import msgspec
+from IPython.core.error import StdinNotImplementedError
+
+from .. import credentials
+from ..config import CLOUD, Secret, check_key, clean_base_url, resolve
+from ..errors import ConfigError, DifyError, NotFoundError
+from ..i18n import t
+from ..net.client import AsyncDify
+from ..net.portal import portal
+from ..profiles import Profile, check_name, config_dir, delete, profiles, save
+from .state import State
+
+OTHER_MODES = ("workflow", "completion")
+
+
+def connect(name: str, state: State) -> str:
+    """Ask for a server and its key, try them, store them and choose the profile; what to say then.
+
+    Raises:
+        ConfigError: nobody can be asked, or what was typed cannot be right.
+        DifyError: the server refused it; nothing is stored then.
+    """
+    check_name(name)
+    before = profiles().get(name)
+    base_url, key = _ask(name, before.base_url if before else CLOUD)
+    profile = Profile(
+        name=name,
+        base_url=clean_base_url(base_url),
+        user=before.user if before else None,
+        headers=before.headers if before and clean_base_url(before.base_url) == clean_base_url(base_url) else {},
+    )
+    app = try_out(profile, key)
+    place = _place()
+    profile = msgspec.structs.replace(profile, key=place)
+    filed = credentials.account(name, profile.base_url)
+    credentials.store(filed, key, place)
+    save(profile)
+    if before and (credentials.account(name, clean_base_url(before.base_url)), before.key) != (filed, place):
+        old = credentials.account(name, clean_base_url(before.base_url))
+        if before.key != "memory" and not before.key.startswith("env:"):
+            credentials.remove(old, before.key)
+            if place == "memory":
+                credentials.store(filed, key, place)
+    state.choice = name
+    return t("magic.connect.done", name=name, app=app, place=place_of(place))
+
+
+def forget(name: str, state: State) -> str:
+    """Take the profile and its key away.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    profile = delete(name)
+    gone = credentials.remove(credentials.account(name, clean_base_url(profile.base_url)), profile.key)
+    if state.choice == name:
+        state.choice = None
+    return t("magic.forget.done" if gone else "magic.forget.key_left", name=name)
+
+
+def place_of(place: str) -> str:
+    """Where a key lies, in words."""
+    if place.startswith("env:"):
+        return t("magic.place.variable", name=place[4:])
+    return t(f"magic.place.{place}", directory=config_dir() / "keys")
+
+
+def try_out(profile: Profile, key: Secret) -> str:
+    """Ask the server what app the key opens; its name and mode.
+
+    Raises:
+        DifyError: the key is refused, no Dify answers, or the app is no chat app.
+    """
+    settings = resolve(key, profile.base_url, profile.user)
+    assert settings is not None  # a key was given
+    settings = msgspec.structs.replace(settings, headers=tuple(profile.headers.items()))
+    return portal().call(_look(AsyncDify.from_settings(settings, retry=0)))
+
+
+async def _look(dify: AsyncDify) -> str:
+    try:
+        try:
+            info = await dify.app.info()
+            name, mode = info.name, info.mode
+        except NotFoundError as error:
+            if error.code == "not_json":  # no such route: a gateway that lets the rest pass will show it
+                name, mode = "", None
+            else:
+                raise
+        if mode in OTHER_MODES:
+            raise ConfigError(t("magic.connect.other_app", app=name, mode=t(f"magic.app_mode.{mode}")), code="mode")
+        await dify.app.parameters()
+        if mode is None:  # Dify 0.15 does not tell: what only chat apps have does
+            await _only_chat(dify, name)
+    finally:
+        await dify.aclose()
+    return " · ".join(part for part in (name, mode) if part) or dify.settings.host
+
+
+async def _only_chat(dify: AsyncDify, name: str) -> None:
+    other = False
+    try:
+        async for _ in dify.conversations.list(page_size=1):
+            break
+    except DifyError as error:
+        if error.code != "not_chat_app":
+            raise
+        other = True
+    if other:
+        raise ConfigError(t("magic.connect.other_app", app=name, mode=t("magic.app_mode.other")), code="mode")
+
+
+def _ask(name: str, default: str) -> tuple[str, Secret]:
+    try:
+        base_url = input(t("magic.connect.ask_url", default=default) + " ").strip() or default
+        clean_base_url(base_url)  # tells a mistake before the key is asked for
+        return base_url, check_key(Secret(getpass.getpass(t("magic.connect.ask_key") + " ").strip()))
+    except (StdinNotImplementedError, EOFError):
+        pass
+    raise ConfigError(t("magic.connect.nobody", name=name), code="connect", hint=t("magic.connect.nobody_hint"))
+
+
+def _place() -> credentials.Place:
+    """Where the key shall lie: a keyring without asking, a file when the user agrees, else memory."""
+    if credentials.keyring_answers():
+        return "keyring"
+    try:
+        answer = input(t("magic.connect.ask_file", directory=config_dir() / "keys") + " ").strip().lower()
+    except (StdinNotImplementedError, EOFError):
+        return "memory"
+    return "memory" if answer.startswith(("n", "否", "不")) else "file"

@@ -1,0 +1,35 @@
+"""`%dify doctor`: what was looked at, what is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+from ..i18n import current_language as language
+from ..i18n import sentences, t
+from ..net.doctor import Finding, examine
+from .keys import hide_keys
+from .state import Seat
+
+SIGNS = {"ok": "✓", "wrong": "✗", "unknown": "·"}
+
+
+def doctor(seat: Seat, *, stream: bool) -> str:
+    """Examine the seat's server, and say what was found."""
+    found = seat.session.call(examine(seat.client, seat.session.conversation_id, stream=stream))
+    lines = [line for finding in found for line in told(finding)]
+    wrong = sum(finding.state == "wrong" for finding in found)
+    lines.append(t("magic.doctor.end", count=wrong) if wrong else t("magic.doctor.well"))
+    return hide_keys("\n".join(lines))
+
+
+def told(finding: Finding) -> list[str]:
+    """A finding in words; for what is wrong, a second line says what to do."""
+    key = f"magic.doctor.{finding.kind}"
+    values = dict(finding.values)
+    if finding.kind == "other_app":
+        values["mode"] = t(f"magic.app_mode.{values['mode']}")
+    if finding.state == "wrong" and f"{key}.wrong" in sentences(language()):
+        lines = [t(f"{key}.wrong", **values)]
+    else:
+        lines = [t(key, **values)]
+    if finding.state == "wrong":
+        lines.append(t(f"{key}.do", **values))
+    return [f"{SIGNS[finding.state]} {lines[0]}", *(f"    {line}" for line in lines[1:])]

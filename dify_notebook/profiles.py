@@ -1,0 +1,220 @@
+"""Profiles: servers and apps by name, in a TOML file of the user's configuration directory.
+
+A profile says where an app is, who asks, and where its key lies. The key itself is never in
+the file, and a file that holds one is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .errors import ConfigError
+from .i18n import t
+from .secret import Secret
+
+TAKEN = ("guide", "toolbox", "pipeline", "local")
+"""Names of the embedded server's apps, which no profile may have."""
+
+_NAME = re.compile(r"[^\W_][\w.-]{0,63}\Z")
+_PLACE = re.compile(r"(keyring|file|memory|env:[A-Za-z_]\w*)\Z")
+_SECRETS = ("api_key", "apikey", "secret", "token", "password")
+_LOOKS_LIKE_A_KEY = re.compile(r"(app|dataset)-[A-Za-z0-9]{16,}")
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """One app of one server, by name."""
+
+    name: str
+    base_url: str
+    user: str | None = None
+    """None: `DIFY_USER`, else the name made up for this machine."""
+    headers: dict[str, Secret] = {}
+    """Further headers for every request. Their values hide themselves."""
+    key: str = "keyring"
+    """Where the key lies: keyring, file, memory or env:NAME."""
+
+
+def config_dir() -> Path:
+    """The user's configuration directory of this package; it need not exist.
+
+    `DIFY_NOTEBOOK_CONFIG_DIR` names another one.
+    """
+    chosen = os.environ.get("DIFY_NOTEBOOK_CONFIG_DIR")
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_config_path
+
+    return user_config_path("dify_notebook", appauthor=False)
+
+
+def profiles_path() -> Path:
+    """The file that holds the profiles."""
+    return config_dir() / "profiles.toml"
+
+
+def check_name(name: str) -> str:
+    """A name that a profile may have.
+
+    Raises:
+        ConfigError: it has other characters than letters, digits, `.`, `_` and `-`, is longer
+            than 64, or is the name of an embedded app.
+    """
+    if name in TAKEN:
+        raise ConfigError(t("net.profile.taken", name=name), code="profile")
+    if not _NAME.match(name):
+        raise ConfigError(t("net.profile.bad_name", name=_LOOKS_LIKE_A_KEY.sub("app-***", name)), code="profile")
+    return name
+
+
+def profiles() -> dict[str, Profile]:
+    """All profiles by name, in the order of the file.
+
+    Raises:
+        ConfigError: the file cannot be read, or says what no profile can say.
+    """
+    return {name: _profile(name, said) for name, said in _tables(_read()).items()}
+
+
+def find(name: str) -> Profile:
+    """The profile of that name.
+
+    Raises:
+        ConfigError: there is none, or the file cannot be read.
+    """
+    said = _tables(_read())
+    if name not in said:
+        known = ", ".join(said) or t("net.profile.none_yet")
+        shown = _LOOKS_LIKE_A_KEY.sub("app-***", name)
+        raise ConfigError(t("net.profile.unknown", name=shown, known=known), code="profile")
+    return _profile(name, said[name])
+
+
+def save(profile: Profile) -> None:
+    """Add the profile to the file, or replace the one of its name. The rest of the file stays.
+
+    Raises:
+        ConfigError: the name is none, or the file cannot be read.
+        OSError: the file cannot be written.
+    """
+    check_name(profile.name)
+    data = _read()
+    table = {"base_url": profile.base_url, "user": profile.user, "key": profile.key}
+    kept: dict[str, Any] = {name: value for name, value in table.items() if value is not None}
+    if profile.headers:
+        kept["headers"] = {name: value.reveal() for name, value in profile.headers.items()}
+    data["profiles"] = {**_tables(data), profile.name: kept}
+    _write(data)
+
+
+def delete(name: str) -> Profile:
+    """Take the profile out of the file; what it was.
+
+    Raises:
+        ConfigError: there is none, or the file cannot be read.
+        OSError: the file cannot be written.
+    """
+    found = find(name)
+    data = _read()
+    data["profiles"] = {other: said for other, said in _tables(data).items() if other != name}
+    _write(data)
+    return found
+
+
+def _tables(data: Mapping[str, Any]) -> dict[str, Any]:
+    tables = data.get("profiles", {})
+    if not isinstance(tables, dict):
+        raise ConfigError(t("net.profile.bad_file", path=profiles_path(), problem="profiles"), code="profile")
+    return tables
+
+
+def _profile(name: str, said: Any) -> Profile:
+    def wrong(what: str) -> ConfigError:
+        problem = f"profiles.{name}: {what}"
+        return ConfigError(t("net.profile.bad_file", path=profiles_path(), problem=problem), code="profile")
+
+    if not isinstance(said, dict):
+        raise wrong(type(said).__name__)
+    headers = said.get("headers", {})
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise wrong("headers")
+    names = {key.lower() for key in said} | {key.lower() for key in headers}
+    if names & {*_SECRETS, "authorization"} or _LOOKS_LIKE_A_KEY.search(str(said.get("key", ""))):
+        raise ConfigError(t("net.profile.key_in_file", name=name, path=profiles_path()), code="profile")
+    if not isinstance(said.get("base_url"), str):
+        raise wrong("base_url")
+    if not isinstance(said.get("user", ""), str):
+        raise wrong("user")
+    place = said.get("key", "keyring")
+    if not isinstance(place, str) or not _PLACE.match(place):
+        raise wrong("key")
+    hidden = {header: Secret(value) for header, value in headers.items()}
+    return Profile(name=name, base_url=said["base_url"], user=said.get("user") or None, headers=hidden, key=place)
+
+
+def _read() -> dict[str, Any]:
+    path = profiles_path()
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as raised:
+        # A message of the parser's own names a place and a character, no value.
+        problem = str(raised) if isinstance(raised, tomllib.TOMLDecodeError) else type(raised).__name__
+    raise ConfigError(t("net.profile.bad_file", path=path, problem=problem), code="profile")
+
+
+def _write(data: Mapping[str, Any]) -> None:
+    text = "# Profiles of dify_notebook. No keys belong here. %dify connect rewrites this file.\n"
+    write_private(profiles_path(), text + _toml(data))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, at once or not at all; its directory likewise when new."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _toml(data: Mapping[str, Any], above: tuple[str, ...] = ()) -> str:
+    """TOML for what `tomllib` gives: plain values first, then each table under its name."""
+    lines = [f"{_quoted(name)} = {_value(value)}" for name, value in data.items() if not isinstance(value, dict)]
+    if above and (lines or not data):
+        lines.insert(0, "[" + ".".join(_quoted(part) for part in above) + "]")
+    text = "\n".join(lines) + "\n" if lines else ""
+    tables = [_toml(value, (*above, name)) for name, value in data.items() if isinstance(value, dict)]
+    return "\n".join(part for part in [text, *tables] if part)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_quoted(name)} = {_value(item)}" for name, item in value.items()) + "}"
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
+
+
+def _string(text: str) -> str:
+    # A JSON string is a TOML string, but for one control character that JSON leaves as it is.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
