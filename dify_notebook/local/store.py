@@ -154,7 +154,7 @@ class Store:
 
     def write_partial(self, message: str, answer: str) -> None:
         """Keep what was said so far; nobody waits for it."""
-        self.writer.submit(
+        self.writer.post(
             lambda db: db.execute(
                 "UPDATE messages SET answer = ? WHERE id = ? AND state = 'running'", (answer, message)
             )
@@ -164,12 +164,12 @@ class Store:
         """Keep a thought as it is now; nobody waits for it."""
         values = (
             thought["id"], message, thought["position"], thought["thought"], thought["tool"],
-            _json(thought["tool_labels"]), thought["tool_input"], thought["observation"], _now(),
+            _json(thought["tool_labels"]), thought["tool_input"], thought["observation"], _now(), message,
         )  # fmt: skip
-        self.writer.submit(
+        self.writer.post(
             lambda db: db.execute(
                 "INSERT INTO thoughts SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?"
-                " WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?2)"
+                " WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?)"
                 " ON CONFLICT (id) DO UPDATE SET thought = excluded.thought, tool = excluded.tool,"
                 " tool_labels = excluded.tool_labels, tool_input = excluded.tool_input,"
                 " observation = excluded.observation",
@@ -181,12 +181,12 @@ class Store:
         """Keep a finished node; nobody waits for it."""
         values = (
             message, data["id"], data["node_id"], data["node_type"], data["status"],
-            data["elapsed_time"], _json(data),
+            data["elapsed_time"], _json(data), message,
         )  # fmt: skip
-        self.writer.submit(
+        self.writer.post(
             lambda db: db.execute(
                 "INSERT INTO node_runs (message, id, node_id, node_type, status, elapsed, data)"
-                " SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?1)",
+                " SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?)",
                 values,
             )
         )

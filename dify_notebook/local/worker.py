@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import queue
 import sqlite3
 import threading
@@ -13,6 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+log = logging.getLogger("dify_notebook.local")
+
+
+def _tell(future: Future[Any]) -> None:
+    error = None if future.cancelled() else future.exception()
+    if error is not None:
+        log.error("something could not be stored: %s", error, exc_info=error)
 
 
 class Worker:
@@ -47,6 +55,14 @@ class Worker:
         future: Future[Result] = Future()
         self._jobs.put((future, job))
         return future
+
+    def post(self, job: Callable[[sqlite3.Connection], Any]) -> None:
+        """Have a job done that nobody waits for; should it fail, the log says so.
+
+        Raises:
+            RuntimeError: the store is closed.
+        """
+        self.submit(job).add_done_callback(_tell)
 
     async def do(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Have a job done and wait for it, without holding up the loop."""
