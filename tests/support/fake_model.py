@@ -13,6 +13,10 @@ Body = dict[str, Any]
 Script = Callable[[Body], "Said"]
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # the default of 5 refuses some of many that come at once
+
+
 class Said:
     """One scripted answer: status, and chunks (objects, or bytes to be sent as they are)."""
 
@@ -118,7 +122,7 @@ class FakeModel:
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
