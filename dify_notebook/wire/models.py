@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ast import literal_eval
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,19 +28,34 @@ def read(kind: type[M], data: Any) -> M:
     Raises:
         msgspec.ValidationError: the JSON is not of that form.
     """
-    if isinstance(data, dict):
-        named = set(kind.__struct_fields__)
-        data = {
-            **{k: v for k, v in data.items() if k in named and k != "extra"},
-            "extra": {k: v for k, v in data.items() if k not in named},
-        }
-        for name in ("created_at", "updated_at"):
-            if name in data:
-                data[name] = _time(data[name])
-        for name, inner in _LISTS.get(kind, {}).items():
-            if isinstance(data.get(name), list):
-                data[name] = [read(inner, item) for item in data[name]]
-    return msgspec.convert(data, kind, strict=False)
+    return msgspec.convert(_sorted_out(kind, data), kind, strict=False)
+
+
+@cache
+def _names(kind: type[Model]) -> frozenset[str]:
+    return frozenset(kind.__struct_fields__) - {"extra"}
+
+
+def _sorted_out(kind: type[Model], data: Any) -> Any:
+    """The same with times read and what has no name put under `extra`."""
+    if not isinstance(data, dict):
+        return data
+    names, inner = _names(kind), _LISTS.get(kind)
+    extra: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    for name, value in data.items():
+        if name not in names:
+            extra[name] = value
+        elif name == "created_at" or name == "updated_at":
+            fields[name] = _time(value)
+        elif inner is not None and name in inner and isinstance(value, list):
+            within = inner[name]
+            fields[name] = [_sorted_out(within, item) for item in value]
+        else:
+            fields[name] = value
+    if extra:
+        fields["extra"] = extra
+    return fields
 
 
 def _time(value: Any) -> Any:
