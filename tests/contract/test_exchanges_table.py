@@ -22,7 +22,7 @@ from support.raw_server import Connection, RawServer, Request
 from dify_notebook import Dify
 from dify_notebook import errors as er
 from dify_notebook.net.files import told_name
-from dify_notebook.turn.fold import as_citation
+from dify_notebook.turn.convert import as_citation
 
 UUID = "5c1f5fb1-8ad5-4f0c-b4d7-4b8f6b1b9f22"
 
