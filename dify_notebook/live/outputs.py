@@ -29,8 +29,8 @@ class Output:
     def show(self, bundle: dict[str, Any]) -> None:
         """Add the output to the running cell."""
         self.shown = True
-        display(bundle, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
+        display(bundle, raw=True, display_id=self._id)
 
     def replace(self, bundle: dict[str, Any]) -> None:
         """Put this in place of what was shown, in whichever cell that is."""
-        update_display(bundle, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
+        update_display(bundle, raw=True, display_id=self._id)

@@ -241,7 +241,7 @@ class AsyncDify:
         problem = ""
         try:
             data = msgspec.json.decode(body) if body else {}
-            return models.read(call.result, data)  # type: ignore[no-any-return]
+            return models.read(call.result, data)  # type: ignore[no-any-return]  # `result` is the class that T stands for
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as raised:
             problem = str(raised)
         raise ServerError(

@@ -113,15 +113,18 @@ def conversations(items: list[Any], more: bool) -> eo.Conversations:
     )
 
 
+def size(file: dict[str, Any]) -> str:
+    return "-" if file.get("size") in (None, -1) else str(file["size"])
+
+
 def rating(message: Any) -> str:
-    return {"like": "+", "dislike": "-"}.get((message.feedback or {}).get("rating"), ".")
+    return {"like": "+", "dislike": "-"}.get((message.feedback or {}).get("rating", ""), ".")
 
 
 def messages(items: list[Any], more: bool) -> eo.Messages:
     thoughts = [thought for item in items for thought in item.agent_thoughts or ()]
     files = [file for item in items for file in item.message_files or ()]
     ratings = "".join(map(rating, items))
-    size = lambda file: "-" if file.get("size") in (None, -1) else str(file["size"])  # noqa: E731
     return eo.Messages(
         len(items),
         ends(items),

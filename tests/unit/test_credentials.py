@@ -39,7 +39,7 @@ class Backend:
 def use(monkeypatch: pytest.MonkeyPatch) -> Any:
     def put(backend: object) -> None:
         module = ModuleType("keyring")
-        module.get_keyring = lambda: backend  # type: ignore[attr-defined]
+        module.get_keyring = lambda: backend  # type: ignore[attr-defined]  # an empty module, filled here
         monkeypatch.setitem(sys.modules, "keyring", module)
 
     return put

@@ -79,14 +79,18 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data" / "a b.csv").touch()
     (tmp_path / "data" / "ab.csv").touch()
     (tmp_path / "[x].txt").touch()
-    assert offers("%%dify -f da", KNOWN).texts == ("data/",)  # type: ignore[union-attr]
+    found = offers("%%dify -f da", KNOWN)
+    assert found is not None
+    assert found.texts == ("data/",)
     found = offers("%%dify -f data/a", KNOWN)
     assert found is not None
     assert (found.fragment, found.texts) == ("a", ("a\\ b.csv", "ab.csv"))
     quoted = offers('%%dify -f "data/a', KNOWN)
     assert quoted is not None
     assert quoted.texts == ("a b.csv", "ab.csv")
-    assert offers("%%dify -f [", KNOWN).texts == ("[x].txt",)  # type: ignore[union-attr]
+    found = offers("%%dify -f [", KNOWN)
+    assert found is not None
+    assert found.texts == ("[x].txt",)
 
 
 def test_known_comes_from_variables() -> None:

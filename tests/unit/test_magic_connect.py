@@ -261,5 +261,5 @@ def test_texts_cannot_break_out_of_an_export() -> None:
 
 def test_every_finding_has_its_sentences() -> None:
     for lang in ("en", "zh-Hans"):
-        known = sentences(lang)  # type: ignore[arg-type]
+        known = sentences(lang)
         assert all(f"{key}.do" in known for key in known if key.startswith("magic.doctor.buff") and not key.endswith(".do"))

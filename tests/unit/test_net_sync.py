@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from dify_notebook import AsyncDify, Dify
 GROUPS = ["chat", "conversations", "messages", "files", "audio", "app", "annotations", "end_users"]
 
 
-def public(thing: object) -> dict[str, object]:
+def public(thing: object) -> dict[str, Any]:
     return {name: getattr(thing, name) for name in dir(thing) if not name.startswith("_")}
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import pytest
 
@@ -185,7 +185,7 @@ class Import(NamedTuple):
     name: str
 
 
-def is_type_checking(node: ast.AST) -> bool:
+def is_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
     return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
 
 
@@ -193,7 +193,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
     """Every node that can run, those inside functions too; what is for type checkers is not an arrow."""
     for child in ast.iter_child_nodes(node):
         if is_type_checking(child):
-            for other in child.orelse:  # type: ignore[attr-defined]
+            for other in child.orelse:
                 yield from walk(other)
             continue
         yield child
