@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dify_notebook.turn.fold import as_decimal, as_int, as_size, as_time, as_usage, fold, fold_all
+from dify_notebook.turn.convert import as_decimal, as_int, as_size, as_time, as_usage
+from dify_notebook.turn.fold import fold, fold_all
 from dify_notebook.turn.state import Turn
 from dify_notebook.wire import events as ev
 
