@@ -1,0 +1,150 @@
+"""Columns of plain values as pandas frames with the dtypes of the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .schema import Column, Table
+
+UNIT = "us"
+"""The resolution of times; the same in every pandas from 2.2 on."""
+TIMESTAMP = pd.DatetimeTZDtype(UNIT, "UTC")
+
+
+def frame(table: Table, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """A frame of that table.
+
+    Args:
+        columns: values by column's name, all of the same length; None is missing. Times are aware
+            datetimes or whole microseconds since 1970. A column that is not there is missing in every row.
+
+    Raises:
+        ValueError: a column that the table does not have, or of another length.
+    """
+    unknown = set(columns) - set(table.names)
+    if unknown:
+        raise ValueError(f"the table {table.name} has no column {', '.join(sorted(unknown))}")
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"columns of {table.name} have different lengths: {sorted(lengths)}")
+    rows = lengths.pop() if lengths else 0
+    return pd.DataFrame(
+        {column.name: array(column, columns.get(column.name), rows) for column in table.columns},
+        index=pd.RangeIndex(rows),
+        copy=False,
+    )
+
+
+def array(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    """The values of one column as a pandas array of its dtype; None means that all are missing."""
+    return _MAKERS[column.dtype](column, values, rows)
+
+
+def _strings(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        return pd.array([pd.NA], dtype="string").take([0] * rows) if rows else pd.array([], dtype="string")
+    return pd.array(values, dtype="string")
+
+
+def _integers(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        return pd.arrays.IntegerArray(np.zeros(rows, "int64"), np.ones(rows, "bool"))
+    return pd.arrays.IntegerArray(
+        np.array([0 if value is None else value for value in values], "int64"),
+        np.array([value is None for value in values], "bool"),
+    )
+
+
+def _booleans(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        return pd.arrays.BooleanArray(np.zeros(rows, "bool"), np.ones(rows, "bool"))
+    return pd.arrays.BooleanArray(
+        np.array([bool(value) for value in values], "bool"), np.array([value is None for value in values], "bool")
+    )
+
+
+def _floats(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        return np.full(rows, np.nan)
+    return np.array([np.nan if value is None else float(value) for value in values], "float64")
+
+
+_NAT = np.iinfo("int64").min
+
+
+def _times(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        whole = np.full(rows, _NAT, "int64")
+    else:
+        whole = np.array(
+            [_NAT if v is None else v if type(v) is int else _microseconds(v) for v in values], "int64"
+        )
+    return pd.DatetimeIndex(whole.view(f"M8[{UNIT}]")).tz_localize("UTC").array
+
+
+def _microseconds(value: Any) -> int:
+    return int(pd.Timestamp(value).as_unit(UNIT).value) if value is not pd.NaT else _NAT
+
+
+def _categories(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        return pd.Categorical.from_codes(np.full(rows, -1, "int8"), categories=_words(column.categories))
+    places = {word: place for place, word in enumerate(column.categories)}
+    codes = [-1 if value is None else places.setdefault(value, len(places)) for value in values]
+    return pd.Categorical.from_codes(np.array(codes, "int64"), categories=_words(places))
+
+
+def _words(words: Iterable[str]) -> pd.Index:
+    return pd.Index(pd.array(list(words), dtype="string"))
+
+
+_MAKERS = {
+    "string": _strings,
+    "Int64": _integers,
+    "boolean": _booleans,
+    "float64": _floats,
+    "timestamp": _times,
+    "category": _categories,
+}
+
+
+def conform(table: Table, found: pd.DataFrame) -> pd.DataFrame:
+    """Any frame with columns of that table, as that table: missing columns added, dtypes set, order kept.
+
+    Args:
+        found: may lack columns; others than the table's are left out. Times without zone are UTC.
+    """
+    made = {}
+    for column in table.columns:
+        if column.name not in found:
+            made[column.name] = array(column, None, len(found))
+            continue
+        values = found[column.name]
+        if column.dtype == "timestamp":
+            made[column.name] = pd.to_datetime(values, utc=True).dt.as_unit(UNIT).array
+        elif column.dtype == "category":
+            made[column.name] = array(column, [None if pd.isna(v) else str(v) for v in values], len(found))
+        else:
+            made[column.name] = values.astype(column.dtype).array
+    return pd.DataFrame(made, index=pd.RangeIndex(len(found)), copy=False)
+
+
+def concat(table: Table, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of one table, one behind the other; their categories are united."""
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return frame(table, {})
+    if len(parts) == 1:
+        return parts[0].reset_index(drop=True)
+    made = {}
+    for column in table.columns:
+        series = [part[column.name] for part in parts]
+        if column.dtype == "category":
+            made[column.name] = pd.api.types.union_categoricals(series)
+        else:
+            made[column.name] = pd.concat(series, ignore_index=True).array
+    return pd.DataFrame(made, copy=False)
