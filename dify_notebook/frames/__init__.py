@@ -138,7 +138,7 @@ def feedbacks(items: Iterable[models.Feedback]) -> pd.DataFrame:
     return _of_items("feedbacks", items)
 
 
-def annotations(items: Iterable[models.Annotation]) -> pd.DataFrame:
+def annotations(items: Iterable[models.Annotation]) -> pd.DataFrame:  # type: ignore[no-redef]  # __future__ has that name
     """One row for each annotation (table `annotations`)."""
     return _of_items("annotations", items)
 
@@ -163,7 +163,7 @@ def runs(
         store: another store than this user's.
     """
     from .build import frame
-    from .runs import run_rows
+    from .store import run_rows
 
     return frame(SCHEMA["runs"], run_rows(since, until, store))
 
@@ -177,7 +177,7 @@ def replay(runs: pd.DataFrame | Iterable[str] | None = None, *, store: RunStore 
     Raises:
         InputError: there is no such tape.
     """
-    from .runs import replayed
+    from .store import replayed
 
     return replayed(runs, store)
 
