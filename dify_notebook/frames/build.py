@@ -39,6 +39,22 @@ def frame(table: Table, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     )
 
 
+def of_blocks(table: Table, blocks: Sequence[Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
+    """A frame of many blocks, one behind the other; column by column, so that little is held twice."""
+    parts = [block for block in blocks if block]
+    sizes = [len(next(iter(block.values()))) for block in parts]
+    rows = sum(sizes)
+    made = {}
+    for column in table.columns:
+        values: list[Any] | None = None
+        if any(column.name in block for block in parts):
+            values = []
+            for block, size in zip(parts, sizes, strict=True):
+                values += block[column.name] if column.name in block else [None] * size
+        made[column.name] = array(column, values, rows)
+    return pd.DataFrame(made, index=pd.RangeIndex(rows), copy=False)
+
+
 def array(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
     """The values of one column as a pandas array of its dtype; None means that all are missing."""
     return _MAKERS[column.dtype](column, values, rows)
@@ -148,3 +164,22 @@ def concat(table: Table, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
         else:
             made[column.name] = pd.concat(series, ignore_index=True).array
     return pd.DataFrame(made, copy=False)
+
+
+def in_order(table: Table, found: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the order of the schema, which does not depend on what came first; ties stay as they are."""
+    if len(found) < 2:
+        return found
+    order = np.lexsort([_rank(found[name.lstrip("-")], down=name.startswith("-")) for name in reversed(table.order)])
+    if bool((order[1:] > order[:-1]).all()):
+        return found
+    return found.take(order).reset_index(drop=True)
+
+
+def _rank(values: pd.Series, *, down: bool) -> Any:
+    """Whole numbers that sort as the values do; what is missing comes first, or last when down."""
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        ranks = values.dt.tz_localize(None).to_numpy().astype("int64")
+    else:
+        ranks = pd.factorize(values, sort=True)[0]
+    return ~ranks if down else ranks  # unlike minus, it turns the smallest number too

@@ -4,47 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from .facts import Facts, Failure
 from .schema import HISTORY, SCHEMA
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """One thing that could not be fetched; the rest is there."""
-
-    what: str
-    """conversation, conversations (a user's list), variables, feedbacks, annotations or users."""
-    id: str | None
-    """The conversation's, where it is one."""
-    user: str | None
-    error: str
-    """What went wrong, in words."""
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a history is of, and how whole it is. Written beside the tables on a disk."""
-
-    users: dict[str, str] = {}
-    """Whose conversations, and how each user was found: client, given, runs, feedbacks or export."""
-    server: str | None = None
-    app: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    conversations: tuple[str, ...] | None = None
-    """Those alone, where some were asked for."""
-    fetched_at: datetime | None = None
-    complete: bool = True
-    """Whether everything that was asked for is there: no failures, not cancelled."""
-    notes: tuple[str, ...] = ()
-    """What cannot be found this way, and what else is worth knowing, in words."""
-    failures: tuple[Failure, ...] = ()
 
 
 class History:
@@ -155,14 +122,30 @@ class History:
         """Write everything as partitioned Parquet; `History.read` reads it back.
 
         Raises:
-            InputError: pyarrow (extra `parquet`) is missing, or the directory holds something else.
+            InputError: something else, or a history, is there already.
+            ConfigError: pyarrow (extra `parquet`) is missing.
         """
-        raise NotImplementedError
+        from .parquet import Directory
+
+        path = Path(directory)
+        target = Directory(path)
+        target.begin()
+        target.save(self.tables)
+        target.write_facts(self.facts)
+        return path
 
     @classmethod
     def read(cls, directory: str | os.PathLike[str]) -> History:
-        """A history that was written as Parquet; a table is read when it is first looked at."""
-        raise NotImplementedError
+        """A history that was written as Parquet; a table is read when it is first looked at.
+
+        Raises:
+            InputError: there is none.
+            ConfigError: pyarrow (extra `parquet`) is missing.
+        """
+        from .parquet import Directory
+
+        held = Directory(Path(directory))
+        return cls(facts=held.facts(), load=held.table, directory=held.path)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {len(table):,}" for name, table in self._tables.items())

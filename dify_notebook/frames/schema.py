@@ -40,6 +40,8 @@ class Table(msgspec.Struct, frozen=True):
     key: tuple[str, ...]
     """The columns that tell its rows apart."""
     columns: tuple[Column, ...]
+    order: tuple[str, ...] = ()
+    """The columns that a `History` sorts its rows by; with a minus the greatest comes first."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,6 +100,7 @@ CONVERSATIONS = Table(
         C("introduction", "string", "The opening statement with its variables filled in."),
         C("inputs", "string", "The inputs it began with.", unit="JSON"),
     ),
+    ("-updated_at", "conversation_id"),
 )
 
 MESSAGES = Table(
@@ -122,6 +125,7 @@ MESSAGES = Table(
         C("reasoning", "string", "The model's reasoning, where the answer held some."),
         C("inputs", "string", "The inputs.", unit="JSON"),
     ),
+    ("created_at", "conversation_id"),
 )
 
 THOUGHTS = Table(
@@ -147,6 +151,7 @@ THOUGHTS = Table(
         C("input_raw", "string", "The inputs of all its tools as told."),
         C("output_raw", "string", "The observations of all its tools as told."),
     ),
+    ("created_at", "conversation_id", "message_id", "position", "call"),
 )
 
 CITATIONS = Table(
@@ -170,6 +175,7 @@ CITATIONS = Table(
         C("data_source_type", "string", "Where the document is from, such as upload_file."),
         C("content", "string", "The passage."),
     ),
+    ("conversation_id", "message_id", "position"),
 )
 
 FILES = Table(
@@ -190,6 +196,7 @@ FILES = Table(
         C("size", "Int64", "Size.", unit="bytes"),
         C("url", "string", "Address without query; a server's own is of no use without it."),
     ),
+    ("conversation_id", "message_id"),
 )
 
 VARIABLES = Table(
@@ -208,6 +215,7 @@ VARIABLES = Table(
         C("value_raw", "string", "The value as told; Dify 1.12 writes lists and objects as Python does."),
         C("description", "string", "What the app's author wrote about it."),
     ),
+    ("conversation_id", "name"),
 )
 
 FEEDBACKS = Table(
@@ -228,6 +236,7 @@ FEEDBACKS = Table(
         C("updated_at", "timestamp", "When it was last changed."),
         C("content", "string", "The comment."),
     ),
+    ("created_at", "message_id"),
 )
 
 ANNOTATIONS = Table(
@@ -241,6 +250,7 @@ ANNOTATIONS = Table(
         C("question", "string", "The question."),
         C("answer", "string", "The answer."),
     ),
+    ("created_at", "annotation_id"),
 )
 
 TURNS = Table(

@@ -14,8 +14,9 @@ import msgspec
 from ..errors import InputError
 from ..i18n import t
 from ..tape import Header, RunStore, Tape, entry_of, run_store
-from ..turn.state import Turn
-from ..wire.events import ChatEvent, decode
+from ..turn.fold import as_usage
+from ..turn.state import Turn, Usage
+from ..wire.events import ChatEvent, MessageEnd, decode
 from .tables import Block, as_microseconds, clean
 from .times import moment
 
@@ -64,6 +65,21 @@ def run_rows(
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
+def users_of_runs(server: str, store: RunStore | None = None) -> list[str]:
+    """The users who asked that server from this machine, as far as tapes tell."""
+    found: dict[str, None] = {}
+    for path in (store or run_store()).paths():
+        try:
+            with gzip.open(path, "rb") as lines:
+                head = msgspec.json.decode(lines.readline(), type=Header)
+        except (OSError, EOFError, msgspec.DecodeError) as problem:
+            log.warning("%s is no tape: %s", path.name, problem)
+            continue
+        if head.server == server and head.user:
+            found[head.user] = None
+    return list(found)
+
+
 def as_exact(time: datetime) -> int:
     """Microseconds since 1970."""
     return round(time.timestamp() * 1_000_000)
@@ -109,3 +125,29 @@ def _turn(path: Path) -> Turn:
     if turn.message_id is None and tape.header.message_id:
         turn = msgspec.structs.replace(turn, message_id=tape.header.message_id)
     return turn
+
+
+class Tapes:
+    """The tapes of the local store by the message that they are of; nothing is read before it is asked for."""
+
+    def __init__(self, store: RunStore | None = None) -> None:
+        self._paths = {path.name[16:].removesuffix(_END): path for path in (store or run_store()).paths()}
+
+    def __contains__(self, message_id: object) -> bool:
+        return message_id in self._paths
+
+    def usage(self, message_id: str) -> Usage | None:
+        """Tokens and prices of that message; None where its tape tells none, or cannot be read."""
+        path = self._paths[message_id]
+        try:
+            lines = gzip.decompress(path.read_bytes()).splitlines()[1:]
+            for line in reversed(lines):
+                if b"message_end" in line:
+                    at, frame = entry_of(line)
+                    event = decode(frame, at)
+                    usage = (event.metadata or {}).get("usage") if isinstance(event, MessageEnd) else None
+                    if isinstance(usage, dict):
+                        return as_usage(usage)
+        except (OSError, EOFError, msgspec.DecodeError) as problem:
+            log.warning("%s is no tape: %s", path.name, problem)
+        return None

@@ -184,9 +184,8 @@ def thought_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
                 "created_at": as_microseconds(told.get("created_at")),
                 "thought": clean(as_text(told.get("thought"))),
             }
-            rows += _with_calls(
-                base, as_text(told.get("tool")), told.get("tool_input"), told.get("observation"), told.get("tool_labels")
-            )
+            tool, labels = as_text(told.get("tool")), told.get("tool_labels")
+            rows += _with_calls(base, tool, told.get("tool_input"), told.get("observation"), labels)
     return _block(rows)
 
 
@@ -194,7 +193,12 @@ def citation_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
     """The table `citations` of stored messages."""
     return _block(
         [
-            {"message_id": item.id, "conversation_id": item.conversation_id, "user": user, **_citation(as_citation(told))}
+            {
+                "message_id": item.id,
+                "conversation_id": item.conversation_id,
+                "user": user,
+                **_citation(as_citation(told)),
+            }
             for item in items
             for told in item.retriever_resources or ()
         ]
@@ -345,7 +349,9 @@ def _label(labels: Any, name: str) -> str | None:
     return _word(told)
 
 
-def _with_calls(base: dict[str, Any], tool: str, tool_input: Any, observation: Any, labels: Any) -> list[dict[str, Any]]:
+def _with_calls(
+    base: dict[str, Any], tool: str, tool_input: Any, observation: Any, labels: Any
+) -> list[dict[str, Any]]:
     raw = {
         "tools_raw": tool or None,
         "input_raw": clean(as_text(tool_input)) or None,
@@ -391,7 +397,7 @@ def turn_rows(turns: Sequence[Turn]) -> Block:
                 "first_token": timing and timing.first_token,
                 "total": timing and timing.total,
                 "turn_number": turn.turn_number,
-                "node_count": None if turn.nodes is None else len(turn.nodes),
+                "node_count": len(turn.nodes or ()) if turn.nodes or turn.workflow_run_id else None,
                 "warning_count": len(turn.warnings),
                 "app": turn.app,
                 "app_mode": turn.app_mode,
