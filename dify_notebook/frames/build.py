@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -61,9 +62,14 @@ def array(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
 
 
 def _strings(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
-    if values is None:
-        return pd.array([pd.NA], dtype="string").take([0] * rows) if rows else pd.array([], dtype="string")
-    return pd.array(values, dtype="string")
+    dtype = pd.StringDtype()
+    if dtype.storage != "pyarrow":
+        return pd.array([pd.NA] * rows if values is None else values, dtype=dtype)
+    import pyarrow as pa  # pandas uses it because it is there
+
+    kind = pa.large_string()
+    # Straight to Arrow: half of what pandas needs, which makes an array of objects first.
+    return dtype.__from_arrow__(pa.nulls(rows, kind) if values is None else pa.array(values, kind))
 
 
 def _integers(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
@@ -96,9 +102,8 @@ def _times(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
     if values is None:
         whole = np.full(rows, _NAT, "int64")
     else:
-        whole = np.array(
-            [_NAT if v is None else v if type(v) is int else _microseconds(v) for v in values], "int64"
-        )
+        times = (_NAT if v is None else v if type(v) is int else _microseconds(v) for v in values)
+        whole = np.fromiter(times, "int64", len(values))
     return pd.DatetimeIndex(whole.view(f"M8[{UNIT}]")).tz_localize("UTC").array
 
 
@@ -109,9 +114,11 @@ def _microseconds(value: Any) -> int:
 def _categories(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
     if values is None:
         return pd.Categorical.from_codes(np.full(rows, -1, "int8"), categories=_words(column.categories))
-    places = {word: place for place, word in enumerate(column.categories)}
-    codes = [-1 if value is None else places.setdefault(value, len(places)) for value in values]
-    return pd.Categorical.from_codes(np.array(codes, "int64"), categories=_words(places))
+    words = [*column.categories, *sorted(set(values) - {None, *column.categories})]
+    places: dict[str | None, int] = {word: place for place, word in enumerate(words)}
+    places[None] = -1
+    codes = np.fromiter(map(places.__getitem__, values), "int64", len(values))
+    return pd.Categorical.from_codes(codes, categories=_words(words), validate=False)
 
 
 def _words(words: Iterable[str]) -> pd.Index:
@@ -149,31 +156,49 @@ def conform(table: Table, found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(made, index=pd.RangeIndex(len(found)), copy=False)
 
 
-def concat(table: Table, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Frames of one table, one behind the other; their categories are united."""
-    parts = [part for part in parts if len(part)]
-    if not parts:
+def concat(table: Table, parts: Sequence[pd.DataFrame], *, ordered: bool = False) -> pd.DataFrame:
+    """Frames of one table, one behind the other; their categories are united.
+
+    Column by column, and what only `parts` held is let go as soon as it is copied: pass a list that is
+    not needed any more, and emptied it is.
+
+    Args:
+        ordered: sort the rows as the schema says; ties stay in the order of the parts.
+    """
+    rest = [part.copy(deep=False) for part in parts if len(part)]
+    if isinstance(parts, list):
+        parts.clear()
+    if not rest:
         return frame(table, {})
-    if len(parts) == 1:
-        return parts[0].reset_index(drop=True)
+    order = _order(table, rest) if ordered else None
     made = {}
     for column in table.columns:
-        series = [part[column.name] for part in parts]
-        if column.dtype == "category":
-            made[column.name] = pd.api.types.union_categoricals(series)
-        else:
-            made[column.name] = pd.concat(series, ignore_index=True).array
+        series = [part.pop(column.name) for part in rest]
+        made[column.name] = _joined(column, series)
+        del series
+        if order is not None:
+            made[column.name] = made[column.name].take(order)
+    if "pyarrow" in sys.modules:  # what was copied lies in its pool, free, and could be given back
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
     return pd.DataFrame(made, copy=False)
 
 
-def in_order(table: Table, found: pd.DataFrame) -> pd.DataFrame:
-    """The rows in the order of the schema, which does not depend on what came first; ties stay as they are."""
-    if len(found) < 2:
-        return found
-    order = np.lexsort([_rank(found[name.lstrip("-")], down=name.startswith("-")) for name in reversed(table.order)])
-    if bool((order[1:] > order[:-1]).all()):
-        return found
-    return found.take(order).reset_index(drop=True)
+def _joined(column: Column, series: list[pd.Series]) -> Any:
+    if len(series) == 1:
+        return series[0].array
+    if column.dtype == "category":
+        return pd.api.types.union_categoricals(series)
+    return pd.concat(series, ignore_index=True).array
+
+
+def _order(table: Table, parts: Sequence[pd.DataFrame]) -> Any:
+    """Where each row of the sorted table is now; None where it is sorted already."""
+    keys = []
+    for name in reversed(table.order):
+        values = pd.Series(_joined(table[name.lstrip("-")], [part[name.lstrip("-")] for part in parts]))
+        keys.append(_rank(values, down=name.startswith("-")))
+    order = np.lexsort(keys)
+    return None if bool((order[1:] > order[:-1]).all()) else order
 
 
 def _rank(values: pd.Series, *, down: bool) -> Any:

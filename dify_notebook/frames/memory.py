@@ -12,25 +12,48 @@ from .schema import HISTORY, SCHEMA
 from .tables import Block
 
 
+#: Rows of a table that wait as Python's objects; then they become arrays, which hold a third of the memory.
+WAITING = 10_000
+
+
 class Memory:
     """A sink that keeps what it is given."""
 
     def __init__(self) -> None:
-        self.blocks: dict[str, list[Block]] = {}
+        self._waiting: dict[str, list[Block]] = {}
+        self._rows: dict[str, int] = {}
+        self._frames: dict[str, list[pd.DataFrame]] = {}
 
     async def add(self, table: str, block: Block) -> None:
         """Take a block."""
-        self.blocks.setdefault(table, []).append(block)
+        self.take(table, block)
+
+    def take(self, table: str, block: Block) -> None:
+        """Take a block."""
+        self._waiting.setdefault(table, []).append(block)
+        self._rows[table] = self._rows.get(table, 0) + len(next(iter(block.values())))
+        if self._rows[table] >= WAITING:
+            self._compact(table)
+
+    def _compact(self, table: str) -> None:
+        blocks = self._waiting.pop(table, [])
+        self._rows[table] = 0
+        if blocks:
+            self._frames.setdefault(table, []).append(build.of_blocks(SCHEMA[table], blocks))
 
     async def finish(self, facts: Facts) -> None:
         """Nothing is left to do."""
 
+    def table(self, name: str) -> pd.DataFrame:
+        """One table so far, in order."""
+        self._compact(name)
+        found = build.concat(SCHEMA[name], self._frames.pop(name, []), ordered=True)
+        self._frames[name] = [found]
+        return found
+
     def tables(self) -> dict[str, pd.DataFrame]:
-        """All tables so far, in order."""
-        return {
-            table.name: build.in_order(table, build.of_blocks(table, self.blocks.get(table.name, [])))
-            for table in HISTORY
-        }
+        """All tables so far."""
+        return {table.name: self.table(table.name) for table in HISTORY}
 
 
 def merged(
@@ -59,10 +82,11 @@ def merged(
             stays &= before["feedback_id"].isna() & ~before["message_id"].isin(after["message_id"])
         if table.name != "feedbacks":
             after = after[after["conversation_id"].isin(replaced).to_numpy("bool")]
-        found[table.name] = build.concat(table, [before[stays.to_numpy("bool")], after])
+        parts = [before[stays.to_numpy("bool")], after]
+        found[table.name] = build.concat(table, parts, ordered=True)
     if ratings:
         found["messages"] = with_ratings(found["messages"], found["feedbacks"])
-    return {table.name: build.in_order(table, found[table.name]) for table in HISTORY}
+    return found
 
 
 def with_ratings(messages: pd.DataFrame, feedbacks: pd.DataFrame) -> pd.DataFrame:

@@ -94,7 +94,8 @@ class Directory:
         schema = _schema(SCHEMA[name])
         read = [_read(path).select(schema.names).cast(schema) for path in self._files(name)]
         found = _frame(SCHEMA[name], pa.concat_tables(read) if read else schema.empty_table())
-        return build.in_order(SCHEMA[name], found)
+        del read
+        return build.concat(SCHEMA[name], [found], ordered=True)
 
     def _files(self, table: str, under: Path | None = None) -> list[Path]:
         return sorted((under or self.path).joinpath(table).glob("**/*.parquet"))

@@ -330,8 +330,7 @@ class AsyncDify:
         body, response = await self._fetch(call, **content)
         problem = ""
         try:
-            data = msgspec.json.decode(body) if body else {}
-            return models.read(call.result, data)  # type: ignore[no-any-return]
+            return models.decode(call.result, body)  # type: ignore[no-any-return]
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as raised:
             problem = str(raised)
         raise ServerError(

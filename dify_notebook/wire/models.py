@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ast import literal_eval
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,23 +28,48 @@ def read(kind: type[M], data: Any) -> M:
     Raises:
         msgspec.ValidationError: the JSON is not of that form.
     """
-    if isinstance(data, dict):
-        named = set(kind.__struct_fields__)
-        data = {
-            **{k: v for k, v in data.items() if k in named and k != "extra"},
-            "extra": {k: v for k, v in data.items() if k not in named},
-        }
-        for name in ("created_at", "updated_at"):
-            if name in data:
-                data[name] = _time(data[name])
-        for name, inner in _LISTS.get(kind, {}).items():
-            if isinstance(data.get(name), list):
-                data[name] = [read(inner, item) for item in data[name]]
-    return msgspec.convert(data, kind, strict=False)
+    return msgspec.convert(_shaped(kind, data), kind, strict=False)
+
+
+def decode(kind: type[M], body: bytes) -> M:
+    """The model from JSON as it came.
+
+    Raises:
+        ValueError: it is no JSON (`msgspec.DecodeError`), not of that form (`msgspec.ValidationError`), or a time
+            in it is none.
+    """
+    return read(kind, msgspec.json.decode(body) if body else {})
+
+
+def _shaped(kind: type[Model], data: Any) -> Any:
+    """JSON as the model wants it: times read, items of lists read, what has no name under `extra`."""
+    if not isinstance(data, dict):
+        return data
+    found = dict(data)
+    found.pop("extra", None)  # our own name
+    unknown = found.keys() - _named(kind)
+    if unknown:
+        found["extra"] = {name: value for name, value in data.items() if name in unknown}
+        for name in unknown:
+            del found[name]
+    for name in ("created_at", "updated_at"):
+        if name in found:
+            found[name] = _time(found[name])
+    for name, inner in _LISTS.get(kind, {}).items():
+        if isinstance(found.get(name), list):
+            found[name] = [read(inner, item) for item in found[name]]
+    return found
+
+
+@cache
+def _named(kind: type[Model]) -> frozenset[str]:
+    return frozenset(kind.__struct_fields__) - {"extra"}
 
 
 def _time(value: Any) -> Any:
     """Seconds, milliseconds or ISO text without zone, as an aware time in UTC."""
+    if type(value) is int and -100_000_000_000 < value < 100_000_000_000:  # the usual case
+        return datetime.fromtimestamp(value, UTC)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
     if isinstance(value, str) and value.isdigit():
