@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 NAME = "history.json"
 VERSION = 1
 #: Characters of text that may wait in memory before some of it is written.
-HELD = 32_000_000
+HELD = 16_000_000
 _ASIDE = ".update"
 _ROW = 300  # what a row costs beside its long texts
 _LONG = ("query", "answer", "reasoning", "inputs", "thought", "input_raw", "output_raw", "content")

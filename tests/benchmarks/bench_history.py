@@ -336,7 +336,8 @@ def tables(full: bool) -> None:
     if Path("/proc/self/statm").exists():
         (peak_a, stay_a), (peak_b, stay_b) = memory_of("dicts", count), memory_of("lean", count)
         verdict = "ok" if peak_b < peak_a and stay_b < stay_a else "MISSED (aim: less)"
-        print(f"  memory at the peak {peak_a:.0f} MB, ours {peak_b:.0f}; kept {stay_a:.0f} MB, ours {stay_b:.0f} {verdict}")
+        said = f"{peak_a:.0f} MB, ours {peak_b:.0f}; kept {stay_a:.0f} MB, ours {stay_b:.0f} {verdict}"
+        print(f"  memory at the peak {said}")
 
 
 # -- parquet -----------------------------------------------------------------------------
