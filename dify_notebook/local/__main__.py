@@ -1,4 +1,4 @@
-"""`python -m dify_notebook.local`: run the embedded server until Ctrl+C."""
+"""`python -m dify_notebook.local`: run the embedded server until Ctrl+C; with `seed`, give it a past."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from .server import serve
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve; gives the exit status."""
+    """Serve, or do what the first word says; gives the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["seed"]:
+        return _seed(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m dify_notebook.local", description=t("local.cli.about"))
     add_arguments(parser)
     given = parser.parse_args(arguments)
@@ -39,6 +42,31 @@ def main(arguments: list[str] | None = None) -> int:
                 server.join(0.5)
         except KeyboardInterrupt:
             print()
+    return 0
+
+
+def _seed(arguments: list[str]) -> int:
+    from . import seed
+
+    parser = argparse.ArgumentParser(prog="python -m dify_notebook.local seed", description=t("local.seed.about"))
+    parser.add_argument("--data-dir", default=None, help=t("local.cli.data_dir"))
+    parser.add_argument("--conversations", type=int, default=3000, metavar="N", help=t("local.seed.conversations_help"))
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help=t("local.seed.seed_help"))
+    parser.add_argument("--until", default=None, metavar="DATE", help=t("local.seed.until_help"))
+    parser.add_argument("--days", type=int, default=183, metavar="N", help=t("local.seed.days_help"))
+    given = parser.parse_args(arguments)
+    try:
+        done = seed(
+            given.data_dir,
+            conversations=given.conversations,
+            seed=given.seed,
+            until=given.until,
+            days=given.days,
+        )
+    except DifyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(done)
     return 0
 
 
