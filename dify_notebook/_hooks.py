@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .frames.plots import TurnPlots
     from .turn.state import Turn
 
 
@@ -57,6 +60,20 @@ class TurnHooks:
         from . import frames
 
         return frames.events(self)
+
+    @property
+    def plot(self: Turn) -> TurnPlots:  # type: ignore[misc]
+        """Charts (extra `plot`): `turn.plot.timeline()`."""
+        from .frames.plots import TurnPlots
+
+        return TurnPlots(self)
+
+
+def transcript(turns: Sequence[Turn], title: str, about: str) -> dict[str, str]:
+    """A conversation as html, markdown and text, by mime type."""
+    from .views.transcript import bundle
+
+    return bundle(turns, title, about)
 
 
 def items_frame(table: str, items: Any, **of: Any) -> Any:

@@ -5,6 +5,7 @@
     frames.thoughts / citations / files / events(turns)
     frames.runs()                     the tapes in this machine's store;  frames.replay(runs) their turns
     frames.conversations / messages / variables / feedbacks / annotations(items)   what the client's lists give
+    frames.plots.nodes(frames.nodes(turns))   charts beside those of `history.plot` and `turn.plot`
     frames.SCHEMA                     every table with its columns
 
 pandas is imported with the first table, not before.
@@ -41,6 +42,7 @@ __all__ = [
     "files",
     "messages",
     "nodes",
+    "plots",
     "replay",
     "runs",
     "thoughts",
@@ -54,6 +56,10 @@ def __getattr__(name: str) -> Any:
         from .history import History
 
         return History
+    if name == "plots":
+        from importlib import import_module
+
+        return import_module(".plots", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

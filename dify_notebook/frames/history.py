@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .facts import Facts, Failure
+from .looking import Looking
 from .schema import HISTORY, SCHEMA
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class History:
+class History(Looking):
     """The logs of an app's conversations: eight tables that join by `message_id` and `conversation_id`.
 
     history = dify.history(since="2026-01-01")

@@ -20,6 +20,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..tape import Tape
     from .declare import Source
     from .functions import tool
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from .server import LocalServer, Server
     from .speech import Speech
 
-__all__ = ["ensure", "seed", "serve", "tool"]
+__all__ = ["dump", "ensure", "seed", "serve", "tool"]
 
 
 def __getattr__(name: str) -> object:
@@ -155,3 +157,29 @@ def seed(
     from .seeding import fill
 
     return fill(data_dir, conversations=conversations, seed=seed, until=until, days=days)
+
+
+def dump(
+    directory: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None, *, app: str = "guide"
+) -> dict[str, Path]:
+    """Write what an embedded server keeps of an app as CSV files with the columns of Dify's database.
+
+    They hold tokens, prices and latencies, which the API never tells; `History.from_export(directory)` reads
+    them, as it reads those of a real server.
+
+    Args:
+        directory: where to; made if need be. Files of the same names are replaced.
+        data_dir: where the server keeps its things; None is this user's own directory. A server of this
+            process may be running there.
+
+    Returns:
+        The files by table: messages, conversations, end_users, message_feedbacks, message_agent_thoughts,
+        message_files, message_annotations.
+
+    Raises:
+        DumpError: the app has no conversations there, or the files cannot be written.
+        LocalServerError: another process serves the directory, or it cannot be used.
+    """
+    from .dumping import write
+
+    return write(directory, data_dir, app)

@@ -1,4 +1,7 @@
-"""`python -m dify_notebook.local`: run the embedded server until Ctrl+C; with `seed`, give it a past."""
+"""`python -m dify_notebook.local`: run the embedded server until Ctrl+C.
+
+`seed` gives it a past, `dump` writes out what an app has.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["seed"]:
         return _seed(arguments[1:])
+    if arguments[:1] == ["dump"]:
+        return _dump(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m dify_notebook.local", description=t("local.cli.about"))
     add_arguments(parser)
     given = parser.parse_args(arguments)
@@ -67,6 +72,24 @@ def _seed(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     print(done)
+    return 0
+
+
+def _dump(arguments: list[str]) -> int:
+    from . import dump
+
+    parser = argparse.ArgumentParser(prog="python -m dify_notebook.local dump", description=t("local.dump.about"))
+    parser.add_argument("directory", help=t("local.dump.directory"))
+    parser.add_argument("--data-dir", default=None, help=t("local.cli.data_dir"))
+    parser.add_argument("--app", default="guide", help=t("local.dump.app"))
+    given = parser.parse_args(arguments)
+    try:
+        written = dump(given.directory, given.data_dir, app=given.app)
+    except DifyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in written.values():
+        print(t("local.dump.done", path=path))
     return 0
 
 

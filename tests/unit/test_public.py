@@ -143,6 +143,7 @@ ARROWS: dict[str, set[str]] = {
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("turn", "_hooks"): "a Turn displays itself: the one file of late calls upward",
     ("net", "_hooks"): "Dify.local() starts the embedded server: the same file",
+    ("frames", "_hooks"): "a conversation out of a history displays itself: the same file",
     ("_hooks", "views"): "where such a call ends",
     ("_hooks", "frames"): "where such a call ends: a list or a turn becomes a frame",
     ("_hooks", "local"): "where such a call ends",
@@ -162,6 +163,8 @@ OWNERS: dict[str, set[str]] = {
     "polars": {"frames"},
     "pyarrow": {"frames"},
     "numpy": {"frames"},
+    "altair": {"frames"},
+    "vl_convert": {"frames"},
     "nest_asyncio2": {"aio"},
     "starlette": {"local"},
     "uvicorn": {"local"},
