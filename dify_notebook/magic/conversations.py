@@ -14,6 +14,8 @@ from ..i18n import t
 from ..turn.reasoning import split_reasoning
 from ..turn.state import Turn, TurnError
 from ..views import markdown
+from ..views.transcript import as_title, quoted
+from ..views.transcript import markdown as as_markdown
 from ..wire.models import StoredMessage
 from .state import Conversation, Seat, is_sendable
 
@@ -110,23 +112,13 @@ def _turn(message: StoredMessage) -> Turn:
     )
 
 
-def as_markdown(turns: Sequence[Turn], title: str) -> str:
-    """The conversation as one markdown text. Every question and answer stands in a quotation of its own,
-    so that no text in it can pass for another turn or another section."""
-    parts = [f"# {_plain(title)}"]
-    for at, turn in enumerate(turns, 1):
-        parts.append(f"## {t('magic.conversations.question', number=at)}\n\n{_quoted(_fenced(turn.query or ''))}")
-        parts.append(f"## {t('magic.conversations.answer', number=at)}\n\n{_quoted(markdown(turn))}")
-    return "\n\n".join(parts) + "\n"
-
-
 def as_notebook(turns: Sequence[Turn], title: str) -> str:
     """The conversation as a notebook: a question as a cell that asks it again, an answer as a text cell."""
-    cells: list[dict[str, Any]] = [_cell("markdown", f"# {_plain(title)}")]
+    cells: list[dict[str, Any]] = [_cell("markdown", f"# {as_title(title)}")]
     cells.append(_cell("code", "%load_ext dify_notebook"))
     for turn in turns:
         cells.append(_cell("code", f"%%dify --no-vars\n{turn.query or ''}"))
-        cells.append(_cell("markdown", _quoted(markdown(turn))))
+        cells.append(_cell("markdown", quoted(markdown(turn))))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     book = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(book, ensure_ascii=False, indent=1) + "\n"
@@ -142,20 +134,5 @@ def sendable(inputs: dict[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (inputs or {}).items() if is_sendable(value)}
 
 
-def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}" if line else ">" for line in text.strip("\r\n").splitlines())
-
-
-def _fenced(text: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
-
-
 def _one_line(text: str) -> str:
     return _CONTROL.sub(" ", text).strip()
-
-
-def _plain(text: str) -> str:
-    """One line in which markdown and HTML mean nothing."""
-    return re.sub(r"([\\`*_{}\[\]()#+.!|<>&~$-])", r"\\\1", _one_line(text))
