@@ -132,6 +132,7 @@ ARROWS: dict[str, set[str]] = {
     "views": {"turn", "i18n"},
     "live": ASKING | {"views"},
     "magic": ASKING | {"live", "views", "credentials"},
+    "panel": ASKING | {"live", "views"},
     "local": {"wire", "errors", "tape", "i18n"},
     "testing": {"local", "net"},
 }
@@ -150,10 +151,10 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
 
 OWNERS: dict[str, set[str]] = {
     "httpx": {"net"},
-    "anywidget": {"live"},
-    "ipywidgets": {"live"},
-    "traitlets": {"live"},
-    "IPython": {"magic", "live"},
+    "anywidget": {"live", "panel"},
+    "ipywidgets": {"live", "panel"},
+    "traitlets": {"live", "panel"},
+    "IPython": {"magic", "live", "panel"},
     "pandas": {"frames"},
     "polars": {"frames"},
     "nest_asyncio2": {"aio"},
