@@ -11,7 +11,7 @@ import type { TurnMeta } from "./protocol.gen";
 import { AnnotateSheet, InputsSheet, StepsSheet, VariablesSheet } from "./sheets";
 import { Sidebar } from "./sidebar";
 import { Transcript } from "./transcript";
-import { Confirm, PanelContext, Sheet, usePanel } from "./ui";
+import { Button, Confirm, PanelContext, Sheet, usePanel } from "./ui";
 
 /** Pixels of width from which the list of conversations stands beside the transcript. */
 const WIDE = 760;
@@ -140,13 +140,15 @@ function Main({ host }: { host: Element }) {
       <div class="frame" inert={open !== null}>
         {beside && (
           <Sidebar
-            onPick={() => {
-              if (covers) setSidebar(false);
+            covers={covers}
+            onHide={() => {
+              setSidebar(false);
+              queueMicrotask(() => root.current?.querySelector<HTMLElement>(".toggle")?.focus());
             }}
           />
         )}
         {covers && <div class="cover" onClick={() => setSidebar(false)} />}
-        <div class="column">
+        <div class="column" inert={covers}>
           <Header
             app={app}
             sidebar={beside}
@@ -188,13 +190,12 @@ function Toasts() {
         {deleted && (
           <div class="toast">
             <span>{t("deleted", { name: deleted.name })}</span>
-            <button
-              type="button"
+            <Button
               class="link"
               onClick={() => panel.order({ what: "undo", conversation: deleted.id })}
             >
               {t("undo")}
-            </button>
+            </Button>
           </div>
         )}
         {toast && <div class="toast">{toast}</div>}

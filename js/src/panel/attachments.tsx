@@ -3,7 +3,7 @@ import { h } from "preact";
 import { Icon } from "./icons";
 import type { Attachment, Download } from "./protocol.gen";
 import { bytes } from "./rules";
-import { IconButton, usePanel } from "./ui";
+import { Button, IconButton, usePanel } from "./ui";
 import { bytes as viewBytes, type Panel } from "./panel";
 import { keep } from "./host";
 import type { Item } from "./uploads";
@@ -93,8 +93,7 @@ export function Downloads({ turn, files }: { turn: string; files: Download[] }) 
     <ul class="chips downloads" aria-label={panel.t("files")}>
       {files.map((file) => (
         <li key={file.id}>
-          <button
-            type="button"
+          <Button
             class="chip"
             aria-label={panel.t("download", { name: file.name })}
             onClick={(event) => void fetchFile(panel, event.currentTarget.ownerDocument, turn, file)}
@@ -105,7 +104,7 @@ export function Downloads({ turn, files }: { turn: string; files: Download[] }) 
               <span class="chip-state">{file.size === null ? file.type : bytes(file.size)}</span>
             </span>
             <Icon name="download" />
-          </button>
+          </Button>
         </li>
       ))}
     </ul>

@@ -14,62 +14,62 @@ const SLICE_MOST = 1500;
 const FRAME = 24;
 
 export class Body {
-  private shown: Block | null = null;
-  private el: Element | null = null;
-  private pending = false;
-  private gone = false;
-  private free = 0;
-  private budget = SLICE;
-  private slice = SLICE;
-  private last = 0;
-  private readonly watcher = () => this.schedule();
+  #shown: Block | null = null;
+  #el: Element | null = null;
+  #pending = false;
+  #gone = false;
+  #free = 0;
+  #budget = SLICE;
+  #slice = SLICE;
+  #last = 0;
+  readonly #watcher = () => this.#schedule();
 
   constructor(
     private readonly place: HTMLElement,
     private readonly feed: Feed,
   ) {
     watchDetails(place);
-    feed.watchers.add(this.watcher);
-    this.draw();
+    feed.watchers.add(this.#watcher);
+    this.#draw();
   }
 
   dispose(): void {
-    this.gone = true;
-    this.feed.watchers.delete(this.watcher);
+    this.#gone = true;
+    this.feed.watchers.delete(this.#watcher);
   }
 
-  private schedule(): void {
-    if (this.pending || this.gone) return;
-    this.pending = true;
-    const frame = () => requestAnimationFrame(() => this.draw());
-    const rest = this.free - performance.now();
+  #schedule(): void {
+    if (this.#pending || this.#gone) return;
+    this.#pending = true;
+    const frame = () => requestAnimationFrame(() => this.#draw());
+    const rest = this.#free - performance.now();
     if (rest > 16) setTimeout(frame, rest);
     else frame();
   }
 
-  private draw(): void {
-    this.pending = false;
+  #draw(): void {
+    this.#pending = false;
     const { root } = this.feed;
-    if (this.gone || !root) return;
+    if (this.#gone || !root) return;
     const begun = performance.now();
-    const part = limit(root, this.budget);
-    if (part !== this.shown) {
-      if (this.el && this.shown) this.el = update(this.el, this.shown, part);
-      else this.place.append((this.el = create(this.place.ownerDocument, part)));
-      this.shown = part;
+    const part = limit(root, this.#budget);
+    if (part !== this.#shown) {
+      if (this.#el && this.#shown) this.#el = update(this.#el, this.#shown, part);
+      else this.place.append((this.#el = create(this.place.ownerDocument, part)));
+      this.#shown = part;
     }
     this.place.toggleAttribute("data-stale", this.feed.stale);
-    if (part !== root) this.grow(begun);
+    if (part !== root) this.#grow(begun);
     const ended = performance.now();
-    this.free = part === root ? ended + COST_FACTOR * (ended - begun) : ended;
+    this.#free = part === root ? ended + COST_FACTOR * (ended - begun) : ended;
   }
 
   /** More of it in the next frame; how much depends on how long the last took, layout and all. */
-  private grow(now: number): void {
-    if (this.last && now - this.last > 2 * FRAME) this.slice = Math.max(SLICE_LEAST, this.slice / 2);
-    else if (this.last && now - this.last < FRAME) this.slice = Math.min(SLICE_MOST, this.slice * 1.5);
-    this.last = now;
-    this.budget += this.slice;
-    this.schedule();
+  #grow(now: number): void {
+    if (this.#last && now - this.#last > 2 * FRAME) this.#slice = Math.max(SLICE_LEAST, this.#slice / 2);
+    else if (this.#last && now - this.#last < FRAME) this.#slice = Math.min(SLICE_MOST, this.#slice * 1.5);
+    this.#last = now;
+    this.#budget += this.#slice;
+    this.#schedule();
   }
 }

@@ -46,7 +46,7 @@ export class Sent {
 export class Commands {
   /** Commands without a reply, oldest first. */
   readonly open = new Map<number, Sent>();
-  private next = Math.floor(Math.random() * 2 ** 40);
+  #next = Math.floor(Math.random() * 2 ** 40);
 
   constructor(
     private readonly send: (message: FromBrowser, buffers: ArrayBuffer[]) => void,
@@ -54,7 +54,7 @@ export class Commands {
   ) {}
 
   do(order: Order, ...buffers: ArrayBuffer[]): Sent {
-    const sent = new Sent(this.next++, order);
+    const sent = new Sent(this.#next++, order);
     // Whoever wants to know of a failure looks at the answer; others must not make noise in the page's log.
     sent.answer.catch(() => {});
     this.open.set(sent.id, sent);

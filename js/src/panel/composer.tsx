@@ -6,7 +6,7 @@ import { Icon } from "./icons";
 import { bytes, refusal } from "./rules";
 import { Recall } from "./recall";
 import { Voice, canRecord } from "./voice";
-import { IconButton, useId, usePanel } from "./ui";
+import { Button, IconButton, useId, usePanel } from "./ui";
 
 interface Props {
   /** Ask; false when something has to be put right before. */
@@ -123,15 +123,14 @@ export function Composer({ onAsk, attach }: Props) {
           )}
           <span class="rules">{hint}</span>
           {running && (
-            <button
-              type="button"
+            <Button
               class={`stop ${stopping || stops ? "stopping" : ""}`}
               aria-disabled={stopping || stops}
               onClick={() => !stopping && !stops && panel.order({ what: "stop" })}
             >
               <Icon name="stop" />
               <span>{t(stopping || stops ? "stopping" : "stop")}</span>
-            </button>
+            </Button>
           )}
           {(!running || panel.text.trim()) && (
             <button type="submit" class="send" title={t("send")} aria-label={t("send")} aria-disabled={!ready}>

@@ -6,30 +6,30 @@ const NEAR = 48;
 export class Follow {
   /** Whether the end is followed. */
   end = true;
-  private readonly observer: ResizeObserver;
-  private on = true;
-  private held: { el: HTMLElement; top: number } | null = null;
+  readonly #observer: ResizeObserver;
+  #on = true;
+  #held: { el: HTMLElement; top: number } | null = null;
 
   constructor(
     private readonly scroller: HTMLElement,
     content: HTMLElement,
     private readonly changed: (end: boolean) => void,
   ) {
-    this.observer = new ResizeObserver(() => this.settle());
-    this.observer.observe(content);
-    this.observer.observe(scroller);
-    scroller.addEventListener("scroll", this.scrolled, { passive: true });
-    scroller.addEventListener("wheel", this.wheeled, { passive: true });
+    this.#observer = new ResizeObserver(() => this.#settle());
+    this.#observer.observe(content);
+    this.#observer.observe(scroller);
+    scroller.addEventListener("scroll", this.#scrolled, { passive: true });
+    scroller.addEventListener("wheel", this.#wheeled, { passive: true });
   }
 
   dispose(): void {
-    this.observer.disconnect();
-    this.scroller.removeEventListener("scroll", this.scrolled);
-    this.scroller.removeEventListener("wheel", this.wheeled);
+    this.#observer.disconnect();
+    this.scroller.removeEventListener("scroll", this.#scrolled);
+    this.scroller.removeEventListener("wheel", this.#wheeled);
   }
 
   toEnd(smooth = false): void {
-    this.set(true);
+    this.#set(true);
     const top = this.scroller.scrollHeight;
     // Smooth over a short way only: over a long one it takes too long.
     if (smooth && top - this.scroller.scrollTop < 4 * this.scroller.clientHeight) {
@@ -39,7 +39,7 @@ export class Follow {
 
   /** Whether there is an end to follow at all. */
   enable(on: boolean): void {
-    this.on = on;
+    this.#on = on;
     if (on) this.toEnd();
     else this.scroller.scrollTop = 0;
   }
@@ -50,7 +50,7 @@ export class Follow {
     for (const el of this.scroller.querySelectorAll<HTMLElement>("[data-turn]")) {
       const { top, bottom } = el.getBoundingClientRect();
       if (bottom > line) {
-        this.held = { el, top };
+        this.#held = { el, top };
         return;
       }
     }
@@ -58,27 +58,27 @@ export class Follow {
 
   /** After it was put: show the same at the same place. */
   restore(): void {
-    if (!this.held?.el.isConnected) return;
-    const moved = this.held.el.getBoundingClientRect().top - this.held.top;
+    if (!this.#held?.el.isConnected) return;
+    const moved = this.#held.el.getBoundingClientRect().top - this.#held.top;
     if (moved) this.scroller.scrollTop += moved;
-    this.held = null;
+    this.#held = null;
   }
 
-  private settle(): void {
-    if (this.end && this.on) this.scroller.scrollTop = this.scroller.scrollHeight;
+  #settle(): void {
+    if (this.end && this.#on) this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
-  private readonly scrolled = (): void => {
+  readonly #scrolled = (): void => {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    this.set(scrollHeight - scrollTop - clientHeight < NEAR);
+    this.#set(scrollHeight - scrollTop - clientHeight < NEAR);
   };
 
-  private readonly wheeled = (event: WheelEvent): void => {
+  readonly #wheeled = (event: WheelEvent): void => {
     // Upwards by hand counts at once, even while the end is being followed.
-    if (event.deltaY < 0 && this.scroller.scrollTop > 0) this.set(false);
+    if (event.deltaY < 0 && this.scroller.scrollTop > 0) this.#set(false);
   };
 
-  private set(end: boolean): void {
+  #set(end: boolean): void {
     if (end === this.end) return;
     this.end = end;
     this.changed(end);

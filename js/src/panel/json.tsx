@@ -1,7 +1,7 @@
 // A JSON value as a tree that unfolds; long texts and lists are folded.
 import { h, Fragment, type ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { usePanel } from "./ui";
+import { Button, usePanel } from "./ui";
 
 /** Characters of a text, and entries of a list, that are shown at first. */
 const TEXT = 300;
@@ -47,9 +47,9 @@ function Branch({ value, label, open }: { value: object; label: ComponentChildre
             <Json key={key} name={key} value={inner} />
           ))}
           {entries.length > most && (
-            <button type="button" class="link" onClick={() => setMost(most + 10 * ENTRIES)}>
+            <Button class="link" onClick={() => setMost(most + 10 * ENTRIES)}>
               {t("more")}
-            </button>
+            </Button>
           )}
         </div>
       )}
@@ -69,9 +69,9 @@ function Leaf({ value }: { value: unknown }) {
       {long && (
         <>
           {" "}
-          <button type="button" class="link" onClick={() => setWhole(!whole)}>
+          <Button class="link" onClick={() => setWhole(!whole)}>
             {t(whole ? "less" : "all")}
-          </button>
+          </Button>
         </>
       )}
     </span>

@@ -1,7 +1,7 @@
 // What the reader has to know now: between transcript and composer.
 import { h, type ComponentChildren } from "preact";
 import { runAgain } from "./host";
-import { IconButton, usePanel } from "./ui";
+import { Button, IconButton, usePanel } from "./ui";
 
 function Notice(props: { kind: "bad" | "warm" | "quiet"; children: ComponentChildren; onClose?: () => void }) {
   const { t } = usePanel();
@@ -28,9 +28,9 @@ export function Notices({ host, onInterrupt }: { host: Element; onInterrupt: () 
         <Notice kind="warm">
           <p>{t("lost")}</p>
           {(window as { jupyterapp?: unknown }).jupyterapp !== undefined && (
-            <button type="button" class="button" onClick={() => void runAgain(host)}>
+            <Button class="button" onClick={() => void runAgain(host)}>
               {t("reload")}
-            </button>
+            </Button>
           )}
         </Notice>
       )}
@@ -38,13 +38,12 @@ export function Notices({ host, onInterrupt }: { host: Element; onInterrupt: () 
         <Notice kind="quiet">
           <p>{conversation.notice}</p>
           {conversation.resume && (
-            <button
-              type="button"
+            <Button
               class="button"
               onClick={() => panel.order({ what: "open", conversation: conversation.resume!.id })}
             >
               {t("go_on", { name: conversation.resume.name })}
-            </button>
+            </Button>
           )}
         </Notice>
       )}
@@ -52,9 +51,9 @@ export function Notices({ host, onInterrupt }: { host: Element; onInterrupt: () 
         <Notice kind="warm">
           <p>{t(stops ? "stop_queued" : asks ? "queued" : "busy")}</p>
           {panel.kernel && (
-            <button type="button" class="button" onClick={onInterrupt}>
+            <Button class="button" onClick={onInterrupt}>
               {t("interrupt")}
-            </button>
+            </Button>
           )}
         </Notice>
       )}

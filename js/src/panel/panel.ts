@@ -49,13 +49,13 @@ export class Panel {
   aloud: boolean | null = null;
   /** What a screen reader is told. */
   said = "";
-  private dirty = false;
-  private formed = "";
-  private patience = PATIENCE;
-  private silence: ReturnType<typeof setTimeout> | undefined;
-  private hello: ReturnType<typeof setTimeout> | undefined;
-  private toasted: ReturnType<typeof setTimeout> | undefined;
-  private readonly unwatch: () => void;
+  #dirty = false;
+  #formed = "";
+  #patience = PATIENCE;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  #hello: ReturnType<typeof setTimeout> | undefined;
+  #toasted: ReturnType<typeof setTimeout> | undefined;
+  readonly #unwatch: () => void;
 
   constructor(private readonly model: Model) {
     const changed = () => this.changed();
@@ -63,12 +63,12 @@ export class Panel {
     this.uploads = new Uploads(this.commands, changed);
     this.player = new Player(changed);
     this.store = new Store(
-      () => this.greet(),
+      () => this.#greet(),
       (text) => this.say(text),
     );
-    model.on("msg:custom", this.hear);
-    this.unwatch = watchKernel(this.kernel, () => this.lose());
-    this.greet();
+    model.on("msg:custom", this.#hear);
+    this.#unwatch = watchKernel(this.kernel, () => this.#lose());
+    this.#greet();
   }
 
   get kernel(): Kernel | undefined {
@@ -86,9 +86,9 @@ export class Panel {
   }
 
   dispose(): void {
-    this.model.off("msg:custom", this.hear);
-    this.unwatch();
-    for (const timer of [this.silence, this.hello, this.toasted]) clearTimeout(timer);
+    this.model.off("msg:custom", this.#hear);
+    this.#unwatch();
+    for (const timer of [this.#silence, this.#hello, this.#toasted]) clearTimeout(timer);
     this.commands.dispose();
     this.player.stop();
   }
@@ -100,9 +100,9 @@ export class Panel {
   }
 
   tell(text: string): void {
-    clearTimeout(this.toasted);
+    clearTimeout(this.#toasted);
     this.toast = text;
-    this.toasted = setTimeout(() => {
+    this.#toasted = setTimeout(() => {
       this.toast = "";
       this.changed();
     }, 4000);
@@ -145,7 +145,7 @@ export class Panel {
     const inputs = frozen ? {} : values(store.app?.form ?? [], this.draft);
     const sent = this.commands.do({ what: "ask", query, inputs, files: files.map((file) => file.id) });
     this.asked = [...this.asked, { id: sent.id, query, files }];
-    this.dirty = false;
+    this.#dirty = false;
     this.notice = null;
     this.changed();
     const leave = () => (this.asked = this.asked.filter((each) => each.id !== sent.id));
@@ -166,67 +166,67 @@ export class Panel {
 
   set(name: string, value: Draft[string]): void {
     this.draft = { ...this.draft, [name]: value };
-    this.dirty = true;
+    this.#dirty = true;
     this.changed();
   }
 
-  private readonly hear = (message: FromKernel, buffers: DataView[] = []): void => {
+  readonly #hear = (message: FromKernel, buffers: DataView[] = []): void => {
     if (!message || typeof message !== "object" || typeof message.n !== "number") return;
     this.lost = false;
     if (message.kind === "texts") {
-      clearTimeout(this.hello);
-      this.hello = undefined;
-      this.patience = PATIENCE;
+      clearTimeout(this.#hello);
+      this.#hello = undefined;
+      this.#patience = PATIENCE;
     }
     if (message.kind === "heard") this.commands.heard(message);
     this.store.receive(message);
     if (message.kind === "reply") this.commands.replied(message, buffers);
     else if (message.kind === "progress") this.uploads.progress(message);
-    else if (message.kind === "sound") this.sound(message.key, message.mime, message.last, buffers[0]);
-    else if (message.kind === "state") this.form();
-    this.watch();
+    else if (message.kind === "sound") this.#sound(message.key, message.mime, message.last, buffers[0]);
+    else if (message.kind === "state") this.#form();
+    this.#watch();
   };
 
-  private sound(key: string, mime: string, last: boolean, piece: DataView | undefined): void {
+  #sound(key: string, mime: string, last: boolean, piece: DataView | undefined): void {
     if (piece && (this.aloud ?? this.store.app?.autoplay)) this.player.piece(key, mime, last, bytes(piece));
   }
 
   /** The form shows another conversation's inputs, unless the reader is just changing these. */
-  private form(): void {
+  #form(): void {
     const { app, conversation } = this.store;
     if (!app || !conversation) return;
     const formed = JSON.stringify([conversation.id, conversation.inputs, app.form]);
-    if (formed === this.formed) return;
-    const same = this.formed && JSON.parse(this.formed)[0] === conversation.id;
-    this.formed = formed;
-    if (same && this.dirty) return;
-    this.dirty = false;
+    if (formed === this.#formed) return;
+    const same = this.#formed && JSON.parse(this.#formed)[0] === conversation.id;
+    this.#formed = formed;
+    if (same && this.#dirty) return;
+    this.#dirty = false;
     this.draft = begin(app.form, conversation.inputs);
     this.changed();
   }
 
   /** Ask for everything; again, more and more seldom, until it comes. */
-  private greet(wait = 1000): void {
-    if (this.hello !== undefined) return;
-    this.hello = setTimeout(() => {
-      this.hello = undefined;
-      if (!this.store.texts || this.store.gap) this.greet(Math.min(PATIENCE_MOST, 2 * wait));
+  #greet(wait = 1000): void {
+    if (this.#hello !== undefined) return;
+    this.#hello = setTimeout(() => {
+      this.#hello = undefined;
+      if (!this.store.texts || this.store.gap) this.#greet(Math.min(PATIENCE_MOST, 2 * wait));
     }, wait);
     this.commands.do({ what: "hello", lang: [...navigator.languages], have: this.store.have });
   }
 
   /** A running answer is never silent for long; if it is, messages were lost, perhaps the very last. */
-  private watch(): void {
-    clearTimeout(this.silence);
+  #watch(): void {
+    clearTimeout(this.#silence);
     if (!this.store.status.running) return;
-    this.silence = setTimeout(() => {
-      this.patience = Math.min(PATIENCE_MOST, 2 * this.patience);
-      this.greet();
-      this.watch();
-    }, this.patience);
+    this.#silence = setTimeout(() => {
+      this.#patience = Math.min(PATIENCE_MOST, 2 * this.#patience);
+      this.#greet();
+      this.#watch();
+    }, this.#patience);
   }
 
-  private lose(): void {
+  #lose(): void {
     this.lost = true;
     this.asked = [];
     this.player.stop();

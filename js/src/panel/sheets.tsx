@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Fields } from "./fields";
 import { Json } from "./json";
 import type { NodeLine, NodeValue, TurnMeta, Variable } from "./protocol.gen";
-import { Sheet, useId, usePanel } from "./ui";
+import { Button, Sheet, useId, usePanel } from "./ui";
 
 export function InputsSheet({ onClose, strict }: { onClose: () => void; strict: boolean }) {
   const { t } = usePanel();
@@ -13,9 +13,9 @@ export function InputsSheet({ onClose, strict }: { onClose: () => void; strict: 
     if (strict) box.current?.querySelector<HTMLElement>(".wrong [data-field]")?.focus();
   }, []);
   const foot = (
-    <button type="button" class="button strong" onClick={onClose}>
+    <Button class="button strong" onClick={onClose}>
       {t("ok")}
-    </button>
+    </Button>
   );
   return (
     <Sheet title={t("inputs_title")} onClose={onClose} foot={foot}>
@@ -91,12 +91,12 @@ function VariableRow({ item }: { item: Variable }) {
       {problem && <span class="problem">{problem}</span>}
       {text !== null && (
         <div class="row">
-          <button type="button" class="button" onClick={() => setText(null)}>
+          <Button class="button" onClick={() => setText(null)}>
             {t("cancel")}
-          </button>
-          <button type="button" class="button strong" aria-disabled={!!problem} onClick={() => !problem && void save()}>
+          </Button>
+          <Button class="button strong" aria-disabled={!!problem} onClick={() => !problem && void save()}>
             {t("save")}
-          </button>
+          </Button>
         </div>
       )}
     </div>
@@ -187,12 +187,12 @@ export function AnnotateSheet({ turn, onClose }: { turn: TurnMeta; onClose: () =
   };
   const foot = (
     <>
-      <button type="button" class="button" onClick={onClose}>
+      <Button class="button" onClick={onClose}>
         {t("cancel")}
-      </button>
-      <button type="button" class="button strong" aria-disabled={!ready} onClick={() => void save()}>
+      </Button>
+      <Button class="button strong" aria-disabled={!ready} onClick={() => void save()}>
         {t("save")}
-      </button>
+      </Button>
     </>
   );
   return (

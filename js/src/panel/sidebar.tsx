@@ -3,14 +3,21 @@ import { h } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icons";
 import type { Listed } from "./protocol.gen";
-import { IconButton, Menu, useRoving, useSeen, usePanel } from "./ui";
+import { Button, IconButton, Menu, useRoving, useSeen, usePanel } from "./ui";
 
 /** Milliseconds without a key before a search goes out. */
 const PAUSE = 250;
 
-export function Sidebar({ onPick }: { onPick: () => void }) {
+interface Props {
+  /** It lies above the transcript, and goes away when something was picked. */
+  covers: boolean;
+  onHide: () => void;
+}
+
+export function Sidebar({ covers, onHide }: Props) {
   const panel = usePanel();
   const { store, t } = panel;
+  const place = useRef<HTMLElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const more = useRef<HTMLButtonElement>(null);
   const [search, setSearch] = useState(store.conversations?.search ?? "");
@@ -22,6 +29,10 @@ export function Sidebar({ onPick }: { onPick: () => void }) {
     if (!store.conversations?.items.length) panel.order({ what: "conversations", search: "", more: false });
     return () => clearTimeout(timer.current);
   }, []);
+  useEffect(() => {
+    if (covers) place.current!.querySelector<HTMLElement>("button")?.focus();
+  }, [covers]);
+  const onPick = () => covers && onHide();
   const onMore = () => {
     if (further && !store.conversations!.loading) panel.order({ what: "conversations", search, more: true });
   };
@@ -34,10 +45,15 @@ export function Sidebar({ onPick }: { onPick: () => void }) {
   };
 
   return (
-    <nav class="sidebar" aria-label={t("conversations")}>
+    <nav
+      class="sidebar"
+      aria-label={t("conversations")}
+      ref={place}
+      onKeyDown={(event) => covers && event.key === "Escape" && onHide()}
+    >
       <div class="sidebar-top">
-        <button
-          type="button"
+        {covers && <IconButton icon="panel" label={t("hide_conversations")} onClick={onHide} />}
+        <Button
           class="button new"
           onClick={() => {
             panel.order({ what: "new" });
@@ -46,7 +62,7 @@ export function Sidebar({ onPick }: { onPick: () => void }) {
         >
           <Icon name="plus" />
           <span>{t("new")}</span>
-        </button>
+        </Button>
         <label class="search">
           <Icon name="search" />
           <input
@@ -78,7 +94,7 @@ export function Sidebar({ onPick }: { onPick: () => void }) {
   );
 }
 
-function Line({ item, onPick }: { item: Listed; onPick: () => void }) {
+function Line({ item, onPick }: { item: Listed; onPick: () => unknown }) {
   const panel = usePanel();
   const { t } = panel;
   const [name, setName] = useState<string | null>(null);
@@ -122,8 +138,7 @@ function Line({ item, onPick }: { item: Listed; onPick: () => void }) {
   }
   return (
     <li ref={line} class={`conversation ${item.current ? "current" : ""}`}>
-      <button
-        type="button"
+      <Button
         class="conversation-open"
         aria-current={item.current ? "true" : undefined}
         title={item.name}
@@ -134,7 +149,7 @@ function Line({ item, onPick }: { item: Listed; onPick: () => void }) {
       >
         <span class="conversation-name">{item.name}</span>
         <span class="conversation-when">{item.when}</span>
-      </button>
+      </Button>
       <Menu
         icon="menu"
         label={t("actions", { name: item.name })}

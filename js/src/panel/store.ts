@@ -18,9 +18,9 @@ export class Store {
   have = 0;
   /** Messages were missed, and no whole picture has come since. */
   gap = false;
-  private readonly feeds = new Map<number, Feed>();
-  private readonly watchers = new Set<() => void>();
-  private readonly packed: (Patch | Promise<Patch | null>)[] = [];
+  readonly #feeds = new Map<number, Feed>();
+  readonly #watchers = new Set<() => void>();
+  readonly #packed: (Patch | Promise<Patch | null>)[] = [];
 
   constructor(
     /** Called when the kernel should tell everything again. */
@@ -29,14 +29,14 @@ export class Store {
   ) {}
 
   watch(watcher: () => void): () => void {
-    this.watchers.add(watcher);
-    return () => this.watchers.delete(watcher);
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   /** The feed of a turn's blocks; made when it is first asked for, by whoever comes first. */
   feed(view: number): Feed {
-    let feed = this.feeds.get(view);
-    if (!feed) this.feeds.set(view, (feed = new Feed(view)));
+    let feed = this.#feeds.get(view);
+    if (!feed) this.#feeds.set(view, (feed = new Feed(view)));
     return feed;
   }
 
@@ -50,26 +50,26 @@ export class Store {
   receive(message: FromKernel): void {
     const { n } = message;
     if (message.kind === "texts") this.gap = false;
-    else if (n !== this.have + 1) this.miss();
+    else if (n !== this.have + 1) this.#miss();
     this.have = n;
     if (message.kind === "patch") {
-      this.patch(message.patch);
+      this.#patch(message.patch);
       return;
     }
-    if (this.take(message)) this.changed();
+    if (this.#take(message)) this.changed();
   }
 
   changed(): void {
-    for (const watcher of this.watchers) watcher();
+    for (const watcher of this.#watchers) watcher();
   }
 
-  private miss(): void {
+  #miss(): void {
     this.gap = true;
     this.lost();
   }
 
   /** Whether something on show changed. */
-  private take(message: FromKernel): boolean {
+  #take(message: FromKernel): boolean {
     switch (message.kind) {
       case "texts":
         this.lang = message.lang;
@@ -82,48 +82,48 @@ export class Store {
         if (message.where === "all") {
           this.turns = message.items;
           const shown = new Set(this.turns.map((turn) => turn.view));
-          for (const view of this.feeds.keys()) if (!shown.has(view)) this.feeds.delete(view);
+          for (const view of this.#feeds.keys()) if (!shown.has(view)) this.#feeds.delete(view);
         } else if (!this.gap) {
           const known = new Set(this.turns.map((turn) => turn.key));
           this.turns = [...message.items.filter((turn) => !known.has(turn.key)), ...this.turns];
         }
         return true;
       case "turn":
-        this.put(message.item);
+        this.#put(message.item);
         return true;
       default:
         return false;
     }
   }
 
-  private put(item: TurnMeta): void {
+  #put(item: TurnMeta): void {
     const at = this.turns.findIndex((turn) => turn.key === item.key);
     const before = this.turns[at];
     this.turns = at < 0 ? [...this.turns, item] : this.turns.with(at, item);
     if (item.say && item.say !== before?.say) this.say(item.say);
   }
 
-  private patch(message: Patch | Packed): void {
+  #patch(message: Patch | Packed): void {
     // Unpacking waits, and what comes meanwhile must wait behind it.
-    if ("packed" in message) this.packed.push(unpack(message.packed).then((all) => all as Patch, () => null));
-    else if (this.packed.length) this.packed.push(message);
-    else this.apply(message);
-    if (this.packed.length === 1) void this.drain();
+    if ("packed" in message) this.#packed.push(unpack(message.packed).then((all) => all as Patch, () => null));
+    else if (this.#packed.length) this.#packed.push(message);
+    else this.#apply(message);
+    if (this.#packed.length === 1) void this.#drain();
   }
 
-  private async drain(): Promise<void> {
-    for (; this.packed.length; this.packed.shift()) this.apply(await this.packed[0]!);
+  async #drain(): Promise<void> {
+    for (; this.#packed.length; this.#packed.shift()) this.#apply(await this.#packed[0]!);
   }
 
-  private apply(patch: Patch | null): void {
+  #apply(patch: Patch | null): void {
     if (!patch) {
-      this.miss();
+      this.#miss();
       return;
     }
     const feed = this.feed(patch.view);
     feed.take(patch);
     if (patch.say) this.say(patch.say);
-    if (feed.stale) this.miss();
+    if (feed.stale) this.#miss();
     feed.tell();
   }
 }

@@ -6,7 +6,7 @@ import { Follow } from "./follow";
 import { Icon } from "./icons";
 import type { TurnMeta } from "./protocol.gen";
 import { Bubble, TurnItem } from "./turn";
-import { IconButton, useSeen, usePanel } from "./ui";
+import { Button, IconButton, useSeen, usePanel } from "./ui";
 import { Welcome } from "./welcome";
 import { Window } from "./window";
 
@@ -121,10 +121,10 @@ export function Transcript(props: Props) {
         </div>
       </div>
       {!end && !none && (
-        <button type="button" class="newest" aria-label={t("newest")} title={t("newest")} onClick={() => follow.current?.toEnd(true)}>
+        <Button class="newest" aria-label={t("newest")} title={t("newest")} onClick={() => follow.current?.toEnd(true)}>
           <Icon name="arrowDown" />
           {store.status.running && <span class="dot" />}
-        </button>
+        </Button>
       )}
     </div>
   );

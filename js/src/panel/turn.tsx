@@ -7,7 +7,7 @@ import { bytes } from "./panel";
 import { canInsert, copyText, insertCell } from "./host";
 import { Icon } from "./icons";
 import type { TurnMeta } from "./protocol.gen";
-import { IconButton, Menu, useId, useRoving, usePanel, type MenuItem } from "./ui";
+import { Button, IconButton, Menu, useId, useRoving, usePanel, type MenuItem } from "./ui";
 
 interface Props {
   turn: TurnMeta;
@@ -54,9 +54,9 @@ function Turn(props: Props) {
           <div class="next">
             <h3 class="sr">{t("suggested")}</h3>
             {turn.suggested.map((question) => (
-              <button key={question} type="button" class="suggestion" onClick={() => props.onAsk(question)}>
+              <Button key={question} class="suggestion" onClick={() => props.onAsk(question)}>
                 {question}
-              </button>
+              </Button>
             ))}
           </div>
         )}
@@ -76,9 +76,9 @@ export function Bubble({ text, faint }: { text: string; faint?: boolean }) {
     <div class={`bubble ${faint ? "faint" : ""}`}>
       {long && !whole ? `${text.slice(0, LONG)} …` : text}
       {long && (
-        <button type="button" class="link" onClick={() => setWhole(!whole)}>
+        <Button class="link" onClick={() => setWhole(!whole)}>
           {t(whole ? "less" : "all")}
-        </button>
+        </Button>
       )}
     </div>
   );
@@ -118,10 +118,10 @@ function Blocks({ turn }: { turn: TurnMeta }) {
 function Retry({ turn }: { turn: TurnMeta }) {
   const panel = usePanel();
   return (
-    <button type="button" class="button retry" onClick={() => panel.order({ what: "retry", key: turn.key })}>
+    <Button class="button retry" onClick={() => panel.order({ what: "retry", key: turn.key })}>
       <Icon name="regenerate" />
       <span>{panel.t("retry")}</span>
-    </button>
+    </Button>
   );
 }
 
@@ -181,6 +181,7 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
     <div class="actions" ref={bar}>
       <span class="facts">
         {turn.annotated && <span title={t("annotated")}>✎ </span>}
+        {turn.status !== "succeeded" && <b class="outcome">{t(`status.${turn.status}`)}</b>}
         {turn.facts}
         {turn.when && <span class="when">{turn.when}</span>}
       </span>
@@ -256,9 +257,9 @@ function Comment({ turn, onClose }: { turn: TurnMeta; onClose: () => void }) {
           if (event.key === "Escape") onClose();
         }}
       />
-      <button type="button" class="button strong" onClick={save}>
+      <Button class="button strong" onClick={save}>
         {t("save")}
-      </button>
+      </Button>
       <IconButton icon="close" label={t("close")} onClick={onClose} />
     </div>
   );

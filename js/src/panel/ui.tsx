@@ -1,5 +1,5 @@
 // Pieces that every part of the panel is built of: buttons, menus, sheets, and moving among them by keys.
-import { h, Fragment, createContext, type ComponentChildren, type RefObject } from "preact";
+import { h, Fragment, createContext, type ButtonHTMLAttributes, type ComponentChildren, type RefObject } from "preact";
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./icons";
 import type { Panel } from "./panel";
@@ -25,11 +25,15 @@ interface ButtonProps {
   children?: ComponentChildren;
 }
 
+/** A button that sends no form. */
+export const Button = (props: ButtonHTMLAttributes<HTMLButtonElement> & { children?: ComponentChildren }) => (
+  <button type="button" {...props} />
+);
+
 /** A button that shows a picture; its name is in the tooltip and for screen readers. */
 export function IconButton({ icon, label, onClick, pressed, expanded, disabled, children, ...rest }: ButtonProps) {
   return (
-    <button
-      type="button"
+    <Button
       class={`icon-button ${rest.class ?? ""}`}
       title={label}
       aria-label={label}
@@ -41,7 +45,7 @@ export function IconButton({ icon, label, onClick, pressed, expanded, disabled, 
     >
       <Icon name={icon} />
       {children}
-    </button>
+    </Button>
   );
 }
 
@@ -117,8 +121,7 @@ export function Menu(props: { icon: IconName; label: string; items: MenuItem[]; 
 
   return (
     <div class={`menu-place ${open ? "open" : ""}`} ref={place}>
-      <button
-        type="button"
+      <Button
         class={`icon-button ${props.class ?? ""}`}
         title={props.label}
         aria-label={props.label}
@@ -127,13 +130,12 @@ export function Menu(props: { icon: IconName; label: string; items: MenuItem[]; 
         onClick={() => setOpen(!open)}
       >
         <Icon name={props.icon} />
-      </button>
+      </Button>
       {open && (
         <div class="menu" role="menu" aria-label={props.label} popover="manual" ref={menu} onKeyDown={keys}>
           {props.items.map(({ label, icon, act, checked }) => (
-            <button
+            <Button
               key={label}
-              type="button"
               role={checked === undefined ? "menuitem" : "menuitemcheckbox"}
               aria-checked={checked}
               onClick={() => {
@@ -144,7 +146,7 @@ export function Menu(props: { icon: IconName; label: string; items: MenuItem[]; 
               <Icon name={icon} />
               <span>{label}</span>
               {checked && <Icon name="check" />}
-            </button>
+            </Button>
           ))}
         </div>
       )}
@@ -229,11 +231,10 @@ export function Confirm(props: { title: string; text: string; yes: string; onYes
   const { t } = usePanel();
   const foot = (
     <>
-      <button type="button" class="button" data-first onClick={props.onClose}>
+      <Button class="button" data-first onClick={props.onClose}>
         {t("cancel")}
-      </button>
-      <button
-        type="button"
+      </Button>
+      <Button
         class="button strong danger"
         onClick={() => {
           props.onClose();
@@ -241,7 +242,7 @@ export function Confirm(props: { title: string; text: string; yes: string; onYes
         }}
       >
         {props.yes}
-      </button>
+      </Button>
     </>
   );
   return (

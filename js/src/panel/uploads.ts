@@ -39,7 +39,7 @@ export class Uploads {
     const item: Item = { id, name, type, size, field, preview, done: 0, file: null, error: null };
     this.items = [...this.items, item];
     this.changed();
-    void this.send(item, file);
+    void this.#send(item, file);
     return item;
   }
 
@@ -56,7 +56,7 @@ export class Uploads {
     const item = this.items.find((each) => each.id === id);
     if (!item) return;
     if (!item.file && !item.error) this.commands.do({ what: "upload_cancel", upload: id });
-    this.drop([item]);
+    this.#drop([item]);
   }
 
   /** They go out with a question: no longer in the list, but kept until it has arrived. */
@@ -84,22 +84,22 @@ export class Uploads {
     const half = item.size > WHOLE ? 0.5 : 0;
     item.done = Math.max(item.done, half + (1 - half) * (message.total ? message.sent / message.total : 0));
     if (message.file) item.file = message.file;
-    if (message.error) this.fail(item, message.error.message);
+    if (message.error) this.#fail(item, message.error.message);
     this.changed();
   }
 
-  private drop(gone: Item[]): void {
+  #drop(gone: Item[]): void {
     this.forget(gone);
     this.items = this.items.filter((item) => !gone.includes(item));
     this.changed();
   }
 
-  private fail(item: Item, message: string): void {
+  #fail(item: Item, message: string): void {
     item.error = message || "!";
     this.changed();
   }
 
-  private async send(item: Item, file: File): Promise<void> {
+  async #send(item: Item, file: File): Promise<void> {
     const { id: upload, name, type, size, field } = item;
     const order = { what: "upload", upload, name, type, size, field } as const;
     try {
@@ -109,7 +109,7 @@ export class Uploads {
       }
       const begun = this.commands.do(order).answer;
       // The begin is replied to at the end of all; each piece when it was taken, so that no more than one travels.
-      begun.catch((error: Error) => this.fail(item, error.message));
+      begun.catch((error: Error) => this.#fail(item, error.message));
       for (let offset = 0; offset < size && this.items.includes(item) && !item.error; offset += PIECE) {
         const piece = await file.slice(offset, offset + PIECE).arrayBuffer();
         const last = offset + PIECE >= size;
@@ -118,7 +118,7 @@ export class Uploads {
         this.changed();
       }
     } catch (error) {
-      this.fail(item, error instanceof Error ? error.message : String(error));
+      this.#fail(item, error instanceof Error ? error.message : String(error));
     }
   }
 }

@@ -29,7 +29,7 @@ export class Voice {
     const ended = new Promise((resolve) => (this.recorder.onstop = resolve));
     this.recorder.stop();
     await ended;
-    this.release();
+    this.#release();
     const mime = this.recorder.mimeType.split(";")[0] || "audio/webm";
     return { mime, bytes: await new Blob(this.parts).arrayBuffer() };
   }
@@ -38,10 +38,10 @@ export class Voice {
   cancel(): void {
     this.recorder.onstop = null;
     if (this.recorder.state !== "inactive") this.recorder.stop();
-    this.release();
+    this.#release();
   }
 
-  private release(): void {
+  #release(): void {
     for (const track of this.stream.getTracks()) track.stop();
   }
 }

@@ -5,7 +5,7 @@ import { create } from "../draw";
 import type { Block } from "../protocol.gen";
 import { Fields } from "./fields";
 import { Face } from "./header";
-import { usePanel } from "./ui";
+import { Button, usePanel } from "./ui";
 
 interface Props {
   /** Nothing was asked yet: everything is shown, else the opening statement alone. */
@@ -36,9 +36,9 @@ export function Welcome({ first, strict, onAsk }: Props) {
           <h3>{t("begin")}</h3>
           <div class="starters">
             {app.suggested.map((question) => (
-              <button key={question} type="button" class="suggestion" onClick={() => onAsk(question)}>
+              <Button key={question} class="suggestion" onClick={() => onAsk(question)}>
                 {question}
-              </button>
+              </Button>
             ))}
           </div>
         </section>

@@ -6,26 +6,26 @@ export const STEP = 8;
 
 export class Window {
   /** Key of the first turn that is drawn. */
-  private key: string | undefined;
+  #key: string | undefined;
   /** Whether it was the very first of all. */
-  private whole = true;
+  #whole = true;
 
   /** Index of the first turn to draw. It stays the same turn while others come; older ones that were asked for show. */
   first(keys: string[]): number {
-    let at = this.key === undefined ? -1 : keys.indexOf(this.key);
+    let at = this.#key === undefined ? -1 : keys.indexOf(this.#key);
     if (at < 0) at = Math.max(0, keys.length - FIRST);
-    else if (at > 0 && this.whole) at = Math.max(0, at - STEP);
-    this.set(keys, at);
+    else if (at > 0 && this.#whole) at = Math.max(0, at - STEP);
+    this.#set(keys, at);
     return at;
   }
 
   /** Draw some more above. */
   up(keys: string[]): void {
-    this.set(keys, Math.max(0, this.first(keys) - STEP));
+    this.#set(keys, Math.max(0, this.first(keys) - STEP));
   }
 
-  private set(keys: string[], at: number): void {
-    this.key = keys[at];
-    this.whole = at === 0;
+  #set(keys: string[], at: number): void {
+    this.#key = keys[at];
+    this.#whole = at === 0;
   }
 }
