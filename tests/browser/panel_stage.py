@@ -19,10 +19,11 @@ from typing import Any
 
 import msgspec
 
-from dify_notebook.i18n import Language, sentences
+from dify_notebook.i18n import Language
 from dify_notebook.live.channel import Channel
 from dify_notebook.live.protocol import unpack
 from dify_notebook.panel import protocol as p
+from dify_notebook.panel.picture import texts
 from dify_notebook.turn.state import Citation, MessageFile, Node, Thought, Timing, Turn, TurnError
 from dify_notebook.views import TurnView, css
 from dify_notebook.views.diff import to_wire
@@ -194,7 +195,7 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
     return msgspec.to_builtins(
         {
             "css": css(),
-            "texts": {each: {k: v for k, v in sentences(each).items() if k.startswith("panel.")} for each in ("en", "zh-Hans")},
+            "texts": {each: texts(each) for each in ("en", "zh-Hans")},
             "lang": lang,
             "app": app,
             "conversation": p.Conversation(

@@ -1,5 +1,5 @@
 // The whole panel.
-import { h } from "preact";
+import { h, Fragment } from "preact";
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import { Composer, attachFiles } from "./composer";
 import { faults } from "./form";
@@ -44,8 +44,17 @@ function Connecting() {
   const word = store.texts ? t("connecting") : chinese ? "正在连接内核……" : "Asking the kernel …";
   return (
     <div class="connecting" role="status">
-      <span class="pulse" />
-      <p>{word}</p>
+      {store.status.error ? (
+        <>
+          <p>{store.status.error.message}</p>
+          <p>{store.status.error.hint}</p>
+        </>
+      ) : (
+        <>
+          <span class="pulse" />
+          <p>{word}</p>
+        </>
+      )}
     </div>
   );
 }

@@ -42,7 +42,7 @@ export class Store {
 
   /** The label of that key, with `{name}` replaced by the values. */
   readonly t = (key: string, values: Record<string, string | number> = {}): string => {
-    const template = this.texts?.[`panel.ui.${key}`] ?? key;
+    const template = this.texts?.[key] ?? key;
     return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
   };
 
