@@ -59,6 +59,7 @@ class Painter:
         *,
         lang: Language,
         height: int,
+        kept: str = "",
         moment: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -66,6 +67,7 @@ class Painter:
         self.desk = desk
         self.lang: Language = lang
         self._height = height
+        self._kept = kept
         self._send = send
         self._moment = moment
         self._clock = clock
@@ -186,7 +188,7 @@ class Painter:
             key = (scene.facts, self.desk.client, lang)
             if self._parts.get("app") != key:
                 self._parts["app"] = key
-                self._send(p.SetApp(value=app_value(scene.facts, self.desk.client, lang, self._height)), [])
+                self._send(p.SetApp(value=app_value(scene.facts, self.desk.client, lang, self._height, self._kept)), [])
         told: tuple[tuple[str, type[Any], Any], ...] = (
             ("conversation", p.SetConversation, picture.conversation(scene, lang, now)),
             ("conversations", p.SetConversations, self._listed(scene, lang, now, minute)),

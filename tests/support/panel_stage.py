@@ -80,13 +80,16 @@ class Stage:
     def __init__(self) -> None:
         facts = Facts(name="Recorded", mode="advanced-chat", description="A recording.", parameters=Parameters())
         client = SimpleNamespace(settings=SimpleNamespace(origin="arguments", host="dify.example"))
-        self.desk = SimpleNamespace(
-            scene=Scene(facts=facts), client=client, watch=lambda event: lambda: None
-        )
+        self.desk = SimpleNamespace(scene=Scene(facts=facts), client=client, watch=lambda event: lambda: None)
         self.sent: list[dict[str, Any]] = []
         self.buffers: list[list[bytes]] = []
         self.painter = Painter(
-            self.desk, self._send, lang="en", height=640, moment=lambda: NOON, clock=lambda: 0.0  # type: ignore[arg-type]
+            self.desk,
+            self._send,
+            lang="en",
+            height=640,
+            moment=lambda: NOON,
+            clock=lambda: 0.0,  # type: ignore[arg-type]
         )
 
     def _send(self, message: Any, buffers: list[bytes]) -> None:
@@ -128,7 +131,7 @@ def fixture() -> dict[str, Any]:
             pass
         steps.append({"case": case, "after": len(stage.sent), "views": stage.views()})
     return {
-        "about": "Messages of one panel; after[i] messages the views must be these. Written by tests/support/panel_stage.py",
+        "about": "Messages of one panel; after so many of them the views must be these.",
         "messages": stage.sent,
         "steps": steps,
     }
@@ -149,7 +152,9 @@ def read() -> Any:
 
 
 def write() -> None:
-    FIXTURE.write_bytes(gzip.compress(json.dumps(fixture(), ensure_ascii=False, separators=(",", ":")).encode(), 9, mtime=0))
+    FIXTURE.write_bytes(
+        gzip.compress(json.dumps(fixture(), ensure_ascii=False, separators=(",", ":")).encode(), 9, mtime=0)
+    )
 
 
 if __name__ == "__main__":

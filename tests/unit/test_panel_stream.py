@@ -91,7 +91,9 @@ def test_what_the_panel_shows_elsewhere_is_not_in_the_blocks() -> None:
     assert "3 s" in html
     assert "New conversation" not in html
     assert "App" not in html
-    ended = Turn(query="q", answer="The end", status="succeeded", suggested=("More?",), conversation_id="c" * 20, feedback="like")
+    ended = Turn(
+        query="q", answer="The end", status="succeeded", suggested=("More?",), conversation_id="c" * 20, feedback="like"
+    )
     html = serialize(drawn.picture(ended, 3.0))
     assert "The end" in html
     assert "More?" not in html
