@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 import threading
 import time
@@ -125,7 +126,7 @@ class Directory:
 
     def _start(self, target: Path) -> None:
         self._target = target
-        self._stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
+        self._stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
 
     def write_facts(self, facts: Facts) -> None:
         """Write `history.json`."""
