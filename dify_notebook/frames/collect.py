@@ -103,8 +103,9 @@ class Known(msgspec.Struct):
         when, name, _ = self.conversations[found.id]
         now = as_microseconds(found.updated_at)
         fetched = self.facts.fetched_at
-        settled = fetched is None or found.updated_at is None or found.updated_at < fetched - MARGIN
-        return settled and now == when and found.name == name
+        if fetched is None or found.updated_at is None or found.updated_at >= fetched - MARGIN:
+            return False
+        return now == when and found.name == name
 
 
 class Sink(Protocol):

@@ -130,7 +130,7 @@ class History(Looking):
 
         path = Path(directory)
         target = Directory(path)
-        target.begin()
+        target.begin(self.facts)
         target.save(self.tables)
         target.write_facts(self.facts)
         return path

@@ -103,8 +103,11 @@ class Directory:
 
     # -- writing -----------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def begin(self, facts: Facts) -> None:
         """Make the directory ready for a history that was not there.
+
+        Args:
+            facts: what it will be of, for whoever finds it half written.
 
         Raises:
             InputError: something else, or a history, is there.
@@ -115,7 +118,7 @@ class Directory:
             raise InputError(t("frames.not_empty", directory=str(self.path)), code="directory")
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._start(self.path)
-        self.write_facts(Facts(complete=False))
+        self.write_facts(msgspec.structs.replace(facts, complete=False))
 
     def begin_update(self) -> None:
         """Make the directory ready for what changed, which is written aside."""
