@@ -76,8 +76,8 @@ def test_the_schema_is_in_order(name: str) -> None:
     table = SCHEMA[name]
     assert table.name == name
     assert len(set(table.names)) == len(table.names)
-    for column in (*table.key, *(column.lstrip("-") for column in table.order)):
-        assert table[column]
+    for key in (*table.key, *(name.lstrip("-") for name in table.order)):
+        assert table[key]
     for column in table.columns:
         assert column.doc.endswith(".")
         assert (column.dtype == "category") == bool(column.categories), column.name

@@ -60,7 +60,8 @@ def test_any_tool_call_gives_a_row_for_each_tool(tool: str, told: Any, as_text: 
     if as_text and isinstance(told, dict):
         told = json.dumps(told)
     rows = tables.tool_calls(tool, told, told)
-    assert [row[0] for row in rows] == ([name for name in tool.split(";") if name] or [None])
+    names: list[str | None] = [name for name in tool.split(";") if name]
+    assert [row[0] for row in rows] == (names or [None])
     for _, _, taken, back in rows:
         assert taken == back
 
