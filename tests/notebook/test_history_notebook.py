@@ -1,4 +1,4 @@
-"""The notebook on histories as `jupyter execute` runs it: from fetching to the finding, and what is left in the file."""
+"""The notebook on histories as `jupyter execute` runs it: the finding, and what is left in the file."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def test_charts_need_no_network_now_or_later(ran: Any, name: str) -> None:
 
 def test_the_finding_is_there_and_said(ran: Any) -> None:
     said = notebooks.printed(cell(ran, "finding"))
-    found = re.search(r"Since 19 July (\d+)% .* Of (\d+) ratings of these answers (\d+)% are dislikes", said, flags=re.S)
+    told = r"Since 19 July (\d+)% .* Of (\d+) ratings of these answers (\d+)% are dislikes"
+    found = re.search(told, said, flags=re.S)
     assert found, said
     share, ratings, dislikes = map(int, found.groups())
     assert 15 < share < 30, "the text says one in five"
@@ -84,9 +85,10 @@ def test_duckdb_and_polars_read_the_same(ran: Any) -> None:
 def test_an_exported_page_has_the_charts(ran: Any) -> None:
     import nbconvert
 
-    body, _ = nbconvert.HTMLExporter().from_notebook_node(ran)
+    exporter: Any = nbconvert.HTMLExporter
+    body, _ = exporter().from_notebook_node(ran)
     assert body.count("data:image/png;base64") >= len(CHARTS)
-    told, _ = nbconvert.HTMLExporter(template_name="classic").from_notebook_node(ran)
+    told, _ = exporter(template_name="classic").from_notebook_node(ran)
     assert 'alt="Messages over time: ' in told, "what the picture shows, for those who do not see it"
 
 
