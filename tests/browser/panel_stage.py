@@ -279,6 +279,7 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
         files=rules,
         form=form(lang) if wish.get("form") else [],
         height=wish.get("height", 720),
+        kept="",
     )
     thumb = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
     metas = [
