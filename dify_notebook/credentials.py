@@ -188,4 +188,4 @@ def _within(work: Callable[[], T]) -> T:
         good, answer = answers.get(timeout=KEYRING_SECONDS)
     if not good:
         raise _NoAnswer(answer)
-    return answer  # type: ignore[no-any-return]
+    return answer  # type: ignore[no-any-return]  # what `work` gave

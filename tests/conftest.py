@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 from support import needs
 
@@ -14,14 +17,16 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A developer's DIFY_* variables, language and data must not reach a test."""
-    import os
-
     for name in list(os.environ):
         if name.startswith("DIFY_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(tmp_path_factory.mktemp("data")))
     monkeypatch.setenv("DIFY_NOTEBOOK_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("DIFY_NOTEBOOK_LANG", "en")
+    # Nobody's keyring is asked; a test that wants one brings it.
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    if "keyring.core" in sys.modules:
+        monkeypatch.setattr("keyring.core._keyring_backend", None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

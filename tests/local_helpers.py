@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import httpx
@@ -30,8 +30,8 @@ class Client:
     def body(self, query: str, **more: Any) -> dict[str, Any]:
         return {"query": query, "inputs": {}, "user": self.user, "response_mode": "streaming", **more}
 
-    def stream(self, query: str, **more: Any) -> Iterator[Event]:
-        """Events as they come."""
+    def stream(self, query: str, **more: Any) -> Generator[Event, None, None]:
+        """Events as they come; closing it hangs up."""
         with self.http.stream("POST", "/chat-messages", json=self.body(query, **more)) as response:
             if response.status_code != 200:
                 response.read()

@@ -11,7 +11,7 @@ from ..i18n import Language
 from ..turn.state import Turn
 
 Mode = Literal["widget", "html", "text", "off"]
-MODES = ("widget", "html", "text", "off")
+MODES: tuple[Mode, ...] = ("widget", "html", "text", "off")
 
 
 class View(Protocol):
@@ -51,7 +51,7 @@ def choose() -> Mode:
     if wish:
         for mode in MODES:
             if wish == mode:
-                return mode  # type: ignore[return-value]
+                return mode
         raise ValueError(f"DIFY_NOTEBOOK_LIVE is {wish!r}; it may be {', '.join(MODES)}")
     from IPython.core.getipython import get_ipython
 

@@ -30,9 +30,9 @@ class Output:
         """Add the output to the running cell."""
         self.shown = True
         more = {"metadata": metadata} if metadata else {}
-        display(bundle, raw=True, display_id=self._id, **more)  # type: ignore[no-untyped-call]
+        display(bundle, raw=True, display_id=self._id, **more)
 
     def replace(self, bundle: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         """Put this in place of what was shown, in whichever cell that is."""
         more = {"metadata": metadata} if metadata else {}
-        update_display(bundle, raw=True, display_id=self._id, **more)  # type: ignore[no-untyped-call]
+        update_display(bundle, raw=True, display_id=self._id, **more)

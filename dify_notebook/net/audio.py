@@ -34,7 +34,7 @@ class AsyncAudio(Resource):
         finally:
             if ours:
                 with suppress(OSError):
-                    content.close()  # type: ignore[union-attr]
+                    content.close()  # type: ignore[union-attr]  # ours is a file
         return found.text
 
     async def from_text(

@@ -76,6 +76,11 @@ class Gate:
                 self.used += 1
                 place.set_result(None)
 
+    def set_most(self, most: int) -> None:
+        """Allow so many from now on; those under way beyond it are not disturbed."""
+        self.most = self.allowed = most
+        self._let_in()
+
     def too_many(self) -> None:
         """The server said that there were too many at once. A burst of refusals halves once."""
         now = asyncio.get_running_loop().time()
@@ -101,8 +106,8 @@ async def gather_bounded(
 ) -> list[R]:
     """`work` done for every item, at most so many at once; results in the order of the items.
 
-    Items are taken only when there is a hand for them, so a list that pages by itself is read as it
-    is needed. The first failure cancels the rest and is raised.
+    As many items again are taken ahead, so that nobody waits while a list fetches its next page; not
+    more, so a long list is read as it is needed. The first failure cancels the rest and is raised.
 
     >>> async def double(number: int) -> int:
     ...     return number * 2
@@ -110,29 +115,28 @@ async def gather_bounded(
     [0, 2, 4, 6, 8]
     """
     found: dict[int, R] = {}
-    hands = asyncio.Semaphore(max(1, concurrency))
-    failed = asyncio.Event()
+    concurrency = max(1, concurrency)
+    ready: asyncio.Queue[tuple[int, T] | None] = asyncio.Queue(concurrency)
 
-    async def one(number: int, item: T) -> None:
-        try:
+    async def feed() -> None:
+        number = 0
+        async for item in _each(items):
+            await ready.put((number, item))
+            number += 1
+        for _ in range(concurrency):
+            await ready.put(None)
+
+    async def hand() -> None:
+        while (taken := await ready.get()) is not None:
+            number, item = taken
             found[number] = await work(item)
-        except BaseException:
-            failed.set()
-            raise
-        finally:
-            hands.release()
 
     problem: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
-            number = 0
-            async for item in _each(items):
-                await hands.acquire()
-                if failed.is_set():
-                    hands.release()
-                    break
-                group.create_task(one(number, item))
-                number += 1
+            group.create_task(feed())
+            for _ in range(concurrency):
+                group.create_task(hand())
     except* Exception as many:
         problem = many.exceptions[0]
     if problem is not None:

@@ -143,6 +143,7 @@ class Pools:
     ) -> None:
         self._settings = settings
         self._headers = dict(headers or {})
+        self._local = is_loopback(urlsplit(settings.base_url).hostname)
         self._verify = _context(verify) if isinstance(verify, str) else verify
         self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
         self._transport = transport
@@ -170,7 +171,8 @@ class Pools:
         return hall
 
     def _make(self, connections: int) -> httpx.AsyncClient:
-        local = is_loopback(urlsplit(self._settings.base_url).hostname)
+        if self._verify is True:  # certificates take 12 ms to read: once for all clients
+            self._verify = httpx.create_ssl_context(trust_env=not self._local)
         given = self._transport if isinstance(self._transport, httpx.AsyncBaseTransport) else None
         try:
             return self._kind(
@@ -178,7 +180,7 @@ class Pools:
                 headers={"User-Agent": f"dify_notebook/{__version__}", **self._of_profile(), **self._headers},
                 timeout=self._timeout,
                 verify=self._verify,
-                trust_env=not local,  # loopback needs no proxy
+                trust_env=not self._local,  # loopback needs no proxy
                 follow_redirects=False,
                 limits=httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS),
                 transport=given,

@@ -68,7 +68,7 @@ class AsyncFiles(Resource):
         finally:
             if ours:
                 with suppress(OSError):
-                    content.close()  # type: ignore[union-attr]
+                    content.close()  # type: ignore[union-attr]  # ours is a file
 
     async def _rules(self, check: bool | None) -> models.Parameters | None:
         """The app's parameters, where the check is wanted and they are known or may be asked for."""

@@ -134,8 +134,8 @@ def _class(kind: Any) -> str:
 
 @cache
 def _lexer(name: str) -> Any:
-    from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]  # has no types
-    from pygments.util import ClassNotFound  # type: ignore[import-untyped]  # has no types
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
 
     try:
         # The code is taken as it is: positions in it have to stay.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ast import literal_eval
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,23 +28,50 @@ def read(kind: type[M], data: Any) -> M:
     Raises:
         msgspec.ValidationError: the JSON is not of that form.
     """
-    if isinstance(data, dict):
-        named = set(kind.__struct_fields__)
-        data = {
-            **{k: v for k, v in data.items() if k in named and k != "extra"},
-            "extra": {k: v for k, v in data.items() if k not in named},
-        }
-        for name in ("created_at", "updated_at"):
-            if name in data:
-                data[name] = _time(data[name])
-        for name, inner in _LISTS.get(kind, {}).items():
-            if isinstance(data.get(name), list):
-                data[name] = [read(inner, item) for item in data[name]]
-    return msgspec.convert(data, kind, strict=False)
+    return msgspec.convert(_shaped(kind, data), kind, strict=False)
+
+
+def decode(kind: type[M], body: bytes) -> M:
+    """The model from JSON as it came.
+
+    Raises:
+        ValueError: it is no JSON (`msgspec.DecodeError`), not of that form (`msgspec.ValidationError`), or a time
+            in it is none.
+    """
+    return read(kind, msgspec.json.decode(body) if body else {})
+
+
+@cache
+def _names(kind: type[Model]) -> frozenset[str]:
+    return frozenset(kind.__struct_fields__) - {"extra"}
+
+
+def _shaped(kind: type[Model], data: Any) -> Any:
+    """JSON as the model wants it: times read, items of lists shaped too, what has no name under `extra`."""
+    if not isinstance(data, dict):
+        return data
+    names, inner = _names(kind), _LISTS.get(kind)
+    extra: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    for name, value in data.items():
+        if name not in names:
+            extra[name] = value
+        elif name == "created_at" or name == "updated_at":
+            fields[name] = _time(value)
+        elif inner is not None and name in inner and isinstance(value, list):
+            within = inner[name]
+            fields[name] = [_shaped(within, item) for item in value]
+        else:
+            fields[name] = value
+    if extra:
+        fields["extra"] = extra
+    return fields
 
 
 def _time(value: Any) -> Any:
     """Seconds, milliseconds or ISO text without zone, as an aware time in UTC."""
+    if type(value) is int and -100_000_000_000 < value < 100_000_000_000:  # the usual case
+        return datetime.fromtimestamp(value, UTC)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
     if isinstance(value, str) and value.isdigit():

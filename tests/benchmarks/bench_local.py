@@ -129,8 +129,8 @@ def started() -> tuple[float, float]:
 async def measure(served: Served, streams: int, count: int, rate: int) -> None:
     firsts = []
     for number in range(20):
-        first, _, _, good = await ask(served, "guide", "hi", f"first-{number}")
-        assert good
+        first, _, _, whole = await ask(served, "guide", "hi", f"first-{number}")
+        assert whole
         firsts.append(first * 1000)
     print(f"first event of an idle server: median {statistics.median(firsts):.1f} ms, worst {max(firsts):.1f}")
     before = served.cost()

@@ -34,6 +34,7 @@ FLAGS = [
 QUIET = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+RECONNECTS = 3
 KERNEL = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
 HERE = (str(Path(__file__).parents[2]), str(Path(__file__).parent))
 """What a kernel imports from the checkout: the package, and the driver."""
@@ -192,7 +193,9 @@ class Server:
 
     def url(self, name: str) -> str:
         """Where that notebook opens."""
-        place = f"lab/tree/{name}?reset&" if self.app == "lab" else f"notebooks/{name}?"
+        # A workspace for each, or a page that is loaded again would show what another left open.
+        workspace = name.partition(".")[0].replace("/", "-")
+        place = f"lab/workspaces/{workspace}/tree/{name}?reset&" if self.app == "lab" else f"notebooks/{name}?"
         return f"{self.base}/{place}token={TOKEN}"
 
 
@@ -211,14 +214,31 @@ class Notebook:
             self.page.add_init_script(script)
         self.server = server
         self.name = name
-        self.page.goto(server.url(name))
-        self.ready()
+        try:
+            self.page.goto(server.url(name))
+            self.ready()
+        except BaseException:
+            self.close()  # a page that nobody closes would go on beside the next test
+            raise
+
+    @property
+    def _timeout(self) -> type[Exception]:
+        from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+        return PlaywrightTimeout
 
     def ready(self, kernel: bool = True) -> None:
         """Wait until cells are there, and a kernel that waits for work."""
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
-        if kernel:
-            self.wait_status("idle")
+        if not kernel:
+            return
+        for _ in range(RECONNECTS):
+            with contextlib.suppress(self._timeout):
+                return self.wait_status("idle", timeout=8_000)
+            # The page may connect between the kernel's first status messages and then knows none
+            # for ever (seen with 1 of 15 starts): what the menu's "Reconnect to Kernel" does mends it.
+            self.page.evaluate(f"() => {{ void {KERNEL}?.reconnect() }}")
+        self.wait_status("idle")
 
     def wait_status(self, status: str, timeout: float = 60_000) -> None:
         """Wait until the kernel is idle, or busy."""

@@ -12,7 +12,7 @@ from dify_notebook import views
 from dify_notebook.views.html import serialize
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Dialog, Page
 
 pytestmark = pytest.mark.browser
 
@@ -28,11 +28,16 @@ def page(chromium: Any) -> Iterator[Page]:
 def test_nothing_runs_and_nothing_is_fetched(page: Page, form: str) -> None:
     """All hostile texts in all fields on one page, every fold opened, every element poked by script."""
     events: list[str] = []
+
+    def dismiss(dialog: Dialog) -> None:
+        events.append("dialog")
+        dialog.dismiss()
+
     page.on(
         "request",
         lambda request: events.append(f"request {request.url[:80]}") if request.url[:5] != "data:" else None,
     )
-    page.on("dialog", lambda dialog: (events.append("dialog"), dialog.dismiss()))
+    page.on("dialog", dismiss)
     page.on("popup", lambda _: events.append("popup"))
     page.on(
         "framenavigated",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from contract.expected_errors import EXPECTED_BLOCKING, EXPECTED_ERRORS
 from contract.streams import Recording, load_plain
-from support.raw_server import Connection, Request, serving
+from support.raw_server import Connection, Request, Script, serving
 
 from dify_notebook import AsyncDify
 from dify_notebook import errors as er
@@ -13,7 +13,7 @@ from dify_notebook import errors as er
 pytestmark = pytest.mark.anyio
 
 
-def replay(recording: Recording):
+def replay(recording: Recording) -> Script:
     def script(request: Request, connection: Connection) -> None:
         kind = recording.header("content-type") or ""
         connection.reply(f"{recording.status} X", recording.body, kind)

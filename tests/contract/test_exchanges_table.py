@@ -22,7 +22,7 @@ from support.raw_server import Connection, RawServer, Request
 from dify_notebook import Dify
 from dify_notebook import errors as er
 from dify_notebook.net.files import told_name
-from dify_notebook.turn.fold import as_citation
+from dify_notebook.turn.convert import as_citation
 
 UUID = "5c1f5fb1-8ad5-4f0c-b4d7-4b8f6b1b9f22"
 
@@ -113,15 +113,18 @@ def conversations(items: list[Any], more: bool) -> eo.Conversations:
     )
 
 
+def size(file: dict[str, Any]) -> str:
+    return "-" if file.get("size") in (None, -1) else str(file["size"])
+
+
 def rating(message: Any) -> str:
-    return {"like": "+", "dislike": "-"}.get((message.feedback or {}).get("rating"), ".")
+    return {"like": "+", "dislike": "-"}.get((message.feedback or {}).get("rating", ""), ".")
 
 
 def messages(items: list[Any], more: bool) -> eo.Messages:
     thoughts = [thought for item in items for thought in item.agent_thoughts or ()]
     files = [file for item in items for file in item.message_files or ()]
     ratings = "".join(map(rating, items))
-    size = lambda file: "-" if file.get("size") in (None, -1) else str(file["size"])  # noqa: E731
     return eo.Messages(
         len(items),
         ends(items),

@@ -86,9 +86,9 @@ ROUTES = [
 
 @pytest.mark.parametrize(("header", "part"), [case[1:] for case in AUTH], ids=[case[0] for case in AUTH])
 def test_wrong_keys(server: LocalServer, header: str | None, part: str) -> None:
-    headers = {}
+    headers: dict[bytes, bytes] = {}
     if header is not None:
-        headers["Authorization"] = header.replace("KEY", server.api_key("guide")).encode("latin-1")
+        headers[b"Authorization"] = header.replace("KEY", server.api_key("guide")).encode("latin-1")
     response = httpx.get(f"{server.base_url}/info", headers=headers)
     status, code, message = told(response)
     assert (status, code) == (401, "unauthorized")
@@ -740,7 +740,7 @@ def test_signed_urls_age(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -
     query = httpx.URL(signer.url("f")).params
     assert signer.good("f", query["timestamp"], query["nonce"], query["sign"])
     later = time.time() + signing.LIFETIME + 2
-    monkeypatch.setattr(signing.time, "time", lambda: later)
+    monkeypatch.setattr(time, "time", lambda: later)
     assert not signer.good("f", query["timestamp"], query["nonce"], query["sign"])
 
 

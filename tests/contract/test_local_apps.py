@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from local_helpers import Client, Event, answer_of, names
-from support.fake_model import FakeModel, Said, calls, delta, end, usage, words
+from support.fake_model import FakeModel, Said, always, calls, delta, end, usage, words
 from support.loopback import Web, closed_origin
 
 from dify_notebook import Dify, DifyError, local
@@ -535,7 +535,7 @@ def outputs(events: list[Event]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_classifier_asks_the_model_and_branches_meet_again(tmp_path: Path, model: FakeModel) -> None:
-    nodes = [
+    nodes: list[Declared] = [
         {"type": "start", "next": "sort"},
         {"id": "sort", "type": "question-classifier", "classes": [
             {"id": "weather", "name": "About the weather", "next": "sun"},
@@ -553,7 +553,7 @@ def test_the_classifier_asks_the_model_and_branches_meet_again(tmp_path: Path, m
             ('```json\n{"category_id": "weather"}\n```', "weather", "It is sunny."),
             ("???", "weather", "It is sunny."),
         ):
-            model.script = lambda body, said=said: words(said)
+            model.script = always(words(said))
             events = Client(one, "flow").ask("hm")
             assert outputs(events)["sort"]["class_id"] == class_id
             assert answer_of(events) == answer
@@ -563,7 +563,7 @@ def test_the_classifier_asks_the_model_and_branches_meet_again(tmp_path: Path, m
 def test_knowledge_feeds_a_model(tmp_path: Path, model: FakeModel) -> None:
     facts = tmp_path / "facts.md"
     facts.write_text("# Capitals\n\nThe capital of Freedonia is Fredville.\n\n# Food\n\nThey eat soup.\n")
-    nodes = [
+    nodes: list[Declared] = [
         {"type": "start", "next": "look"},
         {"id": "look", "type": "knowledge-retrieval", "top_k": 1, "next": "llm"},
         {"id": "llm", "type": "llm", "system": "Know: {{ context }}", "context": "look.result", "next": "answer"},
@@ -635,7 +635,7 @@ def test_items_run_at_the_same_time_and_stay_in_order(tmp_path: Path) -> None:
         return {"r": item}
 
     inner = [{"id": "work", "type": "code", "function": "last_first", "inputs": {"item": "each.item"}}]
-    nodes = [
+    nodes: list[Declared] = [
         {"type": "start", "next": "cut"},
         {"id": "cut", "type": "code", "function": "split_text", "inputs": {"text": "sys.query"}, "next": "each"},
         {"id": "each", "type": "iteration", "over": "cut.items", "output": "work.r", "parallel": 3, "nodes": inner,
@@ -686,7 +686,7 @@ def test_a_retry_that_helps(tmp_path: Path) -> None:
             raise OSError("not yet")
         return {"n": len(tries)}
 
-    nodes = [
+    nodes: list[Declared] = [
         {"type": "start", "next": "try"},
         {"id": "try", "type": "code", "function": "third", "retry": {"times": 3, "interval": 0}, "next": "answer"},
         {"type": "answer", "answer": "{{try.n}}"},
@@ -716,7 +716,7 @@ def test_a_text_that_may_be_made_anew_is_said_once(
     """Half of the first try must not stand before the second."""
     said = iter([Said([delta(content="half "), {"error": "broke off"}]), words("whole answer")])
     model.script = lambda body: next(said)
-    nodes = [
+    nodes: list[Declared] = [
         {"type": "start", "next": "llm"},
         {"id": "llm", "type": "llm", "next": "answer", **more},
         {"type": "answer", "answer": "{{llm.text}}"},
@@ -745,7 +745,7 @@ def test_searches_at_the_same_time_are_numbered_once(tmp_path: Path) -> None:
 
 
 def test_what_is_no_list_cannot_be_worked_through(tmp_path: Path) -> None:
-    nodes = [
+    nodes: list[Declared] = [
         {"type": "start", "next": "each"},
         {"id": "each", "type": "iteration", "over": "sys.query", "output": "t.output", "next": "answer",
          "nodes": [{"id": "t", "type": "template-transform", "template": "{{each.item}}"}]},
@@ -759,7 +759,7 @@ def test_what_is_no_list_cannot_be_worked_through(tmp_path: Path) -> None:
 
 def test_the_stream_makes_a_turn(tmp_path: Path) -> None:
     """The package's own client understands what is sent: nodes, boxes, usage."""
-    nodes = [
+    nodes: list[Declared] = [
         {"type": "start", "next": "cut"},
         {"id": "cut", "type": "code", "function": "split_text", "inputs": {"text": "sys.query"}, "next": "each"},
         {"id": "each", "type": "iteration", "over": "cut.items", "output": "llm.text", "next": "answer",

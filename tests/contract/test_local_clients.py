@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,10 +85,10 @@ def install(command: list[str], where: Path) -> None:
         pytest.skip(reason)
 
 
-def held(answer: str) -> dict[str, object]:
+def held(answer: str) -> dict[str, Any]:
     """What a client printed, with the conversation that both must have held."""
-    found: dict[str, object] = json.loads(answer.splitlines()[-1])
-    first, second = found["told"]  # type: ignore[misc]  # the scripts above print a list of two
+    found: dict[str, Any] = json.loads(answer.splitlines()[-1])
+    first, second = found["told"]
     assert "Interrupt" in first["answer"]
     assert any("\u4e00" <= sign <= "\u9fff" for sign in second["answer"]), "the second turn knew the first"
     assert first["conversation"] == second["conversation"]
@@ -122,5 +123,5 @@ def test_a_javascript_client(server: LocalServer, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = held(done.stdout)
-    assert found["stored"] == [one["answer"] for one in found["told"]]  # type: ignore[attr-defined]
+    assert found["stored"] == [one["answer"] for one in found["told"]]
     assert found["names"] == ["by node"]

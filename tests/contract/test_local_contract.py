@@ -442,6 +442,7 @@ def test_this_client_reads_the_older_dialect(older: LocalServer) -> None:
     with Dify(older.api_key("pipeline"), older.base_url, user="u") as dify:
         turn = dify.chat.send("alpha, beta")
         assert (turn.status, turn.complete) == ("succeeded", True)
+        assert turn.conversation_id is not None
         dify.conversations.delete(turn.conversation_id)
         assert dify.conversations.list().to_list() == []
 
@@ -473,7 +474,11 @@ def test_a_tape_plays_in_its_own_time_or_faster(
             turn = dify.chat.send("anything")
             took = time.monotonic() - start
         assert least <= took <= most
+        assert turn.events is not None
+        assert told.events is not None
         assert (turn.answer, turn.status, len(turn.events)) == (told.answer, "succeeded", len(told.events))
+        assert turn.nodes is not None
+        assert told.nodes is not None
         assert [node.title for node in turn.nodes] == [node.title for node in told.nodes]
         blocking = Client(server).post("/chat-messages", Client(server).body("x", response_mode="blocking"))
         assert blocking.json()["answer"] == told.answer

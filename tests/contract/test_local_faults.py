@@ -178,6 +178,8 @@ def test_unknown_events_change_nothing(server: LocalServer, dify: Dify) -> None:
     server.faults.once("unknown")
     turn = turn_of(dify)
     assert (turn.answer, turn.end) == (plain.answer, "message_end")
+    assert plain.events is not None
+    assert turn.events is not None
     assert len(turn.events) == 2 * len(plain.events)
 
 

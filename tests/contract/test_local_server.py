@@ -522,6 +522,8 @@ def test_the_command(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": root},
+        # What a shell starts in the background ignores SIGINT, and so would all that comes from it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert ran.stdout is not None
     lines = [ran.stdout.readline().rstrip() for _ in range(6)]

@@ -276,7 +276,7 @@ def raw_stream(server: LocalServer, app: str, query: str, chunks: list[bytes], t
     """One request by hand: gives the header block, and fills in the HTTP chunks with their times."""
     place = urlsplit(server.url)
     body = json.dumps({"query": query, "inputs": {}, "user": "raw", "response_mode": "streaming"}).encode()
-    with socket.create_connection((place.hostname, place.port), timeout=20) as raw:  # type: ignore[arg-type]
+    with socket.create_connection((place.hostname, place.port), timeout=20) as raw:
         head = (
             f"POST /v1/chat-messages HTTP/1.1\r\nHost: {place.netloc}\r\n"
             f"Authorization: Bearer {server.api_key(app)}\r\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from support.kernels import SECONDS, kernel
 from support.raw_server import Connection, Request, serving
@@ -24,7 +25,7 @@ def test_connect_asks_hides_and_leaves_no_key(tmp_path: Path) -> None:
         asked: list[bool] = []
         answers = [server.url, KEY, "y"]
 
-        def answer(message: dict) -> None:
+        def answer(message: dict[str, Any]) -> None:
             asked.append(message["content"]["password"])
             notebook.client.input(answers[len(asked) - 1])
 

@@ -72,7 +72,8 @@ def answer_of(outputs: Outputs) -> str:
 
 def interrupt_once(book: Book) -> Any:
     """Interrupts, once, when a partial answer has been sent and the view is alive."""
-    partials, done = book.app.partials, []
+    partials = book.app.partials
+    done: list[int] = []
 
     def during(outputs: Outputs, message: dict[str, Any]) -> None:
         if not done and book.app.partials > partials and message["msg_type"] == "comm_msg":
@@ -182,7 +183,8 @@ def test_interrupt_stops_keeps_and_lets_the_next_cell_work(book: Book) -> None:
 
 
 def test_second_interrupt_leaves_at_once(book: Book) -> None:
-    partials, stops, count = book.app.partials, len(book.app.stops), []
+    partials, stops = book.app.partials, len(book.app.stops)
+    count: list[int] = []
 
     def during(outputs: Outputs, message: dict[str, Any]) -> None:
         """Once when the partial answer was sent, and again when the stop has arrived."""

@@ -73,6 +73,11 @@ def calls(*wanted: tuple[str, str], text: str = "") -> Said:
     return Said([*told, end("tool_calls"), usage(20, 10)])
 
 
+def always(said: Said) -> Script:
+    """A model that says the same to everybody."""
+    return lambda body: said
+
+
 class FakeModel:
     """Serves until it is closed. `asked` holds the bodies that came, `headers` their headers."""
 

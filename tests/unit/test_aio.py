@@ -23,7 +23,7 @@ def test_without_a_loop_it_is_asyncio_run() -> None:
 
 def test_what_is_no_coroutine_is_refused() -> None:
     with pytest.raises(InputError, match="coroutine"):
-        run(3)  # type: ignore[arg-type]
+        run(3)  # type: ignore[arg-type]  # a mistake on purpose
 
 
 INSIDE = """

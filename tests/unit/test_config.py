@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -98,7 +99,7 @@ def test_the_made_up_user_stays_and_is_not_the_login_name() -> None:
     assert (data_dir() / "user").read_text().strip() == name
 
 
-def test_a_new_data_directory_is_private(tmp_path, monkeypatch) -> None:
+def test_a_new_data_directory_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(tmp_path / "new"))
     assert stat.S_IMODE(data_dir().stat().st_mode) == 0o700
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from typing import Any
 
 import httpx
 import pytest
@@ -16,8 +17,8 @@ KEY = "app-canaryQx7Tn2Vb9Kd4"
 URL = "https://support.example.com/v1"
 
 
-def make(name: str = "support", key: str = KEY, **more: object) -> Profile:
-    profile = Profile(name=name, base_url=URL, key="file", **more)  # type: ignore[arg-type]
+def make(name: str = "support", key: str = KEY, **more: Any) -> Profile:
+    profile = Profile(name=name, base_url=URL, key="file", **more)
     save(profile)
     credentials.store(credentials.account(name, URL), Secret(key), "file")
     return profile

@@ -39,7 +39,7 @@ class Backend:
 def use(monkeypatch: pytest.MonkeyPatch) -> Any:
     def put(backend: object) -> None:
         module = ModuleType("keyring")
-        module.get_keyring = lambda: backend  # type: ignore[attr-defined]
+        module.get_keyring = lambda: backend  # type: ignore[attr-defined]  # an empty module, filled here
         monkeypatch.setitem(sys.modules, "keyring", module)
 
     return put
@@ -68,6 +68,38 @@ def test_keyrings_that_keep_nothing_or_keep_it_readable_are_refused(use: Any, mo
     assert not credentials.keyring_answers()
     use(SimpleNamespace(backends=[Backend(), named(module, name)], get_password=lambda *_: None))
     assert not credentials.keyring_answers()
+
+
+def test_with_the_real_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the fakes above are taken for: `keyring` itself, with a backend in memory and with its own two."""
+    keyring = pytest.importorskip("keyring")
+    from keyring.backend import KeyringBackend
+    from keyring.backends import chainer, fail, null
+
+    class Held(Backend, KeyringBackend):
+        priority = 1
+
+        def __init__(self) -> None:
+            Backend.__init__(self)
+
+    usual = keyring.get_keyring()
+    held = Held()
+    try:
+        for refused in (null.Keyring(), fail.Keyring()):
+            keyring.set_keyring(refused)
+            assert not credentials.keyring_answers()
+        monkeypatch.setattr(chainer.ChainerBackend, "backends", [held])
+        for good in (held, chainer.ChainerBackend()):
+            keyring.set_keyring(good)
+            assert credentials.keyring_answers()
+            credentials.store(HERE, Secret(KEY), "keyring")
+            assert held.kept == {(credentials.SERVICE, HERE): KEY}
+            assert credentials.load(HERE, "keyring", {}) == Secret(KEY)
+            assert credentials.load(ELSEWHERE, "keyring", {}) is None
+            assert credentials.remove(HERE, "keyring")
+            assert held.kept == {}
+    finally:
+        keyring.set_keyring(usual)
 
 
 def test_a_missing_keyring_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,9 @@ def test_chinese_is_chinese() -> None:
     [({"DIFY_NOTEBOOK_LANG": "zh"}, "zh-Hans"), ({"DIFY_NOTEBOOK_LANG": "en", "LANG": "zh_CN.UTF-8"}, "en"),
      ({"LANG": "zh_CN.UTF-8"}, "zh-Hans"), ({"LANG": "de_DE.UTF-8"}, "en")],
 )  # fmt: skip
-def test_the_environment_chooses(variables, language, monkeypatch) -> None:
+def test_the_environment_chooses(
+    variables: dict[str, str], language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("DIFY_NOTEBOOK_LANG", "LC_ALL", "LANG"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -53,6 +55,6 @@ def test_a_choice_comes_first() -> None:
         set_language("zh-Hans")
         assert "密钥" in t("net.bad_key")
         with pytest.raises(ValueError, match="fr"):
-            set_language("fr")  # type: ignore[arg-type]
+            set_language("fr")  # type: ignore[arg-type]  # a mistake on purpose
     finally:
         set_language(None)

@@ -158,6 +158,7 @@ def test_a_word_for_the_screen_reader_travels_without_a_change_too() -> None:
     channel.offer(tree, 0.0)
     channel.offer(tree, 10.0)
     [message] = channel.offer(tree, 20.0, say="Done")
+    assert isinstance(message, Patch)
     assert (message.ops, message.say, message.base) == ([], "Done", 1)
 
 

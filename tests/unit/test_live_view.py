@@ -265,7 +265,7 @@ def test_every_status_has_its_sentence() -> None:
             "stopped",
             "paused",
         ]:
-            assert sentences(language)[f"live.say.{status}"]  # type: ignore[index]
+            assert sentences(language)[f"live.say.{status}"]
 
 
 def test_text_view_prints_what_is_new(capsys: pytest.CaptureFixture[str]) -> None:

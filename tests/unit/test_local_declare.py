@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dify_notebook import local
-from dify_notebook.local.apps.catalog import GUIDE
+from dify_notebook.local.apps.guide import GUIDE
 from dify_notebook.local.declare import resolve
 from dify_notebook.local.functions import REGISTERED
 from dify_notebook.local.models.choice import Wanted
@@ -277,7 +277,7 @@ def test_the_decorator_is_there_when_asked_for() -> None:
     decorator: Callable[..., Any] = local.tool
     assert callable(decorator)
     with pytest.raises(AttributeError, match="tol"):
-        _ = local.tol  # type: ignore[attr-defined]
+        _ = local.tol
 
 
 def test_a_declaration_has_no_place_for_a_key() -> None:

@@ -156,7 +156,7 @@ def test_the_answer_quotes_code_unchanged() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_long_sections_are_quoted_with_whole_fences(language: str) -> None:
-    for section in sections(language):  # type: ignore[arg-type]
+    for section in sections(language):
         answer = (
             compose(look_up(section.title, []), section.title) if look_up(section.title, []).found else ""
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.fake_model import FakeModel, Said, delta, end, usage, words
+from support.fake_model import FakeModel, Said, always, delta, end, usage, words
 
 from dify_notebook.local.models import gguf
 from dify_notebook.local.models.choice import Wanted, WrongModel, choose, prices
@@ -164,7 +164,7 @@ def test_bytes_cut_anywhere() -> None:
     ))  # fmt: skip
     for step in (1, 7):
         pieces = [raw[at : at + step] for at in range(0, len(raw), step)]
-        with FakeModel(lambda body, pieces=pieces: Said(pieces)) as model:
+        with FakeModel(always(Said(pieces))) as model:
             assert asyncio.run(Model(Remote(model.url), "m").ask(USER)).text == "你好 🎉"
 
 

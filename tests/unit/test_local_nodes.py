@@ -221,14 +221,14 @@ def test_reading_files(tmp_path: Path) -> None:
 # -- functions ---------------------------------------------------------------------------------
 
 
-def sample(
+def sample(  # type: ignore[no-untyped-def]  # `anything` has no type on purpose
     text: str,
     count: Annotated[int, "how many"] = 1,
     mode: Literal["a", "b"] = "a",
     tags: list[str] | None = None,
     extra: Optional[dict[str, int]] = None,  # noqa: UP045  # the older spelling is what many have
     either: int | str = 1,
-    anything=None,  # type: ignore[no-untyped-def]
+    anything=None,
     **more: Any,
 ) -> str:
     """Say what it is."""

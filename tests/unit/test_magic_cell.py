@@ -46,7 +46,7 @@ class Server:
             self.uploads.append(name[1].decode() if name else "")
             uploaded = {"id": f"file-{len(self.uploads)}", "name": self.uploads[-1], "mime_type": "image/png"}
             return httpx.Response(201, json=uploaded, headers=headers)
-        data: dict[str, Any] = {
+        answers: dict[str, Any] = {
             "/parameters": {"user_input_form": self.form},
             "/info": {"name": "Support", "description": "Answers.", "mode": "chat"},
             "/conversations": {
@@ -61,15 +61,15 @@ class Server:
                 ],
                 "has_more": False,
             },
-        }[path]
-        return httpx.Response(200, json=data, headers=headers)
+        }
+        return httpx.Response(200, json=answers[path], headers=headers)
 
 
 def client(server: Server, user: str = "anna") -> AsyncDify:
     return AsyncDify(KEY, "http://127.0.0.1:9/v1", user, transport=httpx.MockTransport(server))
 
 
-CITY = [{"text-input": {"variable": "city", "label": "City", "required": True, "max_length": 12}}]
+CITY: list[dict[str, Any]] = [{"text-input": {"variable": "city", "label": "City", "required": True, "max_length": 12}}]
 
 
 class Notebook:
@@ -107,7 +107,7 @@ def test_text_and_inputs_are_filled() -> None:
 
 
 def test_inputs_from_a_dict_with_i_on_top() -> None:
-    form = [*CITY, {"text-input": {"variable": "tone"}}]
+    form: list[dict[str, Any]] = [*CITY, {"text-input": {"variable": "tone"}}]
     book = Notebook(Server(form=form), d={"a": {"city": "Lyon", "tone": "x"}}, no=1)
     assert book.prepare("""--inputs 'd["a"]' -i tone=y""").inputs == {"city": "Lyon", "tone": "y"}
     with pytest.raises(InputError, match="no is a int"):
@@ -222,7 +222,7 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_dry_run_shows_what_would_be_sent_and_no_key(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"12345")
-    form = [*CITY, {"file": {"variable": "doc"}}]
+    form: list[dict[str, Any]] = [*CITY, {"file": {"variable": "doc"}}]
     book = Notebook(Server(form=form))
     question = book.prepare(f"-i city=Lyon -f {path} -i doc={path} -f https://example.org/x.pdf?sign=1")
     shown = cells.describe(question, book.seat, 30.0)

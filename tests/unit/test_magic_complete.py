@@ -17,6 +17,7 @@ KNOWN = Known(
     names=("city", "cities", "answer", "support"),
     dicts=("config",),
     turns=("answer",),
+    histories=("logs",),
     conversations=("1a2b", "9f"),
     inputs=(("topic", ()), ("tone", ("formal", "casual"))),
 )
@@ -47,7 +48,12 @@ OFFERED = [
     ("text_without_braces", "%%dify\nWeather in cit", None, None),
     ("closed_braces", "%%dify\n{{ city }} ci", None, None),
     ("literal_braces", "%%dify\n\\{{ ci", None, None),
-    ("line", "%dify ", "", ["apps", "connect", "conversations", "doctor", "forget", "help", "mode", "new", "runs", "use"]),
+    ("line", "%dify ", "", ["apps", "connect", "conversations", "doctor", "forget", "help", "history", "mode", "new", "runs", "use"]),
+    ("line_history", "%dify history ", "", ["logs", "--since", "--until", "--users"]),
+    ("line_history_named", "%dify history logs --", "--", ["--since", "--until", "--users"]),
+    ("line_history_rest", "%dify history --since 2026-01-01 --u", "--u", ["--until", "--users"]),
+    ("line_history_everyone", "%dify history --users ", "", ["all"]),
+    ("line_history_date", "%dify history --since 20", None, None),
     ("line_in_a_cell", "x = 1\n%dify mo", "mo", ["mode"]),
     ("line_mode", "%dify mode f", "f", ["fresh"]),
     ("line_use", "%dify use ", "", ["guide", "toolbox", "pipeline", "local", "support"]),
@@ -79,14 +85,18 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data" / "a b.csv").touch()
     (tmp_path / "data" / "ab.csv").touch()
     (tmp_path / "[x].txt").touch()
-    assert offers("%%dify -f da", KNOWN).texts == ("data/",)  # type: ignore[union-attr]
+    found = offers("%%dify -f da", KNOWN)
+    assert found is not None
+    assert found.texts == ("data/",)
     found = offers("%%dify -f data/a", KNOWN)
     assert found is not None
     assert (found.fragment, found.texts) == ("a", ("a\\ b.csv", "ab.csv"))
     quoted = offers('%%dify -f "data/a', KNOWN)
     assert quoted is not None
     assert quoted.texts == ("a b.csv", "ab.csv")
-    assert offers("%%dify -f [", KNOWN).texts == ("[x].txt",)  # type: ignore[union-attr]
+    found = offers("%%dify -f [", KNOWN)
+    assert found is not None
+    assert found.texts == ("[x].txt",)
 
 
 def test_known_comes_from_variables() -> None:

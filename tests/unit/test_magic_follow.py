@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -29,7 +30,7 @@ class FakeRun:
         return self._ended.is_set()
 
     def end(self, status: str) -> None:
-        self.turn = msgspec.structs.replace(self.turn, status=status)  # type: ignore[arg-type]
+        self.turn = msgspec.structs.replace(self.turn, status=status)
         self._ended.set()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -144,7 +145,7 @@ def test_interrupt_while_showing_or_finishing_waits_until_that_is_done() -> None
             plain(*given)
 
         setattr(view, method, slowly)
-        run.stop = lambda run=run: run.end("stopped")  # type: ignore[method-assign,misc]
+        run.stop = partial(run.end, "stopped")  # type: ignore[method-assign]  # this run ends when it is stopped
         if method == "finish":
             run.end("succeeded")
         before = signal.getsignal(signal.SIGINT)
@@ -180,7 +181,7 @@ def test_refused_question_opens_no_view() -> None:
 def test_a_fast_source_is_not_drawn_for_each_token() -> None:
     """Changes come all the time; snapshots are taken at frame rate."""
     run = FakeRun()
-    run.wait = lambda timeout=None: True  # type: ignore[method-assign]
+    run.wait = lambda timeout=None: True  # type: ignore[method-assign]  # this run always has something new
     threading.Timer(0.3, run.end, ["succeeded"]).start()
     view = FakeView(lambda n: None)
     follow(run, view)

@@ -113,7 +113,7 @@ def test_line_is_read_or_refused(line: str) -> None:
         parse_line(line)
 
 
-WORDS = st.text(alphabet=st.characters(blacklist_characters="'", blacklist_categories=("Cs",)), min_size=1)
+WORDS = st.text(alphabet=st.characters(blacklist_characters="'", blacklist_categories=["Cs"]), min_size=1)
 
 
 @given(st.lists(WORDS))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.raw_server import Connection, Request, serving
@@ -21,10 +23,10 @@ def upload(request: Request, connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("how", ["path", "bytes", "file"])
-async def test_upload(how: str, tmp_path) -> None:
+async def test_upload(how: str, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
-    file = {"path": path, "bytes": PNG, "file": io.BytesIO(PNG)}[how]
+    file: Any = {"path": path, "bytes": PNG, "file": io.BytesIO(PNG)}[how]
     with serving(upload) as server:
         async with AsyncDify("app-x", server.url, "me") as dify:
             found = await dify.files.upload(file, name=None if how == "path" else "a.png")
@@ -39,7 +41,7 @@ async def test_upload(how: str, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("file", ["no/such/file", ".", 3.5])
-async def test_what_is_no_file_is_told_before_sending(file) -> None:
+async def test_what_is_no_file_is_told_before_sending(file: Any) -> None:
     with serving(upload) as server:
         async with AsyncDify("app-x", server.url, "me") as dify:
             with pytest.raises(InputError):
@@ -57,7 +59,7 @@ async def test_a_refused_upload() -> None:
     assert "too large" in caught.value.hint
 
 
-async def test_a_question_uploads_paths_and_names_urls(tmp_path) -> None:
+async def test_a_question_uploads_paths_and_names_urls(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
 

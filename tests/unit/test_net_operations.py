@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from support.raw_server import Connection, Request, serving
+from support.raw_server import Connection, Request, Script, serving
 
 from dify_notebook import AsyncDify, Dify
 from dify_notebook.errors import APIError, InputError, NotFoundError, ServerError
@@ -78,7 +80,7 @@ OPERATIONS: list[tuple[Any, ...]] = [
 ]  # fmt: skip
 
 
-def answering(status: str, answer: Any):
+def answering(status: str, answer: Any) -> Script:
     def script(request: Request, connection: Connection) -> None:
         kind, body = answer if isinstance(answer, tuple) else ("application/json", answer)
         connection.reply(status, body, kind)
@@ -116,7 +118,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("call", [row[1] for row in REFUSED], ids=[row[0] for row in REFUSED])
-async def test_refused_before_sending(call) -> None:
+async def test_refused_before_sending(call: Callable[[AsyncDify], Any]) -> None:
     with serving(answering("200 OK", {})) as server:
         async with AsyncDify("app-x", server.url, "u") as dify:
             with pytest.raises(InputError):
@@ -128,7 +130,7 @@ async def test_refused_before_sending(call) -> None:
 @pytest.mark.parametrize("which", ["conversations", "messages", "variables", "feedbacks", "annotations"])
 def test_page_sizes(which: str, limit: Any) -> None:
     dify = AsyncDify("app-x", "http://127.0.0.1:9", "u")
-    lists = {
+    lists: dict[str, Callable[[], object]] = {
         "conversations": lambda: dify.conversations.list(page_size=limit),
         "messages": lambda: dify.messages.list("c", page_size=limit),
         "variables": lambda: dify.conversations.variables("c", page_size=limit),
@@ -142,7 +144,7 @@ def test_page_sizes(which: str, limit: Any) -> None:
 # -- lists -----------------------------------------------------------------------------
 
 
-def listing(items: list[dict[str, Any]], *, repeat: bool = False):
+def listing(items: list[dict[str, Any]], *, repeat: bool = False) -> Script:
     """A server that pages through items by last_id (or first_id, newest first)."""
 
     def script(request: Request, connection: Connection) -> None:
@@ -215,7 +217,7 @@ def test_variables_are_read_as_what_they_are(kind: str, value: Any, parsed: Any)
 # -- sound and files -------------------------------------------------------------------
 
 
-async def test_text_from_sound(tmp_path) -> None:
+async def test_text_from_sound(tmp_path: Path) -> None:
     path = tmp_path / "a.mp3"
     path.write_bytes(b"ID3")
     with serving(answering("200 OK", {"text": "hello"})) as server:
@@ -238,7 +240,7 @@ async def test_no_sound_for_an_unknown_message() -> None:
      ("attachment; filename*=UTF-8''..%2F..%2Fx", "x"), ('attachment; filename="C:\\x\\y.txt"', "y.txt"),
      ("", "the-id"), ('attachment; filename=".."', "the-id")],
 )  # fmt: skip
-async def test_downloads_take_the_base_name_and_overwrite_nothing(disposition: str, name: str, tmp_path) -> None:
+async def test_downloads_take_the_base_name_and_overwrite_nothing(disposition: str, name: str, tmp_path: Path) -> None:
     def script(request: Request, connection: Connection) -> None:
         connection.reply("200 OK", b"data", "text/plain", f"Content-Disposition: {disposition}\r\n" if disposition else "")
 
@@ -247,6 +249,8 @@ async def test_downloads_take_the_base_name_and_overwrite_nothing(disposition: s
             first = await dify.files.download("the-id", to=tmp_path)
             second = await dify.files.download("the-id", to=tmp_path)
     assert first == tmp_path / name
+    assert isinstance(first, Path)
+    assert isinstance(second, Path)
     assert first.read_bytes() == b"data"
     assert second != first
     assert second.parent == tmp_path
@@ -281,7 +285,7 @@ class Flaky:
 
 
 @pytest.mark.parametrize("failures", [("close",), ("500 X", "502 X"), ("429 X;0", "close", "503 X")])
-async def test_reads_are_tried_again(failures) -> None:
+async def test_reads_are_tried_again(failures: tuple[str, ...]) -> None:
     with serving(Flaky(*failures)) as server:
         async with AsyncDify("app-x", server.url, "u") as dify:
             assert (await dify.app.info()).name == "A"
@@ -305,7 +309,7 @@ async def test_no_patience_was_asked_for() -> None:
 
 @pytest.mark.parametrize("call", [lambda d: d.messages.feedback("m", "like"), lambda d: d.annotations.create("q", "a"),
                                   lambda d: d.conversations.delete("c"), lambda d: d.chat.send("q")])  # fmt: skip
-async def test_what_changes_something_is_sent_once(call) -> None:
+async def test_what_changes_something_is_sent_once(call: Callable[[AsyncDify], Any]) -> None:
     with serving(Flaky("500 X")) as server:
         async with AsyncDify("app-x", server.url, "u") as dify:
             with pytest.raises(ServerError):

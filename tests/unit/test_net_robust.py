@@ -26,6 +26,7 @@ from support.raw_server import Connection, Request, serving
 
 from dify_notebook import AsyncDify, Dify
 from dify_notebook.errors import ConfigError, ConnectionFailed, DifyError, TimedOut
+from dify_notebook.net.doctor import examine
 from dify_notebook.session import Session
 from dify_notebook.tape import RunStore, Tape
 from dify_notebook.turn.fold import fold_all
@@ -450,6 +451,26 @@ async def test_certificates_by_verify_by_the_environment_and_through_a_tunnel(
                 assert (await dify.app.info()).name == "secret"
             assert proxy.lines == ["CONNECT dify.example:443 HTTP/1.1"]
         listener.shutdown(socket.SHUT_RDWR)
+
+
+async def test_the_doctor_names_certificate_and_proxy(no_proxies: pytest.MonkeyPatch) -> None:
+    trustme = pytest.importorskip("trustme")
+    listener, url = secure(trustme.CA())
+    with closing(listener):
+        async with AsyncDify("app-x", url, "me", retry=0) as dify:
+            (found,) = await examine(dify)
+        assert (found.kind, found.state) == ("tls", "wrong")
+        listener.shutdown(socket.SHUT_RDWR)
+
+    def refuse(request: Request, connection: Connection) -> None:
+        connection.reply("407 Proxy Authentication Required", b"<html>who are you</html>", "text/html")
+
+    with serving(refuse) as proxy:
+        no_proxies.setenv("HTTPS_PROXY", proxy.url.removesuffix("/v1"))
+        async with AsyncDify("app-x", "https://dify.example/v1", "me", retry=0) as dify:
+            (found,) = await examine(dify)
+    assert (found.kind, found.state) == ("proxy", "wrong")
+    assert "407" in str(found.values["problem"])
 
 
 # -- the extra -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import gzip
 import json
 import threading
 import time
+from typing import Any
 
 import pytest
 from support.raw_server import Connection, Request, serving
@@ -15,6 +16,7 @@ from dify_notebook import AsyncDify, Dify
 from dify_notebook.errors import (
     AuthenticationError,
     ConnectionFailed,
+    DifyError,
     InputError,
     NotFoundError,
     RateLimitError,
@@ -24,6 +26,8 @@ from dify_notebook.errors import (
     TurnIncomplete,
 )  # fmt: skip
 from dify_notebook.net import stream as stream_module
+from dify_notebook.turn.state import Timing
+from dify_notebook.wire.events import Message
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +35,7 @@ IDS = {"task_id": "task-1", "message_id": "m-1", "conversation_id": "c-1"}
 KEY = "app-canaryCANARYcanary123456"
 
 
-def client(url: str, **options) -> AsyncDify:
+def client(url: str, **options: Any) -> AsyncDify:
     return AsyncDify(KEY, url, "tester", **options)
 
 
@@ -51,6 +55,15 @@ def hello(request: Request, connection: Connection) -> None:
     finish(connection)
 
 
+def moments(timing: Timing | None) -> list[float]:
+    """The times of a whole answer, in the order in which they must come; none may be missing."""
+    assert timing is not None
+    told = (timing.opened, timing.first_event, timing.first_token, timing.total)
+    times = [moment for moment in told if moment is not None]
+    assert len(times) == len(told)
+    return times
+
+
 async def test_send_gives_the_turn_with_times_and_a_tape() -> None:
     with serving(hello) as server:
         async with client(server.url) as dify:
@@ -64,8 +77,9 @@ async def test_send_gives_the_turn_with_times_and_a_tape() -> None:
     }  # fmt: skip
     assert (turn.answer, turn.status, turn.end, turn.complete) == ("Hello", "succeeded", "message_end", True)
     assert (turn.user, turn.server, turn.conversation_id) == ("tester", server.url, "c-1")
-    assert turn.timing is not None
-    assert 0 < turn.timing.opened <= turn.timing.first_event <= turn.timing.first_token <= turn.timing.total
+    assert moments(turn.timing)[0] > 0
+    assert moments(turn.timing) == sorted(moments(turn.timing))
+    assert turn.events is not None
     assert [type(event).__name__ for event in turn.events] == ["Message", "Message", "MessageEnd"]
     assert dify.server_version == "1.12.1"
 
@@ -82,6 +96,7 @@ async def test_events_arrive_before_the_answer_is_complete() -> None:
     with serving(script) as server:
         async with client(server.url) as dify, dify.chat.stream("hi") as stream:
             event = await anext(aiter(stream))
+            assert isinstance(event, Message)
             assert (event.answer, stream.turn.answer, stream.turn.status) == ("first", "first", "running")
             release.set()
             turn = await stream.read()
@@ -98,7 +113,9 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("status", "body", "kind"), REFUSALS)
-async def test_a_refusal_raises_with_what_the_server_said(status, body, kind) -> None:
+async def test_a_refusal_raises_with_what_the_server_said(
+    status: str, body: dict[str, Any], kind: type[DifyError]
+) -> None:
     with serving(lambda request, connection: connection.reply(status, body, extra="X-Trace-Id: r-1\r\n")) as server:
         async with client(server.url) as dify:
             with pytest.raises(kind) as caught:
@@ -107,6 +124,7 @@ async def test_a_refusal_raises_with_what_the_server_said(status, body, kind) ->
     assert (error.code, error.message, error.request_id) == (body["code"], body["message"], "r-1")
     assert error.status == int(status.split()[0])
     assert error.hint
+    assert error.turn is not None
     assert error.turn.status == "failed"
     assert error.attempted == "POST /chat-messages"
 
@@ -142,6 +160,7 @@ async def test_an_error_event_is_part_of_the_turn() -> None:
             with pytest.raises(TurnFailed) as caught:
                 await dify.chat.send("hi")
     assert (turn.status, turn.end, turn.answer) == ("failed", "error", "half")
+    assert caught.value.turn is not None
     assert caught.value.turn.answer == "half"
     assert caught.value.code == "completion_request_error"
 
@@ -163,6 +182,7 @@ async def test_ends_that_nobody_announced(how: str) -> None:
             with pytest.raises(TurnIncomplete) as caught:
                 await dify.chat.send("hi")
     turn = caught.value.turn
+    assert turn is not None
     assert (turn.status, turn.end) == ("incomplete", "eof" if how == "clean" else "disconnected")
     assert turn.answer in ("half", "")  # a reset may overtake what was sent before it
     assert not turn.complete
@@ -175,6 +195,7 @@ async def test_nobody_listens() -> None:
         with pytest.raises(ConnectionFailed) as caught:
             await dify.chat.send("hi")
     assert caught.value.code == "connect"
+    assert caught.value.turn is not None
     assert caught.value.turn.status == "failed"
 
 
@@ -310,6 +331,7 @@ async def test_pings_and_late_headers() -> None:
         async with client(server.url) as dify:
             turn = await dify.chat.send("hi")
     assert (turn.pings, turn.status) == (2, "succeeded")
+    assert turn.timing is not None
     assert turn.timing.first_event is not None
 
 
@@ -349,6 +371,8 @@ async def test_blocking_mode_gives_the_same_turn() -> None:
             turn = await dify.chat.send("hi", response_mode="blocking")
     assert server.requests[0].json["response_mode"] == "blocking"
     assert (turn.answer, turn.reasoning, turn.status, turn.source) == ("Hello", "hm", "succeeded", "blocking")
+    assert turn.usage is not None
+    assert turn.citations is not None
     assert (turn.usage.total_tokens, len(turn.citations)) == (3, 1)
 
 
@@ -357,7 +381,7 @@ async def test_blocking_mode_gives_the_same_turn() -> None:
     [{"query": 3}, {"query": "x", "inputs": [1]}, {"query": "x", "inputs": {"a": object()}}, {"query": "x", "user": ""}, {"query": "x", "user": "u" * 256},
      {"query": "x", "timeout": 0}, {"query": "x", "files": ["no/such/file.txt"]}],
 )  # fmt: skip
-async def test_mistakes_are_told_before_anything_is_sent(arguments) -> None:
+async def test_mistakes_are_told_before_anything_is_sent(arguments: dict[str, Any]) -> None:
     with serving(hello) as server:
         async with client(server.url) as dify:
             with pytest.raises(InputError):
@@ -379,9 +403,10 @@ async def test_a_server_that_repeats_the_key_does_not_spread_it(where: str) -> N
 
     with serving(script) as server:
         async with client(server.url) as dify:
-            with pytest.raises(Exception, match="Bearer") as caught:
+            with pytest.raises(DifyError, match="Bearer") as caught:
                 await dify.chat.send("hi")
     turn = caught.value.turn
+    assert turn is not None
     told = [str(caught.value), repr(turn), turn.answer, str(turn.error), *(str(entry) for entry in (turn.tape.entries or ()))]
     assert not any(KEY in text for text in told)
 
@@ -409,7 +434,9 @@ def test_sync_events_come_one_by_one() -> None:
 
     with serving(script) as server, Dify(KEY, server.url, "tester") as dify, dify.chat.stream("hi") as stream:
         events = iter(stream)
-        assert next(events).answer == "first"
+        event = next(events)
+        assert isinstance(event, Message)
+        assert event.answer == "first"
         release.set()
         assert [type(event).__name__ for event in events] == ["MessageEnd"]
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import pytest
 
@@ -21,10 +21,12 @@ PUBLIC = [
     "ChatPanel",
     "Dify",
     "DifyError",
+    "History",
     "Session",
     "Tape",
     "Turn",
     "__version__",
+    "frames",
     "last",
     "load_ipython_extension",
     "local",
@@ -130,6 +132,7 @@ ARROWS: dict[str, set[str]] = {
     "tape": BASE | {"wire", "turn"},
     "net": DATA,
     "session": DATA | {"net"},
+    "frames": ASKING,
     "views": {"turn", "i18n"},
     "transcript": {"turn", "i18n", "views"},
     "live": ASKING | {"views"},
@@ -144,7 +147,9 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("turn", "_hooks"): "a Turn displays itself: the one file of late calls upward",
     ("panel", "_hooks"): "panel.to_frame() becomes a table: the same file",
     ("net", "_hooks"): "Dify.local() starts the embedded server: the same file",
+    ("frames", "_hooks"): "a conversation out of a history displays itself: the same file",
     ("_hooks", "views"): "where such a call ends",
+    ("_hooks", "frames"): "where such a call ends: a list or a turn becomes a frame",
     ("_hooks", "local"): "where such a call ends",
     ("_hooks", "config"): "what the embedded server's client is made of",
     ("_hooks", "errors"): "Turn.raise_for_status()",
@@ -160,6 +165,10 @@ OWNERS: dict[str, set[str]] = {
     "IPython": {"magic", "live", "panel"},
     "pandas": {"frames"},
     "polars": {"frames"},
+    "pyarrow": {"frames"},
+    "numpy": {"frames"},
+    "altair": {"frames"},
+    "vl_convert": {"frames"},
     "nest_asyncio2": {"aio"},
     "starlette": {"local"},
     "uvicorn": {"local"},
@@ -189,7 +198,7 @@ class Import(NamedTuple):
     name: str
 
 
-def is_type_checking(node: ast.AST) -> bool:
+def is_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
     return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
 
 
@@ -197,7 +206,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
     """Every node that can run, those inside functions too; what is for type checkers is not an arrow."""
     for child in ast.iter_child_nodes(node):
         if is_type_checking(child):
-            for other in child.orelse:  # type: ignore[attr-defined]
+            for other in child.orelse:
                 yield from walk(other)
             continue
         yield child

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.raw_server import Connection, Request, serving
@@ -37,7 +39,7 @@ class Chat:
         connection.end()
 
 
-def session(url: str, **more) -> Session:
+def session(url: str, **more: Any) -> Session:
     return Session(Dify("app-x", url, "u"), **more)
 
 
@@ -86,6 +88,7 @@ def test_a_refusal_is_kept_and_can_be_raised() -> None:
     with serving(lambda request, connection: connection.reply("401 Unauthorized", answer)) as server:
         run = session(server.url).ask("x")
         turn = run.result(10)
+        assert turn.error is not None
         assert (turn.status, turn.error.code) == ("failed", "unauthorized")
         with pytest.raises(AuthenticationError) as caught:
             run.raise_for_status()
@@ -94,7 +97,7 @@ def test_a_refusal_is_kept_and_can_be_raised() -> None:
 
 def test_mistakes_are_told_where_they_are_made() -> None:
     with serving(Chat()) as server, pytest.raises(InputError):
-        session(server.url).ask(3)  # type: ignore[arg-type]
+        session(server.url).ask(3)  # type: ignore[arg-type]  # a mistake on purpose
 
 
 def test_every_run_leaves_a_tape() -> None:
@@ -105,7 +108,9 @@ def test_every_run_leaves_a_tape() -> None:
     assert tape.replay().answer == "one x"
 
 
-def test_a_store_that_cannot_be_written_does_not_lose_the_answer(tmp_path, caplog) -> None:
+def test_a_store_that_cannot_be_written_does_not_lose_the_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     from dify_notebook.tape import RunStore
 
     blocked = tmp_path / "file"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import stat
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from contract.streams import load
 from dify_notebook.tape import Header, RunStore, Tape, redact
 from dify_notebook.turn.fold import fold_all
 from dify_notebook.wire.events import Eof, decode
-from dify_notebook.wire.sse import Splitter
+from dify_notebook.wire.sse import Frame, Splitter
 
 
 def taped(case: str) -> Tape:
@@ -26,7 +27,7 @@ def taped(case: str) -> Tape:
 
 @pytest.mark.parametrize("case", ["1.12.1/chat-messages__richflow-streaming", "1.12.1/chat-messages__agent-chat-speak",
                                   "examples/chat_basic", "1.12.1/chat-messages-ping__agent-chat-slow-start"])  # fmt: skip
-def test_a_saved_tape_tells_the_same_turn(case: str, tmp_path) -> None:
+def test_a_saved_tape_tells_the_same_turn(case: str, tmp_path: Path) -> None:
     tape = taped(case)
     path = tape.save(tmp_path / "one.tape.gz")
     loaded = Tape.load(path)
@@ -34,6 +35,8 @@ def test_a_saved_tape_tells_the_same_turn(case: str, tmp_path) -> None:
     turn = loaded.replay()
     live = fold_all([*(decode(frame, at) for at, frame in tape.entries), Eof()])
     assert (turn.answer, turn.status, turn.source) == (live.answer, live.status, "tape")
+    assert turn.nodes is not None
+    assert live.nodes is not None
     assert [node.status for node in turn.nodes] == [node.status for node in live.nodes]
     assert turn.query == "q"
     assert len(turn.events) == len(tape.entries)
@@ -58,7 +61,7 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("data", SECRETS)
-def test_secrets_are_taken_out_before_the_first_byte(data: bytes, tmp_path) -> None:
+def test_secrets_are_taken_out_before_the_first_byte(data: bytes, tmp_path: Path) -> None:
     assert b"SECRET" not in redact(data)
     tape = Tape(Header(query=data.decode()))
     tape.entries.append((0.0, ("", msgspec.json.encode({"event": "message", "answer": data.decode()}))))
@@ -66,21 +69,21 @@ def test_secrets_are_taken_out_before_the_first_byte(data: bytes, tmp_path) -> N
     assert b"SECRET" not in gzip.decompress(path.read_bytes())
 
 
-def test_bytes_that_are_no_text_survive(tmp_path) -> None:
+def test_bytes_that_are_no_text_survive(tmp_path: Path) -> None:
     tape = Tape()
     tape.entries.extend([(0.1, ("", b"\xff\xfe")), (0.2, ("ping", None))])
     assert list(Tape.load(tape.save(tmp_path / "t.gz")).entries) == list(tape.entries)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b""), gzip.compress(b"{}\n{"), gzip.compress(b"no")])
-def test_what_is_no_tape_says_so(content: bytes, tmp_path) -> None:
+def test_what_is_no_tape_says_so(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "t.gz"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="no tape"):
         Tape.load(path)
 
 
-def test_the_store_is_private_bounded_and_can_be_switched_off(tmp_path) -> None:
+def test_the_store_is_private_bounded_and_can_be_switched_off(tmp_path: Path) -> None:
     now = [1_000_000_000.0]
     store = RunStore(tmp_path / "runs", max_bytes=3_000, max_age=1e12, clock=lambda: now[0])
     tape = taped("examples/chat_basic")
@@ -100,7 +103,7 @@ def test_the_store_is_private_bounded_and_can_be_switched_off(tmp_path) -> None:
     assert store.add(tape, "y") is not None
 
 
-def test_old_runs_go(tmp_path) -> None:
+def test_old_runs_go(tmp_path: Path) -> None:
     import time
 
     store = RunStore(tmp_path, max_age=100, clock=time.time)
@@ -111,18 +114,20 @@ def test_old_runs_go(tmp_path) -> None:
     assert [path.name.split("-", 1)[1] for path in store.paths()] == ["new.tape.gz"]
 
 
-def test_two_runs_without_a_message_in_one_second_are_two(tmp_path) -> None:
+def test_two_runs_without_a_message_in_one_second_are_two(tmp_path: Path) -> None:
     store = RunStore(tmp_path, clock=lambda: 1_000_000_000.0, max_age=1e12)
     store.add(taped("examples/chat_basic"), "run")
     store.add(taped("examples/chat_agent"), "run")
     assert len(store.paths()) == 2
 
 
-def test_a_long_tape_goes_to_a_private_file_redacted(tmp_path) -> None:
+def test_a_long_tape_goes_to_a_private_file_redacted(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "runs")
     short, long = Tape(), Tape(spool=store.spool, limit=10_000)
-    frames = [("", b'{"event":"message","answer":"%d","x":"' % n + SECRETS[n % len(SECRETS)].replace(b'"', b"'") + b'"}')
-              for n in range(500)]  # fmt: skip
+    frames: list[Frame] = [
+        ("", b'{"event":"message","answer":"%d","x":"' % n + SECRETS[n % len(SECRETS)].replace(b'"', b"'") + b'"}')
+        for n in range(500)
+    ]  # fmt: skip
     frames[7] = ("ping", None)
     frames[8] = ("", b"\xff\xfe")
     for number, frame in enumerate(frames):
@@ -144,7 +149,7 @@ def test_a_long_tape_goes_to_a_private_file_redacted(tmp_path) -> None:
     assert loaded.replay().answer == long.replay().answer
 
 
-def test_where_keeping_is_off_a_long_tape_stays_in_memory(tmp_path) -> None:
+def test_where_keeping_is_off_a_long_tape_stays_in_memory(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "runs")
     store.enabled = False
     tape = Tape(spool=store.spool, limit=100)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from dify_notebook.turn.fold import as_decimal, as_int, as_size, as_time, as_usage, fold, fold_all
+from dify_notebook.turn.convert import as_decimal, as_int, as_size, as_time, as_usage
+from dify_notebook.turn.fold import fold, fold_all
 from dify_notebook.turn.state import Turn
 from dify_notebook.wire import events as ev
 
-IDS = {"task_id": "t", "message_id": "m", "conversation_id": "c"}
+IDS: dict[str, Any] = {"task_id": "t", "message_id": "m", "conversation_id": "c"}
 
 
-def end(**more: object) -> ev.MessageEnd:
-    return ev.MessageEnd(**IDS, metadata={}, **more)  # type: ignore[arg-type]
+def end(**more: Any) -> ev.MessageEnd:
+    return ev.MessageEnd(**IDS, metadata={}, **more)
 
 
 def test_a_stop_of_ours_marks_the_turn() -> None:
@@ -82,8 +85,8 @@ def test_a_pause_asks_a_person() -> None:
 
 
 def test_a_container_that_runs_again_inside_a_loop_is_a_run_of_its_own() -> None:
-    def inner(kind: type[ev.Event], **data: object) -> ev.Event:
-        return kind(data={"id": "it", "node_id": "it", "loop_id": "loop", **data}, **IDS)  # type: ignore[call-arg]
+    def inner(kind: Callable[..., ev.Event], **data: object) -> ev.Event:
+        return kind(data={"id": "it", "node_id": "it", "loop_id": "loop", **data}, **IDS)
 
     turn = fold_all([
         ev.LoopStarted(data={"id": "loop", "node_id": "loop", "metadata": {"loop_length": 2}}, **IDS),

@@ -128,7 +128,7 @@ def test_old_changes_of_a_leaf_are_merged_and_stay_valid() -> None:
 def test_same_objects_are_not_looked_into() -> None:
     """A closed block costs an identity check, whatever it holds."""
 
-    class Watched(tuple):  # type: ignore[type-arg]
+    class Watched(tuple[Block, ...]):
         looked = 0
 
         def __iter__(self) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from unit.views_hostile import HOSTILE, hostile_turn
 
 from dify_notebook import views
+from dify_notebook.turn.state import Status
 from dify_notebook.views.block import Block
 from dify_notebook.views.html import ATTRIBUTES, TAGS, VOID, serialize
 
@@ -74,7 +75,7 @@ def problems(html: str) -> list[str]:
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("status", ["failed", "running"])
-def test_no_form_of_html_lets_it_out(text: str, status: str) -> None:
+def test_no_form_of_html_lets_it_out(text: str, status: Status) -> None:
     turn = hostile_turn(text, status)
     saved = views.html(turn, "en")
     live = serialize(views.TurnView("zh-Hans").blocks(turn, 3.0))

@@ -199,7 +199,11 @@ def test_bars_grow_while_a_node_runs() -> None:
 
 
 def test_nodes_in_a_circle_and_many_children_are_all_counted() -> None:
-    nodes = (Node(id="a", parent="b"), Node(id="b", parent="a"), Node(id="it", kind="iteration", title="It"))
+    nodes: tuple[Node, ...] = (
+        Node(id="a", parent="b"),
+        Node(id="b", parent="a"),
+        Node(id="it", kind="iteration", title="It"),
+    )
     nodes += tuple(Node(id=f"c{n}", parent="it", title=f"child {n}") for n in range(100))
     text = views.text(Turn(status="succeeded", nodes=nodes), "en")
     assert "103 steps" in text
@@ -371,7 +375,8 @@ def rgb(colour: str) -> tuple[float, float, float]:
 def mixed(
     a: tuple[float, float, float], b: tuple[float, float, float], share: float
 ) -> tuple[float, float, float]:
-    return tuple(x * share + y * (1 - share) for x, y in zip(a, b, strict=True))  # type: ignore[return-value]
+    red, green, blue = (x * share + y * (1 - share) for x, y in zip(a, b, strict=True))
+    return red, green, blue
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from dify_notebook.wire import events as ev
 from dify_notebook.wire.events import decode
+from dify_notebook.wire.sse import Frame
 
 TABLE = [
     ("a message", ("", b'{"event":"message","answer":"hi"}'), ev.Message, {"answer": "hi"}),
@@ -32,7 +35,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("frame", "kind", "fields"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
-def test_decode(frame, kind, fields) -> None:
+def test_decode(frame: Frame, kind: type[ev.Event], fields: dict[str, Any]) -> None:
     event = decode(frame, 1.5)
     assert type(event) is kind
     assert event.at == 1.5

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from contract.torture import CHUNKED, LARGE, SMALL
+from contract.torture import CHUNKED, LARGE, SMALL, Torture
 
-from dify_notebook.wire.sse import Splitter
+from dify_notebook.wire.sse import Frame, Splitter
 
 
 def run(chunks: list[bytes]) -> tuple[list[tuple[str, bytes | None]], bytes]:
@@ -14,23 +14,23 @@ def run(chunks: list[bytes]) -> tuple[list[tuple[str, bytes | None]], bytes]:
 
 
 @pytest.mark.parametrize("case", [*SMALL, *LARGE], ids=lambda case: case.id)
-def test_frames_of_the_torture_table(case) -> None:
+def test_frames_of_the_torture_table(case: Torture) -> None:
     assert run([case.data]) == (case.frames, case.rest)
 
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.id)
-def test_cut_at_every_byte(case) -> None:
+def test_cut_at_every_byte(case: Torture) -> None:
     for place in range(len(case.data) + 1):
         assert run([case.data[:place], case.data[place:]]) == (case.frames, case.rest)
     assert run([case.data[i : i + 1] for i in range(len(case.data))]) == (case.frames, case.rest)
 
 
 @pytest.mark.parametrize(("chunks", "frames"), [c[1:] for c in CHUNKED], ids=[c[0] for c in CHUNKED])
-def test_named_cuts(chunks, frames) -> None:
+def test_named_cuts(chunks: list[bytes], frames: list[Frame]) -> None:
     assert run(chunks)[0] == frames
 
 
 @pytest.mark.parametrize("case", LARGE, ids=lambda case: case.id)
-def test_large_events_in_small_chunks(case) -> None:
+def test_large_events_in_small_chunks(case: Torture) -> None:
     chunks = [case.data[i : i + 997] for i in range(0, len(case.data), 997)]
     assert run(chunks) == (case.frames, case.rest)

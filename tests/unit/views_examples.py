@@ -7,6 +7,7 @@ from __future__ import annotations
 import struct
 import zlib
 from decimal import Decimal
+from typing import Any
 
 from dify_notebook.turn.state import (
     AgentLog,
@@ -189,8 +190,8 @@ def agent() -> Turn:
     )
 
 
-def _node(at: int, title: str, node_type: str, start: float, end: float | None, **more: object) -> Node:
-    fields: dict[str, object] = {
+def _node(at: int, title: str, node_type: str, start: float, end: float | None, **more: Any) -> Node:
+    fields: dict[str, Any] = {
         "id": f"run{at}",
         "node_id": f"n{at}",
         "node_type": node_type,
@@ -200,7 +201,7 @@ def _node(at: int, title: str, node_type: str, start: float, end: float | None, 
         "finished_at": end,
         "elapsed": None if end is None else round(end - start, 3),
     }
-    return Node(**(fields | more))  # type: ignore[arg-type]
+    return Node(**(fields | more))
 
 
 def chatflow(now: float | None = None) -> Turn:

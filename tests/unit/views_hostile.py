@@ -13,6 +13,7 @@ from dify_notebook.turn.state import (
     Node,
     Retry,
     Round,
+    Status,
     Thought,
     Timing,
     Turn,
@@ -61,7 +62,7 @@ HOSTILE = (
 )
 
 
-def hostile_turn(text: str, status: str = "failed") -> Turn:
+def hostile_turn(text: str, status: Status = "failed") -> Turn:
     """A turn that has the text wherever a server, a model or a user could put one."""
     svg = b"<svg xmlns='http://www.w3.org/2000/svg' onload='window.pwned=1'/>"
     return Turn(
@@ -69,7 +70,7 @@ def hostile_turn(text: str, status: str = "failed") -> Turn:
         answer=text,
         answer_raw=f"<think>{text}</think>{text}",
         reasoning=text,
-        status=status,  # type: ignore[arg-type]
+        status=status,
         end=None if status == "running" else "error",
         error=TurnError(code=text, message=text, status=400),
         warnings=(
@@ -107,7 +108,7 @@ def hostile_turn(text: str, status: str = "failed") -> Turn:
                 rounds=(Round(index=0),),
             ),
             Node(id="c", node_type=text, title=text, parent=text, kind="iteration", started_at=0.2),
-            Node(id="d", title=text, status=text, parent="d"),  # type: ignore[arg-type]
+            Node(id="d", title=text, status=text, parent="d"),  # type: ignore[arg-type]  # no status that there is
         ),
         files=(
             MessageFile(

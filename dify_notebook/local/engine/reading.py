@@ -334,7 +334,7 @@ def _iteration(reader: _Reader) -> Work:
     on_item_error = table.choice("on_item_error", kinds, "terminated")
     inside = _inside(reader, replace(reader.around, depth=reader.around.depth + 1))
     output = reader.selector("output")
-    return Iteration(reader.title, over, output, inside, parallel, on_item_error)  # type: ignore[arg-type]
+    return Iteration(reader.title, over, output, inside, parallel, on_item_error)  # type: ignore[arg-type]  # one of kinds
 
 
 def _loop(reader: _Reader) -> Work:

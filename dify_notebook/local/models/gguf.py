@@ -81,7 +81,7 @@ class InProcess:
 
 def _load(file: Path) -> Any:
     try:
-        import xllamacpp  # type: ignore[import-not-found, unused-ignore]  # it is an extra
+        import xllamacpp
     except ImportError as problem:
         raise ModelFailed(f"xllamacpp cannot be imported: {problem}") from None
     if not file.is_file():

@@ -1,0 +1,123 @@
+"""What the wire calls numbers, times, prices and files, as the values of a turn.
+
+Each takes whatever JSON gives and answers None (or nothing) for what it cannot read: a field that a
+server writes differently must not end a stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from .state import Citation, MessageFile, Usage
+
+_CITATION_FIELDS = frozenset(Citation.__struct_fields__) - {"extra"}
+
+
+def as_float(value: object) -> float | None:
+    """A number, or None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def as_int(value: object) -> int | None:
+    """A whole number, or None for what is none."""
+    number = as_float(value)
+    return int(number) if number is not None and abs(number) < 1e18 else None
+
+
+def as_decimal(value: object) -> Decimal | None:
+    """An exact price; Dify sends text such as "0E-7", and floats in its examples."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def as_size(value: object) -> int | None:
+    """Bytes, or None where the server does not know (-1)."""
+    size = as_int(value)
+    return size if size is not None and size >= 0 else None
+
+
+def as_text(value: object) -> str:
+    """Text as it is; other JSON as JSON text; nothing for null."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def as_dict(value: object) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def as_time(value: object) -> datetime | None:
+    """An aware time in UTC from seconds, milliseconds or ISO text; None for what is none."""
+    number = as_float(value)
+    if number is not None:
+        if abs(number) > 1e11:  # seconds reach this in the year 5138: these are milliseconds
+            number /= 1000
+        try:
+            return datetime.fromtimestamp(number, UTC)
+        except (OverflowError, OSError, ValueError):
+            return None
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, str) and value:
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    return None
+
+
+def as_usage(data: Mapping[str, Any]) -> Usage:
+    """The `usage` of a message_end."""
+    return Usage(
+        prompt_tokens=as_int(data.get("prompt_tokens")),
+        completion_tokens=as_int(data.get("completion_tokens")),
+        total_tokens=as_int(data.get("total_tokens")),
+        prompt_price=as_decimal(data.get("prompt_price")),
+        completion_price=as_decimal(data.get("completion_price")),
+        total_price=as_decimal(data.get("total_price")),
+        currency=data.get("currency") if isinstance(data.get("currency"), str) else None,
+        latency=as_float(data.get("latency")),
+        time_to_first_token=as_float(data.get("time_to_first_token")),
+    )
+
+
+def as_citation(data: Mapping[str, Any]) -> Citation:
+    """One of the `retriever_resources`."""
+    known: dict[str, Any] = {k: v for k, v in data.items() if k in _CITATION_FIELDS}
+    known["position"] = as_int(known.get("position"))
+    known["score"] = as_float(known.get("score"))
+    known["content"] = as_text(known.get("content"))
+    for name in ("dataset_id", "dataset_name", "document_id", "document_name", "segment_id"):
+        known[name] = as_text(known.get(name)) or None
+    extra = {k: v for k, v in data.items() if k not in _CITATION_FIELDS}
+    return Citation(**known, extra=extra or None)
+
+
+def as_file(data: Mapping[str, Any]) -> MessageFile:
+    """A file as message_end and the history write it."""
+    return MessageFile(
+        id=as_text(data.get("related_id") or data.get("id")) or None,
+        type=as_text(data.get("type")),
+        belongs_to=as_text(data.get("belongs_to")) or "assistant",
+        name=as_text(data.get("filename")) or None,
+        mime_type=as_text(data.get("mime_type")) or None,
+        size=as_size(data.get("size")),
+        url=as_text(data.get("url") or data.get("remote_url")) or None,
+    )
