@@ -39,11 +39,13 @@ RATE = 1000
 
 WATCH = """() => {
     window.tasks = [];
-    new PerformanceObserver(list => tasks.push(...list.getEntries().map(each => each.duration))).observe({type: 'longtask'});
+    const keep = list => tasks.push(...list.getEntries().map(each => each.duration));
+    new PerformanceObserver(keep).observe({type: 'longtask'});
 }"""
 PLAY = """async texts => {
     // texts: [milliseconds from the begin, JSON of a message]
-    kernel.put({...kernel.streamed, key: 'long', view: 99999, query: 'Go on', status: 'running', suggested: [], nodes: []});
+    const plain = {...kernel.streamed, suggested: [], nodes: []};
+    kernel.put({...plain, key: 'long', view: 99999, query: 'Go on', status: 'running'});
     kernel.running = 'long';
     kernel.status();
     await new Promise(resolve => setTimeout(resolve, 200));
