@@ -489,3 +489,10 @@ def test_what_is_not_kept_is_not_on_show(opened: Opener) -> None:
     page.until(lambda: [turn["query"] for turn in page.turns] == ["elsewhere"], "the other conversation")
     page.ended(1)
     assert page.parts["conversation"]["id"] == session.conversation_id
+
+
+def test_the_toolbox_shows_signs_of_its_tools(opened: Opener) -> None:
+    page = opened("toolbox")
+    page.ask("What is 17% of 2,340?")
+    page.ended(1)
+    assert "🧮" in page.html()
