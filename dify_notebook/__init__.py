@@ -2,6 +2,7 @@
 
 %load_ext dify_notebook     then `%%dify` cells; `%dify help` says more
 Dify, AsyncDify             the client, plain and async
+ChatPanel                   a conversation with an app, in the notebook
 Turn                        one question and all that came back
 local.serve()               the embedded server
 run(coro)                   a coroutine from a synchronous cell
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from .errors import DifyError
     from .net.client import AsyncDify
     from .net.sync import Dify
+    from .panel.widget import ChatPanel
     from .session import Session
     from .tape import Tape
     from .turn.state import Turn
 
 __all__ = [
     "AsyncDify",
+    "ChatPanel",
     "Dify",
     "DifyError",
     "Session",
@@ -43,6 +46,7 @@ last: Turn | None = None
 
 _HOMES = {
     "AsyncDify": "net.client",
+    "ChatPanel": "panel.widget",
     "Dify": "net.sync",
     "DifyError": "errors",
     "Session": "session",

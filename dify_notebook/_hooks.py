@@ -6,6 +6,8 @@ Turn is reached from here, late, so that the arrows between rooms stay straight.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,3 +59,12 @@ def local_settings(app: str, user: str | None) -> Any:
         origin="local",
         app=app,
     )
+
+
+def turns_frame(turns: Sequence[Turn]) -> Any:
+    """A table of turns, one a row; pandas comes with it.
+
+    Raises:
+        ImportError: pandas is not installed.
+    """
+    return import_module(".frames", __package__).turns(turns)

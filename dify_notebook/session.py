@@ -35,20 +35,48 @@ log = logging.getLogger("dify_notebook")
 class Run:
     """One question that is being answered."""
 
-    def __init__(self, stream: ChatStream, *, decorate: Callable[[Turn], Turn], on_end: Callable[[Run], None]) -> None:
+    def __init__(
+        self,
+        stream: ChatStream,
+        *,
+        query: str = "",
+        target: str | None = None,
+        keep: bool = True,
+        decorate: Callable[[Turn], Turn],
+        on_end: Callable[[Run], None],
+    ) -> None:
+        self.query = query
+        """What was asked."""
+        self.target = target
+        """The conversation that it was asked in; None began a new one."""
+        self.keep = keep
+        """Whether the session goes on with that conversation afterwards; may be changed until the end."""
         self._stream = stream
         self._decorate = decorate
         self._on_end = on_end
         self._changed = threading.Event()
         self._done = threading.Event()
-        self._seen = -1
-        self._snapshot: Turn | None = None
+        self._snapshot: tuple[int, Turn] | None = None
+        """The version of the stream and the turn at that time, together for readers on several threads."""
         self._final: Turn | None = None
         self._failure: BaseException | None = None
+        self._watchers: tuple[threading.Event, ...] = ()
         self._started = time.monotonic()
         self.error: DifyError | None = None
         """Why the question was refused, where it was; the turn tells it too."""
+
+    def _begin(self) -> None:
         portal().submit(self._stream_all())
+
+    def watch(self, event: threading.Event) -> None:
+        """Set that event too with each change, the end included; several may watch."""
+        self._watchers += (event,)
+        event.set()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        for event in self._watchers:
+            event.set()
 
     async def _stream_all(self) -> None:
         try:
@@ -56,17 +84,19 @@ class Run:
                 async with self._stream:
                     async for event in self._stream:
                         if type(event) is not Ping:
-                            self._changed.set()
+                            self._tell()
             except DifyError as problem:
                 self.error = problem
             self._final = await self._with_pictures(self._decorate(self._stream.turn))
-            await asyncio.to_thread(self._on_end, self)
         except BaseException as problem:
             self._failure = problem
             raise
         finally:
-            self._done.set()
-            self._changed.set()
+            try:
+                await asyncio.to_thread(self._on_end, self)
+            finally:
+                self._done.set()
+                self._tell()
 
     async def _with_pictures(self, turn: Turn) -> Turn:
         """The images of the answer, fetched for whoever displays it; signed URLs do not live long."""
@@ -103,14 +133,18 @@ class Run:
             raise self._failure
         if self._final is not None:
             return self._final
-        if self._snapshot is None or self._seen != self._stream.version:
+        snapshot = self._snapshot
+        if snapshot is None or snapshot[0] != self._stream.version:
             # Taken on the portal's thread, where nothing changes it meanwhile.
-            self._seen, turn = portal().call(self._take())
-            self._snapshot = self._decorate(turn)
-        return self._snapshot
+            version, turn = self._look() if portal().inside else portal().call(self._take())
+            self._snapshot = snapshot = (version, self._decorate(turn))
+        return snapshot[1]
+
+    def _look(self) -> tuple[int, Turn]:
+        return self._stream.version, self._stream.turn
 
     async def _take(self) -> tuple[int, Turn]:
-        return self._stream.version, self._stream.turn
+        return self._look()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until something changed since the last wait, or it ended; False when the time passed."""
@@ -164,6 +198,9 @@ class Session:
         self.turns: list[Turn] = []
         """The turns that were had here, oldest first."""
         self.running: Run | None = None
+        self.shared: dict[str, Any] = {}
+        """What those who show this session have in common, by their own names."""
+        self._listeners: tuple[Callable[[Run, bool], object], ...] = ()
         self._store = store
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -178,6 +215,32 @@ class Session:
     def new(self) -> None:
         """The next question begins a new conversation."""
         self.conversation_id = None
+
+    def subscribe(self, listener: Callable[[Run, bool], object]) -> Callable[[], None]:
+        """Be told of each run: `listener(run, False)` before it begins, `listener(run, True)` when it has ended
+        and been put away. On the thread where that happens, so it sets, starts something and returns.
+
+        Returns:
+            What ends it.
+        """
+        self._listeners += (listener,)
+
+        def end() -> None:
+            self._listeners = tuple(one for one in self._listeners if one is not listener)
+
+        return end
+
+    def stop(self) -> concurrent.futures.Future[bool] | None:
+        """Stop the running answer, as `Run.stop`; None when nothing runs."""
+        run = self.running
+        return None if run is None else run.stop()
+
+    def replace(self, turn: Turn) -> None:
+        """Put this in place of the turn with the same message (which was rated, say)."""
+        with self._lock:
+            self.turns[:] = [
+                turn if turn.message_id and one.message_id == turn.message_id else one for one in self.turns
+            ]
 
     def turn_number(self, conversation_id: str | None) -> int | None:
         """Which turn of that conversation the next would be, from 1; None where it is not known."""
@@ -231,24 +294,43 @@ class Session:
             )
 
         def on_end(run: Run) -> None:
-            self._ended(run, number, keep)
+            try:
+                self._ended(run, number)
+            finally:
+                self._announce(run, True)
 
-        run = Run(stream, decorate=decorate, on_end=on_end)
+        run = Run(stream, query=query, target=target, keep=keep, decorate=decorate, on_end=on_end)
         self.running = run
+        self._announce(run, False)
+        run._begin()
         return run
 
-    def _ended(self, run: Run, number: int | None, keep: bool) -> None:
+    def _announce(self, run: Run, ended: bool) -> None:
+        for listener in self._listeners:
+            try:
+                listener(run, ended)
+            except Exception:  # somebody's callback: the answer goes on
+                log.exception("a listener of the session failed")
+
+    def _forget(self, run: Run) -> None:
+        if self.running is run:
+            self.running = None
+
+    def _ended(self, run: Run, number: int | None) -> None:
         """Put a finished turn away. Runs in a worker thread, once for each run."""
-        turn = run.turn
+        try:
+            turn = run.turn
+        except BaseException:
+            self._forget(run)
+            raise
         with self._lock:
             if turn.conversation_id and turn.message_id:
                 if number is not None:
                     self._counts[turn.conversation_id] = number
-                if keep:
+                if run.keep:
                     self.conversation_id = turn.conversation_id
             self.turns.append(turn)
-            if self.running is run:
-                self.running = None
+            self._forget(run)
         tape = run.tape
         if tape is not None and tape.entries:
             try:

@@ -26,11 +26,13 @@ class Output:
         self._id = uuid.uuid4().hex
         self.shown = False
 
-    def show(self, bundle: dict[str, Any]) -> None:
+    def show(self, bundle: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         """Add the output to the running cell."""
         self.shown = True
-        display(bundle, raw=True, display_id=self._id)
+        more = {"metadata": metadata} if metadata else {}
+        display(bundle, raw=True, display_id=self._id, **more)
 
-    def replace(self, bundle: dict[str, Any]) -> None:
+    def replace(self, bundle: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         """Put this in place of what was shown, in whichever cell that is."""
-        update_display(bundle, raw=True, display_id=self._id)
+        more = {"metadata": metadata} if metadata else {}
+        update_display(bundle, raw=True, display_id=self._id, **more)

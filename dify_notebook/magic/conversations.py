@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import secrets
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..i18n import t
-from ..turn.reasoning import split_reasoning
-from ..turn.state import Turn, TurnError
-from ..views import markdown
-from ..wire.models import StoredMessage
+from ..transcript import as_markdown, as_notebook
+from ..turn.stored import turn_of
 from .state import Conversation, Seat, is_sendable
 
 MOST = 50
@@ -76,7 +71,7 @@ def _export(seat: Seat, id: str, target: str) -> str:
     if path.exists():
         raise InputError(t("magic.conversations.exists", path=target), code="export")
     kept = seat.session.call(seat.client.messages.list(id, order="asc").to_list())
-    turns = [_turn(message) for message in kept]
+    turns = [turn_of(message) for message in kept]
     title = seat.known[id].name or id
     text = as_markdown(turns, title) if path.suffix == ".md" else as_notebook(turns, title)
     problem = ""
@@ -92,70 +87,11 @@ def _export(seat: Seat, id: str, target: str) -> str:
     return t("magic.conversations.exported", count=len(turns), path=target)
 
 
-def _turn(message: StoredMessage) -> Turn:
-    failed = message.status == "error" or bool(message.error)
-    error = TurnError(code="", message=message.error or "") if failed else None
-    answer, reasoning = split_reasoning(message.answer)
-    return Turn(
-        query=message.query,
-        answer=answer,
-        reasoning=reasoning,
-        answer_raw=message.answer,
-        status="failed" if failed else "succeeded",
-        error=error,
-        complete=True,
-        conversation_id=message.conversation_id,
-        message_id=message.id,
-        created_at=message.created_at,
-    )
-
-
-def as_markdown(turns: Sequence[Turn], title: str) -> str:
-    """The conversation as one markdown text. Every question and answer stands in a quotation of its own,
-    so that no text in it can pass for another turn or another section."""
-    parts = [f"# {_plain(title)}"]
-    for at, turn in enumerate(turns, 1):
-        parts.append(f"## {t('magic.conversations.question', number=at)}\n\n{_quoted(_fenced(turn.query or ''))}")
-        parts.append(f"## {t('magic.conversations.answer', number=at)}\n\n{_quoted(markdown(turn))}")
-    return "\n\n".join(parts) + "\n"
-
-
-def as_notebook(turns: Sequence[Turn], title: str) -> str:
-    """The conversation as a notebook: a question as a cell that asks it again, an answer as a text cell."""
-    cells: list[dict[str, Any]] = [_cell("markdown", f"# {_plain(title)}")]
-    cells.append(_cell("code", "%load_ext dify_notebook"))
-    for turn in turns:
-        cells.append(_cell("code", f"%%dify --no-vars\n{turn.query or ''}"))
-        cells.append(_cell("markdown", _quoted(markdown(turn))))
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    book = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(book, ensure_ascii=False, indent=1) + "\n"
-
-
-def _cell(kind: str, source: str) -> dict[str, Any]:
-    cell = {"cell_type": kind, "id": secrets.token_hex(4), "metadata": {}, "source": source.splitlines(True)}
-    return {**cell, "execution_count": None, "outputs": []} if kind == "code" else cell
-
-
 def sendable(inputs: dict[str, Any] | None) -> dict[str, Any]:
     """The inputs of a conversation that can be sent again: files come back in a form of the server's own."""
     return {name: value for name, value in (inputs or {}).items() if is_sendable(value)}
 
 
-def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}" if line else ">" for line in text.strip("\r\n").splitlines())
-
-
-def _fenced(text: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
-
-
 def _one_line(text: str) -> str:
     return _CONTROL.sub(" ", text).strip()
 
-
-def _plain(text: str) -> str:
-    """One line in which markdown and HTML mean nothing."""
-    return re.sub(r"([\\`*_{}\[\]()#+.!|<>&~$-])", r"\\\1", _one_line(text))

@@ -40,13 +40,18 @@ class Portal:
         """False in a forked child, where the thread did not come along."""
         return self._pid == os.getpid() and self._thread.is_alive()
 
+    @property
+    def inside(self) -> bool:
+        """Whether the caller runs on this loop's thread."""
+        return threading.current_thread() is self._thread
+
     def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Start it and go on."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it and wait. An Interrupt cancels it and lets it clean up."""
-        if threading.current_thread() is self._thread:
+        if self.inside:
             work.close()
             raise RuntimeError(t("net.portal_deadlock"))
         future = self.submit(work)

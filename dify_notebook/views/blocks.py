@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..i18n import Language
 from ..turn.state import Turn
 from . import facts, parts
@@ -34,8 +36,10 @@ class TurnView:
     earlier drawings only to be fast, and to give closed blocks back as the same objects.
     """
 
-    def __init__(self, lang: Language | None = None) -> None:
+    def __init__(self, lang: Language | None = None, icons: Mapping[str, str] | None = None) -> None:
+        """`icons` are those of tools, by name: an emoji, or an image as a data URI."""
         self._words = Words(lang)
+        self._icons = dict(icons or {})
         self._renderer = Renderer()
         self._memo = Memo()
 
@@ -49,7 +53,7 @@ class TurnView:
         slots = {
             "header": parts.header(turn, words, now),
             "timeline": parts.nodes(turn, words, now, memo),
-            "thoughts": parts.thoughts(turn, words, memo),
+            "thoughts": parts.thoughts(turn, words, memo, self._icons),
             "reasoning": parts.reasoning(turn, words, memo),
             "logs": parts.logs(turn, words, memo),
             "answer": self._renderer.update(facts.marked_answer(turn) if turn.warnings else turn.answer),

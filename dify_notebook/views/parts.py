@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from ..turn.state import AgentLog, MessageFile, Node, Thought, Turn
@@ -142,21 +142,28 @@ def notice(turn: Turn, words: Words) -> list[Block]:
 # --- what the agent did
 
 
-def thoughts(turn: Turn, words: Words, memo: Memo) -> list[Block]:
+def thoughts(turn: Turn, words: Words, memo: Memo, icons: Mapping[str, str] | None = None) -> list[Block]:
     out = []
     for at, thought in enumerate(facts.steps(turn)):
         running = facts.step_running(thought, turn)
-        out.append(memo.get(("thought", at), (thought, running), _thought, thought, at, running, words))
+        out.append(memo.get(("thought", at), (thought, running), _thought, thought, at, running, words, icons or {}))
     return out
 
 
-def _thought(thought: Thought, at: int, running: bool, words: Words) -> Block:
+def icon(name: str, icons: Mapping[str, str]) -> str:
+    """The picture of a tool: an image as a data URI, or a sign; "" where it has none."""
+    told = icons.get(name, "")
+    if told.startswith("data:"):
+        return element("img", {"class": "dn-icon", "src": told, "alt": ""})
+    return element("span", {"class": "dn-icon", "aria-hidden": "true"}, escape(told)) if told else ""
+
+
+def _thought(thought: Thought, at: int, running: bool, words: Words, icons: Mapping[str, str]) -> Block:
     rest = words("working") if running else ""
     if not running and thought.observation:
         rest = one_line(pretty(thought.observation, thought.tools), 90)
-    line = (sign("running") + " " if running else "") + caption(
-        facts.step_title(thought, at, words), rest, "dn-name"
-    )
+    line = (sign("running") + " " if running else "") + "".join(icon(name, icons) for name in thought.tools[:5])
+    line += caption(facts.step_title(thought, at, words), rest, "dn-name")
     body = []
     if thought.thought.strip():
         body += [Block("thought", "div", {"class": "dn-plain"}, escape(visible(thought.thought.strip())))]

@@ -32,6 +32,10 @@ def _ink(literal: str, share: int) -> str:
 
 STYLES: dict[str, str] = {
     "dn": "max-width:860px;font-size:14px;line-height:1.55;overflow-wrap:anywhere",
+    # a conversation
+    "dn-talk": "max-width:860px;font-size:14px;line-height:1.55",
+    "dn-ask": f"margin:14px 0 6px 15%;padding:7px 12px;border-radius:12px;background:{_TINT};white-space:pre-wrap;"
+    "overflow-wrap:anywhere",
     # head and foot
     "dn-head": "font-size:12px;line-height:1.5;margin:0 0 6px",
     "dn-title": "font-weight:600",
@@ -45,6 +49,8 @@ STYLES: dict[str, str] = {
     "dn-sec": f"margin:5px 0;border:1px solid {_LINE};border-radius:7px;font-size:13px",
     "dn-sum": "cursor:pointer;padding:4px 10px;font-size:12px;line-height:1.6",
     "dn-cap": "font-variant:small-caps;font-size:13.5px;letter-spacing:.03em;font-weight:600;margin-right:4px",
+    "dn-icon": "display:inline-block;width:16px;height:16px;line-height:16px;margin-right:5px;border-radius:3px;"
+    "vertical-align:-3px;text-align:center",
     "dn-quiet": "opacity:.75;font-variant-numeric:tabular-nums",
     "dn-body": "padding:2px 10px 8px",
     "dn-field": "font-variant:small-caps;font-size:13px;letter-spacing:.03em;opacity:.75;margin:6px 0 2px",

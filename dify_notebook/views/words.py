@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..i18n import Language, current_language, t
-from .clean import one_line, visible
+from .clean import one_line, unsigned, visible
 
 LIMIT = 4_000
 """Characters of a value that are shown; what is longer is cut, and the cut is told."""
@@ -106,22 +106,22 @@ def short(identity: str) -> str:
 
 
 def pretty(value: Any, tools: Sequence[str] = ()) -> str:
-    """A value as text: JSON (also as text, also inside a tool's name) indented, text as it is."""
+    """A value as text: JSON (also as text, also inside a tool's name) indented, text as it is; links unsigned."""
     if isinstance(value, str):
         stripped = value.strip()
         if stripped[:1] in ("{", "["):
             try:
                 value = json.loads(stripped)
             except (ValueError, RecursionError):
-                return visible(value)
+                return visible(unsigned(value))
         else:
-            return visible(value)
+            return visible(unsigned(value))
     if len(tools) == 1 and isinstance(value, Mapping) and list(value) == [tools[0]]:
         return pretty(value[tools[0]])
     try:
-        return visible(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        return visible(unsigned(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
     except (TypeError, ValueError, RecursionError):
-        return visible(str(value))
+        return visible(unsigned(str(value)))
 
 
 def cut(text: str, words: Words, limit: int = LIMIT) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 // All views of one kernel: sorts messages to feeds, and gives each place in the page the feed that it shows.
 import type { FromBrowser, FromKernel } from "./protocol.gen";
 import { Feed } from "./feed";
+import { inflate } from "./inflate";
 
 /** Milliseconds of silence after which the kernel is asked; doubled with every question. */
 const PATIENCE = 3000;
@@ -12,9 +13,7 @@ const AGAIN = 1000;
 
 /** The message that `pack` in dify_notebook/live/protocol.py made this of. */
 export async function unpack(packed: string): Promise<FromKernel> {
-  const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return (await new Response(stream).json()) as FromKernel;
+  return (await inflate(packed).json()) as FromKernel;
 }
 
 export class Hub {

@@ -18,6 +18,7 @@ import dify_notebook
 PACKAGE = Path(dify_notebook.__file__).parent
 PUBLIC = [
     "AsyncDify",
+    "ChatPanel",
     "Dify",
     "DifyError",
     "Session",
@@ -130,8 +131,10 @@ ARROWS: dict[str, set[str]] = {
     "net": DATA,
     "session": DATA | {"net"},
     "views": {"turn", "i18n"},
+    "transcript": {"turn", "i18n", "views"},
     "live": ASKING | {"views"},
-    "magic": ASKING | {"live", "views", "credentials"},
+    "magic": ASKING | {"live", "views", "credentials", "transcript"},
+    "panel": ASKING | {"live", "views", "transcript"},
     "local": {"wire", "errors", "tape", "i18n"},
     "testing": {"local", "net"},
 }
@@ -139,6 +142,7 @@ ARROWS: dict[str, set[str]] = {
 
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("turn", "_hooks"): "a Turn displays itself: the one file of late calls upward",
+    ("panel", "_hooks"): "panel.to_frame() becomes a table: the same file",
     ("net", "_hooks"): "Dify.local() starts the embedded server: the same file",
     ("_hooks", "views"): "where such a call ends",
     ("_hooks", "local"): "where such a call ends",
@@ -150,10 +154,10 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
 
 OWNERS: dict[str, set[str]] = {
     "httpx": {"net"},
-    "anywidget": {"live"},
-    "ipywidgets": {"live"},
-    "traitlets": {"live"},
-    "IPython": {"magic", "live"},
+    "anywidget": {"live", "panel"},
+    "ipywidgets": {"live", "panel"},
+    "traitlets": {"live", "panel"},
+    "IPython": {"magic", "live", "panel"},
     "pandas": {"frames"},
     "polars": {"frames"},
     "nest_asyncio2": {"aio"},

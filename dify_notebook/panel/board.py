@@ -1,0 +1,134 @@
+"""The scene of a session's panels, who watches it, and work that goes on beside it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..errors import DifyError, InputError
+from ..i18n import t
+from ..net.client import AsyncDify
+from ..net.portal import portal
+from ..session import Session
+from ..turn.state import Turn
+from . import protocol as p
+from .scene import Item, Scene
+
+T = TypeVar("T")
+log = logging.getLogger("dify_notebook")
+replace = msgspec.structs.replace
+
+
+def problem_of(error: BaseException) -> p.Problem:
+    """An error in the reader's words; what is not ours is logged, and only said to have happened."""
+    if isinstance(error, DifyError):
+        return p.Problem(error.message, error.hint or None)
+    log.error("the chat panel failed", exc_info=error)
+    return p.Problem(t("panel.broken", kind=type(error).__name__), t("panel.broken.hint"))
+
+
+class Board:
+    """What there is to see is `scene`, a frozen value that is replaced as a whole, so any thread may read
+    it; who wants to know of changes gives an event."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.scene = Scene(conversation_id=session.conversation_id)
+        self.uploaded: dict[str, tuple[Any, p.Attachment]] = {}
+        """By upload id: what a question names, and what is shown."""
+        self._lock = threading.RLock()
+        self._watchers: tuple[threading.Event, ...] = ()
+        self._listeners: tuple[Callable[[Turn], object], ...] = ()
+        self._numbers = itertools.count(1)
+        self._tasks: set[Future[Any]] = set()
+
+    @property
+    def client(self) -> AsyncDify:
+        """The session's client."""
+        return self.session.client
+
+    def change(self, **parts: Any) -> None:
+        """Replace parts of the scene, and tell."""
+        self.alter(lambda scene: replace(scene, **parts))
+
+    def alter(self, change: Callable[[Scene], Scene]) -> None:
+        """Replace the scene by what is made of it, and tell."""
+        with self._lock:
+            self.scene = change(self.scene)
+        for event in self._watchers:
+            event.set()
+
+    def watch(self, event: threading.Event) -> Callable[[], None]:
+        """Set that event with each change of the scene; what is returned ends it."""
+        with self._lock:
+            self._watchers += (event,)
+
+        def end() -> None:
+            with self._lock:
+                self._watchers = tuple(one for one in self._watchers if one is not event)
+
+        return end
+
+    def put(self, item: Item) -> None:
+        """Put the item in the place of the one with its key, where that is still on show."""
+        self.alter(
+            lambda scene: replace(scene, items=tuple(item if one.key == item.key else one for one in scene.items))
+        )
+
+    def on_turn(self, callback: Callable[[Turn], object]) -> Callable[[], None]:
+        """Call back with each turn that ends; what is returned ends it."""
+        with self._lock:
+            self._listeners += (callback,)
+
+        def end() -> None:
+            with self._lock:
+                self._listeners = tuple(one for one in self._listeners if one is not callback)
+
+        return end
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run it on the portal; what it raises, and nobody waits for, is shown."""
+
+        async def told() -> T:
+            try:
+                return await work
+            except Exception as error:
+                self.change(problem=problem_of(error))
+                raise
+
+        future = portal().submit(told())
+        self._tasks.add(future)
+        future.add_done_callback(self._tasks.discard)
+        return future
+
+    def key(self) -> str:
+        """A key for another item."""
+        return f"t{next(self._numbers)}"
+
+    def item(self, key: str) -> Item:
+        """The item of that key.
+
+        Raises:
+            InputError: it is not on show any more.
+        """
+        found = self.scene.find(key)
+        if found is None:
+            raise InputError(t("panel.no_turn"), code="turn")
+        return found
+
+    def upload(self, id: str) -> tuple[Any, p.Attachment]:
+        """What was uploaded under that id.
+
+        Raises:
+            InputError: nothing was.
+        """
+        found = self.uploaded.get(id)
+        if found is None:
+            raise InputError(t("panel.no_upload"), code="file")
+        return found

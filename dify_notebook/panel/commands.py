@@ -1,0 +1,318 @@
+"""What the browser's commands do. Each is a coroutine on the portal; what it raises becomes its reply."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from .. import transcript
+from ..errors import InputError
+from ..i18n import Language, t
+from ..turn.state import Turn
+from ..turn.stored import turn_of
+from ..views.clean import one_line
+from ..views.facts import picture as picture_type
+from . import picture
+from . import protocol as p
+from .board import problem_of, replace
+from .desk import Desk
+from .facts import sound_mime
+from .listing import list_conversations, load_variables, rename
+from .scene import Item
+from .uploads import Uploads, references
+
+Done = tuple[Any, list[bytes]]
+"""The value of a reply and its buffers."""
+NOTHING: Done = (None, [])
+EXPORTED = 1_000
+"""Turns of an export at most."""
+
+
+class Commands:
+    """One panel's commands."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        send: Callable[[p.Numbered, list[bytes]], None],
+        hello: Callable[[int, Language | None], None],
+        language: Callable[[], Language],
+    ) -> None:
+        self.desk = desk
+        self._send = send
+        self._hello = hello
+        self._language = language
+        self.uploads = Uploads(desk, lambda progress: send(progress, []))
+        self._ways: dict[type[p.Command], Callable[[Any, Sequence[bytes]], Awaitable[Done]]] = {
+            p.Ask: self._ask,
+            p.Stop: self._stop,
+            p.Retry: self._retry,
+            p.Regenerate: self._regenerate,
+            p.Unqueue: self._unqueue,
+            p.Rate: self._rate,
+            p.Annotate: self._annotate,
+            p.ListConversations: self._list,
+            p.OpenConversation: self._open,
+            p.New: self._new,
+            p.Rename: self._rename,
+            p.Delete: self._delete,
+            p.Undo: self._undo,
+            p.Older: self._older,
+            p.LoadVariables: self._variables,
+            p.SetVariable: self._set_variable,
+            p.Upload: self._upload,
+            p.UploadPart: self._upload_part,
+            p.UploadCancel: self._upload_cancel,
+            p.Hear: self._hear,
+            p.Speak: self._speak,
+            p.AskSound: self._sound,
+            p.AskFile: self._file,
+            p.AskNode: self._node,
+            p.Copy: self._copy,
+            p.Export: self._export,
+        }
+
+    async def run(self, command: p.FromBrowser, buffers: Sequence[bytes]) -> None:
+        """Do what is commanded, and reply. Raises nothing."""
+        if isinstance(command, p.Hello):
+            if self.desk.scene.facts is None:
+                self.desk.learn()
+            self._hello(command.id, language_of(command.lang))
+            return
+        try:
+            value, attached = await self._ways[type(command)](command, buffers)
+        except Exception as error:  # told to the browser; what is not ours is logged with its traceback
+            self._send(p.Reply(id=command.id, ok=False, error=problem_of(error)), [])
+        else:
+            self._send(p.Reply(id=command.id, ok=True, value=value), attached)
+
+    # -- talking
+
+    async def _ask(self, command: p.Ask, _: Sequence[bytes]) -> Done:
+        files, attachments = references(self.desk, command.files)
+        self.desk.ask(command.query, command.inputs or None, files, attachments)
+        return NOTHING
+
+    async def _stop(self, _: p.Stop, __: Sequence[bytes]) -> Done:
+        if self.desk.stop() is None:
+            raise InputError(t("panel.not_running"), code="not_running")
+        return NOTHING
+
+    async def _retry(self, command: p.Retry, _: Sequence[bytes]) -> Done:
+        self.desk.again(command.key, instead=True)
+        return NOTHING
+
+    async def _regenerate(self, command: p.Regenerate, _: Sequence[bytes]) -> Done:
+        self.desk.again(command.key, instead=False)
+        return NOTHING
+
+    async def _unqueue(self, command: p.Unqueue, _: Sequence[bytes]) -> Done:
+        self.desk.unqueue(command.queue)
+        return NOTHING
+
+    # -- judging
+
+    async def _rate(self, command: p.Rate, _: Sequence[bytes]) -> Done:
+        await rate(self.desk, self.desk.item(command.key), command.rating, command.comment)
+        return NOTHING
+
+    async def _annotate(self, command: p.Annotate, _: Sequence[bytes]) -> Done:
+        await annotate(self.desk, self.desk.item(command.key), command.question, command.answer)
+        return NOTHING
+
+    # -- conversations
+
+    async def _list(self, command: p.ListConversations, _: Sequence[bytes]) -> Done:
+        await list_conversations(self.desk, command.search, more=command.more)
+        return NOTHING
+
+    async def _open(self, command: p.OpenConversation, _: Sequence[bytes]) -> Done:
+        await self.desk.open(command.conversation)
+        return NOTHING
+
+    async def _new(self, _: p.New, __: Sequence[bytes]) -> Done:
+        self.desk.new()
+        return NOTHING
+
+    async def _rename(self, command: p.Rename, _: Sequence[bytes]) -> Done:
+        await rename(self.desk, command.conversation, command.name)
+        return NOTHING
+
+    async def _delete(self, command: p.Delete, _: Sequence[bytes]) -> Done:
+        await self.desk.deletions.delete(command.conversation)
+        if command.conversation == self.desk.scene.conversation_id:
+            self.desk.new()
+        return NOTHING
+
+    async def _undo(self, command: p.Undo, _: Sequence[bytes]) -> Done:
+        self.desk.deletions.undo(command.conversation)
+        return NOTHING
+
+    async def _older(self, _: p.Older, __: Sequence[bytes]) -> Done:
+        await self.desk.older()
+        return NOTHING
+
+    async def _variables(self, _: p.LoadVariables, __: Sequence[bytes]) -> Done:
+        await load_variables(self.desk)
+        return NOTHING
+
+    async def _set_variable(self, command: p.SetVariable, _: Sequence[bytes]) -> Done:
+        conversation = self.desk.scene.conversation_id
+        if conversation is None:
+            raise InputError(t("panel.no_conversation"), code="conversation")
+        problem = ""
+        try:
+            value = json.loads(command.value)
+        except ValueError as error:
+            problem = str(error)
+        if problem:
+            raise InputError(t("panel.bad_json", problem=problem), code="value")
+        await self.desk.client.conversations.set_variable(conversation, command.variable, value)
+        await load_variables(self.desk)
+        return NOTHING
+
+    # -- files and sound
+
+    async def _upload(self, command: p.Upload, buffers: Sequence[bytes]) -> Done:
+        await self.uploads.begin(command, bytes(buffers[0]) if buffers else None)
+        return NOTHING
+
+    async def _upload_part(self, command: p.UploadPart, buffers: Sequence[bytes]) -> Done:
+        await self.uploads.part(command, bytes(buffers[0]) if buffers else b"")
+        return NOTHING
+
+    async def _upload_cancel(self, command: p.UploadCancel, _: Sequence[bytes]) -> Done:
+        self.uploads.cancel(command.upload)
+        return NOTHING
+
+    async def _hear(self, command: p.Hear, buffers: Sequence[bytes]) -> Done:
+        if not buffers or not buffers[0]:
+            raise InputError(t("panel.no_voice"), code="audio")
+        kind = command.mime.partition(";")[0].strip().lower()
+        ending = {"audio/mpeg": "mp3", "audio/mp4": "m4a", "audio/x-wav": "wav"}.get(kind, kind.rpartition("/")[2])
+        name = f"voice.{ending if ending.isalnum() else 'webm'}"
+        text = await self.desk.client.audio.to_text(bytes(buffers[0]), name=name, mime_type=kind)
+        return p.TextValue(text), []
+
+    async def _speak(self, command: p.Speak, _: Sequence[bytes]) -> Done:
+        turn = _ended(self.desk.item(command.key))
+        sound = await self.desk.client.audio.from_text(
+            None if turn.message_id else turn.answer, message_id=turn.message_id
+        )
+        return p.SoundValue(sound_mime(sound)), [sound]
+
+    async def _sound(self, command: p.AskSound, _: Sequence[bytes]) -> Done:
+        audio = self.desk.item(command.key).now.audio
+        if audio is None or not audio.chunks:
+            raise InputError(t("panel.no_sound"), code="audio")
+        return p.SoundValue(sound_mime(audio.data)), [audio.data]
+
+    async def _file(self, command: p.AskFile, _: Sequence[bytes]) -> Done:
+        item = self.desk.item(command.key)
+        if command.file in self.desk.uploaded:
+            uploaded, shown = self.desk.uploaded[command.file]
+            data = await self.desk.client.files.download(uploaded.id)
+            return p.FileValue(shown.name, uploaded.mime_type or "application/octet-stream"), [_bytes(data)]
+        files = item.now.files or ()
+        if not command.file.isdigit() or int(command.file) >= len(files):
+            raise InputError(t("panel.no_file"), code="file")
+        file = files[int(command.file)]
+        data = file.data if file.data is not None else await self.desk.client.files.download(file)
+        mime = picture_type(_bytes(data)) or file.mime_type or "application/octet-stream"
+        return p.FileValue(one_line(file.name or "", 200) or "file", mime), [_bytes(data)]
+
+    async def _node(self, command: p.AskNode, _: Sequence[bytes]) -> Done:
+        found = picture.details(self.desk.item(command.key).now, command.node, self._language())
+        if found is None:
+            raise InputError(t("panel.no_node"), code="node")
+        return found, []
+
+    # -- taking away
+
+    async def _copy(self, command: p.Copy, _: Sequence[bytes]) -> Done:
+        turn = self.desk.item(command.key).now
+        if command.as_ == "markdown":
+            return p.TextValue(turn.answer), []
+        settings = self.desk.client.settings
+        profile = settings.profile or (settings.app if settings.origin == "local" else None)
+        return p.TextValue(transcript.as_cell(turn, profile or "")), []
+
+    async def _export(self, command: p.Export, _: Sequence[bytes]) -> Done:
+        name, text = await export(self.desk, command.as_, self._language())
+        return p.ExportValue(name, text), []
+
+
+def _bytes(data: Any) -> bytes:
+    assert isinstance(data, bytes)  # a download without `to` gives its content
+    return data
+
+
+def _ended(item: Item) -> Turn:
+    if item.turn is None:
+        raise InputError(t("panel.running"), code="running")
+    return item.turn
+
+
+def language_of(wanted: Sequence[str]) -> Language:
+    """The first of the browser's languages that the panel speaks; English where it speaks none."""
+    for one in wanted:
+        if one.lower().startswith("zh"):
+            return "zh-Hans"
+        if one.lower().startswith("en"):
+            return "en"
+    return "en"
+
+
+async def rate(desk: Desk, item: Item, rating: p.Rating | None, comment: str | None) -> None:
+    """Rate the item's answer; None takes the rating back.
+
+    Raises:
+        InputError: the answer has no message on the server.
+        DifyError: the server refused.
+    """
+    turn = _ended(item)
+    if turn.message_id is None:
+        raise InputError(t("panel.no_message"), code="message")
+    if rating is not None or turn.feedback is not None:  # the server refuses to take back what is not there
+        await desk.client.messages.feedback(turn.message_id, rating, content=comment)
+    better = replace(turn, feedback=rating)
+    desk.session.replace(better)
+    desk.put(replace(desk.item(item.key), turn=better, comment=comment if rating else None))
+
+
+async def annotate(desk: Desk, item: Item, question: str, answer: str) -> Any:
+    """Make an annotation of the item: from now on the question is answered so.
+
+    Raises:
+        InputError: question or answer is empty.
+        DifyError: the server refused.
+    """
+    if not question.strip() or not answer.strip():
+        raise InputError(t("panel.annotation_empty"), code="annotation")
+    made = await desk.client.annotations.create(question, answer)
+    desk.put(replace(desk.item(item.key), annotated=True))
+    return made
+
+
+async def export(desk: Desk, form: str, lang: Language) -> tuple[str, str]:
+    """(file name, text) of the whole conversation, turns that are not loaded included.
+
+    Raises:
+        DifyError: the server refused.
+    """
+    scene = desk.scene
+    here = [item.now for item in scene.items]
+    known = {turn.message_id for turn in here if turn.message_id}
+    before: list[Turn] = []
+    if scene.older and scene.conversation_id is not None:
+        told = await desk.client.messages.list(scene.conversation_id).to_list(limit=EXPORTED)
+        before = [turn_of(one, server=desk.client.base_url) for one in reversed(told) if one.id not in known]
+    title = picture.title(scene, lang)
+    turns = [msgspec.structs.replace(turn, suggested=None) for turn in (*before, *here)]
+    name = "".join(letter if letter.isalnum() or letter in " -_" else "_" for letter in title).strip()[:60] or "chat"
+    if form == "markdown":
+        return f"{name}.md", transcript.as_markdown(turns, title, lang)
+    return f"{name}.ipynb", transcript.as_notebook(turns, title, lang)

@@ -1,0 +1,385 @@
+"""Where a session is talked to: the running answer, the questions behind it, the conversation on show.
+
+All panels of a session have one desk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import DifyError, InputError
+from ..i18n import t
+from ..net.client import AsyncDify
+from ..session import Run, Session
+from ..turn.state import Turn, TurnError
+from . import protocol as p
+from .board import Board, log, problem_of, replace
+from .facts import learn
+from .history import History, item_of
+from .inputs import fit, sendable
+from .listing import Deletions, after_turn, list_conversations
+from .scene import Item, Waiting
+
+
+class Desk(Board):
+    """What the panels of one session have in common; `Desk.of(session)` gives it."""
+
+    _making = threading.Lock()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._asking: tuple[Waiting, Item | None, tuple[Waiting, ...]] | None = None
+        """What is being sent: the question, the item that it replaces, what waits behind it out of sight."""
+        self._questions: dict[str, Future[Run]] = {}
+        self._away: dict[Run, tuple[Item, tuple[Waiting, ...]]] = {}
+        """Answers that run in conversations which are not on show, and what waits behind each."""
+        self._history: History | None = None
+        self._learning: Future[None] | None = None
+        self.deletions = Deletions(self)
+        session.subscribe(self._on_run)
+
+    @classmethod
+    def of(cls, session: Session) -> Desk:
+        """The session's desk, made when first asked for."""
+        with cls._making:
+            found = session.shared.get("panel")
+            if not isinstance(found, cls):
+                found = session.shared["panel"] = cls(session)
+                found._begin()
+            return found
+
+    # -- beginning
+
+    def _begin(self) -> None:
+        """Show what the session has; read on where it has a conversation that began elsewhere."""
+        turns = [turn for turn in self.session.turns if turn.conversation_id == self.session.conversation_id]
+        if self.session.conversation_id is not None:
+            self.scene = replace(self.scene, items=tuple(self._had(turn) for turn in turns))
+            if not turns or turns[0].turn_number != 1:
+                self.start(self._load(History(self.client, self.session.conversation_id)))
+        if (run := self.session.running) is not None:
+            self._on_run(run, False)
+        self.learn()
+
+    def _had(self, turn: Turn) -> Item:
+        return Item(
+            key=self.key(), query=turn.query or "", turn=turn, inputs=turn.inputs or {}, asked_at=turn.created_at
+        )
+
+    def learn(self) -> Future[None]:
+        """Ask the server what the app is, unless that is known or being asked."""
+        with self._lock:
+            if self._learning is None or (self._learning.done() and self.scene.facts is None):
+                self._learning = self.start(self._learn())
+            return self._learning
+
+    async def _learn(self) -> None:
+        await self._renew()
+        facts = await learn(self.client)
+        defaults = {
+            str(one["variable"]): one["default"]
+            for one in facts.parameters.controls
+            if one.get("variable") and one.get("default") not in (None, "", [])
+        }
+        self.alter(lambda scene: replace(scene, facts=facts, problem=None, inputs={**defaults, **scene.inputs}))
+        await list_conversations(self, "", more=False)
+
+    async def _renew(self) -> None:
+        """The embedded server may have moved: another process serves it when the first has ended."""
+        client = self.client
+        if client.settings.origin == "local":
+            found = await asyncio.to_thread(AsyncDify.local, client.settings.app or "guide", client.user)
+            if found.settings != client.settings:
+                self.session.client = found
+
+    # -- asking
+
+    def ask(
+        self,
+        query: str,
+        inputs: Mapping[str, Any] | None = None,
+        files: Sequence[Any] = (),
+        attachments: Sequence[p.Attachment] = (),
+    ) -> tuple[str, Future[Run]]:
+        """Ask, or wait behind what runs. Gives the waiting question's id, and its run as soon as it has one.
+
+        Raises:
+            InputError: something would be refused or ignored by the server; nothing was sent.
+        """
+        if not query.strip():
+            raise InputError(t("panel.empty"), code="query")
+        with self._lock:
+            waiting = Waiting(
+                id=f"q{next(self._numbers)}",
+                query=query,
+                inputs=self._fitted(inputs),
+                files=tuple(files),
+                attachments=tuple(attachments),
+            )
+            future = self._questions[waiting.id] = Future()
+            if self.scene.running is None and not self.scene.queue:
+                self._send(waiting)  # raises what is wrong with it
+            else:
+                self.change(queue=(*self.scene.queue, waiting))
+                self._next()
+        return waiting.id, future
+
+    def _fitted(self, inputs: Mapping[str, Any] | None) -> dict[str, Any]:
+        scene = self.scene
+        if scene.facts is None:
+            return {**scene.inputs, **(inputs or {})}
+        form = scene.facts.parameters.controls
+        asked_for = {str(control.get("variable")) for control in form}
+        known = {name: value for name, value in scene.inputs.items() if name in asked_for}
+        fitted = fit(form, {**known, **(inputs or {})}, lambda id: self.upload(id)[0])
+        if scene.facts.old and scene.conversation_id is not None and inputs:
+            ignored = [name for name in inputs if fitted.get(name) != known.get(name)]
+            if ignored:
+                version = scene.facts.version
+                raise InputError(t("panel.inputs_ignored", names=", ".join(ignored), version=version), code="inputs")
+        return fitted
+
+    def _send(
+        self,
+        waiting: Waiting,
+        instead: Item | None = None,
+        conversation_id: str | None = "",
+        behind: tuple[Waiting, ...] = (),
+    ) -> None:
+        """Send a question; with a conversation's id, out of sight. The lock is held."""
+        future = self._questions.pop(waiting.id, None)
+        self._asking = (waiting, instead, behind)
+        try:
+            run = self.session.ask(
+                waiting.query,
+                inputs=waiting.inputs,
+                files=list(waiting.files) or None,
+                conversation_id=conversation_id,
+                keep=conversation_id == "",
+            )
+        except BaseException as error:
+            if future is not None:
+                future.set_exception(error)
+            raise
+        finally:
+            self._asking = None
+        if future is not None:
+            future.set_result(run)
+
+    def _next(self) -> None:
+        """Send what waits first, if nothing runs."""
+        while True:
+            with self._lock:
+                if self.scene.running is not None or not self.scene.queue:
+                    return
+                waiting = self.scene.queue[0]
+                self.change(queue=self.scene.queue[1:])
+                try:
+                    return self._send(waiting)
+                except DifyError as error:
+                    self.change(problem=problem_of(error))
+
+    def unqueue(self, id: str) -> None:
+        """Take a waiting question back."""
+        with self._lock:
+            self.change(queue=tuple(one for one in self.scene.queue if one.id != id))
+            if future := self._questions.pop(id, None):
+                future.cancel()
+
+    def again(self, key: str, *, instead: bool) -> None:
+        """Ask the question of an item once more; `instead` puts the new answer in its place.
+
+        Raises:
+            InputError: there is no such item, or an answer is running.
+        """
+        with self._lock:
+            item = self.item(key)
+            if self.scene.running is not None:
+                raise InputError(t("panel.running"), code="running")
+            waiting = Waiting(
+                id=f"q{next(self._numbers)}",
+                query=item.query,
+                inputs=self._again_inputs(item),
+                files=item.files,
+                attachments=item.attachments,
+            )
+            self._send(waiting, item if instead else None)
+
+    def _again_inputs(self, item: Item) -> Mapping[str, Any]:
+        if item.turn is not None and item.turn.source == "history":
+            return {**self._fitted(None), **item.inputs}
+        return item.inputs
+
+    def stop(self) -> Future[bool] | None:
+        """Stop the running answer; None when nothing runs."""
+        item = self.scene.running
+        if item is None or item.run is None:
+            return None
+        self.change(stopping=True)
+        return item.run.stop()
+
+    # -- what the session tells
+
+    def _on_run(self, run: Run, ended: bool) -> None:
+        if ended:
+            self._ended(run)
+            return
+        with self._lock:
+            waiting, instead, behind = self._asking or (None, None, ())
+            if waiting is None and not run.keep:
+                return  # somebody asked beside the conversation
+            if not run.keep:
+                self._away[run] = (self._item_of(run, waiting, None), behind)
+                return
+            if run.target != self.scene.conversation_id:
+                self._switch(run.target)
+            item = self._item_of(run, waiting, instead)
+            items = self.scene.items
+            if instead is not None and items and items[-1].key == instead.key:
+                items = (*items[:-1], item)
+            else:
+                items = (*(one for one in items if one is not instead), item)
+            self.change(items=items, offer=None, problem=None)
+
+    def _item_of(self, run: Run, waiting: Waiting | None, instead: Item | None) -> Item:
+        last = self.scene.items[-1] if self.scene.items else None
+        same = instead is not None and last is not None and last.key == instead.key
+        return Item(
+            key=instead.key if same and instead is not None else self.key(),
+            take=instead.take + 1 if same and instead is not None else 0,
+            query=run.query,
+            run=run,
+            inputs=waiting.inputs if waiting else {},
+            files=waiting.files if waiting else (),
+            attachments=waiting.attachments if waiting else (),
+            asked_at=datetime.now(UTC),
+        )
+
+    def _ended(self, run: Run) -> None:
+        """An answer has ended, and the session has put it away. Runs in a worker thread."""
+        try:
+            turn = run.turn
+        except Exception as error:
+            told = problem_of(error)
+            turn = Turn(query=run.query, status="failed", error=TurnError(code="internal", message=told.message))
+        behind: tuple[Waiting, ...] = ()
+        with self._lock:
+            item, behind = self._away.pop(run, (None, ()))
+            shown = next((one for one in self.scene.items if one.run is run), None)
+            if shown is not None:
+                self._put_end(shown, turn)
+            elif item is None:
+                return
+        for callback in self._listeners:
+            try:
+                callback(turn)
+            except Exception:  # somebody's code; the conversation goes on
+                log.exception("a callback of on_turn failed")
+        if behind and turn.conversation_id:
+            with self._lock:
+                self._send(behind[0], None, turn.conversation_id, behind[1:])
+        elif shown is not None and turn.status != "failed":
+            self._next()
+        self.start(after_turn(self, turn))
+
+    def _put_end(self, item: Item, turn: Turn) -> None:
+        ended = replace(item, run=None, turn=turn)
+        scene = self.scene
+        plain = {name: value for name, value in item.inputs.items() if _is_plain(value)}
+        self.change(
+            items=tuple(ended if one is item else one for one in scene.items),
+            conversation_id=turn.conversation_id or scene.conversation_id,
+            inputs={**scene.inputs, **plain},
+            stopping=False,
+        )
+
+    # -- which conversation
+
+    def _switch(self, conversation_id: str | None, name: str = "", inputs: Mapping[str, Any] | None = None) -> None:
+        """Show another conversation, still empty. Answers that run go on out of sight. The lock is held."""
+        scene = self.scene
+        for at, item in enumerate(one for one in scene.items if one.run is not None):
+            assert item.run is not None
+            item.run.keep = False
+            self._away[item.run] = (item, scene.queue if at == 0 else ())
+        self._history = None
+        self.change(
+            conversation_id=conversation_id,
+            name=name,
+            inputs=dict(inputs or {}) if conversation_id else scene.inputs,
+            items=(),
+            queue=(),
+            older=False,
+            loading=False,
+            stopping=False,
+            variables=None,
+            offer=None,
+            problem=None,
+        )
+
+    def new(self) -> None:
+        """The next question begins a new conversation."""
+        with self._lock:
+            self.session.new()
+            self._switch(None)
+
+    async def open(self, conversation_id: str) -> None:
+        """Show that conversation and go on with it.
+
+        Raises:
+            DifyError: the server has no such conversation, or cannot be reached.
+        """
+        with self._lock:
+            if conversation_id == self.scene.conversation_id and self.scene.items:
+                return
+            known = next((one for one in self.scene.listing.items if one.id == conversation_id), None)
+            self.session.conversation_id = conversation_id
+            self._switch(conversation_id, known.name if known else "", sendable(known.inputs) if known else {})
+        await self._load(History(self.client, conversation_id))
+
+    async def older(self) -> None:
+        """Load the turns before the first."""
+        if self._history is not None and self.scene.older and not self.scene.loading:
+            await self._load(self._history)
+
+    async def _load(self, history: History) -> None:
+        self._history = history
+        self.change(loading=True)
+        try:
+            known = frozenset(item.turn.message_id for item in self.scene.items if item.turn and item.turn.message_id)
+            messages, older = await history.more(known)
+            app = self.scene.facts.name if self.scene.facts else None
+            found = [item_of(message, self.key(), self.client, app) for message in messages]
+            with self._lock:
+                if self._history is not history:  # another one was opened meanwhile
+                    return
+                back = self._back(history.conversation_id)
+                here = {item.now.message_id for item in back} - {None}
+                items = tuple(item for item in found if item.turn and item.turn.message_id not in here)
+                inputs = self.scene.inputs or (dict(found[-1].inputs) if found else {})
+                self.change(items=(*items, *self.scene.items, *back), older=older, loading=False, inputs=inputs)
+        except BaseException:
+            if self._history is history:
+                self.change(loading=False)
+            raise
+
+    def _back(self, conversation_id: str) -> list[Item]:
+        """Answers of this conversation that still run. The lock is held."""
+        found = []
+        for run, (item, behind) in list(self._away.items()):
+            if conversation_id in (run.target, run.turn.conversation_id):
+                del self._away[run]
+                run.keep = True
+                found.append(item)
+                self.change(queue=(*self.scene.queue, *behind))
+        return found
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether an input can be shown in the form again: files cannot."""
+    return isinstance(value, str | int | float | bool) or (isinstance(value, dict) and "upload_file_id" not in value)

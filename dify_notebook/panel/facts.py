@@ -1,0 +1,291 @@
+"""What the panel knows of its app: asked of the server once, told to the browser in its language."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+import msgspec
+
+from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputError
+from ..i18n import Language, t
+from ..net.client import AsyncDify
+from ..net.files import kind_of, mime_of
+from ..turn.state import MessageFile, Turn
+from ..views import Block, TurnView
+from ..views.clean import one_line
+from ..views.diff import to_wire
+from ..views.facts import picture
+from ..wire.models import Parameters, Site
+from . import protocol as p
+
+log = logging.getLogger("dify_notebook")
+
+ICON_BYTES = 16_000
+"""Largest picture of a tool or an app; it travels with each step that shows it."""
+ICONS = 40
+"""Tools whose pictures are fetched."""
+ICON_SECONDS = 5.0
+"""What fetching all of them may take."""
+MODES = ("chat", "agent-chat", "advanced-chat")
+ENDINGS = {
+    "image": (".jpg", ".jpeg", ".png", ".gif", ".webp", ".svg"),
+    "audio": (".mp3", ".m4a", ".wav", ".amr", ".mpga"),
+    "video": (".mp4", ".mov", ".mpeg", ".webm"),
+    "document": (
+        ".txt", ".md", ".mdx", ".markdown", ".pdf", ".html", ".htm", ".xlsx", ".xls", ".doc", ".docx", ".csv",
+        ".eml", ".msg", ".ppt", ".pptx", ".xml", ".epub", ".properties", ".vtt",
+    ),
+}  # fmt: skip
+"""What Dify counts to each type of file (its file upload settings)."""
+_LIMITS = {"image": "image_file_size_limit", "audio": "audio_file_size_limit", "video": "video_file_size_limit"}
+_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+_CONTROLS = ("text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "json")
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """An app as the server told of it."""
+
+    name: str
+    mode: p.Mode
+    description: str
+    parameters: Parameters
+    icon: p.Icon | None = None
+    tool_icons: Mapping[str, str] = {}
+    """By name of the tool: an emoji, or a data URI."""
+    annotations: bool = False
+    version: str | None = None
+
+    @property
+    def has_variables(self) -> bool:
+        """Whether its conversations can have variables: chatflows of Dify 1.x."""
+        return self.mode == "advanced-chat" and not self.old
+
+    @property
+    def old(self) -> bool:
+        """Whether the server is a Dify 0.x, which keeps the first turn's inputs whatever is sent."""
+        return (self.version or "").startswith("0.")
+
+
+async def learn(client: AsyncDify) -> Facts:
+    """Ask the server what the app is.
+
+    Raises:
+        AuthenticationError, ConnectionFailed: asking a question would fail in the same way.
+        InputError: the app does not chat.
+    """
+    asked = (client.app.parameters(), client.app.info(), client.app.site(), client.app.meta())
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    for one in told:
+        if isinstance(one, AuthenticationError | ConnectionFailed) or (
+            isinstance(one, BaseException) and not isinstance(one, DifyError)
+        ):
+            raise one
+        if isinstance(one, DifyError):  # older servers and some gateways know less
+            log.info("something about the app is not known: %s", one.code or type(one).__name__)
+    parameters, info, site, meta = (None if isinstance(one, BaseException) else one for one in told)
+    mode = getattr(info, "mode", None) or "chat"
+    if mode not in MODES:
+        raise InputError(t("panel.not_chat", mode=one_line(str(mode), 40)), code="not_chat_app")
+    settings, version = client.settings, client.server_version
+    icons = await _pictures(client, getattr(meta, "tool_icons", {}), cast("Site | None", site))
+    return Facts(
+        name=one_line(getattr(info, "name", "") or settings.app or settings.host, 80),
+        mode=cast(p.Mode, mode),
+        description=one_line(getattr(info, "description", "") or "", 400),
+        parameters=cast("Parameters | None", parameters) or Parameters(),
+        icon=icons[0],
+        tool_icons=icons[1],
+        annotations=not (version or "0.").startswith("0."),
+        version=version,
+    )
+
+
+async def _pictures(
+    client: AsyncDify, tools: Mapping[str, Any], site: Site | None
+) -> tuple[p.Icon | None, dict[str, str]]:
+    """The app's picture and those of its tools; what cannot be had in time is left out."""
+    wanted = {name: told for name, told in list(tools.items())[:ICONS]}
+    names = [name for name, told in wanted.items() if isinstance(told, str)]
+    urls = [str(wanted[name]) for name in names]
+    src = site.icon_url if site is not None and site.icon_type == "image" else None
+    fetched: list[str] = [""] * (len(urls) + 1)
+    try:
+        async with asyncio.timeout(ICON_SECONDS):
+            fetched = list(await asyncio.gather(*(_fetch(client, url) for url in [*urls, src or ""])))
+    except TimeoutError:
+        log.info("the pictures of the tools did not come in time")
+    icons = {name: uri for name, uri in zip(names, fetched, strict=False) if uri}
+    icons |= {
+        name: sign for name, told in wanted.items() if isinstance(told, dict) and (sign := _emoji(told.get("content")))
+    }
+    if fetched[-1]:
+        return p.Icon(src=fetched[-1]), icons
+    sign = _emoji(site.icon) if site is not None else ""
+    ground = str((site.extra if site is not None else {}).get("icon_background") or "")
+    return (p.Icon(emoji=sign, background=ground if _COLOUR.fullmatch(ground) else None) if sign else None), icons
+
+
+async def _fetch(client: AsyncDify, url: str) -> str:
+    """A small picture as a data URI; "" for all else. Only from the server's own origin."""
+    if not url:
+        return ""
+    file = await client.files.fetch(MessageFile(type="image", url=url), limit=ICON_BYTES)
+    return data_uri(file.data)
+
+
+def data_uri(data: bytes | None) -> str:
+    """A picture (png, jpeg, gif or webp by its first bytes) as a data URI; "" for all else."""
+    mime = picture(data)
+    return f"data:{mime};base64,{b64encode(data).decode('ascii')}" if mime and data is not None else ""
+
+
+def _emoji(told: Any) -> str:
+    """A sign, where it is one: names such as `robot_face` are not."""
+    text = one_line(told, 12) if isinstance(told, str) else ""
+    return "" if not text or text.isascii() or len(text) > 8 else text
+
+
+# -- for the browser
+
+
+def app_value(facts: Facts, client: AsyncDify, lang: Language, height: int) -> p.App:
+    """The part `app` of the panel's state."""
+    told, local = facts.parameters, client.settings.origin == "local"
+    speech = told.text_to_speech or {}
+    return p.App(
+        name=facts.name,
+        mode=facts.mode,
+        description=facts.description,
+        icon=facts.icon,
+        server=t("panel.local", lang) if local else client.settings.host,
+        local=local,
+        opening=opening(told.opening_statement or "", lang),
+        suggested=[
+            one_line(one, 300) for one in told.suggested_questions or () if isinstance(one, str) and one.strip()
+        ],
+        speech_to_text=_on(told.speech_to_text),
+        text_to_speech=_on(speech),
+        autoplay=_on(speech) and speech.get("autoPlay") == "enabled",
+        annotations=facts.annotations,
+        files=file_rules(told, lang),
+        form=[field_of(control, told, lang) for control in told.controls if control.get("variable")],
+        height=height,
+    )
+
+
+def opening(text: str, lang: Language) -> list[Any] | None:
+    """The opening statement as blocks, made harmless as an answer is."""
+    if not text.strip():
+        return None
+    root = TurnView(lang).blocks(Turn(answer=text, status="succeeded"))
+    answer = next(slot for slot in root.children if slot.key == "answer")
+    return to_wire(Block("opening", "div", {"class": "dn"}, "", (answer,)))
+
+
+def _on(told: Mapping[str, Any] | None) -> bool:
+    return bool((told or {}).get("enabled"))
+
+
+def sizes(parameters: Parameters) -> dict[str, int]:
+    """The largest file of each type in bytes, as far as the server tells."""
+    limits = parameters.system_parameters or (parameters.file_upload or {}).get("fileUploadConfig") or {}
+    found = {}
+    for kind in (*ENDINGS, "custom"):
+        limit = limits.get(_LIMITS.get(kind, "file_size_limit"))
+        if isinstance(limit, int | float) and not isinstance(limit, bool):
+            found[kind] = int(limit * 1024 * 1024)
+    return found
+
+
+def file_rules(parameters: Parameters, lang: Language) -> p.FileRules | None:
+    """What a question may bring; None when it may bring nothing from here."""
+    told = parameters.file_upload or {}
+    image: dict[str, Any] = told["image"] if isinstance(told.get("image"), dict) else {}
+    if not told.get("enabled", image.get("enabled", False)):
+        return None
+    methods = told.get("allowed_file_upload_methods") or image.get("transfer_methods") or ["local_file"]
+    if "local_file" not in methods:
+        return None
+    kinds = [str(kind) for kind in told.get("allowed_file_types") or ["image"]]
+    number = told.get("number_limits") or image.get("number_limits")
+    number = number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else 3
+    endings = _endings(kinds, told.get("allowed_file_extensions"))
+    largest = {kind: size for kind, size in sizes(parameters).items() if kind in kinds}
+    rules = t("panel.files", lang, number=number, kinds=_kinds(kinds, endings, largest, lang))
+    return p.FileRules(number=number, types=kinds, extensions=endings, rules=rules, sizes=largest)
+
+
+def _endings(kinds: list[str], told: Any) -> list[str]:
+    """The endings that a place takes. Those that are told rule `custom` files, and narrow the others where
+    they name nothing else: Dify sends a list of its own for all types."""
+    known = [ending for kind in kinds for ending in ENDINGS.get(kind, ())]
+    own = ["." + str(one).lower().lstrip(".") for one in told or ()]
+    if own and "custom" not in kinds and set(own) <= set(known):
+        return own
+    return list(dict.fromkeys([*known, *(own if "custom" in kinds else ())]))
+
+
+def _kinds(kinds: list[str], endings: list[str], largest: Mapping[str, int], lang: Language) -> str:
+    parts = []
+    for kind in kinds:
+        word = t(f"panel.kind.{kind}", lang) if kind in (*ENDINGS, "custom") else one_line(kind, 20)
+        mine = [one for one in endings if one in ENDINGS.get(kind, ())] if kind != "custom" else []
+        shown = ", ".join(one.lstrip(".") for one in mine[:6]) + (" …" if len(mine) > 6 else "")
+        limit = f"{largest[kind] // (1024 * 1024)} MB" if kind in largest else ""
+        inside = "; ".join(one for one in (shown, limit) if one)
+        parts.append(t("panel.kind_with", lang, kind=word, details=inside) if inside else word)
+    return ", ".join(parts)
+
+
+def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language) -> p.Field:
+    """One control of the form."""
+    kind = str(control.get("type"))
+    kind = {"json_object": "json", "external_data_tool": "text-input"}.get(kind, kind)
+    files = kind in ("file", "file-list")
+    kinds = [str(one) for one in control.get("allowed_file_types") or ()] if files else []
+    endings = _endings(kinds, control.get("allowed_file_extensions")) if kinds else []
+    longest = control.get("max_length")
+    limit = longest if isinstance(longest, int) and not isinstance(longest, bool) and longest > 0 else None
+    hint = ""
+    if kinds:
+        largest = {one: size for one, size in sizes(parameters).items() if one in kinds}
+        number = limit or 1 if kind == "file-list" else 1
+        hint = t("panel.files", lang, number=number, kinds=_kinds(kinds, endings, largest, lang))
+    default = control.get("default")
+    return p.Field(
+        name=str(control.get("variable")),
+        label=one_line(str(control.get("label") or control.get("variable")), 120),
+        control=cast(p.Control, kind if kind in _CONTROLS else "text-input"),
+        required=bool(control.get("required")),
+        max_length=None if files else limit,
+        options=[str(one) for one in control.get("options") or ()],
+        default=None if default == "" or files else default,
+        hint=hint,
+        accept=",".join(endings),
+        number=limit if kind == "file-list" else None,
+    )
+
+
+def attachment(id: str, name: str, mime: str, size: int | None, data: bytes | None = None) -> p.Attachment:
+    """A file of a question; a small picture brings itself along."""
+    thumb = data_uri(data) if data is not None and len(data) <= 4 * ICON_BYTES else ""
+    return p.Attachment(id, one_line(name, 200), kind_of(name, mime or mime_of(name)), size, thumb or None)
+
+
+SoundMime = Literal["audio/mpeg", "audio/wav", "audio/ogg", "audio/webm", "audio/mp4"]
+
+
+def sound_mime(data: bytes) -> SoundMime:
+    """The type of a sound by its first bytes; mp3 where they do not tell."""
+    if data[:4] == b"RIFF":
+        return "audio/wav"
+    if data[:4] == b"OggS":
+        return "audio/ogg"
+    if data[:4] == b"\x1aE\xdf\xa3":
+        return "audio/webm"
+    return "audio/mp4" if data[4:8] == b"ftyp" else "audio/mpeg"

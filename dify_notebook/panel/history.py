@@ -1,0 +1,92 @@
+"""The turns of a conversation as the server keeps them, newest first, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from ..net.client import AsyncDify
+from ..turn.state import Turn
+from ..turn.stored import turn_of
+from ..views.clean import one_line
+from ..wire.models import StoredMessage
+from . import protocol as p
+from .inputs import sendable
+from .scene import Item
+
+PAGE = 20
+"""Turns that are loaded at once."""
+
+
+class History:
+    """Reads a conversation backwards. Used on the portal's loop only."""
+
+    def __init__(self, client: AsyncDify, conversation_id: str) -> None:
+        self._client = client
+        self.conversation_id = conversation_id
+        self._messages: AsyncIterator[StoredMessage] = client.messages.list(conversation_id, page_size=PAGE).__aiter__()
+        self._held: StoredMessage | None = None
+        """One more than was given, to know whether there are more."""
+        self._ended = False
+
+    async def more(self, known: frozenset[str], count: int = PAGE) -> tuple[list[StoredMessage], bool]:
+        """The next older messages, oldest first, without those already known; and whether there are more.
+
+        Raises:
+            DifyError: the server refused.
+        """
+        found: list[StoredMessage] = []
+        while not self._ended and (self._held is None or len(found) < count):
+            if self._held is not None:
+                found.append(self._held)
+                self._held = None
+            self._held = await self._next(known)
+        if self._ended and self._held is None:
+            return found[::-1], False
+        return found[::-1], True
+
+    async def _next(self, known: frozenset[str]) -> StoredMessage | None:
+        async for message in self._messages:
+            if message.id not in known:
+                return message
+        self._ended = True
+        return None
+
+
+def item_of(message: StoredMessage, key: str, client: AsyncDify, app: str | None) -> Item:
+    """A stored message as an item of the transcript."""
+    turn = turn_of(message, user=client.user, server=client.base_url, app=app)
+    told = [one for one in message.message_files or () if isinstance(one, dict)]
+    mine = [one for one in told if one.get("belongs_to") == "user"]
+    return Item(
+        key=key,
+        query=message.query,
+        turn=turn,
+        inputs=sendable(message.inputs),
+        files=tuple(reference for one in mine if (reference := _reference(one))),
+        attachments=tuple(
+            p.Attachment(str(at), one_line(file.name or "", 200) or "file", file.type or "custom", file.size, None)
+            for at, file in enumerate(turn.files or ())
+            if file.belongs_to == "user"
+        ),
+        asked_at=turn.created_at,
+    )
+
+
+def _reference(told: dict[str, Any]) -> dict[str, Any] | None:
+    """How a stored question's file is named in another question; None where the server does not tell."""
+    kind = told.get("type") or "custom"
+    if told.get("upload_file_id"):
+        return {"type": kind, "transfer_method": "local_file", "upload_file_id": told["upload_file_id"]}
+    if told.get("transfer_method") == "remote_url" and told.get("url"):
+        return {"type": kind, "transfer_method": "remote_url", "url": told["url"]}
+    return None
+
+
+def without_user_files(turn: Turn) -> Turn:
+    """The turn as its answer is drawn: what the question brought is shown beside the question."""
+    if not any(file.belongs_to == "user" for file in turn.files or ()):
+        return turn
+    return msgspec.structs.replace(turn, files=tuple(file for file in turn.files or () if file.belongs_to != "user"))

@@ -1,0 +1,286 @@
+"""The drawing loop of one panel: from the scene to numbered messages, on a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..i18n import Language
+from ..session import Run
+from ..turn.state import Turn
+from . import picture
+from . import protocol as p
+from .board import problem_of
+from .desk import Desk
+from .drawn import Drawn
+from .facts import Facts, app_value, sound_mime
+from .scene import Item, Scene
+
+INTERVAL = 1 / 25
+"""Seconds between two rounds, at least."""
+MINUTE = 60.0
+"""How often what depends on the clock (`14:05`, `yesterday`) is looked at anew."""
+
+Send = Callable[[p.Numbered, list[bytes]], None]
+"""Sends a message with its buffers; any thread may call it."""
+
+
+class _Source(NamedTuple):
+    """What a turn's meta was made of."""
+
+    item: Item
+    facts: Facts | None
+    lang: Language
+
+    def same(self, item: Item, facts: Facts | None, lang: Language) -> bool:
+        return self.item is item and self.facts is facts and self.lang == lang
+
+
+class Painter:
+    """Brings one panel's browser to the desk's scene, and keeps it there.
+
+    It holds what the browser has and sends what differs, at most 25 times a second.
+    """
+
+    def __init__(self, desk: Desk, send: Send, *, lang: Language, height: int) -> None:
+        self.desk = desk
+        self.lang: Language = lang
+        self._height = height
+        self._send = send
+        self._wake = threading.Event()
+        self._closed = threading.Event()
+        self._rounds = 0
+        self._round_ended = threading.Condition()
+        self._hellos: deque[tuple[int, Language | None]] = deque()
+        self._views = 0
+        self._drawn: dict[str, Drawn] = {}
+        self._items: tuple[Item, ...] | None = None
+        """What the browser has; None when that is nothing."""
+        self._metas: dict[str, tuple[_Source, p.TurnMeta]] = {}
+        """By key: what it was made of, and what was sent."""
+        self._parts: dict[str, Any] = {}
+        self._sounds: dict[str, int] = {}
+        """By key: pieces of speech that were sent."""
+        self._watched: weakref.WeakSet[Run] = weakref.WeakSet()
+        self._drew: Callable[[Scene], object] | None = None
+        self._stop_watching = desk.watch(self._wake)
+        self._thread = threading.Thread(target=self._loop, name="dify_notebook panel", daemon=True)
+
+    def start(self) -> None:
+        """Begin to draw."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Draw no more; waits for the drawing that goes on."""
+        self._closed.set()
+        self._wake.set()
+        self._stop_watching()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(5)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it draws no more."""
+        return self._closed.is_set()
+
+    def settle(self, seconds: float = 5.0) -> bool:
+        """Wait until all that has changed so far is drawn; False when the time passed."""
+        with self._round_ended:
+            wanted = self._rounds + 2  # the round that goes on may have begun before the change
+            self._wake.set()
+            while self._rounds < wanted and not self.closed:
+                if not self._round_ended.wait(seconds):
+                    return False
+                self._wake.set()
+        return True
+
+    def after_drawing(self, callback: Callable[[Scene], object]) -> None:
+        """Call back on the drawing thread after each round, with the scene that was drawn."""
+        self._drew = callback
+
+    def hello(self, command: int, lang: Language | None) -> None:
+        """A browser has nothing, or not everything: the whole picture is sent, then the command is replied to."""
+        self._hellos.append((command, lang))
+        self._wake.set()
+
+    # -- the loop
+
+    def _loop(self) -> None:
+        wait: float | None = 0.0
+        while not self._closed.is_set():
+            self._wake.wait(wait)
+            self._wake.clear()
+            if self._closed.is_set():
+                return
+            begun = time.monotonic()
+            try:
+                wait = self._round()
+            except Exception as error:
+                # A mistake in here must not leave the panel without a word, nor end its thread.
+                self._send(p.SetStatus(value=p.Status(None, False, False, problem_of(error))), [])
+                wait = MINUTE
+            with self._round_ended:
+                self._rounds += 1
+                self._round_ended.notify_all()
+            self._closed.wait(max(0.0, INTERVAL - (time.monotonic() - begun)))
+
+    def _round(self) -> float:
+        """Send what differs; gives the seconds until something is due by itself."""
+        asked: list[int] = []
+        while self._hellos:
+            command, lang = self._hellos.popleft()
+            asked.append(command)
+            if lang is not None and lang != self.lang:
+                self.lang = lang
+                self._drawn.clear()
+        scene = self.desk.scene
+        if asked:
+            self._forget()
+            self._send(p.Texts(lang=self.lang, texts=picture.texts(self.lang)), [])
+        due = min(self._states(scene, self.lang), self._turns(scene, self.lang))
+        for command in asked:
+            self._send(p.Reply(id=command, ok=True), [])
+        if self._drew is not None:
+            self._drew(scene)
+        return due
+
+    def _forget(self) -> None:
+        """Whoever asks has nothing: everything goes again, drawings as they are."""
+        self._parts.clear()
+        self._metas.clear()
+        self._items = None
+
+    def _states(self, scene: Scene, lang: Language) -> float:
+        now = datetime.now(UTC)
+        minute = int(now.timestamp() // MINUTE)
+        if scene.facts is not None:
+            key = (scene.facts, self.desk.client, lang)
+            if self._parts.get("app") != key:
+                self._parts["app"] = key
+                self._send(p.SetApp(value=app_value(scene.facts, self.desk.client, lang, self._height)), [])
+        told: tuple[tuple[str, type[Any], Any], ...] = (
+            ("conversation", p.SetConversation, picture.conversation(scene, lang, now)),
+            ("conversations", p.SetConversations, self._listed(scene, lang, now, minute)),
+            ("variables", p.SetVariables, picture.variables(scene)),
+            ("queue", p.SetQueue, [p.Queued(one.id, one.query) for one in scene.queue]),
+            ("status", p.SetStatus, picture.status(scene)),
+        )
+        for name, kind, value in told:
+            if name not in self._parts or self._parts[name] != value:
+                self._parts[name] = value
+                self._send(kind(value=value), [])
+        return MINUTE
+
+    def _listed(self, scene: Scene, lang: Language, now: datetime, minute: int) -> p.Conversations:
+        """The list, made anew when it or the minute has changed."""
+        key = (scene.listing, scene.conversation_id, lang, minute)
+        held = self._parts.get("listing")
+        if held is None or held[0] != key:
+            held = self._parts["listing"] = (key, picture.conversations(scene, lang, now))
+        value: p.Conversations = held[1]
+        return value
+
+    def _turns(self, scene: Scene, lang: Language) -> float:
+        old, new = self._items, scene.items
+        kept = {item.key for item in new}
+        for key in [key for key in self._drawn if key not in kept]:
+            del self._drawn[key]
+            self._metas.pop(key, None)
+        older = _above(old, new)
+        fresh: list[Item] = []
+        if older is None:
+            self._send(p.Turns(items=[self._meta(item, scene, lang) for item in new], where="all"), [])
+            fresh = list(new)
+        elif older:
+            fresh = list(new[:older])
+            self._send(p.Turns(items=[self._meta(item, scene, lang) for item in fresh], where="older"), [])
+        self._items = new
+        due = MINUTE
+        sent = {item.key for item in fresh}
+        for item in fresh:
+            due = min(due, self._draw(item, again=True))
+        for item in new:
+            if item.key in sent:
+                continue
+            due = min(due, self._show(item, scene, lang))
+        return due
+
+    def _show(self, item: Item, scene: Scene, lang: Language) -> float:
+        """An item that the browser has, or that comes at the end."""
+        known = self._metas.get(item.key)
+        if known is not None and item.run is None and known[0].same(item, scene.facts, lang):
+            return MINUTE
+        before = known[1] if known else None
+        value = self._meta(item, scene, lang)
+        if value != before:
+            self._send(p.PutTurn(item=value), [])
+        return self._draw(item, again=False)
+
+    def _meta(self, item: Item, scene: Scene, lang: Language) -> p.TurnMeta:
+        turn, drawn = self._now(item), self._drawing(item, scene, lang)
+        value = picture.meta(item, turn, drawn.view, scene, lang, datetime.now(UTC))
+        self._metas[item.key] = (_Source(item, scene.facts, lang), value)
+        return value
+
+    def _now(self, item: Item) -> Turn:
+        if item.run is not None and item.run not in self._watched:
+            self._watched.add(item.run)
+            item.run.watch(self._wake)
+        return item.now
+
+    def _drawing(self, item: Item, scene: Scene, lang: Language) -> Drawn:
+        drawn = self._drawn.get(item.key)
+        if drawn is None or drawn.take != item.take:
+            self._views += 1
+            icons = scene.facts.tool_icons if scene.facts else None
+            drawn = self._drawn[item.key] = Drawn(self._views, lang, icons, take=item.take)
+            self._sounds.pop(item.key, None)
+        return drawn
+
+    def _draw(self, item: Item, *, again: bool) -> float:
+        """The blocks of an item; `again` sends the whole where nothing else is sent."""
+        drawn, turn = self._drawn[item.key], self._now(item)
+        now = item.run.now if item.run is not None else 0.0
+        if item.run is None and turn.timing is not None and turn.timing.total is not None:
+            now = turn.timing.total
+        messages = drawn.update(turn, now)
+        if again:
+            whole = drawn.whole()
+            messages = [whole] if whole is not None else messages
+        for message in messages:
+            self._send(p.PatchView(patch=message), [])
+        self._speak(item, turn)
+        return drawn.due(now) if turn.status == "running" else MINUTE
+
+    def _speak(self, item: Item, turn: Turn) -> None:
+        """Speech that came with a running answer, as it comes. What had come before anyone looked is asked for."""
+        if turn.audio is None:
+            return
+        heard = self._sounds.get(item.key)
+        if heard is None:
+            heard = self._sounds[item.key] = 0 if item.run is not None else len(turn.audio.chunks) + 1
+        chunks = turn.audio.chunks[heard:]
+        last = turn.audio.complete or turn.status != "running"
+        if heard > len(turn.audio.chunks) or not (chunks or last):
+            return
+        data = msgspec.structs.replace(turn.audio, chunks=chunks).data
+        self._sounds[item.key] = len(turn.audio.chunks) + (1 if last else 0)
+        self._send(p.Sound(key=item.key, mime=sound_mime(data), last=last), [data])
+
+
+def _above(old: tuple[Item, ...] | None, new: tuple[Item, ...]) -> int | None:
+    """How many items came before those that the browser has; None where it has to begin anew."""
+    if not old:
+        return None if old is None or new else 0
+    keys, wanted = [item.key for item in new], [item.key for item in old]
+    if wanted[0] not in keys:
+        return None
+    at = keys.index(wanted[0])
+    return at if keys[at : at + len(wanted)] == wanted else None

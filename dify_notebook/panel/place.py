@@ -1,0 +1,128 @@
+"""Where a panel is shown: the live widget, and beside it the conversation that the notebook keeps.
+
+Measured: nbconvert and a notebook that is opened again show nothing of a widget, and an output that
+holds the widget and its saved form together would have to draw the widget anew, and lose what is being
+typed, each time the saved form changes. So a panel has two outputs. The first is the widget. The second
+is the saved conversation, brought up to date when an answer has ended; while a browser shows the widget
+it carries a widget of its own, an empty box, which such a browser prefers, so nothing is seen of it.
+Where nobody watches (nbclient, papermill, nbconvert --execute: they answer no questions either) no widget
+is made, and only the conversation is left.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+from IPython.core.getipython import get_ipython
+
+from ..i18n import Language, t
+from ..live.outputs import Output
+from ..views.html import element, escape
+from .desk import Desk
+from .saved import Transcript
+from .scene import Scene
+
+if TYPE_CHECKING:
+    from .widget import ChatPanel
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def watched() -> bool:
+    """Whether a browser is likely to show widgets here. `DIFY_NOTEBOOK_LIVE=widget` says yes, its other values no."""
+    wish = os.environ.get("DIFY_NOTEBOOK_LIVE", "").strip().lower()
+    if wish:
+        return wish == "widget"
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is None:
+        return False
+    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):  # it executes as nbclient does, and shows
+        return True
+    return bool(getattr(kernel, "_allow_stdin", True))
+
+
+class Place:
+    """The outputs of one panel."""
+
+    def __init__(self, panel: ChatPanel, desk: Desk, language: Callable[[], Language]) -> None:
+        self._panel = panel
+        self._desk = desk
+        self._language = language
+        self._outputs: list[tuple[Output | None, Output]] = []
+        """For each cell that shows it: the widget where there is one, and the saved conversation."""
+        self._box: ipywidgets.Box | None = None
+        self._transcript = Transcript()
+        self._saved: object = None
+        """What the saved form was last made of."""
+        self.was_seen = False
+        """Whether a browser has answered."""
+
+    def show(self) -> None:
+        """Put the panel into the running cell."""
+        shell, lang, scene = get_ipython(), self._language(), self._desk.scene
+        saved = self._transcript.bundle(scene, lang)
+        if shell is None or not hasattr(shell, "kernel"):
+            print(saved["text/plain"])
+            return
+        first: Output | None = None
+        if watched():
+            self._panel.open()
+            if self._box is None:
+                self._box = ipywidgets.Box(layout=ipywidgets.Layout(display="none"))
+            data, metadata = self._panel.view()
+            first = Output()
+            first.show({WIDGET: data[WIDGET], **_line(lang)}, metadata)
+            saved |= self._hiding()
+        second = Output()
+        second.show(saved)
+        self._outputs.append((first, second))
+        self._saved = self._made_of(scene, lang)
+
+    def seen(self) -> None:
+        """A browser has shown the widget."""
+        self.was_seen = True
+
+    def drawn(self, scene: Scene) -> None:
+        """The panel has drawn this scene. When an answer has ended, the saved form follows."""
+        if not self._outputs or scene.running is not None or scene.loading:
+            return
+        lang = self._language()
+        now = self._made_of(scene, lang)
+        if now == self._saved:
+            return
+        self._saved = now
+        bundle = {**self._transcript.bundle(scene, lang), **self._hiding()}
+        for _, second in self._outputs:
+            second.replace(bundle)
+
+    def close(self, scene: Scene) -> None:
+        """Leave the conversation alone."""
+        lang = self._language()
+        bundle = self._transcript.bundle(scene, lang) if self._outputs else {}
+        for first, second in self._outputs:
+            if first is not None:
+                first.replace(_line(lang))
+            second.replace(bundle)
+        self._outputs.clear()
+        if self._box is not None:
+            self._box.layout.close()
+            self._box.close()
+            self._box = None
+
+    def _hiding(self) -> dict[str, Any]:
+        """What makes a browser that shows the widget show an empty box in place of the saved form."""
+        if self._box is None or self._box.comm is None:
+            return {}
+        return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}}
+
+    def _made_of(self, scene: Scene, lang: Language) -> object:
+        return (tuple(id(item.turn) for item in scene.items), scene.older, scene.name, lang)
+
+
+def _line(lang: Language) -> dict[str, str]:
+    """What stands where the widget was, when there is none any more."""
+    text = t("panel.saved.line", lang)
+    return {"text/html": element("span", {"style": "opacity:.75;font-size:12px"}, escape(text)), "text/plain": text}

@@ -1,0 +1,621 @@
+"""What kernel and browser say to each other about a chat panel: custom messages of its widget.
+
+The kernel's messages are numbered (`n`, from 1, one more for each). A browser that misses
+one says hello and leaves out what comes until the next `texts`, which begins a whole
+picture: texts, all states, all turns, the whole tree of each turn's view.
+A browser's command is heard at once and replied to at its end. Contents (files, sound)
+travel as binary buffers beside a message, never inside.
+
+`js/src/panel/protocol.gen.ts` is made from this file; a test says when it is no longer so.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+BlockForm = Annotated[list[Any], msgspec.Meta(title="Block")]
+"""A `views.Block` in the form of the wire (`views.diff.to_wire`)."""
+Mode = Literal["chat", "agent-chat", "advanced-chat"]
+Rating = Literal["like", "dislike"]
+TurnStatus = Literal["running", "succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"]
+Control = Literal["text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "json"]
+
+
+class Value(msgspec.Struct, frozen=True):
+    """A part of a message; nothing is left out, what is absent is null."""
+
+
+class Problem(Value, frozen=True):
+    """An error in the reader's words."""
+
+    message: str
+    hint: str | None = None
+    """What to do about it."""
+
+
+# ------------------------------------------------------------------ values of states
+
+
+class Icon(Value, frozen=True):
+    """The app's picture: an emoji on a colour, or an image as a data URI."""
+
+    emoji: str | None = None
+    background: str | None = None
+    """A CSS colour, checked (#rgb, #rrggbb, #rrggbbaa)."""
+    src: str | None = None
+
+
+class FileRules(Value, frozen=True):
+    """What the app takes as attachments of a question."""
+
+    number: int
+    """How many at most."""
+    types: list[str]
+    """image, document, audio, video, custom."""
+    extensions: list[str]
+    """For the accept attribute: ".pdf" and so on."""
+    rules: str
+    """The rules as a sentence, said before an upload."""
+    sizes: dict[str, int]
+    """Largest size in bytes by type."""
+
+
+class Field(Value, frozen=True):
+    """One input of the app's form."""
+
+    name: str
+    label: str
+    control: Control
+    required: bool
+    max_length: int | None
+    options: list[str]
+    default: Any
+    """The value to begin with, null for none."""
+    hint: str
+    """What is to be known about it (kinds and sizes of files); may be empty."""
+    accept: str
+    """The accept attribute of a file input; may be empty."""
+    number: int | None
+    """How many files at most, for file-list."""
+
+
+class App(Value, frozen=True):
+    """What the panel talks to."""
+
+    name: str
+    mode: Mode
+    description: str
+    icon: Icon | None
+    server: str
+    """Who answers, in words."""
+    local: bool
+    """Whether that is the embedded server."""
+    opening: BlockForm | None
+    """The opening statement, rendered."""
+    suggested: list[str]
+    """Questions to begin with."""
+    speech_to_text: bool
+    text_to_speech: bool
+    autoplay: bool
+    annotations: bool
+    """Whether annotations can be made."""
+    files: FileRules | None
+    """None when the app takes no attachments."""
+    form: list[Field]
+    height: int
+    """Of the panel, in CSS pixels."""
+
+
+class Resume(Value, frozen=True):
+    """A conversation to go on with."""
+
+    id: str
+    name: str
+
+
+class Conversation(Value, frozen=True):
+    """The conversation on show."""
+
+    id: str | None
+    """None before its first question."""
+    name: str
+    inputs: dict[str, Any]
+    frozen: str | None
+    """Why the inputs cannot be changed any more; None while they can."""
+    older: bool
+    """Whether there are older turns to ask for."""
+    loading: bool
+    totals: str
+    """Turns, tokens, price and time of what is shown, in words."""
+    notice: str | None
+    """Something to be known, such as that the kernel was restarted."""
+    resume: Resume | None
+    """What the notice offers to open."""
+
+
+class Listed(Value, frozen=True):
+    """One line in the list of conversations."""
+
+    id: str
+    name: str
+    when: str
+    current: bool
+
+
+class Deleted(Value, frozen=True):
+    """A conversation that is deleted unless `undo` comes in time."""
+
+    id: str
+    name: str
+
+
+class Conversations(Value, frozen=True):
+    """The list of conversations, newest first."""
+
+    items: list[Listed]
+    more: bool
+    loading: bool
+    search: str
+    deleted: Deleted | None
+
+
+class Variable(Value, frozen=True):
+    """A conversation variable."""
+
+    id: str
+    name: str
+    type: str
+    value: str
+    """JSON text."""
+    description: str
+
+
+class Variables(Value, frozen=True):
+    """The conversation's variables."""
+
+    items: list[Variable]
+
+
+class Queued(Value, frozen=True):
+    """A question that waits behind the running one."""
+
+    id: str
+    query: str
+
+
+class Status(Value, frozen=True):
+    """How the panel is."""
+
+    running: str | None
+    """The key of the turn that is being answered."""
+    stopping: bool
+    connected: bool
+    """Whether the server has answered and the app is known."""
+    error: Problem | None
+
+
+# ------------------------------------------------------------------ turns
+
+
+class Attachment(Value, frozen=True):
+    """A file of a question."""
+
+    id: str
+    name: str
+    type: str
+    size: int | None
+    """Bytes, where known."""
+    thumb: str | None
+    """A small picture as a data URI."""
+
+
+class Download(Value, frozen=True):
+    """A file of an answer; its content comes by the command `file`."""
+
+    id: str
+    name: str
+    type: str
+    size: int | None
+
+
+class Can(Value, frozen=True):
+    """What may be done with a turn."""
+
+    retry: bool
+    regenerate: bool
+    rate: bool
+    annotate: bool
+    speak: bool
+
+
+class NodeLine(Value, frozen=True):
+    """A step whose details may be asked for by the command `node`."""
+
+    id: str
+    title: str
+
+
+class TurnMeta(Value, frozen=True):
+    """A question and what belongs to its answer besides the blocks of its view."""
+
+    key: str
+    view: int
+    """The number that patches of its blocks carry."""
+    query: str
+    files: list[Attachment]
+    status: TurnStatus
+    message_id: str | None
+    rating: Rating | None
+    comment: str | None
+    annotated: bool
+    can: Can
+    suggested: list[str]
+    """Next questions."""
+    downloads: list[Download]
+    audio: bool
+    """Whether sound came with the answer; ask with `sound`."""
+    when: str
+    facts: str
+    """Tokens, price and time in words."""
+    nodes: list[NodeLine]
+    say: str | None
+    """For a screen reader: a change of status, never a piece of the answer."""
+
+
+# ------------------------------------------------------------------ kernel to browser
+
+
+class Numbered(msgspec.Struct, frozen=True, kw_only=True):
+    """What every message of the kernel carries."""
+
+    n: int = 0
+    """Its number; set when it is sent."""
+
+
+class Texts(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="texts"):
+    """All labels, templates with {name}; begins a whole picture."""
+
+    lang: Literal["en", "zh-Hans"]
+    texts: dict[str, str]
+
+
+class SetApp(Numbered, frozen=True, kw_only=True, tag_field="part", tag="app"):
+    kind: Literal["state"] = "state"
+    value: App
+
+
+class SetConversation(Numbered, frozen=True, kw_only=True, tag_field="part", tag="conversation"):
+    kind: Literal["state"] = "state"
+    value: Conversation
+
+
+class SetConversations(Numbered, frozen=True, kw_only=True, tag_field="part", tag="conversations"):
+    kind: Literal["state"] = "state"
+    value: Conversations
+
+
+class SetVariables(Numbered, frozen=True, kw_only=True, tag_field="part", tag="variables"):
+    kind: Literal["state"] = "state"
+    value: Variables | None
+    """None: the app has none, or they were not asked for."""
+
+
+class SetQueue(Numbered, frozen=True, kw_only=True, tag_field="part", tag="queue"):
+    kind: Literal["state"] = "state"
+    value: list[Queued]
+
+
+class SetStatus(Numbered, frozen=True, kw_only=True, tag_field="part", tag="status"):
+    kind: Literal["state"] = "state"
+    value: Status
+
+
+class Turns(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="turns"):
+    """Replaces the list, or puts older ones before it; oldest first."""
+
+    items: list[TurnMeta]
+    where: Literal["all", "older"]
+
+
+class PutTurn(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="turn"):
+    """Replaces the turn of that key, or adds it at the end."""
+
+    item: TurnMeta
+
+
+class PatchView(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="patch"):
+    """Blocks of a turn's view: see `live.protocol`."""
+
+    patch: Annotated[Any, msgspec.Meta(title="Patch | Packed")]
+    """A `live.protocol.Patch` or `Packed`."""
+
+
+class Heard(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="heard"):
+    """The command arrived; sent at once by the thread that hears."""
+
+    id: int
+
+
+class Reply(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="reply"):
+    """A command has ended; some bring a buffer."""
+
+    id: int
+    ok: bool
+    value: Any = None
+    """One of the *Value forms, by the command; null for most."""
+    error: Problem | None = None
+
+
+class Progress(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="progress"):
+    """How far an upload to the server is."""
+
+    upload: str
+    sent: int
+    total: int
+    file: Attachment | None = None
+    """Set when it is done."""
+    error: Problem | None = None
+
+
+class Sound(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="sound"):
+    """A piece of a running turn's speech, in a buffer."""
+
+    key: str
+    mime: str
+    last: bool
+
+
+# ------------------------------------------------------------------ values of replies
+
+
+class TextValue(Value, frozen=True):
+    """Reply to `hear` and `copy`."""
+
+    text: str
+
+
+class SoundValue(Value, frozen=True):
+    """Reply to `speak` and `sound`, with a buffer."""
+
+    mime: str
+
+
+class FileValue(Value, frozen=True):
+    """Reply to `file`, with a buffer."""
+
+    name: str
+    mime: str
+
+
+class ExportValue(Value, frozen=True):
+    """Reply to `export`: a file name and its text."""
+
+    name: str
+    text: str
+
+
+class NodeValue(Value, frozen=True):
+    """Reply to `node`; long texts and lists inside are cut, and say so."""
+
+    title: str
+    status: str
+    inputs: Any
+    process_data: Any
+    outputs: Any
+    error: str | None
+
+
+# ------------------------------------------------------------------ browser to kernel
+
+
+class Command(msgspec.Struct, frozen=True, tag_field="what", kw_only=True):
+    """What every command carries."""
+
+    kind: Literal["do"] = "do"
+    id: int
+    """From a random start in each browser view, one more for each."""
+
+
+class Hello(Command, frozen=True, kw_only=True, tag="hello"):
+    """The browser has nothing (have = 0), or missed what came after `have`."""
+
+    lang: list[str]
+    """navigator.languages"""
+    have: int
+
+
+class Ask(Command, frozen=True, kw_only=True, tag="ask"):
+    """Ask a question, or queue it behind the running one. Replies when it was sent or queued."""
+
+    query: str
+    inputs: dict[str, Any]
+    """By field name; files of the form are upload ids."""
+    files: list[str]
+    """Upload ids."""
+
+
+class Stop(Command, frozen=True, kw_only=True, tag="stop"):
+    """Stop the running answer."""
+
+
+class Retry(Command, frozen=True, kw_only=True, tag="retry"):
+    """Ask again what failed; it replaces the failed turn."""
+
+    key: str
+
+
+class Regenerate(Command, frozen=True, kw_only=True, tag="regenerate"):
+    """Ask the same again as a new turn."""
+
+    key: str
+
+
+class Unqueue(Command, frozen=True, kw_only=True, tag="unqueue"):
+    queue: str
+
+
+class Rate(Command, frozen=True, kw_only=True, tag="rate"):
+    """Rate an answer; no rating revokes it."""
+
+    key: str
+    rating: Rating | None
+    comment: str | None
+
+
+class Annotate(Command, frozen=True, kw_only=True, tag="annotate"):
+    """Make an annotation of a turn: this question is answered so from now on."""
+
+    key: str
+    question: str
+    answer: str
+
+
+class ListConversations(Command, frozen=True, kw_only=True, tag="conversations"):
+    """List from the top, or (`more`) go on where the list ends."""
+
+    search: str
+    more: bool
+
+
+class OpenConversation(Command, frozen=True, kw_only=True, tag="open"):
+    conversation: str
+
+
+class New(Command, frozen=True, kw_only=True, tag="new"):
+    """Begin a new conversation with the next question."""
+
+
+class Rename(Command, frozen=True, kw_only=True, tag="rename"):
+    conversation: str
+    name: str | None
+    """None lets the server find a name."""
+
+
+class Delete(Command, frozen=True, kw_only=True, tag="delete"):
+    """Delete in 6 s unless `undo` comes."""
+
+    conversation: str
+
+
+class Undo(Command, frozen=True, kw_only=True, tag="undo"):
+    conversation: str
+
+
+class Older(Command, frozen=True, kw_only=True, tag="older"):
+    """Load turns before the first."""
+
+
+class LoadVariables(Command, frozen=True, kw_only=True, tag="variables"):
+    pass
+
+
+class SetVariable(Command, frozen=True, kw_only=True, tag="set_variable"):
+    variable: str
+    value: str
+    """JSON text."""
+
+
+class Upload(Command, frozen=True, kw_only=True, tag="upload"):
+    """Begin an upload; the whole file in a buffer, or none and `upload_part`s after it."""
+
+    upload: str
+    """An id made by the browser."""
+    name: str
+    type: str
+    """Its mime type, as the browser believes."""
+    size: int
+    field: str | None
+    """The form's field that it is for; None for an attachment."""
+
+
+class UploadPart(Command, frozen=True, kw_only=True, tag="upload_part"):
+    """A piece in a buffer."""
+
+    upload: str
+    offset: int
+    last: bool
+
+
+class UploadCancel(Command, frozen=True, kw_only=True, tag="upload_cancel"):
+    upload: str
+
+
+class Hear(Command, frozen=True, kw_only=True, tag="hear"):
+    """Turn a recorded voice (in a buffer) into text."""
+
+    mime: str
+
+
+class Speak(Command, frozen=True, kw_only=True, tag="speak"):
+    """Read an answer aloud."""
+
+    key: str
+
+
+class AskSound(Command, frozen=True, kw_only=True, tag="sound"):
+    """The sound that came with an answer."""
+
+    key: str
+
+
+class AskFile(Command, frozen=True, kw_only=True, tag="file"):
+    key: str
+    file: str
+
+
+class AskNode(Command, frozen=True, kw_only=True, tag="node"):
+    key: str
+    node: str
+
+
+class Copy(Command, frozen=True, kw_only=True, tag="copy"):
+    key: str
+    as_: Literal["markdown", "cell"] = msgspec.field(name="as")
+
+
+class Export(Command, frozen=True, kw_only=True, tag="export"):
+    as_: Literal["markdown", "cells"] = msgspec.field(name="as")
+
+
+SetState = SetApp | SetConversation | SetConversations | SetVariables | SetQueue | SetStatus
+FromKernel = Texts | SetState | Turns | PutTurn | PatchView | Heard | Reply | Progress | Sound
+ReplyValue = TextValue | SoundValue | FileValue | ExportValue | NodeValue
+FromBrowser = (
+    Hello
+    | Ask
+    | Stop
+    | Retry
+    | Regenerate
+    | Unqueue
+    | Rate
+    | Annotate
+    | ListConversations
+    | OpenConversation
+    | New
+    | Rename
+    | Delete
+    | Undo
+    | Older
+    | LoadVariables
+    | SetVariable
+    | Upload
+    | UploadPart
+    | UploadCancel
+    | Hear
+    | Speak
+    | AskSound
+    | AskFile
+    | AskNode
+    | Copy
+    | Export
+)
+
+
+def read(content: object) -> FromBrowser | None:
+    """The command that the browser sent; None for anything else (a newer or a foreign one)."""
+    try:
+        return msgspec.convert(content, FromBrowser)  # type: ignore[no-any-return]
+    except msgspec.ValidationError:
+        return None

@@ -1,0 +1,310 @@
+"""`ChatPanel`: a conversation with an app, in the notebook.
+
+The kernel owns the conversation; the widget carries messages, and its traits hold nothing of it.
+Import this module late: anywidget takes a while to load.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files as package_files
+from typing import Any, Literal
+
+import anywidget
+import msgspec
+import traitlets
+
+from .. import views
+from .._hooks import turns_frame
+from ..config import resolve
+from ..errors import InputError
+from ..i18n import Language, current_language, t
+from ..net.client import AsyncDify
+from ..net.files import FileInput
+from ..net.portal import portal
+from ..net.sync import Dify
+from ..session import Session
+from ..turn.state import Turn
+from ..wire.models import Annotation
+from . import commands as cmd
+from . import protocol as p
+from .desk import Desk
+from .painter import Painter
+from .place import Place, watched
+from .question import Question
+from .scene import Item
+
+
+class Rated(msgspec.Struct, frozen=True):
+    """How an answer was judged here."""
+
+    rating: str | None
+    """like or dislike; None where there is only an annotation."""
+    comment: str | None
+    """What was said with the rating in this panel; the server shows it in `app.feedbacks` alone."""
+    annotated: bool
+    """Whether an annotation was made of it here."""
+
+
+class ChatPanel(anywidget.AnyWidget):
+    """A chat with an app, in the notebook: show it as the last line of a cell.
+
+    The conversation belongs to Python: what is typed in the panel is in `panel.turns`, and what
+    `panel.ask` asks is seen in the panel. Panels on one session show the same.
+
+    Args:
+        dify: a `Dify` or `AsyncDify`, or a `Session`. Without one, `DIFY_API_KEY` or `DIFY_PROFILE`
+            decide, and without these the guide of the embedded server answers.
+        conversation_id: go on with that conversation.
+        session: a session whose conversation is shown, instead of `dify`.
+        lang: "en" or "zh-Hans"; the browser's language by default.
+        height: of the panel, in CSS pixels.
+
+    Raises:
+        InputError: `dify` is none of these, or `height` is no number from 200 to 4000.
+        ConfigError: the environment's key and server are unclear.
+
+    panel = ChatPanel(dify)
+    panel                                     # shows it
+    panel.ask("What is new?").result().answer
+    """
+
+    _esm = package_files(__package__).joinpath("static/panel.js").read_text(encoding="utf-8")
+    css = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        dify: Dify | AsyncDify | Session | None = None,
+        *,
+        conversation_id: str | None = None,
+        session: Session | None = None,
+        lang: Language | None = None,
+        height: int = 640,
+    ) -> None:
+        if isinstance(height, bool) or not isinstance(height, int) or not 200 <= height <= 4000:
+            raise InputError(t("panel.bad_height", value=repr(height)), code="height")
+        if lang not in (None, "en", "zh-Hans"):
+            raise InputError(t("panel.bad_lang", value=repr(lang)), code="lang")
+        self._session = _session(dify, session)
+        if conversation_id is not None and not self._session.turns:
+            self._session.conversation_id = conversation_id
+        self._lang = lang
+        self._n = 0
+        self._sending = threading.Lock()
+        self._desk = Desk.of(self._session)
+        self._painter = Painter(self._desk, self._tell, lang=lang or current_language(), height=height)
+        self._commands = cmd.Commands(self._desk, self._tell, self._hello, lambda: self._painter.lang)
+        self._place = Place(self, self._desk, lambda: self._painter.lang)
+        self._painter.after_drawing(self._place.drawn)
+        super().__init__(css=views.css())
+        self.on_msg(self._heard)
+        self._painter.start()
+        if conversation_id is not None and self._desk.scene.conversation_id != conversation_id:
+            self.show(conversation_id)
+
+    def __repr__(self) -> str:
+        return f"<ChatPanel {self._session!r}>"
+
+    # -- the conversation, for Python
+
+    @property
+    def session(self) -> Session:
+        """Who holds the conversation; other panels and cells may use it too."""
+        return self._session
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The conversation on show; None before its first answer."""
+        return self._desk.scene.conversation_id
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The turns on show, oldest first; the last may still be running."""
+        return [item.now for item in self._desk.scene.items]
+
+    @property
+    def turn(self) -> Turn | None:
+        """The last turn, as it is now; None before the first."""
+        items = self._desk.scene.items
+        return items[-1].now if items else None
+
+    @property
+    def ratings(self) -> dict[str, Rated]:
+        """How answers were judged, by message id: those with a rating or an annotation."""
+        found = {}
+        for item in self._desk.scene.items:
+            turn = item.turn
+            if turn is not None and turn.message_id and (turn.feedback or item.annotated):
+                found[turn.message_id] = Rated(turn.feedback, item.comment, item.annotated)
+        return found
+
+    def ask(
+        self,
+        query: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        files: Sequence[FileInput] = (),
+    ) -> Question:
+        """Ask in this conversation, and go on at once; the panel shows it. Behind a running answer it waits.
+
+        Args:
+            inputs: values for the app's form; what is not given stays as it was last.
+            files: paths, URLs, bytes or uploaded files.
+
+        Raises:
+            InputError: something would be refused or ignored by the server; nothing was sent.
+        """
+        if self._desk.scene.facts is None:  # the form is needed to check the inputs; without it the server does
+            self._desk.learn()
+        id, future = self._desk.ask(query, inputs, tuple(files))
+        return Question(self._desk, id, query, future, self._painter.settle)
+
+    def stop(self) -> bool:
+        """Stop the running answer; whether there was one. It ends within about 3 s."""
+        return self._desk.stop() is not None
+
+    def on_turn(self, callback: Callable[[Turn], object]) -> Callable[[], None]:
+        """Call back with each turn of this session that has ended, on a thread of its own.
+
+        Returns:
+            What ends it.
+        """
+        return self._desk.on_turn(callback)
+
+    def rate(
+        self, rating: Literal["like", "dislike"] | None, comment: str | None = None, *, turn: Turn | None = None
+    ) -> None:
+        """Rate an answer, the last one by default; None takes the rating back.
+
+        Raises:
+            InputError: there is no such answer.
+            DifyError: the server refused.
+        """
+        if rating not in (None, "like", "dislike"):
+            raise InputError(t("panel.bad_rating", value=repr(rating)), code="rating")
+        portal().call(cmd.rate(self._desk, self._item(turn), rating, comment))
+
+    def annotate(
+        self, *, question: str | None = None, answer: str | None = None, turn: Turn | None = None
+    ) -> Annotation:
+        """Make an annotation of an answer, the last one by default: the question is answered so from now on.
+
+        Raises:
+            InputError: there is no such answer, or one of the texts is empty.
+            DifyError: the server refused.
+        """
+        item = self._item(turn)
+        asked = item.query if question is None else question
+        said = (item.turn.answer if item.turn else "") if answer is None else answer
+        made: Annotation = portal().call(cmd.annotate(self._desk, item, asked, said))
+        return made
+
+    def new(self) -> None:
+        """The next question begins a new conversation. What runs goes on, out of sight."""
+        self._desk.new()
+
+    def show(self, conversation_id: str) -> None:
+        """Show another conversation and go on with it.
+
+        Raises:
+            DifyError: the server has no such conversation, or cannot be reached.
+        """
+        portal().call(self._desk.open(conversation_id))
+
+    def to_frame(self) -> Any:
+        """The turns on show as a table, one a row, as `frames.turns` makes it.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return turns_frame(self.turns)
+
+    def export(self, as_: Literal["markdown", "cells"] = "markdown") -> str:
+        """The whole conversation as one text: markdown, or a notebook whose cells ask the questions again.
+
+        Raises:
+            InputError: there is no such form.
+            DifyError: the server refused to give the earlier turns.
+        """
+        if as_ not in ("markdown", "cells"):
+            raise InputError(t("panel.bad_export", value=repr(as_)), code="export")
+        return portal().call(cmd.export(self._desk, as_, self._painter.lang))[1]
+
+    def _item(self, turn: Turn | None) -> Item:
+        items = [item for item in self._desk.scene.items if item.turn is not None]
+        if turn is not None:
+            items = [
+                item
+                for item in items
+                if item.turn is turn or (turn.message_id and item.now.message_id == turn.message_id)
+            ]
+        if not items:
+            raise InputError(t("panel.no_turn"), code="turn")
+        return items[-1]
+
+    # -- the widget
+
+    def open(self) -> None:
+        """Open the comm to the browser; not where nobody watches, so that no widget state is saved there."""
+        if watched():
+            super().open()
+
+    def close(self) -> None:
+        """End the panel: what it shows becomes the saved conversation. The session stays usable."""
+        painter = getattr(self, "_painter", None)
+        if painter is not None and not painter.closed:
+            self._desk.deletions.hurry()
+            painter.close()
+            self._place.close(self._desk.scene)
+        if self.comm is not None:
+            self.layout.close()  # a widget of its own, which ipywidgets made for ours
+        super().close()
+
+    def view(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The widget as a mime bundle, with the metadata that some frontends want."""
+        return self._repr_mimebundle_() or ({}, {})
+
+    def _ipython_display_(self, **_: object) -> None:
+        self._place.show()
+
+    def _tell(self, message: p.Numbered, buffers: Sequence[bytes] = ()) -> None:
+        """Send a message to every browser that shows this panel; any thread may."""
+        with self._sending:
+            self._n += 1
+            numbered = msgspec.structs.replace(message, n=self._n)
+            self.send(msgspec.to_builtins(numbered), list(buffers) or None)
+
+    def _hello(self, command: int, lang: Language | None) -> None:
+        self._place.seen()
+        self._painter.hello(command, lang if self._lang is None else None)
+
+    def _heard(self, _: object, content: object, buffers: Sequence[Any]) -> None:
+        """Take a command, on whatever thread the kernel reads them: say so, hand it on, return."""
+        command = p.read(content)
+        if command is not None:
+            self._tell(p.Heard(id=command.id))
+            portal().submit(self._commands.run(command, [bytes(one) for one in buffers or ()]))
+        elif isinstance(content, dict) and isinstance(content.get("id"), int):  # of a newer bundle, or broken
+            self._tell(p.Heard(id=content["id"]))
+            problem = p.Problem(t("panel.unknown_command", self._painter.lang))
+            self._tell(p.Reply(id=content["id"], ok=False, error=problem))
+
+
+def _session(dify: Dify | AsyncDify | Session | None, session: Session | None) -> Session:
+    """The session that is meant.
+
+    Raises:
+        InputError: two are given, or something else.
+    """
+    if session is not None and dify is not None:
+        raise InputError(t("panel.two_clients"), code="dify")
+    given = session if session is not None else dify
+    if isinstance(given, Session):
+        return given
+    if isinstance(given, Dify | AsyncDify):
+        return Session(given)
+    if given is not None:
+        raise InputError(t("panel.no_client", type=type(given).__name__), code="dify")
+    settings = resolve()
+    return Session(AsyncDify.local("guide") if settings is None else AsyncDify.from_settings(settings))

@@ -1,0 +1,242 @@
+// The whole panel.
+import { h, Fragment } from "preact";
+import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { Composer, attachFiles } from "./composer";
+import { faults } from "./form";
+import { Header, type SheetName } from "./header";
+import { Icon } from "./icons";
+import { Notices } from "./notices";
+import type { Panel } from "./panel";
+import type { TurnMeta } from "./protocol.gen";
+import { AnnotateSheet, InputsSheet, StepsSheet, VariablesSheet } from "./sheets";
+import { Sidebar } from "./sidebar";
+import { Transcript } from "./transcript";
+import { Button, Confirm, PanelContext, Sheet, usePanel } from "./ui";
+
+/** Pixels of width from which the list of conversations stands beside the transcript. */
+const WIDE = 760;
+/** Pixels under which it covers the transcript. */
+const NARROW = 560;
+
+type Open =
+  | { sheet: SheetName; strict?: boolean }
+  | { steps: TurnMeta }
+  | { annotate: TurnMeta }
+  | { text: string; title: string }
+  | { interrupt: true };
+
+export function App({ panel, host }: { panel: Panel; host: Element }) {
+  const [, redraw] = useReducer((n: number) => n + 1, 0);
+  useEffect(() => panel.store.watch(() => redraw(undefined as never)), [panel]);
+  const { store } = panel;
+  return (
+    <PanelContext.Provider value={panel}>
+      {store.texts && store.app ? <Main host={host} /> : <Connecting />}
+      <Live />
+    </PanelContext.Provider>
+  );
+}
+
+/** Before the kernel has said anything there are no words, but for these. */
+function Connecting() {
+  const { store, t } = usePanel();
+  const chinese = navigator.language.toLowerCase().startsWith("zh");
+  const word = store.texts ? t("connecting") : chinese ? "正在连接内核……" : "Asking the kernel …";
+  return (
+    <div class="connecting" role="status">
+      {store.status.error ? (
+        <>
+          <p>{store.status.error.message}</p>
+          <p>{store.status.error.hint}</p>
+        </>
+      ) : (
+        <>
+          <span class="pulse" />
+          <p>{word}</p>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** What a screen reader is told: each line is added, so that none replaces another before it was read. */
+function Live() {
+  const { said } = usePanel();
+  const lines = useRef<[number, string][]>([]);
+  if (said && lines.current.at(-1)?.[1] !== said) {
+    const next = (lines.current.at(-1)?.[0] ?? 0) + 1;
+    lines.current = [...lines.current.slice(-4), [next, said]];
+  }
+  return (
+    <div class="sr" role="status" aria-live="polite" aria-atomic="false">
+      {lines.current.map(([key, text]) => (
+        <p key={key}>{text}</p>
+      ))}
+    </div>
+  );
+}
+
+function Main({ host }: { host: Element }) {
+  const panel = usePanel();
+  const { store, t } = panel;
+  const app = store.app!;
+  const root = useRef<HTMLDivElement>(null);
+  const [open, setOpen] = useState<Open | null>(null);
+  const [strict, setStrict] = useState(false);
+  const [wide, setWide] = useState<boolean | null>(null);
+  const [narrow, setNarrow] = useState(false);
+  const [sidebar, setSidebar] = useState<boolean | null>(null);
+  const [dropping, setDropping] = useState(false);
+  const close = () => setOpen(null);
+  const beside = sidebar ?? wide ?? false;
+  const covers = beside && narrow;
+
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => {
+      const { width } = entry!.contentRect;
+      setWide(width >= WIDE);
+      setNarrow((was) => {
+        // A list that would cover the transcript begins hidden.
+        if (width < NARROW && !was) setSidebar(null);
+        return width < NARROW;
+      });
+    });
+    observer.observe(root.current!);
+    return () => observer.disconnect();
+  }, []);
+
+  const ask = (query: string): boolean => {
+    if (panel.lost) return false;
+    if (!store.conversation?.frozen && faults(app.form, panel.draft).size) {
+      setStrict(true);
+      const names = [...faults(app.form, panel.draft).keys()];
+      const labels = app.form.filter((field) => names.includes(field.name)).map((field) => field.label);
+      panel.say(t("inputs_missing", { names: labels.join(", ") }));
+      const field = root.current?.querySelector<HTMLElement>(`.welcome [data-field="${CSS.escape(names[0]!)}"]`);
+      if (field) field.focus();
+      else setOpen({ sheet: "inputs", strict: true });
+      return false;
+    }
+    panel.ask(query);
+    return true;
+  };
+
+  return (
+    <div
+      class={`panel ${narrow ? "narrow" : ""} ${beside ? "with-sidebar" : ""} ${dropping ? "dropping" : ""}`}
+      role="region"
+      aria-label={t("panel", { name: app.name })}
+      lang={store.lang}
+      ref={root}
+      onDragOver={(event) => {
+        if (!app.files || !event.dataTransfer?.types.includes("Files")) return;
+        event.preventDefault();
+        event.stopPropagation();
+        setDropping(true);
+      }}
+      onDragLeave={(event) => {
+        const to = event.relatedTarget as Node | null;
+        if (!to || !root.current?.contains(to)) setDropping(false);
+      }}
+      onDrop={(event) => {
+        if (!dropping) return;
+        event.preventDefault();
+        event.stopPropagation();
+        setDropping(false);
+        attachFiles(panel, [...(event.dataTransfer?.files ?? [])]);
+      }}
+    >
+      <div class="frame" inert={open !== null}>
+        {beside && (
+          <Sidebar
+            covers={covers}
+            onHide={() => {
+              setSidebar(false);
+              queueMicrotask(() => root.current?.querySelector<HTMLElement>(".toggle")?.focus());
+            }}
+          />
+        )}
+        {covers && <div class="cover" onClick={() => setSidebar(false)} />}
+        <div class="column" inert={covers}>
+          <Header
+            app={app}
+            sidebar={beside}
+            onSidebar={() => setSidebar(!beside)}
+            onSheet={(sheet) => setOpen({ sheet })}
+          />
+          <Transcript
+            strict={strict}
+            onAsk={ask}
+            onSteps={(steps) => setOpen({ steps })}
+            onAnnotate={(annotate) => setOpen({ annotate })}
+            onText={(title, text) => setOpen({ title, text })}
+          />
+          <Toasts />
+          <Notices host={host} onInterrupt={() => setOpen({ interrupt: true })} />
+          <Composer onAsk={ask} attach={(files) => attachFiles(panel, files)} />
+        </div>
+      </div>
+      {dropping && (
+        <div class="drop" aria-hidden="true">
+          <Icon name="attach" />
+          <p>{t("drop")}</p>
+          <p class="quiet">{app.files?.rules}</p>
+        </div>
+      )}
+      {open && <OpenSheet open={open} close={close} />}
+    </div>
+  );
+}
+
+/** Short words about what was done; a deletion can be undone as long as its word stands. */
+function Toasts() {
+  const panel = usePanel();
+  const { t, toast } = panel;
+  const deleted = panel.store.conversations?.deleted;
+  return (
+    <div class="toasts">
+      <div>
+        {deleted && (
+          <div class="toast">
+            <span>{t("deleted", { name: deleted.name })}</span>
+            <Button
+              class="link"
+              onClick={() => panel.order({ what: "undo", conversation: deleted.id })}
+            >
+              {t("undo")}
+            </Button>
+          </div>
+        )}
+        {toast && <div class="toast">{toast}</div>}
+      </div>
+    </div>
+  );
+}
+
+function OpenSheet({ open, close }: { open: Open; close: () => void }) {
+  const panel = usePanel();
+  const { t } = panel;
+  if ("sheet" in open) {
+    if (open.sheet === "inputs") return <InputsSheet onClose={close} strict={open.strict ?? false} />;
+    return <VariablesSheet onClose={close} />;
+  }
+  if ("steps" in open) return <StepsSheet turn={open.steps} onClose={close} />;
+  if ("annotate" in open) return <AnnotateSheet turn={open.annotate} onClose={close} />;
+  if ("interrupt" in open) {
+    const interrupt = () => void panel.kernel?.interrupt();
+    return (
+      <Confirm
+        title={t("interrupt")}
+        text={t("interrupt_confirm")}
+        yes={t("interrupt")}
+        onYes={interrupt}
+        onClose={close}
+      />
+    );
+  }
+  return (
+    <Sheet title={open.title} onClose={close}>
+      <textarea class="code" rows={14} readOnly data-first value={open.text} onFocus={(e) => e.currentTarget.select()} />
+    </Sheet>
+  );
+}

@@ -1,0 +1,112 @@
+// Files beside a question: on their way, sent, or to be kept from an answer.
+import { h } from "preact";
+import { Icon } from "./icons";
+import type { Attachment, Download } from "./protocol.gen";
+import { bytes } from "./rules";
+import { Button, IconButton, usePanel } from "./ui";
+import { bytes as viewBytes, type Panel } from "./panel";
+import { keep } from "./host";
+import type { Item } from "./uploads";
+
+/** Data URIs of pictures only: nothing is ever loaded from elsewhere. */
+const picture = (thumb: string | null | undefined): string | null =>
+  thumb && /^(data:image\/(png|jpeg|gif|webp)|blob:)/.test(thumb) ? thumb : null;
+
+function Face({ src, name }: { src: string | null; name: string }) {
+  if (src) return <img class="thumb" src={src} alt="" />;
+  const ending = /\.(\w{1,5})$/.exec(name)?.[1] ?? "";
+  return (
+    <span class="thumb">
+      {ending ? <span class="ending">{ending}</span> : <Icon name="file" />}
+    </span>
+  );
+}
+
+/** Files that are being uploaded, or are and wait for the question. */
+export function Chips({ items, remove }: { items: Item[]; remove: ((id: string) => void) | null }) {
+  const { t, commands } = usePanel();
+  if (!items.length) return null;
+  const late = commands.late("upload").length > 0;
+  return (
+    <ul class="chips" aria-label={t("attachments")}>
+      {items.map((item) => {
+        const percent = Math.round(100 * item.done);
+        const state = item.error ?? (item.file ? bytes(item.size) : late ? t("waiting") : `${percent} %`);
+        return (
+          <li key={item.id} class={`chip ${item.error ? "bad" : ""}`}>
+            <Face src={picture(item.file?.thumb) ?? item.preview} name={item.name} />
+            <span class="chip-text">
+              <span class="chip-name">{item.name}</span>
+              <span class="chip-state">{state}</span>
+            </span>
+            {!item.file && !item.error && (
+              <span
+                class="bar"
+                role="progressbar"
+                aria-label={t("uploading", { name: item.name, percent })}
+                aria-valuenow={percent}
+                style={{ "--done": String(item.done) }}
+              />
+            )}
+            {remove && (
+              <IconButton icon="close" class="tiny" label={t("remove", { name: item.name })} onClick={() => remove(item.id)} />
+            )}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+/** The files that went out with a question. */
+export function Sent({ files }: { files: (Attachment | Item)[] }) {
+  const { t } = usePanel();
+  if (!files.length) return null;
+  return (
+    <ul class="chips sent" aria-label={t("attachments")}>
+      {files.map((file) => (
+        <li key={file.id} class="chip">
+          <Face src={picture("thumb" in file ? file.thumb : file.preview)} name={file.name} />
+          <span class="chip-text">
+            <span class="chip-name">{file.name}</span>
+            <span class="chip-state">{file.size === null ? file.type : bytes(file.size)}</span>
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Fetch a file of an answer through the kernel, and keep it. */
+async function fetchFile(panel: Panel, doc: Document, turn: string, file: Download): Promise<void> {
+  panel.tell(panel.t("downloading", { name: file.name }));
+  const answer = await panel.request({ what: "file", key: turn, file: file.id });
+  const value = answer?.value as { name: string; mime: string } | undefined;
+  if (value && answer?.buffers[0]) keep(doc, [viewBytes(answer.buffers[0])], value.mime, value.name);
+}
+
+/** Files of an answer. */
+export function Downloads({ turn, files }: { turn: string; files: Download[] }) {
+  const panel = usePanel();
+  if (!files.length) return null;
+  return (
+    <ul class="chips downloads" aria-label={panel.t("files")}>
+      {files.map((file) => (
+        <li key={file.id}>
+          <Button
+            class="chip"
+            aria-label={panel.t("download", { name: file.name })}
+            onClick={(event) => void fetchFile(panel, event.currentTarget.ownerDocument, turn, file)}
+          >
+            <Face src={null} name={file.name} />
+            <span class="chip-text">
+              <span class="chip-name">{file.name}</span>
+              <span class="chip-state">{file.size === null ? file.type : bytes(file.size)}</span>
+            </span>
+            <Icon name="download" />
+          </Button>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,52 @@
+// The chat panel's browser half: messages are heard in `initialize` (the first would be lost in `render`).
+import { h, render } from "preact";
+import { inflate } from "../inflate";
+import { App } from "./app";
+import { Panel, type Model } from "./panel";
+import packed from "./style/panel.css";
+import { watchTheme } from "./theme";
+
+/** The panel's own style sheet; shown only with it. */
+const css = inflate(packed).text();
+const KEYS = ["keydown", "keypress", "keyup"] as const;
+
+export default () => {
+  let panel: Panel | undefined;
+
+  return {
+    initialize({ model }: { model: Model }) {
+      const mine = (panel = new Panel(model));
+      return () => mine.dispose();
+    },
+
+    render({ el }: { model: Model; el: HTMLElement }) {
+      const mine = panel;
+      if (!mine) return;
+      const place = el.ownerDocument.createElement("div");
+      place.dataset["lmSuppressShortcuts"] = "true";
+      el.replaceChildren(place);
+      const shadow = place.attachShadow({ mode: "open" });
+      const style = el.ownerDocument.createElement("style");
+      const root = el.ownerDocument.createElement("div");
+      root.className = "root";
+      shadow.append(style, root);
+      // Keys typed in here are not the notebook's commands.
+      for (const name of KEYS) place.addEventListener(name, (event) => event.stopPropagation());
+      const unwatch = watchTheme(place, (dark) => root.classList.toggle("dark", dark));
+      const resize = () => place.style.setProperty("--height", `${mine.store.app?.height ?? 640}px`);
+      const unsize = mine.store.watch(resize);
+      resize();
+      let gone = false;
+      void css.then((text) => {
+        style.textContent = `${mine.css}\n${text}`;
+        if (!gone) render(<App panel={mine} host={place} />, root);
+      });
+      return () => {
+        gone = true;
+        unwatch();
+        unsize();
+        render(null, root);
+      };
+    },
+  };
+};
