@@ -38,11 +38,12 @@ class Commands:
         self,
         desk: Desk,
         send: Callable[[p.Numbered, list[bytes]], None],
+        reply: Callable[[p.Reply, list[bytes]], None],
         hello: Callable[[int, Language | None], None],
         language: Callable[[], Language],
     ) -> None:
         self.desk = desk
-        self._send = send
+        self._reply = reply
         self._hello = hello
         self._language = language
         self.uploads = Uploads(desk, lambda progress: send(progress, []))
@@ -85,9 +86,9 @@ class Commands:
         try:
             value, attached = await self._ways[type(command)](command, buffers)
         except Exception as error:  # told to the browser; what is not ours is logged with its traceback
-            self._send(p.Reply(id=command.id, ok=False, error=problem_of(error)), [])
+            self._reply(p.Reply(id=command.id, ok=False, error=problem_of(error)), [])
         else:
-            self._send(p.Reply(id=command.id, ok=True, value=value), attached)
+            self._reply(p.Reply(id=command.id, ok=True, value=value), attached)
 
     # -- talking
 

@@ -41,7 +41,7 @@ async def list_conversations(board: Board, search: str, *, more: bool) -> None:
     relist(board, lambda listing: replace(listing, loading=True, search=search))
     try:
         wanted = SEARCHED if search else PAGE + (len(board.scene.listing.items) if more else 0)
-        found = await board.client.conversations.list(page_size=min(wanted, 100)).to_list(limit=wanted + 1)
+        found = await board.client.conversations.list().to_list(limit=wanted + 1)
     except BaseException:
         relist(board, lambda listing: replace(listing, loading=False))
         raise
@@ -150,9 +150,14 @@ class Deletions:
         hurry.set()
 
     def hurry(self) -> None:
-        """Delete now what waits for it: nobody is there any more to take it back."""
-        for event in self._waiting.values():
-            event.set()
+        """Delete now what waits for it: nobody is there any more to take it back. Any thread may call it."""
+
+        async def now() -> None:
+            for event in self._waiting.values():
+                event.set()
+
+        if self._waiting:
+            self._board.start(now())
 
 
 async def load_variables(board: Board) -> None:

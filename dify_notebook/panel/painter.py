@@ -28,6 +28,9 @@ INTERVAL = 1 / 25
 MINUTE = 60.0
 """How often what depends on the clock (`14:05`, `yesterday`) is looked at anew."""
 
+_SPOKEN = -1
+"""All of an answer's speech was sent."""
+
 Send = Callable[[p.Numbered, list[bytes]], None]
 """Sends a message with its buffers; any thread may call it."""
 
@@ -59,6 +62,7 @@ class Painter:
         self._rounds = 0
         self._round_ended = threading.Condition()
         self._hellos: deque[tuple[int, Language | None]] = deque()
+        self._replies: deque[tuple[p.Reply, list[bytes]]] = deque()
         self._views = 0
         self._drawn: dict[str, Drawn] = {}
         self._items: tuple[Item, ...] | None = None
@@ -66,8 +70,8 @@ class Painter:
         self._metas: dict[str, tuple[_Source, p.TurnMeta]] = {}
         """By key: what it was made of, and what was sent."""
         self._parts: dict[str, Any] = {}
-        self._sounds: dict[str, int] = {}
-        """By key: pieces of speech that were sent."""
+        self._sounds = {item.key: _SPOKEN for item in desk.scene.items if item.turn is not None}
+        """By key: pieces of speech that were sent. What had ended before the panel was there is asked for."""
         self._watched: weakref.WeakSet[Run] = weakref.WeakSet()
         self._drew: Callable[[Scene], object] | None = None
         self._stop_watching = desk.watch(self._wake)
@@ -110,6 +114,11 @@ class Painter:
         self._hellos.append((command, lang))
         self._wake.set()
 
+    def reply(self, message: p.Reply, buffers: list[bytes]) -> None:
+        """Send the end of a command behind what the command changed."""
+        self._replies.append((message, buffers))
+        self._wake.set()
+
     # -- the loop
 
     def _loop(self) -> None:
@@ -133,10 +142,11 @@ class Painter:
 
     def _round(self) -> float:
         """Send what differs; gives the seconds until something is due by itself."""
-        asked: list[int] = []
-        while self._hellos:
+        replies = [self._replies.popleft() for _ in range(len(self._replies))]
+        asked = len(self._hellos)
+        for _ in range(asked):
             command, lang = self._hellos.popleft()
-            asked.append(command)
+            replies.append((p.Reply(id=command, ok=True), []))
             if lang is not None and lang != self.lang:
                 self.lang = lang
                 self._drawn.clear()
@@ -145,8 +155,8 @@ class Painter:
             self._forget()
             self._send(p.Texts(lang=self.lang, texts=picture.texts(self.lang)), [])
         due = min(self._states(scene, self.lang), self._turns(scene, self.lang))
-        for command in asked:
-            self._send(p.Reply(id=command, ok=True), [])
+        for message, buffers in replies:
+            self._send(message, buffers)
         if self._drew is not None:
             self._drew(scene)
         return due
@@ -260,18 +270,16 @@ class Painter:
         return drawn.due(now) if turn.status == "running" else MINUTE
 
     def _speak(self, item: Item, turn: Turn) -> None:
-        """Speech that came with a running answer, as it comes. What had come before anyone looked is asked for."""
-        if turn.audio is None:
+        """Speech that comes with an answer, as it comes and once."""
+        heard = self._sounds.get(item.key, 0)
+        if turn.audio is None or heard == _SPOKEN:
             return
-        heard = self._sounds.get(item.key)
-        if heard is None:
-            heard = self._sounds[item.key] = 0 if item.run is not None else len(turn.audio.chunks) + 1
         chunks = turn.audio.chunks[heard:]
         last = turn.audio.complete or turn.status != "running"
-        if heard > len(turn.audio.chunks) or not (chunks or last):
+        if not (chunks or last):
             return
         data = msgspec.structs.replace(turn.audio, chunks=chunks).data
-        self._sounds[item.key] = len(turn.audio.chunks) + (1 if last else 0)
+        self._sounds[item.key] = _SPOKEN if last else len(turn.audio.chunks)
         self._send(p.Sound(key=item.key, mime=sound_mime(data), last=last), [data])
 
 

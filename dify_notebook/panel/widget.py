@@ -94,7 +94,9 @@ class ChatPanel(anywidget.AnyWidget):
         self._sending = threading.Lock()
         self._desk = Desk.of(self._session)
         self._painter = Painter(self._desk, self._tell, lang=lang or current_language(), height=height)
-        self._commands = cmd.Commands(self._desk, self._tell, self._hello, lambda: self._painter.lang)
+        self._commands = cmd.Commands(
+            self._desk, self._tell, self._painter.reply, self._hello, lambda: self._painter.lang
+        )
         self._place = Place(self, self._desk, lambda: self._painter.lang)
         self._painter.after_drawing(self._place.drawn)
         super().__init__(css=views.css())

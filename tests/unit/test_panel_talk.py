@@ -1,0 +1,414 @@
+"""Talking in a panel: every command of the browser, over a real server, seen as a browser sees it."""
+
+from __future__ import annotations
+
+import pytest
+from support.panel_apps import Gate
+from support.panel_fixtures import gate, opened, server, wire  # noqa: F401
+from support.panels import show
+
+from dify_notebook import AsyncDify, ChatPanel, Dify, Session
+from dify_notebook.errors import InputError
+from dify_notebook.local.server import LocalServer
+from dify_notebook.panel import listing
+from dify_notebook.panel.desk import Desk
+
+
+def test_the_app_introduces_itself(opened) -> None:
+    app = opened().parts["app"]
+    assert (app["name"], app["mode"], app["icon"]["emoji"]) == ("desk", "advanced-chat", "🗂")
+    assert app["suggested"] == ["What is in the form?"]
+    assert app["speech_to_text"]
+    assert app["text_to_speech"]
+    assert app["autoplay"]
+    assert app["annotations"]
+    assert app["files"]["number"] == 2
+    assert ".pdf" in app["files"]["extensions"]
+    assert "2 files" in app["files"]["rules"]
+    assert app["files"]["sizes"]["image"] == 10 * 1024 * 1024
+    opening = str(app["opening"])
+    assert "<strong>Hello.</strong>" in opening
+    assert "<b>" not in opening
+    fields = {field["name"]: field for field in app["form"]}
+    assert [field["control"] for field in fields.values()] == [
+        "text-input", "select", "number", "checkbox", "json", "file",
+    ]  # fmt: skip
+    assert (fields["city"]["required"], fields["city"]["max_length"]) == (True, 12)
+    assert fields["style"]["options"] == ["short", "long"]
+    assert ".txt" in fields["paper"]["accept"]
+
+
+def test_a_question_is_asked_answered_and_kept(opened) -> None:
+    page = opened()
+    page.ask("What now?", {"city": "Paris"})
+    page.ended(1)
+    turn = page.turns[0]
+    assert (turn["query"], turn["status"]) == ("What now?", "succeeded")
+    assert "<strong>What now? in Paris</strong>" in page.html()
+    assert turn["can"] == {"retry": False, "regenerate": True, "rate": True, "annotate": True, "speak": True}
+    page.until(lambda: page.turns[0]["suggested"] == ["And then?"], "the next question")
+    page.until(lambda: page.parts["conversations"]["items"], "the list")
+    [listed] = page.parts["conversations"]["items"]
+    assert listed["current"]
+    assert page.parts["conversation"]["id"] == listed["id"]
+    assert page.parts["conversation"]["inputs"]["city"] == "Paris"
+    assert page.parts["conversation"]["totals"].startswith("1 turn")
+    assert page.panel.turns[0].answer == "You said: **What now? in Paris**"
+    assert page.panel.turn is page.panel.turns[0]
+    assert page.panel.session.turns[0].message_id == turn["message_id"]
+
+
+def test_inputs_are_remembered_and_checked_before_anything_is_sent(opened) -> None:
+    page = opened()
+    assert "City" in page.refused("ask", query="x", inputs={}, files=[])
+    assert "12" in page.refused("ask", query="x", inputs={"city": "x" * 13}, files=[])
+    assert "short, long" in page.refused("ask", query="x", inputs={"city": "x", "style": "odd"}, files=[])
+    assert "Count" in page.refused("ask", query="x", inputs={"city": "x", "count": "many"}, files=[])
+    assert "Extra" in page.refused("ask", query="x", inputs={"city": "x", "extra": "[1"}, files=[])
+    assert "nowhere" in page.refused("ask", query="x", inputs={"nowhere": "x"}, files=[])
+    assert "empty" in page.refused("ask", query=" ", inputs={"city": "x"}, files=[])
+    assert page.turns == []
+    page.ask("one", {"city": "Rome", "count": "3", "formal": "true", "extra": '{"a": 1}'})
+    page.ended(1)
+    page.ask("two")
+    page.ended(2)
+    assert "two in Rome" in page.html()
+    assert page.panel.turns[1].inputs["extra"] == {"a": 1}
+    assert page.panel.turns[1].inputs["count"] == 3
+
+
+def test_questions_queue_behind_a_running_answer(opened, gate: Gate) -> None:
+    gate.open.clear()
+    page = opened("held")
+    page.ask("one")
+    page.until(lambda: page.parts["status"]["running"] and "First." in page.html(), "the first words")
+    page.ask("two")
+    page.ask("three")
+    page.until(lambda: len(page.parts["queue"]) == 2, "two that wait")
+    assert [one["query"] for one in page.parts["queue"]] == ["two", "three"]
+    page.do("unqueue", queue=page.parts["queue"][1]["id"])
+    question = page.panel.ask("from Python")
+    assert question.status == "waiting"
+    gate.open.set()
+    page.ended(3)
+    assert [turn["query"] for turn in page.turns] == ["one", "two", "from Python"]
+    assert question.result(10).answer == "First. Second: from Python."
+    assert len({turn.conversation_id for turn in page.panel.turns}) == 1
+    assert page.parts["queue"] == []
+
+
+def test_stop_ends_the_answer_and_keeps_what_came(opened, gate: Gate) -> None:
+    gate.open.clear()
+    page = opened("held")
+    assert "running" in page.refused("stop")
+    page.ask("one")
+    page.until(lambda: page.turns and "First." in page.html(), "the first words")
+    page.do("stop")
+    page.ended(1)
+    assert page.turns[0]["status"] == "stopped"
+    assert page.turns[0]["can"]["retry"]
+    assert page.panel.turn.answer.startswith("First. ")
+    assert "one" not in page.panel.turn.answer
+    gate.open.set()
+    page.do("retry", key=page.turns[0]["key"])
+    page.until(lambda: page.turns[0]["status"] == "succeeded", "the other answer")
+    assert len(page.turns) == 1
+    assert "Second: one." in page.html()
+    assert not page.panel.stop()
+
+
+def test_an_answer_is_given_again_as_a_new_turn(opened) -> None:
+    page = opened()
+    page.ask("same", {"city": "Oslo"})
+    page.ended(1)
+    page.do("regenerate", key=page.turns[0]["key"])
+    page.ended(2)
+    assert [turn["query"] for turn in page.turns] == ["same", "same"]
+    assert page.turns[0]["message_id"] != page.turns[1]["message_id"]
+
+
+def test_a_failed_answer_says_why_and_can_be_tried_again(opened, server: LocalServer) -> None:
+    page = opened()
+    server.faults.once("error=3")
+    page.ask("x", {"city": "Bern"})
+    page.ended(1)
+    assert page.turns[0]["status"] == "failed"
+    assert "dn-nbad" in page.html()
+    page.do("retry", key=page.turns[0]["key"])
+    page.until(lambda: page.turns[0]["status"] == "succeeded", "success")
+    assert len(page.turns) == 1
+    assert "dn-nbad" not in page.html()
+
+
+def test_rating_comment_and_revoking_are_seen_in_python_and_on_the_server(opened) -> None:
+    page = opened()
+    page.ask("x", {"city": "Bonn"})
+    page.ended(1)
+    key, message = page.turns[0]["key"], page.turns[0]["message_id"]
+    page.do("rate", key=key, rating="dislike", comment="too short")
+    page.until(lambda: page.turns[0]["rating"] == "dislike", "the rating")
+    assert page.turns[0]["comment"] == "too short"
+    assert page.panel.turn.feedback == "dislike"
+    assert page.panel.session.turns[0].feedback == "dislike"
+    assert page.panel.ratings[message].comment == "too short"
+    client = page.panel.session.client
+    [told] = [one for one in page.panel.session.call(client.app.feedbacks().to_list()) if one.message_id == message]
+    assert (told.rating, told.content) == ("dislike", "too short")
+    page.panel.rate("like")
+    page.until(lambda: page.turns[0]["rating"] == "like", "Python's rating")
+    page.do("rate", key=key, rating=None, comment=None)
+    page.do("rate", key=key, rating=None, comment=None)
+    page.until(lambda: page.turns[0]["rating"] is None, "no rating")
+    assert page.panel.ratings == {}
+
+
+def test_an_annotation_is_made_of_a_turn(opened) -> None:
+    page = opened()
+    page.ask("x", {"city": "Kiel"})
+    page.ended(1)
+    key = page.turns[0]["key"]
+    assert "question and an answer" in page.refused("annotate", key=key, question="", answer="y")
+    page.do("annotate", key=key, question="panel question", answer="panel answer")
+    page.until(lambda: page.turns[0]["annotated"], "the mark")
+    kept = page.panel.session.call(page.panel.session.client.annotations.list(keyword="panel question").to_list())
+    assert [(one.question, one.answer) for one in kept] == [("panel question", "panel answer")]
+    assert page.panel.annotate(question="q2").answer == page.panel.turn.answer
+    assert page.panel.ratings[page.turns[0]["message_id"]].annotated
+
+
+def test_two_panels_show_one_session(opened) -> None:
+    first = opened()
+    second = opened(session=first.panel.session)
+    first.ask("shared", {"city": "Riga"})
+    first.ended(1)
+    second.ended(1)
+    second.do("rate", key=second.turns[0]["key"], rating="like", comment=None)
+    first.until(lambda: first.turns[0]["rating"] == "like", "the other's rating")
+    first.panel.session.ask("by the session", inputs={"city": "Riga"})
+    first.ended(2)
+    second.ended(2)
+    assert first.html() == second.html()
+    assert "by the session in Riga" in second.html()
+    first.panel.close()
+    second.ask("alone")
+    second.ended(3)
+
+
+def test_a_session_that_has_talked_is_shown_as_it_is(opened, server: LocalServer) -> None:
+    session = Session(AsyncDify(server.api_key("desk"), server.base_url, user="earlier"))
+    session.ask("before", inputs={"city": "Cork"}).result(10)
+    page = opened(session=session)
+    page.ended(1)
+    assert "before in Cork" in page.html()
+    assert not page.parts["conversation"]["older"]
+
+
+def test_python_is_told_of_every_turn_and_a_broken_callback_stops_nothing(opened) -> None:
+    page = opened()
+    told: list[str] = []
+    page.panel.on_turn(lambda turn: 1 / 0)
+    end = page.panel.on_turn(lambda turn: told.append(turn.query))
+    page.ask("a", {"city": "Lund"})
+    page.ended(1)
+    page.panel.ask("b").result(10)
+    end()
+    page.panel.ask("c").result(10)
+    page.ended(3)
+    assert told == ["a", "b"]
+
+
+def test_what_a_stranger_sends_is_answered_and_harmless(opened) -> None:
+    page = opened()
+    assert "versions" in page.refused("dance")
+    assert "no such" in page.refused("rate", key="nowhere", rating="like", comment=None)
+    page.panel._handle_msg({"content": {"data": {"method": "custom", "content": "stop"}}, "buffers": []})
+    page.ask("still here", {"city": "Graz"})
+    page.ended(1)
+
+
+def test_a_browser_that_comes_later_gets_everything(opened) -> None:
+    page = opened()
+    page.ask("x", {"city": "Nice"})
+    page.ended(1)
+    page.until(lambda: page.turns[0]["suggested"], "what follows the turn")
+    again = show(page.panel)
+    assert (again.turns, again.parts) == (page.turns, page.parts)
+    assert again.html() == page.html()
+    assert again.texts["send"] == "Send"
+
+
+def test_the_browser_chooses_the_language_unless_python_has(opened) -> None:
+    page = opened()
+    page.ask("x", {"city": "Köln"})
+    page.ended(1)
+    page.do("hello", lang=["fr", "zh-CN", "en"], have=0)
+    assert page.lang == "zh-Hans"
+    assert page.texts["send"] == "发送"
+    assert page.parts["conversation"]["totals"].startswith("1 轮")
+    fixed = opened(lang="en")
+    fixed.do("hello", lang=["zh-CN"], have=0)
+    assert fixed.lang == "en"
+
+
+def test_what_cannot_be_shown_is_refused_when_the_panel_is_made(server: LocalServer) -> None:
+    dify = Dify(server.api_key("guide"), server.base_url, user="u")
+    for given in ({"dify": "app-x"}, {"dify": dify, "session": Session(dify)}, {"dify": dify, "height": 7},
+                  {"dify": dify, "lang": "fr"}):  # fmt: skip
+        with pytest.raises(InputError):
+            ChatPanel(**given)
+
+
+def test_a_wrong_key_is_told_with_what_to_do(server: LocalServer) -> None:
+    panel = ChatPanel(Dify("app-" + "x" * 24, server.base_url, user="u"))
+    page = show(panel)
+    page.until(lambda: page.parts["status"]["error"], "the error")
+    assert not page.parts["status"]["connected"]
+    assert page.parts["status"]["error"]["hint"]
+    panel.close()
+
+
+def test_the_list_pages_searches_renames_and_finds_names(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "PAGE", 2)
+    page = opened()
+    for city in ("Ulm", "Bonn", "Trier"):
+        page.do("new")
+        page.ask(f"about {city}", {"city": city})
+        page.ended(1)
+    page.do("conversations", search="", more=False)
+    assert len(page.parts["conversations"]["items"]) == 2
+    assert page.parts["conversations"]["more"]
+    page.do("conversations", search="", more=True)
+    names = [one["name"].lower() for one in page.parts["conversations"]["items"]]
+    assert sorted(names) == ["about bonn", "about trier", "about ulm"]
+    assert not page.parts["conversations"]["more"]
+    page.do("conversations", search="ulm", more=False)
+    [found] = page.parts["conversations"]["items"]
+    page.do("rename", conversation=found["id"], name="Minster")
+    page.until(lambda: page.parts["conversations"]["items"][0]["name"] == "Minster", "the new name")
+    assert "empty" in page.refused("rename", conversation=found["id"], name=" ")
+    page.do("rename", conversation=found["id"], name=None)
+    page.until(lambda: page.parts["conversations"]["items"][0]["name"] not in ("", "Minster"), "a found name")
+
+
+def test_deleting_waits_for_an_undo(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = opened()
+    page.ask("x", {"city": "Jena"})
+    page.ended(1)
+    page.until(lambda: page.parts["conversations"]["items"], "the list")
+    [listed] = page.parts["conversations"]["items"]
+    page.do("delete", conversation=listed["id"])
+    page.until(lambda: page.parts["conversations"]["items"] == [], "an empty list")
+    assert page.parts["conversations"]["deleted"]["id"] == listed["id"]
+    assert page.parts["conversation"]["id"] is None
+    page.do("undo", conversation=listed["id"])
+    page.until(lambda: page.parts["conversations"]["items"], "the list again")
+    assert page.parts["conversations"]["deleted"] is None
+    assert "late" in page.refused("undo", conversation=listed["id"])
+    page.do("open", conversation=listed["id"])
+    page.ended(1)
+    Desk.of(page.panel.session).deletions._seconds = 0.05
+    page.do("delete", conversation=listed["id"])
+    page.until(lambda: page.parts["conversations"]["deleted"] is None, "the end of it")
+    client = page.panel.session.client
+    assert page.panel.session.call(client.conversations.list().to_list()) == []
+
+
+def test_a_panel_that_is_closed_deletes_what_waits_for_it(opened) -> None:
+    page = opened()
+    page.ask("x", {"city": "Gera"})
+    page.ended(1)
+    page.until(lambda: page.parts["conversations"]["items"], "the list")
+    desk = Desk.of(page.panel.session)
+    page.do("delete", conversation=page.parts["conversations"]["items"][0]["id"])
+    waiting = list(desk._tasks)
+    page.panel.close()
+    for task in waiting:
+        task.result(10)
+    assert page.panel.session.call(page.panel.session.client.conversations.list().to_list()) == []
+
+
+def test_earlier_messages_load_upward_and_the_conversation_goes_on(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = opened()
+    for at in range(3):
+        page.ask(f"m{at}", {"city": "Hof"})
+        page.ended(at + 1)
+    conversation = page.parts["conversation"]["id"]
+    later = opened(conversation_id=conversation)
+    later.ended(3)
+    monkeypatch.setattr("dify_notebook.panel.history.History.more.__defaults__", (2,))
+    page.do("new")
+    page.ended(0)
+    page.do("open", conversation=conversation)
+    page.ended(2)
+    assert [turn["query"] for turn in page.turns] == ["m1", "m2"]
+    assert page.parts["conversation"]["older"]
+    assert page.panel.turns[0].source == "history"
+    page.ask("m3")
+    page.ended(3)
+    page.do("older")
+    page.ended(4)
+    assert [turn["query"] for turn in page.turns] == ["m0", "m1", "m2", "m3"]
+    assert not page.parts["conversation"]["older"]
+    assert "m0 in Hof" in page.html(0)
+    assert {turn.conversation_id for turn in page.panel.turns} == {conversation}
+    assert page.panel.export().count("## Question") == 4
+
+
+def test_an_export_has_what_was_not_loaded(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = opened()
+    for at in range(3):
+        page.ask(f"m{at}", {"city": "Hof"})
+        page.ended(at + 1)
+    conversation = page.parts["conversation"]["id"]
+    monkeypatch.setattr("dify_notebook.panel.history.History.more.__defaults__", (1,))
+    page.do("new")
+    page.do("open", conversation=conversation)
+    page.ended(1)
+    value, _ = page.do("export", **{"as": "markdown"})
+    assert value["name"].endswith(".md")
+    assert [f"m{at}" in value["text"] for at in range(3)] == [True] * 3
+    value, _ = page.do("export", **{"as": "cells"})
+    assert value["name"].endswith(".ipynb")
+    assert "%%dify --no-vars -i city=Hof\\n" in value["text"]
+
+
+def test_an_answer_goes_on_out_of_sight_and_is_found_again(opened, gate: Gate) -> None:
+    gate.open.clear()
+    page = opened("held")
+    page.ask("one")
+    page.until(lambda: page.turns and "First." in page.html(), "the first words")
+    page.ask("waiting")
+    page.until(lambda: page.parts["queue"], "one that waits")
+    conversation = page.panel.turn.conversation_id
+    page.do("new")
+    page.ended(0)
+    assert page.parts["queue"] == []
+    page.do("open", conversation=conversation)
+    page.until(lambda: page.parts["status"]["running"] and page.parts["queue"], "the running answer")
+    assert len(page.turns) == 1
+    page.do("new")
+    gate.open.set()
+    page.until(lambda: len(page.panel.session.turns) == 2, "both answers")
+    page.ended(0)
+    assert page.panel.session.conversation_id is None
+    assert {turn.conversation_id for turn in page.panel.session.turns} == {conversation}
+    page.do("open", conversation=conversation)
+    page.ended(2)
+
+
+def test_variables_are_shown_and_set(opened) -> None:
+    page = opened()
+    page.do("variables")
+    assert page.parts["variables"] == {"items": []}
+    page.ask("x", {"city": "Suhl"})
+    page.ended(1)
+    page.do("variables")
+    page.until(lambda: len(page.parts["variables"]["items"]) == 2, "two variables")
+    held = {one["name"]: one for one in page.parts["variables"]["items"]}
+    assert (held["asked"]["value"], held["asked"]["description"]) == ("1", "How often")
+    page.do("set_variable", variable=held["names"]["id"], value='["b", "c"]')
+    page.until(lambda: '["b", "c"]' in [one["value"] for one in page.parts["variables"]["items"]], "the value")
+    assert "JSON" in page.refused("set_variable", variable=held["names"]["id"], value="[b")
+    page.ask("y")
+    page.ended(2)
+    page.until(lambda: "2" in [one["value"] for one in page.parts["variables"]["items"]], "what the turn changed")
