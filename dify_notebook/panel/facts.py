@@ -153,7 +153,7 @@ def _emoji(told: Any) -> str:
 # -- for the browser
 
 
-def app_value(facts: Facts, client: AsyncDify, lang: Language, height: int) -> p.App:
+def app_value(facts: Facts, client: AsyncDify, lang: Language, height: int, kept: str = "") -> p.App:
     """The part `app` of the panel's state."""
     told, local = facts.parameters, client.settings.origin == "local"
     speech = told.text_to_speech or {}
@@ -175,6 +175,7 @@ def app_value(facts: Facts, client: AsyncDify, lang: Language, height: int) -> p
         files=file_rules(told, lang),
         form=[field_of(control, told, lang) for control in told.controls if control.get("variable")],
         height=height,
+        kept=kept,
     )
 
 

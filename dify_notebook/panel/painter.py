@@ -52,11 +52,25 @@ class Painter:
     It holds what the browser has and sends what differs, at most 25 times a second.
     """
 
-    def __init__(self, desk: Desk, send: Send, *, lang: Language, height: int) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        send: Send,
+        *,
+        lang: Language,
+        height: int,
+        kept: str = "",
+        moment: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`moment` tells the time of day, `clock` what drawing costs."""
         self.desk = desk
         self.lang: Language = lang
         self._height = height
+        self._kept = kept
         self._send = send
+        self._moment = moment
+        self._clock = clock
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._rounds = 0
@@ -130,7 +144,7 @@ class Painter:
                 return
             begun = time.monotonic()
             try:
-                wait = self._round()
+                wait = self.round()
             except Exception as error:
                 # A mistake in here must not leave the panel without a word, nor end its thread.
                 self._send(p.SetStatus(value=p.Status(None, False, False, problem_of(error))), [])
@@ -140,7 +154,7 @@ class Painter:
                 self._round_ended.notify_all()
             self._closed.wait(max(0.0, INTERVAL - (time.monotonic() - begun)))
 
-    def _round(self) -> float:
+    def round(self) -> float:
         """Send what differs; gives the seconds until something is due by itself."""
         replies = [self._replies.popleft() for _ in range(len(self._replies))]
         asked = len(self._hellos)
@@ -168,13 +182,13 @@ class Painter:
         self._items = None
 
     def _states(self, scene: Scene, lang: Language) -> float:
-        now = datetime.now(UTC)
+        now = self._moment()
         minute = int(now.timestamp() // MINUTE)
         if scene.facts is not None:
             key = (scene.facts, self.desk.client, lang)
             if self._parts.get("app") != key:
                 self._parts["app"] = key
-                self._send(p.SetApp(value=app_value(scene.facts, self.desk.client, lang, self._height)), [])
+                self._send(p.SetApp(value=app_value(scene.facts, self.desk.client, lang, self._height, self._kept)), [])
         told: tuple[tuple[str, type[Any], Any], ...] = (
             ("conversation", p.SetConversation, picture.conversation(scene, lang, now)),
             ("conversations", p.SetConversations, self._listed(scene, lang, now, minute)),
@@ -235,7 +249,7 @@ class Painter:
 
     def _meta(self, item: Item, scene: Scene, lang: Language) -> p.TurnMeta:
         turn, drawn = self._now(item), self._drawing(item, scene, lang)
-        value = picture.meta(item, turn, drawn.view, scene, lang, datetime.now(UTC))
+        value = picture.meta(item, turn, drawn.view, scene, lang, self._moment())
         self._metas[item.key] = (_Source(item, scene.facts, lang), value)
         return value
 
@@ -250,7 +264,7 @@ class Painter:
         if drawn is None or drawn.take != item.take:
             self._views += 1
             icons = scene.facts.tool_icons if scene.facts else None
-            drawn = self._drawn[item.key] = Drawn(self._views, lang, icons, take=item.take)
+            drawn = self._drawn[item.key] = Drawn(self._views, lang, icons, take=item.take, clock=self._clock)
             self._sounds.pop(item.key, None)
         return drawn
 

@@ -1,10 +1,10 @@
 """Where a panel is shown: the live widget, and beside it the conversation that the notebook keeps.
 
-Measured: nbconvert and a notebook that is opened again show nothing of a widget, and an output that
-holds the widget and its saved form together would have to draw the widget anew, and lose what is being
-typed, each time the saved form changes. So a panel has two outputs. The first is the widget. The second
-is the saved conversation, brought up to date when an answer has ended; while a browser shows the widget
-it carries a widget of its own, an empty box, which such a browser prefers, so nothing is seen of it.
+Measured: an output with a widget is empty in nbconvert's html where widget state was saved, and a notebook
+of one's own that is opened again says "model not found" there, whatever else the output holds; and an output
+that is replaced draws its widget anew and loses what is being typed. So a panel has two outputs. The first
+is the widget. The second is the saved conversation, html, markdown and text without a widget, brought up to
+date when an answer has ended; the browser half hides it as long as it shows the panel itself.
 Where nobody watches (nbclient, papermill, nbconvert --execute: they answer no questions either) no widget
 is made, and only the conversation is left.
 """
@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import ipywidgets
 from IPython.core.getipython import get_ipython
 
 from ..i18n import Language, t
@@ -47,18 +46,15 @@ def watched() -> bool:
 class Place:
     """The outputs of one panel."""
 
-    def __init__(self, panel: ChatPanel, desk: Desk, language: Callable[[], Language]) -> None:
+    def __init__(self, panel: ChatPanel, desk: Desk, language: Callable[[], Language], kept: str) -> None:
         self._panel = panel
         self._desk = desk
         self._language = language
         self._outputs: list[tuple[Output | None, Output]] = []
         """For each cell that shows it: the widget where there is one, and the saved conversation."""
-        self._box: ipywidgets.Box | None = None
-        self._transcript = Transcript()
+        self._transcript = Transcript(kept)
         self._saved: object = None
         """What the saved form was last made of."""
-        self.was_seen = False
-        """Whether a browser has answered."""
 
     def show(self) -> None:
         """Put the panel into the running cell."""
@@ -70,20 +66,13 @@ class Place:
         first: Output | None = None
         if watched():
             self._panel.open()
-            if self._box is None:
-                self._box = ipywidgets.Box(layout=ipywidgets.Layout(display="none"))
             data, metadata = self._panel.view()
             first = Output()
             first.show({WIDGET: data[WIDGET], **_line(lang)}, metadata)
-            saved |= self._hiding()
         second = Output()
         second.show(saved)
         self._outputs.append((first, second))
         self._saved = self._made_of(scene, lang)
-
-    def seen(self) -> None:
-        """A browser has shown the widget."""
-        self.was_seen = True
 
     def drawn(self, scene: Scene) -> None:
         """The panel has drawn this scene. When an answer has ended, the saved form follows."""
@@ -94,7 +83,7 @@ class Place:
         if now == self._saved:
             return
         self._saved = now
-        bundle = {**self._transcript.bundle(scene, lang), **self._hiding()}
+        bundle = self._transcript.bundle(scene, lang)
         for _, second in self._outputs:
             second.replace(bundle)
 
@@ -107,16 +96,6 @@ class Place:
                 first.replace(_line(lang))
             second.replace(bundle)
         self._outputs.clear()
-        if self._box is not None:
-            self._box.layout.close()
-            self._box.close()
-            self._box = None
-
-    def _hiding(self) -> dict[str, Any]:
-        """What makes a browser that shows the widget show an empty box in place of the saved form."""
-        if self._box is None or self._box.comm is None:
-            return {}
-        return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}}
 
     def _made_of(self, scene: Scene, lang: Language) -> object:
         return (tuple(id(item.turn) for item in scene.items), scene.older, scene.name, lang)

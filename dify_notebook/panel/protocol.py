@@ -106,6 +106,9 @@ class App(Value, frozen=True):
     form: list[Field]
     height: int
     """Of the panel, in CSS pixels."""
+    kept: str = ""
+    """Class of the saved conversation on the page, which lies in an output of its own: not to be seen
+    while the panel is."""
 
 
 class Resume(Value, frozen=True):

@@ -13,7 +13,7 @@ from ..views import Block
 from ..views.clean import one_line, visible
 from ..views.html import element, escape, serialize
 from ..views.style import inline
-from ..views.words import number
+from ..views.words import host, number
 from . import picture
 from .history import without_user_files
 from .scene import Item, Scene
@@ -35,7 +35,9 @@ class Kept(NamedTuple):
 class Transcript:
     """Makes the saved form again and again; turns that stay the same are made once."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: str = "") -> None:
+        """`kept` is a class that the html can be found by."""
+        self._class = kept
         self._made: dict[str, tuple[Item, Language, Kept]] = {}
 
     def bundle(self, scene: Scene, lang: Language) -> dict[str, str]:
@@ -67,7 +69,9 @@ class Transcript:
 
     def _facts(self, scene: Scene, lang: Language) -> str:
         app = scene.facts.name if scene.facts else ""
-        return " · ".join(one for one in (app, picture.totals(scene, lang) or t("panel.saved.empty", lang)) if one)
+        server = next((host(item.turn.server) for item in scene.items if item.turn and item.turn.server), "")
+        told = picture.totals(scene, lang) or t("panel.saved.empty", lang)
+        return " · ".join(one for one in (app, server, told) if one)
 
     def _html(self, title: str, facts: str, earlier: str, again: str, kept: list[Kept]) -> str:
         head = element("span", {"class": "dn-title"}, escape(title)) + element(
@@ -79,7 +83,8 @@ class Transcript:
         top = "".join(serialize(block, inline) for block in blocks)
         foot = serialize(Block("again", "div", {"class": "dn-head dn-quiet"}, escape(again)), inline)
         body = top + "".join(one.html for one in kept) + foot
-        opening, closing = serialize(Block("talk", "div", {"class": "mathjax_ignore dn-talk"}), inline).split("></", 1)
+        names = f"mathjax_ignore dn-talk {self._class}".strip()
+        opening, closing = serialize(Block("talk", "div", {"class": names}), inline).split("></", 1)
         return f"{opening}>{body}</{closing}"
 
     def _markdown(self, title: str, facts: str, earlier: str, kept: list[Kept], lang: Language) -> str:
@@ -97,7 +102,9 @@ class Transcript:
 
 def _keep(item: Item, lang: Language) -> Kept:
     assert item.turn is not None
-    turn = msgspec.structs.replace(without_user_files(item.turn), suggested=None)
+    turn = msgspec.structs.replace(  # what is the same for all stands above them
+        without_user_files(item.turn), suggested=None, app=None, server=None, turn_number=None, conversation_name=None
+    )
     html = views.html(turn, lang)
     if len(html) > TURN_BUDGET and turn.files:
         turn = msgspec.structs.replace(turn, files=tuple(msgspec.structs.replace(one, data=None) for one in turn.files))

@@ -6,6 +6,7 @@ Import this module late: anywidget takes a while to load.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files as package_files
@@ -93,11 +94,12 @@ class ChatPanel(anywidget.AnyWidget):
         self._n = 0
         self._sending = threading.Lock()
         self._desk = Desk.of(self._session)
-        self._painter = Painter(self._desk, self._tell, lang=lang or current_language(), height=height)
+        kept = f"dn-kept-{secrets.token_hex(6)}"
+        self._painter = Painter(self._desk, self._tell, lang=lang or current_language(), height=height, kept=kept)
         self._commands = cmd.Commands(
             self._desk, self._tell, self._painter.reply, self._hello, lambda: self._painter.lang
         )
-        self._place = Place(self, self._desk, lambda: self._painter.lang)
+        self._place = Place(self, self._desk, lambda: self._painter.lang, kept)
         self._painter.after_drawing(self._place.drawn)
         super().__init__(css=views.css())
         self.on_msg(self._heard)
@@ -278,7 +280,6 @@ class ChatPanel(anywidget.AnyWidget):
             self.send(msgspec.to_builtins(numbered), list(buffers) or None)
 
     def _hello(self, command: int, lang: Language | None) -> None:
-        self._place.seen()
         self._painter.hello(command, lang if self._lang is None else None)
 
     def _heard(self, _: object, content: object, buffers: Sequence[Any]) -> None:

@@ -77,6 +77,9 @@ PICTURES = (
     "data:image/webp;base64,",
 )
 
+_STAYING = ("mathjax_", "dn-kept-")
+"""Classes that stay in the saved form: what keeps dollars from being math, and what a panel is known by."""
+
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("'"): "&#39;"}
 _OPENING = re.compile(r'<([a-z0-9]+)((?: [a-z-]+="[^"]*")+)>')
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
@@ -119,7 +122,7 @@ def attributes(tag: str, attrs: Mapping[str, str], inline: Inliner | None = None
             styles += value
             continue
         if name == "class" and inline is not None:
-            kept = " ".join(one for one in value.split() if one.startswith("mathjax_"))
+            kept = " ".join(one for one in value.split() if one.startswith(_STAYING))
             styles = inline(value) + styles
             if not kept:
                 continue
@@ -173,7 +176,7 @@ def _inlined(found: re.Match[str], inline: Inliner | None) -> str:
             styles += value
         elif name == "class":
             styles = escape(inline(value)) + styles
-            stays = " ".join(one for one in value.split() if one.startswith("mathjax_"))
+            stays = " ".join(one for one in value.split() if one.startswith(_STAYING))
             if stays:
                 kept.append(f' class="{stays}"')
         else:

@@ -13,6 +13,8 @@ from support.panels import Browser, show, wired
 from dify_notebook import ChatPanel, Dify, local
 from dify_notebook.local.server import LocalServer
 
+__all__ = ["gate", "opened", "server", "wire"]
+
 Opener = Callable[..., Browser]
 
 

@@ -139,9 +139,11 @@ class Browser:
     def ended(self, count: int) -> None:
         """Wait until that many turns are on show and none runs."""
         self.until(
-            lambda: len(self.turns) == count
-            and all(turn["status"] != "running" and self._drawn(turn["view"]) for turn in self.turns)
-            and self.parts["status"]["running"] is None,
+            lambda: (
+                len(self.turns) == count
+                and all(turn["status"] != "running" and self._drawn(turn["view"]) for turn in self.turns)
+                and self.parts["status"]["running"] is None
+            ),
             f"{count} ended turns",
         )
 
@@ -171,9 +173,7 @@ class Wire(comm.base_comm.BaseComm):
     browsers: dict[str, list[Browser]] = {}
     opened: list[Any] = []
 
-    def publish_msg(
-        self, msg_type: str, data: Any = None, metadata: Any = None, buffers: Any = None, **_: Any
-    ) -> None:
+    def publish_msg(self, msg_type: str, data: Any = None, metadata: Any = None, buffers: Any = None, **_: Any) -> None:
         if msg_type == "comm_open":
             Wire.opened.append(data)
         if msg_type == "comm_msg" and data.get("method") == "custom":

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from support.panel_apps import Gate
-from support.panel_fixtures import gate, opened, server, wire  # noqa: F401
+from support.panel_fixtures import *  # noqa: F403  (fixtures)
 from support.panels import Browser
 
 from dify_notebook.local.server import LocalServer
@@ -78,7 +78,9 @@ def test_the_app_s_rules_are_checked_before_the_file_is_sent(opened) -> None:
     large = {"name": "a.png", "type": "image/png", "size": 11 * 1024 * 1024, "field": None}
     assert "10" in page.refused("upload", upload="b", **large)
     assert "paper" in page.refused("upload", [PNG], upload="c", name="a.png", type="image/png", size=9, field="paper")
-    assert "nofield" in page.refused("upload", [PNG], upload="d", name="a.png", type="image/png", size=9, field="nofield")
+    assert "nofield" in page.refused(
+        "upload", [PNG], upload="d", name="a.png", type="image/png", size=9, field="nofield"
+    )
     three = [upload(page, f"{at}.txt", b"x", "text/plain") for at in range(3)]
     assert "2" in page.refused("ask", query="x", inputs={"city": "Bad"}, files=three)
     assert "not uploaded" in page.refused("ask", query="x", inputs={"city": "Bad"}, files=["gone"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.panel_apps import Gate
-from support.panel_fixtures import gate, opened, server, wire  # noqa: F401
+from support.panel_fixtures import *  # noqa: F403  (fixtures)
 from support.panels import show
 
 from dify_notebook import AsyncDify, ChatPanel, Dify, Session

@@ -1,6 +1,6 @@
 // The whole panel.
 import { h, Fragment } from "preact";
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Composer, attachFiles } from "./composer";
 import { faults } from "./form";
 import { Header, type SheetName } from "./header";
@@ -26,8 +26,9 @@ type Open =
   | { interrupt: true };
 
 export function App({ panel, host }: { panel: Panel; host: Element }) {
-  const [, redraw] = useReducer((n: number) => n + 1, 0);
-  useEffect(() => panel.store.watch(() => redraw(undefined as never)), [panel]);
+  const [, redraw] = useState(0);
+  // Not in an effect after the paint: what comes until then would not be shown.
+  useLayoutEffect(() => panel.store.watch(() => redraw((n) => n + 1)), [panel]);
   const { store } = panel;
   return (
     <PanelContext.Provider value={panel}>
@@ -120,6 +121,21 @@ function Main({ host }: { host: Element }) {
     panel.ask(query);
     return true;
   };
+  // What had the keyboard's focus may be gone with what it did: go on where one writes.
+  const focused = useRef<HTMLElement | null>(null);
+  useLayoutEffect(() => {
+    if (!focused.current || focused.current.isConnected) return;
+    focused.current = null;
+    root.current!.querySelector<HTMLElement>(".composer textarea")?.focus({ preventScroll: true });
+  });
+
+  /** Files are for us, not for the notebook. */
+  const takes = (event: DragEvent): boolean => {
+    if (!app.files || !event.dataTransfer?.types.includes("Files")) return false;
+    event.preventDefault();
+    event.stopPropagation();
+    return true;
+  };
 
   return (
     <div
@@ -128,20 +144,22 @@ function Main({ host }: { host: Element }) {
       aria-label={t("panel", { name: app.name })}
       lang={store.lang}
       ref={root}
+      onFocusIn={(event) => {
+        const el = event.composedPath()[0] as HTMLElement;
+        focused.current = el.matches(":focus-visible") ? el : null;
+      }}
+      onFocusOut={(event) => {
+        if ((event.composedPath()[0] as Node).isConnected) focused.current = null;
+      }}
       onDragOver={(event) => {
-        if (!app.files || !event.dataTransfer?.types.includes("Files")) return;
-        event.preventDefault();
-        event.stopPropagation();
-        setDropping(true);
+        if (takes(event)) setDropping(true);
       }}
       onDragLeave={(event) => {
         const to = event.relatedTarget as Node | null;
         if (!to || !root.current?.contains(to)) setDropping(false);
       }}
       onDrop={(event) => {
-        if (!dropping) return;
-        event.preventDefault();
-        event.stopPropagation();
+        if (!takes(event)) return;
         setDropping(false);
         attachFiles(panel, [...(event.dataTransfer?.files ?? [])]);
       }}

@@ -25,19 +25,21 @@ interface JupyterApp {
 const INSERT = "notebook:insert-cell-below";
 const RUN = "notebook:run-cell";
 
-/** The application, where it shows itself to the page, with the notebook that holds this element active at its cell. */
+/** The application, where it shows itself to the page. */
+const application = (): JupyterApp | undefined => (window as { jupyterapp?: JupyterApp }).jupyterapp;
+
+/** The application, and the notebook that holds this element, active at its cell. */
 function notebookOf(el: Element): { app: JupyterApp; content: NotebookContent } | null {
-  const app = (el.ownerDocument.defaultView as { jupyterapp?: JupyterApp } | null)?.jupyterapp;
+  const app = application();
   const content = app?.shell.currentWidget?.content;
-  const index = content?.widgets?.findIndex((cell) => cell.node.contains(el)) ?? -1;
+  const index = content?.widgets?.findIndex((cell) => cell.node.contains((el.getRootNode() as ShadowRoot).host ?? el)) ?? -1;
   if (!app || !content || index < 0 || !app.commands.hasCommand(INSERT)) return null;
   content.activeCellIndex = index;
   return { app, content };
 }
 
 /** Whether cells can be inserted at all. */
-export const canInsert = (el: Element): boolean =>
-  !!(el.ownerDocument.defaultView as { jupyterapp?: JupyterApp } | null)?.jupyterapp?.commands.hasCommand(INSERT);
+export const canInsert = (): boolean => !!application()?.commands.hasCommand(INSERT);
 
 /** Put a new cell with this text below the panel's. */
 export async function insertCell(el: Element, text: string): Promise<boolean> {

@@ -33,7 +33,13 @@ export default () => {
       // Keys typed in here are not the notebook's commands.
       for (const name of KEYS) place.addEventListener(name, (event) => event.stopPropagation());
       const unwatch = watchTheme(place, (dark) => root.classList.toggle("dark", dark));
-      const resize = () => place.style.setProperty("--height", `${mine.store.app?.height ?? 640}px`);
+      const kept = el.ownerDocument.createElement("style");
+      el.ownerDocument.head.append(kept);
+      const resize = () => {
+        const { height, kept: name } = mine.store.app ?? {};
+        place.style.setProperty("--height", `${height ?? 640}px`);
+        kept.textContent = name ? `.${name},.jp-OutputArea-child:has(.${name}){display:none}` : "";
+      };
       const unsize = mine.store.watch(resize);
       resize();
       let gone = false;
@@ -45,6 +51,7 @@ export default () => {
         gone = true;
         unwatch();
         unsize();
+        kept.remove();
         render(null, root);
       };
     },

@@ -1,6 +1,6 @@
 // What the reader has to know now: between transcript and composer.
 import { h, type ComponentChildren } from "preact";
-import { runAgain } from "./host";
+import { canInsert, runAgain } from "./host";
 import { Button, IconButton, usePanel } from "./ui";
 
 function Notice(props: { kind: "bad" | "warm" | "quiet"; children: ComponentChildren; onClose?: () => void }) {
@@ -27,7 +27,7 @@ export function Notices({ host, onInterrupt }: { host: Element; onInterrupt: () 
       {panel.lost && (
         <Notice kind="warm">
           <p>{t("lost")}</p>
-          {(window as { jupyterapp?: unknown }).jupyterapp !== undefined && (
+          {canInsert() && (
             <Button class="button" onClick={() => void runAgain(host)}>
               {t("reload")}
             </Button>

@@ -173,18 +173,18 @@ export class Panel {
   readonly #hear = (message: FromKernel, buffers: DataView[] = []): void => {
     if (!message || typeof message !== "object" || typeof message.n !== "number") return;
     this.lost = false;
-    if (message.kind === "texts") {
-      clearTimeout(this.#hello);
-      this.#hello = undefined;
-      this.#patience = PATIENCE;
-    }
     if (message.kind === "heard") this.commands.heard(message);
-    this.store.receive(message);
-    if (message.kind === "reply") this.commands.replied(message, buffers);
-    else if (message.kind === "progress") this.uploads.progress(message);
-    else if (message.kind === "sound") this.#sound(message.key, message.mime, message.last, buffers[0]);
-    else if (message.kind === "state") this.#form();
-    this.#watch();
+    this.store.receive(message, () => {
+      if (message.kind === "texts") {
+        clearTimeout(this.#hello);
+        this.#hello = undefined;
+        this.#patience = PATIENCE;
+      } else if (message.kind === "reply") this.commands.replied(message, buffers);
+      else if (message.kind === "progress") this.uploads.progress(message);
+      else if (message.kind === "sound") this.#sound(message.key, message.mime, message.last, buffers[0]);
+      else if (message.kind === "state") this.#form();
+      this.#watch();
+    });
   };
 
   #sound(key: string, mime: string, last: boolean, piece: DataView | undefined): void {

@@ -45,6 +45,7 @@ export interface App {
   files: FileRules | null;
   form: Field[];
   height: number;
+  kept: string;
 }
 
 export interface SetApp {

@@ -1,7 +1,7 @@
 // What the kernel said, as the panel shows it. The kernel owns the truth: nothing in here is decided by the browser.
 import { unpack } from "../hub";
 import { Feed } from "../feed";
-import type { Packed, Patch } from "../protocol.gen";
+import type { Patch } from "../protocol.gen";
 import type { App, Conversation, Conversations, FromKernel, Queued, Status, TurnMeta, Variables } from "./protocol.gen";
 
 export class Store {
@@ -20,7 +20,7 @@ export class Store {
   gap = false;
   readonly #feeds = new Map<number, Feed>();
   readonly #watchers = new Set<() => void>();
-  readonly #packed: (Patch | Promise<Patch | null>)[] = [];
+  readonly #queue: [FromKernel, Promise<unknown> | false, (() => void) | undefined][] = [];
 
   constructor(
     /** Called when the kernel should tell everything again. */
@@ -46,17 +46,19 @@ export class Store {
     return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
   };
 
-  /** Take a message. What does not stand for itself is left out while something before it is missing. */
-  receive(message: FromKernel): void {
-    const { n } = message;
-    if (message.kind === "texts") this.gap = false;
-    else if (n !== this.have + 1) this.#miss();
-    this.have = n;
-    if (message.kind === "patch") {
-      this.#patch(message.patch);
-      return;
-    }
-    if (this.#take(message)) this.changed();
+  /**
+   * Take a message; they are handled in the order in which they come. What does not stand for itself is left out while
+   * something before it is missing. `then` is called when it was handled.
+   */
+  receive(message: FromKernel, then?: () => void): void {
+    if (message.kind !== "texts" && message.n !== this.have + 1) this.#miss();
+    this.have = message.n;
+    const packed = message.kind === "patch" && "packed" in message.patch ? message.patch.packed : null;
+    // Unpacking waits, and what comes meanwhile must wait behind it.
+    if (packed !== null || this.#queue.length) {
+      this.#queue.push([message, packed !== null && unpack(packed).catch(() => null), then]);
+      if (this.#queue.length === 1) void this.#drain();
+    } else this.#handle(message, then);
   }
 
   changed(): void {
@@ -68,10 +70,17 @@ export class Store {
     this.lost();
   }
 
+  #handle(message: FromKernel, then?: () => void): void {
+    if (message.kind === "patch") this.#apply(message.patch as Patch);
+    else if (this.#take(message)) this.changed();
+    then?.();
+  }
+
   /** Whether something on show changed. */
   #take(message: FromKernel): boolean {
     switch (message.kind) {
       case "texts":
+        this.gap = false;
         this.lang = message.lang;
         this.texts = message.texts;
         return true;
@@ -103,16 +112,14 @@ export class Store {
     if (item.say && item.say !== before?.say) this.say(item.say);
   }
 
-  #patch(message: Patch | Packed): void {
-    // Unpacking waits, and what comes meanwhile must wait behind it.
-    if ("packed" in message) this.#packed.push(unpack(message.packed).then((all) => all as Patch, () => null));
-    else if (this.#packed.length) this.#packed.push(message);
-    else this.#apply(message);
-    if (this.#packed.length === 1) void this.#drain();
-  }
-
   async #drain(): Promise<void> {
-    for (; this.#packed.length; this.#packed.shift()) this.#apply(await this.#packed[0]!);
+    for (; this.#queue.length; this.#queue.shift()) {
+      const [message, unpacked, then] = this.#queue[0]!;
+      if (unpacked) {
+        this.#apply((await unpacked) as Patch | null);
+        then?.();
+      } else this.#handle(message, then);
+    }
   }
 
   #apply(patch: Patch | null): void {

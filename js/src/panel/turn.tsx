@@ -171,7 +171,7 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
 
   const more: MenuItem[] = [
     { icon: "cell", label: t("copy_cell"), act: () => void copy("cell") },
-    ...(bar.current && canInsert(bar.current)
+    ...(canInsert()
       ? [{ icon: "plus", label: t("insert_cell"), act: () => void insert() } as const]
       : []),
     ...(turn.nodes.length ? [{ icon: "steps", label: t("nodes"), act: () => onSteps(turn) } as const] : []),

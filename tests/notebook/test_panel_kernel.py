@@ -1,0 +1,209 @@
+"""The panel in real kernels: what runs, what is saved, and that nothing of anyone lies in widget state."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from support import notebooks
+from support.kernels import Kernel, Outputs, kernel
+
+from dify_notebook import local
+from dify_notebook.local.server import LocalServer
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+QUERY = "How do I stop a running answer?"
+USER = "canary-user-of-the-panel"
+OPEN = f"""
+import os
+from dify_notebook import ChatPanel, Dify
+panel = ChatPanel(Dify(os.environ["TEST_KEY"], os.environ["TEST_URL"], user="{USER}"))
+panel
+"""
+SECONDS = 30.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    with local.serve(data_dir=tmp_path_factory.mktemp("server"), pace=1) as running:
+        yield running
+
+
+@pytest.fixture
+def started(tmp_path: Path, server: LocalServer) -> Iterator[Callable[..., Kernel]]:
+    """Starts kernels in which TEST_KEY and TEST_URL lead to the server."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        key, url = server.api_key("guide"), server.base_url
+        yield lambda **more: stack.enter_context(kernel(tmp_path, TEST_KEY=key, TEST_URL=url, **more))
+
+
+class Page:
+    """A frontend's half of the panel's comm."""
+
+    def __init__(self, running: Kernel, shown: Outputs) -> None:
+        self.kernel = running
+        self.comm = next(display[WIDGET]["model_id"] for display in shown.displays if WIDGET in display)
+        self.seen: list[dict[str, Any]] = []
+
+    def send(self, what: str, **arguments: Any) -> None:
+        content = {"kind": "do", "id": len(self.seen) + 1000, "what": what, **arguments}
+        data = {"method": "custom", "content": content}
+        message = self.kernel.client.session.msg("comm_msg", {"comm_id": self.comm, "data": data})
+        self.kernel.client.shell_channel.send(message)
+
+    def until(self, happened: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Read messages until one is it."""
+        end = time.monotonic() + SECONDS
+        while True:
+            message = self.kernel.client.get_iopub_msg(timeout=max(0.1, end - time.monotonic()))
+            if message["msg_type"] == "comm_msg" and message["content"]["comm_id"] == self.comm:
+                content = message["content"]["data"].get("content")
+                if content is not None:
+                    self.seen.append(content)
+                    if happened(content):
+                        return content
+
+
+def ended(content: dict[str, Any]) -> bool:
+    return content["kind"] == "turn" and content["item"]["status"] == "succeeded"
+
+
+def test_the_panel_talks_over_a_real_kernel_s_comm(started: Callable[..., Kernel]) -> None:
+    running = started(DIFY_NOTEBOOK_LIVE="widget")
+    shown = running.run(OPEN)
+    assert shown.error is None, shown.traceback
+    assert [WIDGET in display for display in shown.displays] == [True, False]
+    page = Page(running, shown)
+    page.send("hello", lang=["en"], have=0)
+    page.until(lambda content: content["kind"] == "reply")
+    page.send("ask", query=QUERY, inputs={}, files=[])
+    turn = page.until(ended)["item"]
+    assert turn["query"] == QUERY
+    assert running.value("panel.turn.status") == "'succeeded'"
+    running.run("panel.rate('like')")
+    assert running.value("panel.ratings[panel.turn.message_id].rating") == "'like'"
+
+
+def test_an_answer_goes_on_while_another_cell_works(started: Callable[..., Kernel]) -> None:
+    """The kernel's own thread is blocked; what draws and sends is not."""
+    running = started(DIFY_NOTEBOOK_LIVE="widget")
+    running.run(OPEN)
+    patches: list[float] = []
+
+    def watch(_: Outputs, message: dict[str, Any]) -> None:
+        content = message["content"].get("data", {}) if message["msg_type"] == "comm_msg" else {}
+        if isinstance(content, dict) and (content.get("content") or {}).get("kind") == "patch":
+            patches.append(time.monotonic())
+
+    began = time.monotonic()
+    blocked = "import time\nquestion = panel.ask('How do I stop a running answer?')\nend = time.monotonic() + 2\n"
+    code = blocked + "while time.monotonic() < end:\n    pass\nprint(question.turn.status, len(question.turn.answer))"
+    # Messages of the panel's thread carry no cell's id: they are read beside the cell's own.
+    done = run_watched(running, code, watch)
+    assert time.monotonic() - began >= 2
+    assert len(patches) >= 10, "nothing was drawn while the cell worked"
+    assert int(done.streams["stdout"].split()[-1]) > 100
+
+
+def run_watched(running: Kernel, code: str, watch: Callable[[Outputs, dict[str, Any]], None]) -> Outputs:
+    """Run a cell, seeing every message that the kernel sends meanwhile, whosever it is."""
+    outputs = Outputs()
+    sent = running.client.execute(code, allow_stdin=False)
+    while True:
+        message = running.client.get_iopub_msg(timeout=SECONDS)
+        watch(outputs, message)
+        if message["parent_header"].get("msg_id") == sent:
+            running._take(message, outputs)
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                running.client.get_shell_msg(timeout=SECONDS)
+                return outputs
+
+
+def executed(folder: Path, server: LocalServer, **environment: str) -> Any:
+    cells = [OPEN, f"panel.ask({QUERY!r}).result().status", "panel.turns[0].message_id is not None"]
+    book = new_notebook(cells=[new_code_cell(cell.strip("\n")) for cell in cells])
+    return notebooks.execute(
+        book,
+        folder,
+        TEST_KEY=server.api_key("guide"),
+        TEST_URL=server.base_url,
+        DIFY_NOTEBOOK_DATA_DIR=str(folder / "data"),
+        DIFY_NOTEBOOK_LANG="en",
+        **environment,
+    )
+
+
+def test_an_executed_notebook_keeps_the_conversation_and_no_widget(tmp_path: Path, server: LocalServer) -> None:
+    from nbconvert import HTMLExporter, MarkdownExporter
+
+    book = executed(tmp_path, server)
+    [kept] = notebooks.outputs(book.cells[0])
+    assert set(kept) == {"text/html", "text/markdown", "text/plain"}
+    for form in kept.values():
+        assert QUERY in form
+    assert "widgets" not in book.metadata
+    html, _ = HTMLExporter().from_notebook_node(book)
+    markdown, _ = MarkdownExporter().from_notebook_node(book)
+    for text in (html, markdown):
+        assert "From the documentation" in text
+        assert text.count(QUERY) >= 2, "the cell and the transcript"
+    saved = json.dumps(book)
+    assert server.api_key("guide") not in saved
+    assert USER not in saved.replace(json.dumps(OPEN.strip())[1:-1], "")
+
+
+def test_widget_state_holds_nothing_of_anyone(tmp_path: Path, server: LocalServer) -> None:
+    """Also where a widget is made: nbclient saves every trait."""
+    book = executed(tmp_path, server, DIFY_NOTEBOOK_LIVE="widget")
+    first, second = notebooks.outputs(book.cells[0])
+    assert WIDGET in first
+    assert WIDGET not in second
+    assert "From the documentation" in second["text/markdown"]
+    state = json.dumps(book.metadata["widgets"])
+    for private in (server.api_key("guide"), USER, QUERY, "From the documentation", server.base_url):
+        assert private not in state
+    traits = {
+        name
+        for widget in book.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
+        for name in widget["state"]
+        if not name.startswith("_") and widget["model_name"] == "AnyModel"
+    }
+    assert traits == {"css", "layout", "tabbable", "tooltip"}
+
+
+def test_a_closed_panel_leaves_its_conversation(started: Callable[..., Kernel]) -> None:
+    running = started(DIFY_NOTEBOOK_LIVE="widget")
+    shown = running.run(OPEN)
+    running.run(f"panel.ask({QUERY!r}).result()")
+    running.run("panel.close()")
+    assert [WIDGET in display for display in shown.displays] == [False, False]
+    assert "Run this cell again" in shown.displays[0]["text/plain"]
+    assert QUERY in shown.displays[1]["text/plain"]
+    assert running.value("len(panel.session.turns)") == "1"
+    assert running.run("panel.close()").error is None
+
+
+def test_in_a_terminal_it_is_text(tmp_path: Path, server: LocalServer) -> None:
+    import subprocess
+    import sys
+
+    from support.kernels import kernel_environment
+
+    made = OPEN.strip().removesuffix("panel")
+    code = f"{made}panel.ask('hi').result()\nfrom IPython.display import display\ndisplay(panel)"
+    env = kernel_environment(tmp_path, TEST_KEY=server.api_key("guide"), TEST_URL=server.base_url)
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=nocolor", "-c", code],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "You: hi" in done.stdout, done.stdout + done.stderr

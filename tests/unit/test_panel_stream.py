@@ -1,0 +1,136 @@
+"""What a panel sends for every recorded stream: patches that give the picture at each step, and no gap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from contract.streams import load
+from support import panel_stage
+from support.panel_stage import Stage
+from support.panels import Browser
+
+from dify_notebook.panel.drawn import Drawn
+from dify_notebook.turn.state import Turn
+from dify_notebook.views.html import serialize
+
+RECORDINGS = load()
+
+
+class Page(Browser):
+    """A browser of a stage, fed with what was sent since it last looked."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(None)  # type: ignore[arg-type]
+        self.stage = stage
+        self.read = 0
+        stage.painter.hello(1, "en")
+
+    def catch_up(self) -> None:
+        for content, buffers in zip(self.stage.sent[self.read :], self.stage.buffers[self.read :], strict=True):
+            self.take(content, buffers)
+        self.read = len(self.stage.sent)
+
+
+@pytest.mark.parametrize("case", sorted(RECORDINGS))
+def test_applied_patches_are_the_picture_at_every_step(case: str) -> None:
+    """The browser has exactly what a drawing from nothing gives, after every event of the stream."""
+    stage = Stage()
+    page = Page(stage)
+    for turn in stage.play(RECORDINGS[case]):
+        page.catch_up()
+        [meta] = page.turns
+        drawn = next(iter(stage.painter._drawn.values()))
+        assert meta["status"] == turn.status
+        assert drawn.turn is turn, "nothing of a stream at this pace is left out"
+        _, root = page.views[meta["view"]]
+        assert root == Drawn(9, "en").picture(turn, drawn._now)
+    assert page.failures == []
+
+
+@pytest.mark.parametrize("case", panel_stage.CASES)
+def test_a_browser_that_comes_in_the_middle_has_the_same_at_the_end(case: str) -> None:
+    total = sum(1 for _ in panel_stage.turns_of(RECORDINGS[case]))
+    stage = Stage()
+    first = Page(stage)
+    for at, _ in enumerate(stage.play(RECORDINGS[case])):
+        if at == total // 2:
+            first.catch_up()
+            second = Page(stage)
+            second.read = len(stage.sent)
+    first.catch_up()
+    second.catch_up()
+    assert (second.views, second.turns, second.parts) == (first.views, first.turns, first.parts)
+    assert second.failures == []
+
+
+def test_what_the_browser_s_tests_read_is_what_is_sent() -> None:
+    """js/test reads the same file."""
+    now, kept = panel_stage.fixture(), panel_stage.read()
+    assert panel_stage.plain(kept) == panel_stage.plain(now), "run: python tests/support/panel_stage.py"
+    assert panel_stage.FIXTURE.stat().st_size < 100_000
+
+
+def test_the_fixture_comes_out_as_it_says() -> None:
+    kept = panel_stage.read()
+    page = Browser(None)  # type: ignore[arg-type]
+    for step, before in zip(kept["steps"], [0, *(one["after"] for one in kept["steps"])], strict=False):
+        for content in kept["messages"][before : step["after"]]:
+            page.take(content, [b""])
+        told = {int(view): panel_stage.from_wire(root) for view, root in step["views"].items()}
+        assert {view: root for view, (_, root) in page.views.items()} == told
+    assert page.failures == []
+
+
+def test_what_the_panel_shows_elsewhere_is_not_in_the_blocks() -> None:
+    """The header's names and the foot of an ended answer are the panel's own; the counted seconds stay."""
+    drawn = Drawn(1, "en")
+    waiting = Turn(query="q", app="App", server="http://h/v1", turn_number=1)
+    html = serialize(drawn.picture(waiting, 3.0))
+    assert "3 s" in html
+    assert "New conversation" not in html
+    assert "App" not in html
+    ended = Turn(
+        query="q", answer="The end", status="succeeded", suggested=("More?",), conversation_id="c" * 20, feedback="like"
+    )
+    html = serialize(drawn.picture(ended, 3.0))
+    assert "The end" in html
+    assert "More?" not in html
+    assert "dn-foot" not in html
+
+
+def test_a_retry_begins_a_view_of_its_own() -> None:
+    stage = Stage()
+    page = Page(stage)
+    for _ in stage.play(RECORDINGS[panel_stage.CASES[0]]):
+        pass
+    [item] = stage.desk.scene.items
+    again = msgspec.structs.replace(item, take=1, turn=Turn(query="q", answer="new", status="succeeded"))
+    stage.desk.scene = msgspec.structs.replace(stage.desk.scene, items=(again,))
+    stage.painter.round()
+    page.catch_up()
+    [meta] = page.turns
+    assert (meta["key"], meta["view"]) == (item.key, 2)
+    assert "new" in page.html()
+
+
+def test_a_mistake_in_drawing_is_told_and_drawing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    stage = Stage()
+    stage.painter._send = lambda message, buffers: sent.append(message)
+    broken = [True]
+    whole = stage.painter._states
+
+    def states(*given: Any) -> float:
+        if broken.pop() if broken else False:
+            raise RuntimeError("app-thisisnokey")
+        return whole(*given)
+
+    monkeypatch.setattr(stage.painter, "_states", states)
+    stage.painter.start()
+    assert stage.painter.settle()
+    stage.painter.close()
+    assert "RuntimeError" in sent[0].value.error.message
+    assert "thisisnokey" not in str(sent)
+    assert len(sent) > 1
