@@ -119,3 +119,55 @@ def test_a_store_that_cannot_be_written_does_not_lose_the_answer(
         turn = session(server.url, store=RunStore(blocked / "runs")).ask("x").result(10)
     assert turn.answer == "one x"
     assert "could not be kept" in caplog.text
+
+
+def test_listeners_are_told_of_each_run_and_none_can_break_it() -> None:
+    with serving(Chat()) as server:
+        talk = session(server.url)
+        told: list[tuple[str, bool, int]] = []
+        talk.subscribe(lambda run, ended: 1 / 0)
+        end = talk.subscribe(lambda run, ended: told.append((run.query, ended, len(talk.turns))))
+        talk.ask("a").result(10)
+        end()
+        talk.ask("b").result(10)
+        assert told == [("a", False, 0), ("a", True, 1)]
+
+
+def test_several_watch_one_run() -> None:
+    chat = Chat(wait=True)
+    with serving(chat) as server:
+        talk = session(server.url)
+        run = talk.ask("x")
+        watchers = [threading.Event(), threading.Event()]
+        for event in watchers:
+            run.watch(event)
+        while not run.turn.answer:
+            assert all(event.wait(10) for event in watchers)
+            for event in watchers:
+                event.clear()
+        assert talk.stop() is not None
+        run.result(10)
+        assert all(event.wait(10) for event in watchers)
+        assert talk.stop() is None
+
+
+def test_a_run_that_is_let_go_does_not_move_the_session() -> None:
+    chat = Chat(wait=True)
+    with serving(chat) as server:
+        talk = session(server.url)
+        run = talk.ask("x")
+        run.keep = False
+        chat.release.set()
+        assert run.result(10).conversation_id == "c-1"
+        assert talk.conversation_id is None
+
+
+def test_a_rated_turn_takes_the_place_of_the_unrated() -> None:
+    import msgspec
+
+    with serving(Chat()) as server:
+        talk = session(server.url)
+        first, second = talk.ask("a").result(10), talk.ask("b").result(10)
+        talk.replace(msgspec.structs.replace(first, feedback="like"))
+        assert [turn.feedback for turn in talk.turns] == ["like", None]
+        assert talk.turns[1] is second
