@@ -18,14 +18,14 @@ def test_steps_and_their_values_sources_and_the_agents_tools(open_panel: Opener)
     panel = open_panel("desk", "other = panel_kernel.chat('agent', 'reader-of-tools')\nother")
     turn = panel.talk("When does the ferry to Runde leave?")
     body = panel.body(turn)
-    expect(body.locator("table").filter(has_text="Bus 12")).to_be_visible()
-    expect(body.locator("pre")).to_contain_text("minutes = 25 + 50")
+    expect(body.locator(".dn-answer table")).to_contain_text("Bus 12")
+    expect(body.locator(".dn-answer pre")).to_contain_text("minutes = 25 + 50")
 
     # Sources: document and score, and the passage on demand.
     sources = body.locator("details").filter(has=panel.page.locator(":scope > summary", has_text="Sources"))
     sources.locator("summary").first.click()
     line = sources.locator("details.dn-src summary")
-    expect(line).to_have_text(re.compile(r"facts\.md.*0\.\d\d"))
+    expect(line).to_have_text(re.compile(r"facts\.md · Timetables · score \d\.\d\d"))
     line.click()
     expect(sources.locator(".dn-val")).to_contain_text("leaves at 07:40 from the north quay")
 
