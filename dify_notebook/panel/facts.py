@@ -220,7 +220,7 @@ def file_rules(parameters: Parameters, lang: Language) -> p.FileRules | None:
     number = number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else 3
     endings = _endings(kinds, told.get("allowed_file_extensions"))
     largest = {kind: size for kind, size in sizes(parameters).items() if kind in kinds}
-    rules = t("panel.files", lang, number=number, kinds=_kinds(kinds, endings, largest, lang))
+    rules = _rules(number, _kinds(kinds, endings, largest, lang), lang)
     return p.FileRules(number=number, types=kinds, extensions=endings, rules=rules, sizes=largest)
 
 
@@ -232,6 +232,12 @@ def _endings(kinds: list[str], told: Any) -> list[str]:
     if own and "custom" not in kinds and set(own) <= set(known):
         return own
     return list(dict.fromkeys([*known, *(own if "custom" in kinds else ())]))
+
+
+def _rules(number: int, kinds: str, lang: Language) -> str:
+    if number == 1:
+        return t("panel.files.one", lang, kinds=kinds)
+    return t("panel.files", lang, number=number, kinds=kinds)
 
 
 def _kinds(kinds: list[str], endings: list[str], largest: Mapping[str, int], lang: Language) -> str:
@@ -259,7 +265,7 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
     if kinds:
         largest = {one: size for one, size in sizes(parameters).items() if one in kinds}
         number = limit or 1 if kind == "file-list" else 1
-        hint = t("panel.files", lang, number=number, kinds=_kinds(kinds, endings, largest, lang))
+        hint = _rules(number, _kinds(kinds, endings, largest, lang), lang)
     default = control.get("default")
     return p.Field(
         name=str(control.get("variable")),
