@@ -148,13 +148,13 @@ _GUIDE: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]
         (
             ("How do I get a refund?", "How long does a refund take?", "So who can I call about my refund?"),
             ("Why was my card charged twice?", "I want a refund for one of the charges"),
-            ("Can I pay by bank transfer?", "Does the price include VAT?"),
+            ("Can I pay by bank transfer?", "Do you charge VAT?"),
             ("Do you offer a discount for students?", "How do I get a refund if I graduate?"),
         ),
         (
-            ("怎么申请退款？", "退款一般要几个工作日？", "退款电话是多少？"),
+            ("怎么申请退款？", "退款会扣手续费吗？", "退款电话是多少？"),
             ("为什么我的银行卡被扣款两次？", "我要退款"),
-            ("可以按月付费吗？", "学生有优惠吗？"),
+            ("付费可否按月？", "学生有优惠吗？"),
             ("专业版和团队版有什么区别？", "团队版可以退款吗？"),
         ),
     ),
