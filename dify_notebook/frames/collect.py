@@ -95,10 +95,12 @@ class Known(msgspec.Struct):
     conversations: dict[str, tuple[int | None, str, str]]
     """Id -> when it was last used (microseconds), its name, its user."""
     facts: Facts
+    failed: frozenset[str | None] = frozenset()
+    """Conversations that were not whole then."""
 
     def unchanged(self, found: Conversation) -> bool:
         """Whether that conversation is as it was."""
-        if found.id not in self.conversations or found.id in {failure.id for failure in self.facts.failures}:
+        if found.id not in self.conversations or found.id in self.failed:
             return False
         when, name, _ = self.conversations[found.id]
         now = as_microseconds(found.updated_at)

@@ -191,6 +191,7 @@ def known_of(conversations: Any, before: History) -> Known:
             )
         },
         before.facts,
+        frozenset(failure.id for failure in before.facts.failures),
     )
 
 
