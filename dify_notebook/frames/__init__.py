@@ -194,7 +194,7 @@ def replay(runs: pd.DataFrame | Iterable[str] | None = None, *, store: RunStore 
 def _of_turns(name: str, turns: Turn | Iterable[Turn]) -> pd.DataFrame:
     from ..turn.state import Turn
     from .build import frame
-    from .tables import TURN_ROWS
+    from .livetables import TURN_ROWS
 
     many = [turns] if isinstance(turns, Turn) else list(turns)
     return frame(SCHEMA[name], TURN_ROWS[name](many))

@@ -142,6 +142,8 @@ def conform(table: Table, found: pd.DataFrame) -> pd.DataFrame:
         found: may lack columns; others than the table's are left out. Times are timestamps or ISO text, UTC where
             they have no zone.
     """
+    if _fits(table, found):
+        return found if isinstance(found.index, pd.RangeIndex) else found.reset_index(drop=True)
     made = {}
     for column in table.columns:
         if column.name not in found:
@@ -152,10 +154,28 @@ def conform(table: Table, found: pd.DataFrame) -> pd.DataFrame:
             form = None if pd.api.types.is_datetime64_any_dtype(values.dtype) else "ISO8601"
             made[column.name] = pd.to_datetime(values, utc=True, format=form).dt.as_unit(UNIT).array
         elif column.dtype == "category":
-            made[column.name] = array(column, [None if pd.isna(v) else str(v) for v in values], len(found))
+            told = values.astype("string")
+            others = sorted(set(told.dropna().unique()) - set(column.categories))
+            made[column.name] = pd.Categorical(told, categories=_words([*column.categories, *others]))
         else:
             made[column.name] = values.astype(column.dtype).array
     return pd.DataFrame(made, index=pd.RangeIndex(len(found)), copy=False)
+
+
+def _fits(table: Table, found: pd.DataFrame) -> bool:
+    """Whether it is that table already."""
+    if tuple(found.columns) != table.names:
+        return False
+    for column in table.columns:
+        dtype = found[column.name].dtype
+        if column.dtype == "category":
+            if not isinstance(dtype, pd.CategoricalDtype):
+                return False
+            if tuple(dtype.categories[: len(column.categories)]) != column.categories:
+                return False
+        elif dtype != (TIMESTAMP if column.dtype == "timestamp" else column.dtype):
+            return False
+    return True
 
 
 def concat(table: Table, parts: Sequence[pd.DataFrame], *, ordered: bool = False) -> pd.DataFrame:

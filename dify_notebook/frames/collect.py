@@ -4,108 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-import msgspec
-
-from ..config import check_user
-from ..errors import DifyError, InputError
+from ..errors import DifyError
 from ..i18n import t
 from ..net.client import AsyncDify
-from ..net.crowd import check_connections, gather_bounded
+from ..net.crowd import gather_bounded
 from ..net.pages import paging_warnings
 from ..wire.models import Conversation, StoredMessage
+from .asked import Known, Wanted
 from .facts import Facts, Failure
+from .livetables import usage_values
 from .store import Tapes
-from .tables import (
-    MESSAGE_ROWS,
-    Block,
-    annotation_rows,
-    as_microseconds,
-    conversation_rows,
-    feedback_rows,
-    usage_values,
-    variable_rows,
-)
-from .times import moment
+from .tables import MESSAGE_ROWS, Block, annotation_rows, conversation_rows, feedback_rows, variable_rows
 
 #: Items of a page: the most that the server gives.
 PAGE = 100
 #: Pages of one conversation that are held before they are handed on; only then is their order lost.
 HELD_PAGES = 20
-#: How far the clocks of this machine and the server may differ, and how long an answer may take to be stored:
-#: what was used so shortly before a fetch is fetched again by the next.
-MARGIN = timedelta(minutes=10)
 #: Listing goes on so far behind `since`: a conversation is stamped a little before its last message.
 SLACK = timedelta(hours=1)
 _QUEUE = 5_000
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What to fetch."""
-
-    users: dict[str, str]
-    conversations: tuple[str, ...] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    concurrency: int = 8
-
-
-def wanted(
-    dify: AsyncDify,
-    users: Mapping[str, str] | Sequence[str] | str | None,
-    conversations: Sequence[str] | str | None,
-    since: Any,
-    until: Any,
-    concurrency: int,
-) -> Wanted:
-    """Arguments as users give them, checked.
-
-    Raises:
-        InputError: one of them cannot be meant.
-    """
-    if users is None:
-        named = {dify.user: "client"}
-    elif isinstance(users, Mapping):
-        named = {check_user(name): origin for name, origin in users.items()}
-    else:
-        named = {check_user(name): "given" for name in ([users] if isinstance(users, str) else users)}
-    if not named:
-        raise InputError(t("frames.no_users"), code="users")
-    if isinstance(conversations, str):
-        conversations = [conversations]
-    begin, end = moment(since, "since"), moment(until, "until")
-    if begin and end and begin >= end:
-        raise InputError(t("frames.empty_time", since=begin.isoformat(), until=end.isoformat()), code="since")
-    return Wanted(
-        users=named,
-        conversations=None if conversations is None else tuple(dict.fromkeys(conversations)),
-        since=begin and begin.replace(microsecond=0),  # the server tells whole seconds
-        until=end,
-        concurrency=check_connections(concurrency),
-    )
-
-
-class Known(msgspec.Struct):
-    """What an earlier fetch has: nothing of it is fetched again unless it changed."""
-
-    conversations: dict[str, tuple[int | None, str, str]]
-    """Id -> when it was last used (microseconds), its name, its user."""
-    facts: Facts
-
-    def unchanged(self, found: Conversation) -> bool:
-        """Whether that conversation is as it was."""
-        if found.id not in self.conversations or found.id in {failure.id for failure in self.facts.failures}:
-            return False
-        when, name, _ = self.conversations[found.id]
-        now = as_microseconds(found.updated_at)
-        fetched = self.facts.fetched_at
-        if fetched is None or found.updated_at is None or found.updated_at >= fetched - MARGIN:
-            return False
-        return now == when and found.name == name
 
 
 class Sink(Protocol):
@@ -284,17 +206,14 @@ class Collector:
     # -- conversations ---------------------------------------------------------------------
 
     async def _list_all(self) -> None:
-        try:
-            await gather_bounded(self._list, self._asked.users, concurrency=self._asked.concurrency)
-            for id in sorted(self._missing):
-                self._failures.append(
-                    Failure(what="conversation", id=id, user=None, error=t("frames.no_conversation", id=id))
-                )
-            self.progress.failures = len(self._failures)
-            self.progress.all_listed = True
-        finally:
-            for _ in range(self._asked.concurrency):
-                await self._queue.put(None)
+        await gather_bounded(self._list, self._asked.users, concurrency=self._asked.concurrency)
+        for id in sorted(self._missing):
+            told = t("frames.no_conversation", id=id)
+            self._failures.append(Failure(what="conversation", id=id, user=None, error=told))
+        self.progress.failures = len(self._failures)
+        self.progress.all_listed = True
+        for _ in range(self._asked.concurrency):
+            await self._queue.put(None)
 
     async def _list(self, user: str) -> None:
         known, since, only = self._known, self._asked.since, self._asked.conversations

@@ -14,12 +14,13 @@ from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.crowd import gather_bounded
 from ..net.portal import CLEANUP_SECONDS, portal, wait
-from .collect import Collector, Known, Wanted, wanted
+from .asked import Known, Wanted, wanted
+from .collect import Collector
 from .history import History
 from .memory import Memory, merged
 from .progress import SECONDS, Meter
 from .store import users_of_runs
-from .tables import as_microseconds
+from .texts import as_microseconds
 
 
 class Collecting:
@@ -191,6 +192,7 @@ def known_of(conversations: Any, before: History) -> Known:
             )
         },
         before.facts,
+        frozenset(failure.id for failure in before.facts.failures),
     )
 
 

@@ -31,7 +31,8 @@ from . import build
 from .facts import Facts
 from .memory import with_ratings
 from .schema import HISTORY, SCHEMA, Column, Table
-from .tables import Block, from_microseconds
+from .tables import Block
+from .texts import from_microseconds
 
 if TYPE_CHECKING:
     pass

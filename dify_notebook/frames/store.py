@@ -17,7 +17,8 @@ from ..tape import Header, RunStore, Tape, entry_of, run_store
 from ..turn.convert import as_usage
 from ..turn.state import Turn, Usage
 from ..wire.events import ChatEvent, MessageEnd, decode
-from .tables import Block, as_microseconds, clean
+from .tables import Block
+from .texts import as_microseconds, clean
 from .times import moment
 
 if TYPE_CHECKING:

@@ -298,3 +298,21 @@ def test_much_is_gathered_in_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
         pd.testing.assert_frame_equal(often.table(table.name), once.table(table.name))
     assert set(often.messages["message_id"]) == logs.ids()
     pd.testing.assert_frame_equal(frames.empty("files"), often.files)
+
+
+def test_a_disk_that_is_full_is_told_and_nothing_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while listing waits for a hand."""
+    from dify_notebook.frames import collect
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(collect, "_QUEUE", 1)
+    monkeypatch.setattr(parquet, "HELD", 2_000)
+    logs = logs_of(12)
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+            patched.setattr(parquet, "_save", full)
+            dify.history(to=tmp_path / "log", concurrency=2)
+        history = dify.update(tmp_path / "log")
+    assert sorted(history.messages["message_id"]) == sorted(logs.ids())

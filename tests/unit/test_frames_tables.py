@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import AsyncDify, Dify, Tape, Turn, frames, local
-from dify_notebook.frames import tables
+from dify_notebook.frames import tables, texts, toolcalls
 from dify_notebook.tape import Header, run_store
 from dify_notebook.turn import state as ts
 from dify_notebook.wire import models
@@ -51,7 +51,7 @@ CALLS: list[tuple[str, str, Any, Any, list[tuple[Any, Any, Any]]]] = [
 
 @pytest.mark.parametrize(("tool", "given_", "gave", "wanted"), [row[1:] for row in CALLS], ids=[row[0] for row in CALLS])
 def test_tool_calls_are_taken_apart(tool: str, given_: Any, gave: Any, wanted: list[tuple[Any, Any, Any]]) -> None:
-    found = tables.tool_calls(tool, given_, gave)
+    found = toolcalls.tool_calls(tool, given_, gave)
     assert [(name, taken, back) for name, _, taken, back in found] == wanted
 
 
@@ -59,7 +59,7 @@ def test_tool_calls_are_taken_apart(tool: str, given_: Any, gave: Any, wanted: l
 def test_any_tool_call_gives_a_row_for_each_tool(tool: str, told: Any, as_text: bool) -> None:
     if as_text and isinstance(told, dict):
         told = json.dumps(told)
-    rows = tables.tool_calls(tool, told, told)
+    rows = toolcalls.tool_calls(tool, told, told)
     names: list[str | None] = [name for name in tool.split(";") if name]
     assert [row[0] for row in rows] == (names or [None])
     for _, _, taken, back in rows:
@@ -68,7 +68,7 @@ def test_any_tool_call_gives_a_row_for_each_tool(tool: str, told: Any, as_text: 
 
 def test_labels_are_english_where_there_is_one() -> None:
     labels = {"add": {"en_US": "Add", "zh_Hans": "加"}, "now": {"ja_JP": "今"}, "x": "X", "y": None}
-    found = tables.tool_calls("add;now;x;y;z", "", "", labels)
+    found = toolcalls.tool_calls("add;now;x;y;z", "", "", labels)
     assert [label for _, label, _, _ in found] == ["Add", "今", "X", None, None]
 
 
@@ -106,7 +106,7 @@ KEPT = ["design=blue", "sign=1 in a sum", "a=b", "f(x, sign=-1)", "x&y=z", "", "
 
 @pytest.mark.parametrize(("text", "wanted"), SIGNED)
 def test_what_signs_a_link_is_taken_out(text: str, wanted: str) -> None:
-    assert tables.clean(text) == wanted
+    assert texts.clean(text) == wanted
     item = models.read(models.StoredMessage, {"id": "m", "query": text, "answer": text, "inputs": {"u": text}})
     (row,) = frames.messages([item]).to_dict("records")
     assert (row["query"], row["answer"]) == (wanted, wanted)
@@ -115,7 +115,7 @@ def test_what_signs_a_link_is_taken_out(text: str, wanted: str) -> None:
 
 @pytest.mark.parametrize("text", KEPT)
 def test_what_people_write_is_left_alone(text: str) -> None:
-    assert tables.clean(text) == text
+    assert texts.clean(text) == text
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_what_people_write_is_left_alone(text: str) -> None:
     ],
 )
 def test_addresses_lose_their_query(url: str | None, wanted: str | None) -> None:
-    assert tables.without_query(url) == wanted
+    assert texts.without_query(url) == wanted
 
 
 # -- of turns ------------------------------------------------------------------------------------

@@ -47,6 +47,11 @@ QUESTIONS = [
     ("Can Python ask in the panel?", ["17-panel.md:The panel from Python"]),
     ("怎样打开聊天面板？", ["17-panel.md:打开聊天面板"]),
     ("怎样导出会话？", ["17-panel.md:导出会话"]),
+    ("How do I get all conversations into a DataFrame?", [
+        "18-history.md:Fetching the history of conversations", "18-history.md:Lists and turns as DataFrames",
+    ]),
+    ("Can I write the history to Parquet?", ["18-history.md:Histories larger than memory: Parquet"]),
+    ("怎样把会话历史写成 Parquet？", ["18-history.md:比内存大的历史：Parquet"]),
     ("智能体怎样调用我的 Python 函数？", ["16-your-own-apps.md:智能体和它的工具"]),
     ("怎样上传一个文件？", ["05-files.md:随问题发送文件", "05-files.md:在 Python 里发送文件"]),
     ("如何停止正在运行的单元格", ["07-stopping.md:中断单元格"]),

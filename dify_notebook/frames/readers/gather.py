@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...i18n import t
 from ...turn.convert import as_time, as_usage
 from ...wire import models
-from .. import build, tables
+from .. import build, livetables, tables, texts
 from ..schema import SCHEMA
 from .layouts import mapping, number, parsed, true, whole
 from .sources import Row
@@ -193,17 +193,17 @@ class Gatherer:
                 {
                     "conversation_id": key,
                     "user": owners.get(key) or last[2],
-                    "created_at": tables.as_microseconds(row.get("created_at") or last[0]),
-                    "updated_at": tables.as_microseconds(row.get("updated_at") or last[1]),
+                    "created_at": texts.as_microseconds(row.get("created_at") or last[0]),
+                    "updated_at": texts.as_microseconds(row.get("updated_at") or last[1]),
                     "status": row.get("status") or None,
                     "name": str(name),
-                    "introduction": tables.clean(row.get("introduction")) or None,
-                    "inputs": tables.as_json(row.get("inputs")),
+                    "introduction": texts.clean(row.get("introduction")) or None,
+                    "inputs": texts.as_json(row.get("inputs")),
                 }
             )
         for key, (began, last_used, user) in spans.items():
             if key not in told:
-                times = {"created_at": tables.as_microseconds(began), "updated_at": tables.as_microseconds(last_used)}
+                times = {"created_at": texts.as_microseconds(began), "updated_at": texts.as_microseconds(last_used)}
                 none = dict.fromkeys(("status", "introduction", "inputs"))
                 rows.append({"conversation_id": key, "user": user, **times, "name": "", **none})
         rows.sort(key=lambda row: -(row["updated_at"] or 0))
@@ -272,7 +272,7 @@ _USAGE = (
 def _usage(place: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
     """Tokens, prices and times: from the columns of the table, and what those lack from the metadata."""
     told = metadata.get("usage")
-    found = tables.usage_values(as_usage(told)) if isinstance(told, dict) else {}
+    found = livetables.usage_values(as_usage(told)) if isinstance(told, dict) else {}
     prompt, answer = (whole(row.get(name), place, name) for name in ("message_tokens", "answer_tokens"))
     if prompt is not None:
         found["prompt_tokens"] = prompt
@@ -329,7 +329,7 @@ def _message(place: str, told: dict[str, Any]) -> models.StoredMessage:
 
 
 def _read(kind: Any, place: str, data: dict[str, Any]) -> Any:
-    if isinstance(data.get("created_at"), str) and tables.as_microseconds(data["created_at"]) is None:
+    if isinstance(data.get("created_at"), str) and texts.as_microseconds(data["created_at"]) is None:
         raise InputError(t("history.export.no_time", place=place, value=data["created_at"][:60]), code="export")
     data = {name: as_time(value) if name in ("created_at", "updated_at") else value for name, value in data.items()}
     try:
@@ -339,7 +339,7 @@ def _read(kind: Any, place: str, data: dict[str, Any]) -> Any:
 
 
 def _moment(row: Row) -> int:
-    return tables.as_microseconds(row.get("created_at")) or 0
+    return texts.as_microseconds(row.get("created_at")) or 0
 
 
 def _build(found: Sequence[Found], parts: dict[str, list[pd.DataFrame]]) -> None:

@@ -1,0 +1,89 @@
+"""What a fetch of a history is asked for, and what an earlier one has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from ..config import check_user
+from ..errors import InputError
+from ..i18n import t
+from ..net.client import AsyncDify
+from ..net.crowd import check_connections
+from ..wire.models import Conversation
+from .facts import Facts
+from .texts import as_microseconds
+from .times import moment
+
+#: How far the clocks of this machine and the server may differ, and how long an answer may take to be stored:
+#: what was used so shortly before a fetch is fetched again by the next.
+MARGIN = timedelta(minutes=10)
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What to fetch."""
+
+    users: dict[str, str]
+    conversations: tuple[str, ...] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    concurrency: int = 8
+
+
+def wanted(
+    dify: AsyncDify,
+    users: Mapping[str, str] | Sequence[str] | str | None,
+    conversations: Sequence[str] | str | None,
+    since: Any,
+    until: Any,
+    concurrency: int,
+) -> Wanted:
+    """Arguments as users give them, checked.
+
+    Raises:
+        InputError: one of them cannot be meant.
+    """
+    if users is None:
+        named = {dify.user: "client"}
+    elif isinstance(users, Mapping):
+        named = {check_user(name): origin for name, origin in users.items()}
+    else:
+        named = {check_user(name): "given" for name in ([users] if isinstance(users, str) else users)}
+    if not named:
+        raise InputError(t("frames.no_users"), code="users")
+    if isinstance(conversations, str):
+        conversations = [conversations]
+    begin, end = moment(since, "since"), moment(until, "until")
+    if begin and end and begin >= end:
+        raise InputError(t("frames.empty_time", since=begin.isoformat(), until=end.isoformat()), code="since")
+    return Wanted(
+        users=named,
+        conversations=None if conversations is None else tuple(dict.fromkeys(conversations)),
+        since=begin and begin.replace(microsecond=0),  # the server tells whole seconds
+        until=end,
+        concurrency=check_connections(concurrency),
+    )
+
+
+class Known(msgspec.Struct):
+    """What an earlier fetch has: nothing of it is fetched again unless it changed."""
+
+    conversations: dict[str, tuple[int | None, str, str]]
+    """Id -> when it was last used (microseconds), its name, its user."""
+    facts: Facts
+    failed: frozenset[str | None] = frozenset()
+    """Conversations that were not whole then."""
+
+    def unchanged(self, found: Conversation) -> bool:
+        """Whether that conversation is as it was."""
+        if found.id not in self.conversations or found.id in self.failed:
+            return False
+        when, name, _ = self.conversations[found.id]
+        now = as_microseconds(found.updated_at)
+        fetched = self.facts.fetched_at
+        if fetched is None or found.updated_at is None or found.updated_at >= fetched - MARGIN:
+            return False
+        return now == when and found.name == name

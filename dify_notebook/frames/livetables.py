@@ -1,0 +1,175 @@
+"""What turns hold, as columns of plain values; see `tables`. Pure: no pandas, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..tape import redact
+from ..turn.state import Turn, Usage
+from ..wire import events as ev
+from .tables import Block, block_of, citation_values, file_values
+from .texts import as_json, as_microseconds, clean
+from .toolcalls import with_calls
+
+
+def usage_values(usage: Usage | None) -> dict[str, Any]:
+    """Tokens, prices and times of a usage, as columns."""
+    if usage is None:
+        return dict.fromkeys(Usage.__struct_fields__)
+    values = {name: getattr(usage, name) for name in Usage.__struct_fields__}
+    for name in ("prompt_price", "completion_price", "total_price"):
+        values[name] = None if values[name] is None else float(values[name])
+    return values
+
+
+def turn_rows(turns: Sequence[Turn]) -> Block:
+    """The table `turns`."""
+    rows = []
+    for turn in turns:
+        timing = turn.timing
+        rows.append(
+            {
+                "message_id": turn.message_id,
+                "conversation_id": turn.conversation_id,
+                "user": turn.user,
+                "created_at": as_microseconds(turn.created_at),
+                "status": turn.status,
+                "end": turn.end,
+                "complete": turn.complete,
+                "rating": turn.feedback,
+                **usage_values(turn.usage),
+                "opened": timing and timing.opened,
+                "first_event": timing and timing.first_event,
+                "first_token": timing and timing.first_token,
+                "total": timing and timing.total,
+                "turn_number": turn.turn_number,
+                "node_count": len(turn.nodes or ()) if turn.nodes or turn.workflow_run_id else None,
+                "warning_count": len(turn.warnings),
+                "app": turn.app,
+                "app_mode": turn.app_mode,
+                "server": turn.server,
+                "source": turn.source,
+                "workflow_run_id": turn.workflow_run_id,
+                "error_code": turn.error and turn.error.code,
+                "error": turn.error and clean(turn.error.message),
+                "query": clean(turn.query),
+                "answer": clean(turn.answer),
+                "reasoning": clean(turn.reasoning) or None,
+                "inputs": as_json(turn.inputs),
+            }
+        )
+    return block_of(rows)
+
+
+def _ids(turn: Turn) -> dict[str, Any]:
+    return {"message_id": turn.message_id, "conversation_id": turn.conversation_id}
+
+
+def node_rows(turns: Sequence[Turn]) -> Block:
+    """The table `nodes`."""
+    return block_of(
+        [
+            {
+                **_ids(turn),
+                "workflow_run_id": turn.workflow_run_id,
+                "position": position,
+                "node_id": node.node_id,
+                "node_run_id": node.id,
+                "node_type": node.node_type,
+                "title": node.title,
+                "kind": node.kind,
+                "status": node.status,
+                "started": node.started_at,
+                "finished": node.finished_at,
+                "elapsed": node.elapsed,
+                "total_tokens": node.total_tokens,
+                "total_price": None if node.total_price is None else float(node.total_price),
+                "currency": node.currency,
+                "retry_count": len(node.retries),
+                "round_count": None if node.kind == "node" else len(node.rounds),
+                "parent": node.parent,
+                "round": node.round,
+                "parallel_id": node.parallel_id,
+                "error": clean(node.error),
+                "inputs": as_json(node.inputs),
+                "process_data": as_json(node.process_data),
+                "outputs": as_json(node.outputs),
+            }
+            for turn in turns
+            for position, node in enumerate(turn.nodes or ())
+        ]
+    )
+
+
+def turn_thought_rows(turns: Sequence[Turn]) -> Block:
+    """The table `thoughts` of turns."""
+    rows: list[dict[str, Any]] = []
+    for turn in turns:
+        for thought in turn.thoughts or ():
+            base = {
+                "thought_id": thought.id,
+                **_ids(turn),
+                "user": turn.user,
+                "position": thought.position,
+                "created_at": as_microseconds(thought.created_at),
+                "started": thought.started_at,
+                "finished": thought.finished_at,
+                "thought": clean(thought.thought),
+            }
+            rows += with_calls(base, thought.tool, thought.tool_input, thought.observation, thought.tool_labels)
+    return block_of(rows)
+
+
+def turn_citation_rows(turns: Sequence[Turn]) -> Block:
+    """The table `citations` of turns."""
+    return block_of(
+        [
+            {**_ids(turn), "user": turn.user, **citation_values(found)}
+            for turn in turns
+            for found in turn.citations or ()
+        ]
+    )
+
+
+def turn_file_rows(turns: Sequence[Turn]) -> Block:
+    """The table `files` of turns."""
+    return block_of(
+        [{**_ids(turn), "user": turn.user, **file_values(found)} for turn in turns for found in turn.files or ()]
+    )
+
+
+def event_rows(turns: Sequence[Turn]) -> Block:
+    """The table `events`; turns without a tape have none."""
+    rows: list[dict[str, Any]] = []
+    for turn in turns:
+        if turn.tape is None:
+            continue
+        for position, (at, (name, data)) in enumerate(turn.tape.entries):
+            event = ev.decode((name, data), at)
+            told = event.name if isinstance(event, ev.Unknown) else str(event.__struct_config__.tag)
+            # A file with a text is text: one version of Dify streams so (see turn/fold.py).
+            text = event.answer if isinstance(event, (ev.Message, ev.AgentMessage, ev.MessageFile)) else None
+            rows.append(
+                {
+                    "message_id": turn.message_id,
+                    "position": position,
+                    "at": at,
+                    "event": told or "unknown",
+                    "text": clean(text),
+                    "size": len(data or b""),
+                    "data": None if data is None else redact(data).decode(errors="replace"),
+                }
+            )
+    return block_of(rows)
+
+
+TURN_ROWS: dict[str, Callable[[Sequence[Turn]], Block]] = {
+    "turns": turn_rows,
+    "nodes": node_rows,
+    "thoughts": turn_thought_rows,
+    "citations": turn_citation_rows,
+    "files": turn_file_rows,
+    "events": event_rows,
+}
+"""Table -> what makes it of turns."""

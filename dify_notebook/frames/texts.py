@@ -1,0 +1,72 @@
+"""Values as they may stand in a table: texts and addresses without signatures, JSON text, times as whole numbers."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ..turn.convert import as_text, as_time
+
+_SIGNS = re.compile(
+    r"((?:[?&;]|\\u0026)(?:sign|signature|sig|nonce|token|[A-Za-z]+-(?:Amz|Goog)-[A-Za-z-]+|X-[A-Za-z]+-Signature)=)"
+    r"[^&\"'\s\\)>\]]+",
+    re.IGNORECASE,
+)
+
+
+def clean(text: str | None) -> str | None:
+    """A text in which no address is signed any more.
+
+    >>> clean("see /files/x?timestamp=1&nonce=ab&sign=cd%3D or a=b")
+    'see /files/x?timestamp=1&nonce=-&sign=- or a=b'
+    """
+    return _SIGNS.sub(r"\1-", text) if text and "=" in text else text
+
+
+def without_query(url: str | None) -> str | None:
+    """An address without its query and without a password; None for what is none, such as data.
+
+    >>> without_query("https://me:pw@host:8/a.png?sign=1")
+    'https://host:8/a.png'
+    """
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https", ""):
+        return None
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{place}{parts.path}" if place else parts.path or None
+
+
+def as_json(value: Any) -> str | None:
+    """JSON text of a value, without signatures; None for None."""
+    if value is None:
+        return None
+    if value == {}:  # the usual inputs
+        return "{}"
+    return clean(msgspec.json.encode(value).decode())
+
+
+def as_microseconds(value: Any) -> int | None:
+    """A time as whole microseconds since 1970; seconds, milliseconds, ISO text and datetimes are read."""
+    if type(value) is datetime and value.tzinfo is UTC:  # the usual case: what the client reads
+        return round(value.timestamp() * 1_000_000)
+    time = as_time(value)
+    return None if time is None else round(time.timestamp() * 1_000_000)
+
+
+def from_microseconds(value: int) -> datetime:
+    """The aware time that many microseconds after 1970."""
+    return datetime.fromtimestamp(value / 1_000_000, UTC)
+
+
+def as_word(value: object) -> str | None:
+    """A word of the server's for a category or an id; None for none."""
+    return as_text(value) or None
