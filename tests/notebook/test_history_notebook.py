@@ -9,6 +9,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 from support import notebooks
 
 PATH = Path(__file__).parents[2] / "notebooks" / "history.ipynb"
@@ -24,6 +25,21 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Any:
     notebooks.execute(notebook, folder, **environment)
     notebook.folder = str(folder)
     return notebook
+
+
+def test_the_line_leaves_a_history_in_a_kernel(tmp_path: Path) -> None:
+    """`%dify history` after a question of this very kernel; tokens come from the run's tape."""
+    sources = (
+        "%load_ext dify_notebook",
+        "%%dify guide --quiet\nWhat is a tape?",
+        "%dify history",
+        "history.messages.loc[0, ['query', 'usage_from']].tolist()",
+    )
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    environment = {"DIFY_NOTEBOOK_DATA_DIR": str(tmp_path / "data"), "DIFY_NOTEBOOK_LANG": "en"}
+    notebooks.execute(notebook, tmp_path, **environment)
+    assert "history: messages 1, conversations 1, users 1." in notebooks.printed(notebook.cells[2])
+    assert notebooks.outputs(notebook.cells[3])[0]["text/plain"] == "['What is a tape?', 'run']"
 
 
 def cell(notebook: Any, name: str) -> Any:

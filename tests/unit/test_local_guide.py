@@ -78,10 +78,6 @@ ELSEWHERE = [
     "Who won the world cup in 2018?",
     "How do I bake sourdough bread?",
     "Write me a poem about autumn leaves",
-    # What a seeded history asks about, and the documentation must say nothing of (`local/seeding/threads.py`).
-    "How do I get a refund?",
-    "Can I pay by bank transfer?",
-    "怎么申请退款？",
     "今天晚饭吃什么？",
     "法国的首都是哪里？",
 ]

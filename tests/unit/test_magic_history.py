@@ -42,7 +42,7 @@ def test_it_leaves_the_history_in_a_variable(names: dict[str, Any]) -> None:
     found = names["history"]
     assert isinstance(found, History)
     assert len(found.messages) > 0
-    assert f"history: {len(found.messages)} messages in {len(found.conversations)} conversations of 1 users." in said
+    assert f"history: messages {len(found.messages)}, conversations {len(found.conversations)}, users 1." in said
     assert "one user at a time" in said, "whose conversations these are not"
     assert "history.plot.activity()" in said
 
@@ -60,7 +60,7 @@ def test_users_and_dates(names: dict[str, Any], seeded: tuple[Any, Any]) -> None
     users = seeded[1].users[:2]
     said = say(f"history logs --users {','.join(users)} --since=2026-06-01 --until 2026-09-01", names)
     times = names["logs"].messages["created_at"]
-    assert "of 2 users" in said
+    assert "users 2." in said
     assert set(names["logs"].messages["user"]) <= set(users)
     assert times.dt.month.between(5, 9).all()
     assert "2026-0" in said

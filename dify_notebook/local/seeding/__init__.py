@@ -16,10 +16,9 @@ from datetime import UTC, date, datetime, timedelta
 from ...errors import DifyError
 from ...i18n import t
 from ..server import store_of
-from .answers import play
+from .answers import Answers
 from .crowd import Calendar
-from .rows import Rows, Writer
-from .threads import threads
+from .rows import Writer
 from .write import Busy, annotate, check_free, insert, users, write_files
 
 UNTIL = date(2026, 10, 1)
@@ -72,23 +71,23 @@ def fill(
     launch = int(datetime.combine(calendar.launch, datetime.min.time(), UTC).timestamp())
     with store_of(data_dir) as (directory, store):
 
-        def ready(db: sqlite3.Connection) -> None:
+        def begun(db: sqlite3.Connection) -> dict[tuple[str, str], str]:
             check_free(db, calendar)
+            return users(db, chance, begin)
+
+        def job(db: sqlite3.Connection) -> None:
+            check_free(db, calendar)
+            insert(db, rows)
+            annotate(db, chance, launch + 10 * 86_400)
+            # Before the commit, so that no row is there without its file.
+            write_files(directory.files, rows.uploads)
 
         try:
-            store.writer.submit(ready).result()
-            answers = play(list(threads()), datetime.combine(calendar.launch, datetime.min.time(), UTC))
-
-            def job(db: sqlite3.Connection) -> Rows:
-                check_free(db, calendar)
-                rows = Writer(chance, calendar, answers, users(db, chance, begin)).write(conversations)
-                insert(db, rows)
-                annotate(db, chance, launch + 10 * 86_400)
-                # Before the commit, so that no row is there without its file.
-                write_files(directory.files, rows.uploads)
-                return rows
-
-            rows = store.writer.submit(job).result()
+            people = store.writer.submit(begun).result()
+            # Outside the store's thread: a server that runs on it goes on answering meanwhile.
+            with Answers(datetime.combine(calendar.launch, datetime.min.time(), UTC)) as answers:
+                rows = Writer(chance, calendar, answers, people).write(conversations)
+            store.writer.submit(job).result()
         except Busy as error:
             raise SeedError(
                 t("local.seed.busy", path=directory.root, found=f"{error.found:%Y-%m-%d}", until=calendar.until)

@@ -1,4 +1,4 @@
-"""What the built-in apps really answer, gathered once for each thread instead of once for each message.
+"""What the built-in apps really answer, asked once for each thread instead of once for each message.
 
 An answer of a seeded history is the one that the app of this version gives; only ids and times are made up.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -70,19 +71,38 @@ class _Listener:
         self.kept = kept
 
 
-def play(threads: list[Thread], now: datetime) -> dict[Thread, tuple[Answer, ...]]:
-    """Ask the apps every question of these threads, each in its conversation, as if it were that moment.
+class Answers:
+    """What the apps say to threads of questions; each thread is asked once, when it is first wanted.
 
-    Runs a loop of its own on a thread of its own, so it may be called where one is running.
+    They answer on a thread with a loop of its own, so this may be used where one is running. A context manager.
+
+    Args:
+        now: the moment that it is for the tools.
     """
-    from concurrent.futures import ThreadPoolExecutor
 
-    async def ask() -> dict[Thread, tuple[Answer, ...]]:
-        NOW.set(now)
-        return {thread: await _play(thread) for thread in threads}
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="dify_notebook-seed")
+        self._known: dict[Thread, tuple[Answer, ...]] = {}
 
-    with ThreadPoolExecutor(1, thread_name_prefix="dify_notebook-seed") as pool:
-        return pool.submit(lambda: asyncio.run(ask())).result()
+    def __enter__(self) -> Answers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown()
+
+    def of(self, thread: Thread) -> tuple[Answer, ...]:
+        """An answer for each question of the thread."""
+        if thread not in self._known:
+            self._known[thread] = self._pool.submit(self._ask, thread).result()
+        return self._known[thread]
+
+    def _ask(self, thread: Thread) -> tuple[Answer, ...]:
+        token = NOW.set(self._now)
+        try:
+            return asyncio.run(_play(thread))
+        finally:
+            NOW.reset(token)
 
 
 async def _play(thread: Thread) -> tuple[Answer, ...]:

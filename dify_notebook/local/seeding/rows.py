@@ -14,9 +14,9 @@ from ..apps.catalog import APPS
 from ..naming import title
 from ..search.sections import Language
 from ..tokens import nothing_used
-from .answers import Answer
+from .answers import Answer, Answers
 from .crowd import Calendar, Person, beginnings
-from .threads import BILLING, Thread
+from .threads import BILLING, Thread, threads
 
 OVERLOADED = "The model is overloaded, please try again later."
 
@@ -78,7 +78,7 @@ class Writer:
         self,
         chance: random.Random,
         calendar: Calendar,
-        answers: dict[Thread, tuple[Answer, ...]],
+        answers: Answers,
         users: dict[tuple[str, str], str],
     ) -> None:
         self._chance = chance
@@ -87,7 +87,7 @@ class Writer:
         self._users = users
         """App and session -> id of the end user."""
         self._threads: dict[tuple[str, str, bool], list[Thread]] = {}
-        for thread in answers:
+        for thread in threads():
             key = (thread.app, thread.lang, thread.topic == BILLING)
             self._threads.setdefault(key, []).append(thread)
 
@@ -105,7 +105,7 @@ class Writer:
     def _conversation(self, rows: Rows, begun: datetime, person: Person) -> None:
         chance = self._chance
         thread = self._thread(begun, person)
-        app, answers = APPS[thread.app], self._answers[thread]
+        app, answers = APPS[thread.app], self._answers.of(thread)
         user = self._users[thread.app, person.session]
         key = self._id()
         opener = chance.choice(_OPENERS[thread.lang]) if chance.random() < 0.15 and thread.topic != "list" else ""
@@ -143,7 +143,7 @@ class Writer:
     def _thread(self, begun: datetime, person: Person) -> Thread:
         chance = self._chance
         (app,) = chance.choices(list(_SHARES), weights=list(_SHARES.values()))
-        billing = app == "guide" and chance.random() < (0.2 if begun.date() >= self._calendar.launch else 0.012)
+        billing = app == "guide" and chance.random() < (0.24 if begun.date() >= self._calendar.launch else 0.012)
         return chance.choice(self._threads[app, person.lang, billing])
 
     def _went(self, moment: datetime, app: App, answer: Answer) -> Went:

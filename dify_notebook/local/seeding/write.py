@@ -91,7 +91,7 @@ def annotate(db: sqlite3.Connection, chance: random.Random, at: int) -> int:
     pairs = (
         ("guide", "How do I get a refund?", "Ask the people who sold you the plan; this is about the notebook."),
         ("guide", "怎么申请退款？", "请联系销售方；本文档只介绍 notebook 的用法。"),
-        ("guide", "Can I pay by bank transfer?", "Ask the people who sold you the plan."),
+        ("guide", "Can I pay with PayPal?", "Ask the people who sold you the plan."),
         ("toolbox", "Can you draw?", "No, I compute, convert times and count."),
     )  # fmt: skip
     start = _below(db, "annotations", "seq") - len(pairs)
