@@ -12,9 +12,9 @@ import msgspec
 from .. import transcript
 from ..errors import InputError
 from ..i18n import Language, speaking, t
+from ..net.files import mime_of
 from ..turn.state import Turn
 from ..turn.stored import turn_of
-from ..views.clean import one_line
 from ..views.facts import picture as picture_type
 from . import picture
 from . import protocol as p
@@ -228,8 +228,9 @@ class Commands:
             raise InputError(t("panel.no_file"), code="file")
         file = files[int(command.file)]
         data = file.data if file.data is not None else await self.desk.client.files.download(file)
-        mime = picture_type(_bytes(data)) or file.mime_type or "application/octet-stream"
-        return p.FileValue(one_line(file.name or "", 200) or "file", mime), [_bytes(data)]
+        name = picture.file_name(file)
+        mime = picture_type(_bytes(data)) or file.mime_type or mime_of(name)
+        return p.FileValue(name, mime), [_bytes(data)]
 
     async def _node(self, command: p.AskNode, _: Sequence[bytes]) -> Done:
         found = picture.details(self.desk.item(command.key).now, command.node, self._language())

@@ -178,7 +178,7 @@ def app_value(facts: Facts, client: AsyncDify, lang: Language, height: int, kept
         files=file_rules(told, lang),
         form=[field_of(control, told, lang) for control in told.controls if control.get("variable")],
         height=height,
-        kept=kept,
+        kept=f".{kept},.jp-OutputArea-child:has(.{kept}){{display:none}}" if kept else "",
     )
 
 
@@ -220,7 +220,7 @@ def file_rules(parameters: Parameters, lang: Language) -> p.FileRules | None:
     number = number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else 3
     endings = _endings(kinds, told.get("allowed_file_extensions"))
     largest = {kind: size for kind, size in sizes(parameters).items() if kind in kinds}
-    rules = t("panel.files", lang, number=number, kinds=_kinds(kinds, endings, largest, lang))
+    rules = _rules(number, _kinds(kinds, endings, largest, lang), lang)
     return p.FileRules(number=number, types=kinds, extensions=endings, rules=rules, sizes=largest)
 
 
@@ -234,6 +234,12 @@ def _endings(kinds: list[str], told: Any) -> list[str]:
     others = {ending for endings in ENDINGS.values() for ending in endings} - set(known)
     narrowed = [] if others & set(own) else [one for one in own if one in known]
     return narrowed or known
+
+
+def _rules(number: int, kinds: str, lang: Language) -> str:
+    if number == 1:
+        return t("panel.files.one", lang, kinds=kinds)
+    return t("panel.files", lang, number=number, kinds=kinds)
 
 
 def _kinds(kinds: list[str], endings: list[str], largest: Mapping[str, int], lang: Language) -> str:
@@ -261,7 +267,7 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
     if kinds:
         largest = {one: size for one, size in sizes(parameters).items() if one in kinds}
         number = limit or 1 if kind == "file-list" else 1
-        hint = t("panel.files", lang, number=number, kinds=_kinds(kinds, endings, largest, lang))
+        hint = _rules(number, _kinds(kinds, endings, largest, lang), lang)
     default = control.get("default")
     return p.Field(
         name=str(control.get("variable")),

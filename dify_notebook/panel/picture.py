@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
+from urllib.parse import unquote, urlsplit
 
 from ..i18n import Language, sentences, t
-from ..turn.state import Turn
+from ..turn.state import MessageFile, Turn
 from ..views import facts as told
 from ..views import timeline
 from ..views.clean import one_line, unsigned, visible
@@ -183,7 +184,7 @@ def meta(item: Item, turn: Turn, view: int, scene: Scene, lang: Language, now: d
         ),
         suggested=[one_line(one, 300) for one in (turn.suggested or ())[:10]],
         downloads=[
-            p.Download(str(at), one_line(file.name or "", 200) or "file", file.type or "custom", _size(file))
+            p.Download(str(at), file_name(file), file.type or "custom", _size(file))
             for at, file in enumerate(turn.files or ())
             if file.belongs_to != "user" and (file.url or file.id)
         ],
@@ -193,6 +194,13 @@ def meta(item: Item, turn: Turn, view: int, scene: Scene, lang: Language, now: d
         nodes=nodes(turn, lang),
         say=None if turn.source == "history" else t(_news(turn), lang),
     )
+
+
+def file_name(file: MessageFile) -> str:
+    """What a file of an answer is called: as the server names it, else by the last part of its address."""
+    told = one_line(file.name or "", 200)
+    last = one_line(unquote(urlsplit(file.url or "").path).rpartition("/")[2], 200)
+    return told or (last if "." in last.strip(".") else "file")
 
 
 def _size(file: Any) -> int | None:

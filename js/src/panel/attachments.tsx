@@ -77,12 +77,16 @@ export function Sent({ files }: { files: (Attachment | Item)[] }) {
   );
 }
 
-/** Fetch a file of an answer through the kernel, and keep it. */
-async function fetchFile(panel: Panel, doc: Document, turn: string, file: Download): Promise<void> {
-  panel.tell(panel.t("downloading", { name: file.name }));
-  const answer = await panel.request({ what: "file", key: turn, file: file.id });
+/** Fetch a file of an answer through the kernel, and keep it; a recording is played. */
+async function fetchFile(panel: Panel, doc: Document, key: string, { id, name, type }: Download): Promise<void> {
+  if (type === "audio" && panel.player.playing === key) return panel.player.stop();
+  panel.tell(panel.t("downloading", { name }));
+  const answer = await panel.request({ what: "file", key, file: id });
   const value = answer?.value as { name: string; mime: string } | undefined;
-  if (value && answer?.buffers[0]) keep(doc, [viewBytes(answer.buffers[0])], value.mime, value.name);
+  if (!value || !answer?.buffers[0]) return;
+  const content = viewBytes(answer.buffers[0]);
+  if (type === "audio") void panel.player.play(key, value.mime, content).catch((error) => panel.fail(error));
+  else keep(doc, [content], value.mime, value.name);
 }
 
 /** Files of an answer. */
@@ -95,7 +99,7 @@ export function Downloads({ turn, files }: { turn: string; files: Download[] }) 
         <li key={file.id}>
           <Button
             class="chip"
-            aria-label={panel.t("download", { name: file.name })}
+            aria-label={panel.t(file.type === "audio" ? "play" : "download", { name: file.name })}
             onClick={(event) => void fetchFile(panel, event.currentTarget.ownerDocument, turn, file)}
           >
             <Face src={null} name={file.name} />
@@ -103,7 +107,7 @@ export function Downloads({ turn, files }: { turn: string; files: Download[] }) 
               <span class="chip-name">{file.name}</span>
               <span class="chip-state">{file.size === null ? file.type : bytes(file.size)}</span>
             </span>
-            <Icon name="download" />
+            <Icon name={file.type === "audio" ? "sound" : "download"} />
           </Button>
         </li>
       ))}

@@ -1,0 +1,22 @@
+"""For notebooks in the panel's tests: clients for the apps that the test serves, whose keys no cell names."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from dify_notebook import ChatPanel, Dify
+
+TOLD = Path(os.environ["DIFY_NOTEBOOK_DATA_DIR"]) / "panel-tests.json"
+
+
+def dify(app: str, user: str) -> Dify:
+    """A client for that app."""
+    told = json.loads(TOLD.read_text())
+    return Dify(told["keys"][app], told["url"], user=user)
+
+
+def chat(app: str, user: str, **more: object) -> ChatPanel:
+    """A panel for that app."""
+    return ChatPanel(dify(app, user), **more)  # type: ignore[arg-type]
