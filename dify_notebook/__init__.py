@@ -4,6 +4,7 @@
 Dify, AsyncDify             the client, plain and async
 ChatPanel                   a conversation with an app, in the notebook
 Turn                        one question and all that came back
+History, frames             logs of conversations, and everything else, as pandas tables
 local.serve()               the embedded server
 run(coro)                   a coroutine from a synchronous cell
 """
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import local
+    from . import frames, local
     from .aio import run
     from .errors import DifyError
+    from .frames.history import History
     from .net.client import AsyncDify
     from .net.sync import Dify
     from .panel.widget import ChatPanel
@@ -30,10 +32,12 @@ __all__ = [
     "ChatPanel",
     "Dify",
     "DifyError",
+    "History",
     "Session",
     "Tape",
     "Turn",
     "__version__",
+    "frames",
     "last",
     "load_ipython_extension",
     "local",
@@ -49,6 +53,7 @@ _HOMES = {
     "ChatPanel": "panel.widget",
     "Dify": "net.sync",
     "DifyError": "errors",
+    "History": "frames.history",
     "Session": "session",
     "Tape": "tape",
     "Turn": "turn.state",
@@ -60,8 +65,8 @@ def __getattr__(name: str) -> Any:
     # Imported when first touched, so that `import dify_notebook` costs next to nothing.
     from importlib import import_module
 
-    if name == "local":
-        return import_module(".local", __name__)
+    if name in ("frames", "local"):
+        return import_module(f".{name}", __name__)
     if name in _HOMES:
         value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
         globals()[name] = value

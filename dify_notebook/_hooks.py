@@ -11,6 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .frames.plots import TurnPlots
     from .turn.state import Turn
 
 
@@ -41,6 +44,66 @@ class TurnHooks:
 
         raise_for_turn(self)
         return self
+
+    def nodes_frame(self: Turn) -> Any:  # type: ignore[misc]
+        """The workflow nodes as a pandas DataFrame (table `nodes` of `frames.SCHEMA`)."""
+        from . import frames
+
+        return frames.nodes(self)
+
+    def thoughts_frame(self: Turn) -> Any:  # type: ignore[misc]
+        """The agent's tool calls as a pandas DataFrame (table `thoughts` of `frames.SCHEMA`)."""
+        from . import frames
+
+        return frames.thoughts(self)
+
+    def events_frame(self: Turn) -> Any:  # type: ignore[misc]
+        """The events of the stream as a pandas DataFrame (table `events` of `frames.SCHEMA`)."""
+        from . import frames
+
+        return frames.events(self)
+
+    @property
+    def plot(self: Turn) -> TurnPlots:  # type: ignore[misc]
+        """Charts (extra `plot`): `turn.plot.timeline()`."""
+        from .frames.plots import TurnPlots
+
+        return TurnPlots(self)
+
+
+def transcript(turns: Sequence[Turn], title: str, about: str) -> dict[str, str]:
+    """A conversation as html, markdown and text, by mime type."""
+    from .views.transcript import bundle
+
+    return bundle(turns, title, about)
+
+
+def items_frame(table: str, items: Any, **of: Any) -> Any:
+    """What a list of the client gave, as a table."""
+    from . import frames
+
+    return getattr(frames, table)(items, **of)
+
+
+def history(dify: Any, *asked: Any, **options: Any) -> Any:
+    """`AsyncDify.history`."""
+    from .frames import fetch
+
+    return fetch.history(dify, *asked, **options)
+
+
+def update(dify: Any, *asked: Any, **options: Any) -> Any:
+    """`AsyncDify.update`."""
+    from .frames import fetch
+
+    return fetch.update(dify, *asked, **options)
+
+
+def find_users(dify: Any) -> Any:
+    """`AsyncDify.find_users`."""
+    from .frames import fetch
+
+    return fetch.find_users(dify)
 
 
 def local_settings(app: str, user: str | None) -> Any:

@@ -333,6 +333,9 @@ class Session:
             self._forget(run)
         tape = run.tape
         if tape is not None and tape.entries:
+            tape.header = msgspec.structs.replace(
+                tape.header, message_id=turn.message_id, app=turn.app, status=turn.status
+            )
             try:
                 (self._store or run_store()).add(tape, turn.message_id or "run")
             except OSError as problem:

@@ -9,32 +9,24 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from .i18n import Language, t
+from .i18n import Language
 from .turn.state import Turn
 from .views.saved import markdown
+from .views.transcript import as_title, quoted
+from .views.transcript import markdown as as_markdown
+
+__all__ = ["as_cell", "as_markdown", "as_notebook"]
 
 _ONE_LINE = re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-
-
-def as_markdown(turns: Sequence[Turn], title: str, lang: Language | None = None) -> str:
-    """The conversation as one markdown text. Every question and answer stands in a quotation of its own,
-    so that no text in it can pass for another turn or another section."""
-    parts = [f"# {_plain(title)}"]
-    for at, turn in enumerate(turns, 1):
-        asked, answered = (t(f"magic.conversations.{name}", lang, number=at) for name in ("question", "answer"))
-        parts.append(f"## {asked}\n\n{_quoted(_fenced(turn.query or ''))}")
-        parts.append(f"## {answered}\n\n{_quoted(markdown(turn, lang))}")
-    return "\n\n".join(parts) + "\n"
 
 
 def as_notebook(turns: Sequence[Turn], title: str, lang: Language | None = None) -> str:
     """The conversation as a notebook: a question as a cell that asks it again, an answer as a text cell."""
-    cells: list[dict[str, Any]] = [_cell("markdown", f"# {_plain(title)}")]
+    cells: list[dict[str, Any]] = [_cell("markdown", f"# {as_title(title)}")]
     cells.append(_cell("code", "%load_ext dify_notebook"))
     for turn in turns:
         cells.append(_cell("code", as_cell(turn)))
-        cells.append(_cell("markdown", _quoted(markdown(turn, lang))))
+        cells.append(_cell("markdown", quoted(markdown(turn, lang))))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     book = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(book, ensure_ascii=False, indent=1) + "\n"
@@ -59,18 +51,3 @@ def _holds_files(value: Any) -> bool:
 def _cell(kind: str, source: str) -> dict[str, Any]:
     cell = {"cell_type": kind, "id": secrets.token_hex(4), "metadata": {}, "source": source.splitlines(True)}
     return {**cell, "execution_count": None, "outputs": []} if kind == "code" else cell
-
-
-def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}" if line else ">" for line in text.strip("\r\n").splitlines())
-
-
-def _fenced(text: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
-
-
-def _plain(text: str) -> str:
-    """One line in which markdown and HTML mean nothing."""
-    return re.sub(r"([\\`*_{}\[\]()#+.!|<>&~$-])", r"\\\1", _CONTROL.sub(" ", text).strip())

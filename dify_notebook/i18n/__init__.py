@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 import locale
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -16,6 +19,7 @@ from typing import Literal
 Language = Literal["en", "zh-Hans"]
 
 _chosen: Language | None = None
+_spoken: ContextVar[Language | None] = ContextVar("dify_notebook_language", default=None)
 
 
 def set_language(language: Language | None) -> None:
@@ -26,10 +30,21 @@ def set_language(language: Language | None) -> None:
     _chosen = language
 
 
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Speak that language in here, and in the tasks that are begun in here: to whom it is said matters."""
+    token = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
+
+
 def current_language() -> Language:
-    """The language in force: chosen, else `DIFY_NOTEBOOK_LANG`, else the locale's, else English."""
-    if _chosen:
-        return _chosen
+    """The language in force: `speaking`, else chosen, else `DIFY_NOTEBOOK_LANG`, else the locale's, else English."""
+    spoken = _spoken.get() or _chosen
+    if spoken:
+        return spoken
     name = os.environ.get("DIFY_NOTEBOOK_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
     if not name:
         name = locale.getlocale()[0] or ""

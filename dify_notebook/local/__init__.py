@@ -16,17 +16,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..tape import Tape
     from .declare import Source
     from .functions import tool
     from .options import Dialect
+    from .seeding import Seeded
     from .server import LocalServer, Server
     from .speech import Speech
 
-__all__ = ["ensure", "serve", "tool"]
+__all__ = ["dump", "ensure", "seed", "serve", "tool"]
 
 
 def __getattr__(name: str) -> object:
@@ -122,3 +126,60 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
     from .server import ensure as find
 
     return find(data_dir)
+
+
+def seed(
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    conversations: int = 3000,
+    seed: int = 1,
+    until: date | str | None = None,
+    days: int = 183,
+) -> Seeded:
+    """Give an embedded server a past: months of conversations of many users, to try things on.
+
+    The answers are those of guide, toolbox and pipeline; who asks when, how long it takes, what fails and what
+    people say of it is made up, with a pattern to find in it. It goes before what the directory has. Some seconds
+    for 3,000 conversations; the same arguments give the same history, in the same version of dify_notebook.
+
+    Args:
+        data_dir: where the server keeps its things; None is this user's own directory. A server of this
+            process may be running there.
+        conversations: how many, with about two messages each; 1 to 200,000.
+        seed: another number is another history.
+        until: the first day (UTC) after it, as a date or `"2026-10-01"`, which is also what None is.
+        days: how long it lasts, 14 to 3660.
+
+    Raises:
+        SeedError: the directory has messages from before `until`, or an argument cannot be.
+        LocalServerError: another process serves the directory, or it cannot be used.
+    """
+    from .seeding import fill
+
+    return fill(data_dir, conversations=conversations, seed=seed, until=until, days=days)
+
+
+def dump(
+    directory: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None, *, app: str = "guide"
+) -> dict[str, Path]:
+    """Write what an embedded server keeps of an app as CSV files with the columns of Dify's database.
+
+    They hold tokens, prices and latencies, which the API never tells; `History.from_export(directory)` reads
+    them, as it reads those of a real server.
+
+    Args:
+        directory: where to; made if need be. Files of the same names are replaced.
+        data_dir: where the server keeps its things; None is this user's own directory. A server of this
+            process may be running there.
+
+    Returns:
+        The files by table: messages, conversations, end_users, message_feedbacks, message_agent_thoughts,
+        message_files, message_annotations.
+
+    Raises:
+        DumpError: the app has no conversations there, or the files cannot be written.
+        LocalServerError: another process serves the directory, or it cannot be used.
+    """
+    from .dumping import write
+
+    return write(directory, data_dir, app)

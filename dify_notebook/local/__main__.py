@@ -1,4 +1,7 @@
-"""`python -m dify_notebook.local`: run the embedded server until Ctrl+C."""
+"""`python -m dify_notebook.local`: run the embedded server until Ctrl+C.
+
+`seed` gives it a past, `dump` writes out what an app has.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,12 @@ from .server import serve
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve; gives the exit status."""
+    """Serve, or do what the first word says; gives the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["seed"]:
+        return _seed(arguments[1:])
+    if arguments[:1] == ["dump"]:
+        return _dump(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m dify_notebook.local", description=t("local.cli.about"))
     add_arguments(parser)
     given = parser.parse_args(arguments)
@@ -39,6 +47,49 @@ def main(arguments: list[str] | None = None) -> int:
                 server.join(0.5)
         except KeyboardInterrupt:
             print()
+    return 0
+
+
+def _seed(arguments: list[str]) -> int:
+    from . import seed
+
+    parser = argparse.ArgumentParser(prog="python -m dify_notebook.local seed", description=t("local.seed.about"))
+    parser.add_argument("--data-dir", default=None, help=t("local.cli.data_dir"))
+    parser.add_argument("--conversations", type=int, default=3000, metavar="N", help=t("local.seed.conversations_help"))
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help=t("local.seed.seed_help"))
+    parser.add_argument("--until", default=None, metavar="DATE", help=t("local.seed.until_help"))
+    parser.add_argument("--days", type=int, default=183, metavar="N", help=t("local.seed.days_help"))
+    given = parser.parse_args(arguments)
+    try:
+        done = seed(
+            given.data_dir,
+            conversations=given.conversations,
+            seed=given.seed,
+            until=given.until,
+            days=given.days,
+        )
+    except DifyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(done)
+    return 0
+
+
+def _dump(arguments: list[str]) -> int:
+    from . import dump
+
+    parser = argparse.ArgumentParser(prog="python -m dify_notebook.local dump", description=t("local.dump.about"))
+    parser.add_argument("directory", help=t("local.dump.directory"))
+    parser.add_argument("--data-dir", default=None, help=t("local.cli.data_dir"))
+    parser.add_argument("--app", default="guide", help=t("local.dump.app"))
+    given = parser.parse_args(arguments)
+    try:
+        written = dump(given.directory, given.data_dir, app=given.app)
+    except DifyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in written.values():
+        print(t("local.dump.done", path=path))
     return 0
 
 

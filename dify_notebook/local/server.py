@@ -11,12 +11,14 @@ import logging
 import os
 import secrets
 import socket
+import sqlite3
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from ..errors import DifyError
@@ -25,6 +27,9 @@ from .directory import APP_NAMES, Directory, Keys
 from .faults import FaultBox
 from .lock import DirectoryLock
 from .options import Options
+
+if TYPE_CHECKING:
+    from .store import Store
 
 log = logging.getLogger("dify_notebook.local")
 
@@ -276,6 +281,40 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
             told = told or {"pid": "?", "url": "?"}
             raise LocalServerError(t("local.silent", path=directory.root, pid=told["pid"], url=told["url"]))
         time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def store_of(data_dir: str | os.PathLike[str] | None) -> Iterator[tuple[Directory, Store]]:
+    """A data directory and its store, for work that is no request.
+
+    It is the store of this process's server where one runs there, else one that is opened for as long as this lasts.
+
+    Raises:
+        LocalServerError: another process serves the directory, or it cannot be used.
+    """
+    from .schema import NewerStore
+    from .store import Store
+
+    directory = _open(data_dir)
+    with _guard:
+        own = _own.get(directory.root)
+        if own is not None and own.alive:
+            yield directory, own._store
+            return
+        lock = DirectoryLock(directory.lock)
+        if not lock.acquire():
+            told = directory.read_server() or {"pid": "?", "url": "?"}
+            raise LocalServerError(t("local.taken", path=directory.root, pid=told["pid"], url=told["url"]))
+        try:
+            store = Store(directory)
+        except (OSError, sqlite3.Error, NewerStore) as error:
+            lock.release()
+            raise LocalServerError(t("local.not_started", reason=error)) from error
+        try:
+            yield directory, store
+        finally:
+            store.close()
+            lock.release()
 
 
 def _start(directory: Directory, options: Options) -> LocalServer | None:

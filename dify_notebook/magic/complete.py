@@ -25,6 +25,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "doctor": ("--stream",),
     "forget": (),
     "help": (),
+    "history": ("--since", "--until", "--users"),
     "mode": ("continue", "fresh"),
     "new": (),
     "runs": ("list", "off", "on"),
@@ -48,6 +49,8 @@ class Known(msgspec.Struct, frozen=True):
     """Those that hold a mapping."""
     turns: tuple[str, ...] = ()
     """Those that hold a turn."""
+    histories: tuple[str, ...] = ()
+    """Those that hold a history."""
     conversations: tuple[str, ...] = ()
     """Ids that were used in this kernel."""
     inputs: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -177,6 +180,8 @@ def _line(rest: str, known: Known) -> Offers | None:
     typing = "" if not rest or rest[-1].isspace() else words.pop()
     if not words:
         return _starting(typing, SUBCOMMANDS)
+    if words[0] == "history":
+        return _history(typing, words[1:], known)
     if len(words) == 1 and words[0] in SUBCOMMANDS:
         more = {
             "use": (*known.profiles, *known.clients),
@@ -185,6 +190,15 @@ def _line(rest: str, known: Known) -> Offers | None:
         }.get(words[0], ())
         return _starting(typing, (*SUBCOMMANDS[words[0]], *more))
     return None
+
+
+def _history(typing: str, done: list[str], known: Known) -> Offers:
+    """A variable first, then options in any order, each once; after --users the word for everyone."""
+    options = SUBCOMMANDS["history"]
+    if done and done[-1] in options:
+        return _starting(typing, ("all",) if done[-1] == "--users" else ())
+    free = [option for option in options if option not in done]
+    return _starting(typing, (*(() if done else known.histories), *free))
 
 
 class Matcher:
@@ -235,6 +249,9 @@ def known_from(
         names=tuple(plain),
         dicts=tuple(name for name, value in plain.items() if isinstance(value, Mapping)),
         turns=tuple(name for name, value in plain.items() if isinstance(value, Turn)),
+        histories=tuple(
+            name for name, value in plain.items() if type(value).__module__ == "dify_notebook.frames.history"
+        ),
         conversations=tuple(conversations),
         profiles=tuple(profiles),
         inputs=tuple(

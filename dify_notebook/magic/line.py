@@ -16,6 +16,7 @@ from .connect import connect, forget, place_of
 from .conversations import conversations
 from .doctor import doctor
 from .help import help_text, width
+from .history import history
 from .keys import hide_keys
 from .parse import suggestion
 from .state import LOCAL_APPS, Seat, State
@@ -197,6 +198,12 @@ def _conversations(rest: list[str], state: State, names: Mapping[str, Any]) -> s
     return conversations(seat, int(rest[0]) if rest else None, rest[2] if len(rest) == 3 else None)
 
 
+def _history(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+    name, found, said = history([hide_keys(word) for word in rest], state.seat(None, None, names), names)
+    state.results[name] = found
+    return said
+
+
 def _help(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     return help_text()
 
@@ -217,6 +224,7 @@ _COMMANDS: dict[str, Callable[[list[str], State, Mapping[str, Any]], str]] = {
     "doctor": _doctor,
     "forget": _forget,
     "help": _help,
+    "history": _history,
     "mode": _mode,
     "new": _new,
     "runs": _runs,

@@ -66,7 +66,10 @@ class DifyMagics(Magics):
         try:
             self._warn_of_key(line, cell or "")
             if cell is None:
-                print(run_line(line, self.state, self.shell.user_ns))
+                said = run_line(line, self.state, self.shell.user_ns)
+                results, self.state.results = self.state.results, {}
+                self.shell.push(results)
+                print(said)
             else:
                 self._ask(line, cell)
             return

@@ -133,6 +133,8 @@ class State:
         self.starts: dict[tuple[str, ...], str | None] = {}
         """Where a cell's last run started, by cell: a conversation, or None for a new one."""
         self.last_seat: Seat | None = None
+        self.results: dict[str, Any] = {}
+        """What the last line is to leave in variables, by name."""
 
     def seat(self, name: str | None, user: str | None, names: Mapping[str, Any]) -> Seat:
         """The seat for an app, profile or client variable; None takes the chosen one.

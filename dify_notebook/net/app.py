@@ -34,10 +34,12 @@ class AsyncApp(Resource):
 
     def feedbacks(self, *, page_size: int = 100) -> AsyncPages[models.Feedback]:
         """All ratings of the app's answers, by every user (Dify 1.x)."""
-        return _numbered(self._dify, lambda page: calls.app_feedbacks(page=page, limit=page_size), page_size)
+        return _numbered(
+            self._dify, lambda page: calls.app_feedbacks(page=page, limit=page_size), page_size, "feedbacks"
+        )
 
 
-def _numbered(dify: Any, call: Any, page_size: int) -> AsyncPages[Any]:
+def _numbered(dify: Any, call: Any, page_size: int, table: str) -> AsyncPages[Any]:
     """A list whose pages have numbers. Some tell `has_more`, for others a full page means more."""
     call(1)  # tells mistakes now
     page = 0
@@ -49,7 +51,7 @@ def _numbered(dify: Any, call: Any, page_size: int) -> AsyncPages[Any]:
         more = found.has_more if found.has_more is not None else len(found.data) >= page_size
         return found.data, more, found.data[-1] if found.data else last
 
-    return numbered(fetch)
+    return numbered(fetch, table=table)
 
 
 class AsyncAnnotations(Resource):
@@ -58,7 +60,10 @@ class AsyncAnnotations(Resource):
     def list(self, *, keyword: str | None = None, page_size: int = 100) -> AsyncPages[models.Annotation]:
         """The app's annotations, those with the keyword in question or answer alone if one is given."""
         return _numbered(
-            self._dify, lambda page: calls.list_annotations(page=page, limit=page_size, keyword=keyword), page_size
+            self._dify,
+            lambda page: calls.list_annotations(page=page, limit=page_size, keyword=keyword),
+            page_size,
+            "annotations",
         )
 
     async def create(self, question: str, answer: str) -> models.Annotation:

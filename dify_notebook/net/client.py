@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import date, datetime
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import httpx
 import msgspec
@@ -27,6 +29,9 @@ from .retry import RETRY_SECONDS, Patience
 from .stream import error_of
 from .transport import Pools, as_error
 from .uploads import AsyncFiles
+
+if TYPE_CHECKING:
+    from ..frames.history import History
 
 T = TypeVar("T")
 
@@ -190,9 +195,94 @@ class AsyncDify:
         """Close the running loop's connections. The client stays usable."""
         await self._pools.aclose()
 
+    @asynccontextmanager
+    async def at_most(self, connections: int) -> AsyncIterator[None]:
+        """Within this, up to so many requests may be under way to the server, where that is more than usual."""
+        gate = (await self._pools.hall()).gate
+        usual = gate.most
+        if connections > usual:
+            gate.set_most(connections)
+        try:
+            yield
+        finally:
+            gate.most, gate.allowed = usual, min(usual, gate.allowed)
+
     def user_or(self, user: str | None) -> str:
         """A user given for one call, checked, or the client's own."""
         return self.user if user is None else check_user(user)
+
+    # -- logs as tables --------------------------------------------------------------
+
+    def history(
+        self,
+        users: Mapping[str, str] | Sequence[str] | str | None = None,
+        conversations: Sequence[str] | str | None = None,
+        since: date | datetime | str | None = None,
+        until: date | datetime | str | None = None,
+        concurrency: int = CONNECTIONS,
+        *,
+        to: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
+    ) -> Awaitable[History]:
+        """The logs of conversations as tables: `history = await dify.history(since="2026-01-01")`.
+
+        What is awaited has `.history`, too: what has come so far, after an interruption as well.
+
+        Args:
+            users: whose conversations; None is this client's user alone, since the server lists them for one user at
+                a time. `find_users()` finds more.
+            conversations: ids, if only some are wanted.
+            since: messages from then on; a date without zone is local.
+            until: messages before then.
+            concurrency: how many requests at once, 1 to 32; more than the client's `connections` while this lasts.
+            to: write Parquet into this directory as pages arrive, with little memory (extra `parquet`); the
+                history's tables are then read when they are looked at.
+            progress: tell how far it is; None does so where somebody looks: in a terminal and in a notebook.
+
+        Raises:
+            InputError: an argument cannot be meant; nothing was sent.
+            DifyError: no user's conversations could be listed. What fails for single conversations stands in
+                `history.failures`, and the rest is there.
+        """
+        from .._hooks import history
+
+        return history(  # type: ignore[no-any-return]
+            self, users, conversations, since, until, concurrency, to=to, progress=progress
+        )
+
+    def update(
+        self,
+        history: History | str | os.PathLike[str],
+        concurrency: int = CONNECTIONS,
+        *,
+        progress: bool | None = None,
+    ) -> Awaitable[History]:
+        """A history with what is new or changed since: `history = await dify.update(history)`.
+
+        Conversations that were used, renamed or begun since then are fetched again as a whole, and all ratings
+        and annotations. What was deleted on the server stays. One that lies in a directory is changed there.
+
+        Args:
+            history: it, or the directory where it lies.
+            concurrency, progress: as for `history`.
+
+        Raises:
+            InputError: it is another server's.
+        """
+        from .._hooks import update
+
+        return update(self, history, concurrency, progress=progress)  # type: ignore[no-any-return]
+
+    async def find_users(self) -> dict[str, str]:
+        """Users whose conversations could be asked for, by name, each with where it was found.
+
+        The server lists no users. Found are this client's, those who asked from this machine (by the local
+        store of runs), and those who rated an answer, where the server tells their names (newer than Dify 1.12).
+        `.notes` of what comes back says who cannot be found.
+        """
+        from .._hooks import find_users
+
+        return await find_users(self)  # type: ignore[no-any-return]
 
     # -- sending ---------------------------------------------------------------------
 
@@ -240,8 +330,8 @@ class AsyncDify:
         body, response = await self._fetch(call, **content)
         problem = ""
         try:
-            data = msgspec.json.decode(body) if body else {}
-            return models.read(call.result, data)  # type: ignore[no-any-return]  # `result` is the class that T stands for
+            # `result` is the class that T stands for
+            return models.decode(call.result, body)  # type: ignore[no-any-return]
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as raised:
             problem = str(raised)
         raise ServerError(

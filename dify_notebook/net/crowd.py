@@ -76,6 +76,11 @@ class Gate:
                 self.used += 1
                 place.set_result(None)
 
+    def set_most(self, most: int) -> None:
+        """Allow so many from now on; those under way beyond it are not disturbed."""
+        self.most = self.allowed = most
+        self._let_in()
+
     def too_many(self) -> None:
         """The server said that there were too many at once. A burst of refusals halves once."""
         now = asyncio.get_running_loop().time()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import builtins
-import warnings
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Literal
 
-from ..i18n import t
 from ..wire import calls, models
 from ..wire.calls import SortBy
-from .pages import AsyncPages, Page, PagingWarning, by_time
+from .pages import AsyncPages, Page, by_time, warn_of_paging
 from .resource import Resource
 
 #: Orders in which what is used or made meanwhile comes to the front.
@@ -49,7 +47,13 @@ class AsyncConversations(Resource):
             return item.updated_at if field == "updated_at" else item.created_at
 
         return by_time(
-            fetch, time_of, what="conversations.list", page_size=page_size, moving=sort_by in _FRONT_GROWS
+            fetch,
+            time_of,
+            what="conversations.list",
+            page_size=page_size,
+            moving=sort_by in _FRONT_GROWS,
+            table="conversations",
+            of={"user": name},
         )
 
     async def rename(
@@ -106,8 +110,7 @@ class AsyncConversations(Resource):
                 )
                 if last_id is not None and not page.data:
                     # They were all made at once, and the server pages by that time.
-                    told = t("net.paging_one_page", what="conversations.variables", count=count)
-                    warnings.warn(told, PagingWarning, stacklevel=2)
+                    warn_of_paging("net.paging_one_page", what="conversations.variables", count=count)
                 count += len(page.data)
                 yield [item for item in page.data if variable_name in (None, item.name)]
                 if not page.has_more or not page.data or page.data[-1].id in asked:
@@ -115,7 +118,7 @@ class AsyncConversations(Resource):
                 last_id = page.data[-1].id
                 asked.add(last_id)
 
-        return AsyncPages(walk)
+        return AsyncPages(walk, table="variables", of={"conversation_id": conversation_id, "user": who})
 
     async def set_variable(
         self, conversation_id: str, variable_id: str, value: Any, *, user: str | None = None
@@ -154,14 +157,21 @@ class AsyncMessages(Resource):
             # A page is the newest that are left, oldest first within the page.
             return page.data[::-1], page.has_more
 
-        newest_first = by_time(fetch, lambda item: item.created_at, what="messages.list", page_size=page_size)
+        newest_first = by_time(
+            fetch,
+            lambda item: item.created_at,
+            what="messages.list",
+            page_size=page_size,
+            table="messages",
+            of={"user": name},
+        )
         if order == "desc":
             return newest_first
 
         async def oldest_first() -> AsyncIterator[builtins.list[models.StoredMessage]]:
             yield (await newest_first.to_list())[::-1]
 
-        return AsyncPages(oldest_first)
+        return AsyncPages(oldest_first, table="messages", of={"user": name})
 
     async def suggested(self, message_id: str, *, user: str | None = None) -> builtins.list[str]:
         """Questions that could come next, where the app suggests some."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..i18n import t
 
@@ -29,32 +31,56 @@ Numbered = tuple[Sequence[M], bool, M | None]
 
 
 class AsyncPages(Generic[M]):
-    """A list that fetches its pages as it is read: `async for item in ...`. Nothing comes twice."""
+    """A list that fetches its pages as it is read: `async for item in ...`. Nothing comes twice.
 
-    def __init__(self, walk: Callable[[], AsyncIterator[Sequence[M]]]) -> None:
+    Args:
+        walk: gives the pages, each without what earlier ones had.
+        table: the table that `to_frame` makes (see `dify_notebook.frames`).
+        of: what the table needs to know besides the items: whose they are.
+    """
+
+    def __init__(
+        self, walk: Callable[[], AsyncIterator[Sequence[M]]], *, table: str = "", of: Mapping[str, Any] | None = None
+    ) -> None:
         self._walk = walk
+        self.table = table
+        self.of = dict(of or {})
 
-    async def __aiter__(self) -> AsyncIterator[M]:
+    async def pages(self) -> AsyncGenerator[list[M], None]:
+        """The items page by page, as they come; a page may be empty."""
         seen: set[str] = set()
         async for page in self._walk():
+            fresh: dict[str, M] = {}
             for item in page:
                 if item.id not in seen:
-                    seen.add(item.id)
-                    yield item
+                    fresh.setdefault(item.id, item)
+            seen.update(fresh)
+            yield list(fresh.values())
+
+    async def __aiter__(self) -> AsyncIterator[M]:
+        async for page in self.pages():
+            for item in page:
+                yield item
 
     async def to_list(self, limit: int | None = None) -> list[M]:
         """Everything, or the first `limit` items."""
         found: list[M] = []
         if limit is not None and limit < 1:
             return found
-        async for item in self:
-            found.append(item)
+        async for page in self.pages():
+            found += page
             if limit is not None and len(found) >= limit:
-                break
+                return found[:limit]
         return found
 
+    async def to_frame(self, limit: int | None = None) -> Any:
+        """Everything, or the first `limit` items, as a pandas DataFrame with the columns of `frames.SCHEMA`."""
+        from .._hooks import items_frame
 
-def numbered(fetch: Callable[[M | None], Awaitable[Numbered[M]]]) -> AsyncPages[M]:
+        return items_frame(self.table, await self.to_list(limit), **self.of)
+
+
+def numbered(fetch: Callable[[M | None], Awaitable[Numbered[M]]], *, table: str = "") -> AsyncPages[M]:
     """Pages that have numbers: `fetch` counts them."""
 
     async def walk() -> AsyncIterator[Sequence[M]]:
@@ -68,7 +94,7 @@ def numbered(fetch: Callable[[M | None], Awaitable[Numbered[M]]]) -> AsyncPages[
             if not more or not fresh:  # a server that repeats a page would never end
                 return
 
-    return AsyncPages(walk)
+    return AsyncPages(walk, table=table)
 
 
 def by_time(
@@ -78,6 +104,8 @@ def by_time(
     what: str,
     page_size: int,
     moving: bool = False,
+    table: str = "",
+    of: Mapping[str, Any] | None = None,
 ) -> AsyncPages[M]:
     """Pages of a list that the server sorts by a time and goes on with behind an item.
 
@@ -93,6 +121,7 @@ def by_time(
         page_size: how many items a full page has.
         moving: whether items move to the front while the list is read (`-updated_at`): then the
             front is read once more at the end, when there was more than one page.
+        table, of: see `AsyncPages`.
     """
 
     async def walk() -> AsyncIterator[Sequence[M]]:
@@ -115,11 +144,11 @@ def by_time(
                 if not more and not fresh:
                     break
                 if behind is None and len(items) > 1:
-                    _warn("net.paging_ties", what=what, count=len(items), when=_when(time_of(items[-1])))
+                    warn_of_paging("net.paging_ties", what=what, count=len(items), when=_when(time_of(items[-1])))
                 behind = items[-1]
             cursor = behind.id
             if cursor in asked and more:
-                _warn("net.paging_stuck", what=what)
+                warn_of_paging("net.paging_stuck", what=what)
         if not moving or pages < 2:
             return
         cursor = None
@@ -132,7 +161,7 @@ def by_time(
                 return
             cursor = items[-1].id
 
-    return AsyncPages(walk)
+    return AsyncPages(walk, table=table, of=of)
 
 
 def _earlier(items: Sequence[M], time_of: Callable[[M], datetime | None]) -> M | None:
@@ -151,5 +180,24 @@ def _when(time: datetime | None) -> str:
     return time.isoformat(timespec="seconds") if time else "?"
 
 
-def _warn(key: str, **values: object) -> None:
-    warnings.warn(t(key, **values), PagingWarning, stacklevel=3)
+_told: ContextVar[list[str] | None] = ContextVar("_told", default=None)
+
+
+@contextmanager
+def paging_warnings() -> Iterator[list[str]]:
+    """Within this, what a `PagingWarning` would say is collected instead; in this task alone."""
+    found: list[str] = []
+    token = _told.set(found)
+    try:
+        yield found
+    finally:
+        _told.reset(token)
+
+
+def warn_of_paging(key: str, **values: object) -> None:
+    """Tell that a list may lack something: as a `PagingWarning`, or to who collects them."""
+    found = _told.get()
+    if found is None:
+        warnings.warn(t(key, **values), PagingWarning, stacklevel=3)
+    else:
+        found.append(t(key, **values))

@@ -7,10 +7,12 @@ notebook whose kernel has a running loop. Signatures are those of the async clie
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
@@ -25,6 +27,9 @@ from .portal import portal
 from .retry import RETRY_SECONDS
 from .stream import ChatStream
 from .sync_groups import Annotations, App, Audio, Conversations, EndUsers, Files, Group, Messages
+
+if TYPE_CHECKING:
+    from ..frames.history import History
 
 
 class Dify:
@@ -146,6 +151,59 @@ class Dify:
     def user_or(self, user: str | None) -> str:
         """A user given for one call, checked, or the client's own."""
         return self.as_async.user_or(user)
+
+    def history(
+        self,
+        users: Mapping[str, str] | Sequence[str] | str | None = None,
+        conversations: Sequence[str] | str | None = None,
+        since: date | datetime | str | None = None,
+        until: date | datetime | str | None = None,
+        concurrency: int = CONNECTIONS,
+        *,
+        to: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
+    ) -> History:
+        """The logs of conversations as tables: `history = dify.history(since="2026-01-01")`.
+
+        An Interrupt ends it early, and what has come is given back; the notes say so.
+
+        Args:
+            users: whose conversations; None is this client's user alone, since the server lists them for one user at
+                a time. `find_users()` finds more.
+            conversations: ids, if only some are wanted.
+            since: messages from then on; a date without zone is local.
+            until: messages before then.
+            concurrency: how many requests at once, 1 to 32; more than the client's `connections` while this lasts.
+            to: write Parquet into this directory as pages arrive, with little memory (extra `parquet`); the
+                history's tables are then read when they are looked at.
+            progress: tell how far it is; None does so where somebody looks: in a terminal and in a notebook.
+
+        Raises:
+            InputError: an argument cannot be meant; nothing was sent.
+            DifyError: no user's conversations could be listed. What fails for single conversations stands in
+                `history.failures`, and the rest is there.
+        """
+        from .._hooks import history
+
+        return history(  # type: ignore[no-any-return]
+            self.as_async, users, conversations, since, until, concurrency, to=to, progress=progress
+        ).now()
+
+    def update(
+        self,
+        history: History | str | os.PathLike[str],
+        concurrency: int = CONNECTIONS,
+        *,
+        progress: bool | None = None,
+    ) -> History:
+        """A history with what is new or changed since: `history = dify.update(history)`. See `AsyncDify.update`."""
+        from .._hooks import update
+
+        return update(self.as_async, history, concurrency, progress=progress).now()  # type: ignore[no-any-return]
+
+    def find_users(self) -> dict[str, str]:
+        """Users whose conversations could be asked for. See `AsyncDify.find_users`."""
+        return portal().call(self.as_async.find_users())
 
 
 class Stream:

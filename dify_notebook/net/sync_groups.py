@@ -43,6 +43,10 @@ class Pages(Generic[M]):
         """Everything, or the first `limit` items."""
         return portal().call(self._pages.to_list(limit))
 
+    def to_frame(self, limit: int | None = None) -> Any:
+        """Everything, or the first `limit` items, as a pandas DataFrame with the columns of `frames.SCHEMA`."""
+        return portal().call(self._pages.to_frame(limit))
+
 
 def _pulled(items: AsyncIterator[P]) -> Iterator[P]:
     """What an async iterator gives, one crossing to the portal for each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 
 from .. import transcript
 from ..errors import InputError
-from ..i18n import Language, t
+from ..i18n import Language, speaking, t
 from ..net.files import mime_of
 from ..turn.state import Turn
 from ..turn.stored import turn_of
@@ -19,7 +20,7 @@ from ..views.facts import picture as picture_type
 from . import picture
 from . import protocol as p
 from .board import problem_of, replace
-from .desk import Desk
+from .desk import LEARN_SECONDS, Desk
 from .facts import sound_mime
 from .listing import list_conversations, load_variables, rename
 from .scene import Item
@@ -84,16 +85,21 @@ class Commands:
                 self.desk.learn()
             self._hello(command.id, language_of(command.lang))
             return
-        try:
-            value, attached = await self._ways[type(command)](command, buffers)
-        except Exception as error:  # told to the browser; what is not ours is logged with its traceback
-            self._reply(p.Reply(id=command.id, ok=False, error=problem_of(error)), [])
-        else:
-            self._reply(p.Reply(id=command.id, ok=True, value=value), attached)
+        with speaking(self._language()):  # also what a question that begins in here meets later
+            try:
+                value, attached = await self._ways[type(command)](command, buffers)
+            except Exception as error:  # told to the browser; what is not ours is logged with its traceback
+                self._reply(p.Reply(id=command.id, ok=False, error=problem_of(error)), [])
+            else:
+                self._reply(p.Reply(id=command.id, ok=True, value=value), attached)
 
     # -- talking
 
-    async def _ask(self, command: p.Ask, _: Sequence[bytes]) -> Done:
+    async def _ask(self, command: p.Ask, __: Sequence[bytes]) -> Done:
+        if self.desk.scene.facts is None:  # the form is needed to check the inputs
+            done, _ = await asyncio.wait([asyncio.wrap_future(self.desk.learn())], timeout=LEARN_SECONDS)
+            for one in done:
+                one.exception()  # the desk has told it; asking will meet it too
         files, attachments = references(self.desk, command.files)
         self.desk.ask(command.query, command.inputs or None, files, attachments)
         return NOTHING

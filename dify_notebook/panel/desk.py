@@ -25,6 +25,9 @@ from .inputs import fit, sendable
 from .listing import Deletions, after_turn, list_conversations
 from .scene import Item, Waiting
 
+LEARN_SECONDS = 15.0
+"""How long a question waits for the app's form, without which its inputs cannot be checked here."""
+
 
 class Desk(Board):
     """What the panels of one session have in common; `Desk.of(session)` gives it."""
@@ -130,19 +133,28 @@ class Desk(Board):
         return waiting.id, future
 
     def _fitted(self, inputs: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The inputs as they are sent: those of before, and what is given now."""
         scene = self.scene
         if scene.facts is None:
             return {**scene.inputs, **(inputs or {})}
-        form = scene.facts.parameters.controls
-        asked_for = {str(control.get("variable")) for control in form}
-        known = {name: value for name, value in scene.inputs.items() if name in asked_for}
-        fitted = fit(form, {**known, **(inputs or {})}, lambda id: self.upload(id)[0])
+        known = self._asked_for(scene.inputs)
+        fitted = self._fit({**known, **(inputs or {})})
         if scene.facts.old and scene.conversation_id is not None and inputs:
             ignored = [name for name in inputs if fitted.get(name) != known.get(name)]
             if ignored:
                 version = scene.facts.version
                 raise InputError(t("panel.inputs_ignored", names=", ".join(ignored), version=version), code="inputs")
         return fitted
+
+    def _asked_for(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Those that the app's form has."""
+        form = self.scene.facts.parameters.controls if self.scene.facts else []
+        names = {str(control.get("variable")) for control in form}
+        return {name: value for name, value in inputs.items() if name in names}
+
+    def _fit(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        form = self.scene.facts.parameters.controls if self.scene.facts else []
+        return fit(form, inputs, lambda id: self.upload(id)[0])
 
     def _send(
         self,
@@ -211,9 +223,10 @@ class Desk(Board):
             self._send(waiting, item if instead else None)
 
     def _again_inputs(self, item: Item) -> Mapping[str, Any]:
-        if item.turn is not None and item.turn.source == "history":
-            return {**self._fitted(None), **item.inputs}
-        return item.inputs
+        """What it was asked with; of a stored question the server may have told less than it needs."""
+        if self.scene.facts is None or item.turn is None or item.turn.source != "history":
+            return item.inputs
+        return self._fit({**self._asked_for(self.scene.inputs), **self._asked_for(item.inputs)})
 
     def stop(self) -> Future[bool] | None:
         """Stop the running answer; None when nothing runs."""
@@ -267,25 +280,36 @@ class Desk(Board):
         except Exception as error:
             told = problem_of(error)
             turn = Turn(query=run.query, status="failed", error=TurnError(code="internal", message=told.message))
-        behind: tuple[Waiting, ...] = ()
         with self._lock:
             item, behind = self._away.pop(run, (None, ()))
             shown = next((one for one in self.scene.items if one.run is run), None)
             if shown is not None:
                 self._put_end(shown, turn)
-            elif item is None:
-                return
         for callback in self._listeners:
             try:
                 callback(turn)
             except Exception:  # somebody's code; the conversation goes on
                 log.exception("a callback of on_turn failed")
-        if behind and turn.conversation_id:
-            with self._lock:
-                self._send(behind[0], None, turn.conversation_id, behind[1:])
+        if behind:
+            self._ask_away(behind, turn.conversation_id)
         elif shown is not None and turn.status != "failed":
             self._next()
-        self.start(after_turn(self, turn))
+        if shown is not None or item is not None:
+            self.start(after_turn(self, turn))
+
+    def _ask_away(self, behind: tuple[Waiting, ...], conversation_id: str | None) -> None:
+        """Send what waited behind an answer out of sight, in its conversation."""
+        with self._lock:
+            try:
+                if conversation_id is not None:
+                    return self._send(behind[0], None, conversation_id, behind[1:])
+                problem = p.Problem(t("panel.not_asked", queries=" · ".join(one.query[:80] for one in behind)))
+            except DifyError as error:
+                problem = problem_of(error)
+            for one in behind:  # their conversation did not come to be, or takes no more
+                if future := self._questions.pop(one.id, None):
+                    future.cancel()
+            self.change(problem=problem)
 
     def _put_end(self, item: Item, turn: Turn) -> None:
         ended = replace(item, run=None, turn=turn)

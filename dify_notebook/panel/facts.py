@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, cast
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputError
 from ..i18n import Language, t
 from ..net.client import AsyncDify
-from ..net.files import kind_of, mime_of
+from ..net.files import is_url, kind_of, mime_of
 from ..turn.state import MessageFile, Turn
 from ..views import Block, TurnView
 from ..views.clean import one_line
 from ..views.diff import to_wire
 from ..views.facts import picture
-from ..wire.models import Parameters, Site
+from ..wire.models import Parameters, Site, UploadedFile
 from . import protocol as p
 
 log = logging.getLogger("dify_notebook")
@@ -282,6 +285,24 @@ def attachment(id: str, name: str, mime: str, size: int | None, data: bytes | No
     """A file of a question; a small picture brings itself along."""
     thumb = data_uri(data) if data is not None and len(data) <= 4 * ICON_BYTES else ""
     return p.Attachment(id, one_line(name, 200), kind_of(name, mime or mime_of(name)), size, thumb or None)
+
+
+def named(files: Sequence[Any]) -> list[p.Attachment]:
+    """The files of a question that Python asked, as the panel shows them."""
+    found = []
+    for at, file in enumerate(files):
+        size: int | None = None
+        if isinstance(file, UploadedFile):
+            name, size = file.name, file.size
+        elif isinstance(file, bytes | bytearray | memoryview):
+            name, size = "file", len(file)
+        elif isinstance(file, str | os.PathLike):
+            name = Path(urlsplit(str(file)).path if is_url(file) else file).name
+            size = os.stat(file).st_size if not is_url(file) and os.path.isfile(file) else None
+        else:
+            name = Path(str(getattr(file, "name", "") or "file")).name
+        found.append(attachment(f"python-{at}", name or "file", "", size))
+    return found
 
 
 SoundMime = Literal["audio/mpeg", "audio/wav", "audio/ogg", "audio/webm", "audio/mp4"]

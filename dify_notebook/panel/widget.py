@@ -6,6 +6,7 @@ Import this module late: anywidget takes a while to load.
 
 from __future__ import annotations
 
+import concurrent.futures
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +31,8 @@ from ..turn.state import Turn
 from ..wire.models import Annotation
 from . import commands as cmd
 from . import protocol as p
-from .desk import Desk
+from .desk import LEARN_SECONDS, Desk
+from .facts import named
 from .painter import Painter
 from .place import Place, watched
 from .question import Question
@@ -160,8 +162,8 @@ class ChatPanel(anywidget.AnyWidget):
             InputError: something would be refused or ignored by the server; nothing was sent.
         """
         if self._desk.scene.facts is None:  # the form is needed to check the inputs; without it the server does
-            self._desk.learn()
-        id, future = self._desk.ask(query, inputs, tuple(files))
+            concurrent.futures.wait([self._desk.learn()], timeout=LEARN_SECONDS)
+        id, future = self._desk.ask(query, inputs, tuple(files), named(files))
         return Question(self._desk, id, query, future, self._painter.settle)
 
     def stop(self) -> bool:
@@ -169,7 +171,7 @@ class ChatPanel(anywidget.AnyWidget):
         return self._desk.stop() is not None
 
     def on_turn(self, callback: Callable[[Turn], object]) -> Callable[[], None]:
-        """Call back with each turn of this session that has ended, on a thread of its own.
+        """Call back with each turn of this session that has ended, on a worker thread.
 
         Returns:
             What ends it.

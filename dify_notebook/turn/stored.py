@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..wire.models import StoredMessage
-from .fold import as_citation, as_file, as_int, as_text, as_time
+from .convert import as_citation, as_file, as_int, as_text, as_time
 from .reasoning import split_reasoning
 from .state import Thought, Turn, TurnError
 

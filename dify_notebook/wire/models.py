@@ -28,7 +28,17 @@ def read(kind: type[M], data: Any) -> M:
     Raises:
         msgspec.ValidationError: the JSON is not of that form.
     """
-    return msgspec.convert(_sorted_out(kind, data), kind, strict=False)
+    return msgspec.convert(_shaped(kind, data), kind, strict=False)
+
+
+def decode(kind: type[M], body: bytes) -> M:
+    """The model from JSON as it came.
+
+    Raises:
+        ValueError: it is no JSON (`msgspec.DecodeError`), not of that form (`msgspec.ValidationError`), or a time
+            in it is none.
+    """
+    return read(kind, msgspec.json.decode(body) if body else {})
 
 
 @cache
@@ -36,8 +46,8 @@ def _names(kind: type[Model]) -> frozenset[str]:
     return frozenset(kind.__struct_fields__) - {"extra"}
 
 
-def _sorted_out(kind: type[Model], data: Any) -> Any:
-    """The same with times read and what has no name put under `extra`."""
+def _shaped(kind: type[Model], data: Any) -> Any:
+    """JSON as the model wants it: times read, items of lists shaped too, what has no name under `extra`."""
     if not isinstance(data, dict):
         return data
     names, inner = _names(kind), _LISTS.get(kind)
@@ -50,7 +60,7 @@ def _sorted_out(kind: type[Model], data: Any) -> Any:
             fields[name] = _time(value)
         elif inner is not None and name in inner and isinstance(value, list):
             within = inner[name]
-            fields[name] = [_sorted_out(within, item) for item in value]
+            fields[name] = [_shaped(within, item) for item in value]
         else:
             fields[name] = value
     if extra:
@@ -60,6 +70,8 @@ def _sorted_out(kind: type[Model], data: Any) -> Any:
 
 def _time(value: Any) -> Any:
     """Seconds, milliseconds or ISO text without zone, as an aware time in UTC."""
+    if type(value) is int and -100_000_000_000 < value < 100_000_000_000:  # the usual case
+        return datetime.fromtimestamp(value, UTC)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
     if isinstance(value, str) and value.isdigit():

@@ -1,5 +1,5 @@
 // The tree of blocks that the kernel describes: pure values, changed by operations.
-import type { Block, Op } from "./protocol.gen";
+import type { Attrs, Block, Op } from "./protocol.gen";
 
 export const children = (block: Block): Block[] => (typeof block[3] === "string" ? [] : block[3]);
 
@@ -10,6 +10,29 @@ export function apply(root: Block | null, ops: Op[]): Block | null {
     root = edit(root, path, 0, op);
   }
   return root;
+}
+
+/** The new tree with the old one's objects wherever they say the same, so that only what changed is drawn again. */
+export function share(old: Block | null | undefined, now: Block): Block {
+  if (!old || old[0] !== now[0] || old[1] !== now[1]) return now;
+  const [was, is] = [old[3], now[3]];
+  let body = is;
+  if (typeof was !== "string" && typeof is !== "string") {
+    let same = was.length === is.length;
+    const shared = is.map((child, index) => {
+      const known = share(was[index], child);
+      same &&= known === was[index];
+      return known;
+    });
+    body = same ? was : shared;
+  }
+  const attrs = equal(old[2], now[2]) ? old[2] : now[2];
+  return body === was && attrs === old[2] ? old : [now[0], now[1], attrs, body];
+}
+
+function equal(one: Attrs, other: Attrs): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }
 
 function edit(block: Block | null, path: string[], depth: number, op: Op): Block {
@@ -24,7 +47,7 @@ function edit(block: Block | null, path: string[], depth: number, op: Op): Block
 }
 
 function change(block: Block | null, op: Op): Block {
-  if (op[0] === "set") return op[2];
+  if (op[0] === "set") return share(block, op[2]);
   if (!block) throw new Error(`nothing at ${op[1]}`);
   const [key, tag, attrs, body] = block;
   switch (op[0]) {

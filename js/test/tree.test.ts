@@ -40,6 +40,24 @@ describe("apply", () => {
     expect(before[3][1]).toEqual(["b", "p", {}, "2"]);
   });
 
+  it("keeps it also when a whole tree says the same again", () => {
+    const before: Block = ["r", "div", {}, [["a", "p", { class: "x" }, "1"], ["b", "div", {}, [["c", "p", {}, "2"]]]]];
+    const again = (text: string): Block => {
+      const copy = structuredClone(before);
+      (copy[3] as Block[])[0]![3] = text;
+      return copy;
+    };
+    expect(apply(before, [["set", "", again("1")]])).toBe(before);
+    const after = apply(before, [["set", "", again("changed")]])!;
+    expect(after).toEqual(again("changed"));
+    expect(after[3][1]).toBe(before[3][1]);
+    const [attrs, key, more] = [structuredClone(before), structuredClone(before), structuredClone(before)];
+    (attrs[3] as Block[])[0]![2] = { class: "y" };
+    (key[3] as Block[])[1]![0] = "z";
+    (more[3] as Block[]).push(["d", "p", {}, ""]);
+    for (const tree of [attrs, key, more]) expect(apply(before, [["set", "", tree]])).toEqual(tree);
+  });
+
   it("refuses what does not fit", () => {
     expect(() => apply(["r", "div", {}, ""], [["tail", "x", 0, ""]])).toThrow("nothing at x");
     expect(() => apply(null, [["attrs", "", {}]])).toThrow();

@@ -10,7 +10,10 @@ import base64
 import contextlib
 import itertools
 import json
+import math
+import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -30,9 +33,30 @@ from dify_notebook.views.diff import to_wire
 
 HERE = Path(__file__).parent
 BUNDLE = HERE.parents[1] / "dify_notebook" / "panel" / "static" / "panel.js"
-PICTURE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAKUlEQVR4nGNkYGD4z4AHsGATZGRkhEkw4ZNkZGRkwiZJyCgGRgZGXAAAkxYEBRYG0XgAAAAASUVORK5CYII="
-)
+
+
+def picture(width: int = 360, height: int = 190) -> bytes:
+    """A PNG: a sea under an evening sky, with a hill."""
+
+    def colour(x: int, y: int) -> tuple[int, int, int]:
+        hill = height * 0.62 - 46 * math.exp(-(((x - width * 0.68) / 62) ** 2))
+        if y > height * 0.62:
+            return 38 + (y * 7 + x // 9) % 9, 92 + y // 6, 138 + y // 9
+        if y > hill:
+            return 58, 84, 78
+        down = y / height
+        return 250 - int(60 * down), 206 - int(40 * down), 164 + int(60 * down)
+
+    rows = b"".join(b"\0" + bytes(c for x in range(width) for c in colour(x, y)) for y in range(height))
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+PICTURE = picture()
 
 WORDS = {
     "en": {

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from browser.conftest import KERNELS
+from browser.harness import overlay
 from nbformat.v4 import new_code_cell, new_notebook
 from support import notebooks
 from support.kernels import Kernel, Outputs, kernel
 
+import dify_notebook
 from dify_notebook import local
 from dify_notebook.local.server import LocalServer
 
@@ -91,9 +97,12 @@ def test_the_panel_talks_over_a_real_kernel_s_comm(started: Callable[..., Kernel
     assert running.value("panel.ratings[panel.turn.message_id].rating") == "'like'"
 
 
-def test_an_answer_goes_on_while_another_cell_works(started: Callable[..., Kernel]) -> None:
+@pytest.mark.parametrize("version", KERNELS)
+def test_an_answer_goes_on_while_another_cell_works(started: Callable[..., Kernel], version: str) -> None:
     """The kernel's own thread is blocked; what draws and sends is not."""
-    running = started(DIFY_NOTEBOOK_LIVE="widget")
+    path = {} if version == metadata.version("ipykernel") else {"PYTHONPATH": before(overlay(version))}
+    running = started(DIFY_NOTEBOOK_LIVE="widget", **path)
+    assert running.value("__import__('ipykernel').__version__") == repr(version)
     running.run(OPEN)
     patches: list[float] = []
 
@@ -110,6 +119,11 @@ def test_an_answer_goes_on_while_another_cell_works(started: Callable[..., Kerne
     assert time.monotonic() - began >= 2
     assert len(patches) >= 10, "nothing was drawn while the cell worked"
     assert int(done.streams["stdout"].split()[-1]) > 100
+
+
+def before(directory: Path) -> str:
+    """PYTHONPATH with a directory before the checkout."""
+    return os.pathsep.join((str(directory), str(Path(dify_notebook.__file__).parents[1])))
 
 
 def run_watched(running: Kernel, code: str, watch: Callable[[Outputs, dict[str, Any]], None]) -> Outputs:
@@ -207,3 +221,17 @@ def test_in_a_terminal_it_is_text(tmp_path: Path, server: LocalServer) -> None:
         timeout=60,
     )
     assert "You: hi" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_example_notebook_runs_and_is_stored_without_outputs(tmp_path: Path) -> None:
+    path = Path(dify_notebook.__file__).parents[1] / "notebooks" / "panel.ipynb"
+    book = nbformat.read(path, 4)
+    assert all(not cell.get("outputs") for cell in book.cells)
+    data = tmp_path / "data"
+    with local.serve(data_dir=data / "local", pace=0):
+        notebooks.execute(book, tmp_path, DIFY_NOTEBOOK_DATA_DIR=str(data), DIFY_NOTEBOOK_LANG="en")
+    cells = {cell.id: cell for cell in book.cells}
+    assert "Python asks too" not in str(cells["panel-01"].outputs)
+    assert "2 turns" in notebooks.outputs(cells["panel-01"])[0]["text/plain"]
+    assert "like" in str(cells["panel-06"].outputs)
+    assert "And how do I stop one?" in str(cells["panel-08"].outputs)

@@ -127,9 +127,8 @@ def kernel_environment(directory: Path, **more: str) -> dict[str, str]:
         DIFY_NOTEBOOK_LANG="en",
         IPYTHONDIR=str(directory / "ipython"),
         PYTHONPATH=os.pathsep.join(part for part in (root, env.get("PYTHONPATH", "")) if part),
-        **more,
     )
-    return env
+    return env | more
 
 
 @contextmanager

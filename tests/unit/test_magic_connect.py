@@ -15,11 +15,11 @@ from support.raw_server import Connection, Request, serving
 from dify_notebook import config, profiles
 from dify_notebook.errors import DifyError
 from dify_notebook.i18n import sentences, set_language
-from dify_notebook.magic.conversations import as_markdown, as_notebook
 from dify_notebook.magic.doctor import told
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.state import State
 from dify_notebook.net import doctor as net_doctor
+from dify_notebook.transcript import as_markdown, as_notebook
 from dify_notebook.turn.state import Turn
 
 KEY = "app-canaryQx7Tn2Vb9Kd4"

@@ -35,7 +35,7 @@ def test_constructors_take_the_same() -> None:
 
 def test_clients_have_the_same_attributes() -> None:
     plain, other = Dify("app-x", "http://127.0.0.1:9"), AsyncDify("app-x", "http://127.0.0.1:9")
-    assert set(public(plain)) - {"close", "wrap", "as_async"} == set(public(other)) - {"aclose"}
+    assert set(public(plain)) - {"close", "wrap", "as_async"} == set(public(other)) - {"aclose", "at_most"}
 
 
 def test_a_repr_tells_where_and_who() -> None:

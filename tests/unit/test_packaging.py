@@ -95,7 +95,7 @@ def test_every_later_python_may_install_it(metadata: Message) -> None:
 
 
 def test_extras_are_those_of_the_documentation(metadata: Message) -> None:
-    assert set(metadata.get_all("Provides-Extra", [])) == {"fast", "keyring", "lab", "llm", "test"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"fast", "keyring", "lab", "llm", "parquet", "plot", "test"}
 
 
 def test_the_version_stands_once_and_the_changelog_knows_it(metadata: Message) -> None:

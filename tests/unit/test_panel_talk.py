@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from support.panel_apps import Gate
 from support.panel_fixtures import *  # noqa: F403  (fixtures)
@@ -412,3 +414,75 @@ def test_variables_are_shown_and_set(opened) -> None:
     page.ask("y")
     page.ended(2)
     page.until(lambda: "2" in [one["value"] for one in page.parts["variables"]["items"]], "what the turn changed")
+
+
+def test_errors_come_in_the_browser_s_language(opened) -> None:
+    page = opened()
+    page.do("hello", lang=["zh-CN"], have=0)
+    assert "请填写" in page.refused("ask", query="x", inputs={}, files=[])
+    with pytest.raises(InputError, match="Fill in"):
+        page.panel.ask("x")
+
+
+def test_a_question_waits_for_the_app_s_form(server: LocalServer) -> None:
+    """What is asked at once is checked all the same."""
+    panel = ChatPanel(Dify(server.api_key("desk"), server.base_url, user="at-once"))
+    with pytest.raises(InputError, match="City"):
+        panel.ask("x")
+    assert panel.ask("x", inputs={"city": "Hamm"}).result(10).status == "succeeded"
+    panel.close()
+
+
+def test_files_that_python_sends_are_seen_in_the_panel(opened, tmp_path: Path) -> None:
+    page = opened()
+    (tmp_path / "note.txt").write_text("a note")
+    page.panel.ask("x", inputs={"city": "Hamm"}, files=[tmp_path / "note.txt"])
+    page.ended(1)
+    [shown] = page.turns[0]["files"]
+    assert (shown["name"], shown["type"], shown["size"]) == ("note.txt", "document", 6)
+
+
+def test_questions_behind_a_failure_out_of_sight_are_not_lost_in_silence(
+    opened, gate: Gate, server: LocalServer
+) -> None:
+    page = opened("held")
+    server.faults.once("latency=1,500=1")
+    page.ask("one")
+    page.until(lambda: page.parts["status"]["running"], "the run")
+    waiting = page.panel.ask("the waiting one")
+    page.do("new")
+    page.until(lambda: page.parts["status"]["error"], "the error")
+    assert "the waiting one" in page.parts["status"]["error"]["message"]
+    with pytest.raises(InputError, match="taken back"):
+        waiting.result(5)
+
+
+def test_a_question_of_python_can_be_taken_back_or_stopped(opened, gate: Gate) -> None:
+    gate.open.clear()
+    page = opened("held")
+    first = page.panel.ask("one")
+    second = page.panel.ask("two")
+    assert (first.done, second.status) == (False, "waiting")
+    assert "waiting" in repr(second)
+    second.stop()
+    page.until(lambda: page.parts["queue"] == [], "an empty queue")
+    with pytest.raises(InputError):
+        second.result(5)
+    with pytest.raises(TimeoutError):
+        first.result(0.05)
+    page.until(lambda: page.turns and "First." in page.html(), "the first words")
+    first.stop()
+    assert first.result(10).status == "stopped"
+    gate.open.set()
+
+
+def test_what_is_not_kept_is_not_on_show(opened) -> None:
+    page = opened()
+    page.ask("kept", {"city": "Hamm"})
+    page.ended(1)
+    session = page.panel.session
+    session.ask("beside", inputs={"city": "Hamm"}, conversation_id=None, keep=False).result(10)
+    session.ask("elsewhere", inputs={"city": "Hamm"}, conversation_id=None).result(10)
+    page.until(lambda: [turn["query"] for turn in page.turns] == ["elsewhere"], "the other conversation")
+    page.ended(1)
+    assert page.parts["conversation"]["id"] == session.conversation_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -106,13 +107,21 @@ def said_time(text: str) -> Clock | None:
     return None
 
 
+NOW: ContextVar[datetime | None] = ContextVar("NOW", default=None)
+"""The moment that counts as now, where it is not really now."""
+
+
+def _now() -> datetime:
+    return NOW.get() or datetime.now(UTC)
+
+
 def now_in(zone: str, now: datetime | None = None) -> dict[str, str]:
     """The time in a zone now.
 
     Raises:
         ValueError: no such zone.
     """
-    return _told(zone, (now or datetime.now(UTC)).astimezone(_zone(zone)))
+    return _told(zone, (now or _now()).astimezone(_zone(zone)))
 
 
 def convert(
@@ -123,7 +132,7 @@ def convert(
     Raises:
         ValueError: no such zone.
     """
-    here = (now or datetime.now(UTC)).astimezone(_zone(from_zone))
+    here = (now or _now()).astimezone(_zone(from_zone))
     there = here.replace(hour=hour, minute=minute, second=0, microsecond=0).astimezone(_zone(to_zone))
     return {"from_zone": from_zone, "from_time": f"{hour:02}:{minute:02}", **_told(to_zone, there)}
 

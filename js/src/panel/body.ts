@@ -2,7 +2,7 @@
 import { create, update, watchDetails } from "../draw";
 import type { Feed } from "../feed";
 import type { Block } from "../protocol.gen";
-import { limit } from "./slices";
+import { limit, weight } from "./slices";
 
 /** Drawing rests this many times what it last took, so that the page stays usable. */
 const COST_FACTOR = 3;
@@ -12,6 +12,8 @@ const SLICE_LEAST = 60;
 const SLICE_MOST = 1500;
 /** Milliseconds that a slice, with the page's layout of it, may take. */
 const FRAME = 24;
+/** Weight from which what is out of sight is neither laid out nor painted. */
+const LONG = 600;
 
 export class Body {
   #shown: Block | null = null;
@@ -59,6 +61,7 @@ export class Body {
       this.#shown = part;
     }
     this.place.toggleAttribute("data-stale", this.feed.stale);
+    this.place.toggleAttribute("data-long", weight(part) > LONG);
     if (part !== root) this.#grow(begun);
     const ended = performance.now();
     this.#free = part === root ? ended + COST_FACTOR * (ended - begun) : ended;

@@ -23,7 +23,7 @@ export function Composer({ onAsk, attach }: Props) {
   const picker = useRef<HTMLInputElement>(null);
   const recall = useRef(new Recall());
   const { running, stopping } = store.status;
-  const stops = panel.commands.late("stop").length > 0;
+  const stops = stopping || [...panel.commands.open.values()].some(({ order }) => order.what === "stop");
   const ready = panel.text.trim() !== "" && uploads.items.every((item) => item.file) && !panel.lost;
 
   useLayoutEffect(() => {
@@ -124,12 +124,12 @@ export function Composer({ onAsk, attach }: Props) {
           <span class="rules">{hint}</span>
           {running && (
             <Button
-              class={`stop ${stopping || stops ? "stopping" : ""}`}
-              aria-disabled={stopping || stops}
-              onClick={() => !stopping && !stops && panel.order({ what: "stop" })}
+              class={`stop ${stops ? "stopping" : ""}`}
+              aria-disabled={stops}
+              onClick={() => !stops && panel.order({ what: "stop" })}
             >
               <Icon name="stop" />
-              <span>{t(stopping || stops ? "stopping" : "stop")}</span>
+              <span>{t(stops ? "stopping" : "stop")}</span>
             </Button>
           )}
           {(!running || panel.text.trim()) && (

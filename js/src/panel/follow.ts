@@ -2,12 +2,17 @@
 
 /** Pixels from the end that still count as the end. */
 const NEAR = 48;
+/** Milliseconds that a smooth way to the end may take. */
+const GLIDE = 600;
+const STILL = "(prefers-reduced-motion: reduce)";
 
 export class Follow {
   /** Whether the end is followed. */
   end = true;
   readonly #observer: ResizeObserver;
   #on = true;
+  #last = 0;
+  #glide: ReturnType<typeof setTimeout> | undefined;
   #held: { el: HTMLElement; top: number } | null = null;
 
   constructor(
@@ -23,18 +28,22 @@ export class Follow {
   }
 
   dispose(): void {
+    clearTimeout(this.#glide);
     this.#observer.disconnect();
     this.scroller.removeEventListener("scroll", this.#scrolled);
     this.scroller.removeEventListener("wheel", this.#wheeled);
   }
 
   toEnd(smooth = false): void {
+    const { scroller } = this;
+    const top = scroller.scrollHeight;
     this.#set(true);
-    const top = this.scroller.scrollHeight;
     // Smooth over a short way only: over a long one it takes too long.
-    if (smooth && top - this.scroller.scrollTop < 4 * this.scroller.clientHeight) {
-      this.scroller.scrollTo({ top, behavior: "smooth" });
-    } else this.scroller.scrollTop = top;
+    if (smooth && top - scroller.scrollTop < 4 * scroller.clientHeight && !matchMedia(STILL).matches) {
+      clearTimeout(this.#glide);
+      this.#glide = setTimeout(() => this.#land(), GLIDE);
+      scroller.scrollTo({ top, behavior: "smooth" });
+    } else this.#land();
   }
 
   /** Whether there is an end to follow at all. */
@@ -64,13 +73,23 @@ export class Follow {
     this.#held = null;
   }
 
+  #land(): void {
+    clearTimeout(this.#glide);
+    this.#glide = undefined;
+    this.#settle();
+  }
+
   #settle(): void {
-    if (this.end && this.#on) this.scroller.scrollTop = this.scroller.scrollHeight;
+    if (this.end && this.#on && this.#glide === undefined) this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
   readonly #scrolled = (): void => {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    this.#set(scrollHeight - scrollTop - clientHeight < NEAR);
+    const left = scrollHeight - scrollTop - clientHeight;
+    const up = scrollTop < this.#last;
+    this.#last = scrollTop;
+    if (left <= 2 || (left < NEAR && !up)) this.#set(true);
+    else if (this.#glide === undefined || up) this.#set(false);
   };
 
   readonly #wheeled = (event: WheelEvent): void => {

@@ -10,6 +10,9 @@ import { watchTheme } from "./theme";
 const css = inflate(packed).text();
 const KEYS = ["keydown", "keypress", "keyup"] as const;
 
+/** No higher than the window; but an output that is a frame of its own grows with what is in it. */
+const within = (height: number): string => (window === window.top ? `min(${height}px,94vh)` : `${height}px`);
+
 export default () => {
   let panel: Panel | undefined;
 
@@ -37,7 +40,7 @@ export default () => {
       el.ownerDocument.head.append(kept);
       const resize = () => {
         const { height, kept: name } = mine.store.app ?? {};
-        place.style.setProperty("--height", `${height ?? 640}px`);
+        place.style.setProperty("--height", within(height ?? 640));
         kept.textContent = name ? `.${name},.jp-OutputArea-child:has(.${name}){display:none}` : "";
       };
       const unsize = mine.store.watch(resize);

@@ -188,7 +188,8 @@ export class Panel {
   };
 
   #sound(key: string, mime: string, last: boolean, piece: DataView | undefined): void {
-    if (piece && (this.aloud ?? this.store.app?.autoplay)) this.player.piece(key, mime, last, bytes(piece));
+    if (!piece || !(this.aloud ?? this.store.app?.autoplay)) return;
+    this.player.piece(key, mime, last, bytes(piece))?.catch(() => this.tell(this.t("autoplay_blocked")));
   }
 
   /** The form shows another conversation's inputs, unless the reader is just changing these. */

@@ -2,7 +2,7 @@
 
 /** Turns that are drawn at first, and with each step up. */
 export const FIRST = 12;
-export const STEP = 8;
+export const STEP = 4;
 
 export class Window {
   /** Key of the first turn that is drawn. */

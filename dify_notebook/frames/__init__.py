@@ -1,0 +1,207 @@
+"""Turns, messages and whole histories as pandas tables.
+
+    frames.turns([turn, ...])         one row for each turn; `messages` of a history join by message_id
+    frames.nodes(turns)               the workflow nodes of one turn or of many, to be compared
+    frames.thoughts / citations / files / events(turns)
+    frames.runs()                     the tapes in this machine's store;  frames.replay(runs) their turns
+    frames.conversations / messages / variables / feedbacks / annotations(items)   what the client's lists give
+    frames.plots.nodes(frames.nodes(turns))   charts beside those of `history.plot` and `turn.plot`
+    frames.SCHEMA                     every table with its columns
+
+pandas is imported with the first table, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from .schema import HISTORY, SCHEMA, Column, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..tape import RunStore
+    from ..turn.state import Turn
+    from ..wire import models
+    from .history import History
+
+__all__ = [
+    "HISTORY",
+    "SCHEMA",
+    "Column",
+    "History",
+    "Table",
+    "annotations",
+    "citations",
+    "conversations",
+    "empty",
+    "events",
+    "feedbacks",
+    "files",
+    "messages",
+    "nodes",
+    "plots",
+    "replay",
+    "runs",
+    "thoughts",
+    "turns",
+    "variables",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "History":
+        from .history import History
+
+        return History
+    if name == "plots":
+        from importlib import import_module
+
+        return import_module(".plots", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def empty(table: str) -> pd.DataFrame:
+    """A table without rows, with all its columns and dtypes.
+
+    Raises:
+        KeyError: there is no such table.
+    """
+    from .build import frame
+
+    return frame(SCHEMA[table], {})
+
+
+# -- of turns --------------------------------------------------------------------------
+
+
+def turns(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
+    """One row for each turn (table `turns`)."""
+    return _of_turns("turns", turns)
+
+
+def nodes(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
+    """One row for each workflow node that ran (table `nodes`); empty for what is no workflow."""
+    return _of_turns("nodes", turns)
+
+
+def thoughts(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
+    """One row for each tool call of an agent (table `thoughts`)."""
+    return _of_turns("thoughts", turns)
+
+
+def citations(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
+    """One row for each passage that an answer rests on (table `citations`)."""
+    return _of_turns("citations", turns)
+
+
+def files(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
+    """One row for each file of a message (table `files`)."""
+    return _of_turns("files", turns)
+
+
+def events(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
+    """One row for each event of the stream (table `events`); empty where no tape was kept."""
+    return _of_turns("events", turns)
+
+
+# -- of what the client's lists give ---------------------------------------------------
+
+
+def conversations(items: Iterable[models.Conversation], *, user: str | None = None) -> pd.DataFrame:
+    """One row for each conversation (table `conversations`).
+
+    Args:
+        user: whose they are.
+    """
+    return _of_items("conversations", items, user=user)
+
+
+def messages(items: Iterable[models.StoredMessage], *, user: str | None = None) -> pd.DataFrame:
+    """One row for each stored message (table `messages`).
+
+    Args:
+        user: whose they are.
+    """
+    return _of_items("messages", items, user=user)
+
+
+def variables(
+    items: Iterable[models.ConversationVariable], *, conversation_id: str, user: str | None = None
+) -> pd.DataFrame:
+    """One row for each variable of a conversation (table `variables`).
+
+    Args:
+        conversation_id: whose variables they are; the server does not say it again.
+    """
+    return _of_items("variables", items, user=user, conversation_id=conversation_id)
+
+
+def feedbacks(items: Iterable[models.Feedback]) -> pd.DataFrame:
+    """One row for each rating (table `feedbacks`)."""
+    return _of_items("feedbacks", items)
+
+
+def annotations(items: Iterable[models.Annotation]) -> pd.DataFrame:  # type: ignore[no-redef]  # __future__ has that name
+    """One row for each annotation (table `annotations`)."""
+    return _of_items("annotations", items)
+
+
+# -- of this machine's store -----------------------------------------------------------
+
+
+def runs(
+    since: date | datetime | str | None = None,
+    until: date | datetime | str | None = None,
+    *,
+    store: RunStore | None = None,
+) -> pd.DataFrame:
+    """One row for each tape in the local store (table `runs`); joins a history by message_id.
+
+    Every `%%dify` cell and every panel leaves one, unless `%dify runs off` says otherwise. The
+    tapes hold what the API never gives again: nodes with their times, tokens and prices.
+
+    Args:
+        since: from then on; a date without zone is local.
+        until: before then.
+        store: another store than this user's.
+    """
+    from .build import frame
+    from .store import run_rows
+
+    return frame(SCHEMA["runs"], run_rows(since, until, store))
+
+
+def replay(runs: pd.DataFrame | Iterable[str] | None = None, *, store: RunStore | None = None) -> Iterator[Turn]:
+    """The turns of tapes, one after the other: `frames.nodes(frames.replay(frames.runs()))`.
+
+    Args:
+        runs: rows of `frames.runs()`, or run ids; None means all, oldest first.
+
+    Raises:
+        InputError: there is no such tape.
+    """
+    from .store import replayed
+
+    return replayed(runs, store)
+
+
+# -- how ---------------------------------------------------------------------------------
+
+
+def _of_turns(name: str, turns: Turn | Iterable[Turn]) -> pd.DataFrame:
+    from ..turn.state import Turn
+    from .build import frame
+    from .tables import TURN_ROWS
+
+    many = [turns] if isinstance(turns, Turn) else list(turns)
+    return frame(SCHEMA[name], TURN_ROWS[name](many))
+
+
+def _of_items(name: str, items: Iterable[Any], **of: Any) -> pd.DataFrame:
+    from .build import frame
+    from .tables import ITEM_ROWS
+
+    return frame(SCHEMA[name], ITEM_ROWS[name](list(items), **of))

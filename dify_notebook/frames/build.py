@@ -1,0 +1,210 @@
+"""Columns of plain values as pandas frames with the dtypes of the schema."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .schema import Column, Table
+
+UNIT = "us"
+"""The resolution of times; the same in every pandas from 2.2 on."""
+TIMESTAMP = pd.DatetimeTZDtype(UNIT, "UTC")
+
+
+def frame(table: Table, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """A frame of that table.
+
+    Args:
+        columns: values by column's name, all of the same length; None is missing. Times are aware
+            datetimes or whole microseconds since 1970. A column that is not there is missing in every row.
+
+    Raises:
+        ValueError: a column that the table does not have, or of another length.
+    """
+    unknown = set(columns) - set(table.names)
+    if unknown:
+        raise ValueError(f"the table {table.name} has no column {', '.join(sorted(unknown))}")
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"columns of {table.name} have different lengths: {sorted(lengths)}")
+    rows = lengths.pop() if lengths else 0
+    return pd.DataFrame(
+        {column.name: array(column, columns.get(column.name), rows) for column in table.columns},
+        index=pd.RangeIndex(rows),
+        copy=False,
+    )
+
+
+def of_blocks(table: Table, blocks: Sequence[Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
+    """A frame of many blocks, one behind the other; column by column, so that little is held twice."""
+    parts = [block for block in blocks if block]
+    sizes = [len(next(iter(block.values()))) for block in parts]
+    rows = sum(sizes)
+    made = {}
+    for column in table.columns:
+        values: list[Any] | None = None
+        if any(column.name in block for block in parts):
+            values = []
+            for block, size in zip(parts, sizes, strict=True):
+                values += block[column.name] if column.name in block else [None] * size
+        made[column.name] = array(column, values, rows)
+    return pd.DataFrame(made, index=pd.RangeIndex(rows), copy=False)
+
+
+def array(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    """The values of one column as a pandas array of its dtype; None means that all are missing."""
+    return _MAKERS[column.dtype](column, values, rows)
+
+
+def _strings(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    dtype = pd.StringDtype()
+    if dtype.storage != "pyarrow":
+        return pd.array([pd.NA] * rows if values is None else values, dtype=dtype)
+    import pyarrow as pa  # pandas uses it because it is there
+
+    kind = pa.large_string()
+    # Straight to Arrow: half of what pandas needs, which makes an array of objects first.
+    return dtype.__from_arrow__(pa.nulls(rows, kind) if values is None else pa.array(values, kind))
+
+
+def _integers(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        return pd.arrays.IntegerArray(np.zeros(rows, "int64"), np.ones(rows, "bool"))
+    return pd.arrays.IntegerArray(
+        np.array([0 if value is None else value for value in values], "int64"),
+        np.array([value is None for value in values], "bool"),
+    )
+
+
+def _booleans(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        return pd.arrays.BooleanArray(np.zeros(rows, "bool"), np.ones(rows, "bool"))
+    return pd.arrays.BooleanArray(
+        np.array([bool(value) for value in values], "bool"), np.array([value is None for value in values], "bool")
+    )
+
+
+def _floats(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        return np.full(rows, np.nan)
+    return np.array([np.nan if value is None else float(value) for value in values], "float64")
+
+
+_NAT = np.iinfo("int64").min
+
+
+def _times(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        whole = np.full(rows, _NAT, "int64")
+    else:
+        times = (_NAT if v is None else v if type(v) is int else _microseconds(v) for v in values)
+        whole = np.fromiter(times, "int64", len(values))
+    return pd.DatetimeIndex(whole.view(f"M8[{UNIT}]")).tz_localize("UTC").array
+
+
+def _microseconds(value: Any) -> int:
+    return int(pd.Timestamp(value).as_unit(UNIT).value) if value is not pd.NaT else _NAT
+
+
+def _categories(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+    if values is None:
+        return pd.Categorical.from_codes(np.full(rows, -1, "int8"), categories=_words(column.categories))
+    words = [*column.categories, *sorted(set(values) - {None, *column.categories})]
+    places: dict[str | None, int] = {word: place for place, word in enumerate(words)}
+    places[None] = -1
+    codes = np.fromiter(map(places.__getitem__, values), "int64", len(values))
+    return pd.Categorical.from_codes(codes, categories=_words(words), validate=False)
+
+
+def _words(words: Iterable[str]) -> pd.Index:
+    return pd.Index(pd.array(list(words), dtype="string"))
+
+
+_MAKERS = {
+    "string": _strings,
+    "Int64": _integers,
+    "boolean": _booleans,
+    "float64": _floats,
+    "timestamp": _times,
+    "category": _categories,
+}
+
+
+def conform(table: Table, found: pd.DataFrame) -> pd.DataFrame:
+    """Any frame with columns of that table, as that table: missing columns added, dtypes set, order kept.
+
+    Args:
+        found: may lack columns; others than the table's are left out. Times without zone are UTC.
+    """
+    made = {}
+    for column in table.columns:
+        if column.name not in found:
+            made[column.name] = array(column, None, len(found))
+            continue
+        values = found[column.name]
+        if column.dtype == "timestamp":
+            made[column.name] = pd.to_datetime(values, utc=True).dt.as_unit(UNIT).array
+        elif column.dtype == "category":
+            made[column.name] = array(column, [None if pd.isna(v) else str(v) for v in values], len(found))
+        else:
+            made[column.name] = values.astype(column.dtype).array
+    return pd.DataFrame(made, index=pd.RangeIndex(len(found)), copy=False)
+
+
+def concat(table: Table, parts: Sequence[pd.DataFrame], *, ordered: bool = False) -> pd.DataFrame:
+    """Frames of one table, one behind the other; their categories are united.
+
+    Column by column, and what only `parts` held is let go as soon as it is copied: pass a list that is
+    not needed any more, and emptied it is.
+
+    Args:
+        ordered: sort the rows as the schema says; ties stay in the order of the parts.
+    """
+    rest = [part.copy(deep=False) for part in parts if len(part)]
+    if isinstance(parts, list):
+        parts.clear()
+    if not rest:
+        return frame(table, {})
+    order = _order(table, rest) if ordered else None
+    made = {}
+    for column in table.columns:
+        series = [part.pop(column.name) for part in rest]
+        made[column.name] = _joined(column, series)
+        del series
+        if order is not None:
+            made[column.name] = made[column.name].take(order)
+    if "pyarrow" in sys.modules:  # what was copied lies in its pool, free, and could be given back
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
+    return pd.DataFrame(made, copy=False)
+
+
+def _joined(column: Column, series: list[pd.Series]) -> Any:
+    if len(series) == 1:
+        return series[0].array
+    if column.dtype == "category":
+        return pd.api.types.union_categoricals(series)
+    return pd.concat(series, ignore_index=True).array
+
+
+def _order(table: Table, parts: Sequence[pd.DataFrame]) -> Any:
+    """Where each row of the sorted table is now; None where it is sorted already."""
+    keys = []
+    for name in reversed(table.order):
+        values = pd.Series(_joined(table[name.lstrip("-")], [part[name.lstrip("-")] for part in parts]))
+        keys.append(_rank(values, down=name.startswith("-")))
+    order = np.lexsort(keys)
+    return None if bool((order[1:] > order[:-1]).all()) else order
+
+
+def _rank(values: pd.Series, *, down: bool) -> Any:
+    """Whole numbers that sort as the values do; what is missing comes first, or last when down."""
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        ranks = values.dt.tz_localize(None).to_numpy().astype("int64")
+    else:
+        ranks = pd.factorize(values, sort=True)[0]
+    return ~ranks if down else ranks  # unlike minus, it turns the smallest number too

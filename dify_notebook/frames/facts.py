@@ -1,0 +1,39 @@
+"""What a history is of, and how whole it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One thing that could not be fetched; the rest is there."""
+
+    what: str
+    """conversation, conversations (a user's list), feedbacks or annotations."""
+    id: str | None
+    """The conversation's, where it is one."""
+    user: str | None
+    error: str
+    """What went wrong, in words."""
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a history is of, and how whole it is. Written beside the tables on a disk."""
+
+    users: dict[str, str] = {}
+    """Whose conversations, and how each user was found: client, given, runs, feedbacks or export."""
+    server: str | None = None
+    app: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    conversations: tuple[str, ...] | None = None
+    """Those alone, where some were asked for."""
+    fetched_at: datetime | None = None
+    """When the fetch began."""
+    complete: bool = True
+    """Whether everything that was asked for is there: no failures, not cancelled."""
+    notes: tuple[str, ...] = ()
+    """What cannot be found this way, and what else is worth knowing, in words."""
+    failures: tuple[Failure, ...] = ()

@@ -1,0 +1,244 @@
+"""`dify.history()`, `dify.update()` and `dify.find_users()`, awaited and plain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import DifyError, InputError
+from ..i18n import t
+from ..net.client import AsyncDify
+from ..net.crowd import gather_bounded
+from ..net.portal import CLEANUP_SECONDS, portal, wait
+from .collect import Collector, Known, Wanted, wanted
+from .history import History
+from .memory import Memory, merged
+from .progress import SECONDS, Meter
+from .store import users_of_runs
+from .tables import as_microseconds
+
+
+class Collecting:
+    """A fetch of a history: `await` it. Whatever happens, `.history` is what has come so far.
+
+    Args:
+        so_far: makes the history of what has come.
+    """
+
+    def __init__(self, collector: Collector, so_far: Callable[[], History], progress: bool | None) -> None:
+        self._collector = collector
+        self._so_far = so_far
+        self._shown = progress
+
+    def __repr__(self) -> str:
+        done = self._collector.progress
+        return f"<Collecting {done.conversations:,} conversations, {done.messages:,} messages>"
+
+    @property
+    def history(self) -> History:
+        """What has come so far; after an interruption too."""
+        return self._so_far()
+
+    def __await__(self) -> Generator[Any, None, History]:
+        return self._run().__await__()
+
+    async def _run(self) -> History:
+        meter = Meter(self._collector.progress, self._shown)
+
+        async def tell() -> None:
+            while True:
+                await asyncio.sleep(SECONDS)
+                meter.show()
+
+        teller = asyncio.create_task(tell())
+        try:
+            await self._collector.run()
+        finally:
+            teller.cancel()
+            meter.end()
+        return self._so_far()
+
+    def now(self) -> History:
+        """Fetch on the portal's thread and wait. An Interrupt ends it, and what has come is given back."""
+        meter = Meter(self._collector.progress, self._shown)
+        over = threading.Event()
+
+        async def run() -> None:
+            try:
+                await self._collector.run()
+            finally:
+                over.set()
+
+        future = portal().submit(run())
+        try:
+            while True:
+                try:
+                    wait(future, SECONDS)
+                    break
+                except TimeoutError:
+                    if future.done():  # its own
+                        raise
+                    meter.show()  # from this thread: it is this cell's output
+        except KeyboardInterrupt:
+            future.cancel()
+            over.wait(CLEANUP_SECONDS)
+        finally:
+            meter.end()
+        return self._so_far()
+
+
+def history(
+    dify: AsyncDify,
+    users: Mapping[str, str] | Sequence[str] | str | None = None,
+    conversations: Sequence[str] | str | None = None,
+    since: Any = None,
+    until: Any = None,
+    concurrency: int = 8,
+    *,
+    to: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+) -> Collecting:
+    """See `AsyncDify.history`."""
+    asked = wanted(dify, users, conversations, since, until, concurrency)
+    if to is None:
+        return _in_memory(dify, asked, None, progress)
+    from .parquet import Directory
+
+    directory = Directory(Path(to))
+    directory.begin()
+    collector = Collector(dify, asked, directory)
+
+    def so_far() -> History:
+        if collector.over:
+            directory.flush()
+            directory.write_facts(collector.facts())
+        return History.read(directory.path)
+
+    return Collecting(collector, so_far, progress)
+
+
+def update(
+    dify: AsyncDify,
+    history: History | str | os.PathLike[str],
+    concurrency: int = 8,
+    *,
+    progress: bool | None = None,
+) -> Collecting:
+    """See `AsyncDify.update`."""
+    before = history if isinstance(history, History) else History.read(history)
+    facts = before.facts
+    if facts.server is not None and facts.server != dify.base_url:
+        raise InputError(t("frames.other_server", server=facts.server, mine=dify.base_url), code="history")
+    asked = wanted(dify, facts.users, facts.conversations, facts.since, facts.until, concurrency)
+    if before.directory is None:
+        return _in_memory(dify, asked, before, progress)
+    from .parquet import Directory
+
+    directory = Directory(before.directory)
+    known = known_of(directory.table("conversations"), before)
+    directory.begin_update()
+    collector = Collector(dify, asked, directory, known)
+    ended: list[None] = []
+
+    def so_far() -> History:
+        if collector.over and not ended:
+            ended.append(None)
+            directory.put_together(
+                collector.replaced, ratings=collector.has_ratings, annotations=collector.has_annotations
+            )
+            directory.write_facts(collector.facts())
+        return History.read(directory.path)
+
+    return Collecting(collector, so_far, progress)
+
+
+def _in_memory(dify: AsyncDify, asked: Wanted, before: History | None, progress: bool | None) -> Collecting:
+    sink = Memory()
+    known = None if before is None else known_of(before.conversations, before)
+    collector = Collector(dify, asked, sink, known)
+
+    def so_far() -> History:
+        tables = sink.tables()
+        if before is not None:
+            tables = merged(
+                before.tables,
+                tables,
+                collector.replaced,
+                ratings=collector.has_ratings,
+                annotations=collector.has_annotations,
+            )
+        return History(tables, collector.facts())
+
+    return Collecting(collector, so_far, progress)
+
+
+def known_of(conversations: Any, before: History) -> Known:
+    """What need not be fetched again. A conversation that is there twice was being written: it is not known."""
+    once = conversations[~conversations["conversation_id"].duplicated(keep=False)]
+    return Known(
+        {
+            id: (None if time is None else as_microseconds(time), name, user)
+            for id, time, name, user in zip(
+                once["conversation_id"],
+                once["updated_at"].astype(object).where(once["updated_at"].notna(), None),
+                once["name"],
+                once["user"].astype(object).where(once["user"].notna(), ""),
+                strict=True,
+            )
+        },
+        before.facts,
+    )
+
+
+class Users(dict[str, str]):
+    """Users by name, each with where they were found: client, runs or feedbacks. `.notes` says who cannot be."""
+
+    def __init__(self, found: Mapping[str, str], notes: Sequence[str]) -> None:
+        super().__init__(found)
+        self.notes = tuple(notes)
+
+    def __repr__(self) -> str:
+        return "\n".join([f"Users({dict(self)!r})", *self.notes])
+
+
+async def find_users(dify: AsyncDify) -> Users:
+    """See `AsyncDify.find_users`."""
+    found = {dify.user: "client"}
+    for name in users_of_runs(dify.base_url):
+        found.setdefault(name, "runs")
+    notes = [t("frames.users_found_by")]
+    unnamed: list[DifyError] = []
+
+    async def name_of(id: str) -> str | None:
+        try:
+            user = await dify.end_users.get(id)
+        except DifyError as problem:
+            unnamed.append(problem)
+            return None
+        return user.session_id
+
+    try:
+        ratings = await dify.app.feedbacks().to_list()
+    except DifyError as problem:
+        notes.append(t("frames.no_feedbacks") if problem.status == 404 else str(problem))
+        ratings = []
+    ids = list(dict.fromkeys(item.from_end_user_id for item in ratings if item.from_end_user_id))
+    first = [await name_of(ids[0])] if ids else []
+    # A server without the route says so once.
+    rest = [] if unnamed and unnamed[0].status == 404 else await gather_bounded(name_of, ids[1:])
+    named = [name for name in [*first, *rest] if name]
+    for name in named:
+        found.setdefault(name, "feedbacks")
+    lost = len(ids) - len(named)
+    if lost:
+        notes.append(t("frames.unnamed_users", count=lost))
+    return Users(found, notes)
+
+
+def call_find_users(dify: AsyncDify) -> Users:
+    """The same, waited for."""
+    return portal().call(find_users(dify))

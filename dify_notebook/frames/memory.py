@@ -1,0 +1,98 @@
+"""A history that is gathered in memory, and put together with what an earlier fetch had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from . import build
+from .facts import Facts
+from .schema import HISTORY, SCHEMA
+from .tables import Block
+
+#: Rows of a table that wait as Python's objects; then they become arrays, which hold a third of the memory.
+WAITING = 10_000
+
+
+class Memory:
+    """A sink that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[Block]] = {}
+        self._rows: dict[str, int] = {}
+        self._frames: dict[str, list[pd.DataFrame]] = {}
+
+    async def add(self, table: str, block: Block) -> None:
+        """Take a block."""
+        self.take(table, block)
+
+    def take(self, table: str, block: Block) -> None:
+        """Take a block."""
+        self._waiting.setdefault(table, []).append(block)
+        self._rows[table] = self._rows.get(table, 0) + len(next(iter(block.values())))
+        if self._rows[table] >= WAITING:
+            self._compact(table)
+
+    def _compact(self, table: str) -> None:
+        blocks = self._waiting.pop(table, [])
+        self._rows[table] = 0
+        if blocks:
+            self._frames.setdefault(table, []).append(build.of_blocks(SCHEMA[table], blocks))
+
+    async def finish(self, facts: Facts) -> None:
+        """Nothing is left to do."""
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One table so far, in order."""
+        self._compact(name)
+        found = build.concat(SCHEMA[name], self._frames.pop(name, []), ordered=True)
+        self._frames[name] = [found]
+        return found
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables so far."""
+        return {table.name: self.table(table.name) for table in HISTORY}
+
+
+def merged(
+    old: Mapping[str, pd.DataFrame],
+    new: Mapping[str, pd.DataFrame],
+    replaced: set[str],
+    *,
+    ratings: bool,
+    annotations: bool,
+) -> dict[str, pd.DataFrame]:
+    """The tables of an earlier fetch with those of a later one.
+
+    Args:
+        replaced: conversations whose old rows go; of others nothing new is taken.
+        ratings: whether the server listed all its ratings.
+        annotations: whether it listed all its annotations.
+    """
+    found = {}
+    for table in HISTORY:
+        before, after = old[table.name], new[table.name]
+        if table.name == "annotations":
+            found["annotations"] = after if annotations else before
+            continue
+        stays = ~before["conversation_id"].isin(replaced)
+        if table.name == "feedbacks" and ratings:
+            stays &= before["feedback_id"].isna() & ~before["message_id"].isin(after["message_id"])
+        if table.name != "feedbacks":
+            after = after[after["conversation_id"].isin(replaced).to_numpy("bool")]
+        parts = [before[stays.to_numpy("bool")], after]
+        found[table.name] = build.concat(table, parts, ordered=True)
+    if ratings:
+        found["messages"] = with_ratings(found["messages"], found["feedbacks"])
+    return found
+
+
+def with_ratings(messages: pd.DataFrame, feedbacks: pd.DataFrame) -> pd.DataFrame:
+    """Messages with the ratings that their users gave, as the table of ratings tells them."""
+    of_users = feedbacks[(feedbacks["from_source"] == "user").to_numpy("bool")]
+    told = of_users.drop_duplicates("message_id", keep="last")
+    places = pd.Index(told["message_id"]).get_indexer(messages["message_id"])
+    words = [None if place < 0 else told["rating"].iloc[place] for place in places]
+    column = SCHEMA["messages"]["rating"]
+    return messages.assign(rating=build.array(column, words, len(messages)))

@@ -1,0 +1,361 @@
+"""A history in a directory, as Parquet that pandas, DuckDB and polars read.
+
+    history.json                                  what it is of (`Facts`), and the version of this form
+    messages/month=2026-01/part-<time>-1.parquet  by the month that they were asked in (UTC)
+    conversations/part-<time>-1.parquet           the other tables
+
+A conversation's own row is written after everything that belongs to it: what has no row yet was not
+fetched to its end, and the next update fetches it again. An update writes aside, takes the old rows of
+what changed out of the files, and only then puts the new ones there; stopped in between, the next one
+fetches what is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pandas as pd
+
+from ..errors import ConfigError, InputError
+from ..i18n import t
+from . import build
+from .facts import Facts
+from .memory import with_ratings
+from .schema import HISTORY, SCHEMA, Column, Table
+from .tables import Block, from_microseconds
+
+if TYPE_CHECKING:
+    pass
+
+NAME = "history.json"
+VERSION = 1
+#: Characters of text that may wait in memory before some of it is written.
+HELD = 16_000_000
+_ASIDE = ".update"
+_ROW = 300  # what a row costs beside its long texts
+_LONG = ("query", "answer", "reasoning", "inputs", "thought", "input_raw", "output_raw", "content")
+
+
+class Written(msgspec.Struct, frozen=True):
+    """`history.json`."""
+
+    version: int
+    facts: Facts
+
+
+class Directory:
+    """A history in a directory; also a sink that writes it with bounded memory.
+
+    Raises:
+        ConfigError: pyarrow is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        _pyarrow()
+        self.path = path
+        self._target = path
+        self._held: dict[tuple[str, str], list[Block]] = {}
+        self._sizes: dict[tuple[str, str], int] = {}
+        self._pausing = asyncio.Lock()
+        self._writing = threading.Lock()
+        self._part = 0
+        self._stamp = ""
+
+    # -- reading -----------------------------------------------------------------------
+
+    def facts(self) -> Facts:
+        """What it is of.
+
+        Raises:
+            InputError: there is no history, or a newer version's.
+        """
+        try:
+            written = msgspec.json.decode((self.path / NAME).read_bytes(), type=Written)
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(t("frames.not_a_history", directory=str(self.path)), code="directory") from None
+        except msgspec.DecodeError as problem:
+            raise InputError(f"{self.path / NAME}: {problem}", code="directory") from None
+        if written.version > VERSION:
+            raise InputError(t("frames.newer_history", directory=str(self.path)), code="directory")
+        return written.facts
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One table with the dtypes and in the order of the schema."""
+        import pyarrow as pa
+
+        schema = _schema(SCHEMA[name])
+        read = [_read(path).select(schema.names).cast(schema) for path in self._files(name)]
+        found = _frame(SCHEMA[name], pa.concat_tables(read) if read else schema.empty_table())
+        del read
+        return build.concat(SCHEMA[name], [found], ordered=True)
+
+    def _files(self, table: str, under: Path | None = None) -> list[Path]:
+        return sorted((under or self.path).joinpath(table).glob("**/*.parquet"))
+
+    # -- writing -----------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Make the directory ready for a history that was not there.
+
+        Raises:
+            InputError: something else, or a history, is there.
+        """
+        if (self.path / NAME).exists():
+            raise InputError(t("frames.already_there", directory=str(self.path)), code="directory")
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise InputError(t("frames.not_empty", directory=str(self.path)), code="directory")
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._start(self.path)
+        self.write_facts(Facts(complete=False))
+
+    def begin_update(self) -> None:
+        """Make the directory ready for what changed, which is written aside."""
+        facts = self.facts()
+        shutil.rmtree(self.path / _ASIDE, ignore_errors=True)  # an update that was stopped left it
+        self._start(self.path / _ASIDE)
+        self.write_facts(msgspec.structs.replace(facts, complete=False))
+
+    def _start(self, target: Path) -> None:
+        self._target = target
+        self._stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
+
+    def write_facts(self, facts: Facts) -> None:
+        """Write `history.json`."""
+        data = msgspec.json.format(msgspec.json.encode(Written(VERSION, facts)))
+        _replace(self.path / NAME, lambda path: path.write_bytes(data))
+
+    async def add(self, table: str, block: Block) -> None:
+        """Take a block. When too much is held, whoever comes waits until half of it is written."""
+        for month, part in _by_month(table, block):
+            key = (table, month)
+            self._held.setdefault(key, []).append(part)
+            self._sizes[key] = self._sizes.get(key, 0) + _size(part)
+        if sum(self._sizes.values()) > HELD:
+            async with self._pausing:
+                while sum(self._sizes.values()) > HELD // 2:
+                    await asyncio.to_thread(self._write, *self._next())
+
+    def _next(self) -> tuple[str, str, list[Block]]:
+        """The largest pile; conversations only when nothing of them is held any more."""
+        others = [key for key in self._sizes if key[0] != "conversations"]
+        key = max(others or self._sizes, key=self._sizes.__getitem__)
+        del self._sizes[key]
+        return *key, self._held.pop(key)
+
+    def _write(self, table: str, month: str, blocks: Sequence[Block]) -> None:
+        with self._writing:
+            self._part += 1
+            folder = self._target / table
+            if month:
+                folder /= f"month={month}"
+            _save(_of_blocks(SCHEMA[table], blocks), folder / f"part-{self._stamp}-{self._part}.parquet")
+
+    def flush(self) -> None:
+        """Write everything that is held."""
+        while self._held:
+            self._write(*self._next())
+        with self._writing:  # a thread may still be at it
+            pass
+
+    def save(self, tables: dict[str, pd.DataFrame]) -> None:
+        """Write whole tables."""
+        for name, table in tables.items():
+            months = _months(table) if name == "messages" else [""] * len(table)
+            for month, rows in table.groupby(pd.Index(months, dtype="object"), sort=True) if len(table) else ():
+                self._part += 1
+                folder = self._target / name / f"month={month}" if month else self._target / name
+                arrow = _of_frame(SCHEMA[name], rows)
+                _save(arrow, folder / f"part-{self._stamp}-{self._part}.parquet")
+
+    async def finish(self, facts: Facts) -> None:
+        """All has come."""
+        await asyncio.to_thread(self.flush)
+
+    # -- an update's end -----------------------------------------------------------------
+
+    def put_together(self, replaced: set[str], *, ratings: bool, annotations: bool) -> None:
+        """Take the old rows out and put the new ones there. See `memory.merged` for the arguments."""
+        self.flush()
+        told = self._feedbacks(replaced, ratings=ratings)
+        for table in HISTORY:
+            if table.name in ("feedbacks", "annotations"):
+                continue
+            for path in self._files(table.name, self.path / _ASIDE):
+                _without(path, lambda ids: ~ids.isin(replaced))
+            for path in self._files(table.name):
+                _without(path, lambda ids: ids.isin(replaced))
+        for table in HISTORY:
+            if table.name == "feedbacks" or (table.name == "annotations" and annotations):
+                for path in self._files(table.name):
+                    path.unlink()
+        shutil.rmtree(self.path / _ASIDE / "feedbacks", ignore_errors=True)
+        # Conversations come last: without its own row a conversation is fetched again.
+        for table in sorted(HISTORY, key=lambda table: table.name == "conversations"):
+            for path in self._files(table.name, self.path / _ASIDE):
+                place = self.path / path.relative_to(self.path / _ASIDE)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, place)
+        shutil.rmtree(self.path / _ASIDE, ignore_errors=True)
+        self._target = self.path
+        self.save({"feedbacks": told})
+        if ratings:
+            for path in self._files("messages"):
+                _rate(path, told)
+
+    def _feedbacks(self, replaced: set[str], *, ratings: bool) -> pd.DataFrame:
+        """The ratings as they are to be."""
+        old = self.table("feedbacks")
+        new = Directory(self.path / _ASIDE).table("feedbacks")
+        stays = ~old["conversation_id"].isin(replaced)
+        if ratings:
+            stays &= old["feedback_id"].isna() & ~old["message_id"].isin(new["message_id"])
+        return build.concat(SCHEMA["feedbacks"], [old[stays.to_numpy("bool")], new])
+
+
+# -- Arrow -------------------------------------------------------------------------------
+
+
+def _pyarrow() -> None:
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError:
+        raise ConfigError(t("frames.no_pyarrow"), code="pyarrow") from None
+
+
+def _schema(table: Table) -> Any:
+    """How the table lies in a file: categories as words, which every reader understands alike."""
+    import pyarrow as pa
+
+    kinds = {
+        "string": pa.string(),
+        "category": pa.string(),
+        "Int64": pa.int64(),
+        "float64": pa.float64(),
+        "boolean": pa.bool_(),
+        "timestamp": pa.timestamp("us", "UTC"),
+    }
+    return pa.schema([(column.name, kinds[column.dtype]) for column in table.columns])
+
+
+def _of_blocks(table: Table, blocks: Sequence[Block]) -> Any:
+    import pyarrow as pa
+
+    schema = _schema(table)
+    return pa.concat_tables(
+        pa.table(
+            [
+                pa.array(block[field.name], field.type) if field.name in block else pa.nulls(size, field.type)
+                for field in schema
+            ],
+            schema=schema,
+        )
+        for block, size in ((block, len(next(iter(block.values())))) for block in blocks)
+    )
+
+
+def _of_frame(table: Table, frame: pd.DataFrame) -> Any:
+    import pyarrow as pa
+
+    def values(column: Column) -> Any:
+        found = frame[column.name]
+        return found.astype("string") if column.dtype == "category" else found
+
+    schema = _schema(table)
+    return pa.table(
+        [
+            pa.Array.from_pandas(values(column), type=field.type)
+            for column, field in zip(table.columns, schema, strict=True)
+        ],
+        schema=schema,
+    )
+
+
+def _frame(table: Table, arrow: Any) -> pd.DataFrame:
+    import pyarrow as pa
+
+    kinds = {pa.string(): pd.StringDtype(), pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    return build.conform(table, arrow.to_pandas(types_mapper=kinds.get))
+
+
+def _read(path: Path, columns: list[str] | None = None) -> Any:
+    """One file, and nothing of the path it lies at."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        return file.read(columns)
+
+
+def _save(arrow: Any, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, lambda place: pq.write_table(arrow, place, compression="zstd"))
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file that is there whole or not at all."""
+    place = path.with_name(f".{path.name}.part")
+    write(place)
+    os.replace(place, path)
+
+
+def _without(path: Path, goes: Callable[[pd.Series], pd.Series]) -> None:
+    """The file without the rows of some conversations; removed when none is left."""
+    import pyarrow as pa
+
+    ids = pd.Series(_read(path, ["conversation_id"]).column(0).to_pylist(), dtype="object")
+    gone = goes(ids).to_numpy("bool")
+    if not gone.any():
+        return
+    if gone.all():
+        path.unlink()
+    else:
+        _save(_read(path).filter(pa.array(~gone)), path)
+
+
+def _rate(path: Path, feedbacks: pd.DataFrame) -> None:
+    """The messages of a file with the ratings that their users gave; written only where one is another."""
+    before = _frame(SCHEMA["messages"], _read(path))
+    after = with_ratings(before, feedbacks)
+    if before["rating"].astype("string").fillna("").tolist() != after["rating"].astype("string").fillna("").tolist():
+        _save(_of_frame(SCHEMA["messages"], after), path)
+
+
+# -- piles ---------------------------------------------------------------------------------
+
+
+def _by_month(table: str, block: Block) -> Iterator[tuple[str, Block]]:
+    """Messages by the month that they were asked in; other tables as they are."""
+    if table != "messages":
+        yield "", block
+        return
+    months = [_month(time) for time in block["created_at"]]
+    if len(set(months)) < 2:
+        yield from ((month, block) for month in months[:1])
+        return
+    for month in dict.fromkeys(months):
+        places = [place for place, other in enumerate(months) if other == month]
+        yield month, {name: [values[place] for place in places] for name, values in block.items()}
+
+
+def _month(time: int | None) -> str:
+    return "unknown" if time is None else from_microseconds(time).strftime("%Y-%m")
+
+
+def _months(messages: pd.DataFrame) -> list[str]:
+    times: Iterable[Any] = messages["created_at"]
+    return ["unknown" if time is pd.NaT else time.strftime("%Y-%m") for time in times]
+
+
+def _size(block: Block) -> int:
+    """About how many bytes it holds."""
+    rows = len(next(iter(block.values())))
+    return rows * _ROW + sum(len(text) for name in _LONG for text in block.get(name, ()) if text)

@@ -1,0 +1,126 @@
+"""Charts of histories, turns and nodes, on Altair (extra `plot`).
+
+    history.plot.activity() .tokens() .cost() .latency() .ratings() .tools()
+    turn.plot.timeline()
+    frames.plots.nodes(frames.nodes(turns), by=None)
+
+Each gives a `Plot`, which shows itself in a notebook without a network. Everything is added up in pandas first,
+so a chart of a million messages is as small as one of a thousand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .plot import Plot
+from .sums import Every
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...turn.state import Turn
+    from ..history import History
+
+__all__ = ["Every", "HistoryPlots", "Plot", "TurnPlots", "nodes"]
+
+
+class HistoryPlots:
+    """`history.plot`: what a history looks like.
+
+    All take `every` (hour, day, week, month or year; None takes what fits) and `zone` (an IANA name such as
+    `"Europe/Berlin"`), whose days count; None of them changes the history.
+
+    Raises (all of them):
+        InputError: nothing in the history has what is to be drawn, or an argument cannot be.
+        ConfigError: the extra `plot` is not installed.
+    """
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def activity(self, every: Every | None = None, *, by: str | None = "status", zone: str = "UTC") -> Plot:
+        """How many messages there were in each period.
+
+        Args:
+            by: a column of `messages` to stack them by, such as status, user, rating or model; None for none.
+        """
+        from . import messages
+
+        return messages.activity(self._history.messages, every, by=by, zone=zone)
+
+    def tokens(self, every: Every | None = None, *, zone: str = "UTC") -> Plot:
+        """Tokens of prompts and of answers in each period, of the messages that have them."""
+        from . import messages
+
+        return messages.tokens(self._history.messages, every, zone=zone)
+
+    def cost(self, every: Every | None = None, *, zone: str = "UTC") -> Plot:
+        """What the messages of each period cost; a chart for each currency, which are never added."""
+        from . import messages
+
+        return messages.cost(self._history.messages, every, zone=zone)
+
+    def latency(self, every: Every | None = None, *, zone: str = "UTC") -> Plot:
+        """Seconds that answers took: median, middle half and 90th percentile of each period."""
+        from . import messages
+
+        return messages.latency(self._history.messages, every, zone=zone)
+
+    def ratings(self, every: Every | None = None, *, share: bool = False, zone: str = "UTC") -> Plot:
+        """Likes and dislikes of the messages of each period.
+
+        Args:
+            share: draw their shares instead of their numbers.
+        """
+        from . import messages
+
+        return messages.ratings(self._history.messages, every, share=share, zone=zone)
+
+    def tools(self, *, most: int = 20) -> Plot:
+        """How often an agent called each tool; those beyond the `most` frequent are put together."""
+        from . import messages
+
+        return messages.tools(self._history.thoughts, most=most)
+
+    def __repr__(self) -> str:
+        return "history.plot: activity(), tokens(), cost(), latency(), ratings(), tools()"
+
+
+class TurnPlots:
+    """`turn.plot`: what one answer looks like."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+
+    def timeline(self) -> Plot:
+        """When the waiting, the answer, each workflow node and each tool call began and ended.
+
+        Raises:
+            InputError: no times are known, as for what comes from the history.
+            ConfigError: the extra `plot` is not installed.
+        """
+        from . import runs
+
+        return runs.timeline(self._turn)
+
+    def __repr__(self) -> str:
+        return "turn.plot: timeline()"
+
+
+def nodes(nodes: pd.DataFrame, *, by: str | None = None) -> Plot:
+    """How long each workflow node takes over many runs: median, middle half and 90th percentile.
+
+    frames.plots.nodes(frames.nodes(turns))                       # nodes of one app in many runs
+    frames.plots.nodes(table.assign(day=...), by="day")           # groups of runs beside each other
+
+    Args:
+        nodes: as `frames.nodes(turns)` gives it.
+        by: a column that tells groups of runs apart: one of the table's, or one that you added.
+
+    Raises:
+        InputError: no node has a time, or there is no such column.
+        ConfigError: the extra `plot` is not installed.
+    """
+    from . import runs
+
+    return runs.nodes(nodes, by=by)

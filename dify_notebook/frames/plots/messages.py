@@ -1,0 +1,278 @@
+"""Charts of messages over time: how many, how many tokens, at what cost, how fast, how well liked; and of tools."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from ...errors import InputError
+from ...i18n import t
+from . import style, sums
+from .plot import Plot, need_altair
+
+MOST_GROUPS = 6
+"""Groups of a stacked chart: as many as there are colours."""
+MOST_TOOLS = 20
+
+
+def activity(
+    messages: pd.DataFrame, every: sums.Every | None = None, *, by: str | None = "status", zone: str = "UTC"
+) -> Plot:
+    """Messages in each period, as bars; see `HistoryPlots.activity`."""
+    found = sums.timed(messages)
+    period, every = sums.periods(found["created_at"], every, zone)
+    group = pd.Series("", index=found.index, dtype="string") if by is None else _group(found, by)
+    counts = pd.DataFrame({"period": period, "group": group}).value_counts().rename("count").reset_index()
+    table = _on_time(counts, every)
+    title = t("history.plot.activity")
+    described = t("history.plot.activity_said", count=f"{len(found):,}", **_span(found, zone))
+    words = _ordered(group, messages[by] if by else None)
+    known = style.STATUS | style.RATING if by in ("status", "rating") else {}
+    chart = _bars(table, "count", t("history.plot.messages"), ",d", "group", words, known, zone, every, _label(by))
+    return _plot(chart, table, title, described, described)
+
+
+def tokens(messages: pd.DataFrame, every: sums.Every | None = None, *, zone: str = "UTC") -> Plot:
+    """Tokens of prompts and answers in each period, as stacked bars; see `HistoryPlots.tokens`."""
+    found = _having(sums.timed(messages), ["prompt_tokens", "completion_tokens"], "tokens")
+    period, every = sums.periods(found["created_at"], every, zone)
+    names = {"prompt_tokens": t("history.plot.prompt"), "completion_tokens": t("history.plot.completion")}
+    added = found[list(names)].astype("Float64").groupby(period).sum()
+    long = added.rename(columns=names).rename_axis("period").reset_index()
+    long = long.melt(id_vars="period", var_name="group", value_name="tokens").sort_values("period", kind="stable")
+    table = _on_time(long, every)
+    total = f"{int(table['tokens'].sum()):,}"
+    described = t("history.plot.tokens_said", total=total, **_part(found, messages), **_span(found, zone))
+    words = list(names.values())
+    chart = _bars(table, "tokens", t("history.plot.tokens_axis"), "~s", "group", words, {}, zone, every, "")
+    return _plot(chart, table, t("history.plot.tokens"), described, described)
+
+
+def cost(messages: pd.DataFrame, every: sums.Every | None = None, *, zone: str = "UTC") -> Plot:
+    """What the messages of each period cost, each currency in a chart of its own; see `HistoryPlots.cost`."""
+    alt = need_altair()
+    found = _having(sums.timed(messages), ["total_price"], "prices")
+    period, every = sums.periods(found["created_at"], every, zone)
+    currency = found["currency"].astype("string").fillna(t("history.plot.no_currency"))
+    added = found["total_price"].groupby([period.rename("period"), currency.rename("currency")]).sum()
+    table = _on_time(added.rename("cost").reset_index(), every)
+    totals = table.groupby("currency")["cost"].sum()
+    said = "; ".join(f"{_money(total)} {name}" for name, total in totals.items())
+    described = t("history.plot.cost_said", totals=said, **_part(found, messages), **_span(found, zone))
+    charts = [
+        _bars(
+            table[table["currency"] == name], "cost", t("history.plot.cost_axis", currency=name), "~g", None, [], {},
+            zone, every, "",
+        )
+        for name in totals.index
+    ]  # fmt: skip
+    chart = charts[0] if len(charts) == 1 else alt.vconcat(*charts)
+    return _plot(chart, table, t("history.plot.cost"), described, described)
+
+
+def latency(messages: pd.DataFrame, every: sums.Every | None = None, *, zone: str = "UTC") -> Plot:
+    """How long answers took in each period: median, the middle half, the slowest tenth; see `HistoryPlots.latency`."""
+    alt = need_altair()
+    timed = sums.timed(messages)
+    # A stopped answer is stored with a latency of zero: nothing was measured.
+    found = _having(timed.assign(latency=timed["latency"].where(timed["latency"] > 0)), ["latency"], "latencies")
+    period, every = sums.periods(found["created_at"], every, zone)
+    wide = sums.quantiles(found.groupby(period.rename("period")), "latency").reset_index()
+    table = _on_time(wide, every)
+    median = f"{found['latency'].median():.1f}"
+    slow = f"{found['latency'].quantile(0.9):.1f}"
+    described = t("history.plot.latency_said", median=median, slow=slow, **_part(found, messages), **_span(found, zone))
+    data = _data(table)
+    x = _x(zone, every)
+    names = {"median": t("history.plot.median"), "q90": t("history.plot.q90")}
+    tooltip = [
+        _tip("period", t(f"history.plot.{every}")),
+        *(_tip(name, said, ".2f") for name, said in names.items()),
+        _tip("q25", t("history.plot.q25"), ".2f"),
+        _tip("q75", t("history.plot.q75"), ".2f"),
+        _tip("count", t("history.plot.messages"), ",d"),
+    ]
+    y = alt.Y("q25:Q", title=t("history.plot.latency_axis"), axis=alt.Axis(format="~g"))
+    colour = alt.Scale(domain=list(names.values()), range=[style.BLUE, style.ORANGE])
+    band = alt.Chart(data).mark_area(color=style.BLUE, opacity=0.25).encode(x=x, y=y, y2="q75:Q", tooltip=tooltip)
+    folded = alt.Chart(data).transform_fold(list(names), as_=["which", "seconds"])
+    said_of = f"datum.which == 'median' ? {json.dumps(names['median'])} : {json.dumps(names['q90'])}"
+    # Dashes tell the lines apart where colours do not.
+    dash = alt.StrokeDash("line:N", scale=alt.Scale(domain=list(names.values()), range=[[1, 0], [5, 3]]), title=None)
+    lines = folded.transform_calculate(line=said_of).mark_line(point={"filled": True, "size": 26})
+    lines = lines.encode(
+        x=x, y=alt.Y("seconds:Q"), color=alt.Color("line:N", scale=colour, title=None), strokeDash=dash, tooltip=tooltip
+    )
+    chart = alt.layer(band, lines).properties(width=style.WIDTH, height=style.HEIGHT)
+    return _plot(chart, table, t("history.plot.latency"), described, described)
+
+
+def ratings(messages: pd.DataFrame, every: sums.Every | None = None, *, share: bool = False, zone: str = "UTC") -> Plot:
+    """Likes and dislikes in each period; see `HistoryPlots.ratings`."""
+    found = _having(sums.timed(messages), ["rating"], "ratings")
+    period, every = sums.periods(found["created_at"], every, zone)
+    words = {"like": t("history.plot.like"), "dislike": t("history.plot.dislike")}
+    rating = found["rating"].astype("string")
+    group = rating.map(lambda word: words.get(word, word))
+    counts = pd.DataFrame({"period": period, "group": group}).value_counts().rename("count").reset_index()
+    all_of = counts.groupby("period")["count"].transform("sum")
+    table = _on_time(counts.assign(share=(counts["count"] / all_of).round(4)), every)
+    disliked = f"{(rating == 'dislike').mean():.0%}"
+    described = t("history.plot.ratings_said", disliked=disliked, **_part(found, messages), **_span(found, zone))
+    known = {said: style.RATING[word] for word, said in words.items()}
+    order = [word for word in words.values() if word in set(group)] + sorted(set(group) - set(words.values()))
+    column, axis, form = (
+        ("share", "history.plot.share_axis", "%") if share else ("count", "history.plot.ratings_axis", ",d")
+    )
+    chart = _bars(table, column, t(axis), form, "group", order, known, zone, every, t("history.plot.rating"))
+    return _plot(chart, table, t("history.plot.ratings"), described, described)
+
+
+def tools(thoughts: pd.DataFrame, *, most: int = MOST_TOOLS) -> Plot:
+    """How often each tool was called; see `HistoryPlots.tools`."""
+    alt = need_altair()
+    called = thoughts[thoughts["tool"].notna()]
+    if called.empty:
+        raise InputError(t("history.plot.no_tools"), code="plot")
+    other = t("history.plot.other")
+    name = sums.named(called["tool"], most, other)
+    counts = pd.DataFrame({"tool": name, "message_id": called["message_id"]})
+    table = counts.groupby("tool").agg(calls=("tool", "size"), messages=("message_id", "nunique")).reset_index()
+    table = table.sort_values(["calls", "tool"], ascending=[False, True], ignore_index=True)
+    table = pd.concat([table[table["tool"] != other], table[table["tool"] == other]], ignore_index=True)
+    described = t("history.plot.tools_said", calls=f"{len(called):,}", tools=called["tool"].nunique())
+    y = alt.Y(
+        "tool:N", sort=table["tool"].tolist(), title=None, axis=alt.Axis(labelLimit=260, domain=False, ticks=False)
+    )
+    x = alt.X("calls:Q", title=t("history.plot.calls"), axis=alt.Axis(format=",d", tickMinStep=1))
+    tooltip = [
+        _tip("tool", t("history.plot.tool")),
+        _tip("calls", t("history.plot.calls"), ",d"),
+        _tip("messages", t("history.plot.messages"), ",d"),
+    ]
+    base = alt.Chart(_data(table)).encode(y=y, x=x, tooltip=tooltip)
+    text = base.mark_text(align="left", dx=4, color=style.TEXT, fontSize=11).encode(
+        text=alt.Text("calls:Q", format=",d")
+    )
+    chart = alt.layer(base.mark_bar(color=style.BLUE), text).properties(width=style.WIDTH, height=alt.Step(22))
+    return _plot(chart, table, t("history.plot.tools"), described, described)
+
+
+# -- parts of a chart ----------------------------------------------------------------------
+
+
+def _bars(
+    table: pd.DataFrame, value: str, axis: str, form: str, group: str | None, words: list[str], known: dict[str, str],
+    zone: str, every: str, legend: str,
+) -> Any:  # fmt: skip
+    """Bars on a time axis, stacked by a group where there is one."""
+    alt = need_altair()
+    tip = [_tip("period", t(f"history.plot.{every}")), _tip(value, axis, form)]
+    step = {"tickMinStep": 1} if form == ",d" else {}
+    more: dict[str, Any] = {}
+    table = table.assign(top=table[value])
+    if group is not None and words and words != [""]:
+        scale = alt.Scale(domain=words, range=style.colours(words, known))
+        more["color"] = alt.Color(f"{group}:N", scale=scale, title=legend or None)
+        tip.insert(1, _tip(group, legend or t("history.plot.kind")))
+        place = table[group].map({word: at for at, word in enumerate(words)})
+        table = table.assign(place=place).sort_values(["start", "place"], ignore_index=True).drop(columns="place")
+        table["top"] = table.groupby("start")[value].cumsum()
+    table = table.assign(base=table["top"] - table[value])
+    y = alt.Y("base:Q", title=axis, axis=alt.Axis(format=form, **step))
+    mark = alt.Chart(_data(table)).mark_rect(color=style.BLUE)
+    encoded = mark.encode(x=_x(zone, every), x2="end:T", y=y, y2="top:Q", tooltip=tip, **more)
+    return encoded.properties(width=style.WIDTH, height=style.HEIGHT)
+
+
+_AXIS = {"hour": "%m-%d %H:%M", "day": "%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+
+
+def _x(zone: str, every: str) -> Any:
+    alt = need_altair()
+    title = t("history.plot.time_axis", every=t(f"history.plot.{every}"), zone=zone)
+    axis = alt.Axis(format=_AXIS[every], labelOverlap="greedy", labelFlush=True, grid=False, tickCount=8)
+    return alt.X("start:T", scale=alt.Scale(type="utc"), title=title, axis=axis)
+
+
+def _tip(field: str, title: str, form: str | None = None) -> Any:
+    alt = need_altair()
+    kind = "N" if form is None else "Q"
+    return alt.Tooltip(f"{field}:{kind}", title=title, **({} if form is None else {"format": form}))
+
+
+def _data(table: pd.DataFrame) -> Any:
+    alt = need_altair()
+    records = [
+        {str(name): None if value is None or value != value else value for name, value in row.items()}
+        for row in sums.plain(table).to_dict("records")
+    ]
+    return alt.InlineData(values=records)
+
+
+def _plot(chart: Any, table: pd.DataFrame, title: str, subtitle: str, described: str) -> Plot:
+    alt = need_altair()
+    head = alt.TitleParams(title, subtitle=subtitle)
+    return Plot(chart.properties(title=head).configure(**style.config()), table, title, f"{title}: {described}")
+
+
+# -- what it is about ------------------------------------------------------------------------
+
+
+def _on_time(table: pd.DataFrame, every: str) -> pd.DataFrame:
+    """A table with a column `period`, in order, with the text of the period and its place on the axis."""
+    table = table.sort_values("period", kind="stable", ignore_index=True)
+    forms = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+    if every == "week":
+        first, last = table["period"].dt.start_time, table["period"].dt.end_time
+        text = first.dt.strftime("%Y-%m-%d") + " – " + last.dt.strftime("%m-%d")
+    else:
+        text = table["period"].dt.strftime(forms[every])
+    return table.assign(period=text, **sums.spread(table["period"]))
+
+
+def _having(messages: pd.DataFrame, columns: list[str], what: str) -> pd.DataFrame:
+    """The rows in which one of the columns has a value.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = messages[messages[columns].notna().any(axis=1)]
+    if found.empty:
+        raise InputError(t(f"history.plot.no_{what}"), code="plot")
+    return found
+
+
+def _group(messages: pd.DataFrame, by: str) -> pd.Series:
+    if by not in messages.columns:
+        known = ", ".join(messages.columns)
+        raise InputError(t("history.plot.by", by=by, known=known), code="plot")
+    return sums.named(messages[by], MOST_GROUPS, t("history.plot.other"))
+
+
+def _ordered(group: pd.Series, source: pd.Series | None) -> list[str]:
+    """The words of a group: a category's in its own order, others by how often they are there."""
+    there = set(group)
+    if source is not None and isinstance(source.dtype, pd.CategoricalDtype):
+        first = [str(word) for word in source.cat.categories if str(word) in there]
+        return first + sorted(there - set(first))
+    return [str(word) for word in group.value_counts().index]
+
+
+def _label(by: str | None) -> str:
+    return by or ""
+
+
+def _span(messages: pd.DataFrame, zone: str) -> dict[str, str]:
+    times = messages["created_at"].dt.tz_convert(zone)
+    return {"first": f"{times.min():%Y-%m-%d}", "last": f"{times.max():%Y-%m-%d}"}
+
+
+def _part(found: pd.DataFrame, messages: pd.DataFrame) -> dict[str, str]:
+    return {"known": f"{len(found):,}", "count": f"{len(messages):,}"}
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.2f}" if amount >= 10 else f"{amount:.4g}"

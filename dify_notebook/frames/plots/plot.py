@@ -1,0 +1,154 @@
+"""`Plot`: a chart that shows offline in a notebook, and still does when the notebook is opened again.
+
+Measured with JupyterLab 4.6 and Notebook 7.6: they bring Vega-Lite 5.6 for the mime type of version 5 and none for
+version 6, which Altair 6 writes; Altair's own default fetches its JavaScript from a CDN. So the chart goes out under
+the type of version 5, of which it uses nothing newer, together with a picture for everything else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ConfigError, InputError
+from ...i18n import t
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+MIME = "application/vnd.vegalite.v5+json"
+SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+SCALE = 2.0
+"""Pixels of the picture for each pixel of the chart."""
+_WIDE = "\u2e80"
+"""From here on are signs (Chinese and others) for which the machine that draws a PNG may have no font."""
+
+
+def need_altair() -> Any:
+    """The module altair.
+
+    Raises:
+        ConfigError: the extra `plot` is not installed.
+    """
+    try:
+        import altair
+        import vl_convert  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(t("history.plot.missing", module=error.name or "altair"), code="plot") from None
+    return altair
+
+
+class Plot:
+    """A chart with its numbers.
+
+    It shows itself as the last value of a cell. `plot.chart` is the Altair chart, to be changed or put beside
+    others; `plot.data` the table that is drawn, one row for each mark; `plot.save("x.html")` a file.
+    """
+
+    def __init__(self, chart: alt.TopLevelMixin, data: pd.DataFrame, title: str, described: str) -> None:
+        self.chart = chart
+        self.data = data
+        self.title = title
+        self.description = described
+        """The same in words, for those who do not see it."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The chart as Vega-Lite JSON (version 5), its data inside."""
+        spec: dict[str, Any] = self.chart.to_dict(validate=True)
+        spec["$schema"] = SCHEMA
+        spec["description"] = self.description
+        return spec
+
+    def png(self, scale: float = SCALE) -> bytes:
+        """A picture, drawn without a browser and without a network."""
+        import vl_convert
+
+        return _packed(vl_convert.vegalite_to_png(self.spec, vl_version=_version(), scale=scale, allowed_base_urls=[]))
+
+    def svg(self) -> str:
+        """A drawing, made in the same way."""
+        import vl_convert
+
+        made: str = vl_convert.vegalite_to_svg(self.spec, vl_version=_version(), allowed_base_urls=[])
+        return made
+
+    def html(self) -> str:
+        """A page that needs no network: it holds the JavaScript that draws it (about 1 MB)."""
+        import vl_convert
+
+        made: str = vl_convert.vegalite_to_html(self.spec, vl_version=_version(), bundle=True)
+        return made
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it to a file: .html, .png, .svg, .json (Vega-Lite), or .csv (the numbers). Replaces a file.
+
+        Raises:
+            InputError: another ending.
+            OSError: it cannot be written.
+        """
+        target = Path(path).expanduser()
+        match target.suffix.lower():
+            case ".html":
+                content: str | bytes = self.html()
+            case ".png":
+                content = self.png()
+            case ".svg":
+                content = self.svg()
+            case ".json":
+                content = json.dumps(self.spec, ensure_ascii=False, indent=1)
+            case ".csv":
+                content = self.data.to_csv(index=False)
+            case other:
+                raise InputError(t("history.plot.ending", ending=other or target.name), code="plot")
+        target.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return target
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        spec = self.spec
+        data: dict[str, Any] = {MIME: spec, "text/plain": repr(self)}
+        said: dict[str, Any] = {"alt": self.description}
+        if any(sign >= _WIDE for sign in json.dumps(spec, ensure_ascii=False)):
+            data["image/svg+xml"] = self.svg()
+            return data, {"image/svg+xml": said}
+        from base64 import b64encode
+
+        picture = self.png()
+        data["image/png"] = b64encode(picture).decode("ascii")
+        # The size of a PNG stands in its 17th to 24th byte.
+        width, height = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))
+        said |= {"width": round(width / SCALE), "height": round(height / SCALE)}
+        return data, {"image/png": said}
+
+    def __repr__(self) -> str:
+        return f"<Plot {self.description}>"
+
+
+def _packed(png: bytes) -> bytes:
+    """The same PNG with its pixels packed well: a third of what the drawing library writes."""
+    at, pixels, before, after = 8, b"", b"", b""
+    while at < len(png):
+        size, kind = int.from_bytes(png[at : at + 4], "big"), png[at + 4 : at + 8]
+        whole = png[at : at + size + 12]
+        if kind == b"IDAT":
+            pixels += whole[8:-4]
+        elif pixels:
+            after += whole
+        else:
+            before += whole
+        at += size + 12
+    body = b"IDAT" + zlib.compress(zlib.decompress(pixels), 9)
+    packed = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    return png[:8] + before + packed + after
+
+
+def _version() -> str:
+    """The oldest Vega-Lite there is to draw with: nearest to the one in JupyterLab."""
+    import vl_convert
+
+    versions = [tuple(int(part) for part in name.split(".")) for name in vl_convert.get_vegalite_versions()]
+    return ".".join(str(part) for part in min(version for version in versions if version[0] >= 5))

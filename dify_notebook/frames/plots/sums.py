@@ -1,0 +1,103 @@
+"""What charts draw, added up in pandas first: a few hundred rows, however many messages there are."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ...errors import InputError
+from ...i18n import t
+
+Every = Literal["hour", "day", "week", "month", "year"]
+_FREQUENCY: dict[str, str] = {"hour": "h", "day": "D", "week": "W-SUN", "month": "M", "year": "Y"}
+"""pandas' periods; a week ends on Sunday."""
+MOST_PERIODS = 1500
+"""Periods in one chart at most: a bar cannot be thinner than half a pixel."""
+
+
+def timed(messages: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose time is known.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = messages[messages["created_at"].notna()]
+    if found.empty:
+        raise InputError(t("history.plot.no_messages"), code="plot")
+    return found
+
+
+def fitting(times: pd.Series) -> Every:
+    """A length of period that makes a readable chart of these times."""
+    span = (times.max() - times.min()) / pd.Timedelta(days=1)
+    return "hour" if span <= 2.5 else "day" if span <= 62 else "week" if span <= 750 else "month"
+
+
+def periods(times: pd.Series, every: str | None, zone: str) -> tuple[pd.Series, Every]:
+    """The period that each time falls into, and how long periods are.
+
+    Args:
+        times: aware timestamps.
+        every: hour, day, week, month or year; None takes what fits.
+        zone: IANA name of the time zone whose days count.
+
+    Raises:
+        InputError: no such period or zone, or too many periods.
+    """
+    chosen = fitting(times) if every is None else every
+    if chosen not in _FREQUENCY:
+        known = ", ".join(_FREQUENCY)
+        raise InputError(t("history.plot.every", every=every, known=known), code="plot")
+    try:
+        local = times.dt.tz_convert(zone)
+    except (KeyError, ValueError, TypeError):
+        raise InputError(t("history.plot.zone", zone=zone), code="plot") from None
+    found = local.dt.tz_localize(None).dt.to_period(_FREQUENCY[chosen])
+    number = (found.max() - found.min()).n + 1
+    if number > MOST_PERIODS:
+        raise InputError(t("history.plot.too_many", number=f"{number:,}", every=chosen), code="plot")
+    return found, chosen  # type: ignore[return-value]  # one of the keys
+
+
+def spread(periods: pd.Series) -> dict[str, Any]:
+    """Columns for the time axis: start and end of each period, as text that is read as UTC."""
+    start = periods.dt.start_time
+    length = periods.dt.end_time - start
+    # A sliver is left free, so that neighbours can be told apart.
+    end = start + length * 0.92
+    form = "%Y-%m-%dT%H:%M:%SZ"
+    return {"start": start.dt.strftime(form), "end": end.dt.strftime(form)}
+
+
+def named(values: pd.Series, most: int, other: str) -> pd.Series:
+    """Values as text, with all but the most frequent put together under one word; missing ones are `-`."""
+    texts = values.astype("string").fillna("-")
+    counts = texts.value_counts()
+    if len(counts) <= most:
+        return texts
+    kept = set(counts.index[: most - 1])
+    return texts.where(texts.isin(kept), other)
+
+
+def quantiles(groups: Any, column: str) -> pd.DataFrame:
+    """Count, median, quartiles and 90th percentile of a column for each group, seconds rounded to ms."""
+    found = groups[column].quantile([0.25, 0.5, 0.75, 0.9]).unstack()
+    found.columns = ["q25", "median", "q75", "q90"]
+    found.insert(0, "count", groups[column].count())
+    return found.astype("float64").round(3).assign(count=found["count"].astype("int64"))
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose values JSON knows: no categories, no nullable dtypes, missing ones as None."""
+    made = {}
+    for name in table.columns:
+        column = table[name]
+        if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column.dtype):
+            made[name] = column.astype("object").where(column.notna(), None)
+        elif pd.api.types.is_integer_dtype(column.dtype):
+            made[name] = column.astype("object" if column.isna().any() else "int64")
+        else:
+            made[name] = column.astype("float64").replace([np.inf, -np.inf], np.nan)
+    return pd.DataFrame(made).reset_index(drop=True)

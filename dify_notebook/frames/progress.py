@@ -1,0 +1,76 @@
+"""One line that tells how far a fetch is, in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+from ..i18n import t
+from .collect import Progress
+
+#: Seconds between two lines: a saved notebook keeps each of them.
+SECONDS = 0.5
+
+
+class Meter:
+    """Writes the line again and again over itself; plain text, so that it needs no widget.
+
+    Args:
+        shown: None shows it where somebody looks: in a terminal and in a kernel.
+    """
+
+    def __init__(self, progress: Progress, shown: bool | None = None) -> None:
+        self._progress = progress
+        self._stream: Any = _stream() if shown is None else (_stream() or sys.stderr if shown else None)
+        self._length = 0
+        self._last = 0.0
+
+    def show(self) -> None:
+        """Write the line, unless it was written a moment ago."""
+        now = time.monotonic()
+        if now - self._last >= SECONDS and now - self._progress.begun >= SECONDS:
+            self._last = now
+            self._write(line(self._progress))
+
+    def end(self) -> None:
+        """Write how it went, and leave the line."""
+        if self._last or self._progress.failures:
+            self._write(line(self._progress, ended=True), end="\n")
+
+    def _write(self, text: str, end: str = "") -> None:
+        if self._stream is None:
+            return
+        blank = " " * max(0, self._length - len(text))
+        self._length = len(text)
+        self._stream.write(f"\r{text}{blank}{end}")
+        self._stream.flush()
+
+
+def _stream() -> Any:
+    """Where somebody looks: the cell's output in a kernel, else a terminal; None where nobody does."""
+    if type(sys.stdout).__name__ == "OutStream":  # ipykernel's
+        return sys.stdout
+    if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        return sys.stderr
+    return None
+
+
+def line(progress: Progress, *, ended: bool = False) -> str:
+    """How far it is, in words."""
+    seconds = max(progress.seconds, 0.001)
+    values = {
+        "done": f"{progress.conversations:,}",
+        "all": f"{progress.listed:,}" + ("" if progress.all_listed else "+"),
+        "messages": f"{progress.messages:,}",
+        "rate": f"{progress.messages / seconds:,.0f}",
+        "seconds": f"{seconds:,.1f}",
+    }
+    parts = [t("frames.progress_end" if ended else "frames.progress", **values)]
+    if not ended and progress.all_listed and progress.conversations:
+        rest = seconds / progress.conversations * (progress.listed - progress.conversations)
+        parts.append(t("frames.progress_rest", seconds=f"{rest:,.0f}"))
+    if progress.failures:
+        parts.append(t("frames.progress_failures", count=progress.failures))
+    return " · ".join(parts)

@@ -1,0 +1,56 @@
+"""What people have from elsewhere than the API, as a `History`: exports of Dify's console, dumps of its database.
+
+    History.from_export("messages.csv", "conversations.csv", "end_users.csv")
+    History.from_export("dump.sql.gz", app="0f0c…")
+    History.from_export("exports/")
+
+Columns that a source cannot know are missing, in the same schema.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+from ...i18n import t
+
+if TYPE_CHECKING:
+    from ..history import History
+
+__all__ = ["read_export"]
+
+
+def read_export(paths: Iterable[str | os.PathLike[str]], *, app: str | None = None) -> History:
+    """See `History.from_export`."""
+    from .. import build
+    from ..facts import Facts
+    from ..history import History
+    from ..schema import HISTORY
+    from .gather import Gatherer
+    from .layouts import kind_of
+    from .sources import files, rows
+
+    given = [Path(path).expanduser() for path in paths]
+    if not given:
+        raise InputError(t("history.export.nothing"), code="export")
+    gatherer = Gatherer(app)
+    for path in (one for some in given for one in files(some)):
+        for table, place, row in rows(path):
+            kind = kind_of(table, row, place)
+            if kind is not None:
+                gatherer.take(kind, place, row)
+    blocks = gatherer.blocks()
+    if not blocks["messages"].get("message_id") and not gatherer.kinds:
+        raise InputError(t("history.export.no_rows", path=", ".join(map(str, given))), code="export")
+    notes = [t("history.export.from", files=", ".join(path.name for path in given)), *gatherer.notes]
+    if gatherer.kinds["feedback_export"] and not gatherer.kinds["messages"]:
+        notes.append(t("history.export.feedback_only"))
+    if gatherer.kinds["log_export"]:
+        notes.append(t("history.export.made_ids"))
+    if not gatherer.users:
+        notes.append(t("history.export.no_users"))
+    facts = Facts(users=dict.fromkeys(gatherer.users, "export"), app=app, notes=tuple(notes))
+    return History({table.name: build.frame(table, blocks.get(table.name, {})) for table in HISTORY}, facts)

@@ -1,0 +1,331 @@
+"""Rows of exports gathered into the tables of a history, with the same schema as what the API gives."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ...errors import InputError
+from ...i18n import t
+from ...turn.convert import as_time, as_usage
+from ...wire import models
+from .. import tables
+from .layouts import mapping, number, parsed, true, whole
+from .sources import Row
+
+Block = tables.Block
+Found = tuple[models.StoredMessage, str | None, dict[str, Any]]
+"""A message, its user, and its tokens, prices and times."""
+_SPACE = uuid.UUID("f7f1c0de-5f0b-5c19-9a5a-9c1f2f0e7a11")
+
+
+class Gatherer:
+    """Takes rows one by one, in any order of tables; `blocks()` gives what they come to."""
+
+    def __init__(self, app: str | None) -> None:
+        self._app = app
+        self._apps: Counter[str] = Counter()
+        self.rows: dict[str, list[tuple[str, Row]]] = {}
+        """Layout -> place and row."""
+        self.kinds: Counter[str] = Counter()
+        self.notes: list[str] = []
+        self._users: dict[str, str] = {}
+        self.users: dict[str, None] = {}
+        """Whose conversations there are, in the order in which they came up."""
+
+    def take(self, kind: str, place: str, row: Row) -> None:
+        """One row of a layout. Those of other apps than the one asked for are left out."""
+        app = row.get("app_id")
+        if app:
+            if kind in ("messages", "feedback_export", "log_export"):
+                self._apps[str(app)] += 1
+            if self._app is not None and str(app) != self._app:
+                return
+        self.kinds[kind] += 1
+        self.rows.setdefault(kind, []).append((place, row))
+
+    def blocks(self) -> dict[str, Block]:
+        """The tables of the history.
+
+        Raises:
+            InputError: the rows are of several apps, of none, or a cell cannot be read.
+        """
+        self._check_app()
+        gone = {str(row["id"]) for _, row in self._of("conversations") if true(row.get("is_deleted"))}
+        self._users = {str(row["id"]): str(row["session_id"]) for _, row in self._of("end_users") if row["session_id"]}
+        owners, conversations = self._conversations(gone)
+        thoughts, files, citations = (
+            self._by_message(kind)
+            for kind in ("message_agent_thoughts", "message_files", "dataset_retriever_resources")
+        )
+        ratings, feedbacks = self._feedbacks()
+        found: dict[str, Found] = {}
+        for kind in ("messages", "log_export", "feedback_export"):
+            for place, row in self._of(kind):
+                if str(row.get("conversation_id") or "") in gone:
+                    continue
+                row = _plain_row(kind, place, row)
+                key = str(row["id"])
+                if key in found:
+                    continue
+                met = mapping(row.get("message_metadata", row.get("metadata")), place) or {}
+                conversation = str(row["conversation_id"]) if row.get("conversation_id") else None
+                user = self._user(row) or owners.get(conversation or "")
+                rating = ratings.get(key) or _rating(row)
+                told = {
+                    **{name: row.get(name) for name in ("query", "answer", "error", "created_at", "parent_message_id")},
+                    "id": key,
+                    "conversation_id": conversation,
+                    "status": row.get("status") or ("error" if row.get("error") else "normal"),
+                    "inputs": mapping(row.get("inputs"), place),
+                    "feedback": {"rating": rating} if rating else None,
+                    "agent_thoughts": row.get("agent_thoughts") or thoughts.get(key),
+                    "message_files": row.get("message_files") or files.get(key),
+                    "retriever_resources": row.get("retriever_resources")
+                    or met.get("retriever_resources")
+                    or citations.get(key),
+                }
+                found[key] = (_message(place, told), user, _usage(place, row, met))
+                if user:
+                    self.users.setdefault(user)
+        if gone:
+            self.notes.append(t("history.export.deleted", count=len(gone)))
+        ordered = sorted(found.values(), key=lambda one: (str(one[0].conversation_id), _moment(one[0])))
+        blocks = self._message_blocks(ordered)
+        blocks["conversations"] = self._conversation_block(conversations, ordered, owners)
+        blocks["feedbacks"] = tables.feedback_rows(feedbacks)
+        blocks["feedbacks"]["user"] = [self._users.get(str(one.from_end_user_id)) for one in feedbacks]
+        blocks["annotations"] = tables.annotation_rows(self._annotations())
+        return blocks
+
+    def _of(self, kind: str) -> list[tuple[str, Row]]:
+        return self.rows.get(kind, [])
+
+    def _check_app(self) -> None:
+        if self._app is not None and self._apps and self._app not in self._apps:
+            raise InputError(t("history.export.no_app", app=self._app, apps=_listing(self._apps)), code="export")
+        if self._app is None and len(self._apps) > 1:
+            raise InputError(t("history.export.apps", apps=_listing(self._apps)), code="export")
+
+    # -- messages -------------------------------------------------------------------------------
+
+    def _message_blocks(self, found: Sequence[Found]) -> dict[str, Block]:
+        items = [item for item, _, _ in found]
+        blocks = {name: make(items) for name, make in tables.MESSAGE_ROWS.items()}
+        users = {item.id: user for item, user, _ in found}
+        for block in blocks.values():
+            if block:
+                block["user"] = [users.get(key) for key in block["message_id"]]
+        for name in _USAGE:
+            blocks["messages"][name] = [usage.get(name) for _, _, usage in found]
+        return blocks
+
+    def _by_message(self, kind: str) -> dict[str, list[Row]]:
+        found: dict[str, list[Row]] = {}
+        for place, row in self._of(kind):
+            if kind == "message_agent_thoughts":
+                labels = row.get("tool_labels", row.get("tool_labels_str"))
+                row = {
+                    **row,
+                    "tool_labels": mapping(labels, place),
+                    "position": whole(row["position"], place, "position"),
+                }
+            found.setdefault(str(row["message_id"]), []).append(row)
+        for rows in found.values():
+            rows.sort(key=lambda row: (row.get("position") is None, int(row.get("position") or 0)))
+        return found
+
+    # -- people and conversations ---------------------------------------------------------------
+
+    def _user(self, row: Row) -> str | None:
+        told = row.get("from_end_user_session_id") or row.get("user")
+        end_user = row.get("from_end_user_id", row.get("end_user_id"))
+        return str(told) if told else self._users.get(str(end_user)) if end_user else None
+
+    def _conversations(self, gone: set[str]) -> tuple[dict[str, str], dict[str, Row]]:
+        """Owners by conversation, and the rows of conversations."""
+        owners: dict[str, str] = {}
+        found: dict[str, Row] = {}
+        for kind in ("conversations", "console_conversations"):
+            for place, row in self._of(kind):
+                key = str(row["id"])
+                if key in gone:
+                    continue
+                user = self._user(row)
+                if user:
+                    owners[key] = user
+                    self.users.setdefault(user)
+                found.setdefault(key, {**row, "inputs": mapping(row.get("inputs"), place)})
+        return owners, found
+
+    def _conversation_block(self, told: dict[str, Row], messages: Sequence[Found], owners: dict[str, str]) -> Block:
+        """The conversations that were told, and those that only messages name."""
+        first: dict[str, list[Any]] = {}
+        for item, user, _ in messages:
+            if item.conversation_id:
+                span = first.setdefault(item.conversation_id, [item.created_at, item.created_at, user])
+                span[1] = item.created_at or span[1]
+                span[2] = span[2] or user
+        rows: list[dict[str, Any]] = []
+        for key, row in told.items():
+            last = first.get(key, [None, None, None])
+            name = row.get("name") or row.get("summary") or ""
+            rows.append(
+                {
+                    "conversation_id": key,
+                    "user": owners.get(key) or last[2],
+                    "created_at": tables.as_microseconds(row.get("created_at") or last[0]),
+                    "updated_at": tables.as_microseconds(row.get("updated_at") or last[1]),
+                    "status": row.get("status") or None,
+                    "name": str(name),
+                    "introduction": tables.clean(row.get("introduction")) or None,
+                    "inputs": tables.as_json(row.get("inputs")),
+                }
+            )
+        for key, (began, last_used, user) in first.items():
+            if key not in told:
+                times = {"created_at": tables.as_microseconds(began), "updated_at": tables.as_microseconds(last_used)}
+                none = dict.fromkeys(("status", "introduction", "inputs"))
+                rows.append({"conversation_id": key, "user": user, **times, "name": "", **none})
+        rows.sort(key=lambda row: -(row["updated_at"] or 0))
+        return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+    # -- what people said -----------------------------------------------------------------------
+
+    def _feedbacks(self) -> tuple[dict[str, str], list[models.Feedback]]:
+        """Users' ratings by message, and all feedback."""
+        told: list[tuple[str, Row]] = list(self._of("message_feedbacks"))
+        for place, row in self._of("feedback_export"):
+            same = {
+                "id": row["feedback_id"],
+                "rating": row["feedback_rating_raw"],
+                "content": row.get("feedback_comment"),
+            }
+            when = row.get("feedback_date")
+            source = row.get("feedback_source")
+            told.append((place, {**row, **same, "from_source": source, "created_at": when, "updated_at": when}))
+        for place, row in self._of("messages"):
+            for at, inner in enumerate(parsed(row.get("feedbacks"), place) or ()):
+                # The console tells no id of a feedback; one of its message and its place stands for it.
+                key = str(uuid.uuid5(_SPACE, f"{row['id']}/{at}"))
+                told.append(
+                    (place, {"id": key, "message_id": row["id"], "conversation_id": row["conversation_id"], **inner})
+                )
+        ratings: dict[str, str] = {}
+        found: dict[str, models.Feedback] = {}
+        for place, row in told:
+            if not row.get("rating"):
+                continue
+            names = (
+                "conversation_id",
+                "message_id",
+                "rating",
+                "content",
+                "from_source",
+                "from_end_user_id",
+                "from_account_id",
+            )
+            data = {name: row.get(name) or None for name in names} | {"id": str(row["id"])}
+            times = {name: row[name] for name in ("created_at", "updated_at") if row.get(name)}
+            found.setdefault(str(row["id"]), _read(models.Feedback, place, {**data, **times}))
+            if row.get("from_source") in ("user", None):
+                ratings[str(row["message_id"])] = str(row["rating"])
+        return ratings, list(found.values())
+
+    def _annotations(self) -> list[models.Annotation]:
+        found = []
+        for kind, answer in (("message_annotations", "content"), ("annotations", "answer")):
+            for place, row in self._of(kind):
+                data = {"id": str(row["id"]), "question": row["question"], "answer": row[answer]}
+                hits = whole(row.get("hit_count"), place, "hit_count")
+                found.append(
+                    _read(models.Annotation, place, {**data, "hit_count": hits, "created_at": row.get("created_at")})
+                )
+        return found
+
+
+_USAGE = (
+    "prompt_tokens", "completion_tokens", "total_tokens", "prompt_price", "completion_price", "total_price", "currency",
+    "latency", "time_to_first_token", "usage_from", "model",
+)  # fmt: skip
+
+
+def _usage(place: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Tokens, prices and times: from the columns of the table, and what those lack from the metadata."""
+    told = metadata.get("usage")
+    found = tables.usage_values(as_usage(told)) if isinstance(told, dict) else {}
+    prompt, answer = (whole(row.get(name), place, name) for name in ("message_tokens", "answer_tokens"))
+    if prompt is not None:
+        found["prompt_tokens"] = prompt
+    if answer is not None:
+        found["completion_tokens"] = answer
+    if found.get("total_tokens") is None and prompt is not None and answer is not None:
+        found["total_tokens"] = prompt + answer
+    for column, name in (("provider_response_latency", "latency"), ("total_price", "total_price")):
+        value = number(row.get(column), place, column)
+        if value is not None:
+            found[name] = value
+    found["currency"] = row.get("currency") or found.get("currency")
+    if found.get("currency") is None and not found.get("total_price"):
+        found["total_price"] = None
+    if any(value is not None for value in found.values()):
+        found["usage_from"] = "export"
+    found["model"] = row.get("model_id") or None
+    return found
+
+
+def _plain_row(kind: str, place: str, row: Row) -> Row:
+    """A row of an export in the form of the table `messages`."""
+    if kind == "messages":
+        return {**row, "query": row["query"] or "", "answer": row["answer"] or ""}
+    if kind == "feedback_export":
+        return {
+            "id": row["message_id"],
+            "conversation_id": row.get("conversation_id"),
+            "query": row["user_query"] or "",
+            "answer": row.get("ai_response") or "",
+            "created_at": row.get("message_date"),
+            "from_end_user_id": row.get("from_end_user_id"),
+        }
+    # The log export tells no id: the same row gives the same one wherever it is read.
+    key = uuid.uuid5(
+        _SPACE, "\x1f".join(str(row[name]) for name in ("conversation_id", "created_at", "query", "answer"))
+    )
+    rating = row.get("user_rating")
+    return {**row, "id": str(key), "query": row["query"] or "", "answer": row["answer"] or "", "rating": rating}
+
+
+def _rating(row: Row) -> str | None:
+    told = row.get("feedback")
+    rating = told.get("rating") if isinstance(told, dict) else row.get("rating")
+    return str(rating) if rating in ("like", "dislike") else None
+
+
+def _message(place: str, told: dict[str, Any]) -> models.StoredMessage:
+    for name in ("agent_thoughts", "message_files", "retriever_resources"):
+        value = parsed(told[name], place)
+        told[name] = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else None
+    found: models.StoredMessage = _read(models.StoredMessage, place, told)
+    return found
+
+
+def _read(kind: Any, place: str, data: dict[str, Any]) -> Any:
+    if isinstance(data.get("created_at"), str) and tables.as_microseconds(data["created_at"]) is None:
+        raise InputError(t("history.export.no_time", place=place, value=data["created_at"][:60]), code="export")
+    data = {name: as_time(value) if name in ("created_at", "updated_at") else value for name, value in data.items()}
+    try:
+        return msgspec.convert(data, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InputError(t("history.export.bad_row", place=place, reason=error), code="export") from None
+
+
+def _moment(item: models.StoredMessage) -> float:
+    return item.created_at.timestamp() if item.created_at else 0.0
+
+
+def _listing(apps: Counter[str]) -> str:
+    return ", ".join(f"{app} ({count:,})" for app, count in apps.most_common(10))

@@ -1,0 +1,204 @@
+"""Files into rows: CSV, JSON, JSON lines and PostgreSQL's plain dumps, told apart by what is in them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from ...errors import InputError
+from ...i18n import t
+
+Row = dict[str, Any]
+SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql")
+_COPY = re.compile(r'^COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*$')
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.S)
+_LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_LISTS = ("data", "messages", "conversations", "feedback_data", "items", "rows", "result")
+"""Names under which JSON files hold their rows."""
+
+
+def files(path: Path) -> list[Path]:
+    """The file itself, or the readable files of a directory in the order of their names.
+
+    Raises:
+        InputError: there is no such file, or no readable one in the directory.
+    """
+    if path.is_dir():
+        found = [one for one in sorted(path.iterdir()) if one.name.lower().removesuffix(".gz").endswith(SUFFIXES)]
+        if not found:
+            raise InputError(t("history.export.no_files", path=path, known=", ".join(SUFFIXES)), code="export")
+        return found
+    if not path.is_file():
+        raise InputError(t("history.export.no_file", path=path), code="export")
+    return [path]
+
+
+def rows(path: Path) -> Iterator[tuple[str | None, str, Row]]:
+    """Each row of a file, with the table that it says it is of (None where it says nothing) and its place.
+
+    Raises:
+        InputError: the file cannot be read or is of no known form.
+    """
+    try:
+        with _open(path) as file:
+            first = _first(file)
+            if first in ("{", "["):
+                yield from _json(path, file)
+            elif first in ("-", "\\") or _is_dump(file):
+                yield from _dump(path, file)
+            else:
+                yield from _csv(path, file)
+    except UnicodeDecodeError as error:
+        raise InputError(t("history.export.not_utf8", path=path, at=error.start), code="export") from None
+    except (OSError, EOFError) as error:
+        raise InputError(t("history.export.unreadable", path=path, reason=error), code="export") from None
+
+
+def _open(path: Path) -> IO[str]:
+    with open(path, "rb") as raw:
+        magic = raw.read(5)
+    if magic == b"PGDMP":
+        raise InputError(t("history.export.custom_dump", path=path, name=path.stem), code="export")
+    if magic[:2] == b"PK":
+        raise InputError(t("history.export.zip", path=path), code="export")
+    if magic[:2] == b"\x1f\x8b":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return open(path, encoding="utf-8-sig", newline="")
+
+
+def _first(file: IO[str]) -> str:
+    """The first sign that is no space; the file is at its beginning again."""
+    start = file.read(4096).lstrip()
+    file.seek(0)
+    return start[:1]
+
+
+def _is_dump(file: IO[str]) -> bool:
+    start = file.read(4096).lstrip()
+    file.seek(0)
+    return bool(re.match(r"(SET|COPY|BEGIN|CREATE|INSERT INTO)\s", start))
+
+
+# -- CSV -------------------------------------------------------------------------------------
+
+
+def _csv(path: Path, file: IO[str]) -> Iterator[tuple[None, str, Row]]:
+    # An answer may be longer than the 128 kB that the module allows by itself.
+    before = csv.field_size_limit(2**31 - 1)
+    try:
+        sample = file.readline()
+        file.seek(0)
+        delimiter = max((",", ";", "\t"), key=sample.count)
+        reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+        names = [name for name in reader.fieldnames or () if name]
+        if not names:
+            raise InputError(t("history.export.empty", path=path), code="export")
+        for row in reader:
+            place = f"{path.name}:{reader.line_num}"
+            if None in row or any(row[name] is None for name in names):
+                raise InputError(t("history.export.ragged", place=place, columns=len(names)), code="export")
+            # In CSV nothing and an empty text look alike; nothing is what it is for all but texts.
+            yield None, place, {name: value if value != "" else None for name, value in row.items()}
+    except csv.Error as error:
+        raise InputError(t("history.export.bad_csv", path=path, reason=error), code="export") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+# -- JSON ------------------------------------------------------------------------------------
+
+
+def _json(path: Path, file: IO[str]) -> Iterator[tuple[None, str, Row]]:
+    text = file.read()
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2:
+            raise InputError(t("history.export.bad_json", path=path, reason=error), code="export") from None
+        yield from _lines(path, text)
+        return
+    if isinstance(data, dict) and not any(isinstance(data.get(name), list) for name in _LISTS):
+        data = [data]
+    yield from _listed(path, data)
+
+
+def _lines(path: Path, text: str) -> Iterator[tuple[None, str, Row]]:
+    for number, line in enumerate(io.StringIO(text), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            place = f"{path.name}:{number}"
+            raise InputError(t("history.export.bad_json", path=place, reason=error), code="export") from None
+        yield from _listed(path, row if isinstance(row, list) else [row])
+
+
+def _listed(path: Path, data: Any) -> Iterator[tuple[None, str, Row]]:
+    """Rows of a list, of a page, or of a list of pages."""
+    if isinstance(data, dict):
+        for name in _LISTS:
+            if isinstance(data.get(name), list):
+                yield from _listed(path, data[name])
+        return
+    for at, item in enumerate(data, start=1):
+        if isinstance(item, dict) and "id" not in item and any(isinstance(item.get(name), list) for name in _LISTS):
+            yield from _listed(path, item)
+        elif isinstance(item, dict):
+            yield None, f"{path.name}[{at}]", item
+        else:
+            place = f"{path.name}[{at}]"
+            raise InputError(t("history.export.no_object", place=place, found=type(item).__name__), code="export")
+
+
+# -- pg_dump ---------------------------------------------------------------------------------
+
+
+def _dump(path: Path, file: IO[str]) -> Iterator[tuple[str, str, Row]]:
+    """Rows of the COPY blocks of a plain dump. INSERTs (`--inserts`) are refused."""
+    table: str | None = None
+    names: list[str] = []
+    found = inserts = False
+    for number, line in enumerate(file, start=1):
+        if table is None:
+            match = _COPY.match(line)
+            if match:
+                found = True
+                table, names = match[1], [name.strip().strip('"') for name in match[2].split(",")]
+            inserts = inserts or line.startswith("INSERT INTO")
+            continue
+        line = line.rstrip("\r\n")
+        if line == "\\.":
+            table = None
+            continue
+        cells = line.split("\t")
+        if len(cells) != len(names):
+            place = f"{path.name}:{number}"
+            raise InputError(t("history.export.ragged", place=place, columns=len(names)), code="export")
+        yield table, f"{path.name}:{number}", {name: _cell(cell) for name, cell in zip(names, cells, strict=True)}
+    if table is not None:
+        raise InputError(t("history.export.cut", path=path, table=table), code="export")
+    if not found:
+        raise InputError(t("history.export.inserts" if inserts else "history.export.no_copy", path=path), code="export")
+
+
+def _cell(text: str) -> str | None:
+    if text == "\\N":
+        return None
+    return _ESCAPE.sub(_plain, text) if "\\" in text else text
+
+
+def _plain(match: re.Match[str]) -> str:
+    told = match[1]
+    if told[0] == "x" and len(told) > 1:
+        return chr(int(told[1:], 16))
+    if told[0] in "01234567":
+        return chr(int(told, 8))
+    return _LETTERS.get(told, told)

@@ -1,0 +1,153 @@
+"""The tapes in this machine's store as a table, and as turns."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..errors import InputError
+from ..i18n import t
+from ..tape import Header, RunStore, Tape, entry_of, run_store
+from ..turn.convert import as_usage
+from ..turn.state import Turn, Usage
+from ..wire.events import ChatEvent, MessageEnd, decode
+from .tables import Block, as_microseconds, clean
+from .times import moment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger("dify_notebook")
+_END = ".tape.gz"
+
+
+def run_rows(
+    since: date | datetime | str | None = None,
+    until: date | datetime | str | None = None,
+    store: RunStore | None = None,
+) -> Block:
+    """The table `runs`: of each tape its first lines are read. What is no tape is logged and left out."""
+    begin, end = moment(since, "since"), moment(until, "until")
+    rows: list[dict[str, Any]] = []
+    for path in (store or run_store()).paths():
+        try:
+            head, first, size = *_beginning(path), path.stat().st_size
+        except FileNotFoundError:
+            continue  # another kernel swept it meanwhile
+        except (OSError, EOFError, msgspec.DecodeError) as problem:
+            log.warning("%s is no tape: %s", path.name, problem)
+            continue
+        when = as_microseconds(head.created_at)
+        if begin and (when is None or when < as_exact(begin)):
+            continue
+        if end and (when is None or when >= as_exact(end)):
+            continue
+        rows.append(
+            {
+                "run_id": run_id(path),
+                "message_id": head.message_id or (first.message_id if first else None),
+                "conversation_id": head.conversation_id or (first.conversation_id if first else None),
+                "user": head.user,
+                "created_at": when,
+                "status": head.status,
+                "server": head.server,
+                "app": head.app,
+                "size": size,
+                "query": clean(head.query),
+            }
+        )
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def users_of_runs(server: str, store: RunStore | None = None) -> list[str]:
+    """The users who asked that server from this machine, as far as tapes tell."""
+    found: dict[str, None] = {}
+    for path in (store or run_store()).paths():
+        try:
+            with gzip.open(path, "rb") as lines:
+                head = msgspec.json.decode(lines.readline(), type=Header)
+        except (OSError, EOFError, msgspec.DecodeError) as problem:
+            log.warning("%s is no tape: %s", path.name, problem)
+            continue
+        if head.server == server and head.user:
+            found[head.user] = None
+    return list(found)
+
+
+def as_exact(time: datetime) -> int:
+    """Microseconds since 1970."""
+    return round(time.timestamp() * 1_000_000)
+
+
+def run_id(path: Path) -> str:
+    """The name of a tape."""
+    return path.name.removesuffix(_END)
+
+
+def _beginning(path: Path) -> tuple[Header, ChatEvent | None]:
+    """The header, and the first event that names the message."""
+    with gzip.open(path, "rb") as lines:
+        head = msgspec.json.decode(lines.readline(), type=Header)
+        if head.message_id and head.conversation_id:
+            return head, None
+        for line in lines:
+            at, frame = entry_of(line)
+            event = decode(frame, at)
+            if isinstance(event, ChatEvent) and event.message_id:
+                return head, event
+    return head, None
+
+
+def replayed(runs: pd.DataFrame | Iterable[str] | None = None, store: RunStore | None = None) -> Iterator[Turn]:
+    """The turns of tapes, one after the other."""
+    held = store or run_store()
+    known = {run_id(path): path for path in held.paths()}
+    if runs is None:
+        wanted = list(known)
+    else:
+        named: Any = runs["run_id"] if hasattr(runs, "columns") else runs  # type: ignore[index]
+        wanted = [str(name) for name in named]
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise InputError(t("frames.no_run", run=missing[0], count=len(missing)), code="run_id")
+    return (_turn(known[name]) for name in wanted)
+
+
+def _turn(path: Path) -> Turn:
+    tape = Tape.load(path)
+    turn: Turn = tape.replay()
+    if turn.message_id is None and tape.header.message_id:
+        turn = msgspec.structs.replace(turn, message_id=tape.header.message_id)
+    return turn
+
+
+class Tapes:
+    """The tapes of the local store by the message that they are of; nothing is read before it is asked for."""
+
+    def __init__(self, store: RunStore | None = None) -> None:
+        self._paths = {path.name[16:].removesuffix(_END): path for path in (store or run_store()).paths()}
+
+    def __contains__(self, message_id: object) -> bool:
+        return message_id in self._paths
+
+    def usage(self, message_id: str) -> Usage | None:
+        """Tokens and prices of that message; None where its tape tells none, or cannot be read."""
+        path = self._paths[message_id]
+        try:
+            lines = gzip.decompress(path.read_bytes()).splitlines()[1:]
+            for line in reversed(lines):
+                if b"message_end" in line:
+                    at, frame = entry_of(line)
+                    event = decode(frame, at)
+                    usage = (event.metadata or {}).get("usage") if isinstance(event, MessageEnd) else None
+                    if isinstance(usage, dict):
+                        return as_usage(usage)
+        except (OSError, EOFError, msgspec.DecodeError) as problem:
+            log.warning("%s is no tape: %s", path.name, problem)
+        return None

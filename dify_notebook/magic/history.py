@@ -1,0 +1,141 @@
+"""`%dify history`: the logs of conversations into a variable, and what to do with them."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from ..errors import InputError
+from ..i18n import t
+from .parse import suggestion
+from .state import Seat
+
+if TYPE_CHECKING:
+    from ..frames.history import History
+
+NAME = "history"
+"""The variable, where none is named."""
+OPTIONS = ("--since", "--until", "--users")
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What the line asks for."""
+
+    name: str = NAME
+    named: bool = False
+    """Whether the variable was named, so that what it holds may be replaced."""
+    since: str | None = None
+    until: str | None = None
+    users: tuple[str, ...] | None = None
+    """None: this seat's user. Empty: everyone who can be found."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing was said but perhaps a name."""
+        return self.since is None and self.until is None and self.users is None
+
+
+def read_line(rest: list[str]) -> Asked:
+    """What stands behind `%dify history`.
+
+    >>> read_line(["logs", "--users", "anna,ben"]).users
+    ('anna', 'ben')
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    found: dict[str, Any] = {}
+    words = list(rest)
+    while words:
+        word = words.pop(0)
+        option, equals, value = word.partition("=")
+        if option in OPTIONS:
+            field = option[2:]
+            if field in found:
+                _refuse("magic.history.twice", option=option)
+            if not equals:
+                value = words.pop(0) if words else ""
+            if not value or value.startswith("--"):
+                _refuse("magic.history.no_value", option=option)
+            found[field] = _users(value) if field == "users" else value
+        elif word.startswith("-"):
+            _refuse(
+                "magic.history.unknown",
+                option=word,
+                suggestion=suggestion(word, list(OPTIONS)),
+                known=", ".join(OPTIONS),
+            )
+        elif "name" in found:
+            _refuse("magic.history.two_names", first=found["name"], second=word)
+        elif not word.isidentifier() or keyword.iskeyword(word):
+            _refuse("magic.history.name", name=word)
+        else:
+            found |= {"name": word, "named": True}
+    return Asked(**found)
+
+
+def _users(value: str) -> tuple[str, ...]:
+    return () if value == "all" else tuple(name for name in value.split(",") if name)
+
+
+def history(rest: list[str], seat: Seat, names: Mapping[str, Any]) -> tuple[str, History, str]:
+    """Fetch what the line asks for, or bring the variable's history up to date.
+
+    Returns:
+        The variable's name, what it is to hold, and the text to print.
+
+    Raises:
+        InputError: the line cannot be read, or the variable holds something else.
+        DifyError: the server refused it.
+    """
+    asked = read_line(rest)
+    before = names.get(asked.name)
+    if not _is_history(before):
+        if before is not None and not asked.named:
+            _refuse("magic.history.held", name=asked.name, type=type(before).__name__)
+        before = None
+    client = seat.client
+    # Both are awaitable too; here, where a cell waits, `now` does so and obeys Interrupt.
+    collecting: Any
+    if before is not None and asked.plain and before.facts.server == client.base_url:
+        collecting = client.update(before)
+    else:
+        users: Any = asked.users
+        if users == ():
+            users = seat.session.call(client.find_users())
+        collecting = client.history(users, since=asked.since, until=asked.until)
+    found: History = collecting.now()
+    return asked.name, found, summary(found, asked.name)
+
+
+def summary(history: History, name: str) -> str:
+    """What is in it, what is not, and what can be done with it."""
+    messages = history.messages
+    times = messages["created_at"].dropna()
+    head = t(
+        "magic.history.fetched",
+        name=name,
+        messages=f"{len(messages):,}",
+        conversations=f"{len(history.conversations):,}",
+        users=len(history.users),
+    )
+    lines = [head]
+    if len(times):
+        lines.append(t("magic.history.span", first=f"{times.min():%Y-%m-%d}", last=f"{times.max():%Y-%m-%d}"))
+    lines += history.notes
+    if history.failures:
+        lines.append(t("magic.history.failures", count=len(history.failures), name=name))
+    lines.append(t("magic.history.next", name=name))
+    return "\n".join(lines)
+
+
+def _is_history(value: object) -> bool:
+    """Whether it is a `History`, without importing pandas for the question."""
+    return any(kind.__module__ == "dify_notebook.frames.history" for kind in type(value).__mro__)
+
+
+def _refuse(key: str, /, **values: object) -> NoReturn:
+    raise InputError(t(key, **values), code="magic_line", hint=t("magic.history.hint"))

@@ -1,0 +1,105 @@
+"""A conversation as html, markdown and plain text: each question with the turn that came of it.
+
+Questions are text wherever they come from; answers are drawn as every turn is. In markdown both stand in
+quotations of their own, so that no text in them can pass for another turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..i18n import Language
+from ..turn.state import Turn
+from .block import Block
+from .blocks import TurnView
+from .clean import one_line, visible
+from .document import document
+from .html import escape, serialize
+from .plain import indented, plain_text
+from .style import inline
+from .words import Words
+
+
+def bundle(turns: Sequence[Turn], title: str, about: str = "", lang: Language | None = None) -> dict[str, str]:
+    """All three forms by mime type.
+
+    Args:
+        title: the conversation's name.
+        about: one more line: whose it is, and when it was.
+    """
+    return {
+        "text/html": html(turns, title, about, lang),
+        "text/markdown": markdown(turns, title, about, lang),
+        "text/plain": text(turns, title, about, lang),
+    }
+
+
+def html(turns: Sequence[Turn], title: str, about: str = "", lang: Language | None = None) -> str:
+    """The saved form, with styles inside the elements."""
+    words = Words(lang)
+    parts = [_leaf("title", "div", "dn-h dn-h2", one_line(title))]
+    if about:
+        parts.append(_leaf("about", "div", "dn-meta", one_line(about, 400)))
+    for at, turn in enumerate(turns, 1):
+        inner = (
+            _leaf("name", "div", "dn-field", _name(turn, "question", at, words)),
+            _leaf("text", "div", "dn-plain", visible(turn.query or "")),
+        )
+        parts.append(Block(f"q{at}", "div", {"class": "dn-note"}, "", inner))
+        drawn = TurnView(lang).blocks(turn)
+        filled = tuple(slot for slot in drawn.children if slot.children)
+        parts.append(Block(f"a{at}", "section", {"class": "dn-more"}, "", filled))
+    return serialize(Block("transcript", "div", {"class": "mathjax_ignore dn"}, "", tuple(parts)), inline)
+
+
+def markdown(turns: Sequence[Turn], title: str, about: str = "", lang: Language | None = None) -> str:
+    """One markdown text."""
+    words = Words(lang)
+    parts = [f"# {as_title(title)}"]
+    if about:
+        parts.append(f"*{as_title(about)}*")
+    for at, turn in enumerate(turns, 1):
+        parts.append(f"## {as_title(_name(turn, 'question', at, words))}\n\n{quoted(_fenced(turn.query or ''))}")
+        parts.append(f"## {as_title(words('transcript.answer', number=at))}\n\n{quoted(document(turn, words))}")
+    return "\n\n".join(parts) + "\n"
+
+
+def text(turns: Sequence[Turn], title: str, about: str = "", lang: Language | None = None) -> str:
+    """Plain text for a terminal, without control characters."""
+    words = Words(lang)
+    parts = ["\n".join(line for line in (one_line(title), one_line(about, 400)) if line)]
+    for at, turn in enumerate(turns, 1):
+        parts.append(f"{_name(turn, 'question', at, words)}\n{indented(visible(turn.query or ''))}")
+        parts.append(f"{words('transcript.answer', number=at)}\n{indented(plain_text(turn, words).rstrip())}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _name(turn: Turn, what: str, at: int, words: Words) -> str:
+    """Question 2 · 2026-07-01 12:00 UTC · disliked"""
+    parts = [words(f"transcript.{what}", number=at)]
+    if turn.created_at is not None:
+        parts.append(f"{turn.created_at:%Y-%m-%d %H:%M %Z}".strip())
+    if turn.feedback:
+        parts.append(words.known(f"transcript.{turn.feedback}", turn.feedback))
+    return " \u00b7 ".join(parts)
+
+
+def _leaf(key: str, tag: str, kind: str, said: str) -> Block:
+    return Block(key, tag, {"class": kind}, escape(said))
+
+
+def quoted(text: str) -> str:
+    """Markdown in a quotation, which nothing in it can leave."""
+    return "\n".join(f"> {line}" if line else ">" for line in text.strip("\r\n").splitlines())
+
+
+def _fenced(text: str) -> str:
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{visible(text)}\n{fence}"
+
+
+def as_title(text: str) -> str:
+    """One line of text in which markdown and HTML mean nothing."""
+    return re.sub(r"([\\`*_{}\[\]()#+.!|<>&~$-])", r"\\\1", one_line(text, 400))
