@@ -226,12 +226,14 @@ def file_rules(parameters: Parameters, lang: Language) -> p.FileRules | None:
 
 def _endings(kinds: list[str], told: Any) -> list[str]:
     """The endings that a place takes. Those that are told rule `custom` files, and narrow the others where
-    they name nothing else: Dify sends a list of its own for all types."""
+    they name no other kind: Dify sends a list of its own that is for all."""
     known = [ending for kind in kinds for ending in ENDINGS.get(kind, ())]
     own = ["." + str(one).lower().lstrip(".") for one in told or ()]
-    if own and "custom" not in kinds and set(own) <= set(known):
-        return own
-    return list(dict.fromkeys([*known, *(own if "custom" in kinds else ())]))
+    if "custom" in kinds:
+        return list(dict.fromkeys([*known, *own]))
+    others = {ending for endings in ENDINGS.values() for ending in endings} - set(known)
+    narrowed = [] if others & set(own) else [one for one in own if one in known]
+    return narrowed or known
 
 
 def _rules(number: int, kinds: str, lang: Language) -> str:

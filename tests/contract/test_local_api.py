@@ -370,7 +370,8 @@ def test_about(server: LocalServer, app: str, mode: str) -> None:
         "system_parameters",
     ]
     assert parameters["system_parameters"] == FILE_LIMITS
-    assert client.get("/meta").json() == {"tool_icons": {}}
+    icons = client.get("/meta").json()["tool_icons"]
+    assert icons.get("calculator") == ({"background": "#E6F0FF", "content": "🧮"} if app == "toolbox" else None)
     assert list(client.get("/site").json()) == [
         "title",
         "chat_color_theme",

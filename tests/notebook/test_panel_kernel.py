@@ -70,7 +70,7 @@ class Page:
         while True:
             message = self.kernel.client.get_iopub_msg(timeout=max(0.1, end - time.monotonic()))
             if message["msg_type"] == "comm_msg" and message["content"]["comm_id"] == self.comm:
-                content = message["content"]["data"].get("content")
+                content: dict[str, Any] | None = message["content"]["data"].get("content")
                 if content is not None:
                     self.seen.append(content)
                     if happened(content):
@@ -78,7 +78,7 @@ class Page:
 
 
 def ended(content: dict[str, Any]) -> bool:
-    return content["kind"] == "turn" and content["item"]["status"] == "succeeded"
+    return bool(content["kind"] == "turn" and content["item"]["status"] == "succeeded")
 
 
 def test_the_panel_talks_over_a_real_kernel_s_comm(started: Callable[..., Kernel]) -> None:

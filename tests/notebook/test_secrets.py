@@ -46,6 +46,11 @@ print(vars(dify.as_async._pools), copy.copy(dify.settings), copy.deepcopy(dify.s
 print("%s %r" % (dify.settings.api_key, dify.settings.api_key))
 turn
 """
+PANEL = """
+panel.ask("fine").result()
+print(panel, vars(panel), vars(panel._desk), panel.get_state().keys(), panel.export(), panel.export("cells"))
+panel.rate("like")
+"""
 BY_HAND = """
 import pickle
 try:
@@ -66,7 +71,9 @@ def cells() -> list[str]:
         "%dify runs",
         "%%dify --dry-run\nfine",
     ]
+    found += ["from dify_notebook import ChatPanel\npanel = ChatPanel(dify)\npanel", PANEL]
     for failure in FAILURES:
+        found += [f"panel.ask({failure!r}).result()"]
         found += [
             f"%%dify\n{failure}",
             f"dify.chat.send({failure!r})",

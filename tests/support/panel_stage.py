@@ -83,14 +83,8 @@ class Stage:
         self.desk = SimpleNamespace(scene=Scene(facts=facts), client=client, watch=lambda event: lambda: None)
         self.sent: list[dict[str, Any]] = []
         self.buffers: list[list[bytes]] = []
-        self.painter = Painter(
-            self.desk,
-            self._send,
-            lang="en",
-            height=640,
-            moment=lambda: NOON,
-            clock=lambda: 0.0,  # type: ignore[arg-type]
-        )
+        desk: Any = self.desk
+        self.painter = Painter(desk, self._send, lang="en", height=640, moment=lambda: NOON, clock=lambda: 0.0)
 
     def _send(self, message: Any, buffers: list[bytes]) -> None:
         numbered = msgspec.structs.replace(message, n=len(self.sent) + 1)

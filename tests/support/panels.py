@@ -14,6 +14,7 @@ import pytest
 
 from dify_notebook import ChatPanel
 from dify_notebook.live.protocol import Packed, Patch, unpack
+from dify_notebook.turn.state import Turn
 from dify_notebook.views.block import Block
 from dify_notebook.views.diff import apply
 from dify_notebook.views.html import serialize
@@ -101,7 +102,8 @@ class Browser:
     def send(self, what: str, buffers: list[bytes] | None = None, **arguments: Any) -> int:
         """Send a command as the kernel gets it; gives its id."""
         number = next(self._ids)
-        content = {"kind": "do", "id": number, "what": what, **arguments}
+        told = {name.rstrip("_"): value for name, value in arguments.items()}
+        content = {"kind": "do", "id": number, "what": what, **told}
         self.panel._handle_msg(
             {"content": {"data": {"method": "custom", "content": content}}, "buffers": buffers or []}
         )
@@ -146,6 +148,13 @@ class Browser:
             ),
             f"{count} ended turns",
         )
+
+    @property
+    def turn(self) -> Turn:
+        """The last turn, as Python has it."""
+        turn = self.panel.turn
+        assert turn is not None
+        return turn
 
     def _drawn(self, view: int) -> bool:
         """Whether the blocks of the ended answer have come."""

@@ -11,6 +11,7 @@ from support.panels import show, wired
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import ChatPanel, Dify, local
+from dify_notebook.i18n import Language
 from dify_notebook.panel import facts as f
 from dify_notebook.panel import protocol as p
 from dify_notebook.panel.commands import language_of
@@ -38,9 +39,10 @@ def recorded() -> list[str]:
 @pytest.mark.parametrize("case", recorded())
 def test_the_parameters_of_real_servers_can_be_told(case: str) -> None:
     told = read_model(Parameters, msgspec.json.decode(load_exchanges()[case].body))
-    for lang in ("en", "zh-Hans"):
-        fields = [f.field_of(control, told, lang) for control in told.controls]  # type: ignore[arg-type]
-        rules = f.file_rules(told, lang)  # type: ignore[arg-type]
+    languages: tuple[Language, ...] = ("en", "zh-Hans")
+    for lang in languages:
+        fields = [f.field_of(control, told, lang) for control in told.controls]
+        rules = f.file_rules(told, lang)
         assert msgspec.json.decode(msgspec.json.encode(fields), type=list[p.Field]) == fields
         assert rules is None or (rules.extensions and rules.rules)
 
@@ -53,7 +55,12 @@ FILES = [
     ("remote ones alone", {"enabled": True, "allowed_file_upload_methods": ["remote_url"]}, None),
     (
         "documents narrowed",
-        {"enabled": True, "allowed_file_types": ["document"], "allowed_file_extensions": [".CSV"], "number_limits": 1},
+        {
+            "enabled": True,
+            "allowed_file_types": ["document"],
+            "allowed_file_extensions": [".CSV", ".tsv"],
+            "number_limits": 1,
+        },
         (1, ["document"], ".csv"),
     ),
     (
@@ -78,7 +85,7 @@ def test_rules_for_files(told: dict[str, Any], expected: tuple[int, list[str], s
         assert rules is not None
         assert (rules.number, rules.types) == expected[:2]
         assert expected[2] in rules.extensions
-        if told.get("allowed_file_extensions") == [".CSV"]:
+        if ".CSV" in told.get("allowed_file_extensions", ()):
             assert rules.extensions == [".csv"]
 
 
@@ -196,7 +203,7 @@ def test_an_old_server_freezes_the_inputs_and_says_so(tmp_path_factory: pytest.T
         assert page.parts["conversation"]["frozen"] is None
         page.ask("a, b", {"style": "list"})
         page.ended(1)
-        assert "0.15" in page.parts["conversation"]["frozen"]
+        assert "0.15" in str(page.parts["conversation"]["frozen"])
         assert "style" in page.refused("ask", query="c, d", inputs={"style": "table"}, files=[])
         page.ask("c, d", {"style": "list"})
         page.ended(2)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from support.panel_apps import Gate
 from support.panel_fixtures import *  # noqa: F403  (fixtures)
+from support.panel_fixtures import Opener
 from support.panels import Browser
 
 from dify_notebook.local.server import LocalServer
@@ -24,7 +26,7 @@ def upload(page: Browser, name: str, content: bytes, kind: str, field: str | Non
     return id
 
 
-def test_a_file_is_uploaded_asked_about_and_downloaded_again(opened) -> None:
+def test_a_file_is_uploaded_asked_about_and_downloaded_again(opened: Opener) -> None:
     page = opened()
     picture = upload(page, "dir/one.png", PNG, "image/png")
     told = page.progress[picture]
@@ -50,7 +52,7 @@ def test_a_file_is_uploaded_asked_about_and_downloaded_again(opened) -> None:
     assert "no such file" in page.refused("file", key=page.turns[0]["key"], file="99")
 
 
-def test_a_large_file_comes_in_pieces_and_tells_how_far_it_is(opened) -> None:
+def test_a_large_file_comes_in_pieces_and_tells_how_far_it_is(opened: Opener) -> None:
     page = opened()
     content = bytes(range(256)) * 4096
     page.do("upload", upload="big", name="big.txt", type="text/plain", size=len(content), field=None)
@@ -70,12 +72,12 @@ def begin(page: Browser, size: int) -> str:
     return "part"
 
 
-def test_the_app_s_rules_are_checked_before_the_file_is_sent(opened) -> None:
+def test_the_app_s_rules_are_checked_before_the_file_is_sent(opened: Opener) -> None:
     page = opened()
     wrong = page.refused("upload", [b"x"], upload="a", name="a.mp3", type="audio/mpeg", size=1, field=None)
     assert "a.mp3" in wrong
     assert page.progress["a"]["error"]["message"] == wrong
-    large = {"name": "a.png", "type": "image/png", "size": 11 * 1024 * 1024, "field": None}
+    large: dict[str, Any] = {"name": "a.png", "type": "image/png", "size": 11 * 1024 * 1024, "field": None}
     assert "10" in page.refused("upload", upload="b", **large)
     assert "paper" in page.refused("upload", [PNG], upload="c", name="a.png", type="image/png", size=9, field="paper")
     assert "nofield" in page.refused(
@@ -87,16 +89,16 @@ def test_the_app_s_rules_are_checked_before_the_file_is_sent(opened) -> None:
     assert page.turns == []
 
 
-def test_a_file_of_the_form_goes_with_the_inputs(opened) -> None:
+def test_a_file_of_the_form_goes_with_the_inputs(opened: Opener) -> None:
     page = opened()
     paper = upload(page, "p.txt", b"on paper", "text/plain", field="paper")
     page.ask("x", {"city": "Bad", "paper": paper})
     page.ended(1)
-    assert page.panel.turn.inputs["paper"]["upload_file_id"]
+    assert (page.turn.inputs or {})["paper"]["upload_file_id"]
     assert "paper" not in page.parts["conversation"]["inputs"]
 
 
-def test_a_cancelled_upload_is_none(opened) -> None:
+def test_a_cancelled_upload_is_none(opened: Opener) -> None:
     page = opened()
     page.do("upload", upload="half", name="a.txt", type="text/plain", size=9, field=None)
     page.do("upload_part", [b"abc"], upload="half", offset=0, last=False)
@@ -104,7 +106,7 @@ def test_a_cancelled_upload_is_none(opened) -> None:
     assert "Attach it again" in page.refused("upload_part", [b"defghi"], upload="half", offset=3, last=True)
 
 
-def test_what_the_server_refuses_is_told_at_the_file(opened, server: LocalServer) -> None:
+def test_what_the_server_refuses_is_told_at_the_file(opened: Opener, server: LocalServer) -> None:
     page = opened()
     server.faults.once("500=1")
     page.send("ask", query="x", inputs={"city": "Bad"}, files=[])
@@ -113,7 +115,7 @@ def test_what_the_server_refuses_is_told_at_the_file(opened, server: LocalServer
     assert page.turns[0]["can"]["retry"]
 
 
-def test_speech_both_ways_and_as_it_comes(opened) -> None:
+def test_speech_both_ways_and_as_it_comes(opened: Opener) -> None:
     page = opened()
     page.ask("say it", {"city": "Ahlen"})
     page.ended(1)
@@ -135,7 +137,7 @@ def test_speech_both_ways_and_as_it_comes(opened) -> None:
     assert len(page.sounds) == count, "what was spoken is not spoken again"
 
 
-def test_details_of_a_step_come_when_asked_for(opened) -> None:
+def test_details_of_a_step_come_when_asked_for(opened: Opener) -> None:
     page = opened()
     page.ask("deep", {"city": "Aue", "extra": {"long": "x" * 10_000, "url": "http://h/f?sign=SECRET&x=1"}})
     page.ended(1)
@@ -153,25 +155,25 @@ def test_details_of_a_step_come_when_asked_for(opened) -> None:
     assert "no such step" in page.refused("node", key=turn["key"], node="nowhere")
 
 
-def test_answers_are_copied_as_markdown_and_as_a_cell(opened) -> None:
+def test_answers_are_copied_as_markdown_and_as_a_cell(opened: Opener) -> None:
     page = opened()
     page.ask("take {{ it }}", {"city": "Bad Urach", "count": 2})
     page.ended(1)
     key = page.turns[0]["key"]
-    value, _ = page.do("copy", key=key, **{"as": "markdown"})
+    value, _ = page.do("copy", key=key, as_="markdown")
     assert value["text"] == "You said: **take {{ it }} in Bad Urach**"
-    value, _ = page.do("copy", key=key, **{"as": "cell"})
+    value, _ = page.do("copy", key=key, as_="cell")
     line, _, body = value["text"].partition("\n")
     assert line == "%%dify --no-vars -i 'city=Bad Urach' -i count:=2"
     assert body == "take {{ it }}"
 
 
-def test_copies_of_a_running_answer_have_what_came(opened, gate: Gate) -> None:
+def test_copies_of_a_running_answer_have_what_came(opened: Opener, gate: Gate) -> None:
     gate.open.clear()
     page = opened("held")
     page.ask("one")
     page.until(lambda: page.turns and "First." in page.html(), "the first words")
-    value, _ = page.do("copy", key=page.turns[0]["key"], **{"as": "markdown"})
+    value, _ = page.do("copy", key=page.turns[0]["key"], as_="markdown")
     assert value["text"].startswith("First. ")
     assert "running" in page.refused("rate", key=page.turns[0]["key"], rating="like", comment=None)
     gate.open.set()
@@ -179,7 +181,7 @@ def test_copies_of_a_running_answer_have_what_came(opened, gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("name", ["to_frame"])
-def test_turns_become_a_table(opened, name: str) -> None:
+def test_turns_become_a_table(opened: Opener, name: str) -> None:
     pytest.importorskip("dify_notebook.frames")
     page = opened()
     page.ask("x", {"city": "Bad"})

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.panel_apps import Gate
 from support.panel_fixtures import *  # noqa: F403  (fixtures)
+from support.panel_fixtures import Opener
 from support.panels import show
 
 from dify_notebook import AsyncDify, ChatPanel, Dify, Session
@@ -16,7 +17,7 @@ from dify_notebook.panel import listing
 from dify_notebook.panel.desk import Desk
 
 
-def test_the_app_introduces_itself(opened) -> None:
+def test_the_app_introduces_itself(opened: Opener) -> None:
     app = opened().parts["app"]
     assert (app["name"], app["mode"], app["icon"]["emoji"]) == ("desk", "advanced-chat", "🗂")
     assert app["suggested"] == ["What is in the form?"]
@@ -40,7 +41,7 @@ def test_the_app_introduces_itself(opened) -> None:
     assert ".txt" in fields["paper"]["accept"]
 
 
-def test_a_question_is_asked_answered_and_kept(opened) -> None:
+def test_a_question_is_asked_answered_and_kept(opened: Opener) -> None:
     page = opened()
     page.ask("What now?", {"city": "Paris"})
     page.ended(1)
@@ -60,7 +61,7 @@ def test_a_question_is_asked_answered_and_kept(opened) -> None:
     assert page.panel.session.turns[0].message_id == turn["message_id"]
 
 
-def test_inputs_are_remembered_and_checked_before_anything_is_sent(opened) -> None:
+def test_inputs_are_remembered_and_checked_before_anything_is_sent(opened: Opener) -> None:
     page = opened()
     assert "City" in page.refused("ask", query="x", inputs={}, files=[])
     assert "12" in page.refused("ask", query="x", inputs={"city": "x" * 13}, files=[])
@@ -75,11 +76,11 @@ def test_inputs_are_remembered_and_checked_before_anything_is_sent(opened) -> No
     page.ask("two")
     page.ended(2)
     assert "two in Rome" in page.html()
-    assert page.panel.turns[1].inputs["extra"] == {"a": 1}
-    assert page.panel.turns[1].inputs["count"] == 3
+    sent = page.turn.inputs or {}
+    assert (sent["extra"], sent["count"]) == ({"a": 1}, 3)
 
 
-def test_questions_queue_behind_a_running_answer(opened, gate: Gate) -> None:
+def test_questions_queue_behind_a_running_answer(opened: Opener, gate: Gate) -> None:
     gate.open.clear()
     page = opened("held")
     page.ask("one")
@@ -99,7 +100,7 @@ def test_questions_queue_behind_a_running_answer(opened, gate: Gate) -> None:
     assert page.parts["queue"] == []
 
 
-def test_stop_ends_the_answer_and_keeps_what_came(opened, gate: Gate) -> None:
+def test_stop_ends_the_answer_and_keeps_what_came(opened: Opener, gate: Gate) -> None:
     gate.open.clear()
     page = opened("held")
     assert "running" in page.refused("stop")
@@ -109,8 +110,8 @@ def test_stop_ends_the_answer_and_keeps_what_came(opened, gate: Gate) -> None:
     page.ended(1)
     assert page.turns[0]["status"] == "stopped"
     assert page.turns[0]["can"]["retry"]
-    assert page.panel.turn.answer.startswith("First. ")
-    assert "one" not in page.panel.turn.answer
+    assert page.turn.answer.startswith("First. ")
+    assert "one" not in page.turn.answer
     gate.open.set()
     page.do("retry", key=page.turns[0]["key"])
     page.until(lambda: page.turns[0]["status"] == "succeeded", "the other answer")
@@ -119,7 +120,7 @@ def test_stop_ends_the_answer_and_keeps_what_came(opened, gate: Gate) -> None:
     assert not page.panel.stop()
 
 
-def test_an_answer_is_given_again_as_a_new_turn(opened) -> None:
+def test_an_answer_is_given_again_as_a_new_turn(opened: Opener) -> None:
     page = opened()
     page.ask("same", {"city": "Oslo"})
     page.ended(1)
@@ -129,7 +130,7 @@ def test_an_answer_is_given_again_as_a_new_turn(opened) -> None:
     assert page.turns[0]["message_id"] != page.turns[1]["message_id"]
 
 
-def test_a_failed_answer_says_why_and_can_be_tried_again(opened, server: LocalServer) -> None:
+def test_a_failed_answer_says_why_and_can_be_tried_again(opened: Opener, server: LocalServer) -> None:
     page = opened()
     server.faults.once("error=3")
     page.ask("x", {"city": "Bern"})
@@ -142,7 +143,7 @@ def test_a_failed_answer_says_why_and_can_be_tried_again(opened, server: LocalSe
     assert "dn-nbad" not in page.html()
 
 
-def test_rating_comment_and_revoking_are_seen_in_python_and_on_the_server(opened) -> None:
+def test_rating_comment_and_revoking_are_seen_in_python_and_on_the_server(opened: Opener) -> None:
     page = opened()
     page.ask("x", {"city": "Bonn"})
     page.ended(1)
@@ -150,7 +151,7 @@ def test_rating_comment_and_revoking_are_seen_in_python_and_on_the_server(opened
     page.do("rate", key=key, rating="dislike", comment="too short")
     page.until(lambda: page.turns[0]["rating"] == "dislike", "the rating")
     assert page.turns[0]["comment"] == "too short"
-    assert page.panel.turn.feedback == "dislike"
+    assert page.turn.feedback == "dislike"
     assert page.panel.session.turns[0].feedback == "dislike"
     assert page.panel.ratings[message].comment == "too short"
     client = page.panel.session.client
@@ -164,7 +165,7 @@ def test_rating_comment_and_revoking_are_seen_in_python_and_on_the_server(opened
     assert page.panel.ratings == {}
 
 
-def test_an_annotation_is_made_of_a_turn(opened) -> None:
+def test_an_annotation_is_made_of_a_turn(opened: Opener) -> None:
     page = opened()
     page.ask("x", {"city": "Kiel"})
     page.ended(1)
@@ -174,11 +175,11 @@ def test_an_annotation_is_made_of_a_turn(opened) -> None:
     page.until(lambda: page.turns[0]["annotated"], "the mark")
     kept = page.panel.session.call(page.panel.session.client.annotations.list(keyword="panel question").to_list())
     assert [(one.question, one.answer) for one in kept] == [("panel question", "panel answer")]
-    assert page.panel.annotate(question="q2").answer == page.panel.turn.answer
+    assert page.panel.annotate(question="q2").answer == page.turn.answer
     assert page.panel.ratings[page.turns[0]["message_id"]].annotated
 
 
-def test_two_panels_show_one_session(opened) -> None:
+def test_two_panels_show_one_session(opened: Opener) -> None:
     first = opened()
     second = opened(session=first.panel.session)
     first.ask("shared", {"city": "Riga"})
@@ -196,7 +197,7 @@ def test_two_panels_show_one_session(opened) -> None:
     second.ended(3)
 
 
-def test_a_session_that_has_talked_is_shown_as_it_is(opened, server: LocalServer) -> None:
+def test_a_session_that_has_talked_is_shown_as_it_is(opened: Opener, server: LocalServer) -> None:
     session = Session(AsyncDify(server.api_key("desk"), server.base_url, user="earlier"))
     session.ask("before", inputs={"city": "Cork"}).result(10)
     page = opened(session=session)
@@ -205,9 +206,9 @@ def test_a_session_that_has_talked_is_shown_as_it_is(opened, server: LocalServer
     assert not page.parts["conversation"]["older"]
 
 
-def test_python_is_told_of_every_turn_and_a_broken_callback_stops_nothing(opened) -> None:
+def test_python_is_told_of_every_turn_and_a_broken_callback_stops_nothing(opened: Opener) -> None:
     page = opened()
-    told: list[str] = []
+    told: list[str | None] = []
     page.panel.on_turn(lambda turn: 1 / 0)
     end = page.panel.on_turn(lambda turn: told.append(turn.query))
     page.ask("a", {"city": "Lund"})
@@ -219,7 +220,7 @@ def test_python_is_told_of_every_turn_and_a_broken_callback_stops_nothing(opened
     assert told == ["a", "b"]
 
 
-def test_what_a_stranger_sends_is_answered_and_harmless(opened) -> None:
+def test_what_a_stranger_sends_is_answered_and_harmless(opened: Opener) -> None:
     page = opened()
     assert "versions" in page.refused("dance")
     assert "no such" in page.refused("rate", key="nowhere", rating="like", comment=None)
@@ -228,7 +229,7 @@ def test_what_a_stranger_sends_is_answered_and_harmless(opened) -> None:
     page.ended(1)
 
 
-def test_a_browser_that_comes_later_gets_everything(opened) -> None:
+def test_a_browser_that_comes_later_gets_everything(opened: Opener) -> None:
     page = opened()
     page.ask("x", {"city": "Nice"})
     page.ended(1)
@@ -239,7 +240,7 @@ def test_a_browser_that_comes_later_gets_everything(opened) -> None:
     assert again.texts["send"] == "Send"
 
 
-def test_the_browser_chooses_the_language_unless_python_has(opened) -> None:
+def test_the_browser_chooses_the_language_unless_python_has(opened: Opener) -> None:
     page = opened()
     page.ask("x", {"city": "Köln"})
     page.ended(1)
@@ -269,7 +270,7 @@ def test_a_wrong_key_is_told_with_what_to_do(server: LocalServer) -> None:
     panel.close()
 
 
-def test_the_list_pages_searches_renames_and_finds_names(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_pages_searches_renames_and_finds_names(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "PAGE", 2)
     page = opened()
     for city in ("Ulm", "Bonn", "Trier"):
@@ -292,7 +293,7 @@ def test_the_list_pages_searches_renames_and_finds_names(opened, monkeypatch: py
     page.until(lambda: page.parts["conversations"]["items"][0]["name"] not in ("", "Minster"), "a found name")
 
 
-def test_deleting_waits_for_an_undo(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleting_waits_for_an_undo(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     page = opened()
     page.ask("x", {"city": "Jena"})
     page.ended(1)
@@ -315,7 +316,7 @@ def test_deleting_waits_for_an_undo(opened, monkeypatch: pytest.MonkeyPatch) -> 
     assert page.panel.session.call(client.conversations.list().to_list()) == []
 
 
-def test_a_panel_that_is_closed_deletes_what_waits_for_it(opened) -> None:
+def test_a_panel_that_is_closed_deletes_what_waits_for_it(opened: Opener) -> None:
     page = opened()
     page.ask("x", {"city": "Gera"})
     page.ended(1)
@@ -329,7 +330,9 @@ def test_a_panel_that_is_closed_deletes_what_waits_for_it(opened) -> None:
     assert page.panel.session.call(page.panel.session.client.conversations.list().to_list()) == []
 
 
-def test_earlier_messages_load_upward_and_the_conversation_goes_on(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_earlier_messages_load_upward_and_the_conversation_goes_on(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = opened()
     for at in range(3):
         page.ask(f"m{at}", {"city": "Hof"})
@@ -356,7 +359,7 @@ def test_earlier_messages_load_upward_and_the_conversation_goes_on(opened, monke
     assert page.panel.export().count("## Question") == 4
 
 
-def test_an_export_has_what_was_not_loaded(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_has_what_was_not_loaded(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     page = opened()
     for at in range(3):
         page.ask(f"m{at}", {"city": "Hof"})
@@ -366,22 +369,22 @@ def test_an_export_has_what_was_not_loaded(opened, monkeypatch: pytest.MonkeyPat
     page.do("new")
     page.do("open", conversation=conversation)
     page.ended(1)
-    value, _ = page.do("export", **{"as": "markdown"})
+    value, _ = page.do("export", as_="markdown")
     assert value["name"].endswith(".md")
     assert [f"m{at}" in value["text"] for at in range(3)] == [True] * 3
-    value, _ = page.do("export", **{"as": "cells"})
+    value, _ = page.do("export", as_="cells")
     assert value["name"].endswith(".ipynb")
     assert "%%dify --no-vars -i city=Hof\\n" in value["text"]
 
 
-def test_an_answer_goes_on_out_of_sight_and_is_found_again(opened, gate: Gate) -> None:
+def test_an_answer_goes_on_out_of_sight_and_is_found_again(opened: Opener, gate: Gate) -> None:
     gate.open.clear()
     page = opened("held")
     page.ask("one")
     page.until(lambda: page.turns and "First." in page.html(), "the first words")
     page.ask("waiting")
     page.until(lambda: page.parts["queue"], "one that waits")
-    conversation = page.panel.turn.conversation_id
+    conversation = page.turn.conversation_id
     page.do("new")
     page.ended(0)
     assert page.parts["queue"] == []
@@ -398,7 +401,7 @@ def test_an_answer_goes_on_out_of_sight_and_is_found_again(opened, gate: Gate) -
     page.ended(2)
 
 
-def test_variables_are_shown_and_set(opened) -> None:
+def test_variables_are_shown_and_set(opened: Opener) -> None:
     page = opened()
     page.do("variables")
     assert page.parts["variables"] == {"items": []}
@@ -416,7 +419,7 @@ def test_variables_are_shown_and_set(opened) -> None:
     page.until(lambda: "2" in [one["value"] for one in page.parts["variables"]["items"]], "what the turn changed")
 
 
-def test_errors_come_in_the_browser_s_language(opened) -> None:
+def test_errors_come_in_the_browser_s_language(opened: Opener) -> None:
     page = opened()
     page.do("hello", lang=["zh-CN"], have=0)
     assert "请填写" in page.refused("ask", query="x", inputs={}, files=[])
@@ -433,7 +436,7 @@ def test_a_question_waits_for_the_app_s_form(server: LocalServer) -> None:
     panel.close()
 
 
-def test_files_that_python_sends_are_seen_in_the_panel(opened, tmp_path: Path) -> None:
+def test_files_that_python_sends_are_seen_in_the_panel(opened: Opener, tmp_path: Path) -> None:
     page = opened()
     (tmp_path / "note.txt").write_text("a note")
     page.panel.ask("x", inputs={"city": "Hamm"}, files=[tmp_path / "note.txt"])
@@ -443,7 +446,7 @@ def test_files_that_python_sends_are_seen_in_the_panel(opened, tmp_path: Path) -
 
 
 def test_questions_behind_a_failure_out_of_sight_are_not_lost_in_silence(
-    opened, gate: Gate, server: LocalServer
+    opened: Opener, gate: Gate, server: LocalServer
 ) -> None:
     page = opened("held")
     server.faults.once("latency=1,500=1")
@@ -457,7 +460,7 @@ def test_questions_behind_a_failure_out_of_sight_are_not_lost_in_silence(
         waiting.result(5)
 
 
-def test_a_question_of_python_can_be_taken_back_or_stopped(opened, gate: Gate) -> None:
+def test_a_question_of_python_can_be_taken_back_or_stopped(opened: Opener, gate: Gate) -> None:
     gate.open.clear()
     page = opened("held")
     first = page.panel.ask("one")
@@ -476,7 +479,7 @@ def test_a_question_of_python_can_be_taken_back_or_stopped(opened, gate: Gate) -
     gate.open.set()
 
 
-def test_what_is_not_kept_is_not_on_show(opened) -> None:
+def test_what_is_not_kept_is_not_on_show(opened: Opener) -> None:
     page = opened()
     page.ask("kept", {"city": "Hamm"})
     page.ended(1)
@@ -486,3 +489,10 @@ def test_what_is_not_kept_is_not_on_show(opened) -> None:
     page.until(lambda: [turn["query"] for turn in page.turns] == ["elsewhere"], "the other conversation")
     page.ended(1)
     assert page.parts["conversation"]["id"] == session.conversation_id
+
+
+def test_the_toolbox_shows_signs_of_its_tools(opened: Opener) -> None:
+    page = opened("toolbox")
+    page.ask("What is 17% of 2,340?")
+    page.ended(1)
+    assert "🧮" in page.html()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -116,6 +116,8 @@ class App:
     moderation: Moderation | None = None
     at_once: int = 0
     """Questions that it answers at the same time; 0 is no limit of its own."""
+    icons: Mapping[str, str] = field(default_factory=dict)
+    """Signs of its tools, by name."""
     closed: Literal["", "disabled", "unpublished"] = ""
     """Why it does not answer: its API was switched off, or its workflow was never published."""
 

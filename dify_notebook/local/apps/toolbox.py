@@ -217,5 +217,12 @@ TOOLBOX = App(
     ),
     answer=answer,
     suggest=suggest,
+    icons={
+        "calculator": "🧮",
+        "current_time": "🕰️",
+        "convert_time": "🌐",
+        "text_statistics": "📏",
+        "csv_summary": "📊",
+    },
     files=FileRules(types=("document",), extensions=(*TABLE_NAMES, *TEXT_NAMES), limit=3),
 )

@@ -42,8 +42,8 @@ async def parameters(request: Request) -> Response:
 
 async def meta(request: Request) -> Response:
     """GET /meta."""
-    app_of(request)
-    return reply({"tool_icons": {}})
+    icons = app_of(request).icons
+    return reply({"tool_icons": {tool: {"background": "#E6F0FF", "content": sign} for tool, sign in icons.items()}})
 
 
 async def site(request: Request) -> Response:

@@ -1,0 +1,165 @@
+"""What a panel leaves in the notebook, and how it puts things in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from dify_notebook.i18n import Language
+from dify_notebook.panel import picture, place
+from dify_notebook.panel.board import replace
+from dify_notebook.panel.protocol import Attachment
+from dify_notebook.panel.saved import BUDGET, TURN_BUDGET, Transcript
+from dify_notebook.panel.scene import Item, Scene
+from dify_notebook.turn.state import MessageFile, Node, Timing, Turn, Usage
+
+NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
+
+
+def item(at: int, answer: str = "An answer.", **more: Any) -> Item:
+    turn = Turn(
+        query=f"Question {at}?", answer=answer, status="succeeded", message_id=f"m{at}", conversation_id="c", **more
+    )
+    return Item(key=f"t{at}", query=f"Question {at}?", turn=turn)
+
+
+def test_the_conversation_is_there_in_three_forms_and_hostile_text_is_harmless() -> None:
+    evil = "<img src=x onerror=alert(1)> $5 and $10 \x1b[31m"
+    one = replace(item(1, answer=evil), query=evil, attachments=(Attachment("a", "<b>.png", "image", 1, None),))
+    found = Transcript("dn-kept-12").bundle(Scene(items=(one,), name=evil, conversation_id="c"), "en")
+    assert set(found) == {"text/html", "text/markdown", "text/plain"}
+    html = found["text/html"]
+    assert html.startswith('<div class="mathjax_ignore dn-kept-12" style=')
+    assert html.endswith("</div>")
+    assert html.count("<div") == html.count("</div")
+    assert "<img" not in html
+    assert "&lt;b&gt;.png" in html
+    assert "\x1b" not in found["text/plain"]
+    assert "var(" not in html.split("style=", 1)[1].split('"', 2)[1]
+
+
+def test_a_running_answer_waits_and_an_empty_panel_says_so() -> None:
+    running = Item(key="t2", query="And?", run=SimpleNamespace(turn=Turn(query="And?")))  # type: ignore[arg-type]
+    found = Transcript().bundle(Scene(items=(item(1), running), conversation_id="c"), "en")
+    assert "And?" not in found["text/plain"]
+    assert "1 turn" in found["text/plain"]
+    assert "nothing was asked" in Transcript().bundle(Scene(), "en")["text/plain"]
+    assert "尚未提问" in Transcript().bundle(Scene(), "zh-Hans")["text/html"]
+
+
+def test_the_newest_turns_are_kept_within_bounds_and_the_rest_is_told() -> None:
+    long = "word " * (BUDGET // 50)
+    scene = Scene(items=tuple(item(at, answer=long) for at in range(20)), conversation_id="c")
+    found = Transcript().bundle(scene, "en")
+    assert len(found["text/html"]) < BUDGET + 20_000
+    assert "Question 19?" in found["text/html"]
+    assert "Question 0?" not in found["text/html"]
+    for form in found.values():
+        assert "earlier turns are not kept" in form
+    assert (
+        "Earlier turns" in Transcript().bundle(replace(scene, items=scene.items[-1:], older=True), "en")["text/plain"]
+    )
+
+
+def test_pictures_of_one_turn_do_not_fill_the_notebook() -> None:
+    picture_file = MessageFile(id="f", type="image", name="big.png", data=b"\x89PNG\r\n\x1a\n" + bytes(TURN_BUDGET))
+    html = Transcript().bundle(Scene(items=(item(1, files=(picture_file,)),)), "en")["text/html"]
+    assert len(html) < 20_000
+    assert "big.png" in html
+
+
+def test_what_stays_the_same_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dify_notebook.panel import saved
+
+    made: list[str] = []
+    keep = saved._keep
+
+    def counted(one: Item, lang: Language) -> saved.Kept:
+        made.append(one.key)
+        return keep(one, lang)
+
+    monkeypatch.setattr(saved, "_keep", counted)
+    transcript, first = Transcript(), item(1)
+    transcript.bundle(Scene(items=(first,)), "en")
+    transcript.bundle(Scene(items=(first, item(2))), "en")
+    rated = replace(first, turn=msgspec.structs.replace(first.now, feedback="like"))
+    transcript.bundle(Scene(items=(rated, item(3))), "en")
+    assert made == ["t1", "t2", "t3", "t1"]
+
+
+@pytest.mark.parametrize(
+    ("ago", "en", "zh"),
+    [
+        (timedelta(minutes=5), "11:55", "11:55"),
+        (timedelta(days=1), "yesterday 12:00", "昨天 12:00"),
+        (timedelta(days=12), "2 Mar", "3月2日"),
+        (timedelta(days=200), "2025-08-26", "2025-08-26"),
+    ],
+)
+def test_moments_in_few_words(ago: timedelta, en: str, zh: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    __import__("time").tzset()
+    assert picture.when(NOW - ago, NOW, "en") == en
+    assert picture.when(NOW - ago, NOW, "zh-Hans") == zh
+    assert picture.when(None, NOW, "en") == ""
+
+
+def test_currencies_are_not_added_up() -> None:
+    def paid(amount: str, currency: str) -> dict[str, Any]:
+        return {
+            "usage": Usage(total_tokens=1_000, total_price=Decimal(amount), currency=currency),
+            "timing": Timing(total=1.5),
+        }
+
+    scene = Scene(items=(item(1, **paid("0.1", "USD")), item(2, **paid("0.2", "USD")), item(3, **paid("3", "CNY"))))
+    assert picture.totals(scene, "en") == "3 turns · 3,000 tokens · $0.30 · ¥3 · 4.50 s"
+    assert picture.totals(Scene(), "en") == ""
+
+
+def test_long_values_are_cut_where_they_are_long() -> None:
+    deep: Any = "end"
+    for _ in range(40):
+        deep = {"in": deep}
+    node = Node(
+        id="n",
+        title="N",
+        inputs={"text": "x" * 50_000, "list": list(range(5_000)), "deep": deep, "odd": float("nan"), "date": NOW},
+        outputs={f"k{at}": "y" * 9_000 for at in range(300)},
+    )
+    found = picture.details(Turn(nodes=(node,)), "n", "en")
+    assert found is not None
+    text = msgspec.json.encode(found).decode()
+    assert len(text) < 150_000
+    assert "42,000 more characters" in text
+    assert "4,800 more" in text
+    assert found.inputs["odd"] == "nan"
+    assert found.inputs["date"].startswith("2026")
+    assert picture.details(Turn(nodes=(node,)), "elsewhere", "en") is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "stdin", "expected"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"SERVER_SOFTWARE": "voila/0.5"}, False, True),
+        ({"DIFY_NOTEBOOK_LIVE": "widget"}, False, True),
+        ({"DIFY_NOTEBOOK_LIVE": "html"}, True, False),
+    ],
+)
+def test_where_a_browser_is_expected(
+    environment: dict[str, str], stdin: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who executes without anybody (nbclient, papermill) answers no questions either."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    shell = SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=stdin))
+    monkeypatch.setattr(place, "get_ipython", lambda: shell)
+    assert place.watched() is expected
+    monkeypatch.setattr(place, "get_ipython", lambda: None)
+    assert place.watched() is (environment.get("DIFY_NOTEBOOK_LIVE") == "widget")
