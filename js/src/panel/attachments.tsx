@@ -104,17 +104,8 @@ export function Downloads({ turn, files }: { turn: string; files: Download[] }) 
             aria-label={panel.t(file.type === "audio" ? "play" : "download", { name: file.name })}
             onClick={(event) => void fetchFile(panel, event.currentTarget.ownerDocument, turn, file)}
           >
-<<<<<<< HEAD
-            <Face src={null} name={file.name} />
-            <span class="chip-text">
-              <span class="chip-name">{file.name}</span>
-              <span class="chip-state">{file.size === null ? file.type : bytes(file.size)}</span>
-            </span>
-            <Icon name={file.type === "audio" ? "sound" : "download"} />
-=======
             <Label src={null} name={file.name} state={sizeOf(file)} />
-            <Icon name="download" />
->>>>>>> a1030aaef5e20c7ee639aa4ce9c0b3269516ac03
+            <Icon name={file.type === "audio" ? "sound" : "download"} />
           </Button>
         </li>
       ))}
