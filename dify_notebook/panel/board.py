@@ -26,10 +26,14 @@ replace = msgspec.structs.replace
 
 
 def problem_of(error: BaseException) -> p.Problem:
-    """An error in the reader's words; what is not ours is logged, and only said to have happened."""
+    """An error in the reader's words; what is not ours is logged, and only said to have happened.
+
+    Its traceback is logged at DEBUG: where nobody set up logging, Python prints what is worse into a cell.
+    """
     if isinstance(error, DifyError):
         return p.Problem(error.message, error.hint or None)
-    log.error("the chat panel failed", exc_info=error)
+    log.error("the chat panel failed: %s", type(error).__name__)
+    log.debug("the chat panel failed", exc_info=error)
     return p.Problem(t("panel.broken", kind=type(error).__name__), t("panel.broken.hint"))
 
 

@@ -32,6 +32,7 @@ class Panel:
     def __init__(self, notebook: Notebook, world: World, at: int = 0) -> None:
         self.nb = notebook
         self.page = notebook.page
+        self.page.set_default_timeout(SECONDS)
         self.world = world
         self.root = self.page.locator(".jp-OutputArea-output .root").nth(at)
         self.box = self.root.locator("form.composer textarea")

@@ -130,13 +130,13 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
   const { t } = panel;
   const bar = useRef<HTMLDivElement>(null);
   const move = useRoving(bar, ".tools > button, .tools > .menu-place > button");
-  const [commenting, setCommenting] = useState(false);
+  const [commenting, setCommenting] = useState<TurnMeta["rating"]>(null);
   const { key, rating, can } = turn;
 
   const rate = (wish: "like" | "dislike") => {
     const now = rating === wish ? null : wish;
     panel.order({ what: "rate", key, rating: now, comment: now ? turn.comment : null });
-    setCommenting(now !== null);
+    setCommenting(now);
   };
   const copied = async (as: "markdown" | "cell"): Promise<string | null> => {
     const answer = await panel.request({ what: "copy", key, as });
@@ -222,12 +222,13 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
         )}
         {more.length > 0 && <Menu icon="menu" label={t("more_actions")} items={more} />}
       </div>
-      {commenting && rating && <Comment turn={turn} onClose={() => setCommenting(false)} />}
+      {commenting && <Comment turn={turn} rating={commenting} onClose={() => setCommenting(null)} />}
     </div>
   );
 }
 
-function Comment({ turn, onClose }: { turn: TurnMeta; onClose: () => void }) {
+/** What was good or bad. It opens at once, before the kernel has heard of the rating: later it would take the focus away. */
+function Comment({ turn, rating, onClose }: { turn: TurnMeta; rating: TurnMeta["rating"]; onClose: () => void }) {
   const panel = usePanel();
   const { t } = panel;
   const id = useId();
@@ -235,7 +236,7 @@ function Comment({ turn, onClose }: { turn: TurnMeta; onClose: () => void }) {
   const [text, setText] = useState(turn.comment ?? "");
   useEffect(() => input.current?.focus({ preventScroll: true }), []);
   const save = () => {
-    panel.order({ what: "rate", key: turn.key, rating: turn.rating, comment: text.trim() || null });
+    panel.order({ what: "rate", key: turn.key, rating, comment: text.trim() || null });
     panel.tell(t("saved"));
     onClose();
   };
