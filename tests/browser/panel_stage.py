@@ -302,7 +302,7 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
         annotations=True,
         files=rules,
         form=form(lang) if wish.get("form") else [],
-        height=wish.get("height", 720),
+        height=wish.get("panel_height", 720),
         kept="",
     )
     thumb = "data:image/png;base64," + base64.b64encode(PICTURE).decode()

@@ -11,7 +11,7 @@ import type { TurnMeta } from "./protocol.gen";
 import { AnnotateSheet, InputsSheet, StepsSheet, VariablesSheet } from "./sheets";
 import { Sidebar } from "./sidebar";
 import { Transcript } from "./transcript";
-import { Button, Confirm, PanelContext, Sheet, usePanel } from "./ui";
+import { Button, PanelContext, Sheet, usePanel } from "./ui";
 
 /** Pixels of width from which the list of conversations stands beside the transcript. */
 const WIDE = 760;
@@ -241,15 +241,24 @@ function OpenSheet({ open, close }: { open: Open; close: () => void }) {
   if ("steps" in open) return <StepsSheet turn={open.steps} onClose={close} />;
   if ("annotate" in open) return <AnnotateSheet turn={open.annotate} onClose={close} />;
   if ("interrupt" in open) {
-    const interrupt = () => void panel.kernel?.interrupt();
+    const interrupt = () => {
+      close();
+      void panel.kernel?.interrupt();
+    };
+    const foot = (
+      <>
+        <Button class="button" data-first onClick={close}>
+          {t("cancel")}
+        </Button>
+        <Button class="button strong danger" onClick={interrupt}>
+          {t("interrupt")}
+        </Button>
+      </>
+    );
     return (
-      <Confirm
-        title={t("interrupt")}
-        text={t("interrupt_confirm")}
-        yes={t("interrupt")}
-        onYes={interrupt}
-        onClose={close}
-      />
+      <Sheet title={t("interrupt")} onClose={close} foot={foot} alert>
+        <p>{t("interrupt_confirm")}</p>
+      </Sheet>
     );
   }
   return (

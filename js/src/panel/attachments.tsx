@@ -1,5 +1,5 @@
 // Files beside a question: on their way, sent, or to be kept from an answer.
-import { h } from "preact";
+import { h, Fragment } from "preact";
 import { Icon } from "./icons";
 import type { Attachment, Download } from "./protocol.gen";
 import { bytes } from "./rules";
@@ -12,15 +12,25 @@ import type { Item } from "./uploads";
 const picture = (thumb: string | null | undefined): string | null =>
   thumb && /^(data:image\/(png|jpeg|gif|webp)|blob:)/.test(thumb) ? thumb : null;
 
-function Face({ src, name }: { src: string | null; name: string }) {
-  if (src) return <img class="thumb" src={src} alt="" />;
-  const ending = /\.(\w{1,5})$/.exec(name)?.[1] ?? "";
+function Label({ src, name, state }: { src: string | null; name: string; state: string }) {
+  const ending = /\.(\w{1,5})$/.exec(name)?.[1];
   return (
-    <span class="thumb">
-      {ending ? <span class="ending">{ending}</span> : <Icon name="file" />}
-    </span>
+    <>
+      {src ? (
+        <img class="thumb" src={src} alt="" />
+      ) : (
+        <span class="thumb">{ending ? <span class="ending">{ending}</span> : <Icon name="file" />}</span>
+      )}
+      <span class="chip-text">
+        <span class="chip-name">{name}</span>
+        <span class="chip-state">{state}</span>
+      </span>
+    </>
   );
 }
+
+/** The size of a file, or its type where that is not known. */
+const sizeOf = ({ size, type }: { size: number | null; type: string }): string => (size === null ? type : bytes(size));
 
 /** Files that are being uploaded, or are and wait for the question. */
 export function Chips({ items, remove }: { items: Item[]; remove: ((id: string) => void) | null }) {
@@ -34,11 +44,7 @@ export function Chips({ items, remove }: { items: Item[]; remove: ((id: string) 
         const state = item.error ?? (item.file ? bytes(item.size) : late ? t("waiting") : `${percent} %`);
         return (
           <li key={item.id} class={`chip ${item.error ? "bad" : ""}`}>
-            <Face src={picture(item.file?.thumb) ?? item.preview} name={item.name} />
-            <span class="chip-text">
-              <span class="chip-name">{item.name}</span>
-              <span class="chip-state">{state}</span>
-            </span>
+            <Label src={picture(item.file?.thumb) ?? item.preview} name={item.name} state={state} />
             {!item.file && !item.error && (
               <span
                 class="bar"
@@ -66,11 +72,7 @@ export function Sent({ files }: { files: (Attachment | Item)[] }) {
     <ul class="chips sent" aria-label={t("attachments")}>
       {files.map((file) => (
         <li key={file.id} class="chip">
-          <Face src={picture("thumb" in file ? file.thumb : file.preview)} name={file.name} />
-          <span class="chip-text">
-            <span class="chip-name">{file.name}</span>
-            <span class="chip-state">{file.size === null ? file.type : bytes(file.size)}</span>
-          </span>
+          <Label src={picture("thumb" in file ? file.thumb : file.preview)} name={file.name} state={sizeOf(file)} />
         </li>
       ))}
     </ul>
@@ -102,11 +104,7 @@ export function Downloads({ turn, files }: { turn: string; files: Download[] }) 
             aria-label={panel.t(file.type === "audio" ? "play" : "download", { name: file.name })}
             onClick={(event) => void fetchFile(panel, event.currentTarget.ownerDocument, turn, file)}
           >
-            <Face src={null} name={file.name} />
-            <span class="chip-text">
-              <span class="chip-name">{file.name}</span>
-              <span class="chip-state">{file.size === null ? file.type : bytes(file.size)}</span>
-            </span>
+            <Label src={null} name={file.name} state={sizeOf(file)} />
             <Icon name={file.type === "audio" ? "sound" : "download"} />
           </Button>
         </li>

@@ -2,7 +2,7 @@
 import { create, update, watchDetails } from "../draw";
 import type { Feed } from "../feed";
 import type { Block } from "../protocol.gen";
-import { limit, weight } from "./slices";
+import { limit, parts } from "./slices";
 
 /** Drawing rests this many times what it last took, so that the page stays usable. */
 const COST_FACTOR = 3;
@@ -12,8 +12,6 @@ const SLICE_LEAST = 60;
 const SLICE_MOST = 1500;
 /** Milliseconds that a slice, with the page's layout of it, may take. */
 const FRAME = 24;
-/** Weight from which what is out of sight is neither laid out nor painted. */
-const LONG = 600;
 
 export class Body {
   #shown: Block | null = null;
@@ -51,9 +49,9 @@ export class Body {
 
   #draw(): void {
     this.#pending = false;
-    const { root } = this.feed;
-    if (this.#gone || !root) return;
+    if (this.#gone || !this.feed.root) return;
     const begun = performance.now();
+    const root = parts(this.feed.root);
     const part = limit(root, this.#budget);
     if (part !== this.#shown) {
       if (this.#el && this.#shown) this.#el = update(this.#el, this.#shown, part);
@@ -61,7 +59,6 @@ export class Body {
       this.#shown = part;
     }
     this.place.toggleAttribute("data-stale", this.feed.stale);
-    this.place.toggleAttribute("data-long", weight(part) > LONG);
     if (part !== root) this.#grow(begun);
     const ended = performance.now();
     this.#free = part === root ? ended + COST_FACTOR * (ended - begun) : ended;

@@ -64,7 +64,6 @@ export function Composer({ onAsk, attach }: Props) {
       queueMicrotask(() => area.current?.setSelectionRange(text.length, text.length));
     }
   };
-  const hint = [app.files?.rules, uploads.of(null).length ? "" : null].filter(Boolean).join(" ");
 
   return (
     <form
@@ -121,7 +120,7 @@ export function Composer({ onAsk, attach }: Props) {
           {app.speech_to_text && canRecord() && (
             <Microphone onText={(text) => write(panel.text ? `${panel.text.trimEnd()} ${text}` : text)} />
           )}
-          <span class="rules">{hint}</span>
+          <span class="rules">{app.files?.rules}</span>
           {running && (
             <Button
               class={`stop ${stops ? "stopping" : ""}`}

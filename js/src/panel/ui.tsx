@@ -1,5 +1,5 @@
 // Pieces that every part of the panel is built of: buttons, menus, sheets, and moving among them by keys.
-import { h, Fragment, createContext, type ButtonHTMLAttributes, type ComponentChildren, type RefObject } from "preact";
+import { h, createContext, type ButtonHTMLAttributes, type ComponentChildren, type RefObject } from "preact";
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./icons";
 import type { Panel } from "./panel";
@@ -162,13 +162,12 @@ interface SheetProps {
   onClose: () => void;
   children: ComponentChildren;
   foot?: ComponentChildren;
-  /** A small question in the middle instead of a sheet at the side. */
-  small?: boolean;
+  /** A question in the middle instead of a sheet at the side. */
   alert?: boolean;
 }
 
 /** A dialog within the panel; the rest of the panel is inert meanwhile, and gets the focus back. */
-export function Sheet({ title, onClose, children, foot, small, alert }: SheetProps) {
+export function Sheet({ title, onClose, children, foot, alert }: SheetProps) {
   const { t } = usePanel();
   const id = useId();
   const box = useRef<HTMLElement>(null);
@@ -205,10 +204,10 @@ export function Sheet({ title, onClose, children, foot, small, alert }: SheetPro
   };
 
   return (
-    <div class={`veil ${small ? "centre" : ""}`} onMouseDown={(event) => event.target === event.currentTarget && onClose()}>
+    <div class={`veil ${alert ? "centre" : ""}`} onMouseDown={(event) => event.target === event.currentTarget && onClose()}>
       <section
         ref={box}
-        class={small ? "sheet small" : "sheet"}
+        class={alert ? "sheet small" : "sheet"}
         role={alert ? "alertdialog" : "dialog"}
         aria-modal="true"
         aria-labelledby={id}
@@ -223,32 +222,6 @@ export function Sheet({ title, onClose, children, foot, small, alert }: SheetPro
         {foot && <footer>{foot}</footer>}
       </section>
     </div>
-  );
-}
-
-/** A small question with two answers. */
-export function Confirm(props: { title: string; text: string; yes: string; onYes: () => void; onClose: () => void }) {
-  const { t } = usePanel();
-  const foot = (
-    <>
-      <Button class="button" data-first onClick={props.onClose}>
-        {t("cancel")}
-      </Button>
-      <Button
-        class="button strong danger"
-        onClick={() => {
-          props.onClose();
-          props.onYes();
-        }}
-      >
-        {props.yes}
-      </Button>
-    </>
-  );
-  return (
-    <Sheet title={props.title} onClose={props.onClose} foot={foot} small alert>
-      <p>{props.text}</p>
-    </Sheet>
   );
 }
 

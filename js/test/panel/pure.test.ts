@@ -4,7 +4,7 @@ import { begin, fault, faults, values, type Draft } from "../../src/panel/form";
 import type { Field, FileRules } from "../../src/panel/protocol.gen";
 import { Recall } from "../../src/panel/recall";
 import { accepts, bytes, kindOf, refusal } from "../../src/panel/rules";
-import { limit, weight } from "../../src/panel/slices";
+import { limit, parts, weight } from "../../src/panel/slices";
 import { lightness } from "../../src/panel/theme";
 import { FIRST, STEP, Window } from "../../src/panel/window";
 
@@ -159,6 +159,48 @@ describe("slices of a tree", () => {
       before = length;
     }
     expect(before).toBeGreaterThan(200);
+  });
+});
+
+describe("parts of a long answer", () => {
+  const leaf = (key: number, text = ""): Block => [`b${key}`, "p", {}, text];
+  const turn = (blocks: Block[]): Block => ["turn", "div", {}, [["header", "div", {}, ""], ["answer", "div", {}, blocks]]];
+  const body = (root: Block): Block[] => (root[3][1] as Block)[3] as Block[];
+
+  it("are not made of a short one", () => {
+    const short = turn(Array.from({ length: 60 }, (_, i) => leaf(i)));
+    expect(parts(short)).toBe(short);
+    expect(parts(["r", "p", {}, "text"])).toEqual(["r", "p", {}, "text"]);
+  });
+
+  it("hold every block in its order, and keep it where it was as the answer grows", () => {
+    const blocks = Array.from({ length: 300 }, (_, i) => leaf(i));
+    const places = new Map<string, string>();
+    let before: Block[] = [];
+    for (let length = 50; length <= 300; length += 7) {
+      const now = body(parts(turn(blocks.slice(0, length))));
+      const flat = now.flatMap((block) => (block[2]["class"] ? (block[3] as Block[]) : [block]));
+      expect(flat).toEqual(blocks.slice(0, length));
+      for (const block of now) {
+        for (const [key] of block[2]["class"] ? (block[3] as Block[]) : []) {
+          expect(places.get(key) ?? block[0]).toBe(block[0]);
+          places.set(key, block[0]);
+        }
+      }
+      // Only the last part is another object than before.
+      expect(before.slice(0, -1).every((block, i) => block === now[i])).toBe(true);
+      before = now;
+    }
+    expect(before).toHaveLength(60 + 6);
+  });
+
+  it("change with a block that changed", () => {
+    const blocks = Array.from({ length: 150 }, (_, i) => leaf(i));
+    const one = body(parts(turn(blocks)));
+    const two = body(parts(turn(blocks.with(120, leaf(120, "changed")))));
+    expect(two[60]).toBe(one[60]);
+    expect(two[61]).not.toBe(one[61]);
+    expect((two[61]![3] as Block[])[20]![3]).toBe("changed");
   });
 });
 
