@@ -58,7 +58,7 @@ def picture(width: int = 360, height: int = 190) -> bytes:
 
 PICTURE = picture()
 
-WORDS = {
+WORDS: dict[Language, dict[str, Any]] = {
     "en": {
         "app": "Travel desk",
         "about": "Plans trips, compares prices and explains what the numbers in your notebook mean.",
@@ -327,7 +327,7 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
         end="error",
         error=TurnError("provider_quota_exceeded", "The model's quota is used up.", 400),
     )
-    return msgspec.to_builtins(
+    stage: dict[str, Any] = msgspec.to_builtins(
         {
             "css": css(),
             "texts": {each: texts(each) for each in ("en", "zh-Hans")},
@@ -371,6 +371,7 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
             ),
         }
     )
+    return stage
 
 
 PAGE = """<!doctype html><html lang="%(lang)s"><head><meta charset="utf-8"><title>Chat panel</title>

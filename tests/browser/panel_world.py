@@ -1,4 +1,4 @@
-"""What the chat panel talks to in the browser's tests: apps on the embedded server, and a model that waits for the test."""
+"""What the chat panel talks to in the browser's tests: apps on the embedded server, a model that waits for the test."""
 
 from __future__ import annotations
 

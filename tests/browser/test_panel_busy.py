@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 DEAF = ("6.31", "7.4")
 """Kernels that take messages of widgets only when no cell runs."""
-BLOCK = "import time\nprint('begun', flush=True)\nbegun = time.time()\nwhile time.time() - begun < 5: pass\nprint('free')"
+BLOCK = "import time\nprint('begun', flush=True)\nat = time.time()\nwhile time.time() - at < 5: pass\nprint('free')"
 WORDS = "el => [...(el.textContent.matchAll(/w(\\d+)/g))].length"
 
 

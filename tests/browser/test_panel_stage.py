@@ -49,9 +49,11 @@ def box(page: Any) -> Any:
     return page.get_by_role("textbox", name=re.compile("Your question|你的问题"))
 
 
-def ask(page: Any, text: str) -> None:
+def ask(page: Any, text: str) -> Any:
+    """Send it; gives the page."""
     box(page).fill(text)
     box(page).press("Enter")
+    return page
 
 
 def last(page: Any, what: str) -> Any:
@@ -636,7 +638,7 @@ def test_a_screen_reader_hears_states_and_the_beginning_of_an_answer(show: Any) 
     assert max(map(len, said)) < 260
 
 
-STATES: dict[str, Callable[[Any], None]] = {
+STATES: dict[str, Callable[[Any], object]] = {
     "conversation": lambda page: None,
     "menu": lambda page: button(page, "More").last.click(),
     "steps": lambda page: (button(page, "More").last.click(), page.get_by_role("menuitem").nth(1).click()),
