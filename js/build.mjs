@@ -65,3 +65,6 @@ for (const { name, entry, out, mine } of BUNDLES) {
   writeFileSync(path, text);
   console.log(`${path}: ${Buffer.byteLength(text)} bytes`);
 }
+// Preact's licence asks that its notice goes where its code goes.
+const notice = readFileSync(join(here, "node_modules/preact/LICENSE"), "utf8");
+writeFileSync(join(root, "panel/static/panel.js.LICENSE.txt"), `panel.js contains Preact, under this licence:\n\n${notice}`);
