@@ -81,7 +81,8 @@ def message_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
         "conversation_id": [item.conversation_id for item in items],
         "user": [user] * len(items),
         "created_at": [
-            time * 1_000_000 if type(time) is int and -_SECONDS < time < _SECONDS else as_microseconds(time) for time in times
+            time * 1_000_000 if type(time) is int and -_SECONDS < time < _SECONDS else as_microseconds(time)
+            for time in times
         ],
         "status": [item.status for item in items],
         "query": _cleaned([item.query or "" for item in items]),
