@@ -8,7 +8,6 @@ into a block: addresses and texts come without the parts of a query that sign it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
 from ..turn.convert import as_citation, as_file, as_int, as_text
@@ -19,6 +18,9 @@ from .texts import as_json, as_microseconds, as_word, clean, without_query
 from .toolcalls import with_calls
 
 Block = dict[str, list[Any]]
+
+_SECONDS = 100_000_000_000
+"""Times from there on are milliseconds."""
 
 NIL = "00000000-0000-0000-0000-000000000000"
 """What Dify writes where there is no parent message."""
@@ -79,7 +81,8 @@ def message_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
         "conversation_id": [item.conversation_id for item in items],
         "user": [user] * len(items),
         "created_at": [
-            round(time.timestamp() * 1_000_000) if type(time) is datetime else as_microseconds(time) for time in times
+            time * 1_000_000 if type(time) is int and -_SECONDS < time < _SECONDS else as_microseconds(time)
+            for time in times
         ],
         "status": [item.status for item in items],
         "query": _cleaned([item.query or "" for item in items]),

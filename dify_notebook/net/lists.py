@@ -5,12 +5,15 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..wire import calls, models
 from ..wire.calls import SortBy
 from .pages import AsyncPages, Page, by_time, warn_of_paging
 from .resource import Resource
+
+if TYPE_CHECKING:
+    from .client import AsyncDify
 
 #: Orders in which what is used or made meanwhile comes to the front.
 _FRONT_GROWS = ("-updated_at", "-created_at")
@@ -126,6 +129,19 @@ class AsyncConversations(Resource):
         """Set a conversation variable; the value's type must be the variable's."""
         call = calls.set_variable(conversation_id, variable_id, value=value, user=self._dify.user_or(user))
         return await self._dify._send(call)
+
+
+def message_rows(
+    dify: AsyncDify, conversation_id: str, *, user: str, page_size: int = 100
+) -> AsyncPages[models.MessageRow]:
+    """The messages of a conversation as `messages.list` gives them, newest first, read for tables alone."""
+
+    async def fetch(first_id: str | None) -> Page[models.MessageRow]:
+        call = calls.list_message_rows(conversation_id, user=user, limit=page_size, first_id=first_id)
+        page = await dify._send(call)
+        return page.data[::-1], page.has_more
+
+    return by_time(fetch, lambda item: item.time, what="messages.list", page_size=page_size)
 
 
 class AsyncMessages(Resource):

@@ -135,6 +135,14 @@ def list_messages(
     return Call(method="GET", path="/messages", params=params, result=models.MessagePage, idempotent=True)
 
 
+def list_message_rows(
+    conversation_id: str, *, user: str, first_id: str | None = None, limit: int = 20
+) -> Call[models.MessageRows]:
+    """GET /messages, read for tables."""
+    call: Call[Any] = list_messages(conversation_id, user=user, first_id=first_id, limit=limit)
+    return msgspec.structs.replace(call, result=models.MessageRows)
+
+
 def app_info() -> Call[models.AppInfo]:
     """GET /info."""
     return Call(method="GET", path="/info", result=models.AppInfo, idempotent=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ast import literal_eval
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -38,7 +38,19 @@ def decode(kind: type[M], body: bytes) -> M:
         ValueError: it is no JSON (`msgspec.DecodeError`), not of that form (`msgspec.ValidationError`), or a time
             in it is none.
     """
+    if issubclass(kind, MessageRows):
+        try:
+            return cast(M, _rows_decoder().decode(body))
+        except msgspec.ValidationError:
+            pass  # read it the slow way, which takes more, and says better what is wrong
+        page = read(MessagePage, msgspec.json.decode(body) if body else {})
+        return cast(M, MessageRows(data=[MessageRow.of(item) for item in page.data], has_more=page.has_more))
     return read(kind, msgspec.json.decode(body) if body else {})
+
+
+@cache
+def _rows_decoder() -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(MessageRows, strict=False)
 
 
 @cache
@@ -158,6 +170,48 @@ class MessagePage(Model, frozen=True):
     """One page of /messages."""
 
     data: list[StoredMessage]
+    has_more: bool = False
+    limit: int | None = None
+
+
+class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored message for a table: as `StoredMessage`, four times as fast, without what is not named."""
+
+    id: str
+    conversation_id: str | None = None
+    parent_message_id: str | None = None
+    inputs: dict[str, Any] | None = None
+    query: str = ""
+    answer: str = ""
+    status: str | None = None
+    error: str | None = None
+    message_files: list[dict[str, Any]] | None = None
+    feedback: dict[str, Any] | None = None
+    retriever_resources: list[dict[str, Any]] | None = None
+    agent_thoughts: list[dict[str, Any]] | None = None
+    created_at: int | float | None = None
+    """As told: seconds, or milliseconds. See `time`."""
+
+    @classmethod
+    def of(cls, item: StoredMessage) -> MessageRow:
+        """The same of a message that was read already."""
+        fields = {name: getattr(item, name) for name in cls.__struct_fields__ if name != "created_at"}
+        return cls(**fields, created_at=None if item.created_at is None else item.created_at.timestamp())
+
+    @property
+    def time(self) -> datetime | None:
+        """`created_at` as an aware time in UTC; None for what no calendar has."""
+        try:
+            found: datetime | None = _time(self.created_at)
+        except (OverflowError, OSError, ValueError):
+            return None
+        return found
+
+
+class MessageRows(Model, frozen=True):
+    """One page of /messages, for tables."""
+
+    data: list[MessageRow]
     has_more: bool = False
     limit: int | None = None
 

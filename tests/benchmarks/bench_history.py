@@ -297,7 +297,7 @@ def as_lean(pages: list[bytes]) -> Any:
 
     held = Memory()
     for page in pages:
-        held.take("messages", message_rows(models.decode(models.MessagePage, page).data, user="me"))
+        held.take("messages", message_rows(models.decode(models.MessageRows, page).data, user="me"))
     return held.table("messages")
 
 
@@ -322,7 +322,7 @@ def tables(full: bool) -> None:
     count = 100_000 if full else 20_000
     pages = pages_of(count)
     rows = [flat(item) for page in pages for item in json.loads(page)["data"]]
-    items = [models.decode(models.MessagePage, page).data for page in pages]
+    items = [models.decode(models.MessageRows, page).data for page in pages]
     a = cpu_of(lambda: pd.DataFrame(rows))
     b = cpu_of(lambda: build.of_blocks(TABLE, [message_rows(page, user="me") for page in items]))
     c = cpu_of(lambda: sorted_table(items))

@@ -57,6 +57,50 @@ def made(case: str) -> dict[str, pd.DataFrame]:
     return found
 
 
+def test_reading_for_tables_is_the_same_reading() -> None:
+    """Histories read messages another way than the client's lists, for speed: the rows must be the same."""
+    for case, (name, body) in answered().items():
+        if name == "messages.list":
+            rows = models.decode(models.MessageRows, body)
+            assert [table(rows.data) for table in tables.MESSAGE_ROWS.values()] == [
+                table(models.decode(models.MessagePage, body).data) for table in tables.MESSAGE_ROWS.values()
+            ], case
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ("1795252306", 1_795_252_306),
+        ('"1795252306"', 1_795_252_306),
+        ("1795252306.5", 1_795_252_306.5),
+        ("1795252306000", 1_795_252_306),
+        ('"2026-11-21T09:11:46"', 1_795_252_306),
+        ('"2026-11-21T17:11:46+08:00"', 1_795_252_306),
+        ("null", None),
+        ("1e300", None),
+    ],
+)
+def test_times_are_read_in_every_form(told: str, read: float | None) -> None:
+    body = b'{"data":[{"id":"m","created_at":%s}],"has_more":true}' % told.encode()
+    page = models.decode(models.MessageRows, body)
+    assert page.has_more
+    (row,) = page.data
+    assert (row.time and row.time.timestamp()) == read
+    (block,) = [tables.message_rows(page.data)]
+    assert block["created_at"] == [read and round(read * 1_000_000)]
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"data":[{"id":1}]}', b"{", b'{"data":[{"id":"m","created_at":"soon"}]}', b""])
+def test_what_is_no_page_is_refused_as_elsewhere(body: bytes) -> None:
+    told = []
+    for kind in (models.MessagePage, models.MessageRows):
+        with pytest.raises(ValueError, match=r".+") as caught:
+            models.decode(kind, body)
+        told.append(type(caught.value))
+    assert issubclass(told[1], ValueError)
+    assert told[0] is told[1] or body == b""
+
+
 def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows with what is there alone; times as ISO text."""
     return [
