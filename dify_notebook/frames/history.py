@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..i18n import t
 from .facts import Facts, Failure
 from .looking import Looking
 from .schema import HISTORY, SCHEMA
@@ -149,7 +150,11 @@ class History(Looking):
         return cls(facts=held.facts(), load=held.table, directory=held.path)
 
     def __repr__(self) -> str:
+        """Rows of each table, then what is missing, in words."""
         if self.directory is not None:
-            return f"<History in {self.directory}>"
-        counts = ", ".join(f"{name} {len(table):,}" for name, table in self.tables.items())
-        return f"<History {counts}>"
+            what = f"<History in {self.directory}>"
+        else:
+            counts = ", ".join(f"{name} {len(table):,}" for name, table in self.tables.items())
+            what = f"<History {counts}>"
+        failed = (t("frames.failed", count=len(self.failures)),) if self.failures else ()
+        return "\n".join([what, *self.notes, *failed])

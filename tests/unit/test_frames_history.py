@@ -720,13 +720,16 @@ def test_progress_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert "\n" not in "".join(shown[:-1])
 
 
-def test_no_key_and_no_text_in_a_repr() -> None:
+def test_a_repr_says_what_is_missing_without_key_or_text() -> None:
     logs = some_logs()
     with serving(logs) as server, Dify("app-secretsecret", server.url, "ann") as dify:
         history = dify.history()
-    assert repr(history) == (
+    first, *rest = repr(history).splitlines()
+    assert first == (
         "<History conversations 5, messages 24, thoughts 0, citations 0, files 0, variables 0, feedbacks 0, annotations 0>"
     )
+    assert rest == list(history.notes)
+    assert "'ann'" in rest[0]
     with pytest.raises(KeyError):
         history.table("nonsense")
 

@@ -278,7 +278,7 @@ def test_without_pyarrow_it_says_what_to_install(tmp_path: Path, monkeypatch: py
 def test_a_table_is_read_when_it_is_looked_at(tmp_path: Path) -> None:
     with serving(logs_of(1)) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history(to=tmp_path / "log")
-    assert repr(history) == f"<History in {tmp_path / 'log'}>"
+    assert repr(history).splitlines()[0] == f"<History in {tmp_path / 'log'}>"
     first = history.messages
     assert history.messages is first
     for path in (tmp_path / "log" / "conversations").glob("*.parquet"):
