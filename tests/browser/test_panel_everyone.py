@@ -177,7 +177,7 @@ def test_at_320_pixels_nothing_is_cut_off(open_panel: Opener) -> None:
     # The list covers the conversation, takes the focus, and gives it back.
     panel.button("Show conversations").click()
     expect(panel.items).to_have_count(1)
-    expect(panel.button("Hide conversations")).to_be_focused()
+    expect(panel.button("Hide conversations", panel.root.locator(".sidebar"))).to_be_focused()
     assert frame.evaluate(outside) == []
     page.keyboard.press("Escape")
     expect(panel.items).to_have_count(0)
