@@ -139,7 +139,8 @@ def conform(table: Table, found: pd.DataFrame) -> pd.DataFrame:
     """Any frame with columns of that table, as that table: missing columns added, dtypes set, order kept.
 
     Args:
-        found: may lack columns; others than the table's are left out. Times without zone are UTC.
+        found: may lack columns; others than the table's are left out. Times are timestamps or ISO text, UTC where
+            they have no zone.
     """
     made = {}
     for column in table.columns:
@@ -148,7 +149,8 @@ def conform(table: Table, found: pd.DataFrame) -> pd.DataFrame:
             continue
         values = found[column.name]
         if column.dtype == "timestamp":
-            made[column.name] = pd.to_datetime(values, utc=True).dt.as_unit(UNIT).array
+            form = None if pd.api.types.is_datetime64_any_dtype(values.dtype) else "ISO8601"
+            made[column.name] = pd.to_datetime(values, utc=True, format=form).dt.as_unit(UNIT).array
         elif column.dtype == "category":
             made[column.name] = array(column, [None if pd.isna(v) else str(v) for v in values], len(found))
         else:

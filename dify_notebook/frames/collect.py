@@ -32,6 +32,8 @@ from .tables import (
 )
 from .times import moment
 
+#: Items of a page: the most that the server gives.
+PAGE = 100
 #: Pages of one conversation that are held before they are handed on; only then is their order lost.
 HELD_PAGES = 20
 #: How far the clocks of this machine and the server may differ, and how long an answer may take to be stored:
@@ -101,8 +103,9 @@ class Known(msgspec.Struct):
         when, name, _ = self.conversations[found.id]
         now = as_microseconds(found.updated_at)
         fetched = self.facts.fetched_at
-        settled = fetched is None or found.updated_at is None or found.updated_at < fetched - MARGIN
-        return settled and now == when and found.name == name
+        if fetched is None or found.updated_at is None or found.updated_at >= fetched - MARGIN:
+            return False
+        return now == when and found.name == name
 
 
 class Sink(Protocol):
@@ -296,7 +299,7 @@ class Collector:
     async def _list(self, user: str) -> None:
         known, since, only = self._known, self._asked.since, self._asked.conversations
         try:
-            async with aclosing(self._dify.conversations.list(user=user).pages()) as pages:
+            async with aclosing(self._dify.conversations.list(user=user, page_size=PAGE).pages()) as pages:
                 async for page in pages:
                     news = 0
                     for found in page:
@@ -336,7 +339,7 @@ class Collector:
         count = pages = 0
         with paging_warnings() as told:
             try:
-                async with aclosing(self._dify.messages.list(found.id, user=user).pages()) as log:
+                async with aclosing(self._dify.messages.list(found.id, user=user, page_size=PAGE).pages()) as log:
                     async for page in log:
                         kept, ended = self._within(page)
                         held.append(kept)
@@ -394,8 +397,8 @@ class Collector:
         try:
             found = await self._dify.conversations.variables(id, user=user).to_list()
         except DifyError as problem:
-            if self._variables is None and problem.status == 404 and problem.code == "not_json":
-                self._variables = False  # Dify 0.15 has no such route
+            if self._variables is not True and problem.status == 404 and problem.code == "not_json":
+                self._variables = False  # Dify 0.15 has no such route; others may have asked meanwhile
                 return
             raise
         if found:

@@ -109,8 +109,8 @@ def history(
     from .parquet import Directory
 
     directory = Directory(Path(to))
-    directory.begin()
     collector = Collector(dify, asked, directory)
+    directory.begin(collector.facts())
 
     def so_far() -> History:
         if collector.over:

@@ -130,7 +130,7 @@ class History(Looking):
 
         path = Path(directory)
         target = Directory(path)
-        target.begin()
+        target.begin(self.facts)
         target.save(self.tables)
         target.write_facts(self.facts)
         return path
@@ -149,7 +149,7 @@ class History(Looking):
         return cls(facts=held.facts(), load=held.table, directory=held.path)
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{name} {len(table):,}" for name, table in self._tables.items())
+        if self.directory is not None:
+            return f"<History in {self.directory}>"
+        counts = ", ".join(f"{name} {len(table):,}" for name, table in self.tables.items())
         return f"<History {counts}>"
-
-

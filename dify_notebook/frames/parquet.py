@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 import threading
 import time
@@ -102,8 +103,11 @@ class Directory:
 
     # -- writing -----------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def begin(self, facts: Facts) -> None:
         """Make the directory ready for a history that was not there.
+
+        Args:
+            facts: what it will be of, for whoever finds it half written.
 
         Raises:
             InputError: something else, or a history, is there.
@@ -114,7 +118,7 @@ class Directory:
             raise InputError(t("frames.not_empty", directory=str(self.path)), code="directory")
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._start(self.path)
-        self.write_facts(Facts(complete=False))
+        self.write_facts(msgspec.structs.replace(facts, complete=False))
 
     def begin_update(self) -> None:
         """Make the directory ready for what changed, which is written aside."""
@@ -125,7 +129,7 @@ class Directory:
 
     def _start(self, target: Path) -> None:
         self._target = target
-        self._stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
+        self._stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
 
     def write_facts(self, facts: Facts) -> None:
         """Write `history.json`."""

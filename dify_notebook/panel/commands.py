@@ -15,7 +15,6 @@ from ..i18n import Language, speaking, t
 from ..net.files import mime_of
 from ..turn.state import Turn
 from ..turn.stored import turn_of
-from ..views.clean import one_line
 from ..views.facts import picture as picture_type
 from . import picture
 from . import protocol as p

@@ -178,7 +178,7 @@ def app_value(facts: Facts, client: AsyncDify, lang: Language, height: int, kept
         files=file_rules(told, lang),
         form=[field_of(control, told, lang) for control in told.controls if control.get("variable")],
         height=height,
-        kept=kept,
+        kept=f".{kept},.jp-OutputArea-child:has(.{kept}){{display:none}}" if kept else "",
     )
 
 

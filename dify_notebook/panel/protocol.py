@@ -107,8 +107,8 @@ class App(Value, frozen=True):
     height: int
     """Of the panel, in CSS pixels."""
     kept: str = ""
-    """Class of the saved conversation on the page, which lies in an output of its own: not to be seen
-    while the panel is."""
+    """A style rule for the page, in force while the panel is shown: it hides the saved conversation, which
+    lies in an output of its own."""
 
 
 class Resume(Value, frozen=True):

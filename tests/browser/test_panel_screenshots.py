@@ -1,109 +1,107 @@
-"""What a reader sees of the chat panel; kept beside this file with what was once wrong in it.
+"""What a reader sees of the chat panel; kept in `screenshots/` with what was once wrong in it.
 
-With SCREENSHOTS=keep the pictures in `screenshots/` are made anew; their README has a sentence for each.
-Without it the test looks at what a picture shows: that words stand out from what is behind them.
+With SCREENSHOTS=keep the pictures there are made anew. Without it the test looks at what a
+picture shows: the theme's lightness, and words that stand out from what is behind them.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.harness import Notebook
-from browser.panel_page import Panel, desk, expect
-from browser.panel_world import World
-from browser.test_panel_conversations import talked
-from browser.test_panel_everyone import Abroad
-from browser.test_screenshots import contrast, luminance, wear
+from browser.panel_stage import serving, stage
+from browser.test_screenshots import KEPT, contrast, luminance
 
-__all__ = ["desk"]
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
-KEPT = Path(__file__).parent / "screenshots"
-MOVING = """() => [...document.querySelectorAll('.jp-OutputArea-output *')].every(
-    el => !el.shadowRoot || el.shadowRoot.getAnimations().every(
-        each => each.playState !== 'running' || each.effect.getTiming().iterations === Infinity))"""
-INKS = """el => {
+
+def top(page: Any) -> None:
+    """Read from the first question on."""
+    page.locator(".scroller").evaluate("el => { el.scrollTop = 0; }")
+
+
+def steps(page: Any) -> None:
+    """The details of a step beside the conversation."""
+    page.locator("[data-turn=t2]").hover()
+    page.locator("[data-turn=t2]").get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Steps in detail").click()
+    page.locator(".step summary").nth(2).click()
+    page.get_by_text("friendly desk").wait_for()
+
+
+def streaming(page: Any) -> None:
+    """An answer on its way, with a question that waits behind it."""
+    page.evaluate("kernel.pace = 40")
+    box = page.get_by_role("textbox", name="Your question")
+    box.fill("As a table, please")
+    box.press("Enter")
+    page.locator(".running table").wait_for()
+    box.fill("And by train?")
+    box.press("Enter")
+    page.get_by_text("Waiting", exact=True).wait_for()
+    page.locator(".running .dn-pre").wait_for()
+
+
+PICTURES: dict[str, tuple[dict[str, Any], Callable[[Any], None]]] = {
+    "panel-light": ({"width": 1120, "height": 860, "panel_height": 800}, top),
+    "panel-dark": ({"width": 1120, "height": 860, "panel_height": 800, "theme": "dark"}, streaming),
+    "panel-zh": ({"width": 1120, "height": 800, "panel_height": 740, "lang": "zh-Hans", "empty": True}, top),
+    "panel-narrow": ({"width": 320, "height": 760, "panel_height": 760, "padding": "0"}, top),
+    "panel-steps": ({"width": 1120, "height": 800, "panel_height": 740, "theme": "dark"}, steps),
+    "panel-form": ({"width": 760, "height": 900, "panel_height": 850, "empty": True, "form": True}, top),
+}
+WORDS = """() => {
+    const root = document.querySelector('#panel > div').shadowRoot;
     const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
     const plain = (colour, under) => {
         canvas.fillStyle = under;
         canvas.fillRect(0, 0, 1, 1);
         canvas.fillStyle = colour;
         canvas.fillRect(0, 0, 1, 1);
-        return `rgb(${[...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).join()})`;
+        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
     };
-    const paper = (at) => {
-        const colours = [];
-        for (; at; at = at.parentElement ?? at.getRootNode().host) colours.push(getComputedStyle(at).backgroundColor);
-        return colours.reverse().reduce((under, colour) => plain(colour, under), 'rgb(255,255,255)');
+    const paper = el => {
+        const papers = [];
+        for (let at = el; at; at = at.parentElement ?? at.getRootNode().host)
+            papers.unshift(getComputedStyle(at).backgroundColor);
+        let seen = [255, 255, 255];
+        for (const each of papers) seen = plain(each, `rgb(${seen})`);
+        return seen;
     };
-    const parts = (colour) => colour.match(/\\d+/g).map(Number);
-    return [...el.querySelectorAll('.bubble, .dn-answer p, .dn-answer td, .facts, .conversation-name, .top h2')]
-        .filter((each) => each.checkVisibility() && each.textContent.trim())
-        .map((each) => [parts(plain(getComputedStyle(each).color, paper(each))), parts(paper(each))]);
+    const named = '.title h2, .bubble, .dn-answer p, .dn-answer td, .dn-pre, .facts, .suggestion, .rules, .keys, label';
+    const words = root.querySelectorAll(named);
+    return [...words].filter(el => el.checkVisibility() && !el.closest('.faint, .sr')).map(el => {
+        const behind = paper(el);
+        return [plain(getComputedStyle(el).color, `rgb(${behind})`), behind];
+    });
 }"""
-SHOTS = {
-    "light": {"dark": False, "locale": "en-US"},
-    "dark": {"dark": True, "locale": "en-US"},
-    "zh": {"dark": False, "locale": "zh-CN"},
-    "narrow": {"dark": False, "locale": "en-US"},
-}
-TALK = {"en-US": "When does the ferry to Runde leave?", "zh-CN": "去 Runde 的渡轮 (ferry) 几点开？"}
-NAMES = {
-    "en-US": ["Night trains to Vienna", "A weekend on the coast", "Why is the bus late?", "Packing for rain"],
-    "zh-CN": ["去维也纳的夜车", "海边的周末", "巴士为什么晚点？", "雨天行李"],
-}
 
 
-@pytest.mark.parametrize("shot", SHOTS)
-def test_a_conversation_looks_well(shot: str, lab: Any, chromium: Any, desk: World, tmp_path: Path) -> None:
-    dark, locale = bool(SHOTS[shot]["dark"]), str(SHOTS[shot]["locale"])
-    user, names = f"looker-{shot}", NAMES[locale]
-    for name in reversed(names):
-        desk.dify("desk", user).conversations.rename(talked(desk, "desk", user, "hello"), name)
-    lab.write(f"{shot}.ipynb", [f"import panel_kernel\npanel = panel_kernel.chat('desk', {user!r}, height=860)\npanel"])
-    nb = Notebook(Abroad(chromium, locale), lab, f"{shot}.ipynb", dark=dark)
-    try:
-        wear(nb, dark)
-        nb.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
-        if shot == "narrow":
-            nb.page.set_viewport_size({"width": 438, "height": 1000})
-        nb.run_cell(0)
-        panel = Panel(nb, desk).ready()
-        legs = {"name": "legs.csv", "mimeType": "text/csv", "buffer": b"leg,leaves\nbus,07:05\nferry,07:40\n"}
-        panel.root.locator("form.composer input[type=file]").set_input_files(legs)
-        expect(panel.root.locator("form.composer .chip-state")).to_have_text("33 B")
-        turn = panel.talk(TALK[locale])
-        steps = panel.body(turn).locator("summary").first
-        steps.click()
-        turn.hover()
-        turn.locator("button.rate").first.click()
-        nb.page.keyboard.press("Escape")
-        expect(turn.locator("button.rate[aria-pressed=true]")).to_have_count(1)
-        expect(turn.locator(".next button")).to_have_count(2)
-        panel.root.locator(".scroller").evaluate("el => { el.scrollTop = 0 }")
-        panel.box.focus()
-        expect(panel.root.locator(".toast")).to_have_count(0)
-        nb.page.wait_for_function(MOVING)
-        keep(nb, KEPT / f"panel-{shot}.png", tmp_path)
-        pairs = panel.root.evaluate(INKS)
-        assert pairs
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    with serving() as address:
+        yield address
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures(chromium: Any, base: str, name: str, tmp_path: Path) -> None:
+    wish, act = PICTURES[name]
+    dark = wish.get("theme") == "dark"
+    with stage(chromium, base, **wish) as page:
+        page.emulate_media(reduced_motion="reduce")
+        act(page)
+        pairs = page.evaluate(WORDS)
+        assert len(pairs) > 4
         for ink, paper in pairs:
             assert contrast(ink, paper) >= 4.5, (ink, paper)
-            assert (luminance(paper) < 0.3) is dark, paper
-    finally:
-        wear(nb, False)
-        nb.shut_down()
-        nb.close()
-
-
-def keep(nb: Notebook, path: Path, folder: Path) -> None:
-    picture = folder / path.name
-    nb.screenshot(picture)
-    assert picture.stat().st_size > 10_000
-    if os.environ.get("SCREENSHOTS") == "keep":
-        path.parent.mkdir(exist_ok=True)
-        shutil.copy(picture, path)
+            assert (luminance(paper) < 0.25) is dark, paper
+        picture = tmp_path / f"{name}.png"
+        page.screenshot(path=str(picture))
+        assert picture.stat().st_size > 10_000
+        if os.environ.get("SCREENSHOTS") == "keep":
+            shutil.copy(picture, KEPT / picture.name)
+        assert page.log == []

@@ -554,6 +554,20 @@ def test_nothing_is_cut_off_at_any_width(show: Any, width: int) -> None:
         page.get_by_label("Search conversations").wait_for(state="detached")
 
 
+@pytest.mark.parametrize("wish", [{}, {"empty": True, "form": True}], ids=["conversation", "form"])
+def test_nothing_but_the_lists_scrolls(show: Any, wish: dict[str, Any]) -> None:
+    """Whoever brings something into view, by focus or by name, never pushes the header out of the panel."""
+    page = show(**wish)
+    found = page.evaluate("""() => {
+        const root = document.querySelector('#panel > div').shadowRoot;
+        const scrolls = [...root.querySelectorAll('*')].filter(el => el.scrollHeight > el.clientHeight + 1)
+            .filter(el => getComputedStyle(el).overflowY !== 'visible' && !el.matches('.sr, textarea, .scroller, .dn-pre'))
+            .filter(el => getComputedStyle(el).display !== 'inline');
+        return scrolls.map(el => el.className);
+    }""")
+    assert found == []
+
+
 # -- everyone
 
 

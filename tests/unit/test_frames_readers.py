@@ -268,6 +268,34 @@ def test_duplicates_are_read_once(tmp_path: Path) -> None:
     assert len(History.from_export(path, path).messages) == 2
 
 
+def test_the_table_counts_more_than_an_export_that_cuts_answers(tmp_path: Path) -> None:
+    cut = {
+        "feedback_id": "f9", "app_id": APP, "conversation_id": CONVERSATION, "message_id": FIRST, "user_query": "Refund?",
+        "ai_response": "In 3...", "feedback_rating": "👎", "feedback_rating_raw": "dislike", "feedback_source": "user",
+        "message_date": "2026-07-01 12:00:00",
+    }  # fmt: skip
+    first, second = write(tmp_path, "f.csv", as_csv([cut])), write(tmp_path, "m.csv", as_csv(MESSAGES))
+    history = History.from_export(first, second)
+    assert history.messages["message_id"].tolist() == [FIRST, SECOND]
+    assert "In 30 days" in history.messages["answer"][0]
+    assert history.messages["rating"][0] == "dislike"
+
+
+def test_messages_stand_by_conversation_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built in pieces, so that a large dump fits; the pieces must not show."""
+    monkeypatch.setattr("dify_notebook.frames.readers.gather.CHUNK", 3)
+    names = [(f"m{number}", f"c{number % 4}", 1782907200 + 60 * ((number * 7) % 20)) for number in range(20)]
+    rows = [{"id": id, "conversation_id": one, "query": "q", "answer": "a", "created_at": at} for id, one, at in names]
+    found = History.from_export(write(tmp_path, "m.csv", as_csv(rows)))
+    expected = [id for id, _, _ in sorted(names, key=lambda row: row[1:])]
+    assert found.messages["message_id"].tolist() == expected
+    assert found.messages.index.tolist() == list(range(20))
+    spans = found.messages.groupby("conversation_id")["created_at"].agg(["min", "max"])
+    told = found.conversations.set_index("conversation_id").sort_index()
+    assert told["created_at"].tolist() == spans["min"].tolist()
+    assert told["updated_at"].tolist() == spans["max"].tolist()
+
+
 def test_several_apps_are_told_apart(tmp_path: Path) -> None:
     other = [{**MESSAGES[0], "id": "x", "app_id": "other", "conversation_id": "y"}]
     path = write(tmp_path, "dump.sql", as_dump({"messages": MESSAGES + other}))

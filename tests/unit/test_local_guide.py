@@ -37,6 +37,12 @@ QUESTIONS = [
     ("install dify_notebook", ["01-getting-started.md:Installation"]),
     ("How do I declare an app of my own?", ["16-your-own-apps.md:Declaring an app"]),
     ("Can a GGUF model answer in this process?", ["16-your-own-apps.md:A model in this process"]),
+    ("Can I plot the latency over time?", ["19-plots.md:Charts of a history"]),
+    ("How do I read a pg_dump of Dify's database?", ["19-plots.md:Reading exports and database dumps"]),
+    ("find messages that contain a word", ["19-plots.md:Finding messages in a history"]),
+    ("How do I seed the embedded server with a made-up history?", ["19-plots.md:A made-up history to try things on"]),
+    ("怎样画出评分的图表？", ["19-plots.md:历史的图表"]),
+    ("怎样读取控制台导出的 CSV？", ["19-plots.md:读取导出数据和数据库转储"]),
     ("How do I open the chat panel?", ["17-panel.md:Opening a chat panel"]),
     ("Can Python ask in the panel?", ["17-panel.md:The panel from Python"]),
     ("怎样打开聊天面板？", ["17-panel.md:打开聊天面板"]),
@@ -67,6 +73,10 @@ ELSEWHERE = [
     "Who won the world cup in 2018?",
     "How do I bake sourdough bread?",
     "Write me a poem about autumn leaves",
+    # What a seeded history asks about, and the documentation must say nothing of (`local/seeding/threads.py`).
+    "How do I get a refund?",
+    "Can I pay by bank transfer?",
+    "怎么申请退款？",
     "今天晚饭吃什么？",
     "法国的首都是哪里？",
 ]

@@ -94,16 +94,24 @@ def latency(messages: pd.DataFrame, every: sums.Every | None = None, *, zone: st
         _tip("q75", t("history.plot.q75"), ".2f"),
         _tip("count", t("history.plot.messages"), ",d"),
     ]
-    y = alt.Y("q25:Q", title=t("history.plot.latency_axis"), axis=alt.Axis(format="~g"))
+    zero = alt.Scale(zero=True)
+    y = alt.Y("q25:Q", title=t("history.plot.latency_axis"), axis=alt.Axis(format="~g"), scale=zero)
     colour = alt.Scale(domain=list(names.values()), range=[style.BLUE, style.ORANGE])
     band = alt.Chart(data).mark_area(color=style.BLUE, opacity=0.25).encode(x=x, y=y, y2="q75:Q", tooltip=tooltip)
     folded = alt.Chart(data).transform_fold(list(names), as_=["which", "seconds"])
     said_of = f"datum.which == 'median' ? {json.dumps(names['median'])} : {json.dumps(names['q90'])}"
+    legend = alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeWidth=2)
     # Dashes tell the lines apart where colours do not.
-    dash = alt.StrokeDash("line:N", scale=alt.Scale(domain=list(names.values()), range=[[1, 0], [5, 3]]), title=None)
+    dash = alt.StrokeDash(
+        "line:N", scale=alt.Scale(domain=list(names.values()), range=[[1, 0], [5, 3]]), title=None, legend=legend
+    )
     lines = folded.transform_calculate(line=said_of).mark_line(point={"filled": True, "size": 26})
     lines = lines.encode(
-        x=x, y=alt.Y("seconds:Q"), color=alt.Color("line:N", scale=colour, title=None), strokeDash=dash, tooltip=tooltip
+        x=x,
+        y=alt.Y("seconds:Q", scale=zero),
+        color=alt.Color("line:N", scale=colour, title=None, legend=legend),
+        strokeDash=dash,
+        tooltip=tooltip,
     )
     chart = alt.layer(band, lines).properties(width=style.WIDTH, height=style.HEIGHT)
     return _plot(chart, table, t("history.plot.latency"), described, described)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MIME = "application/vnd.vegalite.v5+json"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+ACTIONS = {"export": True, "source": False, "compiled": False, "editor": False}
+"""What the menu of a chart offers: pictures. Vega's editor, which would get the data, is a page on the web."""
 SCALE = 2.0
 """Pixels of the picture for each pixel of the chart."""
 _WIDE = "\u2e80"
@@ -62,6 +64,7 @@ class Plot:
         spec: dict[str, Any] = self.chart.to_dict(validate=True)
         spec["$schema"] = SCHEMA
         spec["description"] = self.description
+        spec["usermeta"] = {"embedOptions": {"actions": ACTIONS}}
         return spec
 
     def png(self, scale: float = SCALE) -> bytes:

@@ -25,10 +25,8 @@ __all__ = ["read_export"]
 
 def read_export(paths: Iterable[str | os.PathLike[str]], *, app: str | None = None) -> History:
     """See `History.from_export`."""
-    from .. import build
     from ..facts import Facts
     from ..history import History
-    from ..schema import HISTORY
     from .gather import Gatherer
     from .layouts import kind_of
     from .sources import files, rows
@@ -42,8 +40,8 @@ def read_export(paths: Iterable[str | os.PathLike[str]], *, app: str | None = No
             kind = kind_of(table, row, place)
             if kind is not None:
                 gatherer.take(kind, place, row)
-    blocks = gatherer.blocks()
-    if not blocks["messages"].get("message_id") and not gatherer.kinds:
+    tables = gatherer.frames()
+    if not gatherer.kinds:
         raise InputError(t("history.export.no_rows", path=", ".join(map(str, given))), code="export")
     notes = [t("history.export.from", files=", ".join(path.name for path in given)), *gatherer.notes]
     if gatherer.kinds["feedback_export"] and not gatherer.kinds["messages"]:
@@ -53,4 +51,4 @@ def read_export(paths: Iterable[str | os.PathLike[str]], *, app: str | None = No
     if not gatherer.users:
         notes.append(t("history.export.no_users"))
     facts = Facts(users=dict.fromkeys(gatherer.users, "export"), app=app, notes=tuple(notes))
-    return History({table.name: build.frame(table, blocks.get(table.name, {})) for table in HISTORY}, facts)
+    return History(tables, facts)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+import pandas as pd
 
 from ...errors import InputError
 from ...i18n import t
 from ...turn.convert import as_time, as_usage
 from ...wire import models
-from .. import tables
+from .. import build, tables
+from ..schema import SCHEMA
 from .layouts import mapping, number, parsed, true, whole
 from .sources import Row
 
@@ -23,8 +25,14 @@ Found = tuple[models.StoredMessage, str | None, dict[str, Any]]
 _SPACE = uuid.UUID("f7f1c0de-5f0b-5c19-9a5a-9c1f2f0e7a11")
 
 
+CHUNK = 5_000
+"""Messages that are held as objects at a time."""
+_HEAVY = ("message", "override_model_configs", "message_unit_price", "answer_unit_price")
+"""Columns that are in no table of ours; `message` is the whole prompt with all turns before it."""
+
+
 class Gatherer:
-    """Takes rows one by one, in any order of tables; `blocks()` gives what they come to."""
+    """Takes rows one by one, in any order of tables; `frames()` gives what they come to."""
 
     def __init__(self, app: str | None) -> None:
         self._app = app
@@ -46,61 +54,85 @@ class Gatherer:
             if self._app is not None and str(app) != self._app:
                 return
         self.kinds[kind] += 1
+        for name in _HEAVY:
+            row.pop(name, None)
         self.rows.setdefault(kind, []).append((place, row))
 
-    def blocks(self) -> dict[str, Block]:
-        """The tables of the history.
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The tables of the history. What was taken is given up meanwhile: a dump is larger than its tables.
 
         Raises:
-            InputError: the rows are of several apps, of none, or a cell cannot be read.
+            InputError: the rows are of several apps, or a cell cannot be read.
         """
         self._check_app()
         gone = {str(row["id"]) for _, row in self._of("conversations") if true(row.get("is_deleted"))}
         self._users = {str(row["id"]): str(row["session_id"]) for _, row in self._of("end_users") if row["session_id"]}
         owners, conversations = self._conversations(gone)
+        ratings, feedbacks = self._feedbacks()
+        spans: dict[str, list[Any]] = {}
+        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in tables.MESSAGE_ROWS}
+        chunk: list[Found] = []
+        for found in self._messages(gone, owners, ratings):
+            item, user, _ = found
+            if item.conversation_id:
+                span = spans.setdefault(item.conversation_id, [item.created_at, item.created_at, user])
+                span[1:] = [item.created_at or span[1], span[2] or user]
+            chunk.append(found)
+            if len(chunk) >= CHUNK:
+                _build(chunk, parts)
+                chunk.clear()
+        _build(chunk, parts)
+        if gone:
+            self.notes.append(t("history.export.deleted", count=len(gone)))
+        block = tables.feedback_rows(feedbacks)
+        block["user"] = [self._users.get(str(one.from_end_user_id)) for one in feedbacks]
+        rest = {
+            "conversations": self._conversation_block(conversations, spans, owners),
+            "feedbacks": block,
+            "annotations": tables.annotation_rows(self._annotations()),
+        }
+        made = {name: build.concat(SCHEMA[name], found) for name, found in parts.items()}
+        return made | {name: build.frame(SCHEMA[name], found) for name, found in rest.items()}
+
+    def _messages(self, gone: set[str], owners: dict[str, str], ratings: dict[str, str]) -> Iterator[Found]:
+        """Each message once, by conversation and time."""
         thoughts, files, citations = (
             self._by_message(kind)
             for kind in ("message_agent_thoughts", "message_files", "dataset_retriever_resources")
         )
-        ratings, feedbacks = self._feedbacks()
-        found: dict[str, Found] = {}
+        plain: list[tuple[str, Row]] = []
+        seen: set[str] = set()
+        # The table itself comes first: of what else tells the same message, some tell less.
         for kind in ("messages", "log_export", "feedback_export"):
-            for place, row in self._of(kind):
-                if str(row.get("conversation_id") or "") in gone:
-                    continue
-                row = _plain_row(kind, place, row)
-                key = str(row["id"])
-                if key in found:
-                    continue
-                met = mapping(row.get("message_metadata", row.get("metadata")), place) or {}
-                conversation = str(row["conversation_id"]) if row.get("conversation_id") else None
-                user = self._user(row) or owners.get(conversation or "")
-                rating = ratings.get(key) or _rating(row)
-                told = {
-                    **{name: row.get(name) for name in ("query", "answer", "error", "created_at", "parent_message_id")},
-                    "id": key,
-                    "conversation_id": conversation,
-                    "status": row.get("status") or ("error" if row.get("error") else "normal"),
-                    "inputs": mapping(row.get("inputs"), place),
-                    "feedback": {"rating": rating} if rating else None,
-                    "agent_thoughts": row.get("agent_thoughts") or thoughts.get(key),
-                    "message_files": row.get("message_files") or files.get(key),
-                    "retriever_resources": row.get("retriever_resources")
-                    or met.get("retriever_resources")
-                    or citations.get(key),
-                }
-                found[key] = (_message(place, told), user, _usage(place, row, met))
-                if user:
-                    self.users.setdefault(user)
-        if gone:
-            self.notes.append(t("history.export.deleted", count=len(gone)))
-        ordered = sorted(found.values(), key=lambda one: (str(one[0].conversation_id), _moment(one[0])))
-        blocks = self._message_blocks(ordered)
-        blocks["conversations"] = self._conversation_block(conversations, ordered, owners)
-        blocks["feedbacks"] = tables.feedback_rows(feedbacks)
-        blocks["feedbacks"]["user"] = [self._users.get(str(one.from_end_user_id)) for one in feedbacks]
-        blocks["annotations"] = tables.annotation_rows(self._annotations())
-        return blocks
+            for place, told_row in self.rows.pop(kind, []):
+                row = _plain_row(kind, place, told_row)
+                if str(row["id"]) not in seen and str(row.get("conversation_id") or "") not in gone:
+                    seen.add(str(row["id"]))
+                    plain.append((place, row))
+        plain.sort(key=lambda one: (str(one[1].get("conversation_id")), _moment(one[1])), reverse=True)
+        while plain:
+            place, row = plain.pop()
+            key = str(row["id"])
+            met = mapping(row.get("message_metadata", row.get("metadata")), place) or {}
+            conversation = str(row["conversation_id"]) if row.get("conversation_id") else None
+            user = self._user(row) or owners.get(conversation or "")
+            if user:
+                self.users.setdefault(user)
+            rating = ratings.get(key) or _rating(row)
+            told = {
+                **{name: row.get(name) for name in ("query", "answer", "error", "created_at", "parent_message_id")},
+                "id": key,
+                "conversation_id": conversation,
+                "status": row.get("status") or ("error" if row.get("error") else "normal"),
+                "inputs": mapping(row.get("inputs"), place),
+                "feedback": {"rating": rating} if rating else None,
+                "agent_thoughts": row.get("agent_thoughts") or thoughts.get(key),
+                "message_files": row.get("message_files") or files.get(key),
+                "retriever_resources": row.get("retriever_resources")
+                or met.get("retriever_resources")
+                or citations.get(key),
+            }
+            yield _message(place, told), user, _usage(place, row, met)
 
     def _of(self, kind: str) -> list[tuple[str, Row]]:
         return self.rows.get(kind, [])
@@ -111,18 +143,7 @@ class Gatherer:
         if self._app is None and len(self._apps) > 1:
             raise InputError(t("history.export.apps", apps=_listing(self._apps)), code="export")
 
-    # -- messages -------------------------------------------------------------------------------
-
-    def _message_blocks(self, found: Sequence[Found]) -> dict[str, Block]:
-        items = [item for item, _, _ in found]
-        blocks = {name: make(items) for name, make in tables.MESSAGE_ROWS.items()}
-        users = {item.id: user for item, user, _ in found}
-        for block in blocks.values():
-            if block:
-                block["user"] = [users.get(key) for key in block["message_id"]]
-        for name in _USAGE:
-            blocks["messages"][name] = [usage.get(name) for _, _, usage in found]
-        return blocks
+    # -- parts -------------------------------------------------------------------------------------
 
     def _by_message(self, kind: str) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
@@ -162,17 +183,11 @@ class Gatherer:
                 found.setdefault(key, {**row, "inputs": mapping(row.get("inputs"), place)})
         return owners, found
 
-    def _conversation_block(self, told: dict[str, Row], messages: Sequence[Found], owners: dict[str, str]) -> Block:
-        """The conversations that were told, and those that only messages name."""
-        first: dict[str, list[Any]] = {}
-        for item, user, _ in messages:
-            if item.conversation_id:
-                span = first.setdefault(item.conversation_id, [item.created_at, item.created_at, user])
-                span[1] = item.created_at or span[1]
-                span[2] = span[2] or user
+    def _conversation_block(self, told: dict[str, Row], spans: dict[str, list[Any]], owners: dict[str, str]) -> Block:
+        """The conversations that were told, and those that only messages name (with first time, last time, user)."""
         rows: list[dict[str, Any]] = []
         for key, row in told.items():
-            last = first.get(key, [None, None, None])
+            last = spans.get(key, [None, None, None])
             name = row.get("name") or row.get("summary") or ""
             rows.append(
                 {
@@ -186,7 +201,7 @@ class Gatherer:
                     "inputs": tables.as_json(row.get("inputs")),
                 }
             )
-        for key, (began, last_used, user) in first.items():
+        for key, (began, last_used, user) in spans.items():
             if key not in told:
                 times = {"created_at": tables.as_microseconds(began), "updated_at": tables.as_microseconds(last_used)}
                 none = dict.fromkeys(("status", "introduction", "inputs"))
@@ -323,8 +338,21 @@ def _read(kind: Any, place: str, data: dict[str, Any]) -> Any:
         raise InputError(t("history.export.bad_row", place=place, reason=error), code="export") from None
 
 
-def _moment(item: models.StoredMessage) -> float:
-    return item.created_at.timestamp() if item.created_at else 0.0
+def _moment(row: Row) -> int:
+    return tables.as_microseconds(row.get("created_at")) or 0
+
+
+def _build(found: Sequence[Found], parts: dict[str, list[pd.DataFrame]]) -> None:
+    """Add these messages, and what belongs to them, to the tables."""
+    items = [item for item, _, _ in found]
+    users = {item.id: user for item, user, _ in found}
+    for name, make in tables.MESSAGE_ROWS.items():
+        block = make(items)
+        if name == "messages":
+            block |= {column: [usage.get(column) for _, _, usage in found] for column in _USAGE}
+        if block.get("message_id"):
+            block["user"] = [users.get(key) for key in block["message_id"]]
+            parts[name].append(build.frame(SCHEMA[name], block))
 
 
 def _listing(apps: Counter[str]) -> str:

@@ -8,9 +8,10 @@ export that is passed around as a patch of it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from ...errors import InputError
 from ...i18n import t
@@ -62,7 +63,7 @@ def parsed(value: Any, place: str) -> Any:
     if not value.strip():
         return None
     try:
-        return json.loads(value)
+        return msgspec.json.decode(value)
     except (ValueError, RecursionError) as error:
         raise InputError(t("history.export.bad_cell", place=place, reason=error), code="export") from None
 

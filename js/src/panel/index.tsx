@@ -25,23 +25,24 @@ export default () => {
     render({ el }: { model: Model; el: HTMLElement }) {
       const mine = panel;
       if (!mine) return;
-      const place = el.ownerDocument.createElement("div");
+      const page = el.ownerDocument;
+      const place = page.createElement("div");
       place.dataset["lmSuppressShortcuts"] = "true";
       el.replaceChildren(place);
       const shadow = place.attachShadow({ mode: "open" });
-      const style = el.ownerDocument.createElement("style");
-      const root = el.ownerDocument.createElement("div");
+      const style = page.createElement("style");
+      const root = page.createElement("div");
       root.className = "root";
       shadow.append(style, root);
       // Keys typed in here are not the notebook's commands.
       for (const name of KEYS) place.addEventListener(name, (event) => event.stopPropagation());
       const unwatch = watchTheme(place, (dark) => root.classList.toggle("dark", dark));
-      const kept = el.ownerDocument.createElement("style");
-      el.ownerDocument.head.append(kept);
+      const kept = page.createElement("style");
+      page.head.append(kept);
       const resize = () => {
-        const { height, kept: name } = mine.store.app ?? {};
-        place.style.setProperty("--height", within(height ?? 640));
-        kept.textContent = name ? `.${name},.jp-OutputArea-child:has(.${name}){display:none}` : "";
+        const app = mine.store.app;
+        place.style.setProperty("--height", within(app?.height ?? 640));
+        kept.textContent = app?.kept ?? "";
       };
       const unsize = mine.store.watch(resize);
       resize();

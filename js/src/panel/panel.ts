@@ -88,7 +88,7 @@ export class Panel {
   dispose(): void {
     this.model.off("msg:custom", this.#hear);
     this.#unwatch();
-    for (const timer of [this.#silence, this.#hello, this.#toasted]) clearTimeout(timer);
+    [this.#silence, this.#hello, this.#toasted].forEach(clearTimeout);
     this.commands.dispose();
     this.player.stop();
   }

@@ -25,9 +25,8 @@ export function isDark(host: Element): boolean {
     const light = lightness(getComputedStyle(el).backgroundColor);
     if (light !== null) return light < 0.5;
   }
-  // A page without any colour is as the browser draws it: light, unless it asks for the reader's scheme.
-  const scheme = getComputedStyle(doc.documentElement).colorScheme;
-  return /dark/.test(scheme) && matchMedia("(prefers-color-scheme: dark)").matches;
+  // A page without any colour is light.
+  return false;
 }
 
 /** Call `use` now and whenever it changes. */
@@ -37,11 +36,6 @@ export function watchTheme(host: Element, use: (dark: boolean) => void): () => v
   const observer = new MutationObserver(tell);
   const attributeFilter = ["class", "data-jp-theme-light", "data-theme", "theme", "style"];
   for (const el of [doc.documentElement, doc.body]) observer.observe(el, { attributes: true, attributeFilter });
-  const media = matchMedia("(prefers-color-scheme: dark)");
-  media.addEventListener("change", tell);
   tell();
-  return () => {
-    observer.disconnect();
-    media.removeEventListener("change", tell);
-  };
+  return () => observer.disconnect();
 }

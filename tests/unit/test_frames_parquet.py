@@ -1,0 +1,300 @@
+"""A history in a directory: dtypes come back, other tools read it, memory stays bounded, nothing breaks halfway."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.logs import Logs
+from support.raw_server import serving
+
+from dify_notebook import Dify, History, frames
+from dify_notebook.errors import ConfigError, InputError
+from dify_notebook.frames import build, memory, parquet
+from dify_notebook.frames.facts import Facts, Failure
+from dify_notebook.frames.schema import HISTORY, Column, Table
+
+JANUARY = 1_767_225_600_000_000
+WEEK = 7 * 86_400_000_000
+
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "string": st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+    "Int64": st.integers(-(2**63), 2**63 - 1),
+    "boolean": st.booleans(),
+    "float64": st.floats(allow_nan=False, allow_infinity=True),
+    "timestamp": st.integers(JANUARY - 20 * WEEK, JANUARY + 20 * WEEK),
+}
+
+
+def values(column: Column) -> st.SearchStrategy[Any]:
+    words = st.sampled_from([*column.categories, "something new", "其他"])
+    found = words if column.dtype == "category" else VALUES[column.dtype]
+    return st.none() | found if column.nullable else found
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
+    """Tables of any content, each row with a key of its own, in the order of a history."""
+    found = {}
+    for table in HISTORY:
+        rows = draw(st.integers(0, 6))
+        columns = {column.name: draw(st.lists(values(column), min_size=rows, max_size=rows)) for column in table.columns}
+        for name in table.key:
+            if table[name].dtype == "string":
+                columns[name] = [f"{name}{number}" for number in range(rows)]
+        found[table.name] = build.concat(table, [build.frame(table, columns)], ordered=True)
+    return found
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(found=tables())
+def test_a_round_trip_keeps_values_and_dtypes(found: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> None:
+    facts = Facts(users={"ann": "given"}, notes=("noted",), failures=(Failure("conversation", "c", "ann", "why"),))
+    place = History(found, facts).to_parquet(tmp_path_factory.mktemp("history") / "log")
+    again = History.read(place)
+    assert again.facts == facts
+    assert again.directory == place
+    for table in HISTORY:
+        same(table, again.table(table.name), found[table.name])
+
+
+def same(table: Table, left: pd.DataFrame, right: pd.DataFrame) -> None:
+    """Equal in values and dtypes; the categories are those of the schema and those that are used."""
+    assert left.dtypes.astype(str).to_dict() == right.dtypes.astype(str).to_dict()
+    key = [*table.key, *(name for name in table.names if name not in table.key)]
+    for frame in (left, right):
+        assert frame.columns.tolist() == list(table.names)
+    words = [column.name for column in table.columns if column.dtype == "category"]
+    one, other = (frame.astype(dict.fromkeys(words, "string")).sort_values(key, ignore_index=True) for frame in (left, right))
+    pd.testing.assert_frame_equal(one, other)
+    for name in words:
+        assert set(left[name].cat.categories) == set(right[name].cat.categories) or not len(right)
+
+
+def logs_of(months: int = 4) -> Logs:
+    logs = Logs()
+    for month in range(months):
+        for number in range(3):
+            id = f"c{month}{number}"
+            logs.begin(id, "ann", 1_767_225_600 + month * 2_678_400)
+            for place in range(4):
+                logs.say(id, f"{id}-m{place}", 1_767_225_600 + month * 2_678_400 + place * 60)
+    return logs
+
+
+def files(place: Path) -> list[str]:
+    return sorted(path.relative_to(place).parent.as_posix() for path in place.rglob("*.parquet"))
+
+
+def test_messages_lie_by_month(tmp_path: Path) -> None:
+    logs = logs_of()
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        dify.history(to=tmp_path / "log")
+    assert files(tmp_path / "log") == [
+        "conversations",
+        "messages/month=2026-01",
+        "messages/month=2026-02",
+        "messages/month=2026-03",
+        "messages/month=2026-04",
+    ]
+    if os.name == "posix":
+        assert (tmp_path / "log").stat().st_mode & 0o077 == 0
+
+
+def test_duckdb_and_polars_read_it(tmp_path: Path) -> None:
+    import duckdb
+    import polars
+
+    def rows(query: str) -> list[tuple[Any, ...]]:
+        found = duckdb.sql(query)
+        assert found is not None
+        return found.fetchall()
+
+    place = (tmp_path / "log").as_posix()
+    with serving(logs_of()) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history(to=place)
+    months = rows(
+        f"select month, count(*) as n, min(created_at)::varchar from read_parquet('{place}/messages/*/*.parquet', "
+        "hive_partitioning=true) group by 1 order by 1"
+    )
+    assert [(month, n) for month, n, _ in months] == [(f"2026-0{month}", 12) for month in range(1, 5)]
+    joined = rows(
+        f"select count(*) from read_parquet('{place}/messages/*/*.parquet') m "
+        f"join read_parquet('{place}/conversations/*.parquet') c using (conversation_id) where total_tokens is null"
+    )
+    assert joined == [(48,)]
+    frame = polars.scan_parquet(f"{place}/messages/**/*.parquet", hive_partitioning=True).collect()
+    assert frame.height == 48
+    assert frame["created_at"].dtype == polars.Datetime("us", "UTC")
+    assert sorted(frame["message_id"]) == sorted(history.messages["message_id"])
+
+
+def test_little_is_held_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits in memory never grows far beyond the limit, however much comes."""
+    most = [0]
+    add = parquet.Directory.add
+
+    async def watched(self: parquet.Directory, table: str, block: Any) -> None:
+        await add(self, table, block)
+        most[0] = max(most[0], sum(self._sizes.values()))
+
+    monkeypatch.setattr(parquet, "HELD", 6_000)
+    monkeypatch.setattr(parquet.Directory, "add", watched)
+    logs = logs_of(12)
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history(to=tmp_path / "log", concurrency=4)
+    assert set(history.messages["message_id"]) == logs.ids()
+    assert len(files(tmp_path / "log")) > 14
+    assert most[0] <= 6_000 + 4 * 3_000, "the limit, and a page of each request under way"
+
+
+def test_conversations_are_written_behind_what_belongs_to_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conversation with a row counts as read to its end, so its messages must be on the disk by then."""
+    written: set[str] = set()
+    piles: list[str] = []
+    write = parquet.Directory._write
+
+    def watched(self: parquet.Directory, table: str, month: str, blocks: Any) -> None:
+        ids = {id for block in blocks for id in block["conversation_id"]}
+        if table == "conversations":
+            assert ids <= written
+        write(self, table, month, blocks)
+        written.update(ids)
+        piles.append(table)
+
+    monkeypatch.setattr(parquet, "HELD", 3_000)
+    monkeypatch.setattr(parquet.Directory, "_write", watched)
+    with serving(logs_of(6)) as server, Dify("app-x", server.url, "ann") as dify:
+        dify.history(to=tmp_path / "log")
+    assert piles[-1] == "conversations"
+    assert len(piles) > 7
+
+
+@pytest.mark.parametrize("broken", ["_feedbacks", "_without", "rename", "_rate"])
+def test_an_update_that_is_killed_is_mended_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    logs = logs_of()
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history(to=tmp_path / "log")
+        logs.say("c10", "late-1", 1_790_000_000)
+        logs.say("c32", "late-2", 1_790_000_001)
+        with monkeypatch.context() as patched:
+
+            class Killed(BaseException):
+                pass
+
+            def kill(*_: Any, **__: Any) -> None:
+                raise Killed
+
+            if broken == "rename":  # when the new files are put in their place
+                rename = os.replace
+
+                def halfway(source: Any, target: Any) -> None:
+                    if ".update" in Path(source).parts and ".update" not in Path(target).parts:
+                        kill()
+                    rename(source, target)
+
+                patched.setattr(os, "replace", halfway)
+            else:
+                patched.setattr(parquet.Directory if broken == "_feedbacks" else parquet, broken, kill)
+            with pytest.raises(Killed):
+                dify.update(history)
+        between = History.read(tmp_path / "log")
+        assert not between.facts.complete
+        assert len(between.messages) >= 40, "readable all the same"
+        history = dify.update(tmp_path / "log")
+    assert set(history.messages["message_id"]) == logs.ids()
+    assert not history.messages["message_id"].duplicated().any()
+    assert not history.conversations["conversation_id"].duplicated().any()
+    assert not (tmp_path / "log" / ".update").exists()
+
+
+def test_a_first_fetch_that_is_killed_is_mended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written of a conversation without its row is fetched again, and is there once."""
+    logs = logs_of()
+    monkeypatch.setattr(parquet, "HELD", 4_000)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(self: Any) -> None:
+        raise Killed
+
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        with monkeypatch.context() as patched:
+            patched.setattr(parquet.Directory, "flush", kill)
+            with pytest.raises(Killed):
+                dify.history(to=tmp_path / "log")
+        between = History.read(tmp_path / "log")
+        assert len(between.messages) > 0
+        assert len(between.conversations) < 12
+        history = dify.update(between)
+    assert sorted(history.messages["message_id"]) == sorted(logs.ids())
+    assert history.facts.complete
+
+
+def test_a_directory_that_holds_something_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    logs = logs_of(1)
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        with pytest.raises(InputError, match="not empty"):
+            dify.history(to=tmp_path)
+        assert logs.asked == []
+        dify.history(to=tmp_path / "log")
+        logs.asked.clear()
+        with pytest.raises(InputError, match="update"):
+            dify.history(to=tmp_path / "log")
+        assert logs.asked == []
+        with pytest.raises(InputError, match="update"):
+            History().to_parquet(tmp_path / "log")
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_what_is_no_history_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no history"):
+        History.read(tmp_path / "nowhere")
+    (tmp_path / "history.json").write_text('{"version": 99, "facts": {}}')
+    with pytest.raises(InputError, match="newer version"):
+        History.read(tmp_path)
+    (tmp_path / "history.json").write_text("{")
+    with pytest.raises(InputError, match=r"history\.json"):
+        History.read(tmp_path)
+
+
+def test_without_pyarrow_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ConfigError, match=r"dify_notebook\[parquet\]"):
+        History().to_parquet(tmp_path / "log")
+    with pytest.raises(ConfigError, match=r"dify_notebook\[parquet\]"):
+        History.read(tmp_path)
+
+
+def test_a_table_is_read_when_it_is_looked_at(tmp_path: Path) -> None:
+    with serving(logs_of(1)) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history(to=tmp_path / "log")
+    assert repr(history) == f"<History in {tmp_path / 'log'}>"
+    first = history.messages
+    assert history.messages is first
+    for path in (tmp_path / "log" / "conversations").glob("*.parquet"):
+        path.unlink()
+    assert len(history.conversations) == 0
+
+
+def test_much_is_gathered_in_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In memory: the same table, however often what waits becomes arrays."""
+    monkeypatch.setattr(memory, "WAITING", 5)
+    logs = logs_of()
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        often = dify.history()
+        monkeypatch.setattr(memory, "WAITING", 10**6)
+        once = dify.history()
+    for table in HISTORY:
+        pd.testing.assert_frame_equal(often.table(table.name), once.table(table.name))
+    assert set(often.messages["message_id"]) == logs.ids()
+    pd.testing.assert_frame_equal(frames.empty("files"), often.files)
