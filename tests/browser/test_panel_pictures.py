@@ -1,4 +1,4 @@
-"""What a reader sees of the chat panel; kept beside this file with what was once wrong in it.
+"""What a reader sees of the chat panel in JupyterLab; kept beside this file with what was once wrong in it.
 
 With SCREENSHOTS=keep the pictures in `screenshots/` are made anew; their README has a sentence for each.
 Without it the test looks at what a picture shows: that words stand out from what is behind them.
@@ -45,6 +45,7 @@ INKS = """el => {
         .filter((each) => each.checkVisibility() && each.textContent.trim())
         .map((each) => [parts(plain(getComputedStyle(each).color, paper(each))), parts(paper(each))]);
 }"""
+CELL = "from dify_notebook import ChatPanel\n\npanel = ChatPanel(height=760)\npanel"
 SHOTS = {
     "light": {"dark": False, "locale": "en-US"},
     "dark": {"dark": True, "locale": "en-US"},
@@ -61,41 +62,47 @@ NAMES = {
 @pytest.mark.parametrize("shot", SHOTS)
 def test_a_conversation_looks_well(shot: str, lab: Any, chromium: Any, desk: World, tmp_path: Path) -> None:
     dark, locale = bool(SHOTS[shot]["dark"]), str(SHOTS[shot]["locale"])
-    user, names = f"looker-{shot}", NAMES[locale]
-    for name in reversed(names):
-        desk.dify("desk", user).conversations.rename(talked(desk, "desk", user, "hello"), name)
-    lab.write(f"{shot}.ipynb", [f"import panel_kernel\npanel = panel_kernel.chat('desk', {user!r}, height=860)\npanel"])
+    app, user = ("desk" if locale == "en-US" else "时刻表"), f"looker-{shot}"
+    for name in reversed(NAMES[locale]):
+        desk.dify(app, user).conversations.rename(talked(desk, app, user, "hello"), name)
+    lab.write(f"{shot}.ipynb", [CELL])
     nb = Notebook(Abroad(chromium, locale), lab, f"{shot}.ipynb", dark=dark)
     try:
         wear(nb, dark)
         nb.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
         if shot == "narrow":
             nb.page.set_viewport_size({"width": 438, "height": 1000})
+        panel = Panel(nb, desk)
+        panel.python(f"__import__('panel_kernel').environment({app!r}, {user!r})")
         nb.run_cell(0)
-        panel = Panel(nb, desk).ready()
+        panel.ready()
         legs = {"name": "legs.csv", "mimeType": "text/csv", "buffer": b"leg,leaves\nbus,07:05\nferry,07:40\n"}
         panel.root.locator("form.composer input[type=file]").set_input_files(legs)
         expect(panel.root.locator("form.composer .chip-state")).to_have_text("33 B")
         turn = panel.talk(TALK[locale])
-        steps = panel.body(turn).locator("summary").first
-        steps.click()
+        sources = panel.body(turn).locator("details:has(> details.dn-src), details:has(.dn-src)").last
+        sources.locator("summary").first.click()
+        sources.locator("details.dn-src summary").click()
         turn.hover()
         turn.locator("button.rate").first.click()
         nb.page.keyboard.press("Escape")
         expect(turn.locator("button.rate[aria-pressed=true]")).to_have_count(1)
         expect(turn.locator(".next button")).to_have_count(2)
-        panel.root.locator(".scroller").evaluate("el => { el.scrollTop = 0 }")
         panel.box.focus()
+        nb.page.mouse.move(5, 995)
+        nb.page.evaluate("document.querySelector('.jp-CodeCell').scrollIntoView()")
+        panel.root.locator(".scroller").evaluate("el => { el.scrollTop = el.scrollHeight }")
+        expect(panel.root.locator("button.newest")).to_have_count(0)
         expect(panel.root.locator(".toast")).to_have_count(0)
         nb.page.wait_for_function(MOVING)
-        keep(nb, KEPT / f"panel-{shot}.png", tmp_path)
+        keep(nb, KEPT / f"panel-lab-{shot}.png", tmp_path)
         pairs = panel.root.evaluate(INKS)
         assert pairs
         for ink, paper in pairs:
             assert contrast(ink, paper) >= 4.5, (ink, paper)
             assert (luminance(paper) < 0.3) is dark, paper
     finally:
-        wear(nb, False)
+        wear(nb, False)  # the setting is the server's, and other tests use it
         nb.shut_down()
         nb.close()
 
