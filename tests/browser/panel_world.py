@@ -1,4 +1,4 @@
-"""What the chat panel talks to in the browser's tests: apps on the embedded server, and a model that waits for the test."""
+"""What the chat panel talks to in the browser's tests: apps on the embedded server, a model that waits for the test."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ The ferry to Runde leaves at 07:40 from the north quay and takes fifty minutes.
 The night train to Vienna leaves at 22:10 and has two sleeping cars.
 """
 HOSTILE = (
-    "<img src=x onerror=\"window.pwned=1\"> <script>window.pwned=2</script> "
+    '<img src=x onerror="window.pwned=1"> <script>window.pwned=2</script> '
     '<a href="javascript:window.pwned=3">click</a> [link](javascript:window.pwned=4) '
     "**bold** ![p](http://127.0.0.1:9/pixel.png) <style>*{display:none}</style> </div></div> done"
 )
@@ -162,6 +162,14 @@ class World:
     def dify(self, app: str, user: str) -> Dify:
         """The same client that the notebook has."""
         return Dify(self.server.api_key(app), self.server.base_url, user=user)
+
+    def talked(self, app: str, user: str, *questions: str) -> str:
+        """Have a conversation there; gives its id."""
+        dify = self.dify(app, user)
+        conversation = ""
+        for question in questions:
+            conversation = dify.chat.send(question, conversation_id=conversation or None).conversation_id or ""
+        return conversation
 
     def hold(self) -> None:
         """Answers to "hold" wait from now on."""

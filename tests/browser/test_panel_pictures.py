@@ -13,10 +13,8 @@ from typing import Any
 
 import pytest
 from browser.harness import Notebook
-from browser.panel_page import Panel, desk, expect
+from browser.panel_page import Abroad, Panel, desk, expect
 from browser.panel_world import World
-from browser.test_panel_conversations import talked
-from browser.test_panel_everyone import Abroad
 from browser.test_screenshots import contrast, luminance, wear
 
 __all__ = ["desk"]
@@ -45,7 +43,7 @@ INKS = """el => {
         .filter((each) => each.checkVisibility() && each.textContent.trim())
         .map((each) => [parts(plain(getComputedStyle(each).color, paper(each))), parts(paper(each))]);
 }"""
-CELL = "from dify_notebook import ChatPanel\n\npanel = ChatPanel(height=760)\npanel"
+CELL = "from dify_notebook import ChatPanel\nChatPanel(height=790)"
 SHOTS = {
     "light": {"dark": False, "locale": "en-US"},
     "dark": {"dark": True, "locale": "en-US"},
@@ -64,7 +62,7 @@ def test_a_conversation_looks_well(shot: str, lab: Any, chromium: Any, desk: Wor
     dark, locale = bool(SHOTS[shot]["dark"]), str(SHOTS[shot]["locale"])
     app, user = ("desk" if locale == "en-US" else "时刻表"), f"looker-{shot}"
     for name in reversed(NAMES[locale]):
-        desk.dify(app, user).conversations.rename(talked(desk, app, user, "hello"), name)
+        desk.dify(app, user).conversations.rename(desk.talked(app, user, "hello"), name)
     lab.write(f"{shot}.ipynb", [CELL])
     nb = Notebook(Abroad(chromium, locale), lab, f"{shot}.ipynb", dark=dark)
     try:
@@ -80,19 +78,28 @@ def test_a_conversation_looks_well(shot: str, lab: Any, chromium: Any, desk: Wor
         panel.root.locator("form.composer input[type=file]").set_input_files(legs)
         expect(panel.root.locator("form.composer .chip-state")).to_have_text("33 B")
         turn = panel.talk(TALK[locale])
-        sources = panel.body(turn).locator("details:has(> details.dn-src), details:has(.dn-src)").last
-        sources.locator("summary").first.click()
-        sources.locator("details.dn-src summary").click()
+        if shot == "narrow":
+            panel.body(turn).locator("summary").first.click()
+        else:
+            sources = panel.body(turn).locator("details:has(.dn-src)").last
+            sources.locator("summary").first.click()
+            sources.locator("details.dn-src summary").click()
         turn.hover()
         turn.locator("button.rate").first.click()
-        nb.page.keyboard.press("Escape")
+        comment = turn.locator(".comment input")
+        expect(comment).to_be_focused()
+        comment.press("Escape")
+        expect(comment).to_have_count(0)
         expect(turn.locator("button.rate[aria-pressed=true]")).to_have_count(1)
         expect(turn.locator(".next button")).to_have_count(2)
         panel.box.focus()
         nb.page.mouse.move(5, 995)
         nb.page.evaluate("document.querySelector('.jp-CodeCell').scrollIntoView()")
-        panel.root.locator(".scroller").evaluate("el => { el.scrollTop = el.scrollHeight }")
-        expect(panel.root.locator("button.newest")).to_have_count(0)
+        if shot == "narrow":
+            turn.locator(".bubble").evaluate("el => el.scrollIntoView({block: 'start'})")
+        else:
+            panel.root.locator(".scroller").evaluate("el => { el.scrollTop = el.scrollHeight }")
+            expect(panel.root.locator("button.newest")).to_have_count(0)
         expect(panel.root.locator(".toast")).to_have_count(0)
         nb.page.wait_for_function(MOVING)
         keep(nb, KEPT / f"panel-lab-{shot}.png", tmp_path)
