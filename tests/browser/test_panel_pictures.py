@@ -43,7 +43,7 @@ INKS = """el => {
         .filter((each) => each.checkVisibility() && each.textContent.trim())
         .map((each) => [parts(plain(getComputedStyle(each).color, paper(each))), parts(paper(each))]);
 }"""
-CELL = "from dify_notebook import ChatPanel\nChatPanel(height=790)"
+CELL = "from dify_notebook import ChatPanel\nChatPanel(height=818)"
 SHOTS = {
     "light": {"dark": False, "locale": "en-US"},
     "dark": {"dark": True, "locale": "en-US"},
@@ -96,7 +96,10 @@ def test_a_conversation_looks_well(shot: str, lab: Any, chromium: Any, desk: Wor
         nb.page.mouse.move(5, 995)
         nb.page.evaluate("document.querySelector('.jp-CodeCell').scrollIntoView()")
         if shot == "narrow":
-            turn.locator(".bubble").evaluate("el => el.scrollIntoView({block: 'start'})")
+            panel.root.locator(".scroller").evaluate(
+                "el => { el.scrollTop += el.querySelector('.sent').getBoundingClientRect().top "
+                "- el.getBoundingClientRect().top - 12 }"
+            )
         else:
             panel.root.locator(".scroller").evaluate("el => { el.scrollTop = el.scrollHeight }")
             expect(panel.root.locator("button.newest")).to_have_count(0)
