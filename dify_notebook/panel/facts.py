@@ -249,9 +249,9 @@ def _kinds(kinds: list[str], endings: list[str], largest: Mapping[str, int], lan
         mine = [one for one in endings if one in ENDINGS.get(kind, ())] if kind != "custom" else []
         shown = ", ".join(one.lstrip(".") for one in mine[:6]) + (" …" if len(mine) > 6 else "")
         limit = f"{largest[kind] // (1024 * 1024)} MB" if kind in largest else ""
-        inside = "; ".join(one for one in (shown, limit) if one)
+        inside = t("panel.then", lang).join(one for one in (shown, limit) if one)
         parts.append(t("panel.kind_with", lang, kind=word, details=inside) if inside else word)
-    return ", ".join(parts)
+    return t("panel.and", lang).join(parts)
 
 
 def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language) -> p.Field:

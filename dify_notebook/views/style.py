@@ -144,6 +144,8 @@ background:var(--jp-layout-color0,var(--vscode-editor-background,#fff));
 font-family:var(--jp-content-font-family,system-ui,-apple-system,"Segoe UI","Noto Sans","PingFang SC","Microsoft YaHei",sans-serif);
 padding:4px 10px 6px}
 .dn-a{color:var(--jp-content-link-color,var(--vscode-textLink-foreground,#0b57d0))}
+.dn{container-type:inline-size}
+@container (max-width:420px){.dn-tlr>:nth-child(2),.dn-tlr>:nth-child(5){display:none}.dn-c1{width:auto}}
 .dn-slot:empty{display:none}
 .dn-code{font-size:.9em}
 .dn-td{vertical-align:top}

@@ -20,3 +20,9 @@ def dify(app: str, user: str) -> Dify:
 def chat(app: str, user: str, **more: object) -> ChatPanel:
     """A panel for that app."""
     return ChatPanel(dify(app, user), **more)  # type: ignore[arg-type]
+
+
+def environment(app: str, user: str) -> None:
+    """Let `Dify()` be a client for that app, as a reader's own environment does it."""
+    told = json.loads(TOLD.read_text())
+    os.environ.update(DIFY_API_KEY=told["keys"][app], DIFY_BASE_URL=told["url"], DIFY_USER=user)

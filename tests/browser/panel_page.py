@@ -110,6 +110,16 @@ class Panel:
         return sum(f'"what":"{what}"' in each["content"] for each in self.wire("sent"))
 
 
+class Abroad:
+    """A browser in another language."""
+
+    def __init__(self, browser: Any, locale: str) -> None:
+        self._browser, self._locale = browser, locale
+
+    def new_context(self, **options: Any) -> Any:
+        return self._browser.new_context(locale=self._locale, **options)
+
+
 _numbers = itertools.count(1)
 Opener = Callable[..., Panel]
 

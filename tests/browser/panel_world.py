@@ -28,7 +28,7 @@ The ferry to Runde leaves at 07:40 from the north quay and takes fifty minutes.
 The night train to Vienna leaves at 22:10 and has two sleeping cars.
 """
 HOSTILE = (
-    "<img src=x onerror=\"window.pwned=1\"> <script>window.pwned=2</script> "
+    '<img src=x onerror="window.pwned=1"> <script>window.pwned=2</script> '
     '<a href="javascript:window.pwned=3">click</a> [link](javascript:window.pwned=4) '
     "**bold** ![p](http://127.0.0.1:9/pixel.png) <style>*{display:none}</style> </div></div> done"
 )
@@ -61,12 +61,31 @@ class Voice:
         return f"heard {mime_type} of {'some' if len(sound) > 500 else 'no'} length"
 
 
+ANSWER_ZH = (
+    "去 **Runde** 的渡轮 07:40 从北码头开出。\n\n"
+    "| 路段 | 出发 | 分钟 |\n|---|---|---:|\n| 12 路巴士 | 07:05 | 25 |\n| 渡轮 | 07:40 | 50 |\n\n"
+    "```python\nminutes = 25 + 50\nprint(minutes)\n```"
+)
+
+
+def chinese(desk: dict[str, Any]) -> dict[str, Any]:
+    """The same chatflow, for readers of Chinese."""
+    words = {
+        "name": "时刻表",
+        "description": "知道什么时候开。",
+        "opening_statement": "**你好！** 可以问我渡轮和火车的时间。",
+        "suggested_questions": ["渡轮几点开？", "有夜车吗？"],
+        "follow_up_questions": ["星期天呢？", "票价是多少？"],
+    }
+    return {**desk, **words}
+
+
 def desk(facts: Path) -> dict[str, Any]:
     """A chatflow: looks something up, asks the model, counts its questions."""
     return {
         "name": "desk",
         "mode": "advanced-chat",
-        "icon": "⛴",
+        "icon": "⚓",
         "description": "Knows when things leave.",
         "opening_statement": "**Hello!** Ask me about ferries and trains.",
         "suggested_questions": ["When does the ferry leave?", "Is there a night train?"],
@@ -125,6 +144,9 @@ def platform(station: str) -> str:
 AGENT: dict[str, Any] = {"name": "agent", "mode": "agent-chat", "prompt": "You help travellers.", "tools": [platform]}
 
 
+APPS = ("desk", "时刻表", "plain", "aloud", "form", "agent", "guide")
+
+
 class World:
     """The server, its model, and the way there."""
 
@@ -141,6 +163,14 @@ class World:
         """The same client that the notebook has."""
         return Dify(self.server.api_key(app), self.server.base_url, user=user)
 
+    def talked(self, app: str, user: str, *questions: str) -> str:
+        """Have a conversation there; gives its id."""
+        dify = self.dify(app, user)
+        conversation = ""
+        for question in questions:
+            conversation = dify.chat.send(question, conversation_id=conversation or None).conversation_id or ""
+        return conversation
+
     def hold(self) -> None:
         """Answers to "hold" wait from now on."""
         self.gate.clear()
@@ -149,7 +179,7 @@ class World:
     def tell(self, directory: Path) -> None:
         """Put down for the kernels where the apps are; see panel_kernel.py."""
         directory.mkdir(parents=True, exist_ok=True)
-        known = {name: self.server.api_key(name) for name in ("desk", "plain", "aloud", "form", "agent", "guide")}
+        known = {name: self.server.api_key(name) for name in APPS}
         place = directory / "panel-tests.json"
         place.touch(0o600)
         place.write_text(json.dumps({"url": self.server.base_url, "keys": known}))
@@ -168,6 +198,8 @@ class World:
             return words(" ".join(f"line{n}\n\n" for n in range(60)))
         if body.get("tools") and messages[-1]["role"] != "tool":
             return calls(("platform", '{"station": "Bergen"}'), text="I look at the board. ")
+        if "渡轮" in text:
+            return words(ANSWER_ZH, prompt=420, completion=60)
         if "ferry" in text:
             return words(ANSWER, prompt=420, completion=60)
         return words(f"You said: *{text.strip()[:200]}*")
@@ -200,7 +232,7 @@ def world(home: Path) -> Iterator[World]:
         server = local.serve(
             data_dir=home / "data",
             pace=0,
-            apps=[desk(facts), PLAIN, ALOUD, FORM, AGENT],
+            apps=[desk(facts), chinese(desk(facts)), PLAIN, ALOUD, FORM, AGENT],
             model_url=model.url,
             model="stub",
             speech=Voice(),

@@ -12,7 +12,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 DEAF = ("6.31", "7.4")
 """Kernels that take messages of widgets only when no cell runs."""
+<<<<<<< HEAD
 BLOCK = "import time\nprint('begun', flush=True)\nat = time.time()\nwhile time.time() - at < 5: pass\nprint('free')"
+=======
+BLOCK = (
+    "import time\nprint('begun', flush=True)\nbegun = time.time()\nwhile time.time() - begun < 4: pass\nprint('free')"
+)
+>>>>>>> a82732c0a392c9ddf5ada38e3db4db514d54859e
 WORDS = "el => [...(el.textContent.matchAll(/w(\\d+)/g))].length"
 
 
@@ -31,6 +37,7 @@ def test_an_answer_goes_on_beside_a_blocking_cell_and_what_waits_is_said(open_pa
     version = panel.python("__import__('ipykernel').__version__")
     if kernel != "python3":
         assert kernel == f"ipykernel-{version}"
+    interrupt = version.startswith("7.4")  # tried with one of them
     panel.ask("count to 400")
     body = panel.body(panel.turns.first)
     expect(body).to_contain_text("w5 ")
@@ -61,23 +68,17 @@ def test_an_answer_goes_on_beside_a_blocking_cell_and_what_waits_is_said(open_pa
         assert "free" not in panel.nb.outputs()[1]
         panel.page.keyboard.press("Escape")
         expect(confirm).to_have_count(0)
+        if interrupt:
+            panel.button("Interrupt the kernel").click()
+            panel.button("Interrupt the kernel", confirm).click()
     else:
         expect(panel.turns.first.locator(".outcome")).to_have_text("stopped")
         assert "free" not in panel.nb.outputs()[1], "a kernel that hears stops at once"
     panel.nb.wait_cell(1)
+    assert ("KeyboardInterrupt" in panel.nb.outputs()[1]) is interrupt
     expect(panel.turns.first.locator(".outcome")).to_have_text("stopped")
     expect(panel.body(panel.answered(2))).to_contain_text("You said: and this next")
     expect(panel.notices).to_have_count(0)
     words = [int(n) for n in re.findall(r"w(\d+)", body.inner_text())]
     assert words == list(range(1, len(words) + 1)), "nothing of the answer was lost"
     assert 30 < len(words) < 400
-
-
-def test_the_kernel_is_interrupted_when_that_is_confirmed(open_panel: Opener) -> None:
-    panel = open_panel("plain", BLOCK.replace("5", "60"))
-    block(panel)
-    panel.ask("can you hear me?")
-    panel.button("Interrupt the kernel").click()
-    panel.root.get_by_role("alertdialog").get_by_role("button", name="Interrupt the kernel").click()
-    expect(panel.body(panel.answered(1))).to_contain_text("You said: can you hear me?")
-    assert "KeyboardInterrupt" in panel.nb.outputs()[1]

@@ -48,36 +48,34 @@ def test_what_is_said_becomes_text(hearing: Any, lab: Any, desk: World) -> None:
         nb.close()
 
 
-def test_an_answer_is_read_aloud_until_it_is_stopped(open_panel: Opener) -> None:
-    panel = open_panel("desk", script=WIRE)
+def test_answers_are_read_aloud_and_sound_that_comes_with_them_plays(open_panel: Opener) -> None:
+    panel = open_panel("desk", "other = panel_kernel.chat('aloud', 'listener')\nother", script=WIRE)
     turn = panel.talk("read this")
     turn.hover()
     panel.button("Read aloud", turn).click()
     stop = panel.button("Stop reading", turn)
-    expect(stop).to_be_visible()
     stop.click()
     expect(panel.button("Read aloud", turn)).to_be_visible()
     panel.button("Read aloud", turn).click()
     expect(stop).to_be_visible()
     expect(panel.button("Read aloud", turn)).to_be_visible()  # it has come to its end
     assert panel.page.evaluate(PLAYED, 2)
+    assert (panel.commands("sound"), panel.commands("speak")) == (0, 2)
 
-
-def test_sound_that_comes_with_an_answer_plays_by_itself_unless_switched_off(open_panel: Opener) -> None:
-    panel = open_panel("aloud", script=WIRE)
-    turn = panel.talk("say it")
-    panel.page.wait_for_function(PLAYED, arg=1)
-    expect(panel.button("Read aloud", turn)).to_be_visible()
+    panel.nb.run_cell(1)
+    other = Panel(panel.nb, panel.world, 1).ready()
+    turn = other.talk("say it")
+    panel.page.wait_for_function(PLAYED, arg=3)
+    expect(other.button("Read aloud", turn)).to_be_visible()
     # Played again it is the same sound, and nothing is asked of the server.
     turn.hover()
-    panel.button("Read aloud", turn).click()
-    panel.page.wait_for_function(PLAYED, arg=2)
-    assert (panel.commands("sound"), panel.commands("speak")) == (1, 0)
-    menu = panel.button("Menu", panel.root.locator(".top"))
-    menu.click()
-    choice = panel.root.get_by_role("menuitemcheckbox", name="Play answers aloud")
+    other.button("Read aloud", turn).click()
+    panel.page.wait_for_function(PLAYED, arg=4)
+    assert (panel.commands("sound"), panel.commands("speak")) == (1, 2)
+    other.button("Menu", other.root.locator(".top")).click()
+    choice = other.root.get_by_role("menuitemcheckbox", name="Play answers aloud")
     expect(choice).to_have_attribute("aria-checked", "true")
     choice.click()
-    panel.talk("quietly")
-    panel.python_until("panel.turn.audio.complete", True)
-    assert panel.page.evaluate(PLAYED, 2)
+    other.talk("quietly")
+    other.python_until("other.turn.audio.complete", True)
+    assert panel.page.evaluate(PLAYED, 4)
