@@ -12,13 +12,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 DEAF = ("6.31", "7.4")
 """Kernels that take messages of widgets only when no cell runs."""
-<<<<<<< HEAD
-BLOCK = "import time\nprint('begun', flush=True)\nat = time.time()\nwhile time.time() - at < 5: pass\nprint('free')"
-=======
 BLOCK = (
     "import time\nprint('begun', flush=True)\nbegun = time.time()\nwhile time.time() - begun < 4: pass\nprint('free')"
 )
->>>>>>> a82732c0a392c9ddf5ada38e3db4db514d54859e
 WORDS = "el => [...(el.textContent.matchAll(/w(\\d+)/g))].length"
 
 
