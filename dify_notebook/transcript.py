@@ -20,7 +20,7 @@ __all__ = ["as_cell", "as_markdown", "as_notebook"]
 _ONE_LINE = re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]*")
 
 
-def as_notebook(turns: Sequence[Turn], title: str, lang: Language | None = None) -> str:
+def as_notebook(turns: Sequence[Turn], title: str, *, lang: Language | None = None) -> str:
     """The conversation as a notebook: a question as a cell that asks it again, an answer as a text cell."""
     cells: list[dict[str, Any]] = [_cell("markdown", f"# {as_title(title)}")]
     cells.append(_cell("code", "%load_ext dify_notebook"))

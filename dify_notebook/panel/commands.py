@@ -322,5 +322,5 @@ async def export(desk: Desk, form: str, lang: Language) -> tuple[str, str]:
     turns = [msgspec.structs.replace(turn, suggested=None) for turn in (*before, *here)]
     name = "".join(letter if letter.isalnum() or letter in " -_" else "_" for letter in title).strip()[:60] or "chat"
     if form == "markdown":
-        return f"{name}.md", transcript.as_markdown(turns, title, lang)
-    return f"{name}.ipynb", transcript.as_notebook(turns, title, lang)
+        return f"{name}.md", transcript.as_markdown(turns, title, lang=lang)
+    return f"{name}.ipynb", transcript.as_notebook(turns, title, lang=lang)

@@ -88,7 +88,7 @@ class Transcript:
         return f"{opening}>{body}</{closing}"
 
     def _markdown(self, title: str, facts: str, earlier: str, kept: list[Kept], lang: Language) -> str:
-        text = transcript.as_markdown([one.turn for one in kept], title, lang)
+        text = transcript.as_markdown([one.turn for one in kept], title, lang=lang)
         head, _, rest = text.partition("\n\n")
         told = "\n\n".join(one for one in (facts, earlier) if one)
         return f"{head}\n\n{told}\n\n{rest}"

@@ -21,7 +21,7 @@ from .style import inline
 from .words import Words
 
 
-def bundle(turns: Sequence[Turn], title: str, about: str = "", lang: Language | None = None) -> dict[str, str]:
+def bundle(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language | None = None) -> dict[str, str]:
     """All three forms by mime type.
 
     Args:
@@ -29,13 +29,13 @@ def bundle(turns: Sequence[Turn], title: str, about: str = "", lang: Language | 
         about: one more line: whose it is, and when it was.
     """
     return {
-        "text/html": html(turns, title, about, lang),
-        "text/markdown": markdown(turns, title, about, lang),
-        "text/plain": text(turns, title, about, lang),
+        "text/html": html(turns, title, about, lang=lang),
+        "text/markdown": markdown(turns, title, about, lang=lang),
+        "text/plain": text(turns, title, about, lang=lang),
     }
 
 
-def html(turns: Sequence[Turn], title: str, about: str = "", lang: Language | None = None) -> str:
+def html(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language | None = None) -> str:
     """The saved form, with styles inside the elements."""
     words = Words(lang)
     parts = [_leaf("title", "div", "dn-h dn-h2", one_line(title))]
@@ -53,7 +53,7 @@ def html(turns: Sequence[Turn], title: str, about: str = "", lang: Language | No
     return serialize(Block("transcript", "div", {"class": "mathjax_ignore dn"}, "", tuple(parts)), inline)
 
 
-def markdown(turns: Sequence[Turn], title: str, about: str = "", lang: Language | None = None) -> str:
+def markdown(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language | None = None) -> str:
     """One markdown text."""
     words = Words(lang)
     parts = [f"# {as_title(title)}"]
@@ -65,7 +65,7 @@ def markdown(turns: Sequence[Turn], title: str, about: str = "", lang: Language 
     return "\n\n".join(parts) + "\n"
 
 
-def text(turns: Sequence[Turn], title: str, about: str = "", lang: Language | None = None) -> str:
+def text(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language | None = None) -> str:
     """Plain text for a terminal, without control characters."""
     words = Words(lang)
     parts = ["\n".join(line for line in (one_line(title), one_line(about, 400)) if line)]

@@ -43,6 +43,14 @@ def test_the_conversation_is_there_in_three_forms_and_hostile_text_is_harmless()
     assert "var(" not in html.split("style=", 1)[1].split('"', 2)[1]
 
 
+@pytest.mark.parametrize(("lang", "asked"), [("en", "## Question 1"), ("zh-Hans", "## 问题 1")])
+def test_the_markdown_is_in_the_panel_s_language(lang: Language, asked: str) -> None:
+    text = Transcript().bundle(Scene(items=(item(1),), name="Ferries", conversation_id="c"), lang)["text/markdown"]
+    assert text.startswith("# Ferries\n\n")
+    assert asked in text
+    assert f"*{lang}*" not in text
+
+
 def test_a_running_answer_waits_and_an_empty_panel_says_so() -> None:
     running = Item(key="t2", query="And?", run=SimpleNamespace(turn=Turn(query="And?")))  # type: ignore[arg-type]
     found = Transcript().bundle(Scene(items=(item(1), running), conversation_id="c"), "en")

@@ -371,6 +371,7 @@ def test_an_export_has_what_was_not_loaded(opened: Opener, monkeypatch: pytest.M
     page.ended(1)
     value, _ = page.do("export", as_="markdown")
     assert value["name"].endswith(".md")
+    assert value["text"].splitlines()[2].startswith("## Question 1")
     assert [f"m{at}" in value["text"] for at in range(3)] == [True] * 3
     value, _ = page.do("export", as_="cells")
     assert value["name"].endswith(".ipynb")
