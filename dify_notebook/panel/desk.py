@@ -285,6 +285,10 @@ class Desk(Board):
             shown = next((one for one in self.scene.items if one.run is run), None)
             if shown is not None:
                 self._put_end(shown, turn)
+                if turn.status == "failed" and self.scene.queue:
+                    # They were meant to follow an answer; whether without it is for whoever asked to say.
+                    told = p.Problem(t("panel.queue_waits"), t("panel.queue_waits.hint"))
+                    self.change(problem=told)
         for callback in self._listeners:
             try:
                 callback(turn)

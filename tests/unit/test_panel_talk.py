@@ -143,6 +143,22 @@ def test_a_failed_answer_says_why_and_can_be_tried_again(opened: Opener, server:
     assert "dn-nbad" not in page.html()
 
 
+def test_what_waits_behind_a_failed_answer_is_told_and_follows_the_next(opened: Opener, server: LocalServer) -> None:
+    page = opened()
+    server.faults.once("latency=1, error=3")
+    page.ask("x", {"city": "Bern"})
+    page.ask("y", {"city": "Bern"})
+    page.until(lambda: page.parts["queue"], "one that waits")
+    page.ended(1)
+    page.until(lambda: page.parts["status"]["error"], "the notice")
+    assert "still wait" in page.parts["status"]["error"]["message"]
+    assert [one["query"] for one in page.parts["queue"]] == ["y"]
+    page.do("retry", key=page.turns[0]["key"])
+    page.ended(2)
+    assert [(turn["query"], turn["status"]) for turn in page.turns] == [("x", "succeeded"), ("y", "succeeded")]
+    assert page.parts["status"]["error"] is None
+
+
 def test_rating_comment_and_revoking_are_seen_in_python_and_on_the_server(opened: Opener) -> None:
     page = opened()
     page.ask("x", {"city": "Bonn"})
