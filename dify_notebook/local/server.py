@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -89,6 +89,27 @@ class Server:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.base_url} data_dir={str(self.data_dir)!r}>"
+
+
+def run_to_end(work: Coroutine[Any, Any, None]) -> None:
+    """As `asyncio.run`, which at its end starts a thread to wait for its workers: since Python 3.12 that raises
+    where the interpreter itself is ending, and that is when a script's server ends."""
+    loop = asyncio.new_event_loop()
+    workers = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="dify_notebook.local")
+    loop.set_default_executor(workers)
+    try:
+        loop.run_until_complete(work)
+    finally:
+        try:
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            if left:
+                loop.run_until_complete(asyncio.wait(left))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            workers.shutdown()
+            loop.close()
 
 
 class LocalServer(Server):
@@ -224,7 +245,7 @@ class LocalServer(Server):
             await serving
 
         try:
-            asyncio.run(main())
+            run_to_end(main())
         except BaseException as error:  # told by whoever started the thread
             self._failure = error
             log.error("the embedded server ended badly", exc_info=error)

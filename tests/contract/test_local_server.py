@@ -512,6 +512,14 @@ def test_mounts_of_macos() -> None:
 # -- the command -------------------------------------------------------------------------------
 
 
+def test_a_script_that_ends_with_its_server_running_says_nothing(tmp_path: Path) -> None:
+    """An upload goes through a worker thread, which Python 3.12 and later can no longer wait for at the end."""
+    script = "from dify_notebook import Dify\nprint(Dify.local().files.upload(b'a,b', name='x.csv').name)"
+    env = {**os.environ, "PYTHONPATH": str(Path(local.__file__).parents[2]), "DIFY_NOTEBOOK_DATA_DIR": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, timeout=60)
+    assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, "x.csv", "")
+
+
 @posix
 def test_the_command(tmp_path: Path) -> None:
     root = str(Path(local.__file__).parents[2])
