@@ -22,7 +22,7 @@ class TurnHooks:
 
     __slots__ = ()
 
-    def __repr__(self: Turn) -> str:  # type: ignore[misc]
+    def __repr__(self: Turn) -> str:  # type: ignore[misc]  # `Turn` alone has this mixin; the same below
         text = self.answer if len(self.answer) <= 60 else self.answer[:57] + "..."
         return f"<Turn {self.status} {text!r}>"
 

@@ -60,7 +60,7 @@ class Looking:
 
         return HistoryPlots(self)
 
-    def search(self: History, text: str, *, user: str | None = None) -> pd.DataFrame:  # type: ignore[misc]
+    def search(self: History, text: str, *, user: str | None = None) -> pd.DataFrame:  # type: ignore[misc]  # as above
         """The messages in whose question, answer or feedback a text stands, newest first.
 
         Case, width and accents' composition do not matter: `refund` finds `Refund`, and `ＡＰＩ` finds `api`.
@@ -79,7 +79,7 @@ class Looking:
         """
         return _search(self, text, user)
 
-    def conversation(self: History, id: str) -> Transcript:  # type: ignore[misc]
+    def conversation(self: History, id: str) -> Transcript:  # type: ignore[misc]  # as above
         """A conversation to be read: shown in a notebook as questions and answers, with what is known of each.
 
         Args:

@@ -18,7 +18,7 @@ E = TypeVar("E", bound=BaseException)
 def dressed(error: E) -> E:
     """The same exception, which IPython will show as one friendly paragraph."""
     lines = _lines(error)
-    error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
+    error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython looks for it
     # What it came from is of no use in a cell, and may hold an ExceptionGroup, for which
     # IPython would print the whole traceback after all.
     error.__cause__ = None

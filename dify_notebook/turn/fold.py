@@ -123,7 +123,7 @@ class Builder:
 
     @property
     def status(self) -> Status:
-        return self._get("status")  # type: ignore[no-any-return]
+        return self._get("status")  # type: ignore[no-any-return]  # `_get` serves fields of any type; the same below
 
     @property
     def task_id(self) -> str | None:
@@ -468,7 +468,7 @@ class Builder:
             node_id=name,
             node_type=str(data.get("node_type") or kind),
             title=str(data.get("title") or ""),
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,  # type: ignore[arg-type]  # one of the literals, from a table
             parent=parent,
             parallel_id=data.get("parallel_id"),
             inputs=data.get("inputs"),
@@ -561,7 +561,7 @@ class Builder:
         if self._get("stop_confirmed") is not None:
             self._finish("stopped", "stopped", event.at, whole=True)
         elif told in ("stopped", "failed"):
-            self._finish(told, "message_end", event.at, whole=True)  # type: ignore[arg-type]
+            self._finish(told, "message_end", event.at, whole=True)  # type: ignore[arg-type]  # one of these two
         elif told == "partial-succeeded":
             self._finish("partial_succeeded", "message_end", event.at, whole=True)
         else:
@@ -630,10 +630,10 @@ class Builder:
             self._finish("failed", "eof", event.at, whole=False)
         elif told in _WELL and any(warning.code == "followed" for warning in self._warnings):
             # A run that is followed to its end tells its own end, not always the message's.
-            self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]
+            self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
         elif self._get("app_mode") == "workflow" and told in _WELL:
             # Workflow apps have no message, so no message_end either.
-            self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]
+            self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
         else:
             self._finish("incomplete", "eof", event.at, whole=False)
 
