@@ -168,7 +168,7 @@ class Painter:
         if asked:
             self._forget()
             self._send(p.Texts(lang=self.lang, texts=picture.texts(self.lang)), [])
-        due = min(self._states(scene, self.lang), self._turns(scene, self.lang))
+        due = min(self._older(scene, self.lang), self._states(scene, self.lang), self._turns(scene, self.lang))
         for message, buffers in replies:
             self._send(message, buffers)
         if self._drew is not None:
@@ -211,20 +211,32 @@ class Painter:
         value: p.Conversations = held[1]
         return value
 
+    def _older(self, scene: Scene, lang: Language) -> float:
+        """What came above what the browser has.
+
+        The turns follow their blocks, and the news that they are loaded follows the turns: what grows once it stands
+        above the reader moves what they read, and who is told too early asks again.
+        """
+        older = _above(self._items, scene.items)
+        if not older:
+            return MINUTE
+        fresh = scene.items[:older]
+        metas = [self._meta(item, scene, lang) for item in fresh]
+        due = min(self._draw(item, again=True) for item in fresh)
+        self._send(p.Turns(items=metas, where="older"), [])
+        self._items = (*fresh, *(self._items or ()))
+        return due
+
     def _turns(self, scene: Scene, lang: Language) -> float:
         old, new = self._items, scene.items
         kept = {item.key for item in new}
         for key in [key for key in self._drawn if key not in kept]:
             del self._drawn[key]
             self._metas.pop(key, None)
-        older = _above(old, new)
-        fresh: list[Item] = []
-        if older is None:
+        fresh: tuple[Item, ...] = ()
+        if _above(old, new) is None:
             self._send(p.Turns(items=[self._meta(item, scene, lang) for item in new], where="all"), [])
-            fresh = list(new)
-        elif older:
-            fresh = list(new[:older])
-            self._send(p.Turns(items=[self._meta(item, scene, lang) for item in fresh], where="older"), [])
+            fresh = new
         self._items = new
         due = MINUTE
         sent = {item.key for item in fresh}

@@ -366,9 +366,15 @@ def test_earlier_messages_load_upward_and_the_conversation_goes_on(
     assert page.panel.turns[0].source == "history"
     page.ask("m3")
     page.ended(3)
+    told = len(page.log)
     page.do("older")
     page.ended(4)
     assert [turn["query"] for turn in page.turns] == ["m0", "m1", "m2", "m3"]
+    # What is put above the reader does not grow there: its blocks come first. And it is there when it is said to be.
+    came = [(m["kind"], m.get("part") or m.get("where") or m.get("patch", {}).get("view")) for m in page.log[told:]]
+    blocks, turns = came.index(("patch", page.turns[0]["view"])), came.index(("turns", "older"))
+    loaded = max(at for at, what in enumerate(came) if what == ("state", "conversation"))
+    assert blocks < turns < loaded
     assert not page.parts["conversation"]["older"]
     assert "m0 in Hof" in page.html(0)
     assert {turn.conversation_id for turn in page.panel.turns} == {conversation}
