@@ -1,4 +1,4 @@
-"""What the embedded server costs: its start, the wait for a first event, and many streams at once.
+"""What the embedded server costs: its start, the wait for a first event, a stop, and many streams at once.
 
     python tests/benchmarks/bench_local.py [--streams 50] [--tokens 2000] [--rate 0]
     python tests/benchmarks/bench_local.py --streams 200 --tokens 500 --rate 50
@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -111,6 +112,46 @@ async def ask(served: Served, app: str, query: str, user: str) -> tuple[float, f
     return first, time.perf_counter() - start, events, b'"message_end"' in rest and rest.endswith(b"0\r\n\r\n")
 
 
+class Posted:
+    """A request on a connection of its own, and what answers it."""
+
+    async def send(self, served: Served, path: str, content: object) -> None:
+        body = json.dumps(content).encode()
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", served.port, limit=2**22)
+        self.writer.write(
+            f"POST /v1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+            f"Authorization: Bearer {served.keys['bench']}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+        )
+
+    async def end(self) -> bytes:
+        """The rest of what answers it, until the end."""
+        rest = await self.reader.read()
+        self.writer.close()
+        return rest
+
+
+async def stopped(served: Served) -> tuple[float, float]:
+    """Seconds from a stop to the end of its stream, and those that a stop of nothing takes to be answered."""
+    user = {"user": "stopper"}
+    stream, stop, nothing = Posted(), Posted(), Posted()
+    question = {"query": "3000 50", "inputs": {}, "response_mode": "streaming", **user}
+    await stream.send(served, "/chat-messages", question)
+    while not (found := re.search(rb'"task_id":"([^"]+)"', line := await stream.reader.readline())):
+        assert line, "the stream ended"
+    for _ in range(10):
+        await stream.reader.readline()
+    start = time.perf_counter()
+    await stop.send(served, f"/chat-messages/{found[1].decode()}/stop", user)
+    assert b"message_end" in await stream.end()
+    took = time.perf_counter() - start
+    await stop.end()
+    start = time.perf_counter()
+    await nothing.send(served, "/chat-messages/none/stop", user)
+    await nothing.end()
+    return took, time.perf_counter() - start
+
+
 def started() -> tuple[float, float]:
     """Milliseconds to import the package's `local`, and to have a server that answers, in a fresh process."""
     code = (
@@ -133,6 +174,9 @@ async def measure(served: Served, streams: int, count: int, rate: int) -> None:
         assert whole
         firsts.append(first * 1000)
     print(f"first event of an idle server: median {statistics.median(firsts):.1f} ms, worst {max(firsts):.1f}")
+    stops, replies = zip(*[await stopped(served) for _ in range(20)], strict=True)
+    print(f"end of a stream after its stop: median {1000 * statistics.median(stops):.1f} ms,", end=" ")
+    print(f"worst {1000 * max(stops):.1f}; a stop of nothing is answered in {1000 * statistics.median(replies):.1f}")
     before = served.cost()
     start = time.perf_counter()
     results = await asyncio.gather(

@@ -496,7 +496,7 @@ def test_tapes_take_turns_and_can_be_stopped(tape: Path, tmp_path: Path) -> None
         client.post("/chat-messages/t/stop", {"user": client.user})
         start = time.monotonic()
         assert list(stream) == []
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 15, "not when the tape's next event was due"
         assert client.ask("x")[-1]["event"] == "message_end"
 
 
@@ -593,14 +593,14 @@ def test_a_file_of_version_1_is_brought_up(tmp_path: Path) -> None:
 
 
 def test_a_kept_connection_does_not_wait(server: LocalServer) -> None:
-    """Headers and body are two writes; with Nagle's algorithm on, the second waits for 40 ms."""
+    """Headers and body are two writes; with Nagle's algorithm on, the second waits for 40 ms, every time."""
     client = Client(server)
     times = []
     for _ in range(15):
         start = time.perf_counter()
         client.get("/info")
         times.append(time.perf_counter() - start)
-    assert sorted(times)[7] < 0.03
+    assert sorted(times)[4] < 0.03
 
 
 def test_the_command_line_takes_the_options(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
