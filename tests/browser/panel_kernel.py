@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 from dify_notebook import ChatPanel, Dify
@@ -20,6 +21,17 @@ def dify(app: str, user: str) -> Dify:
 def chat(app: str, user: str, **more: object) -> ChatPanel:
     """A panel for that app."""
     return ChatPanel(dify(app, user), **more)  # type: ignore[arg-type]
+
+
+def busy(until: str, seconds: float = 120) -> None:
+    """Keep the kernel's main thread at work until that file is there."""
+    print("begun", flush=True)
+    end = time.monotonic() + seconds
+    while not os.path.exists(until):
+        for _ in range(100_000):
+            pass
+        assert time.monotonic() < end, "nobody made the file"
+    print("free")
 
 
 def environment(app: str, user: str) -> None:

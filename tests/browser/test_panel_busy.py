@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from browser.panel_page import Opener, Panel, desk, expect, open_panel
@@ -12,9 +13,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 DEAF = ("6.31", "7.4")
 """Kernels that take messages of widgets only when no cell runs."""
-BLOCK = (
-    "import time\nprint('begun', flush=True)\nbegun = time.time()\nwhile time.time() - begun < 4: pass\nprint('free')"
-)
 WORDS = "el => [...(el.textContent.matchAll(/w(\\d+)/g))].length"
 
 
@@ -24,12 +22,11 @@ def block(panel: Panel) -> None:
     expect(panel.page.locator(".jp-CodeCell").nth(1).locator(".jp-Cell-outputArea")).to_contain_text("begun")
 
 
-def test_an_answer_goes_on_beside_a_blocking_cell_and_what_waits_is_said(open_panel: Opener, kernel: str) -> None:
-    panel = open_panel(
-        "plain",
-        BLOCK,
-        kernel=kernel,
-    )
+def test_an_answer_goes_on_beside_a_blocking_cell_and_what_waits_is_said(
+    open_panel: Opener, kernel: str, tmp_path: Path
+) -> None:
+    release = tmp_path / "release"
+    panel = open_panel("plain", f"panel_kernel.busy({str(release)!r})", kernel=kernel)
     version = panel.python("__import__('ipykernel').__version__")
     if kernel != "python3":
         assert kernel == f"ipykernel-{version}"
@@ -67,9 +64,12 @@ def test_an_answer_goes_on_beside_a_blocking_cell_and_what_waits_is_said(open_pa
         if interrupt:
             panel.button("Interrupt the kernel").click()
             panel.button("Interrupt the kernel", confirm).click()
+        else:
+            release.touch()
     else:
         expect(panel.turns.first.locator(".outcome")).to_have_text("stopped")
         assert "free" not in panel.nb.outputs()[1], "a kernel that hears stops at once"
+        release.touch()
     panel.nb.wait_cell(1)
     assert ("KeyboardInterrupt" in panel.nb.outputs()[1]) is interrupt
     expect(panel.turns.first.locator(".outcome")).to_have_text("stopped")

@@ -25,10 +25,11 @@ def classic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
         yield server, made
 
 
-def test_talking_judging_and_lasting(classic: tuple[Server, World], chromium: Any) -> None:
+def test_talking_judging_and_lasting(classic: tuple[Server, World], chromium: Any, tmp_path: Path) -> None:
     server, served = classic
+    release = tmp_path / "release"
     cell = "import panel_kernel\npanel = panel_kernel.chat('desk', 'classic')\npanel"
-    server.write("talk.ipynb", [cell, "import time\nprint('begun', flush=True)\ntime.sleep(5)\nprint('free')"])
+    server.write("talk.ipynb", [cell, f"panel_kernel.busy({str(release)!r})"])
     nb = Notebook(chromium, server, "talk.ipynb")
     try:
         nb.run_cell(0)
@@ -70,6 +71,7 @@ def test_talking_judging_and_lasting(classic: tuple[Server, World], chromium: An
         seen = len(re.findall(r"w\d+", panel.body(third).inner_text()))
         expect(panel.body(third)).to_contain_text(f"w{seen + 20} ")
         expect(output).not_to_contain_text("free")
+        release.touch()
         expect(output).to_contain_text("free")
         panel.stop.click()
         expect(third.locator(".outcome")).to_have_text("stopped")
