@@ -14,7 +14,7 @@ from browser.harness import KERNEL, Notebook, Server
 from browser.panel_world import World, world
 
 WIRE = (Path(__file__).parent / "panel_wire.js").read_text(encoding="utf-8")
-SECONDS = 20_000
+SECONDS = 60_000
 """Milliseconds; a wait that reaches it has failed."""
 
 

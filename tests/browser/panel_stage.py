@@ -451,7 +451,7 @@ def stage(
     )
     try:
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.log = log = []
         page.on("console", lambda message: log.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: log.append(f"error: {error}"))

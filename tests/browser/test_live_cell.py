@@ -59,7 +59,7 @@ def test_stop_and_interrupt_keep_what_came_and_the_next_cell_works(notebook: Mak
         nb.page.locator(BUTTON).click()
     else:
         nb.interrupt()
-    nb.wait_cell(1, timeout=8000)
+    nb.wait_cell(1)
     assert early[:5] in nb.outputs()[1]
     nb.run_cell(2)
     wait_output(nb, 2, "after stopped")

@@ -129,7 +129,7 @@ def test_stop_and_interrupt_keep_what_came_and_the_next_cell_works(notebook: Mak
         nb.page.locator(BUTTON).click()
     else:
         nb.interrupt()
-    nb.wait_cell(1, timeout=5000)
+    nb.wait_cell(1)
     kept = nb.outputs()[1]
     assert "w30" in kept
     nb.run_cell(2)
