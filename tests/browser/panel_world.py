@@ -246,7 +246,7 @@ def world(home: Path) -> Iterator[World]:
                 made.gate.set()
 
 
-def until(happened: Any, seconds: float = 15.0) -> None:
+def until(happened: Any, seconds: float = 60.0) -> None:
     """Wait in this process for what another one does. Raises: AssertionError when it does not come."""
     deadline = time.monotonic() + seconds
     while not happened():

@@ -19,7 +19,7 @@ from dify_notebook.views.block import Block
 from dify_notebook.views.diff import apply
 from dify_notebook.views.html import serialize
 
-SECONDS = 15.0
+SECONDS = 60.0
 """Longest wait; a test that reaches it has failed."""
 
 
