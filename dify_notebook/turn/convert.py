@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -19,13 +20,14 @@ _CITATION_FIELDS = frozenset(Citation.__struct_fields__) - {"extra"}
 
 
 def as_float(value: object) -> float | None:
-    """A number, or None for what is none."""
+    """A finite number, or None for what is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        return float(value)
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return None
+    return number if isfinite(number) else None
 
 
 def as_int(value: object) -> int | None:

@@ -227,14 +227,17 @@ class Builder:
     # -- text --------------------------------------------------------------------
 
     def _message(self, event: ev.Message) -> None:
-        # "New Agent" apps close by repeating the whole answer that they have streamed.
-        if self._get("app_mode") == "agent-chat" and event.answer and event.answer.strip() == self._text().strip():
+        # "New Agent" apps close by repeating the whole answer that they have streamed as `agent_message`.
+        # A preset answer comes as `message` letter by letter, and "哈哈" repeats itself without being a repetition.
+        if self._get("agent_spoke") and event.answer and event.answer.strip() == self._text().strip():
             return
         self._say(event.answer, event.at)
 
     def _agent_message(self, event: ev.AgentMessage) -> None:
         if self._get("app_mode") is None:
             self._set(app_mode="agent-chat")
+        if event.answer:
+            self._set(agent_spoke=True)
         self._say(event.answer, event.at)
 
     def _text_chunk(self, event: ev.TextChunk) -> None:
@@ -289,16 +292,18 @@ class Builder:
     def _agent_thought(self, event: ev.AgentThought) -> None:
         if self._get("app_mode") is None:
             self._set(app_mode="agent-chat")
-        old = self._thoughts.get(event.id)
-        self._thoughts[event.id] = Thought(
-            id=event.id,
-            position=event.position if event.position is not None else (old.position if old else None),
+        key, position = event.id or as_text(event.position), as_int(event.position)
+        files = event.message_files if isinstance(event.message_files, list) else ()
+        old = self._thoughts.get(key)
+        self._thoughts[key] = Thought(
+            id=key,
+            position=position if position is not None else (old.position if old else None),
             thought=event.thought or (old.thought if old else ""),
             tool=event.tool or (old.tool if old else ""),
             tool_input=as_text(event.tool_input) or (old.tool_input if old else ""),
             observation=as_text(event.observation) or (old.observation if old else ""),
             tool_labels=as_dict(event.tool_labels) or (old.tool_labels if old else None),
-            message_files=tuple(str(f) for f in event.message_files or () if f) or (old.message_files if old else ()),
+            message_files=tuple(str(f) for f in files if f) or (old.message_files if old else ()),
             created_at=as_time(event.created_at) or (old.created_at if old else None),
             started_at=old.started_at if old else event.at,
             finished_at=event.at,
@@ -312,10 +317,10 @@ class Builder:
         self._logs[key] = AgentLog(
             id=key,
             label=str(data.get("label") or (old.label if old else "")),
-            node_id=data.get("node_id") or data.get("node_execution_id") or (old.node_id if old else None),
-            parent_id=data.get("parent_id") or (old.parent_id if old else None),
+            node_id=as_text(data.get("node_id") or data.get("node_execution_id")) or (old.node_id if old else None),
+            parent_id=as_text(data.get("parent_id")) or (old.parent_id if old else None),
             status=status or (old.status if old else ""),
-            error=data.get("error") or None,
+            error=as_text(data.get("error")) or None,
             data=data.get("data") if data.get("data") is not None else (old.data if old else None),
             metadata=as_dict(data.get("metadata")) or (old.metadata if old else None),
             started_at=old.started_at if old else event.at,
@@ -326,11 +331,14 @@ class Builder:
 
     def _workflow_started(self, event: ev.WorkflowStarted) -> None:
         data = event.data or {}
-        run = event.workflow_run_id or data.get("id") or ""
+        run = event.workflow_run_id or as_text(data.get("id"))
         self._set(
             workflow_run_id=run or None,
             workflow=Workflow(
-                id=run, workflow_id=data.get("workflow_id"), inputs=data.get("inputs"), started_at=event.at
+                id=run,
+                workflow_id=as_text(data.get("workflow_id")) or None,
+                inputs=data.get("inputs"),
+                started_at=event.at,
             ),
         )
         if self._get("app_mode") is None:
@@ -338,7 +346,7 @@ class Builder:
 
     def _workflow_finished(self, event: ev.WorkflowFinished) -> None:
         data = event.data or {}
-        run = event.workflow_run_id or data.get("id") or ""
+        run = event.workflow_run_id or as_text(data.get("id"))
         workflow = self._get("workflow") or Workflow(id=run)
         self._set(
             workflow_run_id=self._get("workflow_run_id") or run or None,
@@ -375,7 +383,7 @@ class Builder:
             node_type=str(data.get("node_type") or ""),
             title=str(data.get("title") or ""),
             parent=parent,
-            parallel_id=data.get("parallel_id"),
+            parallel_id=as_text(data.get("parallel_id")) or None,
             inputs=data.get("inputs"),
         )
         self._inhabited.add(parent)
@@ -434,7 +442,7 @@ class Builder:
             metadata=meta or None,
             total_tokens=as_int(meta.get("total_tokens")),
             total_price=as_decimal(meta.get("total_price")),
-            currency=meta.get("currency"),
+            currency=as_text(meta.get("currency")) or None,
             elapsed=as_float(data.get("elapsed_time")),
             finished_at=event.at,
             round=index if index is not None else old.round,
@@ -470,7 +478,7 @@ class Builder:
             title=str(data.get("title") or ""),
             kind=kind,  # type: ignore[arg-type]  # one of the literals, from a table
             parent=parent,
-            parallel_id=data.get("parallel_id"),
+            parallel_id=as_text(data.get("parallel_id")) or None,
             inputs=data.get("inputs"),
             started_at=event.at,
             length=length,
@@ -514,7 +522,7 @@ class Builder:
             metadata=meta or None,
             total_tokens=as_int(data.get("total_tokens")),
             total_price=as_decimal(meta.get("total_price")),
-            currency=meta.get("currency"),
+            currency=as_text(meta.get("currency")) or None,
             elapsed=as_float(data.get("elapsed_time")),
             finished_at=event.at,
             rounds=tuple(
@@ -554,18 +562,31 @@ class Builder:
         for item in event.files or ():
             if isinstance(item, dict):
                 self._add_file(as_file(item))
-        workflow: Workflow | None = self._get("workflow")
-        told = workflow.status if workflow else ""
-        if self._get("end") in _OURS:
-            return  # this side had ended it; what still came is welcome
+        told = self._told()
+        if self._get("end") in _OURS or self._get("end") == "error":
+            return  # this side had ended it, or an error had; what still came is welcome
         if self._get("stop_confirmed") is not None:
             self._finish("stopped", "stopped", event.at, whole=True)
-        elif told in ("stopped", "failed"):
-            self._finish(told, "message_end", event.at, whole=True)  # type: ignore[arg-type]  # one of these two
-        elif told == "partial-succeeded":
+        elif told == "failed":
+            self._run_failed()
+            self._finish("failed", "message_end", event.at, whole=True)
+        elif told == "stopped":
+            self._finish("stopped", "message_end", event.at, whole=True)
+        elif told == "partial_succeeded":
             self._finish("partial_succeeded", "message_end", event.at, whole=True)
         else:
             self._finish("succeeded", "message_end", event.at, whole=True)
+
+    def _told(self) -> str:
+        """How the chatflow's run ended, with `_` where Dify writes `-` (or, elsewhere, `_`); empty without a run."""
+        workflow: Workflow | None = self._get("workflow")
+        return workflow.status.replace("-", "_") if workflow else ""
+
+    def _run_failed(self) -> None:
+        """The run's own error is the turn's where no `error` event tells another."""
+        workflow: Workflow | None = self._get("workflow")
+        if self._get("error") is None and workflow is not None:
+            self._set(error=TurnError(code="workflow_failed", message=workflow.error or ""))
 
     def _error(self, event: ev.Error) -> None:
         error = TurnError(code=event.code or "", message=event.message or "", status=event.status)
@@ -620,20 +641,18 @@ class Builder:
             if event.rest:
                 self._set(complete=False)
             return
-        workflow: Workflow | None = self._get("workflow")
-        told = workflow.status if workflow else "running"
+        told = self._told()
         if self._get("stop_confirmed") is not None:
             self._finish("stopped", "stopped", event.at, whole=False)
         elif told == "failed":
-            error = TurnError(code="workflow_failed", message=workflow.error or "" if workflow else "")
-            self._set(error=self._get("error") or error)
+            self._run_failed()
             self._finish("failed", "eof", event.at, whole=False)
         elif told in _WELL and any(warning.code == "followed" for warning in self._warnings):
             # A run that is followed to its end tells its own end, not always the message's.
-            self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
+            self._finish(told, "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
         elif self._get("app_mode") == "workflow" and told in _WELL:
             # Workflow apps have no message, so no message_end either.
-            self._finish(told.replace("-", "_"), "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
+            self._finish(told, "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
         else:
             self._finish("incomplete", "eof", event.at, whole=False)
 
@@ -667,8 +686,8 @@ class Builder:
         self._gone("cancelled", event.at)
 
 
-#: How a run can end, in Dify's words, other than by failing.
-_WELL = ("succeeded", "partial-succeeded", "stopped")
+#: How a run can end other than by failing, as `_told` says it.
+_WELL = ("succeeded", "partial_succeeded", "stopped")
 
 #: Ends that this side decided on; nothing that still comes overturns them.
 _OURS: frozenset[str | None] = frozenset(("timed_out", "cancelled"))

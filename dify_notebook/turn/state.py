@@ -315,6 +315,8 @@ class Turn(TurnHooks, Value, frozen=True):
     """What came over the wire, with times (`dify_notebook.tape.Tape`), where kept."""
     reasoning_chunks: str = ""
     """The part of `reasoning` that came in events of its own."""
+    agent_spoke: bool = False
+    """Whether text came as `agent_message`; then a `message` with all of it again is no more text."""
     pings: int = 0
 
     @property

@@ -8,6 +8,7 @@ The last group never comes over the wire: it is what happened on this side of it
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any, Union
 
@@ -37,7 +38,7 @@ class Message(ChatEvent, tag="message"):
 
     id: str | None = None
     answer: str | None = None
-    from_variable_selector: list[str] | None = None
+    from_variable_selector: Any = None
 
 
 class AgentMessage(ChatEvent, tag="agent_message"):
@@ -81,20 +82,20 @@ class MessageFile(ChatEvent, tag="message_file"):
     filename: str | None = None
     mime_type: str | None = None
     size: Any = None
-    from_variable_selector: list[str] | None = None
+    from_variable_selector: Any = None
 
 
 class AgentThought(ChatEvent, tag="agent_thought"):
     """A step of an agent; sent again under the same id as it grows."""
 
-    id: str = ""
-    position: int | None = None
+    id: str | None = None
+    position: Any = None
     thought: str | None = None
     observation: Any = None
     tool: str | None = None
     tool_input: Any = None
     tool_labels: Any = None
-    message_files: list[Any] | None = None
+    message_files: Any = None
 
 
 class AgentLog(ChatEvent, tag="agent_log"):
@@ -296,7 +297,7 @@ WIRE_EVENTS: tuple[type[Event], ...] = (
     LoopNext, LoopCompleted, ParallelBranchStarted, ParallelBranchFinished, HumanInputRequired,
     HumanInputFormFilled, HumanInputFormTimeout,
 )  # fmt: skip
-_NAMES = frozenset(str(kind.__struct_config__.tag) for kind in WIRE_EVENTS)
+_KINDS: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in WIRE_EVENTS}
 
 
 @cache
@@ -325,19 +326,69 @@ def decode(frame: Frame, at: float = 0.0) -> Event:
 
 
 def _unreadable(name: str, data: bytes, at: float, reason: str) -> Event:
-    """Tell an event that is new to us from a line that is damaged."""
+    """Tell an event that is new to us from a line that is damaged, and read what can be read without guessing."""
     if data.strip() == b"[DONE]":  # a habit of other APIs that gateways add
         return Unknown(name="[DONE]", raw=data, at=at)
+    found: Any = None
+    broken = False
     try:
-        found: Any = msgspec.json.decode(data)
+        found = msgspec.json.decode(data)
     except (ValueError, RecursionError):
-        return Unknown(name=name, raw=data, damaged=True, reason=reason, at=at)
+        found, broken = _with_constants(data), True
     if isinstance(found, dict):
-        told = found.get("event")
-        if told is None and name in _NAMES:
-            return decode(("", msgspec.json.encode({**found, "event": name})), at)
-        if isinstance(told, str) and told not in _NAMES:
+        told = found.get("event", name or None)
+        kind = _KINDS.get(told) if isinstance(told, str) else None
+        if kind is not None:
+            mended = _mended(kind, found)
+            if mended is not None:
+                mended.at = at
+                return mended
+        elif isinstance(told, str) and not broken:
             return Unknown(name=told, raw=data, at=at)
-        if told is None and name:
-            return Unknown(name=name, raw=data, at=at)
+    if name == "ping" and not (isinstance(found, dict) and "event" in found):
+        return Ping(at=at)  # whatever stands beside it (nothing, a time) is no answer
     return Unknown(name=name, raw=data, damaged=True, reason=reason, at=at)
+
+
+def _with_constants(data: bytes) -> Any:
+    """JSON in which NaN and Infinity stand, as Python's `json.dumps` writes them; they become null."""
+    if b"NaN" not in data and b"Infinity" not in data:
+        return None
+    try:
+        # Encoded again, so that half characters, which Python lets pass, do not.
+        return msgspec.json.decode(msgspec.json.encode(json.loads(data, parse_constant=lambda _: None)))
+    except (ValueError, RecursionError):
+        return None
+
+
+@cache
+def _fields(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.encode_name, field.type) for field in msgspec.structs.fields(kind) if field.name != "at")
+
+
+def _mended(kind: type[Event], found: dict[str, Any]) -> Event | None:
+    """The event whose fields are written in another way: a number where text belongs, an empty thing for none.
+
+    None where one cannot be read so. An error is never lost: what cannot be read of it is left out.
+    """
+    fitted: dict[str, Any] = {}
+    for name, type_ in _fields(kind):
+        if name not in found:
+            continue
+        value = found[name]
+        ways = [value]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            ways.append(str(value))
+        if not value and not isinstance(value, (int, float)):
+            ways.append(None)  # "", [] and {} say nothing, whatever belongs there
+        if kind is Error:
+            ways += [msgspec.json.encode(value).decode(), None]
+        for way in ways:
+            try:
+                fitted[name] = msgspec.convert(way, type_, strict=False)
+                break
+            except msgspec.ValidationError:
+                continue
+        else:
+            return None
+    return msgspec.convert(fitted | {"event": kind.__struct_config__.tag}, kind)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
+from contract.streams import load
 
+from dify_notebook.frames import nodes, thoughts
 from dify_notebook.turn.convert import as_decimal, as_int, as_size, as_time, as_usage
 from dify_notebook.turn.fold import fold, fold_all
 from dify_notebook.turn.state import Turn
+from dify_notebook.views.saved import bundle
 from dify_notebook.wire import events as ev
+from dify_notebook.wire.sse import frames
 
 IDS: dict[str, Any] = {"task_id": "t", "message_id": "m", "conversation_id": "c"}
 
@@ -69,6 +77,65 @@ def test_a_new_agent_closes_by_repeating_its_answer() -> None:
     turn = fold_all([ev.AgentMessage(answer="It is ", **IDS), ev.AgentMessage(answer="42.", **IDS),
                      ev.Message(answer="It is 42.", **IDS), end()])  # fmt: skip
     assert turn.answer == "It is 42."
+
+
+@pytest.mark.parametrize("mode", [None, "agent-chat", "agent"])
+def test_a_new_agent_is_known_by_what_it_sends(mode: str | None) -> None:
+    turn = fold_all([ev.Sent(query="q", app_mode=mode), ev.AgentMessage(answer="42.", **IDS),
+                     ev.Message(answer="42.", **IDS), end()])  # fmt: skip
+    assert turn.answer == "42."
+
+
+def test_a_preset_answer_of_an_agent_may_repeat_itself() -> None:
+    """Moderation and annotations answer letter by letter with `message`, in agent apps too."""
+    letters = [ev.Message(answer=letter, **IDS) for letter in "哈哈,哈哈,哈"]
+    assert fold_all([ev.Sent(query="q", app_mode="agent-chat"), *letters, end()]).answer == "哈哈,哈哈,哈"
+
+
+def test_an_error_stays_one_whatever_follows() -> None:
+    turn = fold_all([ev.Message(answer="half", **IDS), ev.Error(code="c", message="m", status=400, **IDS), end()])
+    assert (turn.status, turn.end, turn.answer) == ("failed", "error", "half")
+
+
+@pytest.mark.parametrize("told", ["partial-succeeded", "partial_succeeded"])
+def test_a_run_that_went_well_in_part(told: str) -> None:
+    assert fold_all([ev.WorkflowFinished(data={"status": told}, **IDS), end()]).status == "partial_succeeded"
+
+
+def test_a_failed_run_says_why_where_no_error_follows() -> None:
+    turn = fold_all([ev.WorkflowFinished(data={"status": "failed", "error": "no model"}, **IDS), end()])
+    assert turn.error is not None
+    assert (turn.status, turn.error.code, turn.error.message) == ("failed", "workflow_failed", "no model")
+
+
+JUNK: list[Any] = [
+    None, "", [], {}, 0, -1, 1.5, True, "x", "nan", "1e999", ["a"], {"a": 1}, [None], [[1]], 10**30,
+    float("nan"), float("inf"), [{"id": None}],
+]  # fmt: skip
+
+
+def test_whatever_a_server_writes_is_folded_and_shown() -> None:
+    """A value of any kind anywhere in an event that was recorded: nothing raises, nor does what shows the turn."""
+    rnd = random.Random(4)
+    streams = [case.body for case in load().values() if 5 < case.body.count(b"data: ") < 80]
+    for _ in range(250):
+        read = [ev.decode(frame) for frame in frames([rnd.choice(streams)])]
+        told = [json.loads(msgspec.json.encode(event)) for event in read if not isinstance(event, ev.Unknown)]
+        for _ in range(3):
+            place = rnd.choice(told)
+            while True:
+                key = rnd.choice([key for key in place if key != "event"] or [None])
+                inner = place.get(key)
+                if isinstance(inner, dict) and inner and rnd.random() < 0.7:
+                    place = inner
+                    continue
+                place[key] = copy.deepcopy(rnd.choice(JUNK))
+                break
+        events = [ev.decode(("", json.dumps(one).encode())) for one in told]
+        turn = fold_all([ev.Sent(query="q"), *events, ev.Eof()])
+        assert turn.status != "running"
+        assert bundle(turn)["text/html"]
+        nodes(turn), thoughts(turn)
 
 
 def test_a_pause_asks_a_person() -> None:
