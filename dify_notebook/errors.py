@@ -16,6 +16,7 @@ DifyError
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .i18n import current_language, sentences, t
@@ -117,32 +118,41 @@ def hint_for(code: str, message: str, status: int | None) -> str:
     """One line of what to do, by the code and by the words that Dify is known to use."""
     known = sentences(current_language())
     lowered = message.lower()
-    if code == "not_json" and status and f"hint.{status}" in known:
-        return known[f"hint.{status}"]  # a proxy's page: what it means is in the status
+    if code == "not_json" and status:  # a page, not Dify's word: what it means is in the status
+        key = "hint.blocked" if status in (401, 403) else f"hint.{status}"
+        return known.get(key, known["hint.not_json"])
     for words, key in _BY_WORDS:
-        if words in lowered:
+        if all(word in lowered for word in words.split(" … ")):
             return known[key]
-    if code not in _GENERAL and f"hint.{code}" in known:
-        return known[f"hint.{code}"]
-    if "provider" in lowered and code not in ("", "not_json"):
-        return known["hint.provider"]
-    for name in (status, code):
+    names = (status, code) if code in _GENERAL else (code, status)
+    for name in names:
         if name and f"hint.{name}" in known:
             return known[f"hint.{name}"]
     return ""
 
 
-_GENERAL = ("invalid_param", "bad_request", "")
+_GENERAL = ("invalid_param", "bad_request")
 """Codes that say no more than that something is wrong."""
 
 _BY_WORDS = (
+    ("run failed:", "hint.run_failed"),
     ("too many requests. please try again later", "hint.too_many_requests"),
     ("conversation not exists", "hint.conversation"),
     ("message not exists", "hint.message"),
     ("does not support blocking mode", "hint.agent_blocking"),
     ("workflow not published", "hint.unpublished"),
     ("in input form", "hint.inputs"),
+    ("provider … does not exist", "hint.provider"),
+    ("arg user must be provided", "hint.user"),
+    ("speech to text is not enabled", "hint.speech_off"),
+    ("tts is not enabled", "hint.sound_off"),
+    ("suggested questions is disabled", "hint.suggested_off"),
+    ("reached maximum retries … for url", "hint.remote_file"),
+    ("invalid upload file", "hint.upload_id"),
+    ("file validation failed", "hint.unsupported_file_type"),
+    ("rating cannot be none", "hint.no_rating"),
 )
+"""What messages say, in lower case; the parts around " … " stand anywhere in them. The first that fits counts."""
 
 
 def from_response(attempted: str, status: int, content_type: str, body: bytes, request_id: str | None) -> APIError:
@@ -150,22 +160,23 @@ def from_response(attempted: str, status: int, content_type: str, body: bytes, r
     import msgspec
 
     code, message = "", ""
-    if "json" in content_type:
-        try:
-            data: Any = msgspec.json.decode(body)
-        except msgspec.DecodeError:
-            data = None
-        if isinstance(data, dict):
-            code = str(data.get("code") or "")
-            message = str(data.get("message") or "")
-            if data.get("params"):
-                message = f"{message} ({data['params']})" if message else str(data["params"])
+    data: Any = None
+    if "json" in content_type or body.lstrip()[:1] == b"{":  # gateways lose the type
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            data = msgspec.json.decode(body)
+    if isinstance(data, dict):
+        code = str(data.get("code") or "")
+        message = str(data.get("message") or "")
+        if data.get("params"):
+            message = f"{message} ({data['params']})" if message else str(data["params"])
+        if code and not message:
+            message = t("net.no_reason")
     if not message:
         if "html" in content_type:
             code = code or "not_json"
             message = t("net.html_answer", status=status)
         else:
-            message = body[:200].decode("utf-8", "replace") or t("net.empty_answer", status=status)
+            message = body[:200].decode("utf-8", "replace").strip() or t("net.empty_answer", status=status)
     kind: type[APIError] = APIError
     if status in (401, 403):
         kind = AuthenticationError

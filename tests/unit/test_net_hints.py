@@ -40,7 +40,54 @@ HINTS = [
     ("tls", "certificate", None, "hint.tls"),
     ("timeout", "x", None, "hint.timeout"),
     ("redirect", "x", 308, "hint.redirect"),
+    ("invalid_param", "Run failed: [stub] error 429", 400, "hint.run_failed"),
+    ("invalid_param", "Run failed: Reached maximum retries (0) for URL http://x", 400, "hint.run_failed"),
+    ("invalid_param", "Reached maximum retries (3) for URL http://127.0.0.1:9/x.png", 400, "hint.remote_file"),
+    ("invalid_param", "3 validation errors for X\nembedding_provider_name\n  Field required", 400, "hint.invalid_param"),
+    ("invalid_param", "Arg user must be provided.", 400, "hint.user"),
+    ("invalid_param", "Invalid upload file", 400, "hint.upload_id"),
+    ("invalid_param", "File validation failed for file: a.mp3", 400, "hint.unsupported_file_type"),
+    ("invalid_param", "Speech to text is not enabled", 400, "hint.speech_off"),
+    ("invalid_param", "TTS is not enabled", 400, "hint.sound_off"),
+    ("bad_request", "Suggested Questions Is Disabled.", 400, "hint.suggested_off"),
+    ("invalid_param", "rating cannot be None when feedback not exists", 400, "hint.no_rating"),
+    ("not_found", "Annotation not found", 404, "hint.not_found"),
+    ("not_json", "web page", 403, "hint.blocked"),
+    ("not_json", "web page", 418, "hint.not_json"),
 ]
+
+#: Every code that the API document names for its errors.
+DOCUMENTED = [
+    "app_unavailable", "not_chat_app", "conversation_completed", "provider_not_initialize", "provider_quota_exceeded",
+    "model_currently_not_support", "completion_request_error", "too_many_requests", "rate_limit_error", "bad_request",
+    "no_file_uploaded", "too_many_files", "filename_not_exists_error", "file_too_large", "unsupported_file_type",
+    "file_access_denied", "file_not_found", "end_user_not_found", "no_audio_uploaded", "audio_too_large",
+    "provider_not_support_speech_to_text", "unsupported_audio_type", "invalid_param", "unsupported_preview",
+    "unsupported_estimate", "bad_request_key_error", "not_found", "unauthorized", "unsupported_media_type",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", DOCUMENTED)
+def test_every_documented_code_has_its_own_sentence(code: str) -> None:
+    assert hint_for(code, "x", 400) == sentences("en")[f"hint.{code}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "code", "message"),
+    [
+        ("application/json", b'{"code": "invalid_param", "message": "", "status": 400}', "invalid_param",
+         "the server gave no reason"),
+        ("text/plain", b'{"code": "invalid_param", "message": "no"}', "invalid_param", "no"),
+        ("", b'\n{"code": "invalid_param", "params": "limit"}', "invalid_param", "limit"),
+        ("application/json", b"{broken", "", "{broken"),
+        ("application/json", b"[]", "", "[]"),
+        ("application/json", b"\xff\xfe", "", "\ufffd\ufffd"),
+        ("text/plain", b"  ", "", "the server answered 400 and nothing else"),
+    ],
+)  # fmt: skip
+def test_errors_in_other_forms(kind: str, body: bytes, code: str, message: str) -> None:
+    error = from_response("GET /x", 400, kind, body, None)
+    assert (error.code, error.message) == (code, message)
 
 
 @pytest.mark.parametrize("lang", ["en", "zh-Hans"])
