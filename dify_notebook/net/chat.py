@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ..errors import InputError, ServerError, raise_for_turn
+from ..errors import InputError, raise_for_turn
 from ..i18n import t
 from ..turn.fold import Builder
 from ..turn.state import Turn
 from ..wire import calls
 from ..wire import events as ev
 from ..wire.calls import Call
+from .answers import blocking_events
 from .files import FileInput
 from .resource import Resource
-from .stream import ChatStream, blocking_events
+from .stream import ChatStream
 from .uploads import is_file
 
 if TYPE_CHECKING:
@@ -163,14 +165,13 @@ class _Asking(ChatStream):
         builder = Builder()
         begun = time.monotonic()
         builder.apply(self._sent)
-        body, _ = await self._dify._fetch(self._call)
+        body, response = await self._dify._fetch(self._call)
         at = time.monotonic() - begun
-        try:
+        events: list[ev.Event] | None = None
+        with suppress(ValueError):
             events = blocking_events(body, at)
-        except (msgspec.DecodeError, msgspec.ValidationError, AttributeError):
-            events = []
-        if not events:
-            raise ServerError(t("net.unreadable", problem="chat"), code="unreadable", attempted=self._call.attempted)
+        if events is None:
+            raise await self._dify._error_of(response, body, self._call)
         for event in (ev.Opened(at=at), *events):
             builder.apply(event)
         return msgspec.structs.replace(builder.turn(), source="blocking")

@@ -20,13 +20,13 @@ from ..errors import ConfigError, DifyError, RateLimitError, ServerError
 from ..i18n import t
 from ..wire import models
 from ..wire.calls import Call
+from .answers import error_of, kind_of, refused
 from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
 from .audio import AsyncAudio
 from .chat import AsyncChat
 from .crowd import CONNECTIONS
 from .lists import AsyncConversations, AsyncMessages
 from .retry import RETRY_SECONDS, Patience
-from .stream import error_of
 from .transport import Pools, as_error
 from .uploads import AsyncFiles
 
@@ -352,10 +352,12 @@ class AsyncDify:
                     body = self._settings.api_key.taken_out_of(await response.aread())
                 finally:
                     await response.aclose()
-                kind = response.headers.get("content-type", "")
-                if response.status_code >= 300 or (body and "json" not in kind):
+                if response.status_code >= 300 or (body and "json" not in kind_of(response)):
                     error = await self._error_of(response, body, call)
                     wait = patience.after_status(response.status_code, response.headers.get("retry-after"))
+                else:
+                    error = refused(body, call)
+                    wait = None
             except (httpx.HTTPError, OSError) as raised:
                 error = as_error(raised, call.attempted, self._settings.host)
                 wait = patience.after_failure()

@@ -14,8 +14,8 @@ import msgspec
 
 from ..errors import AuthenticationError, DifyError
 from ..wire import calls
+from .answers import error_of
 from .client import AsyncDify
-from .stream import error_of
 from .transport import as_error
 
 CLOCK_SECONDS = 120.0

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 RETRY_SECONDS = 20.0
 _FIRST_WAIT = 0.3
 _LONGEST_WAIT = 8.0
+_SHORTEST_WAIT = 0.1
 _STATUSES = frozenset((429, 500, 502, 503, 504))
 
 
@@ -43,9 +44,10 @@ class Patience:
         return self._wait(seconds_of(retry_after)) if status in _STATUSES else None
 
     def _wait(self, told: float | None) -> float | None:
-        base = min(_FIRST_WAIT * 2**self._tries, _LONGEST_WAIT)
+        base = min(_FIRST_WAIT * 2 ** min(self._tries, 10), _LONGEST_WAIT)
         self._tries += 1
-        wait = told if told is not None else base * (0.5 + self._chance() / 2)
+        # A Retry-After of 0 does not mean as fast as the line can carry.
+        wait = max(told, _SHORTEST_WAIT) if told else base * (0.5 + self._chance() / 2)
         return wait if self._clock() + wait < self._end else None
 
 
@@ -61,4 +63,6 @@ def seconds_of(retry_after: str | None) -> float | None:
         then = parsedate_to_datetime(retry_after)
     except ValueError:
         return None
-    return max(0.0, (then - datetime.now(UTC if then.tzinfo else None)).total_seconds())
+    if then.tzinfo is None:  # "-0000": UTC, of a place that is not told
+        then = then.replace(tzinfo=UTC)
+    return max(0.0, (then - datetime.now(UTC)).total_seconds())

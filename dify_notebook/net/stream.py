@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 
-from ..errors import DifyError, ServerError, from_response
+from ..errors import DifyError
 from ..i18n import t
 from ..tape import Header, Tape
 from ..turn.fold import Builder
@@ -20,6 +20,7 @@ from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
 from ..wire.sse import Frame, Splitter
+from .answers import blocking_events, kind_of
 from .follow import Rejoin
 from .retry import Patience
 from .transport import as_error
@@ -57,6 +58,7 @@ class ChatStream:
         self._timeout = timeout
         self._builder = Builder()
         self._response: httpx.Response | None = None
+        self._body: AsyncIterator[bytes] | None = None
         self._events: AsyncGenerator[ev.Event, None] | None = None
         self._t0 = 0.0
         self._ended = asyncio.Event()
@@ -138,11 +140,14 @@ class ChatStream:
         try:
             self._response = await self._opening
             self._apply(ev.Opened(at=self.now))
-            kind = self._response.headers.get("content-type", "")
-            if self._response.status_code >= 300 or "event-stream" not in kind:
-                problem = await self._other_than_a_stream(self._response, kind)
-        except (httpx.HTTPError, OSError) as raised:
-            problem = as_error(raised, self._call.attempted, self._dify.settings.host)
+            self._body = self._response.aiter_bytes()
+            if not await self._is_stream(self._response):
+                problem = await self._other_than_a_stream(self._response)
+        except (httpx.HTTPError, httpx.StreamError, OSError) as raised:
+            if self._cut is None:
+                problem = as_error(raised, self._call.attempted, self._dify.settings.host)
+            else:
+                self._apply(self._cut)
         except asyncio.CancelledError:
             if self._cut is None:
                 self._apply(ev.Cancelled(at=self.now))
@@ -186,14 +191,36 @@ class ChatStream:
             head = self.tape.header
             head.conversation_id, head.message_id, head.status = turn.conversation_id, turn.message_id, turn.status
 
-    async def _other_than_a_stream(self, response: httpx.Response, kind: str) -> DifyError | None:
-        body = self._dify.settings.api_key.taken_out_of(await response.aread())
-        if response.status_code < 300 and "json" in kind:
+    async def _is_stream(self, response: httpx.Response) -> bool:
+        """Whether the body is events: by its type, or where a gateway lost that, by how it begins."""
+        kind = kind_of(response)
+        if response.status_code >= 300 or "html" in kind or "json" in kind:
+            return False
+        if "event-stream" in kind:
+            return True
+        assert self._body is not None
+        begun = b""
+        async for chunk in self._body:
+            begun += chunk
+            if len(begun) >= len(max(_FIELDS, key=len)):
+                break
+        self._body = _after(begun, self._body)
+        return begun.startswith(_FIELDS)
+
+    async def _other_than_a_stream(self, response: httpx.Response) -> DifyError | None:
+        assert self._body is not None
+        body = self._dify.settings.api_key.taken_out_of(b"".join([chunk async for chunk in self._body]))
+        if response.status_code < 300 and "json" in kind_of(response):
             # A gateway, or an app that answers whole: take it as a blocking answer.
-            for event in blocking_events(body, self.now):
-                self._apply(event)
-            self._events = _nothing()
-            return None
+            try:
+                events = blocking_events(body, self.now)
+            except ValueError:
+                pass
+            else:
+                for event in events:
+                    self._apply(event)
+                self._events = _nothing()
+                return None
         return await self._dify._error_of(response, body, self._call)
 
     # -- events ----------------------------------------------------------------------
@@ -212,8 +239,8 @@ class ChatStream:
             while True:
                 splitter = Splitter()
                 try:
-                    assert self._response is not None
-                    async for chunk in self._response.aiter_bytes():
+                    assert self._body is not None
+                    async for chunk in self._body:
                         at = time.monotonic() - self._t0
                         frames = splitter.feed(chunk)
                         self._at_hand = len(frames)
@@ -287,8 +314,8 @@ class ChatStream:
                     raise
                 return False
             else:
-                if response.status_code == 200 and "event-stream" in response.headers.get("content-type", ""):
-                    self._response = response
+                if response.status_code == 200 and "event-stream" in kind_of(response):
+                    self._response, self._body = response, response.aiter_bytes()
                     return True
                 await response.aclose()
                 wait = patience.after_status(response.status_code, response.headers.get("retry-after"))
@@ -363,35 +390,12 @@ async def _nothing() -> AsyncGenerator[ev.Event, None]:
         yield event
 
 
-def blocking_events(body: bytes, at: float) -> list[ev.Event]:
-    """A whole answer in one JSON, told as the events that it stands for."""
-    data = msgspec.json.decode(body)
-    common = {key: data.get(key) for key in ("task_id", "message_id", "conversation_id", "created_at")}
-    return [
-        ev.Message(at=at, answer=data.get("answer"), **common),
-        ev.MessageEnd(at=at, metadata=data.get("metadata"), files=data.get("files"), **common),
-    ]
+#: How a stream of events can begin.
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":", b"\xef\xbb\xbfdata:", b"\n", b"\r")
 
 
-def error_of(response: httpx.Response, body: bytes, call: Call[Any]) -> DifyError:
-    """The error that an answer means which is not what was asked for."""
-    kind = response.headers.get("content-type", "")
-    request_id = response.headers.get("x-trace-id") or response.headers.get("x-request-id")
-    if response.is_redirect:
-        target = httpx.URL(response.headers.get("location", "")).host
-        return ServerError(
-            t("net.redirect", host=target or "?"),
-            code="redirect",
-            status=response.status_code,
-            request_id=request_id,
-            attempted=call.attempted,
-        )
-    if response.status_code < 300:
-        return ServerError(
-            t("net.not_dify", kind=kind or "?"),
-            code="not_json",
-            status=response.status_code,
-            request_id=request_id,
-            attempted=call.attempted,
-        )
-    return from_response(call.attempted, response.status_code, kind, body, request_id)
+async def _after(begun: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if begun:
+        yield begun
+    async for chunk in rest:
+        yield chunk

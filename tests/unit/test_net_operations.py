@@ -11,7 +11,7 @@ import pytest
 from support.raw_server import Connection, Request, Script, serving
 
 from dify_notebook import AsyncDify, Dify
-from dify_notebook.errors import APIError, InputError, NotFoundError, ServerError
+from dify_notebook.errors import APIError, AuthenticationError, InputError, NotFoundError, ServerError
 
 pytestmark = pytest.mark.anyio
 
@@ -329,6 +329,24 @@ def test_waits_grow_with_jitter_and_obey_the_server() -> None:
     assert patience.after_failure() is None
     assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert seconds_of("soon") is None
+
+
+def test_a_retry_after_of_nothing_does_not_hammer() -> None:
+    from dify_notebook.net.retry import Patience
+
+    now = 0.0
+    for told in ("0", "0.001", "-5"):
+        patience = Patience(20, clock=lambda: now)
+        assert all((patience.after_status(429, told) or 0) >= 0.1 for _ in range(2_000))
+
+
+async def test_dify_s_error_under_200_is_an_error() -> None:
+    body = {"code": "unauthorized", "message": "Access token is invalid", "status": 401}
+    with serving(answering("200 OK", body)) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            with pytest.raises(AuthenticationError) as caught:
+                await dify.app.info()
+    assert (caught.value.status, caught.value.code) == (401, "unauthorized")
 
 
 async def test_another_user_over_the_same_connections() -> None:

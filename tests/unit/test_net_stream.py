@@ -137,6 +137,65 @@ async def test_a_web_page_is_not_taken_for_an_answer() -> None:
     assert caught.value.code == "not_json"
 
 
+@pytest.mark.parametrize("mode", ["streaming", "blocking"])
+@pytest.mark.parametrize(
+    ("answer", "code", "status", "said"),
+    [
+        (b"{broken", "unreadable", 200, "{broken"),
+        ([], "unreadable", 200, "[]"),
+        ({"errcode": 401, "msg": "sign in"}, "unreadable", 200, "sign in"),
+        ({"code": "invalid_param", "message": "city is required", "status": 400}, "invalid_param", 400, "city"),
+    ],
+    ids=["broken", "list", "a gateway's own", "Dify's error under 200"],
+)
+async def test_json_that_is_no_answer_is_not_taken_for_one(
+    answer: Any, code: str, status: int, said: str, mode: Any
+) -> None:
+    with serving(lambda request, connection: connection.reply("200 OK", answer)) as server:
+        async with client(server.url) as dify:
+            with pytest.raises(DifyError) as caught:
+                await dify.chat.send("hi", response_mode=mode)
+    assert (caught.value.code, caught.value.status) == (code, status)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["streaming", "blocking"])
+async def test_an_answer_in_one_piece_is_taken_whole_and_read_as_events_are(mode: Any) -> None:
+    body = {"event": "message", "answer": 42, "metadata": [], "message_id": 7, "conversation_id": "c"}
+    with serving(lambda request, connection: connection.reply("200 OK", body)) as server:
+        async with client(server.url) as dify:
+            turn = await dify.chat.send("hi", response_mode=mode)
+    assert (turn.answer, turn.message_id, turn.conversation_id, turn.status) == ("42", "7", "c", "succeeded")
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain; charset=utf-8", "application/octet-stream", "Text/Event-Stream"])
+@pytest.mark.parametrize("cut", [1, 3, 1000])
+async def test_a_stream_whose_type_got_lost_is_read_as_one(kind: str, cut: int) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        told = [{"event": "message", "answer": "hi", **IDS}, {"event": "message_end", "metadata": {}, **IDS}]
+        body = b"event: ping\n\n" + b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in told)
+        connection.head(kind=kind)
+        for start in range(0, len(body), cut):
+            connection.chunk(body[start : start + cut])
+        connection.end()
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            turn = await dify.chat.send("hi")
+    assert (turn.answer, turn.status, turn.complete, turn.pings) == ("hi", "succeeded", True, 1)
+
+
+async def test_plain_words_are_no_stream() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.reply("200 OK", b"datacenter is closed", "text/plain")
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            with pytest.raises(ServerError) as caught:
+                await dify.chat.send("hi")
+    assert caught.value.code == "not_json"
+
+
 async def test_a_redirect_is_told_and_not_followed() -> None:
     elsewhere = "Location: http://elsewhere.example/v1\r\n"
     with serving(lambda request, connection: connection.reply("302 Found", b"", "text/html", elsewhere)) as server:

@@ -1,0 +1,86 @@
+"""What an answer means that came in one piece: an answer, an error, or nothing of Dify's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import msgspec
+
+from ..errors import DifyError, ServerError, from_response
+from ..i18n import t
+from ..wire import events as ev
+from ..wire.calls import Call
+
+
+def kind_of(response: httpx.Response) -> str:
+    """The type of a body, in lower case."""
+    return str(response.headers.get("content-type", "")).lower()
+
+
+def blocking_events(body: bytes, at: float) -> list[ev.Event]:
+    """A whole answer in one JSON, told as the events that it stands for.
+
+    Raises:
+        ValueError: it is no answer.
+    """
+    data = msgspec.json.decode(body)
+    if not isinstance(data, dict) or "answer" not in data:
+        raise ValueError
+    common = {key: data.get(key) for key in ("task_id", "message_id", "conversation_id", "created_at")}
+    told: list[dict[str, Any]] = [
+        {"event": "message", "answer": data["answer"]},
+        {"event": "message_end", "metadata": data.get("metadata"), "files": data.get("files")},
+    ]
+    return [ev.decode(("", msgspec.json.encode(common | one)), at) for one in told]
+
+
+def error_of(response: httpx.Response, body: bytes, call: Call[Any]) -> DifyError:
+    """The error that an answer means which is not what was asked for."""
+    kind = response.headers.get("content-type", "")
+    request_id = response.headers.get("x-trace-id") or response.headers.get("x-request-id")
+    if response.is_redirect:
+        target = httpx.URL(response.headers.get("location", "")).host
+        return ServerError(
+            t("net.redirect", host=target or "?"),
+            code="redirect",
+            status=response.status_code,
+            request_id=request_id,
+            attempted=call.attempted,
+        )
+    if response.status_code < 300 and "json" in kind_of(response):
+        return refused(body, call, request_id) or ServerError(
+            t("net.unreadable", problem=body[:200].decode("utf-8", "replace")),
+            code="unreadable",
+            status=response.status_code,
+            request_id=request_id,
+            attempted=call.attempted,
+        )
+    if response.status_code < 300:
+        return ServerError(
+            t("net.not_dify", kind=kind or "?"),
+            code="not_json",
+            status=response.status_code,
+            request_id=request_id,
+            attempted=call.attempted,
+        )
+    return from_response(call.attempted, response.status_code, kind, body, request_id)
+
+
+def refused(body: bytes, call: Call[Any], request_id: str | None = None) -> DifyError | None:
+    """The error that Dify's own error body means under HTTP 200, as some gateways pass it on; None for any other."""
+    if len(body) > 10_000 or b'"code"' not in body or b'"message"' not in body:
+        return None
+    try:
+        told = msgspec.json.decode(body, type=_Refusal)
+    except ValueError:
+        return None
+    if told.status < 400 or told.status > 599:
+        return None
+    return from_response(call.attempted, told.status, "application/json", body, request_id)
+
+
+class _Refusal(msgspec.Struct):
+    code: str
+    message: str
+    status: int
