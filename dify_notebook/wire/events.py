@@ -8,12 +8,13 @@ The last group never comes over the wire: it is what happened on this side of it
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from functools import cache
 from typing import Any, Union
 
 import msgspec
 
+from .loose import loads
 from .sse import Frame
 
 
@@ -330,11 +331,8 @@ def _unreadable(name: str, data: bytes, at: float, reason: str) -> Event:
     if data.strip() == b"[DONE]":  # a habit of other APIs that gateways add
         return Unknown(name="[DONE]", raw=data, at=at)
     found: Any = None
-    broken = False
-    try:
-        found = msgspec.json.decode(data)
-    except (ValueError, RecursionError):
-        found, broken = _with_constants(data), True
+    with suppress(ValueError, RecursionError):
+        found = loads(data)
     if isinstance(found, dict):
         told = found.get("event", name or None)
         kind = _KINDS.get(told) if isinstance(told, str) else None
@@ -343,22 +341,11 @@ def _unreadable(name: str, data: bytes, at: float, reason: str) -> Event:
             if mended is not None:
                 mended.at = at
                 return mended
-        elif isinstance(told, str) and not broken:
+        elif isinstance(told, str):
             return Unknown(name=told, raw=data, at=at)
     if name == "ping" and not (isinstance(found, dict) and "event" in found):
         return Ping(at=at)  # whatever stands beside it (nothing, a time) is no answer
     return Unknown(name=name, raw=data, damaged=True, reason=reason, at=at)
-
-
-def _with_constants(data: bytes) -> Any:
-    """JSON in which NaN and Infinity stand, as Python's `json.dumps` writes them; they become null."""
-    if b"NaN" not in data and b"Infinity" not in data:
-        return None
-    try:
-        # Encoded again, so that half characters, which Python lets pass, do not.
-        return msgspec.json.decode(msgspec.json.encode(json.loads(data, parse_constant=lambda _: None)))
-    except (ValueError, RecursionError):
-        return None
 
 
 @cache

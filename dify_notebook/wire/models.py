@@ -6,11 +6,14 @@ Every model keeps what it does not name in `extra`. Times are aware, in UTC.
 from __future__ import annotations
 
 from ast import literal_eval
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, cast
 
 import msgspec
+
+from .loose import loads
 
 M = TypeVar("M", bound="Model")
 
@@ -25,27 +28,36 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 def read(kind: type[M], data: Any) -> M:
     """The model from decoded JSON.
 
+    A field that is written in another way than it is known for is left at its default, and what came stands in
+    `extra`; only what cannot be missing is an error.
+
     Raises:
         msgspec.ValidationError: the JSON is not of that form.
     """
-    return msgspec.convert(_shaped(kind, data), kind, strict=False)
+    shaped = _shaped(kind, data)
+    try:
+        return msgspec.convert(shaped, kind, strict=False)
+    except msgspec.ValidationError:
+        if not isinstance(shaped, dict):
+            raise
+    return msgspec.convert(_fitted(kind, shaped), kind, strict=False)
 
 
 def decode(kind: type[M], body: bytes) -> M:
     """The model from JSON as it came.
 
     Raises:
-        ValueError: it is no JSON (`msgspec.DecodeError`), not of that form (`msgspec.ValidationError`), or a time
-            in it is none.
+        ValueError: it is no JSON (`msgspec.DecodeError`), or not of that form (`msgspec.ValidationError`).
     """
     if issubclass(kind, MessageRows):
         try:
             return cast(M, _rows_decoder().decode(body))
-        except msgspec.ValidationError:
+        except ValueError:
             pass  # read it the slow way, which takes more, and says better what is wrong
-        page = read(MessagePage, msgspec.json.decode(body) if body else {})
-        return cast(M, MessageRows(data=[MessageRow.of(item) for item in page.data], has_more=page.has_more))
-    return read(kind, msgspec.json.decode(body) if body else {})
+        page = read(MessagePage, loads(body) if body else {})
+        rows = [MessageRow.of(item) for item in page.data]
+        return cast(M, MessageRows(data=rows, has_more=page.has_more, limit=page.limit))
+    return read(kind, loads(body) if body else {})
 
 
 @cache
@@ -69,7 +81,10 @@ def _shaped(kind: type[Model], data: Any) -> Any:
         if name not in names:
             extra[name] = value
         elif name == "created_at" or name == "updated_at":
-            fields[name] = _time(value)
+            try:
+                fields[name] = _time(value)
+            except (OverflowError, OSError, ValueError):
+                fields[name], extra[name] = None, value
         elif inner is not None and name in inner and isinstance(value, list):
             within = inner[name]
             fields[name] = [_shaped(within, item) for item in value]
@@ -80,15 +95,45 @@ def _shaped(kind: type[Model], data: Any) -> Any:
     return fields
 
 
+def _fitted(kind: type[Model], shaped: dict[str, Any]) -> dict[str, Any]:
+    """The same, field by field, so that one that cannot be read does not take the others with it."""
+    inner = _LISTS.get(kind, {})
+    extra: dict[str, Any] = dict(shaped.get("extra") or {})
+    fields: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        if field.name == "extra" or field.name not in shaped:
+            continue
+        value = shaped[field.name]
+        if field.name in inner and (isinstance(value, list) or not value):
+            within = inner[field.name]
+            value = [_fitted(within, item) if isinstance(item, dict) else item for item in value or ()]
+        ways = [value]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            ways.append(str(value))  # an id, a name
+        for way in ways:
+            try:
+                msgspec.convert(way, field.type, strict=False)
+            except msgspec.ValidationError:
+                continue
+            fields[field.name] = way
+            break
+        else:
+            if field.required:
+                fields[field.name] = value  # and whoever reads it says what is wrong
+            elif value is not None:
+                extra[field.name] = value
+    return {**fields, "extra": extra}
+
+
 def _time(value: Any) -> Any:
     """Seconds, milliseconds or ISO text without zone, as an aware time in UTC."""
     if type(value) is int and -100_000_000_000 < value < 100_000_000_000:  # the usual case
         return datetime.fromtimestamp(value, UTC)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
-    if isinstance(value, str) and value.isdigit():
-        return _time(int(value))
     if isinstance(value, str) and value:
+        with suppress(ValueError):
+            return _time(float(value))
         time = datetime.fromisoformat(value)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     return None
