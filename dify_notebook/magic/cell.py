@@ -135,14 +135,16 @@ def _found(name: str, value: FileInput) -> FileInput:
     return FileInput(sources, value.many)
 
 
-def cell_key(seat: Seat, line: str, body: str, cell_id: str | None) -> tuple[str, ...]:
-    """What a cell is recognised by: its id where the frontend gives one, else its text."""
+def cell_key(
+    seat: Seat, line: str, body: str, cell_id: str | None, *, terminal: bool = False
+) -> tuple[str, ...]:
+    """What a cell, or a terminal's line, is recognised by: its id where the frontend gives one, else its text."""
     server = "local" if seat.settings.origin == "local" else seat.settings.base_url
     place = (server, seat.label, seat.settings.user)
     if cell_id:
         return (*place, "id", cell_id)
     words = [word.text for word in split(line) if word.text != "--again"]
-    return (*place, "text", hashlib.sha256("\0".join([*words, "", body]).encode()).hexdigest())
+    return (*place, "line" if terminal else "text", hashlib.sha256("\0".join([*words, "", body]).encode()).hexdigest())
 
 
 def _conversation(
@@ -151,8 +153,8 @@ def _conversation(
     """Where the cell asks, and whether that place has gone on since its first run."""
     if arguments.new:
         return None, False
-    if arguments.again and cell in state.starts:
-        start = state.starts[cell]
+    if arguments.again and (known := state.start_of(cell)) is not None:
+        start = state.starts[known]
         return start, start is not None
     if arguments.conversation is not None:
         return seat.find(arguments.conversation, names), False

@@ -83,7 +83,7 @@ class DifyMagics(Magics):
         arguments = parse_line(line)
         names = self.shell.user_ns
         seat = self.state.seat(arguments.profile, arguments.user, names)
-        key = cells.cell_key(seat, line, body, self._cell_id())
+        key = cells.cell_key(seat, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))
         question = cells.prepare(arguments, body, seat, self.state, names, key)
         if arguments.dry_run:
             shown = cells.describe(question, seat, arguments.timeout)
@@ -92,7 +92,7 @@ class DifyMagics(Magics):
         inputs = cells.uploaded(question, seat)
         if question.again:
             print(t("magic.again"))
-        self.state.starts[key] = question.conversation_id
+        self.state.started(key, question.conversation_id)
         known = seat.known.get(question.conversation_id or "")
 
         def start() -> Run:

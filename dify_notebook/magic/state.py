@@ -136,6 +136,22 @@ class State:
         self.results: dict[str, Any] = {}
         """What the last line is to leave in variables, by name."""
 
+    def started(self, cell: tuple[str, ...], conversation_id: str | None) -> None:
+        """A cell is asked in this conversation, or begins one (None)."""
+        self.starts[cell] = conversation_id
+        if cell[-2] == "line":
+            self.starts[*cell[:-2], "newest"] = conversation_id
+
+    def start_of(self, cell: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Under which name of `starts` the cell's last run stands; None where it never ran.
+
+        A terminal's lines have no ids and are known by their text; one that was reworded is taken for the newest.
+        """
+        newest = (*cell[:-2], "newest")
+        if cell not in self.starts and cell[-2] == "line":
+            return newest if newest in self.starts else None
+        return cell if cell in self.starts else None
+
     def seat(self, name: str | None, user: str | None, names: Mapping[str, Any]) -> Seat:
         """The seat for an app, profile or client variable; None takes the chosen one.
 

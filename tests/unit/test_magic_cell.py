@@ -75,20 +75,21 @@ CITY: list[dict[str, Any]] = [{"text-input": {"variable": "city", "label": "City
 class Notebook:
     """A state with one remote client, `c`, and the variables of a notebook."""
 
-    def __init__(self, server: Server | None = None, **names: Any) -> None:
+    def __init__(self, server: Server | None = None, terminal: bool = False, **names: Any) -> None:
         self.server = server or Server()
+        self.terminal = terminal
         self.state = State()
         self.names: dict[str, Any] = {"c": client(self.server), **names}
 
     def prepare(self, line: str, body: str = "hi") -> cells.Question:
         arguments = parse_line(line)
         self.seat = self.state.seat(arguments.profile or "c", arguments.user, self.names)
-        self.key = cells.cell_key(self.seat, line, body, None)
+        self.key = cells.cell_key(self.seat, line, body, None, terminal=self.terminal)
         return cells.prepare(arguments, body, self.seat, self.state, self.names, self.key)
 
     def ran(self, question: cells.Question, conversation: str) -> None:
         """What the magic remembers once the answer is there."""
-        self.state.starts[self.key] = question.conversation_id
+        self.state.started(self.key, question.conversation_id)
         self.seat.session.conversation_id = conversation
         self.seat.remember(conversation, question.inputs)
 
@@ -165,6 +166,22 @@ def test_again_repeats_from_the_same_start() -> None:
     assert (second.conversation_id, second.again) == (FIRST, True)
     book.ran(book.prepare("--again", "first"), SECOND)
     assert book.prepare("--again", "second").conversation_id == FIRST, "its own start, not the current place"
+
+
+def test_in_a_terminal_a_reworded_question_is_asked_from_where_the_newest_was() -> None:
+    """Lines of a terminal have no ids: the one with other words stands in the place of the last."""
+    book = Notebook(terminal=True)
+    book.ran(book.prepare("", "one"), FIRST)
+    reworded = book.prepare("--again", "one, differently")
+    assert (reworded.conversation_id, reworded.again) == (None, False), "it began a conversation, so it begins one"
+    book.ran(reworded, SECOND)
+    book.ran(book.prepare("", "two"), SECOND)
+    assert book.prepare("--again", "two, differently").conversation_id == SECOND
+    other = book.state.seat("c", "berta", book.names)
+    alone = cells.cell_key(other, "--again", "x", None, terminal=True)
+    assert book.state.start_of(alone) is None, "nobody else's newest"
+    cell = cells.cell_key(book.seat, "--again", "x", None)
+    assert book.state.start_of(cell) is None, "a cell of a notebook is itself"
 
 
 def test_cell_is_recognised_by_its_id_whatever_its_text() -> None:
