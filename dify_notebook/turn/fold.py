@@ -7,7 +7,7 @@ and dicts by id, and gives a frozen `Turn` when asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -15,7 +15,6 @@ import msgspec
 from ..wire import events as ev
 from .convert import (
     as_citation,
-    as_decimal,
     as_dict,
     as_file,
     as_float,
@@ -25,6 +24,7 @@ from .convert import (
     as_time,
     as_usage,
 )  # fmt: skip
+from .nodes import Nodes
 from .reasoning import ReasoningSplitter
 from .state import (
     AgentLog,
@@ -32,10 +32,6 @@ from .state import (
     End,
     Form,
     MessageFile,
-    Node,
-    NodeStatus,
-    Retry,
-    Round,
     Status,
     Thought,
     Timing,
@@ -47,7 +43,6 @@ from .state import (
 
 _PIECES = 8_192  # pieces of text that are held apart before they are joined
 _RAW_LIMIT = 2_000  # characters of a damaged line that a warning keeps
-_NODE_STATUS: frozenset[str] = frozenset(("running", "succeeded", "failed", "exception", "retry", "stopped", "paused"))
 _TERMINAL: frozenset[str] = frozenset(("succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"))
 
 
@@ -83,10 +78,8 @@ class Builder:
             self._splitter.end()
         self._thoughts = {item.id: item for item in turn.thoughts or ()}
         self._logs = {item.id: item for item in turn.logs or ()}
-        self._nodes = {item.id: item for item in turn.nodes or ()}
+        self._nodes = Nodes(turn.nodes or (), self._warn)
         self._warnings = list(turn.warnings)
-        self._containers = {node.node_id: node.id for node in self._nodes.values() if node.kind != "node"}
-        self._inhabited = {node.parent for node in self._nodes.values()}
         self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
         self._snapshot: Turn | None = turn
         self._pieces = 0
@@ -113,7 +106,7 @@ class Builder:
                     "reasoning_chunks": chunks,
                     "thoughts": tuple(self._thoughts.values()),
                     "logs": tuple(self._logs.values()),
-                    "nodes": tuple(self._nodes.values()),
+                    "nodes": self._nodes.all(),
                     "audio": audio,
                     "warnings": tuple(self._warnings),
                 },
@@ -219,10 +212,7 @@ class Builder:
             complete=whole and not damaged,
             timing=msgspec.structs.replace(timing, total=at),
         )
-        left: NodeStatus = "stopped" if status == "stopped" else "paused" if status == "paused" else "unknown"
-        for key, node in self._nodes.items():
-            if node.status in ("running", "retry"):
-                self._nodes[key] = msgspec.structs.replace(node, status=left, finished_at=at)
+        self._nodes.end("stopped" if status == "stopped" else "paused" if status == "paused" else "unknown", at)
 
     # -- text --------------------------------------------------------------------
 
@@ -367,169 +357,6 @@ class Builder:
         workflow = self._get("workflow") or Workflow(id=event.workflow_run_id or "")
         self._set(workflow=msgspec.structs.replace(workflow, status="paused"))
         self._finish("paused", "paused", event.at, whole=True)
-
-    def _container(self, told: object) -> str | None:
-        """The run that an inner node's iteration_id or loop_id means: the newest of that name."""
-        return self._containers.get(str(told), str(told)) if told else None
-
-    def _node_started(self, event: ev.NodeStarted) -> None:
-        data = event.data or {}
-        key = str(data.get("id") or data.get("node_id") or len(self._nodes))
-        parent = self._container(data.get("loop_id") or data.get("iteration_id"))
-        old = self._nodes.get(key)
-        self._nodes[key] = msgspec.structs.replace(
-            old or Node(id=key, started_at=event.at, round=self._current_round(parent)),
-            node_id=str(data.get("node_id") or ""),
-            node_type=str(data.get("node_type") or ""),
-            title=str(data.get("title") or ""),
-            parent=parent,
-            parallel_id=as_text(data.get("parallel_id")) or None,
-            inputs=data.get("inputs"),
-        )
-        self._inhabited.add(parent)
-
-    def _current_round(self, parent: str | None) -> int | None:
-        container = self._nodes.get(parent) if parent else None
-        if container is None or not container.rounds:
-            return None
-        together = container.length is not None and len(container.rounds) >= container.length > 1
-        # All rounds announced before the first inner node: they run in parallel, and
-        # which one this belongs to is told when the node ends, if at all.
-        if together and parent not in self._inhabited:
-            return None
-        return container.rounds[-1].index
-
-    def _open_run(self, data: Mapping[str, Any], at: float) -> tuple[str, Node]:
-        """The run that a retry or an end speaks of.
-
-        Dify 0.15 gives each retry a new run id; then it is the open run of the same node
-        that goes on under the new id.
-        """
-        key = str(data.get("id") or data.get("node_id") or len(self._nodes))
-        if key not in self._nodes:
-            parent = self._container(data.get("loop_id") or data.get("iteration_id"))
-            for other, node in self._nodes.items():
-                same = node.node_id == data.get("node_id") and node.parent == parent
-                if same and node.kind == "node" and node.status in ("running", "retry"):
-                    if node.status == "running" and "retry_index" not in data:
-                        continue  # another round's run of the node, not a retry of this one
-                    self._nodes = {
-                        (key if name == other else name): (
-                            msgspec.structs.replace(value, id=key) if name == other else value
-                        )
-                        for name, value in self._nodes.items()
-                    }
-                    break
-            else:
-                self._node_started(ev.NodeStarted(data=dict(data), at=at))
-        return key, self._nodes[key]
-
-    def _node_finished(self, event: ev.NodeFinished) -> None:
-        data = event.data or {}
-        key, old = self._open_run(data, event.at)
-        meta = as_dict(data.get("execution_metadata")) or {}
-        told = str(data.get("status") or "succeeded")
-        index = as_int(meta.get("iteration_index"))
-        if index is None:
-            index = as_int(meta.get("loop_index"))
-        self._nodes[key] = msgspec.structs.replace(
-            old,
-            status=told if told in _NODE_STATUS else "unknown",
-            error=as_text(data.get("error")) or None,
-            inputs=data.get("inputs") if data.get("inputs") is not None else old.inputs,
-            process_data=data.get("process_data"),
-            outputs=data.get("outputs"),
-            metadata=meta or None,
-            total_tokens=as_int(meta.get("total_tokens")),
-            total_price=as_decimal(meta.get("total_price")),
-            currency=as_text(meta.get("currency")) or None,
-            elapsed=as_float(data.get("elapsed_time")),
-            finished_at=event.at,
-            round=index if index is not None else old.round,
-        )
-
-    def _node_retry(self, event: ev.NodeRetry) -> None:
-        data = event.data or {}
-        key, old = self._open_run(data, event.at)
-        retry = Retry(
-            index=as_int(data.get("retry_index")) or len(old.retries) + 1,
-            error=as_text(data.get("error")) or None,
-            elapsed=as_float(data.get("elapsed_time")),
-            at=event.at,
-        )
-        self._nodes[key] = msgspec.structs.replace(old, status="retry", retries=(*old.retries, retry))
-
-    def _container_started(self, event: ev.IterationStarted | ev.LoopStarted) -> None:
-        data = event.data or {}
-        kind = "iteration" if isinstance(event, ev.IterationStarted) else "loop"
-        name = str(data.get("node_id") or data.get("id") or "")
-        # A container inside a loop runs again under the same id: each run is a node here.
-        key = name
-        while key in self._nodes:
-            key = f"{name}#{int(key.rpartition('#')[2]) + 1 if '#' in key[len(name) :] else 2}"
-        parent = self._container(data.get("loop_id") or data.get("iteration_id"))
-        self._containers[name] = key
-        meta = as_dict(data.get("metadata")) or {}
-        length = next((as_int(meta[k]) for k in (f"{kind}_length", "iterator_length") if k in meta), None)
-        self._nodes[key] = Node(
-            id=key,
-            node_id=name,
-            node_type=str(data.get("node_type") or kind),
-            title=str(data.get("title") or ""),
-            kind=kind,  # type: ignore[arg-type]  # one of the literals, from a table
-            parent=parent,
-            parallel_id=as_text(data.get("parallel_id")) or None,
-            inputs=data.get("inputs"),
-            started_at=event.at,
-            length=length,
-        )
-        self._inhabited.add(parent)
-
-    def _open_container(self, data: Mapping[str, Any]) -> Node | None:
-        key = self._container(data.get("node_id") or data.get("id"))
-        return self._nodes.get(key) if key else None
-
-    def _container_next(self, event: ev.IterationNext | ev.LoopNext) -> None:
-        data = event.data or {}
-        node = self._open_container(data)
-        if node is None:
-            self._warn("unexpected", f"a round of {data.get('node_id')!r}, which never started", event.at)
-            return
-        index = as_int(data.get("index"))
-        index = len(node.rounds) if index is None else index
-        # Dify 0.15 sends one more after the last item.
-        over = node.kind == "iteration" and node.length is not None and index >= node.length
-        if over or any(known.index == index for known in node.rounds):
-            return
-        rounds = (*node.rounds, Round(index=index, started_at=event.at))
-        self._nodes[node.id] = msgspec.structs.replace(node, rounds=rounds)
-
-    def _container_completed(self, event: ev.IterationCompleted | ev.LoopCompleted) -> None:
-        data = event.data or {}
-        node = self._open_container(data)
-        if node is None:
-            self._warn("unexpected", f"the end of {data.get('node_id')!r}, which never started", event.at)
-            return
-        meta = as_dict(data.get("execution_metadata")) or {}
-        times = as_dict(meta.get(f"{node.kind}_duration_map")) or {}
-        told = str(data.get("status") or "succeeded")
-        self._nodes[node.id] = msgspec.structs.replace(
-            node,
-            status=told if told in _NODE_STATUS else "unknown",
-            error=as_text(data.get("error")) or None,
-            inputs=data.get("inputs") if data.get("inputs") is not None else node.inputs,
-            outputs=data.get("outputs"),
-            metadata=meta or None,
-            total_tokens=as_int(data.get("total_tokens")),
-            total_price=as_decimal(meta.get("total_price")),
-            currency=as_text(meta.get("currency")) or None,
-            elapsed=as_float(data.get("elapsed_time")),
-            finished_at=event.at,
-            rounds=tuple(
-                msgspec.structs.replace(one, elapsed=as_float(times.get(str(one.index), one.elapsed)))
-                for one in node.rounds
-            ),
-        )
 
     def _nothing(self, event: ev.Event) -> None:
         """Branches are told by their nodes (Dify 0.15 alone announces them)."""
@@ -713,15 +540,15 @@ _HANDLERS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.WorkflowStarted: Builder._workflow_started,
     ev.WorkflowFinished: Builder._workflow_finished,
     ev.WorkflowPaused: Builder._workflow_paused,
-    ev.NodeStarted: Builder._node_started,
-    ev.NodeFinished: Builder._node_finished,
-    ev.NodeRetry: Builder._node_retry,
-    ev.IterationStarted: Builder._container_started,
-    ev.IterationNext: Builder._container_next,
-    ev.IterationCompleted: Builder._container_completed,
-    ev.LoopStarted: Builder._container_started,
-    ev.LoopNext: Builder._container_next,
-    ev.LoopCompleted: Builder._container_completed,
+    ev.NodeStarted: lambda builder, event: builder._nodes.started(event),
+    ev.NodeFinished: lambda builder, event: builder._nodes.finished(event),
+    ev.NodeRetry: lambda builder, event: builder._nodes.retried(event),
+    ev.IterationStarted: lambda builder, event: builder._nodes.container_started(event),
+    ev.IterationNext: lambda builder, event: builder._nodes.next_round(event),
+    ev.IterationCompleted: lambda builder, event: builder._nodes.container_completed(event),
+    ev.LoopStarted: lambda builder, event: builder._nodes.container_started(event),
+    ev.LoopNext: lambda builder, event: builder._nodes.next_round(event),
+    ev.LoopCompleted: lambda builder, event: builder._nodes.container_completed(event),
     ev.ParallelBranchStarted: Builder._nothing,
     ev.ParallelBranchFinished: Builder._nothing,
     ev.HumanInputRequired: Builder._form,
