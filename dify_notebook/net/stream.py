@@ -258,12 +258,15 @@ class ChatStream:
                                 self._keep(frame if new is event else None, new)
                                 if not isinstance(new, ev.Followed):
                                     yield new
-                    end = self._cut or ev.Eof(at=self.now, rest=splitter.rest())
+                    rest = clean(splitter.rest())
+                    for event in (last := self._last(rest, rejoin if again else None)):
+                        yield event
+                    end = self._cut or ev.Eof(at=self.now, rest=b"" if last else rest)
                 except httpx.ReadTimeout:
                     end = self._cut or ev.OutOfTime(at=self.now)
                 except (httpx.HTTPError, httpx.StreamError, OSError) as problem:
                     words = str(problem) or type(problem).__name__
-                    end = self._cut or ev.Lost(at=self.now, message=words, rest=splitter.rest())
+                    end = self._cut or ev.Lost(at=self.now, message=words, rest=clean(splitter.rest()))
                 if again >= FOLLOWS or not await self._follow():
                     break
                 again += 1
@@ -282,6 +285,16 @@ class ChatStream:
                 self._apply(end)
                 self._ended.set()
                 self._known.set()
+
+    def _last(self, rest: bytes, rejoin: Rejoin | None) -> list[ev.Event]:
+        """The last event where it is whole and only the blank line behind it was lost, and the body ended well."""
+        frames = Splitter().feed(rest + b"\n\n") if rest.startswith(b"data") and self._cut is None else []
+        if len(frames) != 1 or isinstance(event := ev.decode(frames[0], self.now), ev.Unknown):
+            return []
+        found = [event] if rejoin is None else rejoin.take(event)
+        for new in found:
+            self._keep(frames[0] if new is event else None, new)
+        return [new for new in found if not isinstance(new, ev.Followed)]
 
     def _keep(self, frame: Frame | None, event: ev.Event) -> None:
         """Take an event in, and on the tape. One that was made up here has no frame of its own."""

@@ -185,6 +185,40 @@ async def test_a_stream_whose_type_got_lost_is_read_as_one(kind: str, cut: int) 
     assert (turn.answer, turn.status, turn.complete, turn.pings) == ("hi", "succeeded", True, 1)
 
 
+@pytest.mark.parametrize("behind", ["", "\n", "\r\n", "\r"])
+@pytest.mark.parametrize("well", [True, False], ids=["ended well", "dropped"])
+async def test_the_last_event_may_lack_its_blank_line_where_the_body_ended_well(behind: str, well: bool) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        say(connection, "hi")
+        connection.chunk(b"data: " + json.dumps({"event": "message_end", "metadata": {}, **IDS}).encode())
+        if behind:
+            connection.chunk(behind.encode())
+        if not well:
+            connection.close()
+        connection.end()
+
+    with serving(script) as server:
+        async with client(server.url) as dify, dify.chat.stream("hi") as stream:
+            turn = await stream.read()
+    ends = ("succeeded", "message_end", True) if well else ("incomplete", "disconnected", False)
+    assert (turn.answer, turn.status, turn.end, turn.complete) == ("hi", *ends)
+    assert len(turn.events or ()) == (2 if well else 1)
+
+
+async def test_a_last_event_that_is_cut_is_not_taken_for_whole() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        say(connection, "hi")
+        connection.chunk(b'data: {"event": "message_end", "metadata": {}')
+        connection.end()
+
+    with serving(script) as server:
+        async with client(server.url) as dify, dify.chat.stream("hi") as stream:
+            turn = await stream.read()
+    assert (turn.status, turn.end, [warning.code for warning in turn.warnings]) == ("incomplete", "eof", ["damaged"])
+
+
 async def test_plain_words_are_no_stream() -> None:
     def script(request: Request, connection: Connection) -> None:
         connection.reply("200 OK", b"datacenter is closed", "text/plain")
@@ -458,6 +492,7 @@ async def test_a_server_that_repeats_the_key_does_not_spread_it(where: str) -> N
             connection.head()
             say(connection, echo)
             connection.event(event="error", code="x", message=echo, status=400)
+            connection.chunk(b"data: cut off " + echo.encode())
             connection.end()
 
     with serving(script) as server:
@@ -466,7 +501,7 @@ async def test_a_server_that_repeats_the_key_does_not_spread_it(where: str) -> N
                 await dify.chat.send("hi")
     turn = caught.value.turn
     assert turn is not None
-    told = [str(caught.value), repr(turn), turn.answer, str(turn.error), *(str(entry) for entry in (turn.tape.entries or ()))]
+    told = [str(caught.value), repr(turn), turn.answer, str(turn.error), str(turn.warnings), *(str(entry) for entry in (turn.tape.entries or ()))]
     assert not any(KEY in text for text in told)
 
 
