@@ -330,6 +330,8 @@ class AsyncDify:
         body, response = await self._fetch(call, **content)
         problem = ""
         try:
+            if not body and call.method == "GET":  # nothing is an answer to an order, not to a question
+                raise ValueError(t("net.empty_answer", status=response.status_code))
             # `result` is the class that T stands for
             return models.decode(call.result, body)  # type: ignore[no-any-return]
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as raised:

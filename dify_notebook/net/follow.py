@@ -150,6 +150,8 @@ class Rejoin:
         assert self._answer is not None
         whole = event.answer or ""
         if self._answer.open and not self._answer.held:
+            if not whole:  # a server that keeps no text before the end has none to tell; ours stands
+                return []
             return self._say(self._answer.feed(whole), event) if self._agrees(whole) else self._taken(event)
         return self._taken(event)
 

@@ -86,6 +86,12 @@ CASES = {
     "nodes alone, the text at the end of the run": [STARTED, node("node_started", "a"), finished("One two three four."), END],
     "a snapshot with the text so far": [*SNAPSHOT, finished("One two three four."), END],
     "a snapshot, nothing at the end of the run": [*SNAPSHOT, finished(None), END],
+    "a snapshot that knows no text": [STARTED, node("node_started", "a"), {"event": "message_replace", "answer": "", **IDS},
+                                      text("three "), text("four."), finished("One two three four.")],
+    "a snapshot, and the same again as it happens": [
+        STARTED, node("node_started", "a"), node("node_started", "b"), node("node_started", "b", inputs={"x": 1}),
+        text("three "), text("four."), node("node_finished", "b", status="succeeded"), finished("One two three four.")],
+    "over meanwhile, and nothing but its end is told": [finished("One two three four.")],
     "from the start, nothing at the end of the run": [e for e in WHOLE if e["event"] != "workflow_finished"],
     "text that begins like ours but goes on": [STARTED, text("One "), text("three four."), finished("One two One three four."), END],
     "no message_end": [*WHOLE[:-1]],
@@ -99,7 +105,7 @@ async def test_the_rest_is_read_and_nothing_is_said_twice(case: str, how: str) -
         turn = await asked(server)
     expected = "One two One three four." if "like ours" in case else "One two three four."
     assert (turn.answer, turn.status, turn.complete) == (expected, "succeeded", True)
-    assert turn.end == ("eof" if case == "no message_end" else "message_end")
+    assert turn.end == ("message_end" if END in CASES[case] else "eof")
     assert not turn.replaced
     assert [warning.code for warning in turn.warnings] == ["followed"]
     assert turn.nodes is not None
@@ -110,7 +116,7 @@ async def test_the_rest_is_read_and_nothing_is_said_twice(case: str, how: str) -
     path = server.requests[1].path
     assert path == "/v1/workflow/run%201/events?user=me+%26+you&include_state_snapshot=true"
     assert [request.method for request in server.requests] == ["POST", "GET"]
-    if case not in ("nodes alone, the text at the end of the run", "to come, with a part missed"):
+    if any(event["event"] in ("message", "message_replace") for event in CASES[case]) and "missed" not in case:
         assert turn.tape.replay().answer == expected  # the tape holds what was new, once
 
 

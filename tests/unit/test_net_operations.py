@@ -340,6 +340,17 @@ def test_a_retry_after_of_nothing_does_not_hammer() -> None:
         assert all((patience.after_status(429, told) or 0) >= 0.1 for _ in range(2_000))
 
 
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content"])
+async def test_nothing_is_no_answer_to_a_question(status: str) -> None:
+    with serving(answering(status, b"")) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            for ask in (dify.app.info, dify.app.parameters):
+                with pytest.raises(ServerError) as caught:
+                    await ask()
+                assert caught.value.code == "unreadable"
+            await dify.conversations.delete("c")
+
+
 async def test_dify_s_error_under_200_is_an_error() -> None:
     body = {"code": "unauthorized", "message": "Access token is invalid", "status": 401}
     with serving(answering("200 OK", body)) as server:
