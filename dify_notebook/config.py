@@ -56,12 +56,15 @@ def clean_base_url(text: str) -> str:
     Raises:
         ConfigError: it is no http(s) URL, or carries a password, a query or a fragment.
     """
-    parts = urlsplit(text.strip())
+    parts = urlsplit("")
+    fits = False
     try:
-        port = parts.port or 0
-    except ValueError:  # a port that is no number
-        port = -1
-    if parts.scheme not in ("http", "https") or not parts.hostname or port < 0:
+        parts = urlsplit(text.strip())
+        port, name = parts.port, (parts.hostname or "").encode("idna").decode()
+        fits = bool(name) and name.isprintable() and " " not in name and (port is None or port > 0)
+    except ValueError:  # a bracket that is not closed, a port that is no number, a name that no network has
+        pass
+    if parts.scheme not in ("http", "https") or not fits:
         raise ConfigError(t("net.bad_base_url", url=parts.scheme + "://" + (parts.hostname or "")), code="base_url")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(t("net.base_url_extra", host=parts.hostname), code="base_url")

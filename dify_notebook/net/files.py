@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from ..errors import InputError
 from ..i18n import t
@@ -34,6 +34,14 @@ _DOCUMENTS = frozenset(
 def is_url(item: object) -> bool:
     """Whether a text names something on the web rather than on the disk."""
     return isinstance(item, str) and item.lower().startswith(("http://", "https://"))
+
+
+def host_of(url: str) -> str:
+    """Host and port of an address, for people; `?` where it is none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2] or "?"
+    except ValueError:
+        return "?"
 
 
 def kind_of(name: str, mime_type: str | None) -> str:

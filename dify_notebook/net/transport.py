@@ -241,9 +241,7 @@ async def _keep(hall: Hall) -> AsyncGenerator[None, None]:
             await hall.aclose()
 
 
-def as_error(
-    problem: httpx.HTTPError | httpx.InvalidURL | httpx.StreamError | OSError, attempted: str, host: str
-) -> DifyError:
+def as_error(problem: Exception, attempted: str, host: str) -> DifyError:
     """What a failure of the connection is called here. Carries no request, so no key."""
     words = str(problem) or type(problem).__name__
     if isinstance(problem, httpx.TimeoutException):

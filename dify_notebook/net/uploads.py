@@ -23,6 +23,9 @@ from .files import FileInput
 from .resource import Resource
 from .transport import as_error, origin
 
+#: What asking for an address that someone else wrote can raise; no name of a host is a ValueError.
+_NO_ANSWER = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
+
 
 class AsyncFiles(Resource):
     """Files: `upload`, `from_url`, `download`, and the pictures of an answer."""
@@ -108,8 +111,7 @@ class AsyncFiles(Resource):
                 async for part in self._parts(response):
                     size += len(part)
                     if size > limit:
-                        host = urlsplit(url).netloc
-                        told = t("net.download_too_large", host=host, limit=limit // 1_000_000)
+                        told = t("net.download_too_large", host=fl.host_of(url), limit=limit // 1_000_000)
                         raise InputError(told, code="file_too_large")
                     held.write(part)
                 kind = response.headers.get("content-type", "").partition(";")[0].strip() or None
@@ -123,10 +125,10 @@ class AsyncFiles(Resource):
 
     async def _away(self, url: str, **options: Any) -> httpx.Response:
         """The response of an address that is not the API's, unread; errors told as ours."""
-        host, error = urlsplit(url).netloc, None
+        host, error = fl.host_of(url), None
         try:
             response = await self._dify._get(url, **options)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as raised:
+        except _NO_ANSWER as raised:
             error = as_error(raised, "GET", host)
         if error is not None:
             raise error
@@ -155,9 +157,8 @@ class AsyncFiles(Resource):
         an answer.
         """
         url, known = self._address(file.url or "")
-        target = urlsplit(url)
         if not known:
-            return msgspec.structs.replace(file, data_error=t("net.file_elsewhere", host=target.netloc))
+            return msgspec.structs.replace(file, data_error=t("net.file_elsewhere", host=fl.host_of(url)))
         problem, data = "", bytearray()
         try:
             response = await self._dify._get(url)
@@ -172,8 +173,8 @@ class AsyncFiles(Resource):
                             break
             finally:
                 await response.aclose()
-        except (httpx.HTTPError, OSError) as raised:
-            problem = as_error(raised, "GET", target.netloc).message
+        except _NO_ANSWER as raised:
+            problem = as_error(raised, "GET", fl.host_of(url)).message
         if problem:
             return msgspec.structs.replace(file, data_error=problem)
         return msgspec.structs.replace(file, data=bytes(data), size=len(data))
@@ -181,9 +182,12 @@ class AsyncFiles(Resource):
     def _address(self, url: str) -> tuple[str, bool]:
         """A file's URL, whole, and whether it is the server's own (or one of `files_hosts`)."""
         host = urlsplit(self._dify.base_url)
-        whole = urljoin(f"{host.scheme}://{host.netloc}/", url)
-        target = urlsplit(whole)
-        known = origin(whole) == origin(self._dify.base_url) or bool(
+        try:
+            whole = urljoin(f"{host.scheme}://{host.netloc}/", url)
+            target, place = urlsplit(whole), origin(whole)
+        except ValueError:  # no address at all
+            return url, False
+        known = place == origin(self._dify.base_url) or bool(
             {target.netloc, target.hostname} & self._dify._files_hosts
         )
         return whole, known and target.scheme in ("http", "https")
@@ -289,7 +293,7 @@ class AsyncFiles(Resource):
         if url:
             whole, known = self._address(url)
             if not known:
-                raise InputError(t("net.file_elsewhere", host=urlsplit(whole).netloc), code="files_hosts")
+                raise InputError(t("net.file_elsewhere", host=fl.host_of(whole)), code="files_hosts")
             response = await self._away(whole)
             try:
                 return await self._into(response, directory, name or unquote(urlsplit(whole).path))

@@ -10,7 +10,6 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,6 +22,7 @@ from ..views import Block, TurnView
 from ..views.clean import one_line
 from ..views.diff import to_wire
 from ..views.facts import picture
+from ..views.words import last_part
 from ..wire.models import Parameters, Site, UploadedFile
 from . import protocol as p
 
@@ -299,7 +299,7 @@ def named(files: Sequence[Any]) -> list[p.Attachment]:
         elif isinstance(file, bytes | bytearray | memoryview):
             name, size = "file", len(file)
         elif isinstance(file, str | os.PathLike):
-            name = Path(urlsplit(str(file)).path if is_url(file) else file).name
+            name = last_part(str(file)) if is_url(file) else Path(file).name
             size = os.stat(file).st_size if not is_url(file) and os.path.isfile(file) else None
         else:
             name = Path(str(getattr(file, "name", "") or "file")).name

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
 
 from ..i18n import Language, sentences, t
 from ..turn.state import MessageFile, Turn
 from ..views import facts as told
 from ..views import timeline
 from ..views.clean import one_line, unsigned, visible
-from ..views.words import Words, number, price
+from ..views.words import Words, last_part, number, price
 from ..wire.models import ConversationVariable
 from . import protocol as p
 from .scene import Item, Scene
@@ -199,7 +198,7 @@ def meta(item: Item, turn: Turn, view: int, scene: Scene, lang: Language, now: d
 def file_name(file: MessageFile) -> str:
     """What a file of an answer is called: as the server names it, else by the last part of its address."""
     told = one_line(file.name or "", 200)
-    last = one_line(unquote(urlsplit(file.url or "").path).rpartition("/")[2], 200)
+    last = last_part(file.url or "")
     return told or (last if "." in last.strip(".") else "file")
 
 

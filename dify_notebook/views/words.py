@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..i18n import Language, current_language, t
 from .clean import one_line, unsigned, visible
@@ -134,3 +134,12 @@ def cut(text: str, words: Words, limit: int = LIMIT) -> tuple[str, str]:
 def empty(value: Any) -> bool:
     """Whether there is nothing to show: None, an empty text, list or object."""
     return value is None or (isinstance(value, str | Mapping | Sequence) and not value)
+
+
+def last_part(url: str) -> str:
+    """What an address calls its file: the last part of its path, empty where it has none."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return ""
+    return one_line(unquote(path).rpartition("/")[2], 200)

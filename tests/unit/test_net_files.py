@@ -10,8 +10,10 @@ import pytest
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import AsyncDify
-from dify_notebook.errors import APIError, InputError
+from dify_notebook.config import clean_base_url
+from dify_notebook.errors import APIError, DifyError, InputError
 from dify_notebook.net.files import kind_of, remote
+from dify_notebook.panel.picture import file_name
 from dify_notebook.turn.state import MessageFile
 
 pytestmark = pytest.mark.anyio
@@ -102,6 +104,30 @@ async def test_pictures_come_from_the_servers_own_origin_without_the_key() -> No
     assert own.data == absolute.data == PNG
     assert (large.data, bool(large.data_error)) == (None, True)
     assert all("authorization" not in request.headers for request in server.requests)
+
+
+#: Addresses that a server can write and nobody can visit.
+NOWHERE = ["http://[bad/x.png", "http://host:abc/x.png", "http://host:99999/x", "//", "http://", "http://xn--/", "http://\0/",
+           "http://" + "a" * 300 + ".example/x", "http://a b/c", "http://\ud83d.example/"]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NOWHERE)
+async def test_an_address_that_is_none_spoils_nothing(url: str) -> None:
+    """`fetch` raises nothing, whatever a server calls the address of a file; the others raise our errors."""
+    file = MessageFile(id="1", type="image", url=url)
+    async with AsyncDify("app-x", "http://127.0.0.1:9/v1", "u", retry=0) as dify:
+        assert (await dify.files.fetch(file)).data_error
+        with pytest.raises(DifyError):
+            await dify.files.download(file)
+        with pytest.raises(DifyError):
+            await dify.files.from_url(url)
+    assert isinstance(file_name(file), str)
+
+
+@pytest.mark.parametrize("url", [url for url in NOWHERE if "xn--" not in url])
+def test_an_address_that_is_none_is_no_server(url: str) -> None:
+    with pytest.raises(DifyError):
+        clean_base_url(url)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/x.png", "https://evil.example/x.png", "file:///etc/passwd",
