@@ -97,6 +97,13 @@ def test_an_error_stays_one_whatever_follows() -> None:
     assert (turn.status, turn.end, turn.answer) == ("failed", "error", "half")
 
 
+def test_a_piece_of_speech_that_is_none_is_left_out() -> None:
+    pieces = ["SGVs", "A", "\u00e9", "bG8", ""]
+    turn = fold_all([end(), *(ev.TtsMessage(audio=piece, **IDS) for piece in pieces), ev.TtsMessageEnd(**IDS)])
+    assert turn.audio is not None
+    assert (turn.audio.data, turn.audio.chunks, turn.audio.complete) == (b"Hello", tuple(pieces[:-1]), True)
+
+
 @pytest.mark.parametrize("told", ["partial-succeeded", "partial_succeeded"])
 def test_a_run_that_went_well_in_part(told: str) -> None:
     assert fold_all([ev.WorkflowFinished(data={"status": told}, **IDS), end()]).status == "partial_succeeded"
