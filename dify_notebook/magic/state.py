@@ -65,7 +65,8 @@ class Seat:
         if self._asked:
             return
         try:
-            self.form = self.session.call(self.client.app.parameters()).controls
+            parameters = self.session.call(self.client.app.parameters())
+            self.form = parameters.controls if parameters.form_known else None
             if self.client.app_info is None:
                 self.session.call(self.client.app.info())
         except (AuthenticationError, ConnectionFailed):

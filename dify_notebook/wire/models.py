@@ -110,19 +110,26 @@ def _fitted(kind: type[Model], shaped: dict[str, Any]) -> dict[str, Any]:
         ways = [value]
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             ways.append(str(value))  # an id, a name
+        if isinstance(value, list) and field.name not in inner:
+            ways.append([item for item in value if _fits([item], field.type)])
         for way in ways:
-            try:
-                msgspec.convert(way, field.type, strict=False)
-            except msgspec.ValidationError:
-                continue
-            fields[field.name] = way
-            break
+            if _fits(way, field.type):
+                fields[field.name] = way
+                break
         else:
             if field.required:
                 fields[field.name] = value  # and whoever reads it says what is wrong
-            elif value is not None:
-                extra[field.name] = value
+        if value is not None and fields.get(field.name, ...) != value:
+            extra[field.name] = value
     return {**fields, "extra": extra}
+
+
+def _fits(value: Any, type_: Any) -> bool:
+    try:
+        msgspec.convert(value, type_, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _time(value: Any) -> Any:
@@ -295,6 +302,12 @@ class Parameters(Model, frozen=True):
                 if isinstance(control, dict):
                     found.append({"type": kind, **control})
         return found
+
+    @property
+    def form_known(self) -> bool:
+        """Whether all of the input form could be read; if not, the app may ask for more than `controls` say."""
+        told = self.extra.get("user_input_form") or ()
+        return isinstance(told, (list, tuple)) and all(isinstance(one, dict) for one in told if one)
 
 
 class AppMeta(Model, frozen=True):

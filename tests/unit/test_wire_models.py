@@ -22,7 +22,8 @@ ANSWERS: list[tuple[str, type[Model], Any, dict[str, Any]]] = [
      {"speech_to_text": None, "extra": {"speech_to_text": False, "retriever_resource": []}}),
     ("an empty list instead of an object", models.AppMeta, {"tool_icons": []}, {"tool_icons": {}}),
     ("no questions", models.Suggested, {"result": "success", "data": None}, {"data": []}),
-    ("a number for a name", models.UploadedFile, {"id": 7, "name": 5, "size": "12"}, {"id": "7", "name": "5", "size": 12}),
+    ("a number for a name", models.UploadedFile, {"id": 7, "name": 5, "size": "12"},
+     {"id": "7", "name": "5", "size": 12, "extra": {"id": 7, "name": 5}}),
     ("a job without a state", models.Job, {"job_id": "j", "job_status": None}, {"job_status": ""}),
     ("true for success", models.Result, {"result": True}, {"result": "", "extra": {"result": True}}),
     ("a time that is none", models.UploadedFile, {"id": "f", "created_at": "soon"},
@@ -38,6 +39,25 @@ ANSWERS: list[tuple[str, type[Model], Any, dict[str, Any]]] = [
 def test_what_can_be_read_is_read(kind: type[Model], told: Any, fields: dict[str, Any]) -> None:
     found = decode(kind, msgspec.json.encode(told))
     assert {name: getattr(found, name) for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("form", "names", "known"),
+    [
+        ([{"text-input": {"variable": "city"}}, None, {}], ["city"], True),
+        ([{"text-input": {"variable": "city"}}, "more"], ["city"], False),
+        ({"city": {"type": "text-input"}}, [], False),
+        ("none", [], False),
+        ({}, [], True),
+        (None, [], True),
+        ([{"text-input": None}], [], True),
+    ],
+)  # fmt: skip
+def test_a_form_that_cannot_be_read_is_not_taken_for_none(form: Any, names: list[str], known: bool) -> None:
+    """Else an input would be refused as one that the app does not ask for."""
+    found = decode(models.Parameters, msgspec.json.encode({"user_input_form": form, "suggested_questions": ["a", 5, "b"]}))
+    assert [control["variable"] for control in found.controls] == names
+    assert (found.form_known, found.suggested_questions) == (known, ["a", "b"])
 
 
 @pytest.mark.parametrize("rows", [False, True])
