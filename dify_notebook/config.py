@@ -92,7 +92,8 @@ def check_user(user: str) -> str:
     Raises:
         InputError: it is empty, too long or no text.
     """
-    if not isinstance(user, str) or not 1 <= len(user) <= 255:
+    fits = isinstance(user, str) and 1 <= len(user) <= 255
+    if not fits or any("\ud800" <= letter <= "\udfff" for letter in user):  # half a character cannot be sent
         raise InputError(t("net.bad_user"), code="user")
     return user
 

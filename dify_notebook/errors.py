@@ -159,7 +159,7 @@ def from_response(attempted: str, status: int, content_type: str, body: bytes, r
     """The error that an HTTP answer of 400 and above means, whatever its form."""
     import msgspec
 
-    code, message = "", ""
+    code, message, content_type = "", "", content_type.lower()
     data: Any = None
     if "json" in content_type or body.lstrip()[:1] == b"{":  # gateways lose the type
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -9,6 +9,7 @@ from ..errors import APIError
 from ..i18n import t
 from ..wire import calls
 from . import files as fl
+from .answers import kind_of
 from .resource import Resource
 
 #: What Dify calls the sound types that Python's table names otherwise (1.12 refuses audio/mpeg).
@@ -63,8 +64,8 @@ class AsyncAudio(Resource):
         """As `from_text`, in pieces as they come."""
         call = calls.text_to_audio(text=text, message_id=message_id, voice=voice, user=self._dify.user_or(user))
         async with self._dify._streamed(call) as response:
-            kind = response.headers.get("content-type", "")
-            if not kind.startswith("audio/"):
+            kind = kind_of(response)
+            if kind.startswith("text/") or "json" in kind or response.status_code == 204:
                 # Dify 1.12 answers 200 and `null` to a message that it does not know.
                 raise APIError(
                     t("net.no_sound", kind=kind or "?"),

@@ -103,8 +103,8 @@ class AsyncChat(Resource):
     ) -> _Asking:
         dify = self._dify
         name = dify.user_or(user)
-        if timeout is not None and not timeout > 0:
-            raise InputError(t("net.bad_timeout", value=repr(timeout)), code="timeout")
+        if timeout is not None and (not isinstance(timeout, (int, float)) or not timeout > 0):
+            raise InputError(t("net.bad_timeout", value=repr(timeout)), code="bad_timeout")
         # Built once with nothing in it, so that a mistake is told here and not on entering.
         call = calls.chat_messages(
             query,
@@ -115,9 +115,10 @@ class AsyncChat(Resource):
             auto_generate_name=auto_generate_name,
         )
         for key, value in (inputs or {}).items():
+            calls.check_text("inputs", key)
             for item in value if isinstance(value, (list, tuple)) else (value,):
                 if not is_file(item):
-                    calls.check_json(str(key), item)
+                    calls.check_json(key, item)
         info = dify.app_info
         sent = ev.Sent(
             query=query,

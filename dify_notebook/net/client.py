@@ -19,7 +19,7 @@ from ..config import Secret, Settings, check_user, resolve
 from ..errors import ConfigError, DifyError, RateLimitError, ServerError
 from ..i18n import t
 from ..wire import models
-from ..wire.calls import Call
+from ..wire.calls import Call, encoded
 from .answers import error_of, kind_of, refused
 from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
 from .audio import AsyncAudio
@@ -290,6 +290,9 @@ class AsyncDify:
         self, call: Call[Any], *, accept: str = "application/json", aside: bool = False, **content: Any
     ) -> httpx.Response:
         """Send a call and give the response with its body unread. Raises httpx's errors."""
+        kind = {}
+        if call.body is not None and not content:
+            content, kind = {"content": encoded(call.body)}, {"Content-Type": "application/json"}
         hall = await self._pools.hall()
 
         def build(client: httpx.AsyncClient) -> httpx.Request:
@@ -297,8 +300,8 @@ class AsyncDify:
                 call.method,
                 self._settings.base_url + call.path,
                 params=dict(call.params) or None,
-                headers={"Accept": accept},
-                **(content or ({"json": call.body} if call.body is not None else {})),
+                headers={"Accept": accept, **kind},
+                **content,
             )
 
         response = await hall.send(build, aside=aside)

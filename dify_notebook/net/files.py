@@ -68,13 +68,20 @@ def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, 
             raise InputError(t("net.no_file", path=str(path)), code="file")
         if not path.is_file():
             raise InputError(t("net.not_a_file", path=str(path)), code="file")
-        return name or path.name, path.open("rb"), True
+        return _sendable(name or path.name), path.open("rb"), True
     if isinstance(file, (bytes, bytearray, memoryview)):
-        return name or "file", bytes(file), False
+        return _sendable(name or "file"), bytes(file), False
+    if isinstance(file, io.TextIOBase):
+        raise InputError(t("net.text_file"), code="file")
     if hasattr(file, "read"):
         told = getattr(file, "name", None)
-        return name or (Path(told).name if isinstance(told, str) else "file"), file, False
+        return _sendable(name or (Path(told).name if isinstance(told, str) else "file")), file, False
     raise InputError(t("net.file_kind", kind=type(file).__name__), code="file")
+
+
+def _sendable(name: str) -> str:
+    """A name without what is no character: file systems allow bytes that no server can be told."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def size_of(content: bytes | BinaryIO) -> int | None:

@@ -142,7 +142,7 @@ class Pools:
         connections: int = CONNECTIONS,
     ) -> None:
         self._settings = settings
-        self._headers = dict(headers or {})
+        self._headers = {name: _header(name, value) for name, value in (headers or {}).items()}
         self._local = is_loopback(urlsplit(settings.base_url).hostname)
         self._verify = _context(verify) if isinstance(verify, str) else verify
         self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
@@ -197,6 +197,12 @@ class Pools:
         found = self._halls.pop(id(asyncio.get_running_loop()), None)
         if found:
             await found[2].aclose()
+
+
+def _header(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value.isascii() or not (value + name).replace("\t", " ").isprintable():
+        raise ConfigError(t("net.bad_header", name=repr(name)), code="headers")
+    return value
 
 
 def _context(place: str) -> ssl.SSLContext:

@@ -339,5 +339,7 @@ def _parts_of(file: str | MessageFile | Mapping[str, Any]) -> tuple[str, str, st
         return file, "", ""
     if isinstance(file, MessageFile):
         return file.id or "", file.url or "", file.name or ""
+    if not isinstance(file, Mapping):
+        raise InputError(t("net.no_url"), code="file")
     told = {key: str(file.get(key) or "") for key in ("upload_file_id", "id", "url", "filename")}
     return told["upload_file_id"] or told["id"], told["url"], told["filename"]

@@ -53,22 +53,52 @@ def check_limit(limit: int, most: int = 100) -> int:
     return limit
 
 
+def check_text(name: str, value: object) -> None:
+    """Refuse what is no text, and text with half a character in it, which no server can be sent."""
+    if not isinstance(value, str):
+        raise InputError(t("net.no_text", name=name, kind=type(value).__name__), code=name)
+    if not _whole(value):
+        raise InputError(t("net.half_character", name=name), code=name)
+
+
+def _whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def segment(name: str, value: str) -> str:
     """One path segment, escaped; refuses what would mean another path."""
-    if not isinstance(value, str) or not value.strip() or value in (".", ".."):
+    if not isinstance(value, str) or not value.strip() or value in (".", "..") or not _whole(value):
         raise InputError(t("net.bad_id", name=name, value=repr(value)), code=name)
     return quote(value, safe="")
 
 
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """A body as it is sent.
+
+    Raises:
+        InputError: something in it cannot be written as JSON.
+    """
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = str(error)
+    raise InputError(t("net.no_json", problem=problem), code="body")
+
+
 def check_json(name: str, value: object) -> None:
     """Refuse an input that cannot be written as JSON, before it is half sent."""
+    kind = type(value).__name__
     try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        kind = type(value).__name__
+        encoded({name: value})
+    except InputError:
+        pass
     else:
         return
-    raise InputError(t("net.bad_input", name=name, kind=kind), code="inputs")
+    raise InputError(t("net.bad_input", name=repr(name)[1:-1], kind=kind), code="inputs")
 
 
 def chat_messages(
@@ -84,6 +114,9 @@ def chat_messages(
     """POST /chat-messages."""
     if not isinstance(query, str):
         raise InputError(t("net.bad_query", kind=type(query).__name__), code="query")
+    check_text("query", query)
+    if conversation_id is not None and not isinstance(conversation_id, str):
+        raise InputError(t("net.bad_id", name="conversation_id", value=repr(conversation_id)), code="conversation_id")
     one_of("response_mode", response_mode, ("streaming", "blocking"))
     if inputs is not None and not isinstance(inputs, Mapping):
         raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
@@ -183,6 +216,7 @@ def message_feedback(
     path = f"/messages/{segment('message_id', message_id)}/feedbacks"
     body: dict[str, Any] = {"rating": rating, "user": user}
     if content is not None:
+        check_text("content", content)
         body["content"] = content
     return Call(method="POST", path=path, body=body, result=models.Result)
 
@@ -198,6 +232,8 @@ def rename_conversation(
 ) -> Call[models.Conversation]:
     """POST /conversations/{conversation_id}/name."""
     path = f"/conversations/{segment('conversation_id', conversation_id)}/name"
+    if name is not None:
+        check_text("name", name)
     if not auto_generate and (name is None or not name.strip()):
         raise InputError(t("net.no_name"), code="name")
     if name is not None and len(name) > 255:
@@ -253,6 +289,9 @@ def text_to_audio(
     if not (text or message_id):
         raise InputError(t("net.nothing_to_say"), code="text")
     told = {"text": text, "message_id": message_id, "voice": voice}
+    for name, value in told.items():
+        if value is not None:
+            check_text(name, value)
     body = {**{name: value for name, value in told.items() if value is not None}, "user": user, "streaming": True}
     return Call(method="POST", path="/text-to-audio", body=body, result=bytes)
 
@@ -261,6 +300,7 @@ def list_annotations(*, page: int = 1, limit: int = 20, keyword: str | None = No
     """GET /apps/annotations (Dify 1.x)."""
     params = {"page": str(page), "limit": str(check_limit(limit))}
     if keyword:
+        check_text("keyword", keyword)
         params["keyword"] = keyword
     return Call(method="GET", path="/apps/annotations", params=params, result=models.AnnotationPage, idempotent=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from support.raw_server import Connection, Request, Script, serving
 
 from dify_notebook import AsyncDify, Dify
-from dify_notebook.errors import APIError, AuthenticationError, InputError, NotFoundError, ServerError
+from dify_notebook.errors import APIError, AuthenticationError, ConfigError, InputError, NotFoundError, ServerError
 
 pytestmark = pytest.mark.anyio
 
@@ -114,7 +115,54 @@ REFUSED = [
     ("nothing to say", lambda d: d.audio.from_text()),
     ("another user of nothing", lambda d: d.app.parameters(user="")),
     ("a directory that is none", lambda d: d.files.download("f", to="no/such/directory")),
+    ("not a number", lambda d: d.chat.send("q", inputs={"x": [{"y": float("nan")}]})),
+    ("a key that is no text", lambda d: d.chat.send("q", inputs={(1, 2): 1})),
+    ("half a character in the question", lambda d: d.chat.send(HALF)),
+    ("half a character in an input", lambda d: d.chat.send("q", inputs={"x": HALF})),
+    ("half a character in an input's name", lambda d: d.chat.send("q", inputs={HALF: 1})),
+    ("half a character in a user", lambda d: d.chat.send("q", user=HALF)),
+    ("half a character in an id", lambda d: d.messages.feedback(HALF, "like")),
+    ("half a character in a name", lambda d: d.conversations.rename("c", HALF)),
+    ("half a character in an annotation", lambda d: d.annotations.create(HALF, "x")),
+    ("a conversation that is a number", lambda d: d.chat.send("q", conversation_id=5)),
+    ("a timeout that is a text", lambda d: d.chat.send("q", timeout="5")),
+    ("a variable's value that is no JSON", lambda d: d.conversations.set_variable("c", "v", object())),
+    ("a variable's value that is no number", lambda d: d.conversations.set_variable("c", "v", float("inf"))),
+    ("a name that is a number", lambda d: d.conversations.rename("c", 5)),
+    ("a comment that is a number", lambda d: d.messages.feedback("m", "like", content=5)),
+    ("a keyword that is a number", lambda d: d.annotations.list(keyword=5).to_list()),
+    ("a text that is a number", lambda d: d.audio.from_text(5)),
+    ("a file that is open as text", lambda d: d.files.upload(io.StringIO("x"))),
+    ("a download of nothing", lambda d: d.files.download(None)),
 ]  # fmt: skip
+HALF = "half \ud83d"
+
+
+async def test_a_file_s_name_that_is_no_text_is_made_one() -> None:
+    """File systems allow bytes that are no characters."""
+    with serving(answering("201 Created", {"id": "f"})) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            await dify.files.upload(b"x", name="caf\udce9.txt")
+    assert b'filename="caf?.txt"' in server.requests[0].body
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Other: b", "你好", 5])
+async def test_a_header_that_cannot_be_sent_is_told_at_once(value: Any) -> None:
+    with pytest.raises(ConfigError, match="'X-Mine'"):
+        AsyncDify("app-x", "http://127.0.0.1:9", "u", headers={"X-Mine": value})
+
+
+@pytest.mark.parametrize(("kind", "sound"), [("Audio/MPEG", True), ("application/octet-stream", True), ("", True),
+                                             ("text/html", False), ("Application/JSON", False)])  # fmt: skip
+async def test_sound_is_what_is_no_text(kind: str, sound: bool) -> None:
+    with serving(answering("200 OK", (kind, b"null"))) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            if sound:
+                assert await dify.audio.from_text("hi") == b"null"
+                return
+            with pytest.raises(APIError) as caught:
+                await dify.audio.from_text("hi")
+    assert caught.value.code == "not_audio"
 
 
 @pytest.mark.parametrize("call", [row[1] for row in REFUSED], ids=[row[0] for row in REFUSED])
