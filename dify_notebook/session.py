@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from .errors import DifyError, raise_for_turn
+from .i18n import t
 from .net.client import AsyncDify
 from .net.files import FileInput
 from .net.portal import portal
@@ -103,12 +104,19 @@ class Run:
         pictures = [file for file in turn.files or () if file.type == "image" and file.url]
         if not pictures:
             return turn
-        fetch = self._stream.client.files.fetch
+        client = self._stream.client
+        under_way = {file: asyncio.ensure_future(client.files.fetch(file)) for file in pictures}
         try:
-            async with asyncio.timeout(PICTURE_SECONDS):
-                fetched = dict(zip(pictures, await asyncio.gather(*map(fetch, pictures)), strict=True))
-        except TimeoutError:
-            fetched = {}
+            done, late = await asyncio.wait(under_way.values(), timeout=PICTURE_SECONDS)
+        finally:
+            for task in under_way.values():
+                task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        why = t("net.timeout", host=client.settings.host)
+        fetched = {
+            file: task.result() if task in done else msgspec.structs.replace(file, data_error=why)
+            for file, task in under_way.items()
+        }
         return msgspec.structs.replace(turn, files=tuple(fetched.get(file, file) for file in turn.files or ()))
 
     @property

@@ -10,6 +10,7 @@ import pytest
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import Dify, Session
+from dify_notebook import session as session_module
 from dify_notebook.errors import AuthenticationError, InputError
 from dify_notebook.tape import Tape, run_store
 
@@ -149,6 +150,30 @@ def test_several_watch_one_run() -> None:
         run.result(10)
         assert all(event.wait(10) for event in watchers)
         assert talk.stop() is None
+
+
+def test_one_picture_that_does_not_come_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "PICTURE_SECONDS", 0.5)
+    over = threading.Event()
+
+    def script(request: Request, connection: Connection) -> None:
+        if request.path == "/slow.png":
+            over.wait(10)
+        elif request.method == "GET":
+            connection.reply("200 OK", b"\x89PNG", "image/png")
+        else:
+            ids = {"task_id": "t", "message_id": "m", "conversation_id": "c"}
+            connection.head()
+            for name in ("one.png", "slow.png", "two.png"):
+                connection.event(event="message_file", type="image", id=name, url=f"/{name}", **ids)
+            connection.event(event="message_end", metadata={}, **ids)
+            connection.end()
+
+    with serving(script) as server:
+        files = session(server.url).ask("q").result(10).files or ()
+        over.set()
+    assert [(file.id, file.data) for file in files] == [("one.png", b"\x89PNG"), ("slow.png", None), ("two.png", b"\x89PNG")]
+    assert "127.0.0.1" in (files[1].data_error or "")
 
 
 def test_a_run_that_is_let_go_does_not_move_the_session() -> None:
