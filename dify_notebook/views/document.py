@@ -167,7 +167,7 @@ def _table(turn: Turn, words: Words) -> str:
             status = timeline.state(node, turn)
             kind = " \u00b7 ".join([timeline.kind(node, words), *timeline.remarks(node, words)])
             word = f"{facts.STATUS_SIGNS.get(status, '?')} {words.known(f'status.{status}', status)}"
-            error = f": {escaped(one_line(node.error, 200))}" if node.error else ""
+            error = f"{words.colon}{escaped(one_line(node.error, 200))}" if node.error else ""
             tokens = f"{node.total_tokens:,}" if node.total_tokens else ""
             length = timeline.length(node, turn, words, 0.0)
             title = lead + escaped(timeline.name(node, words))

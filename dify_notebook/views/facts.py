@@ -82,7 +82,7 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
     if turn.error is not None:
         code = one_line(turn.error.code, 80)
         status = f" ({turn.error.status})" if turn.error.status else ""
-        out.append(Notice("error", f"{words('error')}: {code}{status}", visible(turn.error.message).strip()))
+        out.append(Notice("error", f"{words('error')}{words.colon}{code}{status}", visible(turn.error.message).strip()))
     if turn.end == "stopped" or turn.status == "stopped":
         heard = {True: "stopped.confirmed", False: "stopped.unconfirmed", None: "stopped.server"}[
             turn.stop_confirmed

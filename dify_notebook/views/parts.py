@@ -351,7 +351,7 @@ def _name(row: timeline.Row, node: Node, words: Words) -> Block:
         body += field("error", words("error"), node.error, words)
     for retry in node.retries:
         told = one_line(retry.error or "", 300)
-        text = words("retry", n=retry.index) + (f": {told}" if told else "")
+        text = words("retry", n=retry.index) + (f"{words.colon}{told}" if told else "")
         body.append(Block(f"retry{len(body)}", "div", {"class": "dn-quiet"}, escape(text)))
     if not empty(node.inputs):
         body += field("inputs", words("inputs"), node.inputs, words)

@@ -56,7 +56,7 @@ def thought_lines(thought: Thought, at: int, words: Words) -> list[str]:
     if thought.thought.strip():
         out.append(indented(one_line(thought.thought, 600)))
     if thought.tool_input.strip():
-        out.append(indented(f"{words('input')}: {one_line(pretty(thought.tool_input, thought.tools), 600)}"))
+        out.append(indented(f"{words('input')}{words.colon}{one_line(pretty(thought.tool_input, thought.tools), 600)}"))
     if thought.observation.strip():
         out.append(indented(f"\u2192 {one_line(pretty(thought.observation, thought.tools), 600)}"))
     return out
@@ -89,7 +89,7 @@ def log_lines(turn: Turn, words: Words) -> list[str]:
     out = []
     for depth, entry in facts.log_tree(turn.logs or ()):
         status = {"start": "running", "success": "succeeded", "error": "failed"}.get(entry.status, "unknown")
-        error = f": {one_line(entry.error, 200)}" if entry.error else ""
+        error = f"{words.colon}{one_line(entry.error, 200)}" if entry.error else ""
         out.append(f"{'  ' * (depth + 1)}{facts.STATUS_SIGNS[status]} {one_line(entry.label, 100)}{error}")
     return out
 

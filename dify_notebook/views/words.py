@@ -22,6 +22,8 @@ class Words:
 
     def __init__(self, lang: Language | None = None) -> None:
         self.lang: Language = lang or current_language()
+        self.colon = "：" if self.lang == "zh-Hans" else ": "
+        """Between a word and what it is about."""
 
     def __call__(self, key: str, **values: object) -> str:
         return t(f"views.{key}", self.lang, **values)

@@ -176,6 +176,20 @@ def test_what_went_another_way_is_told(turn: Turn, told: str) -> None:
     assert told.partition(" (400)")[0] in views.text(turn, "en")
 
 
+def test_chinese_has_its_own_colon() -> None:
+    turn = Turn(
+        status="failed",
+        error=TurnError("invalid_param", "x", 400),
+        thoughts=(Thought("1", tool="t", tool_input="{}"),),
+        nodes=(Node("n", status="failed", error="no"),),
+    )
+    text = "".join(views.bundle(turn, "zh-Hans").values())
+    assert "错误：invalid_param" in text
+    assert "输入：" in text
+    assert "：no" in text
+    assert not re.search("[\u4e00-\u9fff]: ", text)
+
+
 def test_timeline_nests_and_measures() -> None:
     text = views.text(examples.chatflow(), "en")
     assert "  ✓ Each harbour · Iteration · 3 of 3 rounds · 3.58 s · 1,630 tokens" in text
