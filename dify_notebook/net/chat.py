@@ -148,12 +148,17 @@ class _Asking(ChatStream):
     ) -> None:
         super().__init__(dify, call, sent, timeout=timeout)
         self._files = files
+        self._used = False
 
     async def __aenter__(self) -> ChatStream:
         await self._prepare()
         return await super().__aenter__()
 
     async def _prepare(self) -> None:
+        """Once only: a question is never sent twice, and no answer is added to another."""
+        if self._used:
+            raise InputError(t("net.stream_used"), code="stream")
+        self._used = True
         body = dict(self._call.body or {})
         self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
         if self._files:

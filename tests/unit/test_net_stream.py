@@ -7,6 +7,7 @@ import gzip
 import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -454,6 +455,37 @@ async def test_a_chat_message_is_never_sent_twice() -> None:
             with pytest.raises(ConnectionFailed):
                 await dify.chat.send("hi")
         assert len(server.requests) == 1
+
+
+async def test_a_stream_is_entered_once(tmp_path: Path) -> None:
+    """Entering it again would send the question and its files again, and add one answer to another."""
+    file = tmp_path / "a.txt"
+    file.write_text("x")
+
+    def script(request: Request, connection: Connection) -> None:
+        if request.path.endswith("/upload"):
+            connection.reply("201 Created", {"id": "f"})
+        else:
+            hello(request, connection)
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            stream = dify.chat.stream("hi", files=[file])
+            async with stream:
+                await stream.read()
+            with pytest.raises(InputError, match="already"):
+                async with stream:
+                    pass
+        with Dify(KEY, server.url, "tester") as plain:
+            again = plain.chat.stream("hi")
+            with again:
+                again.read()
+            with pytest.raises(InputError, match="already"), again:
+                pass
+        assert [request.path for request in server.requests] == [
+            "/v1/files/upload", "/v1/chat-messages", "/v1/chat-messages"
+        ]  # fmt: skip
+    assert (stream.turn.answer, again.turn.answer) == ("Hello", "Hello")
 
 
 async def test_blocking_mode_gives_the_same_turn() -> None:
