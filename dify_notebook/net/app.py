@@ -42,14 +42,10 @@ class AsyncApp(Resource):
 def _numbered(dify: Any, call: Any, page_size: int, table: str) -> AsyncPages[Any]:
     """A list whose pages have numbers. Some tell `has_more`, for others a full page means more."""
     call(1)  # tells mistakes now
-    page = 0
 
-    async def fetch(last: Any) -> Any:
-        nonlocal page
-        page = 1 if last is None else page + 1
-        found = await dify._send(call(page))
-        more = found.has_more if found.has_more is not None else len(found.data) >= page_size
-        return found.data, more, found.data[-1] if found.data else last
+    async def fetch(number: int) -> Any:
+        found = await dify._send(call(number))
+        return found.data, found.has_more if found.has_more is not None else len(found.data) >= page_size
 
     return numbered(fetch, table=table)
 

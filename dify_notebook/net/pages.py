@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,8 +27,6 @@ class Item(Protocol):
 M = TypeVar("M", bound=Item)
 Page = tuple[Sequence[M], bool]
 """Items in the order of the list, and whether the server says that there are more."""
-Numbered = tuple[Sequence[M], bool, M | None]
-"""The same for numbered pages, and what tells that it is not the first."""
 
 
 class AsyncPages(Generic[M]):
@@ -80,14 +79,13 @@ class AsyncPages(Generic[M]):
         return items_frame(self.table, await self.to_list(limit), **self.of)
 
 
-def numbered(fetch: Callable[[M | None], Awaitable[Numbered[M]]], *, table: str = "") -> AsyncPages[M]:
-    """Pages that have numbers: `fetch` counts them."""
+def numbered(fetch: Callable[[int], Awaitable[Page[M]]], *, table: str = "") -> AsyncPages[M]:
+    """Pages that have numbers, from 1."""
 
     async def walk() -> AsyncIterator[Sequence[M]]:
         seen: set[str] = set()
-        last: M | None = None
-        while True:
-            items, more, last = await fetch(last)
+        for number in itertools.count(1):
+            items, more = await fetch(number)
             fresh = [item for item in items if item.id not in seen]
             seen.update(item.id for item in fresh)
             yield fresh

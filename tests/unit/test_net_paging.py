@@ -266,3 +266,24 @@ async def test_bounded_work_keeps_the_order_and_raises_the_first_failure() -> No
     with pytest.raises(ValueError, match="two"):
         await gather_bounded(failing, range(100), concurrency=4)
     assert len(begun) <= 4
+
+
+@pytest.mark.parametrize("which", ["annotations", "feedbacks"])
+async def test_two_readers_of_one_list_do_not_turn_each_other_s_pages(which: str) -> None:
+    rows = [{"id": str(number)} for number in range(7)]
+
+    def script(request: Request, connection: Connection) -> None:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(request.path).query).items()}
+        start, size = (int(query["page"]) - 1) * int(query["limit"]), int(query["limit"])
+        connection.reply("200 OK", {"data": rows[start : start + size]})
+
+    with serving(script) as server:
+        async with AsyncDify("app-x", server.url, "u") as dify:
+            items: Any = dify.annotations.list(page_size=2) if which == "annotations" else dify.app.feedbacks(page_size=2)
+            found: list[list[str]] = [[], []]
+            readers = [aiter(items), aiter(items)]
+            for _ in rows:
+                for reader, ids in zip(readers, found, strict=True):
+                    ids.append((await anext(reader)).id)
+            assert found == [[row["id"] for row in rows]] * 2
+            assert [item.id for item in await items.to_list()] == found[0], "and once more"
