@@ -20,7 +20,7 @@ _FENCE = re.compile(r"(?m)^ {0,3}(```|~~~)")
 class ReasoningSplitter:
     """Fed with pieces of text, keeps what is answer apart from what is reasoning."""
 
-    __slots__ = ("_closing", "_fence", "_held", "_line", "_skip_newlines", "answer", "reasoning")
+    __slots__ = ("_closing", "_fence", "_held", "_line", "_skip_newlines", "_visible", "answer", "reasoning")
 
     def __init__(self) -> None:
         self.answer: list[str] = []
@@ -30,6 +30,7 @@ class ReasoningSplitter:
         self._line = ""  # the visible text since the last line break, for fences and backticks
         self._fence = ""  # the fence that is open in the visible text
         self._skip_newlines = False
+        self._visible = False  # whether there was more than blanks
 
     def feed(self, text: str) -> None:
         """Take the next piece, cut anywhere."""
@@ -64,7 +65,7 @@ class ReasoningSplitter:
 
     def _outside(self, text: str) -> str:
         if self._skip_newlines:
-            text = text.lstrip() if not "".join(self.answer).strip() else text.lstrip("\r\n")
+            text = text.lstrip("\r\n") if self._visible else text.lstrip()
             if not text:
                 return ""
             self._skip_newlines = False
@@ -81,11 +82,12 @@ class ReasoningSplitter:
                     self.reasoning.append("\n\n")
                 self._closing = "</think>" if tag == _THINK else "</details>"
                 return text[place + len(tag) :]
-            cut = text[place:]
-            if any(tag.startswith(cut) for tag in (_THINK, _DETAILS)):
-                self._show(text[:place])
-                self._held = cut
-                return ""
+            if len(text) - place < len(_DETAILS):  # the beginning of a tag can stand at the end alone
+                cut = text[place:]
+                if any(tag.startswith(cut) for tag in (_THINK, _DETAILS)):
+                    self._show(text[:place])
+                    self._held = cut
+                    return ""
             start = place + 1
 
     def _in_code(self, before: str) -> bool:
@@ -98,6 +100,7 @@ class ReasoningSplitter:
         if not text:
             return
         self.answer.append(text)
+        self._visible = self._visible or not text.isspace()
         self._line, self._fence = _advance(self._line, self._fence, text)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from dify_notebook.turn.reasoning import ReasoningSplitter, split_reasoning
@@ -54,3 +56,12 @@ def test_cut_anywhere(text: str) -> None:
     for place in range(len(text) + 1):
         assert run([text[:place], text[place:]]) == expected
     assert run(list(text)) == expected
+
+
+@pytest.mark.parametrize("piece", ["<b>x</b> ", "<think>x</think>y ", "a < b "])
+def test_a_large_text_in_one_piece_takes_time_linear_in_it(piece: str) -> None:
+    """Blocking answers, replacements and stored messages come whole."""
+    count = 1_500_000 // len(piece) if "think" not in piece else 20_000
+    begun = time.process_time()
+    split_reasoning(piece * count)
+    assert time.process_time() - begun < 1.5
