@@ -14,28 +14,31 @@ export class Follow {
   #last = 0;
   #glide: ReturnType<typeof setTimeout> | undefined;
   #held: { el: HTMLElement; top: number } | null = null;
+  readonly #scroller: HTMLElement;
+  readonly #gone = new AbortController();
 
   constructor(
-    private readonly scroller: HTMLElement,
+    scroller: HTMLElement,
     content: HTMLElement,
     private readonly changed: (end: boolean) => void,
   ) {
+    this.#scroller = scroller;
     this.#observer = new ResizeObserver(() => this.#settle());
     this.#observer.observe(content);
     this.#observer.observe(scroller);
-    scroller.addEventListener("scroll", this.#scrolled, { passive: true });
-    scroller.addEventListener("wheel", this.#wheeled, { passive: true });
+    const options = { passive: true, signal: this.#gone.signal };
+    scroller.addEventListener("scroll", this.#scrolled, options);
+    scroller.addEventListener("wheel", this.#wheeled, options);
   }
 
   dispose(): void {
     clearTimeout(this.#glide);
     this.#observer.disconnect();
-    this.scroller.removeEventListener("scroll", this.#scrolled);
-    this.scroller.removeEventListener("wheel", this.#wheeled);
+    this.#gone.abort();
   }
 
   toEnd(smooth = false): void {
-    const { scroller } = this;
+    const scroller = this.#scroller;
     const top = scroller.scrollHeight;
     this.#set(true);
     // Smooth over a short way only: over a long one it takes too long.
@@ -50,13 +53,13 @@ export class Follow {
   enable(on: boolean): void {
     this.#on = on;
     if (on) this.toEnd();
-    else this.scroller.scrollTop = 0;
+    else this.#scroller.scrollTop = 0;
   }
 
   /** Before something is put above: remember what the reader sees. */
   keep(): void {
-    const line = this.scroller.getBoundingClientRect().top;
-    for (const el of this.scroller.querySelectorAll<HTMLElement>("[data-turn]")) {
+    const line = this.#scroller.getBoundingClientRect().top;
+    for (const el of this.#scroller.querySelectorAll<HTMLElement>("[data-turn]")) {
       const { top, bottom } = el.getBoundingClientRect();
       if (bottom > line) {
         this.#held = { el, top };
@@ -69,7 +72,7 @@ export class Follow {
   restore(): void {
     if (!this.#held?.el.isConnected) return;
     const moved = this.#held.el.getBoundingClientRect().top - this.#held.top;
-    if (moved) this.scroller.scrollTop += moved;
+    if (moved) this.#scroller.scrollTop += moved;
     this.#held = null;
   }
 
@@ -80,11 +83,11 @@ export class Follow {
   }
 
   #settle(): void {
-    if (this.end && this.#on && this.#glide === undefined) this.scroller.scrollTop = this.scroller.scrollHeight;
+    if (this.end && this.#on && this.#glide === undefined) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
   readonly #scrolled = (): void => {
-    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const left = scrollHeight - scrollTop - clientHeight;
     const up = scrollTop < this.#last;
     this.#last = scrollTop;
@@ -94,7 +97,7 @@ export class Follow {
 
   readonly #wheeled = (event: WheelEvent): void => {
     // Upwards by hand counts at once, even while the end is being followed.
-    if (event.deltaY < 0 && this.scroller.scrollTop > 0) this.#set(false);
+    if (event.deltaY < 0 && this.#scroller.scrollTop > 0) this.#set(false);
   };
 
   #set(end: boolean): void {

@@ -163,7 +163,7 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
     const sound = answer?.buffers[0];
     if (!sound) return;
     try {
-      await panel.player.play(key, (answer.value as { mime: string }).mime, bytes(sound));
+      await panel.player.play(key, new Blob([bytes(sound)], { type: (answer.value as { mime: string }).mime }));
     } catch {
       panel.tell(t("autoplay_blocked"));
     }
@@ -183,7 +183,7 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
         {turn.annotated && <span title={t("annotated")}>✎ </span>}
         {turn.status !== "succeeded" && <b class="outcome">{t(`status.${turn.status}`)}</b>}
         {turn.facts}
-        {turn.when && <span class="when">{turn.when}</span>}
+        {turn.when && <span class="when">{turn.facts && " · "}{turn.when}</span>}
       </span>
       <div class="tools" role="toolbar" aria-label={t("actions", { name: turn.query.slice(0, 40) })} onKeyDown={move}>
         {can.rate && (
@@ -192,14 +192,14 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
               icon="like"
               class="rate"
               label={t(rating === "like" ? "revoke" : "like")}
-              pressed={rating === "like"}
+              aria-pressed={rating === "like"}
               onClick={() => rate("like")}
             />
             <IconButton
               icon="dislike"
               class="rate"
               label={t(rating === "dislike" ? "revoke" : "dislike")}
-              pressed={rating === "dislike"}
+              aria-pressed={rating === "dislike"}
               onClick={() => rate("dislike")}
             />
           </>
