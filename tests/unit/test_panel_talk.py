@@ -15,6 +15,7 @@ from dify_notebook.errors import InputError
 from dify_notebook.local.server import LocalServer
 from dify_notebook.panel import listing
 from dify_notebook.panel.desk import Desk
+from dify_notebook.turn.state import Turn
 
 
 def test_the_app_introduces_itself(opened: Opener) -> None:
@@ -222,18 +223,37 @@ def test_a_session_that_has_talked_is_shown_as_it_is(opened: Opener, server: Loc
     assert not page.parts["conversation"]["older"]
 
 
-def test_python_is_told_of_every_turn_and_a_broken_callback_stops_nothing(opened: Opener) -> None:
+def test_python_is_told_of_every_turn_and_a_broken_callback_stops_nothing(
+    opened: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
     page = opened()
     told: list[str | None] = []
-    page.panel.on_turn(lambda turn: 1 / 0)
+
+    def broken(turn: Turn) -> None:
+        raise ValueError(f"no use for {turn.query}\nat all")
+
+    line = broken.__code__.co_firstlineno + 1
+    ended = page.panel.on_turn(broken)
     end = page.panel.on_turn(lambda turn: told.append(turn.query))
     page.ask("a", {"city": "Lund"})
     page.ended(1)
     page.panel.ask("b").result(10)
     end()
+    # It is said in the panel, and in one line on the log.
+    page.until(lambda: "for b" in str(page.parts["status"]["error"]))
+    said = f"broken, given to on_turn, failed in line {line}: ValueError: no use for b at all"
+    assert said in page.parts["status"]["error"]["message"]
+    assert [said in each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == [False, True]
+    assert all(each.exc_info is None for each in caplog.records if each.levelname != "DEBUG")
+    ended()
     page.panel.ask("c").result(10)
     page.ended(3)
     assert told == ["a", "b"]
+    assert page.parts["status"]["error"] is None
+
+    page.panel.on_turn(lambda: None)  # type: ignore[arg-type, misc]
+    page.panel.ask("d").result(10)
+    page.until(lambda: "given to on_turn, failed: TypeError" in str(page.parts["status"]["error"]))
 
 
 def test_what_a_stranger_sends_is_answered_and_harmless(opened: Opener) -> None:
