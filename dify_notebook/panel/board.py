@@ -72,6 +72,8 @@ class Board:
         self.scene = Scene(conversation_id=session.conversation_id)
         self.uploaded: dict[str, tuple[Any, p.Attachment]] = {}
         """By upload id: what a question names, and what is shown."""
+        self.reading: Any = None
+        """The list of conversations as far as it was read: a `listing.Reading`."""
         self._lock = threading.RLock()
         self._watchers: tuple[threading.Event, ...] = ()
         self._listeners: tuple[Listener, ...] = ()
