@@ -147,6 +147,7 @@ class Painter:
                 wait = self.round()
             except Exception as error:
                 # A mistake in here must not leave the panel without a word, nor end its thread.
+                self._parts.pop("status", None)  # the next round that goes well takes this away
                 self._send(p.SetStatus(value=p.Status(None, False, False, problem_of(error))), [])
                 wait = MINUTE
             with self._round_ended:
@@ -165,12 +166,14 @@ class Painter:
                 self.lang = lang
                 self._drawn.clear()
         scene = self.desk.scene
-        if asked:
-            self._forget()
-            self._send(p.Texts(lang=self.lang, texts=picture.texts(self.lang)), [])
-        due = min(self._older(scene, self.lang), self._states(scene, self.lang), self._turns(scene, self.lang))
-        for message, buffers in replies:
-            self._send(message, buffers)
+        try:
+            if asked:
+                self._forget()
+                self._send(p.Texts(lang=self.lang, texts=picture.texts(self.lang)), [])
+            due = min(self._older(scene, self.lang), self._states(scene, self.lang), self._turns(scene, self.lang))
+        finally:
+            for message, buffers in replies:
+                self._send(message, buffers)
         if self._drew is not None:
             self._drew(scene)
         return due
