@@ -82,6 +82,7 @@ class Desk(Board):
             return self._learning
 
     async def _learn(self) -> None:
+        self.change(problem=None)
         await self._renew()
         facts = await learn(self.client)
         defaults = {

@@ -90,7 +90,7 @@ class Kernel {
   }
 
   everything() {
-    this.send({ kind: "texts", lang: this.lang, texts: this.texts[this.lang] });
+    this.send({ kind: "texts", lang: this.lang, texts: this.texts[this.lang], height: this.height, kept: "" });
     this.state("app", this.app);
     this.state("conversation", this.conversation);
     this.list();

@@ -40,15 +40,20 @@ export function App({ panel, host }: { panel: Panel; host: Element }) {
 
 /** Before the kernel has said anything there are no words, but for these. */
 function Connecting() {
-  const { store, t } = usePanel();
+  const panel = usePanel();
+  const { store, t } = panel;
+  const { error } = store.status;
   const chinese = navigator.language.toLowerCase().startsWith("zh");
   const word = store.texts ? t("connecting") : chinese ? "正在连接内核……" : "Asking the kernel …";
   return (
     <div class="connecting" role="status">
-      {store.status.error ? (
+      {error ? (
         <>
-          <p>{store.status.error.message}</p>
-          <p>{store.status.error.hint}</p>
+          <p>{error.message}</p>
+          <p>{error.hint}</p>
+          <Button class="button" onClick={() => panel.greet()}>
+            {t("retry")}
+          </Button>
         </>
       ) : (
         <>

@@ -40,9 +40,8 @@ export default () => {
       const kept = page.createElement("style");
       page.head.append(kept);
       const resize = () => {
-        const app = mine.store.app;
-        place.style.setProperty("--height", within(app?.height ?? 640));
-        kept.textContent = app?.kept ?? "";
+        place.style.setProperty("--height", within(mine.store.height));
+        kept.textContent = mine.store.kept;
       };
       const unsize = mine.store.watch(resize);
       resize();

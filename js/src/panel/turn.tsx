@@ -138,22 +138,15 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
     panel.order({ what: "rate", key, rating: now, comment: now ? turn.comment : null });
     setCommenting(now);
   };
-  const copied = async (as: "markdown" | "cell"): Promise<string | null> => {
+  /** Do something with the answer; where that fails its text is shown, to be taken by hand. */
+  const take = async (as: "markdown" | "cell", done: string, use: (place: HTMLElement, text: string) => Promise<boolean>) => {
     const answer = await panel.request({ what: "copy", key, as });
-    return answer && (answer.value as { text: string }).text;
-  };
-  const copy = async (as: "markdown" | "cell") => {
-    const text = await copied(as);
-    if (text === null || !bar.current) return;
-    if (await copyText(bar.current, text)) panel.tell(t("copied"));
+    if (!answer || !bar.current) return;
+    const { text } = answer.value as { text: string };
+    if (await use(bar.current, text)) panel.tell(t(done));
     else onText(t("copy_failed"), text);
   };
-  const insert = async () => {
-    const text = await copied("cell");
-    if (text === null || !bar.current) return;
-    if (await insertCell(bar.current, text)) panel.tell(t("inserted"));
-    else onText(t("copy_failed"), text);
-  };
+  const copy = (as: "markdown" | "cell") => void take(as, "copied", copyText);
   const speak = async () => {
     if (playing) {
       panel.player.stop();
@@ -170,9 +163,9 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
   };
 
   const more: MenuItem[] = [
-    { icon: "cell", label: t("copy_cell"), act: () => void copy("cell") },
+    { icon: "cell", label: t("copy_cell"), act: () => copy("cell") },
     ...(canInsert()
-      ? [{ icon: "plus", label: t("insert_cell"), act: () => void insert() } as const]
+      ? [{ icon: "plus", label: t("insert_cell"), act: () => void take("cell", "inserted", insertCell) } as const]
       : []),
     ...(turn.nodes.length ? [{ icon: "steps", label: t("nodes"), act: () => onSteps(turn) } as const] : []),
     ...(can.annotate ? [{ icon: "annotate", label: t("annotate"), act: () => onAnnotate(turn) } as const] : []),
@@ -204,7 +197,7 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
             />
           </>
         )}
-        <IconButton icon="copy" label={t("copy_markdown")} onClick={() => void copy("markdown")} />
+        <IconButton icon="copy" label={t("copy_markdown")} onClick={() => copy("markdown")} />
         {(can.speak || turn.audio) && (
           <IconButton
             icon={playing ? "stop" : "sound"}
