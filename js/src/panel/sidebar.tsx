@@ -1,6 +1,6 @@
 // The list of conversations.
 import { h } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icons";
 import type { Listed } from "./protocol.gen";
 import { Button, IconButton, Menu, useRoving, useSeen, usePanel } from "./ui";
@@ -101,7 +101,7 @@ function Line({ item, onPick }: { item: Listed; onPick: () => unknown }) {
   const input = useRef<HTMLInputElement>(null);
   const line = useRef<HTMLLIElement>(null);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (name !== null) input.current?.select();
   }, [name === null]);
 

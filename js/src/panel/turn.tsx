@@ -227,7 +227,8 @@ function Comment({ turn, rating, onClose }: { turn: TurnMeta; rating: TurnMeta["
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(turn.comment ?? "");
-  useEffect(() => input.current?.focus({ preventScroll: true }), []);
+  // Before anything else can happen: what is typed at once belongs in here.
+  useLayoutEffect(() => input.current?.focus({ preventScroll: true }), []);
   const save = () => {
     panel.order({ what: "rate", key: turn.key, rating, comment: text.trim() || null });
     panel.tell(t("saved"));
