@@ -68,7 +68,6 @@ export function Composer({ onAsk, attach }: Props) {
   return (
     <form
       class="composer"
-      aria-label={t("composer")}
       onSubmit={(event) => {
         event.preventDefault();
         send();

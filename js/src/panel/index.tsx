@@ -28,6 +28,10 @@ export default () => {
       const page = el.ownerDocument;
       const place = page.createElement("div");
       place.dataset["lmSuppressShortcuts"] = "true";
+      // Landmarks of several panels on a page differ in this.
+      let nth = "";
+      for (let n = 2; page.querySelector(`[data-nth="${nth}"]`); n++) nth = ` (${n})`;
+      place.dataset["nth"] = nth;
       el.replaceChildren(place);
       const shadow = place.attachShadow({ mode: "open" });
       const style = page.createElement("style");
