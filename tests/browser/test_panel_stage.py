@@ -444,6 +444,36 @@ def test_older_messages_come_without_a_jump(show: Any) -> None:
     assert page.locator(".scroller").evaluate("el => el.scrollTop") > 200
 
 
+JUMPS = """async () => {
+    const root = document.querySelector('#panel > div').shadowRoot, scroller = root.querySelector('.scroller');
+    const frames = (n) => new Promise((done) => { const on = () => (n-- ? requestAnimationFrame(on) : done()); on(); });
+    const edge = (el) => el.getBoundingClientRect();
+    const seen = () => [...root.querySelectorAll('[data-turn]')]
+        .find((el) => edge(el).bottom > edge(scroller).top + 200);
+    const jumps = [];
+    const after = async (change, moved) => {
+        const el = seen(), before = edge(el).top - edge(scroller).top;
+        change();
+        await frames(4);
+        jumps.push(Math.round(edge(el).top - edge(scroller).top - before - moved));
+    };
+    for (let n = 0; n < 40; n++) await after(() => { scroller.scrollTop -= 150; }, 150);
+    // The notebook around is scrolled, then something far above becomes larger.
+    await after(() => { document.body.style.paddingTop = '300px'; }, 0);
+    await after(() => { root.querySelector('[data-turn]').style.paddingBottom = '500px'; }, 0);
+    return jumps;
+}"""
+
+
+@pytest.mark.parametrize("anchor", ["auto", "none"])
+def test_reading_upwards_nothing_jumps(show: Any, anchor: str) -> None:
+    """Also where the browser holds on to nothing by itself, as Safari."""
+    page = show(turns=40)
+    page.locator("[data-turn]").last.wait_for()
+    page.locator(".scroller").evaluate("(el, anchor) => { el.style.overflowAnchor = anchor; }", anchor)
+    assert set(page.evaluate(JUMPS)) == {0}
+
+
 def test_the_end_is_followed_unless_the_reader_left_it(show: Any) -> None:
     page = show(turns=12)
     gap = "() => { const el = document.querySelector('#panel > div').shadowRoot.querySelector('.scroller'); return el.scrollHeight - el.scrollTop - el.clientHeight; }"
