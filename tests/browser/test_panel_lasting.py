@@ -73,6 +73,7 @@ def test_a_restarted_kernel_is_said_and_the_conversation_offered(open_panel: Ope
     offer.click()
     first = again.answered(1)
     expect(first.locator(".bubble")).to_have_text("before the restart")
+    expect(first.locator(".facts")).to_have_text(re.compile(r"^\d\d:\d\d$"))  # the server tells no more of it
     expect(again.body(first)).to_contain_text("You said: before the restart")
     again.talk("after the restart")
     assert again.python("[turn.query for turn in panel.turns]") == ["before the restart", "after the restart"]

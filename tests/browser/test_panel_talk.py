@@ -70,7 +70,7 @@ def test_beginning_typing_and_following_on(open_panel: Opener) -> None:
     expect(panel.box).to_have_value("")
 
     expect(root.locator(".totals")).to_have_text(re.compile(r"^4 turns · [\d,]+ tokens · \$[\d.]+ · [\d.]+ s$"))
-    expect(fourth.locator(".facts")).to_have_text(re.compile(r"tokens · \$[\d.]+ · [\d.]+ s\s*\d\d:\d\d$"))
+    expect(fourth.locator(".facts")).to_have_text(re.compile(r"tokens · \$[\d.]+ · [\d.]+ s · \d\d:\d\d$"))
 
 
 def test_streaming_stopping_waiting_and_asking_again(open_panel: Opener) -> None:
