@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,6 +19,7 @@ from ..net.client import AsyncDify
 from ..net.portal import portal
 from ..session import Session
 from ..turn.state import Turn
+from ..views.clean import one_line
 from . import protocol as p
 from .scene import Item, Scene
 
@@ -37,6 +40,29 @@ def problem_of(error: BaseException) -> p.Problem:
     return p.Problem(t("panel.broken", kind=type(error).__name__), t("panel.broken.hint"))
 
 
+class Listener(NamedTuple):
+    """Somebody's function that is called with each turn that has ended."""
+
+    call: Callable[[Turn], object]
+    context: contextvars.Context
+    """Of the cell that gave it: there stands what it prints."""
+
+    def tell(self, turn: Turn) -> p.Problem | None:
+        """Call it; gives what went wrong in it. The line of it is logged, its traceback at DEBUG."""
+        try:
+            self.context.copy().run(self.call, turn)
+        except Exception as error:  # somebody's code; the conversation goes on
+            name = one_line(getattr(self.call, "__name__", type(self.call).__name__), 80)
+            what = one_line(traceback.format_exception_only(error)[-1], 300)
+            inside = error.__traceback__.tb_next if error.__traceback__ else None
+            place = t("panel.callback.line", line=inside.tb_lineno) if inside else ""
+            problem = p.Problem(t("panel.callback", name=name, place=place, what=what), t("panel.callback.hint"))
+            self.context.copy().run(log.error, "%s", problem.message)
+            log.debug("a callback of on_turn failed", exc_info=error)
+            return problem
+        return None
+
+
 class Board:
     """What there is to see is `scene`, a frozen value that is replaced as a whole, so any thread may read
     it; who wants to know of changes gives an event."""
@@ -46,9 +72,11 @@ class Board:
         self.scene = Scene(conversation_id=session.conversation_id)
         self.uploaded: dict[str, tuple[Any, p.Attachment]] = {}
         """By upload id: what a question names, and what is shown."""
+        self.reading: Any = None
+        """The list of conversations as far as it was read: a `listing.Reading`."""
         self._lock = threading.RLock()
         self._watchers: tuple[threading.Event, ...] = ()
-        self._listeners: tuple[Callable[[Turn], object], ...] = ()
+        self._listeners: tuple[Listener, ...] = ()
         self._numbers = itertools.count(1)
         self._tasks: set[Future[Any]] = set()
 
@@ -87,12 +115,13 @@ class Board:
 
     def on_turn(self, callback: Callable[[Turn], object]) -> Callable[[], None]:
         """Call back with each turn that ends; what is returned ends it."""
+        listener = Listener(callback, contextvars.copy_context())
         with self._lock:
-            self._listeners += (callback,)
+            self._listeners += (listener,)
 
         def end() -> None:
             with self._lock:
-                self._listeners = tuple(one for one in self._listeners if one is not callback)
+                self._listeners = tuple(one for one in self._listeners if one is not listener)
 
         return end
 

@@ -18,7 +18,7 @@ from ..net.client import AsyncDify
 from ..session import Run, Session
 from ..turn.state import Turn, TurnError
 from . import protocol as p
-from .board import Board, log, problem_of, replace
+from .board import Board, problem_of, replace
 from .facts import learn
 from .history import History, item_of
 from .inputs import fit, sendable
@@ -82,6 +82,7 @@ class Desk(Board):
             return self._learning
 
     async def _learn(self) -> None:
+        self.change(problem=None)
         await self._renew()
         facts = await learn(self.client)
         defaults = {
@@ -289,15 +290,13 @@ class Desk(Board):
                     # They were meant to follow an answer; whether without it is for whoever asked to say.
                     told = p.Problem(t("panel.queue_waits"), t("panel.queue_waits.hint"))
                     self.change(problem=told)
-        for callback in self._listeners:
-            try:
-                callback(turn)
-            except Exception:  # somebody's code; the conversation goes on
-                log.exception("a callback of on_turn failed")
+        problems = [problem for one in self._listeners if (problem := one.tell(turn)) is not None]
         if behind:
             self._ask_away(behind, turn.conversation_id)
         elif shown is not None and turn.status != "failed":
             self._next()
+        if problems:  # told after the next question, which takes earlier problems away
+            self.change(problem=problems[-1])
         if shown is not None or item is not None:
             self.start(after_turn(self, turn))
 

@@ -156,7 +156,7 @@ def _emoji(told: Any) -> str:
 # -- for the browser
 
 
-def app_value(facts: Facts, client: AsyncDify, lang: Language, height: int, kept: str = "") -> p.App:
+def app_value(facts: Facts, client: AsyncDify, lang: Language) -> p.App:
     """The part `app` of the panel's state."""
     told, local = facts.parameters, client.settings.origin == "local"
     speech = told.text_to_speech or {}
@@ -177,8 +177,6 @@ def app_value(facts: Facts, client: AsyncDify, lang: Language, height: int, kept
         annotations=facts.annotations,
         files=file_rules(told, lang),
         form=[field_of(control, told, lang) for control in told.controls if control.get("variable")],
-        height=height,
-        kept=f".{kept},.jp-OutputArea-child:has(.{kept}){{display:none}}" if kept else "",
     )
 
 

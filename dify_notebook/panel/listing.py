@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import DifyError, InputError, NotFoundError
 from ..i18n import t
+from ..net.client import AsyncDify
 from ..turn.state import Turn
 from ..wire.models import Conversation
 from .board import Board, log, problem_of, replace
@@ -16,8 +17,12 @@ from .scene import Item, Listing, Scene
 
 PAGE = 30
 """Conversations that are listed at once."""
+ASKED = PAGE + 1
+"""Conversations of one request: with one more than is listed it is known whether there are more."""
 SEARCHED = 500
-"""Conversations that a search looks through; the server knows none."""
+"""Conversations that a search looks through at once."""
+SEARCHED_PAGE = 100
+"""Conversations of one request of a search."""
 UNDO_SECONDS = 6.0
 """How long a deletion can be taken back."""
 NAME_SECONDS = 2.5
@@ -31,6 +36,38 @@ def relist(board: Board, change: Callable[[Listing], Listing]) -> None:
     board.alter(lambda scene: replace(scene, listing=change(scene.listing)))
 
 
+class Reading:
+    """The list of conversations, read from the newest on. Used on the portal's loop only."""
+
+    def __init__(self, client: AsyncDify, search: str) -> None:
+        self.search = search
+        """Only those whose names hold it; the server knows no search."""
+        self._items = client.conversations.list(page_size=SEARCHED_PAGE if search else ASKED).__aiter__()
+        self._held: Conversation | None = None
+        """One more than was given, to know whether there are more."""
+
+    async def more(self) -> tuple[list[Conversation], bool]:
+        """The next that fit, `PAGE` at most and among the next `SEARCHED`; and whether there may be more.
+
+        Raises:
+            DifyError: the server refused.
+        """
+        found = [self._held] if self._held is not None else []
+        wanted = self.search.casefold()
+        self._held = None
+        looked = 0
+        async for one in self._items:
+            looked += 1
+            if wanted in one.name.casefold():
+                if len(found) >= PAGE:
+                    self._held = one
+                    return found, True
+                found.append(one)
+            if wanted and looked >= SEARCHED:
+                return found, True
+        return found, False
+
+
 async def list_conversations(board: Board, search: str, *, more: bool) -> None:
     """Read the list from the top, or go on where it ends.
 
@@ -38,19 +75,32 @@ async def list_conversations(board: Board, search: str, *, more: bool) -> None:
         DifyError: the server refused.
     """
     search = search.strip()
+    reading = board.reading if more else None
+    if reading is None or reading.search != search:
+        reading = board.reading = Reading(board.client, search)
+        more = False
+    elif board.scene.listing.loading:  # it goes on already
+        return
     relist(board, lambda listing: replace(listing, loading=True, search=search))
     try:
-        wanted = SEARCHED if search else PAGE + (len(board.scene.listing.items) if more else 0)
-        found = await board.client.conversations.list().to_list(limit=wanted + 1)
+        found, beyond = await reading.more()
     except BaseException:
-        relist(board, lambda listing: replace(listing, loading=False))
+        if board.reading is reading:
+            board.reading = None  # a list that broke off is read from the top again
+            relist(board, lambda listing: replace(listing, loading=False))
         raise
-    if board.scene.listing.search != search:  # another search was begun meanwhile
+    if board.reading is not reading:  # another list was begun meanwhile
         return
-    shown = [one for one in found[:wanted] if search.casefold() in one.name.casefold()]
-    beyond = len(found) > wanted and not search
-    relist(board, lambda listing: replace(listing, items=tuple(shown), more=beyond, loading=False))
-    board.alter(lambda scene: _told(scene, found))
+
+    def longer(listing: Listing) -> Listing:
+        before = listing.items if more else ()
+        known = {one.id for one in (*before, *listing.hidden)}
+        items = (*before, *(one for one in found if one.id not in known))
+        return replace(listing, items=items, more=beyond, loading=False)
+
+    relist(board, longer)
+    if not (more or search):
+        board.alter(lambda scene: _told(scene, found))
 
 
 def _told(scene: Scene, found: list[Conversation]) -> Scene:
@@ -210,18 +260,19 @@ async def _suggest(board: Board, item: Item, turn: Turn) -> None:
 
 async def _refresh(board: Board, turn: Turn) -> None:
     """Bring the list up to date; its first names come a little later."""
-    if board.scene.listing.search:
-        return
     for wait in (0.0, NAME_SECONDS):
         await asyncio.sleep(wait)
         newest = await board.client.conversations.list(page_size=PAGE).to_list(limit=PAGE)
-        ids = {one.id for one in newest} | {one.id for one in board.scene.listing.hidden}
-        hidden = {one.id for one in board.scene.listing.hidden}
-        shown = [one for one in newest if one.id not in hidden]
-        relist(board, lambda now, ids=ids, shown=shown: replace(  # type: ignore[misc]
-            now, items=(*shown, *(one for one in now.items if one.id not in ids))
-        ))  # fmt: skip
+        if not board.scene.listing.search:
+            relist(board, lambda listing, newest=newest: _with_newest(listing, newest))  # type: ignore[misc]
         board.alter(lambda scene, newest=newest: _told(scene, newest))  # type: ignore[misc]
         name = next((one.name for one in newest if one.id == turn.conversation_id), "")
         if turn.turn_number != 1 or name not in ("", "New conversation", turn.query):
             return
+
+
+def _with_newest(listing: Listing, newest: list[Conversation]) -> Listing:
+    hidden = {one.id for one in listing.hidden}
+    ids = hidden | {one.id for one in newest}
+    shown = (one for one in newest if one.id not in hidden)
+    return replace(listing, items=(*shown, *(one for one in listing.items if one.id not in ids)))

@@ -63,11 +63,11 @@ class Painter:
         moment: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`moment` tells the time of day, `clock` what drawing costs."""
+        """`kept` is the class of the saved conversation, `moment` tells the time of day, `clock` what drawing costs."""
         self.desk = desk
         self.lang: Language = lang
         self._height = height
-        self._kept = kept
+        self._kept = f".{kept},.jp-OutputArea-child:has(.{kept}){{display:none}}" if kept else ""
         self._send = send
         self._moment = moment
         self._clock = clock
@@ -147,6 +147,7 @@ class Painter:
                 wait = self.round()
             except Exception as error:
                 # A mistake in here must not leave the panel without a word, nor end its thread.
+                self._parts.pop("status", None)  # the next round that goes well takes this away
                 self._send(p.SetStatus(value=p.Status(None, False, False, problem_of(error))), [])
                 wait = MINUTE
             with self._round_ended:
@@ -165,12 +166,15 @@ class Painter:
                 self.lang = lang
                 self._drawn.clear()
         scene = self.desk.scene
-        if asked:
-            self._forget()
-            self._send(p.Texts(lang=self.lang, texts=picture.texts(self.lang)), [])
-        due = min(self._older(scene, self.lang), self._states(scene, self.lang), self._turns(scene, self.lang))
-        for message, buffers in replies:
-            self._send(message, buffers)
+        try:
+            if asked:
+                self._forget()
+                words = picture.texts(self.lang)
+                self._send(p.Texts(lang=self.lang, texts=words, height=self._height, kept=self._kept), [])
+            due = min(self._older(scene, self.lang), self._states(scene, self.lang), self._turns(scene, self.lang))
+        finally:
+            for message, buffers in replies:
+                self._send(message, buffers)
         if self._drew is not None:
             self._drew(scene)
         return due
@@ -188,7 +192,7 @@ class Painter:
             key = (scene.facts, self.desk.client, lang)
             if self._parts.get("app") != key:
                 self._parts["app"] = key
-                self._send(p.SetApp(value=app_value(scene.facts, self.desk.client, lang, self._height, self._kept)), [])
+                self._send(p.SetApp(value=app_value(scene.facts, self.desk.client, lang)), [])
         told: tuple[tuple[str, type[Any], Any], ...] = (
             ("conversation", p.SetConversation, picture.conversation(scene, lang, now)),
             ("conversations", p.SetConversations, self._listed(scene, lang, now, minute)),

@@ -104,11 +104,6 @@ class App(Value, frozen=True):
     files: FileRules | None
     """None when the app takes no attachments."""
     form: list[Field]
-    height: int
-    """Of the panel, in CSS pixels."""
-    kept: str = ""
-    """A style rule for the page, in force while the panel is shown: it hides the saved conversation, which
-    lies in an output of its own."""
 
 
 class Resume(Value, frozen=True):
@@ -282,6 +277,11 @@ class Texts(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="texts"):
 
     lang: Literal["en", "zh-Hans"]
     texts: dict[str, str]
+    height: int
+    """Of the panel, in CSS pixels."""
+    kept: str = ""
+    """A style rule for the page, in force while the panel is shown: it hides the saved conversation, which
+    lies in an output of its own."""
 
 
 class SetApp(Numbered, frozen=True, kw_only=True, tag_field="part", tag="app"):

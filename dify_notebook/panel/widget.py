@@ -173,6 +173,9 @@ class ChatPanel(anywidget.AnyWidget):
     def on_turn(self, callback: Callable[[Turn], object]) -> Callable[[], None]:
         """Call back with each turn of this session that has ended, on a worker thread.
 
+        What the callback prints stands under the cell that called `on_turn`; what it raises is said there
+        and in the panel, and the conversation goes on.
+
         Returns:
             What ends it.
         """

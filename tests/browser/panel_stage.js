@@ -90,7 +90,7 @@ class Kernel {
   }
 
   everything() {
-    this.send({ kind: "texts", lang: this.lang, texts: this.texts[this.lang] });
+    this.send({ kind: "texts", lang: this.lang, texts: this.texts[this.lang], height: this.height, kept: "" });
     this.state("app", this.app);
     this.state("conversation", this.conversation);
     this.list();
@@ -319,6 +319,14 @@ class Kernel {
     write(36, "data");
     data.setUint32(40, 8000, true);
     return data;
+  }
+
+  /** Two seconds of silence as mp3: frames of 1152 samples at 44,100 a second. */
+  silence() {
+    const frames = 77;
+    const bytes = new Uint8Array(104 * frames);
+    for (let at = 0; at < bytes.length; at += 104) bytes.set([0xff, 0xfb, 0x10, 0xc4], at);
+    return bytes.buffer;
   }
 
   on_speak(_, reply) {

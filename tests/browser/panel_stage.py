@@ -302,8 +302,6 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
         annotations=True,
         files=rules,
         form=form(lang) if wish.get("form") else [],
-        height=wish.get("panel_height", 720),
-        kept="",
     )
     thumb = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
     metas = [
@@ -331,6 +329,7 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
         {
             "css": css(),
             "texts": {each: texts(each) for each in ("en", "zh-Hans")},
+            "height": wish.get("panel_height", 720),
             "lang": lang,
             "app": app,
             "conversation": p.Conversation(

@@ -58,7 +58,10 @@ class Voice:
         return tone(), "audio/wav"
 
     def hear(self, sound: bytes, mime_type: str) -> str:
-        return f"heard {mime_type} of {'some' if len(sound) > 500 else 'no'} length"
+        with wave.open(io.BytesIO(sound)) as file:
+            samples = array("h", file.readframes(file.getnframes()))
+            kind = f"{mime_type}, {file.getnchannels()} channel at {file.getframerate()} Hz"
+        return f"heard {kind}, {'some' if max(map(abs, samples)) > 300 else 'no'} sound"
 
 
 ANSWER_ZH = (

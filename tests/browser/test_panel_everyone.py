@@ -85,7 +85,7 @@ def violations(panel: Panel) -> list[Any]:
     from axe_playwright_python.sync_playwright import Axe
 
     panel.page.wait_for_function(MOVING)
-    # Each panel by itself: two of one kind on a page have landmarks of the same names.
+    # Each panel by itself; the notebook around it is not ours.
     place = panel.root.evaluate("el => { el.getRootNode().host.id = 'looked-at'; return '#looked-at' }")
     found = Axe().run(panel.page, context={"include": [place]}).response["violations"]
     panel.root.evaluate("el => { el.getRootNode().host.id = '' }")
@@ -123,6 +123,27 @@ def test_axe_finds_nothing(open_panel: Opener) -> None:
         look(form)
     finally:
         wear(panel.nb, False)  # the setting is the server's, and other tests use it
+
+
+def test_two_panels_on_a_page_have_landmarks_of_their_own(open_panel: Opener) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    panel = open_panel("desk", "from dify_notebook import ChatPanel\nChatPanel(panel.session)", "panel")
+    for cell in (1, 2):
+        panel.nb.run_cell(cell)
+        Panel(panel.nb, panel.world, cell).ready()
+    names = panel.page.locator(".root .panel").evaluate_all("all => all.map(el => el.getAttribute('aria-label'))")
+    assert names == ["Chat with desk", "Chat with desk (2)", "Chat with desk (3)"]
+    panel.button("Show conversations").or_(panel.button("Hide conversations")).first.wait_for()
+    options = {"runOnly": {"type": "rule", "values": ["landmark-unique"]}}
+    found = Axe().run(panel.page, context={"include": [".jp-OutputArea-output"]}, options=options).response
+    assert [node["html"][:200] for each in found["violations"] for node in each["nodes"]] == []
+    assert found["passes"], "the rule had something to look at"
+    # A number that is free again is given again.
+    panel.nb.run_cell(1)
+    again = panel.root.page.locator(".root .panel")
+    expect(again).to_have_count(3)
+    expect(again.nth(1)).to_have_attribute("aria-label", "Chat with desk (2)")
 
 
 def test_chinese_by_the_browsers_language(lab: Any, chromium: Any, desk: World) -> None:

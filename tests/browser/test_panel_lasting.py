@@ -6,10 +6,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser.harness import KERNEL
 from browser.panel_page import Opener, Panel, desk, expect, open_panel
+from browser.panel_world import World
+
+from dify_notebook import local
 
 __all__ = ["desk", "open_panel"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -35,6 +39,23 @@ def test_a_page_loaded_again_shows_the_running_answer_and_the_draft_goes_on(open
     assert panel.python("len(panel.turns)") == 3
 
 
+def test_a_server_that_is_not_there_yet_is_said_and_tried_again(desk: World, notebook: Any, tmp_path: Path) -> None:
+    with local.serve(data_dir=tmp_path, pace=0) as server:
+        url, key = server.base_url, server.api_key("guide")
+    nb = notebook(f"from dify_notebook import ChatPanel, Dify\nChatPanel(Dify({key!r}, {url!r}), height=400)")
+    nb.run_cell(0)
+    panel = Panel(nb, desk)
+    expect(panel.root.locator(".connecting")).to_contain_text(re.compile("cannot be reached|connect", re.IGNORECASE))
+    expect(panel.button("Try again")).to_be_visible()
+    assert panel.root.evaluate("el => el.getBoundingClientRect().height") == 400
+    # What is saved beside it is for readers without a kernel.
+    expect(nb.page.get_by_text("A saved conversation.")).to_be_hidden()
+    with local.serve(data_dir=tmp_path, pace=0) as server:
+        assert server.base_url == url
+        panel.button("Try again").click()
+        panel.ready().talk("How do I stop a running answer?")
+
+
 def test_a_restarted_kernel_is_said_and_the_conversation_offered(open_panel: Opener) -> None:
     panel = open_panel("desk")
     panel.talk("before the restart")
@@ -52,6 +73,7 @@ def test_a_restarted_kernel_is_said_and_the_conversation_offered(open_panel: Ope
     offer.click()
     first = again.answered(1)
     expect(first.locator(".bubble")).to_have_text("before the restart")
+    expect(first.locator(".facts")).to_have_text(re.compile(r"^\d\d:\d\d$"))  # the server tells no more of it
     expect(again.body(first)).to_contain_text("You said: before the restart")
     again.talk("after the restart")
     assert again.python("[turn.query for turn in panel.turns]") == ["before the restart", "after the restart"]

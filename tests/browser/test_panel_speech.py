@@ -37,7 +37,7 @@ def test_what_is_said_becomes_text(hearing: Any, lab: Any, desk: World) -> None:
         expect(end).to_be_visible()
         expect(panel.root.locator(".seconds")).to_have_text("0:01")
         end.click()
-        expect(panel.box).to_have_value("I mean: heard audio/webm of some length")
+        expect(panel.box).to_have_value("I mean: heard audio/wav, 1 channel at 16000 Hz, some sound")
         # A recording that is given up goes nowhere.
         panel.button("Speak your question").click()
         panel.button("Cancel").click()

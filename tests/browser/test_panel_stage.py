@@ -444,6 +444,36 @@ def test_older_messages_come_without_a_jump(show: Any) -> None:
     assert page.locator(".scroller").evaluate("el => el.scrollTop") > 200
 
 
+JUMPS = """async () => {
+    const root = document.querySelector('#panel > div').shadowRoot, scroller = root.querySelector('.scroller');
+    const frames = (n) => new Promise((done) => { const on = () => (n-- ? requestAnimationFrame(on) : done()); on(); });
+    const edge = (el) => el.getBoundingClientRect();
+    const seen = () => [...root.querySelectorAll('[data-turn]')]
+        .find((el) => edge(el).bottom > edge(scroller).top + 200);
+    const jumps = [];
+    const after = async (change, moved) => {
+        const el = seen(), before = edge(el).top - edge(scroller).top;
+        change();
+        await frames(4);
+        jumps.push(Math.round(edge(el).top - edge(scroller).top - before - moved));
+    };
+    for (let n = 0; n < 40; n++) await after(() => { scroller.scrollTop -= 150; }, 150);
+    // The notebook around is scrolled, then something far above becomes larger.
+    await after(() => { document.body.style.paddingTop = '300px'; }, 0);
+    await after(() => { root.querySelector('[data-turn]').style.paddingBottom = '500px'; }, 0);
+    return jumps;
+}"""
+
+
+@pytest.mark.parametrize("anchor", ["auto", "none"])
+def test_reading_upwards_nothing_jumps(show: Any, anchor: str) -> None:
+    """Also where the browser holds on to nothing by itself, as Safari."""
+    page = show(turns=40)
+    page.locator("[data-turn]").last.wait_for()
+    page.locator(".scroller").evaluate("(el, anchor) => { el.style.overflowAnchor = anchor; }", anchor)
+    assert set(page.evaluate(JUMPS)) == {0}
+
+
 def test_the_end_is_followed_unless_the_reader_left_it(show: Any) -> None:
     page = show(turns=12)
     gap = "() => { const el = document.querySelector('#panel > div').shadowRoot.querySelector('.scroller'); return el.scrollHeight - el.scrollTop - el.clientHeight; }"
@@ -475,6 +505,26 @@ def test_an_answer_is_read_aloud_and_stopped(show: Any) -> None:
     button(page, "Stop reading").wait_for(state="detached")  # it ends by itself
 
 
+def test_a_recording_ends_by_itself_before_it_is_too_large(show: Any) -> None:
+    page = show()
+    page.clock.install()
+    page.evaluate(
+        """() => {
+            const stream = new AudioContext().createMediaStreamDestination().stream;
+            navigator.mediaDevices.getUserMedia = async () => stream;
+        }"""
+    )
+    button(page, "Speak your question").click()
+    button(page, "End the recording").wait_for()
+    page.clock.run_for(299_000)
+    page.get_by_text("4:59").wait_for()
+    assert not page.evaluate("kernel.heard('hear')")
+    page.clock.run_for(2_000)
+    last(page, "hear")
+    page.wait_for_function("document.querySelector('#panel > div').shadowRoot.querySelector('textarea').value")
+    assert box(page).input_value() == "spoken words"
+
+
 def test_speech_that_comes_with_an_answer_is_played_when_wished(show: Any) -> None:
     page = show()
     page.evaluate(
@@ -487,6 +537,36 @@ def test_speech_that_comes_with_an_answer_is_played_when_wished(show: Any) -> No
     page.evaluate(f"({piece})(false); ({piece})(true)")
     button(page, "Stop reading").wait_for()
     assert len(page.evaluate("played")) == 1
+
+
+def test_speech_is_heard_from_its_first_piece_on(show: Any) -> None:
+    page = show()
+    button(page, "Menu").click()
+    page.get_by_role("menuitemcheckbox", name="Play answers aloud").click()
+    page.evaluate(
+        """() => {
+            const play = HTMLMediaElement.prototype.play;
+            HTMLMediaElement.prototype.play = function () { window.audio = this; return play.call(this); };
+            window.silence = kernel.silence();  // 2 s of mp3
+            window.piece = (from, to, last) => kernel.send(
+                {kind: 'sound', key: 't3', mime: 'audio/mpeg', last}, [new DataView(silence, from, to - from)]);
+            piece(0, 5000, false);  // cuts a frame in two, as servers do
+        }"""
+    )
+    button(page, "Stop reading").wait_for()
+    page.wait_for_function("window.audio.currentTime > 0.2")
+    assert page.evaluate("audio.duration") == float("inf")  # more is to come
+    page.evaluate("() => { piece(5000, 6000, false); piece(6000, silence.byteLength, true); }")
+    page.wait_for_function("window.audio.ended")
+    assert 1.9 < page.evaluate("audio.duration") < 2.1
+    button(page, "Stop reading").wait_for(state="detached")
+    # Stopped by the reader, the rest of it stays silent.
+    page.evaluate("piece(0, 5000, false)")
+    button(page, "Stop reading").click()
+    page.evaluate("() => { window.audio = null; piece(5000, silence.byteLength, true); }")
+    ask(page, "anything")
+    finished(page)
+    assert page.evaluate("audio") is None
 
 
 # -- languages, themes, loss

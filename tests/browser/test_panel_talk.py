@@ -70,7 +70,7 @@ def test_beginning_typing_and_following_on(open_panel: Opener) -> None:
     expect(panel.box).to_have_value("")
 
     expect(root.locator(".totals")).to_have_text(re.compile(r"^4 turns · [\d,]+ tokens · \$[\d.]+ · [\d.]+ s$"))
-    expect(fourth.locator(".facts")).to_have_text(re.compile(r"tokens · \$[\d.]+ · [\d.]+ s\s*\d\d:\d\d$"))
+    expect(fourth.locator(".facts")).to_have_text(re.compile(r"tokens · \$[\d.]+ · [\d.]+ s · \d\d:\d\d$"))
 
 
 def test_streaming_stopping_waiting_and_asking_again(open_panel: Opener) -> None:
@@ -114,6 +114,26 @@ def test_streaming_stopping_waiting_and_asking_again(open_panel: Opener) -> None
     fourth = panel.answered(4)
     expect(fourth.locator(".bubble")).to_have_text("now it breaks")
     assert panel.python("[turn.status for turn in panel.turns]") == ["stopped", "succeeded", "succeeded", "succeeded"]
+
+
+def test_what_a_callback_prints_or_raises_is_seen(open_panel: Opener, kernel: str) -> None:
+    panel = open_panel(
+        "plain",
+        "def told(turn):\n    print('ended:', turn.query)\n    return {}['x']\n_ = panel.on_turn(told)",
+        "print('another cell')",
+        kernel=kernel,
+    )
+    panel.nb.run_cell(1)
+    panel.nb.run_cell(2)
+    panel.talk("hello")
+    expect(panel.notices).to_contain_text("The function told, given to on_turn, failed in line 3: KeyError: 'x'")
+    printed = panel.page.locator(".jp-CodeCell").nth(1).locator(".jp-Cell-outputArea")
+    expect(printed).to_contain_text("ended: hello")
+    expect(printed).to_contain_text("failed in line 3: KeyError: 'x'")
+    assert "Traceback" not in printed.inner_text()
+    assert panel.nb.outputs()[2].strip() == "another cell"
+    panel.talk("again")
+    expect(printed).to_contain_text("ended: again")
 
 
 def test_two_panels_and_python_show_one_conversation(open_panel: Opener) -> None:

@@ -11,6 +11,7 @@ from support import panel_stage
 from support.panel_stage import Stage
 from support.panels import Browser
 
+from dify_notebook.panel import protocol as p
 from dify_notebook.panel.drawn import Drawn
 from dify_notebook.turn.state import Turn
 from dify_notebook.views.html import serialize
@@ -119,18 +120,23 @@ def test_a_mistake_in_drawing_is_told_and_drawing_goes_on(monkeypatch: pytest.Mo
     sent: list[Any] = []
     stage = Stage()
     stage.painter._send = lambda message, buffers: sent.append(message)
-    broken = [True]
-    whole = stage.painter._states
+    broken: list[bool] = []
+    whole = stage.painter._turns
 
-    def states(*given: Any) -> float:
+    def turns(*given: Any) -> float:
         if broken.pop() if broken else False:
             raise RuntimeError("app-thisisnokey")
         return whole(*given)
 
-    monkeypatch.setattr(stage.painter, "_states", states)
+    monkeypatch.setattr(stage.painter, "_turns", turns)
     stage.painter.start()
     assert stage.painter.settle()
+    broken.append(True)
+    stage.painter.reply(p.Reply(id=7, ok=True), [])
+    assert stage.painter.settle()
     stage.painter.close()
-    assert "RuntimeError" in sent[0].value.error.message
+    problems = [each.value.error for each in sent if isinstance(each, p.SetStatus)]
+    assert [problem is not None for problem in problems] == [False, True, False]
+    assert "RuntimeError" in str(problems[1])
     assert "thisisnokey" not in str(sent)
-    assert len(sent) > 1
+    assert [each.id for each in sent if isinstance(each, p.Reply)] == [7]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.panel_apps import Gate
@@ -15,6 +16,7 @@ from dify_notebook.errors import InputError
 from dify_notebook.local.server import LocalServer
 from dify_notebook.panel import listing
 from dify_notebook.panel.desk import Desk
+from dify_notebook.turn.state import Turn
 
 
 def test_the_app_introduces_itself(opened: Opener) -> None:
@@ -222,18 +224,37 @@ def test_a_session_that_has_talked_is_shown_as_it_is(opened: Opener, server: Loc
     assert not page.parts["conversation"]["older"]
 
 
-def test_python_is_told_of_every_turn_and_a_broken_callback_stops_nothing(opened: Opener) -> None:
+def test_python_is_told_of_every_turn_and_a_broken_callback_stops_nothing(
+    opened: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
     page = opened()
     told: list[str | None] = []
-    page.panel.on_turn(lambda turn: 1 / 0)
+
+    def broken(turn: Turn) -> None:
+        raise ValueError(f"no use for {turn.query}\nat all")
+
+    line = broken.__code__.co_firstlineno + 1
+    ended = page.panel.on_turn(broken)
     end = page.panel.on_turn(lambda turn: told.append(turn.query))
     page.ask("a", {"city": "Lund"})
     page.ended(1)
     page.panel.ask("b").result(10)
     end()
+    # It is said in the panel, and in one line on the log.
+    page.until(lambda: "for b" in str(page.parts["status"]["error"]))
+    said = f"broken, given to on_turn, failed in line {line}: ValueError: no use for b at all"
+    assert said in page.parts["status"]["error"]["message"]
+    assert [said in each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == [False, True]
+    assert all(each.exc_info is None for each in caplog.records if each.levelname != "DEBUG")
+    ended()
     page.panel.ask("c").result(10)
     page.ended(3)
     assert told == ["a", "b"]
+    assert page.parts["status"]["error"] is None
+
+    page.panel.on_turn(lambda: None)  # type: ignore[arg-type, misc]
+    page.panel.ask("d").result(10)
+    page.until(lambda: "given to on_turn, failed: TypeError" in str(page.parts["status"]["error"]))
 
 
 def test_what_a_stranger_sends_is_answered_and_harmless(opened: Opener) -> None:
@@ -307,6 +328,55 @@ def test_the_list_pages_searches_renames_and_finds_names(opened: Opener, monkeyp
     assert "empty" in page.refused("rename", conversation=found["id"], name=" ")
     page.do("rename", conversation=found["id"], name=None)
     page.until(lambda: page.parts["conversations"]["items"][0]["name"] not in ("", "Minster"), "a found name")
+
+
+def test_a_long_list_is_read_once_and_searched_to_its_end(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "PAGE", 3)
+    monkeypatch.setattr(listing, "SEARCHED", 4)
+    page = opened()
+    client = page.panel.session.client
+    for n in range(10):
+        page.panel.session.call(client.chat.send(f"about {'Ulm' if n < 2 else 'Bonn'} {n}", inputs={"city": "Ulm"}))
+    asked: list[int] = []
+    whole = client.conversations.list
+
+    def counted(**given: Any) -> Any:
+        asked.append(given["page_size"])
+        return whole(**given)
+
+    monkeypatch.setattr(client.conversations, "list", counted)
+
+    def names() -> list[str]:
+        return [one["name"].lower() for one in page.parts["conversations"]["items"]]
+
+    page.do("conversations", search="", more=False)
+    for shown in (6, 9, 10):
+        assert page.parts["conversations"]["more"]
+        page.do("conversations", search="", more=True)
+        assert len(names()) == len(set(names())) == shown
+    assert not page.parts["conversations"]["more"]
+    assert len(asked) == 1, "each page once, however far one scrolls"
+
+    # A search looks a while, and goes on when asked to.
+    page.do("conversations", search="ulm", more=False)
+    assert (names(), page.parts["conversations"]["more"]) == ([], True)
+    page.do("conversations", search="ulm", more=True)
+    page.do("conversations", search="ulm", more=True)
+    assert (names(), page.parts["conversations"]["more"]) == (["about ulm 1", "about ulm 0"], False)
+
+    # What is about to be deleted does not come back with another search.
+    [first, _] = page.parts["conversations"]["items"]
+    page.do("delete", conversation=first["id"])
+    page.do("conversations", search="", more=False)
+    page.do("conversations", search="ulm", more=False)
+    page.do("conversations", search="ulm", more=True)
+    page.do("conversations", search="ulm", more=True)
+    assert names() == ["about ulm 0"]
+
+    # A conversation that begins while a search is shown gets its name all the same.
+    page.ask("about Trier", {"city": "Trier"})
+    page.until(lambda: page.parts["conversation"]["name"].lower() == "about trier", "its name")
+    assert names() == ["about ulm 0"]
 
 
 def test_deleting_waits_for_an_undo(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ type Open =
   | { text: string; title: string }
   | { interrupt: true };
 
-export function App({ panel, host }: { panel: Panel; host: Element }) {
+export function App({ panel, host }: { panel: Panel; host: HTMLElement }) {
   const [, redraw] = useState(0);
   // Not in an effect after the paint: what comes until then would not be shown.
   useLayoutEffect(() => panel.store.watch(() => redraw((n) => n + 1)), [panel]);
@@ -40,15 +40,20 @@ export function App({ panel, host }: { panel: Panel; host: Element }) {
 
 /** Before the kernel has said anything there are no words, but for these. */
 function Connecting() {
-  const { store, t } = usePanel();
+  const panel = usePanel();
+  const { store, t } = panel;
+  const { error } = store.status;
   const chinese = navigator.language.toLowerCase().startsWith("zh");
   const word = store.texts ? t("connecting") : chinese ? "正在连接内核……" : "Asking the kernel …";
   return (
     <div class="connecting" role="status">
-      {store.status.error ? (
+      {error ? (
         <>
-          <p>{store.status.error.message}</p>
-          <p>{store.status.error.hint}</p>
+          <p>{error.message}</p>
+          <p>{error.hint}</p>
+          <Button class="button" onClick={() => panel.greet()}>
+            {t("retry")}
+          </Button>
         </>
       ) : (
         <>
@@ -77,10 +82,11 @@ function Live() {
   );
 }
 
-function Main({ host }: { host: Element }) {
+function Main({ host }: { host: HTMLElement }) {
   const panel = usePanel();
   const { store, t } = panel;
   const app = store.app!;
+  const nth = host.dataset["nth"]!;
   const root = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState<Open | null>(null);
   const [strict, setStrict] = useState(false);
@@ -141,7 +147,7 @@ function Main({ host }: { host: Element }) {
     <div
       class={`panel ${narrow ? "narrow" : ""} ${beside ? "with-sidebar" : ""} ${dropping ? "dropping" : ""}`}
       role="region"
-      aria-label={t("panel", { name: app.name })}
+      aria-label={t("panel", { name: app.name }) + nth}
       lang={store.lang}
       ref={root}
       onFocusIn={(event) => {
@@ -167,6 +173,7 @@ function Main({ host }: { host: Element }) {
       <div class="frame" inert={open !== null}>
         {beside && (
           <Sidebar
+            nth={nth}
             covers={covers}
             onHide={() => {
               setSidebar(false);

@@ -87,7 +87,7 @@ async function fetchFile(panel: Panel, doc: Document, key: string, { id, name, t
   const value = answer?.value as { name: string; mime: string } | undefined;
   if (!value || !answer?.buffers[0]) return;
   const content = viewBytes(answer.buffers[0]);
-  if (type === "audio") void panel.player.play(key, value.mime, content).catch((error) => panel.fail(error));
+  if (type === "audio") void panel.player.play(key, new Blob([content], { type: value.mime })).catch((error) => panel.fail(error));
   else keep(doc, [content], value.mime, value.name);
 }
 

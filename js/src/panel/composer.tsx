@@ -5,7 +5,7 @@ import { Chips } from "./attachments";
 import { Icon } from "./icons";
 import { bytes, refusal } from "./rules";
 import { Recall } from "./recall";
-import { Voice, canRecord } from "./voice";
+import { canRecord, record, type Voice } from "./voice";
 import { Button, IconButton, useId, usePanel } from "./ui";
 
 interface Props {
@@ -68,7 +68,6 @@ export function Composer({ onAsk, attach }: Props) {
   return (
     <form
       class="composer"
-      aria-label={t("composer")}
       onSubmit={(event) => {
         event.preventDefault();
         send();
@@ -160,6 +159,9 @@ export function attachFiles(panel: ReturnType<typeof usePanel>, files: File[]): 
   }
 }
 
+/** Seconds of a recording at most: a Jupyter server takes no message of more than 10 MB. */
+const LONGEST = 300;
+
 function Microphone({ onText }: { onText: (text: string) => void }) {
   const panel = usePanel();
   const { t } = panel;
@@ -178,7 +180,7 @@ function Microphone({ onText }: { onText: (text: string) => void }) {
 
   const begin = async () => {
     try {
-      setVoice(await Voice.begin());
+      setVoice(await record());
       panel.say(t("say.recording"));
     } catch {
       panel.fail(new Error(t("mic_denied")));
@@ -192,6 +194,9 @@ function Microphone({ onText }: { onText: (text: string) => void }) {
     setHearing(false);
     if (answer) onText((answer.value as { text: string }).text);
   };
+  useEffect(() => {
+    if (seconds >= LONGEST) void end();
+  }, [seconds]);
   if (hearing) return <span class="hearing">{t("hearing")}</span>;
   if (!voice) return <IconButton icon="mic" label={t("mic")} onClick={() => void begin()} />;
   return (

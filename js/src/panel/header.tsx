@@ -68,7 +68,7 @@ export function Header({ app, sidebar, onSidebar, onSheet }: Props) {
         icon="panel"
         class="toggle"
         label={t(sidebar ? "hide_conversations" : "show_conversations")}
-        expanded={sidebar}
+        aria-expanded={sidebar}
         onClick={onSidebar}
       />
       <Face icon={app.icon} />

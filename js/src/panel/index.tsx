@@ -28,6 +28,10 @@ export default () => {
       const page = el.ownerDocument;
       const place = page.createElement("div");
       place.dataset["lmSuppressShortcuts"] = "true";
+      // Landmarks of several panels on a page differ in this.
+      let nth = "";
+      for (let n = 2; page.querySelector(`[data-nth="${nth}"]`); n++) nth = ` (${n})`;
+      place.dataset["nth"] = nth;
       el.replaceChildren(place);
       const shadow = place.attachShadow({ mode: "open" });
       const style = page.createElement("style");
@@ -40,9 +44,8 @@ export default () => {
       const kept = page.createElement("style");
       page.head.append(kept);
       const resize = () => {
-        const app = mine.store.app;
-        place.style.setProperty("--height", within(app?.height ?? 640));
-        kept.textContent = app?.kept ?? "";
+        place.style.setProperty("--height", within(mine.store.height));
+        kept.textContent = mine.store.kept;
       };
       const unsize = mine.store.watch(resize);
       resize();

@@ -63,12 +63,12 @@ export class Panel {
     this.uploads = new Uploads(this.commands, changed);
     this.player = new Player(changed);
     this.store = new Store(
-      () => this.#greet(),
+      () => this.greet(),
       (text) => this.say(text),
     );
     model.on("msg:custom", this.#hear);
     this.#unwatch = watchKernel(this.kernel, () => this.#lose());
-    this.#greet();
+    this.greet();
   }
 
   get kernel(): Kernel | undefined {
@@ -207,11 +207,11 @@ export class Panel {
   }
 
   /** Ask for everything; again, more and more seldom, until it comes. */
-  #greet(wait = 1000): void {
+  greet(wait = 1000): void {
     if (this.#hello !== undefined) return;
     this.#hello = setTimeout(() => {
       this.#hello = undefined;
-      if (!this.store.texts || this.store.gap) this.#greet(Math.min(PATIENCE_MOST, 2 * wait));
+      if (!this.store.texts || this.store.gap) this.greet(Math.min(PATIENCE_MOST, 2 * wait));
     }, wait);
     this.commands.do({ what: "hello", lang: [...navigator.languages], have: this.store.have });
   }
@@ -222,7 +222,7 @@ export class Panel {
     if (!this.store.status.running) return;
     this.#silence = setTimeout(() => {
       this.#patience = Math.min(PATIENCE_MOST, 2 * this.#patience);
-      this.#greet();
+      this.greet();
       this.#watch();
     }, this.#patience);
   }

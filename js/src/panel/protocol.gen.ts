@@ -44,8 +44,6 @@ export interface App {
   annotations: boolean;
   files: FileRules | null;
   form: Field[];
-  height: number;
-  kept: string;
 }
 
 export interface SetApp {
@@ -161,6 +159,8 @@ export interface Texts {
   n: number;
   lang: "en" | "zh-Hans";
   texts: Record<string, string>;
+  height: number;
+  kept: string;
 }
 
 export interface Attachment {

@@ -1,6 +1,6 @@
 // The list of conversations.
 import { h } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icons";
 import type { Listed } from "./protocol.gen";
 import { Button, IconButton, Menu, useRoving, useSeen, usePanel } from "./ui";
@@ -9,12 +9,14 @@ import { Button, IconButton, Menu, useRoving, useSeen, usePanel } from "./ui";
 const PAUSE = 250;
 
 interface Props {
+  /** Which panel of the page it belongs to, in words; "" for the first. */
+  nth: string;
   /** It lies above the transcript, and goes away when something was picked. */
   covers: boolean;
   onHide: () => void;
 }
 
-export function Sidebar({ covers, onHide }: Props) {
+export function Sidebar({ nth, covers, onHide }: Props) {
   const panel = usePanel();
   const { store, t } = panel;
   const place = useRef<HTMLElement>(null);
@@ -47,7 +49,7 @@ export function Sidebar({ covers, onHide }: Props) {
   return (
     <nav
       class="sidebar"
-      aria-label={t("conversations")}
+      aria-label={t("conversations") + nth}
       ref={place}
       onKeyDown={(event) => covers && event.key === "Escape" && onHide()}
     >
@@ -101,7 +103,7 @@ function Line({ item, onPick }: { item: Listed; onPick: () => unknown }) {
   const input = useRef<HTMLInputElement>(null);
   const line = useRef<HTMLLIElement>(null);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (name !== null) input.current?.select();
   }, [name === null]);
 

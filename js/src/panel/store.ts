@@ -7,6 +7,8 @@ import type { App, Conversation, Conversations, FromKernel, Queued, Status, Turn
 export class Store {
   lang: "en" | "zh-Hans" = "en";
   texts: Record<string, string> | null = null;
+  height = 640;
+  kept = "";
   app: App | null = null;
   conversation: Conversation | null = null;
   conversations: Conversations | null = null;
@@ -81,8 +83,7 @@ export class Store {
     switch (message.kind) {
       case "texts":
         this.gap = false;
-        this.lang = message.lang;
-        this.texts = message.texts;
+        ({ lang: this.lang, texts: this.texts, height: this.height, kept: this.kept } = message);
         return true;
       case "state":
         Object.assign(this, { [message.part]: message.value });

@@ -73,7 +73,7 @@ export function Transcript(props: Props) {
 
   return (
     <div class="transcript">
-      <div class="scroller" ref={scroller} tabIndex={0} role="region" aria-label={t("transcript")}>
+      <div class="scroller" ref={scroller} tabIndex={0} role="group" aria-label={t("transcript")}>
         <div class={`content ${none ? "empty" : ""}`} ref={content}>
           {older && (
             <button type="button" class="link older" ref={top} onClick={up} aria-busy={conversation?.loading}>

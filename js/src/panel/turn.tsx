@@ -138,22 +138,15 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
     panel.order({ what: "rate", key, rating: now, comment: now ? turn.comment : null });
     setCommenting(now);
   };
-  const copied = async (as: "markdown" | "cell"): Promise<string | null> => {
+  /** Do something with the answer; where that fails its text is shown, to be taken by hand. */
+  const take = async (as: "markdown" | "cell", done: string, use: (place: HTMLElement, text: string) => Promise<boolean>) => {
     const answer = await panel.request({ what: "copy", key, as });
-    return answer && (answer.value as { text: string }).text;
-  };
-  const copy = async (as: "markdown" | "cell") => {
-    const text = await copied(as);
-    if (text === null || !bar.current) return;
-    if (await copyText(bar.current, text)) panel.tell(t("copied"));
+    if (!answer || !bar.current) return;
+    const { text } = answer.value as { text: string };
+    if (await use(bar.current, text)) panel.tell(t(done));
     else onText(t("copy_failed"), text);
   };
-  const insert = async () => {
-    const text = await copied("cell");
-    if (text === null || !bar.current) return;
-    if (await insertCell(bar.current, text)) panel.tell(t("inserted"));
-    else onText(t("copy_failed"), text);
-  };
+  const copy = (as: "markdown" | "cell") => void take(as, "copied", copyText);
   const speak = async () => {
     if (playing) {
       panel.player.stop();
@@ -163,16 +156,16 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
     const sound = answer?.buffers[0];
     if (!sound) return;
     try {
-      await panel.player.play(key, (answer.value as { mime: string }).mime, bytes(sound));
+      await panel.player.play(key, new Blob([bytes(sound)], { type: (answer.value as { mime: string }).mime }));
     } catch {
       panel.tell(t("autoplay_blocked"));
     }
   };
 
   const more: MenuItem[] = [
-    { icon: "cell", label: t("copy_cell"), act: () => void copy("cell") },
+    { icon: "cell", label: t("copy_cell"), act: () => copy("cell") },
     ...(canInsert()
-      ? [{ icon: "plus", label: t("insert_cell"), act: () => void insert() } as const]
+      ? [{ icon: "plus", label: t("insert_cell"), act: () => void take("cell", "inserted", insertCell) } as const]
       : []),
     ...(turn.nodes.length ? [{ icon: "steps", label: t("nodes"), act: () => onSteps(turn) } as const] : []),
     ...(can.annotate ? [{ icon: "annotate", label: t("annotate"), act: () => onAnnotate(turn) } as const] : []),
@@ -183,7 +176,7 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
         {turn.annotated && <span title={t("annotated")}>✎ </span>}
         {turn.status !== "succeeded" && <b class="outcome">{t(`status.${turn.status}`)}</b>}
         {turn.facts}
-        {turn.when && <span class="when">{turn.when}</span>}
+        {turn.when && <span class="when">{turn.facts && " · "}{turn.when}</span>}
       </span>
       <div class="tools" role="toolbar" aria-label={t("actions", { name: turn.query.slice(0, 40) })} onKeyDown={move}>
         {can.rate && (
@@ -192,19 +185,19 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
               icon="like"
               class="rate"
               label={t(rating === "like" ? "revoke" : "like")}
-              pressed={rating === "like"}
+              aria-pressed={rating === "like"}
               onClick={() => rate("like")}
             />
             <IconButton
               icon="dislike"
               class="rate"
               label={t(rating === "dislike" ? "revoke" : "dislike")}
-              pressed={rating === "dislike"}
+              aria-pressed={rating === "dislike"}
               onClick={() => rate("dislike")}
             />
           </>
         )}
-        <IconButton icon="copy" label={t("copy_markdown")} onClick={() => void copy("markdown")} />
+        <IconButton icon="copy" label={t("copy_markdown")} onClick={() => copy("markdown")} />
         {(can.speak || turn.audio) && (
           <IconButton
             icon={playing ? "stop" : "sound"}
@@ -234,7 +227,8 @@ function Comment({ turn, rating, onClose }: { turn: TurnMeta; rating: TurnMeta["
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(turn.comment ?? "");
-  useEffect(() => input.current?.focus({ preventScroll: true }), []);
+  // Before anything else can happen: what is typed at once belongs in here.
+  useLayoutEffect(() => input.current?.focus({ preventScroll: true }), []);
   const save = () => {
     panel.order({ what: "rate", key: turn.key, rating, comment: text.trim() || null });
     panel.tell(t("saved"));

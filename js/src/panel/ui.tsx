@@ -14,37 +14,16 @@ export function useId(): string {
   return (ref.current ||= `dnp-${++ids}`);
 }
 
-interface ButtonProps {
-  icon: IconName;
-  label: string;
-  onClick: (event: MouseEvent) => void;
-  class?: string;
-  pressed?: boolean;
-  expanded?: boolean;
-  disabled?: boolean;
-  children?: ComponentChildren;
-}
+type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { children?: ComponentChildren };
 
 /** A button that sends no form. */
-export const Button = (props: ButtonHTMLAttributes<HTMLButtonElement> & { children?: ComponentChildren }) => (
-  <button type="button" {...props} />
-);
+export const Button = (props: ButtonProps) => <button type="button" {...props} />;
 
 /** A button that shows a picture; its name is in the tooltip and for screen readers. */
-export function IconButton({ icon, label, onClick, pressed, expanded, disabled, children, ...rest }: ButtonProps) {
+export function IconButton({ icon, label, ...rest }: { icon: IconName; label: string } & ButtonProps) {
   return (
-    <Button
-      class={`icon-button ${rest.class ?? ""}`}
-      title={label}
-      aria-label={label}
-      aria-pressed={pressed}
-      aria-expanded={expanded}
-      // Not `disabled`: that would throw the keyboard's focus away.
-      aria-disabled={disabled}
-      onClick={(event) => !disabled && onClick(event)}
-    >
+    <Button {...rest} class={`icon-button ${rest.class ?? ""}`} title={label} aria-label={label}>
       <Icon name={icon} />
-      {children}
     </Button>
   );
 }
@@ -80,7 +59,7 @@ export interface MenuItem {
 }
 
 /** A button that opens a menu; the menu lies above everything, also above what would cut it off. */
-export function Menu(props: { icon: IconName; label: string; items: MenuItem[]; class?: string }) {
+export function Menu(props: { icon: IconName; label: string; items: MenuItem[] }) {
   const [open, setOpen] = useState(false);
   const place = useRef<HTMLDivElement>(null);
   const menu = useRef<HTMLDivElement>(null);
@@ -102,12 +81,11 @@ export function Menu(props: { icon: IconName; label: string; items: MenuItem[]; 
     el.querySelector<HTMLElement>("[role^=menuitem]")?.focus();
     // Elsewhere, or moved away from its button: it is no longer wanted.
     const outside = (event: Event) => !event.composedPath().includes(place.current!) && close(false);
-    const doc = el.ownerDocument;
-    doc.addEventListener("pointerdown", outside, true);
-    doc.addEventListener("wheel", outside, { capture: true, passive: true });
+    const gone = new AbortController();
+    for (const what of ["pointerdown", "wheel"])
+      el.ownerDocument.addEventListener(what, outside, { capture: true, passive: true, signal: gone.signal });
     return () => {
-      doc.removeEventListener("pointerdown", outside, true);
-      doc.removeEventListener("wheel", outside, true);
+      gone.abort();
     };
   }, [open]);
 
@@ -121,16 +99,13 @@ export function Menu(props: { icon: IconName; label: string; items: MenuItem[]; 
 
   return (
     <div class={`menu-place ${open ? "open" : ""}`} ref={place}>
-      <Button
-        class={`icon-button ${props.class ?? ""}`}
-        title={props.label}
-        aria-label={props.label}
+      <IconButton
+        icon={props.icon}
+        label={props.label}
         aria-haspopup="menu"
         aria-expanded={open}
         onClick={() => setOpen(!open)}
-      >
-        <Icon name={props.icon} />
-      </Button>
+      />
       {open && (
         <div class="menu" role="menu" aria-label={props.label} popover="manual" ref={menu} onKeyDown={keys}>
           {props.items.map(({ label, icon, act, checked }) => (

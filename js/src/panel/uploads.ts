@@ -47,11 +47,6 @@ export class Uploads {
     return this.items.filter((item) => item.field === field);
   }
 
-  /** Whether all of these have arrived. */
-  ready(field: string | null): boolean {
-    return this.of(field).every((item) => item.file);
-  }
-
   remove(id: string): void {
     const item = this.items.find((each) => each.id === id);
     if (!item) return;

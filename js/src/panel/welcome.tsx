@@ -26,13 +26,13 @@ export function Welcome({ first, strict, onAsk }: Props) {
       {app.description && <p class="description">{app.description}</p>}
       {app.opening && <Opening block={app.opening} />}
       {form && (
-        <section class="card" aria-label={t("inputs_title")}>
+        <div class="card">
           <h3>{t("inputs_title")}</h3>
           <Fields strict={strict} />
-        </section>
+        </div>
       )}
       {app.suggested.length > 0 && (
-        <section class="begin" aria-label={t("begin")}>
+        <div class="begin">
           <h3>{t("begin")}</h3>
           <div class="starters">
             {app.suggested.map((question) => (
@@ -41,7 +41,7 @@ export function Welcome({ first, strict, onAsk }: Props) {
               </Button>
             ))}
           </div>
-        </section>
+        </div>
       )}
     </div>
   );

@@ -6,7 +6,19 @@ import { Recall } from "../../src/panel/recall";
 import { accepts, bytes, kindOf, refusal } from "../../src/panel/rules";
 import { limit, parts, weight } from "../../src/panel/slices";
 import { lightness } from "../../src/panel/theme";
+import { wav } from "../../src/panel/voice";
 import { FIRST, STEP, Window } from "../../src/panel/window";
+
+describe("a WAV", () => {
+  it("has a header of its size and rate, and its samples within 16 bits", () => {
+    const view = new DataView(wav(new Float32Array([0, 0.5, -1, 2])));
+    const text = (at: number) => String.fromCharCode(...new Uint8Array(view.buffer, at, 4));
+    expect([text(0), text(8), text(12), text(36)]).toEqual(["RIFF", "WAVE", "fmt ", "data"]);
+    expect([4, 16, 24, 28, 40].map((at) => view.getUint32(at, true))).toEqual([44, 16, 16000, 32000, 8]);
+    expect([20, 22, 32, 34].map((at) => view.getUint16(at, true))).toEqual([1, 1, 2, 16]);
+    expect([44, 46, 48, 50].map((at) => view.getInt16(at, true))).toEqual([0, 16383, -32767, 32767]);
+  });
+});
 
 describe("which files are taken", () => {
   it.each([
