@@ -8,6 +8,7 @@ report. What signs a URL and what looks like a key is taken out before a byte is
 from __future__ import annotations
 
 import base64
+import errno
 import logging
 import os
 import re
@@ -77,18 +78,23 @@ class Entries(Sequence[tuple[float, Frame]]):
 
     What goes to the file is redacted first, is readable by its owner alone, and is gone with the
     tape. From the file every `_STEP`th line's place is kept, so memory hardly grows with the events.
+    Where the disk is full, the rest stays in memory.
     """
 
-    __slots__ = ("_bytes", "_count", "_directory", "_file", "_last", "_limit", "_lock", "_memory", "_places")
+    __slots__ = (
+        "_bytes", "_count", "_directory", "_end", "_file", "_full", "_last", "_limit", "_lock", "_memory", "_places",
+    )  # fmt: skip
 
     def __init__(self, directory: Callable[[], Path | None] | None = None, limit: int = SPOOL_BYTES) -> None:
         self._directory = directory
         self._limit = limit
         self._memory: list[tuple[float, Frame]] = []
         self._bytes = 0
-        self._count = 0
+        self._count = 0  # of those in the file
         self._last = 0.0
         self._file: BinaryIO | None = None
+        self._end = 0  # of what was written whole, in bytes
+        self._full = False
         self._places = array("Q")
         self._lock = threading.Lock()  # one thread appends while another looks
 
@@ -101,12 +107,15 @@ class Entries(Sequence[tuple[float, Frame]]):
         """Add one. Where the file cannot be written, they stay in memory."""
         at, (name, data) = entry
         self._last = at
-        if self._file is not None:
-            with self._lock:
-                self._write(self._file, entry)
-            return
+        if self._file is not None and not self._full:
+            try:
+                with self._lock:
+                    self._write(self._file, entry)
+                return
+            except OSError as problem:
+                self._full = True
+                log.warning("the rest of a long tape stays in memory: %s", problem)
         self._memory.append(entry)
-        self._count += 1
         self._bytes += _ENTRY_BYTES + len(name) + len(data or b"")
         if self._directory is not None and self._bytes > self._limit:
             self._spool()
@@ -122,26 +131,30 @@ class Entries(Sequence[tuple[float, Frame]]):
             place = directory()
             if place is None:  # keeping runs is switched off: nothing goes to the disk
                 return
-            file: BinaryIO = tempfile.TemporaryFile(prefix="running-", suffix=".tape", dir=place)  # noqa: SIM115
+            # Unbuffered: what fails is told at once.
+            file: Any = tempfile.TemporaryFile(prefix="running-", suffix=".tape", dir=place, buffering=0)  # noqa: SIM115
             with self._lock:
-                self._count = 0
                 for entry in self._memory:
                     self._write(file, entry)
                 self._file, self._memory = file, []
         except OSError as problem:
             log.warning("a long tape stays in memory: %s", problem)
-            self._count = len(self._memory)
+            self._count = self._end = 0
             self._places = array("Q")
 
     def _write(self, file: BinaryIO, entry: tuple[float, Frame]) -> None:
-        place = file.seek(0, os.SEEK_END)
+        line = line_of(*entry) + b"\n"
+        file.seek(self._end)
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if self._count % _STEP == 0:
-            self._places.append(place)
-        file.write(line_of(*entry) + b"\n")
+            self._places.append(self._end)
+        self._end += len(line)
         self._count += 1
 
     def __len__(self) -> int:
-        return self._count
+        with self._lock:  # not while they move to the file
+            return self._count + len(self._memory)
 
     @overload
     def __getitem__(self, index: int) -> tuple[float, Frame]: ...
@@ -151,26 +164,30 @@ class Entries(Sequence[tuple[float, Frame]]):
         if self._file is None:
             return self._memory[index]
         if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(self._count))]
-        number = index + self._count if index < 0 else index
-        if not 0 <= number < self._count:
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = index + len(self) if index < 0 else index
+        if not 0 <= number < len(self):
             raise IndexError(index)
+        if number >= self._count:
+            return self._memory[number - self._count]
         return self._block(number // _STEP)[number % _STEP]
 
     def __iter__(self) -> Iterator[tuple[float, Frame]]:
-        if self._file is None:
-            yield from self._memory
-            return
         for block in range(len(self._places)):
             yield from self._block(block)
+        yield from self._memory
 
     def _block(self, block: int) -> list[tuple[float, Frame]]:
         assert self._file is not None
         with self._lock:
-            self._file.seek(self._places[block])
-            count = min(_STEP, self._count - block * _STEP)
-            lines = [self._file.readline() for _ in range(count)]
-        return [entry_of(line) for line in lines]
+            place = self._places[block]
+            left = (self._places[block + 1] if block + 1 < len(self._places) else self._end) - place
+            self._file.seek(place)
+            read = []
+            while left > 0 and (part := self._file.read(left)):
+                read.append(part)
+                left -= len(part)
+        return [entry_of(line) for line in b"".join(read).splitlines()]
 
     @property
     def seconds(self) -> float:
@@ -282,13 +299,14 @@ class Tape:
             ValueError: it is no tape.
         """
         import gzip
+        import zlib
 
         try:
             lines = gzip.decompress(Path(path).read_bytes()).splitlines()
             tape = cls(msgspec.json.decode(lines[0], type=Header))
             for line in lines[1:]:
                 tape.entries.append(entry_of(line))
-        except (EOFError, IndexError, gzip.BadGzipFile, msgspec.DecodeError) as problem:
+        except (EOFError, IndexError, gzip.BadGzipFile, zlib.error, msgspec.DecodeError) as problem:
             raise ValueError(f"{path} is no tape: {problem}") from None
         return tape
 

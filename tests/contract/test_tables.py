@@ -90,7 +90,14 @@ def test_times_are_read_in_every_form(told: str, read: float | None) -> None:
     assert block["created_at"] == [read and round(read * 1_000_000)]
 
 
-@pytest.mark.parametrize("body", [b"[]", b'{"data":[{"id":1}]}', b"{", b'{"data":[{"id":"m","created_at":"soon"}]}', b""])
+@pytest.mark.parametrize("body", [b'{"data":[{"id":1}]}', b'{"data":[{"id":"1","created_at":"soon"}]}'])
+def test_what_is_written_in_another_way_is_read_as_elsewhere(body: bytes) -> None:
+    (row,) = models.decode(models.MessageRows, body).data
+    (message,) = models.decode(models.MessagePage, body).data
+    assert (row.id, row.time) == (message.id, message.created_at) == ("1", None)
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"data":[{"answer":"x"}]}', b"{", b'{"data":[5]}', b""])
 def test_what_is_no_page_is_refused_as_elsewhere(body: bytes) -> None:
     told = []
     for kind in (models.MessagePage, models.MessageRows):

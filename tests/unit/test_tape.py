@@ -75,7 +75,12 @@ def test_bytes_that_are_no_text_survive(tmp_path: Path) -> None:
     assert list(Tape.load(tape.save(tmp_path / "t.gz")).entries) == list(tape.entries)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b""), gzip.compress(b"{}\n{"), gzip.compress(b"no")])
+#: Packed text with some bytes of it turned over.
+BROKEN = bytes(byte ^ (0x55 if 20 < at < 40 else 0) for at, byte in enumerate(gzip.compress(b"{}\n" * 50 + b"xyz" * 50)))
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b""), gzip.compress(b"{}\n{"), gzip.compress(b"no"),
+                                     BROKEN])
 def test_what_is_no_tape_says_so(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "t.gz"
     path.write_bytes(content)
@@ -147,6 +152,26 @@ def test_a_long_tape_goes_to_a_private_file_redacted(tmp_path: Path) -> None:
     loaded = Tape.load(long.save(tmp_path / "long.tape.gz"))
     assert list(loaded.entries) == cleaned
     assert loaded.replay().answer == long.replay().answer
+
+
+def test_on_a_full_disk_the_rest_of_a_long_tape_stays_in_memory(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    store = RunStore(tmp_path / "runs")
+    tape = Tape(spool=store.spool, limit=5_000)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    told = [(number / 10, ("", b'{"event":"message","answer":"%d"}' % number)) for number in range(400)]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, usual[1]))
+    try:
+        for entry in told:
+            tape.entries.append(entry)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert tape.entries.spooled
+    assert list(tape.entries) == told
+    assert len(tape.entries) == len(told)
+    assert [tape.entries[n] for n in (0, 63, 64, 100, 399, -1)] == [told[n] for n in (0, 63, 64, 100, 399, -1)]
+    assert tape.entries[90:250] == told[90:250]
+    assert list(Tape.load(tape.save(tmp_path / "t.gz")).entries) == told
 
 
 def test_where_keeping_is_off_a_long_tape_stays_in_memory(tmp_path: Path) -> None:
