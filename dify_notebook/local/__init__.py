@@ -56,8 +56,8 @@ def serve(
     faults: bool | str | Iterable[str] = False,
     play: Tape | str | os.PathLike[str] | list[Tape | str | os.PathLike[str]] | None = None,
     speed: float = 1.0,
-    allow: Iterable[str] = (),
-    cors: Iterable[str] = (),
+    allow: str | Iterable[str] = (),
+    cors: str | Iterable[str] = (),
     speech: Speech | None = None,
 ) -> LocalServer:
     """Start a server in a thread of this process; leave its `with` block, or `close()` it, to end it.
@@ -78,8 +78,8 @@ def serve(
             every question go wrong in that way. See `dify_notebook.local.faults`.
         play: a recorded tape, its file, or a list of them: every question gets them, in turn.
         speed: factor on the time of what is played; 10 is ten times as fast, 0 leaves out its pauses.
-        allow: origins such as `http://127.0.0.1:8080` that `remote_url` and http-request nodes may reach.
-        cors: origins of web pages that may read answers.
+        allow: one or several origins such as `http://127.0.0.1:8080` that `remote_url` and http-request nodes may reach.
+        cors: origins of web pages that may read answers; `"*"` lets all of them.
         speech: what speaks and hears for apps with sound; None takes `espeak-ng` where it is installed.
 
     Raises:
@@ -104,14 +104,18 @@ def serve(
         ping_interval=ping_interval,
         dialect=dialect,
         apps=resolve(apps, Wanted(url=model_url, name=model)),
-        faults=faults if isinstance(faults, bool) else (faults,) if isinstance(faults, str) else tuple(faults),
+        faults=faults if isinstance(faults, bool) else _texts(faults),
         play=tapes,
         speed=speed,
-        allow=tuple(allow),
-        cors=tuple(cors),
+        allow=_texts(allow),
+        cors=tuple(one.rstrip("/") for one in _texts(cors)),
         speech=speech,
     )
     return start(data_dir, options)
+
+
+def _texts(given: str | Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:

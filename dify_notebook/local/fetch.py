@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from email.message import Message
+from urllib.parse import quote, urljoin, urlsplit
+
+from .aside import Asked, in_thread, shut
 
 _REDIRECTS = 5
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_PLAIN = "/%:@!$&'()*+,;=~"
 _UNSAFE_HEADERS = frozenset(["host", "content-length", "transfer-encoding", "connection"])
 
 
@@ -36,6 +39,16 @@ class Fetched:
     body: bytes
     url: str
     """Where it came from in the end."""
+
+    @property
+    def text(self) -> str:
+        """The body in its charset; in UTF-8 where none that is known was named."""
+        told = Message()
+        told["Content-Type"] = self.headers.get("content-type", "")
+        try:
+            return self.body.decode(str(told.get_content_charset("utf-8")), "replace")
+        except LookupError:
+            return self.body.decode("utf-8", "replace")
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -77,7 +90,7 @@ async def fetch(
     limit: int = 15 * 1024 * 1024,
     timeout: float = 15.0,
 ) -> Fetched:
-    """Fetch an address beside the loop; proxies and cookies are not used.
+    """Fetch an address beside the loop; proxies and cookies are not used. When nobody waits any more it hangs up.
 
     Args:
         limit: bytes of the body.
@@ -85,10 +98,25 @@ async def fetch(
 
     Raises:
         Refused: the address, or one that it redirects to, is not allowed.
-        FetchFailed: it did not work.
+        FetchFailed: it did not work, or not in time.
     """
-    origins = tuple(allow)
-    return await asyncio.to_thread(_fetch, url, origins, method, dict(headers or {}), body, limit, timeout)
+    asked = Asked()
+    try:
+        async with asyncio.timeout(timeout):
+            return await in_thread(
+                _fetch, url, tuple(allow), method, dict(headers or {}), body, limit, timeout, asked
+            )
+    except TimeoutError:
+        raise FetchFailed(f"{_named(url)}: it took longer than {timeout:g} s") from None
+    finally:
+        asked.cancel()
+
+
+def request_target(url: str) -> str:
+    """What of an address goes into the request line. What no address may hold is quoted, as browsers do it."""
+    parts = urlsplit(url)
+    path = quote(parts.path or "/", safe=_PLAIN, errors="replace")
+    return path + (f"?{quote(parts.query, safe=_PLAIN + '?', errors='replace')}" if parts.query else "")
 
 
 def _fetch(
@@ -99,8 +127,8 @@ def _fetch(
     body: bytes | None,
     limit: int,
     timeout: float,
+    asked: Asked,
 ) -> Fetched:
-    end = time.monotonic() + timeout
     first = None
     for _ in range(_REDIRECTS + 1):
         if not allowed(url, allow):
@@ -108,7 +136,7 @@ def _fetch(
         # Headers may hold a key; they go to the origin for which they were written and no other.
         first = first or origin(url)
         sent = headers if origin(url) == first else {}
-        answer = _once(url, method, sent, body, limit, end)
+        answer = _once(url, method, sent, body, limit, timeout, asked)
         if answer.status not in (301, 302, 303, 307, 308) or "location" not in answer.headers:
             return answer
         try:
@@ -120,15 +148,18 @@ def _fetch(
     raise FetchFailed("too many redirects")
 
 
-def _once(url: str, method: str, headers: dict[str, str], body: bytes | None, limit: int, end: float) -> Fetched:
+def _once(
+    url: str, method: str, headers: dict[str, str], body: bytes | None, limit: int, timeout: float, asked: Asked
+) -> Fetched:
     scheme, host, port = origin(url)
     kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-    connection = kind(host, port, timeout=max(end - time.monotonic(), 0.01))
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    connection = kind(host, port, timeout=timeout)
     sent = {name: value for name, value in headers.items() if name.lower() not in _UNSAFE_HEADERS}
     try:
-        connection.request(method, target, body, sent)
+        connection.connect()
+        plug = connection.sock
+        asked.on_cancel(lambda: shut(plug))
+        connection.request(method, request_target(url), body, sent)
         response = connection.getresponse()
         found = {name.lower(): value for name, value in response.getheaders()}
         content = bytearray()
@@ -136,12 +167,11 @@ def _once(url: str, method: str, headers: dict[str, str], body: bytes | None, li
             content += piece
             if len(content) > limit:
                 raise FetchFailed(f"the answer is larger than {limit} bytes")
-            if time.monotonic() > end:
-                raise FetchFailed("it took too long")
         return Fetched(response.status, found, bytes(content), url)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchFailed(f"{_named(url)}: {error}") from error
     finally:
+        asked.on_cancel(None)
         connection.close()
 
 
@@ -151,4 +181,5 @@ def _named(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return "that address"
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+    # The port decides with the host; a user name and a password are nobody's business.
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

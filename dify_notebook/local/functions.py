@@ -10,7 +10,6 @@ import asyncio
 import inspect
 import json
 import re
-import threading
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -19,6 +18,8 @@ from typing import Any, Literal, TypeVar, overload
 
 from ..errors import DifyError
 from ..i18n import t
+from .aside import in_thread
+from .text import well_formed
 
 SECONDS = 30.0
 """That a call may take."""
@@ -71,39 +72,11 @@ class Function:
             async with asyncio.timeout(seconds):
                 if inspect.iscoroutinefunction(self.call):
                     return await self.call(**arguments)
-                return await _in_thread(self.call, arguments)
+                return await in_thread(self.call, **arguments)
         except TimeoutError:
             raise FunctionFailed(f"{self.name} did not end within {seconds:g} s") from None
         except Exception as problem:  # whatever a user's function raises is told, not hidden
             raise FunctionFailed(f"{type(problem).__name__}: {problem}") from problem
-
-
-async def _in_thread(call: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Any] = loop.create_future()
-
-    def settle(value: Any, problem: Exception | None) -> None:
-        if done.cancelled():
-            return
-        if problem is None:
-            done.set_result(value)
-        else:
-            done.set_exception(problem)
-
-    def work() -> None:
-        value: Any = None
-        problem: Exception | None = None
-        try:
-            value = call(**arguments)
-        except StopIteration as stop:
-            problem = RuntimeError(f"StopIteration: {stop}")  # a future cannot carry one
-        except Exception as failure:
-            problem = failure
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, value, problem)
-
-    threading.Thread(target=work, name="dify_notebook-function", daemon=True).start()
-    return await done
 
 
 class Functions:
@@ -213,13 +186,13 @@ def schema_of(hint: Any) -> dict[str, Any]:
 
 def as_text(value: Any) -> str:
     """A result as the text that a model gets."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = well_formed(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= MOST else text[:MOST] + "…"
 
 
 def as_json(value: Any) -> Any:
     """A result as what JSON can say; other objects by their text."""
-    return json.loads(json.dumps(value, ensure_ascii=False, default=str))
+    return json.loads(well_formed(json.dumps(value, ensure_ascii=False, default=str)))
 
 
 def _is_json(value: Any) -> bool:

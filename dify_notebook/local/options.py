@@ -55,6 +55,25 @@ class Options:
             raise ValueError(t("local.options.ping"))
         if self.dialect not in DIALECTS:
             raise ValueError(t("local.options.dialect", dialect=self.dialect, known=", ".join(DIALECTS)))
+        for one in self.allow:
+            _check_origin("allow", one)
+        for one in self.cors:
+            if one not in ("*", "null"):
+                _check_origin("cors", one)
+
+
+def _check_origin(option: str, text: str) -> None:
+    """A path in it would promise a bound that is none. Raises: ValueError, for what is no origin."""
+    from .fetch import Refused, origin
+
+    try:
+        scheme, host, port = origin(text)
+        rest = text.strip().partition("://")[2].partition("/")[2]
+    except Refused:
+        raise ValueError(t("local.options.origin", option=option, text=text)) from None
+    if rest or any(sign in text for sign in "?#"):
+        shown = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        raise ValueError(t("local.options.origin_only", option=option, text=text, origin=shown))
 
 
 def read_tapes(
@@ -117,7 +136,7 @@ def from_arguments(given: argparse.Namespace) -> Options:
         speed=given.speed,
         apps=resolve(given.app, Wanted(url=given.model_url, name=given.model)),
         allow=tuple(given.allow),
-        cors=tuple(given.cors),
+        cors=tuple(one.rstrip("/") for one in given.cors),
     )
     options.check()
     return options

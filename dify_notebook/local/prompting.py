@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 from .run import Run, Upload
+from .text import without_thoughts
 
 MEMORY = 20
 """Earlier messages that are told, newest last."""
@@ -16,12 +17,13 @@ TEXTS = (".txt", ".md", ".markdown", ".csv", ".tsv", ".json", ".html", ".xml", "
 
 
 def earlier(run: Run, most: int = MEMORY) -> list[dict[str, Any]]:
-    """Questions and answers before this one; those that failed are left out."""
+    """Questions and answers before this one, without the reasoning in them; those that failed are left out."""
     told: list[dict[str, Any]] = []
     for row in list(run.history)[-most:]:
-        if row["state"] in ("done", "stopped") and row["answer"]:
+        said = without_thoughts(row["answer"])
+        if row["state"] in ("done", "stopped") and said:
             told.append({"role": "user", "content": row["query"]})
-            told.append({"role": "assistant", "content": row["answer"]})
+            told.append({"role": "assistant", "content": said})
     return told
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from support.fake_model import FakeModel, Said, always, delta, end, usage, words
 
+from dify_notebook.local.aside import Asked
 from dify_notebook.local.models import gguf
 from dify_notebook.local.models.choice import Wanted, WrongModel, choose, prices
-from dify_notebook.local.models.model import Asked, Model, ModelFailed, Prices, Reply, error_text
+from dify_notebook.local.models.model import Model, ModelFailed, Prices, Reply, error_text
 from dify_notebook.local.models.remote import Remote
 from dify_notebook.local.tokens import Meter
 
@@ -52,6 +53,27 @@ def test_chunks_become_a_reply() -> None:
     assert (reply.meter.prompt, reply.meter.completion) == (3, 4)
     assert reply.first is not None
     assert 0 <= reply.first <= reply.latency
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_that_is_told_apart_stands_between_tags(name: str) -> None:
+    told = [delta(**{name: "Let me"}), delta(**{name: " see.", "content": ""}), delta(content="Yes"), delta(content=".")]
+    reply, heard = ask(*told, end())
+    assert reply.text == "".join(heard) == "<think>\nLet me see.\n</think>\nYes."
+
+
+def test_reasoning_ends_with_the_answer() -> None:
+    """Also where a model is cut off in it, or calls a tool after it; and one chunk may hold both."""
+    assert ask(delta(reasoning_content="Hm"), end("length"))[0].text == "<think>\nHm\n</think>\n"
+    assert ask(delta(reasoning_content="Hm", content="Yes"), end())[0].text == "<think>\nHm\n</think>\nYes"
+    call = delta(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": "{}"}}])
+    assert ask(delta(reasoning="Hm"), call, end("tool_calls"))[0].text == "<think>\nHm\n</think>\n"
+
+
+def test_a_sign_that_was_cut_in_two_is_whole_again() -> None:
+    reply, heard = ask(delta(content="a\ud83d"), delta(content="\ude00b"), delta(content="\ud83dc"), end())
+    assert heard == ["a", "😀b", "\ufffdc"]
+    assert reply.text == "a😀b\ufffdc"
 
 
 def test_calls_are_put_together() -> None:

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..functions import Function, FunctionFailed, as_text
+from ..functions import Function, FunctionFailed, as_json, as_text
 from ..models.model import Model, ModelFailed, Reply, ToolCall
 from ..run import Run, RunFailed
+from ..text import without_thoughts
 from .prompt import Prompt
 
 
@@ -90,14 +91,14 @@ def _arguments(call: ToolCall) -> dict[str, Any] | None:
         told = json.loads(call.arguments or "{}")
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return as_json(told) if isinstance(told, dict) else None
 
 
 def _exchange(reply: Reply, seen: Sequence[tuple[ToolCall, str]]) -> list[dict[str, Any]]:
     """A round as the model gets it back."""
     called = {
         "role": "assistant",
-        "content": reply.text,
+        "content": without_thoughts(reply.text),
         "tool_calls": [call.as_message() for call in reply.calls],
     }
     return [called, *({"role": "tool", "tool_call_id": call.id, "content": text} for call, text in seen)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from ..fetch import FetchFailed, Refused, fetch
+from ..fetch import FetchFailed, Refused, fetch, request_target
 from ..functions import Function, FunctionFailed, as_json
 from ..shapes import fits, type_of
 from .conditions import CannotCompare, Condition, Logic, decided, results
@@ -353,7 +353,7 @@ class HttpRequest(Work):
             raise NodeFailed(f"Status {answer.status} for URL {url}", "HttpResponseCodeError", process)
         outputs = {
             "status_code": answer.status,
-            "body": answer.body.decode("utf-8", "replace"),
+            "body": answer.text,
             "headers": answer.headers,
             "files": [],
         }
@@ -374,7 +374,6 @@ _SECRET = ("authorization", "cookie", "x-api-key", "api-key", "proxy-authorizati
 def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> str:
     """The request as process data shows it, without what may be a key."""
     parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc.rpartition('@')[2]}"]
+    lines = [f"{method} {request_target(url)} HTTP/1.1", f"Host: {parts.netloc.rpartition('@')[2]}"]
     lines += [f"{name}: {'***' if name.lower() in _SECRET else value}" for name, value in headers.items()]
     return "\r\n".join(lines) + "\r\n\r\n" + (body or b"")[:10_000].decode("utf-8", "replace")

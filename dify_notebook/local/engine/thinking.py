@@ -11,6 +11,7 @@ from typing import Any
 from ..models.model import Model, ModelFailed, Reply
 from ..prompting import earlier, question
 from ..search.resources import node_result
+from ..text import without_thoughts
 from .knowledge import Knowledge, search
 from .template import Selector, Template, shown, walk
 from .work import Names, NodeFailed, Place, Result, Work
@@ -136,7 +137,8 @@ class Classify(Work):
 
     def _chosen(self, reply: Reply) -> Class:
         """By id in JSON, else by the id or name that stands in the text; else the first, as Dify has it."""
-        found = re.search(r"\{[^{}]*\}", reply.text)
+        text = without_thoughts(reply.text)
+        found = re.search(r"\{[^{}]*\}", text)
         try:
             told = json.loads(found.group()) if found else {}
         except ValueError:
@@ -144,7 +146,7 @@ class Classify(Work):
         for one in self.classes:
             if str(told.get("category_id")) == one.id or told.get("category_name") == one.name:
                 return one
-        low = reply.text.casefold()
+        low = text.casefold()
         for one in self.classes:
             if re.search(rf"(?<!\w){re.escape(one.id.casefold())}(?!\w)", low) or one.name.casefold() in low:
                 return one

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .model import Asked, Chunk, ModelFailed
+from ..aside import Asked
+from .model import Chunk, ModelFailed
 
 CONTEXT = 4096
 """Tokens that a question and its answer may have together."""

@@ -8,6 +8,7 @@ of threads is for short work.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import threading
 import time
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
+from ..aside import Asked
+from ..text import THINKS, THOUGHT, well_formed
 from ..tokens import Meter, count
 
 Message = dict[str, Any]
@@ -55,31 +58,6 @@ class Backend(Protocol):
         Raises:
             ModelFailed: for anything that went wrong.
         """
-
-
-class Asked:
-    """One question under way, as its back end sees it: whether anyone still waits, and how to hang up."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._hang_up: Callable[[], None] | None = None
-        self.over = False
-
-    def on_cancel(self, hang_up: Callable[[], None] | None) -> None:
-        """What ends a blocking read; called at once when the question is over already."""
-        with self._lock:
-            over = self.over
-            self._hang_up = None if over else hang_up
-        if over and hang_up is not None:
-            hang_up()
-
-    def cancel(self) -> None:
-        """Nobody waits any more. From any thread; harmless when repeated."""
-        with self._lock:
-            self.over = True
-            hang_up, self._hang_up = self._hang_up, None
-        if hang_up is not None:
-            hang_up()
 
 
 @dataclass(frozen=True)
@@ -164,6 +142,8 @@ class _Reading:
         self._messages = messages
         self._tell = tell
         self._text: list[str] = []
+        self._signs = codecs.getincrementaldecoder("utf-16-le")("replace")
+        self._thinking = False
         self._size = 0
         self._calls: dict[int, dict[str, str]] = {}
         self._finish: str | None = None
@@ -185,17 +165,9 @@ class _Reading:
     def _choice(self, choice: Mapping[str, Any]) -> None:
         # A server that does not stream answers with a message in place of deltas.
         delta = choice.get("delta") or choice.get("message") or {}
-        text = delta.get("content")
-        if text:
-            if not isinstance(text, str):
-                raise TypeError("content is not a text")
-            if self._first is None:
-                self._first = time.monotonic() - self._begun
-            self._size += len(text)
-            if self._size > MAX_ANSWER:
-                raise ModelFailed(f"The model's answer is longer than {MAX_ANSWER:,} characters")
-            self._text.append(text)
-            self._tell(text)
+        # DeepSeek, vLLM and llama.cpp call it the one, Ollama and OpenRouter the other.
+        self._say(delta.get("reasoning_content") or delta.get("reasoning"), reasoning=True)
+        self._say(delta.get("content"), reasoning=False)
         for at, call in enumerate(delta.get("tool_calls") or []):
             known = self._calls.setdefault(call.get("index", at), {"id": "", "name": "", "arguments": ""})
             function = call.get("function") or {}
@@ -204,6 +176,33 @@ class _Reading:
             arguments = function.get("arguments") or ""
             known["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
         self._finish = choice.get("finish_reason") or self._finish
+        if self._finish and self._thinking:
+            self._write(THOUGHT)
+            self._thinking = False
+
+    def _say(self, text: Any, *, reasoning: bool) -> None:
+        """A piece of the answer. What a model tells apart as reasoning stands between tags, as Dify has it."""
+        if not text:
+            return
+        if not isinstance(text, str):
+            raise TypeError("content is not a text")
+        if reasoning != self._thinking:
+            text = (THINKS if reasoning else THOUGHT) + text
+            self._thinking = reasoning
+        self._write(text)
+
+    def _write(self, text: str) -> None:
+        # Some cut a sign in two, and only the second chunk makes it whole.
+        text = self._signs.decode(text.encode("utf-16-le", "surrogatepass"))
+        if not text:
+            return
+        if self._first is None:
+            self._first = time.monotonic() - self._begun
+        self._size += len(text)
+        if self._size > MAX_ANSWER:
+            raise ModelFailed(f"The model's answer is longer than {MAX_ANSWER:,} characters")
+        self._text.append(text)
+        self._tell(text)
 
     def reply(self) -> Reply:
         """Raises: ModelFailed, when the answer broke off."""
@@ -211,7 +210,7 @@ class _Reading:
             raise ModelFailed("The model's answer broke off before its end")
         text = "".join(self._text)
         calls = [
-            ToolCall(told["id"] or f"call_{index}", told["name"], told["arguments"])
+            ToolCall(told["id"] or f"call_{index}", well_formed(told["name"]), well_formed(told["arguments"]))
             for index, told in sorted(self._calls.items())
         ]
         meter = self._model.prices.meter()
@@ -264,4 +263,4 @@ def error_text(error: Any) -> str:
     """What an error object of the API says."""
     if isinstance(error, Mapping):
         error = error.get("message") or error.get("code") or json.dumps(dict(error), ensure_ascii=False)
-    return " ".join(str(error).split())[:500] or "The model reported an error without a text"
+    return " ".join(well_formed(str(error)).split())[:500] or "The model reported an error without a text"

@@ -7,15 +7,14 @@ shutting the socket. Redirects are not followed, so the key goes to no other pla
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
-import socket
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from .model import Asked, Chunk, ModelFailed, error_text
+from ..aside import Asked, shut
+from .model import Chunk, ModelFailed, error_text
 
 _LINE = 1_000_000
 """Bytes of one line of the stream."""
@@ -75,7 +74,7 @@ class Remote:
         connection.connect()
         plug = connection.sock
         plug.settimeout(self._timeout)
-        asked.on_cancel(lambda: _shut(plug))
+        asked.on_cancel(lambda: shut(plug))
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
@@ -126,8 +125,3 @@ def _object(data: bytes) -> dict[str, Any]:
         shown = data[:80].decode("utf-8", "replace")
         raise ModelFailed(f"The model sent something that is not JSON: {shown}")
     return told
-
-
-def _shut(plug: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        plug.shutdown(socket.SHUT_RDWR)

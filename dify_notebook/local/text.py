@@ -1,0 +1,33 @@
+"""Text as others give it, made such that it can be written down and sent."""
+
+from __future__ import annotations
+
+THINKS, THOUGHT = "<think>\n", "\n</think>\n"
+"""What stands around a model's reasoning in an answer."""
+
+
+def well_formed(text: str) -> str:
+    r"""A text without halves of signs, which JSON can name (`"\ud83d"`) and UTF-8 cannot say.
+
+    >>> well_formed("a\ud83db")
+    'a\ufffdb'
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def without_thoughts(text: str) -> str:
+    """An answer without the reasoning in it; one that was cut off within it is nothing but reasoning.
+
+    >>> without_thoughts("<think>\\nHm.\\n</think>\\nYes.")
+    'Yes.'
+    """
+    said, thinks, rest = text.partition("<think>")
+    while thinks:
+        _, _, after = rest.partition("</think>")
+        more, thinks, rest = after.lstrip("\n").partition("<think>")
+        said += more
+    return said
