@@ -78,7 +78,7 @@ def serve(
             every question go wrong in that way. See `dify_notebook.local.faults`.
         play: a recorded tape, its file, or a list of them: every question gets them, in turn.
         speed: factor on the time of what is played; 10 is ten times as fast, 0 leaves out its pauses.
-        allow: one or several origins such as `http://127.0.0.1:8080` that `remote_url` and http-request nodes may reach.
+        allow: one or several origins such as `http://127.0.0.1:8080`, for `remote_url` and http-request nodes.
         cors: origins of web pages that may read answers; `"*"` lets all of them.
         speech: what speaks and hears for apps with sound; None takes `espeak-ng` where it is installed.
 

@@ -84,8 +84,8 @@ def application(context: Context) -> Starlette:
                 expose_headers=told,
             )
         )
-    if options.dialect != "1.12":
-        middleware.append(Middleware(Older))
+    if options.older:
+        middleware.append(Middleware(Older, asked=context.opened_by, played=context.player is not None))
     app = Starlette(
         routes=routes,
         lifespan=lifespan,

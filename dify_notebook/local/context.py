@@ -38,6 +38,13 @@ class Context:
     """Known to this server and to who may read its directory; see server.py."""
 
 
+    def opened_by(self, authorization: str) -> App | None:
+        """The app whose key an Authorization header carries; None where there is none, or none of ours."""
+        scheme, _, key = authorization.partition(" ")
+        name = self.keys.app_of(key.strip()) if scheme.lower() == "bearer" else None
+        return None if name is None else self.apps.get(name)
+
+
 def context_of(request: Request) -> Context:
     found: Context = request.app.state.context
     return found
@@ -50,16 +57,14 @@ def app_of(request: Request) -> App:
         ApiError: 401; there is none, or none of ours.
     """
     header = request.headers.get("authorization", "")
-    scheme, space, key = header.partition(" ")
+    scheme, space, _ = header.partition(" ")
     if not space:
         raise _unauthorized("Authorization header must be provided and start with 'Bearer'")
     if scheme.lower() != "bearer":
         raise _unauthorized("Authorization scheme must be 'Bearer'")
-    context = context_of(request)
-    name = context.keys.app_of(key.strip())
-    if name is None or name not in context.apps:
+    app = context_of(request).opened_by(header)
+    if app is None:
         raise _unauthorized("Access token is invalid")
-    app = context.apps[name]
     if app.closed == "disabled":
         raise ApiError(403, "forbidden", "The app's API service has been disabled.")
     return app

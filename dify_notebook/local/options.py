@@ -47,6 +47,11 @@ class Options:
     speech: Speech | None = None
     """What speaks and hears; None looks for espeak-ng on PATH."""
 
+    @property
+    def older(self) -> bool:
+        """Whether it looks like Dify 0.15."""
+        return self.dialect == "0.15"
+
     def check(self) -> None:
         """Raises: ValueError, with a text for people."""
         if not 0 <= self.port <= 65535 or not 0 <= self.pace <= 100 or not 0 <= self.speed <= 1000:

@@ -87,12 +87,17 @@ class ChatRequest:
 _CHAT = "ChatRequestPayload"
 
 
-def chat_request(body: dict[str, Any]) -> ChatRequest:
+def chat_request(body: dict[str, Any], *, older: bool = False) -> ChatRequest:
     """Check a question; what depends on the app (inputs, files) is checked by the app's own rules later.
+
+    Args:
+        older: take what Dify 0.15 takes.
 
     Raises:
         ApiError: 400.
     """
+    if older:
+        body = _as_older(body)
     for field, kind, name in (("inputs", dict, "dictionary"), ("query", str, "string")):
         if field not in body:
             raise _wrong(_CHAT, field, "Field required", "missing")
@@ -127,6 +132,18 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
         files=files or [],
         auto_generate_name=naming,
     )
+
+
+def _as_older(body: dict[str, Any]) -> dict[str, Any]:
+    """The older version reads what is of another kind as text, or as nothing."""
+    made = dict(body)
+    if "inputs" in body and not isinstance(body["inputs"], dict):
+        made["inputs"] = {}
+    if "query" in body and not isinstance(body["query"], str):
+        made["query"] = "" if body["query"] is None else json.dumps(body["query"])
+    if not isinstance(body.get("files"), list):
+        made["files"] = None
+    return made
 
 
 def is_uuid(text: str) -> bool:
@@ -200,16 +217,25 @@ def required_conversation(request: Request) -> str | None:
 _YES = ("true", "yes", "on", "1", "t", "y")
 
 
-def new_name(body: dict[str, Any]) -> str | None:
-    """The name that a conversation shall get; None to have one generated. Raises: ApiError."""
+def new_name(body: dict[str, Any], *, older: bool = False) -> str | None:
+    """The name that a conversation shall get; None to have one generated.
+
+    Args:
+        older: take what Dify 0.15 takes: numbers, and names without a sign.
+
+    Raises:
+        ApiError: 400.
+    """
     model = "ConversationRenamePayload"
     name = body.get("name")
     generate = body.get("auto_generate")
     if generate in (True, 1) or (isinstance(generate, str) and generate.lower() in _YES):
         return None
+    if older and name is not None:
+        name = str(name)
     if name is not None and not isinstance(name, str):
         raise _wrong(model, "name", "Input should be a valid string", "string_type")
-    if not name or not name.strip():
+    if name is None or not (name.strip() or older):
         raise _wrong(model, "", "Value error, name is required when auto_generate is false", "value_error")
     if len(name) > 255:
         raise _wrong(model, "name", "String should have at most 255 characters", "string_too_long")

@@ -99,12 +99,16 @@ class Store:
         conversation: str | None,
         message: str,
         query: str,
+        name: str,
         inputs: Row,
         introduction: str,
         files: Sequence[Row],
         variables: Sequence[Row],
     ) -> Row:
         """Write down a question before it is answered; gives its conversation.
+
+        Args:
+            name: of a conversation that begins with it.
 
         Raises:
             Unknown: the conversation is not there for this app and user.
@@ -117,7 +121,7 @@ class Store:
                 db.execute(
                     "INSERT INTO conversations (id, app, end_user, name, inputs, introduction, created_at,"
                     " updated_at, touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (key, app, user, query[:255], _json(inputs), introduction, now, now, _touch(db)),
+                    (key, app, user, name, _json(inputs), introduction, now, now, _touch(db)),
                 )
                 for made in variables:
                     db.execute(

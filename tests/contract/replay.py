@@ -119,12 +119,13 @@ class Stage:
             client.post("/apps/annotations", query)
             client.post("/apps/annotation-reply/enable", {**SETTINGS, "score_threshold": 0.9})
         busy = client.stream("LONG") if "limited-second" in what else iter(())
-        next(busy, None)
+        first = next(busy, None)
         try:
             yield
         finally:
-            if isinstance(busy, Generator):
-                busy.close()
+            if first is not None and isinstance(busy, Generator):
+                client.post(f"/chat-messages/{first['task_id']}/stop", {"user": client.user})
+                assert list(busy)[-1]["event"] == "message_end"
             if "annotation" in what:
                 client.post("/apps/annotation-reply/disable", SETTINGS)
 

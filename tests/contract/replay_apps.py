@@ -151,7 +151,7 @@ async def small_flow(run: Run) -> None:
     work.start()
     await work.node("start", "start", "Start", lambda: Outcome(dict(work.inputs), dict(work.inputs)))
     if run.app.name == "ragflow":
-        run.resources = [dict(PASSAGE)]
+        run.resources = [{**PASSAGE, "retriever_from": "workflow"}]
         await work.node("kb", "knowledge-retrieval", "Knowledge", lambda: Outcome({"result": [dict(PASSAGE)]}))
     await run.say(f"You said: {run.query}", ["llm", "text"])
     await work.node("llm", "llm", "LLM", lambda: model(run))

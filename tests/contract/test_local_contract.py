@@ -1,4 +1,4 @@
-"""What the embedded server adds up to: annotations, moderation, sound, dialects, playback, who may reach it."""
+"""What the embedded server adds up to: annotations, moderation, sound, playback, who may reach it."""
 
 from __future__ import annotations
 
@@ -379,72 +379,6 @@ def test_origins() -> None:
     ):  # fmt: skip
         assert not fetching.allowed(url, allow), url
     assert not fetching.allowed("http://127.0.0.1/", [])
-
-
-# -- the older dialect ---------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    with local.serve(data_dir=tmp_path_factory.mktemp("older"), pace=0, dialect="0.15") as running:
-        yield running
-
-
-def test_what_the_older_version_lacks_is_a_page(older: LocalServer) -> None:
-    client = Client(older)
-    missing = [
-        "/site", "/app/feedbacks", f"/end-users/{NOWHERE}", f"/files/{NOWHERE}/preview", "/apps/annotations",
-        f"/conversations/{NOWHERE}/variables",
-    ]  # fmt: skip
-    for path in missing:
-        reply = client.get(path)
-        assert (reply.status_code, reply.headers["content-type"]) == (404, "text/html; charset=utf-8"), path
-        assert reply.headers["x-version"] == "0.15.3"
-
-
-def test_the_older_answers(older: LocalServer) -> None:
-    client = Client(older, "toolbox")
-    assert set(client.get("/info").json()) == {"name", "description", "tags"}
-    uploaded = client.upload("a.csv", b"a\n1\n")
-    assert uploaded.status_code == 201
-    assert "source_url" not in uploaded.json()
-    assert client.http.get("/info", headers={"Authorization": "Bearer x"}).headers.get("www-authenticate") is None
-    wrong = client.post("/chat-messages", {**client.body("hi"), "response_mode": "sideways"}).json()
-    assert set(wrong) == {"code", "message", "params"}
-    assert wrong["params"] == "response_mode"
-    with client.http.stream("POST", "/chat-messages", json=client.body("What is 6*7? 你好")) as response:
-        body = response.read()
-    assert body.isascii()
-    first = body.split(b"\n\n")[0]
-    assert b'{"event": "' in first
-    events = [json.loads(part[6:]) for part in body.split(b"\n\n") if part]
-    assert "annotation_reply" not in events[-1]["metadata"]
-    assert "time_to_first_token" not in events[-1]["metadata"]["usage"]
-    conversation = events[0]["conversation_id"]
-    assert "files" not in client.messages(conversation)[0]["agent_thoughts"][0]
-    gone = client.http.request("DELETE", f"/conversations/{conversation}", json={"user": client.user})
-    assert (gone.status_code, gone.json()) == (200, {"result": "success"})
-    again = client.http.request("DELETE", f"/conversations/{conversation}", json={"user": client.user})
-    assert again.status_code == 404
-
-
-def test_the_older_workflow_events(older: LocalServer) -> None:
-    events = Client(older, "pipeline").ask("alpha, beta, gamma")
-    started = next(one for one in events if one["event"] == "workflow_started")
-    assert started["data"]["sequence_number"] == 1
-    iteration = next(one for one in events if one["event"] == "iteration_started")
-    assert iteration["data"]["metadata"] == {"iterator_length": 3}
-    node = next(one for one in events if one["event"] == "node_finished")
-    assert not {"inputs_truncated", "loop_id"} & node["data"].keys()
-
-
-def test_this_client_reads_the_older_dialect(older: LocalServer) -> None:
-    with Dify(older.api_key("pipeline"), older.base_url, user="u") as dify:
-        turn = dify.chat.send("alpha, beta")
-        assert (turn.status, turn.complete) == ("succeeded", True)
-        assert turn.conversation_id is not None
-        dify.conversations.delete(turn.conversation_id)
-        assert dify.conversations.list().to_list() == []
 
 
 # -- playback ------------------------------------------------------------------------------------

@@ -1,23 +1,26 @@
-"""Every recorded exchange with Dify 1.12.1, asked again: status, code, kind, fields, types, order of events.
+"""Every recorded exchange with Dify, asked again: status, code, kind, fields, types, order of events.
 
-Not in words: behind the recordings stood a stand-in for a model. Two tables name what is not the same:
-`NOT_HERE`, where the recorded app or machine cannot be said on this server, and `DIFFERS`, where it
-could and is answered otherwise, each with its reason. Both must be exact: a difference that is not in
+Those with 1.12.1 of the server as it is, those with 0.15.3 of the older dialect. Not in words: behind the recordings
+stood a stand-in for a model. Two tables name what is not the same: `NOT_HERE`, where the recorded app or machine
+cannot be said on this server, and `DIFFERS`, where it could and is answered otherwise, each with its reason. Both must be exact: a difference that is not in
 the table fails, and so does a line in the table that is none any more.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from contract import declared_apps
 from contract.exchanges import load_exchanges
+from contract.expected_replay import DIFFERS, NOT_HERE
 from contract.replay import PIXEL, Replay, Stage, compare_streams, compare_values
 from contract.replay_apps import APPS
 from contract.streams import Recording, load, load_plain
@@ -26,57 +29,15 @@ from support.fake_model import FakeModel, words
 from support.loopback import Web, closed_origin
 
 from dify_notebook import local
+from dify_notebook.local.options import Dialect
 
-NOT_HERE = {
-    # An app of a kind that the chat API is not about.
-    "*__completion*": "a completion app",
-    "*__workflow*": "a workflow app",
-    "*__wrong-mode-completion": "a completion app",
-    "*__wrong-mode-workflow": "a workflow app",
-    "workflows-run__ok-streaming": "a workflow app",
-    # Nodes that run foreign code, or belong to plugins.
-    "*__failflow-code-*ing": "a node with code of its own",
-    "chat-messages__richflow-streaming": "a tool node of a plugin",
-    "chat-messages__agentflow-*": "an agent node of a plugin",
-    "messages__agentflow-toolerr": "an agent node of a plugin",
-    # What a proxy says of a server that is down, or for itself.
-    "nginx__upstream-down-502*": "a proxy without its server",
-    "nginx__outside-v1-404": "a proxy's own page",
-    "nginx__upload-16MB-413": "a proxy's own limit",
-    "health__ok": "not of the Service API",
-    # The recorder stopped or left in the middle; the tests of streams do that with clocks.
-    "chat-messages-stop__chatflow-stopped-by-same-user": "a stop in the middle",
-}
-DIFFERS = {
-    # 1.12.1 crashes with a 500, or says something else than its documents: here it is as documented.
-    "annotation-reply__*-frobnicate": "any other action is a 500 there",
-    "audio-to-text__basic-chat-no-file": "another code than the documented no_audio_uploaded",
-    "audio-to-text__basic-chat-webm": "a documented type is refused there",
-    "chat-messages-errors__*-json-array": "a body that is no object is a 500 there",
-    "chat-messages-errors__basic-chat-long-user": "a long user is a 500 there",
-    "conversation-variables__*-by-name*": "variable_name is a 500 there",
-    "conversation-variables__*-last_id-bogus": "400 without a message there, 404 in the documents",
-    "delete__*-again": "204 for anything there, 404 in the documents",
-    "delete__*-bogus": "204 for anything there, 404 in the documents",
-    "delete__*-no-user": "204 for anything there, 404 in the documents",
-    "delete__*-other-user*": "another user's conversation is deleted there",
-    "end-users__bogus": "the route is not in 1.12.1; the documents have end_user_not_found",
-    "rename__*-long": "a long name is a 500 there",
-    "suggested__*-after-delete": "a 500 there",
-    # Where this server is stricter on purpose.
-    "chat-messages-errors__*-file-remote-no-url": "a file without an address is accepted there",
-    "text-to-audio__*-bad-voice": "a named voice speaks there although speech is off",
-    "text-to-audio__*-voice": "a named voice speaks there although speech is off",
-    "root__bare-404": "this server has a page of its own outside /v1",
-    # What the recorded app's stored settings lack.
-    "parameters__ghost-provider": "no voice and language in the stored settings",
-    "parameters__no-model": "no voice and language in the stored settings",
-}
+DIALECTS: dict[str, Dialect] = {"1.12.1": "1.12", "0.15.3": "0.15"}
+SIZES = {"1.12.1": 1065, "0.15.3": 653}
 
 
-def recorded() -> dict[str, Recording]:
+def recorded(version: str) -> dict[str, Recording]:
     every = {**load(), **load_plain(), **load_exchanges()}
-    return {name.removeprefix("1.12.1/"): one for name, one in every.items() if name.startswith("1.12.1/")}
+    return {name.removeprefix(f"{version}/"): one for name, one in every.items() if name.startswith(f"{version}/")}
 
 
 def reason(case: str, table: dict[str, str]) -> str | None:
@@ -95,13 +56,13 @@ class Picture(BaseHTTPRequestHandler):
         """Nothing on stderr."""
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+@contextlib.contextmanager
+def staged(where: Path, dialect: Dialect) -> Iterator[Stage]:
+    """A server with the recorded apps, and what they ask of others."""
     pictures = HTTPServer(("127.0.0.1", 0), Picture)
     thread = threading.Thread(target=pictures.serve_forever, daemon=True)
     thread.start()
     origin = f"http://127.0.0.1:{pictures.server_port}"
-    where = tmp_path_factory.mktemp("replay")
     with Web() as web, FakeModel(lambda body: words(str(body["messages"][-1]["content"]))) as model:
         nothing = closed_origin()
         declared = [
@@ -117,6 +78,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         with local.serve(
             data_dir=where,
             pace=0,
+            dialect=dialect,
             apps=[*APPS, *declared],
             speech=Sounds(),
             allow=[origin, web.origin, nothing],
@@ -132,32 +94,36 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.mark.slow
-def test_recorded_exchanges(stage: Stage) -> None:
-    told = recorded()
-    assert len(told) == 1065
-    said_here = {case: one for case, one in told.items() if reason(case, NOT_HERE) is None}
+@pytest.mark.parametrize("version", DIALECTS)
+def test_recorded_exchanges(tmp_path: Path, version: str) -> None:
+    told = recorded(version)
+    assert len(told) == SIZES[version]
+    said_here = {case: one for case, one in told.items() if reason(case, NOT_HERE[version]) is None}
     different: dict[str, list[str]] = {}
-    for case, one in said_here.items():
-        if found := Replay(stage, one).differences():
-            different[case] = found
-    unexplained = {case: found for case, found in different.items() if reason(case, DIFFERS) is None}
+    with staged(tmp_path, DIALECTS[version]) as stage:
+        for case, one in said_here.items():
+            if found := Replay(stage, one).differences():
+                different[case] = found
+    known = DIFFERS[version]
+    unexplained = {case: found for case, found in different.items() if reason(case, known) is None}
     assert unexplained == {}, "\n".join(f"{case}: {found}" for case, found in unexplained.items())
-    for pattern in DIFFERS:
+    for pattern in known:
         assert any(fnmatchcase(case, pattern) for case in different), f"{pattern} is answered alike by now"
     same = len(said_here) - len(different)
     plain = [case for case in said_here if not case.startswith("history-export")]
     alike = len([case for case in plain if case not in different])
     print(f"\n{alike} of {len(plain)} are alike without the long exports of lists, which are many of a kind")
-    print(f"{len(told)} recorded, {len(said_here)} can be said here, {same} are answered alike")
+    print(f"{version}: {len(told)} recorded, {len(said_here)} can be said here, {same} are answered alike")
     for case in sorted(different):
-        print(f"  {case}: {reason(case, DIFFERS)}")
+        print(f"  {case}: {reason(case, known)}")
     assert same >= 0.8 * len(said_here)
     assert alike >= 0.8 * len(plain)
 
 
-def test_the_tables_have_no_line_too_many() -> None:
-    told = recorded()
-    for table in (NOT_HERE, DIFFERS):
+@pytest.mark.parametrize("version", DIALECTS)
+def test_the_tables_have_no_line_too_many(version: str) -> None:
+    told = recorded(version)
+    for table in (NOT_HERE[version], DIFFERS[version]):
         for pattern in table:
             assert any(fnmatchcase(case, pattern) for case in told), pattern
 

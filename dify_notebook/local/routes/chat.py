@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import uuid
 from pathlib import Path
@@ -26,6 +27,8 @@ from ..store import INTERRUPTED, Row, Unknown
 from ..stream import EventStream
 
 _NO_PINGS = 86_400.0
+UNNAMED = "New conversation"
+"""What the older version calls one until its name is generated."""
 HISTORY = 20
 """Earlier messages that an app sees."""
 
@@ -33,7 +36,7 @@ HISTORY = 20
 async def ask(request: Request) -> Response | ASGIApp:
     """POST /chat-messages."""
     app, context = app_of(request), context_of(request)
-    asked = chat_request(await json_body(request))
+    asked = chat_request(await json_body(request), older=context.options.older)
     if context.player is not None:
         return _play(context, context.player, streaming=asked.streaming)
     if app.closed == "unpublished":
@@ -42,14 +45,16 @@ async def ask(request: Request) -> Response | ASGIApp:
         raise invalid("query is required")
     if app.mode == "agent-chat" and not asked.streaming:
         raise invalid("Agent Chat App does not support blocking mode")
-    inputs = check_inputs(app.form, asked.inputs)
+    kept = await _kept_inputs(context, app, asked) if context.options.older else None
+    inputs = check_inputs(app.form, asked.inputs) if kept is None else kept
     if context.runs.full:
         raise ApiError(429, "too_many_requests", "Too many requests. Please try again later.")
     if app.at_once and context.runs.of(app.name) >= app.at_once:
         # Dify gives 400 here, not the 429 of its documents.
         most = f"The current maximum concurrent requests allowed for {app.id} is {app.at_once}."
         raise invalid(f"Too many requests. Please try again later. {most}")
-    inputs = await _file_inputs(context, app, asked.user, inputs)
+    if kept is None:
+        inputs = await _file_inputs(context, app, asked.user, inputs)
     files = await _files(context, app, asked)
     run = await _begin(context, app, asked, inputs, files)
     task = context.runs.start(run)
@@ -63,6 +68,23 @@ async def ask(request: Request) -> Response | ASGIApp:
             raise ApiError(500, "internal_server_error", INTERRUPTED) from None
         raise
     return _whole(run)
+
+
+async def _kept_inputs(context: Context, app: App, asked: ChatRequest) -> dict[str, Any] | None:
+    """Inputs with which a conversation began: the older version takes no others on a later turn.
+
+    Raises:
+        ApiError: 404; there is no such conversation.
+    """
+    if asked.conversation_id is None:
+        return None
+    user = await context.store.end_user(app.name, asked.user)
+    try:
+        row = await context.store.conversation(app.name, user, asked.conversation_id)
+    except Unknown:
+        raise not_found("Conversation Not Exists.") from None
+    inputs: dict[str, Any] = json.loads(row["inputs"])
+    return inputs
 
 
 async def _begin(
@@ -81,6 +103,7 @@ async def _begin(
             conversation=asked.conversation_id,
             message=message,
             query=asked.query,
+            name=UNNAMED if context.options.older else asked.query[:255],
             inputs=inputs,
             introduction=app.introduction(inputs),
             files=[used for used, _ in files],

@@ -107,10 +107,11 @@ async def feedback(request: Request) -> Response:
 
 async def rename(request: Request) -> Response:
     """POST /conversations/{conversation}/name."""
-    app, store = app_of(request), context_of(request).store
+    app, context = app_of(request), context_of(request)
+    store = context.store
     body = await json_body(request)
     user = await store.end_user(app.name, user_of(body, default=DEFAULT_USER))
-    name = new_name(body)
+    name = new_name(body, older=context.options.older)
     key = str(request.path_params["conversation"])
     try:
         if name is None:

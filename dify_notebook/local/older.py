@@ -1,0 +1,216 @@
+"""Events as Dify 0.15 sends them, told anew from those of 1.12.
+
+An older stream numbers its nodes and names the one before each, says how far an iteration has come after each
+item, and leaves out what it does not know yet. What only the newer one lacks to tell (the node before, the result
+of an item) is read off the order of events.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+Event = dict[str, Any]
+
+THINKS = (
+    '<details style="color:gray;background-color: #f8f8f8;padding: 8px;border-radius: 4px;" open>'
+    " <summary> Thinking... </summary>"
+)
+_NEWER = (
+    "inputs_truncated", "process_data_truncated", "outputs_truncated", "loop_id", "agent_strategy",
+)  # fmt: skip
+_NEWER_RESOURCE = ("title", "doc_metadata", "summary", "files")
+_FLOW_RESOURCE = ("hit_count", "word_count", "segment_position", "index_node_hash", "page")
+
+
+def text(answer: str) -> str:
+    """An answer with its reasoning as the older version marks it."""
+    return answer.replace("<think>", THINKS).replace("</think>", "</details>")
+
+
+def usage(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if not name.startswith("time_to_")}
+
+
+def metadata(told: dict[str, Any]) -> dict[str, Any]:
+    """Only what there is, and no times of a model."""
+    kept = {name: value for name, value in told.items() if value}
+    if "usage" in kept:
+        kept["usage"] = usage(kept["usage"])
+    if "retriever_resources" in kept:
+        kept["retriever_resources"] = [_resource(one) for one in kept["retriever_resources"]]
+    return kept
+
+
+def _resource(told: dict[str, Any]) -> dict[str, Any]:
+    away = _NEWER_RESOURCE + (() if told.get("retriever_from") == "workflow" else _FLOW_RESOURCE)
+    return {name: value for name, value in told.items() if name not in away}
+
+
+class Stream:
+    """One stream on its way; an event may become none, one or several."""
+
+    def __init__(self, runs: Iterator[int]) -> None:
+        """Args: runs: numbers of runs, from 1."""
+        self._runs = runs
+        self._run = 0
+        self._index = 0
+        self._last: dict[str | None, str] = {}
+        """Box, or None for the flow itself -> the node that ended last there."""
+        self._steps: dict[str, tuple[int, str | None]] = {}
+        """Id of a node's run -> its number and the node before it."""
+        self._boxes: dict[str, _Iteration] = {}
+        self._held: Event | None = None
+
+    def tell(self, event: Event) -> Iterator[Event]:
+        """The event in the older form."""
+        name: str = event["event"]
+        data: dict[str, Any] = event.get("data") or {}
+        if name in ("message", "agent_message"):
+            event["answer"] = text(event["answer"])
+        elif name == "agent_thought":
+            event["thought"] = text(event["thought"])
+        elif name == "message_replace":
+            event.pop("reason", None)
+        elif name == "message_end":
+            # A chatflow that did not run, since its question was caught, tells nothing of it.
+            ran = self._run or event.get("files") is None
+            event["metadata"] = metadata(event["metadata"]) if ran else {}
+        elif name == "workflow_started":
+            self._run = next(self._runs)
+            event["data"] = {**data, "sequence_number": self._run, "inputs": self._system(data["inputs"], event)}
+        elif name == "workflow_finished":
+            outputs = {key: value for key, value in data["outputs"].items() if key != "files"}
+            kept = outputs if data["status"] != "failed" else None
+            more = {"sequence_number": self._run, "outputs": kept or None, "total_steps": self._index}
+            event["data"] = {**data, **more}
+        elif name in ("node_started", "node_retry", "node_finished"):
+            event["data"] = self._node(name, event)
+            if name == "node_finished" and data["status"] == "failed" and data["iteration_id"]:
+                # Where that ends the iteration, the older version tells the iteration's end first.
+                yield from self._let_go()
+                self._held = event
+                return
+        elif name.startswith("iteration_"):
+            yield from self._iteration(name.removeprefix("iteration_"), event)
+            return
+        yield from self._let_go()
+        yield event
+
+    def end(self) -> Iterator[Event]:
+        """What is still to be told when nothing more comes."""
+        yield from self._let_go()
+
+    def _let_go(self) -> Iterator[Event]:
+        if self._held is not None:
+            yield self._held
+            self._held = None
+
+    def _node(self, name: str, event: Event) -> dict[str, Any]:
+        data = event["data"]
+        box = data["iteration_id"] or data["loop_id"]
+        if name == "node_started":
+            self._index += 1
+            self._steps[data["id"]] = (self._index, self._last.get(box))
+        index, before = self._steps[data["id"]]
+        told = {key: value for key, value in data.items() if key not in _NEWER}
+        told |= {"index": index, "predecessor_node_id": before}
+        for key in ("inputs", "process_data", "outputs"):
+            if key in told:
+                told[key] = self._values(data["node_type"], key, told[key] or None, event)
+        told |= dict.fromkeys(
+            ("parallel_id", "parallel_start_node_id", "parent_parallel_id", "parent_parallel_start_node_id")
+        )
+        if name == "node_started":
+            told["parallel_run_id"] = None
+        elif name == "node_retry":
+            told["execution_metadata"] = {"iteration_id": data["iteration_id"], "parallel_mode_run_id": None}
+        else:
+            self._last[box] = data["node_id"]
+            if data["iteration_id"] in self._boxes:
+                self._boxes[data["iteration_id"]].ended(told)
+        return told
+
+    def _values(self, kind: str, key: str, values: Any, event: Event) -> Any:
+        """Inputs, process data or outputs of a node."""
+        if not isinstance(values, dict):
+            return values
+        if kind == "start":
+            return self._system(values, event)
+        if kind == "if-else" and values.get("selected_case_id") == "false":
+            return {**values, "selected_case_id": None}
+        if kind == "llm":
+            away = ("usage", "finish_reason") if key == "process_data" else ("reasoning_content",)
+            values = {name: value for name, value in values.items() if name not in away}
+            if isinstance(values.get("usage"), dict):
+                values["usage"] = usage(values["usage"])
+            if isinstance(values.get("text"), str):
+                values["text"] = text(values["text"])
+        return values
+
+    def _system(self, values: dict[str, Any], event: Event) -> dict[str, Any]:
+        """The values of the system: turns are counted from 0."""
+        turn = values.get("sys.dialogue_count", 1) - 1
+        return {**values, "sys.conversation_id": event["conversation_id"], "sys.dialogue_count": turn}
+
+    def _iteration(self, what: str, event: Event) -> Iterator[Event]:
+        data = {key: value for key, value in event["data"].items() if key not in _NEWER}
+        data |= {"parallel_id": None, "parallel_start_node_id": None}
+        key = data["node_id"]
+        if what == "started":
+            yield from self._let_go()
+            self._index += 1
+            self._boxes[key] = _Iteration(data["metadata"]["iteration_length"])
+            event["data"] = {**data, "metadata": {"iterator_length": self._boxes[key].length}}
+            yield event
+            return
+        box = self._boxes[key]
+        if what == "next":
+            yield from self._let_go()
+            # Those that begin while others still run are told when they have ended.
+            self._last[key] = f"{key}start"
+            if data["index"] == box.done:
+                yield {**event, "data": {**data, **box.told(data["index"])}}
+            return
+        spent = data["execution_metadata"]["total_tokens"]
+        failed = data["status"] == "failed"
+        if failed:
+            data["outputs"] = {"output": None}
+        else:
+            yield from self._let_go()
+            head = {name: data[name] for name in ("id", "node_id", "node_type", "title", "created_at", "extras")}
+            for index in range(box.untold, box.length + 1):
+                next_ = {**head, "parallel_id": None, "parallel_start_node_id": None, **box.told(index)}
+                yield {**event, "event": "iteration_next", "data": {**next_, "index": index}}
+        self._last[None] = key
+        yield {**event, "data": {**data, "execution_metadata": {"total_tokens": spent}}}
+        yield from self._let_go()
+
+
+class _Iteration:
+    """How far one has come."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.done = 0
+        """Items of which a node was told to have ended, one after another."""
+        self.untold = 0
+        """The next number to be told."""
+        self._output: Any = None
+        self._since = time.monotonic()
+
+    def ended(self, node: dict[str, Any]) -> None:
+        """A node inside ended. Which one makes the result is not told; the last one does, most often."""
+        outputs = node["outputs"] or {}
+        self._output = next(iter(outputs.values())) if len(outputs) == 1 else outputs or None
+        index = (node["execution_metadata"] or {}).get("iteration_index")
+        if index == self.done:
+            self.done = index + 1
+
+    def told(self, index: int) -> dict[str, Any]:
+        """What an iteration_next says of the item before."""
+        took = None if index == 0 else round(time.monotonic() - self._since, 6)
+        self._since = time.monotonic()
+        self.untold = index + 1
+        return {"pre_iteration_output": self._output, "parallel_mode_run_id": None, "duration": took}
