@@ -11,6 +11,8 @@ import httpx
 from dify_notebook.local.server import Server
 
 Event = dict[str, Any]
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+"""An id that nothing has."""
 
 
 class Client:
@@ -79,6 +81,17 @@ def names(events: list[Event]) -> list[str]:
         if not (found and found[-1] == event["event"] and event["event"] in ("message", "agent_message")):
             found.append(event["event"])
     return found
+
+
+def told(response: httpx.Response) -> tuple[int, str, str]:
+    """Status, code and message of an error; its envelope must be whole."""
+    body = response.json()
+    assert set(body) == {"code", "message", "status"}
+    assert body["status"] == response.status_code
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-version"] == "1.12.1"
+    assert response.content.endswith(b"}\n")
+    return response.status_code, body["code"], body["message"]
 
 
 class Sounds:

@@ -13,11 +13,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx
 from contract.replay_apps import NAMES
 from contract.streams import Recording
-from local_helpers import Client
+from local_helpers import NOWHERE, Client
 
 from dify_notebook.local.server import LocalServer
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 PIXEL = b"\x89PNG\r\n\x1a\n\x00"
 AUTH = {

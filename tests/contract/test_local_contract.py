@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from local_helpers import Client, Sounds, answer_of, names
+from local_helpers import NOWHERE, Client, Sounds, answer_of, names
 
 from dify_notebook import Dify, local
 from dify_notebook.local import fetch as fetching
@@ -29,7 +29,6 @@ from dify_notebook.local.run import Run
 from dify_notebook.local.server import LocalServer, LocalServerError
 from dify_notebook.tape import Tape
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 SETTINGS = {"score_threshold": 0.7, "embedding_provider_name": "none", "embedding_model_name": "none"}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_helpers import Client, Event, answer_of
+from local_helpers import NOWHERE, Client, Event, answer_of
 
 from dify_notebook import Dify, local
 from dify_notebook.local.apps.app import App
@@ -19,8 +19,6 @@ from dify_notebook.local.forms import Control
 from dify_notebook.local.run import Run
 from dify_notebook.local.server import LocalServer
 from dify_notebook.tape import Tape
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 def check(item: str) -> dict[str, str]:

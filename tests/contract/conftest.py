@@ -1,0 +1,36 @@
+"""An embedded server as it is by default, and a user of each of its apps whom no other test has."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from local_helpers import Client
+
+from dify_notebook import local
+from dify_notebook.local.server import LocalServer
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    with local.serve(data_dir=tmp_path_factory.mktemp("local"), pace=0) as running:
+        yield running
+
+
+@pytest.fixture
+def guide(server: LocalServer) -> Iterator[Client]:
+    with Client(server, "guide", f"user-{uuid.uuid4()}") as client:
+        yield client
+
+
+@pytest.fixture
+def toolbox(server: LocalServer) -> Iterator[Client]:
+    with Client(server, "toolbox", f"user-{uuid.uuid4()}") as client:
+        yield client
+
+
+@pytest.fixture
+def pipeline(server: LocalServer) -> Iterator[Client]:
+    with Client(server, "pipeline", f"user-{uuid.uuid4()}") as client:
+        yield client
