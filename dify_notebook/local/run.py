@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import copy
 import logging
 import time
 import uuid
@@ -82,7 +83,7 @@ class Run:
     """Earlier messages of the conversation, oldest first."""
     uploads: Sequence[Upload]
     variables: dict[str, Any]
-    """Conversation variables by name; what an app changes here is kept when the run ends well."""
+    """Conversation variables by name; what an app changes here is kept, however the run ends."""
     pace: float
     auto_name: bool
     events: asyncio.Queue[dict[str, Any] | None] | None
@@ -95,6 +96,8 @@ class Run:
 
     allow: tuple[str, ...] = ()
     """Origins that http-request nodes may reach."""
+    files: Sequence[dict[str, Any]] = ()
+    """The question's files in the form in which a workflow tells them."""
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     created_at: int = field(default_factory=lambda: int(time.time()))
     meter: tokens.Meter = field(default_factory=tokens.Meter)
@@ -105,6 +108,7 @@ class Run:
     """Set by a workflow; called with status and error before the answer is committed."""
 
     def __post_init__(self) -> None:
+        self._found = copy.deepcopy(self.variables)
         self._begun = time.monotonic()
         self._first_token: float | None = None
         self._text: list[str] = []
@@ -370,7 +374,8 @@ class Run:
             resources=self.resources,
             workflow_run=workflow_run,
             name=title(self.query) if named else None,
-            variables=self.variables if state == "done" else {},
+            # Those that were left alone may have been set from outside meanwhile.
+            variables={name: value for name, value in self.variables.items() if value != self._found.get(name)},
         )
 
     def _send(self, event: str, **fields: Any) -> None:

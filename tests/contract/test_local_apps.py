@@ -513,6 +513,54 @@ def test_variables_are_changed_read_and_set(server: LocalServer) -> None:
     assert answer_of(client.ask("other")) == "1: - other", "each conversation has its own"
 
 
+def test_what_was_set_meanwhile_stays(tmp_path: Path) -> None:
+    """A variable that a run leaves alone is not written back; one that it changed is kept, though the run fails."""
+    asked, go = threading.Event(), threading.Event()
+
+    def wait() -> str:
+        asked.set()
+        assert go.wait(5)
+        raise LookupError("no")
+
+    nodes: list[Declared] = [
+        {"type": "start", "next": "note"},
+        {"id": "note", "type": "assigner", "next": "wait",
+         "set": [{"variable": "conversation.count", "operation": "+=", "value": 1}]},
+        {"id": "wait", "type": "code", "function": "wait", "next": "answer"},
+        {"type": "answer", "answer": "x"},
+    ]  # fmt: skip
+    variables = VARIABLES["variables"]
+    with serve_flow(tmp_path, nodes, functions=[wait], variables=variables) as one, Client(one, "flow") as client:
+        stream = client.stream("go")
+        conversation = next(stream)["conversation_id"]
+        path = f"/conversations/{conversation}/variables"
+        kept = {row["name"]: row for row in client.get(path).json()["data"]}
+        assert asked.wait(5)
+        body = {"user": client.user, "value": ["from outside"]}
+        assert client.http.put(f"{path}/{kept['asked']['id']}", json=body).status_code == 200
+        go.set()
+        assert list(stream)[-1]["event"] == "error"
+        found = {row["name"]: row["value"] for row in client.get(path).json()["data"]}
+        assert found == {"count": "1", "asked": '["from outside"]'}
+
+
+def test_a_flow_sees_the_files_of_the_question(tmp_path: Path) -> None:
+    nodes: list[Declared] = [
+        {"type": "start", "next": "each"},
+        {"id": "each", "type": "iteration", "over": "sys.files", "output": "name.output", "next": "answer",
+         "nodes": [{"id": "name", "type": "template-transform", "template": "{{ each.item.filename }}"}]},
+        {"type": "answer", "answer": "{{ each.output }}"},
+    ]  # fmt: skip
+    with serve_flow(tmp_path, nodes, files={"types": ["document"]}) as one, Client(one, "flow") as client:
+        key = client.upload("表 1.csv", b"a,b\n").json()["id"]
+        used = [{"type": "document", "transfer_method": "local_file", "upload_file_id": key}]
+        events = client.ask("go", files=used)
+        assert answer_of(events) == "- 表 1.csv"
+        told = events[0]["data"]["inputs"]["sys.files"][0]
+        assert (told["related_id"], told["extension"], told["size"]) == (key, ".csv", 4)
+        assert client.http.get(told["url"]).content == b"a,b\n"
+
+
 def test_apps_and_conversations_survive_a_restart(tmp_path: Path) -> None:
     with local.serve(data_dir=tmp_path, pace=0, apps=[VARIABLES]) as one:
         key = one.api_key("variables")

@@ -51,7 +51,7 @@ class Workflow:
         self._outputs: dict[str, Any] = {}
         self.inputs = {
             **inputs,
-            "sys.files": [],
+            "sys.files": list(run.files),
             "sys.user_id": run.user,
             "sys.app_id": run.app.id,
             "sys.workflow_id": self.workflow_id,

@@ -116,6 +116,8 @@ async def _begin(
     annotation = await annotations.match(app.name, asked.query)
     if annotation is not None:
         await annotations.hit(annotation["id"], message)
+    sign = context.signer.url
+    told = [{**as_input(used, row, sign), "url": used.get("url") or sign(row["id"])} for used, row in files]
     uploads = [
         Upload(row["name"], row["extension"], row["mime_type"], row["size"], context.directory.files / row["id"])
         for _, row in files
@@ -131,6 +133,7 @@ async def _begin(
         inputs=inputs,
         history=history,
         uploads=uploads,
+        files=told,
         variables={row["name"]: row["value"] for row in variables},
         pace=context.options.pace,
         allow=context.options.allow,

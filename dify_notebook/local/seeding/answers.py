@@ -132,7 +132,7 @@ async def _play(thread: Thread) -> tuple[Answer, ...]:
         kept = listener.kept
         if kept["state"] != "done":
             raise RuntimeError(f"{thread.app} does not answer {question!r}: {kept['error']}")
-        variables = dict(kept["variables"])
+        variables = {**variables, **kept["variables"]}
         answers.append(
             Answer(
                 text=kept["answer"],
