@@ -28,12 +28,28 @@ def similarity(one: str, other: str) -> float:
     >>> similarity("What is Dify?", "what is dify")
     1.0
     """
-    left, right = normal(one), normal(other)
-    if left == right:
-        return 1.0 if left else 0.0
-    first, second = _groups(left), _groups(right)
-    total = first.total() + second.total()
-    return 2 * (first & second).total() / total if total else 0.0
+    return Question(one).likeness(other)
+
+
+class Question:
+    """A question that is held against many others."""
+
+    def __init__(self, text: str) -> None:
+        self._text = normal(text)
+        self._groups = _groups(self._text)
+
+    def likeness(self, other: str, least: float = 0.0) -> float:
+        """How like the other is, 0 to 1; what cannot reach `least`, going by its length, counts as 0."""
+        text = normal(other)
+        if not text or not self._text:
+            return 0.0
+        if text == self._text:
+            return 1.0
+        # A text has as many groups as signs.
+        total = len(text) + len(self._text)
+        if 2 * min(len(text), len(self._text)) < least * total:
+            return 0.0
+        return 2 * (self._groups & _groups(text)).total() / total
 
 
 def _groups(text: str) -> Counter[str]:
@@ -143,12 +159,13 @@ class Annotations:
             return None
 
         def job(db: sqlite3.Connection) -> Row | None:
+            asked, least = Question(question), settings["score_threshold"]
             best, score = None, 0.0
             for row in db.execute("SELECT * FROM annotations WHERE app = ? ORDER BY seq", (app,)):
-                found = similarity(question, row["question"])
+                found = asked.likeness(row["question"], max(least, score))
                 if found > score:
                     best, score = row, found
-            return dict(best) if best is not None and score >= settings["score_threshold"] else None
+            return dict(best) if best is not None and score >= least else None
 
         return await self._store.reader.do(job)
 

@@ -85,6 +85,9 @@ SCRIPTS = (
     ALTER TABLE messages ADD COLUMN annotation TEXT;
     CREATE INDEX message_files_by_file ON message_files (file);
     """,
+    """
+    CREATE INDEX conversations_by_touch ON conversations (touched);
+    """,
 )
 
 

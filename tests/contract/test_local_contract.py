@@ -17,12 +17,14 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from local_helpers import NOWHERE, Client, Sounds, answer_of, names
 
 from dify_notebook import Dify, local
 from dify_notebook.local import fetch as fetching
 from dify_notebook.local import schema
-from dify_notebook.local.annotations import similarity
+from dify_notebook.local.annotations import Question, similarity
 from dify_notebook.local.apps.app import App, FileRules, Moderation, Voice
 from dify_notebook.local.guard import Guard
 from dify_notebook.local.run import Run
@@ -208,6 +210,14 @@ def test_similarity() -> None:
     assert 0.5 < similarity("How do I stop a cell?", "How do I stop the cell") < 1
     assert similarity("How do I stop a cell?", "What is the capital of France?") < 0.3
     assert similarity("a", "b") == 0
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.floats(0, 1))
+def test_a_bound_leaves_out_nothing_that_reaches_it(one: str, other: str, least: float) -> None:
+    found = similarity(one, other)
+    assert found == similarity(other, one)
+    bound = Question(one).likeness(other, least)
+    assert bound == found or (bound == 0 and found < least)
 
 
 # -- feedback, end users, names -----------------------------------------------------------------

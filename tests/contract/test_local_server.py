@@ -480,6 +480,15 @@ def test_migrations_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     db.close()
 
 
+def test_what_orders_conversations_is_found_without_reading_them_all(tmp_path: Path) -> None:
+    """It is asked for with every question; of 60,000 conversations it once took most of the time."""
+    store = Store(Directory.open(tmp_path))
+    plan = "EXPLAIN QUERY PLAN SELECT COALESCE(MAX(touched), 0) + 1 FROM conversations"
+    rows = store.reader.submit(lambda db: db.execute(plan).fetchall()).result()
+    assert [row["detail"] for row in rows] == ["SEARCH conversations USING COVERING INDEX conversations_by_touch"]
+    store.close()
+
+
 MOUNTS = """22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 40 22 0:35 / /home rw,relatime shared:2 - nfs4 server:/home rw
 41 40 0:36 / /home/me/My\\040disk rw - ext4 /dev/sdb1 rw
