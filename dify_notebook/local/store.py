@@ -68,7 +68,7 @@ class Store:
             return None if row is None else str(row["id"])
 
         def make(db: sqlite3.Connection) -> str | None:
-            fresh = (str(uuid.uuid4()), app, session, _now())
+            fresh = (str(uuid.uuid4()), app, session, second())
             db.execute("INSERT OR IGNORE INTO end_users VALUES (?, ?, ?, ?)", fresh)
             return look(db)
 
@@ -115,24 +115,24 @@ class Store:
         """
 
         def job(db: sqlite3.Connection) -> Row:
-            now = _now()
+            now = second()
             if conversation is None:
                 key = str(uuid.uuid4())
                 db.execute(
                     "INSERT INTO conversations (id, app, end_user, name, inputs, introduction, created_at,"
                     " updated_at, touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (key, app, user, name, _json(inputs), introduction, now, now, _touch(db)),
+                    (key, app, user, name, as_json(inputs), introduction, now, now, _touch(db)),
                 )
                 for made in variables:
                     db.execute(
                         "INSERT INTO variables VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                         (
-                            key, made["id"], made["name"], made["value_type"], _json(made["value"]),
+                            key, made["id"], made["name"], made["value_type"], as_json(made["value"]),
                             made["description"], now, now,
                         ),
                     )  # fmt: skip
             else:
-                key = str(_conversation(db, app, user, conversation)["id"])
+                key = str(conversation_of(db, app, user, conversation)["id"])
             db.execute(
                 "UPDATE conversations SET updated_at = ?, touched = ?, dialogue_count = dialogue_count + 1"
                 " WHERE id = ?",
@@ -141,7 +141,7 @@ class Store:
             db.execute(
                 "INSERT INTO messages (id, conversation, query, inputs, state, created_at, updated_at)"
                 " VALUES (?, ?, ?, ?, 'running', ?, ?)",
-                (message, key, query, _json(inputs), now, now),
+                (message, key, query, as_json(inputs), now, now),
             )
             for file in files:
                 db.execute(
@@ -152,7 +152,7 @@ class Store:
                         file["transfer_method"], file.get("url"),
                     ),
                 )  # fmt: skip
-            return dict(_conversation(db, app, user, key))
+            return dict(conversation_of(db, app, user, key))
 
         return await self.writer.do(job)
 
@@ -168,7 +168,7 @@ class Store:
         """Keep a thought as it is now; nobody waits for it."""
         values = (
             thought["id"], message, thought["position"], thought["thought"], thought["tool"],
-            _json(thought["tool_labels"]), thought["tool_input"], thought["observation"], _now(), message,
+            as_json(thought["tool_labels"]), thought["tool_input"], thought["observation"], second(), message,
         )  # fmt: skip
         self.writer.post(
             lambda db: db.execute(
@@ -185,7 +185,7 @@ class Store:
         """Keep a finished node; nobody waits for it."""
         values = (
             message, data["id"], data["node_id"], data["node_type"], data["status"],
-            data["elapsed_time"], _json(data), message,
+            data["elapsed_time"], as_json(data), message,
         )  # fmt: skip
         self.writer.post(
             lambda db: db.execute(
@@ -214,13 +214,13 @@ class Store:
         """
 
         def job(db: sqlite3.Connection) -> None:
-            now = _now()
+            now = second()
             db.execute(
                 "UPDATE messages SET state = ?, answer = ?, error = ?, usage = ?, resources = ?,"
                 " workflow_run = ?, updated_at = ? WHERE id = ?",
                 (
-                    state, answer, error, _json(usage), _json(list(resources)),
-                    None if workflow_run is None else _json(workflow_run), now, message,
+                    state, answer, error, as_json(usage), as_json(list(resources)),
+                    None if workflow_run is None else as_json(workflow_run), now, message,
                 ),
             )  # fmt: skip
             row = db.execute("SELECT conversation FROM messages WHERE id = ?", (message,)).fetchone()
@@ -231,7 +231,7 @@ class Store:
             for variable, value in variables.items():
                 db.execute(
                     "UPDATE variables SET value = ?, updated_at = ? WHERE conversation = ? AND name = ?",
-                    (_json(value), now, row["conversation"], variable),
+                    (as_json(value), now, row["conversation"], variable),
                 )
             db.execute(
                 "UPDATE conversations SET updated_at = ?, touched = ? WHERE id = ?",
@@ -252,7 +252,7 @@ class Store:
 
     async def conversation(self, app: str, user: str, key: str) -> Row:
         """One conversation. Raises: Unknown."""
-        return await self.reader.do(lambda db: dict(_conversation(db, app, user, key)))
+        return await self.reader.do(lambda db: dict(conversation_of(db, app, user, key)))
 
     async def conversations(
         self, app: str, user: str, *, sort_by: str, last_id: str | None, limit: int
@@ -265,7 +265,7 @@ class Store:
             where, values = "app = ? AND end_user = ?", [app, user]
             if last_id:
                 try:
-                    last = _conversation(db, app, user, last_id)
+                    last = conversation_of(db, app, user, last_id)
                 except Unknown:
                     raise Unknown("last_conversation") from None
                 where += f" AND {column} {beyond} ?"
@@ -288,7 +288,7 @@ class Store:
         """
 
         def job(db: sqlite3.Connection) -> list[Row]:
-            _conversation(db, app, user, conversation)
+            conversation_of(db, app, user, conversation)
             before = 2**62
             if first_id:
                 first = db.execute(
@@ -366,12 +366,12 @@ class Store:
         """Raises: Unknown."""
 
         def job(db: sqlite3.Connection) -> Row:
-            _conversation(db, app, user, key)
+            conversation_of(db, app, user, key)
             db.execute(
                 "UPDATE conversations SET name = ?, updated_at = ?, touched = ? WHERE id = ?",
-                (name, _now(), _touch(db), key),
+                (name, second(), _touch(db), key),
             )
-            return dict(_conversation(db, app, user, key))
+            return dict(conversation_of(db, app, user, key))
 
         return await self.writer.do(job)
 
@@ -379,7 +379,7 @@ class Store:
         """With all its messages. Raises: Unknown."""
 
         def job(db: sqlite3.Connection) -> None:
-            _conversation(db, app, user, key)
+            conversation_of(db, app, user, key)
             db.execute("DELETE FROM conversations WHERE id = ?", (key,))
 
         await self.writer.do(job)
@@ -395,7 +395,7 @@ class Store:
         def job(db: sqlite3.Connection) -> bool:
             if rating is None:
                 return db.execute("DELETE FROM feedbacks WHERE message = ?", (message,)).rowcount > 0
-            now = _now()
+            now = second()
             db.execute(
                 "INSERT INTO feedbacks VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (message) DO UPDATE SET"
                 " rating = excluded.rating, content = excluded.content, updated_at = excluded.updated_at",
@@ -405,78 +405,14 @@ class Store:
 
         return await self.writer.do(job)
 
-    # -- conversation variables -----------------------------------------------------------------
-
-    async def variables(self, app: str, user: str, conversation: str) -> list[Row]:
-        """In the order in which the app declares them. Raises: Unknown."""
-
-        def job(db: sqlite3.Connection) -> list[Row]:
-            _conversation(db, app, user, conversation)
-            rows = db.execute(
-                "SELECT * FROM variables WHERE conversation = ? ORDER BY rowid", (conversation,)
-            )
-            return [{**dict(row), "value": json.loads(row["value"])} for row in rows]
-
-        return await self.reader.do(job)
-
-    async def set_variable(self, conversation: str, key: str, value: object) -> None:
-        """The caller has checked that it exists and that the type fits."""
-        await self.writer.do(
-            lambda db: db.execute(
-                "UPDATE variables SET value = ?, updated_at = ? WHERE conversation = ? AND id = ?",
-                (_json(value), _now(), conversation, key),
-            )
-        )
-
-    # -- files ----------------------------------------------------------------------------------
-
-    async def add_file(
-        self, *, key: str, app: str, user: str, name: str, extension: str, mime_type: str, size: int
-    ) -> Row:
-        """Write down an upload whose bytes already lie in the directory."""
-
-        def job(db: sqlite3.Connection) -> Row:
-            db.execute(
-                "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, app, user, name, extension, mime_type, size, _now()),
-            )
-            return dict(db.execute("SELECT * FROM files WHERE id = ?", (key,)).fetchone())
-
-        return await self.writer.do(job)
-
-    async def file(self, key: str, app: str | None = None) -> Row:
-        """An upload, of an app when one is named. Raises: Unknown."""
-
-        def job(db: sqlite3.Connection) -> Row:
-            row = db.execute("SELECT * FROM files WHERE id = ?", (key,)).fetchone()
-            if row is None or (app is not None and row["app"] != app):
-                raise Unknown("file")
-            return dict(row)
-
-        return await self.reader.do(job)
-
-    async def file_in_message(self, key: str, app: str) -> Row:
-        """An upload that a message of this app uses. Raises: Unknown."""
-
-        def job(db: sqlite3.Connection) -> Row:
-            row = db.execute(
-                "SELECT f.* FROM files f JOIN message_files mf ON mf.file = f.id"
-                " WHERE f.id = ? AND f.app = ? LIMIT 1",
-                (key, app),
-            ).fetchone()
-            if row is None:
-                raise Unknown("file")
-            return dict(row)
-
-        return await self.reader.do(job)
-
 
 def _recover(db: sqlite3.Connection) -> None:
     """What ran when the last owner died is marked as what it is: half an answer."""
     db.execute("UPDATE messages SET state = 'interrupted', error = ? WHERE state = 'running'", (INTERRUPTED,))
 
 
-def _conversation(db: sqlite3.Connection, app: str, user: str, key: str) -> sqlite3.Row:
+def conversation_of(db: sqlite3.Connection, app: str, user: str, key: str) -> sqlite3.Row:
+    """A user's conversation, inside a job. Raises: Unknown."""
     row = db.execute(
         "SELECT * FROM conversations WHERE id = ? AND app = ? AND end_user = ?", (key, app, user)
     ).fetchone()
@@ -506,9 +442,11 @@ def _touch(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT COALESCE(MAX(touched), 0) + 1 FROM conversations").fetchone()[0])
 
 
-def _now() -> int:
+def second() -> int:
+    """Now, in whole seconds, as Dify tells times."""
     return int(time.time())
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """A value as a column holds it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -25,6 +25,8 @@ from ..replies import ApiError, blocking_reply, invalid, not_found, reply
 from ..run import Run, Upload
 from ..store import INTERRUPTED, Row, Unknown
 from ..stream import EventStream
+from ..uploads import Uploads
+from ..variables import Variables
 
 _NO_PINGS = 86_400.0
 UNNAMED = "New conversation"
@@ -109,7 +111,7 @@ async def _begin(
             files=[used for used, _ in files],
             variables=[variable.row(app.name) for variable in app.variables],
         )
-        variables = await store.variables(app.name, user, conversation["id"]) if app.variables else []
+        variables = await Variables(store).of(app.name, user, conversation["id"]) if app.variables else []
     except Unknown:
         raise not_found("Conversation Not Exists.") from None
     annotations = Annotations(store)
@@ -205,7 +207,7 @@ async def _uploaded(context: Context, app: App, key: object) -> Row:
     if not isinstance(key, str) or not is_uuid(key):
         raise invalid("Invalid upload file id format")
     try:
-        return await context.store.file(key.lower(), app.name)
+        return await Uploads(context.store).find(key.lower(), app.name)
     except Unknown:
         raise invalid("Invalid upload file") from None
 
@@ -225,7 +227,7 @@ async def _remote(context: Context, app: App, user: str, url: object) -> Row:
     await asyncio.to_thread(_keep, context.directory.files / key, got)
     name = unquote(urlsplit(got.url).path).rpartition("/")[2][:200] or "file"
     dotted = name.rpartition(".")
-    return await context.store.add_file(
+    return await Uploads(context.store).add(
         key=key,
         app=app.name,
         user=await context.store.end_user(app.name, user),

@@ -21,6 +21,7 @@ from ..payloads import user_of
 from ..replies import VERSION_HEADERS, ApiError, html_not_found, invalid, reply
 from ..shapes import upload as upload_shape
 from ..store import DEFAULT_USER, Row, Unknown
+from ..uploads import Uploads
 
 # What a browser may show in place; anything else is only handed over as a download.
 _SHOWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain"})
@@ -64,7 +65,7 @@ async def _take(request: Request, app: str, form: Any) -> Response:
         name = f"{stem[:200].rstrip()}.{extension}" if extension else name[:200]
     key = str(uuid.uuid4())
     await asyncio.to_thread(_write, file.file, context.directory.files / key)
-    row = await context.store.add_file(
+    row = await Uploads(context.store).add(
         key=key,
         app=app,
         user=await context.store.end_user(app, user),
@@ -83,7 +84,7 @@ async def signed(request: Request) -> Response:
     if not context.signer.good(key, query.get("timestamp", ""), query.get("nonce", ""), query.get("sign", "")):
         raise ApiError(403, "file_access_denied", "This address is not valid, or no longer.")
     try:
-        row = await context.store.file(key)
+        row = await Uploads(context.store).find(key)
     except Unknown:
         return html_not_found()
     return _give(context.directory.files / row["id"], row, attachment=query.get("as_attachment") == "true")
@@ -93,7 +94,7 @@ async def preview(request: Request) -> Response:
     """GET /files/{file}/preview: an upload that a message of the app uses."""
     app, context = app_of(request), context_of(request)
     try:
-        row = await context.store.file_in_message(str(request.path_params["file"]), app.name)
+        row = await Uploads(context.store).in_message(str(request.path_params["file"]), app.name)
     except Unknown:
         raise ApiError(404, "file_not_found", "File not found in message context") from None
     attachment = request.query_params.get("as_attachment", "").lower() in ("true", "1")

@@ -20,6 +20,7 @@ from ..payloads import (
 )
 from ..replies import ApiError, empty_reply, invalid, not_found, reply
 from ..store import DEFAULT_USER, Row, Unknown
+from ..variables import Variables
 
 _MISSING = {
     "conversation": "Conversation Not Exists.",
@@ -142,7 +143,8 @@ async def variables(request: Request) -> Response:
     last, limit = query_uuid(request, "last_id", model), query_limit(request, model)
     app, user = await _asker(request)
     try:
-        rows = await context_of(request).store.variables(app, user, str(request.path_params["conversation"]))
+        kept = Variables(context_of(request).store)
+        rows = await kept.of(app, user, str(request.path_params["conversation"]))
     except Unknown as error:
         raise _missing(error) from None
     wanted = request.query_params.get("variable_name")
@@ -164,9 +166,10 @@ async def set_variable(request: Request) -> Response:
     if "value" not in body:
         raise invalid("value is required")
     conversation, key = str(request.path_params["conversation"]), str(request.path_params["variable"])
+    kept = Variables(store)
 
     async def find() -> Row:
-        for row in await store.variables(app.name, user, conversation):
+        for row in await kept.of(app.name, user, conversation):
             if row["id"] == key:
                 return row
         raise not_found("Conversation Variable Not Exists.")
@@ -177,7 +180,7 @@ async def set_variable(request: Request) -> Response:
             told = shapes.type_of(body["value"])
             message = f"Type mismatch: variable '{row['name']}' expects {row['value_type']}, but got {told} type"
             raise ApiError(400, "bad_request", message)
-        await store.set_variable(conversation, key, body["value"])
+        await kept.set(conversation, key, body["value"])
         return reply(shapes.variable(await find()))
     except Unknown as error:
         raise _missing(error) from None
