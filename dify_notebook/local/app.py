@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 
 from .context import Context
 from .dialect import Older
-from .faults import Faults
+from .faults import Dropped, Faults
 from .guard import Guard
 from .replies import ApiError, html_not_found
 from .routes import about, annotated, audio, chat, files, history
@@ -116,6 +116,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _crash(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    if not isinstance(error, Dropped):  # that was asked for
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     message = "The server encountered an internal error."
     return ApiError(500, "internal_server_error", message).response()

@@ -100,7 +100,8 @@ def parse(text: str) -> dict[str, float]:
             value = float(number) if number else 1.0
         except ValueError:
             raise ValueError(f"the number of fault {name!r} is not one: {number!r}") from None
-        if not value >= 0 or (name in ("latency", "stall", "ping") and value > _LONGEST):
+        least = 1.0 if name == "ping" else 0.0
+        if not value >= least or (name in ("latency", "stall", "ping") and value > _LONGEST):
             raise ValueError(f"fault {name!r} cannot be {number}")
         found[name] = value
     return found

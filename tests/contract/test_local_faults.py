@@ -73,6 +73,15 @@ def body_of(answer: bytes) -> bytes:
     return body
 
 
+@pytest.mark.parametrize("fault", ["drop=0", "drop=200", "cut=2", "ping=1"])
+def test_what_was_asked_for_is_no_news(server: LocalServer, caplog: pytest.LogCaptureFixture, fault: str) -> None:
+    """A lost connection is not logged as the server's failure, with a traceback in everybody's tests."""
+    answer = raw(server, fault)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert not answer.endswith(b"0\r\n\r\n"), "its end was told"
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_without_a_fault_all_is_well(dify: Dify) -> None:
     turn = turn_of(dify)
     assert (turn.status, turn.end, turn.complete) == ("succeeded", "message_end", True)
@@ -255,7 +264,7 @@ def test_the_header_means_nothing_unless_faults_are_on(tmp_path: Path) -> None:
 def test_what_is_no_fault(server: LocalServer, tmp_path: Path) -> None:
     reply = Client(server).http.get("/info", headers={"X-Dify-Fault": "explode"})
     assert (reply.status_code, reply.json()["code"]) == (400, "invalid_param")
-    for text in ("explode", "drop=many", "latency=1e9", "latency=nan", "drop=-1", ""):
+    for text in ("explode", "drop=many", "latency=1e9", "latency=nan", "drop=-1", "ping=0", ""):
         with pytest.raises(ValueError, match="fault"):
             faults.parse(text)
     with pytest.raises(LocalServerError, match="explode"):
