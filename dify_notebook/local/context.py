@@ -37,7 +37,6 @@ class Context:
     nonce: str
     """Known to this server and to who may read its directory; see server.py."""
 
-
     def opened_by(self, authorization: str) -> App | None:
         """The app whose key an Authorization header carries; None where there is none, or none of ours."""
         scheme, _, key = authorization.partition(" ")
@@ -48,6 +47,11 @@ class Context:
 def context_of(request: Request) -> Context:
     found: Context = request.app.state.context
     return found
+
+
+def signer_of(request: Request) -> Signer:
+    """What signs links for who asks: by the name under which this server was reached, which the guard let through."""
+    return context_of(request).signer.at(f"{request.url.scheme}://{request.url.netloc}")
 
 
 def app_of(request: Request) -> App:

@@ -21,6 +21,10 @@ class Signer:
         self.origin = origin
         """Scheme, host and port of this server, without a slash at the end."""
 
+    def at(self, origin: str) -> Signer:
+        """The same for another name of this server."""
+        return self if origin == self.origin else Signer(self._secret.decode(), origin)
+
     def url(self, file: str) -> str:
         """A fresh URL for an upload."""
         now, nonce = str(int(time.time())), secrets.token_hex(16)

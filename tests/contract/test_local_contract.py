@@ -463,6 +463,11 @@ def test_another_host_is_warned_about(tmp_path: Path) -> None:
         assert client.get("/info").status_code == 200
         assert client.http.get("/info", headers={"Host": "192.168.1.7:80"}).status_code == 200
         assert client.http.get("/info", headers={"Host": "evil.example"}).status_code == 403
+        # Links have the name under which the server was reached: another machine's 127.0.0.1 is itself.
+        file = {"file": ("a.txt", b"x", "text/plain")}
+        told = client.http.post("/files/upload", files=file, headers={"Host": "192.168.1.7:80"}).json()["source_url"]
+        assert told.startswith("http://192.168.1.7:80/files/")
+        assert client.http.get(own.url + told.removeprefix("http://192.168.1.7:80")).content == b"x"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         local.serve(data_dir=tmp_path, pace=0).close()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp
 
 from ..annotations import Annotations
 from ..apps.app import FILE_LIMITS, MEGABYTE, App, FileRules
-from ..context import Context, app_of, context_of
+from ..context import Context, app_of, context_of, signer_of
 from ..fetch import Fetched, FetchFailed, Refused, fetch
 from ..forms import as_input, check_inputs
 from ..payloads import ChatRequest, chat_request, is_uuid, json_body, user_of
@@ -37,7 +38,7 @@ HISTORY = 20
 
 async def ask(request: Request) -> Response | ASGIApp:
     """POST /chat-messages."""
-    app, context = app_of(request), context_of(request)
+    app, context = app_of(request), replace(context_of(request), signer=signer_of(request))
     asked = chat_request(await json_body(request), older=context.options.older)
     if context.player is not None:
         return _play(context, context.player, streaming=asked.streaming)

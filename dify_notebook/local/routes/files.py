@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from ..apps.app import FILE_LIMITS, MEGABYTE, fixed_id
-from ..context import app_of, context_of
+from ..context import app_of, context_of, signer_of
 from ..payloads import user_of
 from ..replies import VERSION_HEADERS, ApiError, html_not_found, invalid, reply
 from ..shapes import upload as upload_shape
@@ -74,7 +74,7 @@ async def _take(request: Request, app: str, form: Any) -> Response:
         mime_type=file.content_type,
         size=size,
     )
-    return reply(upload_shape(row, context.signer.url, fixed_id("tenant")), 201)
+    return reply(upload_shape(row, signer_of(request).url, fixed_id("tenant")), 201)
 
 
 async def signed(request: Request) -> Response:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import shapes
-from ..context import app_of, context_of
+from ..context import app_of, context_of, signer_of
 from ..naming import title
 from ..payloads import (
     json_body,
@@ -69,12 +69,12 @@ async def messages(request: Request) -> Response:
     app, user = await _asker(request)
     if conversation is None:
         return _page(limit, False, [])
-    context = context_of(request)
+    signer = signer_of(request)
     try:
-        rows, more = await context.store.messages(app, user, conversation, first_id=first, limit=limit)
+        rows, more = await context_of(request).store.messages(app, user, conversation, first_id=first, limit=limit)
     except Unknown as error:
         raise _missing(error) from None
-    return _page(limit, more, [shapes.message(row, context.signer.url) for row in rows])
+    return _page(limit, more, [shapes.message(row, signer.url) for row in rows])
 
 
 async def suggested(request: Request) -> Response:
