@@ -13,7 +13,8 @@ import copy
 import logging
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -414,15 +415,25 @@ class Runs:
 
     def __init__(self) -> None:
         self._running: dict[str, Run] = {}
+        self._coming: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def of(self, app: str) -> int:
-        """How many of them are an app's."""
-        return sum(1 for run in self._running.values() if run.app.name == app)
+        """How many of them are an app's, with those that are about to start."""
+        return self._coming[app] + sum(1 for run in self._running.values() if run.app.name == app)
+
+    @contextlib.contextmanager
+    def coming(self, app: str) -> Iterator[None]:
+        """Hold a place while a question is written down, so that of two at once both are counted."""
+        self._coming[app] += 1
+        try:
+            yield
+        finally:
+            self._coming[app] -= 1
 
     @property
     def full(self) -> bool:
-        return len(self._running) >= self.LIMIT
+        return len(self._running) + self._coming.total() >= self.LIMIT
 
     def start(self, run: Run) -> asyncio.Task[None]:
         """Let it answer, in a task of its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import queue
 import re
 import sqlite3
 import threading
@@ -19,7 +20,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from local_helpers import NOWHERE, Client, Sounds, answer_of, names
+from local_helpers import NOWHERE, Client, Sounds, answer_of, events_of, names
 
 from dify_notebook import Dify, local
 from dify_notebook.local import fetch as fetching
@@ -278,6 +279,35 @@ def test_an_app_that_answers_one_at_a_time(server: LocalServer) -> None:
     assert refused.json()["message"].startswith("Too many requests.")
     client.post(f"/chat-messages/{first['task_id']}/stop", {"user": client.user})
     assert list(stream)[-1]["event"] == "message_end"
+
+
+def test_of_many_that_ask_at_the_same_moment_one_is_answered(server: LocalServer) -> None:
+    together = threading.Barrier(8)
+    tasks: queue.SimpleQueue[tuple[Client, str | None]] = queue.SimpleQueue()
+
+    def ask(number: int) -> None:
+        client = Client(server, "narrow", f"user-{number}")
+        client.http.get("/info")
+        together.wait(10)
+        with client.http.stream("POST", "/chat-messages", json=client.body("x")) as answer:
+            if answer.status_code == 200:
+                told = events_of(answer.iter_bytes())
+                tasks.put((client, next(told)["task_id"]))
+                assert list(told)[-1]["event"] == "message_end"
+            else:
+                assert answer.status_code == 400
+                tasks.put((client, None))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    found = [tasks.get(timeout=10) for _ in threads]
+    for client, task in found:
+        if task is not None:
+            Client(server, "narrow").post(f"/chat-messages/{task}/stop", {"user": client.user})
+    for thread in threads:
+        thread.join()
+    assert len([task for _, task in found if task]) == 1
 
 
 # -- moderation and sound -----------------------------------------------------------------------

@@ -56,11 +56,12 @@ async def ask(request: Request) -> Response | ASGIApp:
         # Dify gives 400 here, not the 429 of its documents.
         most = f"The current maximum concurrent requests allowed for {app.id} is {app.at_once}."
         raise invalid(f"Too many requests. Please try again later. {most}")
-    if kept is None:
-        inputs = await _file_inputs(context, app, asked.user, inputs)
-    files = await _files(context, app, asked)
-    run = await _begin(context, app, asked, inputs, files)
-    task = context.runs.start(run)
+    with context.runs.coming(app.name):
+        if kept is None:
+            inputs = await _file_inputs(context, app, asked.user, inputs)
+        files = await _files(context, app, asked)
+        run = await _begin(context, app, asked, inputs, files)
+        task = context.runs.start(run)
     if run.events is not None:
         return EventStream(run.events, context.options.ping_interval, run.leave)
     try:
