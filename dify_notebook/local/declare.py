@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import runpy
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from decimal import InvalidOperation
@@ -69,6 +70,9 @@ def _resolve(source: Source, default: Wanted) -> list[App]:
     path = Path(source).expanduser()
     if not path.is_file():
         raise DeclarationError(t("local.declare.no_file", path=path))
+    # As for a program, modules beside it can be imported: by a Python file, and for tools named `module:function`.
+    if (beside := str(path.resolve().parent)) not in sys.path:
+        sys.path.append(beside)
     if path.suffix.lower() == ".toml":
         return [_app(_toml(path), path.name, path.resolve().parent, default)]
     if path.suffix.lower() == ".py":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -284,3 +285,19 @@ def test_a_declaration_has_no_place_for_a_key() -> None:
     """A key stands in the environment only; a declaration has no place for one."""
     with pytest.raises(DeclarationError, match="model.key: nothing of that name is known here"):
         resolve([chat(model={"url": "http://x/v1", "name": "m", "key": "sk-secret"})])
+
+
+def test_modules_beside_a_declaration_can_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As beside any program; wherever the server is started."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "shop_stock.py").write_text('def stock(article: str) -> int:\n    """How many."""\n    return 3\n')
+    (tmp_path / "shop.toml").write_text('mode = "agent-chat"\ntools = ["shop_stock:stock"]\n')
+    (tmp_path / "shop_flow.py").write_text(
+        'from shop_stock import stock\napp = {"name": "shop-2", "mode": "agent-chat", "tools": [stock]}\n'
+    )
+    try:
+        apps = resolve([tmp_path / "shop.toml", tmp_path / "shop_flow.py"])
+    finally:
+        sys.modules.pop("shop_stock", None)
+    assert [app.name for app in apps] == ["shop", "shop-2"]
+    assert sys.path.count(str(tmp_path.resolve())) == 1
