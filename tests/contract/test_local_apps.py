@@ -292,6 +292,9 @@ FAILURES = [
     (Said(status=429, body={"error": {"message": "slow down"}}), "slow down"),
     (Said(status=500, body={"error": "boom"}), "boom"),
     (Said(status=500, body=b"<html>"), "status 500"),
+    (Said(status=404, body={"detail": "no such model"}), "^no such model$"),
+    (Said(status=400, body={"object": "error", "message": "too long"}), "^too long$"),
+    (Said(), "broke off"),
     (Said(status=401, body={"error": {"message": "bad key sk-very-secret"}}), "bad key \\*\\*\\*"),
     (Said(status=302, body=b""), "status 302"),
     (Said([delta(content="half")], done=False), "broke off"),
@@ -319,6 +322,12 @@ def test_failures_of_the_model_are_error_events(
     assert re.search(message, error["message"])
     assert (stored["status"], stored["answer"]) == ("error", "")
     assert "very-secret" not in json.dumps(events)
+
+
+def test_a_model_that_says_done_and_not_why(server: LocalServer, model: FakeModel) -> None:
+    model.script = always(Said([delta(reasoning="Hm."), delta(content="whole")]))
+    events = Client(server, "plain").ask("hi")
+    assert (answer_of(events), events[-1]["event"]) == ("<think>\nHm.\n</think>\nwhole", "message_end")
 
 
 def test_nothing_listens(tmp_path: Path) -> None:

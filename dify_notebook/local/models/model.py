@@ -24,6 +24,8 @@ from ..tokens import Meter, count
 Message = dict[str, Any]
 Chunk = Mapping[str, Any]
 
+DONE: Chunk = {"done": True}
+"""A back end's word that the answer is whole, for models that never say how they came to its end."""
 MAX_ANSWER = 2_000_000
 """Characters of one answer; a model that never ends must not fill the memory."""
 MAX_SECONDS = 600.0
@@ -159,6 +161,8 @@ class _Reading:
                 self._usage = (int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
             for choice in (chunk.get("choices") or [])[:1]:
                 self._choice(choice)
+            if chunk is DONE and (self._text or self._calls):
+                self._end(self._finish or "stop")
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
             raise ModelFailed(f"The model sent a chunk that cannot be read ({problem!r})") from None
 
@@ -175,8 +179,12 @@ class _Reading:
             known["name"] += function.get("name") or ""
             arguments = function.get("arguments") or ""
             known["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
-        self._finish = choice.get("finish_reason") or self._finish
-        if self._finish and self._thinking:
+        if choice.get("finish_reason"):
+            self._end(str(choice["finish_reason"]))
+
+    def _end(self, reason: str) -> None:
+        self._finish = reason
+        if self._thinking:
             self._write(THOUGHT)
             self._thinking = False
 

@@ -14,11 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..aside import Asked, shut
-from .model import Chunk, ModelFailed, error_text
+from .model import DONE, Chunk, ModelFailed, error_text
 
 _LINE = 1_000_000
 """Bytes of one line of the stream."""
 _ERROR_BODY = 20_000
+_REFUSALS = ("error", "detail", "message")
+"""Where servers say why they refuse: OpenAI's form, FastAPI's, and others'."""
 CONNECT = 10.0
 """Seconds for connecting."""
 
@@ -95,6 +97,7 @@ class Remote:
                 continue  # comments, event names and the blank lines between events
             data = data[5:].strip()
             if data == b"[DONE]":
+                tell(DONE)
                 return
             told = _object(data)
             if isinstance(told.get("error"), dict | str):
@@ -107,8 +110,9 @@ class Remote:
             told = json.loads(raw)
         except ValueError:
             told = None
-        if isinstance(told, dict) and told.get("error"):
-            return self._clean(error_text(told["error"]))
+        said = next((told[name] for name in _REFUSALS if told.get(name)), None) if isinstance(told, dict) else None
+        if said is not None:
+            return self._clean(error_text(said))
         return f"The model answered with status {response.status} {response.reason}".rstrip()
 
     def _clean(self, text: str) -> str:
