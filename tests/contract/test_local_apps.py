@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import threading
@@ -651,6 +652,18 @@ def test_branches_run_at_the_same_time(tmp_path: Path, model: FakeModel) -> None
     nodes.append({"type": "answer", "answer": "{{a.r}}{{b.r}}{{c.r}}"})
     with serve_flow(tmp_path, nodes, functions=[meet]) as one:
         assert answer_of(Client(one, "flow").ask("go")) == "abc"
+
+
+def test_branches_that_fail_at_the_same_time_fail_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of the second failure asyncio would complain, long after."""
+    nodes: list[Declared] = [{"type": "start", "next": ["a", "b", "c"]}]
+    nodes += [{"id": name, "type": "http-request", "url": f"http://127.0.0.1/{name}", "next": "answer"} for name in "abc"]
+    nodes.append({"type": "answer", "answer": "x"})
+    with serve_flow(tmp_path, nodes) as one:
+        events = Client(one, "flow").ask("go")
+    assert names(events)[-2:] == ["workflow_finished", "error"]
+    gc.collect()
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_items_run_at_the_same_time_and_stay_in_order(tmp_path: Path) -> None:

@@ -100,9 +100,9 @@ class Course:
         try:
             while self._tasks:
                 done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-                self._tasks -= done
                 for task in done:
                     task.result()
+                self._tasks -= done
         finally:
             for task in self._tasks:
                 task.cancel()
