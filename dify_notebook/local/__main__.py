@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 
 from ..errors import DifyError
 from ..i18n import t
@@ -36,18 +40,31 @@ def main(arguments: list[str] | None = None) -> int:
     except DifyError as error:
         print(error, file=sys.stderr)
         return 1
-    with server:
-        print(t("local.cli.serving", url=server.base_url))
-        for app in server.apps:
-            print(f"  {app:<10} {server.api_key(app)}")
-        print(t("local.cli.keys", path=server.directory.keys))
-        print(t("local.cli.stop"), flush=True)
+    with server, _interrupted_by_term():
         try:
+            print(t("local.cli.serving", url=server.base_url))
+            for app in server.apps:
+                print(f"  {app:<10} {server.api_key(app)}")
+            print(t("local.cli.keys", path=server.directory.keys))
+            print(t("local.cli.stop"), flush=True)
             while server.alive:
                 server.join(0.5)
         except KeyboardInterrupt:
             print()
     return 0
+
+
+@contextlib.contextmanager
+def _interrupted_by_term() -> Iterator[None]:
+    """Let SIGTERM, by which process managers end their own, do as Ctrl+C does: what is being said is kept and told."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _seed(arguments: list[str]) -> int:

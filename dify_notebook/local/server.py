@@ -135,6 +135,7 @@ class LocalServer(Server):
         super().__init__(f"http://{shown}:{number}", directory, keys)
         self._nonce = secrets.token_urlsafe(24)
         self._ready = threading.Event()
+        self._ended = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runs = Runs()
@@ -187,8 +188,11 @@ class LocalServer(Server):
         return self._owner == os.getpid() and self._thread.is_alive()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until it ends."""
-        self._thread.join(timeout)
+        """Wait until it ends.
+
+        Not by joining the thread: up to Python 3.12 a Ctrl+C in that leaves a thread that runs marked as ended.
+        """
+        self._ended.wait(timeout)
 
     def _build(self, options: Options) -> Any:
         import uvicorn
@@ -251,6 +255,7 @@ class LocalServer(Server):
             log.error("the embedded server ended badly", exc_info=error)
         finally:
             self._ready.set()
+            self._ended.set()
 
     def _forked(self) -> None:
         """In a child: this is the parent's. Its socket must not stay open here, its database untouched."""

@@ -530,6 +530,37 @@ def test_a_script_that_ends_with_its_server_running_says_nothing(tmp_path: Path)
 
 
 @posix
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends processes otherwise")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl+C", "term"])
+def test_a_command_that_is_ended_keeps_what_was_being_said(tmp_path: Path, how: signal.Signals) -> None:
+    """The stream is told, half of the answer is kept, nothing is left behind."""
+    root = str(Path(local.__file__).parents[2])
+    command = [sys.executable, "-m", "dify_notebook.local", "--data-dir", str(tmp_path), "--pace", "5"]
+    ran = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert ran.stdout is not None
+    while not ran.stdout.readline().startswith("Ctrl+C"):
+        assert ran.poll() is None
+    with Client(local.ensure(tmp_path)) as client:
+        stream = client.stream("How do I stop a cell?")
+        first = next(stream)
+        ran.send_signal(how)
+        last = list(stream)[-1]
+    assert (last["event"], last["code"]) == ("error", "internal_server_error")
+    ran.communicate(timeout=20)
+    assert ran.returncode == 0
+    assert not (tmp_path / "server.json").exists()
+    with local.serve(data_dir=tmp_path, pace=0) as again, Client(again) as client:
+        kept = client.messages(first["conversation_id"])[0]
+        assert kept["status"] == "error"
+        assert kept["answer"].startswith(first["answer"])
+
+
 def test_the_command(tmp_path: Path) -> None:
     root = str(Path(local.__file__).parents[2])
     command = [sys.executable, "-m", "dify_notebook.local", "--data-dir", str(tmp_path / "d"), "--pace", "0"]
