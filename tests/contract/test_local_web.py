@@ -105,11 +105,11 @@ def test_silence_ends_in_time_and_holds_up_nobody(tmp_path: Path) -> None:
         with Client(one, "guide") as other:
             assert other.upload("a.csv", b"a,b\n").status_code == 201
             assert other.ask("How do I stop a cell?")[-1]["event"] == "message_end"
-        assert time.monotonic() - since < 3
+        assert time.monotonic() - since < 20, "not when those who wait give up, which takes 60 s"
         since = time.monotonic()
         one.close()
-        assert time.monotonic() - since < 5
-        assert left.wait(5)
+        assert time.monotonic() - since < 20
+        assert left.wait(20)
         for thread in threads:
             thread.join()
         client.http.close()
@@ -126,7 +126,7 @@ def test_an_answer_in_drops_ends_in_time(tmp_path: Path) -> None:
     with serving(drops) as web, serve(tmp_path, flow(web.url, timeout=0.4), origin_of(web.url)) as one:
         since = time.monotonic()
         last = Client(one, "flow").ask("x")[-1]
-        assert time.monotonic() - since < 2
+        assert time.monotonic() - since < 10
         assert (last["event"], "longer than 0.4 s" in last["message"]) == ("error", True)
 
 
