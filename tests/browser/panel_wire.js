@@ -15,9 +15,10 @@
     try {
       kind = JSON.parse(part(1)).msg_type;
     } catch {
-      // not in that form: kept as it is
+      // not in that form, as after a connection that had to be made twice: kept as it is
     }
-    list.push({ kind, content: kind ? part(4) : "", all: decoder.decode(bytes) });
+    const all = decoder.decode(bytes);
+    list.push({ kind, content: kind ? part(4) : all, all });
   };
 
   const Native = window.WebSocket;
