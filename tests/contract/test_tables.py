@@ -78,6 +78,9 @@ def test_reading_for_tables_is_the_same_reading() -> None:
         ('"2026-11-21T17:11:46+08:00"', 1_795_252_306),
         ("null", None),
         ("1e300", None),
+        ("1" + "0" * 30, None),
+        ('"soon"', None),
+        ("[1]", None),
     ],
 )
 def test_times_are_read_in_every_form(told: str, read: float | None) -> None:
@@ -97,7 +100,9 @@ def test_what_is_written_in_another_way_is_read_as_elsewhere(body: bytes) -> Non
     assert (row.id, row.time) == (message.id, message.created_at) == ("1", None)
 
 
-@pytest.mark.parametrize("body", [b"[]", b'{"data":[{"answer":"x"}]}', b"{", b'{"data":[5]}', b""])
+@pytest.mark.parametrize(
+    "body", [b"[]", b'{"data":[{"id":null}]}', b"{", b'{"data":[5]}', b'{"data":null}', b'{"data":[{}]}', b"[" * 9_000, b""]
+)
 def test_what_is_no_page_is_refused_as_elsewhere(body: bytes) -> None:
     told = []
     for kind in (models.MessagePage, models.MessageRows):
@@ -106,6 +111,53 @@ def test_what_is_no_page_is_refused_as_elsewhere(body: bytes) -> None:
         told.append(type(caught.value))
     assert issubclass(told[1], ValueError)
     assert told[0] is told[1] or body == b""
+
+
+ODD: list[tuple[str, str, Any]] = [
+    ("query", "null", ""),
+    ("answer", "null", ""),
+    ("answer", '["a"]', '["a"]'),
+    ("id", "17", "17"),
+    ("parent_message_id", "4", "4"),
+    ("status", "5", "5"),
+    ("error", '{"why":"\u6ca1\u6709"}', '{"why": "\u6ca1\u6709"}'),
+    ("inputs", "[]", None),
+    ("inputs", '{"a":NaN,"b":-Infinity}', {"a": None, "b": None}),
+    ("answer", r'"half \ud83d of it"', "half \ufffd of it"),
+    ("feedback", '"like"', None),
+    ("message_files", '[null,{"id":"f"}]', [{"id": "f"}]),
+    ("agent_thoughts", "[null]", []),
+    ("retriever_resources", "{}", None),
+    ("created_at", '"soon"', None),
+    ("created_at", "1" + "0" * 30, None),
+]
+
+
+@pytest.mark.parametrize(("name", "told", "wanted"), ODD)
+def test_an_odd_field_of_one_message_takes_nothing_else_with_it(name: str, told: str, wanted: Any) -> None:
+    fields = {"id": '"m"', "query": '"q"', "answer": '"a"', name: told}
+    odd = ",".join(f'"{key}":{value}' for key, value in fields.items())
+    body = ('{"data":[{"id":"before"},{' + odd + '},{"id":"behind"}],"has_more":true}').encode()
+    page = models.decode(models.MessagePage, body)
+    assert page.has_more
+    before, message, behind = page.data
+    assert (before.id, behind.id) == ("before", "behind")
+    assert getattr(message, name) == wanted
+    if wanted is None or name == "message_files":
+        assert name in message.extra  # as it came
+    rows = models.decode(models.MessageRows, body).data
+    assert [table(rows) for table in tables.MESSAGE_ROWS.values()] == [
+        table(page.data) for table in tables.MESSAGE_ROWS.values()
+    ]
+
+
+def test_odd_conversations_ratings_and_annotations_are_read() -> None:
+    (talk,) = models.decode(models.ConversationPage, b'{"data":[{"id":"c","name":null,"inputs":"x"}]}').data
+    assert (talk.id, talk.name, talk.inputs, talk.extra["inputs"]) == ("c", "", None, "x")
+    (rating,) = models.decode(models.FeedbackPage, b'{"data":[{"id":7,"rating":true,"created_at":"?"}]}').data
+    assert (rating.id, rating.rating, rating.created_at) == ("7", "true", None)
+    (note,) = models.decode(models.AnnotationPage, b'{"data":[{"id":"a","hit_count":"many","question":{}}]}').data
+    assert (note.id, note.hit_count, note.question, note.extra["hit_count"]) == ("a", None, "{}", "many")
 
 
 def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
