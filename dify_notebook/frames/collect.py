@@ -17,7 +17,7 @@ from ..net.lists import message_rows
 from ..net.pages import paging_warnings
 from ..wire.models import Conversation, MessageRow
 from .asked import Known, Wanted
-from .facts import Facts, Failure
+from .facts import Facts, Failure, NotWritten
 from .livetables import usage_values
 from .store import Tapes
 from .tables import MESSAGE_ROWS, Block, annotation_rows, conversation_rows, feedback_rows, variable_rows
@@ -273,6 +273,8 @@ class Collector:
                 if self._variables is not False:
                     await self._variables_of(user, found.id)
                 whole = True
+            except NotWritten:
+                raise  # no fault of this conversation
             except DifyError as problem:
                 self._fail("conversation", problem, id=found.id, user=user)
                 whole = False

@@ -6,6 +6,12 @@ from datetime import datetime
 
 import msgspec
 
+from ..errors import DifyError
+
+
+class NotWritten(DifyError):
+    """The disk takes no more of a history: what was written is there, nothing else can be fetched into it."""
+
 
 class Failure(msgspec.Struct, frozen=True):
     """One thing that could not be fetched; the rest is there."""

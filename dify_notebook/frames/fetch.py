@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DifyError, InputError
 from ..i18n import t
@@ -22,18 +22,29 @@ from .progress import SECONDS, Meter
 from .store import users_of_runs
 from .texts import as_microseconds
 
+if TYPE_CHECKING:
+    from .parquet import Directory
+
 
 class Collecting:
     """A fetch of a history: `await` it. Whatever happens, `.history` is what has come so far.
 
     Args:
         so_far: makes the history of what has come.
+        directory: where it is written, if it is; let go of at the end.
     """
 
-    def __init__(self, collector: Collector, so_far: Callable[[], History], progress: bool | None) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        so_far: Callable[[], History],
+        progress: bool | None,
+        directory: Directory | None = None,
+    ) -> None:
         self._collector = collector
         self._so_far = so_far
         self._shown = progress
+        self._directory = directory
 
     def __repr__(self) -> str:
         done = self._collector.progress
@@ -58,10 +69,21 @@ class Collecting:
         teller = asyncio.create_task(tell())
         try:
             await self._collector.run()
+        except asyncio.CancelledError:
+            if self._directory is not None:
+                self._so_far()  # what came is put in its place now: who awaited this may have no name for it
+            raise
+        except BaseException as problem:
+            self._failed(problem)
+            raise
         finally:
             teller.cancel()
             meter.end()
         return self._so_far()
+
+    def _failed(self, problem: BaseException) -> None:
+        if self._directory is not None:
+            self._directory.give_up(problem)
 
     def now(self) -> History:
         """Fetch on the portal's thread and wait. An Interrupt ends it, and what has come is given back."""
@@ -87,6 +109,9 @@ class Collecting:
         except KeyboardInterrupt:
             future.cancel()
             over.wait(CLEANUP_SECONDS)
+        except BaseException as problem:
+            self._failed(problem)
+            raise
         finally:
             meter.end()
         return self._so_far()
@@ -112,14 +137,7 @@ def history(
     directory = Directory(Path(to))
     collector = Collector(dify, asked, directory)
     directory.begin(collector.facts())
-
-    def so_far() -> History:
-        if collector.over:
-            directory.flush()
-            directory.write_facts(collector.facts())
-        return History.read(directory.path)
-
-    return Collecting(collector, so_far, progress)
+    return _into(directory, collector, directory.flush, progress)
 
 
 def update(
@@ -140,21 +158,39 @@ def update(
     from .parquet import Directory
 
     directory = Directory(before.directory)
-    known = known_of(directory.table("conversations"), before)
     directory.begin_update()
+    try:
+        known = known_of(directory.table("conversations"), before)
+    except BaseException:
+        directory.end()
+        raise
     collector = Collector(dify, asked, directory, known)
+
+    def put_together() -> None:
+        directory.put_together(
+            collector.replaced, ratings=collector.has_ratings, annotations=collector.has_annotations
+        )
+
+    return _into(directory, collector, put_together, progress)
+
+
+def _into(
+    directory: Directory, collector: Collector, finish: Callable[[], None], progress: bool | None
+) -> Collecting:
+    """A fetch that is written; `finish` is called once, when all has come that will."""
     ended: list[None] = []
 
     def so_far() -> History:
         if collector.over and not ended:
             ended.append(None)
-            directory.put_together(
-                collector.replaced, ratings=collector.has_ratings, annotations=collector.has_annotations
-            )
-            directory.write_facts(collector.facts())
+            try:
+                finish()
+                directory.write_facts(collector.facts())
+            finally:
+                directory.end()
         return History.read(directory.path)
 
-    return Collecting(collector, so_far, progress)
+    return Collecting(collector, so_far, progress, directory)
 
 
 def _in_memory(dify: AsyncDify, asked: Wanted, before: History | None, progress: bool | None) -> Collecting:

@@ -126,14 +126,20 @@ class History(Looking):
         Raises:
             InputError: something else, or a history, is there already.
             ConfigError: pyarrow (extra `parquet`) is missing.
+            DifyError: the disk refuses it; then nothing of it is left there.
         """
         from .parquet import Directory
 
         path = Path(directory)
         target = Directory(path)
         target.begin(self.facts)
-        target.save(self.tables)
-        target.write_facts(self.facts)
+        try:
+            target.save(self.tables)
+            target.write_facts(self.facts)
+        except BaseException as problem:
+            target.take_back(problem)
+            raise
+        target.end()
         return path
 
     @classmethod

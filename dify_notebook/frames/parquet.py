@@ -7,7 +7,7 @@
 A conversation's own row is written after everything that belongs to it: what has no row yet was not
 fetched to its end, and the next update fetches it again. An update writes aside, takes the old rows of
 what changed out of the files, and only then puts the new ones there; stopped in between, the next one
-fetches what is missing.
+fetches what is missing. Whoever writes holds a lock: two updates at once would lose each other's rows.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pandas as pd
@@ -28,14 +29,12 @@ import pandas as pd
 from ..errors import ConfigError, InputError
 from ..i18n import t
 from . import build
-from .facts import Facts
+from .claim import Claim
+from .facts import Facts, NotWritten
 from .memory import with_ratings
 from .schema import HISTORY, SCHEMA, Column, Table
 from .tables import Block
 from .texts import from_microseconds
-
-if TYPE_CHECKING:
-    pass
 
 NAME = "history.json"
 VERSION = 1
@@ -70,6 +69,9 @@ class Directory:
         self._writing = threading.Lock()
         self._part = 0
         self._stamp = ""
+        self._claim: Claim | None = None
+        self._made = self._empty = False
+        """Whether the directory was made here; whether its history was begun here and holds no row yet."""
 
     # -- reading -----------------------------------------------------------------------
 
@@ -112,30 +114,76 @@ class Directory:
 
         Raises:
             InputError: something else, or a history, is there.
+            NotWritten: the disk refuses it.
         """
         if (self.path / NAME).exists():
             raise InputError(t("frames.already_there", directory=str(self.path)), code="directory")
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise InputError(t("frames.not_empty", directory=str(self.path)), code="directory")
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._start(self.path)
-        self.write_facts(msgspec.structs.replace(facts, complete=False))
+        self._made = not self.path.exists()
+        self._empty = True
+        try:
+            with self._writable():
+                self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._start(self.path)
+            self.write_facts(msgspec.structs.replace(facts, complete=False))
+        except NotWritten as problem:
+            self.take_back(problem)
+            raise
 
     def begin_update(self) -> None:
-        """Make the directory ready for what changed, which is written aside."""
+        """Make the directory ready for what changed, which is written aside.
+
+        Raises:
+            InputError: something else is writing there.
+            NotWritten: the disk refuses it.
+        """
         facts = self.facts()
-        shutil.rmtree(self.path / _ASIDE, ignore_errors=True)  # an update that was stopped left it
         self._start(self.path / _ASIDE)
-        self.write_facts(msgspec.structs.replace(facts, complete=False))
+        shutil.rmtree(self.path / _ASIDE, ignore_errors=True)  # an update that was stopped left it
+        try:
+            self.write_facts(msgspec.structs.replace(facts, complete=False))
+        except BaseException:
+            self.end()
+            raise
 
     def _start(self, target: Path) -> None:
+        with self._writable():
+            self._claim = Claim.of(self.path)
+        if self._claim is None:
+            raise InputError(t("frames.busy", directory=str(self.path)), code="directory")
         self._target = target
         self._stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
 
+    def end(self) -> None:
+        """Let others write there; harmless where nothing was begun."""
+        if self._claim is not None:
+            self._claim.release()
+
+    def give_up(self, why: BaseException) -> None:
+        """The fetch failed: what is written stays; a directory that was made for nothing goes."""
+        if self._empty:
+            self.take_back(why)
+        self.end()
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        """What the disk refuses, in words."""
+        try:
+            yield
+        except OSError as problem:
+            where = str(self.path)
+            raise NotWritten(
+                t("frames.disk", directory=where, reason=problem.strerror or problem),
+                code="disk",
+                hint=t("frames.disk_hint", directory=where),
+            ) from problem
+
     def write_facts(self, facts: Facts) -> None:
-        """Write `history.json`."""
+        """Write `history.json`. Raises: NotWritten."""
         data = msgspec.json.format(msgspec.json.encode(Written(VERSION, facts)))
-        _replace(self.path / NAME, lambda path: path.write_bytes(data))
+        with self._writable():
+            _replace(self.path / NAME, lambda path: path.write_bytes(data))
 
     async def add(self, table: str, block: Block) -> None:
         """Take a block. When too much is held, whoever comes waits until half of it is written."""
@@ -156,7 +204,8 @@ class Directory:
         return *key, self._held.pop(key)
 
     def _write(self, table: str, month: str, blocks: Sequence[Block]) -> None:
-        with self._writing:
+        with self._writing, self._writable():
+            self._empty = False
             self._part += 1
             folder = self._target / table
             if month:
@@ -171,14 +220,29 @@ class Directory:
             pass
 
     def save(self, tables: dict[str, pd.DataFrame]) -> None:
-        """Write whole tables."""
+        """Write whole tables. Raises: NotWritten."""
         for name, table in tables.items():
             months = _months(table) if name == "messages" else [""] * len(table)
             for month, rows in table.groupby(pd.Index(months, dtype="object"), sort=True) if len(table) else ():
                 self._part += 1
                 folder = self._target / name / f"month={month}" if month else self._target / name
                 arrow = _of_frame(SCHEMA[name], rows)
-                _save(arrow, folder / f"part-{self._stamp}-{self._part}.parquet")
+                with self._writable():
+                    _save(arrow, folder / f"part-{self._stamp}-{self._part}.parquet")
+
+    def take_back(self, why: BaseException) -> None:
+        """Remove what was written, which is elsewhere too, or is nothing."""
+        self.end()
+        if isinstance(why, NotWritten):
+            why.hint = t("frames.disk_gone")
+        if self._made:
+            shutil.rmtree(self.path, ignore_errors=True)
+        elif self.path.is_dir():
+            for place in self.path.iterdir():
+                if place.is_dir():
+                    shutil.rmtree(place, ignore_errors=True)
+                else:
+                    place.unlink(missing_ok=True)
 
     async def finish(self, facts: Facts) -> None:
         """All has come."""
@@ -187,7 +251,15 @@ class Directory:
     # -- an update's end -----------------------------------------------------------------
 
     def put_together(self, replaced: set[str], *, ratings: bool, annotations: bool) -> None:
-        """Take the old rows out and put the new ones there. See `memory.merged` for the arguments."""
+        """Take the old rows out and put the new ones there. See `memory.merged` for the arguments.
+
+        Raises:
+            NotWritten: the disk refuses something; the next update mends it.
+        """
+        with self._writable():
+            self._put_together(replaced, ratings=ratings, annotations=annotations)
+
+    def _put_together(self, replaced: set[str], *, ratings: bool, annotations: bool) -> None:
         self.flush()
         told = self._feedbacks(replaced, ratings=ratings)
         for table in HISTORY:
@@ -291,11 +363,19 @@ def _frame(table: Table, arrow: Any) -> pd.DataFrame:
 
 
 def _read(path: Path, columns: list[str] | None = None) -> Any:
-    """One file, and nothing of the path it lies at."""
+    """One file, and nothing of the path it lies at.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        return file.read(columns)
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read(columns)
+    except (OSError, pa.ArrowException) as problem:
+        raise InputError(t("frames.damaged", file=str(path), reason=problem), code="directory") from problem
 
 
 def _save(arrow: Any, path: Path) -> None:
@@ -308,7 +388,11 @@ def _save(arrow: Any, path: Path) -> None:
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file that is there whole or not at all."""
     place = path.with_name(f".{path.name}.part")
-    write(place)
+    try:
+        write(place)
+    except OSError:
+        place.unlink(missing_ok=True)
+        raise
     os.replace(place, path)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +17,10 @@ from hypothesis import strategies as st
 from support.logs import Logs
 from support.raw_server import serving
 
-from dify_notebook import Dify, History, frames
-from dify_notebook.errors import ConfigError, InputError
+from dify_notebook import AsyncDify, Dify, History, frames
+from dify_notebook.errors import AuthenticationError, ConfigError, InputError
 from dify_notebook.frames import build, memory, parquet
-from dify_notebook.frames.facts import Facts, Failure
+from dify_notebook.frames.facts import Facts, Failure, NotWritten
 from dify_notebook.frames.schema import HISTORY, Column, Table
 
 JANUARY = 1_767_225_600_000_000
@@ -301,19 +305,170 @@ def test_much_is_gathered_in_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_disk_that_is_full_is_told_and_nothing_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also while listing waits for a hand."""
+    """Also while listing waits for a hand, and while a long conversation is read."""
     from dify_notebook.frames import collect
 
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
+    room = [3]
+    save = parquet._save
+
+    def full(*arguments: Any) -> None:
+        room[0] -= 1
+        if room[0] < 0:
+            raise OSError(28, "No space left on device")
+        save(*arguments)
 
     monkeypatch.setattr(collect, "_QUEUE", 1)
+    monkeypatch.setattr(collect, "HELD_PAGES", 1)
     monkeypatch.setattr(parquet, "HELD", 2_000)
     logs = logs_of(12)
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
         with monkeypatch.context() as patched:
             patched.setattr(parquet, "_save", full)
-            with pytest.raises(OSError, match="No space left"):
+            with pytest.raises(NotWritten, match="No space left") as told:
                 dify.history(to=tmp_path / "log", concurrency=2)
+            assert "dify.update(" in told.value.hint
+        between = History.read(tmp_path / "log")
+        assert 0 < len(between.messages) < len(logs.ids())
+        assert not between.failures
         history = dify.update(tmp_path / "log")
     assert sorted(history.messages["message_id"]) == sorted(logs.ids())
+
+
+def test_a_disk_that_is_full_at_the_end_of_an_update_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs = logs_of()
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history(to=tmp_path / "log")
+        logs.say("c10", "late", 1_790_000_000)
+        with monkeypatch.context() as patched:
+            patched.setattr(parquet.Directory, "_feedbacks", no_room)
+            with pytest.raises(NotWritten, match="No space left"):
+                dify.update(history)
+        history = dify.update(tmp_path / "log")
+    assert sorted(history.messages["message_id"]) == sorted(logs.ids())
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("broken", ["_save", "_replace"])
+def test_what_does_not_fit_leaves_nothing_behind(
+    broken: str, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "copy"
+    if there:
+        place.mkdir()
+    with serving(logs_of()) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history()
+    with monkeypatch.context() as patched:
+        patched.setattr(parquet, broken, no_room)
+        with pytest.raises(NotWritten, match="No space left") as told:
+            history.to_parquet(place)
+    assert "Nothing of it is left" in told.value.hint
+    assert (list(place.iterdir()) if there else not place.exists()) == ([] if there else True)
+    history.to_parquet(place)
+    assert len(History.read(place).messages) == len(history.messages)
+
+
+def no_room(*_: Any, **__: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_first_fetch_that_nobody_answers_leaves_nothing_behind(tmp_path: Path) -> None:
+    logs = logs_of()
+    logs.refuse = lambda path, query: ("401 NO", {"code": "unauthorized", "message": "no", "status": 401})
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        with pytest.raises(AuthenticationError):
+            dify.history(to=tmp_path / "log")
+        assert not (tmp_path / "log").exists()
+        logs.refuse = lambda path, query: None
+        assert len(dify.history(to=tmp_path / "log").messages) == len(logs.ids())
+
+
+def test_one_writes_at_a_time(tmp_path: Path) -> None:
+    """Two updates at once would lose each other's rows: the second is refused, and goes through afterwards."""
+    logs = logs_of()
+    place = tmp_path / "log"
+
+    async def both(url: str) -> tuple[History, str]:
+        async with AsyncDify("app-x", url, "ann") as dify:
+            await dify.history(to=place)
+            logs.say("c10", "late", 1_790_000_000)
+            first = dify.update(place)
+            with pytest.raises(InputError, match="writing") as refused:
+                dify.update(place)
+            with pytest.raises(InputError, match="already"):
+                dify.history(to=place)
+            await first
+            return await dify.update(place), refused.value.code
+
+    with serving(logs) as server:
+        history, code = asyncio.run(both(server.url))
+    assert code == "directory"
+    assert sorted(history.messages["message_id"]) == sorted(logs.ids())
+
+
+def test_another_process_that_writes_is_seen(tmp_path: Path) -> None:
+    with serving(logs_of()) as server, Dify("app-x", server.url, "ann") as dify:
+        dify.history(to=tmp_path / "log")
+        code = f"""
+import sys
+from dify_notebook.frames.parquet import Directory
+from pathlib import Path
+held = Directory(Path({str(tmp_path / "log")!r}))
+held.begin_update()
+print("held", flush=True)
+sys.stdin.read()
+"""
+        pipe = subprocess.PIPE
+        with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            with pytest.raises(InputError, match="writing"):
+                dify.update(tmp_path / "log")
+            other.kill()
+            other.wait()
+        dify.update(tmp_path / "log")
+
+
+def test_a_cancelled_fetch_is_written_whether_or_not_somebody_asks(tmp_path: Path) -> None:
+    """Who awaited it has no name for it; the directory is free at once."""
+    logs = logs_of()
+    waiting = threading.Event()
+    released = threading.Event()
+    seen: list[str] = []
+
+    def before(path: str) -> None:
+        seen.append(path)
+        if seen.count("/messages") > 3:
+            waiting.set()
+            released.wait(10)
+
+    logs.before = before
+
+    async def cancelled(url: str) -> None:
+        async with AsyncDify("app-x", url, "ann") as dify:
+
+            async def fetch() -> None:
+                await dify.history(to=tmp_path / "log", concurrency=1)
+
+            task = asyncio.create_task(fetch())
+            await asyncio.to_thread(waiting.wait, 10)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    with serving(logs) as server:
+        asyncio.run(cancelled(server.url))
+        released.set()
+        assert len(History.read(tmp_path / "log").conversations) == 3
+        with Dify("app-x", server.url, "ann") as dify:
+            history = dify.update(tmp_path / "log")
+    assert sorted(history.messages["message_id"]) == sorted(logs.ids())
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    with serving(logs_of()) as server, Dify("app-x", server.url, "ann") as dify:
+        dify.history(to=tmp_path / "log")
+    (file,) = (tmp_path / "log" / "conversations").glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:100])
+    history = History.read(tmp_path / "log")
+    with pytest.raises(InputError, match=file.name):
+        history.table("conversations")
