@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
+import struct
 import sys
+import zlib
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dify_notebook import History, Turn, frames
 from dify_notebook.errors import ConfigError, DifyError, InputError
-from dify_notebook.frames.plots import Plot, messages, style, sums
+from dify_notebook.frames.plots import Plot, messages, picture, style, sums
 from dify_notebook.i18n import set_language
 from dify_notebook.turn.state import Node, Thought, Timing
 
@@ -143,6 +150,44 @@ def test_what_is_rare_is_put_together() -> None:
     assert len(tools) == 5
 
 
+def test_what_has_no_value_comes_last_and_is_grey() -> None:
+    chart = history().plot.activity(by="rating")
+    colour = chart.spec["encoding"]["color"]["scale"]
+    assert colour["domain"] == ["like", "dislike", "(none)"]
+    assert colour["range"] == [style.BLUE, style.ORANGE, style.NOTHING]
+    users = history().plot.activity(by="user").spec["encoding"]["color"]["scale"]
+    assert users["domain"][-1] == "others"
+    assert users["range"][-1] == style.OTHERS
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 40])
+def test_few_messages_have_ticks_at_whole_numbers_and_no_wall_of_a_bar(count: int) -> None:
+    plot = History({"messages": history().messages.head(count)}).plot.activity("year", by=None)
+    axis = plot.spec["encoding"]["y"]["axis"]
+    assert axis.get("values") == (list(range(count + 1)) if count < 6 else None)
+    first, last = plot.spec["encoding"]["x"]["scale"]["domain"]
+    (start,) = pd.to_datetime(plot.data["start"])
+    assert first < start.timestamp() * 1000 < last
+    assert last - first > 4 * 365 * 86_400_000
+    # Those ticks are drawn.
+    drawn = re.findall(r">(\d)</text>", plot.svg())
+    assert count >= 6 or [int(tick) for tick in drawn[-count - 1 :]] == list(range(count + 1))
+
+
+def test_few_calls_have_ticks_at_whole_numbers() -> None:
+    called = pd.DataFrame({"thought_id": ["t"], "call": 0, "message_id": ["m"], "tool": ["calculator"]})
+    chart = History({"thoughts": called}).plot.tools()
+    axis = chart.spec["layer"][0]["encoding"]["x"]["axis"]
+    assert axis["values"] == [0, 1]
+
+
+def test_charts_of_several_currencies_have_one_time() -> None:
+    told = history().messages.assign(currency="USD")
+    told.loc[3, "currency"] = "CNY"
+    charts = History({"messages": told}).plot.cost("day").spec["vconcat"]
+    assert len({tuple(chart["encoding"]["x"]["scale"]["domain"]) for chart in charts}) == 1
+
+
 # -- how they show ---------------------------------------------------------------------------
 
 
@@ -161,28 +206,55 @@ def test_a_plot_shows_offline_and_after_reopening(name: str) -> None:
     assert len(picture) < 90_000
 
 
-def test_the_packed_picture_has_the_same_pixels() -> None:
-    import zlib
+def test_half_transparent_marks_have_their_colour_in_the_picture() -> None:
+    """The library that draws gives them another one: a legend would not fit its chart."""
+    plot = history().plot.latency()
+    found = picture.pixels(plot.png(1.0))
+    counts = Counter(map(tuple, found.reshape(-1, 4).tolist()))
+    band = [colour for colour, _ in counts.most_common(8) if 70 < colour[3] < 80]
+    told = [int(style.SKY[at : at + 2], 16) for at in (1, 3, 5)]
+    assert any(max(abs(one - other) for one, other in zip(colour, told, strict=False)) < 4 for colour in band), counts
+    assert counts.most_common(1)[0][0] == (0, 0, 0, 0), "the ground is transparent"
 
-    import vl_convert
 
-    plot = history().plot.tools()
-    before = vl_convert.vegalite_to_png(plot.spec, vl_version="5.8", scale=1.0)
+@given(
+    st.integers(1, 9).flatmap(
+        lambda width: st.lists(
+            st.lists(st.tuples(*[st.integers(0, 255)] * 4), min_size=width, max_size=width), min_size=1, max_size=6
+        )
+    ),
+    st.integers(0, 4),
+)
+def test_pictures_are_read_as_they_were_written(rows: list[Any], kind: int) -> None:
+    """With every filter that PNG knows; those are undone pixel by pixel."""
+    made = np.array(rows, "uint8")
+    assert (picture.pixels(picture.packed(made)) == made).all()
+    lines, above = b"", [(0,) * 4] * made.shape[1]
+    for row in rows:
+        lines += bytes([kind])
+        for at, pixel in enumerate(row):
+            left, corner = (row[at - 1], above[at - 1]) if at else ((0,) * 4, (0,) * 4)
+            for one, a, b, c in zip(pixel, left, above[at], corner, strict=True):
+                paeth = sorted((abs(a + b - c - value), place, value) for place, value in enumerate((a, b, c)))[0][2]
+                lines += bytes([(one - (0, a, b, (a + b) // 2, paeth)[kind]) % 256])
+        above = row
+    height, width, _ = made.shape
+    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    assert (picture.pixels(b"\x89PNG\r\n\x1a\n" + body) == made).all()
 
-    def pixels(png: bytes) -> bytes:
-        at, out = 8, b""
-        while at < len(png):
-            size = int.from_bytes(png[at : at + 4], "big")
-            body = png[at + 4 : at + 8 + size]
-            assert zlib.crc32(body) == int.from_bytes(png[at + 8 + size : at + 12 + size], "big")
-            if body[:4] == b"IDAT":
-                out += body[4:]
-            at += size + 12
-        return zlib.decompress(out)
 
-    packed = plot.png(1.0)
-    assert pixels(packed) == pixels(before)
-    assert len(packed) < len(before)
+def test_two_pictures_become_one_that_shines_through() -> None:
+    seen = np.array([[(60, 150, 255, 76), (1, 2, 3, 255), (9, 9, 9, 0)]], "int32")
+    share = seen[..., 3:] / 255
+    on = [np.rint(seen[..., :3] * share + ground * (1 - share)).astype("uint8") for ground in (255, 0)]
+    opaque = [picture.packed(np.concatenate([one, np.full((1, 3, 1), 255, "uint8")], axis=2)) for one in on]
+    found = picture.pixels(picture.transparent(*opaque)).astype(int)
+    assert abs(found - seen)[0, :2].max() < 4
+    assert found[0, 2].tolist() == [0, 0, 0, 0]
 
 
 def test_chinese_is_drawn_by_the_reader_s_fonts() -> None:
@@ -227,7 +299,7 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("page", ["#ffffff", "#111111"])
 def test_colours_stand_out_on_light_and_dark(page: str) -> None:
     """3:1 is what WCAG asks of graphics, 4.5:1 of text; a grey that has it on both pages does not exist."""
-    for colour in (*style.SERIES, *style.STATUS.values(), *style.RATING.values()):
+    for colour in (*style.SERIES, *style.STATUS.values(), *style.RATING.values(), style.OTHERS, style.NOTHING):
         assert contrast(colour, page) >= 3, colour
     assert contrast(style.TEXT, page) >= 4
 

@@ -29,7 +29,8 @@ def activity(
     title = t("history.plot.activity")
     described = t("history.plot.activity_said", count=f"{len(found):,}", **_span(found, zone))
     words = _ordered(group, messages[by] if by else None)
-    known = style.STATUS | style.RATING if by in ("status", "rating") else {}
+    known = {t("history.plot.other"): style.OTHERS, t("history.plot.none"): style.NOTHING}
+    known |= style.STATUS | style.RATING if by in ("status", "rating") else {}
     chart = _bars(table, "count", t("history.plot.messages"), ",d", "group", words, known, zone, every, _label(by))
     return _plot(chart, table, title, described, described)
 
@@ -64,7 +65,7 @@ def cost(messages: pd.DataFrame, every: sums.Every | None = None, *, zone: str =
     charts = [
         _bars(
             table[table["currency"] == name], "cost", t("history.plot.cost_axis", currency=name), "~g", None, [], {},
-            zone, every, "",
+            zone, every, "", sums.reach(table),
         )
         for name in totals.index
     ]  # fmt: skip
@@ -97,7 +98,7 @@ def latency(messages: pd.DataFrame, every: sums.Every | None = None, *, zone: st
     zero = alt.Scale(zero=True)
     y = alt.Y("q25:Q", title=t("history.plot.latency_axis"), axis=alt.Axis(format="~g"), scale=zero)
     colour = alt.Scale(domain=list(names.values()), range=[style.BLUE, style.ORANGE])
-    band = alt.Chart(data).mark_area(color=style.BLUE, opacity=0.25).encode(x=x, y=y, y2="q75:Q", tooltip=tooltip)
+    band = alt.Chart(data).mark_area(color=style.SKY, opacity=0.3).encode(x=x, y=y, y2="q75:Q", tooltip=tooltip)
     folded = alt.Chart(data).transform_fold(list(names), as_=["which", "seconds"])
     said_of = f"datum.which == 'median' ? {json.dumps(names['median'])} : {json.dumps(names['q90'])}"
     legend = alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeWidth=2)
@@ -154,7 +155,7 @@ def tools(thoughts: pd.DataFrame, *, most: int = MOST_TOOLS) -> Plot:
     y = alt.Y(
         "tool:N", sort=table["tool"].tolist(), title=None, axis=alt.Axis(labelLimit=260, domain=False, ticks=False)
     )
-    x = alt.X("calls:Q", title=t("history.plot.calls"), axis=alt.Axis(format=",d", tickMinStep=1))
+    x = alt.X("calls:Q", title=t("history.plot.calls"), axis=alt.Axis(format=",d", **_whole(table["calls"])))
     tooltip = [
         _tip("tool", t("history.plot.tool")),
         _tip("calls", t("history.plot.calls"), ",d"),
@@ -173,12 +174,11 @@ def tools(thoughts: pd.DataFrame, *, most: int = MOST_TOOLS) -> Plot:
 
 def _bars(
     table: pd.DataFrame, value: str, axis: str, form: str, group: str | None, words: list[str], known: dict[str, str],
-    zone: str, every: str, legend: str,
+    zone: str, every: str, legend: str, reach: list[int] | None = None,
 ) -> Any:  # fmt: skip
-    """Bars on a time axis, stacked by a group where there is one."""
+    """Bars on a time axis, stacked by a group where there is one; `reach` is for several charts of one time."""
     alt = need_altair()
     tip = [_tip("period", t(f"history.plot.{every}")), _tip(value, axis, form)]
-    step = {"tickMinStep": 1} if form == ",d" else {}
     more: dict[str, Any] = {}
     table = table.assign(top=table[value])
     if group is not None and words and words != [""]:
@@ -189,20 +189,31 @@ def _bars(
         table = table.assign(place=place).sort_values(["start", "place"], ignore_index=True).drop(columns="place")
         table["top"] = table.groupby("start")[value].cumsum()
     table = table.assign(base=table["top"] - table[value])
-    y = alt.Y("base:Q", title=axis, axis=alt.Axis(format=form, **step))
+    ticks = _whole(table["top"]) if form == ",d" else {}
+    y = alt.Y("base:Q", title=axis, axis=alt.Axis(format=form, **ticks))
     mark = alt.Chart(_data(table)).mark_rect(color=style.BLUE)
-    encoded = mark.encode(x=_x(zone, every), x2="end:T", y=y, y2="top:Q", tooltip=tip, **more)
+    x = _x(zone, every, reach or sums.reach(table))
+    encoded = mark.encode(x=x, x2="end:T", y=y, y2="top:Q", tooltip=tip, **more)
     return encoded.properties(width=style.WIDTH, height=style.HEIGHT)
 
 
+_FEW = 6
+"""Up to here each whole number has its tick."""
 _AXIS = {"hour": "%m-%d %H:%M", "day": "%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 
-def _x(zone: str, every: str) -> Any:
+def _whole(counts: pd.Series) -> dict[str, Any]:
+    """Ticks for counts: of few things, one between two whole numbers would be rounded to one of them."""
+    most = int(counts.max())
+    return {"values": list(range(most + 1))} if most < _FEW else {}
+
+
+def _x(zone: str, every: str, reach: list[int] | None = None) -> Any:
     alt = need_altair()
     title = t("history.plot.time_axis", every=t(f"history.plot.{every}"), zone=zone)
     axis = alt.Axis(format=_AXIS[every], labelOverlap="greedy", labelFlush=True, grid=False, tickCount=8)
-    return alt.X("start:T", scale=alt.Scale(type="utc"), title=title, axis=axis)
+    scale = alt.Scale(type="utc", **({} if reach is None else {"domain": reach}))
+    return alt.X("start:T", scale=scale, title=title, axis=axis)
 
 
 def _tip(field: str, title: str, form: str | None = None) -> Any:
@@ -261,12 +272,15 @@ def _group(messages: pd.DataFrame, by: str) -> pd.Series:
 
 
 def _ordered(group: pd.Series, source: pd.Series | None) -> list[str]:
-    """The words of a group: a category's in its own order, others by how often they are there."""
+    """The words of a group: a category's in its own order, others by how often they are there; no value last."""
+    rest = (t("history.plot.other"), t("history.plot.none"))
+    last = [word for word in rest if (group == word).any()]
+    group = group[~group.isin(rest)]
     there = set(group)
     if source is not None and isinstance(source.dtype, pd.CategoricalDtype):
         first = [str(word) for word in source.cat.categories if str(word) in there]
-        return first + sorted(there - set(first))
-    return [str(word) for word in group.value_counts().index]
+        return [*first, *sorted(there - set(first)), *last]
+    return [*(str(word) for word in group.value_counts().index), *last]
 
 
 def _label(by: str | None) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 BLUE, ORANGE, GREEN, VIOLET, RED, SKY = "#0072b2", "#d55e00", "#4ba569", "#8700ff", "#f0003c", "#3c96ff"
 SERIES = (BLUE, ORANGE, GREEN, VIOLET, RED, SKY)
 GREY = "#7f7f7f"
+OTHERS, NOTHING = "#666666", "#949494"
+"""What is put together, and what has no value."""
 TEXT = "#7a7a7a"
 LINE = "#8c8c8c"
 GRID = "#8c8c8c"

@@ -17,6 +17,12 @@ MOST_PERIODS = 1500
 """Periods in one chart at most: a bar cannot be thinner than half a pixel."""
 
 
+LEAST_PERIODS = 5
+"""Periods that an axis has room for at least."""
+SHARE = 0.92
+"""How much of its period a bar takes."""
+
+
 def timed(messages: pd.DataFrame) -> pd.DataFrame:
     """The rows whose time is known.
 
@@ -66,14 +72,27 @@ def spread(periods: pd.Series) -> dict[str, Any]:
     start = periods.dt.start_time
     length = periods.dt.end_time - start
     # A sliver is left free, so that neighbours can be told apart.
-    end = start + length * 0.92
+    end = start + length * SHARE
     form = "%Y-%m-%dT%H:%M:%SZ"
     return {"start": start.dt.strftime(form), "end": end.dt.strftime(form)}
 
 
+def reach(table: pd.DataFrame) -> list[int]:
+    """From when to when a time axis goes, in milliseconds: round all periods, and so wide that one is no wall.
+
+    Args:
+        table: with the columns of `spread`.
+    """
+    start, end = pd.to_datetime(table["start"], utc=True), pd.to_datetime(table["end"], utc=True)
+    length = (end - start).max() / SHARE
+    first, last = start.min(), start.max() + length
+    spare = max(pd.Timedelta(0), (LEAST_PERIODS * length - (last - first)) / 2)
+    return [round(time.timestamp() * 1000) for time in (first - spare, last + spare)]
+
+
 def named(values: pd.Series, most: int, other: str) -> pd.Series:
-    """Values as text, with all but the most frequent put together under one word; missing ones are `-`."""
-    texts = values.astype("string").fillna("-")
+    """Values as text, with all but the most frequent put together under one word; missing ones have a word too."""
+    texts = values.astype("string").fillna(t("history.plot.none"))
     counts = texts.value_counts()
     if len(counts) <= most:
         return texts
