@@ -32,11 +32,12 @@ class Looking:
     def from_export(cls, *paths: str | os.PathLike[str], app: str | None = None) -> History:
         """A history out of what you have from elsewhere: exports of Dify's console, dumps of its database.
 
-        Taken are CSV (with the names of its columns in the first line), JSON, JSON lines and what `pg_dump` writes as
-        text, each also as .gz: of the tables `messages`, `conversations`, `end_users`, `message_feedbacks`,
-        `message_agent_thoughts`, `message_files`, `message_annotations`, `dataset_retriever_resources`; of what the
-        console and the API answer; and the console's export of feedback. What is in a file is told by its columns,
-        not by its name. The tables have the schema of every history; what a source cannot know is missing.
+        Taken are CSV (with the names of its columns in the first line), JSON, JSON lines and what `pg_dump` and
+        `mysqldump` write as text, each also as .gz: of the tables `messages`, `conversations`, `end_users`,
+        `message_feedbacks`, `message_agent_thoughts`, `message_files`, `message_annotations`,
+        `dataset_retriever_resources`; of what the console and the API answer; and the console's export of feedback.
+        What is in a file is told by its columns, not by its name. The tables have the schema of every history; what a
+        source cannot know is missing.
 
             History.from_export("messages.csv", "conversations.csv", "end_users.csv")
 

@@ -11,10 +11,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dify_notebook import Dify, History, local
 from dify_notebook.errors import InputError
-from dify_notebook.frames.schema import HISTORY
+from dify_notebook.frames import build
+from dify_notebook.frames.readers.inserts import Inserts
+from dify_notebook.frames.schema import HISTORY, SCHEMA
 from dify_notebook.local.dumping import DumpError
 
 CONVERSATION = "5f2e36b0-0d0c-4a63-9b7e-0a1c8d6f1e01"
@@ -103,6 +107,35 @@ def as_dump(tables: dict[str, list[dict[str, Any]]]) -> str:
     return "".join(parts)
 
 
+def as_inserts(tables: dict[str, list[dict[str, Any]]], form: str) -> str:
+    """What `pg_dump --inserts`, `--column-inserts`, `--rows-per-insert` and mysqldump write."""
+
+    def quoted(value: Any) -> str:
+        if value is None:
+            return "NULL"
+        text = str(value)
+        if form != "mysql":
+            return text if text.isascii() and text.isdigit() else "'" + text.replace("'", "''") + "'"
+        for sign, letter in (("\\", "\\"), ("'", "'"), ('"', '"'), ("\n", "n"), ("\r", "r"), ("\0", "0"), ("\x1a", "Z")):
+            text = text.replace(sign, "\\" + letter)
+        return f"'{text}'"
+
+    mysql = form == "mysql"
+    parts = ["-- MySQL dump 10.13\n/*!40101 SET NAMES utf8mb4 */;\n" if mysql else "--\n-- PostgreSQL database dump\n--\n\nSET x = 0;\n"]
+    for name, rows in {"accounts": [{"id": "1", "password": "it's; INSERT INTO"}], **tables}.items():
+        place = f"`{name}`" if mysql else f"public.{name}"
+        columns = [f"  `{column}` varchar(255) DEFAULT ''" if mysql else f"    {column} character varying" for column in rows[0]]
+        more = ["  PRIMARY KEY (`id`),", "  KEY `x_idx` (`id`)"] if mysql else ["    CONSTRAINT x CHECK (true)"]
+        parts.append(f"CREATE TABLE {place} (\n" + "".join(line + ",\n" for line in columns) + "\n".join(more) + "\n);\n\n")
+        tuples = ["(" + ", ".join(map(quoted, row.values())) + ")" for row in rows]
+        named = f" ({', '.join(rows[0])})" if form == "columns" else ""
+        if form in ("plain", "columns"):
+            parts += [f"INSERT INTO {place}{named} VALUES {one};\n" for one in tuples]
+        else:
+            parts.append(f"INSERT INTO {place} VALUES" + ("\n\t" if form == "several" else " ") + ",\n".join(tuples) + ";\n")
+    return "".join(parts)
+
+
 def write(folder: Path, name: str, text: str) -> Path:
     path = folder / name
     path.write_text(text, encoding="utf-8")
@@ -164,6 +197,23 @@ def test_a_dump(tmp_path: Path, packed: bool) -> None:
     path = tmp_path / ("dump.sql.gz" if packed else "dump.sql")
     path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
     check(History.from_export(path))
+
+
+@pytest.mark.parametrize("form", ["plain", "columns", "several", "mysql"])
+def test_a_dump_of_inserts(tmp_path: Path, form: str) -> None:
+    check(History.from_export(write(tmp_path, "dump.sql", as_inserts(TABLES, form))))
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["');", "\\'", "'\n);\n", ";\n", ""]), min_size=1))
+@pytest.mark.parametrize("form", ["plain", "columns", "several", "mysql"])
+def test_any_text_comes_back_out_of_inserts(form: str, texts: list[str]) -> None:
+    told = as_inserts({"messages": [{"id": f"m{at}", "query": text} for at, text in enumerate(texts)]}, form)
+    lines = io.StringIO(told, newline="")
+    inserts, found = Inserts(), []
+    for line in lines:
+        if inserts.begins(line):
+            found += [row for table, row in inserts.read(line, lines) if table == "messages"]
+    assert [row and row["query"] for row in found] == texts
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
@@ -281,19 +331,28 @@ def test_the_table_counts_more_than_an_export_that_cuts_answers(tmp_path: Path) 
     assert history.messages["rating"][0] == "dislike"
 
 
-def test_messages_stand_by_conversation_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_stand_in_the_order_of_every_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Built in pieces, so that a large dump fits; the pieces must not show."""
     monkeypatch.setattr("dify_notebook.frames.readers.gather.CHUNK", 3)
     names = [(f"m{number}", f"c{number % 4}", 1782907200 + 60 * ((number * 7) % 20)) for number in range(20)]
     rows = [{"id": id, "conversation_id": one, "query": "q", "answer": "a", "created_at": at} for id, one, at in names]
     found = History.from_export(write(tmp_path, "m.csv", as_csv(rows)))
-    expected = [id for id, _, _ in sorted(names, key=lambda row: row[1:])]
+    expected = [id for id, _, _ in sorted(names, key=lambda row: (row[2], row[1]))]
     assert found.messages["message_id"].tolist() == expected
+    for name, table in found.tables.items():
+        pd.testing.assert_frame_equal(table, build.concat(SCHEMA[name], [table], ordered=True))
+    assert found.conversations["updated_at"].is_monotonic_decreasing
     assert found.messages.index.tolist() == list(range(20))
     spans = found.messages.groupby("conversation_id")["created_at"].agg(["min", "max"])
     told = found.conversations.set_index("conversation_id").sort_index()
     assert told["created_at"].tolist() == spans["min"].tolist()
     assert told["updated_at"].tolist() == spans["max"].tolist()
+
+
+def test_messages_of_one_second_stay_in_the_order_of_the_file(tmp_path: Path) -> None:
+    rows = [{"id": f"m{number}", "conversation_id": "c", "query": "q", "answer": "a", "created_at": 1782907200 + number // 4} for number in range(12)]
+    found = History.from_export(write(tmp_path, "m.csv", as_csv(rows)))
+    assert found.messages["message_id"].tolist() == [row["id"] for row in rows]
 
 
 def test_several_apps_are_told_apart(tmp_path: Path) -> None:
@@ -348,7 +407,9 @@ def test_a_dump_of_the_embedded_server_says_what_its_api_says(tmp_path: Path) ->
         ("latin.csv", b"id,conversation_id,query,answer\n1,2,K\xf6ln,x\n", "is not UTF-8"),
         ("dump.sql", b"PGDMP\x01", r"pg_restore -t messages.*-f dump.sql"),
         ("all.zip", b"PK\x03\x04", "zip archive"),
-        ("i.sql", b"INSERT INTO messages VALUES (1);\n", "--inserts"),
+        ("i.sql", b"INSERT INTO messages VALUES (1);\n", "--column-inserts"),
+        ("j.sql", b"INSERT INTO messages (id, query) VALUES (1);\n", r"j.sql:1.*messages"),
+        ("k.sql", b"--\nINSERT INTO messages (id) VALUES ('1", r"k.sql:2.*cut off"),
         ("s.sql", b"--\nCREATE TABLE messages (id uuid);\n", "holds no rows"),
         ("cut.sql", b"COPY public.messages (id) FROM stdin;\n1\n", "ends within the table messages"),
         ("t.csv", b"id,conversation_id,query,answer,created_at\n1,2,3,4,soon\n", "t.csv:2: soon is no time"),

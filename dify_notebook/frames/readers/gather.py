@@ -91,8 +91,9 @@ class Gatherer:
             "feedbacks": block,
             "annotations": tables.annotation_rows(self._annotations()),
         }
-        made = {name: build.concat(SCHEMA[name], found) for name, found in parts.items()}
-        return made | {name: build.frame(SCHEMA[name], found) for name, found in rest.items()}
+        for name, told in rest.items():
+            parts[name] = [build.frame(SCHEMA[name], told)]
+        return {name: build.concat(SCHEMA[name], found, ordered=True) for name, found in parts.items()}
 
     def _messages(self, gone: set[str], owners: dict[str, str], ratings: dict[str, str]) -> Iterator[Found]:
         """Each message once, by conversation and time."""
@@ -109,7 +110,8 @@ class Gatherer:
                 if str(row["id"]) not in seen and str(row.get("conversation_id") or "") not in gone:
                     seen.add(str(row["id"]))
                     plain.append((place, row))
-        plain.sort(key=lambda one: (str(one[1].get("conversation_id")), _moment(one[1])), reverse=True)
+        plain.sort(key=lambda one: (str(one[1].get("conversation_id")), _moment(one[1])))
+        plain.reverse()  # taken from the end, so that each is given up as it is read
         while plain:
             place, row = plain.pop()
             key = str(row["id"])
@@ -206,8 +208,7 @@ class Gatherer:
                 times = {"created_at": texts.as_microseconds(began), "updated_at": texts.as_microseconds(last_used)}
                 none = dict.fromkeys(("status", "introduction", "inputs"))
                 rows.append({"conversation_id": key, "user": user, **times, "name": "", **none})
-        rows.sort(key=lambda row: -(row["updated_at"] or 0))
-        return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+        return tables.block_of(rows)
 
     # -- what people said -----------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Files into rows: CSV, JSON, JSON lines and PostgreSQL's plain dumps, told apart by what is in them."""
+"""Files into rows: CSV, JSON, JSON lines and plain dumps of PostgreSQL and MySQL, told apart by what is in them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from ...errors import InputError
 from ...i18n import t
+from .inserts import Inserts, NoColumns
 
 Row = dict[str, Any]
 SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql")
@@ -50,7 +51,7 @@ def rows(path: Path) -> Iterator[tuple[str | None, str, Row]]:
             first = _first(file)
             if first in ("{", "["):
                 yield from _json(path, file)
-            elif first in ("-", "\\") or _is_dump(file):
+            elif first in ("-", "\\", "/") or _is_dump(file):
                 yield from _dump(path, file)
             else:
                 yield from _csv(path, file)
@@ -82,7 +83,7 @@ def _first(file: IO[str]) -> str:
 def _is_dump(file: IO[str]) -> bool:
     start = file.read(4096).lstrip()
     file.seek(0)
-    return bool(re.match(r"(SET|COPY|BEGIN|CREATE|INSERT INTO)\s", start))
+    return bool(re.match(r"(SET|COPY|BEGIN|CREATE|DROP|LOCK|USE|INSERT INTO)\s", start))
 
 
 # -- CSV -------------------------------------------------------------------------------------
@@ -158,21 +159,29 @@ def _listed(path: Path, data: Any) -> Iterator[tuple[None, str, Row]]:
             raise InputError(t("history.export.no_object", place=place, found=type(item).__name__), code="export")
 
 
-# -- pg_dump ---------------------------------------------------------------------------------
+# -- dumps ---------------------------------------------------------------------------------
 
 
 def _dump(path: Path, file: IO[str]) -> Iterator[tuple[str, str, Row]]:
-    """Rows of the COPY blocks of a plain dump. INSERTs (`--inserts`) are refused."""
+    """Rows of the COPY blocks of a plain dump, and of its INSERTs."""
     table: str | None = None
     names: list[str] = []
-    found = inserts = False
-    for number, line in enumerate(file, start=1):
+    found = False
+    inserts = Inserts()
+    lines = enumerate(file, start=1)
+    for number, line in lines:
+        place = f"{path.name}:{number}"
         if table is None:
             match = _COPY.match(line)
             if match:
                 found = True
                 table, names = match[1], [name.strip().strip('"') for name in match[2].split(",")]
-            inserts = inserts or line.startswith("INSERT INTO")
+            elif inserts.begins(line):
+                for name, row in _inserted(path, inserts, line, (line for _, line in lines)):
+                    found = True
+                    if row is None:
+                        raise InputError(t("history.export.bad_insert", place=place, table=name), code="export")
+                    yield name, place, row
             continue
         line = line.rstrip("\r\n")
         if line == "\\.":
@@ -180,13 +189,19 @@ def _dump(path: Path, file: IO[str]) -> Iterator[tuple[str, str, Row]]:
             continue
         cells = line.split("\t")
         if len(cells) != len(names):
-            place = f"{path.name}:{number}"
             raise InputError(t("history.export.ragged", place=place, columns=len(names)), code="export")
-        yield table, f"{path.name}:{number}", {name: _cell(cell) for name, cell in zip(names, cells, strict=True)}
+        yield table, place, {name: _cell(cell) for name, cell in zip(names, cells, strict=True)}
     if table is not None:
         raise InputError(t("history.export.cut", path=path, table=table), code="export")
     if not found:
-        raise InputError(t("history.export.inserts" if inserts else "history.export.no_copy", path=path), code="export")
+        raise InputError(t("history.export.no_copy", path=path), code="export")
+
+
+def _inserted(path: Path, inserts: Inserts, line: str, rest: Iterator[str]) -> Iterator[tuple[str, Row | None]]:
+    try:
+        yield from inserts.read(line, rest)
+    except NoColumns as problem:
+        raise InputError(t("history.export.no_columns", path=path, table=problem), code="export") from None
 
 
 def _cell(text: str) -> str | None:
