@@ -196,7 +196,7 @@ def _conversation(history: History, id: str) -> Transcript:
     matches = [id] if id in every else [one for one in every if id and one.startswith(id)]
     if len(matches) != 1:
         key = "history.conversation.several" if matches else "history.conversation.none"
-        raise InputError(t(key, id=id, count=len(matches), all=f"{len(every):,}"), code="conversation")
+        raise InputError(t(key, id=id, count=len(matches), all=f"{len(every):,}"), code="transcript")
     (key,) = matches
     messages = history.messages[ids == key].sort_values("created_at", kind="stable")
     own = known[known["conversation_id"] == key]

@@ -81,11 +81,36 @@ def merged(
             stays &= before["feedback_id"].isna() & ~before["message_id"].isin(after["message_id"])
         if table.name != "feedbacks":
             after = after[after["conversation_id"].isin(replaced).to_numpy("bool")]
+        if table.name == "messages":
+            after = with_usage(after, before)
         parts = [before[stays.to_numpy("bool")], after]
         found[table.name] = build.concat(table, parts, ordered=True)
     if ratings:
         found["messages"] = with_ratings(found["messages"], found["feedbacks"])
     return found
+
+
+#: What the API tells of no message: an export or a tape did, and a tape is not kept for ever.
+KEPT = (
+    "prompt_tokens", "completion_tokens", "total_tokens", "prompt_price", "completion_price", "total_price", "currency",
+    "latency", "time_to_first_token", "usage_from", "model", "parent_message_id",
+)  # fmt: skip
+
+
+def with_usage(messages: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    """Messages that were fetched again, with what an earlier table knows of them beyond the API."""
+    earlier = earlier[earlier[list(KEPT)].notna().any(axis=1)].drop_duplicates("message_id", keep="last")
+    places = pd.Index(earlier["message_id"]).get_indexer(messages["message_id"])
+    fill = (places >= 0) & messages["usage_from"].isna().to_numpy("bool")
+    if not fill.any():
+        return messages
+    made = {}
+    for name in KEPT:
+        values, told = (list(one.astype("object").where(one.notna(), None)) for one in (messages[name], earlier[name]))
+        for at in fill.nonzero()[0]:
+            values[at] = told[places[at]] if values[at] is None else values[at]
+        made[name] = build.array(SCHEMA["messages"][name], values, len(messages))
+    return messages.assign(**made)
 
 
 def with_ratings(messages: pd.DataFrame, feedbacks: pd.DataFrame) -> pd.DataFrame:

@@ -31,7 +31,7 @@ from ..i18n import t
 from . import build
 from .claim import Claim
 from .facts import Facts, NotWritten
-from .memory import with_ratings
+from .memory import KEPT, with_ratings, with_usage
 from .schema import HISTORY, SCHEMA, Column, Table
 from .tables import Block
 from .texts import from_microseconds
@@ -262,6 +262,9 @@ class Directory:
     def _put_together(self, replaced: set[str], *, ratings: bool, annotations: bool) -> None:
         self.flush()
         told = self._feedbacks(replaced, ratings=ratings)
+        usage = self._usage(replaced)
+        for path in self._files("messages", self.path / _ASIDE):
+            _use(path, usage)
         for table in HISTORY:
             if table.name in ("feedbacks", "annotations"):
                 continue
@@ -286,6 +289,20 @@ class Directory:
         if ratings:
             for path in self._files("messages"):
                 _rate(path, told)
+
+    def _usage(self, replaced: set[str]) -> pd.DataFrame:
+        """What is known beyond the API of messages that were fetched again."""
+        import pyarrow as pa
+
+        names = ["message_id", "conversation_id", *KEPT]
+        parts = []
+        for path in self._files("messages"):
+            ids = pd.Series(_read(path, ["conversation_id"]).column(0).to_pylist(), dtype="object")
+            here = ids.isin(replaced).to_numpy("bool")
+            if here.any():
+                found = _frame(SCHEMA["messages"], _read(path, names).filter(pa.array(here)))
+                parts.append(found[found[list(KEPT)].notna().any(axis=1)])
+        return build.concat(SCHEMA["messages"], parts)
 
     def _feedbacks(self, replaced: set[str], *, ratings: bool) -> pd.DataFrame:
         """The ratings as they are to be."""
@@ -408,6 +425,14 @@ def _without(path: Path, goes: Callable[[pd.Series], pd.Series]) -> None:
         path.unlink()
     else:
         _save(_read(path).filter(pa.array(~gone)), path)
+
+
+def _use(path: Path, earlier: pd.DataFrame) -> None:
+    """The messages of a file with what is known of them beyond the API; written only where that is something."""
+    before = _frame(SCHEMA["messages"], _read(path)) if len(earlier) else None
+    after = None if before is None else with_usage(before, earlier)
+    if after is not None and after is not before:
+        _save(_of_frame(SCHEMA["messages"], after), path)
 
 
 def _rate(path: Path, feedbacks: pd.DataFrame) -> None:

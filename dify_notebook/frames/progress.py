@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from ..i18n import t
 from .collect import Progress
 
+#: Signs of the bar at most.
+BAR = 20
 #: Seconds between two lines: a saved notebook keeps each of them.
 SECONDS = 0.5
 
@@ -32,7 +35,8 @@ class Meter:
         now = time.monotonic()
         if now - self._last >= SECONDS and now - self._progress.begun >= SECONDS:
             self._last = now
-            self._write(line(self._progress))
+            text = line(self._progress)
+            self._write(bar(self._progress, self._room() - len(text)) + text)
 
     def end(self) -> None:
         """Write how it went, and leave the line."""
@@ -48,6 +52,13 @@ class Meter:
         self._stream.flush()
 
 
+    def _room(self) -> int:
+        """Signs that fit into a line; one that goes on in the next could not be written over."""
+        if self._stream is not None and self._stream.isatty():
+            return shutil.get_terminal_size().columns - 1
+        return 120
+
+
 def _stream() -> Any:
     """Where somebody looks: the cell's output in a kernel, else a terminal; None where nobody does."""
     if type(sys.stdout).__name__ == "OutStream":  # ipykernel's
@@ -55,6 +66,19 @@ def _stream() -> Any:
     if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         return sys.stderr
     return None
+
+
+def bar(progress: Progress, room: int) -> str:
+    """How much of it is done, as a picture; nothing before that is known, or where it does not fit.
+
+    Args:
+        room: signs that it may take.
+    """
+    length = min(BAR, room - 3)
+    if not progress.all_listed or not progress.listed or length < 5:
+        return ""
+    done = length * progress.conversations // progress.listed
+    return f"[{'#' * done}{'-' * (length - done)}] "
 
 
 def line(progress: Progress, *, ended: bool = False) -> str:

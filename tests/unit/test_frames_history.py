@@ -660,6 +660,47 @@ def test_tokens_come_from_the_tapes_of_this_machine(where: Where) -> None:
     assert row["usage_from"] == "run"
 
 
+def test_an_update_keeps_what_a_tape_told_that_is_gone(where: Where) -> None:
+    """Tapes are swept after a while; the conversation goes on."""
+    logs = some_logs()
+    tape_of("c4-m2")
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history(**where())
+        for path in run_store().paths():
+            path.unlink()
+        tape_of("c4-late")
+        logs.say("c4", "c4-late", int(time.time()))
+        history = dify.update(history)
+    sound(history, logs.ids("ann"))
+    told = history.messages[history.messages["total_tokens"].notna()].set_index("message_id")
+    assert sorted(told.index) == ["c4-late", "c4-m2"]
+    assert told["currency"].tolist() == ["EUR", "EUR"]
+    assert told["usage_from"].astype(str).tolist() == ["run", "run"]
+    assert str(history.messages["usage_from"].dtype) == "category"
+
+
+def test_an_update_of_an_export_keeps_what_the_api_never_tells(where: Where, tmp_path: Path) -> None:
+    logs = some_logs()
+    rows = [
+        f'{{"id":"{id}","conversation_id":"{id[:2]}","query":"q","answer":"old","created_at":"2023-11-15 10:00:00.5",'
+        f'"message_tokens":3,"answer_tokens":4,"model_id":"gpt-4o","parent_message_id":"p","user":"ann"}}'
+        for id in sorted(logs.ids("ann"))
+    ]
+    (tmp_path / "messages.jsonl").write_text("\n".join(rows))
+    history = History.from_export(tmp_path / "messages.jsonl")
+    if "to" in (place := where()):
+        history = History.read(history.to_parquet(place["to"]))
+    logs.say("c4", "c4-late", int(time.time()))
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.update(history)
+    sound(history, logs.ids("ann"))
+    told = history.messages.set_index("message_id")
+    assert told.loc["c4-m1", "answer"] == "Answer c4-m1."
+    assert told.loc["c4-m1", ["total_tokens", "model", "parent_message_id", "usage_from"]].tolist() == [7, "gpt-4o", "p", "export"]
+    assert pd.isna(told.loc["c4-late", "total_tokens"])
+    assert told["model"].notna().sum() == len(rows)
+
+
 # -- users -------------------------------------------------------------------------------------
 
 
@@ -715,9 +756,30 @@ def test_progress_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: p
         dify.history(concurrency=1)  # nobody looks: this is no terminal
     assert capsys.readouterr().err == ""
     assert any("3/5 conversations" in line and "s left" in line for line in shown)
+    assert any(line.startswith("[############--------] 3/5") for line in shown)
     assert shown[-1].startswith("5 conversations, 24 messages in ")
     assert shown[-1].endswith("\n")
     assert "\n" not in "".join(shown[:-1])
+
+
+@pytest.mark.parametrize(
+    ("done", "listed", "known", "room", "drawn"),
+    [
+        (0, 10, True, 99, "[--------------------] "),
+        (3, 10, True, 13, "[###-------] "),
+        (10, 10, True, 8, "[#####] "),
+        (5, 10, True, 7, ""),
+        (5, 10, False, 99, ""),
+        (0, 0, True, 99, ""),
+    ],
+)
+def test_a_bar_where_it_fits(done: int, listed: int, known: bool, room: int, drawn: str) -> None:
+    from dify_notebook.frames import progress
+
+    state = collect.Progress()
+    state.conversations, state.listed, state.all_listed = done, listed, known
+    assert progress.bar(state, room) == drawn
+    assert len(drawn) <= room
 
 
 def test_a_repr_says_what_is_missing_without_key_or_text() -> None:
