@@ -214,12 +214,23 @@ def _joined(column: Column, series: list[pd.Series]) -> Any:
 
 
 def _order(table: Table, parts: Sequence[pd.DataFrame]) -> Any:
-    """Where each row of the sorted table is now; None where it is sorted already."""
-    keys = []
-    for name in reversed(table.order):
-        values = pd.Series(_joined(table[name.lstrip("-")], [part[name.lstrip("-")] for part in parts]))
-        keys.append(_rank(values, down=name.startswith("-")))
-    order = np.lexsort(keys)
+    """Where each row of the sorted table is now; None where it is sorted already.
+
+    By the first column, which is nearly always enough, and quick; the others are looked at for its ties alone.
+    """
+    first, *others = ([part[name.lstrip("-")] for part in parts] for name in table.order)
+    names = [(table[name.lstrip("-")], name.startswith("-")) for name in table.order]
+    ranks = _rank(pd.Series(_joined(names[0][0], first)), down=names[0][1])
+    order = np.argsort(ranks, kind="stable")
+    same = ranks[order[1:]] == ranks[order[:-1]]
+    if others and same.any():
+        tied = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+        rows = order[tied]
+        keys = [
+            _rank(pd.Series(_joined(column, values)).take(rows), down=down)
+            for (column, down), values in zip(names[1:], others, strict=True)
+        ]
+        order[tied] = rows[np.lexsort([*reversed(keys), ranks[rows]])]
     return None if bool((order[1:] > order[:-1]).all()) else order
 
 

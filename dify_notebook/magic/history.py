@@ -128,7 +128,7 @@ def summary(history: History, name: str) -> str:
     lines += history.notes
     if history.failures:
         lines.append(t("magic.history.failures", count=len(history.failures), name=name))
-    lines.append(t("magic.history.next", name=name))
+    lines.append(t("magic.history.next", name=name, again="%dify history" + (f" {name}" if name != NAME else "")))
     return "\n".join(lines)
 
 

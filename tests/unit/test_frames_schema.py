@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import dify_notebook
 from dify_notebook import frames
@@ -151,6 +154,17 @@ def test_the_last_used_comes_first_and_what_has_no_time_last() -> None:
     table = SCHEMA["conversations"]
     part = build.frame(table, {"conversation_id": ["a", "b", "c"], "name": ["", "", ""], "updated_at": [1, None, 3]})
     assert build.concat(table, [part], ordered=True)["conversation_id"].tolist() == ["c", "a", "b"]
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(0, 3), st.sampled_from("abc"), st.none() | st.integers(1, 2)), max_size=12))
+def test_ties_are_sorted_by_the_other_columns_and_then_stay(rows: list[tuple[int | None, str, int | None]]) -> None:
+    table = SCHEMA["thoughts"]
+    columns: dict[str, list[Any]] = {"created_at": [row[0] for row in rows], "message_id": [row[1] for row in rows], "position": [row[2] for row in rows]}
+    part = build.frame(table, {**columns, "thought_id": [str(at) for at in range(len(rows))], "call": [0] * len(rows)})
+    found = build.concat(table, [part], ordered=True)
+    low = -1  # what is missing comes first
+    wanted = sorted(range(len(rows)), key=lambda at: (low if rows[at][0] is None else rows[at][0], rows[at][1], rows[at][2] or low))
+    assert found["thought_id"].tolist() == [str(at) for at in wanted]
 
 
 # -- documents --------------------------------------------------------------------------------
