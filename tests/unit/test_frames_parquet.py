@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from support.raw_server import serving
 from dify_notebook import AsyncDify, Dify, History, frames
 from dify_notebook.errors import AuthenticationError, ConfigError, InputError
 from dify_notebook.frames import build, memory, parquet
+from dify_notebook.frames.claim import Claim
 from dify_notebook.frames.facts import Facts, Failure, NotWritten
 from dify_notebook.frames.schema import HISTORY, Column, Table
 
@@ -426,6 +428,30 @@ sys.stdin.read()
             other.kill()
             other.wait()
         dify.update(tmp_path / "log")
+
+
+def test_a_file_system_without_locks_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(Claim, "release", lambda self: None)
+    held = Claim.of(tmp_path)
+    assert held is not None
+    held.release()
+
+
+def test_a_directory_that_is_never_written_says_nothing_at_the_end(tmp_path: Path) -> None:
+    code = f"""
+from dify_notebook import AsyncDify
+collecting = AsyncDify("app-x", "http://127.0.0.1:9/v1", "ann").history(to={str(tmp_path / "log")!r})
+kept = [collecting]
+kept.append(kept)  # still there when Python ends
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert told.stderr == ""
 
 
 def test_a_cancelled_fetch_is_written_whether_or_not_somebody_asks(tmp_path: Path) -> None:
