@@ -211,7 +211,7 @@ def annotation_rows(items: Sequence[models.Annotation]) -> Block:
     return {
         "annotation_id": [item.id for item in items],
         "created_at": [as_microseconds(item.created_at) for item in items],
-        "hit_count": [item.hit_count for item in items],
+        "hit_count": [as_int(item.hit_count) for item in items],
         "question": [clean(item.question) for item in items],
         "answer": [clean(item.answer) for item in items],
     }

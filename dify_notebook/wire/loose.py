@@ -22,3 +22,14 @@ def loads(data: bytes) -> Any:
             raise
     # Encoded again, so that half characters, which Python lets pass, do not.
     return msgspec.json.decode(msgspec.json.encode(json.loads(data, parse_constant=lambda _: None)))
+
+
+def sound(value: Any) -> Any:
+    """JSON in which all text can be encoded: half an emoji, which Python's `json` lets pass, is U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [sound(item) for item in value]
+    if isinstance(value, dict):
+        return {sound(name): sound(item) for name, item in value.items()}
+    return value

@@ -365,6 +365,47 @@ def test_several_apps_are_told_apart(tmp_path: Path) -> None:
         History.from_export(path, app="nothing")
 
 
+def with_nan(rows: list[dict[str, Any]]) -> str:
+    return json.dumps([{name: float("nan") if value is None else value for name, value in row.items()} for row in rows])
+
+
+def with_null(rows: list[dict[str, Any]]) -> str:
+    return as_csv([{name: "NULL" if value is None else value for name, value in row.items()} for row in rows])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.json", with_nan(MESSAGES)),
+        ("m.csv", with_null(MESSAGES)),
+        ("m.csv", as_csv([{name.upper(): value for name, value in row.items()} for row in MESSAGES])),
+        ("m.csv", as_csv(MESSAGES).encode("utf-16")),
+    ],
+    ids=["NaN of Python", "NULL", "names in capitals", "Unicode text of Excel"],
+)
+def test_what_other_tools_make_of_it(tmp_path: Path, name: str, content: str | bytes) -> None:
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    (refund, failed) = History.from_export(tmp_path / name).messages.to_dict("records")
+    assert (refund["model"], refund["total_tokens"], refund["total_price"]) == ("gpt-4o", 10, 0.000013)
+    assert pd.isna(refund["error"])
+    assert pd.isna(failed["model"])
+    assert pd.isna(failed["total_price"])
+    assert failed["query"] == "还有呢？"
+
+
+def test_a_text_may_be_null_and_half_an_emoji(tmp_path: Path) -> None:
+    told = write(tmp_path, "m.csv", as_csv([{**MESSAGES[0], "query": "NULL", "answer": "\\N"}]))
+    assert History.from_export(told).messages[["query", "answer"]].values.tolist() == [["NULL", "\\N"]]
+    half = write(tmp_path, "m.json", json.dumps([{**MESSAGES[0], "answer": "half \ud83d, whole \U0001f600"}]))
+    assert History.from_export(half).messages["answer"].tolist() == ["half \ufffd, whole \U0001f600"]
+
+
+@pytest.mark.parametrize("value", ["1,234", "inf", "nan", "1e30"])
+def test_what_is_no_number_is_said(tmp_path: Path, value: str) -> None:
+    with pytest.raises(InputError, match=f"message_tokens is {value}, which is no number"):
+        History.from_export(write(tmp_path, "m.csv", as_csv([{**MESSAGES[0], "message_tokens": value}])))
+
+
 # -- what the embedded server writes ------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ export that is passed around as a patch of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ import msgspec
 from ...errors import InputError
 from ...i18n import t
 from .sources import Row
+
+_MOST = 1e18
+"""No count, price or time reaches this; a column of whole numbers holds less than ten times as much."""
 
 LAYOUTS: Mapping[str, frozenset[str]] = {
     "feedback_export": frozenset({"feedback_id", "message_id", "feedback_rating_raw", "user_query"}),
@@ -88,11 +92,12 @@ def number(value: Any, place: str, name: str) -> float | None:
     if value is None or value == "":
         return None
     try:
-        return float(value)
+        found = float(value)
     except (TypeError, ValueError):
-        raise InputError(
-            t("history.export.no_number", place=place, name=name, value=str(value)[:60]), code="export"
-        ) from None
+        found = math.nan
+    if math.isfinite(found) and abs(found) < _MOST:
+        return found
+    raise InputError(t("history.export.no_number", place=place, name=name, value=str(value)[:60]), code="export")
 
 
 def whole(value: Any, place: str, name: str) -> int | None:

@@ -13,13 +13,17 @@ from typing import IO, Any
 
 from ...errors import InputError
 from ...i18n import t
+from ...wire.loose import sound
 from .inserts import Inserts, NoColumns
 
 Row = dict[str, Any]
 SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql")
 _COPY = re.compile(r'^COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*$')
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.S)
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_TEXTS = ("query", "answer", "content", "question", "name", "user_query", "ai_response", "feedback_comment")
+"""Columns that people wrote, who may have written `NULL`."""
 _LISTS = ("data", "messages", "conversations", "feedback_data", "items", "rows", "result")
 """Names under which JSON files hold their rows."""
 
@@ -68,6 +72,8 @@ def _open(path: Path) -> IO[str]:
         raise InputError(t("history.export.custom_dump", path=path, name=path.stem), code="export")
     if magic[:2] == b"PK":
         raise InputError(t("history.export.zip", path=path), code="export")
+    if magic[:2] in (b"\xff\xfe", b"\xfe\xff"):  # what Excel calls Unicode text
+        return open(path, encoding="utf-16", newline="")
     if magic[:2] == b"\x1f\x8b":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return open(path, encoding="utf-8-sig", newline="")
@@ -97,7 +103,8 @@ def _csv(path: Path, file: IO[str]) -> Iterator[tuple[None, str, Row]]:
         file.seek(0)
         delimiter = max((",", ";", "\t"), key=sample.count)
         reader = csv.DictReader(file, delimiter=delimiter, strict=True)
-        names = [name for name in reader.fieldnames or () if name]
+        reader.fieldnames = [name.lower() for name in reader.fieldnames or ()]
+        names = [name for name in reader.fieldnames if name]
         if not names:
             raise InputError(t("history.export.empty", path=path), code="export")
         for row in reader:
@@ -105,11 +112,16 @@ def _csv(path: Path, file: IO[str]) -> Iterator[tuple[None, str, Row]]:
             if None in row or any(row[name] is None for name in names):
                 raise InputError(t("history.export.ragged", place=place, columns=len(names)), code="export")
             # In CSV nothing and an empty text look alike; nothing is what it is for all but texts.
-            yield None, place, {name: value if value != "" else None for name, value in row.items()}
+            yield None, place, {name: None if _is_nothing(name, value) else value for name, value in row.items()}
     except csv.Error as error:
         raise InputError(t("history.export.bad_csv", path=path, reason=error), code="export") from None
     finally:
         csv.field_size_limit(before)
+
+
+def _is_nothing(name: str, value: str) -> bool:
+    """Whether a cell stands for a missing value; some tools write a word for it."""
+    return value == "" or (value in ("NULL", "\\N") and name not in _TEXTS)
 
 
 # -- JSON ------------------------------------------------------------------------------------
@@ -118,16 +130,22 @@ def _csv(path: Path, file: IO[str]) -> Iterator[tuple[None, str, Row]]:
 def _json(path: Path, file: IO[str]) -> Iterator[tuple[None, str, Row]]:
     text = file.read()
     try:
-        data = json.loads(text)
+        data = _loads(text)
     except (ValueError, RecursionError) as error:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) < 2:
             raise InputError(t("history.export.bad_json", path=path, reason=error), code="export") from None
         yield from _lines(path, text)
         return
-    if isinstance(data, dict) and not any(isinstance(data.get(name), list) for name in _LISTS):
+    if isinstance(data, dict) and data and not any(isinstance(data.get(name), list) for name in _LISTS):
         data = [data]
     yield from _listed(path, data)
+
+
+def _loads(text: str) -> Any:
+    """Decoded JSON, with what Python's `json` writes beyond it: NaN is null, half an emoji U+FFFD."""
+    found = json.loads(text, parse_constant=lambda name: None)
+    return sound(found) if _HALF.search(text) else found
 
 
 def _lines(path: Path, text: str) -> Iterator[tuple[None, str, Row]]:
@@ -135,7 +153,7 @@ def _lines(path: Path, text: str) -> Iterator[tuple[None, str, Row]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = _loads(line)
         except (ValueError, RecursionError) as error:
             place = f"{path.name}:{number}"
             raise InputError(t("history.export.bad_json", path=place, reason=error), code="export") from None
