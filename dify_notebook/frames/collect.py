@@ -217,6 +217,12 @@ class Collector:
             await self._queue.put(None)
 
     async def _list(self, user: str) -> None:
+        with paging_warnings() as told:
+            await self._list_of(user)
+        for warning in told:
+            self._notes[f"{user}: {warning}"] = None
+
+    async def _list_of(self, user: str) -> None:
         known, since, only = self._known, self._asked.since, self._asked.conversations
         try:
             async with aclosing(self._dify.conversations.list(user=user, page_size=PAGE).pages()) as pages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -322,6 +323,17 @@ def test_a_page_within_one_second_is_noted_with_its_conversation(small_pages: No
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history()
     assert [note for note in history.notes if note.startswith("c: ") and "one second" in note]
+
+
+def test_conversations_within_one_second_are_noted_with_their_user(small_pages: None) -> None:
+    logs = Logs()
+    for number in range(9):
+        logs.begin(f"c{number}", "ann", LONG_AGO)
+        logs.say(f"c{number}", f"m{number}", LONG_AGO)
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history = dify.history()
+    assert [note for note in history.notes if note.startswith("ann: conversations.list") and "one second" in note]
 
 
 # -- what goes wrong ---------------------------------------------------------------------------
