@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
 
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
-def loads(data: bytes) -> Any:
+
+def loads(data: bytes, *, half: bool = False) -> Any:
     """The value that JSON tells.
+
+    Args:
+        half: whether half an emoji is read too, as U+FFFD.
 
     Raises:
         ValueError: it is no JSON (`msgspec.DecodeError` is one).
@@ -18,8 +24,10 @@ def loads(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except ValueError:
-        if b"NaN" not in data and b"Infinity" not in data:
+        if b"NaN" not in data and b"Infinity" not in data and not (half and _HALF.search(data)):
             raise
+    if half:
+        return sound(json.loads(data, parse_constant=lambda _: None))
     # Encoded again, so that half characters, which Python lets pass, do not.
     return msgspec.json.decode(msgspec.json.encode(json.loads(data, parse_constant=lambda _: None)))
 

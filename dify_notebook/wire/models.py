@@ -49,15 +49,22 @@ def decode(kind: type[M], body: bytes) -> M:
     Raises:
         ValueError: it is no JSON (`msgspec.DecodeError`), or not of that form (`msgspec.ValidationError`).
     """
-    if issubclass(kind, MessageRows):
-        try:
-            return cast(M, _rows_decoder().decode(body))
-        except ValueError:
-            pass  # read it the slow way, which takes more, and says better what is wrong
-        page = read(MessagePage, loads(body) if body else {})
-        rows = [MessageRow.of(item) for item in page.data]
-        return cast(M, MessageRows(data=rows, has_more=page.has_more, limit=page.limit))
-    return read(kind, loads(body) if body else {})
+    try:
+        if issubclass(kind, MessageRows):
+            return cast(M, _rows(body))
+        return read(kind, loads(body, half=True) if body else {})
+    except RecursionError as problem:
+        raise msgspec.DecodeError(str(problem)) from None
+
+
+def _rows(body: bytes) -> MessageRows:
+    try:
+        return cast(MessageRows, _rows_decoder().decode(body))
+    except ValueError:
+        pass  # read it the slow way, which takes more, and says better what is wrong
+    page = read(MessagePage, loads(body, half=True) if body else {})
+    rows = [MessageRow.of(item) for item in page.data]
+    return MessageRows(data=rows, has_more=page.has_more, limit=page.limit)
 
 
 @cache

@@ -101,7 +101,7 @@ def test_what_is_written_in_another_way_is_read_as_elsewhere(body: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    "body", [b"[]", b'{"data":[{"id":null}]}', b"{", b'{"data":[5]}', b'{"data":null}', b'{"data":[{}]}', b"[" * 9_000, b""]
+    "body", [b"[]", b'{"data":[{"id":null}]}', b"{", b'{"data":[5]}', b'{"data":[{}]}', b"[" * 9_000, b""]
 )
 def test_what_is_no_page_is_refused_as_elsewhere(body: bytes) -> None:
     told = []
@@ -116,11 +116,11 @@ def test_what_is_no_page_is_refused_as_elsewhere(body: bytes) -> None:
 ODD: list[tuple[str, str, Any]] = [
     ("query", "null", ""),
     ("answer", "null", ""),
-    ("answer", '["a"]', '["a"]'),
+    ("answer", '["a"]', ""),
     ("id", "17", "17"),
     ("parent_message_id", "4", "4"),
     ("status", "5", "5"),
-    ("error", '{"why":"\u6ca1\u6709"}', '{"why": "\u6ca1\u6709"}'),
+    ("error", '{"why":"x"}', None),
     ("inputs", "[]", None),
     ("inputs", '{"a":NaN,"b":-Infinity}', {"a": None, "b": None}),
     ("answer", r'"half \ud83d of it"', "half \ufffd of it"),
@@ -155,9 +155,9 @@ def test_odd_conversations_ratings_and_annotations_are_read() -> None:
     (talk,) = models.decode(models.ConversationPage, b'{"data":[{"id":"c","name":null,"inputs":"x"}]}').data
     assert (talk.id, talk.name, talk.inputs, talk.extra["inputs"]) == ("c", "", None, "x")
     (rating,) = models.decode(models.FeedbackPage, b'{"data":[{"id":7,"rating":true,"created_at":"?"}]}').data
-    assert (rating.id, rating.rating, rating.created_at) == ("7", "true", None)
+    assert (rating.id, rating.rating, rating.created_at) == ("7", None, None)
     (note,) = models.decode(models.AnnotationPage, b'{"data":[{"id":"a","hit_count":"many","question":{}}]}').data
-    assert (note.id, note.hit_count, note.question, note.extra["hit_count"]) == ("a", None, "{}", "many")
+    assert (note.id, note.hit_count, note.question, note.extra["hit_count"]) == ("a", None, None, "many")
 
 
 def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
