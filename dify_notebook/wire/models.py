@@ -52,7 +52,7 @@ def decode(kind: type[M], body: bytes) -> M:
     try:
         if issubclass(kind, MessageRows):
             return cast(M, _rows(body))
-        return read(kind, loads(body, half=True) if body else {})
+        return read(kind, loads(body, half=kind in _LISTS) if body else {})
     except RecursionError as problem:
         raise msgspec.DecodeError(str(problem)) from None
 
