@@ -39,32 +39,18 @@ def error_of(response: httpx.Response, body: bytes, call: Call[Any]) -> DifyErro
     """The error that an answer means which is not what was asked for."""
     kind = response.headers.get("content-type", "")
     request_id = response.headers.get("x-trace-id") or response.headers.get("x-request-id")
+    status = response.status_code
     if response.is_redirect:
-        target = httpx.URL(response.headers.get("location", "")).host
-        return ServerError(
-            t("net.redirect", host=target or "?"),
-            code="redirect",
-            status=response.status_code,
-            request_id=request_id,
-            attempted=call.attempted,
-        )
-    if response.status_code < 300 and "json" in kind_of(response):
-        return refused(body, call, request_id) or ServerError(
-            t("net.unreadable", problem=body[:200].decode("utf-8", "replace")),
-            code="unreadable",
-            status=response.status_code,
-            request_id=request_id,
-            attempted=call.attempted,
-        )
-    if response.status_code < 300:
-        return ServerError(
-            t("net.not_dify", kind=kind or "?"),
-            code="not_json",
-            status=response.status_code,
-            request_id=request_id,
-            attempted=call.attempted,
-        )
-    return from_response(call.attempted, response.status_code, kind, body, request_id)
+        code, words = "redirect", t("net.redirect", host=httpx.URL(response.headers.get("location", "")).host or "?")
+    elif status >= 300:
+        return from_response(call.attempted, status, kind, body, request_id)
+    elif "json" in kind_of(response):
+        if (error := refused(body, call, request_id)) is not None:
+            return error
+        code, words = "unreadable", t("net.unreadable", problem=body[:200].decode("utf-8", "replace"))
+    else:
+        code, words = "not_json", t("net.not_dify", kind=kind or "?")
+    return ServerError(words, code=code, status=status, request_id=request_id, attempted=call.attempted)
 
 
 def refused(body: bytes, call: Call[Any], request_id: str | None = None) -> DifyError | None:
