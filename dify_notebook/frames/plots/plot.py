@@ -37,6 +37,7 @@ def need_altair() -> Any:
     """
     try:
         import altair
+        import PIL  # noqa: F401
         import vl_convert  # noqa: F401
     except ImportError as error:
         raise ConfigError(t("history.plot.missing", module=error.name or "altair"), code="plot") from None
