@@ -42,7 +42,12 @@ def test_a_page_loaded_again_shows_the_running_answer_and_the_draft_goes_on(open
 def test_a_server_that_is_not_there_yet_is_said_and_tried_again(desk: World, notebook: Any, tmp_path: Path) -> None:
     with local.serve(data_dir=tmp_path, pace=0) as server:
         url, key = server.base_url, server.api_key("guide")
-    nb = notebook(f"from dify_notebook import ChatPanel, Dify\nChatPanel(Dify({key!r}, {url!r}), height=400)")
+    # Not in the cell: the kernels share one history, which pages ask for.
+    (tmp_path / "key").write_text(key)
+    nb = notebook(
+        "from pathlib import Path\nfrom dify_notebook import ChatPanel, Dify\n"
+        f"ChatPanel(Dify(Path({str(tmp_path / 'key')!r}).read_text(), {url!r}), height=400)"
+    )
     nb.run_cell(0)
     panel = Panel(nb, desk)
     expect(panel.root.locator(".connecting")).to_contain_text(re.compile("cannot be reached|connect", re.IGNORECASE))

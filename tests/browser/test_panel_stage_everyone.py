@@ -48,6 +48,17 @@ def test_a_restarted_kernel_is_said(show: Any) -> None:
     assert not page.evaluate("kernel.heard('ask')")
 
 
+def test_a_restart_is_said_once_whatever_was_under_way(show: Any) -> None:
+    page = show()
+    page.evaluate("kernel.deaf = true")
+    button(page, "Good answer").last.click()
+    assert page.evaluate("kernel.missed.length") == 1
+    page.evaluate(
+        "async () => { kernel.restart(); for (const _ of [1, 2]) await new Promise(r => requestAnimationFrame(r)) }"
+    )
+    assert page.locator(".notice").count() == 1
+
+
 @pytest.mark.parametrize(
     ("attribute", "value", "dark"),
     [("data-jp-theme-light", "false", True), ("data-jp-theme-light", "true", False), ("class", "vscode-dark", True),

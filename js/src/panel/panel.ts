@@ -110,6 +110,7 @@ export class Panel {
   }
 
   fail(error: unknown): void {
+    if (this.lost) return; // that is said already, and why nothing else goes
     const hint = error instanceof Refused ? error.hint : null;
     this.notice = { message: error instanceof Error ? error.message : String(error), hint };
     this.changed();
