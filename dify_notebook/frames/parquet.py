@@ -13,6 +13,7 @@ fetches what is missing. Whoever writes holds a lock: two updates at once would 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 import shutil
@@ -21,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pandas as pd
@@ -29,18 +30,22 @@ import pandas as pd
 from ..errors import ConfigError, InputError
 from ..i18n import t
 from . import build
-from .claim import Claim
 from .facts import Facts, NotWritten
 from .memory import KEPT, with_ratings, with_usage
 from .schema import HISTORY, SCHEMA, Column, Table
 from .tables import Block
 from .texts import from_microseconds
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 NAME = "history.json"
 VERSION = 1
 #: Characters of text that may wait in memory before some of it is written.
 HELD = 16_000_000
 _ASIDE = ".update"
+_LOCK = ".lock"
+_LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 _ROW = 300  # what a row costs beside its long texts
 _LONG = ("query", "answer", "reasoning", "inputs", "thought", "input_raw", "output_raw", "content")
 
@@ -69,7 +74,7 @@ class Directory:
         self._writing = threading.Lock()
         self._part = 0
         self._stamp = ""
-        self._claim: Claim | None = None
+        self._lock: FileLock | None = None
         self._made = self._empty = False
         """Whether the directory was made here; whether its history was begun here and holds no row yet."""
 
@@ -149,16 +154,14 @@ class Directory:
 
     def _start(self, target: Path) -> None:
         with self._writable():
-            self._claim = Claim.of(self.path)
-        if self._claim is None:
-            raise InputError(t("frames.busy", directory=str(self.path)), code="directory")
+            self._lock = _locked(self.path)
         self._target = target
         self._stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
 
     def end(self) -> None:
         """Let others write there; harmless where nothing was begun."""
-        if self._claim is not None:
-            self._claim.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def give_up(self, why: BaseException) -> None:
         """The fetch failed: what is written stays; a directory that was made for nothing goes."""
@@ -317,8 +320,31 @@ class Directory:
 # -- Arrow -------------------------------------------------------------------------------
 
 
+def _locked(directory: Path) -> FileLock | None:
+    """The directory for whoever asks, in this process or in another; None where its file system knows no locks.
+
+    Raises:
+        InputError: somebody else writes there.
+        OSError: nothing can be written there.
+    """
+    from filelock import FileLock, Timeout
+
+    # A writer may end on another thread than it began on.
+    lock = FileLock(directory / _LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(t("frames.busy", directory=str(directory)), code="directory") from None
+    except OSError as problem:
+        if problem.errno not in _LOCKLESS:
+            raise
+        return None  # that must not keep anybody from writing
+    return lock
+
+
 def _pyarrow() -> None:
     try:
+        import filelock  # noqa: F401
         import pyarrow.parquet  # noqa: F401
     except ImportError:
         raise ConfigError(t("frames.no_pyarrow"), code="pyarrow") from None

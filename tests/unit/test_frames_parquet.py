@@ -21,7 +21,6 @@ from support.raw_server import serving
 from dify_notebook import AsyncDify, Dify, History, frames
 from dify_notebook.errors import AuthenticationError, ConfigError, InputError
 from dify_notebook.frames import build, memory, parquet
-from dify_notebook.frames.claim import Claim
 from dify_notebook.frames.facts import Facts, Failure, NotWritten
 from dify_notebook.frames.schema import HISTORY, Column, Table
 
@@ -437,10 +436,11 @@ def test_a_file_system_without_locks_is_written_to(tmp_path: Path, monkeypatch: 
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    monkeypatch.setattr(Claim, "release", lambda self: None)
-    held = Claim.of(tmp_path)
-    assert held is not None
-    held.release()
+    logs = logs_of()
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history(to=tmp_path / "log")
+        assert len(history.messages) == len(logs.ids())
+        dify.update(tmp_path / "log")
 
 
 def test_a_directory_that_is_never_written_says_nothing_at_the_end(tmp_path: Path) -> None:

@@ -168,6 +168,7 @@ OWNERS: dict[str, set[str]] = {
     "pyarrow": {"frames"},
     "numpy": {"frames"},
     "altair": {"frames"},
+    "filelock": {"frames"},
     "PIL": {"frames"},
     "vl_convert": {"frames"},
     "nest_asyncio2": {"aio"},
