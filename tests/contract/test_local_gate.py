@@ -16,7 +16,7 @@ AUTH = [
     ("no scheme", "KEY", "must be provided"),
     ("basic", "Basic KEY", "scheme must be 'Bearer'"),
     ("empty", "Bearer", "must be provided"),
-    ("wrong", "Bearer app-aaaaaaaaaaaaaaaaaaaaaaaa", "invalid"),
+    ("wrong", "Bearer app-" + "a" * 24, "invalid"),
     ("dataset key", "Bearer dataset-aaaaaaaaaaaaaaaaaaaaaaaa", "invalid"),
     ("bytes", "Bearer \u00e9", "invalid"),
 ]

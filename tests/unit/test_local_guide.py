@@ -55,6 +55,7 @@ QUESTIONS = [
     ("智能体怎样调用我的 Python 函数？", ["16-your-own-apps.md:智能体和它的工具"]),
     ("怎样上传一个文件？", ["05-files.md:随问题发送文件", "05-files.md:在 Python 里发送文件"]),
     ("如何停止正在运行的单元格", ["07-stopping.md:中断单元格"]),
+    ("怎样停止正在运行的回答？", ["07-stopping.md:在 Python 里停止", "07-stopping.md:中断单元格"]),
     ("密钥应该放在哪里？", [
         "12-security.md:不要把密钥写进笔记本", "10-connecting.md:用环境变量设置密钥和服务器",
     ]),
