@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .printable import visible
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,7 +29,8 @@ class TurnHooks:
         return f"<Turn {self.status} {text!r}>"
 
     def __str__(self: Turn) -> str:  # type: ignore[misc]
-        return self.answer
+        """The answer as it may be printed; `answer` is what came."""
+        return visible(self.answer)
 
     def _repr_mimebundle_(self: Turn, include: Any = None, exclude: Any = None) -> dict[str, str]:  # type: ignore[misc]
         from .views import bundle

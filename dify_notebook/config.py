@@ -19,6 +19,7 @@ import msgspec
 from . import credentials
 from .errors import ConfigError, InputError
 from .i18n import t
+from .printable import one_line
 from .profiles import find
 from .secret import Secret as Secret
 
@@ -165,7 +166,7 @@ def resolve(
     url = clean_base_url(base_url or CLOUD)
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        warnings.warn(t("net.plain_http", host=parts.hostname), UserWarning, stacklevel=3)
+        warnings.warn(t("net.plain_http", host=one_line(parts.hostname or "")), UserWarning, stacklevel=3)
     name = user if user is not None else env.get("DIFY_USER") or stored_user()
     return Settings(
         base_url=url,

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 from .errors import ConfigError
 from .i18n import t
+from .printable import MESSAGE, one_line
 from .profiles import config_dir, write_private
 from .secret import Secret
 
@@ -158,7 +159,7 @@ def _from_file(path: Path) -> Secret | None:
         found = Secret.hide(path.read_text(encoding="utf-8"))
         if os.name == "posix" and path.stat().st_mode & 0o077:
             os.chmod(path, 0o600)
-            warnings.warn(t("net.key_file_open", path=path), UserWarning, stacklevel=4)
+            warnings.warn(one_line(t("net.key_file_open", path=path), MESSAGE), UserWarning, stacklevel=4)
         return found
     except FileNotFoundError:
         return None

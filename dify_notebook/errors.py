@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .i18n import current_language, sentences, t
+from .printable import MESSAGE, one_line, visible
 
 if TYPE_CHECKING:
     from .turn.state import Turn
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 class DifyError(Exception):
     """What was attempted, what the server said, and what to try next.
+
+    The attributes are as they came. `str`, `repr` and so tracebacks and log lines are harmless for terminals:
+    control characters and direction overrides are visible signs, a message is cut at `printable.MESSAGE` characters
+    (4,000), and its further lines are indented, so that none passes for one of ours.
 
     Attributes:
         status: HTTP status, or the status inside a stream's error event; None when nothing came.
@@ -59,15 +64,23 @@ class DifyError(Exception):
         self.turn = turn
 
     def __str__(self) -> str:
-        facts = [str(self.status) if self.status else "", self.code]
+        facts = [str(self.status) if self.status else "", one_line(self.code)]
         said = " ".join(fact for fact in facts if fact)
-        head = f"{self.attempted}: " if self.attempted else ""
-        lines = [f"{head}{said + ': ' if said else ''}{self.message}"]
+        head = f"{one_line(self.attempted)}: " if self.attempted else ""
+        lines = [f"{head}{said + ': ' if said else ''}{said_by(self.message)}"]
         if self.request_id:
-            lines.append(f"request id: {self.request_id}")
+            lines.append(f"request id: {one_line(self.request_id)}")
         if self.hint:
-            lines.append(self.hint)
+            lines.append(visible(self.hint, MESSAGE))
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return visible(super().__repr__(), MESSAGE)
+
+
+def said_by(message: str) -> str:
+    """What a server said, for a terminal: harmless, bounded, and its further lines indented."""
+    return "\n    ".join(visible(message, MESSAGE).splitlines())
 
 
 class ConfigError(DifyError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -18,11 +17,13 @@ import msgspec
 
 from .errors import DifyError, raise_for_turn
 from .i18n import t
+from .logs import logger
 from .net.client import AsyncDify
 from .net.files import FileInput
 from .net.portal import portal
 from .net.stream import ChatStream
 from .net.sync import Dify
+from .printable import MESSAGE, one_line
 from .tape import RunStore, Tape, run_store
 from .turn.state import Turn
 from .wire.events import Ping
@@ -30,7 +31,7 @@ from .wire.events import Ping
 T = TypeVar("T")
 #: Seconds that fetching an answer's images may take, all together.
 PICTURE_SECONDS = 10.0
-log = logging.getLogger("dify_notebook")
+log = logger()
 
 
 class Run:
@@ -214,7 +215,7 @@ class Session:
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"<Session {self.client!r} conversation={self.conversation_id}>"
+        return one_line(f"<Session {self.client!r} conversation={self.conversation_id}>", MESSAGE)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run one of the client's coroutines on the portal and wait."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import errno
-import logging
 import os
 import re
 import secrets
@@ -24,6 +23,8 @@ from typing import Any, BinaryIO, overload
 
 import msgspec
 
+from .logs import logger
+from .printable import BoundedRepr
 from .wire.events import Event, decode
 from .wire.sse import Frame
 
@@ -31,7 +32,7 @@ from .wire.sse import Frame
 SPOOL_BYTES = 4_000_000
 _ENTRY_BYTES = 150  # what an entry costs beside its data
 _STEP = 64
-log = logging.getLogger("dify_notebook")
+log = logger()
 
 _SIGNED = re.compile(rb"((?:sign|signature|nonce|token|X-Amz-[A-Za-z]+)=)[^&\"'\s\\)]+")
 _KEY = re.compile(rb"\b(app|dataset)-[A-Za-z0-9]{16,}")
@@ -49,7 +50,7 @@ def redact(data: bytes) -> bytes:
     return _BEARER.sub(rb"\1redacted", data)
 
 
-class Entry(msgspec.Struct, array_like=True):
+class Entry(BoundedRepr, msgspec.Struct, array_like=True):
     """One line of a tape on disk: seconds since sent, event name, data (None: a ping)."""
 
     at: float
@@ -57,7 +58,7 @@ class Entry(msgspec.Struct, array_like=True):
     data: str | None
 
 
-class Header(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Header(BoundedRepr, msgspec.Struct, kw_only=True, omit_defaults=True):
     """The first line of a tape on disk."""
 
     tape: int = 1

@@ -7,13 +7,14 @@ from datetime import datetime
 import msgspec
 
 from ..errors import DifyError
+from ..printable import BoundedRepr
 
 
 class NotWritten(DifyError):
     """The disk takes no more of a history: what was written is there, nothing else can be fetched into it."""
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(BoundedRepr, msgspec.Struct, frozen=True):
     """One thing that could not be fetched; the rest is there."""
 
     what: str
@@ -25,7 +26,7 @@ class Failure(msgspec.Struct, frozen=True):
     """What went wrong, in words."""
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
     """What a history is of, and how whole it is. Written beside the tables on a disk."""
 
     users: dict[str, str] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..i18n import t
+from ..printable import MESSAGE, TEXT, one_line, visible
 from .facts import Facts, Failure
 from .looking import Looking
 from .schema import HISTORY, SCHEMA
@@ -163,4 +164,5 @@ class History(Looking):
             counts = ", ".join(f"{name} {len(table):,}" for name, table in self.tables.items())
             what = f"<History {counts}>"
         failed = (t("frames.failed", count=len(self.failures)),) if self.failures else ()
-        return "\n".join([what, *self.notes, *failed])
+        notes = (one_line(note, MESSAGE) for note in self.notes)
+        return visible("\n".join([one_line(what, MESSAGE), *notes, *failed]), TEXT)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..i18n import t
+from ..printable import one_line
 from ..turn.state import Citation, MessageFile, Thought, Turn, TurnError, Usage
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Transcript:
         return self._repr_mimebundle_()["text/plain"]
 
     def __repr__(self) -> str:
-        return f"<Transcript {self.id} {self.title[:40]!r}, {len(self.turns)} messages>"
+        return f"<Transcript {one_line(self.id)} {self.title[:40]!r}, {len(self.turns)} messages>"
 
     def __len__(self) -> int:
         return len(self.turns)

@@ -418,7 +418,7 @@ def _read(path: Path, columns: list[str] | None = None) -> Any:
         with pq.ParquetFile(path) as file:
             return file.read(columns)
     except (OSError, pa.ArrowException) as problem:
-        raise InputError(t("frames.damaged", file=str(path), reason=problem), code="directory") from problem
+        raise InputError(t("frames.damaged", file=str(path), reason=problem), code="directory") from None
 
 
 def _save(arrow: Any, path: Path) -> None:

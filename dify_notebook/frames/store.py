@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import logging
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 
 from ..errors import InputError
 from ..i18n import t
+from ..logs import logger
 from ..tape import Header, RunStore, Tape, entry_of, run_store
 from ..turn.convert import as_usage
 from ..turn.state import Turn, Usage
@@ -24,7 +24,7 @@ from .times import moment
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger("dify_notebook")
+log = logger()
 _END = ".tape.gz"
 
 

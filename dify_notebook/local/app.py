@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -14,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
+from ..logs import logger
 from .context import Context
 from .dialect import Older
 from .faults import Dropped, Faults
@@ -21,7 +21,7 @@ from .guard import Guard
 from .replies import ApiError, html_not_found
 from .routes import about, annotated, audio, chat, files, history
 
-log = logging.getLogger("dify_notebook.local")
+log = logger("dify_notebook.local")
 
 
 def application(context: Context) -> Starlette:

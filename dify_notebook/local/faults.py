@@ -36,6 +36,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..logs import logger
 from .replies import VERSION_HEADERS, ApiError
 from .stream import PING, frame
 
@@ -78,8 +79,8 @@ def _quiet(record: logging.LogRecord) -> bool:
     return not (record.exc_info and record.exc_info[0] is Dropped)
 
 
-# What was asked for is no news; uvicorn would log it with a traceback.
-logging.getLogger("uvicorn.error").addFilter(_quiet)
+# What was asked for is no news; uvicorn would log it with a traceback, as it does with what an app raises.
+logger("uvicorn.error").addFilter(_quiet)
 
 
 def parse(text: str) -> dict[str, float]:

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import contextlib
 import copy
-import logging
 import time
 import uuid
 from collections import Counter
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from ..logs import logger
 from . import tokens
 from .naming import title
 from .speech import NoSpeech, Speech
@@ -27,7 +27,7 @@ from .store import INTERRUPTED, Row, Store
 if TYPE_CHECKING:
     from .apps.app import App
 
-log = logging.getLogger("dify_notebook.local")
+log = logger("dify_notebook.local")
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

@@ -7,7 +7,6 @@ import atexit
 import concurrent.futures
 import contextlib
 import http.client
-import logging
 import os
 import secrets
 import socket
@@ -23,6 +22,8 @@ from urllib.parse import urlencode, urlsplit
 
 from ..errors import DifyError
 from ..i18n import t
+from ..logs import logger
+from ..printable import one_line
 from .directory import APP_NAMES, Directory, Keys
 from .faults import FaultBox
 from .lock import DirectoryLock
@@ -31,7 +32,7 @@ from .options import Options
 if TYPE_CHECKING:
     from .store import Store
 
-log = logging.getLogger("dify_notebook.local")
+log = logger("dify_notebook.local")
 
 _PATIENCE = 10.0
 """Seconds to wait for another process that has the directory and does not answer yet."""
@@ -275,7 +276,7 @@ def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalSer
     except ValueError as error:
         raise LocalServerError(str(error)) from None
     if options.host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
-        warnings.warn(t("local.exposed", host=options.host), stacklevel=3)
+        warnings.warn(t("local.exposed", host=one_line(options.host)), stacklevel=3)
     directory = _open(data_dir)
     with _guard:
         started = _start(directory, options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import logging
 import queue
 import sqlite3
 import threading
@@ -13,8 +12,10 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..logs import logger
+
 Result = TypeVar("Result")
-log = logging.getLogger("dify_notebook.local")
+log = logger("dify_notebook.local")
 
 
 def _tell(future: Future[Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from ..printable import is_plain
 from .parse import BY_NAME, OPTIONS
 from .split import Word, split
 
@@ -69,9 +70,17 @@ class Offers(msgspec.Struct, frozen=True):
 def offers(before: str, known: Known, paths: Callable[[str], list[str]] | None = None) -> Offers | None:
     """The completions for a cell's text before the cursor, or None where it is not ours.
 
+    What cannot be typed on a line as it stands, or is longer than a line should be, is not offered: names come
+    from servers and file systems too.
+
     >>> offers("%%dify --ti", Known()).texts
     ('--timeout',)
     """
+    found = _all_offers(before, known, paths)
+    return found and Offers(found.fragment, tuple(text for text in found.texts if is_plain(text)))
+
+
+def _all_offers(before: str, known: Known, paths: Callable[[str], list[str]] | None) -> Offers | None:
     if (cell := _CELL.match(before)) is not None:
         if "\n" not in before:
             return _cell_line(before[cell.end() :], known, paths or _paths)

@@ -13,6 +13,7 @@ from ..errors import ConfigError, DifyError, NotFoundError
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.portal import portal
+from ..printable import one_line
 from ..profiles import Profile, check_name, config_dir, delete, profiles, save
 from .state import State
 
@@ -48,7 +49,7 @@ def connect(name: str, state: State) -> str:
             if place == "memory":
                 credentials.store(filed, key, place)
     state.choice = name
-    return t("magic.connect.done", name=name, app=app, place=place_of(place))
+    return t("magic.connect.done", name=one_line(name), app=one_line(app), place=place_of(place))
 
 
 def forget(name: str, state: State) -> str:
@@ -67,7 +68,7 @@ def forget(name: str, state: State) -> str:
 def place_of(place: str) -> str:
     """Where a key lies, in words."""
     if place.startswith("env:"):
-        return t("magic.place.variable", name=place[4:])
+        return t("magic.place.variable", name=one_line(place[4:]))
     return t(f"magic.place.{place}", directory=config_dir() / "keys")
 
 
@@ -118,7 +119,7 @@ async def _only_chat(dify: AsyncDify, name: str) -> None:
 
 def _ask(name: str, default: str) -> tuple[str, Secret]:
     try:
-        base_url = input(t("magic.connect.ask_url", default=default) + " ").strip() or default
+        base_url = input(t("magic.connect.ask_url", default=one_line(default)) + " ").strip() or default
         clean_base_url(base_url)  # tells a mistake before the key is asked for
         return base_url, check_key(Secret(getpass.getpass(t("magic.connect.ask_key") + " ").strip()))
     except (StdinNotImplementedError, EOFError):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..i18n import t
+from ..printable import one_line
 from ..transcript import as_markdown, as_notebook
 from ..turn.stored import turn_of
 from .state import Conversation, Seat, is_sendable
 
 MOST = 50
 """How many are listed."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 def conversations(seat: Seat, number: int | None, export: str | None) -> str:
@@ -30,7 +29,7 @@ def conversations(seat: Seat, number: int | None, export: str | None) -> str:
     if export is not None:
         return _export(seat, id, export)
     seat.session.conversation_id = id
-    return t("magic.conversations.continued", name=seat.known[id].name or id, id=id)
+    return t("magic.conversations.continued", name=one_line(seat.known[id].name or id), id=one_line(id))
 
 
 def _fetch(seat: Seat) -> list[Any]:
@@ -38,7 +37,7 @@ def _fetch(seat: Seat) -> list[Any]:
     seat.listed = [one.id for one in found]
     for one in found:
         known = seat.known.setdefault(one.id, Conversation(one.id, sendable(one.inputs), here=False))
-        known.name = _one_line(one.name) or None
+        known.name = one_line(one.name) or None
     return list(found)
 
 
@@ -51,7 +50,7 @@ def _list(seat: Seat) -> str:
         when = one.updated_at or one.created_at
         shown = when.astimezone().strftime("%Y-%m-%d %H:%M") if when else "-"
         mark = "*" if one.id == seat.session.conversation_id else " "
-        rows.append(f"{mark}{at:>3}  {shown:<16}  {one.id}  {_one_line(one.name)[:60]}")
+        rows.append(f"{mark}{at:>3}  {shown:<16}  {one_line(one.id)}  {one_line(one.name, 60)}")
     more = [t("magic.conversations.more", count=MOST)] if len(found) == MOST else []
     return "\n".join([*rows, *more, t("magic.conversations.how")])
 
@@ -90,8 +89,4 @@ def _export(seat: Seat, id: str, target: str) -> str:
 def sendable(inputs: dict[str, Any] | None) -> dict[str, Any]:
     """The inputs of a conversation that can be sent again: files come back in a form of the server's own."""
     return {name: value for name, value in (inputs or {}).items() if is_sendable(value)}
-
-
-def _one_line(text: str) -> str:
-    return _CONTROL.sub(" ", text).strip()
 

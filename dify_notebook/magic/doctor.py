@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..i18n import current_language as language
 from ..i18n import sentences, t
 from ..net.doctor import Finding, examine
+from ..printable import one_line
 from .keys import hide_keys
 from .state import Seat
 
@@ -23,7 +24,9 @@ def doctor(seat: Seat, *, stream: bool) -> str:
 def told(finding: Finding) -> list[str]:
     """A finding in words; for what is wrong, a second line says what to do."""
     key = f"magic.doctor.{finding.kind}"
-    values = dict(finding.values)
+    values = {
+        name: one_line(value, 300) if isinstance(value, str) else value for name, value in finding.values.items()
+    }
     if finding.kind == "other_app":
         values["mode"] = t(f"magic.app_mode.{values['mode']}")
     if finding.state == "wrong" and f"{key}.wrong" in sentences(language()):

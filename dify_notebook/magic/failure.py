@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from ..errors import APIError, ConnectionFailed, DifyError, TurnFailed
+from ..errors import APIError, ConnectionFailed, DifyError, TurnFailed, said_by
 from ..i18n import t
+from ..printable import MESSAGE, one_line, visible
 from .keys import hide_keys
 
 E = TypeVar("E", bound=BaseException)
@@ -34,13 +35,13 @@ def interrupted(sent: bool) -> KeyboardInterrupt:
 
 def _lines(error: BaseException) -> list[str]:
     if not isinstance(error, DifyError):
-        return [f"{type(error).__name__}: {error}"]
+        return [f"{type(error).__name__}: {said_by(str(error))}"]
     # The code matters where it is the server's; ours only repeat what the sentence says.
     told = error.status is not None or isinstance(error, APIError | ConnectionFailed | TurnFailed)
-    said = " ".join(str(fact) for fact in (error.status, error.code) if fact) if told else ""
-    lines = [f"✗ {error.message}" + (f" [{said}]" if said else "")]
+    said = " ".join(one_line(str(fact)) for fact in (error.status, error.code) if fact) if told else ""
+    lines = [f"✗ {said_by(error.message)}" + (f" [{said}]" if said else "")]
     if error.hint:
-        lines.append(f"  {error.hint}")
+        lines.append(f"  {visible(error.hint, MESSAGE)}")
     if error.request_id:
-        lines.append(f"  request id: {error.request_id}")
+        lines.append(f"  request id: {one_line(error.request_id)}")
     return [hide_keys(line) for line in lines]

@@ -10,6 +10,7 @@ import msgspec
 
 from ..errors import InputError
 from ..i18n import t
+from ..printable import MESSAGE, one_line
 from .parse import suggestion
 from .state import Seat
 
@@ -125,7 +126,7 @@ def summary(history: History, name: str) -> str:
     lines = [head]
     if len(times):
         lines.append(t("magic.history.span", first=f"{times.min():%Y-%m-%d}", last=f"{times.max():%Y-%m-%d}"))
-    lines += history.notes
+    lines += [one_line(note, MESSAGE) for note in history.notes]
     if history.failures:
         lines.append(t("magic.history.failures", count=len(history.failures), name=name))
     lines.append(t("magic.history.next", name=name, again="%dify history" + (f" {name}" if name != NAME else "")))

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from ..config import resolve
 from ..errors import InputError
 from ..i18n import t
+from ..printable import one_line
 from ..profiles import profiles
 from ..tape import run_store
 from .complete import APPS, SUBCOMMANDS
@@ -55,7 +56,7 @@ def _seat(seat: Seat, state: State) -> str:
     rows = [
         ("app", _app(seat)),
         ("server", _server(seat)),
-        ("user", seat.settings.user),
+        ("user", one_line(seat.settings.user)),
         ("conversation", _conversation(seat)),
         ("mode", t(f"magic.mode.{state.mode}")),
     ]
@@ -69,13 +70,13 @@ def _app(seat: Seat) -> str:
     if seat.settings.origin == "local":
         return f"{seat.label} · {t(f'magic.app.{seat.label}')}"
     info = seat.client.app_info
-    return info.name if info and info.name else seat.label
+    return one_line(info.name if info and info.name else seat.label)
 
 
 def _server(seat: Seat) -> str:
     origin = "local" if seat.settings.origin == "local" else seat.settings.origin
-    where = t(f"magic.origin.{origin}", profile=seat.settings.profile)
-    return f"{seat.settings.base_url} · {where}"
+    where = t(f"magic.origin.{origin}", profile=one_line(seat.settings.profile or ""))
+    return f"{one_line(seat.settings.base_url)} · {where}"
 
 
 def _conversation(seat: Seat) -> str:
@@ -83,7 +84,8 @@ def _conversation(seat: Seat) -> str:
     if id is None:
         return t("magic.status.no_conversation")
     number = seat.session.turn_number(id)
-    return id if number is None else t("magic.status.turns", id=id, count=number - 1)
+    shown = one_line(id)
+    return shown if number is None else t("magic.status.turns", id=shown, count=number - 1)
 
 
 def _use(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
@@ -118,7 +120,9 @@ def _apps(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     stored = profiles()
     if stored:
         lines.append(t("magic.apps.profiles"))
-        lines += [f"    {name:<9} {one.base_url} · {place_of(one.key)}" for name, one in stored.items()]
+        lines += [
+            f"    {one_line(name):<9} {one_line(one.base_url)} · {place_of(one.key)}" for name, one in stored.items()
+        ]
         lines.append("")
     lines.append(t("magic.apps.local"))
     lines += [f"    {app:<9} {t(f'magic.app.{app}')}" for app in LOCAL_APPS]
@@ -129,14 +133,15 @@ def _remote(seat: Seat) -> str:
     info = seat.client.app_info
     lines = [f"{_app(seat)} · {_server(seat)}"]
     if info and info.description:
-        lines.append("    " + " ".join(info.description.split()))
+        lines.append("    " + one_line(info.description, 1_000))
     if info and info.mode:
-        lines.append("    " + info.mode)
+        lines.append("    " + one_line(info.mode))
     for control in seat.form or ():
         needed = t("magic.apps.required") if control.get("required") else ""
         options = ", ".join(str(option) for option in control.get("options") or ())
-        facts = " · ".join(fact for fact in (str(control.get("type")), needed, options) if fact)
-        lines.append(f"    -i {control.get('variable')}=…  {facts}")
+        told = (one_line(str(control.get("type"))), needed, one_line(options, 1_000))
+        facts = " · ".join(fact for fact in told if fact)
+        lines.append(f"    -i {one_line(str(control.get('variable')))}=…  {facts}")
     return "\n".join(lines)
 
 
@@ -151,7 +156,7 @@ def _runs(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     if what != "list":
         return kept
     paths = store.paths()
-    newest = [f"    {path.name}  {path.stat().st_size:,} B" for path in reversed(paths[-10:])]
+    newest = [f"    {one_line(path.name)}  {path.stat().st_size:,} B" for path in reversed(paths[-10:])]
     return "\n".join([kept, t("magic.runs.count", count=len(paths)), *newest])
 
 

@@ -11,6 +11,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from ..errors import DifyError, raise_for_turn
 from ..i18n import t
 from ..live import View, close, open_view
+from ..printable import TEXT, visible
 from ..profiles import profiles
 from ..session import Run
 from ..turn.state import Turn
@@ -23,6 +24,9 @@ from .keys import has_key, hide_keys
 from .line import first_time, run_line
 from .parse import parse_line
 from .state import Seat, State
+
+DRY_RUN = 1_000_000
+"""Characters of a dry run that are shown; a question may have 200,000, its inputs more."""
 
 
 @magics_class
@@ -43,7 +47,7 @@ class DifyMagics(Magics):
         self.shell.register_magics(self)
         self.shell.Completer.custom_matchers.append(self._matcher)
         if note := first_time():
-            print(note)
+            print(visible(note, TEXT))
 
     def unregister(self) -> None:
         """Take them out again, and the live view's widget with them."""
@@ -69,7 +73,7 @@ class DifyMagics(Magics):
                 said = run_line(line, self.state, self.shell.user_ns)
                 results, self.state.results = self.state.results, {}
                 self.shell.push(results)
-                print(said)
+                print(visible(said, TEXT))
             else:
                 self._ask(line, cell)
             return
@@ -87,7 +91,7 @@ class DifyMagics(Magics):
         question = cells.prepare(arguments, body, seat, self.state, names, key)
         if arguments.dry_run:
             shown = cells.describe(question, seat, arguments.timeout)
-            print(hide_keys(json.dumps(shown, ensure_ascii=False, indent=2)))
+            print(visible(hide_keys(json.dumps(shown, ensure_ascii=False, indent=2)), DRY_RUN))
             return
         inputs = cells.uploaded(question, seat)
         if question.again:

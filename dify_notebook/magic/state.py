@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ import msgspec
 from ..config import Secret, Settings, check_user, resolve
 from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputError
 from ..i18n import t
+from ..logs import logger
 from ..net.client import AsyncDify
 from ..net.sync import Dify
 from ..profiles import profiles
@@ -18,7 +18,7 @@ from ..session import Session
 from .complete import APPS, is_client
 from .parse import suggestion
 
-log = logging.getLogger("dify_notebook")
+log = logger()
 Mode = Literal["continue", "fresh"]
 LOCAL_APPS = ("guide", "toolbox", "pipeline")
 

@@ -18,6 +18,7 @@ import msgspec
 from ..config import Secret, Settings, check_user, resolve
 from ..errors import ConfigError, DifyError, RateLimitError, ServerError
 from ..i18n import t
+from ..printable import MESSAGE, one_line
 from ..wire import models
 from ..wire.calls import Call, encoded
 from .answers import error_of, kind_of, refused
@@ -155,7 +156,7 @@ class AsyncDify:
         return cls.from_settings(local_settings(app, user))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._settings.base_url} user={self._settings.user!r}>"
+        return one_line(f"<{type(self).__name__} {self._settings.base_url} user={self._settings.user!r}>", MESSAGE)
 
     @property
     def settings(self) -> Settings:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..i18n import t
+from ..printable import MESSAGE, one_line
 
 
 class PagingWarning(UserWarning):
@@ -196,6 +197,6 @@ def warn_of_paging(key: str, **values: object) -> None:
     """Tell that a list may lack something: as a `PagingWarning`, or to who collects them."""
     found = _told.get()
     if found is None:
-        warnings.warn(t(key, **values), PagingWarning, stacklevel=3)
+        warnings.warn(one_line(t(key, **values), MESSAGE), PagingWarning, stacklevel=3)
     else:
         found.append(t(key, **values))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import itertools
-import logging
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
@@ -15,6 +14,7 @@ import msgspec
 
 from ..errors import DifyError, InputError
 from ..i18n import t
+from ..logs import logger
 from ..net.client import AsyncDify
 from ..net.portal import portal
 from ..session import Session
@@ -24,7 +24,7 @@ from . import protocol as p
 from .scene import Item, Scene
 
 T = TypeVar("T")
-log = logging.getLogger("dify_notebook")
+log = logger()
 replace = msgspec.structs.replace
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import re
 from base64 import b64encode
@@ -15,6 +14,7 @@ import msgspec
 
 from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputError
 from ..i18n import Language, t
+from ..logs import logger
 from ..net.client import AsyncDify
 from ..net.files import is_url, kind_of, mime_of
 from ..turn.state import MessageFile, Turn
@@ -26,7 +26,7 @@ from ..views.words import last_part
 from ..wire.models import Parameters, Site, UploadedFile
 from . import protocol as p
 
-log = logging.getLogger("dify_notebook")
+log = logger()
 
 ICON_BYTES = 16_000
 """Largest picture of a tool or an app; it travels with each step that shows it."""

@@ -16,13 +16,14 @@ from typing import Any, Literal
 import msgspec
 
 from .._hooks import TurnHooks
+from ..printable import BoundedRepr
 
 Status = Literal["running", "succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"]
 End = Literal["message_end", "error", "stopped", "eof", "disconnected", "timed_out", "cancelled", "paused"]
 NodeStatus = Literal["running", "succeeded", "failed", "exception", "retry", "stopped", "paused", "unknown"]
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Value(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of all values here: frozen, compared by content."""
 
 

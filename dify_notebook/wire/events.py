@@ -14,11 +14,12 @@ from typing import Any, Union
 
 import msgspec
 
+from ..printable import BoundedRepr
 from .loose import loads
 from .sse import Frame
 
 
-class Event(msgspec.Struct, tag_field="event", kw_only=True):
+class Event(BoundedRepr, msgspec.Struct, tag_field="event", kw_only=True):
     """Base of all events."""
 
     at: float = msgspec.field(default=0.0, name="§at")

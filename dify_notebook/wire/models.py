@@ -13,12 +13,13 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from ..printable import BoundedRepr
 from .loose import loads
 
 M = TypeVar("M", bound="Model")
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
+class Model(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
     """Base of all answers."""
 
     extra: dict[str, Any] = {}
@@ -233,7 +234,7 @@ class MessagePage(Model, frozen=True):
     limit: int | None = None
 
 
-class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
+class MessageRow(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
     """One stored message for a table: as `StoredMessage`, four times as fast, without what is not named."""
 
     id: str

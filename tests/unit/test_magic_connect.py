@@ -231,7 +231,7 @@ def test_conversations_are_listed_continued_and_exported(
         listed = run_line("conversations", state, {})
         assert ID in listed
         assert "\x1b" not in listed
-        assert "one [31mtwo" in listed
+        assert "one ␛[31mtwo" in listed
         assert ID in run_line("conversations 1", state, {})
         assert state.seat(None, None, {}).session.conversation_id == ID
         with pytest.raises(DifyError, match="no conversation number 2"):

@@ -114,18 +114,20 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 # -- arrows ----------------------------------------------------------------------------
 
-BASE = {"errors", "config", "secret", "profiles", "i18n", "_version"}
+BASE = {"errors", "config", "secret", "profiles", "i18n", "printable", "logs", "_version"}
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
 
 ARROWS: dict[str, set[str]] = {
     "_version": set(),
     "i18n": set(),
-    "errors": {"i18n"},
+    "printable": set(),
+    "logs": {"printable"},
+    "errors": {"i18n", "printable"},
     "secret": set(),
     "profiles": {"errors", "i18n", "secret"},
-    "credentials": {"errors", "i18n", "secret", "profiles"},
-    "config": {"errors", "i18n", "secret", "profiles", "credentials"},
+    "credentials": {"errors", "i18n", "printable", "secret", "profiles"},
+    "config": {"errors", "i18n", "printable", "secret", "profiles", "credentials"},
     "aio": {"errors", "i18n"},
     "wire": BASE,
     "turn": BASE | {"wire"},
@@ -133,12 +135,12 @@ ARROWS: dict[str, set[str]] = {
     "net": DATA,
     "session": DATA | {"net"},
     "frames": ASKING,
-    "views": {"turn", "i18n"},
+    "views": {"turn", "i18n", "printable"},
     "transcript": {"turn", "i18n", "views"},
     "live": ASKING | {"views"},
     "magic": ASKING | {"live", "views", "credentials", "transcript"},
     "panel": ASKING | {"live", "views", "transcript"},
-    "local": {"wire", "errors", "tape", "i18n"},
+    "local": {"wire", "errors", "tape", "i18n", "printable", "logs"},
     "testing": {"local", "net"},
 }
 """Room -> the rooms that it may import."""
@@ -148,6 +150,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("panel", "_hooks"): "panel.to_frame() becomes a table: the same file",
     ("net", "_hooks"): "Dify.local() starts the embedded server: the same file",
     ("frames", "_hooks"): "a conversation out of a history displays itself: the same file",
+    ("_hooks", "printable"): "what a turn's `str` may be printed as",
     ("_hooks", "views"): "where such a call ends",
     ("_hooks", "frames"): "where such a call ends: a list or a turn becomes a frame",
     ("_hooks", "local"): "where such a call ends",

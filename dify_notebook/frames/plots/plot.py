@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigError, InputError
 from ...i18n import t
+from ...printable import MESSAGE, one_line
 
 if TYPE_CHECKING:
     import altair as alt
@@ -140,7 +141,7 @@ class Plot:
         return data, {"image/png": said}
 
     def __repr__(self) -> str:
-        return f"<Plot {self.description}>"
+        return one_line(f"<Plot {self.description}>", MESSAGE)
 
 
 def _version() -> str:

@@ -1,0 +1,34 @@
+"""The loggers of this package: what they write is harmless for terminals and log files.
+
+Messages and tracebacks may repeat what a server said. A message is one line, so that nobody can forge another.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from .printable import MESSAGE, TEXT, one_line, visible
+
+
+class _Harmless(logging.Filter):
+    """Puts in the place of a record's texts what may be written; drops no record."""
+
+    _formatter = logging.Formatter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = one_line(record.getMessage(), MESSAGE), None
+        if record.exc_info and not record.exc_text:  # a formatter takes the text that is there
+            record.exc_text = self._formatter.formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = visible(record.exc_text, TEXT)
+        return True
+
+
+_HARMLESS = _Harmless()
+
+
+def logger(name: str = "dify_notebook") -> logging.Logger:
+    """The logger of that name. Its records are made harmless before any handler sees them."""
+    found = logging.getLogger(name)
+    found.addFilter(_HARMLESS)  # once, however often it is asked for
+    return found
