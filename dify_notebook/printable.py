@@ -20,12 +20,13 @@ TEXT = 100_000
 _ODD = re.compile(
     "["
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 without tab, LF and CR; DEL; C1
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # marks, embeddings, overrides, isolates of the reading direction
+    "\u202a-\u202e\u2066-\u206f"  # embeddings, overrides, isolates of the reading direction
     "\ud800-\udfff\ufdd0-\ufdef\ufff9-\ufffb"  # what cannot be encoded, is no character, or annotates another
     "\U000e0001"  # the tag of a language
     "]"
 )
-# Not among them, as writing needs them: the joiners U+200C and U+200D, and the tags of which flags are made.
+# Not among them, as writing needs them: the joiners U+200C and U+200D, the marks of Hebrew and Arabic (U+200E, U+200F,
+# U+061C), which turn nothing but themselves, and the tags of which flags are made.
 _LINE_ENDS = re.compile("\r\n?")
 _SPACES = re.compile(r"\s+")  # U+2028 and U+2029 are of these
 _BREAKS = re.compile("[\t\n\r\u2028\u2029]")

@@ -12,13 +12,12 @@ KEY = "app-" + "r5Ue" * 6
 CONVERSATION = "11111111-aaaa-4aaa-8aaa-000000000001"
 MESSAGE = "22222222-bbbb-4bbb-8bbb-000000000002"
 
-_TURNS = "\u061c\u200e\u200f"
 _READING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 PROBE = (
     "\x1b]0;title\x07\x1b[2J\x9b31m\x1b]52;c;Y2FsYw==\x1b\\ left\roverwritten\x08\x08\x7f bell\x07 nul\x00 \x0b\x0c"
     + "".join(map(chr, range(0x80, 0xA0)))
-    + "\u202a\u202b\u202c\u202d\u202egnp.exe\u2066\u2067\u2068\u2069\u200e\u200f\u061c end\u2028forged\n* forged: line"
+    + "\u202a\u202b\u202c\u202d\u202egnp.exe\u2066\u2067\u2068\u2069 end\u2028forged\n* forged: line"
 )
 
 
@@ -33,7 +32,6 @@ def obeyed(text: str) -> list[str]:
         for sign in text
         if (unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\t")
         or unicodedata.bidirectional(sign) in _READING
-        or sign in _TURNS
     }
     return [f"U+{ord(sign):04X}" for sign in sorted(found)]
 

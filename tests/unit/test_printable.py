@@ -32,7 +32,7 @@ REPLACED = [
     ("a\x08\x7f\x00", "a␈␡␀"),
     ("\x9b31m \x85", "\ufffd31m \ufffd"),
     ("a\r\nb\rc", "a\nb\nc"),
-    ("\u202egnp\u202c \u2066x\u2069 \u200f\u200e\u061c", "⟨U+202E⟩gnp⟨U+202C⟩ ⟨U+2066⟩x⟨U+2069⟩ ⟨U+200F⟩⟨U+200E⟩⟨U+061C⟩"),
+    ("\u202egnp\u202c \u2066x\u2069 \u200f\u200e\u061c", "⟨U+202E⟩gnp⟨U+202C⟩ ⟨U+2066⟩x⟨U+2069⟩ \u200f\u200e\u061c"),
     ("half \ud83d", "half \ufffd"),
 ]
 
