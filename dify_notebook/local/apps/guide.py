@@ -29,16 +29,16 @@ _QUOTE = 1600
 """Characters of a section that are quoted whole; of a longer one, the fitting parts."""
 
 _GREETING = re.compile(
-    r"^\s*(hi|hello|hey|good (morning|afternoon|evening)|help|who are you|what are you|"
+    r"^\s*+(hi|hello|hey|good (morning|afternoon|evening)|help|who are you|what are you|"
     r"what can you do( for me)?|"
-    r"你好|您好|嗨|在吗|帮助|你是谁|你能做什么|你会什么|你可以做什么)[\s!.?,！。？，~]*(there)?[\s!.?！。？]*$",
+    r"你好|您好|嗨|在吗|帮助|你是谁|你能做什么|你会什么|你可以做什么)[\s!.?,！。？，~]*+(there)?[\s!.?！。？]*+$",
     re.IGNORECASE,
 )
 _SWITCH = re.compile(
-    r"^\W*(?:and|what about|how about|now|ok|please|same|answer|"
+    r"^\W*+(?:and|what about|how about|now|ok|please|same|answer|"
     r"(?:say|tell|show|explain|repeat)\s+(?:it|that|this)(?:\s+again)?)?"
-    r"[\s,]*(?:in|auf)?\s*(?P<to>chinese|english|mandarin)\W*(?:please)?\W*$"
-    r"|^\W*(?:那|请|再|可以|能|那么)*(?:用|说|换成|翻译成)?(?P<han>中文|汉语|英文|英语)(?:呢|怎么说|回答|再说一遍|说一遍|说|吧|吗)*\W*$",
+    r"[\s,]*+(?:in|auf)?\s*+(?P<to>chinese|english|mandarin)\W*+(?:please)?\W*+$"
+    r"|^\W*+(?:那么|那|请|再|可以|能)*+(?:用|说|换成|翻译成)?(?P<han>中文|汉语|英文|英语)(?:呢|怎么说|回答|再说一遍|说一遍|说|吧|吗)*+\W*+$",
     re.IGNORECASE,
 )
 _FOLLOWS = re.compile(

@@ -45,7 +45,7 @@ def items_of(query: str, given: str | None) -> list[str]:
     if len(lines) < 2:
         lines = re.split(r"[,，、;；]", body)
         if len(lines) > 1:
-            lines[-1:] = re.split(r"\s+(?:and|or)\s+|和|以及", lines[-1])
+            lines[-1:] = re.split(r"(?<!\s)\s++(?:and|or)\s+|和|以及", lines[-1])
     items = [_BULLET.sub("", line).strip(" \t。.") for line in lines]
     return [item for item in items if item]
 
