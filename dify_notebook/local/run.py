@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from . import tokens
+from .aside import Exited, in_thread
 from .naming import title
 from .speech import NoSpeech, Speech
 from .store import INTERRUPTED, Row, Store
@@ -204,7 +205,7 @@ class Run:
     async def work(
         self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> tuple[Result, float]:
-        """Do real work beside the loop; gives its result and the seconds it took there.
+        """Do real work beside the loop, in a thread of its own; gives its result and the seconds it took there.
 
         Raises:
             Stopped: the user asked to stop; the work, which is bounded, ends by itself.
@@ -214,7 +215,7 @@ class Run:
             start = time.perf_counter()
             return function(*args, **kwargs), time.perf_counter() - start
 
-        working = asyncio.ensure_future(asyncio.to_thread(timed))
+        working = asyncio.ensure_future(in_thread(timed))
         either: set[asyncio.Future[Any]] = {working, self._stopping}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -263,9 +264,9 @@ class Run:
             self._send_error(RunFailed(INTERRUPTED, "internal_server_error"))
             self._close()
             raise
-        except Exception as failure:
+        except (Exception, SystemExit, KeyboardInterrupt) as failure:
             log.exception("the app %s failed", self.app.name)
-            text = f"{type(failure).__name__} in the app"
+            text = f"{failure if isinstance(failure, Exited) else type(failure).__name__} in the app"
             state, self.error = "failed", RunFailed(text, "internal_server_error")
         try:
             await self._end(state)
@@ -355,8 +356,8 @@ class Run:
         if voice is None or not voice.auto_play or self.speech is None or self.events is None or self._gone:
             return
         try:
-            sound, _ = await asyncio.to_thread(self.speech.speak, self.answer, voice.name, voice.language)
-        except NoSpeech as error:
+            sound, _ = await in_thread(self.speech.speak, self.answer, voice.name, voice.language)
+        except (NoSpeech, Exited) as error:
             log.warning("an answer could not be spoken: %s", error)
             return
         for at in range(0, len(sound), _SOUND_PIECE):

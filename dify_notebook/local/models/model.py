@@ -249,7 +249,7 @@ async def _in_thread(backend: Backend, body: dict[str, Any], reading: _Reading) 
             backend.chat(body, put, asked)
         except ModelFailed as failure:
             put(failure)
-        except Exception as failure:  # a back end's bug is a failed answer, not a hanging one
+        except BaseException as failure:  # a back end's bug is a failed answer, not a hanging one
             put(ModelFailed(f"{type(failure).__name__} in the model's back end: {failure}"))
         else:
             put(None)

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import shapes
+from ..aside import in_thread
 from ..context import app_of, context_of, signer_of
 from ..naming import title
 from ..payloads import (
@@ -87,7 +88,7 @@ async def suggested(request: Request) -> Response:
         raise _missing(error) from None
     if not app.suggests:
         raise ApiError(400, "bad_request", "Suggested Questions Is Disabled.")
-    return reply({"result": "success", "data": app.suggest(row)})
+    return reply({"result": "success", "data": await in_thread(app.suggest, row)})
 
 
 async def feedback(request: Request) -> Response:

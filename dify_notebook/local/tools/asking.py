@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import clock
+from ..apps.looking import looked_at
+from . import clock, text_stats
 from .arithmetic import CONSTANTS, FUNCTIONS, NotComputable, evaluate
 
 MAX_CALLS = 8
@@ -82,18 +83,21 @@ TEXT_NAMES = (".txt", ".md", ".log", ".json", ".py")
 def calls(question: str, files: Sequence[str] = ()) -> list[Call]:
     """The tool calls that a question asks for, in the order in which it names them.
 
+    What is asked for must stand in the part that is looked at (`apps/looking.py`); a text to count is taken whole,
+    and one that is longer than can be counted far enough to be refused.
+
     Args:
         files: names of the files that came with it.
     """
     found: list[tuple[int, Call]] = []
-    rest = question
-    counted = _COUNTING.search(question)
+    rest = head = looked_at(question)
+    counted = _COUNTING.search(head)
     if counted:
         text, span = _text_to_count(question, counted)
         if text:
             found.append((counted.start(), Call("text_statistics", {"text": text})))
             # What stands in the text is to be counted, not to be computed.
-            rest = rest[: span[0]] + " " * (span[1] - span[0]) + rest[span[1] :]
+            rest = rest[: span[0]] + " " * (min(span[1], len(rest)) - span[0]) + rest[span[1] :]
     timed = _time_calls(rest)
     found.extend(timed)
     for at, expression in expressions(_blank_times(rest) if timed else rest):
@@ -101,7 +105,7 @@ def calls(question: str, files: Sequence[str] = ()) -> list[Call]:
     ordered = [call for _, call in sorted(found, key=lambda item: item[0])]
     for name in files:
         lowered = name.lower()
-        if lowered.endswith(TABLE_NAMES) and (not ordered or _TABLE.search(question)):
+        if lowered.endswith(TABLE_NAMES) and (not ordered or _TABLE.search(head)):
             ordered.append(Call("csv_summary", {"file": name}))
         elif lowered.endswith(TEXT_NAMES):
             ordered.append(Call("text_statistics", {"file": name}))
@@ -109,7 +113,9 @@ def calls(question: str, files: Sequence[str] = ()) -> list[Call]:
     for call in ordered:
         if call not in unique:
             unique.append(call)
-    return unique[:MAX_CALLS]
+        if len(unique) == MAX_CALLS:
+            break
+    return unique
 
 
 def expressions(text: str) -> list[tuple[int, str]]:
@@ -219,5 +225,5 @@ def _text_to_count(question: str, asked: re.Match[str]) -> tuple[str, tuple[int,
     after = re.search(r"[:：]\s*|\n", question[asked.start() :])
     if after:
         start = asked.start() + after.end()
-        return question[start:].strip(), (start, len(question))
+        return question[start : start + text_stats.MAX_LENGTH + 1].strip(), (start, len(question))
     return "", (0, 0)
