@@ -19,6 +19,7 @@ import msgspec
 from . import credentials
 from .errors import ConfigError, InputError
 from .i18n import t
+from .private import private_directory
 from .profiles import find
 from .secret import Secret as Secret
 
@@ -99,7 +100,12 @@ def check_user(user: str) -> str:
 
 
 def data_dir() -> Path:
-    """The directory that is ours: runs, the embedded server, the user's name. Mode 0700."""
+    """The directory that is ours: runs, the embedded server, the user's name. Mode 0700.
+
+    Raises:
+        ConfigError: another account owns it.
+        OSError: it cannot be made.
+    """
     chosen = os.environ.get("DIFY_NOTEBOOK_DATA_DIR")
     if chosen:
         path = Path(chosen)
@@ -107,8 +113,7 @@ def data_dir() -> Path:
         from platformdirs import user_data_path
 
         path = user_data_path("dify_notebook", appauthor=False)
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
+    return private_directory(path)
 
 
 def stored_user() -> str:

@@ -19,9 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from ..i18n import t
 from . import tokens
 from .aside import Exited, in_thread
+from .damage import damaged_store, is_damage
 from .naming import title
+from .replies import ApiError
 from .speech import NoSpeech, Speech
 from .store import INTERRUPTED, Row, Store
 
@@ -117,6 +120,8 @@ class Run:
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kept = 0.0
         self._gone = False
+        self.ended = False
+        """Whether the last event was said."""
         self._unmetered = False
 
     # -- for apps -------------------------------------------------------------------------------
@@ -273,7 +278,15 @@ class Run:
         finally:
             self._close()
 
+    def never_began(self) -> None:
+        """Mark the message, and tell the client."""
+        self.store.give_up(self.message_id)
+        self.error = RunFailed(INTERRUPTED, "internal_server_error")
+        self._send_error(self.error)
+        self._close()
+
     def _close(self) -> None:
+        self.ended = True
         if self.events is not None:
             self.events.put_nowait(None)
 
@@ -297,7 +310,12 @@ class Run:
         replaced = self._replacement(state)
         if replaced is not None:
             self._text = [replaced]
-        await self._commit(state, message, ran)
+        try:
+            await self._commit(state, message, ran)
+        except Exception as failure:
+            log.error(_why(self.store, failure), exc_info=failure)
+            self.error = RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
+            self.store.give_up(self.message_id)
         if self.error is not None:
             self._send_error(self.error)
         else:
@@ -408,6 +426,11 @@ class Run:
             )
 
 
+def _why(store: Store, failure: Exception) -> str:
+    """What the log says of an answer that could not be stored."""
+    return damaged_store(store.path, failure) if is_damage(failure) else "an answer could not be stored"
+
+
 class Runs:
     """The runs of a server that are not finished."""
 
@@ -418,6 +441,7 @@ class Runs:
         self._running: dict[str, Run] = {}
         self._coming: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def of(self, app: str) -> int:
         """How many of them are an app's, with those that are about to start."""
@@ -437,7 +461,13 @@ class Runs:
         return len(self._running) + self._coming.total() >= self.LIMIT
 
     def start(self, run: Run) -> asyncio.Task[None]:
-        """Let it answer, in a task of its own."""
+        """Let it answer, in a task of its own.
+
+        Raises:
+            ApiError: 500; the server is ending, and nothing would end this.
+        """
+        if self._closed:
+            raise ApiError(500, "internal_server_error", INTERRUPTED)
         self._running[run.task_id] = run
         task = asyncio.get_running_loop().create_task(run.drive())
         self._tasks.add(task)
@@ -447,6 +477,8 @@ class Runs:
             self._running.pop(run.task_id, None)
             if not done.cancelled() and (error := done.exception()) is not None:
                 log.error("a run ended badly", exc_info=error)
+            if not run.ended:  # it was cancelled before it could begin
+                run.never_began()
 
         task.add_done_callback(ended)
         return task
@@ -460,7 +492,8 @@ class Runs:
         return True
 
     async def close(self) -> None:
-        """End all of them; each writes down what it had said."""
+        """End all of them, and take no more; each writes down what it had said."""
+        self._closed = True
         tasks = list(self._tasks)
         for task in tasks:
             if not task.cancelling():

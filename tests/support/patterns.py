@@ -11,6 +11,7 @@ import types
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from re import _parser  # type: ignore[attr-defined]  # what `re` itself parses with
 from types import ModuleType
 from typing import Any
@@ -48,7 +49,7 @@ def modules() -> Iterator[ModuleType]:
 def everything() -> list[Found]:
     """Patterns in globals and classes, and those in calls such as `re.sub("…", …)`."""
     loaded = [module for module in modules() if module.__file__]
-    trees = {module.__name__: ast.parse(open(str(module.__file__), encoding="utf-8").read()) for module in loaded}
+    trees = {module.__name__: ast.parse(Path(str(module.__file__)).read_text("utf-8")) for module in loaded}
     uses = {name: _uses(tree) for name, tree in trees.items()}
     found: dict[tuple[Any, int, frozenset[str]], Found] = {}
     for module in loaded:
@@ -151,7 +152,7 @@ TAILS = ("", "\x00", "!\n")
 
 def texts(pattern: re.Pattern[Any]) -> list[tuple[str, str, str]]:
     """(start, what is repeated, end): out of the pattern's own parts, and some that stop many."""
-    tree = _parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else pattern.flags)
+    tree = _parser.parse(pattern.pattern, pattern.flags)
     units: dict[tuple[str, str], None] = {}
     for lead, body in _repeated(tree, ""):
         units[(lead, body)] = None

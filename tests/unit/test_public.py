@@ -123,9 +123,10 @@ ARROWS: dict[str, set[str]] = {
     "i18n": set(),
     "errors": {"i18n"},
     "secret": set(),
+    "private": {"errors", "i18n"},
     "profiles": {"errors", "i18n", "secret"},
     "credentials": {"errors", "i18n", "secret", "profiles"},
-    "config": {"errors", "i18n", "secret", "profiles", "credentials"},
+    "config": {"errors", "i18n", "secret", "private", "profiles", "credentials"},
     "aio": {"errors", "i18n"},
     "wire": BASE,
     "turn": BASE | {"wire"},
@@ -138,7 +139,7 @@ ARROWS: dict[str, set[str]] = {
     "live": ASKING | {"views"},
     "magic": ASKING | {"live", "views", "credentials", "transcript"},
     "panel": ASKING | {"live", "views", "transcript"},
-    "local": {"wire", "errors", "tape", "i18n"},
+    "local": {"wire", "errors", "tape", "i18n", "private"},
     "testing": {"local", "net"},
 }
 """Room -> the rooms that it may import."""
