@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -95,6 +96,7 @@ def application(context: Context) -> Starlette:
             ApiError: _api_error,
             HTTPException: _http_error,
             ClientDisconnect: _gone,
+            sqlite3.DatabaseError: _crash,
             Exception: _crash,
         },
     )
