@@ -114,7 +114,12 @@ async def in_own_loop(
     async def watched() -> Result:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
-        asked.on_cancel(lambda: loop.call_soon_threadsafe(task.cancel))
+
+        def hang_up() -> None:
+            with contextlib.suppress(RuntimeError):  # that loop has closed: there is nothing left to end
+                loop.call_soon_threadsafe(task.cancel)
+
+        asked.on_cancel(hang_up)
         try:
             return await call(*args, **kwargs)
         finally:

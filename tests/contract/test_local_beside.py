@@ -115,7 +115,8 @@ def served_meanwhile(server: LocalServer, app: str, question: str) -> list[Event
         assert other.get("/info").status_code == 200
         assert other.get("/conversations", user="nobody").json()["data"] == []
         assert answer_of(other.ask("How do I stop a cell?")) or app == "guide"
-    assert asking.is_alive() and not any(event["event"] == "message_end" for event in events)
+    assert asking.is_alive()
+    assert not any(event["event"] == "message_end" for event in events)
     _open.set()
     asking.join(20)
     assert not asking.is_alive()

@@ -13,10 +13,11 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from local_helpers import NOWHERE, Client, answer_of
 
@@ -112,7 +113,7 @@ def test_an_upload_that_cannot_be_written_leaves_nothing(own: LocalServer, monke
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(kept_uploads.os, "fsync", full)
+    monkeypatch.setattr("dify_notebook.local.uploads.os.fsync", full)
     with Client(own, "toolbox") as client:
         assert client.upload("a.csv", b"a,b\n").status_code == 500
     assert (files(own), rows(own, "files"), rows(own, "end_users")) == ([], 0, 0)
@@ -211,7 +212,7 @@ def test_a_request_that_ends_before_its_run_starts_leaves_no_running_message(
         return await writing
 
     monkeypatch.setattr(Store, "begin", begin)
-    with Client(own, "guide") as client, pytest.raises(Exception):  # noqa: B017  # the connection is cut
+    with Client(own, "guide") as client, pytest.raises(httpx.HTTPError):  # the connection is cut
         client.post("/chat-messages", client.body("hello")).raise_for_status()
     assert seen.is_set()
     assert "running" not in [state for state, _ in states(own)]
@@ -291,7 +292,11 @@ def test_all_files_are_private_from_the_first_byte(
                 client.ask("What is 6*7?")
             key = client.upload("a.csv", b"a,b\n1,2\n").json()["id"]
             # In the middle of a transaction the file beside the database is there in either journal.
-            server._store.writer.submit(lambda db: (db.execute("UPDATE messages SET answer = answer"), look())).result(9)
+            def within(db: sqlite3.Connection) -> None:
+                db.execute("UPDATE messages SET answer = answer")
+                look()
+
+            server._store.writer.submit(within).result(10)
     finally:
         done.set()
         watching.join()
@@ -332,7 +337,8 @@ DAMAGED_KEYS = {
 def test_damaged_keys_are_named_and_the_command_mends_it(left: Path, case: str) -> None:
     path = left / "keys.json"
     path.write_bytes(DAMAGED_KEYS[case])
-    for use in (lambda: local.serve(data_dir=left), lambda: local.ensure(left)):
+    uses: tuple[Callable[[], object], ...] = (lambda: local.serve(data_dir=left), lambda: local.ensure(left))
+    for use in uses:
         with pytest.raises(LocalServerError) as told:
             use()
         assert str(path) in str(told.value)

@@ -21,7 +21,8 @@ def test_a_job_that_comes_while_the_worker_closes_is_done_or_refused(tmp_path: P
         (tmp_path / str(round_)).mkdir()
         one = worker(tmp_path / str(round_))
         futures: list[Future[int]] = []
-        refused, together = [], threading.Barrier(5)
+        refused: list[str] = []
+        together = threading.Barrier(5)
 
         def press(one: Worker = one, futures: list[Future[int]] = futures, refused: list[str] = refused) -> None:
             together.wait()  # noqa: B023  # of this round, which waits for its threads

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def open_umask() -> object:
+def open_umask() -> Iterator[None]:
     before = os.umask(0)
     yield
     os.umask(before)
@@ -56,7 +57,8 @@ def test_a_new_directory_and_what_is_written_are_private_whatever_the_umask(tmp_
 
 @pytest.mark.usefixtures("open_umask")
 def test_the_base_of_the_data_directories_is_private_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for at, use in enumerate((config.data_dir, lambda: Directory.open(None))):
+    uses: tuple[Callable[[], object], ...] = (config.data_dir, lambda: Directory.open(None))
+    for at, use in enumerate(uses):
         base = tmp_path / f"base{at}"
         monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(base))
         use()
@@ -90,7 +92,8 @@ def test_where_modes_do_nothing_it_is_said_once_and_goes_on(
         monkeypatch.setattr(Path, "chmod", way)
         for _ in range(3):
             assert private_directory(tmp_path) == tmp_path
-        assert len(caplog.records) == 1 and "stays so" in caplog.records[0].getMessage()
+        (said,) = caplog.records
+        assert "stays so" in said.getMessage()
 
 
 def test_shared_directories_and_the_home_are_left_as_they_are(
@@ -118,25 +121,27 @@ def test_a_directory_of_another_account_is_refused_with_the_command_that_mends_i
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
     (path / "theirs").touch()
     monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(path))
-    for use, kind in (
+    uses: list[tuple[Callable[[], object], type[Exception]]] = [
         (lambda: private_directory(path), ConfigError),
         (config.data_dir, ConfigError),
         (lambda: ensure(path), LocalServerError),
-        (lambda: ensure(), LocalServerError),
-    ):
+        (ensure, LocalServerError),
+    ]
+    for use, kind in uses:
         with pytest.raises(kind) as refused:
             use()
         found = re.search(r"`([^`]*)`", str(refused.value))
         assert found is not None
         words = shlex.split(found[1])
-        assert words[:3] == ["sudo", "chown", "-R"] and words[-1] == str(path)
+        assert words[:3] == ["sudo", "chown", "-R"]
+        assert words[-1] == str(path)
     assert [one.name for one in path.iterdir()] == ["theirs"], "nothing was written into it"
 
 
 def test_a_file_that_cannot_be_moved_into_place_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "port").mkdir()
     (tmp_path / "port" / "x").touch()
-    with pytest.raises(OSError):
+    with pytest.raises(IsADirectoryError):
         write_private(tmp_path / "port", "1")
     assert [one.name for one in tmp_path.iterdir()] == ["port"]
 
@@ -148,7 +153,8 @@ def test_what_an_earlier_version_left_readable_is_closed(tmp_path: Path) -> None
     for name in ("keys.json", "port"):
         (tmp_path / name).chmod(0o644)
     again = Directory.open(tmp_path)
-    assert again.read_keys() == keys and again.last_port() == 5001
+    assert again.read_keys() == keys
+    assert again.last_port() == 5001
     assert {mode(tmp_path / name) for name in ("keys.json", "port")} == {0o600}
 
 
