@@ -127,7 +127,8 @@ def stored_user() -> str:
         return name
     name = f"notebook-{secrets.token_hex(4)}"
     try:
-        with open(path, "x", encoding="utf-8") as file:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(name + "\n")
     except FileExistsError:
         return path.read_text(encoding="utf-8").strip() or name

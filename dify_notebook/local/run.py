@@ -254,7 +254,8 @@ class Run:
         """Let the app answer, then commit, then say the last event."""
         state: str = "done"
         try:
-            instead = self._instead()
+            # A question may be long and the words many: where there are rules they are held against it aside.
+            instead = self._instead() if self.app.moderation is None else (await self.work(self._instead))[0]
             if instead is None:
                 await self.app.answer(self)
             else:
@@ -307,7 +308,7 @@ class Run:
             status = {"done": "succeeded", "stopped": "stopped", "failed": "failed"}[state]
             ran = self.finish_workflow(status, message)
             self._send("workflow_finished", workflow_run_id=ran["id"], data=ran)
-        replaced = self._replacement(state)
+        replaced = None if self.app.moderation is None else await in_thread(self._replacement, state)
         if replaced is not None:
             self._text = [replaced]
         try:

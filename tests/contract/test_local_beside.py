@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -202,3 +203,23 @@ def test_a_question_that_is_too_long_is_answered_and_the_answer_says_how_far_it_
             assert bound not in answer_of(client.ask("What is 2+2?")), app
     with Client(server, "toolbox", "digits") as client:
         assert client.ask("7" * 5000)[-1]["event"] == "message_end"
+
+
+def test_a_template_that_would_never_end_is_stopped_before_it_is_whole(tmp_path: Path) -> None:
+    items = list(range(2000))
+    empty = "{% for a in it.l %}{% for b in it.l %}{% endfor %}{% endfor %}"
+    nodes = [
+        {"type": "start", "next": "it"},
+        {"id": "it", "type": "code", "function": "numbers", "next": "tpl"},
+        {"id": "tpl", "type": "template-transform", "template": empty, "next": "ans"},
+        {"id": "ans", "type": "answer", "answer": "{{ tpl.output }}"},
+    ]
+
+    def numbers() -> dict[str, list[int]]:
+        """Many numbers."""
+        return {"l": items}
+
+    app = {"name": "grid", "mode": "advanced-chat", "functions": [numbers], "nodes": nodes}
+    with local.serve(data_dir=tmp_path, pace=0, apps=[app]) as own, Client(own, "grid") as client:
+        last = client.ask("go")[-1]
+    assert (last["event"], "exceeds maximum length" in last["message"]) == ("error", True)
