@@ -21,8 +21,9 @@ def private_directory(path: Path) -> Path:
     """Make a directory that only its user can enter (mode 0700), or make an existing one such.
 
     One line in the log tells, once for each directory, that an existing one was closed to others, or that it could
-    not be: some network shares have no modes. The home directory and shared ones (with the sticky bit, such as
-    /tmp) are never closed; that is told too.
+    not be: some network shares have no modes, and show all that lies there as one account's, which is no reason to
+    refuse them. The home directory and shared ones (with the sticky bit, such as /tmp) are never closed; that is
+    told too.
 
     Raises:
         ConfigError: another account owns it; the message has the command that mends it.
@@ -36,12 +37,21 @@ def private_directory(path: Path) -> Path:
     if os.name != "posix":
         return path
     info = os.stat(path)
-    if info.st_uid != os.geteuid():
+    if info.st_uid != os.geteuid() and not _maps_owners(path, info.st_uid):
         command = f"sudo chown -R {os.geteuid()} {shlex.quote(str(path.absolute()))}"
         raise ConfigError(t("private.not_yours", path=path, owner=info.st_uid, command=command), code="data_dir")
     if info.st_mode & 0o077:
         _close(path, info.st_mode)
     return path
+
+
+def _maps_owners(path: Path, owner: int) -> bool:
+    """Whether what we make there belongs to that owner too: some network shares give one name to all."""
+    try:
+        with tempfile.TemporaryFile(dir=path) as probe:
+            return os.fstat(probe.fileno()).st_uid == owner
+    except OSError:
+        return False
 
 
 def _close(path: Path, mode: int) -> None:

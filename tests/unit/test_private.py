@@ -119,6 +119,7 @@ def test_a_directory_of_another_account_is_refused_with_the_command_that_mends_i
         os.chown(path, 12345, -1)
     else:
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
+        monkeypatch.setattr(private, "_maps_owners", lambda path, owner: False)
     (path / "theirs").touch()
     monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(path))
     uses: list[tuple[Callable[[], object], type[Exception]]] = [
@@ -136,6 +137,13 @@ def test_a_directory_of_another_account_is_refused_with_the_command_that_mends_i
         assert words[:3] == ["sudo", "chown", "-R"]
         assert words[-1] == str(path)
     assert [one.name for one in path.iterdir()] == ["theirs"], "nothing was written into it"
+
+
+def test_a_share_that_gives_one_owner_to_everything_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """We look like another account there, and so does what we make."""
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert private_directory(tmp_path / "share") == private_directory(tmp_path / "share")
+    assert list((tmp_path / "share").iterdir()) == []
 
 
 def test_a_file_that_cannot_be_moved_into_place_leaves_nothing(tmp_path: Path) -> None:
