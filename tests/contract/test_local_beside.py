@@ -191,6 +191,29 @@ def test_a_function_that_ends_the_process_fails_its_turn_only(
         assert agent.messages(conversation)[0]["status"] == "error"
 
 
+class Quits:
+    """Sound by something that ends its process."""
+
+    def speak(self, text: str, voice: str, language: str) -> tuple[bytes, str]:
+        sys.exit("no voice")
+
+    def hear(self, sound: bytes, mime_type: str) -> str:
+        sys.exit("no ear")
+
+
+def test_sound_that_ends_the_process_ends_its_request_only(tmp_path: Path, model: FakeModel) -> None:
+    app = {"name": "loud", "mode": "chat", "prompt": "Speak.", "voice": {"name": "v"}, "speech_to_text": True}
+    with (
+        local.serve(data_dir=tmp_path, pace=0, apps=[app], speech=Quits(), model_url=model.url, model="m") as own,
+        Client(own, "loud") as client,
+    ):
+        spoken = client.post("/text-to-audio", {"user": "tester", "text": "hello"})
+        heard = client.http.post("/audio-to-text", files={"file": ("a.mp3", b"ID3", "audio/mp3")})
+        assert [spoken.status_code, heard.status_code] == [400, 400]
+        assert ("SystemExit: no voice" in spoken.text, "SystemExit: no ear" in heard.text) == (True, True)
+        assert client.get("/info").status_code == 200
+
+
 def test_a_question_that_is_too_long_is_answered_and_the_answer_says_how_far_it_was_read(
     server: LocalServer,
 ) -> None:
