@@ -20,9 +20,9 @@ def is_damage(error: BaseException) -> bool:
 def damaged_store(path: Path, error: BaseException) -> str:
     """The sentence for a database: which file it is, how to save what can be read, and how to begin anew."""
     old, new = (shlex.quote(str(one)) for one in (path, path.with_name("saved.sqlite3")))
-    recover = f"sqlite3 {old} .recover | sqlite3 {new} && mv {new} {old} && rm -f {old}-wal {old}-shm"
-    away = f"mv {old} {shlex.quote(str(path) + '.damaged')} && rm -f {old}-wal {old}-shm"
-    return t("local.damaged_store", path=path, reason=error, recover=recover, away=away)
+    aside = f"mv {old} {shlex.quote(str(path) + '.damaged')} && rm -f {old}-wal {old}-shm"
+    recover = f"sqlite3 {old} .recover | sqlite3 {new} && {aside} && mv {new} {old}"
+    return t("local.damaged_store", path=path, reason=error, recover=recover, away=aside)
 
 
 def damaged_keys(path: Path, error: BaseException) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import sqlite3
 import stat
@@ -378,7 +379,15 @@ def test_a_damaged_page_that_a_request_meets_is_named(left: Path, caplog: pytest
         assert (refused.status_code, told["code"], "damaged" in told["message"]) == (500, "internal_server_error", True)
         assert client.get("/info").status_code == 200, "the rest goes on"
         assert json.dumps(told).count(str(path)) == 0, "paths are for the log"
-    assert any(str(path) in record.getMessage() and ".recover" in record.getMessage() for record in caplog.records)
+    said = next(text for record in caplog.records if ".recover" in (text := record.getMessage()))
+    assert str(path) in said
+    damaged = path.read_bytes()
+    if shutil.which("sqlite3"):
+        subprocess.run(commands(said)[0], shell=True, check=True)
+        with local.serve(data_dir=left, pace=0) as server, Client(server, "guide") as client:
+            assert client.get("/conversations").status_code == 200
+            assert answer_of(client.ask("How do I stop a cell?"))
+        assert path.with_name("store.sqlite3.damaged").read_bytes() == damaged, "the damaged file is kept"
 
 
 # -- requests --------------------------------------------------------------------------
