@@ -20,6 +20,7 @@ from . import credentials
 from .errors import ConfigError, InputError
 from .i18n import t
 from .printable import one_line
+from .private import private_directory
 from .profiles import find
 from .secret import Secret as Secret
 
@@ -100,7 +101,12 @@ def check_user(user: str) -> str:
 
 
 def data_dir() -> Path:
-    """The directory that is ours: runs, the embedded server, the user's name. Mode 0700."""
+    """The directory that is ours: runs, the embedded server, the user's name. Mode 0700.
+
+    Raises:
+        ConfigError: another account owns it.
+        OSError: it cannot be made.
+    """
     chosen = os.environ.get("DIFY_NOTEBOOK_DATA_DIR")
     if chosen:
         path = Path(chosen)
@@ -108,8 +114,7 @@ def data_dir() -> Path:
         from platformdirs import user_data_path
 
         path = user_data_path("dify_notebook", appauthor=False)
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
+    return private_directory(path)
 
 
 def stored_user() -> str:
@@ -123,7 +128,8 @@ def stored_user() -> str:
         return name
     name = f"notebook-{secrets.token_hex(4)}"
     try:
-        with open(path, "x", encoding="utf-8") as file:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(name + "\n")
     except FileExistsError:
         return path.read_text(encoding="utf-8").strip() or name

@@ -14,6 +14,9 @@ from collections import Counter
 
 from .store import Row, Store, Unknown
 
+LONGEST = 20_000
+"""Characters of a question that is held against annotations."""
+
 
 def normal(text: str) -> str:
     """A question without case, marks and extra spaces."""
@@ -153,9 +156,12 @@ class Annotations:
         return await self._store.reader.do(job)
 
     async def match(self, app: str, question: str) -> Row | None:
-        """The annotation that answers a question, where answers are on and one is like enough."""
+        """The annotation that answers a question, where answers are on and one is like enough.
+
+        A question of more than `LONGEST` characters is like none.
+        """
         settings = await self.settings(app)
-        if settings is None:
+        if settings is None or len(question) > LONGEST:
             return None
 
         def job(db: sqlite3.Connection) -> Row | None:

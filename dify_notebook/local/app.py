@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from ..logs import logger
-from .context import Context
+from .context import Context, context_of
+from .damage import damaged_store, is_damage
 from .dialect import Older
 from .faults import Dropped, Faults
 from .guard import Guard
@@ -90,7 +92,13 @@ def application(context: Context) -> Starlette:
         routes=routes,
         lifespan=lifespan,
         middleware=middleware,
-        exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _crash},
+        exception_handlers={
+            ApiError: _api_error,
+            HTTPException: _http_error,
+            ClientDisconnect: _gone,
+            sqlite3.DatabaseError: _crash,
+            Exception: _crash,
+        },
     )
     app.router.redirect_slashes = False
     for mounted in routes:
@@ -115,8 +123,17 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return ApiError(error.status_code, "bad_request", str(error.detail)).response()
 
 
+async def _gone(request: Request, error: Exception) -> Response:
+    """Who hung up in the middle of a body hears nothing; that is no failure of the server."""
+    log.debug("%s %s: the client went away", request.method, request.url.path)
+    return ApiError(400, "bad_request", "The request was cut off.").response()
+
+
 async def _crash(request: Request, error: Exception) -> Response:
-    if not isinstance(error, Dropped):  # that was asked for
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     message = "The server encountered an internal error."
+    if is_damage(error):
+        log.error(damaged_store(context_of(request).store.path, error))
+        message = "The database of this server is damaged; its log names the file and says what to do."
+    elif not isinstance(error, Dropped):  # that was asked for
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return ApiError(500, "internal_server_error", message).response()

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import socket
 import threading
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+
+
+class Exited(Exception):
+    """What was called wanted to end its thread or the whole process (`sys.exit()`); the text names how."""
+
+    def __init__(self, problem: BaseException) -> None:
+        said = str(problem)
+        super().__init__(f"{type(problem).__name__}: {said}" if said else type(problem).__name__)
 
 
 class Asked:
@@ -54,9 +63,13 @@ async def in_thread(
     """Call a blocking function in a thread of its own; raises what it raises.
 
     When nobody waits any more the thread is left to itself, and is no reason for a process to stay.
+
+    Raises:
+        Exited: instead of SystemExit, KeyboardInterrupt and the like, which would end this loop.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Result] = loop.create_future()
+    context = contextvars.copy_context()
 
     def give(value: Result) -> None:
         if not done.done():
@@ -68,11 +81,13 @@ async def in_thread(
 
     def work() -> None:
         try:
-            value = call(*args, **kwargs)
+            value = context.run(call, *args, **kwargs)
         except StopIteration as stop:
             tell(fail, RuntimeError(f"StopIteration: {stop}"))  # a future cannot carry one
         except Exception as problem:
             tell(fail, problem)
+        except BaseException as problem:
+            tell(fail, Exited(problem))
         else:
             tell(give, value)
 
@@ -82,3 +97,35 @@ async def in_thread(
 
     threading.Thread(target=work, name="dify_notebook-aside", daemon=True).start()
     return await done
+
+
+async def in_own_loop(
+    call: Callable[Arguments, Coroutine[Any, Any, Result]], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result:
+    """Run a coroutine function of the user's to its end on a loop of its own, in a thread of its own.
+
+    On the server's loop one `time.sleep` in it would hold up every request. When nobody waits any more it is cancelled.
+
+    Raises:
+        Exited: see `in_thread`.
+    """
+    asked = Asked()
+
+    async def watched() -> Result:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+
+        def hang_up() -> None:
+            with contextlib.suppress(RuntimeError):  # that loop has closed: there is nothing left to end
+                loop.call_soon_threadsafe(task.cancel)
+
+        asked.on_cancel(hang_up)
+        try:
+            return await call(*args, **kwargs)
+        finally:
+            asked.on_cancel(None)
+
+    try:
+        return await in_thread(asyncio.run, watched())
+    finally:
+        asked.cancel()

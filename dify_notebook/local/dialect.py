@@ -161,7 +161,7 @@ def _error(told: dict[str, Any]) -> dict[str, Any]:
     if told.get("code") in _NO_FILE:
         return {**told, "code": "bad_request_key_error", "message": _BAD_REQUEST}
     message = str(told.get("message", ""))
-    found = re.match(r"\d+ validation errors? for \w+\n(\w+)\n\s*(.*?) \[type=", message)
+    found = re.match(r"\d+ validation errors? for \w+\n(\w+)\n\s*+(.*?) \[type=", message)
     if told.get("code") == "invalid_param" and found:
         return {"code": "invalid_param", "message": found[2], "params": found[1]}
     return told

@@ -12,17 +12,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import DifyError
+from ..private import only_mine, private_directory, write_private
+from .damage import damaged_keys
+
 APP_NAMES = ("guide", "toolbox", "pipeline")
 
 
+class LocalServerError(DifyError):
+    """The embedded server cannot be started or reached."""
+
+
 def default_directory() -> Path:
-    """This user's directory; `DIFY_NOTEBOOK_DATA_DIR` moves its base."""
+    """This user's directory; `DIFY_NOTEBOOK_DATA_DIR` moves its base.
+
+    Raises:
+        ConfigError, OSError: see `private_directory`, of the base.
+    """
     base = os.environ.get("DIFY_NOTEBOOK_DATA_DIR")
     if base:
-        return Path(base).expanduser() / "local"
+        return private_directory(Path(base).expanduser()) / "local"
     from platformdirs import user_data_path
 
-    return user_data_path("dify_notebook", appauthor=False) / "local"
+    return private_directory(user_data_path("dify_notebook", appauthor=False)) / "local"
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,10 @@ class Directory:
         return self.root / "store.sqlite3"
 
     @property
+    def port(self) -> Path:
+        return self.root / "port"
+
+    @property
     def files(self) -> Path:
         return self.root / "files"
 
@@ -75,21 +91,30 @@ class Directory:
         """Make the directory if need be (mode 0700), and what it holds.
 
         Raises:
+            ConfigError: another account owns it.
             OSError: it cannot be made or written.
         """
         root = Path(path).expanduser() if path is not None else default_directory()
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        directory = cls(root.resolve())
-        if os.name == "posix" and directory.root.stat().st_uid == os.getuid():
-            directory.root.chmod(0o700)
-        directory.files.mkdir(exist_ok=True, mode=0o700)
+        directory = cls(private_directory(root).resolve())
+        private_directory(directory.files)
+        for held in (directory.keys, directory.server, directory.port, directory.lock):
+            only_mine(held)
         return directory
+
+    def sweep(self) -> None:
+        """Drop what is left of uploads that were cut off by the end of a process; only for who holds the lock."""
+        for part in self.files.glob("*.part"):
+            part.unlink(missing_ok=True)
 
     def read_keys(self) -> Keys:
         """The keys of this directory, made on first use.
 
         Made under an exclusive name first and then linked into place: of two processes that make
         keys at the same moment, one wins and both read the winner's.
+
+        Raises:
+            LocalServerError: the file is damaged.
+            OSError: it cannot be read or written.
         """
         try:
             return _keys(self.keys)
@@ -104,12 +129,7 @@ class Directory:
         new = {name: new_key() for name in apps if name not in keys.apps}
         if new:
             made = {"apps": {**keys.apps, **new}, "signing": keys.signing}
-            handle, name = tempfile.mkstemp(dir=self.root, prefix="keys-", suffix=".tmp")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(made, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self.keys)
+            write_private(self.keys, json.dumps(made, indent=1), last=True)
             keys = _keys(self.keys)
         return keys
 
@@ -126,21 +146,18 @@ class Directory:
     def last_port(self) -> int | None:
         """The port of the last server here, also after it ended in order; None where there was none."""
         try:
-            port = int((self.root / "port").read_text(encoding="ascii"))
+            port = int(self.port.read_text(encoding="ascii"))
         except (OSError, ValueError):
             return None
         return port if 0 < port < 65536 else None
 
     def write_port(self, port: int) -> None:
-        """Remember the port, so that the next server can have the same address."""
-        (self.root / "port").write_text(str(port), encoding="ascii")
+        """Remember the port, so that the next server can have the same address; as `write_server` does."""
+        write_private(self.port, str(port))
 
     def write_server(self, url: str, nonce: str) -> None:
         """Say who serves this directory; written aside and moved into place, so never half read."""
-        handle, name = tempfile.mkstemp(dir=self.root, prefix="server-", suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"url": url, "pid": os.getpid(), "nonce": nonce}, file)
-        os.replace(name, self.server)
+        write_private(self.server, json.dumps({"url": url, "pid": os.getpid(), "nonce": nonce}))
 
 
 def new_key() -> str:
@@ -150,8 +167,15 @@ def new_key() -> str:
 
 
 def _keys(path: Path) -> Keys:
-    told = json.loads(path.read_text(encoding="utf-8"))
-    return Keys(apps=dict(told["apps"]), signing=str(told["signing"]))
+    """Raises: LocalServerError, for a file that is damaged; OSError."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        apps, signing = dict(told["apps"]), told["signing"]
+        if not all(isinstance(one, str) and one for one in (*apps, *apps.values(), signing)):
+            raise ValueError("a key is no text")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise LocalServerError(damaged_keys(path, error), code="data_dir") from None
+    return Keys(apps=apps, signing=signing)
 
 
 def _write_new(path: Path, content: object) -> None:

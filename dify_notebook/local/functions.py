@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from ..errors import DifyError
 from ..i18n import t
-from .aside import in_thread
+from .aside import Exited, in_own_loop, in_thread
 from .text import well_formed
 
 SECONDS = 30.0
@@ -33,6 +33,10 @@ Called = TypeVar("Called", bound=Callable[..., Any])
 
 class FunctionFailed(Exception):
     """A function raised, took too long, or was called in a way that it cannot be."""
+
+
+class FunctionExited(FunctionFailed):
+    """A function wanted to end the process: no result that a model could go on with."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,13 @@ class Function:
         return dict.fromkeys(("zh_Hans", "en_US", "pt_BR", "ja_JP"), said)
 
     async def use(self, arguments: Mapping[str, Any], seconds: float = SECONDS) -> Any:
-        """Call it with a bound on its time; a plain function in a thread of its own.
+        """Call it with a bound on its time, in a thread of its own; an `async` one on a loop of its own there.
 
         A plain function that takes longer cannot be ended: it is left to itself, and not waited for.
 
         Raises:
             FunctionFailed: with a text that the model or the node may tell.
+            FunctionExited: it called `sys.exit()` or the like.
         """
         try:
             inspect.signature(self.call).bind(**arguments)
@@ -71,10 +76,12 @@ class Function:
         try:
             async with asyncio.timeout(seconds):
                 if inspect.iscoroutinefunction(self.call):
-                    return await self.call(**arguments)
+                    return await in_own_loop(self.call, **arguments)
                 return await in_thread(self.call, **arguments)
         except TimeoutError:
             raise FunctionFailed(f"{self.name} did not end within {seconds:g} s") from None
+        except Exited as problem:
+            raise FunctionExited(f"{self.name}: {problem}") from problem
         except Exception as problem:  # whatever a user's function raises is told, not hidden
             raise FunctionFailed(f"{type(problem).__name__}: {problem}") from problem
 

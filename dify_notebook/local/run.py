@@ -18,9 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from ..i18n import t
 from ..logs import logger
 from . import tokens
+from .aside import Exited, in_thread
+from .damage import damaged_store, is_damage
 from .naming import title
+from .replies import ApiError
 from .speech import NoSpeech, Speech
 from .store import INTERRUPTED, Row, Store
 
@@ -116,6 +120,8 @@ class Run:
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kept = 0.0
         self._gone = False
+        self.ended = False
+        """Whether the last event was said."""
         self._unmetered = False
 
     # -- for apps -------------------------------------------------------------------------------
@@ -204,7 +210,7 @@ class Run:
     async def work(
         self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> tuple[Result, float]:
-        """Do real work beside the loop; gives its result and the seconds it took there.
+        """Do real work beside the loop, in a thread of its own; gives its result and the seconds it took there.
 
         Raises:
             Stopped: the user asked to stop; the work, which is bounded, ends by itself.
@@ -214,7 +220,7 @@ class Run:
             start = time.perf_counter()
             return function(*args, **kwargs), time.perf_counter() - start
 
-        working = asyncio.ensure_future(asyncio.to_thread(timed))
+        working = asyncio.ensure_future(in_thread(timed))
         either: set[asyncio.Future[Any]] = {working, self._stopping}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -248,7 +254,8 @@ class Run:
         """Let the app answer, then commit, then say the last event."""
         state: str = "done"
         try:
-            instead = self._instead()
+            # A question may be long and the words many: where there are rules they are held against it aside.
+            instead = self._instead() if self.app.moderation is None else (await self.work(self._instead))[0]
             if instead is None:
                 await self.app.answer(self)
             else:
@@ -263,16 +270,24 @@ class Run:
             self._send_error(RunFailed(INTERRUPTED, "internal_server_error"))
             self._close()
             raise
-        except Exception as failure:
+        except (Exception, SystemExit, KeyboardInterrupt) as failure:
             log.exception("the app %s failed", self.app.name)
-            text = f"{type(failure).__name__} in the app"
+            text = f"{failure if isinstance(failure, Exited) else type(failure).__name__} in the app"
             state, self.error = "failed", RunFailed(text, "internal_server_error")
         try:
             await self._end(state)
         finally:
             self._close()
 
+    def never_began(self) -> None:
+        """Mark the message, and tell the client."""
+        self.store.give_up(self.message_id)
+        self.error = RunFailed(INTERRUPTED, "internal_server_error")
+        self._send_error(self.error)
+        self._close()
+
     def _close(self) -> None:
+        self.ended = True
         if self.events is not None:
             self.events.put_nowait(None)
 
@@ -293,10 +308,15 @@ class Run:
             status = {"done": "succeeded", "stopped": "stopped", "failed": "failed"}[state]
             ran = self.finish_workflow(status, message)
             self._send("workflow_finished", workflow_run_id=ran["id"], data=ran)
-        replaced = self._replacement(state)
+        replaced = None if self.app.moderation is None else await in_thread(self._replacement, state)
         if replaced is not None:
             self._text = [replaced]
-        await self._commit(state, message, ran)
+        try:
+            await self._commit(state, message, ran)
+        except Exception as failure:
+            log.error(_why(self.store, failure), exc_info=failure)
+            self.error = RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
+            self.store.give_up(self.message_id)
         if self.error is not None:
             self._send_error(self.error)
         else:
@@ -355,8 +375,8 @@ class Run:
         if voice is None or not voice.auto_play or self.speech is None or self.events is None or self._gone:
             return
         try:
-            sound, _ = await asyncio.to_thread(self.speech.speak, self.answer, voice.name, voice.language)
-        except NoSpeech as error:
+            sound, _ = await in_thread(self.speech.speak, self.answer, voice.name, voice.language)
+        except (NoSpeech, Exited) as error:
             log.warning("an answer could not be spoken: %s", error)
             return
         for at in range(0, len(sound), _SOUND_PIECE):
@@ -407,6 +427,11 @@ class Run:
             )
 
 
+def _why(store: Store, failure: Exception) -> str:
+    """What the log says of an answer that could not be stored."""
+    return damaged_store(store.path, failure) if is_damage(failure) else "an answer could not be stored"
+
+
 class Runs:
     """The runs of a server that are not finished."""
 
@@ -417,6 +442,7 @@ class Runs:
         self._running: dict[str, Run] = {}
         self._coming: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def of(self, app: str) -> int:
         """How many of them are an app's, with those that are about to start."""
@@ -436,7 +462,13 @@ class Runs:
         return len(self._running) + self._coming.total() >= self.LIMIT
 
     def start(self, run: Run) -> asyncio.Task[None]:
-        """Let it answer, in a task of its own."""
+        """Let it answer, in a task of its own.
+
+        Raises:
+            ApiError: 500; the server is ending, and nothing would end this.
+        """
+        if self._closed:
+            raise ApiError(500, "internal_server_error", INTERRUPTED)
         self._running[run.task_id] = run
         task = asyncio.get_running_loop().create_task(run.drive())
         self._tasks.add(task)
@@ -446,6 +478,8 @@ class Runs:
             self._running.pop(run.task_id, None)
             if not done.cancelled() and (error := done.exception()) is not None:
                 log.error("a run ended badly", exc_info=error)
+            if not run.ended:  # it was cancelled before it could begin
+                run.never_began()
 
         task.add_done_callback(ended)
         return task
@@ -459,7 +493,8 @@ class Runs:
         return True
 
     async def close(self) -> None:
-        """End all of them; each writes down what it had said."""
+        """End all of them, and take no more; each writes down what it had said."""
+        self._closed = True
         tasks = list(self._tasks)
         for task in tasks:
             if not task.cancelling():

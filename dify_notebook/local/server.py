@@ -20,11 +20,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from ..errors import DifyError
+from ..errors import ConfigError, DifyError
 from ..i18n import t
 from ..logs import logger
 from ..printable import one_line
+from .damage import damaged_store, is_damage
 from .directory import APP_NAMES, Directory, Keys
+from .directory import LocalServerError as LocalServerError
 from .faults import FaultBox
 from .lock import DirectoryLock
 from .options import Options
@@ -34,12 +36,10 @@ if TYPE_CHECKING:
 
 log = logger("dify_notebook.local")
 
+CONNECTIONS = 1024
+"""Open at once."""
 _PATIENCE = 10.0
 """Seconds to wait for another process that has the directory and does not answer yet."""
-
-
-class LocalServerError(DifyError):
-    """The embedded server cannot be started or reached."""
 
 
 class Server:
@@ -125,6 +125,7 @@ class LocalServer(Server):
         """Faults for the next question: `server.faults.once("drop=100")`; see faults.py."""
         served = [*APP_NAMES, *(app.name for app in options.apps)]
         kept = directory.keys_for(served)
+        directory.sweep()
         # The directory also keeps the keys of apps that were served from it before.
         keys = Keys({name: kept.apps[name] for name in dict.fromkeys(served)}, kept.signing)
         self._lock = lock
@@ -225,6 +226,10 @@ class LocalServer(Server):
             lifespan="on",
             loop="asyncio",
             ws="none",
+            # h11 has a bound on the bytes of headers (16 KB); others that uvicorn may find installed have none.
+            http="h11",
+            # Connections and requests at once; more hear 503.
+            limit_concurrency=CONNECTIONS,
             server_header=False,
             timeout_graceful_shutdown=1,
             # A client may come back to a kept connection later than uvicorn's five seconds.
@@ -336,7 +341,7 @@ def store_of(data_dir: str | os.PathLike[str] | None) -> Iterator[tuple[Director
             store = Store(directory)
         except (OSError, sqlite3.Error, NewerStore) as error:
             lock.release()
-            raise LocalServerError(t("local.not_started", reason=error)) from error
+            raise _not_started(directory, error) from error
         try:
             yield directory, store
         finally:
@@ -361,14 +366,22 @@ def _start(directory: Directory, options: Options) -> LocalServer | None:
         lock.release()
         if isinstance(error, DifyError) or not isinstance(error, Exception):
             raise
-        raise LocalServerError(t("local.not_started", reason=error)) from error
+        raise _not_started(directory, error) from error
     _own[directory.root] = server
     return server
+
+
+def _not_started(directory: Directory, error: Exception) -> LocalServerError:
+    if is_damage(error):
+        return LocalServerError(damaged_store(directory.database, error), code="data_dir")
+    return LocalServerError(t("local.not_started", reason=error))
 
 
 def _open(data_dir: str | os.PathLike[str] | None) -> Directory:
     try:
         return Directory.open(data_dir)
+    except ConfigError as error:
+        raise LocalServerError(str(error), code=error.code) from None
     except OSError as error:
         raise LocalServerError(t("local.no_directory", reason=error)) from error
 

@@ -6,13 +6,17 @@ Paging goes by row numbers, not by times, so messages of the same second are nei
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sqlite3
 import time
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from ..private import only_mine
 from .directory import Directory
 from .journal import journal_mode
 from .schema import migrate
@@ -21,6 +25,7 @@ from .worker import Worker
 Row = dict[str, Any]
 DEFAULT_USER = "DEFAULT-USER"
 INTERRUPTED = "The server ended while it was answering; this is what it had said."
+GIVEN_UP = "The server could not answer this; its log says why."
 
 
 class Unknown(LookupError):
@@ -35,12 +40,13 @@ class Store:
     """The database of one data directory, held by the one process that serves it."""
 
     def __init__(self, directory: Directory) -> None:
+        self.path = directory.database
         self.journal = journal_mode(directory.root)
+        _prepare(directory.database)
         self.writer = Worker(directory.database, name="store-writer", journal=self.journal)
         try:
             # Outside the writer's transaction: each script of a migration is one of its own.
             migrate(self.writer.connection)
-            directory.database.chmod(0o600)
             self.writer.submit(_recover).result()
         except BaseException:
             self.writer.close()
@@ -60,23 +66,11 @@ class Store:
 
     async def end_user(self, app: str, session: str) -> str:
         """Id of an end user of an app, who is made when seen for the first time."""
+        return await self.known_user(app, session) or await self.writer.do(lambda db: end_user_of(db, app, session))
 
-        def look(db: sqlite3.Connection) -> str | None:
-            row = db.execute(
-                "SELECT id FROM end_users WHERE app = ? AND session = ?", (app, session)
-            ).fetchone()
-            return None if row is None else str(row["id"])
-
-        def make(db: sqlite3.Connection) -> str | None:
-            fresh = (str(uuid.uuid4()), app, session, second())
-            db.execute("INSERT OR IGNORE INTO end_users VALUES (?, ?, ?, ?)", fresh)
-            return look(db)
-
-        found = await self.reader.do(look)
-        if found is None:
-            found = await self.writer.do(make)
-        assert found is not None
-        return found
+    async def known_user(self, app: str, session: str) -> str:
+        """Id of an end user of an app; "", which nothing belongs to, for one who left nothing here."""
+        return await self.reader.do(lambda db: _user(db, app, session))
 
     async def end_user_by_id(self, app: str, key: str) -> Row:
         """One end user of an app. Raises: Unknown."""
@@ -239,6 +233,19 @@ class Store:
             )
 
         await self.writer.do(job)
+
+    def give_up(self, message: str) -> None:
+        """Mark a message as failed that was written down, and whose answer did not come to an end of its own.
+
+        Nobody waits for it. It comes after all that is already under way, so it also finds what is being written.
+        """
+        with contextlib.suppress(RuntimeError):  # the store is closed: its next owner marks what it finds
+            self.writer.post(
+                lambda db: db.execute(
+                    "UPDATE messages SET state = 'failed', error = ? WHERE id = ? AND state = 'running'",
+                    (GIVEN_UP, message),
+                )
+            )
 
     async def abandon(self, message: str) -> None:
         """The client went away before the last event; see `shapes.message` for what that means."""
@@ -404,6 +411,26 @@ class Store:
             return True
 
         return await self.writer.do(job)
+
+
+def _prepare(database: Path) -> None:
+    """Make the file before SQLite does: what it puts beside it (-wal, -shm, -journal) gets the modes of this one."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    for end in ("", "-wal", "-shm", "-journal"):
+        only_mine(database.with_name(database.name + end))
+
+
+def _user(db: sqlite3.Connection, app: str, session: str) -> str:
+    row = db.execute("SELECT id FROM end_users WHERE app = ? AND session = ?", (app, session)).fetchone()
+    return "" if row is None else str(row["id"])
+
+
+def end_user_of(db: sqlite3.Connection, app: str, session: str) -> str:
+    """Id of an end user, made if need be, inside a job that writes."""
+    fresh = (str(uuid.uuid4()), app, session, second())
+    db.execute("INSERT OR IGNORE INTO end_users VALUES (?, ?, ?, ?)", fresh)
+    return _user(db, app, session)
 
 
 def _recover(db: sqlite3.Connection) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
 
-from .store import Row, Store, Unknown, second
+from .aside import Asked, in_thread
+from .store import Row, Store, Unknown, end_user_of, second
 
 
 class Uploads:
@@ -14,18 +19,49 @@ class Uploads:
         self._store = store
 
     async def add(
-        self, *, key: str, app: str, user: str, name: str, extension: str, mime_type: str, size: int
+        self,
+        path: Path,
+        write: Callable[[BinaryIO], object],
+        *,
+        app: str,
+        session: str,
+        name: str,
+        extension: str,
+        mime_type: str,
+        size: int,
     ) -> Row:
-        """Write down an upload whose bytes already lie in the directory."""
+        """Keep an upload: its bytes in the directory and a row that says so, or neither.
+
+        Args:
+            path: where it will lie; its name is the id.
+            write: writes the bytes, in a thread.
+            session: the user who sends it, made when seen for the first time.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        part, asked = path.with_name(path.name + ".part"), Asked()
+
+        def bytes_aside() -> None:
+            _written(part, write)
+            if asked.over:  # the request is gone, and with it whoever would take this away
+                part.unlink(missing_ok=True)
 
         def job(db: sqlite3.Connection) -> Row:
-            db.execute(
-                "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, app, user, name, extension, mime_type, size, second()),
-            )
-            return dict(db.execute("SELECT * FROM files WHERE id = ?", (key,)).fetchone())
+            values = (path.name, app, end_user_of(db, app, session), name, extension, mime_type, size, second())
+            db.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+            os.replace(part, path)
+            return dict(db.execute("SELECT * FROM files WHERE id = ?", (path.name,)).fetchone())
 
-        return await self._store.writer.do(job)
+        try:
+            await in_thread(bytes_aside)
+            return await self._store.writer.do(job)
+        except Exception:  # a cancelled job may still be done, with its row
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            asked.cancel()
+            part.unlink(missing_ok=True)
 
     async def find(self, key: str, app: str | None = None) -> Row:
         """An upload, of an app when one is named. Raises: Unknown."""
@@ -51,3 +87,15 @@ class Uploads:
             return dict(row)
 
         return await self._store.reader.do(job)
+
+
+def _written(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Raises: OSError; then nothing is left."""
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+            write(target)
+            target.flush()
+            os.fsync(target.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

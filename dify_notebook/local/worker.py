@@ -18,10 +18,6 @@ Result = TypeVar("Result")
 log = logger("dify_notebook.local")
 
 
-def _tell(future: Future[Any]) -> None:
-    error = None if future.cancelled() else future.exception()
-    if error is not None:
-        log.error("something could not be stored: %s", error, exc_info=error)
 
 
 class Worker:
@@ -31,7 +27,9 @@ class Worker:
         self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[sqlite3.Connection], Any]] | None] = (
             queue.SimpleQueue()
         )
+        self._database = database
         self._closed = False
+        self._closing = threading.Lock()
         self.connection = sqlite3.connect(database, timeout=10, isolation_level=None, check_same_thread=False)
         self.connection.row_factory = sqlite3.Row
         self.connection.execute("PRAGMA foreign_keys = ON")
@@ -51,10 +49,11 @@ class Worker:
         Raises:
             RuntimeError: the store is closed.
         """
-        if self._closed:
-            raise RuntimeError("the store is closed")
         future: Future[Result] = Future()
-        self._jobs.put((future, job))
+        with self._closing:  # nothing comes after the end of the queue, where nobody would do it
+            if self._closed:
+                raise RuntimeError("the store is closed")
+            self._jobs.put((future, job))
         return future
 
     def post(self, job: Callable[[sqlite3.Connection], Any]) -> None:
@@ -63,7 +62,7 @@ class Worker:
         Raises:
             RuntimeError: the store is closed.
         """
-        self.submit(job).add_done_callback(_tell)
+        self.submit(job).add_done_callback(self._tell)
 
     async def do(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Have a job done and wait for it, without holding up the loop."""
@@ -71,10 +70,17 @@ class Worker:
 
     def close(self) -> None:
         """Do what is waiting, then close. Harmless when repeated."""
-        if not self._closed:
+        with self._closing:
+            if self._closed:
+                return
             self._closed = True
             self._jobs.put(None)
-            self._thread.join(timeout=10)
+        self._thread.join(timeout=10)
+
+    def _tell(self, future: Future[Any]) -> None:
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            log.error("something could not be stored in %s: %s", self._database, error, exc_info=error)
 
     def leave_to_parent(self) -> None:
         """In a forked child: never close a connection of the parent's.
@@ -82,6 +88,7 @@ class Worker:
         Closing it here would end the locks that the parent believes in, so the object is kept alive
         past the end of the interpreter.
         """
+        self._closing = threading.Lock()  # another thread of the parent's may have held it
         self._closed = True
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.connection))
 
@@ -95,8 +102,11 @@ class Worker:
                 result = job(self.connection)
                 self.connection.execute("COMMIT")
             except BaseException as error:  # handed to whoever waits for the job
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
+                try:
+                    if self.connection.in_transaction:
+                        self.connection.execute("ROLLBACK")
+                except sqlite3.Error as another:  # what went wrong first is told; the thread lives on
+                    log.error("a transaction could not be taken back: %s", another)
                 future.set_exception(error)
             else:
                 future.set_result(result)

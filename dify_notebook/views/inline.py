@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
-SENTENCE = r"(?:[.!?][\"')\]*_]*+\s++|[ \t]*+\n[ \t]*+|[。！？；…][”’」』）*_]*+\s*+)"
+SENTENCE = r"(?:[.!?][\"')\]*_]*+\s++|\n[ \t]*+|[。！？；…][”’」』）*_]*+\s*+)"
 """Where a text may be cut: behind a sentence or a line, blanks included."""
 
 _HAS_TEX = re.compile(r"[\\^_{}=+<>|/*-]|^\S+$")

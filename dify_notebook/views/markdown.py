@@ -34,7 +34,7 @@ LONGEST = 2_400
 """Characters after which a paragraph is cut though something is open in it."""
 
 _CUT = re.compile(SENTENCE + r"(?=\S)")
-_SPACE = re.compile(r"\s+(?=\S)")
+_SPACE = re.compile(r"\s(?=\S)")
 _TASK = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
 
 

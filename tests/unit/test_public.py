@@ -125,9 +125,10 @@ ARROWS: dict[str, set[str]] = {
     "logs": {"printable"},
     "errors": {"i18n", "printable"},
     "secret": set(),
+    "private": {"errors", "i18n", "logs"},
     "profiles": {"errors", "i18n", "secret"},
     "credentials": {"errors", "i18n", "printable", "secret", "profiles"},
-    "config": {"errors", "i18n", "printable", "secret", "profiles", "credentials"},
+    "config": {"errors", "i18n", "printable", "private", "secret", "profiles", "credentials"},
     "aio": {"errors", "i18n"},
     "wire": BASE,
     "turn": BASE | {"wire"},
@@ -140,7 +141,7 @@ ARROWS: dict[str, set[str]] = {
     "live": ASKING | {"views"},
     "magic": ASKING | {"live", "views", "credentials", "transcript"},
     "panel": ASKING | {"live", "views", "transcript"},
-    "local": {"wire", "errors", "tape", "i18n", "printable", "logs"},
+    "local": {"wire", "errors", "tape", "i18n", "printable", "private", "logs"},
     "testing": {"local", "net"},
 }
 """Room -> the rooms that it may import."""

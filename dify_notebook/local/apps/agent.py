@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..functions import Function, FunctionFailed, as_json, as_text
+from ..functions import Function, FunctionExited, FunctionFailed, as_json, as_text
 from ..models.model import Model, ModelFailed, Reply, ToolCall
 from ..run import Run, RunFailed
 from ..text import without_thoughts
@@ -82,6 +82,8 @@ class Agent:
             return f"tool invoke error: the arguments are not a JSON object: {call.arguments[:200]}"
         try:
             return as_text(await tool.use(arguments, self.seconds))
+        except FunctionExited as problem:
+            raise RunFailed(str(problem)) from None
         except FunctionFailed as problem:
             return f"tool invoke error: {problem}"
 

@@ -17,6 +17,7 @@ from ..search.sections import Language, Section, paragraphs
 from ..search.words import is_chinese, terms, weighted
 from ..store import Row
 from .app import App
+from .looking import looked_at, remark
 
 CITED = 3
 """Passages that an answer cites at most."""
@@ -29,16 +30,16 @@ _QUOTE = 1600
 """Characters of a section that are quoted whole; of a longer one, the fitting parts."""
 
 _GREETING = re.compile(
-    r"^\s*(hi|hello|hey|good (morning|afternoon|evening)|help|who are you|what are you|"
+    r"^\s*+(hi|hello|hey|good (morning|afternoon|evening)|help|who are you|what are you|"
     r"what can you do( for me)?|"
-    r"你好|您好|嗨|在吗|帮助|你是谁|你能做什么|你会什么|你可以做什么)[\s!.?,！。？，~]*(there)?[\s!.?！。？]*$",
+    r"你好|您好|嗨|在吗|帮助|你是谁|你能做什么|你会什么|你可以做什么)[\s!.?,！。？，~]*+(there)?[\s!.?！。？]*+$",
     re.IGNORECASE,
 )
 _SWITCH = re.compile(
-    r"^\W*(?:and|what about|how about|now|ok|please|same|answer|"
+    r"^\W*+(?:and|what about|how about|now|ok|please|same|answer|"
     r"(?:say|tell|show|explain|repeat)\s+(?:it|that|this)(?:\s+again)?)?"
-    r"[\s,]*(?:in|auf)?\s*(?P<to>chinese|english|mandarin)\W*(?:please)?\W*$"
-    r"|^\W*(?:那|请|再|可以|能|那么)*(?:用|说|换成|翻译成)?(?P<han>中文|汉语|英文|英语)(?:呢|怎么说|回答|再说一遍|说一遍|说|吧|吗)*\W*$",
+    r"[\s,]*+(?:in|auf)?\s*+(?P<to>chinese|english|mandarin)\W*+(?:please)?\W*+$"
+    r"|^\W*+(?:那么|那|请|再|可以|能)*+(?:用|说|换成|翻译成)?(?P<han>中文|汉语|英文|英语)(?:呢|怎么说|回答|再说一遍|说一遍|说|吧|吗)*+\W*+$",
     re.IGNORECASE,
 )
 _FOLLOWS = re.compile(
@@ -159,25 +160,45 @@ def _opening(section: Section) -> str:
     return section.page
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What is said to a question, and out of which passages."""
+
+    text: str
+    hits: tuple[Hit, ...] = ()
+    searched: bool = True
+
+
+def reply_to(question: str, earlier: list[str]) -> Reply:
+    """Search, and put together what was found."""
+    asked, before = looked_at(question), [looked_at(one) for one in earlier]
+    lang: Language = "zh-Hans" if is_chinese(asked) else "en"
+    if _GREETING.match(asked) or not asked.strip():
+        return Reply("\n\n".join([t("local.guide.hello", lang), *remark(question, lang)]), searched=False)
+    findings = look_up(asked, before)
+    lang = findings.language
+    if not findings.found:
+        topics = "\n".join(f"- {page}" for page in _pages(lang))
+        return Reply("\n\n".join([t("local.guide.nothing", lang, topics=topics), *remark(question, lang)]))
+    said = compose(findings, " ".join([*before[-1:], asked]) if findings.followed else asked)
+    return Reply("\n\n".join([said, *remark(question, lang)]), findings.hits)
+
+
 async def answer(run: Run) -> None:
     """Search, then say what was found."""
-    question = run.query
-    earlier = [str(row["query"]) for row in run.history]
-    run.meter.read(question)
-    if _GREETING.match(question) or not question.strip():
-        lang: Language = "zh-Hans" if is_chinese(question) else "en"
-        await run.say(t("local.guide.hello", lang))
-        return
-    findings, _ = await run.work(look_up, question, earlier)
-    await run.pause(STEP_PAUSE)
-    if not findings.found:
-        topics = "\n".join(f"- {page}" for page in _pages(findings.language))
-        await run.say(t("local.guide.nothing", findings.language, topics=topics))
-        return
-    run.resources = retriever_resources(findings.hits, "api")
-    for hit in findings.hits:
-        run.meter.read(hit.section.text)
-    await run.say(compose(findings, " ".join([*earlier[-1:], question]) if findings.followed else question))
+
+    def read() -> Reply:
+        run.meter.read(run.query)
+        reply = reply_to(run.query, [str(row["query"]) for row in run.history])
+        run.resources = retriever_resources(reply.hits, "api")
+        for hit in reply.hits:
+            run.meter.read(hit.section.text)
+        return reply
+
+    reply, _ = await run.work(read)
+    if reply.searched:
+        await run.pause(STEP_PAUSE)
+    await run.say(reply.text)
 
 
 def _pages(language: Language) -> list[str]:
@@ -186,7 +207,7 @@ def _pages(language: Language) -> list[str]:
 
 def suggest(message: Row) -> list[str]:
     """Ask on: about the other passages that were cited, then about the first pages."""
-    lang: Language = "zh-Hans" if is_chinese(message["query"]) else "en"
+    lang: Language = "zh-Hans" if is_chinese(looked_at(message["query"])) else "en"
     cited = [one["document_name"].rpartition(" › ")[2] for one in message["resources"][1:]]
     titles = list(dict.fromkeys([*cited, *_pages(lang)]))
     return [t("local.guide.ask_about", lang, title=title) for title in titles[:3]]

@@ -20,6 +20,7 @@ from ..store import Row
 from ..tokens import Meter
 from .app import App, Variable
 from .guide import look_up
+from .looking import looked_at, remark
 from .matching import closest, library_tokens, measure
 from .workflow import NodeFailed, Outcome, Workflow
 
@@ -45,7 +46,7 @@ def items_of(query: str, given: str | None) -> list[str]:
     if len(lines) < 2:
         lines = re.split(r"[,，、;；]", body)
         if len(lines) > 1:
-            lines[-1:] = re.split(r"\s+(?:and|or)\s+|和|以及", lines[-1])
+            lines[-1:] = re.split(r"(?<!\s)\s++(?:and|or)\s+|和|以及", lines[-1])
     items = [_BULLET.sub("", line).strip(" \t。.") for line in lines]
     return [item for item in items if item]
 
@@ -81,7 +82,7 @@ async def answer(run: Run) -> None:
 
     def sort_out() -> Outcome:
         nonlocal kind, found
-        kind, found = classify(run.query, given)
+        kind, found = classify(looked_at(run.query), given)
         meter = Meter()
         meter.read(run.query + (given or ""))
         meter.wrote(kind)
@@ -102,6 +103,7 @@ async def answer(run: Run) -> None:
     else:
         text = t("local.pipeline.help", lang)
         node = "answer_help"
+    text = "\n\n".join([text, *remark(run.query, lang)])
     await run.say(text, ["template", "output"] if kind != "help" else [node, "answer"])
     outputs = {"answer": run.answer, "files": []}
     await flow.node(node, "answer", t("local.pipeline.answer", lang), lambda: Outcome(outputs))
@@ -172,10 +174,10 @@ async def _lookup(run: Run, flow: Workflow, lang: Language) -> str:
 
 
 async def _retrieve(run: Run, flow: Workflow, query: str, lang: Language) -> None:
-    earlier = [str(row["query"]) for row in run.history]
+    earlier = [looked_at(str(row["query"])) for row in run.history]
 
     def search() -> Outcome:
-        findings = look_up(query, earlier)
+        findings = look_up(looked_at(query), earlier)
         hits = findings.hits if findings.found else ()
         run.resources = retriever_resources(hits, "workflow")
         meter = Meter()
@@ -229,7 +231,7 @@ def _first(text: str) -> str:
 
 
 def _language(text: str) -> Language:
-    return "zh-Hans" if is_chinese(text) else "en"
+    return "zh-Hans" if is_chinese(looked_at(text)) else "en"
 
 
 def suggest(message: Row) -> list[str]:

@@ -24,12 +24,15 @@ class Prompt:
 
     async def messages(self, run: Run, model: Model) -> list[dict[str, Any]]:
         """The prompt with the inputs filled in and what was looked up, earlier messages, the question."""
+        told, _ = await run.work(self._messages, run, model)
+        return told
+
+    def _messages(self, run: Run, model: Model) -> list[dict[str, Any]]:
         values = {**run.inputs, "sys": {"query": run.query, "user_id": run.user}}
         told = [] if self.template is None else [self.template.render(lambda one: walk(values, one), shown)]
         if self.knowledge:
-            found, _ = await run.work(search, self.knowledge, run.query, self.most, self.least, "api")
-            run.resources = found
-            told.append(_context(found))
+            run.resources = search(self.knowledge, run.query, self.most, self.least, "api")
+            told.append(_context(run.resources))
         system = "\n\n".join(text for text in told if text.strip())
         messages = [{"role": "system", "content": system}] if system else []
         return [*messages, *earlier(run), question(run, run.query, vision=model.vision)]

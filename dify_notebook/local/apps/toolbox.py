@@ -14,6 +14,7 @@ from ..store import Row
 from ..tools import arithmetic, clock, tables, text_stats
 from ..tools.asking import TABLE_NAMES, TEXT_NAMES, Call, calls
 from .app import App, FileRules
+from .looking import looked_at, remark
 
 _NAMES = {
     "calculator": ("计算器", "Calculator", "Calculadora", "電卓"),
@@ -68,16 +69,21 @@ def _read(upload: Upload) -> str:
 async def answer(run: Run) -> None:
     """Find the tools that the question asks for, call them one by one, and tell what they gave."""
     question = run.query
-    lang: Language = "zh-Hans" if is_chinese(question) else "en"
     uploads = {upload.name: upload for upload in run.uploads}
-    run.meter.read(question)
-    wanted = calls(question, list(uploads))
+
+    def read() -> tuple[Language, list[Call]]:
+        run.meter.read(question)
+        lang: Language = "zh-Hans" if is_chinese(looked_at(question)) else "en"
+        return lang, calls(question, list(uploads))
+
+    (lang, wanted), _ = await run.work(read)
     told: list[str] = []
     for position, call in enumerate(wanted, start=1):
         told.append(await _round(run, position, call, uploads, lang))
         await run.pause(STEP_PAUSE)
     if not wanted:
         told.append(t("local.toolbox.nothing", lang))
+    told += remark(question, lang)
     await _conclude(run, len(wanted) + 1, "\n\n".join(told))
 
 
@@ -90,13 +96,18 @@ async def _round(run: Run, position: int, call: Call, uploads: dict[str, Upload]
     thought["tool_labels"] = {call.tool: LABELS[call.tool]}
     thought["tool_input"] = json.dumps({call.tool: call.arguments}, ensure_ascii=False)
     _tell(run, thought)
-    run.meter.wrote(thought["tool_input"])
-    try:
-        result, _ = await run.work(use, call, uploads)
-        seen, told = result, _sentence(call, result, lang)
-    except ToolFailed as failure:
-        seen = {"error": str(failure)}
-        told = t("local.toolbox.failed", lang, tool=_label(call.tool, lang), error=str(failure))
+
+    def called() -> tuple[dict[str, Any], str]:
+        run.meter.wrote(thought["tool_input"])
+        try:
+            seen = use(call, uploads)
+            said = _sentence(call, seen, lang)
+        except ToolFailed as failure:
+            seen = {"error": str(failure)}
+            said = t("local.toolbox.failed", lang, tool=_label(call.tool, lang), error=str(failure))
+        return seen, said
+
+    (seen, told), _ = await run.work(called)
     thought["observation"] = json.dumps({call.tool: seen}, ensure_ascii=False)
     run.meter.read(thought["observation"])
     await run.pause(STEP_PAUSE)
@@ -198,7 +209,7 @@ def _head(lang: Language, *names: str) -> list[str]:
 
 def suggest(message: Row) -> list[str]:
     """One question for each tool that was not used."""
-    lang: Language = "zh-Hans" if is_chinese(message["query"]) else "en"
+    lang: Language = "zh-Hans" if is_chinese(looked_at(message["query"])) else "en"
     used = {thought["tool"] for thought in message["thoughts"]}
     ways = ("calculator", "current_time", "convert_time", "text_statistics")
     return [t(f"local.toolbox.try_{tool}", lang) for tool in ways if tool not in used][:3]

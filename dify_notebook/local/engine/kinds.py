@@ -17,6 +17,8 @@ from .work import Names, NodeFailed, Place, Result, Work
 
 MAX_TEMPLATE = 400_000
 """Characters that a template may become."""
+MAX_PIECES = 1_000_000
+"""Texts, values and rounds of loops that it may be made of."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,17 @@ class Transform(Work):
                 return walk(values[selector[0]], selector[1:])
             return place.pool.get(selector)
 
-        text = self.template.render(look_up, shown)
-        if len(text) > MAX_TEMPLATE:
-            raise NodeFailed(f"Output length exceeds maximum length {MAX_TEMPLATE}", "TemplateTransformError")
+        def render() -> str:
+            made, size = list[str](), 0
+            for piece in self.template.pieces(look_up, shown):
+                made.append(piece)
+                size += len(piece)
+                if size > MAX_TEMPLATE or len(made) > MAX_PIECES:  # before the whole is made
+                    problem = f"Output length exceeds maximum length {MAX_TEMPLATE}"
+                    raise NodeFailed(problem, "TemplateTransformError")
+            return "".join(made)
+
+        text, _ = await place.run.work(render)
         return Result({"output": text}, values)
 
     def needs(self) -> Iterable[Selector]:

@@ -65,7 +65,11 @@ class Template:
 
     def render(self, look_up: Lookup, show: Callable[[Any], str]) -> str:
         """The text. `show` turns a value into text."""
-        return "".join(_rendered(self.parts, look_up, show))
+        return "".join(self.pieces(look_up, show))
+
+    def pieces(self, look_up: Lookup, show: Callable[[Any], str]) -> Iterator[str]:
+        """The text piece by piece, so that who reads it can stop; each round of a loop gives one at least."""
+        return _rendered(self.parts, look_up, show)
 
 
 def read(text: str, *, loops: bool = False) -> Template:
@@ -165,6 +169,7 @@ def _rendered(parts: tuple[Part, ...], look_up: Lookup, show: Callable[[Any], st
         else:
             found = look_up(part.selector)
             for element in found if isinstance(found, list) else []:
+                yield ""
                 yield from _rendered(part.body, _with(part.name, element, look_up), show)
 
 

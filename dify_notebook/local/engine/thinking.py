@@ -31,17 +31,7 @@ class Llm(Work):
     streams = True
 
     async def do(self, place: Place) -> Result:
-        context = _context(place.pool.get(self.context)) if self.context else ""
-
-        def look_up(selector: Selector) -> Any:
-            return context if selector == CONTEXT else place.pool.get(selector)
-
-        messages: list[dict[str, Any]] = []
-        if self.system is not None:
-            messages.append({"role": "system", "content": self.system.render(look_up, shown)})
-        if self.memory:
-            messages += earlier(place.run)
-        messages.append(question(place.run, self.user.render(look_up, shown), vision=self.model.vision))
+        (context, messages), _ = await place.run.work(self._asked, place)
         try:
             reply = await self.model.ask(messages, lambda text: place.flow.stream(place, "text", text))
         except ModelFailed as problem:
@@ -63,6 +53,21 @@ class Llm(Work):
         }
         reply.meter.latency = reply.latency
         return Result(outputs, {"#context#": context} if self.context else {}, process, reply.meter)
+
+    def _asked(self, place: Place) -> tuple[str, list[dict[str, Any]]]:
+        """The context, and what the model is told."""
+        context = _context(place.pool.get(self.context)) if self.context else ""
+
+        def look_up(selector: Selector) -> Any:
+            return context if selector == CONTEXT else place.pool.get(selector)
+
+        messages: list[dict[str, Any]] = []
+        if self.system is not None:
+            messages.append({"role": "system", "content": self.system.render(look_up, shown)})
+        if self.memory:
+            messages += earlier(place.run)
+        messages.append(question(place.run, self.user.render(look_up, shown), vision=self.model.vision))
+        return context, messages
 
     def needs(self) -> Iterable[Selector]:
         if self.context:

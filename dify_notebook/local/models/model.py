@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
-from ..aside import Asked
+from ..aside import Asked, in_thread
 from ..text import THINKS, THOUGHT, well_formed
 from ..tokens import Meter, count
 
@@ -131,7 +131,7 @@ class Model:
             body["tools"] = list(tools)
         reading = _Reading(self, messages, tell)
         await _in_thread(self.backend, body, reading)
-        return reading.reply()
+        return await in_thread(reading.reply)  # where the model does not count, that is our work
 
 
 class _Reading:
@@ -249,7 +249,7 @@ async def _in_thread(backend: Backend, body: dict[str, Any], reading: _Reading) 
             backend.chat(body, put, asked)
         except ModelFailed as failure:
             put(failure)
-        except Exception as failure:  # a back end's bug is a failed answer, not a hanging one
+        except BaseException as failure:  # a back end's bug is a failed answer, not a hanging one
             put(ModelFailed(f"{type(failure).__name__} in the model's back end: {failure}"))
         else:
             put(None)

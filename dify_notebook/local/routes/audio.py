@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from starlette.datastructures import UploadFile
@@ -11,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ..apps.app import FILE_LIMITS, MEGABYTE
+from ..aside import Exited, in_thread
 from ..context import app_of, context_of
 from ..payloads import is_uuid, json_body, speech_request
 from ..replies import VERSION_HEADERS, ApiError, invalid, reply
@@ -47,8 +47,8 @@ async def to_text(request: Request) -> Response:
     if context.speech is None:
         raise ApiError(400, "provider_not_support_speech_to_text", "This server has no engine that hears.")
     try:
-        text = await asyncio.to_thread(context.speech.hear, sound, mime_type)
-    except NoSpeech as error:
+        text = await in_thread(context.speech.hear, sound, mime_type)
+    except (NoSpeech, Exited) as error:
         raise ApiError(400, "provider_not_support_speech_to_text", str(error)) from None
     return reply({"text": text})
 
@@ -74,8 +74,8 @@ async def from_text(request: Request) -> Response:
         raise ApiError(400, "provider_not_initialize", "This server has no engine that speaks.")
     voice = asked.voice or app.voice.name
     try:
-        sound, kind = await asyncio.to_thread(context.speech.speak, text, voice, app.voice.language)
-    except NoSpeech as error:
+        sound, kind = await in_thread(context.speech.speak, text, voice, app.voice.language)
+    except (NoSpeech, Exited) as error:
         raise ApiError(400, "completion_request_error", str(error)) from None
 
     async def pieces() -> AsyncIterator[bytes]:

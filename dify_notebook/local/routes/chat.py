@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import uuid
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -18,7 +16,7 @@ from starlette.types import ASGIApp
 from ..annotations import Annotations
 from ..apps.app import FILE_LIMITS, MEGABYTE, App, FileRules
 from ..context import Context, app_of, context_of, signer_of
-from ..fetch import Fetched, FetchFailed, Refused, fetch
+from ..fetch import FetchFailed, Refused, fetch
 from ..forms import as_input, check_inputs
 from ..payloads import ChatRequest, chat_request, is_uuid, json_body, user_of
 from ..playback import Player
@@ -60,8 +58,14 @@ async def ask(request: Request) -> Response | ASGIApp:
         if kept is None:
             inputs = await _file_inputs(context, app, asked.user, inputs)
         files = await _files(context, app, asked)
-        run = await _begin(context, app, asked, inputs, files)
-        task = context.runs.start(run)
+        message = str(uuid.uuid4())
+        try:
+            run = await _begin(context, app, asked, message, inputs, files)
+            task = context.runs.start(run)
+        except BaseException:
+            # Nothing answers what may be written down already, or is about to be.
+            context.store.give_up(message)
+            raise
     if run.events is not None:
         return EventStream(run.events, context.options.ping_interval, run.leave)
     try:
@@ -82,7 +86,7 @@ async def _kept_inputs(context: Context, app: App, asked: ChatRequest) -> dict[s
     """
     if asked.conversation_id is None:
         return None
-    user = await context.store.end_user(app.name, asked.user)
+    user = await context.store.known_user(app.name, asked.user)
     try:
         row = await context.store.conversation(app.name, user, asked.conversation_id)
     except Unknown:
@@ -92,12 +96,18 @@ async def _kept_inputs(context: Context, app: App, asked: ChatRequest) -> dict[s
 
 
 async def _begin(
-    context: Context, app: App, asked: ChatRequest, inputs: dict[str, Any], files: list[tuple[Row, Row]]
+    context: Context,
+    app: App,
+    asked: ChatRequest,
+    message: str,
+    inputs: dict[str, Any],
+    files: list[tuple[Row, Row]],
 ) -> Run:
     store = context.store
-    user = await store.end_user(app.name, asked.user)
+    # Who goes on with a conversation is known; who begins one is made.
+    look = store.end_user if asked.conversation_id is None else store.known_user
+    user = await look(app.name, asked.user)
     history: list[Row] = []
-    message = str(uuid.uuid4())
     try:
         if asked.conversation_id is not None:
             history, _ = await store.messages(app.name, user, asked.conversation_id, first_id=None, limit=HISTORY)
@@ -225,24 +235,18 @@ async def _remote(context: Context, app: App, user: str, url: object) -> Row:
         raise invalid(f"Invalid file url: {error}") from None
     if got.status != 200:
         raise invalid(f"Invalid file url: it answered {got.status}")
-    key = str(uuid.uuid4())
-    await asyncio.to_thread(_keep, context.directory.files / key, got)
     name = unquote(urlsplit(got.url).path).rpartition("/")[2][:200] or "file"
     dotted = name.rpartition(".")
     return await Uploads(context.store).add(
-        key=key,
+        context.directory.files / str(uuid.uuid4()),
+        lambda target: target.write(got.body),
         app=app.name,
-        user=await context.store.end_user(app.name, user),
+        session=user,
         name=name,
         extension=dotted[2].lower() if dotted[0] else "",
         mime_type=got.headers.get("content-type", "application/octet-stream").partition(";")[0].strip(),
         size=len(got.body),
     )
-
-
-def _keep(path: Path, got: Fetched) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-        target.write(got.body)
 
 
 def _play(context: Context, player: Player, *, streaming: bool) -> Response | ASGIApp:

@@ -63,12 +63,11 @@ async def _take(request: Request, app: str, form: Any) -> Response:
         raise ApiError(413, "file_too_large", "File size exceeded.")
     if len(name) > 200:
         name = f"{stem[:200].rstrip()}.{extension}" if extension else name[:200]
-    key = str(uuid.uuid4())
-    await asyncio.to_thread(_write, file.file, context.directory.files / key)
     row = await Uploads(context.store).add(
-        key=key,
+        context.directory.files / str(uuid.uuid4()),
+        lambda target: shutil.copyfileobj(file.file, target),
         app=app,
-        user=await context.store.end_user(app, user),
+        session=user,
         name=name,
         extension=extension,
         mime_type=file.content_type,
@@ -126,10 +125,3 @@ def _size(file: BinaryIO) -> int:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size
-
-
-def _write(file: BinaryIO, path: Path) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-        shutil.copyfileobj(file, target)
-        target.flush()
-        os.fsync(target.fileno())

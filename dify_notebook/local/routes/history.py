@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import shapes
+from ..aside import in_thread
 from ..context import app_of, context_of, signer_of
 from ..naming import title
 from ..payloads import (
@@ -39,10 +40,11 @@ def _page(limit: int, more: bool, data: list[dict[str, object]]) -> Response:
 
 
 async def _asker(request: Request, *, default: str | None = DEFAULT_USER) -> tuple[str, str]:
-    """App and end user of a GET request, whose user stands in the query string."""
+    """App and end user of a GET request, whose user stands in the query string. Dify makes one of every name that
+    asks; here asking leaves nothing behind, and who is not known has nothing to see."""
     app = app_of(request)
     user = user_of(request.query_params, default=default)
-    return app.name, await context_of(request).store.end_user(app.name, user)
+    return app.name, await context_of(request).store.known_user(app.name, user)
 
 
 async def conversations(request: Request) -> Response:
@@ -87,7 +89,7 @@ async def suggested(request: Request) -> Response:
         raise _missing(error) from None
     if not app.suggests:
         raise ApiError(400, "bad_request", "Suggested Questions Is Disabled.")
-    return reply({"result": "success", "data": app.suggest(row)})
+    return reply({"result": "success", "data": await in_thread(app.suggest, row)})
 
 
 async def feedback(request: Request) -> Response:
@@ -96,7 +98,7 @@ async def feedback(request: Request) -> Response:
     body = await json_body(request)
     session = user_of(body)
     rated, content = rating(body)
-    user = await store.end_user(app.name, session)
+    user = await store.known_user(app.name, session)
     try:
         done = await store.rate(app.name, user, str(request.path_params["message"]), rated, content)
     except Unknown as error:
@@ -111,7 +113,7 @@ async def rename(request: Request) -> Response:
     app, context = app_of(request), context_of(request)
     store = context.store
     body = await json_body(request)
-    user = await store.end_user(app.name, user_of(body, default=DEFAULT_USER))
+    user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
     name = new_name(body, older=context.options.older)
     key = str(request.path_params["conversation"])
     try:
@@ -128,7 +130,7 @@ async def delete(request: Request) -> Response:
     """DELETE /conversations/{conversation}: 404 for what is not this user's, as the documents say."""
     app, store = app_of(request), context_of(request).store
     body = await json_body(request)
-    user = await store.end_user(app.name, user_of(body, default=DEFAULT_USER))
+    user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
     try:
         await store.delete(app.name, user, str(request.path_params["conversation"]))
     except Unknown as error:
@@ -162,7 +164,7 @@ async def set_variable(request: Request) -> Response:
     """PUT /conversations/{conversation}/variables/{variable}."""
     app, store = app_of(request), context_of(request).store
     body = await json_body(request)
-    user = await store.end_user(app.name, user_of(body, default=DEFAULT_USER))
+    user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
     if "value" not in body:
         raise invalid("value is required")
     conversation, key = str(request.path_params["conversation"]), str(request.path_params["variable"])

@@ -11,7 +11,7 @@ from typing import Literal
 Language = Literal["en", "zh-Hans"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh-Hans")
 
-_HEADING = re.compile(r"^(#{1,3})\s+(.+?)\s*$")
+_HEADING = re.compile(r"^(#{1,3})\s++(\S.*)$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 
 
@@ -61,7 +61,7 @@ def cut(language: Language, file: str, text: str) -> list[Section]:
             continue
         close()
         lines = []
-        title = match.group(2)
+        title = match.group(2).rstrip()
         if len(match.group(1)) == 1:
             page = title
     close()

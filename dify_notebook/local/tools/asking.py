@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import clock
+from ..apps.looking import looked_at
+from . import clock, text_stats
 from .arithmetic import CONSTANTS, FUNCTIONS, NotComputable, evaluate
 
 MAX_CALLS = 8
@@ -26,22 +27,24 @@ _NAMES = "|".join(sorted([*FUNCTIONS, *CONSTANTS], key=len, reverse=True))
 _MATH = re.compile(
     rf"(?<![\w.])(?:(?:{_NAMES})\b|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+|[-+*/%^().,×÷−（），]|\s)+"
 )
-_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
+_THOUSANDS = r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)"
+_COMMAS = re.compile(rf"(?P<called>(?<!\w)[^\W\d]\w*+\s*+\()|(?P<bracket>[()])|{_THOUSANDS}")
+_BLANKS = " \t\n\r\f\v\u00a0\u3000"
 _CJK = r"\u3400-\u4dbf\u4e00-\u9fff"
-_N = r"(-?\d+(?:\.\d+)?)"
+_N = r"((?<!\d)-?\d++(?:\.\d++)?+)"
 # Said in words -> written as an expression. Only between numbers, so prose is left alone.
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), put)
     for pattern, put in (
-        (rf"{_N}\s*(?:%|percent|per cent)\s+of\s+{_N}", r"(\1/100*\2)"),
-        (rf"{_N}\s*的\s*{_N}\s*%", r"(\1*\2/100)"),
-        (rf"{_N}\s*的\s*百分之\s*{_N}", r"(\1*\2/100)"),
-        (rf"(?:square root of|根号)\s*{_N}|{_N}\s*的?\s*平方根", r"sqrt(\1\2)"),
-        (rf"factorial of\s+{_N}|{_N}\s*的?\s*阶乘", r"factorial(\1\2)"),
+        (rf"{_N}\s*+(?:%|percent|per cent)\s++of\s++{_N}", r"(\1/100*\2)"),
+        (rf"{_N}\s*+的\s*+{_N}\s*+%", r"(\1*\2/100)"),
+        (rf"{_N}\s*+的\s*+百分之\s*+{_N}", r"(\1*\2/100)"),
+        (rf"(?:square root of|根号)\s*+{_N}|{_N}\s*+的?\s*+平方根", r"sqrt(\1\2)"),
+        (rf"factorial of\s++{_N}|{_N}\s*+的?\s*+阶乘", r"factorial(\1\2)"),
         (r"\b(\d+)\s*!(?![=\w])", r"factorial(\1)"),
-        (rf"{_N}\s*的\s*(\d+)\s*次方", r"\1**\2"),
-        (rf"{_N}\s*(?:squared|的?\s*平方)", r"(\1)**2"),
-        (rf"{_N}\s*(?:cubed|的?\s*立方)", r"(\1)**3"),
+        (rf"{_N}\s*+的\s*+(\d++)\s*+次方", r"\1**\2"),
+        (rf"{_N}\s*+(?:squared|的?\s*+平方)", r"(\1)**2"),
+        (rf"{_N}\s*+(?:cubed|的?\s*+立方)", r"(\1)**3"),
         (r"(?<=[\d)])\s*(?:plus|加上?)\s*(?=[-\d(.]|sqrt|factorial)", "+"),
         (r"(?<=[\d)])\s*(?:minus|减去?)\s*(?=[-\d(.]|sqrt|factorial)", "-"),
         (r"(?<=[\d)])\s*(?:times|multiplied by|乘以?|x)\s*(?=[-\d(.]|sqrt|factorial)", "*"),
@@ -52,11 +55,11 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 _DATE = re.compile(r"\b\d{4}[-/]\d{1,2}[-/]\d{1,2}\b|\b\d{1,2}:\d{2}\b|\bhttps?://\S+|\b\d+(?:\.\d+){2,}\b")
 _QUOTED = re.compile(
-    r"\"([^\"\n]{1,20000})\"|“([^”]{1,20000})”|「([^」]{1,20000})」|『([^』]{1,20000})』|`([^`]{1,20000})`",
+    r"\"([^\"\n]{1,20000})\"|“([^“”]{1,20000})”|「([^「」]{1,20000})」|『([^『』]{1,20000})』|`([^`]{1,20000})`",
     re.S,
 )
 _COUNTING = re.compile(
-    r"\b(?:how many|count|number of|statistics?|stats|analy[sz]e)\b[^:：\n]*"
+    r"\b(?:how many|count|number of|statistics?|stats|analy[sz]e)\b[^:：\n]{0,200}"
     r"\b(?:words?|characters?|letters?|sentences?|lines?|text|paragraph)\b|\btext (?:statistics?|stats)\b|"
     r"\b(?:word|character|letter|line|sentence) count\b|"
     r"字数|词数|多少(?:个)?(?:字|词|字符|单词|句)|几个(?:字|词|字符|单词|句)|统计(?:一下)?(?:这|以下|下面|文本|文字|文章|字|：|:)|文本统计",
@@ -80,18 +83,21 @@ TEXT_NAMES = (".txt", ".md", ".log", ".json", ".py")
 def calls(question: str, files: Sequence[str] = ()) -> list[Call]:
     """The tool calls that a question asks for, in the order in which it names them.
 
+    What is asked for must stand in the part that is looked at (`apps/looking.py`); a text to count is taken whole,
+    and one that is longer than can be counted far enough to be refused.
+
     Args:
         files: names of the files that came with it.
     """
     found: list[tuple[int, Call]] = []
-    rest = question
-    counted = _COUNTING.search(question)
+    rest = head = looked_at(question)
+    counted = _COUNTING.search(head)
     if counted:
         text, span = _text_to_count(question, counted)
         if text:
             found.append((counted.start(), Call("text_statistics", {"text": text})))
             # What stands in the text is to be counted, not to be computed.
-            rest = rest[: span[0]] + " " * (span[1] - span[0]) + rest[span[1] :]
+            rest = rest[: span[0]] + " " * (min(span[1], len(rest)) - span[0]) + rest[span[1] :]
     timed = _time_calls(rest)
     found.extend(timed)
     for at, expression in expressions(_blank_times(rest) if timed else rest):
@@ -99,7 +105,7 @@ def calls(question: str, files: Sequence[str] = ()) -> list[Call]:
     ordered = [call for _, call in sorted(found, key=lambda item: item[0])]
     for name in files:
         lowered = name.lower()
-        if lowered.endswith(TABLE_NAMES) and (not ordered or _TABLE.search(question)):
+        if lowered.endswith(TABLE_NAMES) and (not ordered or _TABLE.search(head)):
             ordered.append(Call("csv_summary", {"file": name}))
         elif lowered.endswith(TEXT_NAMES):
             ordered.append(Call("text_statistics", {"file": name}))
@@ -107,13 +113,15 @@ def calls(question: str, files: Sequence[str] = ()) -> list[Call]:
     for call in ordered:
         if call not in unique:
             unique.append(call)
-    return unique[:MAX_CALLS]
+        if len(unique) == MAX_CALLS:
+            break
+    return unique
 
 
 def expressions(text: str) -> list[tuple[int, str]]:
     """Arithmetic in a text, with its places: what can be computed and computes something."""
     text = _DATE.sub(lambda match: " " * len(match.group()), text)
-    text = _THOUSANDS.sub(_joined, text)
+    text = _joined(text)
     for pattern, put in _WORDS:
         text = pattern.sub(put, text)
     # Chinese stands against numbers without a space between; Latin letters do not.
@@ -127,17 +135,25 @@ def expressions(text: str) -> list[tuple[int, str]]:
     return found
 
 
-def _joined(match: re.Match[str]) -> str:
+def _joined(text: str) -> str:
     """2,340 is one number; in max(2,340) the comma parts two."""
-    called = re.search(r"[a-z]\w*\s*\([^()]*$", match.string[: match.start()])
-    return match.group() if called else match.group().replace(",", "")
+    called = False
+
+    def joined(match: re.Match[str]) -> str:
+        nonlocal called
+        if match["called"] or match["bracket"]:
+            called = bool(match["called"])
+            return match.group()
+        return match.group() if called else match.group().replace(",", "")
+
+    return _COMMAS.sub(joined, text)
 
 
 def _candidates(piece: str) -> list[str]:
     """The piece itself, or without the full stop, comma or bracket that belongs to the sentence around it."""
     if _parses(piece):
         return [piece]
-    trimmed = re.sub(r"^[\s*/%^.,×÷)）]+|[\s+\-*/^.,×÷(（]+$", "", piece)
+    trimmed = piece.lstrip(_BLANKS + "*/%^.,×÷)）").rstrip(_BLANKS + "+-*/^.,×÷(（")
     if _parses(trimmed):
         return [trimmed]
     return [part.strip() for part in re.split(r"[,，]|\.\s", trimmed) if _parses(part.strip())]
@@ -209,5 +225,5 @@ def _text_to_count(question: str, asked: re.Match[str]) -> tuple[str, tuple[int,
     after = re.search(r"[:：]\s*|\n", question[asked.start() :])
     if after:
         start = asked.start() + after.end()
-        return question[start:].strip(), (start, len(question))
+        return question[start : start + text_stats.MAX_LENGTH + 1].strip(), (start, len(question))
     return "", (0, 0)

@@ -34,7 +34,7 @@ _PLACES = {
 _TIME = re.compile(
     r"(?<![\d:.])(?P<hour>\d{1,2})(?:[:：](?P<minute>\d{2}))?\s*(?P<half>am|pm|a\.m\.|p\.m\.)\b"
     r"|(?<![\d:.])(?P<hour24>[01]?\d|2[0-3])[:：](?P<minute24>[0-5]\d)(?!\d)"
-    r"|(?P<han>上午|下午|早上|晚上|中午|凌晨)?\s*(?P<hourhan>\d{1,2})\s*[点时](?:\s*(?P<minutehan>\d{1,2})\s*分)?(?P<halfhan>半)?",
+    r"|(?:(?P<han>上午|下午|早上|晚上|中午|凌晨)\s*)?(?P<hourhan>\d{1,2})\s*[点时](?:\s*(?P<minutehan>\d{1,2})\s*分)?(?P<halfhan>半)?",
     re.IGNORECASE,
 )
 

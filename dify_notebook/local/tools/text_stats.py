@@ -12,7 +12,7 @@ MAX_LENGTH = 200_000
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[^\W_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+(?:['’-][^\W_]+)*")
-_SENTENCE = re.compile(r"[.!?]+(?=\s|$)|[。！？]+")
+_SENTENCE = re.compile(r"(?<![.!?])[.!?]++(?=\s|$)|[。！？]+")
 
 
 def statistics(text: str) -> dict[str, Any]:
