@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ...i18n import t
+from ..regular import open_regular
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -24,13 +24,6 @@ _PART = 16
 """A line, and a JSON document, may be as long as the bound by this."""
 _ROW, _CELL = 250, 60
 """What a row, and each of its cells, takes in memory beside the text, about."""
-_KINDS = (
-    (stat.S_ISDIR, "folder"),
-    (stat.S_ISFIFO, "pipe"),
-    (stat.S_ISSOCK, "socket"),
-    (stat.S_ISCHR, "device"),
-    (stat.S_ISBLK, "device"),
-)
 
 
 class Budget:
@@ -105,7 +98,7 @@ def opened(path: Path, budget: Budget) -> Iterator[IO[str]]:
             more than the budget.
     """
     try:
-        with _regular(path) as raw:
+        with open_regular(path) as raw:
             encoding, packed = _form(path, raw.read(5))
             raw.seek(0)
             if not packed:
@@ -122,22 +115,6 @@ def opened(path: Path, budget: Budget) -> Iterator[IO[str]]:
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(t("history.export.unreadable", path=path, reason=reason), code="export") from None
-
-
-def _regular(path: Path) -> IO[bytes]:
-    """A file on a disk, opened. A pipe or a device is not even opened: that may wait, or do something."""
-    found = path.stat()
-    kind = next((name for is_kind, name in _KINDS if is_kind(found.st_mode)), None)
-    if kind is None:
-        # It may have become another since: opened without waiting, and looked at again.
-        raw = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        found = os.fstat(raw)
-        kind = next((name for is_kind, name in _KINDS if is_kind(found.st_mode)), None)
-        if kind is None and found.st_size:
-            return open(raw, "rb")
-        os.close(raw)
-    key = "history.export.not_a_file" if kind else "history.export.no_content"
-    raise InputError(t(key, path=path, kind=t(f"history.export.kind.{kind or 'device'}")), code="export")
 
 
 def _form(path: Path, magic: bytes) -> tuple[str, bool]:
