@@ -51,7 +51,7 @@ LIMIT = 16_000_000_000
 """Bytes that a table may have in memory, unless another bound is asked for."""
 FACTS = 64_000_000
 """Bytes of `history.json` that are read."""
-_BATCH = 16_384  # rows that are read of a file at a time
+_BATCH = 65_536  # rows that are read of a file at a time
 _ROW = 300  # what a row costs beside its long texts
 _LONG = ("query", "answer", "reasoning", "inputs", "thought", "input_raw", "output_raw", "content")
 

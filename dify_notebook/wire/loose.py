@@ -51,16 +51,21 @@ def shallow(value: Any) -> Any:
     Raises:
         RecursionError: it is.
     """
+    if not is_shallow(value):
+        raise RecursionError(f"lists and objects lie more than {DEEPEST} deep in one another")
+    return value
+
+
+def is_shallow(value: Any) -> bool:
+    """Whether it is nested no deeper than `DEEPEST`."""
     level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(DEEPEST):
         if not level:
-            return value
+            break
         level = [
             inner
             for outer in level
             for inner in (outer.values() if isinstance(outer, dict) else outer)
             if isinstance(inner, (dict, list))
         ]
-    if level:
-        raise RecursionError(f"lists and objects lie more than {DEEPEST} deep in one another")
-    return value
+    return not level
