@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ pq = pytest.importorskip("pyarrow.parquet")
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small history; tests run beside it, since a socket's name must be short."""
-    rows = {"message_id": ["a", "b"], "query": ["x" * 100, "y"], "answer": ["", ""], "created_at": [0, 1]}
+    rows: dict[str, list[Any]] = {
+        "message_id": ["a", "b"], "query": ["x" * 100, "y"], "answer": ["", ""], "created_at": [0, 1],
+    }  # fmt: skip
     monkeypatch.chdir(tmp_path)
     return History({"messages": build.frame(SCHEMA["messages"], rows)}, Facts(users={"ann": "given"})).to_parquet("log")
 
@@ -124,9 +126,15 @@ def test_a_table_is_bounded_before_it_is_whole(log: Path, monkeypatch: pytest.Mo
     rows = {"message_id": ["a"] * 5_000, "query": ["x"] * 5_000}
     frame = build.frame(SCHEMA["messages"], rows)
     many = History({"messages": frame}).to_parquet("many")
-    taken = []
+    taken: list[int] = []
     parts = parquet._parts
-    monkeypatch.setattr(parquet, "_parts", lambda *told: (taken.append(len(part)) or part for part in parts(*told)))
+
+    def counted(*told: Any) -> Iterator[Any]:
+        for part in parts(*told):
+            taken.append(len(part))
+            yield part
+
+    monkeypatch.setattr(parquet, "_parts", counted)
     with pytest.raises(InputError, match="limit"):
         _ = History.read(many, limit=50_000).messages
     assert sum(taken) < 1_000

@@ -42,7 +42,7 @@ def test_any_text_stands_behind_at_most_one_quote(text: str) -> None:
 
 
 def test_a_table_keeps_its_numbers_and_its_dtypes() -> None:
-    rows = {"message_id": ["a", "b"], "query": ["=1+1", "hi"], "answer": ["-1", None], "total_price": [-1.5, None], "prompt_tokens": [-3, 4], "status": ["normal", "error"]}  # fmt: skip
+    rows: dict[str, list[Any]] = {"message_id": ["a", "b"], "query": ["=1+1", "hi"], "answer": ["-1", None], "total_price": [-1.5, None], "prompt_tokens": [-3, 4], "status": ["normal", "error"]}  # fmt: skip
     table = build.frame(SCHEMA["messages"], rows)
     made = frames.safe_for_spreadsheets(table)
     assert made["query"].tolist() == ["'=1+1", "hi"]
