@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from support.hostile_streams import STREAMS, message, running, started, warned
 from support.linear import MOST, growth
 
+from dify_notebook import frames
 from dify_notebook.turn.fold import Builder, fold_all
+from dify_notebook.turn.state import Turn
 from dify_notebook.wire import events as ev
 
 SIZE = 8_000
@@ -109,3 +113,29 @@ def test_the_name_of_an_unknown_event_is_cut_as_its_line_is() -> None:
 def test_a_tag_in_code_is_text_although_the_text_has_ended() -> None:
     events = [message("`"), ev.MessageEnd(metadata={}), message("<think>")]
     assert fold_all(events).answer == "`<think>"
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("nodes that end and never started", frames.nodes),
+        ("one run that is tried again and again", frames.nodes),
+        ("thoughts", frames.thoughts),
+        ("files", frames.files),
+        ("citations", frames.citations),
+    ],
+)
+def test_a_table_of_it_is_made_in_time_linear_in_it(name: str, table: Callable[[Turn], object]) -> None:
+    assert growth(lambda size: fold_all(STREAMS[name](size)), table, SIZE) <= MOST
+
+
+def test_a_thought_of_many_calls_is_a_table_of_its_own_size() -> None:
+    def thought(calls: int) -> Turn:
+        names = [f"t{at}" for at in range(calls)]
+        told = dict.fromkeys(names, 1)
+        return fold_all([ev.AgentThought(id="t", tool=";".join(names), tool_input=told, observation=told)])
+
+    def size(calls: int) -> int:
+        return int(frames.thoughts(thought(calls)).memory_usage(deep=True).sum())
+
+    assert size(4_000) <= 2.6 * size(2_000)
