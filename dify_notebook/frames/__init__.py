@@ -6,6 +6,7 @@
     frames.runs()                     the tapes in this machine's store;  frames.replay(runs) their turns
     frames.conversations / messages / variables / feedbacks / annotations(items)   what the client's lists give
     frames.plots.nodes(frames.nodes(turns))   charts beside those of `history.plot` and `turn.plot`
+    frames.safe_for_spreadsheets(table)   the table for Excel and the like: no text of it is calculated there
     frames.SCHEMA                     every table with its columns
 
 pandas is imported with the first table, not before.
@@ -45,6 +46,7 @@ __all__ = [
     "plots",
     "replay",
     "runs",
+    "safe_for_spreadsheets",
     "thoughts",
     "turns",
     "variables",
@@ -72,6 +74,20 @@ def empty(table: str) -> pd.DataFrame:
     from .build import frame
 
     return frame(SCHEMA[table], {})
+
+
+def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table for Excel, LibreOffice or Google Sheets: nothing in it is calculated there.
+
+        frames.safe_for_spreadsheets(history.messages).to_csv("messages.csv", index=False)
+
+    What people asked and models answered may begin as a formula does. A quote goes before each text, name of a
+    column or label of a row that begins with `=`, `+`, `-` or `@`, blanks before them included, or with a tab or a
+    line break. Numbers and times stay what they are. The table is for looking at: what reads it back has the quotes.
+    """
+    from .spreadsheet import safe
+
+    return safe(frame)
 
 
 # -- of turns --------------------------------------------------------------------------

@@ -144,16 +144,21 @@ class History(Looking):
         return path
 
     @classmethod
-    def read(cls, directory: str | os.PathLike[str]) -> History:
+    def read(cls, directory: str | os.PathLike[str], *, limit: int | None = None) -> History:
         """A history that was written as Parquet; a table is read when it is first looked at.
 
+        Args:
+            directory: where it lies.
+            limit: bytes that a table may have in memory, 16,000,000,000 unless given; looking at one that has more
+                raises an InputError.
+
         Raises:
-            InputError: there is none.
+            InputError: there is none, or it is damaged. A table that is damaged says so when it is looked at.
             ConfigError: pyarrow (extra `parquet`) is missing.
         """
         from .parquet import Directory
 
-        held = Directory(Path(directory))
+        held = Directory(Path(directory), limit)
         return cls(facts=held.facts(), load=held.table, directory=held.path)
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ class Looking:
     __slots__ = ()
 
     @classmethod
-    def from_export(cls, *paths: str | os.PathLike[str], app: str | None = None) -> History:
+    def from_export(cls, *paths: str | os.PathLike[str], app: str | None = None, limit: int | None = None) -> History:
         """A history out of what you have from elsewhere: exports of Dify's console, dumps of its database.
 
         Taken are CSV (with the names of its columns in the first line), JSON, JSON lines and what `pg_dump` and
@@ -45,14 +45,18 @@ class Looking:
         Args:
             paths: files, or folders of them; those of one server together, in any order.
             app: id of the app, where there are messages of several.
+            limit: bytes that are taken of all files together, 4,000,000,000 unless given: their text, unpacked, and
+                about 60 for each cell that is kept, which is what it needs in memory. A line, a statement of a dump
+                and a JSON document may be a sixteenth of it.
 
         Raises:
-            InputError: a file cannot be read, its columns are those of no export that is known, or it holds
+            InputError: a file cannot be read or is no regular file (a pipe, a device, one under /proc), there is more
+                than the limit, its columns are those of no export that is known, or it holds
                 several apps and none was named.
         """
         from .readers import read_export
 
-        return read_export(paths, app=app)
+        return read_export(paths, app=app, limit=limit)
 
     @property
     def plot(self: History) -> HistoryPlots:  # type: ignore[misc]  # the one class that has this mixin

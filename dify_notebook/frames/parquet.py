@@ -32,6 +32,7 @@ from ..i18n import t
 from . import build
 from .facts import Facts, NotWritten
 from .memory import KEPT, with_ratings, with_usage
+from .regular import open_regular
 from .schema import HISTORY, SCHEMA, Column, Table
 from .tables import Block
 from .texts import from_microseconds
@@ -46,6 +47,11 @@ HELD = 16_000_000
 _ASIDE = ".update"
 _LOCK = ".lock"
 _LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
+LIMIT = 16_000_000_000
+"""Bytes that a table may have in memory, unless another bound is asked for."""
+FACTS = 64_000_000
+"""Bytes of `history.json` that are read."""
+_BATCH = 65_536  # rows that are read of a file at a time
 _ROW = 300  # what a row costs beside its long texts
 _LONG = ("query", "answer", "reasoning", "inputs", "thought", "input_raw", "output_raw", "content")
 
@@ -60,13 +66,18 @@ class Written(msgspec.Struct, frozen=True):
 class Directory:
     """A history in a directory; also a sink that writes it with bounded memory.
 
+    Args:
+        path: where.
+        limit: bytes that a table may have in memory when it is read; None means `LIMIT`.
+
     Raises:
         ConfigError: pyarrow is missing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limit: int | None = None) -> None:
         _pyarrow()
         self.path = path
+        self._limit = LIMIT if limit is None else limit
         self._target = path
         self._held: dict[tuple[str, str], list[Block]] = {}
         self._sizes: dict[tuple[str, str], int] = {}
@@ -84,24 +95,41 @@ class Directory:
         """What it is of.
 
         Raises:
-            InputError: there is no history, or a newer version's.
+            InputError: there is no history, or a newer version's, or it is damaged.
         """
+        place = self.path / NAME
         try:
-            written = msgspec.json.decode((self.path / NAME).read_bytes(), type=Written)
+            with open_regular(place) as file:
+                data = file.read(FACTS + 1)
+            if len(data) > FACTS:
+                raise InputError(t("frames.facts_too_large", file=place, limit=f"{FACTS:,}"), code="directory")
+            written = msgspec.json.decode(data, type=Written)
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(t("frames.not_a_history", directory=str(self.path)), code="directory") from None
-        except msgspec.DecodeError as problem:
-            raise InputError(f"{self.path / NAME}: {problem}", code="directory") from None
+        except (OSError, ValueError, RecursionError) as problem:
+            raise InputError(t("frames.damaged", file=str(place), reason=problem), code="directory") from None
         if written.version > VERSION:
             raise InputError(t("frames.newer_history", directory=str(self.path)), code="directory")
         return written.facts
 
     def table(self, name: str) -> pd.DataFrame:
-        """One table with the dtypes and in the order of the schema."""
+        """One table with the dtypes and in the order of the schema.
+
+        Raises:
+            InputError: a file cannot be read, or the table is larger than the limit.
+        """
         import pyarrow as pa
 
         schema = _schema(SCHEMA[name])
-        read = [_read(path).select(schema.names).cast(schema) for path in self._files(name)]
+        read: list[Any] = []
+        left = self._limit
+        for path in self._files(name):
+            for part in _parts(path, schema):
+                read.append(part)
+                left -= part.nbytes
+                if left < 0:
+                    told = {"limit": f"{self._limit:,}", "more": f"{10 * self._limit:_}"}
+                    raise InputError(t("frames.too_large", file=str(path), table=name, **told), code="directory")
         found = _frame(SCHEMA[name], pa.concat_tables(read) if read else schema.empty_table())
         del read
         return build.concat(SCHEMA[name], [found], ordered=True)
@@ -411,14 +439,33 @@ def _read(path: Path, columns: list[str] | None = None) -> Any:
     Raises:
         InputError: it cannot be read.
     """
+    with _opened(path) as file:
+        return file.read(columns)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A Parquet file. Raises: InputError: it cannot be read, or what is done with it fails on what is in it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
+        open_regular(path).close()
         with pq.ParquetFile(path) as file:
-            return file.read(columns)
-    except (OSError, pa.ArrowException) as problem:
+            yield file
+    except (OSError, KeyError, UnicodeError, OverflowError, pa.ArrowException) as problem:
         raise InputError(t("frames.damaged", file=str(path), reason=problem), code="directory") from None
+
+
+def _parts(path: Path, schema: Any) -> Iterator[Any]:
+    """The rows of a file, some at a time, as that schema says, each text of it sound."""
+    import pyarrow as pa
+
+    with _opened(path) as file:
+        for batch in file.iter_batches(_BATCH, columns=schema.names):
+            part = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+            part.validate(full=True)
+            yield part
 
 
 def _save(arrow: Any, path: Path) -> None:

@@ -130,7 +130,9 @@ MESSAGES = Table(
 
 THOUGHTS = Table(
     "thoughts",
-    "One row for each tool call of an agent, and one for each thought without a call.",
+    "One row for each tool call of an agent, and one for each thought without a call."
+    " Of more than 100 calls in one thought, what was thought, the label and the raw columns stand in the first row"
+    " alone.",
     ("thought_id", "call"),
     (
         _id("thought_id", "The thought; one that called several tools has several rows."),

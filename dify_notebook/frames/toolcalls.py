@@ -10,6 +10,9 @@ import msgspec
 from ..turn.convert import as_text
 from .texts import as_json, as_word, clean
 
+MANY = 100
+"""With more calls than so many in one step, what they have in common is told once."""
+
 
 def tool_calls(
     tool: str, tool_input: Any, observation: Any, labels: Any = None
@@ -66,6 +69,9 @@ def _label(labels: Any, name: str) -> str | None:
 def with_calls(base: dict[str, Any], tool: str, tool_input: Any, observation: Any, labels: Any) -> list[dict[str, Any]]:
     """A row of the table `thoughts` for each call.
 
+    What the calls have in common stands in each row; of more than `MANY` in the first alone, since it is as long as
+    they are many.
+
     Args:
         base: what the rows have in common.
     """
@@ -74,7 +80,10 @@ def with_calls(base: dict[str, Any], tool: str, tool_input: Any, observation: An
         "input_raw": clean(as_text(tool_input)) or None,
         "output_raw": clean(as_text(observation)) or None,
     }
+    calls = tool_calls(tool, tool_input, observation, labels)
+    once = dict.fromkeys(("thought", "tool_label", *raw)) if len(calls) > MANY else {}
     return [
         {**base, "call": at, "tool": name, "tool_label": label, "input": given, "output": gave, **raw}
-        for at, (name, label, given, gave) in enumerate(tool_calls(tool, tool_input, observation, labels))
+        | (once if at else {})
+        for at, (name, label, given, gave) in enumerate(calls)
     ]

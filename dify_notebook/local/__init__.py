@@ -164,7 +164,11 @@ def seed(
 
 
 def dump(
-    directory: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None, *, app: str = "guide"
+    directory: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    app: str = "guide",
+    safe_for_spreadsheets: bool = False,
 ) -> dict[str, Path]:
     """Write what an embedded server keeps of an app as CSV files with the columns of Dify's database.
 
@@ -175,6 +179,9 @@ def dump(
         directory: where to; made if need be. Files of the same names are replaced.
         data_dir: where the server keeps its things; None is this user's own directory. A server of this
             process may be running there.
+        safe_for_spreadsheets: for Excel, LibreOffice or Google Sheets: a quote goes before texts that they would
+            calculate (those that begin with `=`, `+`, `-`, `@`, a tab or a line break). Such files are for looking
+            at; read back, they have these quotes.
 
     Returns:
         The files by table: messages, conversations, end_users, message_feedbacks, message_agent_thoughts,
@@ -186,4 +193,4 @@ def dump(
     """
     from .dumping import write
 
-    return write(directory, data_dir, app)
+    return write(directory, data_dir, app, safe_for_spreadsheets=safe_for_spreadsheets)

@@ -99,9 +99,12 @@ def _dump(arguments: list[str]) -> int:
     parser.add_argument("directory", help=t("local.dump.directory"))
     parser.add_argument("--data-dir", default=None, help=t("local.cli.data_dir"))
     parser.add_argument("--app", default="guide", help=t("local.dump.app"))
+    parser.add_argument("--safe-for-spreadsheets", action="store_true", help=t("local.dump.spreadsheets"))
     given = parser.parse_args(arguments)
     try:
-        written = dump(given.directory, given.data_dir, app=given.app)
+        written = dump(
+            given.directory, given.data_dir, app=given.app, safe_for_spreadsheets=given.safe_for_spreadsheets
+        )
     except DifyError as error:
         print(error, file=sys.stderr)
         return 1

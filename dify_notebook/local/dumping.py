@@ -11,12 +11,13 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import DifyError
 from ..i18n import t
+from ..spreadsheets import plain_cell
 from . import shapes
 from .apps.app import fixed_id
 from .server import store_of
@@ -53,7 +54,13 @@ class DumpError(DifyError):
     """There is no such app in the directory, or the files cannot be written."""
 
 
-def write(directory: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None, app: str) -> dict[str, Path]:
+def write(
+    directory: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None,
+    app: str,
+    *,
+    safe_for_spreadsheets: bool = False,
+) -> dict[str, Path]:
     """See `dify_notebook.local.dump`."""
     target = Path(directory).expanduser()
     with store_of(data_dir) as (place, store):
@@ -72,7 +79,10 @@ def write(directory: str | os.PathLike[str], data_dir: str | os.PathLike[str] | 
                 "message_files": _files(db, app),
                 "message_annotations": _annotations(db, app),
             }
-            return {name: _write(target / f"{name}.csv", name, rows) for name, rows in tables.items()}
+            return {
+                name: _write(target / f"{name}.csv", name, rows, plain_cell if safe_for_spreadsheets else None)
+                for name, rows in tables.items()
+            }
 
         try:
             return store.reader.submit(job).result()
@@ -80,13 +90,18 @@ def write(directory: str | os.PathLike[str], data_dir: str | os.PathLike[str] | 
             raise DumpError(t("local.dump.failed", path=target, reason=error)) from error
 
 
-def _write(path: Path, table: str, rows: Iterable[Row]) -> Path:
-    """The file of a table, for its user only: it holds what people asked."""
+def _write(path: Path, table: str, rows: Iterable[Row], cell: Callable[[Any], Any] | None) -> Path:
+    """The file of a table, for its user only: it holds what people asked.
+
+    Args:
+        cell: what makes each cell of a value; None leaves it as it is.
+    """
     columns = _COLUMNS[table]
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([row.get(name) for name in columns] for row in rows)
+        values = ([row.get(name) for name in columns] for row in rows)
+        writer.writerows(values if cell is None else (list(map(cell, row)) for row in values))
     return path
 
 

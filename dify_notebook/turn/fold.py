@@ -43,6 +43,7 @@ from .state import (
 
 _PIECES = 8_192  # pieces of text that are held apart before they are joined
 _RAW_LIMIT = 2_000  # characters of a damaged line that a warning keeps
+_RAW_COUNT = 1_000  # warnings that keep any
 _TERMINAL: frozenset[str] = frozenset(("succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"))
 
 
@@ -79,8 +80,14 @@ class Builder:
         self._thoughts = {item.id: item for item in turn.thoughts or ()}
         self._logs = {item.id: item for item in turn.logs or ()}
         self._nodes = Nodes(turn.nodes or (), self._warn)
+        self._files = None if turn.files is None else list(turn.files)
+        self._file_ids = {item.id for item in turn.files or ()}
+        self._forms = {item.id: item for item in turn.forms}
         self._warnings = list(turn.warnings)
+        self._codes = {warning.code for warning in turn.warnings}
+        self._unplaced = 0  # so many warnings, the first ones, are of a text that was replaced
         self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
+        self._audio_ended = bool(turn.audio and turn.audio.complete)
         self._snapshot: Turn | None = turn
         self._pieces = 0
         self.version = 0
@@ -91,23 +98,22 @@ class Builder:
     def turn(self) -> Turn:
         """The turn as it is now; the same object until something changes."""
         if self._snapshot is None:
-            inline = "".join(self._splitter.reasoning).strip()
-            chunks = "".join(self._chunks)
-            audio = self._get("audio")
-            if self._audio:
-                audio = Audio(chunks=tuple(self._audio), complete=bool(audio and audio.complete))
+            inline, chunks = _joined(self._splitter.reasoning).strip(), _joined(self._chunks)
+            spoken = self._audio or self._audio_ended
             self._snapshot = self._base = msgspec.structs.replace(
                 self._base,
                 **{
                     **self._fields,
-                    "answer": "".join(self._splitter.answer),
-                    "answer_raw": self._text(),
+                    "answer": _joined(self._splitter.answer),
+                    "answer_raw": _joined(self._raw),
                     "reasoning": "\n\n".join(part for part in (chunks.strip(), inline) if part),
                     "reasoning_chunks": chunks,
                     "thoughts": tuple(self._thoughts.values()),
                     "logs": tuple(self._logs.values()),
                     "nodes": self._nodes.all(),
-                    "audio": audio,
+                    "files": None if self._files is None else tuple(self._files),
+                    "forms": tuple(self._forms.values()),
+                    "audio": Audio(chunks=tuple(self._audio), complete=self._audio_ended) if spoken else None,
                     "warnings": tuple(self._warnings),
                 },
             )
@@ -138,11 +144,6 @@ class Builder:
 
     def _set(self, **values: Any) -> None:
         self._fields.update(values)
-
-    def _text(self) -> str:
-        if len(self._raw) > 1:
-            self._raw = ["".join(self._raw)]
-        return self._raw[0] if self._raw else ""
 
     # -- writing -----------------------------------------------------------------
 
@@ -180,11 +181,14 @@ class Builder:
         self._raw.append(text)
         self._raw_length += len(text)
         self._splitter.feed(text)
+        self._one_more_piece()
+
+    def _one_more_piece(self) -> None:
         self._pieces += 1
         if self._pieces >= _PIECES:  # a text object a token costs ten times the token
             self._pieces = 0
-            self._text()
-            self._splitter.answer = ["".join(self._splitter.answer)]
+            for pieces in (self._raw, self._chunks, self._splitter.answer, self._splitter.reasoning):
+                _joined(pieces)
 
     def _first_token(self, at: float) -> None:
         timing: Timing = self._get("timing") or Timing()
@@ -192,12 +196,13 @@ class Builder:
             self._set(timing=msgspec.structs.replace(timing, first_token=at))
 
     def _warn(self, code: str, message: str, at: float, raw: bytes | str | None = None) -> None:
-        if isinstance(raw, bytes):
+        if len(self._warnings) >= _RAW_COUNT:
+            raw = None
+        elif isinstance(raw, bytes):
             raw = raw[: _RAW_LIMIT * 4].decode("utf-8", "replace")
-        warning = Warning_(
-            code=code, message=message, at=at, offset=self._raw_length, raw=raw[:_RAW_LIMIT] if raw else None
-        )
-        self._warnings.append(warning)
+        message, raw = message[:_RAW_LIMIT], raw[:_RAW_LIMIT] if raw else None
+        self._warnings.append(Warning_(code=code, message=message, at=at, offset=self._raw_length, raw=raw))
+        self._codes.add(code)
 
     def _finish(self, status: Status, end: End, at: float, *, whole: bool) -> None:
         """The turn has ended; later events may still add speech."""
@@ -205,11 +210,10 @@ class Builder:
             self._text_ended = True
             self._splitter.end()
         timing: Timing = self._get("timing") or Timing()
-        damaged = any(warning.code in ("damaged", "gap") for warning in self._warnings)
         self._set(
             status=status,
             end=end,
-            complete=whole and not damaged,
+            complete=whole and self._codes.isdisjoint(("damaged", "gap")),
             timing=msgspec.structs.replace(timing, total=at),
         )
         self._nodes.end("stopped" if status == "stopped" else "paused" if status == "paused" else "unknown", at)
@@ -219,9 +223,17 @@ class Builder:
     def _message(self, event: ev.Message) -> None:
         # "New Agent" apps close by repeating the whole answer that they have streamed as `agent_message`.
         # A preset answer comes as `message` letter by letter, and "哈哈" repeats itself without being a repetition.
-        if self._get("agent_spoke") and event.answer and event.answer.strip() == self._text().strip():
-            return
-        self._say(event.answer, event.at)
+        if not (self._get("agent_spoke") and event.answer and self._is_all(event.answer)):
+            self._say(event.answer, event.at)
+
+    def _is_all(self, text: str) -> bool:
+        """Whether this is the whole answer so far, blanks around it apart.
+
+        To look costs as much as the answer is long, so it is done for a text of about that length alone.
+        """
+        if 2 * len(text) + 1_000 < self._raw_length:
+            return False
+        return text.strip() == _joined(self._raw).strip()
 
     def _agent_message(self, event: ev.AgentMessage) -> None:
         if self._get("app_mode") is None:
@@ -241,6 +253,7 @@ class Builder:
         if text:
             self._first_token(event.at)
             self._chunks.append(text)
+            self._one_more_piece()
 
     def _message_replace(self, event: ev.MessageReplace) -> None:
         self._set(replaced=True)
@@ -250,7 +263,9 @@ class Builder:
         self._raw = []
         self._raw_length = 0
         self._splitter = ReasoningSplitter()
-        self._warnings = [msgspec.structs.replace(warning, offset=None) for warning in self._warnings]
+        for place in range(self._unplaced, len(self._warnings)):
+            self._warnings[place] = msgspec.structs.replace(self._warnings[place], offset=None)
+        self._unplaced = len(self._warnings)
         self._say(text, at)
         if self._text_ended:
             self._splitter.end()
@@ -272,10 +287,11 @@ class Builder:
         )
 
     def _add_file(self, file: MessageFile) -> None:
-        have: tuple[MessageFile, ...] = self._get("files") or ()
-        if file.id and any(other.id == file.id for other in have):
+        if file.id and file.id in self._file_ids:
             return
-        self._set(files=(*have, file))
+        self._file_ids.add(file.id)
+        self._files = self._files or []
+        self._files.append(file)
 
     # -- agents ------------------------------------------------------------------
 
@@ -365,10 +381,8 @@ class Builder:
         data = event.data or {}
         key = str(data.get("form_id") or data.get("id") or data.get("node_id") or "")
         status = {ev.HumanInputRequired: "waiting", ev.HumanInputFormFilled: "filled"}.get(type(event), "timeout")
-        forms = {form.id: form for form in self._get("forms")}
-        old = forms.get(key)
-        forms[key] = Form(id=key, data=data if status == "waiting" or not old else old.data, status=status)  # type: ignore[arg-type]
-        self._set(forms=tuple(forms.values()))
+        old = self._forms.get(key)
+        self._forms[key] = Form(id=key, data=data if status == "waiting" or not old else old.data, status=status)  # type: ignore[arg-type]
 
     # -- ends --------------------------------------------------------------------
 
@@ -424,8 +438,7 @@ class Builder:
     def _tts(self, event: ev.TtsMessage | ev.TtsMessageEnd) -> None:
         if event.audio:
             self._audio.append(event.audio)
-        if isinstance(event, ev.TtsMessageEnd):
-            self._set(audio=Audio(chunks=tuple(self._audio), complete=True))
+        self._audio_ended = self._audio_ended or isinstance(event, ev.TtsMessageEnd)
 
     def _ping(self, event: ev.Ping) -> None:
         self._set(pings=self._get("pings") + 1)
@@ -474,7 +487,7 @@ class Builder:
         elif told == "failed":
             self._run_failed()
             self._finish("failed", "eof", event.at, whole=False)
-        elif told in _WELL and any(warning.code == "followed" for warning in self._warnings):
+        elif told in _WELL and "followed" in self._codes:
             # A run that is followed to its end tells its own end, not always the message's.
             self._finish(told, "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
         elif self._get("app_mode") == "workflow" and told in _WELL:
@@ -511,6 +524,13 @@ class Builder:
 
     def _cancelled(self, event: ev.Cancelled) -> None:
         self._gone("cancelled", event.at)
+
+
+def _joined(pieces: list[str]) -> str:
+    """The text of these pieces, which become one."""
+    if len(pieces) > 1:
+        pieces[:] = ["".join(pieces)]
+    return pieces[0] if pieces else ""
 
 
 #: How a run can end other than by failing, as `_told` says it.

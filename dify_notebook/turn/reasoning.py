@@ -14,21 +14,21 @@ _DETAILS = (
     '<details style="color:gray;background-color: #f8f8f8;padding: 8px;border-radius: 4px;" open> '
     "<summary> Thinking... </summary>"
 )
-_FENCE = re.compile(r"(?m)^ {0,3}(```|~~~)")
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+_BREAKS, _BLANKS = re.compile(r"[\r\n]*"), re.compile(r"\s*")
 
 
 class ReasoningSplitter:
-    """Fed with pieces of text, keeps what is answer apart from what is reasoning."""
+    """Fed with pieces of text, keeps what is answer apart from what is reasoning; in time linear in the text."""
 
-    __slots__ = ("_closing", "_fence", "_held", "_line", "_skip_newlines", "_visible", "answer", "reasoning")
+    __slots__ = ("_closing", "_code", "_held", "_skip_newlines", "_visible", "answer", "reasoning")
 
     def __init__(self) -> None:
         self.answer: list[str] = []
         self.reasoning: list[str] = []
         self._held = ""  # what may turn out to be the beginning of a tag
         self._closing = ""  # the closing tag that we are waiting for, inside reasoning
-        self._line = ""  # the visible text since the last line break, for fences and backticks
-        self._fence = ""  # the fence that is open in the visible text
+        self._code = _Code()  # of the visible text
         self._skip_newlines = False
         self._visible = False  # whether there was more than blanks
 
@@ -39,8 +39,9 @@ class ReasoningSplitter:
             return
         text = self._held + text
         self._held = ""
-        while text:
-            text = self._inside(text) if self._closing else self._outside(text)
+        at = 0
+        while at < len(text):
+            at = self._inside(text, at) if self._closing else self._outside(text, at)
 
     def end(self) -> None:
         """Nothing follows: what was held back is text."""
@@ -50,79 +51,121 @@ class ReasoningSplitter:
         else:
             self._show(held)
 
-    def _inside(self, text: str) -> str:
-        place = text.find(self._closing)
+    def _inside(self, text: str, at: int) -> int:
+        """Take the reasoning that begins at `at`; the place behind it."""
+        place = text.find(self._closing, at)
         if place >= 0:
-            self.reasoning.append(text[:place])
-            text = text[place + len(self._closing) :]
+            self.reasoning.append(text[at:place])
+            at = place + len(self._closing)
             self._closing = ""
             self._skip_newlines = True
-            return text
-        keep = _overlap(text, self._closing)
-        self.reasoning.append(text[: len(text) - keep])
-        self._held = text[len(text) - keep :]
-        return ""
+            return at
+        kept = len(text) - _overlap(text, at, self._closing)
+        self.reasoning.append(text[at:kept])
+        self._held = text[kept:]
+        return len(text)
 
-    def _outside(self, text: str) -> str:
+    def _outside(self, text: str, at: int) -> int:
+        """Take the answer that begins at `at`; the place behind it."""
         if self._skip_newlines:
-            text = text.lstrip("\r\n") if self._visible else text.lstrip()
-            if not text:
-                return ""
+            found = (_BREAKS if self._visible else _BLANKS).match(text, at)
+            at = found.end() if found else at
+            if at == len(text):
+                return at
             self._skip_newlines = False
-        start = 0
-        while True:
-            place = text.find("<", start)
-            if place < 0:
-                self._show(text)
-                return ""
+        shown = at
+        while (place := text.find("<", at)) >= 0:
+            at = place + 1
             tag = next((tag for tag in (_THINK, _DETAILS) if text.startswith(tag, place)), "")
-            if tag and not self._in_code(text[:place]):
-                self._show(text[:place])
-                if self.reasoning:
-                    self.reasoning.append("\n\n")
-                self._closing = "</think>" if tag == _THINK else "</details>"
-                return text[place + len(tag) :]
-            if len(text) - place < len(_DETAILS):  # the beginning of a tag can stand at the end alone
+            if tag:
+                self._show(text[shown:place])
+                shown = place
+                if not self._code.open:
+                    if self.reasoning:
+                        self.reasoning.append("\n\n")
+                    self._closing = "</think>" if tag == _THINK else "</details>"
+                    return place + len(tag)
+            elif len(text) - place < len(_DETAILS):  # the beginning of a tag can stand at the end alone
                 cut = text[place:]
                 if any(tag.startswith(cut) for tag in (_THINK, _DETAILS)):
-                    self._show(text[:place])
+                    self._show(text[shown:place])
                     self._held = cut
-                    return ""
-            start = place + 1
-
-    def _in_code(self, before: str) -> bool:
-        """Whether what follows `before` stands in a fence, or right behind a backtick."""
-        line, fence = self._line, self._fence
-        line, fence = _advance(line, fence, before)
-        return bool(fence) or line.endswith("`") or line.count("`") % 2 == 1
+                    return len(text)
+        self._show(text[shown:])
+        return len(text)
 
     def _show(self, text: str) -> None:
         if not text:
             return
         self.answer.append(text)
         self._visible = self._visible or not text.isspace()
-        self._line, self._fence = _advance(self._line, self._fence, text)
+        self._code.feed(text)
 
 
-def _advance(line: str, fence: str, text: str) -> tuple[str, str]:
-    """The open line and the open fence after some more text."""
-    if "\n" not in text:
-        # A line that is neither near a fence nor holds a backtick need not be kept whole.
-        line += text
-        return (line if len(line) < 4096 else line[:8] + line[-4000:]), fence
-    *ended, last = (line + text).split("\n")
-    for whole in ended:
-        found = _FENCE.match(whole)
-        if found and not fence:
-            fence = found[1]
-        elif found and found[1] == fence and not whole.strip().strip("`~"):
-            fence = ""
-    return last, fence
+class _Code:
+    """Whether what follows a text stands in a fence, or in a code span of its line.
+
+    Of the open line it keeps what that takes, and not the line, which may be the whole answer.
+    """
+
+    __slots__ = ("_fence", "_form", "_head", "_odd", "_tick")
+
+    def __init__(self) -> None:
+        self._fence = ""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._head = ""  # its first characters, where a fence may stand
+        self._form = ""  # blanks, marks and blanks, one for each run; "x" when there is anything else
+        self._odd = False  # whether it has an odd number of backticks
+        self._tick = False  # whether it ends with one
+
+    @property
+    def open(self) -> bool:
+        """Whether what follows is code, or stands right behind a backtick."""
+        return bool(self._fence) or self._tick or self._odd
+
+    def feed(self, text: str) -> None:
+        """Take the next piece, cut anywhere."""
+        if "\n" not in text:
+            self._more(text)
+            return
+        first, _, rest = text.partition("\n")
+        whole, _, last = rest.rpartition("\n")
+        self._more(first)
+        self._end_line()
+        if "```" in whole or "~~~" in whole:
+            for line in whole.split("\n"):
+                self._more(line)
+                self._end_line()
+        self._more(last)
+
+    def _end_line(self) -> None:
+        found = _FENCE.match(self._head)
+        if found and not self._fence:
+            self._fence = found[1]
+        elif found and found[1] == self._fence and self._form != "x":
+            self._fence = ""
+        self._begin()
+
+    def _more(self, text: str) -> None:
+        if not text:
+            return
+        if len(self._head) < 6:  # three blanks and three marks
+            self._head = (self._head + text)[:6]
+        self._tick = text[-1] == "`"
+        if self._tick or "`" in text:
+            self._odd ^= text.count("`") % 2 == 1
+        if self._form != "x":
+            line = self._form + text
+            marks = line.strip()
+            ends = (line[:1].isspace(), bool(marks) and line[-1].isspace())
+            self._form = "x" if marks.strip("`~") else " " * ends[0] + marks[:1] + " " * ends[1]
 
 
-def _overlap(text: str, tag: str) -> int:
-    """Length of the longest end of `text` that begins `tag`."""
-    for size in range(min(len(tag) - 1, len(text)), 0, -1):
+def _overlap(text: str, begin: int, tag: str) -> int:
+    """Length of the longest end of `text`, from `begin` on, that begins `tag`."""
+    for size in range(min(len(tag) - 1, len(text) - begin), 0, -1):
         if text.endswith(tag[:size]):
             return size
     return 0

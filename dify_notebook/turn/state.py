@@ -69,7 +69,7 @@ class Warning_(Value, frozen=True):
     offset: int | None = None
     """Place in `Turn.answer_raw` where it happened, in characters."""
     raw: str | None = None
-    """What came, cut to 2,000 characters."""
+    """What came, cut to 2,000 characters; kept by the first 1,000 warnings of a turn, the tape has the rest."""
 
 
 class TurnError(Value, frozen=True):

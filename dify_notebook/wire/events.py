@@ -15,7 +15,7 @@ from typing import Any, Union
 import msgspec
 
 from ..printable import BoundedRepr
-from .loose import loads
+from .loose import DEEPEST, is_shallow, loads, shallow
 from .sse import Frame
 
 
@@ -310,7 +310,7 @@ def _decoder() -> msgspec.json.Decoder[Any]:
 
 
 def decode(frame: Frame, at: float = 0.0) -> Event:
-    """The event that a frame holds. Never raises.
+    """The event that a frame holds. Never raises; what is nested deeper than `DEEPEST` is damaged.
 
     Args:
         frame: event name and data, as the splitter gives them.
@@ -321,6 +321,8 @@ def decode(frame: Frame, at: float = 0.0) -> Event:
         return Ping(at=at) if name == "ping" else Unknown(name=name, at=at)
     try:
         event: Event = _decoder().decode(data)
+        if len(data) > 2 * DEEPEST and data.count(b"[") + data.count(b"{") > DEEPEST:
+            shallow(list(msgspec.structs.astuple(event)))
     except (ValueError, RecursionError) as problem:  # of msgspec, or broken UTF-8
         return _unreadable(name, data, at, str(problem))
     event.at = at
@@ -334,6 +336,10 @@ def _unreadable(name: str, data: bytes, at: float, reason: str) -> Event:
     found: Any = None
     with suppress(ValueError, RecursionError):
         found = loads(data)
+        if isinstance(found, dict) and found.get("event", name) == "error":
+            found = {field: value for field, value in found.items() if is_shallow(value)}
+        elif not is_shallow(found):
+            found = None
     if isinstance(found, dict):
         told = found.get("event", name or None)
         kind = _KINDS.get(told) if isinstance(told, str) else None

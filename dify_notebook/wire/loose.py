@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+DEEPEST = 200
+"""Lists and objects that may lie in one another; what is deeper no one means, and not everything can walk it."""
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -41,3 +43,29 @@ def sound(value: Any) -> Any:
     if isinstance(value, dict):
         return {sound(name): sound(item) for name, item in value.items()}
     return value
+
+
+def shallow(value: Any) -> Any:
+    """The value itself, when it is nested no deeper than `DEEPEST`.
+
+    Raises:
+        RecursionError: it is.
+    """
+    if not is_shallow(value):
+        raise RecursionError(f"lists and objects lie more than {DEEPEST} deep in one another")
+    return value
+
+
+def is_shallow(value: Any) -> bool:
+    """Whether it is nested no deeper than `DEEPEST`."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(DEEPEST):
+        if not level:
+            break
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+    return not level

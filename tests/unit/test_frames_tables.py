@@ -326,3 +326,18 @@ def test_a_run_that_is_not_there_is_refused() -> None:
         frames.replay(["nonsense"])
 
 
+
+
+def test_many_calls_of_one_thought_hold_what_they_have_in_common_once() -> None:
+    """The raw texts are as long as the calls are many: in each row they would be the square of it."""
+    for count, held in ((toolcalls.MANY, toolcalls.MANY), (toolcalls.MANY + 1, 1)):
+        names = [f"t{at}" for at in range(count)]
+        told = {name: at for at, name in enumerate(names)}
+        rows = toolcalls.with_calls({"thought": "hm"}, ";".join(names), told, told, {"t0": {"en_US": "T"}})
+        assert [(row["call"], row["tool"], row["input"], row["output"]) for row in rows] == [
+            (at, f"t{at}", str(at), str(at)) for at in range(count)
+        ]
+        for column in ("thought", "tools_raw", "input_raw", "output_raw"):
+            assert sum(row[column] is not None for row in rows) == held
+            assert rows[0][column] is not None
+        assert rows[0]["tool_label"] == "T"

@@ -135,13 +135,14 @@ ARROWS: dict[str, set[str]] = {
     "tape": BASE | {"wire", "turn"},
     "net": DATA,
     "session": DATA | {"net"},
-    "frames": ASKING,
+    "spreadsheets": set(),
+    "frames": ASKING | {"spreadsheets"},
     "views": {"turn", "i18n", "printable"},
     "transcript": {"turn", "i18n", "views"},
     "live": ASKING | {"views"},
     "magic": ASKING | {"live", "views", "credentials", "transcript"},
     "panel": ASKING | {"live", "views", "transcript"},
-    "local": {"wire", "errors", "tape", "i18n", "printable", "private", "logs"},
+    "local": {"wire", "errors", "tape", "i18n", "printable", "private", "logs", "spreadsheets"},
     "testing": {"local", "net"},
 }
 """Room -> the rooms that it may import."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ConfigError, InputError
 from ...i18n import t
 from ...printable import MESSAGE, one_line
+from .. import safe_for_spreadsheets as safe
 
 if TYPE_CHECKING:
     import altair as alt
@@ -100,8 +101,13 @@ class Plot:
         made: str = vl_convert.vegalite_to_html(self.spec, vl_version=_version(), bundle=True)
         return made
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], *, safe_for_spreadsheets: bool = False) -> Path:
         """Write it to a file: .html, .png, .svg, .json (Vega-Lite), or .csv (the numbers). Replaces a file.
+
+        Args:
+            path: where to.
+            safe_for_spreadsheets: in a .csv file, a quote goes before texts that a spreadsheet would calculate;
+                see `frames.safe_for_spreadsheets`.
 
         Raises:
             InputError: another ending.
@@ -118,7 +124,8 @@ class Plot:
             case ".json":
                 content = json.dumps(self.spec, ensure_ascii=False, indent=1)
             case ".csv":
-                content = self.data.to_csv(index=False)
+                data = safe(self.data) if safe_for_spreadsheets else self.data
+                content = data.to_csv(index=False)
             case other:
                 raise InputError(t("history.plot.ending", ending=other or target.name), code="plot")
         target.write_bytes(content if isinstance(content, bytes) else content.encode())

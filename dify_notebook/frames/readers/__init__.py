@@ -23,20 +23,24 @@ if TYPE_CHECKING:
 __all__ = ["read_export"]
 
 
-def read_export(paths: Iterable[str | os.PathLike[str]], *, app: str | None = None) -> History:
+def read_export(
+    paths: Iterable[str | os.PathLike[str]], *, app: str | None = None, limit: int | None = None
+) -> History:
     """See `History.from_export`."""
     from ..facts import Facts
     from ..history import History
     from .gather import Gatherer
     from .layouts import kind_of
+    from .opened import LIMIT, Budget
     from .sources import files, rows
 
     given = [Path(path).expanduser() for path in paths]
     if not given:
         raise InputError(t("history.export.nothing"), code="export")
-    gatherer = Gatherer(app)
+    budget = Budget(LIMIT if limit is None else limit)
+    gatherer = Gatherer(app, budget)
     for path in (one for some in given for one in files(some)):
-        for table, place, row in rows(path):
+        for table, place, row in rows(path, budget):
             kind = kind_of(table, row, place)
             if kind is not None:
                 gatherer.take(kind, place, row)

@@ -12,11 +12,12 @@ import pandas as pd
 
 from ...errors import InputError
 from ...i18n import t
-from ...turn.convert import as_time, as_usage
+from ...turn.convert import as_text, as_time, as_usage
 from ...wire import models
 from .. import build, livetables, tables, texts
 from ..schema import SCHEMA
 from .layouts import mapping, number, parsed, true, whole
+from .opened import Budget
 from .sources import Row
 
 Block = tables.Block
@@ -32,10 +33,16 @@ _HEAVY = ("message", "override_model_configs", "message_unit_price", "answer_uni
 
 
 class Gatherer:
-    """Takes rows one by one, in any order of tables; `frames()` gives what they come to."""
+    """Takes rows one by one, in any order of tables; `frames()` gives what they come to.
 
-    def __init__(self, app: str | None) -> None:
+    Args:
+        app: whose rows are taken; None for those of any.
+        budget: what the rows that are kept are counted to.
+    """
+
+    def __init__(self, app: str | None, budget: Budget) -> None:
         self._app = app
+        self._budget = budget
         self._apps: Counter[str] = Counter()
         self.rows: dict[str, list[tuple[str, Row]]] = {}
         """Layout -> place and row."""
@@ -46,7 +53,11 @@ class Gatherer:
         """Whose conversations there are, in the order in which they came up."""
 
     def take(self, kind: str, place: str, row: Row) -> None:
-        """One row of a layout. Those of other apps than the one asked for are left out."""
+        """One row of a layout. Those of other apps than the one asked for are left out.
+
+        Raises:
+            InputError: there are more than the budget allows.
+        """
         app = row.get("app_id")
         if app:
             if kind in ("messages", "feedback_export", "log_export"):
@@ -56,6 +67,7 @@ class Gatherer:
         self.kinds[kind] += 1
         for name in _HEAVY:
             row.pop(name, None)
+        self._budget.keep(row, place)
         self.rows.setdefault(kind, []).append((place, row))
 
     def frames(self) -> dict[str, pd.DataFrame]:
@@ -150,16 +162,12 @@ class Gatherer:
     def _by_message(self, kind: str) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
         for place, row in self._of(kind):
+            row = {**row, "position": whole(row.get("position"), place, "position")}
             if kind == "message_agent_thoughts":
-                labels = row.get("tool_labels", row.get("tool_labels_str"))
-                row = {
-                    **row,
-                    "tool_labels": mapping(labels, place),
-                    "position": whole(row["position"], place, "position"),
-                }
+                row["tool_labels"] = mapping(row.get("tool_labels", row.get("tool_labels_str")), place)
             found.setdefault(str(row["message_id"]), []).append(row)
         for rows in found.values():
-            rows.sort(key=lambda row: (row.get("position") is None, int(row.get("position") or 0)))
+            rows.sort(key=lambda row: (row["position"] is None, row["position"] or 0))
         return found
 
     # -- people and conversations ---------------------------------------------------------------
@@ -197,9 +205,9 @@ class Gatherer:
                     "user": owners.get(key) or last[2],
                     "created_at": texts.as_microseconds(row.get("created_at") or last[0]),
                     "updated_at": texts.as_microseconds(row.get("updated_at") or last[1]),
-                    "status": row.get("status") or None,
-                    "name": str(name),
-                    "introduction": texts.clean(row.get("introduction")) or None,
+                    "status": texts.as_word(row.get("status")),
+                    "name": as_text(name),
+                    "introduction": texts.clean(texts.as_word(row.get("introduction"))),
                     "inputs": texts.as_json(row.get("inputs")),
                 }
             )
@@ -225,7 +233,10 @@ class Gatherer:
             source = row.get("feedback_source")
             told.append((place, {**row, **same, "from_source": source, "created_at": when, "updated_at": when}))
         for place, row in self._of("messages"):
-            for at, inner in enumerate(parsed(row.get("feedbacks"), place) or ()):
+            inside = parsed(row.get("feedbacks"), place)
+            for at, inner in enumerate(inside if isinstance(inside, list) else ()):
+                if not isinstance(inner, dict):
+                    continue
                 # The console tells no id of a feedback; one of its message and its place stands for it.
                 key = str(uuid.uuid5(_SPACE, f"{row['id']}/{at}"))
                 told.append(
@@ -285,12 +296,12 @@ def _usage(place: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
         value = number(row.get(column), place, column)
         if value is not None:
             found[name] = value
-    found["currency"] = row.get("currency") or found.get("currency")
+    found["currency"] = texts.as_word(row.get("currency")) or found.get("currency")
     if found.get("currency") is None and not found.get("total_price"):
         found["total_price"] = None
     if any(value is not None for value in found.values()):
         found["usage_from"] = "export"
-    found["model"] = row.get("model_id") or None
+    found["model"] = texts.as_word(row.get("model_id"))
     return found
 
 

@@ -23,10 +23,19 @@ class NoColumns(ValueError):
     """Nothing told the names of a table's columns."""
 
 
-class Inserts:
-    """Reads statements out of the lines of a dump, and remembers the columns of the tables that it creates."""
+class TooLong(ValueError):
+    """A statement is longer than what is read."""
 
-    def __init__(self) -> None:
+
+class Inserts:
+    """Reads statements out of the lines of a dump, and remembers the columns of the tables that it creates.
+
+    Args:
+        longest: characters that a statement may have.
+    """
+
+    def __init__(self, longest: int = 250_000_000) -> None:
+        self._longest = longest
         self._columns: dict[str, list[str]] = {}
         """Of each table that was created."""
 
@@ -43,12 +52,13 @@ class Inserts:
 
         Raises:
             NoColumns: the columns of its table were not told.
+            TooLong: it has more characters than it may.
         """
         created = _CREATE.match(line)
         if created:
             self._columns[created[1]] = list(_created(rest))
             return
-        statement = _whole(line, rest)
+        statement = _whole(line, rest, self._longest)
         head = _INSERT.match(statement)
         if head is None:
             return
@@ -73,12 +83,15 @@ def _created(rest: Iterable[str]) -> Iterator[str]:
             yield column[1] or column[2] or column[3]
 
 
-def _whole(line: str, rest: Iterable[str]) -> str:
+def _whole(line: str, rest: Iterable[str], longest: int) -> str:
     """The statement to its semicolon: one that stands at the end of a line and in no text."""
-    lines, quotes, mysql = [], 0, _is_mysql(line)
+    lines, size, quotes, mysql = [], 0, 0, _is_mysql(line)
     following = iter(rest)
     while True:
         lines.append(line)
+        size += len(line)
+        if size > longest:
+            raise TooLong
         quotes += (_PAIR.sub("", line) if mysql else line).count("'")
         if quotes % 2 == 0 and line.rstrip().endswith(";"):
             return "".join(lines)

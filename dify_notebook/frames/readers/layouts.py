@@ -16,6 +16,7 @@ import msgspec
 
 from ...errors import InputError
 from ...i18n import t
+from ...wire.loose import shallow
 from .sources import Row
 
 _MOST = 1e18
@@ -51,7 +52,7 @@ def kind_of(table: str | None, row: Row, place: str) -> str | None:
         if names >= columns:
             return kind
     near = min(LAYOUTS, key=lambda kind: len(LAYOUTS[kind] - names) / len(LAYOUTS[kind]))
-    shown = ", ".join(list(row)[:12]) + (", …" if len(row) > 12 else "")
+    shown = ", ".join(str(name)[:40] for name in list(row)[:12]) + (", …" if len(row) > 12 else "")
     missing = ", ".join(sorted(LAYOUTS[near] - names))
     raise InputError(t("history.export.unknown", place=place, columns=shown, near=near, missing=missing), code="export")
 
@@ -67,7 +68,7 @@ def parsed(value: Any, place: str) -> Any:
     if not value.strip():
         return None
     try:
-        return msgspec.json.decode(value)
+        return shallow(msgspec.json.decode(value))
     except (ValueError, RecursionError) as error:
         raise InputError(t("history.export.bad_cell", place=place, reason=error), code="export") from None
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -13,13 +11,15 @@ from typing import IO, Any
 
 from ...errors import InputError
 from ...i18n import t
-from ...wire.loose import sound
-from .inserts import Inserts, NoColumns
+from ...wire.loose import shallow, sound
+from .inserts import Inserts, NoColumns, TooLong
+from .opened import Budget, lines_of, opened
 
 Row = dict[str, Any]
 SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql")
 _COPY = re.compile(r'^COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*$')
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.S)
+_SAMPLE = 1 << 16  # characters of the first line that tell what stands between its cells
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _TEXTS = ("query", "answer", "content", "question", "name", "user_query", "ai_response", "feedback_comment")
@@ -32,51 +32,36 @@ def files(path: Path) -> list[Path]:
     """The file itself, or the readable files of a directory in the order of their names.
 
     Raises:
-        InputError: there is no such file, or no readable one in the directory.
+        InputError: there is no such file, or none in the directory whose ending can be read.
     """
-    if path.is_dir():
+    try:
+        if not path.is_dir():
+            path.stat()
+            return [path]
         found = [one for one in sorted(path.iterdir()) if one.name.lower().removesuffix(".gz").endswith(SUFFIXES)]
-        if not found:
-            raise InputError(t("history.export.no_files", path=path, known=", ".join(SUFFIXES)), code="export")
-        return found
-    if not path.is_file():
-        raise InputError(t("history.export.no_file", path=path), code="export")
-    return [path]
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a name that none can have
+        raise InputError(t("history.export.no_file", path=path), code="export") from None
+    except OSError as error:
+        raise InputError(t("history.export.unreadable", path=path, reason=error.strerror), code="export") from None
+    if not found:
+        raise InputError(t("history.export.no_files", path=path, known=", ".join(SUFFIXES)), code="export")
+    return found
 
 
-def rows(path: Path) -> Iterator[tuple[str | None, str, Row]]:
+def rows(path: Path, budget: Budget) -> Iterator[tuple[str | None, str, Row]]:
     """Each row of a file, with the table that it says it is of (None where it says nothing) and its place.
 
     Raises:
-        InputError: the file cannot be read or is of no known form.
+        InputError: the file cannot be read, is of no known form, or is more than the budget.
     """
-    try:
-        with _open(path) as file:
-            first = _first(file)
-            if first in ("{", "["):
-                yield from _json(path, file)
-            elif first in ("-", "\\", "/") or _is_dump(file):
-                yield from _dump(path, file)
-            else:
-                yield from _csv(path, file)
-    except UnicodeDecodeError as error:
-        raise InputError(t("history.export.not_utf8", path=path, at=error.start), code="export") from None
-    except (OSError, EOFError) as error:
-        raise InputError(t("history.export.unreadable", path=path, reason=error), code="export") from None
-
-
-def _open(path: Path) -> IO[str]:
-    with open(path, "rb") as raw:
-        magic = raw.read(5)
-    if magic == b"PGDMP":
-        raise InputError(t("history.export.custom_dump", path=path, name=path.stem), code="export")
-    if magic[:2] == b"PK":
-        raise InputError(t("history.export.zip", path=path), code="export")
-    if magic[:2] in (b"\xff\xfe", b"\xfe\xff"):  # what Excel calls Unicode text
-        return open(path, encoding="utf-16", newline="")
-    if magic[:2] == b"\x1f\x8b":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
+    with opened(path, budget) as file:
+        first = _first(file)
+        if first in ("{", "["):
+            yield from _json(path, file, budget)
+        elif first in ("-", "\\", "/") or _is_dump(file):
+            yield from _dump(path, file, budget)
+        else:
+            yield from _csv(path, file, budget)
 
 
 def _first(file: IO[str]) -> str:
@@ -95,14 +80,21 @@ def _is_dump(file: IO[str]) -> bool:
 # -- CSV -------------------------------------------------------------------------------------
 
 
-def _csv(path: Path, file: IO[str]) -> Iterator[tuple[None, str, Row]]:
+def _csv(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[None, str, Row]]:
     # An answer may be longer than the 128 kB that the module allows by itself.
-    before = csv.field_size_limit(2**31 - 1)
+    before = csv.field_size_limit(min(budget.longest, 2**31 - 1))
+    number = 1
+
+    def lines() -> Iterator[str]:
+        nonlocal number
+        for number, line in lines_of(path, file, budget):  # noqa: B007  # the error tells it
+            yield line
+
     try:
-        sample = file.readline()
+        sample = file.readline(_SAMPLE)
         file.seek(0)
         delimiter = max((",", ";", "\t"), key=sample.count)
-        reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+        reader = csv.DictReader(lines(), delimiter=delimiter, strict=True)
         reader.fieldnames = [name.lower() for name in reader.fieldnames or ()]
         names = [name for name in reader.fieldnames if name]
         if not names:
@@ -114,7 +106,7 @@ def _csv(path: Path, file: IO[str]) -> Iterator[tuple[None, str, Row]]:
             # In CSV nothing and an empty text look alike; nothing is what it is for all but texts.
             yield None, place, {name: None if _is_nothing(name, value) else value for name, value in row.items()}
     except csv.Error as error:
-        raise InputError(t("history.export.bad_csv", path=path, reason=error), code="export") from None
+        raise InputError(t("history.export.bad_csv", path=f"{path}:{number}", reason=error), code="export") from None
     finally:
         csv.field_size_limit(before)
 
@@ -127,66 +119,77 @@ def _is_nothing(name: str, value: str) -> bool:
 # -- JSON ------------------------------------------------------------------------------------
 
 
-def _json(path: Path, file: IO[str]) -> Iterator[tuple[None, str, Row]]:
-    text = file.read()
+def _json(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[None, str, Row]]:
+    """Rows of a document, or of one in each line."""
+    lines = ((number, line) for number, line in lines_of(path, file, budget) if line.strip())
+    number, first = next(lines)
     try:
-        data = _loads(text)
-    except (ValueError, RecursionError) as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2:
-            raise InputError(t("history.export.bad_json", path=path, reason=error), code="export") from None
-        yield from _lines(path, text)
+        data = _loads(first)
+    except (ValueError, RecursionError):
+        text = "\n" * (number - 1) + first + file.read(budget.longest - len(first) + 1)
+        if len(text) > budget.longest:
+            raise budget.too_long(str(path)) from None
+        data, second = _document(str(path), text), None
+    else:
+        second = next(lines, None)
+    if second is None:
+        if isinstance(data, dict) and data and not any(isinstance(data.get(name), list) for name in _LISTS):
+            data = [data]
+        yield from _listed(path.name, data)
         return
-    if isinstance(data, dict) and data and not any(isinstance(data.get(name), list) for name in _LISTS):
-        data = [data]
-    yield from _listed(path, data)
+    yield from _listed(f"{path.name}:{number}", data if isinstance(data, list) else [data])
+    for number, line in (second, *lines):
+        place = f"{path.name}:{number}"
+        data = _document(place, line)
+        yield from _listed(place, data if isinstance(data, list) else [data])
+
+
+def _document(place: str, text: str) -> Any:
+    """The value of a JSON text. Raises: InputError."""
+    try:
+        return _loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(t("history.export.bad_json", path=place, reason=error), code="export") from None
 
 
 def _loads(text: str) -> Any:
-    """Decoded JSON, with what Python's `json` writes beyond it: NaN is null, half an emoji U+FFFD."""
-    found = json.loads(text, parse_constant=lambda name: None)
+    """Decoded JSON, with what Python's `json` writes beyond it: NaN is null, half an emoji U+FFFD.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested deeper than anyone means.
+    """
+    found = shallow(json.loads(text, parse_constant=lambda name: None))
     return sound(found) if _HALF.search(text) else found
 
 
-def _lines(path: Path, text: str) -> Iterator[tuple[None, str, Row]]:
-    for number, line in enumerate(io.StringIO(text), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = _loads(line)
-        except (ValueError, RecursionError) as error:
-            place = f"{path.name}:{number}"
-            raise InputError(t("history.export.bad_json", path=place, reason=error), code="export") from None
-        yield from _listed(path, row if isinstance(row, list) else [row])
-
-
-def _listed(path: Path, data: Any) -> Iterator[tuple[None, str, Row]]:
+def _listed(where: str, data: Any) -> Iterator[tuple[None, str, Row]]:
     """Rows of a list, of a page, or of a list of pages."""
     if isinstance(data, dict):
         for name in _LISTS:
             if isinstance(data.get(name), list):
-                yield from _listed(path, data[name])
+                yield from _listed(where, data[name])
         return
     for at, item in enumerate(data, start=1):
         if isinstance(item, dict) and "id" not in item and any(isinstance(item.get(name), list) for name in _LISTS):
-            yield from _listed(path, item)
+            yield from _listed(where, item)
         elif isinstance(item, dict):
-            yield None, f"{path.name}[{at}]", item
+            yield None, f"{where}[{at}]", item
         else:
-            place = f"{path.name}[{at}]"
+            place = f"{where}[{at}]"
             raise InputError(t("history.export.no_object", place=place, found=type(item).__name__), code="export")
 
 
 # -- dumps ---------------------------------------------------------------------------------
 
 
-def _dump(path: Path, file: IO[str]) -> Iterator[tuple[str, str, Row]]:
+def _dump(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[str, str, Row]]:
     """Rows of the COPY blocks of a plain dump, and of its INSERTs."""
     table: str | None = None
     names: list[str] = []
     found = False
-    inserts = Inserts()
-    lines = enumerate(file, start=1)
+    inserts = Inserts(budget.longest)
+    lines = lines_of(path, file, budget)
     for number, line in lines:
         place = f"{path.name}:{number}"
         if table is None:
@@ -195,7 +198,7 @@ def _dump(path: Path, file: IO[str]) -> Iterator[tuple[str, str, Row]]:
                 found = True
                 table, names = match[1], [name.strip().strip('"') for name in match[2].split(",")]
             elif inserts.begins(line):
-                for name, row in _inserted(path, inserts, line, (line for _, line in lines)):
+                for name, row in _inserted(place, inserts, line, (line for _, line in lines), budget):
                     found = True
                     if row is None:
                         raise InputError(t("history.export.bad_insert", place=place, table=name), code="export")
@@ -215,11 +218,15 @@ def _dump(path: Path, file: IO[str]) -> Iterator[tuple[str, str, Row]]:
         raise InputError(t("history.export.no_copy", path=path), code="export")
 
 
-def _inserted(path: Path, inserts: Inserts, line: str, rest: Iterator[str]) -> Iterator[tuple[str, Row | None]]:
+def _inserted(
+    place: str, inserts: Inserts, line: str, rest: Iterator[str], budget: Budget
+) -> Iterator[tuple[str, Row | None]]:
     try:
         yield from inserts.read(line, rest)
     except NoColumns as problem:
-        raise InputError(t("history.export.no_columns", path=path, table=problem), code="export") from None
+        raise InputError(t("history.export.no_columns", path=place, table=problem), code="export") from None
+    except TooLong:
+        raise budget.too_long(place) from None
 
 
 def _cell(text: str) -> str | None:

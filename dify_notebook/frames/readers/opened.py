@@ -1,0 +1,142 @@
+"""Opens the files of an export: regular ones only, unpacked while they are read, and never more than a bound."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from ...errors import InputError
+from ...i18n import t
+from ..regular import open_regular
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+LIMIT = 4_000_000_000
+"""Bytes that are taken unless another bound is asked for."""
+_PART = 16
+"""A line, and a JSON document, may be as long as the bound by this."""
+_ROW, _CELL = 250, 60
+"""What a row, and each of its cells, takes in memory beside the text, about."""
+
+
+class Budget:
+    """How much may still be taken, of all files of an export together.
+
+    Counted are the bytes of their text, unpacked, and for each row that is kept what it takes beside its text.
+
+    Args:
+        limit: bytes in all.
+
+    Raises:
+        InputError: the limit is no positive number.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit <= 0:
+            raise InputError(t("history.export.bad_limit", limit=repr(limit)[:60]), code="export")
+        self.limit = limit
+        self.longest = max(limit // _PART, 1)
+        """Characters of a line, and of a JSON document."""
+        self._left = limit
+
+    def spend(self, size: int, place: str | Path) -> None:
+        """Take so many bytes. Raises: InputError: they are too many."""
+        self._left -= size
+        if self._left < 0:
+            told = {"limit": f"{self.limit:,}", "more": f"{10 * self.limit:_}"}
+            raise InputError(t("history.export.too_much", place=place, **told), code="export")
+
+    def keep(self, row: dict[str, Any], place: str) -> None:
+        """Take what a row needs beside its text. Raises: InputError: it is too much."""
+        self.spend(_ROW + _CELL * len(row), place)
+
+    def too_long(self, place: str) -> InputError:
+        """The error for a line or a document that is longer than `longest`."""
+        told = {"most": f"{self.longest:,}", "more": f"{10 * self.limit:_}"}
+        return InputError(t("history.export.too_long", place=place, **told), code="export")
+
+
+class _Counted(io.RawIOBase):
+    """What is read through it is counted."""
+
+    def __init__(self, inner: IO[bytes], path: Path, budget: Budget) -> None:
+        self._inner, self._path, self._budget = inner, path, budget
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._inner.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._inner.tell()
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        data = self._inner.read(len(view))
+        view[: len(data)] = data
+        self._budget.spend(len(data), self._path)
+        return len(data)
+
+
+@contextmanager
+def opened(path: Path, budget: Budget) -> Iterator[IO[str]]:
+    """The text of a file, unpacked while it is read.
+
+    Raises:
+        InputError: it is no regular file, is packed in a way that is not read here, is damaged, is not UTF-8, or
+            more than the budget.
+    """
+    try:
+        with open_regular(path) as raw:
+            encoding, packed = _form(path, raw.read(5))
+            raw.seek(0)
+            if not packed:
+                size = os.fstat(raw.fileno()).st_size
+                if size > budget.limit:
+                    budget.spend(size, path)
+            inner = gzip.GzipFile(fileobj=raw) if packed else raw
+            counted = io.BufferedReader(_Counted(inner, path, budget), 1 << 16)  # type: ignore[arg-type]  # it reads
+            with io.TextIOWrapper(counted, encoding=encoding, newline="") as text:
+                yield text
+    except UnicodeError as error:
+        at = error.start if isinstance(error, UnicodeDecodeError) else 0
+        raise InputError(t("history.export.not_utf8", path=path, at=at), code="export") from None
+    except (OSError, EOFError, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(t("history.export.unreadable", path=path, reason=reason), code="export") from None
+
+
+def _form(path: Path, magic: bytes) -> tuple[str, bool]:
+    """The encoding, and whether it is packed, by its first bytes."""
+    if magic == b"PGDMP":
+        raise InputError(t("history.export.custom_dump", path=path, name=path.stem), code="export")
+    if magic[:2] == b"PK":
+        raise InputError(t("history.export.zip", path=path), code="export")
+    if magic[:2] in (b"\xff\xfe", b"\xfe\xff"):  # what Excel calls Unicode text
+        return "utf-16", False
+    return "utf-8-sig", magic[:2] == b"\x1f\x8b"
+
+
+def lines_of(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[int, str]]:
+    """The lines that are left with their numbers, counted from here.
+
+    Raises:
+        InputError: one is too long.
+    """
+    number = 0
+    while line := file.readline(budget.longest + 1):
+        number += 1
+        if len(line) > budget.longest:
+            raise budget.too_long(f"{path}:{number}")
+        yield number, line

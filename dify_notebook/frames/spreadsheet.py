@@ -1,0 +1,39 @@
+"""Tables in which a spreadsheet finds nothing to calculate; see `frames.safe_for_spreadsheets`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ..spreadsheets import plain_cell
+
+
+def safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy; see `frames.safe_for_spreadsheets`."""
+    made = frame.copy()
+    for place in range(frame.shape[1]):
+        column = frame.iloc[:, place]
+        if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
+            continue
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            if not any(plain_cell(word) is not word for word in column.cat.categories):
+                continue
+            column = column.astype("object")
+        values = [plain_cell(value) for value in column]
+        made.isetitem(place, pd.Series(values, index=frame.index, dtype=column.dtype))
+    made.columns = _labels(frame.columns)
+    made.index = _labels(frame.index)
+    return made
+
+
+def _labels(index: pd.Index) -> pd.Index:
+    if not isinstance(index, pd.MultiIndex) and pd.api.types.is_numeric_dtype(index.dtype):
+        return index
+    if not len(index):
+        return index
+    return index.map(_label).set_names([plain_cell(name) for name in index.names])
+
+
+def _label(label: Any) -> Any:
+    return tuple(map(plain_cell, label)) if isinstance(label, tuple) else plain_cell(label)
