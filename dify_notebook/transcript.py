@@ -26,8 +26,8 @@ def as_notebook(turns: Sequence[Turn], title: str, *, lang: Language | None = No
     cells: list[dict[str, Any]] = [_cell("markdown", f"# {as_title(title)}")]
     cells.append(_cell("code", "%load_ext dify_notebook"))
     for turn in turns:
-        if count := len(_files(turn)):
-            cells.append(_cell("markdown", t("views.transcript.files_left", lang, count=count)))
+        if left := _members(turn)[1]:
+            cells.append(_cell("markdown", t("views.transcript.left_out", lang, count=left)))
         cells.append(_cell("code", as_cell(turn)))
         cells.append(_cell("markdown", quoted(markdown(turn, lang))))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -41,29 +41,31 @@ def as_cell(turn: Turn, profile: str = "") -> str:
 
     They stand as one JSON object in ASCII, so that no name and no value can end the line, become an option
     or an expression; braces in the question mean nothing. Files are left out, what is no JSON too, and a
-    number that JSON has not (NaN, infinite) is null. `parse_line` gives exactly these inputs again.
+    number that JSON has not (NaN, infinite) is null. `parse_line` gives exactly these inputs again. Empty
+    lines around the question are not kept: no cell sends them.
 
     Args:
         profile: the app's name on the line; left out where the line cannot hold it.
     """
     words = ["%%dify", *([profile] if profile.isidentifier() else []), "--no-vars"]
-    if told := [text for name, value in _inputs(turn).items() if (text := _member(name, value))]:
-        words += ["--inputs", "'{" + ", ".join(told) + "}'"]
+    if members := _members(turn)[0]:
+        words += ["--inputs", "'{" + ", ".join(members) + "}'"]
     return f"{' '.join(words)}\n{turn.query or ''}"
 
 
-def _inputs(turn: Turn) -> dict[str, Any]:
-    """The inputs of the user's that are no files; those that begin with `sys.` are the server's own."""
+def _members(turn: Turn) -> tuple[list[str], int]:
+    """The inputs as members of a JSON object, and how many are left out: files, and what is no JSON.
+
+    Those that begin with `sys.` are the server's own.
+    """
     told = {str(name): value for name, value in (turn.inputs or {}).items()}
-    return {name: value for name, value in told.items() if not name.startswith("sys.") and not is_file(value)}
-
-
-def _files(turn: Turn) -> list[str]:
-    return [str(name) for name, value in (turn.inputs or {}).items() if is_file(value)]
+    mine = {name: value for name, value in told.items() if not name.startswith("sys.")}
+    members = [member for name, value in mine.items() if not is_file(value) and (member := _member(name, value))]
+    return members, len(mine) - len(members)
 
 
 def _member(name: str, value: Any) -> str:
-    """`"name": value` in JSON without an apostrophe; "" for what is no JSON."""
+    """`"name": value` in ASCII without an apostrophe; "" for what is no JSON."""
     try:
         text = json.dumps({name: _plain(value)}, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

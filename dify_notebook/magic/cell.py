@@ -59,7 +59,7 @@ def prepare(
     query = (body if arguments.no_vars else expand(body, fill, first_line=2)).strip("\n").rstrip()
     if not query.strip():
         raise InputError(t("magic.empty"), code="query")
-    given = _given(arguments, names)
+    given = given_by(arguments, names)
     files: list[Any] = []
     for text in arguments.files:
         files += find_files(files_of(_filled(text, arguments, names, "-f"), f"-f {text}"))
@@ -97,7 +97,8 @@ def _filled(text: str, arguments: Arguments, names: Mapping[str, Any], where: st
     return Value(expand(text, names, where=where), Origin.TEMPLATE if filled else Origin.LINE, tuple(parts))
 
 
-def _given(arguments: Arguments, names: dict[str, Any]) -> dict[str, Value]:
+def given_by(arguments: Arguments, names: dict[str, Any]) -> dict[str, Value]:
+    """The inputs that a line gives, each with its origin; expressions are evaluated in `names`."""
     found: Any = arguments.inputs_from or {}
     if isinstance(found, str):
         found = resolve(found, names)

@@ -44,7 +44,7 @@ class App:
         if path == "/files/upload":
             found = re.search(rb'filename="([^"]*)"', request.body)
             self.uploads.append(found[1].decode() if found else "")
-            told: Any = {"id": f"up-{len(self.uploads)}", "name": self.uploads[-1], "mime_type": "text/plain", "size": 1}
+            told: Any = {"id": f"up-{len(self.uploads)}", "name": self.uploads[-1], "mime_type": "text/plain"}
             return connection.reply("201 Created", told)
         if path == "/chat-messages":
             self.questions.append(request.json)
@@ -64,7 +64,8 @@ class App:
     def _answer(self, body: dict[str, Any], connection: Connection) -> None:
         ids = {"task_id": "t", "message_id": "m2", "conversation_id": body["conversation_id"] or TALK}
         if body["response_mode"] == "blocking":
-            return connection.reply("200 OK", {"event": "message", "mode": "chat", "answer": "a", "metadata": {}, **ids})
+            whole = {"event": "message", "mode": "chat", "answer": "a", "metadata": {}}
+            return connection.reply("200 OK", {**whole, **ids})
         connection.head()
         connection.event(event="message", answer="a", **ids)
         connection.event(event="message_end", metadata={}, **ids)

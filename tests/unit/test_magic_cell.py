@@ -297,6 +297,17 @@ def test_form_that_is_not_told_lets_the_question_go() -> None:
     assert Notebook(server).prepare("-i x=1").inputs == {"x": "1"}
 
 
+def test_of_a_form_that_is_read_in_part_only_what_is_given_is_sent(tmp_path: Path) -> None:
+    """A path that was typed for a control that could be read is a file; what is not known is not refused."""
+    (tmp_path / "a.png").write_bytes(b"1")
+    form: list[Any] = [{"file": {"variable": "doc"}}, {"text-input": {"variable": "city", "required": True, "default": "x"}}, "odd"]
+    book = Notebook(Server(form=form))
+    question = book.prepare(f"-i doc={tmp_path / 'a.png'} -i other=~/x")
+    assert question.inputs["other"] == "~/x"
+    assert cells.uploaded(question, book.seat)["doc"]["upload_file_id"] == "file-1"
+    assert set(question.inputs) == {"doc", "other"}
+
+
 def test_wrong_key_is_told_before_the_question() -> None:
     server = Server()
     server.refuse["/parameters"] = (401, "unauthorized")

@@ -244,16 +244,15 @@ def test_no_text_of_a_panel_names_a_file(
             if stored:
                 page.do("open", conversation=TALK)
                 page.until(lambda: page.turns, "the stored turn")
-            sending = {
-                "message": lambda: page.send("regenerate", key=page.turns[0]["key"]),
-                "form": lambda: page.send("ask", query="q", inputs={"v": text}, files=[]),
-            }.get(source, lambda: page.send("ask", query="q", inputs={}, files=[]))
             if source == "python":
                 settled(lambda: page.panel.ask("q", inputs={"v": text}).result(20))
                 page.until(lambda: not page.panel.turns or page.turn.status != "running", "the end")
             else:
-                reply, _ = page.reply(sending())
-                if reply["ok"]:
+                if source == "message":
+                    sent = page.send("regenerate", key=page.turns[0]["key"])
+                else:
+                    sent = page.send("ask", query="q", inputs={"v": text} if source == "form" else {}, files=[])
+                if page.reply(sent)[0]["ok"]:
                     page.ended(2 if stored else 1)
             if not known and kind in FILES and source in ("form", "python"):
                 error = page.turn.error

@@ -12,6 +12,10 @@ from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
 from dify_notebook import transcript
+from dify_notebook.app.form import fit
+from dify_notebook.app.origin import Origin
+from dify_notebook.app.stored import is_file
+from dify_notebook.magic import cell as cells
 from dify_notebook.magic.parse import Arguments, parse_line
 from dify_notebook.magic.split import split
 from dify_notebook.turn.state import Turn
@@ -62,7 +66,11 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(TEXTS.filter(lambda name: not name.startswith("sys.")), JSON, max_size=6))
+@given(
+    st.dictionaries(
+        TEXTS.filter(lambda name: not name.startswith("sys.")), JSON.filter(lambda value: not is_file(value)), max_size=6
+    )
+)
 @example({"n:": "1 + 1", "'": "'", "--user": "x"})
 def test_exported_cells_give_exactly_the_inputs_that_were_stored(inputs: dict[str, Any]) -> None:
     cell = transcript.as_cell(Turn(query="q", inputs=inputs))
@@ -75,6 +83,9 @@ def test_exported_cells_give_exactly_the_inputs_that_were_stored(inputs: dict[st
     arguments, body = read(cell)
     assert arguments == Arguments(no_vars=True, inputs_from=inputs or None)
     assert body == "q\n"
+    given = cells.given_by(arguments, {})
+    assert {value.origin for value in given.values()} <= {Origin.PYTHON}, "no path of a file, no expression"
+    assert fit(None, given).inputs == inputs
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -105,7 +116,7 @@ def test_files_and_the_server_s_own_variables_are_left_out() -> None:
     said, code = json.loads(transcript.as_notebook([turn], "t"))["cells"][2:4]
     assert code["source"] == ["%%dify --no-vars\n", "q"]
     assert said["cell_type"] == "markdown"
-    assert "3 file(s)" in "".join(said["source"])
+    assert "leaves out 3 of its inputs" in "".join(said["source"])
 
 
 @pytest.mark.parametrize("profile", ["--new", "a b", "a\nb", "'", "a;b", "app-x"])
