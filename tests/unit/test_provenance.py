@@ -161,6 +161,17 @@ def test_a_directory_of_a_variable_is_no_pattern(tmp_path: Path) -> None:
         assert world.app.uploads == ["mine.csv"]
 
 
+@pytest.mark.parametrize("year", [2024, "2024", True, 20.24], ids=repr)
+def test_a_whole_number_may_stand_in_a_typed_path(year: Any, tmp_path: Path) -> None:
+    for name in ("2024.csv", "True.csv", "20.24.csv"):
+        (tmp_path / name).write_bytes(CONTENT)
+    with counted(App("file")) as world:
+        refused = world.cell("-f './{{ year }}.csv'", year=year)
+        assert bool(refused) == (year != 2024)
+        assert "year = pathlib.Path" in refused or not refused
+        assert world.app.uploads == ([] if refused else ["2024.csv"])
+
+
 @pytest.mark.parametrize("cell", ["-i v=https://h.example/a.pdf", "-i v:=u", "--inputs d", "-i 'v={{ u }}'"])
 def test_an_address_of_the_user_s_is_named_to_the_server(cell: str) -> None:
     address = "https://h.example/a.pdf"
