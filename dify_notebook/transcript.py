@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import secrets
-import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .i18n import Language
+from .app.stored import is_file
+from .i18n import Language, t
 from .turn.state import Turn
 from .views.saved import markdown
 from .views.transcript import as_title, quoted
@@ -17,7 +18,7 @@ from .views.transcript import markdown as as_markdown
 
 __all__ = ["as_cell", "as_markdown", "as_notebook"]
 
-_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def as_notebook(turns: Sequence[Turn], title: str, *, lang: Language | None = None) -> str:
@@ -25,27 +26,59 @@ def as_notebook(turns: Sequence[Turn], title: str, *, lang: Language | None = No
     cells: list[dict[str, Any]] = [_cell("markdown", f"# {as_title(title)}")]
     cells.append(_cell("code", "%load_ext dify_notebook"))
     for turn in turns:
+        if left := _members(turn)[1]:
+            cells.append(_cell("markdown", t("views.transcript.left_out", lang, count=left)))
         cells.append(_cell("code", as_cell(turn)))
         cells.append(_cell("markdown", quoted(markdown(turn, lang))))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     book = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(book, ensure_ascii=False, indent=1) + "\n"
+    text = json.dumps(book, ensure_ascii=False, indent=1) + "\n"
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)  # no file can hold them as they are
 
 
 def as_cell(turn: Turn, profile: str = "") -> str:
-    """The question as a `%%dify` cell that asks it again, with its inputs but for files; braces in it mean nothing."""
-    words = ["%%dify", *([profile] if profile else []), "--no-vars"]
-    for name, value in (turn.inputs or {}).items():
-        if value in (None, "") or name.startswith("sys.") or _holds_files(value):
-            continue
-        text = f"{name}={value}" if isinstance(value, str) and _ONE_LINE.fullmatch(value) else f"{name}:={value!r}"
-        words += ["-i", shlex.quote(text)]
+    """The question as a `%%dify` cell that asks it again with its inputs; all of them are data.
+
+    They stand as one JSON object in ASCII, so that no name and no value can end the line, become an option
+    or an expression; braces in the question mean nothing. Files are left out, what is no JSON too, and a
+    number that JSON has not (NaN, infinite) is null. `parse_line` gives exactly these inputs again. Empty
+    lines around the question are not kept: no cell sends them.
+
+    Args:
+        profile: the app's name on the line; left out where the line cannot hold it.
+    """
+    words = ["%%dify", *([profile] if profile.isidentifier() else []), "--no-vars"]
+    if members := _members(turn)[0]:
+        words += ["--inputs", "'{" + ", ".join(members) + "}'"]
     return f"{' '.join(words)}\n{turn.query or ''}"
 
 
-def _holds_files(value: Any) -> bool:
-    first = value[0] if isinstance(value, list) and value else value
-    return isinstance(first, dict) and bool({"transfer_method", "dify_model_identity"} & set(first))
+def _members(turn: Turn) -> tuple[list[str], int]:
+    """The inputs as members of a JSON object, and how many are left out: files, and what is no JSON.
+
+    Those that begin with `sys.` are the server's own.
+    """
+    told = {str(name): value for name, value in (turn.inputs or {}).items()}
+    mine = {name: value for name, value in told.items() if not name.startswith("sys.")}
+    members = [member for name, value in mine.items() if not is_file(value) and (member := _member(name, value))]
+    return members, len(mine) - len(members)
+
+
+def _member(name: str, value: Any) -> str:
+    """`"name": value` in ASCII without an apostrophe; "" for what is no JSON."""
+    try:
+        text = json.dumps({name: _plain(value)}, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return ""
+    return text[1:-1].replace("'", "\\u0027").replace("\x7f", "\\u007f")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _cell(kind: str, source: str) -> dict[str, Any]:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from ..app.files import FileInput, Pattern, holds_file
+from ..app.form import controls_of
+from ..app.origin import Filled, Origin, Value
 from ..errors import InputError
 from ..i18n import t
 from ..net import files as net_files
 from ..wire import calls
-from .inputs import FileInput, fit
+from ..wire.models import UploadedFile
+from .inputs import files_of, fit
 from .keys import hide_keys
 from .parse import Arguments, Assignment
 from .split import split
 from .state import Seat, State
-from .template import expand, resolve
+from .template import expand, pieces, resolve
 
 
 class Question(msgspec.Struct, kw_only=True):
@@ -29,12 +33,14 @@ class Question(msgspec.Struct, kw_only=True):
     query: str
     inputs: dict[str, Any]
     """Fitted to the app's form; files are `FileInput` with paths that exist, not uploaded yet."""
-    files: list[str]
-    """Paths that exist, and URLs."""
+    files: list[Any]
+    """Paths that exist, what else the client takes as a file, and references to what the server fetches."""
     conversation_id: str | None
     """None begins a new conversation."""
     again: bool = False
     """Whether it is asked at the end of a conversation that has gone on since its first run."""
+    dropped: tuple[str, ...] = ()
+    """Inputs that the server told of and does not take back: files in a form of its own."""
 
 
 def prepare(
@@ -53,18 +59,20 @@ def prepare(
     query = (body if arguments.no_vars else expand(body, fill, first_line=2)).strip("\n").rstrip()
     if not query.strip():
         raise InputError(t("magic.empty"), code="query")
-    given = _given(arguments, names)
-    files = [found for text in arguments.files for found in find_files(_filled(text, arguments, names, "-f"))]
+    given = given_by(arguments, names)
+    files: list[Any] = []
+    for text in arguments.files:
+        files += find_files(files_of(_filled(text, arguments, names, "-f"), f"-f {text}"))
     seat.learn()
     conversation, again = _conversation(arguments, seat, state, names, cell)
     before = seat.known.get(conversation or "")
-    known = {} if before is None else before.inputs
-    if seat.form is not None:
-        asked_for = {str(control.get("variable")) for control in seat.form}
+    known = {} if before is None else before.values
+    if seat.form is not None and seat.whole:
+        asked_for = controls_of(seat.form)
         known = {name: value for name, value in known.items() if name in asked_for}
-    inputs = fit(seat.form, {**known, **given})
+    inputs, dropped = msgspec.structs.astuple(fit(seat.form, {**known, **given}, whole=seat.whole))
     if conversation is not None and seat.ignores_later_inputs:
-        ignored = [name for name in given if name not in known or inputs.get(name) != known[name]]
+        ignored = [name for name in given if name not in known or inputs.get(name) != known[name].value]
         if ignored:
             version = seat.client.server_version
             raise InputError(
@@ -73,24 +81,34 @@ def prepare(
     for name, value in inputs.items():
         if isinstance(value, FileInput):
             inputs[name] = _found(name, value)
-    return Question(query=query, inputs=inputs, files=files, conversation_id=conversation, again=again)
+    return Question(
+        query=query, inputs=inputs, files=files, conversation_id=conversation, again=again, dropped=dropped
+    )
 
 
-def _filled(text: str, arguments: Arguments, names: Mapping[str, Any], where: str) -> str:
-    return text if arguments.no_vars else expand(text, names, where=where)
+def _filled(text: str, arguments: Arguments, names: Mapping[str, Any], where: str) -> Value:
+    """What a text of the line says, and whose words those are."""
+    if arguments.no_vars:
+        return Value(text, Origin.LINE)
+    parts = pieces(text, names, where=where)
+    if len(parts) == 1 and isinstance(parts[0], Filled) and holds_file(parts[0].value):
+        return Value(parts[0].value, Origin.PYTHON)
+    filled = any(isinstance(part, Filled) for part in parts)
+    return Value(expand(text, names, where=where), Origin.TEMPLATE if filled else Origin.LINE, tuple(parts))
 
 
-def _given(arguments: Arguments, names: dict[str, Any]) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if arguments.inputs_from is not None:
-        value = resolve(arguments.inputs_from, names)
-        if not isinstance(value, Mapping):
-            kind = type(value).__name__
+def given_by(arguments: Arguments, names: dict[str, Any]) -> dict[str, Value]:
+    """The inputs that a line gives, each with its origin; expressions are evaluated in `names`."""
+    found: Any = arguments.inputs_from or {}
+    if isinstance(found, str):
+        found = resolve(found, names)
+        if not isinstance(found, Mapping):
+            kind = type(found).__name__
             raise InputError(t("magic.inputs_no_dict", name=arguments.inputs_from, type=kind), code="inputs")
-        given.update((str(name), one) for name, one in value.items())
+    given = {str(name): Value(one, Origin.PYTHON) for name, one in found.items()}
     for one in arguments.inputs:
         if one.expression:
-            given[one.name] = _evaluate(one, names)
+            given[one.name] = Value(_evaluate(one, names), Origin.PYTHON)
         else:
             given[one.name] = _filled(one.text, arguments, names, f"-i {one.name}")
     return given
@@ -107,32 +125,46 @@ def _evaluate(one: Assignment, names: dict[str, Any]) -> Any:
     raise InputError(text, code="inputs")
 
 
-def find_files(text: str) -> list[str]:
-    """The files that a path, a pattern or a URL names.
+def find_files(sources: Sequence[Any]) -> list[Any]:
+    """The same files, with what the user typed resolved to the paths that it names.
 
     Raises:
         InputError: there is none, or it is a directory.
     """
-    if net_files.is_url(text):
-        return [text]
-    path = Path(text).expanduser()
+    found: list[Any] = []
+    for source in sources:
+        if isinstance(source, Pattern):
+            found += _paths_of(source.text)
+        elif isinstance(source, os.PathLike):
+            found.append(net_files.check_file(source))
+        else:
+            found.append(source)
+    return found
+
+
+def _paths_of(text: str) -> list[Path]:
+    """The files that a typed path or pattern names."""
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         raise InputError(t("magic.file.directory", path=text, pattern=os.path.join(text, "*")), code="file")
     if path.exists():
-        return [str(path)]
+        return [path]
     found = sorted(one for one in glob.glob(str(path), recursive=True) if os.path.isfile(one))
     if not found:
         where = os.getcwd().replace(os.path.expanduser("~"), "~", 1)
         raise InputError(t("magic.file.none", path=text, where=where), code="file")
-    return found
+    return [Path(one).absolute() if one.startswith("~") else Path(one) for one in found]
 
 
 def _found(name: str, value: FileInput) -> FileInput:
     """The same input with its patterns resolved to paths."""
-    sources = tuple(found for source in value.sources for found in find_files(source))
+    sources = tuple(find_files(value.sources))
     if not value.many and len(sources) != 1:
         raise InputError(t("magic.input.one_file", name=name, count=len(sources)), code="inputs")
-    return FileInput(sources, value.many)
+    if value.limit is not None and value.limit < len(sources):
+        told = t("magic.input.files", name=name, count=len(sources), limit=value.limit)
+        raise InputError(told, code="inputs")
+    return msgspec.structs.replace(value, sources=sources)
 
 
 def cell_key(
@@ -185,13 +217,19 @@ def describe(question: Question, seat: Seat, timeout: float | None) -> dict[str,
     return shown
 
 
-def _promised(source: str) -> dict[str, Any]:
-    if net_files.is_url(source):
-        return dict(net_files.remote(source))
-    name = os.path.basename(source)
-    size = t("magic.dry_run.upload", name=name, size=f"{os.path.getsize(os.path.expanduser(source)):,}")
+def _promised(source: Any) -> dict[str, Any]:
+    """How the question will name a file that is not uploaded yet; its content is left alone."""
+    if isinstance(source, dict):
+        return source
+    if isinstance(source, UploadedFile):
+        return dict(net_files.reference(source))
+    name, content, ours = net_files.open_file(source, None)
+    size = net_files.size_of(content)
+    if ours:
+        content.close()  # type: ignore[union-attr]  # ours is a file
+    told = t("magic.dry_run.upload", name=name, size="?" if size is None else f"{size:,}")
     kind = net_files.kind_of(name, net_files.mime_of(name))
-    return {"type": kind, "transfer_method": "local_file", "upload_file_id": size}
+    return {"type": kind, "transfer_method": "local_file", "upload_file_id": told}
 
 
 def uploaded(question: Question, seat: Seat) -> dict[str, Any]:

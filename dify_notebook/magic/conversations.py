@@ -10,7 +10,7 @@ from ..i18n import t
 from ..printable import one_line
 from ..transcript import as_markdown, as_notebook
 from ..turn.stored import turn_of
-from .state import Conversation, Seat, is_sendable
+from .state import Conversation, Seat, told
 
 MOST = 50
 """How many are listed."""
@@ -36,7 +36,7 @@ def _fetch(seat: Seat) -> list[Any]:
     found = seat.session.call(seat.client.conversations.list().to_list(limit=MOST))
     seat.listed = [one.id for one in found]
     for one in found:
-        known = seat.known.setdefault(one.id, Conversation(one.id, sendable(one.inputs), here=False))
+        known = seat.known.setdefault(one.id, Conversation(one.id, told(one.inputs), here=False))
         known.name = one_line(one.name) or None
     return list(found)
 
@@ -84,9 +84,3 @@ def _export(seat: Seat, id: str, target: str) -> str:
     if problem:
         raise InputError(problem, code="export")
     return t("magic.conversations.exported", count=len(turns), path=target)
-
-
-def sendable(inputs: dict[str, Any] | None) -> dict[str, Any]:
-    """The inputs of a conversation that can be sent again: files come back in a form of the server's own."""
-    return {name: value for name, value in (inputs or {}).items() if is_sendable(value)}
-

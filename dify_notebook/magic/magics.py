@@ -15,6 +15,7 @@ from ..printable import TEXT, visible
 from ..profiles import profiles
 from ..session import Run
 from ..turn.state import Turn
+from ..views.clean import one_line
 from . import cell as cells
 from .complete import Known, Matcher, known_from
 from .failure import dressed, interrupted
@@ -89,6 +90,9 @@ class DifyMagics(Magics):
         seat = self.state.seat(arguments.profile, arguments.user, names)
         key = cells.cell_key(seat, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))
         question = cells.prepare(arguments, body, seat, self.state, names, key)
+        if question.dropped:
+            names_left = ", ".join(one_line(name, 80) for name in question.dropped)
+            print(t("magic.input.dropped", names=names_left), file=sys.stderr)
         if arguments.dry_run:
             shown = cells.describe(question, seat, arguments.timeout)
             print(visible(hide_keys(json.dumps(shown, ensure_ascii=False, indent=2)), DRY_RUN))

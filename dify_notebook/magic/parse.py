@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import keyword
 import math
 import re
@@ -34,8 +35,9 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
 
     profile: str | None = None
     inputs: tuple[Assignment, ...] = ()
-    inputs_from: str | None = None
-    """The notebook variable of `--inputs`, as written; may have attributes and indexes."""
+    inputs_from: str | dict[str, Any] | None = None
+    """What `--inputs` names: a notebook variable as written, which may have attributes and indexes; or the
+    JSON object that stands there, which is data and never a path or an expression."""
     files: tuple[str, ...] = ()
     conversation: str | None = None
     new: bool = False
@@ -66,7 +68,7 @@ class Option(msgspec.Struct, frozen=True):
 
 OPTIONS = (
     Option("inputs", ("-i", "--input"), "NAME=TEXT", many=True),
-    Option("inputs_from", ("--inputs",), "DICT_VARIABLE"),
+    Option("inputs_from", ("--inputs",), "DICT_OR_JSON"),
     Option("files", ("-f", "--file"), "PATH_OR_URL", many=True),
     Option("conversation", ("-c", "--conversation"), "ID"),
     Option("new", ("--new",)),
@@ -188,6 +190,9 @@ def _put(found: dict[str, Any], option: Option, name: str, value: str) -> None:
         return
     if option.field in found:
         _refuse("magic.line.twice", option=name)
+    if option.field == "inputs_from" and value.lstrip().startswith("{"):
+        found["inputs_from"] = _json(value)
+        return
     if option.field == "timeout":
         found["timeout"] = _seconds(value)
         return
@@ -208,6 +213,22 @@ def _assignment(text: str) -> Assignment:
             problem = error.msg if isinstance(error, SyntaxError) else str(error)
             _refuse("magic.line.expression", name=name, text=value, problem=problem)
     return Assignment(name, value.strip() if expression else value, expression)
+
+
+def _json(text: str) -> dict[str, Any]:
+    problem = ""
+    try:
+        found = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        problem = str(error)
+    if problem:
+        _refuse("magic.line.inputs_json", problem=problem)
+    assert isinstance(found, dict)  # it begins with a brace
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _seconds(text: str) -> float:

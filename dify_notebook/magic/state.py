@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..app.origin import Origin, Value
 from ..config import Secret, Settings, check_user, resolve
 from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputError
 from ..i18n import t
@@ -33,6 +34,12 @@ class Conversation(msgspec.Struct):
     here: bool = True
     """Whether it was asked in this kernel; else it came from the server's list."""
 
+    @property
+    def values(self) -> dict[str, Value]:
+        """Its inputs with their origin: sent from here, or told by the server."""
+        origin = Origin.EARLIER if self.here else Origin.SERVER
+        return {name: Value(value, origin) for name, value in self.inputs.items()}
+
 
 class Seat:
     """One app of one server as one user: the client, its conversation, what is known of the app."""
@@ -44,6 +51,8 @@ class Seat:
         self.known: dict[str, Conversation] = {}
         self.form: list[dict[str, Any]] | None = None
         """The controls of `/parameters`; None while they are not known."""
+        self.whole = False
+        """Whether that is all that the app asks for."""
         self.listed: list[str] = []
         """Ids of the conversations as they were last listed: the numbers that people see."""
         self._asked = False
@@ -66,7 +75,7 @@ class Seat:
             return
         try:
             parameters = self.session.call(self.client.app.parameters())
-            self.form = parameters.controls if parameters.form_known else None
+            self.form, self.whole = parameters.controls, parameters.form_known
             if self.client.app_info is None:
                 self.session.call(self.client.app.info())
         except (AuthenticationError, ConnectionFailed):
@@ -103,8 +112,7 @@ class Seat:
         matches = [id for id in self.known if id.startswith(text)]
         if not matches or not self.known[matches[0]].here:
             for one in self.session.call(self.client.conversations.list().to_list(limit=500)):
-                sendable = {k: v for k, v in (one.inputs or {}).items() if is_sendable(v)}
-                found = self.known.setdefault(one.id, Conversation(one.id, sendable, here=False))
+                found = self.known.setdefault(one.id, Conversation(one.id, told(one.inputs), here=False))
                 found.name = one.name or None
             matches = [id for id in self.known if id.startswith(text)]
         if len(matches) == 1:
@@ -117,10 +125,9 @@ class Seat:
         raise InputError(t("magic.conversation.none", text=text), code="conversation")
 
 
-def is_sendable(value: Any) -> bool:
-    """Whether a stored input can be sent again: files come back in a form of the server's own."""
-    stored = value[0] if isinstance(value, list) and value else value
-    return value is not None and not (isinstance(stored, dict) and "dify_model_identity" in stored)
+def told(inputs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The inputs of a stored conversation; Dify says null for every variable that was not given."""
+    return {name: value for name, value in (inputs or {}).items() if value is not None}
 
 
 class State:

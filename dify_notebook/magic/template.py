@@ -20,10 +20,11 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from ..app.origin import Filled
+from ..app.values import Unfit, to_text
 from ..errors import InputError
 from ..i18n import t
 from .keys import hide_keys
-from .values import Unfit, to_text
 
 LIMIT = 200_000
 """Characters of the whole text, values included, unless told otherwise."""
@@ -73,11 +74,33 @@ def expand(
     try:
         return _fill(split_text(text), names, limit)
     except _Problem as problem:
-        line = text.count("\n", 0, problem.offset) + first_line
-        column = problem.offset - (text.rfind("\n", 0, problem.offset) + 1) + 1
-        key = "magic.template.in" if where else "magic.template.at"
-        place = t(key, where=where, line=line, column=column)
-        raise TemplateError(f"{place}: {problem.message}", code="template", hint=problem.hint) from None
+        raise _placed(problem, text, first_line, where) from None
+
+
+def pieces(text: str, names: Mapping[str, Any], *, where: str = "") -> list[str | Filled]:
+    """The pieces of which `expand` makes the text: those as typed, and the values between them.
+
+    Raises:
+        TemplateError: a name is not defined.
+    """
+    try:
+        found: list[str | Filled] = []
+        for part in split_text(text):
+            if isinstance(part, Place):
+                found.append(Filled(part.source, _follow(part, names)))
+            elif part:
+                found.append(part)
+        return found
+    except _Problem as problem:
+        raise _placed(problem, text, 1, where) from None
+
+
+def _placed(problem: _Problem, text: str, first_line: int, where: str) -> TemplateError:
+    line = text.count("\n", 0, problem.offset) + first_line
+    column = problem.offset - (text.rfind("\n", 0, problem.offset) + 1) + 1
+    key = "magic.template.in" if where else "magic.template.at"
+    place = t(key, where=where, line=line, column=column)
+    return TemplateError(f"{place}: {problem.message}", code="template", hint=problem.hint)
 
 
 def resolve(source: str, names: Mapping[str, Any]) -> Any:

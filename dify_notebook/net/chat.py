@@ -17,10 +17,9 @@ from ..wire import calls
 from ..wire import events as ev
 from ..wire.calls import Call
 from .answers import blocking_events
-from .files import FileInput
+from .files import FileInput, is_file
 from .resource import Resource
 from .stream import ChatStream
-from .uploads import is_file
 
 if TYPE_CHECKING:
     from .client import AsyncDify
@@ -48,8 +47,8 @@ class AsyncChat(Resource):
 
         Args:
             query: the question.
-            inputs: values for the app's variables. Paths, bytes, open and uploaded files among them
-                are uploaded and named, alone or in a list.
+            inputs: values for the app's variables. Paths (`pathlib.Path`), bytes, open and uploaded files
+                among them are uploaded and named, alone or in a list; a text is never the path of a file.
             conversation_id: continue that conversation; None begins a new one.
             files: paths, URLs, bytes, open files or uploaded files. Paths are uploaded first.
             user: another user for this call alone.

@@ -36,6 +36,12 @@ def is_url(item: object) -> bool:
     return isinstance(item, str) and item.lower().startswith(("http://", "https://"))
 
 
+def is_file(item: object) -> bool:
+    """Whether somebody gave a file: a path object, bytes, an open file or an uploaded one. A text is none."""
+    named = isinstance(item, (os.PathLike, bytes, bytearray, memoryview, UploadedFile))
+    return named or (callable(getattr(item, "read", None)) and not isinstance(item, str))
+
+
 def host_of(url: str) -> str:
     """Host and port of an address, for people; `?` where it is none."""
     try:
@@ -63,11 +69,7 @@ def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, 
         InputError: there is no such file, it is a directory, or this is no file at all.
     """
     if isinstance(file, (str, os.PathLike)):
-        path = Path(file).expanduser()
-        if not path.exists():
-            raise InputError(t("net.no_file", path=str(path)), code="file")
-        if not path.is_file():
-            raise InputError(t("net.not_a_file", path=str(path)), code="file")
+        path = check_file(file)
         return _sendable(name or path.name), path.open("rb"), True
     if isinstance(file, (bytes, bytearray, memoryview)):
         return _sendable(name or "file"), bytes(file), False
@@ -77,6 +79,20 @@ def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, 
         told = getattr(file, "name", None)
         return _sendable(name or (Path(told).name if isinstance(told, str) else "file")), file, False
     raise InputError(t("net.file_kind", kind=type(file).__name__), code="file")
+
+
+def check_file(file: str | os.PathLike[str]) -> Path:
+    """The path of a file that is there.
+
+    Raises:
+        InputError: there is none, or it is a directory.
+    """
+    path = Path(os.path.expanduser(file))
+    if not path.exists():
+        raise InputError(t("net.no_file", path=str(path)), code="file")
+    if not path.is_file():
+        raise InputError(t("net.not_a_file", path=str(path)), code="file")
+    return path
 
 
 def _sendable(name: str) -> str:

@@ -241,27 +241,34 @@ class AsyncFiles(Resource):
     async def inputs(self, inputs: Mapping[str, Any], *, user: str | None = None) -> dict[str, Any]:
         """Inputs with the files among them named as the API names them; those that lie here are uploaded.
 
-        Paths, bytes, open files and uploaded files are files wherever they stand, also in a list. A
-        text is one only for an input that the app's form calls a file, where the form is known.
+        Paths (`pathlib.Path`), bytes, open files and uploaded files are files wherever they stand, also in
+        a list. A text is never the path of one. Where the app's form is known and calls the input a file,
+        an address is named to the server, which fetches it, and any other text is refused.
+
+        Raises:
+            InputError: a file is not there or not taken, or a text stands where the app asks for a file;
+                nothing was uploaded.
         """
         parameters = self._dify._known.parameters
-        controls = {c.get("variable"): c for c in parameters.controls if rules.is_file(c)} if parameters else {}
-        found: dict[str, Any] = {}
-        for key, value in inputs.items():
-            control = controls.get(key)
-            many = isinstance(value, (list, tuple))
-            items = list(value) if many else [value]
-            texts = control is not None
-            if not items or not all(is_file(item) or (texts and isinstance(item, str)) for item in items):
-                found[key] = value
-                continue
-            place = t("net.place_input", name=key)
-            if control is not None and control.get("type") == "file-list":
-                many = True
-                rules.check_count(len(items), control.get("max_length"), place)
-            named = await self._named(items, control, place, user)
-            found[key] = named if many else named[0]
+        controls = {str(c.get("variable")): c for c in parameters.controls if rules.is_file(c)} if parameters else {}
+        found = dict(inputs)
+        named = {key: items for key, value in inputs.items() if (items := _files_in(key, value, controls.get(key)))}
+        for key, items in named.items():  # all of them before the first is sent
+            self._check(items, controls.get(key), t("net.place_input", name=key))
+        for key, items in named.items():
+            control = controls.get(key) or {}
+            sent = await self._named(items, control or None, t("net.place_input", name=key), user)
+            many = isinstance(inputs[key], (list, tuple)) or control.get("type") == "file-list"
+            found[key] = sent if many else sent[0]
         return found
+
+    def _check(self, items: Sequence[FileInput], control: Mapping[str, Any] | None, place: str) -> None:
+        if control is not None and control.get("type") == "file-list":
+            rules.check_count(len(items), control.get("max_length"), place)
+        for item in items:
+            if isinstance(item, os.PathLike):
+                rules.check_kind(Path(item).name, None, control, place)
+                fl.check_file(item)
 
     async def download(
         self,
@@ -328,9 +335,20 @@ class AsyncFiles(Resource):
         return path
 
 
-def is_file(item: object) -> bool:
-    named = isinstance(item, (os.PathLike, bytes, bytearray, memoryview, models.UploadedFile))
-    return named or (hasattr(item, "read") and not isinstance(item, str))
+def _files_in(key: str, value: Any, control: Mapping[str, Any] | None) -> list[Any]:
+    """The files that an input names; empty where it names none and goes as it is.
+
+    Raises:
+        InputError: a text stands where a file is asked for.
+    """
+    items = list(value) if isinstance(value, (list, tuple)) else [value]
+    if control is None and not any(fl.is_file(item) for item in items):
+        return []
+    if any(isinstance(item, str) and not fl.is_file(item) and not fl.is_url(item) for item in items):
+        raise InputError(t("net.text_for_file", name=key), code="inputs", hint=t("net.text_for_file.hint", name=key))
+    if not all(fl.is_file(item) or fl.is_url(item) or isinstance(item, Mapping) for item in items):
+        return []  # None, say
+    return items
 
 
 def _parts_of(file: str | MessageFile | Mapping[str, Any]) -> tuple[str, str, str]:

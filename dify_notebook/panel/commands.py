@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from .. import transcript
+from ..app.origin import Origin
 from ..errors import InputError
 from ..i18n import Language, speaking, t
 from ..net.files import mime_of
@@ -21,6 +22,7 @@ from . import protocol as p
 from .board import problem_of, replace
 from .desk import LEARN_SECONDS, Desk
 from .facts import sound_mime
+from .inputs import values
 from .listing import list_conversations, load_variables, rename
 from .scene import Item
 from .uploads import Uploads, references
@@ -100,7 +102,7 @@ class Commands:
             for one in done:
                 one.exception()  # the desk has told it; asking will meet it too
         files, attachments = references(self.desk, command.files)
-        self.desk.ask(command.query, command.inputs or None, files, attachments)
+        self.desk.ask(command.query, values(command.inputs, Origin.FORM), files, attachments)
         return NOTHING
 
     async def _stop(self, _: p.Stop, __: Sequence[bytes]) -> Done:

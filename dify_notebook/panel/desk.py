@@ -12,16 +12,19 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
+from ..app.form import Fitted, controls_of
+from ..app.origin import Origin, Value
 from ..errors import DifyError, InputError
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..session import Run, Session
 from ..turn.state import Turn, TurnError
+from ..views.clean import one_line
 from . import protocol as p
 from .board import Board, problem_of, replace
 from .facts import learn
 from .history import History, item_of
-from .inputs import fit, sendable
+from .inputs import fit, values
 from .listing import Deletions, after_turn, list_conversations
 from .scene import Item, Waiting
 
@@ -85,11 +88,8 @@ class Desk(Board):
         self.change(problem=None)
         await self._renew()
         facts = await learn(self.client)
-        defaults = {
-            str(one["variable"]): one["default"]
-            for one in facts.parameters.controls
-            if one.get("variable") and one.get("default") not in (None, "", [])
-        }
+        told = {name: one.get("default") for name, one in controls_of(facts.parameters.controls).items()}
+        defaults = values({name: one for name, one in told.items() if one not in ("", [])}, Origin.SERVER)
         self.alter(lambda scene: replace(scene, facts=facts, problem=None, inputs={**defaults, **scene.inputs}))
         await list_conversations(self, "", more=False)
 
@@ -106,7 +106,7 @@ class Desk(Board):
     def ask(
         self,
         query: str,
-        inputs: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Value] | None = None,
         files: Sequence[Any] = (),
         attachments: Sequence[p.Attachment] = (),
     ) -> tuple[str, Future[Run]]:
@@ -118,10 +118,11 @@ class Desk(Board):
         if not query.strip():
             raise InputError(t("panel.empty"), code="query")
         with self._lock:
+            fitted = self._fitted(inputs or {})
             waiting = Waiting(
                 id=f"q{next(self._numbers)}",
                 query=query,
-                inputs=self._fitted(inputs),
+                inputs=fitted.inputs,
                 files=tuple(files),
                 attachments=tuple(attachments),
             )
@@ -131,31 +132,42 @@ class Desk(Board):
             else:
                 self.change(queue=(*self.scene.queue, waiting))
                 self._next()
+            self._tell_dropped(fitted)
         return waiting.id, future
 
-    def _fitted(self, inputs: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The inputs as they are sent: those of before, and what is given now."""
+    def _fitted(self, inputs: Mapping[str, Value]) -> Fitted:
+        """The inputs as they are sent: those of before, and what is given now.
+
+        While the form is not known only what was given here is sent, now or before.
+        """
         scene = self.scene
         if scene.facts is None:
-            return {**scene.inputs, **(inputs or {})}
+            sent = {name: one for name, one in scene.inputs.items() if one.origin is not Origin.SERVER}
+            return Fitted({name: one.value for name, one in {**sent, **inputs}.items()})
         known = self._asked_for(scene.inputs)
-        fitted = self._fit({**known, **(inputs or {})})
+        fitted = self._fit({**known, **inputs})
         if scene.facts.old and scene.conversation_id is not None and inputs:
-            ignored = [name for name in inputs if fitted.get(name) != known.get(name)]
+            before = {name: one.value for name, one in known.items()}
+            ignored = [name for name in inputs if fitted.inputs.get(name) != before.get(name)]
             if ignored:
                 version = scene.facts.version
                 raise InputError(t("panel.inputs_ignored", names=", ".join(ignored), version=version), code="inputs")
         return fitted
 
-    def _asked_for(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def _asked_for(self, inputs: Mapping[str, Value]) -> dict[str, Value]:
         """Those that the app's form has."""
-        form = self.scene.facts.parameters.controls if self.scene.facts else []
-        names = {str(control.get("variable")) for control in form}
+        names = controls_of(self.scene.facts.parameters.controls if self.scene.facts else [])
         return {name: value for name, value in inputs.items() if name in names}
 
-    def _fit(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def _fit(self, inputs: Mapping[str, Value]) -> Fitted:
         form = self.scene.facts.parameters.controls if self.scene.facts else []
         return fit(form, inputs, lambda id: self.upload(id)[0])
+
+    def _tell_dropped(self, fitted: Fitted) -> None:
+        """Say which inputs of the server's it would not take back."""
+        if fitted.dropped:
+            names = ", ".join(one_line(name, 80) for name in fitted.dropped)
+            self.change(problem=p.Problem(t("panel.input.dropped", names=names)))
 
     def _send(
         self,
@@ -214,20 +226,25 @@ class Desk(Board):
             item = self.item(key)
             if self.scene.running is not None:
                 raise InputError(t("panel.running"), code="running")
+            fitted = self._again_inputs(item)
             waiting = Waiting(
                 id=f"q{next(self._numbers)}",
                 query=item.query,
-                inputs=self._again_inputs(item),
+                inputs=fitted.inputs,
                 files=item.files,
                 attachments=item.attachments,
             )
             self._send(waiting, item if instead else None)
+            self._tell_dropped(fitted)
 
-    def _again_inputs(self, item: Item) -> Mapping[str, Any]:
+    def _again_inputs(self, item: Item) -> Fitted:
         """What it was asked with; of a stored question the server may have told less than it needs."""
-        if self.scene.facts is None or item.turn is None or item.turn.source != "history":
-            return item.inputs
-        return self._fit({**self._asked_for(self.scene.inputs), **self._asked_for(item.inputs)})
+        if item.turn is None or item.turn.source != "history":
+            return Fitted(dict(item.inputs))
+        if self.scene.facts is None:
+            return self._fitted({})
+        stored = values(item.inputs, Origin.SERVER)
+        return self._fit({**self._asked_for(self.scene.inputs), **self._asked_for(stored)})
 
     def stop(self) -> Future[bool] | None:
         """Stop the running answer; None when nothing runs."""
@@ -278,6 +295,10 @@ class Desk(Board):
         """An answer has ended, and the session has put it away. Runs in a worker thread."""
         try:
             turn = run.turn
+            if turn.status == "running" and run.error is not None:  # refused before anything was sent
+                said = " ".join(one for one in (run.error.message, run.error.hint) if one)
+                refused = TurnError(code=run.error.code or "", message=said)
+                turn = replace(turn, query=run.query, status="failed", end="error", error=refused)
         except Exception as error:
             told = problem_of(error)
             turn = Turn(query=run.query, status="failed", error=TurnError(code="internal", message=told.message))
@@ -317,7 +338,7 @@ class Desk(Board):
     def _put_end(self, item: Item, turn: Turn) -> None:
         ended = replace(item, run=None, turn=turn)
         scene = self.scene
-        plain = {name: value for name, value in item.inputs.items() if _is_plain(value)}
+        plain = values({name: one for name, one in item.inputs.items() if _is_plain(one)}, Origin.EARLIER)
         self.change(
             items=tuple(ended if one is item else one for one in scene.items),
             conversation_id=turn.conversation_id or scene.conversation_id,
@@ -327,7 +348,7 @@ class Desk(Board):
 
     # -- which conversation
 
-    def _switch(self, conversation_id: str | None, name: str = "", inputs: Mapping[str, Any] | None = None) -> None:
+    def _switch(self, conversation_id: str | None, name: str = "", inputs: Mapping[str, Value] | None = None) -> None:
         """Show another conversation, still empty. Answers that run go on out of sight. The lock is held."""
         scene = self.scene
         for at, item in enumerate(one for one in scene.items if one.run is not None):
@@ -366,7 +387,8 @@ class Desk(Board):
                 return
             known = next((one for one in self.scene.listing.items if one.id == conversation_id), None)
             self.session.conversation_id = conversation_id
-            self._switch(conversation_id, known.name if known else "", sendable(known.inputs) if known else {})
+            stored = values(known.inputs if known else None, Origin.SERVER)
+            self._switch(conversation_id, known.name if known else "", stored)
         await self._load(History(self.client, conversation_id))
 
     async def older(self) -> None:
@@ -388,7 +410,7 @@ class Desk(Board):
                 back = self._back(history.conversation_id)
                 here = {item.now.message_id for item in back} - {None}
                 items = tuple(item for item in found if item.turn and item.turn.message_id not in here)
-                inputs = self.scene.inputs or (dict(found[-1].inputs) if found else {})
+                inputs = self.scene.inputs or values(found[-1].inputs if found else None, Origin.SERVER)
                 self.change(items=(*items, *self.scene.items, *back), older=older, loading=False, inputs=inputs)
         except BaseException:
             if self._history is history:

@@ -13,7 +13,6 @@ from ..turn.stored import turn_of
 from ..views.clean import one_line
 from ..wire.models import StoredMessage
 from . import protocol as p
-from .inputs import sendable
 from .scene import Item
 
 PAGE = 20
@@ -64,7 +63,7 @@ def item_of(message: StoredMessage, key: str, client: AsyncDify, app: str | None
         key=key,
         query=message.query,
         turn=turn,
-        inputs=sendable(message.inputs),
+        inputs={name: value for name, value in (message.inputs or {}).items() if value is not None},
         files=tuple(reference for one in mine if (reference := _reference(one))),
         attachments=tuple(
             p.Attachment(str(at), one_line(file.name or "", 200) or "file", file.type or "custom", file.size, None)

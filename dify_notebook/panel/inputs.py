@@ -1,119 +1,79 @@
-"""Fits what the form was filled with to what the app asks for, before anything is sent. Pure."""
+"""Says in the panel's words what does not fit the app's form; the law itself is `app.form`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+import msgspec
+
+from ..app import form as law
+from ..app.files import FileInput, Picked
+from ..app.misfit import Misfit
+from ..app.origin import Origin, Value
 from ..errors import InputError
 from ..i18n import Language, t
 
-Uploaded = Callable[[str], Any]
-"""From an upload's id to the uploaded file; raises InputError for an unknown one."""
-
 
 def fit(
-    form: Sequence[Mapping[str, Any]], given: Mapping[str, Any], uploaded: Uploaded, lang: Language | None = None
-) -> dict[str, Any]:
-    """The inputs as they will be sent, each in the type that its control wants.
+    form: Sequence[Mapping[str, Any]], given: Mapping[str, Value], uploaded: Picked, lang: Language | None = None
+) -> law.Fitted:
+    """The inputs as they will be sent, each in the type that its control wants: see `app.form.fit`.
 
-    What the form does not know is refused, not dropped: the server would ignore it in silence.
+    A field that is left empty has the form's default.
 
     Args:
         form: controls as `Parameters.controls` gives them.
-        given: by variable; files are ids of uploads, or anything that the client takes as a file.
+        given: by variable; files of the form are ids of uploads.
+        uploaded: from an upload's id to the uploaded file; raises InputError for an unknown one.
 
     Raises:
         InputError: a value does not fit, is unknown, or a required one is missing.
     """
-    controls = {str(control["variable"]): control for control in form if control.get("variable")}
-    unknown = [name for name in given if name not in controls]
-    if unknown:
-        _refuse("panel.input.unknown", lang, name=unknown[0], known=", ".join(controls) or "–")
-    fitted: dict[str, Any] = {}
-    missing = []
-    for name, control in controls.items():
-        value = given.get(name)
-        if value is None or value == "" or value == []:
-            value = control.get("default")
-            value = None if value == "" else value
-        if value is not None:
-            value = _one(name, control, value, uploaded, lang)
-        if value is not None:
-            fitted[name] = value
-        elif control.get("required"):
-            missing.append(str(control.get("label") or name))
-    if missing:
-        _refuse("panel.input.missing", lang, names=", ".join(missing))
-    return fitted
+    filled = dict(given)
+    for name, control in law.controls_of(form).items():
+        if name not in given or _blank(given[name].value):
+            default = control.get("default")
+            filled[name] = Value(None if _blank(default) else default, Origin.SERVER)
+    try:
+        fitted = law.fit(form, filled, picked=uploaded)
+    except Misfit as misfit:
+        problem = misfit
+    else:
+        inputs = {name: _sent(value) for name, value in fitted.inputs.items()}
+        return msgspec.structs.replace(fitted, inputs=inputs)
+    _refuse(problem, lang)
 
 
-def _one(name: str, control: Mapping[str, Any], value: Any, uploaded: Uploaded, lang: Language | None) -> Any:
-    kind, label = control.get("type"), str(control.get("label") or name)
-    if kind == "number":
-        return _number(label, value, lang)
-    if kind == "checkbox":
-        if not isinstance(value, bool) and str(value).lower() not in ("true", "false"):
-            _refuse("panel.input.checkbox", lang, name=label)
-        return value if isinstance(value, bool) else str(value).lower() == "true"
-    if kind in ("json", "json_object"):
-        return _object(label, value, lang)
-    if kind in ("file", "file-list"):
-        items = [
-            uploaded(one) if isinstance(one, str) else one for one in (value if isinstance(value, list) else [value])
-        ]
-        longest = control.get("max_length") if kind == "file-list" else 1
-        if isinstance(longest, int) and 0 < longest < len(items):
-            _refuse("panel.input.files", lang, name=label, limit=longest)
-        return items if kind == "file-list" else items[0]
-    text = value if isinstance(value, str) else str(value)
-    options = [str(option) for option in control.get("options") or ()]
-    if kind == "select" and options and text not in options:
-        _refuse("panel.input.select", lang, name=label, options=", ".join(options))
-    longest = control.get("max_length")
-    if kind != "select" and isinstance(longest, int) and not isinstance(longest, bool) and 0 < longest < len(text):
-        _refuse("panel.input.too_long", lang, name=label, length=len(text), limit=longest)
-    return text
+def values(inputs: Mapping[str, Any] | None, origin: Origin) -> dict[str, Value]:
+    """Inputs that are all of one origin."""
+    return {name: Value(value, origin) for name, value in (inputs or {}).items() if value is not None}
 
 
-def _number(label: str, value: Any, lang: Language | None) -> int | float | None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+def _blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str | list | tuple) and not value)
+
+
+def _sent(value: Any) -> Any:
+    """The files as the client takes them."""
+    if not isinstance(value, FileInput):
         return value
-    text = str(value).strip()
-    for kind in (int, float):
-        try:
-            number = kind(text)
-        except ValueError:
-            continue
-        if number == number and abs(number) != float("inf"):
-            return number
-    _refuse("panel.input.number", lang, name=label)
+    return list(value.sources) if value.many else value.sources[0]
 
 
-def _object(label: str, value: Any, lang: Language | None) -> Any:
-    problem = ""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            problem = str(error)
-    if not problem and not isinstance(value, dict):
-        problem = type(value).__name__
-    if problem:
-        _refuse("panel.input.json", lang, name=label, problem=problem)
-    return value
-
-
-def sendable(inputs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The inputs of a stored conversation that can be sent again: files come back in a form of the server's own."""
-    kept = {}
-    for name, value in (inputs or {}).items():
-        first = value[0] if isinstance(value, list) and value else value
-        if value is not None and not (isinstance(first, dict) and "dify_model_identity" in first):
-            kept[name] = value
-    return kept
-
-
-def _refuse(key: str, lang: Language | None, /, **values: object) -> NoReturn:
-    raise InputError(t(key, lang, **values), code="input", hint=t("panel.input.hint", lang))
+def _refuse(misfit: Misfit, lang: Language | None) -> NoReturn:
+    reason, values = misfit.reason, misfit.values
+    name = str(misfit.control.get("label") or misfit.name)
+    if reason == "unknown":
+        values = {"known": ", ".join(values["known"]) or "–"}
+    elif reason == "missing":
+        names = [str(control.get("label") or control["variable"]) for control in values["controls"]]
+        values = {"names": ", ".join(names)}
+    elif reason == "select":
+        values = {"options": ", ".join(values["options"])}
+    elif reason == "unfit":
+        values = {"type": type(values["unfit"].value).__name__}
+    key = {"one_file": "files", "kind": "path", "variable": "path"}.get(reason, reason)
+    raise InputError(
+        t(f"panel.input.{key}", lang, **{"name": name, **values}), code="input", hint=t("panel.input.hint", lang)
+    )

@@ -9,6 +9,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
 
+from ..app import stored
 from ..i18n import Language, sentences, t
 from ..turn.state import MessageFile, Turn
 from ..views import facts as told
@@ -61,7 +62,7 @@ def conversation(scene: Scene, lang: Language, now: datetime) -> p.Conversation:
     return p.Conversation(
         id=scene.conversation_id,
         name=one_line(scene.name, 200) or t("panel.unnamed" if scene.conversation_id else "panel.new", lang),
-        inputs={name: value for name, value in scene.inputs.items() if _shown(value)},
+        inputs={name: one.value for name, one in scene.inputs.items() if _shown(one.value)},
         frozen=frozen,
         older=scene.older,
         loading=scene.loading,
@@ -78,7 +79,8 @@ def _shown(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     first = value[0] if isinstance(value, list) and value else value
-    return not (isinstance(first, dict) and {"transfer_method", "upload_file_id"} & set(first))
+    named = isinstance(first, dict) and {"transfer_method", "upload_file_id"} & set(first)
+    return not named and not stored.is_file(value)
 
 
 def totals(scene: Scene, lang: Language) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ..app.origin import Value
 from ..session import Run
 from ..turn.state import Turn
 from ..wire.models import Conversation, ConversationVariable
@@ -75,7 +76,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     conversation_id: str | None = None
     name: str = ""
     """Of the conversation; "" while it has none."""
-    inputs: Mapping[str, Any] = {}
+    inputs: Mapping[str, Value] = {}
+    """What the form shows: sent from here, or told by the server."""
     loading: bool = False
     older: bool = False
     items: tuple[Item, ...] = ()

@@ -19,6 +19,7 @@ import traitlets
 
 from .. import views
 from .._hooks import turns_frame
+from ..app.origin import Origin
 from ..config import resolve
 from ..errors import InputError
 from ..i18n import Language, current_language, t
@@ -33,6 +34,7 @@ from . import commands as cmd
 from . import protocol as p
 from .desk import LEARN_SECONDS, Desk
 from .facts import named
+from .inputs import values
 from .painter import Painter
 from .place import Place, watched
 from .question import Question
@@ -155,7 +157,8 @@ class ChatPanel(anywidget.AnyWidget):
         """Ask in this conversation, and go on at once; the panel shows it. Behind a running answer it waits.
 
         Args:
-            inputs: values for the app's form; what is not given stays as it was last.
+            inputs: values for the app's form; what is not given stays as it was last. For a file a
+                `pathlib.Path`, bytes, an open or an uploaded file: a text is never taken for a path.
             files: paths, URLs, bytes or uploaded files.
 
         Raises:
@@ -163,7 +166,7 @@ class ChatPanel(anywidget.AnyWidget):
         """
         if self._desk.scene.facts is None:  # the form is needed to check the inputs; without it the server does
             concurrent.futures.wait([self._desk.learn()], timeout=LEARN_SECONDS)
-        id, future = self._desk.ask(query, inputs, tuple(files), named(files))
+        id, future = self._desk.ask(query, values(inputs, Origin.PYTHON), tuple(files), named(files))
         return Question(self._desk, id, query, future, self._painter.settle)
 
     def stop(self) -> bool:

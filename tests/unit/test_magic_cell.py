@@ -200,10 +200,10 @@ def test_conversation_by_prefix_turn_or_id() -> None:
     assert "/conversations" not in book.server.asked
     assert book.prepare("-c 2222").conversation_id == THIRD
     assert book.seat.known[FIRST].inputs == {"city": "Lyon"}
-    assert book.seat.known[SECOND].inputs == {}, "a stored file cannot be sent again"
     with pytest.raises(InputError, match="more than one"):
         book.prepare("-c 1111")
-    assert book.prepare("-c 11111111-b").conversation_id == SECOND
+    second = book.prepare("-c 11111111-b")
+    assert (second.conversation_id, second.inputs) == (SECOND, {})
     with pytest.raises(InputError, match="begins with 777"):
         book.prepare("-c 777")
     with pytest.raises(InputError, match="lost belongs to no conversation"):
@@ -228,9 +228,10 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("b.png", "a.png", "[c].txt"):
         (tmp_path / name).write_bytes(b"12345")
     (tmp_path / "dir").mkdir()
-    book = Notebook(name="a.png")
+    book = Notebook(name=Path("a.png"))
     question = book.prepare("-f *.png -f [c].txt -f https://example.org/x.pdf -f '{{ name }}'")
-    assert question.files == ["a.png", "b.png", "[c].txt", "https://example.org/x.pdf", "a.png"]
+    remote = {"type": "document", "transfer_method": "remote_url", "url": "https://example.org/x.pdf"}
+    assert question.files == [Path("a.png"), Path("b.png"), Path("[c].txt"), remote, Path("a.png")]
     for wrong, says in (("no.png", "no file no.png"), ("dir", "is a directory"), ("*.gif", "no file")):
         with pytest.raises(InputError, match=says):
             book.prepare(f"-f {wrong}")
@@ -294,6 +295,17 @@ def test_form_that_is_not_told_lets_the_question_go() -> None:
     server = Server()
     server.refuse["/parameters"] = (404, "not_found")
     assert Notebook(server).prepare("-i x=1").inputs == {"x": "1"}
+
+
+def test_of_a_form_that_is_read_in_part_only_what_is_given_is_sent(tmp_path: Path) -> None:
+    """A path that was typed for a control that could be read is a file; what is not known is not refused."""
+    (tmp_path / "a.png").write_bytes(b"1")
+    form: list[Any] = [{"file": {"variable": "doc"}}, {"text-input": {"variable": "city", "required": True, "default": "x"}}, "odd"]
+    book = Notebook(Server(form=form))
+    question = book.prepare(f"-i doc={tmp_path / 'a.png'} -i other=~/x")
+    assert question.inputs["other"] == "~/x"
+    assert cells.uploaded(question, book.seat)["doc"]["upload_file_id"] == "file-1"
+    assert set(question.inputs) == {"doc", "other"}
 
 
 def test_wrong_key_is_told_before_the_question() -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dify_notebook.app.files import FileInput, Pattern
+from dify_notebook.app.origin import Origin, Value
 from dify_notebook.errors import InputError
-from dify_notebook.magic.inputs import FileInput, fit
+from dify_notebook.magic.inputs import fit
+
+
+def typed(given: dict[str, Any]) -> dict[str, Value]:
+    """Texts as from the line, all else as from Python."""
+    return {
+        name: value if isinstance(value, Value) else Value(value, Origin.LINE if isinstance(value, str) else Origin.PYTHON) for name, value in given.items()
+    }
+
 
 FORM: list[dict[str, Any]] = [
     {
@@ -34,6 +45,9 @@ FORM: list[dict[str, Any]] = [
     {"type": "file-list", "variable": "docs", "label": "Docs", "required": False},
 ]
 
+PATH = Path("x.csv")
+NOTHING = Value("", Origin.PYTHON)
+
 FITS = [
     ("text", {"city": "Lyon"}, {"city": "Lyon"}),
     ("text_empty_is_given", {"city": ""}, {"city": ""}),
@@ -52,8 +66,14 @@ FITS = [
     ("checkbox", {"city": "a", "ok": False}, {"city": "a", "ok": False}),
     ("json_text", {"city": "a", "data": '{"k": [1]}'}, {"city": "a", "data": {"k": [1]}}),
     ("json", {"city": "a", "data": {"k": (1,)}}, {"city": "a", "data": {"k": [1]}}),
-    ("file", {"city": "a", "doc": "x.csv"}, {"city": "a", "doc": FileInput(("x.csv",), False)}),
-    ("files", {"city": "a", "docs": ["x", "y"]}, {"city": "a", "docs": FileInput(("x", "y"), True)}),
+    ("file", {"city": "a", "doc": "x.csv"}, {"city": "a", "doc": FileInput((Pattern("x.csv"),), False, 1)}),
+    ("files", {"city": "a", "docs": [PATH, b"y"]}, {"city": "a", "docs": FileInput((PATH, b"y"), True)}),
+    (
+        "address",
+        {"city": "a", "doc": "https://h/a.pdf"},
+        {"city": "a", "doc": {"type": "document", "transfer_method": "remote_url", "url": "https://h/a.pdf"}},
+    ),
+    ("select_without_a_choice", {"city": "a", "tone": NOTHING}, {"city": "a"}),
     (
         "file_in_server_form",
         {"city": "a", "doc": {"type": "document"}},
@@ -65,7 +85,7 @@ FITS = [
 
 @pytest.mark.parametrize(("given", "sent"), [pytest.param(c[1], c[2], id=c[0]) for c in FITS])
 def test_fits(given: dict[str, Any], sent: dict[str, Any]) -> None:
-    assert fit(FORM, given) == sent
+    assert fit(FORM, typed(given)).inputs == sent
 
 
 REFUSED = [
@@ -82,7 +102,10 @@ REFUSED = [
     ("checkbox", {"city": "a", "ok": "maybe"}, ["ok", "maybe"]),
     ("json_broken", {"city": "a", "data": "{"}, ["data", "JSON"]),
     ("json_list", {"city": "a", "data": [1]}, ["data", "list"]),
-    ("two_files_for_one", {"city": "a", "doc": ["x", "y"]}, ["doc", "2"]),
+    ("two_files_for_one", {"city": "a", "doc": [PATH, PATH]}, ["doc", "2"]),
+    ("text_of_a_dict_for_a_file", {"city": "a", "docs": ["x"]}, ["docs", "pathlib.Path", "-i NAME=PATH"]),
+    ("number_for_a_file", {"city": "a", "doc": 7}, ["doc", "int"]),
+    ("number_beyond_all_bounds", {"city": "a", "age": "1e999999"}, ["age", "1e999999"]),
     ("unfit", {"city": object()}, ["-i city", "object"]),
 ]
 
@@ -90,20 +113,20 @@ REFUSED = [
 @pytest.mark.parametrize(("given", "says"), [pytest.param(c[1], c[2], id=c[0]) for c in REFUSED])
 def test_refused(given: dict[str, Any], says: list[str]) -> None:
     with pytest.raises(InputError) as caught:
-        fit(FORM, given)
+        fit(FORM, typed(given))
     for words in says:
         assert words in caught.value.message
 
 
 def test_default_fills_a_required_one() -> None:
     form = [{"type": "text-input", "variable": "a", "required": True, "default": "d"}]
-    assert fit(form, {}) == {"a": "d"}
+    assert fit(form, {}).inputs == {"a": "d"}
 
 
 def test_app_without_inputs_says_so() -> None:
     with pytest.raises(InputError, match=r"takes no inputs.*\{\{ city \}\}"):
-        fit([], {"city": "a"})
+        fit([], typed({"city": "a"}))
 
 
 def test_unknown_form_sends_json() -> None:
-    assert fit(None, {"a": "1", "b": (1,), "c": None}) == {"a": "1", "b": [1], "c": None}
+    assert fit(None, typed({"a": "1", "b": (1,), "c": None})).inputs == {"a": "1", "b": [1], "c": None}

@@ -142,22 +142,33 @@ async def test_files_in_inputs_are_uploaded_and_named(tmp_path: Path) -> None:
     assert inputs["doc"] is path
 
 
-async def test_texts_are_files_where_the_form_says_so(tmp_path: Path) -> None:
+async def test_a_text_is_an_address_or_refused_where_the_form_asks_for_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_text("x")
     with serving(app) as server:
         async with AsyncDify("app-x", server.url, "me") as dify:
             await dify.app.parameters()
-            await dify.chat.send("hi", inputs={"doc": str(path), "docs": "https://h/a.png", "city": "https://h/b.png"})
+            taken = {"type": "image", "transfer_method": "local_file", "upload_file_id": "u-1"}
+            inputs: dict[str, Any] = {"doc": path, "docs": ["https://h/a.png", taken], "city": "https://h/b.png"}
+            await dify.chat.send("hi", inputs=inputs)
             sent = server.requests[-1].json["inputs"]
             assert sent["doc"]["upload_file_id"] == "up-a.pdf"
-            assert sent["docs"] == [{"type": "image", "transfer_method": "remote_url", "url": "https://h/a.png"}]
+            assert sent["docs"] == [{"type": "image", "transfer_method": "remote_url", "url": "https://h/a.png"}, taken]
             assert sent["city"] == "https://h/b.png"
             before = len(server.requests)
-            for inputs in ({"doc": tmp_path / "a.png"}, {"docs": ["https://h/a.png"] * 3}):
+            texts: list[dict[str, Any]] = [{"doc": str(path)}, {"docs": [str(path)]}, {"docs": [path, str(path)]}]
+            lost = tmp_path / "lost.pdf"
+            files: list[dict[str, Any]] = [
+                {"doc": tmp_path / "a.png"}, {"docs": ["https://h/a.png"] * 3}, {"docs": [b"x"], "doc": lost},
+            ]  # fmt: skip
+            for inputs in texts:
+                with pytest.raises(InputError, match=r"never taken for the path") as caught:
+                    await dify.chat.send("hi", inputs=inputs)
+                assert "pathlib.Path" in caught.value.hint
+            for inputs in files:
                 with pytest.raises(InputError):
                     await dify.chat.send("hi", inputs=inputs)
-            assert len(server.requests) == before
+            assert len(server.requests) == before, "nothing is uploaded before all of it was looked at"
 
 
 async def test_a_url_is_downloaded_only_when_asked_and_without_the_key() -> None:

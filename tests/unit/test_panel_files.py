@@ -164,7 +164,7 @@ def test_answers_are_copied_as_markdown_and_as_a_cell(opened: Opener) -> None:
     assert value["text"] == "You said: **take {{ it }} in Bad Urach**"
     value, _ = page.do("copy", key=key, as_="cell")
     line, _, body = value["text"].partition("\n")
-    assert line == "%%dify --no-vars -i 'city=Bad Urach' -i count:=2"
+    assert line == """%%dify --no-vars --inputs '{"city": "Bad Urach", "count": 2}'"""
     assert body == "take {{ it }}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -467,7 +468,10 @@ def test_an_export_has_what_was_not_loaded(opened: Opener, monkeypatch: pytest.M
     assert [f"m{at}" in value["text"] for at in range(3)] == [True] * 3
     value, _ = page.do("export", as_="cells")
     assert value["name"].endswith(".ipynb")
-    assert "%%dify --no-vars -i city=Hof\\n" in value["text"]
+    cells = ["".join(cell["source"]) for cell in json.loads(value["text"])["cells"]]
+    asked = [cell for cell in cells if cell.startswith("%%dify")]
+    assert [cell.startswith("""%%dify --no-vars --inputs '{"city": "Hof\"""") for cell in asked] == [True] * 3
+    assert [cell.partition("\n")[2] for cell in asked] == ["m0", "m1", "m2"]
 
 
 def test_an_answer_goes_on_out_of_sight_and_is_found_again(opened: Opener, gate: Gate) -> None:

@@ -1,0 +1,23 @@
+"""That a value does not fit, without words: each door says it in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Misfit(Exception):
+    """A value that the app's form does not take.
+
+    Attributes:
+        reason: what is wrong; the last part of the sentence's key.
+        name: of the input; "" where it concerns several.
+        control: the control of the form; empty where there is none.
+        values: what the sentence may tell.
+    """
+
+    def __init__(
+        self, reason: str, name: str = "", control: Mapping[str, Any] | None = None, /, **values: Any
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.name, self.control, self.values = reason, name, control or {}, values
