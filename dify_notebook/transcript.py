@@ -11,9 +11,10 @@ from typing import Any
 
 from .i18n import Language
 from .turn.state import Turn
+from .views.guard import as_title
 from .views.saved import markdown
-from .views.transcript import as_title, quoted
 from .views.transcript import markdown as as_markdown
+from .views.transcript import quoted
 
 __all__ = ["as_cell", "as_markdown", "as_notebook"]
 

@@ -190,6 +190,10 @@ class Parser:
             depth = len(self.spine)
         self._text(cursor, depth)
 
+    def finish(self) -> None:
+        """Nothing more comes: close what is open."""
+        self._close(1)
+
     # --- which of the open nodes go on
 
     def _match(self, cursor: Cursor) -> int:
