@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from . import code as codes
 from .clean import visible
-from .guard import WEB, fenced, guarded
+from .guard import WEB, fenced, guarded, inert
 from .lines import Node, Parser, split_row
 
 _LINE_ENDS = re.compile("[\u2028\u2029]")
@@ -31,7 +31,6 @@ _STRUCTURE = re.compile(
 _LABEL = re.compile(r"[\w .,;/+-]{1,200}")
 _ADDRESS = re.compile(rf"(?i){WEB}[^\s<>`$|\\\[\]]*")
 _TITLE = re.compile(r"[^\"<>`$|\\\[\]\n&]*")
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 class _Piece(NamedTuple):
@@ -65,12 +64,17 @@ def _definitions(parser: Parser) -> list[str]:
 def _blocks(nodes: Sequence[Node], gap: str, *, top: bool = False) -> list[_Piece]:
     """The pieces of some neighbours; those that are not code are joined."""
     out: list[_Piece] = []
+    texts: list[str] = []
     for node in nodes:
         for piece in _block(node, top):
-            if out and not piece.code and not out[-1].code:
-                piece = _Piece(f"{out.pop().text}{gap}{piece.text}")
+            if not piece.code:
+                texts.append(piece.text)
+                continue
+            if texts:
+                out.append(_Piece(gap.join(texts)))
+                texts = []
             out.append(piece)
-    return out
+    return [*out, _Piece(gap.join(texts))] if texts else out
 
 
 def _block(node: Node, top: bool) -> list[_Piece]:
@@ -85,7 +89,8 @@ def _block(node: Node, top: bool) -> list[_Piece]:
         return [_math(node, top)]
     if node.kind == "h":
         text = guarded(" ".join(line.strip() for line in node.lines))
-        return [_Piece(f"{'#' * node.level} {re.sub(r'#+$', lambda end: chr(92) + end.group(), text)}".rstrip())]
+        bare = text.rstrip("#")  # those at the end would not be shown
+        return [_Piece(f"{'#' * node.level} {bare}{chr(92) * (bare != text)}{text[len(bare) :]}".rstrip())]
     if node.kind == "rule":
         return [_Piece("___")]
     if node.kind == "table":
@@ -125,10 +130,7 @@ def _math(node: Node, top: bool) -> _Piece:
     tex = "\n".join(line for line in node.lines if line.strip()).strip()
     if not tex or "$" in tex or "`" in tex or "~~~" in tex or tex.endswith("\\"):
         return _fence("\n".join(node.lines), "tex", top)
-    # The same formula with a blank more, and no tag, image or link for those who know no formulas.
-    for sign, apart in (("](", "] ("), ("![", "! ["), ("]:", "] :")):
-        tex = tex.replace(sign, apart)
-    return _Piece(f"$$\n{_TAG.sub('< ', tex)}\n$$")
+    return _Piece(f"$$\n{inert(tex)}\n$$")
 
 
 def _table(node: Node) -> str:

@@ -8,7 +8,7 @@ escaped, so that it cannot leave its place, and what is code stands in fences at
 from __future__ import annotations
 
 from ..turn.state import Thought, Turn
-from . import facts, plain, timeline
+from . import facts, limits, plain, timeline
 from .canonical import canonical
 from .clean import one_line, visible
 from .guard import escaped, fenced
@@ -30,10 +30,10 @@ def document(turn: Turn, words: Words) -> str:
     if turn.nodes:
         summary = escaped(timeline.summary(turn, words))
         parts.append(f"**{words('workflow')}** \u00b7 {summary}\n\n{_table(turn, words)}")
-    steps = facts.steps(turn)
+    steps, rests = facts.steps(turn), facts.rests(turn, words)
     if steps:
         told = [_step(thought, at, words) for at, thought in enumerate(steps)]
-        parts += [f"**{words('thoughts')}**", *told]
+        parts += [f"**{words('thoughts')}**", *told, escaped(rests["thoughts"])]
     if turn.reasoning.strip():
         told, note = cut(visible(turn.reasoning.strip()), words)
         parts.append(
@@ -45,12 +45,18 @@ def document(turn: Turn, words: Words) -> str:
         lines = [
             f"- {escaped(facts.source_title(one, at, words))}" for at, one in enumerate(facts.sources(turn))
         ]
+        lines += _more(rests["citations"])
         parts.append(f"**{words('sources', n=len(turn.citations))}**\n\n" + "\n".join(lines))
     if turn.suggested:
-        lines = [f"- {escaped(one_line(text, 300))}" for text in turn.suggested[:10]]
+        lines = [f"- {escaped(one_line(text, 300))}" for text in turn.suggested[: limits.SUGGESTED]]
+        lines += _more(rests["suggested"])
         parts.append(f"**{words('suggested')}**\n\n" + "\n".join(lines))
     parts.append(f"---\n\n{escaped(plain.foot_line(turn, words))}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _more(rest: str) -> list[str]:
+    return [f"- {escaped(rest)}"] if rest else []
 
 
 def _quoted(text: str) -> str:
@@ -78,6 +84,8 @@ def _table(turn: Turn, words: Words) -> str:
             length = timeline.length(node, turn, words, 0.0)
             title = lead + escaped(timeline.name(node, words))
             lines.append(f"| {title} | {escaped(kind)} | {escaped(word)}{error} | {length} | {tokens} |")
+    if rest := facts.rests(turn, words)["nodes"]:
+        lines.append(f"| {escaped(rest)} | | | | |")
     return "\n".join(lines)
 
 

@@ -14,8 +14,6 @@ from .inline import formula
 WEB = r"(?:https?://|mailto:)"
 """How an address begins that a link may have."""
 
-_RUNS = re.compile(r"`+")
-_LINE_ENDS = re.compile("[\u2028\u2029]")
 _FIELD = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
     | {sign: f"&#{ord(sign)};" for sign in "`[]|$\\"}
@@ -23,18 +21,26 @@ _FIELD = str.maketrans(
 )
 _BARE = re.compile(r"(?i)(https?|ftp)://|www\.")
 _LINE_START = re.compile(r"^(\d*)([-+=:.)])")
-_SIGN = re.compile(r"(?i)[`\\<$]|!\[|\](?:\(|:)|~{3,}|(?:https?|ftp)://|www\.")
-_AUTOLINK = re.compile(rf"(?i)<{WEB}[^\s<>`$|\\\[\]]*>")
-_TARGET = re.compile(rf"(?i)\]\([ \t]*(?:<{WEB}[^\s<>`$|\\\[\]]*>|{WEB}[^\s<>`$|\\\[\]()\"']*)"
-                     r"(?:[ \t]+\"[^\"<>`$|\\\[\]\n]*\")?[ \t]*\)")  # fmt: skip
-_LEADS = re.compile(rf"(?i)\s*<?{WEB}")
-_UNCLEAR = re.compile(r"[<`\\$]|!\[|\]\(|~{3}")
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
-_MARKUP = re.compile(r"<[A-Za-z/!?]")
-_REACHING = re.compile(r"`{3}|~{3}|\]\(|!\[|\$\$|\\begin\{|\\\\\[")
+_LINE_ENDS = re.compile("[\u2028\u2029]")
+_RUNS = re.compile(r"`+")
 _WORD = re.compile(r"\S*")
+
+_SIGN = re.compile(r"(?i)[`\\<$]|!\[|\](?:\(|:)|~{3,}|(?:https?|ftp)://|www\.")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_ADDRESS = rf"{WEB}[^\s<>`$|\\\[\]]*"
+_AUTOLINK = re.compile(rf"(?i)<{_ADDRESS}>")
+_TARGET = re.compile(
+    rf"(?i)\]\([ \t]*(?:<{_ADDRESS}>|{WEB}[^\s<>`$|\\\[\]()\"']*)(?:[ \t]+\"[^\"<>`$|\\\[\]\n]*\")?[ \t]*\)"
+)
+_LEADS = re.compile(rf"(?i)\s*<?{WEB}")
+_END = re.compile(r"\\\\[\])]|\\end\{[a-z]*\*?\}")
+_BEGIN = re.compile(r"\\begin\{([a-z]*\*?)\}")
+_UNCLEAR = re.compile(r"[<`\\$]|!\[|\]\(|~{3}")
+"""What cannot stand in an address and be guarded as well."""
 _AMBIGUOUS = re.compile(r"[`$\[\]|\\]")
-_ENVIRONMENT = re.compile(r"\\begin\{([a-z]*\*?)\}")
+"""What a span of code may not hold if others have to see the same span."""
+_REACHING = re.compile(r"`{3}|~{3}|\]\(|!\[|\$\$|\\begin\{|\\\\\[")
+"""What would be more than text wherever a span is none."""
 
 
 def escaped(text: str) -> str:
@@ -78,8 +84,15 @@ class _Guard:
         self.unclear = False
         """Whether a formula of signs that only some know could swallow a span."""
         self.runs: dict[int, list[int]] = {}
+        """Where runs of so many backticks stand, the last first."""
         for run in reversed(list(_RUNS.finditer(text))):
             self.runs.setdefault(len(run.group()), []).append(run.start())
+        self.ends = {found.group(): found.start() for found in _END.finditer(text)}
+        """Where each sign that ends a formula stands last."""
+        self.word = (0, -1)
+        """Where the present word ends, and the last place in it that an address cannot hold."""
+        self.after = 0
+        """Where to go on behind the formula that was written."""
 
     def out(self) -> str:
         at = 0
@@ -128,8 +141,7 @@ class _Guard:
         elif first == "~":
             parts.append("&#126;" * len(sign))
         else:
-            address = _WORD.match(text, at)
-            parts.append(_unlinked(sign) if address and _UNCLEAR.search(address.group()) else sign)
+            parts.append(_unlinked(sign) if self._unclear(at) else sign)
         return at + len(sign)
 
     def _code(self, at: int) -> int:
@@ -146,20 +158,28 @@ class _Guard:
         self.parts.append((run.group(), code))
         return places[-1] + size
 
+    def _unclear(self, at: int) -> bool:
+        """Whether the address that begins here runs into something that has to be guarded."""
+        if at >= self.word[0]:
+            word = _WORD.match(self.text, at)
+            assert word is not None
+            last = -1
+            for found in _UNCLEAR.finditer(self.text, at, word.end()):
+                last = found.start()
+            self.word = (word.end(), last)
+        return self.word[1] > at
+
     def _backslash(self, at: int) -> int:
         text, parts = self.text, self.parts
         two = text[at : at + 2]
         if two in ("\\(", "\\[") and self._formula(at):
-            return self._end
-        if two == "\\\\" and text[at + 2 : at + 3] in ("(", "["):
-            begun = text[at + 2]
-            closed = text.find("\\\\" + (")" if begun == "(" else "]"), at + 3) >= 0
-            self.unclear = self.unclear or closed
+            return self.after
+        if two == "\\\\" and (begun := text[at + 2 : at + 3]) in ("(", "["):
+            closed = self._closed("\\\\)" if begun == "(" else "\\\\]", at)
             parts.append(two if closed else f"{two}&#{ord(begun)};")
             return at + 2 if closed else at + 3
-        if begin := _ENVIRONMENT.match(text, at):
-            closed = text.find(f"\\end{{{begin.group(1)}}}", begin.end()) >= 0
-            self.unclear = self.unclear or closed
+        if begin := _BEGIN.match(text, at):
+            closed = self._closed(f"\\end{{{begin.group(1)}}}", at)
             parts.append(begin.group() if closed else begin.group().replace("{", "&#123;"))
             return begin.end()
         if two == "\\`":
@@ -170,36 +190,47 @@ class _Guard:
             parts.append(two)
         return at + 2
 
+    def _closed(self, end: str, at: int) -> bool:
+        """Whether what begins here is a formula to some; what stands in it is then no code to them."""
+        closed = self.ends.get(end, -1) > at
+        self.unclear = self.unclear or closed
+        return closed
+
     def _dollar(self, at: int) -> int:
         if self._formula(at):
-            return self._end
+            return self.after
         self.parts.append("&#36;" if self.text[at : at + 2] == "$$" else "$")
         return at + 1
 
     def _formula(self, at: int) -> bool:
-        """Write a formula, unless it is one for us alone."""
+        """Write the formula that begins here, if there is one, and one for others too."""
         found = formula(self.text, at, len(self.text))
         if found is None:
             return False
-        inner = self.text[at + 2 : found.end - 2] if found.marks == 2 else self.text[at + 1 : found.end - 1]
-        if re.search(r"[`$]|~{3}|\\\\[\[(]", inner) or inner.endswith("\\"):
+        begin, end = at + found.marks, found.end - found.marks
+        tex = self.text[begin:end]
+        if re.search(r"[`$]|~{3}|\\\\[\[(]", tex) or tex.endswith("\\") or not _balanced(tex):
             return False
-        for begin in _ENVIRONMENT.finditer(inner):
-            if inner.find(f"\\end{{{begin.group(1)}}}", begin.end()) < 0:
-                return False
-        for sign, apart in (("](", "] ("), ("![", "! ["), ("]:", "] :")):
-            inner = inner.replace(sign, apart)
-        mark = self.text[at : at + found.marks]
-        self.parts.append(f"{mark}{_TAG.sub('< ', inner)}{self.text[found.end - found.marks : found.end]}")
-        self._end = found.end
+        self.parts.append(f"{self.text[at:begin]}{inert(tex)}{self.text[end : found.end]}")
+        self.after = found.end
         return True
 
-    _end = 0
+
+def inert(tex: str) -> str:
+    """The same formula with a blank more, and no tag, image or link for those who know no formulas."""
+    for sign, apart in (("](", "] ("), ("![", "! ["), ("]:", "] :")):
+        tex = tex.replace(sign, apart)
+    return _TAG.sub("< ", tex)
+
+
+def _balanced(tex: str) -> bool:
+    ends = {found.group(): found.start() for found in _END.finditer(tex)}
+    return all(ends.get(f"\\end{{{begin.group(1)}}}", -1) > begin.start() for begin in _BEGIN.finditer(tex))
 
 
 def _span(marks: str, code: str, *, plain: bool) -> str:
     """A span of code in the shortest marks that its inside allows, or as text."""
-    if _REACHING.search(code) or (plain and _MARKUP.search(code)):
+    if _REACHING.search(code) or (plain and _TAG.search(code)):
         return f"&#96;{_shown(code.strip())}&#96;"
     runs = {len(run.group()) for run in _RUNS.finditer(code)}
     size = next(n for n in (1, 2, 3) if n not in runs)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SENTENCE = r"(?:[.!?][\"')\]*_]*+\s++|[ \t]*+\n[ \t]*+|[。！？；…][”’」』）*_]*+\s*+)"
 """Where a text may be cut: behind a sentence or a line, blanks included."""
 
+LONGEST_FORMULA = 2_000
+"""Characters of a formula inside a line; what goes on for longer is text."""
+
 _HAS_TEX = re.compile(r"[\\^_{}=+<>|/*-]|^\S+$")
 _WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}")
 _CUT = re.compile(SENTENCE)
@@ -208,12 +211,12 @@ def formula(text: str, at: int, limit: int) -> Formula | None:
     two = text[at : at + 2]
     if two in ("$$", "\\(", "\\["):
         end = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}[two]
-        close = text.find(end, at + 2, limit)
+        close = text.find(end, at + 2, min(limit, at + 2 + LONGEST_FORMULA))
         if close < 0 or not text[at + 2 : close].strip() or (end == "$$" and text[close + 2 : close + 3] == "$"):
             return None
         return Formula(close + 2, 2, two != "\\(")
     if two[:1] == "$":
-        close = text.find("$", at + 1, limit)
+        close = text.find("$", at + 1, min(limit, at + 302))
         if close >= 0 and _formula(text[at + 1 : close], text[at - 1 : at], text[close + 1 : close + 2]):
             return Formula(close + 1, 1, False)
     return None

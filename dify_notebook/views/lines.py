@@ -18,7 +18,7 @@ from typing import Literal
 from .references import Reference, definitions
 
 _ATX = re.compile(r"(#{1,6})(?:[ \t]+|$)")
-_ATX_END = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
+_ATX_END = re.compile(r"(?:^|(?<![ \t])[ \t]++)#++[ \t]*+$")
 _FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
 _FENCE_END = re.compile(r"(`{3,}|~{3,})[ \t]*$")
 _SETEXT = re.compile(r"(=+|-+)[ \t]*$")

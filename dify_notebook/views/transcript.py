@@ -60,7 +60,8 @@ def markdown(turns: Sequence[Turn], title: str, about: str = "", *, lang: Langua
     if about:
         parts.append(f"*{as_title(about)}*")
     for at, turn in enumerate(turns, 1):
-        parts.append(f"## {as_title(_name(turn, 'question', at, words))}\n\n{quoted(fenced(visible(turn.query or ''), 'text'))}")
+        asked = quoted(fenced(visible(turn.query or ""), "text"))
+        parts.append(f"## {as_title(_name(turn, 'question', at, words))}\n\n{asked}")
         parts.append(f"## {as_title(words('transcript.answer', number=at))}\n\n{quoted(document(turn, words))}")
     return "\n\n".join(parts) + "\n"
 

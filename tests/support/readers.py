@@ -11,9 +11,11 @@ from markdown_it import MarkdownIt
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 ELEMENTS = frozenset(
-    ["p", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "br", "blockquote", "ul", "ol", "li", "dl", "dt", "dd", "pre", "code"]
-    + ["em", "strong", "del", "s", "a", "table", "thead", "tbody", "tr", "th", "td", "div", "span", "input", "sup", "section"]
-)
+    ["p", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "br", "blockquote", "ul", "ol", "li", "dl", "dt", "dd"]
+    + ["pre", "code"]
+    + ["a", "em", "strong", "del", "s", "table", "thead", "tbody", "tr", "th", "td", "div", "span"]
+    + ["input", "sup", "section"]
+)  # fmt: skip
 """What markdown itself can make, and what the readers put around code and lists. An image is not among them."""
 
 

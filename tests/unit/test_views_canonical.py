@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 import re
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cost import spent
 from support.readers import READERS, live, shown
 from unit.test_views_markdown import DOCUMENTS, PIECES, bare, whole
 from unit.views_hostile import hostile_turn
@@ -161,3 +163,12 @@ def test_common_answers_stay_as_they_are() -> None:
         "```html\n<b>bold</b>\n```\n\n| a | b |\n| --- | --: |\n| 1 | `x` |\n\n> quoted\n\nhttps://x.example/a_b?c=1"
     )
     assert canonical(text) == text
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["https://", "\\( `\\) ", "\\begin{a}", "$a ", "`", "`a `b` ", "<b>", "](", "[a]: http://x.y\n", "a\n\n", "- a\n", "# #", "<https://"],
+)
+def test_the_cost_grows_as_the_answer(piece: str) -> None:
+    count = 20_000 // len(piece)
+    assert spent(partial(canonical, piece * 2 * count)) <= 2.6 * spent(partial(canonical, piece * count))
