@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
-from support.cost import spent
 
 from dify_notebook import views
 from dify_notebook.turn.state import (
@@ -122,12 +121,22 @@ def test_marks_of_damage_are_bounded() -> None:
     assert marked_answer(Turn(answer="a" * N, answer_raw="a" * N, warnings=warnings)).count("\u26a0") == limits.MARKS
 
 
-def test_rows_cost_as_much_as_there_are_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Below the bound as well: nodes inside each other are walked once."""
-    monkeypatch.setattr(limits, "NODES", 10**6)
-    for make in (nodes, chained, lambda n: chained(n)[::-1]):
-        one, two = Turn(nodes=make(4_000)), Turn(nodes=make(8_000))
-        assert spent(partial(timeline.groups, two)) <= 2.6 * spent(partial(timeline.groups, one))
+class Counted(list[int | None]):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.asked += 1
+        return super().__getitem__(at)
+
+
+def test_nodes_in_each_other_are_walked_once() -> None:
+    """Below the bound as well the cost is that of the nodes."""
+    for count in (100, 400):
+        for above in (Counted([None, *range(count - 1)]), Counted([*range(1, count), None]), Counted([*range(1, count), 0])):
+            assert timeline._circling(above) == [above[count - 1] == 0] * count
+            assert above.asked <= 2 * count + 2
 
 
 @pytest.mark.parametrize(
