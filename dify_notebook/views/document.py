@@ -31,9 +31,10 @@ def document(turn: Turn, words: Words) -> str:
         summary = escaped(timeline.summary(turn, words))
         parts.append(f"**{words('workflow')}** \u00b7 {summary}\n\n{_table(turn, words)}")
     steps, rests = facts.steps(turn), facts.rests(turn, words)
-    if steps:
-        told = [_step(thought, at, words) for at, thought in enumerate(steps)]
-        parts += [f"**{words('thoughts')}**", *told, escaped(rests["thoughts"])]
+    if steps or rests["thoughts"]:
+        parts.append(f"**{words('thoughts')}**")
+        parts += [_step(thought, at, words) for at, thought in enumerate(steps)]
+        parts.append(escaped(rests["thoughts"]))
     if turn.reasoning.strip():
         told, note = cut(visible(turn.reasoning.strip()), words)
         parts.append(
