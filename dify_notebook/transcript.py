@@ -12,9 +12,10 @@ from typing import Any
 from .app.stored import is_file
 from .i18n import Language, t
 from .turn.state import Turn
+from .views.guard import as_title
 from .views.saved import markdown
-from .views.transcript import as_title, quoted
 from .views.transcript import markdown as as_markdown
+from .views.transcript import quoted
 
 __all__ = ["as_cell", "as_markdown", "as_notebook"]
 

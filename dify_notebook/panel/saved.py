@@ -11,6 +11,7 @@ from ..i18n import Language, t
 from ..turn.state import Turn
 from ..views import Block
 from ..views.clean import one_line, visible
+from ..views.guard import as_title
 from ..views.html import element, escape, serialize
 from ..views.style import inline
 from ..views.words import host, number
@@ -90,7 +91,7 @@ class Transcript:
     def _markdown(self, title: str, facts: str, earlier: str, kept: list[Kept], lang: Language) -> str:
         text = transcript.as_markdown([one.turn for one in kept], title, lang=lang)
         head, _, rest = text.partition("\n\n")
-        told = "\n\n".join(one for one in (facts, earlier) if one)
+        told = "\n\n".join(as_title(one) for one in (facts, earlier) if one)
         return f"{head}\n\n{told}\n\n{rest}"
 
     def _kept(self, item: Item, lang: Language) -> Kept:

@@ -1,111 +1,18 @@
 """A turn as markdown: for what shows markdown, and for people who convert notebooks to it.
 
-The answer is markdown already and stays it, but for what reaches further than text:
-raw HTML, images (they would be fetched) and links that lead elsewhere than to the web
-or to mail are written so that they show as text. What came in other fields is
-escaped, so that it cannot leave its place.
+The answer is markdown already and stays it, written plainly (`canonical.py`): raw HTML, images (they would be
+fetched) and links that lead elsewhere than to the web or to mail show as text. What came in other fields is
+escaped, so that it cannot leave its place, and what is code stands in fences at the left margin.
 """
 
 from __future__ import annotations
 
-import re
-
-from ..turn.state import Turn
-from . import facts, plain, timeline
+from ..turn.state import Thought, Turn
+from . import facts, limits, plain, timeline
+from .canonical import canonical
 from .clean import one_line, visible
-from .lines import Parser
+from .guard import escaped, fenced
 from .words import Words, cut, pretty
-
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~$&])")
-_LINE_START = re.compile(r"^(\d*)([-+=:.)])")
-_RUNS = re.compile(r"`+")
-_TAG = re.compile(r"<(?=[A-Za-z/!?])(?!(?:https?://|mailto:)[^\s<>]*>)")
-_OPENS = re.compile(r"<(?=[A-Za-z/!?])")
-_IMAGE = re.compile(r"!\[")
-_LINK = re.compile(r"\]\((?!\s*<?(?:https?://|mailto:))", re.IGNORECASE)
-_DEFINITION = re.compile(
-    r"(?m)^([ \t>*+\d.)-]*)\[(?=[^\]\n]*\]:(?!\s*<?(?:https?://|mailto:)))", re.IGNORECASE
-)
-
-
-def escaped(text: str) -> str:
-    """A line of text that markdown shows as it is, in a table's cell too."""
-    return _LINE_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", text))
-
-
-def fenced(text: str, language: str = "") -> str:
-    """Code in a fence that nothing inside it can close."""
-    longest = max((len(run.group()) for run in _RUNS.finditer(text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
-def harmless(answer: str) -> str:
-    """The answer with raw HTML, images and odd links turned into text. Code stays as it is."""
-    parser = Parser()
-    out: list[str] = []
-    prose: list[str] = []
-
-    def flush() -> None:
-        if prose:
-            out.append(_prose("\n".join(prose)))
-            prose.clear()
-
-    for line in visible(answer).split("\n"):
-        before = parser.spine[-1]
-        size = len(before.lines)
-        parser.read(line)
-        tip = parser.spine[-1]
-        raw = before.kind in ("code", "fence") and (len(before.lines) > size or before.bounded)
-        raw = raw or (tip.kind == "code" and len(tip.lines) == 1)
-        if raw:
-            flush()
-            out.append(line)
-        elif before.kind == "math" or tip.kind == "math":
-            flush()
-            out.append(_OPENS.sub("< ", line))  # the same formula, and no tag for those who know no formulas
-        elif not line.strip():
-            flush()
-            out.append(line)
-        else:
-            prose.append(line)
-            if tip is not before or tip.kind not in ("p",):
-                # Code marks pair within one block only, so each is looked at by itself.
-                last = prose.pop()
-                flush()
-                prose.append(last)
-    flush()
-    if parser.spine[-1].kind == "fence" and len(parser.spine) == 2:
-        out.append(parser.spine[-1].mark)  # what follows the answer is not part of its code
-    return "\n".join(out)
-
-
-def _prose(text: str) -> str:
-    text = _DEFINITION.sub(r"\1\\[", text)
-    parts = []
-    at = 0
-    runs = [run for run in _RUNS.finditer(text) if text[run.start() - 1 : run.start()] != "\\"]
-    opened = 0
-    while opened < len(runs):
-        run = runs[opened]
-        closing = next(
-            (n for n in range(opened + 1, len(runs)) if len(runs[n].group()) == len(run.group())), None
-        )
-        if closing is None:
-            opened += 1
-            continue
-        parts.append(_guarded(text[at : run.start()]))
-        at = runs[closing].end()
-        parts.append(text[run.start() : at])
-        opened = closing + 1
-    parts.append(_guarded(text[at:]))
-    return "".join(parts)
-
-
-def _guarded(text: str) -> str:
-    text = _TAG.sub(r"\\<", text)
-    text = _IMAGE.sub(r"!\\[", text)
-    return _LINK.sub(r"]\\(", text)
 
 
 def document(turn: Turn, words: Words) -> str:
@@ -114,7 +21,7 @@ def document(turn: Turn, words: Words) -> str:
     head = plain.head_line(turn, words)
     if head:
         parts.append(f"*{escaped(head)}*")
-    parts.append(harmless(facts.marked_answer(turn)).strip("\n"))
+    parts.append(canonical(facts.marked_answer(turn)).strip("\n"))
     for one in facts.notices(turn, words):
         detail = f"\n\n{_quoted(fenced(cut(one.detail, words, 2_000)[0]))}" if one.detail else ""
         parts.append(f"> **{escaped(one.text)}**" + ("\n>" + detail[1:] if detail else ""))
@@ -123,11 +30,11 @@ def document(turn: Turn, words: Words) -> str:
     if turn.nodes:
         summary = escaped(timeline.summary(turn, words))
         parts.append(f"**{words('workflow')}** \u00b7 {summary}\n\n{_table(turn, words)}")
-    steps = facts.steps(turn)
-    if steps:
-        parts.append(
-            f"**{words('thoughts')}**\n\n" + "\n".join(_step(turn, at, words) for at in range(len(steps)))
-        )
+    steps, rests = facts.steps(turn), facts.rests(turn, words)
+    if steps or rests["thoughts"]:
+        parts.append(f"**{words('thoughts')}**")
+        parts += [_step(thought, at, words) for at, thought in enumerate(steps)]
+        parts.append(escaped(rests["thoughts"]))
     if turn.reasoning.strip():
         told, note = cut(visible(turn.reasoning.strip()), words)
         parts.append(
@@ -139,12 +46,18 @@ def document(turn: Turn, words: Words) -> str:
         lines = [
             f"- {escaped(facts.source_title(one, at, words))}" for at, one in enumerate(facts.sources(turn))
         ]
+        lines += _more(rests["citations"])
         parts.append(f"**{words('sources', n=len(turn.citations))}**\n\n" + "\n".join(lines))
     if turn.suggested:
-        lines = [f"- {escaped(one_line(text, 300))}" for text in turn.suggested[:10]]
+        lines = [f"- {escaped(one_line(text, 300))}" for text in turn.suggested[: limits.SUGGESTED]]
+        lines += _more(rests["suggested"])
         parts.append(f"**{words('suggested')}**\n\n" + "\n".join(lines))
     parts.append(f"---\n\n{escaped(plain.foot_line(turn, words))}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _more(rest: str) -> list[str]:
+    return [f"- {escaped(rest)}"] if rest else []
 
 
 def _quoted(text: str) -> str:
@@ -172,17 +85,18 @@ def _table(turn: Turn, words: Words) -> str:
             length = timeline.length(node, turn, words, 0.0)
             title = lead + escaped(timeline.name(node, words))
             lines.append(f"| {title} | {escaped(kind)} | {escaped(word)}{error} | {length} | {tokens} |")
+    if rest := facts.rests(turn, words)["nodes"]:
+        lines.append(f"| {escaped(rest)} | | | | |")
     return "\n".join(lines)
 
 
-def _step(turn: Turn, at: int, words: Words) -> str:
-    thought = facts.steps(turn)[at]
-    lines = [f"{at + 1}. {escaped(facts.step_tools(thought, words))}"]
+def _step(thought: Thought, at: int, words: Words) -> str:
+    parts = [f"**{at + 1}.** {escaped(facts.step_tools(thought, words))}"]
     if thought.thought.strip():
-        lines.append(f"   {escaped(one_line(thought.thought, 600))}")
+        parts.append(escaped(one_line(thought.thought, 600)))
     for label, value in ((words("input"), thought.tool_input), (words("observation"), thought.observation)):
         if value.strip():
             shown, note = cut(pretty(value, thought.tools), words, 2_000)
-            lines.append(f"\n   {escaped(label)}{' (' + escaped(note) + ')' if note else ''}:\n")
-            lines.append(plain.indented(fenced(visible(shown), "text"), "   "))
-    return "\n".join(lines) + "\n"
+            parts.append(f"{escaped(label)}{' (' + escaped(note) + ')' if note else ''}{words.colon.rstrip()}")
+            parts.append(fenced(visible(shown), "text"))
+    return "\n\n".join(parts)

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..turn.state import AgentLog, Citation, MessageFile, Thought, Turn
+from . import limits
 from .clean import one_line, visible
+from .diff import common_prefix
 from .words import Words, host, number, pretty, price, short
 
 MARK = "\u26a0"
@@ -107,7 +109,10 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         out.append(
             Notice("warning", words("paused" if waiting_forms or turn.status == "paused" else "forms_done"))
         )
-        out += [Notice("info", words(f"form.{form.status}"), pretty(form.data)) for form in turn.forms]
+        shown = turn.forms[: limits.FORMS]
+        out += [Notice("info", words(f"form.{form.status}"), pretty(form.data)) for form in shown]
+        if rest := words.rest(len(turn.forms), limits.FORMS, "turn.forms"):
+            out.append(Notice("info", rest))
     return out + _warnings(turn, words)
 
 
@@ -115,14 +120,16 @@ def _warnings(turn: Turn, words: Words) -> list[Notice]:
     out = []
     damaged = [warning for warning in turn.warnings if warning.code == "damaged"]
     if damaged:
-        raw = "\n".join(visible(warning.raw or warning.message) for warning in damaged[:20])
+        raw = "\n".join(visible(warning.raw or warning.message) for warning in damaged[: limits.DAMAGED])
+        if rest := words.rest(len(damaged), limits.DAMAGED, "turn.warnings"):
+            raw += f"\n{rest}"
         out.append(Notice("warning", words("damaged", n=len(damaged), mark=MARK), raw))
     others = [warning for warning in turn.warnings if warning.code != "damaged"]
-    for warning in others[:8]:
+    for warning in others[: limits.WARNINGS]:
         head = words.known(f"warning.{warning.code}", warning.code)
         out.append(Notice("warning", head, one_line(f"{warning.message} {warning.raw or ''}", 400)))
-    if len(others) > 8:
-        out.append(Notice("warning", words.count("more_warnings", len(others) - 8)))
+    if rest := words.rest(len(others), limits.WARNINGS, "turn.warnings"):
+        out.append(Notice("warning", rest))
     return out
 
 
@@ -161,11 +168,23 @@ def measures(turn: Turn, words: Words, now: float) -> list[str]:
     return out
 
 
+def rests(turn: Turn, words: Words) -> dict[str, str]:
+    """What is said of that which no view shows, by the place where it would stand; "" where all is shown."""
+    return {
+        "nodes": words.rest(len(turn.nodes or ()), limits.NODES, "turn.nodes_frame()"),
+        "thoughts": words.rest(len(turn.thoughts or ()), limits.THOUGHTS, "turn.thoughts_frame()"),
+        "logs": words.rest(len(turn.logs or ()), limits.LOGS, "turn.logs"),
+        "files": words.rest(len(turn.files or ()), limits.FILES, "turn.files"),
+        "citations": words.rest(len(turn.citations or ()), limits.CITATIONS, "turn.citations"),
+        "suggested": words.rest(len(turn.suggested or ()), limits.SUGGESTED, "turn.suggested"),
+    }
+
+
 def steps(turn: Turn) -> list[Thought]:
-    """The agent's steps worth showing: a closing thought that repeats the answer is not."""
+    """The agent's first steps worth showing: a closing thought that repeats the answer is not."""
     return [
         thought
-        for thought in turn.thoughts or ()
+        for thought in (turn.thoughts or ())[: limits.THOUGHTS]
         if thought.tool
         or thought.observation
         or (thought.thought.strip() and thought.thought.strip() not in turn.answer)
@@ -179,7 +198,9 @@ def step_title(thought: Thought, at: int, words: Words) -> str:
 
 def step_tools(thought: Thought, words: Words) -> str:
     """The tools of a step; that it is a thought where it called none."""
-    names = [_labelled(name, thought.tool_labels, words) for name in thought.tools]
+    names = [_labelled(name, thought.tool_labels, words) for name in thought.tools[: limits.TOOLS]]
+    if len(thought.tools) > limits.TOOLS:
+        names.append(f"+{len(thought.tools) - limits.TOOLS}")
     return ", ".join(names) or words("thought")
 
 
@@ -201,9 +222,10 @@ def step_running(thought: Thought, turn: Turn) -> bool:
 
 
 def sources(turn: Turn) -> list[Citation]:
-    """The passages in the order of their numbers."""
+    """The first passages in the order of their numbers."""
     cited = list(turn.citations or ())
-    return sorted(cited, key=lambda one: one.position if one.position is not None else len(cited) + 1)
+    cited.sort(key=lambda one: one.position if one.position is not None else len(cited) + 1)
+    return cited[: limits.CITATIONS]
 
 
 def source_title(citation: Citation, at: int, words: Words) -> str:
@@ -248,7 +270,8 @@ def picture(data: bytes | None) -> str:
 
 
 def log_tree(logs: Sequence[AgentLog]) -> list[tuple[int, AgentLog]]:
-    """An agent's log as (depth, entry), each below its parent; an unknown parent is none."""
+    """The beginning of an agent's log as (depth, entry), each below its parent; an unknown parent is none."""
+    logs = logs[: limits.LOGS]
     known = {entry.id for entry in logs}
     below: dict[str | None, list[AgentLog]] = {}
     for entry in logs:
@@ -271,37 +294,28 @@ def log_tree(logs: Sequence[AgentLog]) -> list[tuple[int, AgentLog]]:
 
 def marked_answer(turn: Turn) -> str:
     """The answer, with a sign at each place where a line of the stream was damaged."""
-    places = sorted(
-        {_place(turn, w.offset) for w in turn.warnings if w.code == "damaged" and w.offset is not None},
-        reverse=True,
-    )
+    offsets = [w.offset for w in turn.warnings if w.code == "damaged" and w.offset is not None][: limits.MARKS]
     answer = turn.answer
-    for at in places:
+    for at in sorted(set(_places(turn, offsets)), reverse=True):
         answer = _mark(answer, at)
     return answer
 
 
-def _place(turn: Turn, offset: int) -> int:
-    """A place in `answer_raw` as a place in `answer`, which lacks the reasoning."""
+def _places(turn: Turn, offsets: list[int]) -> list[int]:
+    """Places in `answer_raw` as places in `answer`, which lacks the reasoning."""
     raw, answer = turn.answer_raw, turn.answer
     if raw == answer or not raw:
-        return min(offset, len(answer))
+        return [min(offset, len(answer)) for offset in offsets]
     if raw.endswith(answer):
-        return max(0, min(len(answer), offset - (len(raw) - len(answer))))
-    same = 0
-    for a, b in zip(raw, answer, strict=False):
-        if a != b:
-            break
-        same += 1
-    if offset <= same:
-        return offset
-    behind = 0
-    for a, b in zip(reversed(raw), reversed(answer[same:]), strict=False):
-        if a != b:
-            break
-        behind += 1
-    from_end = len(raw) - offset
-    return len(answer) - from_end if 0 <= from_end <= behind else same
+        return [max(0, min(len(answer), offset - (len(raw) - len(answer)))) for offset in offsets]
+    same = common_prefix(raw, answer)
+    behind = common_prefix(raw[::-1], answer[same:][::-1])
+    out = []
+    for offset in offsets:
+        from_end = len(raw) - offset
+        ends = len(answer) - from_end if 0 <= from_end <= behind else same
+        out.append(offset if offset <= same else ends)
+    return out
 
 
 def _mark(answer: str, at: int) -> str:

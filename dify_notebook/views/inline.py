@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .html import element, escape, safe_link
 from .references import Reference
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SENTENCE = r"(?:[.!?][\"')\]*_]*+\s++|\n[ \t]*+|[。！？；…][”’」』）*_]*+\s*+)"
 """Where a text may be cut: behind a sentence or a line, blanks included."""
+
+LONGEST_FORMULA = 2_000
+"""Characters of a formula inside a line; what goes on for longer is text."""
 
 _HAS_TEX = re.compile(r"[\\^_{}=+<>|/*-]|^\S+$")
 _WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}")
@@ -183,31 +186,40 @@ def _parser() -> MarkdownIt:
 
 
 def _math_rule(state: Any, silent: bool) -> bool:
-    """`$$…$$`, `\\(…\\)`, `\\[…\\]`, and `$…$` where it can hardly be a price."""
-    text, at = state.src, state.pos
-    two = text[at : at + 2]
-    display = two in ("$$", "\\[")
-    if two in ("$$", "\\(", "\\["):
-        end = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}[two]
-        close = text.find(end, at + 2, state.posMax)
-        tex = text[at + 2 : close]
-        if close < 0 or not tex.strip() or (end == "$$" and text[close + 2 : close + 3] == "$"):
-            return False
-        after = close + 2
-    elif two[:1] == "$":
-        close = text.find("$", at + 1, state.posMax)
-        tex = text[at + 1 : close]
-        if close < 0 or not _formula(tex, text[at - 1 : at], text[close + 1 : close + 2]):
-            return False
-        after = close + 1
-    else:
+    found = formula(state.src, state.pos, state.posMax)
+    if found is None:
         return False
     if not silent:
         token = state.push("math", "span", 0)
-        token.content = tex.strip()
-        token.block = display
-    state.pos = after
+        token.content = state.src[state.pos + found.marks : found.end - found.marks].strip()
+        token.block = found.display
+    state.pos = found.end
     return True
+
+
+class Formula(NamedTuple):
+    """Where a formula ends."""
+
+    end: int
+    marks: int
+    """Characters of the sign before it, and of that behind it."""
+    display: bool
+
+
+def formula(text: str, at: int, limit: int) -> Formula | None:
+    """`$$…$$`, `\\(…\\)`, `\\[…\\]`, and `$…$` where it can hardly be a price, if one begins there."""
+    two = text[at : at + 2]
+    if two in ("$$", "\\(", "\\["):
+        end = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}[two]
+        close = text.find(end, at + 2, min(limit, at + 2 + LONGEST_FORMULA))
+        if close < 0 or not text[at + 2 : close].strip() or (end == "$$" and text[close + 2 : close + 3] == "$"):
+            return None
+        return Formula(close + 2, 2, two != "\\(")
+    if two[:1] == "$":
+        close = text.find("$", at + 1, min(limit, at + 302))
+        if close >= 0 and _formula(text[at + 1 : close], text[at - 1 : at], text[close + 1 : close + 2]):
+            return Formula(close + 1, 1, False)
+    return None
 
 
 def _formula(tex: str, before: str, after: str) -> bool:

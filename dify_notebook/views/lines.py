@@ -18,14 +18,13 @@ from typing import Literal
 from .references import Reference, definitions
 
 _ATX = re.compile(r"(#{1,6})(?:[ \t]+|$)")
-_ATX_END = re.compile(r"(?:^|(?<![ \t])[ \t]++)#++[ \t]*+$")
 _FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
 _FENCE_END = re.compile(r"(`{3,}|~{3,})[ \t]*$")
 _SETEXT = re.compile(r"(=+|-+)[ \t]*$")
 _RULE = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _ITEM = re.compile(r"(?:([*+-])|(\d{1,9})([.)]))(?=[ \t]|$)")
 _ALIGNS = re.compile(r"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+$")
-_CELL = re.compile(r"(?<!\\)\|")
+_BLANKS = re.compile(r"[ \t]*")
 
 DEEPEST = 40
 """Nodes inside each other; deeper quotes and lists are text."""
@@ -50,7 +49,8 @@ class Node:
         self.children: list[Node] = []
         self.lines: list[str] = []
         self.info = ""
-        """What stands behind a fence; the number that an ordered list starts with."""
+        """What stands behind a fence; the number that an ordered list starts with; `text` in a paragraph that
+        is known to hold more than definitions."""
         self.mark = ""
         """`-`, `+`, `*`, `.` or `)` of a list; the fence or the end sign of math; `first` for the
         paragraph that an item begins with."""
@@ -102,21 +102,14 @@ class Cursor:
 
     def look(self) -> None:
         """Find the next character that is no blank, and how many columns away it is."""
-        at, column = self.pos, self.column
-        text = self.text
-        size = len(text)
-        while at < size:
-            char = text[at]
-            if char == " ":
-                column += 1
-            elif char == "\t":
-                column += 4 - column % 4
-            else:
-                break
-            at += 1
-        self.next = at
+        column = self.column
+        found = _BLANKS.match(self.text, self.pos)
+        assert found is not None
+        for number, blanks in enumerate(found.group().split("\t")):
+            column += (4 - column % 4 if number else 0) + len(blanks)
+        self.next = found.end()
         self.indent = column - self.column
-        self.blank = at == size
+        self.blank = self.next == len(self.text)
 
     def skip(self, columns: int) -> None:
         """Go on by so many columns of blanks; a tab that is cut becomes blanks."""
@@ -156,6 +149,8 @@ class Parser:
         self.spine = [self.doc]
         self.line = 0
         self.references: dict[str, Reference] = {}
+        self.last = self.doc
+        """The node that took the last text."""
 
     def fork(self) -> Parser:
         """A parser in the same state, whose further lines this one does not see."""
@@ -165,7 +160,7 @@ class Parser:
         twin.spine = [node.copy() for node in self.spine]
         for parent, child in zip(twin.spine, twin.spine[1:], strict=False):
             parent.children[-1] = child
-        twin.doc = twin.spine[0]
+        twin.doc = twin.last = twin.spine[0]
         return twin
 
     def read(self, text: str) -> None:
@@ -177,6 +172,7 @@ class Parser:
             return
         node = self.spine[depth - 1]
         if node.kind in _RAW:
+            self.last = node
             node.lines.append(cursor.rest())
             if not cursor.blank or node.kind != "code":
                 node.end = self.line
@@ -189,6 +185,10 @@ class Parser:
                 break
             depth = len(self.spine)
         self._text(cursor, depth)
+
+    def finish(self) -> None:
+        """Nothing more comes: close what is open."""
+        self._close(1)
 
     # --- which of the open nodes go on
 
@@ -267,7 +267,7 @@ class Parser:
         if char == "#" and (found := _ATX.match(words)):
             node = self._open("h", depth)
             node.level = len(found.group(1))
-            node.lines.append(_ATX_END.sub("", words[found.end() :]).strip(" \t"))
+            node.lines.append(_heading(words[found.end() :]))
             self.spine.pop()
             return "leaf"
         if char in "`~" and (found := _FENCE.match(words)):
@@ -370,15 +370,14 @@ class Parser:
     def _text(self, cursor: Cursor, depth: int) -> None:
         tip = self.spine[-1]
         if depth < len(self.spine) and not cursor.blank and tip.kind == "p":
-            tip.lines.append(cursor.words())  # a lazy line: it goes on with the paragraph all the same
-            tip.end = self.line
+            self._add(tip, cursor.words())  # a lazy line: it goes on with the paragraph all the same
             return
         self._close(depth)
         if cursor.blank:
             return
         node = self.spine[-1]
         if node.kind == "table":
-            row = Node("row", self.line)
+            row = self.last = Node("row", self.line)
             row.lines.append(cursor.words())
             node.children.append(row)
             node.end = self.line
@@ -388,8 +387,16 @@ class Parser:
                 parent = self.spine[-2]
                 if parent.kind == "item" and len(parent.children) == 1:
                     node.mark = "first"
-            node.lines.append(cursor.words())
-            node.end = self.line
+            self._add(node, cursor.words())
+
+    def _add(self, paragraph: Node, words: str) -> None:
+        if words[0] == "[" and paragraph.lines and not paragraph.info:
+            # No title of a definition begins so: where all lines are definitions, they are complete.
+            self._define(paragraph, whole=True)
+            paragraph.info = "text" if paragraph.lines else ""
+        paragraph.lines.append(words)
+        paragraph.end = self.line
+        self.last = paragraph
 
     def _open(self, kind: str, depth: int) -> Node:
         while not (self.spine[depth - 1].kind in _HOLDERS and kind != "item") and not (
@@ -404,7 +411,7 @@ class Parser:
             and parent.children[-1].last_line() < self.line - 1
         ):
             (parent if parent.kind == "list" else self.spine[-2]).loose = True
-        node = Node(kind, self.line)
+        node = self.last = Node(kind, self.line)
         parent.children.append(node)
         self.spine.append(node)
         return node
@@ -417,10 +424,12 @@ class Parser:
                 if not node.lines:
                     self.spine[-1].children.pop()
 
-    def _define(self, paragraph: Node) -> None:
-        """Take the link definitions at the beginning of a paragraph out of it."""
+    def _define(self, paragraph: Node, *, whole: bool = False) -> None:
+        """Take the link definitions at the beginning of a paragraph out of it; or all of it, or nothing."""
         if paragraph.lines and paragraph.lines[0].startswith("["):
             found, rest = definitions("\n".join(paragraph.lines))
+            if whole and rest:
+                return
             for label, reference in found:
                 self.references.setdefault(label, reference)
             if found:
@@ -437,4 +446,12 @@ def split_row(line: str) -> list[str]:
         line = line[1:]
     if line.endswith("|") and not line.endswith("\\|"):
         line = line[:-1]
-    return [cell.strip().replace("\\|", "|") for cell in _CELL.split(line)]
+    # The reader of an answer makes control characters visible first, so none can stand in it.
+    return [cell.strip().replace("\0", "|") for cell in line.replace("\\|", "\0").split("|")]
+
+
+def _heading(text: str) -> str:
+    """The words of a heading, without the marks that may stand behind them."""
+    text = text.strip(" \t")
+    bare = text.rstrip("#")
+    return bare.rstrip(" \t") if not bare or bare[-1] in " \t" else text

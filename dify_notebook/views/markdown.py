@@ -68,7 +68,7 @@ class Renderer:
         self._references: dict[str, Reference] = {}
         self._known: tuple[Block, ...] = ()
         # Pieces of a long line that is not complete yet: its node lives for one frame only.
-        self._drafts: dict[bool, list[object]] = {False: [], True: []}
+        self._drafts: dict[str, list[object]] = {}
 
     def update(self, text: str) -> tuple[Block, ...]:
         """The blocks of the whole text. A text that does not go on from the last one starts afresh."""
@@ -88,9 +88,9 @@ class Renderer:
             shown = shown.fork()
             settled = {id(node): count for node, count in zip(shown.spine, counts, strict=True)}
             shown.read(self._pending.rstrip("\r"))
-            tip = shown.spine[-1]
-            if id(tip) not in settled and tip.kind in ("p", "fence"):
-                tip.memo = self._drafts[tip.kind == "p"]
+            leaf = shown.last
+            if id(leaf) not in settled:
+                leaf.memo = self._drafts.setdefault(leaf.kind, [])
         self._refer(shown)
         self._known = _Frame(settled, self._references).children(shown.doc, False)
         return self._known
@@ -106,8 +106,7 @@ class Renderer:
             self._parser.read(line)
         tip = self._parser.spine[-1]
         if lines and not tip.memo and tip.kind in ("p", "fence"):
-            tip.memo = self._drafts[tip.kind == "p"]
-            self._drafts[tip.kind == "p"] = []
+            tip.memo = self._drafts.pop(tip.kind, [])
 
     def _refer(self, shown: Parser) -> None:
         """Note all link definitions; drop what mentions one that is new or another now."""
@@ -126,8 +125,7 @@ class Renderer:
                 if references.get(label) != self._references.get(label)
             }
             _forget(self._parser.doc, changed)
-            for draft in self._drafts.values():
-                draft.clear()
+            self._drafts.clear()
             self._references = dict(references)
 
 
@@ -195,6 +193,13 @@ class _Frame:
     def _prose(self, text: str, node: Node) -> tuple[str, tuple[Block, ...]]:
         """The inside of a leaf: html while it is short, else closed pieces and an open one."""
         memo = cast("list[Piece]", node.memo)
+        last = self._pieces(text, memo)
+        if not memo:
+            return last.html, ()
+        return "", (*(piece.block for piece in memo), last)
+
+    def _pieces(self, text: str, memo: list[Piece]) -> Block:
+        """Bring the closed pieces of a text up to date, and give the open one."""
         at, known = 0, 0
         while known < len(memo) and text.startswith(memo[known].source, at):
             at += memo[known].size
@@ -204,17 +209,14 @@ class _Frame:
             end, seen, html = cut
             memo.append(Piece(end - at, text[at:seen], Block(str(len(memo)), "span", {}, html)))
             at = end
-        if not memo:
-            return render(text, self.references).html, ()
-        last = Block(str(len(memo)), "span", {}, render(text[at:], self.references).html)
-        return "", (*(piece.block for piece in memo), last)
+        return Block(str(len(memo)), "span", {}, render(text[at:], self.references).html)
 
     def _cut(self, text: str, at: int) -> tuple[int, int, str] | None:
         """Where the piece that begins at `at` ends, up to where that had to be read, and its html."""
         if len(text) <= at + SHORTEST:
             return None
         look = at + SHORTEST
-        while (found := _CUT.search(text, look)) is not None and found.end() <= at + LONGEST:
+        while (found := _CUT.search(text, look, at + LONGEST + 1)) is not None:
             inlines = render(text[at : found.end()], self.references)
             if not inlines.open:
                 return found.end(), found.end() + 1, inlines.html
@@ -318,9 +320,13 @@ class _Frame:
         count = len(table.aligns)
         cells = cells[:count] + [""] * (count - len(cells))
         html = []
-        for cell, align in zip(cells, table.aligns, strict=True):
+        memos = cast("list[list[Piece]]", row.memo if tag == "td" else [])
+        memos += [[] for _ in range(count - len(memos))]
+        for cell, align, memo in zip(cells, table.aligns, memos, strict=False):
             name = f"dn-{tag} dn-{align}" if align else f"dn-{tag}"
-            html.append(f'<{tag} class="{name}">{render(cell, self.references).html}</{tag}>')
+            last = self._pieces(cell, memo)
+            inner = "".join(piece.block.html for piece in memo) + last.html
+            html.append(f'<{tag} class="{name}">{inner}</{tag}>')
         return Block(key, "tr", {"class": "dn-tr"}, "".join(html))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from ..turn.state import AgentLog, MessageFile, Node, Thought, Turn
-from . import facts, timeline
+from . import facts, limits, timeline
 from .block import Block
 from .clean import one_line, visible
 from .code import stretches
@@ -82,6 +82,12 @@ def field(key: str, label: str, value: Any, words: Words, tools: tuple[str, ...]
     return out
 
 
+def rest(turn: Turn, words: Words, place: str) -> list[Block]:
+    """The line about what is not shown, if there is anything."""
+    told = facts.rests(turn, words)[place]
+    return [Block("rest", "div", {"class": "dn-note-cut"}, escape(told))] if told else []
+
+
 # --- head and foot
 
 
@@ -104,7 +110,9 @@ def header(turn: Turn, words: Words, now: float) -> list[Block]:
 def footer(turn: Turn, words: Words, now: float) -> list[Block]:
     out = []
     if turn.suggested:
-        items = "".join(f"<li>{escape(one_line(text, 300))}</li>" for text in turn.suggested[:10])
+        items = "".join(f"<li>{escape(one_line(text, 300))}</li>" for text in turn.suggested[: limits.SUGGESTED])
+        if told := facts.rests(turn, words)["suggested"]:
+            items += f"<li>{escape(told)}</li>"
         list_ = element("ul", {"class": "dn-list"}, items)
         out.append(Block("suggested", "div", {"class": "dn-more"}, caption(words("suggested")) + list_))
     if turn.status == "running" and not facts.begun(turn):
@@ -147,7 +155,7 @@ def thoughts(turn: Turn, words: Words, memo: Memo, icons: Mapping[str, str] | No
     for at, thought in enumerate(facts.steps(turn)):
         running = facts.step_running(thought, turn)
         out.append(memo.get(("thought", at), (thought, running), _thought, thought, at, running, words, icons or {}))
-    return out
+    return out + rest(turn, words, "thoughts")
 
 
 def icon(name: str, icons: Mapping[str, str]) -> str:
@@ -198,7 +206,8 @@ def logs(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     for at, (depth, entry) in enumerate(facts.log_tree(turn.logs)):
         # What stands still is made once; the tree is flat here and indented by depth.
         rows.append(memo.get(("log", entry.id), (at, depth, entry), _log, entry, at, depth, words))
-    return [section("logs", caption(words("logs"), words.count("entries", len(rows))), rows)]
+    rows += rest(turn, words, "logs")
+    return [section("logs", caption(words("logs"), words.count("entries", len(turn.logs))), rows)]
 
 
 def _log(entry: AgentLog, at: int, depth: int, words: Words) -> Block:
@@ -254,6 +263,7 @@ def nodes(turn: Turn, words: Words, now: float, memo: Memo) -> list[Block]:
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tlr"}, head),)),
         *bodies,
     ))  # fmt: skip
+    more = rest(turn, words, "nodes")
     running = turn.status == "running"
     line = (sign("running") + " " if running else "") + caption(
         words("workflow"), timeline.summary(turn, words)
@@ -264,7 +274,7 @@ def nodes(turn: Turn, words: Words, now: float, memo: Memo) -> list[Block]:
             for status, gap, wide in timeline.overview(turn, now)
         ))  # fmt: skip
     opened = running or turn.status in ("failed", "partial_succeeded")
-    return [section("nodes", line, (table,), opened=opened)]
+    return [section("nodes", line, (table, *more), opened=opened)]
 
 
 def _bar_class(status: str) -> str:
@@ -349,10 +359,12 @@ def _name(row: timeline.Row, node: Node, words: Words) -> Block:
     body: list[Block] = []
     if node.error:
         body += field("error", words("error"), node.error, words)
-    for retry in node.retries:
+    for retry in node.retries[: limits.RETRIES]:
         told = one_line(retry.error or "", 300)
         text = words("retry", n=retry.index) + (f"{words.colon}{told}" if told else "")
         body.append(Block(f"retry{len(body)}", "div", {"class": "dn-quiet"}, escape(text)))
+    if more := words.rest(len(node.retries), limits.RETRIES, "turn.nodes"):
+        body.append(Block("retries", "div", {"class": "dn-quiet"}, escape(more)))
     if not empty(node.inputs):
         body += field("inputs", words("inputs"), node.inputs, words)
     if not empty(node.outputs):
@@ -371,8 +383,9 @@ def _name(row: timeline.Row, node: Node, words: Words) -> Block:
 
 def files(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     out = []
-    for at, file in enumerate(turn.files or ()):
+    for at, file in enumerate((turn.files or ())[: limits.FILES]):
         out.append(memo.get(("file", at), (file,), _file, file, at, words))
+    out += rest(turn, words, "files")
     if turn.audio is not None and turn.audio.chunks:
         size = sum(len(chunk) for chunk in turn.audio.chunks) * 3 // 4
         key = "audio" if turn.audio.complete else "audio_part"
@@ -416,4 +429,5 @@ def citations(turn: Turn, words: Words) -> list[Block]:
         if note:
             parts.append(Block("cut", "div", {"class": "dn-note-cut"}, escape(note)))
         body.append(Block(str(at), "details", {"class": "dn-src"}, "", tuple(parts)))
-    return [section("citations", caption(words("sources", n=len(cited)), told), body)]
+    body += rest(turn, words, "citations")
+    return [section("citations", caption(words("sources", n=len(turn.citations or ())), told), body)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..turn.state import Node, Thought, Turn
-from . import facts, timeline
+from . import facts, limits, timeline
 from .clean import one_line, visible
 from .words import Words, cut, pretty
 
@@ -47,7 +47,19 @@ def node_lines(turn: Turn, words: Words, now: float = 0.0) -> list[str]:
                 out.append(f"{'  ' * (row.depth + 1)}{words.count('more_steps', row.more)}")
             else:
                 out.append(node_line(row.node, row.depth, turn, words, now))
-    return out
+    return out + rest_line(turn, words, "nodes")
+
+
+def rest_line(turn: Turn, words: Words, place: str) -> list[str]:
+    """The line about what is not shown, if there is anything."""
+    told = facts.rests(turn, words)[place]
+    return [f"  {told}"] if told else []
+
+
+def step_lines(turn: Turn, words: Words) -> list[str]:
+    """The steps of an agent."""
+    lines = [line for at, one in enumerate(facts.steps(turn)) for line in thought_lines(one, at, words)]
+    return lines + rest_line(turn, words, "thoughts")
 
 
 def thought_lines(thought: Thought, at: int, words: Words) -> list[str]:
@@ -74,7 +86,8 @@ def notice_lines(turn: Turn, words: Words) -> list[str]:
 
 
 def file_lines(turn: Turn, words: Words) -> list[str]:
-    out = [f"  {facts.file_title(file, words)}" for file in turn.files or ()]
+    out = [f"  {facts.file_title(file, words)}" for file in (turn.files or ())[: limits.FILES]]
+    out += rest_line(turn, words, "files")
     if turn.audio is not None and turn.audio.chunks:
         size = sum(len(chunk) for chunk in turn.audio.chunks) * 3 // 4
         out.append("  " + words("audio" if turn.audio.complete else "audio_part", size=words.size(size)))
@@ -82,7 +95,8 @@ def file_lines(turn: Turn, words: Words) -> list[str]:
 
 
 def source_lines(turn: Turn, words: Words) -> list[str]:
-    return [f"  {facts.source_title(one, at, words)}" for at, one in enumerate(facts.sources(turn))]
+    lines = [f"  {facts.source_title(one, at, words)}" for at, one in enumerate(facts.sources(turn))]
+    return lines + rest_line(turn, words, "citations")
 
 
 def log_lines(turn: Turn, words: Words) -> list[str]:
@@ -91,7 +105,12 @@ def log_lines(turn: Turn, words: Words) -> list[str]:
         status = {"start": "running", "success": "succeeded", "error": "failed"}.get(entry.status, "unknown")
         error = f"{words.colon}{one_line(entry.error, 200)}" if entry.error else ""
         out.append(f"{'  ' * (depth + 1)}{facts.STATUS_SIGNS[status]} {one_line(entry.label, 100)}{error}")
-    return out
+    return out + rest_line(turn, words, "logs")
+
+
+def suggested_lines(turn: Turn, words: Words) -> list[str]:
+    lines = [f"  - {one_line(text, 300)}" for text in (turn.suggested or ())[: limits.SUGGESTED]]
+    return lines + rest_line(turn, words, "suggested")
 
 
 def foot_line(turn: Turn, words: Words, now: float = 0.0) -> str:
@@ -108,14 +127,8 @@ def plain_text(turn: Turn, words: Words) -> str:
     blocks: list[list[str]] = [[head_line(turn, words)]]
     if turn.nodes:
         blocks.append([f"{words('workflow')} ({timeline.summary(turn, words)})", *node_lines(turn, words)])
-    shown = facts.steps(turn)
-    if shown:
-        blocks.append(
-            [
-                words("thoughts"),
-                *(line for at, one in enumerate(shown) for line in thought_lines(one, at, words)),
-            ]
-        )
+    if steps := step_lines(turn, words):
+        blocks.append([words("thoughts"), *steps])
     if turn.reasoning.strip():
         told, note = cut(visible(turn.reasoning.strip()), words, 2_000)
         blocks.append([words("reasoning"), indented(told), *([indented(note)] if note else [])])
@@ -128,6 +141,6 @@ def plain_text(turn: Turn, words: Words) -> str:
         blocks.append([words("sources", n=len(turn.citations)), *source_lines(turn, words)])
     blocks.append(notice_lines(turn, words))
     if turn.suggested:
-        blocks.append([words("suggested"), *(f"  - {one_line(text, 300)}" for text in turn.suggested[:10])])
+        blocks.append([words("suggested"), *suggested_lines(turn, words)])
     blocks.append([foot_line(turn, words)])
     return "\n\n".join("\n".join(lines) for lines in blocks if any(lines))

@@ -10,6 +10,9 @@ _GAP = re.compile(r"[ \t]*\n?[ \t]*")
 _LINE_END = re.compile(r"[ \t]*(?:\n|$)")
 _BRACKETS = re.compile(r"\[((?:[^\[\]\\]|\\.){1,999}?)\]", re.DOTALL)
 
+LONGEST_ADDRESS = 2_000
+"""Characters of an address or a title in a definition; what is longer defines nothing."""
+
 
 class Reference(TypedDict):
     """Where a label leads."""
@@ -51,8 +54,9 @@ def _definition(text: str, at: int) -> tuple[str, Reference, int] | None:
         return None
     gap = _GAP.match(text, named.end())
     assert gap is not None
-    place = parseLinkDestination(text, gap.end(), len(text))
-    if not place.ok:
+    limit = min(len(text), gap.end() + LONGEST_ADDRESS)
+    place = parseLinkDestination(text, gap.end(), limit)
+    if not place.ok or (place.pos == limit < len(text)):
         return None
     href = link_address(place.str)
     if href is None:
@@ -61,7 +65,7 @@ def _definition(text: str, at: int) -> tuple[str, Reference, int] | None:
     gap = _GAP.match(text, place.pos)
     assert gap is not None
     if gap.end() > place.pos:
-        words = parseLinkTitle(text, gap.end(), len(text))
+        words = parseLinkTitle(text, gap.end(), min(len(text), gap.end() + LONGEST_ADDRESS))
         if words.ok and (line_end := _LINE_END.match(text, words.pos)):
             title, end = words.str, line_end.end()
     if end is None:

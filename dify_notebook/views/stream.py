@@ -47,6 +47,8 @@ class TextStream:
         late = self._led_to(turn, 0.0, last=True).rstrip("\n")
         if late:
             rest.append(late)
+        for place in ("nodes", "thoughts"):
+            rest += plain.rest_line(turn, words, place)
         if turn.logs:
             rest.append("\n".join([words("logs"), *plain.log_lines(turn, words)]))
         if turn.files or turn.audio is not None:

@@ -6,12 +6,9 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from ..turn.state import Node, Turn
+from . import limits
 from .clean import one_line
 from .words import Words, number
-
-MOST = 60
-"""Children of one container that are shown; the rest is counted."""
-DEEPEST = 6
 
 _SCALES = (1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 90, 120, 180, 300, 450, 600, 900, 1200, 1800, 3600)
 
@@ -27,45 +24,43 @@ class Row(NamedTuple):
 
 
 def groups(turn: Turn) -> list[list[Row]]:
-    """The rows, each top-level node with all that ran inside it as one group."""
-    nodes = turn.nodes or ()
+    """The rows of the first nodes, each top-level node with all that ran inside it as one group."""
+    nodes = (turn.nodes or ())[: limits.NODES]
     places = {node.id: at for at, node in enumerate(nodes)}
+    above = [places.get(node.parent) if node.parent is not None else None for node in nodes]
+    circling = _circling(above)
     below: dict[str, list[int]] = {}
     top = []
     for at, node in enumerate(nodes):
-        if (
-            node.parent is not None
-            and node.parent in places
-            and places[node.parent] != at
-            and not _circle(nodes, places, at)
-        ):
-            below.setdefault(node.parent, []).append(at)
-        else:
+        if node.parent is None or above[at] is None or circling[at]:
             top.append(at)
+        else:
+            below.setdefault(node.parent, []).append(at)
     return [_below(nodes, below, at, 0) for at in top]
 
 
-def _circle(nodes: tuple[Node, ...], places: dict[str, int], at: int) -> bool:
-    seen = {at}
-    parent = nodes[at].parent
-    while parent is not None and parent in places:
-        place = places[parent]
-        if place in seen:
-            return True
-        seen.add(place)
-        parent = nodes[place].parent
-    return False
+def _circling(above: list[int | None]) -> list[bool]:
+    """Of each place, whether the way up from it never ends."""
+    known: dict[int | None, bool] = {None: False}
+    for at in range(len(above)):
+        way: dict[int | None, None] = {}
+        place: int | None = at
+        while place is not None and place not in known and place not in way:
+            way[place] = None
+            place = above[place]
+        known |= dict.fromkeys(way, known.get(place, True))
+    return [known[at] for at in range(len(above))]
 
 
 def _below(nodes: tuple[Node, ...], below: dict[str, list[int]], at: int, depth: int) -> list[Row]:
     rows = [Row(at, depth, nodes[at])]
     inside = below.get(nodes[at].id, [])
-    if depth >= DEEPEST:
+    if depth >= limits.DEPTH:
         return rows + ([Row(-1, depth, None, len(inside))] if inside else [])
-    for child in inside[:MOST]:
+    for child in inside[: limits.CHILDREN]:
         rows += _below(nodes, below, child, depth + 1)
-    if len(inside) > MOST:
-        rows.append(Row(-1, depth + 1, None, len(inside) - MOST))
+    if len(inside) > limits.CHILDREN:
+        rows.append(Row(-1, depth + 1, None, len(inside) - limits.CHILDREN))
     return rows
 
 

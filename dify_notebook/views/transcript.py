@@ -6,7 +6,6 @@ quotations of their own, so that no text in them can pass for another turn.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ..i18n import Language
@@ -15,6 +14,7 @@ from .block import Block
 from .blocks import TurnView
 from .clean import one_line, visible
 from .document import document
+from .guard import as_title, fenced
 from .html import escape, serialize
 from .plain import indented, plain_text
 from .style import inline
@@ -60,7 +60,8 @@ def markdown(turns: Sequence[Turn], title: str, about: str = "", *, lang: Langua
     if about:
         parts.append(f"*{as_title(about)}*")
     for at, turn in enumerate(turns, 1):
-        parts.append(f"## {as_title(_name(turn, 'question', at, words))}\n\n{quoted(_fenced(turn.query or ''))}")
+        asked = quoted(fenced(visible(turn.query or ""), "text"))
+        parts.append(f"## {as_title(_name(turn, 'question', at, words))}\n\n{asked}")
         parts.append(f"## {as_title(words('transcript.answer', number=at))}\n\n{quoted(document(turn, words))}")
     return "\n\n".join(parts) + "\n"
 
@@ -92,14 +93,3 @@ def _leaf(key: str, tag: str, kind: str, said: str) -> Block:
 def quoted(text: str) -> str:
     """Markdown in a quotation, which nothing in it can leave."""
     return "\n".join(f"> {line}" if line else ">" for line in text.strip("\r\n").splitlines())
-
-
-def _fenced(text: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{visible(text)}\n{fence}"
-
-
-def as_title(text: str) -> str:
-    """One line of text in which markdown and HTML mean nothing."""
-    return re.sub(r"([\\`*_{}\[\]()#+.!|<>&~$-])", r"\\\1", one_line(text, 400))

@@ -28,14 +28,18 @@ class Words:
     def __call__(self, key: str, **values: object) -> str:
         return t(f"views.{key}", self.lang, **values)
 
-    def count(self, key: str, n: int) -> str:
+    def count(self, key: str, n: int, **values: object) -> str:
         """The sentence with a number, in the singular for one where the language has one."""
         from ..i18n import sentences
 
         one = f"{key}.one"
         if n == 1 and f"views.{one}" in sentences(self.lang):
-            return self(one)
-        return self(key, n=number(n))
+            return self(one, **values)
+        return self(key, n=number(n), **values)
+
+    def rest(self, count: int, limit: int, where: str) -> str:
+        """The sentence about what a view leaves out of so many things, and what holds all; "" where it shows them."""
+        return self.count("rest", count - limit, where=where) if count > limit else ""
 
     def known(self, key: str, otherwise: str) -> str:
         """The sentence of that key, or the words as they came, cleaned, where we have none."""

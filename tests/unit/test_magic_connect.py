@@ -251,7 +251,7 @@ def test_texts_cannot_break_out_of_an_export() -> None:
     turns = [Turn(query=hostile, answer=hostile, status="succeeded", complete=True)]
     lines = [line for line in as_markdown(turns, "t <b>\n# x").splitlines() if line.startswith("#")]
     assert len(lines) == 3
-    assert lines[0] == "# t \\<b\\> \\# x"
+    assert lines[0] == "# t &lt;b&gt; \\# x"
     book = nbformat.reads(as_notebook(turns, "t"), as_version=4)
     nbformat.validate(book)
     codes = [cell.source for cell in book.cells if cell.cell_type == "code"]

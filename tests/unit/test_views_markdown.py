@@ -5,16 +5,22 @@
 from __future__ import annotations
 
 import importlib
+import json
 import random
 import re
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+from support.cost import spent
 
 from dify_notebook.views import code as codes
+from dify_notebook.views import references
 from dify_notebook.views.block import Block
+from dify_notebook.views.diff import Differ
 from dify_notebook.views.html import serialize
 from dify_notebook.views.markdown import Renderer
 
@@ -44,6 +50,11 @@ DOCUMENTS = [
     ("definition late", "see [a] and [b][a]\n\n- [a]\n\n[a]: http://x.y/z 'title'\n\n[a]"),
     ("definition over lines", "[a]:\n  http://x.y\n  'tit\n  le'\n\n[a]"),
     ("definition twice, the first wins", "[a]\n\n[a]: http://first.y\n\n[a]: http://second.y\n"),
+    ("definitions in a row", "[a]: http://x.y\n[b]: http://z.y 'q'\n[c]:\nhttp://w.y\n[d]: no thing\n[a] [b] [c]\n[e]: http://v.y"),
+    ("a bracket in a title", "[a]: http://x.y\n'tit\n[le]'\n[a]"),
+    ("a bracket for an address", "[a]:\n[b]\n[c]: http://x.y\n[c]"),
+    ("a table behind definitions", "[a]: http://x.y\n[a] | b\n--- | ---\n1 | 2"),
+    ("a heading behind definitions", "[a]: http://x.y\n[b]: http://x.y\n===\n[a]"),
     ("definition in a quote", "> [a]: http://x.y\n\n[a]"),
     ("lazy line", "> quoted\nlazy\n\n> a\n    lazy too\n- x\ny\n"),
     ("fence in a list", "1. a\n   ```py\n   def f():\n       return 1\n   ```\n2. b"),
@@ -266,3 +277,73 @@ def test_control_characters_become_visible() -> None:
     html = whole("a\x00b\x1b[31mc\u202ed \x85 \ud800")
     assert "a␀b␛[31mc⟨U+202E⟩d \ufffd \ufffd" in html
     html.encode("utf-8")
+
+
+OPEN = {
+    "words without an end": ("", "word "),
+    "one word": ("", "x"),
+    "中文 without a stop": ("", "中文"),
+    "a bracket left open": ("[", "word "),
+    "emphasis left open": ("**", "word "),
+    "code left open": ("`", "word "),
+    "a formula left open": ("\\(", "x + "),
+    "lines": ("", "word\n"),
+    "an item": ("- ", "word "),
+    "a quotation": ("> ", "word "),
+    "a heading": ("# ", "word "),
+    "a cell": ("| a |\n|---|\n| ", "word "),
+    "code by its indentation": ("    ", "word "),
+    "a definition": ("[a]: ", "x"),
+    "definitions": ("", "[a]: http://x.y\n"),
+}
+
+
+def grown(name: str, size: int) -> list[str]:
+    """The beginnings of a text as they come."""
+    begin, piece = OPEN[name]
+    text = (begin + piece * size)[:size]
+    return [text[:end] for end in range(40, size + 1, 40)]
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_an_open_block_of_any_length_costs_what_its_end_costs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted: the characters that are rendered, those whose definitions are looked for, and the bytes that travel."""
+    seen = 0
+
+    def counting(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(text: str, *rest: Any) -> Any:
+            nonlocal seen
+            seen += min(len(text), references.LONGEST_ADDRESS) if function is definitions else len(text)
+            return function(text, *rest)
+
+        return call
+
+    definitions = references.definitions
+    monkeypatch.setattr(growing, "render", counting(growing.render))
+    monkeypatch.setattr(growing, "escape", counting(growing.escape))
+    monkeypatch.setattr(growing, "definitions", counting(definitions))
+    costs = []
+    for size in (8_000, 16_000):
+        seen = sent = 0
+        renderer, differ = Renderer(), Differ()
+        for text in grown(name, size):
+            ops = differ.patch(Block("answer", "div", {}, "", renderer.update(text)))
+            sent += len(json.dumps(ops)) if ops else 0
+        costs.append((seen, sent))
+    (seen_once, sent_once), (seen_twice, sent_twice) = costs
+    assert seen_twice <= 2.6 * seen_once
+    assert sent_twice <= 2.6 * sent_once
+
+
+@pytest.mark.parametrize("name", ["a definition", "definitions", "a heading", "a cell"])
+def test_reading_an_open_line_takes_time_as_it_grows(name: str) -> None:
+    def work(size: int) -> None:
+        renderer = Renderer()
+        for text in grown(name, size):
+            renderer.update(text)
+
+    assert spent(partial(work, 10_000), 3) <= 2.6 * spent(partial(work, 5_000), 3)
+
+
+def test_a_long_text_without_ends_is_cut_by_looking_no_further() -> None:
+    assert spent(lambda: Renderer().update("word " * 100_000), 3) <= 2.6 * spent(lambda: Renderer().update("word " * 50_000), 3)

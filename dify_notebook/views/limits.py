@@ -1,0 +1,38 @@
+"""How much of a turn its views show. What is more is counted in a line that says where all of it is.
+
+Bounds of what is drawn, not of what is kept: the Turn and its frames hold everything. Ordinary answers stay
+far below; a server that sends thousands of each costs no more time and no larger page than these allow.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+NODES: Final = 500
+"""Nodes of a workflow, in the order in which they began."""
+CHILDREN: Final = 60
+"""Nodes inside one container (an iteration, a loop)."""
+DEPTH: Final = 6
+"""Containers inside each other whose nodes are shown."""
+RETRIES: Final = 20
+"""Retries of one node."""
+THOUGHTS: Final = 200
+"""Steps of an agent."""
+TOOLS: Final = 20
+"""Tools that one step names."""
+LOGS: Final = 500
+"""Entries of an agent's log."""
+FILES: Final = 100
+"""Files of an answer."""
+CITATIONS: Final = 200
+"""Passages that an answer names as its sources."""
+FORMS: Final = 20
+"""Forms that a run asked a person to fill in."""
+WARNINGS: Final = 8
+"""Warnings other than those of damaged lines."""
+DAMAGED: Final = 20
+"""Damaged lines that are shown as they came."""
+MARKS: Final = 100
+"""Places of the answer that are marked as damaged."""
+SUGGESTED: Final = 10
+"""Questions that an app suggests."""
