@@ -18,6 +18,7 @@ from ..wire import events as ev
 from ..wire.calls import Call
 from .answers import blocking_events
 from .files import FileInput
+from .portal import who_waits
 from .resource import Resource
 from .stream import ChatStream
 from .uploads import is_file
@@ -171,7 +172,7 @@ class _Asking(ChatStream):
         builder = Builder()
         begun = time.monotonic()
         builder.apply(self._sent)
-        body, response = await self._dify._fetch(self._call)
+        body, response = await self._dify._fetch(self._call, owner=who_waits())
         at = time.monotonic() - begun
         events: list[ev.Event] | None = None
         with suppress(ValueError):

@@ -20,9 +20,11 @@ from ..errors import ConfigError, DifyError, RateLimitError, ServerError
 from ..i18n import t
 from ..wire import models
 from ..wire.calls import Call, encoded
-from .answers import error_of, kind_of, refused
+from .answers import error_of, kind_of, refused, too_large
 from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
 from .audio import AsyncAudio
+from .bodies import read
+from .bounds import Bounds, spoken
 from .chat import AsyncChat
 from .crowd import CONNECTIONS
 from .lists import AsyncConversations, AsyncMessages
@@ -58,17 +60,23 @@ class AsyncDify:
         base_url: the server, with or without `/v1`; Dify Cloud when only a key is given.
         user: whose conversations these are, 1 to 255 characters; `DIFY_USER`, else a name
             that was made up once for this machine.
-        headers: further headers for every request (a gateway's, say).
+        headers: further headers for every request to this server (a gateway's, say). They go where the
+            key goes and nowhere else: not with a redirect to another origin, not to the host of a file.
         verify: certificates, as httpx takes them.
-        timeout: seconds, or an `httpx.Timeout`; by default connect 10, read 60.
+        timeout: seconds, or an `httpx.Timeout`; by default connect 10, read 60, and pool 60: so long
+            a request waits while no other ends, see `connections`.
         transport: an httpx transport instead of the ordinary one, or "aiohttp" for the faster one
             of the extra `fast`.
-        connections: how many requests may be under way to the server at once, 1 to 32; halved
-            while the server says that there are too many. A stream holds one until it ends.
+        connections: how many requests may be under way to the server at once, 1 to 128; halved
+            while the server says that there are too many. A stream holds one until it ends. Short
+            calls find up to 4 beside them. Whoever opens one stream too many waits, and gets an
+            `InputError` once none has ended for the pool's time, or at once where all that are open
+            are its own.
         retry: seconds that an idempotent call may take with all its repetitions, after failed
             connections, 429 and 5xx; 0 repeats nothing. A chat message is never sent twice.
         files_hosts: hosts besides the server's own from which images of an answer may be
             fetched (where the server's FILES_URL names another one), as `host` or `host:port`.
+        bounds: how much is taken from the server, see `Bounds`.
         profile: the name of a profile that `%dify connect` made. Not looked at where a key or a
             server is given.
 
@@ -89,6 +97,7 @@ class AsyncDify:
         connections: int = CONNECTIONS,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
+        bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
         api_key = Secret.hide(api_key)
@@ -104,6 +113,7 @@ class AsyncDify:
             connections=connections,
             retry=retry,
             files_hosts=files_hosts,
+            bounds=bounds,
         )
 
     def _start(
@@ -112,11 +122,13 @@ class AsyncDify:
         *,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
+        bounds: Bounds | None = None,
         **options: Any,
     ) -> None:
         self._settings = settings
         self._retry_seconds = retry
         self._files_hosts = frozenset(files_hosts)
+        self._bounds = bounds or Bounds()
         filled = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
         self._pools = Pools(settings, **filled)
         self.server_version: str | None = None
@@ -171,6 +183,11 @@ class AsyncDify:
     def base_url(self) -> str:
         """The API's root on the server; ends in /v1."""
         return self._settings.base_url
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much is taken from the server."""
+        return self._bounds
 
     def as_user(self, user: str) -> AsyncDify:
         """The same app and the same connections, for another user.
@@ -234,7 +251,7 @@ class AsyncDify:
             conversations: ids, if only some are wanted.
             since: messages from then on; a date without zone is local.
             until: messages before then.
-            concurrency: how many requests at once, 1 to 32; more than the client's `connections` while this lasts.
+            concurrency: how many requests at once, 1 to 128; more than the client's `connections` while this lasts.
             to: write Parquet into this directory as pages arrive, with little memory (extra `parquet`); the
                 history's tables are then read when they are looked at.
             progress: tell how far it is; None does so where somebody looks: in a terminal and in a notebook.
@@ -287,9 +304,19 @@ class AsyncDify:
     # -- sending ---------------------------------------------------------------------
 
     async def _open(
-        self, call: Call[Any], *, accept: str = "application/json", aside: bool = False, **content: Any
+        self,
+        call: Call[Any],
+        *,
+        accept: str = "application/json",
+        aside: bool = False,
+        owner: object | None = None,
+        **content: Any,
     ) -> httpx.Response:
-        """Send a call and give the response with its body unread. Raises httpx's errors."""
+        """Send a call and give the response with its body unread. Raises httpx's errors, and where there is no place.
+
+        Args:
+            aside, owner: see `Hall.send`.
+        """
         kind = {}
         if call.body is not None and not content:
             content, kind = {"content": encoded(call.body)}, {"Content-Type": "application/json"}
@@ -304,7 +331,7 @@ class AsyncDify:
                 **content,
             )
 
-        response = await hall.send(build, aside=aside)
+        response = await hall.send(build, aside=aside, owner=owner)
         self.server_version = response.headers.get("x-version") or self.server_version
         if response.status_code < 300:
             hall.gate.went_well()
@@ -315,11 +342,21 @@ class AsyncDify:
     async def _get(self, url: str, **options: Any) -> httpx.Response:
         """The response of another address than the API's, without the key and unread."""
         hall = await self._pools.hall()
-        return await hall.send(lambda client: client.build_request("GET", url), auth=None, **options)
+        return await hall.send(lambda client: client.build_request("GET", url), away=True, **options)
 
-    async def _error_of(self, response: httpx.Response, body: bytes, call: Call[Any]) -> DifyError:
+    async def _refusal(self, response: httpx.Response, call: Call[Any]) -> DifyError:
+        """The error that an answer means whose body is unread and is not what was asked for."""
+        body, whole = await read(response, self._bounds.error)
+        return await self._error_of(response, self._settings.api_key.taken_out_of(body), call, whole=whole)
+
+    async def _error_of(
+        self, response: httpx.Response, body: bytes, call: Call[Any], *, whole: bool = True
+    ) -> DifyError:
         """The error that an answer means. Too many at once is a 400 too: then fewer go from now on."""
         error = error_of(response, body, call)
+        if not whole:
+            error.message += " " + t("net.error_cut", limit=spoken(self._bounds.error))
+            error.args = (error.message,)
         if isinstance(error, RateLimitError) and response.status_code != 429:
             (await self._pools.hall()).gate.too_many()
         return error
@@ -354,15 +391,10 @@ class AsyncDify:
             try:
                 response = await self._open(call, **content)
                 try:
-                    body = self._settings.api_key.taken_out_of(await response.aread())
+                    body, error = await self._answer(response, call)
                 finally:
                     await response.aclose()
-                if response.status_code >= 300 or (body and "json" not in kind_of(response)):
-                    error = await self._error_of(response, body, call)
-                    wait = patience.after_status(response.status_code, response.headers.get("retry-after"))
-                else:
-                    error = refused(body, call)
-                    wait = None
+                wait = patience.after_status(response.status_code, response.headers.get("retry-after"))
             except (httpx.HTTPError, OSError) as raised:
                 error = as_error(raised, call.attempted, self._settings.host)
                 wait = patience.after_failure()
@@ -373,24 +405,39 @@ class AsyncDify:
             await asyncio.sleep(wait)
         raise error  # here, and not where it was caught: no frame of httpx hangs on it
 
+    async def _answer(self, response: httpx.Response, call: Call[Any]) -> tuple[bytes, DifyError | None]:
+        """The body of an answer, or the error that it is."""
+        if response.status_code >= 300:
+            return b"", await self._refusal(response, call)
+        as_told = "json" in kind_of(response)
+        most = self._bounds.body if as_told else self._bounds.error
+        body, whole = await read(response, most)
+        body = self._settings.api_key.taken_out_of(body)
+        if body and not as_told:
+            return body, await self._error_of(response, body, call, whole=whole)
+        return body, refused(body, call) if whole else too_large(self._bounds.body, response.status_code, call)
+
     @asynccontextmanager
-    async def _streamed(self, call: Call[Any]) -> AsyncIterator[httpx.Response]:
-        """The response of a call whose body is no JSON, unread; errors as for `_send`."""
+    async def _streamed(self, call: Call[Any], *, owner: object | None = None) -> AsyncIterator[httpx.Response]:
+        """The response of a call whose body is no JSON, unread; errors as for `_send`.
+
+        Args:
+            owner: of an answer that stays open as long as others read it, see `Hall.send`.
+        """
         error: DifyError | None = None
         try:
-            response = await self._open(call, accept="*/*")
+            response = await self._open(call, accept="*/*", owner=owner)
         except (httpx.HTTPError, OSError) as raised:
             error = as_error(raised, call.attempted, self._settings.host)
         if error is not None:
             raise error
         try:
             if response.status_code >= 300:
-                body = self._settings.api_key.taken_out_of(await response.aread())
-                raise await self._error_of(response, body, call)
-            try:
+                error = await self._refusal(response, call)
+            else:
                 yield response
-            except httpx.HTTPError as raised:
-                error = as_error(raised, call.attempted, self._settings.host)
+        except httpx.HTTPError as raised:
+            error = as_error(raised, call.attempted, self._settings.host)
         finally:
             await response.aclose()
         if error is not None:

@@ -20,6 +20,7 @@ from ..config import Secret, Settings
 from ..turn.state import Turn
 from ..wire import models
 from ..wire.events import Event
+from .bounds import Bounds
 from .client import AsyncDify
 from .crowd import CONNECTIONS
 from .files import FileInput
@@ -52,6 +53,7 @@ class Dify:
         connections: int = CONNECTIONS,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
+        bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
         api_key = Secret.hide(api_key)
@@ -67,6 +69,7 @@ class Dify:
                 connections=connections,
                 retry=retry,
                 files_hosts=files_hosts,
+                bounds=bounds,
                 profile=profile,
             )
         )
@@ -123,6 +126,11 @@ class Dify:
         return self.as_async.base_url
 
     @property
+    def bounds(self) -> Bounds:
+        """How much is taken from the server."""
+        return self.as_async.bounds
+
+    @property
     def server_version(self) -> str | None:
         """What the server says of its version (`X-Version`), known after the first answer."""
         return self.as_async.server_version
@@ -173,7 +181,7 @@ class Dify:
             conversations: ids, if only some are wanted.
             since: messages from then on; a date without zone is local.
             until: messages before then.
-            concurrency: how many requests at once, 1 to 32; more than the client's `connections` while this lasts.
+            concurrency: how many requests at once, 1 to 128; more than the client's `connections` while this lasts.
             to: write Parquet into this directory as pages arrive, with little memory (extra `parquet`); the
                 history's tables are then read when they are looked at.
             progress: tell how far it is; None does so where somebody looks: in a terminal and in a notebook.
