@@ -68,10 +68,10 @@ def refused(body: bytes, call: Call[Any], request_id: str | None = None) -> Dify
     return from_response(call.attempted, told.status, "application/json", body, request_id)
 
 
-def too_large(limit: int, status: int | None, call: Call[Any]) -> DifyError:
+def too_large(limit: int, status: int | None, attempted: str) -> DifyError:
     """The error for an answer that is longer than is taken."""
     told = t("net.too_large", limit=spoken(limit), name="body")
-    return ServerError(told, code="too_large", status=status, attempted=call.attempted)
+    return ServerError(told, code="too_large", status=status, attempted=attempted)
 
 
 class _Refusal(msgspec.Struct):

@@ -58,7 +58,7 @@ class AsyncAudio(Resource):
             async for part in parts:
                 sound += part
                 if len(sound) > most:
-                    raise too_large(most, None, calls.text_to_audio(text=text, message_id=message_id, user="user"))
+                    raise too_large(most, None, "POST /text-to-audio")
         return bytes(sound)
 
     async def stream_from_text(

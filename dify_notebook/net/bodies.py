@@ -61,10 +61,18 @@ class _Layer:
     """One compression of a body."""
 
     def __init__(self, name: str) -> None:
-        self._may_be_raw = name == "deflate"  # some send it without zlib's head
         self._zlib = zlib.decompressobj(zlib.MAX_WBITS if name == "deflate" else zlib.MAX_WBITS | 16)
+        self._head: bytes | None = b"" if name == "deflate" else None  # until it is known whether that is zlib's
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        if self._head is not None:
+            data = self._head + data
+            if len(data) < 2:
+                self._head = data
+                return
+            self._head = None
+            if data[0] & 15 != zlib.DEFLATED or int.from_bytes(data[:2], "big") % 31:
+                self._zlib = zlib.decompressobj(-zlib.MAX_WBITS)  # some send deflate without zlib's head
         while not self._zlib.eof:
             problem = ""
             try:
@@ -72,11 +80,7 @@ class _Layer:
             except zlib.error as raised:
                 problem = str(raised)
             if problem:
-                if not self._may_be_raw:
-                    raise httpx.DecodingError(problem)
-                self._may_be_raw, self._zlib = False, zlib.decompressobj(-zlib.MAX_WBITS)
-                continue
-            self._may_be_raw = False
+                raise httpx.DecodingError(problem)
             if piece:
                 yield piece
             data = self._zlib.unconsumed_tail

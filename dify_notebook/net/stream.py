@@ -222,7 +222,7 @@ class ChatStream:
         body, whole = await joined(self._body, most)
         body = self._dify.settings.api_key.taken_out_of(body)
         if as_told and not whole:
-            return too_large(most, response.status_code, self._call)
+            return too_large(most, response.status_code, self._call.attempted)
         if as_told:
             # A gateway, or an app that answers whole: take it as a blocking answer.
             try:

@@ -54,7 +54,7 @@ class Splitter:
             and chunk.endswith(b"\n\n")
             and chunk.find(b"\n") == len(chunk) - 2
             and b"\r" not in chunk
-            and len(chunk) <= self._limit
+            and len(chunk) - 2 <= self._limit
         ):
             return [("", chunk[6:-2])]  # the usual case, one whole event in a chunk, costs one slice
         if not chunk or self.too_long:
@@ -73,7 +73,7 @@ class Splitter:
                 self._line += line
                 line = bytes(self._line)
                 self._line.clear()
-            if self._taken + len(line) > self._limit:
+            if line and self._taken + len(line) > self._limit:
                 self.too_long = True
                 self._line += line
                 return frames
