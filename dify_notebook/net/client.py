@@ -251,7 +251,7 @@ class AsyncDify:
             conversations: ids, if only some are wanted.
             since: messages from then on; a date without zone is local.
             until: messages before then.
-            concurrency: how many requests at once, 1 to 128; more than the client's `connections` while this lasts.
+            concurrency: how many requests at once, 1 to 32; more than the client's `connections` while this lasts.
             to: write Parquet into this directory as pages arrive, with little memory (extra `parquet`); the
                 history's tables are then read when they are looked at.
             progress: tell how far it is; None does so where somebody looks: in a terminal and in a notebook.

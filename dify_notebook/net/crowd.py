@@ -16,22 +16,22 @@ R = TypeVar("R")
 #: Requests to a server at once, by default; and the most that may be asked for.
 CONNECTIONS = 8
 MOST_CONNECTIONS = 128
+#: The most that a history may be fetched with: reading pages gets no faster with more.
+MOST_FETCHING = 32
 #: Places that short calls find beside answers that are open; no more than all places there are.
 SPARE = 4
 #: Refusals within so many seconds are one: those under way were sent before the first was known.
 BURST_SECONDS = 1.0
 
 
-def check_connections(connections: int) -> int:
-    """The number as it may be used: 1 to 128.
+def check_connections(connections: int, most: int = MOST_CONNECTIONS) -> int:
+    """The number as it may be used: 1 to `most`.
 
     Raises:
         InputError: it is another.
     """
-    if isinstance(connections, bool) or not isinstance(connections, int) or not 1 <= connections <= MOST_CONNECTIONS:
-        raise InputError(
-            t("net.bad_connections", value=repr(connections), most=MOST_CONNECTIONS), code="connections"
-        )
+    if isinstance(connections, bool) or not isinstance(connections, int) or not 1 <= connections <= most:
+        raise InputError(t("net.bad_connections", value=repr(connections), most=most), code="connections")
     return connections
 
 

@@ -124,7 +124,7 @@ class Hall:
         """
         if aside:
             self._aside = self._aside or self._make(POOL, True)
-            return await self._aside.send(build(self._aside), stream=True, **options)
+            return await _sent(self._aside, build(self._aside), **options)
         place = await self.gate.enter(owner)
         pool: list[Any] | None = None
         try:
@@ -133,7 +133,7 @@ class Hall:
             else:
                 pool = self._pool_with_room()
                 client = pool[0]
-            response: httpx.Response = await client.send(build(client), stream=True, **options)
+            response = await _sent(client, build(client), **options)
         except BaseException:
             self._leave(place, pool)
             raise
@@ -162,6 +162,13 @@ class Hall:
         for client in [*(pool[0] for pool in self._clients), self._aside, self._away]:
             if client is not None:
                 await client.aclose()
+
+
+async def _sent(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
+    try:
+        return await client.send(request, stream=True, **options)
+    except httpx.InvalidURL as problem:  # of a redirect, which httpx looks at even where it is not followed
+        raise httpx.RemoteProtocolError(str(problem), request=request) from None
 
 
 _PLACE = "dify_notebook.place"
