@@ -415,7 +415,7 @@ class AsyncDify:
         body = self._settings.api_key.taken_out_of(body)
         if body and not as_told:
             return body, await self._error_of(response, body, call, whole=whole)
-        return body, refused(body, call) if whole else too_large(self._bounds.body, response.status_code, call.attempted)
+        return body, refused(body, call) if whole else too_large(most, response.status_code, call.attempted)
 
     @asynccontextmanager
     async def _streamed(self, call: Call[Any], *, owner: object | None = None) -> AsyncIterator[httpx.Response]:

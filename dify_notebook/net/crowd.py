@@ -121,7 +121,14 @@ class Gate:
                 raise self._full("net.no_place")
 
     def _full(self, key: str) -> InputError:
-        told = t(key, open=self._answers, allowed=self.allowed, seconds=self._patience, most=MOST_CONNECTIONS)
+        told = t(
+            key,
+            open=self._answers,
+            other=len(self._inside) - self._answers,
+            allowed=self.allowed,
+            seconds=self._patience,
+            most=MOST_CONNECTIONS,
+        )
         return InputError(told, code="connections")
 
     def _has_room(self, place: Place) -> bool:

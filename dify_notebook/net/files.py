@@ -78,7 +78,7 @@ def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, 
 
 
 def _opened(place: str | os.PathLike[str]) -> tuple[Path, BinaryIO]:
-    """A regular file of the disk: a device, a pipe or what a kernel makes up (`/proc`) has no size and may never end."""
+    """A regular file of the disk: a device, a pipe and what a kernel makes up (`/proc`) may never end."""
     problem = ""
     try:
         path = Path(place).expanduser()

@@ -305,7 +305,8 @@ class ChatStream:
 
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes. Whoever waits for its next part is who holds the connection."""
-        assert self._body is not None and self._response is not None
+        assert self._body is not None
+        assert self._response is not None
         place = place_of(self._response)
         while True:
             if place is not None:

@@ -109,9 +109,11 @@ class Splitter:
     def rest(self) -> bytes:
         """What came after the last whole frame: cut off, if the stream has ended here. The head of what is too long."""
         most = _HEAD if self.too_long else None
-        found = [] if self._data is None else [b"data: " + self._data[:-1][:most].replace(b"\n", b"\ndata: ")]
+        found: list[bytes] = []
+        if self._data is not None:
+            found.append(b"data: " + self._data[:-1][:most].replace(b"\n", b"\ndata: "))
         if self._line:
-            found.append(self._line[:most])
+            found.append(bytes(self._line[:most]))
         return b"\n".join(found)
 
 

@@ -130,7 +130,8 @@ def main() -> None:
                 single, several = (statistics.median(figures[f"{name} {n}"]) for n in ("one stream", given.streams))
                 times = several / single
                 verdict = "" if pause or name != "a client's" else "ok" if times <= AIM else "MISSED"
-                print(f"  {name:12} 1: {single:6.1f} µs/event  {given.streams}: {several:6.1f}  {times:5.2f} x {verdict}")
+                told = f"1: {single:6.1f} µs/event  {given.streams}: {several:6.1f}  {times:5.2f} x {verdict}"
+                print(f"  {name:12} {told}", flush=True)
     finally:
         server.terminate()
         server.join()

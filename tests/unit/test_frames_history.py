@@ -844,7 +844,7 @@ def for_ever(request: Request, connection: Connection) -> None:
 
 @pytest.mark.parametrize("parquet", [False, True])
 def test_lists_that_never_end_are_failures_and_what_came_is_kept(tmp_path: Path, parquet: bool) -> None:
-    options = {"to": tmp_path / "log"} if parquet else {}
+    options: dict[str, Any] = {"to": tmp_path / "log"} if parquet else {}
     with serving(for_ever) as server, Dify("app-x", server.url, "ann", bounds=Bounds(items=25)) as dify:
         history = dify.history(**options)
     assert not history.facts.complete

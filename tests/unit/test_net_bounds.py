@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.peaks import BOUNDS, FILE, measured
+from support.peaks import FILE, measured
 from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify, Bounds, Dify
@@ -243,7 +243,7 @@ async def test_a_bound_is_the_last_that_is_taken() -> None:
 # -- lists -------------------------------------------------------------------------------------
 
 
-def annotations(request: Request, connection: Connection) -> None:
+def written(request: Request, connection: Connection) -> None:
     """New ones on every page, for ever."""
     page = int(httpx.URL(request.path).params["page"])
     data = [{"id": f"{page}-{n}", "question": "q", "answer": "a"} for n in range(10)]
@@ -270,7 +270,7 @@ def conversations(request: Request, connection: Connection) -> None:
 
 
 LISTS: dict[str, tuple[Callable[[Request, Connection], None], Callable[[Any], Any], int]] = {
-    "numbered": (annotations, lambda dify: dify.annotations.list(page_size=10), 25),
+    "numbered": (written, lambda dify: dify.annotations.list(page_size=10), 25),
     "by time": (conversations, lambda dify: dify.conversations.list(page_size=10), 25),
     "messages": (messages, lambda dify: dify.messages.list("c", page_size=10), 25),
     "oldest first": (messages, lambda dify: dify.messages.list("c", page_size=10, order="asc"), 25),
@@ -289,10 +289,14 @@ async def test_a_list_that_never_ends(case: str) -> None:
             with pytest.raises(EndlessList, match="25 items") as caught:
                 await lists(dify).to_list()
             assert len(caught.value.items) == count
-            found = []
-            with pytest.raises(EndlessList):
+            found: list[Any] = []
+
+            async def read() -> None:
                 async for item in lists(dify):
                     found.append(item)
+
+            with pytest.raises(EndlessList):
+                await read()
             assert found == list(caught.value.items)
             if count and case != "oldest first":  # that needs the end first
                 assert len(await lists(dify).to_list(limit=40)) == 40  # whoever asks for so many gets them

@@ -91,7 +91,7 @@ async def test_a_download_is_written_whatever_its_name(name: str, where: str, tm
     with serving(script) as server:
         async with AsyncDify("app-x", server.url, "me") as dify:
             paths = [await dify.files.download(told, to=tmp_path) for _ in range(3)]
-    assert sorted(tmp_path.iterdir()) == sorted(paths)  # type: ignore[type-var]  # with `to` they are paths
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
     for path in paths:
         assert isinstance(path, Path)
         assert path.read_bytes() == b"content"

@@ -90,8 +90,9 @@ async def test_short_calls_go_on_beside_open_answers(connections: int, transport
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_one_answer_too_many_of_one_task_is_told_at_once(transport: Any) -> None:
     with answering() as (world, server):
-        async with AsyncDify("app-x", server.url, "me", transport=transport) as dify:
-            async with opened(dify, 8) as streams, asyncio.timeout(10):
+        client = AsyncDify("app-x", server.url, "me", transport=transport)
+        async with client as dify, opened(dify, 8) as streams:
+            async with asyncio.timeout(10):
                 with pytest.raises(InputError) as caught:
                     async with dify.chat.stream("hi"):
                         pass
@@ -196,12 +197,12 @@ async def test_a_waiting_answer_can_be_cancelled_and_runs_out_of_time() -> None:
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_128_answers_at_once(transport: Any) -> None:
     with answering() as (world, server):
-        async with AsyncDify("app-x", server.url, "me", connections=MOST_CONNECTIONS, transport=transport) as dify:
-            async with opened(dify, MOST_CONNECTIONS) as streams:
-                assert (await dify.app.info()).name == "a"
-                assert world.most == MOST_CONNECTIONS
-                world.release.set()
-                turns = await asyncio.gather(*(stream.read() for stream in streams))
+        client = AsyncDify("app-x", server.url, "me", connections=MOST_CONNECTIONS, transport=transport)
+        async with client as dify, opened(dify, MOST_CONNECTIONS) as streams:
+            assert (await dify.app.info()).name == "a"
+            assert world.most == MOST_CONNECTIONS
+            world.release.set()
+            turns = await asyncio.gather(*(stream.read() for stream in streams))
     assert {turn.status for turn in turns} == {"succeeded"}
 
 
