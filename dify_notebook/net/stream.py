@@ -252,7 +252,9 @@ class ChatStream:
             while True:
                 splitter = Splitter(self._dify.bounds.line)
                 try:
-                    async for chunk in self._chunks():
+                    self._holds()
+                    assert self._body is not None
+                    async for chunk in self._body:
                         at = time.monotonic() - self._t0
                         frames = splitter.feed(chunk)
                         self._at_hand = len(frames)
@@ -272,6 +274,7 @@ class ChatStream:
                                     yield new
                         if splitter.too_long:
                             break
+                        self._holds()
                     rest = clean(splitter.rest())
                     if splitter.too_long:
                         end = self._cut or await self._left(rest)
@@ -303,19 +306,11 @@ class ChatStream:
                 self._ended.set()
                 self._known.set()
 
-    async def _chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body as it comes. Whoever waits for its next part is who holds the connection."""
-        assert self._body is not None
-        assert self._response is not None
-        place = place_of(self._response)
-        while True:
-            if place is not None:
-                place.owner = who_waits()
-            try:
-                chunk = await anext(self._body)
-            except StopAsyncIteration:
-                return
-            yield chunk
+    def _holds(self) -> None:
+        """Whoever waits for the body's next part is who holds the connection."""
+        place = place_of(self._response) if self._response is not None else None
+        if place is not None:
+            place.owner = who_waits()
 
     async def _left(self, rest: bytes) -> ev.Event:
         """An event is longer than is taken: the answer ends here, and the server is told."""
