@@ -7,9 +7,11 @@ import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import suppress
+from http.cookiejar import Cookie, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from urllib.request import Request
 
 import httpx
 
@@ -69,6 +71,17 @@ class OwnHeaders:
                 request.headers[name] = _USUAL[lowered]
             elif lowered != "host":  # httpx writes it anew for another server
                 request.headers.pop(name, None)
+
+
+class _OthersCookies(DefaultCookiePolicy):
+    """Takes no cookie of the server's own: those know hosts and no ports, and would go to another one's."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        self._origin = origin(base_url)
+
+    def set_ok(self, cookie: Cookie, request: Request) -> bool:
+        return origin(request.get_full_url()) != self._origin and super().set_ok(cookie, request)
 
 
 #: Headers that a request has anyway, where nobody gave others.
@@ -247,7 +260,8 @@ class Pools:
             self._verify = httpx.create_ssl_context(trust_env=not self._local)
         given = self._transport if isinstance(self._transport, httpx.AsyncBaseTransport) else None
         try:
-            return self._kind(
+            # Files of elsewhere come by httpx: aiohttp would keep the cookies of all hosts in a jar of its own.
+            client = (self._kind if keyed else httpx.AsyncClient)(
                 auth=KeyAuth(self._settings.api_key, self._settings.base_url) if keyed else None,
                 headers=_USUAL,
                 event_hooks={"request": [self._own_headers]},
@@ -258,6 +272,9 @@ class Pools:
                 limits=httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS),
                 transport=given,
             )
+            if not keyed:
+                client.cookies.jar.set_policy(_OthersCookies(self._settings.base_url))
+            return client
         except ImportError as problem:  # a SOCKS proxy in the environment, without support
             message = str(problem)
         raise ConfigError(t("net.no_socks", problem=message), code="proxy")

@@ -41,19 +41,20 @@ class World:
         self.redirects: dict[str, str] = {}
         self.guard = threading.Lock()
         self.stack = ExitStack()
-        self.own: RawServer = self.stack.enter_context(serving(self.script))
-        self.other: RawServer = self.stack.enter_context(serving(self.script))
+        self.own: RawServer = self.stack.enter_context(serving(lambda *told: self.script("own", *told)))
+        self.other: RawServer = self.stack.enter_context(serving(lambda *told: self.script("other", *told)))
 
-    def script(self, request: Request, connection: Connection) -> None:
+    def script(self, who: str, request: Request, connection: Connection) -> None:
+        cookie = f"Set-Cookie: session={who}-cookie\r\n"
         path = request.path.partition("?")[0]
         if path in self.redirects:
             connection.reply("302 Found", b"", extra=f"Location: {self.redirects[path]}\r\n")
         elif path.endswith("/upload"):
             connection.reply("201 Created", {"id": "up", "name": "a", "size": 1})
         elif path.startswith("/file"):
-            connection.reply("200 OK", b"content", "text/plain", extra="Set-Cookie: session=own-cookie\r\n")
+            connection.reply("200 OK", b"content", "text/plain", extra=cookie)
         elif path.endswith(("/info", "/parameters")):
-            connection.reply("200 OK", {"name": "a", "mode": "chat"}, extra="Set-Cookie: session=own-cookie\r\n")
+            connection.reply("200 OK", {"name": "a", "mode": "chat"}, extra=cookie)
         else:
             connection.reply("404 Not Found", {"code": "not_found", "message": "no"})
 
@@ -109,9 +110,9 @@ async def test_no_header_reaches_another_origin(
         dify = AsyncDify(KEY, world.own.url, "me", headers=HEADERS, **options)
     async with dify:
         await dify.app.parameters()  # so that the server has set its cookie
+        await way(dify, world.here + "/files/x")
         await way(dify, world.there + "/files/x")
         await way(dify, world.here + "/files/away")
-        await way(dify, world.here + "/files/x")
     asked = [request for request in world.other.requests if request.path == "/files/x"]
     assert asked
     for request in asked:
@@ -150,6 +151,42 @@ async def test_the_api_follows_no_redirect_and_the_doctor_stays_at_home(world: W
                 await dify.app.info()
             await examine(dify)
     assert world.other.requests == []
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_netrc_is_not_read(
+    world: World, transport: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password canary\ndefault login me password canary\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with AsyncDify(KEY, world.own.url, "me", transport=transport) as dify:
+        await dify.files.from_url(world.there + "/files/x")
+        await dify.app.info()
+    assert all("authorization" not in request.headers for request in world.other.requests)
+    assert {request.headers["authorization"] for request in world.own.requests} == {f"Bearer {KEY}"}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_cookie_of_the_server_s_own_stays_there(world: World, transport: Any) -> None:
+    """Cookies know hosts and no ports."""
+    async with AsyncDify(KEY, world.own.url, "me", transport=transport, files_hosts=["127.0.0.1"]) as dify:
+        for way in WAYS:
+            await way(dify, world.here + "/files/x")
+            await way(dify, world.there + "/files/x")
+    assert len(world.other.requests) == 3
+    assert "own-cookie" not in json.dumps([request.headers for request in world.other.requests])
+
+
+async def test_cookies_of_a_chain_of_redirects_elsewhere_are_kept(world: World) -> None:
+    """A host that sets a cookie and looks for it again gets it, and nobody else."""
+    world.redirects = {"/files/first": "/files/x"}
+    async with AsyncDify(KEY, world.own.url, "me") as dify:
+        await dify.files.from_url(world.there + "/files/y")
+        await dify.files.from_url(world.there + "/files/first")
+    assert world.other.requests[-1].headers["cookie"] == "session=other-cookie"
+    assert all("cookie" not in request.headers for request in world.own.requests)
 
 
 def test_the_plain_client_does_the_same(world: World, tmp_path: Path) -> None:
