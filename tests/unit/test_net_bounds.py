@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -405,3 +407,35 @@ def test_no_frame_is_longer_than_allowed_and_those_before_are_as_without_a_limit
     assert len(splitter.rest()) <= 2 * limit + cut + 20
     if splitter.too_long:
         assert splitter.feed(b"data: more\n\n") == []
+
+
+def splitting(lines: int) -> float:
+    """CPU seconds for an event of so many lines, in chunks of seven bytes."""
+    data = b"data: ab\n" * lines + b"\n"
+    chunks = [data[start : start + 7] for start in range(0, len(data), 7)]
+    best = float("inf")
+    for _ in range(5):
+        splitter = Splitter(16_000_000)
+        begun = time.process_time()
+        found = [frame for chunk in chunks for frame in splitter.feed(chunk)]
+        best = min(best, time.process_time() - begun)
+        assert len(found) == 1
+    return best
+
+
+def test_an_event_of_many_lines_is_split_in_linear_time() -> None:
+    assert splitting(40_000) <= 2.6 * splitting(20_000)
+
+
+def test_what_is_held_of_an_event_is_as_large_as_its_bytes() -> None:
+    """Also where it comes letter by letter, in lines without anything in them."""
+    for chunk, count in ((b"data:\n", 30_000), (b"a", 100_000), (b"data: xy\n", 20_000)):
+        splitter = Splitter(16_000_000)
+        tracemalloc.start()
+        try:
+            for _ in range(count):
+                splitter.feed(chunk)
+            held = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        assert held <= 1.3 * len(chunk) * count, (chunk, held)
