@@ -73,15 +73,20 @@ class OwnHeaders:
                 request.headers.pop(name, None)
 
 
-class _OthersCookies(DefaultCookiePolicy):
-    """Takes no cookie of the server's own: those know hosts and no ports, and would go to another one's."""
+class _Cookies(DefaultCookiePolicy):
+    """Which cookies are kept: those that can be sent again, since httpx fails on others with every later request.
 
-    def __init__(self, base_url: str) -> None:
+    Args:
+        not_of: an origin whose cookies are not: cookies know hosts and no ports, and would go to another one's.
+    """
+
+    def __init__(self, not_of: tuple[str, str, int] | None) -> None:
         super().__init__()
-        self._origin = origin(base_url)
+        self._not_of = not_of
 
     def set_ok(self, cookie: Cookie, request: Request) -> bool:
-        return origin(request.get_full_url()) != self._origin and super().set_ok(cookie, request)
+        said = f"{cookie.name}{cookie.value}{cookie.path}"
+        return said.isascii() and origin(request.get_full_url()) != self._not_of and super().set_ok(cookie, request)
 
 
 #: Headers that a request has anyway, where nobody gave others.
@@ -272,8 +277,7 @@ class Pools:
                 limits=httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS),
                 transport=given,
             )
-            if not keyed:
-                client.cookies.jar.set_policy(_OthersCookies(self._settings.base_url))
+            client.cookies.jar.set_policy(_Cookies(None if keyed else origin(self._settings.base_url)))
             return client
         except ImportError as problem:  # a SOCKS proxy in the environment, without support
             message = str(problem)

@@ -179,6 +179,21 @@ async def test_a_cookie_of_the_server_s_own_stays_there(world: World, transport:
     assert "own-cookie" not in json.dumps([request.headers for request in world.other.requests])
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("cookie", [b"a=\xff", b"\xc3\xa9=1", b"\x80", b"a=b; Path=/\xff"])
+async def test_a_cookie_that_cannot_be_sent_again_spoils_nothing(cookie: bytes, transport: Any) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 21\r\n"
+        connection.send(head + b"Set-Cookie: good=1\r\nSet-Cookie: " + cookie + b'\r\n\r\n{"name":"a","id":"1"}')
+
+    with serving(script) as server:
+        async with AsyncDify(KEY, server.url, "me", transport=transport) as dify:
+            for _ in range(3):
+                assert (await dify.app.info()).name == "a"
+                await dify.files.from_url(server.url)
+    assert "good=1" in server.requests[-1].headers["cookie"]
+
+
 async def test_cookies_of_a_chain_of_redirects_elsewhere_are_kept(world: World) -> None:
     """A host that sets a cookie and looks for it again gets it, and nobody else."""
     world.redirects = {"/files/first": "/files/x"}
