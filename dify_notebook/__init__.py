@@ -1,7 +1,7 @@
 """Dify apps in a notebook.
 
 %load_ext dify_notebook     then `%%dify` cells; `%dify help` says more
-Dify, AsyncDify             the client, plain and async
+Dify, AsyncDify             the client, plain and async;  Bounds: how much it takes
 ChatPanel                   a conversation with an app, in the notebook
 Turn                        one question and all that came back
 History, frames             logs of conversations, and everything else, as pandas tables
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .aio import run
     from .errors import DifyError
     from .frames.history import History
+    from .net.bounds import Bounds
     from .net.client import AsyncDify
     from .net.sync import Dify
     from .panel.widget import ChatPanel
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncDify",
+    "Bounds",
     "ChatPanel",
     "Dify",
     "DifyError",
@@ -50,6 +52,7 @@ last: Turn | None = None
 
 _HOMES = {
     "AsyncDify": "net.client",
+    "Bounds": "net.bounds",
     "ChatPanel": "panel.widget",
     "Dify": "net.sync",
     "DifyError": "errors",

@@ -8,6 +8,7 @@ DifyError
 │   ├── NotFoundError          404
 │   ├── RateLimitError         429, or Dify's 400 for too many requests at once
 │   └── ServerError            500 and above, and answers that are no Dify's
+│       └── EndlessList            a list goes on beyond its bound; `.items` has what came
 ├── ConnectionFailed       no answer, or none that can be read
 │   └── TimedOut               nothing came in time
 └── TurnFailed             the answer itself ended badly; `.turn` has what came
@@ -16,6 +17,7 @@ DifyError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +111,16 @@ class RateLimitError(APIError):
 
 class ServerError(APIError):
     """The server failed, or what answered is no Dify."""
+
+
+class EndlessList(ServerError):
+    """A list goes on beyond its bound.
+
+    Attributes:
+        items: what had come.
+    """
+
+    items: Sequence[Any] = ()
 
 
 class ConnectionFailed(DifyError):

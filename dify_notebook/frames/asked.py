@@ -12,7 +12,7 @@ from ..config import check_user
 from ..errors import InputError
 from ..i18n import t
 from ..net.client import AsyncDify
-from ..net.crowd import check_connections
+from ..net.crowd import MOST_FETCHING, check_connections
 from ..wire.models import Conversation
 from .facts import Facts
 from .texts import as_microseconds
@@ -64,7 +64,7 @@ def wanted(
         conversations=None if conversations is None else tuple(dict.fromkeys(conversations)),
         since=begin and begin.replace(microsecond=0),  # the server tells whole seconds
         until=end,
-        concurrency=check_connections(concurrency),
+        concurrency=check_connections(concurrency, MOST_FETCHING),
     )
 
 

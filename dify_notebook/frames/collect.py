@@ -9,7 +9,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from ..errors import DifyError
+from ..errors import DifyError, EndlessList
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.crowd import gather_bounded
@@ -197,6 +197,9 @@ class Collector:
     async def _list_of_app(self, what: str, fetch: Awaitable[list[Any]]) -> list[Any] | None:
         try:
             return await fetch
+        except EndlessList as problem:
+            self._fail(what, problem)
+            return list(problem.items)
         except DifyError as problem:
             if problem.status in (404, 405) or problem.code == "not_json":  # an older Dify
                 self._notes[t(f"frames.no_{what}")] = None
@@ -224,10 +227,11 @@ class Collector:
 
     async def _list_of(self, user: str) -> None:
         known, since, only = self._known, self._asked.since, self._asked.conversations
+        came = False
         try:
             async with aclosing(self._dify.conversations.list(user=user, page_size=PAGE).pages()) as pages:
                 async for page in pages:
-                    news = 0
+                    came, news = True, 0
                     for found in page:
                         if since and found.updated_at and found.updated_at < since - SLACK:
                             return
@@ -246,7 +250,8 @@ class Collector:
                     if known and known.facts.complete and page and not news:
                         return  # sorted by the last use: behind what did not change nothing did
         except DifyError as problem:
-            self._unlisted.append(problem)
+            if not came:
+                self._unlisted.append(problem)
             self._fail("conversations", problem, user=user)
 
     def _is_wanted(self, found: Conversation) -> bool:
@@ -324,6 +329,9 @@ class Collector:
     async def _variables_of(self, user: str, id: str) -> None:
         try:
             found = await self._dify.conversations.variables(id, user=user).to_list()
+        except EndlessList as problem:
+            await self._sink.add("variables", variable_rows(list(problem.items), conversation_id=id, user=user))
+            raise
         except DifyError as problem:
             if self._variables is not True and problem.status == 404 and problem.code == "not_json":
                 self._variables = False  # Dify 0.15 has no such route; others may have asked meanwhile

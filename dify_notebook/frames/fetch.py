@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DifyError, InputError
+from ..errors import DifyError, EndlessList, InputError
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.crowd import gather_bounded
@@ -265,7 +265,7 @@ async def find_users(dify: AsyncDify) -> Users:
         ratings = await dify.app.feedbacks().to_list()
     except DifyError as problem:
         notes.append(t("frames.no_feedbacks") if problem.status == 404 else str(problem))
-        ratings = []
+        ratings = list(problem.items) if isinstance(problem, EndlessList) else []
     ids = list(dict.fromkeys(item.from_end_user_id for item in ratings if item.from_end_user_id))
     first = [await name_of(ids[0])] if ids else []
     # A server without the route says so once.

@@ -11,6 +11,8 @@ from ..errors import DifyError, ServerError, from_response
 from ..i18n import t
 from ..wire import events as ev
 from ..wire.calls import Call
+from .bounds import spoken
+from .files import host_of
 
 
 def kind_of(response: httpx.Response) -> str:
@@ -41,7 +43,7 @@ def error_of(response: httpx.Response, body: bytes, call: Call[Any]) -> DifyErro
     request_id = response.headers.get("x-trace-id") or response.headers.get("x-request-id")
     status = response.status_code
     if response.is_redirect:
-        code, words = "redirect", t("net.redirect", host=httpx.URL(response.headers.get("location", "")).host or "?")
+        code, words = "redirect", t("net.redirect", host=host_of(response.headers.get("location", "")))
     elif status >= 300:
         return from_response(call.attempted, status, kind, body, request_id)
     elif "json" in kind_of(response):
@@ -64,6 +66,12 @@ def refused(body: bytes, call: Call[Any], request_id: str | None = None) -> Dify
     if told.status < 400 or told.status > 599:
         return None
     return from_response(call.attempted, told.status, "application/json", body, request_id)
+
+
+def too_large(limit: int, status: int | None, attempted: str) -> DifyError:
+    """The error for an answer that is longer than is taken."""
+    told = t("net.too_large", limit=spoken(limit), name="body")
+    return ServerError(told, code="too_large", status=status, attempted=attempted)
 
 
 class _Refusal(msgspec.Struct):

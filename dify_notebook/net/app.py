@@ -47,7 +47,7 @@ def _numbered(dify: Any, call: Any, page_size: int, table: str) -> AsyncPages[An
         found = await dify._send(call(number))
         return found.data, found.has_more if found.has_more is not None else len(found.data) >= page_size
 
-    return numbered(fetch, table=table)
+    return numbered(fetch, most=dify.bounds.items, table=table)
 
 
 class AsyncAnnotations(Resource):

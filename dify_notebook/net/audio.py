@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 
 from ..errors import APIError
 from ..i18n import t
 from ..wire import calls
 from . import files as fl
-from .answers import kind_of
+from .answers import kind_of, too_large
+from .bodies import pieces
+from .portal import who_waits
 from .resource import Resource
 
 #: What Dify calls the sound types that Python's table names otherwise (1.12 refuses audio/mpeg).
@@ -46,12 +48,18 @@ class AsyncAudio(Resource):
         voice: str | None = None,
         user: str | None = None,
     ) -> bytes:
-        """A text, or the answer of a message, as sound (mp3 unless the server's settings say otherwise)."""
-        pieces = [
-            piece
-            async for piece in self.stream_from_text(text, message_id=message_id, voice=voice, user=user)
-        ]
-        return b"".join(pieces)
+        """A text, or the answer of a message, as sound (mp3 unless the server's settings say otherwise).
+
+        Raises:
+            ServerError: it is larger than `Bounds.body`.
+        """
+        sound, most = bytearray(), self._dify.bounds.body
+        async with aclosing(self.stream_from_text(text, message_id=message_id, voice=voice, user=user)) as parts:
+            async for part in parts:
+                sound += part
+                if len(sound) > most:
+                    raise too_large(most, None, "POST /text-to-audio")
+        return bytes(sound)
 
     async def stream_from_text(
         self,
@@ -60,10 +68,10 @@ class AsyncAudio(Resource):
         message_id: str | None = None,
         voice: str | None = None,
         user: str | None = None,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """As `from_text`, in pieces as they come."""
         call = calls.text_to_audio(text=text, message_id=message_id, voice=voice, user=self._dify.user_or(user))
-        async with self._dify._streamed(call) as response:
+        async with self._dify._streamed(call, owner=who_waits()) as response:
             kind = kind_of(response)
             if kind.startswith("text/") or "json" in kind or response.status_code == 204:
                 # Dify 1.12 answers 200 and `null` to a message that it does not know.
@@ -73,5 +81,5 @@ class AsyncAudio(Resource):
                     status=response.status_code,
                     attempted=call.attempted,
                 )
-            async for chunk in response.aiter_bytes():
+            async for chunk in pieces(response):
                 yield chunk

@@ -18,6 +18,7 @@ from ..wire import events as ev
 from ..wire.calls import Call
 from .answers import blocking_events
 from .files import FileInput, is_file
+from .portal import who_waits
 from .resource import Resource
 from .stream import ChatStream
 
@@ -170,7 +171,7 @@ class _Asking(ChatStream):
         builder = Builder()
         begun = time.monotonic()
         builder.apply(self._sent)
-        body, response = await self._dify._fetch(self._call)
+        body, response = await self._dify._fetch(self._call, owner=who_waits())
         at = time.monotonic() - begun
         events: list[ev.Event] | None = None
         with suppress(ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import os
 import ssl
@@ -10,31 +9,29 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 import msgspec
 
 from ..config import Secret, Settings, check_user, resolve
-from ..errors import ConfigError, DifyError, RateLimitError, ServerError
+from ..errors import ConfigError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
 from ..wire import models
-from ..wire.calls import Call, encoded
-from .answers import error_of, kind_of, refused
 from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
 from .audio import AsyncAudio
+from .bounds import Bounds
 from .chat import AsyncChat
 from .crowd import CONNECTIONS
 from .lists import AsyncConversations, AsyncMessages
-from .retry import RETRY_SECONDS, Patience
-from .transport import Pools, as_error
+from .retry import RETRY_SECONDS
+from .sending import Sending
+from .transport import Pools
 from .uploads import AsyncFiles
 
 if TYPE_CHECKING:
     from ..frames.history import History
-
-T = TypeVar("T")
 
 
 class Known:
@@ -43,7 +40,7 @@ class Known:
     parameters: models.Parameters | None = None
 
 
-class AsyncDify:
+class AsyncDify(Sending):
     """One app of one Dify server.
 
     It is configuration plus one connection pool for each running loop, made on first use
@@ -59,17 +56,23 @@ class AsyncDify:
         base_url: the server, with or without `/v1`; Dify Cloud when only a key is given.
         user: whose conversations these are, 1 to 255 characters; `DIFY_USER`, else a name
             that was made up once for this machine.
-        headers: further headers for every request (a gateway's, say).
+        headers: further headers for every request to this server (a gateway's, say). They go where the
+            key goes and nowhere else: not with a redirect to another origin, not to the host of a file.
         verify: certificates, as httpx takes them.
-        timeout: seconds, or an `httpx.Timeout`; by default connect 10, read 60.
+        timeout: seconds, or an `httpx.Timeout`; by default connect 10, read 60, and pool 60: so long
+            a request waits while no other ends, see `connections`.
         transport: an httpx transport instead of the ordinary one, or "aiohttp" for the faster one
             of the extra `fast`.
-        connections: how many requests may be under way to the server at once, 1 to 32; halved
-            while the server says that there are too many. A stream holds one until it ends.
+        connections: how many requests may be under way to the server at once, 1 to 128; halved
+            while the server says that there are too many. A stream holds one until it ends. Short
+            calls find up to 4 beside them. Whoever opens one stream too many waits, and gets an
+            `InputError` once none has ended for the pool's time, or at once where all that are open
+            are its own.
         retry: seconds that an idempotent call may take with all its repetitions, after failed
             connections, 429 and 5xx; 0 repeats nothing. A chat message is never sent twice.
         files_hosts: hosts besides the server's own from which images of an answer may be
             fetched (where the server's FILES_URL names another one), as `host` or `host:port`.
+        bounds: how much is taken from the server, see `Bounds`.
         profile: the name of a profile that `%dify connect` made. Not looked at where a key or a
             server is given.
 
@@ -90,6 +93,7 @@ class AsyncDify:
         connections: int = CONNECTIONS,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
+        bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
         api_key = Secret.hide(api_key)
@@ -105,6 +109,7 @@ class AsyncDify:
             connections=connections,
             retry=retry,
             files_hosts=files_hosts,
+            bounds=bounds,
         )
 
     def _start(
@@ -113,14 +118,16 @@ class AsyncDify:
         *,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
+        bounds: Bounds | None = None,
         **options: Any,
     ) -> None:
         self._settings = settings
         self._retry_seconds = retry
         self._files_hosts = frozenset(files_hosts)
+        self._bounds = bounds or Bounds()
         filled = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
         self._pools = Pools(settings, **filled)
-        self.server_version: str | None = None
+        self.server_version = None
         """What the server says of its version (`X-Version`), known after the first answer."""
         self.app_info: models.AppInfo | None = None
         """What `/info` said, once it was asked."""
@@ -172,6 +179,11 @@ class AsyncDify:
     def base_url(self) -> str:
         """The API's root on the server; ends in /v1."""
         return self._settings.base_url
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much is taken from the server."""
+        return self._bounds
 
     def as_user(self, user: str) -> AsyncDify:
         """The same app and the same connections, for another user.
@@ -284,115 +296,3 @@ class AsyncDify:
         from .._hooks import find_users
 
         return await find_users(self)  # type: ignore[no-any-return]
-
-    # -- sending ---------------------------------------------------------------------
-
-    async def _open(
-        self, call: Call[Any], *, accept: str = "application/json", aside: bool = False, **content: Any
-    ) -> httpx.Response:
-        """Send a call and give the response with its body unread. Raises httpx's errors."""
-        kind = {}
-        if call.body is not None and not content:
-            content, kind = {"content": encoded(call.body)}, {"Content-Type": "application/json"}
-        hall = await self._pools.hall()
-
-        def build(client: httpx.AsyncClient) -> httpx.Request:
-            return client.build_request(
-                call.method,
-                self._settings.base_url + call.path,
-                params=dict(call.params) or None,
-                headers={"Accept": accept, **kind},
-                **content,
-            )
-
-        response = await hall.send(build, aside=aside)
-        self.server_version = response.headers.get("x-version") or self.server_version
-        if response.status_code < 300:
-            hall.gate.went_well()
-        elif response.status_code == 429:
-            hall.gate.too_many()
-        return response
-
-    async def _get(self, url: str, **options: Any) -> httpx.Response:
-        """The response of another address than the API's, without the key and unread."""
-        hall = await self._pools.hall()
-        return await hall.send(lambda client: client.build_request("GET", url), auth=None, **options)
-
-    async def _error_of(self, response: httpx.Response, body: bytes, call: Call[Any]) -> DifyError:
-        """The error that an answer means. Too many at once is a 400 too: then fewer go from now on."""
-        error = error_of(response, body, call)
-        if isinstance(error, RateLimitError) and response.status_code != 429:
-            (await self._pools.hall()).gate.too_many()
-        return error
-
-    async def _send(self, call: Call[T], **content: Any) -> T:
-        """Send a call and read its answer as the call says.
-
-        Raises:
-            DifyError: the server refused it, could not be reached, or is no Dify.
-        """
-        body, response = await self._fetch(call, **content)
-        problem = ""
-        try:
-            if not body and call.method == "GET":  # nothing is an answer to an order, not to a question
-                raise ValueError(t("net.empty_answer", status=response.status_code))
-            # `result` is the class that T stands for
-            return models.decode(call.result, body)  # type: ignore[no-any-return]
-        except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as raised:
-            problem = str(raised)
-        raise ServerError(
-            t("net.unreadable", problem=problem),
-            code="unreadable",
-            status=response.status_code,
-            attempted=call.attempted,
-        )
-
-    async def _fetch(self, call: Call[Any], **content: Any) -> tuple[bytes, httpx.Response]:
-        """Body and response of a call; idempotent ones are repeated as `retry` says."""
-        patience = Patience(self._retry_seconds if call.idempotent else 0.0)
-        while True:
-            error, wait = None, None
-            try:
-                response = await self._open(call, **content)
-                try:
-                    body = self._settings.api_key.taken_out_of(await response.aread())
-                finally:
-                    await response.aclose()
-                if response.status_code >= 300 or (body and "json" not in kind_of(response)):
-                    error = await self._error_of(response, body, call)
-                    wait = patience.after_status(response.status_code, response.headers.get("retry-after"))
-                else:
-                    error = refused(body, call)
-                    wait = None
-            except (httpx.HTTPError, OSError) as raised:
-                error = as_error(raised, call.attempted, self._settings.host)
-                wait = patience.after_failure()
-            if error is None:
-                return body, response
-            if wait is None:
-                break
-            await asyncio.sleep(wait)
-        raise error  # here, and not where it was caught: no frame of httpx hangs on it
-
-    @asynccontextmanager
-    async def _streamed(self, call: Call[Any]) -> AsyncIterator[httpx.Response]:
-        """The response of a call whose body is no JSON, unread; errors as for `_send`."""
-        error: DifyError | None = None
-        try:
-            response = await self._open(call, accept="*/*")
-        except (httpx.HTTPError, OSError) as raised:
-            error = as_error(raised, call.attempted, self._settings.host)
-        if error is not None:
-            raise error
-        try:
-            if response.status_code >= 300:
-                body = self._settings.api_key.taken_out_of(await response.aread())
-                raise await self._error_of(response, body, call)
-            try:
-                yield response
-            except httpx.HTTPError as raised:
-                error = as_error(raised, call.attempted, self._settings.host)
-        finally:
-            await response.aclose()
-        if error is not None:
-            raise error

@@ -13,73 +13,155 @@ from ..i18n import t
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Connections to a server, in all, by default; and the most that may be asked for.
+#: Requests to a server at once, by default; and the most that may be asked for.
 CONNECTIONS = 8
-MOST_CONNECTIONS = 32
+MOST_CONNECTIONS = 128
+#: The most that a history may be fetched with: reading pages gets no faster with more.
+MOST_FETCHING = 32
+#: Places that short calls find beside answers that are open; no more than all places there are.
+SPARE = 4
 #: Refusals within so many seconds are one: those under way were sent before the first was known.
 BURST_SECONDS = 1.0
 
 
-def check_connections(connections: int) -> int:
-    """The number as it may be used: 1 to 32.
+def check_connections(connections: int, most: int = MOST_CONNECTIONS) -> int:
+    """The number as it may be used: 1 to `most`.
 
     Raises:
         InputError: it is another.
     """
-    if isinstance(connections, bool) or not isinstance(connections, int) or not 1 <= connections <= MOST_CONNECTIONS:
-        raise InputError(
-            t("net.bad_connections", value=repr(connections), most=MOST_CONNECTIONS), code="connections"
-        )
+    if isinstance(connections, bool) or not isinstance(connections, int) or not 1 <= connections <= most:
+        raise InputError(t("net.bad_connections", value=repr(connections), most=most), code="connections")
     return connections
+
+
+class Place:
+    """A request's place at the gate, or one that waits for it.
+
+    Args:
+        owner: who reads an answer that stays open, a task or a thread; None for a short call.
+    """
+
+    __slots__ = ("arrival", "owner", "ready")
+
+    def __init__(self, owner: object | None = None) -> None:
+        self.owner = owner
+        self.arrival = 0
+        self.ready: asyncio.Future[None] | None = None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is an answer's, which stays open as long as it is read."""
+        return self.owner is not None
 
 
 class Gate:
     """How many requests may be under way to one server; fewer once it says that there are too many.
 
-    Whoever comes first goes first. `too_many` halves what is allowed; a long row of requests that
+    Whoever comes first goes first. Answers that stay open leave room for short calls (`SPARE`), which so
+    never wait for an answer to end. `too_many` halves what is allowed; a long row of requests that
     went well (eight for each connection) gives one back, up to what was asked for.
+
+    Args:
+        most: how many at once.
+        patience: seconds to wait while no place comes free; None waits for ever.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, patience: float | None = None) -> None:
         self.most = most
         self.allowed = most
-        self.used = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._patience = patience
+        self._inside: dict[Place, None] = {}
+        self._answers = 0
+        self._left = {True: 0, False: 0}  # how many answers, and how many short calls, have left
+        self._waiting: dict[bool, deque[Place]] = {True: deque(), False: deque()}
+        self._arrivals = 0
         self._went_well = 0
         self._halved = float("-inf")
 
-    async def enter(self) -> None:
-        """Wait for a place. Cancelling gives it up."""
-        if self.used < self.allowed and not self._waiting:
-            self.used += 1
-            return
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+    @property
+    def used(self) -> int:
+        """Requests under way."""
+        return len(self._inside)
+
+    async def enter(self, owner: object | None = None) -> Place:
+        """Wait for a place. Cancelling gives it up.
+
+        Args:
+            owner: of an answer that stays open: who opens it.
+
+        Raises:
+            InputError: `owner` itself holds all places with answers that are open, or no place came
+                free in time.
+        """
+        place, waiting = Place(owner), self._waiting[owner is not None]
+        if not waiting and self._has_room(place):
+            self._let_in(place)
+            return place
+        if owner is not None and sum(other.owner == owner for other in self._inside) >= self.allowed:
+            raise self._full("net.all_places_yours")
+        self._arrivals += 1
+        place.arrival, place.ready = self._arrivals, asyncio.get_running_loop().create_future()
+        waiting.append(place)
         try:
-            await place
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self.leave()  # it was given in the same moment
-            elif place in self._waiting:
-                self._waiting.remove(place)
+            await self._until_ready(place, place.ready)
+        except BaseException:
+            if place in self._inside:
+                self.leave(place)  # it was given in the same moment
+            else:
+                waiting.remove(place)
             raise
+        return place
 
-    def leave(self) -> None:
+    async def _until_ready(self, place: Place, ready: asyncio.Future[None]) -> None:
+        while not ready.done():
+            left = self._left[place.lasts]
+            await asyncio.wait([ready], timeout=self._patience)
+            if not ready.done() and left == self._left[place.lasts]:
+                raise self._full("net.no_place")
+
+    def _full(self, key: str) -> InputError:
+        told = t(
+            key,
+            open=self._answers,
+            other=len(self._inside) - self._answers,
+            allowed=self.allowed,
+            seconds=self._patience,
+            most=MOST_CONNECTIONS,
+        )
+        return InputError(told, code="connections")
+
+    def _has_room(self, place: Place) -> bool:
+        if len(self._inside) < self.allowed:
+            return True
+        return not place.lasts and len(self._inside) - self._answers < min(SPARE, self.allowed)
+
+    def _let_in(self, place: Place) -> None:
+        self._inside[place] = None
+        self._answers += place.lasts
+
+    def leave(self, place: Place) -> None:
         """Give a place back."""
-        self.used -= 1
-        self._let_in()
+        del self._inside[place]
+        self._answers -= place.lasts
+        self._left[place.lasts] += 1
+        self._let_those_in()
 
-    def _let_in(self) -> None:
-        while self._waiting and self.used < self.allowed:
-            place = self._waiting.popleft()
-            if not place.done():
-                self.used += 1
-                place.set_result(None)
+    def _let_those_in(self) -> None:
+        while True:
+            first = sorted((line[0] for line in self._waiting.values() if line), key=lambda place: place.arrival)
+            place = next((place for place in first if self._has_room(place)), None)
+            if place is None:
+                return
+            self._waiting[place.lasts].popleft()
+            self._let_in(place)
+            if place.ready is not None and not place.ready.done():
+                place.ready.set_result(None)
 
     def set_most(self, most: int) -> None:
         """Allow so many from now on; those under way beyond it are not disturbed."""
         self.most = self.allowed = most
-        self._let_in()
+        self._let_those_in()
 
     def too_many(self) -> None:
         """The server said that there were too many at once. A burst of refusals halves once."""
@@ -98,7 +180,7 @@ class Gate:
         if self._went_well >= 8 * self.allowed:
             self._went_well = 0
             self.allowed += 1
-            self._let_in()
+            self._let_those_in()
 
 
 async def gather_bounded(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -15,7 +14,9 @@ import msgspec
 from ..errors import AuthenticationError, DifyError
 from ..wire import calls
 from .answers import error_of
+from .bodies import read
 from .client import AsyncDify
+from .retry import http_date
 from .transport import as_error
 
 CLOCK_SECONDS = 120.0
@@ -53,7 +54,7 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
     try:
         response = await dify._open(call)
         try:
-            body = await response.aread()
+            body, _ = await read(response, dify.bounds.error)
         finally:
             await response.aclose()
     except (httpx.HTTPError, OSError) as raised:
@@ -98,12 +99,9 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
 
 def clock(date: str | None, now: datetime) -> list[Finding]:
     """What the server's Date header says of this machine's clock."""
-    try:
-        there = parsedate_to_datetime(date or "")
-    except ValueError:
+    there = http_date(date)
+    if there is None:
         return [Finding("clock_unknown", "unknown")]
-    if there.tzinfo is None:
-        there = there.replace(tzinfo=UTC)
     ahead = (now - there).total_seconds()
     if abs(ahead) <= CLOCK_SECONDS:
         return [Finding("clock", "ok")]

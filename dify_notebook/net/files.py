@@ -6,6 +6,8 @@ import io
 import itertools
 import mimetypes
 import os
+import re
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -69,8 +71,8 @@ def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, 
         InputError: there is no such file, it is a directory, or this is no file at all.
     """
     if isinstance(file, (str, os.PathLike)):
-        path = check_file(file)
-        return _sendable(name or path.name), path.open("rb"), True
+        path, content = _opened(file)
+        return _sendable(name or path.name), content, True
     if isinstance(file, (bytes, bytearray, memoryview)):
         return _sendable(name or "file"), bytes(file), False
     if isinstance(file, io.TextIOBase):
@@ -82,17 +84,35 @@ def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, 
 
 
 def check_file(file: str | os.PathLike[str]) -> Path:
-    """The path of a file that is there.
+    """The path of a file that can be sent.
 
     Raises:
-        InputError: there is none, or it is a directory.
+        InputError: there is none, it is no regular file, or it cannot be read.
     """
-    path = Path(os.path.expanduser(file))
-    if not path.exists():
-        raise InputError(t("net.no_file", path=str(path)), code="file")
-    if not path.is_file():
-        raise InputError(t("net.not_a_file", path=str(path)), code="file")
+    path, content = _opened(file)
+    content.close()
     return path
+
+
+def _opened(place: str | os.PathLike[str]) -> tuple[Path, BinaryIO]:
+    """A regular file of the disk: a device, a pipe and what a kernel makes up (`/proc`) may never end."""
+    problem = ""
+    try:
+        path = Path(place).expanduser()
+        told = path.stat()  # before it is opened: opening a pipe waits for its writer
+        regular = stat.S_ISREG(told.st_mode)
+        if regular and not told.st_size:
+            with path.open("rb") as look:
+                regular = not look.read(1)
+        if regular:
+            return path, path.open("rb")
+    except FileNotFoundError:
+        raise InputError(t("net.no_file", path=str(place)), code="file") from None
+    except (OSError, ValueError, RuntimeError) as raised:  # no right to it, no name of a file, nobody's home
+        problem = getattr(raised, "strerror", None) or str(raised)
+    if problem:
+        raise InputError(t("net.file_unreadable", path=str(place), problem=problem), code="file")
+    raise InputError(t("net.not_a_file", path=str(place)), code="file")
 
 
 def _sendable(name: str) -> str:
@@ -155,7 +175,7 @@ def remote(url: str) -> dict[str, object]:
 
 
 def told_name(disposition: str | None, fallback: str) -> str:
-    """The name that a server gives a download: its last part alone, without what hides or moves."""
+    """The name that a server gives a download, as it may lie on a disk: see `plain_name`."""
     name = ""
     for part in (disposition or "").split(";")[1:]:
         key, _, value = part.strip().partition("=")
@@ -164,13 +184,49 @@ def told_name(disposition: str | None, fallback: str) -> str:
             break
         if key.lower() == "filename":
             name = value.strip('"')
+    return plain_name(name) or plain_name(fallback) or "file"
+
+
+#: Bytes of a file's name. File systems take 255, and ` (2)` or an ending may come behind it.
+_NAME_BYTES = 200
+_ENDING_BYTES = 20
+#: What one system or another takes for something else than a part of a name.
+_NOT_IN_NAMES = str.maketrans(dict.fromkeys('<>:"|?*', "_"))
+#: Names of devices on Windows, whatever their ending.
+_DEVICES = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(?:\.|$)", re.IGNORECASE)
+
+
+def plain_name(name: str) -> str:
+    """A name that every disk takes and that means nothing but itself; empty where nothing of it is left.
+
+    Its last part alone, without characters that hide, turn or move (control and bidi characters, dots in
+    front), no device's name, and at most 200 bytes in UTF-8, with its ending kept.
+
+    >>> plain_name("../.x/aux.txt"), len(plain_name("長" * 300 + ".pdf").encode())
+    ('_aux.txt', 199)
+    """
     name = name.replace("\\", "/").rpartition("/")[2]
-    name = "".join(letter for letter in name if letter.isprintable()).strip(" .")
-    return name[:200] or fallback.rpartition("/")[2] or "file"
+    name = "".join(letter for letter in name if letter.isprintable()).translate(_NOT_IN_NAMES).strip(" .")
+    if _DEVICES.match(name):
+        name = "_" + name
+    stem, dot, ending = name.rpartition(".")
+    ending = dot + ending
+    if not stem or len(ending.encode()) > _ENDING_BYTES:
+        stem, ending = name, ""
+    return _cut(stem, _NAME_BYTES - len(ending.encode())).rstrip(" .") + ending
+
+
+def _cut(text: str, size: int) -> str:
+    """As many whole characters as fit into so many bytes."""
+    return text.encode()[:size].decode("utf-8", "ignore")
 
 
 def new_file(directory: Path, name: str) -> tuple[Path, BinaryIO]:
-    """A file that did not exist, opened for writing: `name`, else `name (2)` and so on."""
+    """A file that did not exist, opened for writing: `name`, else `name (2)` and so on.
+
+    Raises:
+        InputError: there can be none.
+    """
     stem, suffix = Path(name).stem, Path(name).suffix
     for number in itertools.count(1):
         path = directory / (name if number == 1 else f"{stem} ({number}){suffix}")
@@ -178,4 +234,13 @@ def new_file(directory: Path, name: str) -> tuple[Path, BinaryIO]:
             return path, path.open("xb")
         except FileExistsError:
             continue
+        except OSError as raised:
+            problem = not_written(path, raised)
+        raise problem
     raise AssertionError("unreachable")
+
+
+def not_written(place: str | os.PathLike[str], problem: OSError) -> InputError:
+    """The error for a place of this machine that takes no file, or no more of one."""
+    told = t("net.not_written", path=str(place), problem=problem.strerror or str(problem))
+    return InputError(told, code="to")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..errors import EndlessList
 from ..wire import calls, models
 from ..wire.calls import SortBy
 from .pages import AsyncPages, Page, by_time, warn_of_paging
@@ -54,6 +55,7 @@ class AsyncConversations(Resource):
             time_of,
             what="conversations.list",
             page_size=page_size,
+            most=dify.bounds.items,
             moving=sort_by in _FRONT_GROWS,
             table="conversations",
             of={"user": name},
@@ -115,13 +117,19 @@ class AsyncConversations(Resource):
                     # They were all made at once, and the server pages by that time.
                     warn_of_paging("net.paging_one_page", what="conversations.variables", count=count)
                 count += len(page.data)
-                yield [item for item in page.data if variable_name in (None, item.name)]
+                yield page.data
                 if not page.has_more or not page.data or page.data[-1].id in asked:
                     return
                 last_id = page.data[-1].id
                 asked.add(last_id)
 
-        return AsyncPages(walk, table="variables", of={"conversation_id": conversation_id, "user": who})
+        return AsyncPages(
+            walk,
+            most=dify.bounds.items,
+            keep=lambda item: variable_name in (None, item.name),
+            table="variables",
+            of={"conversation_id": conversation_id, "user": who},
+        )
 
     async def set_variable(
         self, conversation_id: str, variable_id: str, value: Any, *, user: str | None = None
@@ -141,7 +149,9 @@ def message_rows(
         page = await dify._send(call)
         return page.data[::-1], page.has_more
 
-    return by_time(fetch, lambda item: item.time, what="messages.list", page_size=page_size)
+    return by_time(
+        fetch, lambda item: item.time, what="messages.list", page_size=page_size, most=dify.bounds.items
+    )
 
 
 class AsyncMessages(Resource):
@@ -178,16 +188,22 @@ class AsyncMessages(Resource):
             lambda item: item.created_at,
             what="messages.list",
             page_size=page_size,
+            most=dify.bounds.items,
             table="messages",
             of={"user": name},
         )
         if order == "desc":
             return newest_first
 
-        async def oldest_first() -> AsyncIterator[builtins.list[models.StoredMessage]]:
-            yield (await newest_first.to_list())[::-1]
+        async def oldest_first() -> AsyncIterator[Sequence[models.StoredMessage]]:
+            try:
+                found = await newest_first.to_list()
+            except EndlessList as problem:
+                yield problem.items[::-1]
+                raise
+            yield found[::-1]
 
-        return AsyncPages(oldest_first, table="messages", of={"user": name})
+        return AsyncPages(oldest_first, most=dify.bounds.items, table="messages", of={"user": name})
 
     async def suggested(self, message_id: str, *, user: str | None = None) -> builtins.list[str]:
         """Questions that could come next, where the app suggests some."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..errors import EndlessList
 from ..i18n import t
 from ..printable import MESSAGE, one_line
 
@@ -35,27 +36,50 @@ class AsyncPages(Generic[M]):
 
     Args:
         walk: gives the pages, each without what earlier ones had.
+        most: items that are read without a `limit`.
+        keep: whether an item is wanted; None wants all.
         table: the table that `to_frame` makes (see `dify_notebook.frames`).
         of: what the table needs to know besides the items: whose they are.
     """
 
     def __init__(
-        self, walk: Callable[[], AsyncIterator[Sequence[M]]], *, table: str = "", of: Mapping[str, Any] | None = None
+        self,
+        walk: Callable[[], AsyncIterator[Sequence[M]]],
+        *,
+        most: int,
+        keep: Callable[[M], bool] | None = None,
+        table: str = "",
+        of: Mapping[str, Any] | None = None,
     ) -> None:
         self._walk = walk
+        self._most = most
+        self._keep = keep
         self.table = table
         self.of = dict(of or {})
 
     async def pages(self) -> AsyncGenerator[list[M], None]:
-        """The items page by page, as they come; a page may be empty."""
+        """The items page by page, as they come; a page may be empty.
+
+        Raises:
+            EndlessList: there are more than `Bounds.items`.
+        """
+        async with aclosing(self._pages(self._most)) as pages:
+            async for page in pages:
+                yield page
+
+    async def _pages(self, most: int) -> AsyncGenerator[list[M], None]:
         seen: set[str] = set()
         async for page in self._walk():
             fresh: dict[str, M] = {}
             for item in page:
                 if item.id not in seen:
                     fresh.setdefault(item.id, item)
+            over = len(seen) + len(fresh) - most
+            found = list(fresh.values())[: len(fresh) - max(0, over)]
             seen.update(fresh)
-            yield list(fresh.values())
+            yield [item for item in found if self._keep is None or self._keep(item)]
+            if over > 0:
+                raise EndlessList(t("net.too_many_items", limit=f"{most:,}"), code="too_large")
 
     async def __aiter__(self) -> AsyncIterator[M]:
         async for page in self.pages():
@@ -63,14 +87,23 @@ class AsyncPages(Generic[M]):
                 yield item
 
     async def to_list(self, limit: int | None = None) -> list[M]:
-        """Everything, or the first `limit` items."""
+        """Everything, or the first `limit` items.
+
+        Raises:
+            EndlessList: there are more than `Bounds.items` and no `limit`; `.items` has those that came.
+        """
         found: list[M] = []
         if limit is not None and limit < 1:
             return found
-        async for page in self.pages():
-            found += page
-            if limit is not None and len(found) >= limit:
-                return found[:limit]
+        try:
+            async with aclosing(self._pages(max(self._most, limit or 0))) as pages:
+                async for page in pages:
+                    found += page
+                    if limit is not None and len(found) >= limit:
+                        return found[:limit]
+        except EndlessList as problem:
+            problem.items = found
+            raise
         return found
 
     async def to_frame(self, limit: int | None = None) -> Any:
@@ -80,7 +113,7 @@ class AsyncPages(Generic[M]):
         return items_frame(self.table, await self.to_list(limit), **self.of)
 
 
-def numbered(fetch: Callable[[int], Awaitable[Page[M]]], *, table: str = "") -> AsyncPages[M]:
+def numbered(fetch: Callable[[int], Awaitable[Page[M]]], *, most: int, table: str = "") -> AsyncPages[M]:
     """Pages that have numbers, from 1."""
 
     async def walk() -> AsyncIterator[Sequence[M]]:
@@ -93,7 +126,7 @@ def numbered(fetch: Callable[[int], Awaitable[Page[M]]], *, table: str = "") -> 
             if not more or not fresh:  # a server that repeats a page would never end
                 return
 
-    return AsyncPages(walk, table=table)
+    return AsyncPages(walk, most=most, table=table)
 
 
 def by_time(
@@ -102,6 +135,7 @@ def by_time(
     *,
     what: str,
     page_size: int,
+    most: int,
     moving: bool = False,
     table: str = "",
     of: Mapping[str, Any] | None = None,
@@ -120,7 +154,7 @@ def by_time(
         page_size: how many items a full page has.
         moving: whether items move to the front while the list is read (`-updated_at`): then the
             front is read once more at the end, when there was more than one page.
-        table, of: see `AsyncPages`.
+        most, table, of: see `AsyncPages`.
     """
 
     async def walk() -> AsyncIterator[Sequence[M]]:
@@ -160,7 +194,7 @@ def by_time(
                 return
             cursor = items[-1].id
 
-    return AsyncPages(walk, table=table, of=of)
+    return AsyncPages(walk, most=most, table=table, of=of)
 
 
 def _earlier(items: Sequence[M], time_of: Callable[[M], datetime | None]) -> M | None:

@@ -12,7 +12,8 @@ import concurrent.futures
 import os
 import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from contextvars import ContextVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..i18n import t
 
@@ -54,7 +55,11 @@ class Portal:
         if self.inside:
             work.close()
             raise RuntimeError(t("net.portal_deadlock"))
-        future = self.submit(work)
+        told = _caller.set(_Caller(work, threading.current_thread()))
+        try:
+            future = self.submit(work)  # its task runs in a copy of this context
+        finally:
+            _caller.reset(told)
         try:
             return wait(future)
         except BaseException:
@@ -64,6 +69,22 @@ class Portal:
                 barrier = self.submit(_settle())
                 concurrent.futures.wait([barrier], timeout=CLEANUP_SECONDS)
             raise
+
+
+class _Caller(NamedTuple):
+    work: Coroutine[Any, Any, Any]
+    thread: threading.Thread
+
+
+_caller: ContextVar[_Caller | None] = ContextVar("_caller", default=None)
+
+
+def who_waits() -> object:
+    """Who does nothing else while this task runs: the thread whose call it is, else the task itself."""
+    task, told = asyncio.current_task(), _caller.get()
+    if told is not None and task is not None and task.get_coro() is told.work:
+        return told.thread
+    return task
 
 
 def wait(future: concurrent.futures.Future[T], timeout: float | None = None) -> T:

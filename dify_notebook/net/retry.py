@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ RETRY_SECONDS = 20.0
 _FIRST_WAIT = 0.3
 _LONGEST_WAIT = 8.0
 _SHORTEST_WAIT = 0.1
+_LONGEST_DATE = 100
 _STATUSES = frozenset((429, 500, 502, 503, 504))
 
 
@@ -56,13 +58,23 @@ def seconds_of(retry_after: str | None) -> float | None:
     if not retry_after:
         return None
     try:
-        return max(0.0, float(retry_after))
+        told = float(retry_after)
     except ValueError:
-        pass
+        then = http_date(retry_after)
+        return None if then is None else max(0.0, (then - datetime.now(UTC)).total_seconds())
+    return None if math.isnan(told) else max(0.0, told)
+
+
+def http_date(text: str | None) -> datetime | None:
+    """A header's date; None for what is none, whatever it is: a server may write anything.
+
+    >>> http_date("Wed, 21 Oct 2015 07:28:00 GMT").year, http_date("Fri, 31 Dec 99999 23:59:59 GMT")
+    (2015, None)
+    """
     try:
-        then = parsedate_to_datetime(retry_after)
-    except ValueError:
+        then = parsedate_to_datetime((text or "")[:_LONGEST_DATE])
+        if then.tzinfo is None:  # "-0000": UTC, of a place that is not told
+            return then.replace(tzinfo=UTC)
+        return then.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    if then.tzinfo is None:  # "-0000": UTC, of a place that is not told
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - datetime.now(UTC)).total_seconds())

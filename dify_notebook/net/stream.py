@@ -20,10 +20,13 @@ from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
 from ..wire.sse import Frame, Splitter
-from .answers import blocking_events, kind_of
+from .answers import blocking_events, kind_of, too_large
+from .bodies import joined, pieces
+from .bounds import spoken
 from .follow import Rejoin
+from .portal import who_waits
 from .retry import Patience
-from .transport import as_error
+from .transport import as_error, place_of
 
 if TYPE_CHECKING:
     from .client import AsyncDify
@@ -136,13 +139,15 @@ class ChatStream:
             self._watchdog = asyncio.create_task(self._watch(self._timeout))
         problem: DifyError | None = None
         # A task of its own, so that a stop can end the waiting without touching the caller.
-        self._opening = asyncio.ensure_future(self._dify._open(self._call, accept="text/event-stream"))
+        self._opening = self._open(self._call)
         try:
             self._response = await self._opening
             self._apply(ev.Opened(at=self.now))
-            self._body = self._response.aiter_bytes()
+            self._body = pieces(self._response)
             if not await self._is_stream(self._response):
                 problem = await self._other_than_a_stream(self._response)
+        except DifyError as raised:  # no place for one more
+            problem = raised
         except (httpx.HTTPError, httpx.StreamError, OSError) as raised:
             if self._cut is None:
                 problem = as_error(raised, self._call.attempted, self._dify.settings.host)
@@ -165,6 +170,9 @@ class ChatStream:
             self._events = _nothing()
             await self._close()
         return self
+
+    def _open(self, call: Call[Any]) -> asyncio.Future[httpx.Response]:
+        return asyncio.ensure_future(self._dify._open(call, accept="text/event-stream", owner=who_waits()))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
@@ -208,9 +216,14 @@ class ChatStream:
         return begun.startswith(_FIELDS)
 
     async def _other_than_a_stream(self, response: httpx.Response) -> DifyError | None:
+        as_told = response.status_code < 300 and "json" in kind_of(response)
+        most = self._dify.bounds.body if as_told else self._dify.bounds.error
         assert self._body is not None
-        body = self._dify.settings.api_key.taken_out_of(b"".join([chunk async for chunk in self._body]))
-        if response.status_code < 300 and "json" in kind_of(response):
+        body, whole = await joined(self._body, most)
+        body = self._dify.settings.api_key.taken_out_of(body)
+        if as_told and not whole:
+            return too_large(most, response.status_code, self._call.attempted)
+        if as_told:
             # A gateway, or an app that answers whole: take it as a blocking answer.
             try:
                 events = blocking_events(body, self.now)
@@ -221,7 +234,7 @@ class ChatStream:
                     self._apply(event)
                 self._events = _nothing()
                 return None
-        return await self._dify._error_of(response, body, self._call)
+        return await self._dify._error_of(response, body, self._call, whole=whole)
 
     # -- events ----------------------------------------------------------------------
 
@@ -237,8 +250,9 @@ class ChatStream:
         end: ev.Event | None = None
         try:
             while True:
-                splitter = Splitter()
+                splitter = Splitter(self._dify.bounds.line)
                 try:
+                    self._holds()
                     assert self._body is not None
                     async for chunk in self._body:
                         at = time.monotonic() - self._t0
@@ -258,7 +272,13 @@ class ChatStream:
                                 self._keep(frame if new is event else None, new)
                                 if not isinstance(new, ev.Followed):
                                     yield new
+                        if splitter.too_long:
+                            break
+                        self._holds()
                     rest = clean(splitter.rest())
+                    if splitter.too_long:
+                        end = self._cut or await self._left(rest)
+                        break
                     for event in (last := self._last(rest, rejoin if again else None)):
                         yield event
                     end = self._cut or ev.Eof(at=self.now, rest=b"" if last else rest)
@@ -285,6 +305,19 @@ class ChatStream:
                 self._apply(end)
                 self._ended.set()
                 self._known.set()
+
+    def _holds(self) -> None:
+        """Whoever waits for the body's next part is who holds the connection."""
+        place = place_of(self._response) if self._response is not None else None
+        if place is not None:
+            place.owner = who_waits()
+
+    async def _left(self, rest: bytes) -> ev.Event:
+        """An event is longer than is taken: the answer ends here, and the server is told."""
+        if self._builder.status == "running" and self._stopping is None and self.task_id:
+            await self._post_stop()
+        told = t("net.too_large", limit=spoken(self._dify.bounds.line), name="line")
+        return ev.Lost(at=self.now, code="too_large", message=told, rest=rest)
 
     def _last(self, rest: bytes, rejoin: Rejoin | None) -> list[ev.Event]:
         """The last event where it is whole and only the blank line behind it was lost, and the body ended well."""
@@ -317,10 +350,10 @@ class ChatStream:
         call = follow_run(run, user=self._sent.user or "")
         patience = Patience(FOLLOW_SECONDS)
         while self._cut is None and self._stopping is None:
-            self._opening = asyncio.ensure_future(self._dify._open(call, accept="text/event-stream"))
+            self._opening = self._open(call)
             try:
                 response = await self._opening
-            except (httpx.HTTPError, OSError):
+            except (httpx.HTTPError, OSError, DifyError):
                 wait = patience.after_failure()
             except asyncio.CancelledError:
                 if self._cut is None:
@@ -328,7 +361,7 @@ class ChatStream:
                 return False
             else:
                 if response.status_code == 200 and "event-stream" in kind_of(response):
-                    self._response, self._body = response, response.aiter_bytes()
+                    self._response, self._body = response, pieces(response)
                     return True
                 await response.aclose()
                 wait = patience.after_status(response.status_code, response.headers.get("retry-after"))

@@ -20,6 +20,7 @@ from ..config import Secret, Settings
 from ..turn.state import Turn
 from ..wire import models
 from ..wire.events import Event
+from .bounds import Bounds
 from .client import AsyncDify
 from .crowd import CONNECTIONS
 from .files import FileInput
@@ -52,6 +53,7 @@ class Dify:
         connections: int = CONNECTIONS,
         retry: float = RETRY_SECONDS,
         files_hosts: Sequence[str] = (),
+        bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
         api_key = Secret.hide(api_key)
@@ -67,6 +69,7 @@ class Dify:
                 connections=connections,
                 retry=retry,
                 files_hosts=files_hosts,
+                bounds=bounds,
                 profile=profile,
             )
         )
@@ -121,6 +124,11 @@ class Dify:
     def base_url(self) -> str:
         """The API's root on the server; ends in /v1."""
         return self.as_async.base_url
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much is taken from the server."""
+        return self.as_async.bounds
 
     @property
     def server_version(self) -> str | None:

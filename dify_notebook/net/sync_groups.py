@@ -145,10 +145,11 @@ class Files(Group):
         file: str | MessageFile | Mapping[str, Any],
         *,
         to: str | os.PathLike[str] | None = None,
+        limit: int = 1_000_000_000,
         user: str | None = None,
     ) -> bytes | Path:
         """The content of a file that a message uses, or where it was written. See `AsyncFiles.download`."""
-        return portal().call(self._dify.files.download(file, to=to, user=user))
+        return portal().call(self._dify.files.download(file, to=to, limit=limit, user=user))
 
     def upload(
         self,

@@ -7,9 +7,11 @@ import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import suppress
+from http.cookiejar import Cookie, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from urllib.request import Request
 
 import httpx
 
@@ -17,7 +19,8 @@ from .._version import __version__
 from ..config import Secret, Settings, is_loopback
 from ..errors import ConfigError, ConnectionFailed, DifyError, TimedOut
 from ..i18n import t
-from .crowd import CONNECTIONS, Gate, check_connections
+from .bounds import ENCODINGS
+from .crowd import CONNECTIONS, MOST_CONNECTIONS, SPARE, Gate, Place, check_connections
 
 #: Seconds. Reading waits above the server's ping, which comes every 10 s, also before
 #: the first event and so before the response headers.
@@ -44,6 +47,59 @@ class KeyAuth(httpx.Auth):
         yield request
 
 
+class OwnHeaders:
+    """The headers of a gateway or a profile, for the server alone that the key belongs to.
+
+    A request hook of httpx, which is asked again at every redirect: they are put on as a request leaves
+    for that server, and taken off what a redirect takes elsewhere. What a call itself says (its type,
+    what it accepts, the key) stays.
+    """
+
+    def __init__(self, headers: Mapping[str, Secret], base_url: str) -> None:
+        self._headers = headers
+        self._origin = origin(base_url)
+
+    async def __call__(self, request: httpx.Request) -> None:
+        own = origin(str(request.url)) == self._origin
+        for name, value in self._headers.items():
+            lowered = name.lower()
+            if lowered in _THE_CALL_S and lowered in request.headers:
+                continue
+            if own:
+                request.headers[name] = value.reveal()
+            elif lowered in _USUAL:
+                request.headers[name] = _USUAL[lowered]
+            elif lowered != "host":  # httpx writes it anew for another server
+                request.headers.pop(name, None)
+
+
+class _Cookies(DefaultCookiePolicy):
+    """Which cookies are kept: those that can be sent again, since httpx fails on others with every later request.
+
+    Args:
+        not_of: an origin whose cookies are not: cookies know hosts and no ports, and would go to another one's.
+    """
+
+    def __init__(self, not_of: tuple[str, str, int] | None) -> None:
+        super().__init__()
+        self._not_of = not_of
+
+    def set_ok(self, cookie: Cookie, request: Request) -> bool:
+        said = f"{cookie.name}{cookie.value}{cookie.path}"
+        return said.isascii() and origin(request.get_full_url()) != self._not_of and super().set_ok(cookie, request)
+
+
+#: Headers that a request has anyway, where nobody gave others.
+_USUAL = {
+    "user-agent": f"dify_notebook/{__version__}",
+    "accept-encoding": ENCODINGS,
+    "accept": "*/*",
+    "connection": "keep-alive",
+}
+#: Headers that a call knows better than whoever made the client.
+_THE_CALL_S = frozenset(("accept", "authorization", "content-type", "content-length", "transfer-encoding"))
+
+
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port."""
     parts = urlsplit(url)
@@ -51,61 +107,94 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 class Hall:
-    """The connections of one running loop: a gate, and behind it clients of four connections each."""
+    """The connections of one running loop: a gate, and behind it clients of four connections each.
 
-    def __init__(self, make: Callable[[int], httpx.AsyncClient], connections: int) -> None:
-        self.gate = Gate(connections)
+    Args:
+        make: makes a client of so many connections, with the key or without.
+    """
+
+    def __init__(self, make: Callable[[int, bool], httpx.AsyncClient], gate: Gate) -> None:
+        self.gate = gate
         self._make = make
         self._pool = POOL
         self._clients: list[list[Any]] = []  # [client, requests under way]
         self._aside: httpx.AsyncClient | None = None
+        self._away: httpx.AsyncClient | None = None
 
     async def send(
-        self, build: Callable[[httpx.AsyncClient], httpx.Request], *, aside: bool = False, **options: Any
+        self,
+        build: Callable[[httpx.AsyncClient], httpx.Request],
+        *,
+        aside: bool = False,
+        away: bool = False,
+        owner: object | None = None,
+        **options: Any,
     ) -> httpx.Response:
         """Send a request, its body unread; its place is free again when the response is closed.
 
         Args:
             aside: past the gate, on a connection of its own: a stop must not wait for streams to end.
+            away: to an address that someone else wrote, on a client that has no key and no cookie of the server's.
+            owner: of an answer that stays open: who opens it. `place_of` the response knows it.
+
+        Raises:
+            InputError: there is no place for it, see `Gate`.
         """
         if aside:
-            self._aside = self._aside or self._make(POOL)
-            return await self._aside.send(build(self._aside), stream=True, **options)
-        await self.gate.enter()
+            self._aside = self._aside or self._make(POOL, True)
+            return await _sent(self._aside, build(self._aside), **options)
+        place = await self.gate.enter(owner)
         pool: list[Any] | None = None
         try:
-            pool = self._pool_with_room()
-            response: httpx.Response = await pool[0].send(build(pool[0]), stream=True, **options)
+            if away:
+                client = self._away = self._away or self._make(MOST_CONNECTIONS + SPARE, False)
+            else:
+                pool = self._pool_with_room()
+                client = pool[0]
+            response = await _sent(client, build(client), **options)
         except BaseException:
-            self._leave(pool)
+            self._leave(place, pool)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _Counted(response.stream, lambda: self._leave(pool))
+        response.stream = _Counted(response.stream, lambda: self._leave(place, pool))
+        response.extensions[_PLACE] = place
         return response
 
     def _pool_with_room(self) -> list[Any]:
-        found = min(self._clients, key=lambda pool: pool[1], default=None)
         for pool in self._clients:
             if pool[1] < self._pool:  # fill one before the next: connections stay warm
-                found = pool
                 break
         else:
-            found = [self._make(self._pool), 0]
-            self._clients.append(found)
-        found[1] += 1
-        return found
+            pool = [self._make(self._pool, True), 0]
+            self._clients.append(pool)
+        pool[1] += 1
+        return pool
 
-    def _leave(self, pool: list[Any] | None) -> None:
+    def _leave(self, place: Place, pool: list[Any] | None) -> None:
         if pool is not None:
             pool[1] -= 1
-        self.gate.leave()
+        self.gate.leave(place)
 
     async def aclose(self) -> None:
         """Hang up everywhere."""
-        for client, _ in self._clients:
-            await client.aclose()
-        if self._aside is not None:
-            await self._aside.aclose()
+        for client in [*(pool[0] for pool in self._clients), self._aside, self._away]:
+            if client is not None:
+                await client.aclose()
+
+
+async def _sent(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
+    try:
+        return await client.send(request, stream=True, **options)
+    except httpx.InvalidURL as problem:  # of a redirect, which httpx looks at even where it is not followed
+        raise httpx.RemoteProtocolError(str(problem), request=request) from None
+
+
+_PLACE = "dify_notebook.place"
+
+
+def place_of(response: httpx.Response) -> Place | None:
+    """The place that an open response holds; None for one that went past the gate."""
+    return response.extensions.get(_PLACE)
 
 
 class _Counted(httpx.AsyncByteStream):
@@ -142,7 +231,8 @@ class Pools:
         connections: int = CONNECTIONS,
     ) -> None:
         self._settings = settings
-        self._headers = {name: _header(name, value) for name, value in (headers or {}).items()}
+        given = {name: Secret(_header(name, value)) for name, value in (headers or {}).items()}
+        self._own_headers = OwnHeaders({**dict(settings.headers), **given}, settings.base_url)
         self._local = is_loopback(urlsplit(settings.base_url).hostname)
         self._verify = _context(verify) if isinstance(verify, str) else verify
         self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
@@ -163,21 +253,23 @@ class Pools:
         found = self._halls.get(id(loop))
         if found:
             return found[1]
-        hall = Hall(self._make, self.connections)
+        hall = Hall(self._make, Gate(self.connections, httpx.Timeout(self._timeout).pool))
         # asyncio.run closes its generators before its loop: that is when ours hangs up.
         keeper = _keep(hall)
         await anext(keeper)
         self._halls[id(loop)] = (loop, hall, keeper)
         return hall
 
-    def _make(self, connections: int) -> httpx.AsyncClient:
+    def _make(self, connections: int, keyed: bool) -> httpx.AsyncClient:
         if self._verify is True:  # certificates take 12 ms to read: once for all clients
             self._verify = httpx.create_ssl_context(trust_env=not self._local)
         given = self._transport if isinstance(self._transport, httpx.AsyncBaseTransport) else None
         try:
-            return self._kind(
-                auth=KeyAuth(self._settings.api_key, self._settings.base_url),
-                headers={"User-Agent": f"dify_notebook/{__version__}", **self._of_profile(), **self._headers},
+            # Files of elsewhere come by httpx: aiohttp would keep the cookies of all hosts in a jar of its own.
+            client = (self._kind if keyed else httpx.AsyncClient)(
+                auth=KeyAuth(self._settings.api_key, self._settings.base_url) if keyed else None,
+                headers=_USUAL,
+                event_hooks={"request": [self._own_headers]},
                 timeout=self._timeout,
                 verify=self._verify,
                 trust_env=not self._local,  # loopback needs no proxy
@@ -185,12 +277,11 @@ class Pools:
                 limits=httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS),
                 transport=given,
             )
+            client.cookies.jar.set_policy(_Cookies(None if keyed else origin(self._settings.base_url)))
+            return client
         except ImportError as problem:  # a SOCKS proxy in the environment, without support
             message = str(problem)
         raise ConfigError(t("net.no_socks", problem=message), code="proxy")
-
-    def _of_profile(self) -> dict[str, str]:
-        return {name: value.reveal() for name, value in self._settings.headers}
 
     async def aclose(self) -> None:
         """Hang up, in the running loop."""

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
@@ -19,6 +19,8 @@ from ..turn.state import MessageFile
 from ..wire import calls, models
 from . import files as fl
 from . import rules
+from .bodies import pieces, read
+from .bounds import spoken
 from .files import FileInput
 from .resource import Resource
 from .transport import as_error, origin
@@ -107,13 +109,8 @@ class AsyncFiles(Resource):
         with tempfile.SpooledTemporaryFile(max_size=8_000_000) as held:
             response = await self._away(url, follow_redirects=True)
             try:
-                size = 0
-                async for part in self._parts(response):
-                    size += len(part)
-                    if size > limit:
-                        told = t("net.download_too_large", host=fl.host_of(url), limit=limit // 1_000_000)
-                        raise InputError(told, code="file_too_large")
-                    held.write(part)
+                async for part in self._at_most(limit, response):
+                    _write(held, part, tempfile.gettempdir())
                 kind = response.headers.get("content-type", "").partition(";")[0].strip() or None
                 last = unquote(response.url.path).rpartition("/")[2]
                 called = name or fl.told_name(response.headers.get("content-disposition"), last)
@@ -142,7 +139,7 @@ class AsyncFiles(Resource):
     async def _parts(self, response: httpx.Response) -> AsyncIterator[bytes]:
         error = None
         try:
-            async for part in response.aiter_bytes():
+            async for part in pieces(response):
                 yield part
         except httpx.HTTPError as raised:
             error = as_error(raised, "GET", response.url.host)
@@ -159,25 +156,22 @@ class AsyncFiles(Resource):
         url, known = self._address(file.url or "")
         if not known:
             return msgspec.structs.replace(file, data_error=t("net.file_elsewhere", host=fl.host_of(url)))
-        problem, data = "", bytearray()
+        problem, data = "", b""
         try:
             response = await self._dify._get(url)
             try:
                 if response.status_code != 200:
                     problem = t("net.file_status", status=response.status_code)
                 else:
-                    async for chunk in response.aiter_bytes():
-                        data += chunk
-                        if len(data) > limit:
-                            problem = t("net.file_too_large", limit=limit // 1_000_000)
-                            break
+                    data, whole = await read(response, limit)
+                    problem = "" if whole else t("net.file_too_large", limit=spoken(limit))
             finally:
                 await response.aclose()
         except _NO_ANSWER as raised:
             problem = as_error(raised, "GET", fl.host_of(url)).message
         if problem:
             return msgspec.structs.replace(file, data_error=problem)
-        return msgspec.structs.replace(file, data=bytes(data), size=len(data))
+        return msgspec.structs.replace(file, data=data, size=len(data))
 
     def _address(self, url: str) -> tuple[str, bool]:
         """A file's URL, whole, and whether it is the server's own (or one of `files_hosts`)."""
@@ -275,6 +269,7 @@ class AsyncFiles(Resource):
         file: str | MessageFile | Mapping[str, Any],
         *,
         to: str | os.PathLike[str] | None = None,
+        limit: int = 1_000_000_000,
         user: str | None = None,
     ) -> bytes | Path:
         """The content of a file that a message of this app uses.
@@ -284,13 +279,16 @@ class AsyncFiles(Resource):
                 a stored message: those carry a signed URL, which every server knows. It is asked
                 for without the key, and only where it lies on the server or on one of `files_hosts`.
             to: a directory to write it into, as it comes. The name is the server's, its last
-                part alone; nothing is overwritten.
+                part alone, without what a disk would not take, and at most 200 bytes long; nothing
+                is overwritten.
+            limit: the most bytes to take.
 
         Returns:
             The bytes, or with `to` the path that was written.
 
         Raises:
-            InputError: there is no such directory, or the file lies on another host.
+            InputError: there is no such directory or nothing can be written into it, the file lies on
+                another host, or it is larger than `limit`.
             NotFoundError: there is no such file, or the server cannot give it by its id.
         """
         directory = None if to is None else Path(to).expanduser()
@@ -303,7 +301,7 @@ class AsyncFiles(Resource):
                 raise InputError(t("net.file_elsewhere", host=fl.host_of(whole)), code="files_hosts")
             response = await self._away(whole)
             try:
-                return await self._into(response, directory, name or unquote(urlsplit(whole).path))
+                return await self._into(response, directory, name or unquote(urlsplit(whole).path), limit)
             finally:
                 await response.aclose()
         if not told:
@@ -311,7 +309,7 @@ class AsyncFiles(Resource):
         missing = False
         try:
             async with self._dify._streamed(calls.preview_file(told, user=self._dify.user_or(user))) as response:
-                return await self._into(response, directory, name or told)
+                return await self._into(response, directory, name or told, limit)
         except NotFoundError as problem:
             if problem.code != "not_json":
                 raise
@@ -319,20 +317,44 @@ class AsyncFiles(Resource):
         assert missing
         raise NotFoundError(t("net.no_preview"), code="no_preview", status=404, attempted="GET /files/…/preview")
 
-    async def _into(self, response: httpx.Response, directory: Path | None, name: str) -> bytes | Path:
+    async def _into(
+        self, response: httpx.Response, directory: Path | None, name: str, limit: int
+    ) -> bytes | Path:
         if directory is None:
-            return b"".join([part async for part in self._parts(response)])
+            data = bytearray()
+            async for part in self._at_most(limit, response):
+                data += part
+            return bytes(data)
         path, file = fl.new_file(directory, fl.told_name(response.headers.get("content-disposition"), name))
         whole = False
         try:
             with file:
-                async for part in self._parts(response):
-                    file.write(part)
+                async for part in self._at_most(limit, response):
+                    _write(file, part, path)
             whole = True
         finally:
             if not whole:
                 path.unlink(missing_ok=True)  # half a file would look like one
         return path
+
+    async def _at_most(self, limit: int, response: httpx.Response) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in self._parts(response):
+            size += len(part)
+            if size > limit:
+                told = t("net.download_too_large", host=response.url.host, limit=spoken(limit))
+                raise InputError(told, code="file_too_large")
+            yield part
+
+
+def _write(file: IO[bytes], part: bytes, place: str | os.PathLike[str]) -> None:
+    try:
+        file.write(part)
+    except OSError as raised:
+        problem = fl.not_written(place, raised)
+    else:
+        return
+    raise problem
 
 
 def _files_in(key: str, value: Any, control: Mapping[str, Any] | None) -> list[Any]:

@@ -508,6 +508,8 @@ class Builder:
         self._cut(event.rest, event.at)
         if self._get("status") != "running":
             self._warn("connection", event.message, event.at)  # only speech could be missing
+        elif event.code:
+            self._set(error=TurnError(code=event.code, message=event.message))
         self._gone("disconnected", event.at)
 
     def _followed(self, event: ev.Followed) -> None:

@@ -264,8 +264,9 @@ class Eof(Event, tag="§eof"):
 
 
 class Lost(Event, tag="§lost"):
-    """The connection broke."""
+    """The connection broke, or this side left it; then `code` says why and is the turn's error."""
 
+    code: str = ""
     message: str = ""
     rest: bytes = b""
 

@@ -7,44 +7,57 @@ the block had no `data` line, which is how Dify pings (`event: ping` and nothing
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 
 Frame = tuple[str, bytes | None]
 
 _BOM = b"\xef\xbb\xbf"
+#: Bytes of an event that is too long, for whoever wants to see what it was.
+_HEAD = 8_000
 
 
 class Splitter:
     """Takes chunks cut anywhere, gives the frames that they complete.
 
-    Time is linear in the bytes, also for an event of many megabytes in small chunks.
+    Time is linear in the bytes, also for an event of many megabytes in small chunks. Memory too, whatever
+    the lines and chunks are cut into.
+
+    Args:
+        limit: bytes of an event, all of its lines together. A longer one is the end: `too_long` says
+            so, and nothing more is taken.
 
     >>> splitter = Splitter()
     >>> splitter.feed(b'data: {"a"'), splitter.feed(b": 1}\\n\\n")
     ([], [('', b'{"a": 1}')])
     """
 
-    __slots__ = ("_data", "_event", "_line", "_skip_lf", "_started")
+    __slots__ = ("_data", "_event", "_limit", "_line", "_skip_lf", "_started", "_taken", "too_long")
 
-    def __init__(self) -> None:
-        self._line: list[bytes] = []  # pieces of the line that is not ended yet
-        self._data: list[bytes] = []
+    def __init__(self, limit: int = sys.maxsize) -> None:
+        self._limit = limit
+        self._line = bytearray()  # of the line that is not ended yet
+        self._data: bytearray | None = None  # the event's lines of data so far, each with a line feed behind it
         self._event = b""
+        self._taken = 0  # bytes of the event's lines so far
         self._skip_lf = False  # the last chunk ended in CR: a LF would belong to it
         self._started = False  # whether the first line, which may carry a BOM, is behind us
+        self.too_long = False
+        """Whether an event was longer than allowed."""
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Frames that end in this chunk, in order."""
-        between_events = not (self._line or self._data or self._event or self._skip_lf) and self._started
+        inside = self._line or self._data is not None or self._event or self._skip_lf or not self._started
         if (
-            between_events
+            not inside
             and chunk.startswith(b"data: ")
             and chunk.endswith(b"\n\n")
             and chunk.find(b"\n") == len(chunk) - 2
             and b"\r" not in chunk
+            and len(chunk) - 2 <= self._limit
         ):
             return [("", chunk[6:-2])]  # the usual case, one whole event in a chunk, costs one slice
-        if not chunk:
+        if not chunk or self.too_long:
             return []
         if self._skip_lf and chunk.startswith(b"\n"):
             chunk = chunk[1:]
@@ -57,36 +70,51 @@ class Splitter:
         frames: list[Frame] = []
         for line in lines:
             if self._line:
-                self._line.append(line)
-                line = b"".join(self._line)
+                self._line += line
+                line = bytes(self._line)
                 self._line.clear()
+            if line and self._taken + len(line) > self._limit:
+                self.too_long = True
+                self._line += line
+                return frames
             if not self._started:
                 self._started = True
                 line = line.removeprefix(_BOM)
             if not line:
-                if self._data:
-                    frames.append((self._event.decode("utf-8", "replace"), b"\n".join(self._data)))
-                elif self._event:
-                    frames.append((self._event.decode("utf-8", "replace"), None))
-                self._data = []
-                self._event = b""
+                self._end_event(frames)
                 continue
             name, _, value = line.partition(b":")
             if name == b"data":
-                self._data.append(value.removeprefix(b" "))
+                self._taken += len(line) + 1
+                self._data = bytearray() if self._data is None else self._data
+                self._data += value.removeprefix(b" ")
+                self._data += b"\n"
             elif name == b"event":
                 self._event = value.removeprefix(b" ")
             # Comments (an empty name), id, retry and unknown fields say nothing to us.
         if tail:
-            self._line.append(tail)
+            self._line += tail
+            self.too_long = self._taken + len(self._line) > self._limit
         return frames
 
+    def _end_event(self, frames: list[Frame]) -> None:
+        if self._data is not None:
+            frames.append((self._event.decode("utf-8", "replace"), bytes(self._data[:-1])))
+        elif self._event:
+            frames.append((self._event.decode("utf-8", "replace"), None))
+        self._data = None
+        self._event = b""
+        self._taken = 0
+
     def rest(self) -> bytes:
-        """What came after the last whole frame: cut off, if the stream has ended here."""
-        lines = [b"data: " + line for line in self._data]
+        """What came after the last whole frame: cut off, if the stream has ended here. The head of what is too long."""
+        most = _HEAD if self.too_long else None
+        found: list[bytes] = []
+        if self._data is not None:
+            found.append(b"data: " + self._data[:-1][:most].replace(b"\n", b"\ndata: "))
         if self._line:
-            lines.append(b"".join(self._line))
-        return b"\n".join(lines)
+            found.append(bytes(self._line[:most]))
+        return b"\n".join(found)
 
 
 def frames(chunks: Iterable[bytes]) -> Iterator[Frame]:

@@ -119,6 +119,11 @@ class RawServer:
                     name, _, value = raw.partition(":")
                     headers[name.lower()] = value.strip()
                 body = file.read(int(headers.get("content-length", 0)))
+                if "chunked" in headers.get("transfer-encoding", ""):
+                    while size := int(file.readline(), 16):
+                        body += file.read(size)
+                        file.readline()
+                    file.readline()
                 request = Request(method, path, headers, body)
                 with self.arrived:
                     self.requests.append(request)

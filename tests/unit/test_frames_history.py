@@ -6,19 +6,21 @@ import asyncio
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.logs import Logs, message
-from support.raw_server import serving
+from support.raw_server import Connection, Request, serving
 
-from dify_notebook import AsyncDify, Dify, DifyError, History, Tape, frames
+from dify_notebook import AsyncDify, Bounds, Dify, DifyError, History, Tape, frames
 from dify_notebook.errors import InputError, NotFoundError
 from dify_notebook.frames import collect
 from dify_notebook.frames.schema import HISTORY
@@ -813,3 +815,74 @@ def test_the_servers_404_is_still_an_error_elsewhere() -> None:
         dify.app.feedbacks().to_list()
 
 
+
+
+# -- a server that never ends ------------------------------------------------------------------
+
+
+def for_ever(request: Request, connection: Connection) -> None:
+    """Every list goes on for ever, each page with new items."""
+    url = httpx.URL(request.path)
+    path, told = url.path.removeprefix("/v1"), url.params
+    last = int((told.get("last_id") or told.get("first_id") or "1000000").rpartition("-")[2])
+    ids = [last - n for n in range(1, 11)]
+    data: list[dict[str, Any]] = []
+    if path == "/info":
+        connection.reply("200 OK", {"name": "a", "mode": "advanced-chat"})
+        return
+    if path == "/conversations":
+        data = [{"id": f"c-{n}", "name": "n", "created_at": n, "updated_at": n} for n in ids]
+    elif path == "/messages":
+        of = told["conversation_id"]
+        data = [{"id": f"{of}-{n}", "query": "q", "answer": "a", "created_at": n} for n in reversed(ids)]
+    elif path.endswith("/variables"):
+        data = [{"id": f"v-{n}", "name": "n", "value_type": "number", "value": "1"} for n in ids]
+    else:  # by page: feedbacks, annotations
+        data = [{"id": f"{told['page']}-{n}", "rating": "like", "question": "q", "answer": "a"} for n in range(10)]
+    connection.reply("200 OK", {"data": data, "has_more": True})
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_lists_that_never_end_are_failures_and_what_came_is_kept(tmp_path: Path, parquet: bool) -> None:
+    options: dict[str, Any] = {"to": tmp_path / "log"} if parquet else {}
+    with serving(for_ever) as server, Dify("app-x", server.url, "ann", bounds=Bounds(items=25)) as dify:
+        history = dify.history(**options)
+    assert not history.facts.complete
+    failed = Counter(failure.what for failure in history.failures)
+    assert failed == {"conversations": 1, "conversation": 25, "feedbacks": 1, "annotations": 1}
+    assert all("25 items" in failure.error for failure in history.failures)
+    assert len(history.conversations) == 25
+    assert len(history.messages) == 25 * 25
+    assert len(history.annotations) == 25
+
+
+def test_variables_that_never_end_are_kept(tmp_path: Path) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        path = httpx.URL(request.path).path
+        if path.endswith(("/conversations", "/messages")):
+            data = [{"id": "1", "name": "n", "query": "q", "answer": "a", "created_at": 9, "updated_at": 9}]
+            connection.reply("200 OK", {"data": data, "has_more": False})
+        else:
+            for_ever(request, connection)
+
+    with serving(script) as server, Dify("app-x", server.url, "ann", bounds=Bounds(items=25)) as dify:
+        history = dify.history()
+    assert len(history.variables) == 25
+    assert len(history.messages) == 1
+    assert "conversation" in {failure.what for failure in history.failures}
+
+
+def test_what_came_before_a_list_of_conversations_failed_is_kept() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        url = httpx.URL(request.path)
+        if url.path.endswith("/conversations") and url.params.get("last_id"):
+            connection.reply("500 X", {"code": "unknown", "message": "broken"})
+        elif url.path.endswith("/messages"):
+            connection.reply("200 OK", {"data": [], "has_more": False})
+        else:
+            for_ever(request, connection)
+
+    with serving(script) as server, Dify("app-x", server.url, "ann", retry=0, bounds=Bounds(items=25)) as dify:
+        history = dify.history()
+    assert len(history.conversations) == 10
+    assert "broken" in next(failure.error for failure in history.failures if failure.what == "conversations")

@@ -324,6 +324,7 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self.port = port
         self.lines: list[str] = []
+        self.heads: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -342,6 +343,7 @@ class Proxy:
             while b"\r\n\r\n" not in head:
                 head += sock.recv(65536) or b"\r\n\r\n"
             self.lines.append(head.split(b"\r\n")[0].decode())
+            self.heads.append(head)
             if head.startswith(b"CONNECT"):
                 sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:
@@ -447,9 +449,12 @@ async def test_certificates_by_verify_by_the_environment_and_through_a_tunnel(
         with proxying(url) as proxy:
             no_proxies.setenv("HTTPS_PROXY", proxy.url)
             no_proxies.setenv("SSL_CERT_FILE", str(pem))
-            async with AsyncDify("app-x", "https://dify.example/v1", "me", retry=0) as dify:
+            options: dict[str, Any] = {"retry": 0, "headers": {"X-Gateway": "canary"}}
+            async with AsyncDify("app-x", "https://dify.example/v1", "me", **options) as dify:
                 assert (await dify.app.info()).name == "secret"
             assert proxy.lines == ["CONNECT dify.example:443 HTTP/1.1"]
+            assert b"app-x" not in proxy.heads[0]  # the proxy hears of neither key nor headers
+            assert b"canary" not in proxy.heads[0]
         listener.shutdown(socket.SHUT_RDWR)
 
 

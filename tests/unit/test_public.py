@@ -18,6 +18,7 @@ import dify_notebook
 PACKAGE = Path(dify_notebook.__file__).parent
 PUBLIC = [
     "AsyncDify",
+    "Bounds",
     "ChatPanel",
     "Dify",
     "DifyError",
