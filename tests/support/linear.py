@@ -12,7 +12,7 @@ MOST = 2.6
 """Times the CPU that twice the input may take; square growth takes 4."""
 
 
-def growth(make: Callable[[int], T], work: Callable[[T], object], size: int, *, tries: int = 6) -> float:
+def growth(make: Callable[[int], T], work: Callable[[T], object], size: int, *, tries: int = 10) -> float:
     """CPU of `work` on an input of twice the size, by that on one of the size.
 
     The least of some tries counts for each, since others use the processor too; the first that is fine is enough.

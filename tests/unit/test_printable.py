@@ -6,12 +6,12 @@ import logging
 import random
 import re
 import sys
-import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.linear import MOST, growth
 from support.rude_app import PROBE, obeyed
 
 import dify_notebook
@@ -87,17 +87,11 @@ def test_words_between_much_white_space_are_not_lost_within_reason() -> None:
 
 
 def test_the_cost_grows_with_the_text() -> None:
-    def cost(count: int) -> float:
-        text = PROBE * count
-        took = []
-        for _ in range(5):
-            begun = time.process_time()
-            visible(text)
-            one_line(text, len(text) * 9)
-            took.append(time.process_time() - begun)
-        return min(took)
+    def shown(text: str) -> None:
+        visible(text)
+        one_line(text, len(text) * 9)
 
-    assert cost(2_000) <= 2.6 * cost(1_000)
+    assert growth(lambda count: PROBE * count, shown, 1_000) <= MOST
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\tb", "a\u2028b", "a\x1bb", "a\u202eb", "x" * (LINE + 1)])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import random
 import re
-from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.cost import spent
+from support.linear import MOST, growth
 from support.readers import READERS, live, shown
 from unit.test_views_markdown import DOCUMENTS, PIECES, bare, whole
 from unit.views_hostile import hostile_turn
@@ -170,5 +169,4 @@ def test_common_answers_stay_as_they_are() -> None:
     ["https://", "\\( `\\) ", "\\begin{a}", "$a ", "`", "`a `b` ", "<b>", "](", "[a]: http://x.y\n", "a\n\n", "- a\n", "# #", "<https://"],
 )
 def test_the_cost_grows_as_the_answer(piece: str) -> None:
-    count = 20_000 // len(piece)
-    assert spent(partial(canonical, piece * 2 * count)) <= 2.6 * spent(partial(canonical, piece * count))
+    assert growth(lambda count: piece * count, canonical, 20_000 // len(piece)) <= MOST

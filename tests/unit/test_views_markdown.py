@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
-from support.cost import spent
+from support.linear import MOST, growth
 
 from dify_notebook.views import code as codes
 from dify_notebook.views import references
@@ -331,19 +331,19 @@ def test_an_open_block_of_any_length_costs_what_its_end_costs(name: str, monkeyp
             sent += len(json.dumps(ops)) if ops else 0
         costs.append((seen, sent))
     (seen_once, sent_once), (seen_twice, sent_twice) = costs
-    assert seen_twice <= 2.6 * seen_once
-    assert sent_twice <= 2.6 * sent_once
+    assert seen_twice <= MOST * seen_once
+    assert sent_twice <= MOST * sent_once
 
 
 @pytest.mark.parametrize("name", ["a definition", "definitions", "a heading", "a cell"])
 def test_reading_an_open_line_takes_time_as_it_grows(name: str) -> None:
-    def work(size: int) -> None:
+    def work(texts: list[str]) -> None:
         renderer = Renderer()
-        for text in grown(name, size):
+        for text in texts:
             renderer.update(text)
 
-    assert spent(partial(work, 10_000), 3) <= 2.6 * spent(partial(work, 5_000), 3)
+    assert growth(partial(grown, name), work, 5_000) <= MOST
 
 
 def test_a_long_text_without_ends_is_cut_by_looking_no_further() -> None:
-    assert spent(lambda: Renderer().update("word " * 100_000), 3) <= 2.6 * spent(lambda: Renderer().update("word " * 50_000), 3)
+    assert growth(lambda words: "word " * words, lambda text: Renderer().update(text), 50_000) <= MOST
