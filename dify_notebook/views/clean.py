@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from ..redact import redact
+
 _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef]")
-_SIGNED = re.compile(r"(?i)([?&](?:sign|signature|nonce|token|x-amz-[a-z-]+)=)[^&\"'\s\\)]+")
 _SPACES = re.compile(r"\s+")
 
 
@@ -44,9 +45,9 @@ def one_line(text: str, limit: int = 200) -> str:
 
 
 def unsigned(text: str) -> str:
-    """Text in which links have lost what would let a stranger in: signatures in their queries.
+    """Text that has lost what would let a stranger in: signatures in the queries of links, keys.
 
     >>> unsigned("https://host/f?timestamp=1&sign=abc")
     'https://host/f?timestamp=1&sign=-'
     """
-    return _SIGNED.sub(r"\1-", text) if "=" in text else text
+    return redact(text)

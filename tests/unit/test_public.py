@@ -114,16 +114,17 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 # -- arrows ----------------------------------------------------------------------------
 
-BASE = {"errors", "config", "secret", "profiles", "i18n", "_version"}
+BASE = {"errors", "config", "secret", "profiles", "redact", "i18n", "_version"}
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
 
 ARROWS: dict[str, set[str]] = {
     "_version": set(),
     "i18n": set(),
-    "errors": {"i18n"},
+    "redact": set(),
+    "errors": {"i18n", "redact"},
     "secret": set(),
-    "profiles": {"errors", "i18n", "secret"},
+    "profiles": {"errors", "i18n", "secret", "redact"},
     "credentials": {"errors", "i18n", "secret", "profiles"},
     "config": {"errors", "i18n", "secret", "profiles", "credentials"},
     "aio": {"errors", "i18n"},
@@ -133,7 +134,7 @@ ARROWS: dict[str, set[str]] = {
     "net": DATA,
     "session": DATA | {"net"},
     "frames": ASKING,
-    "views": {"turn", "i18n"},
+    "views": {"turn", "i18n", "redact"},
     "transcript": {"turn", "i18n", "views"},
     "live": ASKING | {"views"},
     "magic": ASKING | {"live", "views", "credentials", "transcript"},
