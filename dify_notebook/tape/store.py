@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import Tape
+_END = ".tape.gz"
 
 
 class RunStore:
@@ -75,25 +76,27 @@ class RunStore:
         self._make()
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(self._clock()))
         safe = re.sub(r"[^A-Za-z0-9-]", "", name)[:40] or "run"
-        path = self.directory / f"{stamp}-{safe}.tape.gz"
+        path = self.directory / f"{stamp}-{safe}{_END}"
         if path.exists():  # two runs without a message in one second
-            path = self.directory / f"{stamp}-{safe}-{secrets.token_hex(3)}.tape.gz"
+            path = self.directory / f"{stamp}-{safe}-{secrets.token_hex(3)}{_END}"
         tape.save(path)
         self._sweep()
         return path if path.exists() else None
 
     def paths(self) -> list[Path]:
         """The tapes, oldest first."""
-        return sorted(self.directory.glob("*.tape.gz"))
+        return sorted(self.directory.glob(f"*{_END}"))
 
     def _sweep(self) -> None:
         now, total = self._clock(), 0
-        for path in reversed(self.paths()):
+        with os.scandir(self.directory) as found:
+            tapes = sorted((one for one in found if one.name.endswith(_END)), key=lambda one: one.name, reverse=True)
+        for one in tapes:
             with suppress(FileNotFoundError, PermissionError):  # swept by another kernel, or read by one (on Windows)
-                info = path.stat()
+                info = one.stat()
                 total += info.st_size
                 if total > self.max_bytes or now - info.st_mtime > self.max_age:
-                    path.unlink()
+                    os.unlink(one)
 
 
 def run_store() -> RunStore:
