@@ -81,7 +81,7 @@ class Tape:
         limit: int = SPOOL_BYTES,
     ) -> None:
         self.header = header or Header()
-        self.entries: Entries | StoredEntries | GoneEntries = Entries(spool, limit)
+        self.entries: Entries = Entries(spool, limit)
 
     def __repr__(self) -> str:
         try:
@@ -102,13 +102,12 @@ class Tape:
 
     def append(self, at: float, frame: Frame) -> None:
         """Add a frame that came `at` seconds after the question was sent, while the answer runs."""
-        assert isinstance(self.entries, Entries)  # what is stored has ended
         self.entries.append((at, frame))
 
     def stored(self, path: Path) -> None:
         """From now on read it from that file, which holds it whole: memory and temporary file are let go."""
         entries = self.entries
-        if isinstance(entries, Entries):
+        if not isinstance(entries, StoredEntries | GoneEntries):
             self.entries = StoredEntries(path, len(entries), entries.seconds, entries.size)
 
     def forget(self, why: str) -> None:
@@ -152,7 +151,6 @@ class Tape:
         """
         head, entries = read_tape(path, limit)
         tape = cls(head)
-        assert isinstance(tape.entries, Entries)
         tape.entries.extend(entries)
         return tape
 

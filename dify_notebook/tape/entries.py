@@ -161,15 +161,19 @@ class Entries(Sequence[tuple[float, Frame]]):
             self.close()
 
 
-class GoneEntries(Sequence[tuple[float, Frame]]):
+class GoneEntries(Entries):
     """Entries that are kept nowhere any more. Whoever asks for one, or for their number, is told why."""
 
-    __slots__ = ("_why", "seconds", "size")
+    __slots__ = ("_why",)
 
     def __init__(self, why: str, seconds: float) -> None:
+        super().__init__()
         self._why = why
-        self.seconds = seconds
-        self.size = 0
+        self._last = seconds
+
+    def append(self, entry: tuple[float, Frame]) -> None:
+        """Nothing can be added."""
+        self._say()
 
     def _say(self) -> NoReturn:
         raise TapeGone(self._why, code="tape_gone")

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ import msgspec
 from ..errors import TapeError, TapeGone
 from ..i18n import t
 from ..wire.sse import Frame
-from .entries import ENTRY_BYTES, SPOOL_BYTES
+from .entries import ENTRY_BYTES, SPOOL_BYTES, Entries
 from .line import Header, entry_of
 
 LOAD_BYTES = 256_000_000
@@ -91,21 +91,35 @@ def _told(path: str | os.PathLike[str]) -> Iterator[None]:
         raise TapeError(t("tape.no_tape", path=path, problem=problem), code="tape") from None
 
 
-class StoredEntries(Sequence[tuple[float, Frame]]):
+class StoredEntries(Entries):
     """The entries of a tape in the store. Each look opens the file, and none is held open.
 
     Read them in order: one by its number costs as much as all before it, except in a tape that is short enough to
     be remembered (the last one that was looked into so is).
     """
 
-    __slots__ = ("_count", "path", "seconds", "size")
+    __slots__ = ("_length", "path")
     _remembered: tuple[Path, list[tuple[float, Frame]]] | None = None
 
     def __init__(self, path: Path, count: int, seconds: float, size: int) -> None:
+        super().__init__()
         self.path = path
-        self._count = count
-        self.seconds = seconds
-        self.size = size
+        self._length = count
+        self._last = seconds
+        self._bytes = size
+
+    @property
+    def spooled(self) -> bool:
+        """They lie in a file."""
+        return True
+
+    def append(self, entry: tuple[float, Frame]) -> None:
+        """Nothing can be added: the run has ended.
+
+        Raises:
+            TapeError: always.
+        """
+        raise TapeError(t("tape.ended", path=self.path), code="tape")
 
     @classmethod
     def of(cls, path: Path) -> tuple[Header, StoredEntries]:
@@ -123,7 +137,7 @@ class StoredEntries(Sequence[tuple[float, Frame]]):
     def __len__(self) -> int:
         if not self.path.exists():
             raise _gone(self.path)
-        return self._count
+        return self._length
 
     @overload
     def __getitem__(self, index: int) -> tuple[float, Frame]: ...

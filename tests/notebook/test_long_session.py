@@ -54,7 +54,7 @@ def answer(request: Request, connection: Connection) -> None:
     query = request.json["query"]
     ids = {"task_id": "t", "message_id": f"m-{query}", "conversation_id": "c"}
     piece, count = ("x" * 20_000, 250) if query.startswith("long") else ("x" * 50, 100)
-    events = [{"event": "message", "answer": piece, **ids}] * count
+    events: list[dict[str, object]] = [{"event": "message", "answer": piece, **ids}] * count
     events.append({"event": "message_end", "metadata": {}, **ids})
     told = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
     connection.reply("200 OK", told, kind="text/event-stream")

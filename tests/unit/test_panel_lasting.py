@@ -16,7 +16,7 @@ from support.raw_server import Connection, Request, serving
 
 from dify_notebook import ChatPanel, Dify, Session
 from dify_notebook.panel import lasting
-from dify_notebook.panel.widget import Place
+from dify_notebook.panel.place import Place
 
 
 def nothing(request: Request, connection: Connection) -> None:
@@ -95,11 +95,16 @@ def test_panels_whose_outputs_were_cleared_are_gone(monkeypatch: pytest.MonkeyPa
         assert until(lambda: alive(panels) == 1)
         assert until(lambda: drawing() == before + 1)
         assert named is not None
-        named._ipython_display_()  # it can be shown again
+        named._ipython_display_()  # it can be shown again, and a page that is loaded again finds it
+        assert named.model_id in ipywidgets.Widget.get_manager_state()["state"]
+        box = ipywidgets.VBox([named])
+        assert box.get_state()["children"] == [f"IPY_MODEL_{named.model_id}"]
+        box.layout.close()
+        box.close()
         browser = show(named)
         views(named, 1)
         assert browser.texts
-        del named, browser
+        del named, browser, box
         Wire.browsers.clear()
         gc.collect()
         assert alive(panels) == 1

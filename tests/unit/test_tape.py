@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
-import stat
 import pickle
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -291,7 +291,7 @@ def test_a_stored_run_reads_from_its_file(tmp_path: Path) -> None:
     tape, long = taped("examples/chat_basic"), Tape(spool=store.spool, limit=1_000)
     for entry in tape.entries:
         long.append(*entry)
-    assert long.entries.spooled  # type: ignore[union-attr]
+    assert long.entries.spooled
     told, answer = list(tape.entries), tape.replay().answer
     for one in (tape, long):
         taken = one.events  # whoever holds them goes on
@@ -308,6 +308,8 @@ def test_a_stored_run_reads_from_its_file(tmp_path: Path) -> None:
         assert list(again.entries) == told
         with pytest.raises(IndexError):
             one.events[len(told)]
+        with pytest.raises(TapeError, match="has ended"):
+            one.append(1.0, ("", b""))
 
 
 def test_a_long_stored_run_is_not_held(tmp_path: Path) -> None:
