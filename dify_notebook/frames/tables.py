@@ -107,9 +107,8 @@ def message_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
 
 
 def _cleaned(texts: list[str]) -> list[str]:
-    """Texts without signatures and keys; looked at one by one only if one holds any."""
-    whole = "\0".join(texts)
-    return texts if clean(whole) == whole else [clean(text) or "" for text in texts]
+    """Texts without signatures and keys."""
+    return [clean(text) or "" for text in texts]
 
 
 def thought_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, overload
 
 import msgspec
 
-from ..errors import TapeGone
+from ..errors import TapeError
 from ..turn.state import Turn
 from .reading import StoredEntries
 
@@ -106,7 +106,7 @@ class Turns(MutableSequence[Turn]):
             if one.conversation_id == conversation_id:
                 try:
                     found.append(_turn(one))
-                except TapeGone:  # the server's history has it
+                except TapeError:  # the server's history has it
                     continue
         return found
 
