@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Callable
 from typing import overload
 
 _WORDS = (
@@ -84,28 +85,39 @@ def redact(data: str | bytes) -> str | bytes:
     return _redacted(data)
 
 
+def may_hold_a_secret(text: str) -> bool:
+    """Whether `redact` has to look closer: a cheap answer for many texts joined, of which few hold any."""
+    lowered = text.lower()
+    return any(may(text, lowered) for may, _ in _STEPS)
+
+
 def _redacted(text: str) -> str:
-    lowered = text.lower()  # each look below is cheap, a character alone the cheapest: nearly all text holds no secret
-    if ("=" in text and _has_a_name(lowered)) or ("\\" in text and "u003d" in lowered):
-        text = _QUERY.sub(_value, text)
-    if "%" in text and "%3d" in lowered:
-        text = _ENCODED.sub(_value, text)
-    if "basic" in lowered or "bearer" in lowered:
-        text = _HEADER.sub(r"\1***", text)
-        text = _BASIC.sub(_basic, text)
-        text = _BEARER.sub(r"\1***", text)
-    if "-" not in text:
-        return text
-    if "app-" in lowered or "dataset-" in lowered:
-        text = _KEY.sub(r"\1-***", text)
-    if "sk-" in lowered:
-        text = _MODEL_KEY.sub(r"\1-***", text)
+    lowered = text.lower()
+    for may, patterns in _STEPS:
+        if may(text, lowered):
+            for pattern, instead in patterns:
+                text = pattern.sub(instead, text)
     return text
 
 
-def _has_a_name(lowered: str) -> bool:
-    """Whether a parameter's name stands before an equals sign: a look that is much cheaper than the pattern."""
-    return "x-" in lowered or any(before.endswith(_WORDS) for before in lowered.split("=")[:-1])
+# Whether a pattern may match, asked of the text and of the same in lower case; one character is found the fastest.
+
+
+def _may_ask(text: str, lowered: str) -> bool:
+    named = "=" in text and ("x-" in lowered or any(before.endswith(_WORDS) for before in lowered.split("=")[:-1]))
+    return named or ("\\" in text and "u003d" in lowered)
+
+
+def _may_ask_encoded(text: str, lowered: str) -> bool:
+    return "%" in text and "%3d" in lowered
+
+
+def _may_authorize(text: str, lowered: str) -> bool:
+    return "earer" in lowered or "asic" in lowered  # without the b they are found in half the time
+
+
+def _may_open(text: str, lowered: str) -> bool:
+    return "-" in text and ("app-" in lowered or "dataset-" in lowered or "sk-" in lowered)
 
 
 def _value(match: re.Match[str]) -> str:
@@ -121,6 +133,16 @@ def _basic(match: re.Match[str]) -> str:
     except ValueError:  # no base64, or of no text
         return match[0]
     return match[1] + "***" if ":" in said and said.isprintable() else match[0]
+
+
+Pattern = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
+_STEPS: tuple[tuple[Callable[[str, str], bool], tuple[Pattern, ...]], ...] = (
+    (_may_ask, ((_QUERY, _value),)),
+    (_may_ask_encoded, ((_ENCODED, _value),)),
+    (_may_authorize, ((_HEADER, r"\1***"), (_BASIC, _basic), (_BEARER, r"\1***"))),
+    (_may_open, ((_KEY, r"\1-***"), (_MODEL_KEY, r"\1-***"))),
+)
+"""In this order: whether a pattern may match, and each with what stands there instead."""
 
 
 def has_key(text: str) -> bool:
