@@ -3,6 +3,8 @@
 DifyError
 ├── ConfigError            where key and server come from is unclear or wrong
 ├── InputError             refused before anything was sent
+├── TapeError              a tape cannot be read: it is none, or too long; a ValueError too
+│   └── TapeGone               its events are kept nowhere any more
 ├── APIError               the server answered with an error
 │   ├── AuthenticationError    401, 403: key missing, wrong, or app without API access
 │   ├── NotFoundError          404
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from .i18n import current_language, sentences, t
 from .printable import MESSAGE, one_line, visible
+from .redact import redact
 
 if TYPE_CHECKING:
     from .turn.state import Turn
@@ -56,6 +59,7 @@ class DifyError(Exception):
         attempted: str = "",
         turn: Turn | None = None,
     ) -> None:
+        message, attempted = redact(message), redact(attempted)  # a server may repeat a signed address
         super().__init__(message)
         self.message = message
         self.code = code
@@ -91,6 +95,14 @@ class ConfigError(DifyError):
 
 class InputError(DifyError):
     """A value was refused before anything was sent."""
+
+
+class TapeError(DifyError, ValueError):
+    """A file is no tape, or a longer one than was allowed."""
+
+
+class TapeGone(TapeError):
+    """The events of a run are kept nowhere any more."""
 
 
 class APIError(DifyError):

@@ -1,4 +1,4 @@
-"""The loggers of this package: what they write is harmless for terminals and log files.
+"""The loggers of this package: what they write is harmless for terminals and log files, and holds no secret.
 
 Messages and tracebacks may repeat what a server said. A message is one line, so that nobody can forge another.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from .printable import MESSAGE, TEXT, one_line, visible
+from .redact import redact
 
 
 class _Harmless(logging.Filter):
@@ -16,11 +17,11 @@ class _Harmless(logging.Filter):
     _formatter = logging.Formatter()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = one_line(record.getMessage(), MESSAGE), None
+        record.msg, record.args = one_line(redact(record.getMessage()), MESSAGE), None
         if record.exc_info and not record.exc_text:  # a formatter takes the text that is there
             record.exc_text = self._formatter.formatException(record.exc_info)
         if record.exc_text:
-            record.exc_text = visible(record.exc_text, TEXT)
+            record.exc_text = visible(redact(record.exc_text), TEXT)
         return True
 
 

@@ -18,6 +18,7 @@ import msgspec
 
 from .errors import ConfigError
 from .i18n import t
+from .redact import has_key, redact
 from .secret import Secret
 
 TAKEN = ("guide", "toolbox", "pipeline", "local")
@@ -26,7 +27,6 @@ TAKEN = ("guide", "toolbox", "pipeline", "local")
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}\Z")
 _PLACE = re.compile(r"(keyring|file|memory|env:[A-Za-z_]\w*)\Z")
 _SECRETS = ("api_key", "apikey", "secret", "token", "password")
-_LOOKS_LIKE_A_KEY = re.compile(r"(app|dataset)-[A-Za-z0-9]{16,}")
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ def check_name(name: str) -> str:
     if name in TAKEN:
         raise ConfigError(t("net.profile.taken", name=name), code="profile")
     if not _NAME.match(name):
-        raise ConfigError(t("net.profile.bad_name", name=_LOOKS_LIKE_A_KEY.sub("app-***", name)), code="profile")
+        raise ConfigError(t("net.profile.bad_name", name=redact(name)), code="profile")
     return name
 
 
@@ -92,8 +92,7 @@ def find(name: str) -> Profile:
     said = _tables(_read())
     if name not in said:
         known = ", ".join(said) or t("net.profile.none_yet")
-        shown = _LOOKS_LIKE_A_KEY.sub("app-***", name)
-        raise ConfigError(t("net.profile.unknown", name=shown, known=known), code="profile")
+        raise ConfigError(t("net.profile.unknown", name=redact(name), known=known), code="profile")
     return _profile(name, said[name])
 
 
@@ -146,7 +145,7 @@ def _profile(name: str, said: Any) -> Profile:
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise wrong("headers")
     names = {key.lower() for key in said} | {key.lower() for key in headers}
-    if names & {*_SECRETS, "authorization"} or _LOOKS_LIKE_A_KEY.search(str(said.get("key", ""))):
+    if names & {*_SECRETS, "authorization"} or has_key(str(said.get("key", ""))):
         raise ConfigError(t("net.profile.key_in_file", name=name, path=profiles_path()), code="profile")
     if not isinstance(said.get("base_url"), str):
         raise wrong("base_url")

@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -24,13 +25,15 @@ from .net.portal import portal
 from .net.stream import ChatStream
 from .net.sync import Dify
 from .printable import MESSAGE, one_line
-from .tape import RunStore, Tape, run_store
+from .tape import RunStore, Tape, Turns, run_store
 from .turn.state import Turn
 from .wire.events import Ping
 
 T = TypeVar("T")
 #: Seconds that fetching an answer's images may take, all together.
 PICTURE_SECONDS = 10.0
+#: Tapes of runs that are not stored: how many of the newest a session holds in memory, and how many bytes of them.
+UNSTORED, UNSTORED_BYTES = 50, 64_000_000
 log = logger()
 
 
@@ -193,6 +196,8 @@ class Session:
         client: a `Dify` or an `AsyncDify`.
         conversation_id: go on with that one; None begins with the first question.
         store: where tapes are kept; None means this user's store.
+        keep: how many of the newest turns are held in memory; one before these is read from its tape in the store
+            when it is asked for (see `tape.Turns`). None holds them all.
     """
 
     def __init__(
@@ -201,16 +206,18 @@ class Session:
         conversation_id: str | None = None,
         *,
         store: RunStore | None = None,
+        keep: int | None = None,
     ) -> None:
         self.client: AsyncDify = client.as_async if isinstance(client, Dify) else client
         self.conversation_id = conversation_id
-        self.turns: list[Turn] = []
+        self.turns = Turns(keep)
         """The turns that were had here, oldest first."""
         self.running: Run | None = None
         self.shared: dict[str, Any] = {}
         """What those who show this session have in common, by their own names."""
         self._listeners: tuple[Callable[[Run, bool], object], ...] = ()
         self._store = store
+        self._unstored: deque[Tape] = deque()
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -247,9 +254,7 @@ class Session:
     def replace(self, turn: Turn) -> None:
         """Put this in place of the turn with the same message (which was rated, say)."""
         with self._lock:
-            self.turns[:] = [
-                turn if turn.message_id and one.message_id == turn.message_id else one for one in self.turns
-            ]
+            self.turns.put(turn)
 
     def turn_number(self, conversation_id: str | None) -> int | None:
         """Which turn of that conversation the next would be, from 1; None where it is not known."""
@@ -345,7 +350,22 @@ class Session:
             tape.header = msgspec.structs.replace(
                 tape.header, message_id=turn.message_id, app=turn.app, status=turn.status
             )
-            try:
-                (self._store or run_store()).add(tape, turn.message_id or "run")
-            except OSError as problem:
-                log.warning("the tape of this run could not be kept: %s", problem)
+            self._put_away(tape, turn.message_id or "run")
+
+    def _put_away(self, tape: Tape, name: str) -> None:
+        """Store the tape and read it from there from now on; where it is not stored, it stays in memory for a while."""
+        path = None
+        try:
+            path = (self._store or run_store()).add(tape, name)
+        except OSError as problem:
+            log.warning("the tape of this run could not be kept: %s", problem)
+        if path is not None:
+            tape.stored(path)
+            return
+        with self._lock:
+            self._unstored.append(tape)
+            held = sum(one.entries.size for one in self._unstored)
+            while len(self._unstored) > UNSTORED or (held > UNSTORED_BYTES and len(self._unstored) > 1):
+                oldest = self._unstored.popleft()
+                held -= oldest.entries.size
+                oldest.forget(t("tape.not_stored", count=UNSTORED))

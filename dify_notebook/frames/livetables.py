@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..tape import redact
+from ..redact import redact
 from ..turn.state import Turn, Usage
 from ..wire import events as ev
 from .tables import Block, block_of, citation_values, file_values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import InputError
+from ..errors import InputError, TapeError
 from ..i18n import t
 from ..logs import logger
-from ..tape import Header, RunStore, Tape, entry_of, run_store
+from ..tape import Header, RunStore, Tape, read_tape, run_store
 from ..turn.convert import as_usage
 from ..turn.state import Turn, Usage
 from ..wire.events import ChatEvent, MessageEnd, decode
@@ -41,7 +40,7 @@ def run_rows(
             head, first, size = *_beginning(path), path.stat().st_size
         except FileNotFoundError:
             continue  # another kernel swept it meanwhile
-        except (OSError, EOFError, msgspec.DecodeError) as problem:
+        except (OSError, TapeError) as problem:
             log.warning("%s is no tape: %s", path.name, problem)
             continue
         when = as_microseconds(head.created_at)
@@ -71,9 +70,8 @@ def users_of_runs(server: str, store: RunStore | None = None) -> list[str]:
     found: dict[str, None] = {}
     for path in (store or run_store()).paths():
         try:
-            with gzip.open(path, "rb") as lines:
-                head = msgspec.json.decode(lines.readline(), type=Header)
-        except (OSError, EOFError, msgspec.DecodeError) as problem:
+            head, _ = read_tape(path)
+        except (OSError, TapeError) as problem:
             log.warning("%s is no tape: %s", path.name, problem)
             continue
         if head.server == server and head.user:
@@ -93,12 +91,9 @@ def run_id(path: Path) -> str:
 
 def _beginning(path: Path) -> tuple[Header, ChatEvent | None]:
     """The header, and the first event that names the message."""
-    with gzip.open(path, "rb") as lines:
-        head = msgspec.json.decode(lines.readline(), type=Header)
-        if head.message_id and head.conversation_id:
-            return head, None
-        for line in lines:
-            at, frame = entry_of(line)
+    head, entries = read_tape(path)
+    if not (head.message_id and head.conversation_id):
+        for at, frame in entries:
             event = decode(frame, at)
             if isinstance(event, ChatEvent) and event.message_id:
                 return head, event
@@ -141,14 +136,13 @@ class Tapes:
         """Tokens and prices of that message; None where its tape tells none, or cannot be read."""
         path = self._paths[message_id]
         try:
-            lines = gzip.decompress(path.read_bytes()).splitlines()[1:]
-            for line in reversed(lines):
-                if b"message_end" in line:
-                    at, frame = entry_of(line)
-                    event = decode(frame, at)
+            told = None
+            for at, (name, data) in read_tape(path)[1]:
+                if data is not None and b"message_end" in data:
+                    event = decode((name, data), at)
                     usage = (event.metadata or {}).get("usage") if isinstance(event, MessageEnd) else None
-                    if isinstance(usage, dict):
-                        return as_usage(usage)
-        except (OSError, EOFError, msgspec.DecodeError) as problem:
+                    told = usage if isinstance(usage, dict) else told
+            return None if told is None else as_usage(told)
+        except (OSError, TapeError) as problem:
             log.warning("%s is no tape: %s", path.name, problem)
         return None

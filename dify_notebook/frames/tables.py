@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from ..redact import may_hold_a_secret, redact
 from ..turn.convert import as_citation, as_file, as_int, as_text
 from ..turn.reasoning import split_reasoning
 from ..turn.state import Citation, MessageFile
@@ -107,8 +108,8 @@ def message_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
 
 
 def _cleaned(texts: list[str]) -> list[str]:
-    """Texts in which no address is signed; looked at one by one only if one may be."""
-    return [clean(text) or "" for text in texts] if "=" in "".join(texts) else texts
+    """Texts without signatures and keys; looked at one by one only if one may hold any."""
+    return [redact(text) for text in texts] if may_hold_a_secret("".join(texts)) else texts
 
 
 def thought_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:

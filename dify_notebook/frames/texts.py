@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from ..redact import redact
 from ..turn.convert import as_text, as_time
-
-_SIGNS = re.compile(
-    r"((?:[?&;]|\\u0026)(?:sign|signature|sig|nonce|token|[A-Za-z]+-(?:Amz|Goog)-[A-Za-z-]+|X-[A-Za-z]+-Signature)=)"
-    r"[^&\"'\s\\)>\]]+",
-    re.IGNORECASE,
-)
 
 
 def clean(text: str | None) -> str | None:
-    """A text in which no address is signed any more.
+    """A text in which no address is signed any more, and no key stands; None for None.
 
     >>> clean("see /files/x?timestamp=1&nonce=ab&sign=cd%3D or a=b")
     'see /files/x?timestamp=1&nonce=-&sign=- or a=b'
     """
-    return _SIGNS.sub(r"\1-", text) if text and "=" in text else text
+    return redact(text) if text else text
 
 
 def without_query(url: str | None) -> str | None:

@@ -1,21 +1,8 @@
-"""Finds API keys that were typed where they do not belong, and hides them in what is shown."""
+"""Finds API keys that were typed where they do not belong, and hides them in what is shown: see `redact`."""
 
 from __future__ import annotations
 
-import re
+from ..redact import has_key
+from ..redact import redact as hide_keys
 
-KEY = re.compile(r"(?<![A-Za-z0-9])(app|dataset)-[A-Za-z0-9]{16,}")
-
-
-def has_key(text: str) -> bool:
-    """Whether a literal key of Dify stands in the text."""
-    return KEY.search(text) is not None
-
-
-def hide_keys(text: str) -> str:
-    """The text with every literal key of Dify replaced.
-
-    >>> hide_keys("key app-abcdefghijklmnopqrst!")
-    'key app-***!'
-    """
-    return KEY.sub(r"\1-***", text)
+__all__ = ["has_key", "hide_keys"]

@@ -21,6 +21,8 @@ from .parse import suggestion
 
 log = logger()
 Mode = Literal["continue", "fresh"]
+KEPT = 50
+"""Turns that a conversation's session holds in memory; those before are read from their tapes."""
 LOCAL_APPS = ("guide", "toolbox", "pipeline")
 
 
@@ -45,7 +47,7 @@ class Seat:
     """One app of one server as one user: the client, its conversation, what is known of the app."""
 
     def __init__(self, client: AsyncDify, label: str) -> None:
-        self.session = Session(client)
+        self.session = Session(client, keep=KEPT)
         self.label = label
         """How the user names it: guide, or a variable."""
         self.known: dict[str, Conversation] = {}

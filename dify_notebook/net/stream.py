@@ -332,7 +332,7 @@ class ChatStream:
     def _keep(self, frame: Frame | None, event: ev.Event) -> None:
         """Take an event in, and on the tape. One that was made up here has no frame of its own."""
         if self.tape is not None:
-            self.tape.entries.append((event.at, frame or ("", msgspec.json.encode(event))))
+            self.tape.append(event.at, frame or ("", msgspec.json.encode(event)))
         self._apply(event)
 
     async def _follow(self) -> bool:

@@ -63,7 +63,7 @@ class Desk(Board):
 
     def _begin(self) -> None:
         """Show what the session has; read on where it has a conversation that began elsewhere."""
-        turns = [turn for turn in self.session.turns if turn.conversation_id == self.session.conversation_id]
+        turns = self.session.turns.of(self.session.conversation_id)
         if self.session.conversation_id is not None:
             self.scene = replace(self.scene, items=tuple(self._had(turn) for turn in turns))
             if not turns or turns[0].turn_number != 1:

@@ -56,6 +56,11 @@ class Place:
         self._saved: object = None
         """What the saved form was last made of."""
 
+    @property
+    def shown(self) -> bool:
+        """Whether it stands in a cell."""
+        return bool(self._outputs)
+
     def show(self) -> None:
         """Put the panel into the running cell."""
         shell, lang, scene = get_ipython(), self._language(), self._desk.scene

@@ -35,6 +35,7 @@ from . import protocol as p
 from .desk import LEARN_SECONDS, Desk
 from .facts import named
 from .inputs import values
+from .lasting import hold, known_weakly, release, views_changed, watch, weakly
 from .painter import Painter
 from .place import Place, watched
 from .question import Question
@@ -56,7 +57,8 @@ class ChatPanel(anywidget.AnyWidget):
     """A chat with an app, in the notebook: show it as the last line of a cell.
 
     The conversation belongs to Python: what is typed in the panel is in `panel.turns`, and what
-    `panel.ask` asks is seen in the panel. Panels on one session show the same.
+    `panel.ask` asks is seen in the panel. Panels on one session show the same. A panel lives as long as a
+    page shows it or a name holds it.
 
     Args:
         dify: a `Dify` or `AsyncDify`, or a `Session`. Without one, `DIFY_API_KEY` or `DIFY_PROFILE`
@@ -77,6 +79,7 @@ class ChatPanel(anywidget.AnyWidget):
 
     _esm = package_files(__package__).joinpath("static/panel.js").read_text(encoding="utf-8")
     css = traitlets.Unicode().tag(sync=True)
+    _made = False
 
     def __init__(
         self,
@@ -99,13 +102,17 @@ class ChatPanel(anywidget.AnyWidget):
         self._sending = threading.Lock()
         self._desk = Desk.of(self._session)
         kept = f"dn-kept-{secrets.token_hex(6)}"
-        self._painter = Painter(self._desk, self._tell, lang=lang or current_language(), height=height, kept=kept)
+        self._painter = Painter(
+            self._desk, weakly(self._tell), lang=lang or current_language(), height=height, kept=kept
+        )
         self._commands = cmd.Commands(
             self._desk, self._tell, self._painter.reply, self._hello, lambda: self._painter.lang
         )
         self._place = Place(self, self._desk, lambda: self._painter.lang, kept)
-        self._painter.after_drawing(self._place.drawn)
-        super().__init__(css=views.css())
+        self._painter.after_drawing(weakly(self._place.drawn))
+        super().__init__(css=views.css(), _view_count=0)  # from 0 on, browsers count their views of it
+        self._made = True
+        self._remains = watch(self, self._painter.close)
         self.on_msg(self._heard)
         self._painter.start()
         if conversation_id is not None and self._desk.scene.conversation_id != conversation_id:
@@ -258,9 +265,26 @@ class ChatPanel(anywidget.AnyWidget):
     # -- the widget
 
     def open(self) -> None:
-        """Open the comm to the browser; not where nobody watches, so that no widget state is saved there."""
-        if watched():
+        """Open the comm to the browser, once it is to be shown; not where nobody watches, so that no widget state is
+        saved there."""
+        if self._made and self.comm is None and watched():
             super().open()
+            known_weakly(self, self._remains)
+
+    def __del__(self) -> None:
+        """Nothing: what is left of it is ended elsewhere (see `lasting`)."""
+
+    @property
+    def model_id(self) -> str:
+        """The id of its comm, which is opened where there is none yet: somebody is about to show it."""
+        self.open()
+        found: str = self.comm.comm_id
+        return found
+
+    @traitlets.observe("_view_count")
+    def _viewed(self, change: Any) -> None:
+        if self._made:
+            views_changed(self, change["new"])
 
     def close(self) -> None:
         """End the panel: what it shows becomes the saved conversation. The session stays usable."""
@@ -269,6 +293,7 @@ class ChatPanel(anywidget.AnyWidget):
             self._desk.deletions.hurry()
             painter.close()
             self._place.close(self._desk.scene)
+        release(self)
         if self.comm is not None:
             self.layout.close()  # a widget of its own, which ipywidgets made for ours
         super().close()
@@ -279,6 +304,8 @@ class ChatPanel(anywidget.AnyWidget):
 
     def _ipython_display_(self, **_: object) -> None:
         self._place.show()
+        if self._place.shown:
+            hold(self)
 
     def _tell(self, message: p.Numbered, buffers: Sequence[bytes] = ()) -> None:
         """Send a message to every browser that shows this panel; any thread may."""

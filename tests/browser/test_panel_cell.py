@@ -58,6 +58,32 @@ def test_browser_and_python_ask_in_one_conversation(notebook: Make) -> None:
     seen(nb, 3, "succeeded like")
 
 
+NAMELESS = """
+import gc, weakref
+from IPython.display import display
+from dify_notebook import ChatPanel
+
+def show():
+    panel = ChatPanel()
+    display(panel)
+    return weakref.ref(panel)
+
+found = show()
+"""
+
+
+def test_a_panel_without_a_name_goes_with_its_output(notebook: Make) -> None:
+    nb = opened(notebook(NAMELESS, "gc.collect()\nprint('alive:', found() is not None)"))
+    ask(nb, QUERY)
+    answered(nb)
+    nb.run_cell(1)
+    seen(nb, 1, "alive: True")
+    nb.command("notebook:clear-all-cell-outputs")
+    nb.page.wait_for_timeout(3_000)  # the kernel waits a second for a view that only moves
+    nb.run_cell(1)
+    seen(nb, 1, "alive: False")
+
+
 def test_the_saved_conversation_is_hidden_while_the_panel_is_there_and_read_afterwards(notebook: Make) -> None:
     nb = opened(notebook(OPEN, "panel.close()"))
     ask(nb, QUERY)

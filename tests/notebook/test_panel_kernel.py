@@ -60,7 +60,13 @@ class Page:
 
     def send(self, what: str, **arguments: Any) -> None:
         content = {"kind": "do", "id": len(self.seen) + 1000, "what": what, **arguments}
-        data = {"method": "custom", "content": content}
+        self._say({"method": "custom", "content": content})
+
+    def views(self, count: int) -> None:
+        """What a browser's half of ipywidgets says when it has so many views of the panel."""
+        self._say({"method": "update", "state": {"_view_count": count}, "buffer_paths": []})
+
+    def _say(self, data: dict[str, Any]) -> None:
         message = self.kernel.client.session.msg("comm_msg", {"comm_id": self.comm, "data": data})
         self.kernel.client.shell_channel.send(message)
 
@@ -95,6 +101,44 @@ def test_the_panel_talks_over_a_real_kernel_s_comm(started: Callable[..., Kernel
     assert running.value("panel.turn.status") == "'succeeded'"
     running.run("panel.rate('like')")
     assert running.value("panel.ratings[panel.turn.message_id].rating") == "'like'"
+
+
+NAMELESS = f"""
+import gc, os, time, weakref
+from IPython.display import display
+from dify_notebook import ChatPanel, Dify
+made = []
+def show(seen):
+    panel = ChatPanel(Dify(os.environ["TEST_KEY"], os.environ["TEST_URL"], user="{USER}"))
+    made.append(weakref.ref(panel))
+    if seen:
+        display(panel)
+def alive():
+    gc.collect()
+    return sum(one() is not None for one in made)
+"""
+
+
+def test_a_panel_lives_as_long_as_the_page_shows_it(started: Callable[..., Kernel]) -> None:
+    running = started(DIFY_NOTEBOOK_LIVE="widget")
+    running.run(NAMELESS)
+    running.run("for _ in range(50): show(seen=False)")
+    assert running.value("alive()") == "0"
+    pages = [Page(running, running.run("show(seen=True)")) for _ in range(3)]
+    assert running.value("alive()") == "3"
+    for page in pages:
+        page.views(1)
+    pages[0].send("hello", lang=["en"], have=0)
+    pages[0].until(lambda content: content["kind"] == "reply")
+    pages[0].send("ask", query=QUERY, inputs={}, files=[])
+    pages[0].until(ended)
+    assert running.value("alive()") == "3"
+    pages[1].views(0)  # its output was cleared
+    pages[2].views(0)
+    assert running.value("[time.sleep(0.1) for _ in range(30) if alive() > 1] and alive()") == "1"
+    pages[0].views(0)
+    assert running.value("[time.sleep(0.1) for _ in range(30) if alive() > 0] and alive()") == "0"
+    assert running.value("len(__import__('comm').get_comm_manager().comms)") == "0"  # nor does a layout stay
 
 
 @pytest.mark.parametrize("version", KERNELS)

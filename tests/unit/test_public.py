@@ -115,7 +115,7 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 # -- arrows ----------------------------------------------------------------------------
 
-BASE = {"errors", "config", "secret", "profiles", "i18n", "printable", "logs", "_version"}
+BASE = {"errors", "config", "secret", "profiles", "redact", "i18n", "printable", "logs", "_version"}
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
 
@@ -123,11 +123,12 @@ ARROWS: dict[str, set[str]] = {
     "_version": set(),
     "i18n": set(),
     "printable": set(),
-    "logs": {"printable"},
-    "errors": {"i18n", "printable"},
+    "redact": set(),
+    "logs": {"printable", "redact"},
+    "errors": {"i18n", "printable", "redact"},
     "secret": set(),
     "private": {"errors", "i18n", "logs"},
-    "profiles": {"errors", "i18n", "secret"},
+    "profiles": {"errors", "i18n", "secret", "redact"},
     "credentials": {"errors", "i18n", "printable", "secret", "profiles"},
     "config": {"errors", "i18n", "printable", "private", "secret", "profiles", "credentials"},
     "aio": {"errors", "i18n"},
@@ -139,7 +140,7 @@ ARROWS: dict[str, set[str]] = {
     "session": DATA | {"net"},
     "spreadsheets": set(),
     "frames": ASKING | {"spreadsheets"},
-    "views": {"turn", "i18n", "printable"},
+    "views": {"turn", "i18n", "printable", "redact"},
     "transcript": {"turn", "i18n", "views", "app"},
     "live": ASKING | {"views"},
     "magic": ASKING | {"app", "live", "views", "credentials", "transcript"},

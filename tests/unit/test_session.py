@@ -6,13 +6,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import Dify, Session
 from dify_notebook import session as session_module
-from dify_notebook.errors import AuthenticationError, InputError
-from dify_notebook.tape import Tape, run_store
+from dify_notebook.errors import AuthenticationError, InputError, TapeGone
+from dify_notebook.tape import RunStore, Tape, run_store
 
 
 class Chat:
@@ -112,8 +113,6 @@ def test_every_run_leaves_a_tape() -> None:
 def test_a_store_that_cannot_be_written_does_not_lose_the_answer(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from dify_notebook.tape import RunStore
-
     blocked = tmp_path / "file"
     blocked.write_text("")
     with serving(Chat()) as server:
@@ -196,3 +195,52 @@ def test_a_rated_turn_takes_the_place_of_the_unrated() -> None:
         talk.replace(msgspec.structs.replace(first, feedback="like"))
         assert [turn.feedback for turn in talk.turns] == ["like", None]
         assert talk.turns[1] is second
+
+
+def test_the_oldest_turns_are_read_from_their_tapes(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    with serving(Chat()) as server:
+        talk = session(server.url, store=store, keep=3)
+        had = [talk.ask(f"q{number}").result(10) for number in range(5)]
+    assert [turn.query for turn in talk.turns] == ["q0", "q1", "q2", "q3", "q4"]
+    assert [turn.source for turn in talk.turns] == ["tape", "tape", "stream", "stream", "stream"]
+    assert talk.turns[-1] is had[-1]
+    first = talk.turns[0]
+    assert (first.answer, first.turn_number, first.message_id) == ("one q0", 1, "m-1")
+    assert len(first.events or ()) == len(had[0].events or ()) == 3
+    talk.replace(msgspec.structs.replace(first, feedback="like"))
+    assert [turn.feedback for turn in talk.turns] == ["like", None, None, None, None]
+    store.paths()[1].unlink()
+    with pytest.raises(TapeGone, match="the events are gone"):
+        talk.turns[1]
+    assert had[1].answer == "one q1"
+    assert [turn.query for turn in talk.turns.of("c-1")] == ["q0", "q2", "q3", "q4"]
+    assert len(talk.turns) == 5
+    del talk.turns[:2]
+    assert talk.turns == had[2:]
+
+
+def test_without_a_store_the_newest_events_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "UNSTORED", 2)
+    store = RunStore(tmp_path / "runs")
+    store.enabled = False
+    with serving(Chat()) as server:
+        talk = session(server.url, store=store, keep=3)
+        had = [talk.ask(f"q{number}").result(10) for number in range(5)]
+    assert talk.turns == had  # nothing else has them
+    assert [turn.answer for turn in had] == [f"one q{number}" for number in range(5)]
+    assert [len(turn.events or ()) for turn in had[3:]] == [3, 3]
+    for turn in had[:3]:
+        with pytest.raises(TapeGone, match="not stored, and only the newest 2"):
+            len(turn.events or ())
+        assert "gone" in repr(turn.events)
+
+
+def test_without_a_store_long_events_go_earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "UNSTORED_BYTES", 1)
+    store = RunStore(tmp_path / "runs")
+    store.enabled = False
+    with serving(Chat()) as server:
+        talk = session(server.url, store=store)
+        had = [talk.ask(f"q{number}").result(10) for number in range(2)]
+    assert ["gone" in repr(turn.events) for turn in had] == [True, False]

@@ -1,0 +1,181 @@
+"""Tapes on a disk, read as a stream: nothing is unpacked before it is asked for, and no more than a bound allows."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, overload
+
+import msgspec
+
+from ..errors import TapeError, TapeGone
+from ..i18n import t
+from ..wire.sse import Frame
+from .entries import ENTRY_BYTES, SPOOL_BYTES, Entries
+from .line import Header, entry_of
+
+LOAD_BYTES = 256_000_000
+"""What a tape may take in memory, unless told otherwise."""
+LINE_BYTES = 100_000_000
+"""The longest line of a tape: a frame of 16 MB, each of whose bytes is escaped as six."""
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+def read_tape(
+    path: str | os.PathLike[str], limit: int = LOAD_BYTES
+) -> tuple[Header, Iterator[tuple[float, Frame]]]:
+    """The header of a tape, and its entries as they are asked for; the file is open until they end or are let go.
+
+    Args:
+        limit: bytes of all entries, unpacked, with 150 more for each.
+
+    Raises:
+        OSError: the file cannot be read.
+        TapeError: it is no tape, no regular file, or longer than that; also while the entries are read.
+    """
+    lines = _lines(path, limit)
+    with _told(path):
+        first = next(lines, None)
+        if first is None:
+            raise EOFError("empty")
+        head = msgspec.json.decode(first, type=Header)
+    return head, _entries(path, lines)
+
+
+def _entries(path: str | os.PathLike[str], lines: Iterator[bytes]) -> Iterator[tuple[float, Frame]]:
+    with _told(path):
+        for line in lines:
+            yield entry_of(line)
+
+
+def _lines(path: str | os.PathLike[str], limit: int) -> Iterator[bytes]:
+    left = limit
+    with _regular(path) as raw, gzip.GzipFile(fileobj=raw) as file:
+        while line := file.readline(min(left, LINE_BYTES) + 1):
+            left -= len(line) + ENTRY_BYTES
+            if len(line) > LINE_BYTES or left < 0:
+                bound = LINE_BYTES if len(line) > LINE_BYTES else limit
+                raise TapeError(t("tape.too_long", path=path, limit=bound), code="tape", hint=t("tape.too_long.hint"))
+            yield line
+
+
+def _regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """The file, opened; a pipe or a device is not waited for.
+
+    Raises:
+        OSError: it cannot be opened.
+        TapeError: it is something else than a regular file.
+    """
+    handle = os.open(path, _FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise TapeError(t("tape.no_file", path=path), code="tape")
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+@contextmanager
+def _told(path: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error, msgspec.DecodeError, RecursionError) as problem:
+        raise TapeError(t("tape.no_tape", path=path, problem=problem), code="tape") from None
+
+
+class StoredEntries(Entries):
+    """The entries of a tape in the store. Each look opens the file, and none is held open.
+
+    Read them in order: one by its number costs as much as all before it, except in a tape that is short enough to
+    be remembered (the last one that was looked into so is).
+    """
+
+    __slots__ = ("_length", "path")
+    _remembered: tuple[Path, list[tuple[float, Frame]]] | None = None
+
+    def __init__(self, path: Path, count: int, seconds: float, size: int) -> None:
+        super().__init__()
+        self.path = path
+        self._length = count
+        self._last = seconds
+        self._bytes = size
+
+    @property
+    def spooled(self) -> bool:
+        """They lie in a file."""
+        return True
+
+    def append(self, entry: tuple[float, Frame]) -> None:
+        """Nothing can be added: the run has ended.
+
+        Raises:
+            TapeError: always.
+        """
+        raise TapeError(t("tape.ended", path=self.path), code="tape")
+
+    @classmethod
+    def of(cls, path: Path) -> tuple[Header, StoredEntries]:
+        """Header and entries of a tape in the store, which is read through once.
+
+        Raises:
+            TapeError: it is no tape, or gone.
+        """
+        count, seconds, size = 0, 0.0, 0
+        head, entries = _opened(path)
+        for at, (name, data) in entries:
+            count, seconds, size = count + 1, at, size + ENTRY_BYTES + len(name) + len(data or b"")
+        return head, cls(path, count, seconds, size)
+
+    def __len__(self) -> int:
+        if not self.path.exists():
+            raise _gone(self.path)
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[float, Frame]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[float, Frame]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[float, Frame] | list[tuple[float, Frame]]:
+        length = len(self)
+        if self.size <= SPOOL_BYTES:
+            return self._all()[index]
+        if isinstance(index, slice):
+            wanted = range(*index.indices(length))
+            if not wanted:
+                return []
+            low, high = min(wanted), max(wanted)
+            found = list(islice(self, low, high + 1))
+            return [found[number - low] for number in wanted]
+        number = index + length if index < 0 else index
+        if not 0 <= number < length:
+            raise IndexError(index)
+        return next(islice(self, number, None))
+
+    def __iter__(self) -> Iterator[tuple[float, Frame]]:
+        return _opened(self.path)[1]
+
+    def _all(self) -> list[tuple[float, Frame]]:
+        held = StoredEntries._remembered
+        if held is None or held[0] != self.path:
+            held = StoredEntries._remembered = (self.path, list(self))
+        return held[1]
+
+
+def _opened(path: Path) -> tuple[Header, Iterator[tuple[float, Frame]]]:
+    """A tape of the store: it was bounded when it was written, and is read as a stream."""
+    try:
+        return read_tape(path, sys.maxsize)
+    except FileNotFoundError:
+        raise _gone(path) from None
+
+
+def _gone(path: Path) -> TapeGone:
+    return TapeGone(t("tape.gone", path=path), code="tape_gone", hint=t("tape.gone.hint"))

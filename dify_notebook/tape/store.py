@@ -1,0 +1,106 @@
+"""Where the tapes of this machine's runs are kept."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import Tape
+_END = ".tape.gz"
+
+
+class RunStore:
+    """The tapes of this machine's runs: a private directory, bounded in size and age."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        max_bytes: int = 500_000_000,
+        max_age: float = 30 * 86_400,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.directory = directory
+        self.max_bytes = max_bytes
+        self.max_age = max_age
+        """Seconds."""
+        self._clock = clock
+
+    @property
+    def enabled(self) -> bool:
+        """Whether runs are kept; `%dify runs off` and DIFY_NOTEBOOK_RUNS=off say no."""
+        return os.environ.get("DIFY_NOTEBOOK_RUNS", "").lower() != "off" and not self._off.exists()
+
+    @enabled.setter
+    def enabled(self, on: bool) -> None:
+        self._make()
+        if on:
+            self._off.unlink(missing_ok=True)
+        else:
+            self._off.touch()
+
+    @property
+    def _off(self) -> Path:
+        return self.directory / "off"
+
+    def _make(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(OSError):  # some file systems have no modes
+            self.directory.chmod(0o700)
+
+    def spool(self) -> Path | None:
+        """Where a long tape may lie while it is written; None when keeping is switched off."""
+        if not self.enabled:
+            return None
+        self._make()
+        return self.directory
+
+    def add(self, tape: Tape, name: str) -> Path | None:
+        """Keep a tape, unless keeping is switched off; drops the oldest where there are too many.
+
+        Returns:
+            Where it lies; None where it is not kept, as when it alone is larger than the store may be.
+
+        Raises:
+            OSError: the directory cannot be written.
+        """
+        if not self.enabled:
+            return None
+        self._make()
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(self._clock()))
+        safe = re.sub(r"[^A-Za-z0-9-]", "", name)[:40] or "run"
+        path = self.directory / f"{stamp}-{safe}{_END}"
+        if path.exists():  # two runs without a message in one second
+            path = self.directory / f"{stamp}-{safe}-{secrets.token_hex(3)}{_END}"
+        tape.save(path)
+        self._sweep()
+        return path if path.exists() else None
+
+    def paths(self) -> list[Path]:
+        """The tapes, oldest first."""
+        return sorted(self.directory.glob(f"*{_END}"))
+
+    def _sweep(self) -> None:
+        now, total = self._clock(), 0
+        with os.scandir(self.directory) as found:
+            tapes = sorted((one for one in found if one.name.endswith(_END)), key=lambda one: one.name, reverse=True)
+        for one in tapes:
+            with suppress(FileNotFoundError, PermissionError):  # swept by another kernel, or read by one (on Windows)
+                info = one.stat()
+                total += info.st_size
+                if total > self.max_bytes or now - info.st_mtime > self.max_age:
+                    os.unlink(one)
+
+
+def run_store() -> RunStore:
+    """The store of this user's runs."""
+    from ..config import data_dir
+
+    return RunStore(data_dir() / "runs")

@@ -1,0 +1,125 @@
+"""The turns of a session: the newest as they are, those before by reference to their tapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableSequence
+from pathlib import Path
+from typing import Any, NamedTuple, overload
+
+import msgspec
+
+from ..errors import TapeError
+from ..turn.state import Turn
+from .reading import StoredEntries
+
+_BESIDE = ("message_id", "conversation_id", "app", "app_mode", "turn_number", "conversation_name", "feedback", "user")
+"""What a turn keeps beside its tape."""
+
+
+class Kept(NamedTuple):
+    """A turn that is read from its tape when it is asked for."""
+
+    path: Path
+    beside: tuple[Any, ...]
+
+    @property
+    def conversation_id(self) -> str | None:
+        found: str | None = self.beside[1]
+        return found
+
+    @property
+    def message_id(self) -> str | None:
+        found: str | None = self.beside[0]
+        return found
+
+    def turn(self) -> Turn:
+        """The turn, told anew.
+
+        Raises:
+            TapeGone: the store has let its tape go.
+            TapeError: the file is damaged.
+        """
+        from . import Tape
+
+        known = {name: value for name, value in zip(_BESIDE, self.beside, strict=True) if value is not None}
+        turn: Turn = msgspec.structs.replace(Tape.at(self.path).replay(), **known)
+        return turn
+
+
+class Turns(MutableSequence[Turn]):
+    """Turns, oldest first, as a list.
+
+    Args:
+        keep: how many of the newest are held as they are. One that is older, and whose tape is in the store, is read
+            from there when it is asked for: `source` is tape then, what the tape cannot know (`inputs`,
+            fetched images) is None or absent, and once the store has let the tape go it is a `TapeGone`.
+            None holds them all.
+    """
+
+    def __init__(self, keep: int | None = None, turns: Iterable[Turn] = ()) -> None:
+        self._keep = keep
+        self._held: list[Turn | Kept] = list(turns)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @overload
+    def __getitem__(self, index: int) -> Turn: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Turn]: ...
+    def __getitem__(self, index: int | slice) -> Turn | list[Turn]:
+        if isinstance(index, slice):
+            return [_turn(one) for one in self._held[index]]
+        return _turn(self._held[index])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._held[index] = value
+
+    def __delitem__(self, index: int | slice) -> None:
+        del self._held[index]
+
+    def insert(self, index: int, value: Turn) -> None:
+        """As of a list. What is no more among the newest is kept by reference from now on, where it can be."""
+        self._held.insert(index, value)
+        older = len(self._held) - 1 - (self._keep or len(self._held))
+        if older >= 0:
+            self._held[older] = _reference(self._held[older])
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, list | Turns) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as of a list
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} turns>"
+
+    def put(self, turn: Turn) -> None:
+        """Put this in place of the turn with the same message; one that is kept by reference learns of its rating."""
+        for at, one in enumerate(self._held):
+            if turn.message_id and one.message_id == turn.message_id:
+                self._held[at] = turn if isinstance(one, Turn) else one._replace(beside=_beside(turn))
+
+    def of(self, conversation_id: str | None) -> list[Turn]:
+        """Those of a conversation that can still be told."""
+        found = []
+        for one in self._held:
+            if one.conversation_id == conversation_id:
+                try:
+                    found.append(_turn(one))
+                except TapeError:  # the server's history has it
+                    continue
+        return found
+
+
+def _turn(one: Turn | Kept) -> Turn:
+    return one.turn() if isinstance(one, Kept) else one
+
+
+def _beside(turn: Turn) -> tuple[Any, ...]:
+    return tuple(getattr(turn, name) for name in _BESIDE)
+
+
+def _reference(one: Turn | Kept) -> Turn | Kept:
+    if isinstance(one, Kept) or one.tape is None or not isinstance(one.tape.entries, StoredEntries):
+        return one
+    return Kept(one.tape.entries.path, _beside(one))
