@@ -28,7 +28,7 @@ shell.user_ns["app"] = Dify("app-x", url, "u")
 def look():
     gc.collect()
     resident = int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    held = [one for one in gc.get_objects() if isinstance(one, Entries)]
+    held = [one for one in gc.get_objects() if type(one) is Entries]
     turns = [one for one in gc.get_objects() if isinstance(one, Turn)]
     return {"files": len(os.listdir("/proc/self/fd")), "resident": resident, "tapes": len(held), "turns": len(turns)}
 
