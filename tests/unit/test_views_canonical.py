@@ -170,5 +170,6 @@ def test_common_answers_stay_as_they_are() -> None:
     ["https://", "\\( `\\) ", "\\begin{a}", "$a ", "`", "`a `b` ", "<b>", "](", "[a]: http://x.y\n", "a\n\n", "- a\n", "# #", "<https://"],
 )
 def test_the_cost_grows_as_the_answer(piece: str) -> None:
-    count = 20_000 // len(piece)
-    assert spent(partial(canonical, piece * 2 * count)) <= 2.6 * spent(partial(canonical, piece * count))
+    """At most 2.6 times for twice the text, twice over: small runs are too uneven to be compared once."""
+    count = 15_000 // len(piece)
+    assert spent(partial(canonical, piece * 4 * count)) <= 2.6**2 * spent(partial(canonical, piece * count))
