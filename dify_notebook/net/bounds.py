@@ -23,6 +23,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
     line: int = 16_000_000
     """Bytes of one event of a stream, all of its lines together. A longer one ends the stream."""
+    stream: int = 256_000_000
+    """Bytes of one stream, pings and what follows a lost connection included. A longer one ends there."""
     body: int = 64_000_000
     """Bytes of an answer that is read as one piece: JSON, or speech."""
     error: int = 1_000_000

@@ -246,7 +246,7 @@ class ChatStream:
     async def _read(self) -> AsyncGenerator[ev.Event, None]:
         """The events of the body, and of the run where it is followed; sees to the end whatever that is."""
         clean, key = self._dify.settings.api_key.taken_out_of, self._dify.settings.api_key.reveal().encode()
-        rejoin, again = Rejoin(), 0
+        rejoin, again, left = Rejoin(), 0, self._dify.bounds.stream
         end: ev.Event | None = None
         try:
             while True:
@@ -272,12 +272,13 @@ class ChatStream:
                                 self._keep(frame if new is event else None, new)
                                 if not isinstance(new, ev.Followed):
                                     yield new
-                        if splitter.too_long:
+                        left -= len(chunk)
+                        if splitter.too_long or left < 0:
                             break
                         self._holds()
                     rest = clean(splitter.rest())
-                    if splitter.too_long:
-                        end = self._cut or await self._left(rest)
+                    if splitter.too_long or left < 0:
+                        end = self._cut or await self._left(rest, "line" if splitter.too_long else "stream")
                         break
                     for event in (last := self._last(rest, rejoin if again else None)):
                         yield event
@@ -312,11 +313,11 @@ class ChatStream:
         if place is not None:
             place.owner = who_waits()
 
-    async def _left(self, rest: bytes) -> ev.Event:
-        """An event is longer than is taken: the answer ends here, and the server is told."""
+    async def _left(self, rest: bytes, name: str) -> ev.Event:
+        """An event or the stream is longer than is taken: the answer ends here, and the server is told."""
         if self._builder.status == "running" and self._stopping is None and self.task_id:
             await self._post_stop()
-        told = t("net.too_large", limit=spoken(self._dify.bounds.line), name="line")
+        told = t("net.too_large", limit=spoken(getattr(self._dify.bounds, name)), name=name)
         return ev.Lost(at=self.now, code="too_large", message=told, rest=rest)
 
     def _last(self, rest: bytes, rejoin: Rejoin | None) -> list[ev.Event]:

@@ -180,6 +180,28 @@ def test_an_event_larger_than_is_taken_ends_the_answer_and_what_came_is_kept(cas
     assert "Bounds(line=" in turn["error"]["message"]
 
 
+@pytest.mark.parametrize("endless_part", [b": ping\n\n", HELLO], ids=["pings", "answers"])
+def test_a_stream_that_goes_on_for_ever_ends_and_what_came_is_kept(endless_part: bytes) -> None:
+    send = endless("200 OK", SSE, HELLO, endless_part * 100)
+
+    def script(request: Request, connection: Connection) -> None:
+        if request.path.endswith("/stop"):
+            connection.reply("200 OK", {"result": "success"})
+        else:
+            send(connection)
+
+    with serving(script) as server, Dify("app-x", server.url, "me", bounds=Bounds(stream=300_000)) as dify:
+        with pytest.raises(TurnIncomplete) as caught:
+            dify.chat.send("hi")
+    turn = caught.value.turn
+    assert turn is not None
+    assert turn.error is not None
+    assert (turn.error.code, turn.status) == ("too_large", "incomplete")
+    assert "Bounds(stream=" in turn.error.message
+    assert turn.answer.startswith("Hello")
+    assert sum(len(frame[1] or b"") for _, frame in turn.tape.entries) < 400_000
+
+
 @pytest.mark.parametrize("name", ["download", "download_to", "fetch", "from_url"])
 def test_a_file_larger_than_is_taken(name: str, warm: RawServer) -> None:
     found = cost(name, whole("200 OK", "text/plain", "gzip", packed(GZIP)), warm)
@@ -192,7 +214,7 @@ def test_a_file_larger_than_is_taken(name: str, warm: RawServer) -> None:
 
 def test_what_a_client_takes_unless_told_otherwise() -> None:
     assert msgspec.to_builtins(Bounds()) == {
-        "line": 16_000_000, "body": 64_000_000, "error": 1_000_000, "items": 1_000_000,
+        "line": 16_000_000, "stream": 256_000_000, "body": 64_000_000, "error": 1_000_000, "items": 1_000_000,
     }  # fmt: skip
     dify = Dify("app-x", "http://127.0.0.1:9", "me", bounds=Bounds(body=7))
     assert (dify.bounds.body, dify.as_user("you").bounds.body, dify.as_async.bounds.line) == (7, 7, 16_000_000)
