@@ -51,24 +51,30 @@ class _Repeated:
 
     def __init__(self, had: str) -> None:
         self.had = had
-        self.held = ""
+        self.at = 0
+        """How much of it was repeated."""
         self.open = True
         """Whether it still repeats what we have."""
         self.proven = False
         """Whether it repeated all of what we have."""
 
+    @property
+    def held(self) -> str:
+        """What was repeated so far."""
+        return self.had[: self.at]
+
     def feed(self, text: str) -> str:
         """The new part, if there is one."""
         if not self.open:
             return text
-        self.held += text
-        if len(self.held) <= len(self.had) and self.had.startswith(self.held):
-            self.proven = self.held == self.had
+        if self.had.startswith(text, self.at):
+            self.at += len(text)
+            self.proven = self.at == len(self.had)
             return ""
         self.open = False
-        held, self.held = self.held, ""
-        self.proven = held.startswith(self.had)
-        return held[len(self.had) :] if self.proven else held
+        left = self.had[self.at :]
+        self.proven = text.startswith(left)
+        return text[len(left) :] if self.proven else self.held + text
 
 
 class Rejoin:
@@ -149,7 +155,7 @@ class Rejoin:
         """A snapshot gives the text so far in this form."""
         assert self._answer is not None
         whole = event.answer or ""
-        if self._answer.open and not self._answer.held:
+        if self._answer.open and not self._answer.at:
             if not whole:  # a server that keeps no text before the end has none to tell; ours stands
                 return []
             return self._say(self._answer.feed(whole), event) if self._agrees(whole) else self._taken(event)
@@ -160,7 +166,7 @@ class Rejoin:
 
     def _taken(self, event: ev.MessageReplace) -> list[ev.Event]:
         assert self._answer is not None
-        self._answer.open, self._answer.proven, self._answer.held = False, True, ""
+        self._answer.open, self._answer.proven, self._answer.at = False, True, 0
         self._text, self._said = event.answer or "", []
         return [event]
 

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from ..config import Settings
-from ..errors import DifyError, RateLimitError, ServerError
+from ..errors import DifyError, InputError, RateLimitError, ServerError
 from ..i18n import t
 from ..wire import models
 from ..wire.calls import Call, encoded
@@ -53,13 +53,17 @@ class Sending:
         hall = await self._pools.hall()
 
         def build(client: httpx.AsyncClient) -> httpx.Request:
-            return client.build_request(
-                call.method,
-                self._settings.base_url + call.path,
-                params=dict(call.params) or None,
-                headers={"Accept": accept, **kind},
-                **content,
-            )
+            try:
+                return client.build_request(
+                    call.method,
+                    self._settings.base_url + call.path,
+                    params=dict(call.params) or None,
+                    headers={"Accept": accept, **kind},
+                    **content,
+                )
+            except httpx.InvalidURL as raised:  # of 64 kB and more, say
+                problem = str(raised)
+            raise InputError(t("net.no_address", attempted=call.attempted[:200], problem=problem), code="address")
 
         response = await hall.send(build, aside=aside, owner=owner)
         self.server_version = response.headers.get("x-version") or self.server_version

@@ -190,9 +190,13 @@ def test_a_stream_that_goes_on_for_ever_ends_and_what_came_is_kept(endless_part:
         else:
             send(connection)
 
-    with serving(script) as server, Dify("app-x", server.url, "me", bounds=Bounds(stream=300_000)) as dify:
-        with pytest.raises(TurnIncomplete) as caught:
-            dify.chat.send("hi")
+    bounds = Bounds(stream=300_000)
+    with (
+        serving(script) as server,
+        Dify("app-x", server.url, "me", bounds=bounds) as dify,
+        pytest.raises(TurnIncomplete) as caught,
+    ):
+        dify.chat.send("hi")
     turn = caught.value.turn
     assert turn is not None
     assert turn.error is not None

@@ -25,7 +25,7 @@ from contract.torture import SMALL, Torture
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import AsyncDify, Dify
-from dify_notebook.errors import ConfigError, ConnectionFailed, DifyError, TimedOut
+from dify_notebook.errors import ConfigError, ConnectionFailed, DifyError, InputError, TimedOut
 from dify_notebook.net.doctor import examine
 from dify_notebook.session import Session
 from dify_notebook.tape import RunStore, Tape
@@ -522,3 +522,11 @@ def test_naming_a_conversation_costs_a_second_on_a_first_turn_of_dify_1_12() -> 
         assert first(f"1.12.1/chat-messages__{mode}-no-autoname") < 0.3
     assert first("1.12.1/chat-messages-concurrency__limited-first") > 1.0
     assert first("0.15.3/chat-messages__basic-chat-no-autoname") < 0.3
+
+
+async def test_an_id_that_fits_into_no_address_is_refused_before_anything_is_sent() -> None:
+    async with AsyncDify("app-x", "http://127.0.0.1:9/v1", "me", retry=0) as dify:
+        with pytest.raises(InputError, match="does not fit into an address"):
+            await dify.messages.list("a" * 70_000).to_list()
+        with pytest.raises(InputError, match="does not fit into an address"):
+            await dify.messages.suggested("a" * 70_000)
