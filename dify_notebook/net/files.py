@@ -7,7 +7,6 @@ import itertools
 import mimetypes
 import os
 import re
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import InputError
 from ..i18n import t
+from ..regular import Irregular, open_regular
 from ..wire.models import UploadedFile
 
 FileLike = str | os.PathLike[str] | bytes | BinaryIO
@@ -95,17 +95,13 @@ def check_file(file: str | os.PathLike[str]) -> Path:
 
 
 def _opened(place: str | os.PathLike[str]) -> tuple[Path, BinaryIO]:
-    """A regular file of the disk: a device, a pipe and what a kernel makes up (`/proc`) may never end."""
+    """A regular file of the disk, opened."""
     problem = ""
     try:
         path = Path(place).expanduser()
-        told = path.stat()  # before it is opened: opening a pipe waits for its writer
-        regular = stat.S_ISREG(told.st_mode)
-        if regular and not told.st_size:
-            with path.open("rb") as look:
-                regular = not look.read(1)
-        if regular:
-            return path, path.open("rb")
+        return path, open_regular(path)
+    except Irregular:
+        pass
     except FileNotFoundError:
         raise InputError(t("net.no_file", path=str(place)), code="file") from None
     except (OSError, ValueError, RuntimeError) as raised:  # no right to it, no name of a file, nobody's home

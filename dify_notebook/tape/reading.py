@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import stat
 import sys
 import zlib
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import msgspec
 
 from ..errors import TapeError, TapeGone
 from ..i18n import t
+from ..regular import Irregular, open_regular
 from ..wire.sse import Frame
 from .entries import ENTRY_BYTES, SPOOL_BYTES, Entries
 from .line import Header, entry_of
@@ -25,7 +25,6 @@ LOAD_BYTES = 256_000_000
 """What a tape may take in memory, unless told otherwise."""
 LINE_BYTES = 100_000_000
 """The longest line of a tape: a frame of 16 MB, each of whose bytes is escaped as six."""
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_tape(
@@ -73,14 +72,11 @@ def _regular(path: str | os.PathLike[str]) -> BinaryIO:
         OSError: it cannot be opened.
         TapeError: it is something else than a regular file.
     """
-    handle = os.open(path, _FLAGS)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise TapeError(t("tape.no_file", path=path), code="tape")
-        return os.fdopen(handle, "rb")
-    except BaseException:
-        os.close(handle)
-        raise
+        return open_regular(path)
+    except Irregular:
+        pass
+    raise TapeError(t("tape.no_file", path=path), code="tape")
 
 
 @contextmanager

@@ -115,7 +115,7 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 # -- arrows ----------------------------------------------------------------------------
 
-BASE = {"errors", "config", "secret", "profiles", "redact", "i18n", "printable", "logs", "_version"}
+BASE = {"errors", "config", "secret", "profiles", "redact", "regular", "i18n", "printable", "logs", "_version"}
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
 
@@ -124,6 +124,7 @@ ARROWS: dict[str, set[str]] = {
     "i18n": set(),
     "printable": set(),
     "redact": set(),
+    "regular": set(),
     "logs": {"printable", "redact"},
     "errors": {"i18n", "printable", "redact"},
     "secret": set(),
