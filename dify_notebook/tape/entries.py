@@ -8,7 +8,6 @@ import tempfile
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, overload
 
@@ -157,8 +156,9 @@ class Entries(Sequence[tuple[float, Frame]]):
             self._file.close()
 
     def __del__(self) -> None:
-        with suppress(Exception):
-            self.close()
+        file = getattr(self, "_file", None)  # no name of the module: at the interpreter's end they are gone
+        if file is not None:
+            file.close()
 
 
 class GoneEntries(Entries):
