@@ -185,8 +185,14 @@ class Hall:
 async def _sent(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
     try:
         return await client.send(request, stream=True, **options)
-    except httpx.InvalidURL as problem:  # of a redirect, which httpx looks at even where it is not followed
+    except (httpx.InvalidURL, ValueError) as problem:  # of a redirect, which httpx looks at and does not follow
         raise httpx.RemoteProtocolError(str(problem), request=request) from None
+    except httpx.ConnectTimeout as problem:  # so httpx-aiohttp calls a server that hung up
+        cause = problem.__cause__
+        if cause is None or isinstance(cause, TimeoutError):
+            raise
+        words = str(problem)
+    raise httpx.RemoteProtocolError(words, request=request)
 
 
 _PLACE = "dify_notebook.place"

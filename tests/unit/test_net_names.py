@@ -210,7 +210,7 @@ async def test_a_call_ends_whatever_the_server_says_of_later(told: str) -> None:
     assert tries.acquire(blocking=False)
 
 
-@pytest.mark.parametrize("place", ["http://[", "//", "http://h:99999999/", "\x80\xff", "javascript:x", "x:y"])
+@pytest.mark.parametrize("place", ["http://[", "//", "http://h:99999999/", "\x80\xff", "javascript:x", "x:y", "http://xn--0.example/", ":http://--]"])
 async def test_a_redirect_to_no_address_is_an_error_of_ours(place: str) -> None:
     def script(request: Request, connection: Connection) -> None:
         head = f"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: {place}\r\n\r\n"

@@ -481,6 +481,25 @@ async def test_the_doctor_names_certificate_and_proxy(no_proxies: pytest.MonkeyP
 # -- the extra -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("transport", [None, "aiohttp"])
+async def test_a_server_that_hangs_up_is_no_time_that_ran_out(transport: Any) -> None:
+    if transport:
+        pytest.importorskip("httpx_aiohttp")
+    asked = []
+
+    def script(request: Request, connection: Connection) -> None:
+        asked.append(request.method)
+        connection.close()
+
+    with serving(script) as server:
+        async with AsyncDify("app-x", server.url, "me", transport=transport, retry=0) as dify:
+            for call in (dify.app.info(), dify.chat.send("hi")):
+                with pytest.raises(ConnectionFailed) as caught:
+                    await call
+                assert not isinstance(caught.value, TimedOut)
+    assert asked.count("POST") == 1, "a question is never sent twice"
+
+
 @pytest.mark.parametrize("sync", [False, True], ids=["async", "sync"])
 def test_the_fast_transport_streams_and_tells_a_broken_connection(sync: bool) -> None:
     pytest.importorskip("httpx_aiohttp")
