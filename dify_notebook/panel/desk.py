@@ -295,10 +295,6 @@ class Desk(Board):
         """An answer has ended, and the session has put it away. Runs in a worker thread."""
         try:
             turn = run.turn
-            if turn.status == "running" and run.error is not None:  # refused before anything was sent
-                said = " ".join(one for one in (run.error.message, run.error.hint) if one)
-                refused = TurnError(code=run.error.code or "", message=said)
-                turn = replace(turn, query=run.query, status="failed", end="error", error=refused)
         except Exception as error:
             told = problem_of(error)
             turn = Turn(query=run.query, status="failed", error=TurnError(code="internal", message=told.message))
