@@ -166,7 +166,9 @@ class Desk(Board):
     def _tell_dropped(self, fitted: Fitted) -> None:
         """Say which inputs of the server's it would not take back."""
         if fitted.dropped:
-            names = ", ".join(one_line(name, 80) for name in fitted.dropped)
+            controls = controls_of(self.scene.facts.parameters.controls if self.scene.facts else [])
+            labels = (str(controls.get(name, {}).get("label") or name) for name in fitted.dropped)
+            names = ", ".join(one_line(label, 80) for label in labels)
             self.change(problem=p.Problem(t("panel.input.dropped", names=names)))
 
     def _send(
