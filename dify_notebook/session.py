@@ -26,7 +26,7 @@ from .net.stream import ChatStream
 from .net.sync import Dify
 from .printable import MESSAGE, one_line
 from .tape import RunStore, Tape, Turns, run_store
-from .turn.state import Turn
+from .turn.state import Turn, TurnError
 from .wire.events import Ping
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Run:
                             self._tell()
             except DifyError as problem:
                 self.error = problem
-            self._final = await self._with_pictures(self._decorate(self._stream.turn))
+            self._final = await self._with_pictures(self._decorate(self._told()))
         except BaseException as problem:
             self._failure = problem
             raise
@@ -102,6 +102,15 @@ class Run:
             finally:
                 self._done.set()
                 self._tell()
+
+    def _told(self) -> Turn:
+        """The stream's turn; of a question that was refused before any of it was sent, a turn that says so."""
+        turn = self._stream.turn
+        if self.error is None or turn.status != "running":
+            return turn
+        said = " ".join(one for one in (self.error.message, self.error.hint) if one)
+        refused = TurnError(code=self.error.code or "", message=said)
+        return msgspec.structs.replace(turn, query=self.query, status="failed", end="error", error=refused)
 
     async def _with_pictures(self, turn: Turn) -> Turn:
         """The images of the answer, fetched for whoever displays it; signed URLs do not live long."""

@@ -166,7 +166,9 @@ class Desk(Board):
     def _tell_dropped(self, fitted: Fitted) -> None:
         """Say which inputs of the server's it would not take back."""
         if fitted.dropped:
-            names = ", ".join(one_line(name, 80) for name in fitted.dropped)
+            controls = controls_of(self.scene.facts.parameters.controls if self.scene.facts else [])
+            labels = (str(controls.get(name, {}).get("label") or name) for name in fitted.dropped)
+            names = ", ".join(one_line(label, 80) for label in labels)
             self.change(problem=p.Problem(t("panel.input.dropped", names=names)))
 
     def _send(
@@ -295,10 +297,6 @@ class Desk(Board):
         """An answer has ended, and the session has put it away. Runs in a worker thread."""
         try:
             turn = run.turn
-            if turn.status == "running" and run.error is not None:  # refused before anything was sent
-                said = " ".join(one for one in (run.error.message, run.error.hint) if one)
-                refused = TurnError(code=run.error.code or "", message=said)
-                turn = replace(turn, query=run.query, status="failed", end="error", error=refused)
         except Exception as error:
             told = problem_of(error)
             turn = Turn(query=run.query, status="failed", error=TurnError(code="internal", message=told.message))

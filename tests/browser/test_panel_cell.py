@@ -70,6 +70,8 @@ def show():
 
 found = show()
 """
+ALIVE = """document.querySelectorAll('.jp-CodeCell')[1]?.querySelector('.jp-Cell-outputArea')?.textContent
+    .match(/alive: (True|False)/)?.[0]"""
 
 
 def test_a_panel_without_a_name_goes_with_its_output(notebook: Make) -> None:
@@ -79,9 +81,14 @@ def test_a_panel_without_a_name_goes_with_its_output(notebook: Make) -> None:
     nb.run_cell(1)
     seen(nb, 1, "alive: True")
     nb.command("notebook:clear-all-cell-outputs")
-    nb.page.wait_for_timeout(3_000)  # the kernel waits a second for a view that only moves
-    nb.run_cell(1)
-    seen(nb, 1, "alive: False")
+    # The kernel waits a second for a view that only moves, and hears of its end between two cells: ask until it is so.
+    for _ in range(60):
+        nb.run_cell(1)
+        nb.page.wait_for_function(f"() => {ALIVE}")
+        if nb.page.evaluate(ALIVE) == "alive: False":
+            return
+        nb.page.wait_for_timeout(250)
+    pytest.fail("the panel outlived its output by a quarter of a minute")
 
 
 def test_the_saved_conversation_is_hidden_while_the_panel_is_there_and_read_afterwards(notebook: Make) -> None:

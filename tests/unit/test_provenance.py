@@ -313,7 +313,7 @@ def test_a_panel_says_what_of_a_stored_question_it_leaves_out(monkeypatch: pytes
         page.until(lambda: page.turns, "the stored turn")
         page.do("regenerate", key=page.turns[0]["key"])
         page.ended(2)
-        page.until(lambda: "Left out: v." in json.dumps(page.parts["status"]), "the word about it")
+        page.until(lambda: "Left out: V." in json.dumps(page.parts["status"]), "the word about it")
         assert world.app.questions[0]["inputs"] == {}
 
 

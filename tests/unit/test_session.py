@@ -97,6 +97,17 @@ def test_a_refusal_is_kept_and_can_be_raised() -> None:
         assert caught.value.turn is turn
 
 
+def test_a_question_that_is_refused_before_it_is_sent_has_failed(tmp_path: Path) -> None:
+    with serving(Chat()) as server:
+        talk = session(server.url)
+        turn = talk.ask("x", files=[tmp_path / "none.txt"]).result(10)
+        assert server.requests == []
+    assert turn.error is not None
+    assert (turn.query, turn.status, turn.error.code) == ("x", "failed", "file")
+    assert "none.txt" in turn.error.message
+    assert [one.status for one in talk.turns] == ["failed"]
+
+
 def test_mistakes_are_told_where_they_are_made() -> None:
     with serving(Chat()) as server, pytest.raises(InputError):
         session(server.url).ask(3)  # type: ignore[arg-type]  # a mistake on purpose
