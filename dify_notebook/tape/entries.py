@@ -8,7 +8,6 @@ import tempfile
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, overload
 
@@ -157,8 +156,10 @@ class Entries(Sequence[tuple[float, Frame]]):
             self._file.close()
 
     def __del__(self) -> None:
-        with suppress(Exception):
+        try:
             self.close()
+        except Exception:  # not made to its end; and no name of this module may be used, as at Python's end it has none
+            return
 
 
 class GoneEntries(Entries):
