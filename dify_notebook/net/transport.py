@@ -19,8 +19,12 @@ from .._version import __version__
 from ..config import Secret, Settings, is_loopback
 from ..errors import ConfigError, ConnectionFailed, DifyError, TimedOut
 from ..i18n import t
+from ..logs import logger
 from .bounds import ENCODINGS
 from .crowd import CONNECTIONS, MOST_CONNECTIONS, SPARE, Gate, Place, check_connections
+
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+    logger(_name)  # they write whole addresses, signed ones too, and a server's headers as they came
 
 #: Seconds. Reading waits above the server's ping, which comes every 10 s, also before
 #: the first event and so before the response headers.

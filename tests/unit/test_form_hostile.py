@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -53,7 +54,7 @@ def test_what_an_app_asks_for_is_read_as_far_as_it_makes_sense(told: dict[str, A
     for check in (
         lambda: rules.check_anywhere("a.txt", None, parameters),
         lambda: rules.check_size("a.txt", None, 5, parameters),
-        *(lambda one=one: rules.check_kind("a.txt", None, one, "there") for one in parameters.controls),
+        *(partial(rules.check_kind, "a.txt", None, one, "there") for one in parameters.controls),
     ):
         with suppress(InputError):
             check()
