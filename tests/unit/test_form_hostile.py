@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -51,11 +52,12 @@ def test_what_an_app_asks_for_is_read_as_far_as_it_makes_sense(told: dict[str, A
     shown = [field_of(control, parameters, "en") for control in parameters.controls]
     assert msgspec.json.encode([shown, file_rules(parameters, "en"), sizes(parameters)])
     assert len(known_from({}, [], parameters.controls).inputs) == len(shown)
-    for check in (
+    checks: list[Callable[[], None]] = [
         lambda: rules.check_anywhere("a.txt", None, parameters),
         lambda: rules.check_size("a.txt", None, 5, parameters),
         *(partial(rules.check_kind, "a.txt", None, one, "there") for one in parameters.controls),
-    ):
+    ]
+    for check in checks:
         with suppress(InputError):
             check()
 
