@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .printable import visible
+from .printable import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +25,12 @@ class TurnHooks:
     __slots__ = ()
 
     def __repr__(self: Turn) -> str:  # type: ignore[misc]  # `Turn` alone has this mixin; the same below
-        text = self.answer if len(self.answer) <= 60 else self.answer[:57] + "..."
-        return f"<Turn {self.status} {text!r}>"
+        text = shown(self.answer, 120)
+        return f"<Turn {self.status} {text if len(text) <= 60 else text[:57] + '...'!r}>"
 
     def __str__(self: Turn) -> str:  # type: ignore[misc]
         """The answer as it may be printed; `answer` is what came."""
-        return visible(self.answer)
+        return shown(self.answer)
 
     def _repr_mimebundle_(self: Turn, include: Any = None, exclude: Any = None) -> dict[str, str]:  # type: ignore[misc]
         from .views import bundle

@@ -24,7 +24,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .i18n import current_language, sentences, t
-from .printable import MESSAGE, one_line, visible
+from .printable import MESSAGE, one_line, shown, visible
 from .redact import redact
 
 if TYPE_CHECKING:
@@ -77,11 +77,11 @@ class DifyError(Exception):
         if self.request_id:
             lines.append(f"request id: {one_line(self.request_id)}")
         if self.hint:
-            lines.append(visible(self.hint, MESSAGE))
+            lines.append(shown(self.hint, MESSAGE))
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return visible(super().__repr__(), MESSAGE)
+        return shown(super().__repr__(), MESSAGE)
 
 
 def said_by(message: str) -> str:

@@ -3,12 +3,15 @@
 What a server, a model or a file calls itself may hold signs that are no text: they move a terminal's cursor,
 write its title or clipboard, overwrite what stands on the line, turn the reading direction of what follows, or
 make one line of a log into two. `visible` and `one_line` show each as a sign of its own, so nothing is lost
-without a trace. Fields and tables stay as they came; this is for what is printed.
+without a trace. Fields and tables stay as they came; this is for what is printed: `shown` and `one_line` take
+out secrets too, which a server may repeat in any word of its own.
 """
 
 from __future__ import annotations
 
 import re
+
+from .redact import redact
 
 LINE = 200
 """Characters of a name, a code or anything else that stands on one line, unless said otherwise."""
@@ -69,14 +72,24 @@ def visible(text: str, limit: int | None = None) -> str:
     return _cut(glyphs(text), limit, whole)
 
 
+def shown(text: str, limit: int | None = None) -> str:
+    """`visible` text without what would let a stranger in.
+
+    >>> shown("two\\r\\nlines: a?sign=cd")
+    'two\\nlines: a?sign=-'
+    """
+    whole = limit is None or len(text) <= 2 * limit  # of what is longer by far not all is looked at
+    return _cut(visible(redact(text if whole else text[: 2 * (limit or 0)])), limit, whole)
+
+
 def one_line(text: str, limit: int = LINE) -> str:
-    """`visible` text on one line, cut to `limit` characters; white space of any kind and length is a space.
+    """`shown` text on one line, cut to `limit` characters; white space of any kind and length is a space.
 
     >>> one_line("two\\r\\nlines")
     'two lines'
     """
     whole = len(text) <= 8 * limit  # much of it may be white space; of what is longer by far not all is looked at
-    flat = _SPACES.sub(" ", visible(text if whole else text[: 8 * limit])).strip()
+    flat = _SPACES.sub(" ", shown(text if whole else text[: 8 * limit])).strip()
     return _cut(flat, limit, whole)
 
 
@@ -92,9 +105,9 @@ def is_plain(text: str) -> bool:
 
 
 class BoundedRepr:
-    """Mixin: the repr is harmless, and no longer than `MESSAGE`."""
+    """Mixin: the repr is harmless, holds no secret, and is no longer than `MESSAGE`."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return visible(super().__repr__(), MESSAGE)
+        return shown(super().__repr__(), MESSAGE)

@@ -49,8 +49,11 @@ _QUERY = re.compile(
 _ENCODED = re.compile(
     rf"(%(?:3f|26|3b|23)(?:{_NAMES})%3d)((?:(?!%(?:26|23|3b))[{_INSIDE}])++)", re.IGNORECASE
 )
+# What documents write in the place of a credential.
+_PLACEHOLDER = r"(?:your[a-z_-]*+|(?:[a-z]{1,20}_)?api_?key|(?:access_)?token)(?![A-Za-z0-9_~+/=-]|\.\w)"
 _HEADER = re.compile(
-    r"(authorization[\\\"'\s]*[:=,][\\\"'\sb]*(?:basic|bearer)\s+)[A-Za-z0-9._~+/=-]{4,}", re.IGNORECASE
+    rf"(authorization[\\\"'\s]*[:=,][\\\"'\sb]*(?:basic|bearer)\s+)(?!{_PLACEHOLDER})[A-Za-z0-9._~+/=-]{{4,}}",
+    re.IGNORECASE,
 )
 _BASIC = re.compile(r"\b(basic\s+)([A-Za-z0-9+/]{4,}={0,2})(?![A-Za-z0-9+/=])", re.IGNORECASE)
 _BEARER = re.compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from typing import NoReturn
 
 
@@ -49,6 +50,11 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+    @classmethod
+    def hide_all(cls, headers: Mapping[str, str | Secret] | None) -> dict[str, str | Secret]:
+        """Headers with their values wrapped, as `hide` does with a key; what is no text stays, to be refused."""
+        return {name: cls(value) if isinstance(value, str) else value for name, value in (headers or {}).items()}
 
     @classmethod
     def hide(cls, key: str | Secret | None) -> Secret | None:

@@ -122,6 +122,12 @@ def _one(name: str, control: Mapping[str, Any], given: Value, picked: Picked | N
     return text
 
 
+def options_of(control: Mapping[str, Any]) -> list[str]:
+    """What a select offers; none where the form says something else in their place."""
+    told = control.get("options")
+    return [str(option) for option in told] if isinstance(told, list | tuple) else []
+
+
 def limit_of(control: Mapping[str, Any]) -> int | None:
     """`max_length`: of characters, or of files; None where it says nothing."""
     limit = control.get("max_length")
@@ -147,8 +153,7 @@ def _sources(name: str, control: Mapping[str, Any], given: Value, picked: Picked
 
 
 def _select(name: str, control: Mapping[str, Any], text: str, *, typed: bool) -> str | None:
-    told = control.get("options")
-    options = [str(option) for option in told] if isinstance(told, list | tuple) else []
+    options = options_of(control)
     if not options or text in options:
         return text
     if text == "" and not typed:

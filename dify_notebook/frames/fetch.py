@@ -14,7 +14,7 @@ from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.crowd import gather_bounded
 from ..net.portal import CLEANUP_SECONDS, portal, wait
-from ..printable import MESSAGE, TEXT, one_line, visible
+from ..printable import MESSAGE, TEXT, one_line, shown
 from .asked import Known, Wanted, wanted
 from .collect import Collector
 from .history import History
@@ -242,7 +242,7 @@ class Users(dict[str, str]):
 
     def __repr__(self) -> str:
         notes = (one_line(note, MESSAGE) for note in self.notes)
-        return "\n".join([visible(f"Users({dict(self)!r})", TEXT), *notes])
+        return "\n".join([shown(f"Users({dict(self)!r})", TEXT), *notes])
 
 
 async def find_users(dify: AsyncDify) -> Users:

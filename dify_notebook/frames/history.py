@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..i18n import t
-from ..printable import MESSAGE, TEXT, one_line, visible
+from ..printable import MESSAGE, TEXT, one_line, shown
 from .facts import Facts, Failure
 from .looking import Looking
 from .schema import HISTORY, SCHEMA
@@ -170,4 +170,4 @@ class History(Looking):
             what = f"<History {counts}>"
         failed = (t("frames.failed", count=len(self.failures)),) if self.failures else ()
         notes = (one_line(note, MESSAGE) for note in self.notes)
-        return visible("\n".join([one_line(what, MESSAGE), *notes, *failed]), TEXT)
+        return shown("\n".join([one_line(what, MESSAGE), *notes, *failed]), TEXT)

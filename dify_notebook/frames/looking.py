@@ -132,7 +132,7 @@ class Transcript:
         return self._repr_mimebundle_()["text/plain"]
 
     def __repr__(self) -> str:
-        return f"<Transcript {one_line(self.id)} {self.title[:40]!r}, {len(self.turns)} messages>"
+        return f"<Transcript {one_line(self.id)} {one_line(self.title, 40)!r}, {len(self.turns)} messages>"
 
     def __len__(self) -> int:
         return len(self.turns)

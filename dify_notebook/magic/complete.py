@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ..printable import is_plain
-from .parse import BY_NAME, OPTIONS
+from .parse import BY_NAME, INPUT_NAME, OPTIONS
 from .split import Word, split
 
 APPS = ("guide", "toolbox", "pipeline", "local")
@@ -148,17 +148,32 @@ def _value(
     if field == "inputs":
         name, equals, text = value.partition("=")
         if not equals:
-            return _starting(name, [f"{variable}=" for variable, _ in known.inputs])
-        return _starting(text, dict(known.inputs).get(name.rstrip(":"), ()))
+            return _starting(name, [f"{variable}=" for variable, _ in known.inputs if INPUT_NAME.fullmatch(variable)])
+        return None if name.endswith(":") else _told(text, dict(known.inputs).get(name, ()), word)
     if field == "inputs_from":
         return _starting(value, known.dicts)
     if field == "conversation":
-        return _starting(value, (*known.turns, *known.conversations))
+        ids = [id for id in known.conversations if not id.startswith("-")]
+        return _told(value, (*known.turns, *ids), word)
     if field == "files":
         return _file(value, paths, word.quote if word else "")
     if field == "out":
         return _starting(value, dict.fromkeys(("answer", *known.turns)))
     return None
+
+
+def _told(value: str, texts: Iterable[str], word: Word | None) -> Offers:
+    """Texts of a server's as they stand on the line: in one word, which fills in no variable and is no code."""
+    quote = word.quote if word else ""
+    found = [text for text in texts if text.strip() and text.startswith(value) and "{{" not in text]
+    if quote:
+        return Offers(value, tuple(text for text in found if quote not in text and "\\" not in text))
+    return Offers(_protected(value, "\\"), tuple(_protected(text, "\\") for text in found))
+
+
+def _protected(text: str, also: str = "") -> str:
+    """The text with a backslash before what would end its word."""
+    return "".join(f"\\{one}" if one.isspace() or one in "'\"" or one == also else one for one in text)
 
 
 def _file(value: str, paths: Callable[[str], list[str]], quote: str) -> Offers:
@@ -169,8 +184,8 @@ def _file(value: str, paths: Callable[[str], list[str]], quote: str) -> Offers:
     for path in paths(value):
         name = path[len(head) :]
         if quote not in name or not quote:
-            found.append(name if quote else re.sub(r"([\s'\"])", r"\\\1", name))
-    typed = fragment if quote else re.sub(r"([\s'\"])", r"\\\1", fragment)
+            found.append(name if quote else _protected(name))
+    typed = fragment if quote else _protected(fragment)
     return Offers(typed, tuple(found))
 
 
@@ -246,6 +261,7 @@ def known_from(
     profiles: Iterable[str] = (),
 ) -> Known:
     """What the notebook's variables and the seat's memory have to offer."""
+    from ..app.form import options_of
     from ..turn.state import Turn
 
     plain = {
@@ -263,10 +279,7 @@ def known_from(
         ),
         conversations=tuple(conversations),
         profiles=tuple(profiles),
-        inputs=tuple(
-            (str(control.get("variable")), tuple(str(option) for option in control.get("options") or ()))
-            for control in controls
-        ),
+        inputs=tuple((str(control.get("variable")), tuple(options_of(control))) for control in controls),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..app.form import options_of
 from ..config import resolve
 from ..errors import InputError
 from ..i18n import t
@@ -138,7 +139,7 @@ def _remote(seat: Seat) -> str:
         lines.append("    " + one_line(info.mode))
     for control in seat.form or ():
         needed = t("magic.apps.required") if control.get("required") else ""
-        options = ", ".join(str(option) for option in control.get("options") or ())
+        options = ", ".join(options_of(control))
         told = (one_line(str(control.get("type"))), needed, one_line(options, 1_000))
         facts = " · ".join(fact for fact in told if fact)
         lines.append(f"    -i {one_line(str(control.get('variable')))}=…  {facts}")

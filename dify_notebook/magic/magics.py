@@ -11,7 +11,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from ..errors import DifyError, raise_for_turn
 from ..i18n import t
 from ..live import View, close, open_view
-from ..printable import TEXT, visible
+from ..printable import TEXT, shown, visible
 from ..profiles import profiles
 from ..session import Run
 from ..turn.state import Turn
@@ -48,7 +48,7 @@ class DifyMagics(Magics):
         self.shell.register_magics(self)
         self.shell.Completer.custom_matchers.append(self._matcher)
         if note := first_time():
-            print(visible(note, TEXT))
+            print(shown(note, TEXT))
 
     def unregister(self) -> None:
         """Take them out again, and the live view's widget with them."""
@@ -74,7 +74,7 @@ class DifyMagics(Magics):
                 said = run_line(line, self.state, self.shell.user_ns)
                 results, self.state.results = self.state.results, {}
                 self.shell.push(results)
-                print(visible(said, TEXT))
+                print(shown(said, TEXT))
             else:
                 self._ask(line, cell)
             return

@@ -90,6 +90,8 @@ _CONFLICTS = (
     ("again", "conversation", "magic.line.again_and_conversation"),
     ("dry_run", "quiet", "magic.line.dry_run_and_quiet"),
 )
+INPUT_NAME = re.compile(r"[^\W\d][\w.-]*")
+"""How an input may be called behind `-i`."""
 _INPUT = re.compile(r"(?P<name>[^\W\d][\w.-]*)(?P<sign>:?=)(?P<text>.*)", re.DOTALL)
 
 

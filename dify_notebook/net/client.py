@@ -86,7 +86,7 @@ class AsyncDify(Sending):
         base_url: str | None = None,
         user: str | None = None,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
         verify: bool | str | ssl.SSLContext = True,
         timeout: httpx.Timeout | float | None = None,
         transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None = None,
@@ -96,7 +96,7 @@ class AsyncDify(Sending):
         bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
-        api_key = Secret.hide(api_key)
+        api_key, headers = Secret.hide(api_key), Secret.hide_all(headers)
         settings = resolve(api_key, base_url, user, profile=profile)
         if settings is None:
             raise ConfigError(t("net.no_source"), code="api_key")
@@ -163,6 +163,8 @@ class AsyncDify(Sending):
         return cls.from_settings(local_settings(app, user))
 
     def __repr__(self) -> str:
+        if "_settings" not in vars(self):  # a traceback may show one that did not come to be
+            return f"<{type(self).__name__}>"
         return one_line(f"<{type(self).__name__} {self._settings.base_url} user={self._settings.user!r}>", MESSAGE)
 
     @property

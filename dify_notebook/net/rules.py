@@ -13,6 +13,8 @@ from .files import kind_of, mime_of
 
 #: Which of the server's limits a kind of file falls under.
 _LIMITS = {"image": "image_file_size_limit", "audio": "audio_file_size_limit", "video": "video_file_size_limit"}
+#: A limit in MB that is as good as none.
+_MOST = 1e9
 
 
 def check_size(name: str, mime_type: str | None, size: int | None, parameters: Parameters) -> None:
@@ -22,13 +24,27 @@ def check_size(name: str, mime_type: str | None, size: int | None, parameters: P
         InputError: it is too large.
     """
     kind = kind_of(name, mime_type or mime_of(name))
-    limits = parameters.system_parameters or (parameters.file_upload or {}).get("fileUploadConfig") or {}
-    limit = limits.get(_LIMITS.get(kind, "file_size_limit"))
-    if size is None or isinstance(limit, bool) or not isinstance(limit, (int, float)):
+    limit = limit_of(kind, parameters)
+    if size is None or limit is None:
         return
     if size > limit * 1024 * 1024:
         told = f"{size / 1024 / 1024:.1f}"
         raise InputError(t("net.file_size", name=name, size=told, limit=limit, kind=kind), code="file_too_large")
+
+
+def limit_of(kind: str, parameters: Parameters) -> int | float | None:
+    """The largest file of this kind in MB, as the server tells; None where it does not."""
+    for told in (parameters.system_parameters, (parameters.file_upload or {}).get("fileUploadConfig")):
+        if told and isinstance(told, Mapping):
+            limit = told.get(_LIMITS.get(kind, "file_size_limit"))
+            known = isinstance(limit, int | float) and not isinstance(limit, bool) and 0 <= limit < _MOST
+            return limit if known else None
+    return None
+
+
+def listed(told: Any) -> list[Any]:
+    """A list of the server's; empty where it tells something else in its place."""
+    return told if isinstance(told, list) else []
 
 
 def allowed_kinds(rules: Mapping[str, Any] | None) -> tuple[frozenset[str], frozenset[str]] | None:
@@ -42,7 +58,7 @@ def allowed_kinds(rules: Mapping[str, Any] | None) -> tuple[frozenset[str], froz
             told = ["image"]
         else:
             return None
-    endings = rules.get("allowed_file_extensions") or []
+    endings = listed(rules.get("allowed_file_extensions"))
     return frozenset(map(str, told)), frozenset("." + str(one).lower().lstrip(".") for one in endings)
 
 

@@ -46,7 +46,7 @@ class Dify:
         base_url: str | None = None,
         user: str | None = None,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
         verify: bool | str | ssl.SSLContext = True,
         timeout: httpx.Timeout | float | None = None,
         transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None = None,
@@ -56,7 +56,7 @@ class Dify:
         bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
-        api_key = Secret.hide(api_key)
+        api_key, headers = Secret.hide(api_key), Secret.hide_all(headers)
         self._start(
             AsyncDify(
                 api_key,
@@ -108,6 +108,8 @@ class Dify:
         return cls.wrap(AsyncDify.local(app, user))
 
     def __repr__(self) -> str:
+        if "as_async" not in vars(self):  # a traceback may show one that did not come to be
+            return "<Dify>"
         return repr(self.as_async).replace("AsyncDify", "Dify", 1)
 
     @property

@@ -19,8 +19,12 @@ from .._version import __version__
 from ..config import Secret, Settings, is_loopback
 from ..errors import ConfigError, ConnectionFailed, DifyError, TimedOut
 from ..i18n import t
+from ..logs import logger
 from .bounds import ENCODINGS
 from .crowd import CONNECTIONS, MOST_CONNECTIONS, SPARE, Gate, Place, check_connections
+
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+    logger(_name)  # they write whole addresses, signed ones too, and a server's headers as they came
 
 #: Seconds. Reading waits above the server's ping, which comes every 10 s, also before
 #: the first event and so before the response headers.
@@ -230,14 +234,14 @@ class Pools:
         self,
         settings: Settings,
         *,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[str, str | Secret] | None,
         verify: bool | str | ssl.SSLContext,
         timeout: httpx.Timeout | float | None,
         transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None,
         connections: int = CONNECTIONS,
     ) -> None:
         self._settings = settings
-        given = {name: Secret(_header(name, value)) for name, value in (headers or {}).items()}
+        given = {name: _header(name, value) for name, value in Secret.hide_all(headers).items()}
         self._own_headers = OwnHeaders({**dict(settings.headers), **given}, settings.base_url)
         self._local = is_loopback(urlsplit(settings.base_url).hostname)
         self._verify = _context(verify) if isinstance(verify, str) else verify
@@ -296,10 +300,15 @@ class Pools:
             await found[2].aclose()
 
 
-def _header(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value.isascii() or not (value + name).replace("\t", " ").isprintable():
+def _header(name: str, value: object) -> Secret:
+    # No variable holds what is revealed: verbose tracebacks show them.
+    if not isinstance(value, Secret) or not _is_header(name, value):
         raise ConfigError(t("net.bad_header", name=repr(name)), code="headers")
     return value
+
+
+def _is_header(name: str, value: Secret) -> bool:
+    return value.reveal().isascii() and (value.reveal() + name).replace("\t", " ").isprintable()
 
 
 def _context(place: str) -> ssl.SSLContext:

@@ -12,11 +12,13 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from ..app.form import options_of
 from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputError
 from ..i18n import Language, t
 from ..logs import logger
 from ..net.client import AsyncDify
 from ..net.files import is_url, kind_of, mime_of
+from ..net.rules import limit_of, listed
 from ..turn.state import MessageFile, Turn
 from ..views import Block, TurnView
 from ..views.clean import one_line
@@ -45,7 +47,6 @@ ENDINGS = {
     ),
 }  # fmt: skip
 """What Dify counts to each type of file (its file upload settings)."""
-_LIMITS = {"image": "image_file_size_limit", "audio": "audio_file_size_limit", "video": "video_file_size_limit"}
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _CONTROLS = ("text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "json")
 
@@ -195,13 +196,8 @@ def _on(told: Mapping[str, Any] | None) -> bool:
 
 def sizes(parameters: Parameters) -> dict[str, int]:
     """The largest file of each type in bytes, as far as the server tells."""
-    limits = parameters.system_parameters or (parameters.file_upload or {}).get("fileUploadConfig") or {}
-    found = {}
-    for kind in (*ENDINGS, "custom"):
-        limit = limits.get(_LIMITS.get(kind, "file_size_limit"))
-        if isinstance(limit, int | float) and not isinstance(limit, bool):
-            found[kind] = int(limit * 1024 * 1024)
-    return found
+    limits = {kind: limit_of(kind, parameters) for kind in (*ENDINGS, "custom")}
+    return {kind: int(limit * 1024 * 1024) for kind, limit in limits.items() if limit is not None}
 
 
 def file_rules(parameters: Parameters, lang: Language) -> p.FileRules | None:
@@ -210,10 +206,10 @@ def file_rules(parameters: Parameters, lang: Language) -> p.FileRules | None:
     image: dict[str, Any] = told["image"] if isinstance(told.get("image"), dict) else {}
     if not told.get("enabled", image.get("enabled", False)):
         return None
-    methods = told.get("allowed_file_upload_methods") or image.get("transfer_methods") or ["local_file"]
+    methods = listed(told.get("allowed_file_upload_methods")) or listed(image.get("transfer_methods")) or ["local_file"]
     if "local_file" not in methods:
         return None
-    kinds = [str(kind) for kind in told.get("allowed_file_types") or ["image"]]
+    kinds = [str(kind) for kind in listed(told.get("allowed_file_types")) or ["image"]]
     number = told.get("number_limits") or image.get("number_limits")
     number = number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else 3
     endings = _endings(kinds, told.get("allowed_file_extensions"))
@@ -226,7 +222,7 @@ def _endings(kinds: list[str], told: Any) -> list[str]:
     """The endings that a place takes. Those that are told rule `custom` files, and narrow the others where
     they name no other kind: Dify sends a list of its own that is for all."""
     known = [ending for kind in kinds for ending in ENDINGS.get(kind, ())]
-    own = ["." + str(one).lower().lstrip(".") for one in told or ()]
+    own = ["." + str(one).lower().lstrip(".") for one in listed(told)]
     if "custom" in kinds:
         return list(dict.fromkeys([*known, *own]))
     others = {ending for endings in ENDINGS.values() for ending in endings} - set(known)
@@ -257,7 +253,7 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
     kind = str(control.get("type"))
     kind = {"json_object": "json", "external_data_tool": "text-input"}.get(kind, kind)
     files = kind in ("file", "file-list")
-    kinds = [str(one) for one in control.get("allowed_file_types") or ()] if files else []
+    kinds = [str(one) for one in listed(control.get("allowed_file_types"))] if files else []
     endings = _endings(kinds, control.get("allowed_file_extensions")) if kinds else []
     longest = control.get("max_length")
     limit = longest if isinstance(longest, int) and not isinstance(longest, bool) and longest > 0 else None
@@ -273,7 +269,7 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
         control=cast(p.Control, kind if kind in _CONTROLS else "text-input"),
         required=bool(control.get("required")),
         max_length=None if files else limit,
-        options=[str(one) for one in control.get("options") or ()],
+        options=options_of(control),
         default=None if default == "" or files else default,
         hint=hint,
         accept=",".join(endings),

@@ -259,7 +259,7 @@ def details(turn: Turn, id: str, lang: Language) -> p.NodeValue | None:
         inputs=cut(node.inputs, left, lang),
         process_data=cut(node.process_data, left, lang),
         outputs=cut(node.outputs, left, lang),
-        error=visible(unsigned(node.error)) if node.error else None,
+        error=visible(node.error) if node.error else None,
     )
 
 
@@ -270,7 +270,7 @@ def cut(value: Any, left: list[int], lang: Language, depth: int = 0) -> Any:
         left: [characters that may still be used], counted down.
     """
     if isinstance(value, str):
-        shown = visible(unsigned(value))
+        shown = visible(value)
         limit = max(0, min(CUT_TEXT, left[0]))
         left[0] -= min(len(shown), limit)
         return shown if len(shown) <= limit else shown[:limit] + t("panel.cut", lang, n=number(len(shown) - limit))

@@ -156,9 +156,10 @@ class Entries(Sequence[tuple[float, Frame]]):
             self._file.close()
 
     def __del__(self) -> None:
-        file = getattr(self, "_file", None)  # no name of the module: at the interpreter's end they are gone
-        if file is not None:
-            file.close()
+        try:
+            self.close()
+        except Exception:  # not made to its end; and no name of this module may be used, as at Python's end it has none
+            return
 
 
 class GoneEntries(Entries):

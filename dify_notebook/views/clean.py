@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..printable import glyphs, one_line, visible
+from ..printable import glyphs, one_line
+from ..printable import shown as visible
 from ..redact import redact
 
 __all__ = ["glyphs", "one_line", "unsigned", "visible"]

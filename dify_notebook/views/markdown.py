@@ -20,9 +20,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
+from ..redact import redact
 from . import code as codes
 from .block import Block
 from .clean import glyphs
+from .growing import Growing
 from .html import escape
 from .inline import SENTENCE, math, render
 from .lines import Node, Parser, split_row
@@ -64,6 +66,7 @@ class Renderer:
     def _reset(self) -> None:
         self._text = ""
         self._pending = ""
+        self._secrets = Growing()
         self._parser = Parser()
         self._references: dict[str, Reference] = {}
         self._known: tuple[Block, ...] = ()
@@ -87,7 +90,7 @@ class Renderer:
         if self._pending:
             shown = shown.fork()
             settled = {id(node): count for node, count in zip(shown.spine, counts, strict=True)}
-            shown.read(self._pending.rstrip("\r"))
+            shown.read(self._secrets.line(self._pending).rstrip("\r"))
             leaf = shown.last
             if id(leaf) not in settled:
                 leaf.memo = self._drafts.setdefault(leaf.kind, [])
@@ -103,7 +106,9 @@ class Renderer:
             buffer = buffer[: len(buffer) - held].replace("\r\n", "\n").replace("\r", "\n") + "\r" * held
         *lines, self._pending = buffer.split("\n")
         for line in lines:
-            self._parser.read(line)
+            self._parser.read(redact(line))
+        if lines:
+            self._secrets = Growing()
         tip = self._parser.spine[-1]
         if lines and not tip.memo and tip.kind in ("p", "fence"):
             tip.memo = self._drafts.pop(tip.kind, [])

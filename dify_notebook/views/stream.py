@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..i18n import Language
+from ..printable import visible
 from ..turn.state import Turn
 from . import facts, plain, timeline
-from .clean import visible
+from .growing import Growing
 from .words import Words
 
 PATIENCE = 1.0
@@ -27,6 +28,7 @@ class TextStream:
         self._steps = 0
         self._reasoned = False
         self._answer = ""
+        self._secrets = Growing()
         self._line_open = False
 
     def feed(self, turn: Turn, now: float = 0.0) -> str:
@@ -114,12 +116,14 @@ class TextStream:
         if not last and answer.endswith("\r"):
             answer = answer[:-1]  # it may be half of a line end
         if answer == self._answer:
-            return ""
+            return visible(self._secrets.take("", last=True)) if last else ""
         if answer.startswith(self._answer):
             out = "" if self._answer or not self._headed else "\n"
-            out += visible(answer[len(self._answer) :])
+            out += visible(self._secrets.take(answer[len(self._answer) :], last=last))
         else:
             lead = "\n" if self._line_open else ""
-            out = f"{lead}\n{facts.MARK} {self._words('replaced')}\n\n{visible(answer)}"
+            self._secrets = Growing()
+            told = visible(self._secrets.take(answer, last=last))
+            out = f"{lead}\n{facts.MARK} {self._words('replaced')}\n\n{told}"
         self._answer = answer
         return out

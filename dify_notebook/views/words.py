@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ..i18n import Language, current_language, t
-from .clean import one_line, unsigned, visible
+from .clean import one_line, visible
 
 LIMIT = 4_000
 """Characters of a value that are shown; what is longer is cut, and the cut is told."""
@@ -119,15 +119,15 @@ def pretty(value: Any, tools: Sequence[str] = ()) -> str:
             try:
                 value = json.loads(stripped)
             except (ValueError, RecursionError):
-                return visible(unsigned(value))
+                return visible(value)
         else:
-            return visible(unsigned(value))
+            return visible(value)
     if len(tools) == 1 and isinstance(value, Mapping) and list(value) == [tools[0]]:
         return pretty(value[tools[0]])
     try:
-        return visible(unsigned(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
+        return visible(json.dumps(value, indent=2, ensure_ascii=False, default=str))
     except (TypeError, ValueError, RecursionError):
-        return visible(unsigned(str(value)))
+        return visible(str(value))
 
 
 def cut(text: str, words: Words, limit: int = LIMIT) -> tuple[str, str]:

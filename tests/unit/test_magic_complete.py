@@ -7,9 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dify_notebook import Dify
 from dify_notebook.magic.complete import Known, Matcher, known_from, offers
+from dify_notebook.magic.parse import parse_line
+from dify_notebook.magic.template import expand
 from dify_notebook.turn.state import Turn
 
 KNOWN = Known(
@@ -77,6 +81,44 @@ def test_offered(before: str, fragment: str | None, texts: list[str] | None) -> 
             assert {"--new", "--timeout", "--dry-run"} <= set(found.texts)
         else:
             assert sorted(set(found.texts)) == sorted(set(texts))
+
+
+#: What a server may call its inputs, their options and its conversations.
+TOLD = st.one_of(
+    st.text(max_size=12),
+    st.text(st.sampled_from("ab:=-f \\'\"{}\u00a0~"), max_size=12),
+    st.sampled_from(["v:", "v=", "x -f ~/a", "a' -f b '", "{{ city }}", "--new", "-f", "__import__('os')", "a\\"]),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(TOLD, max_size=4), st.sampled_from(["", "'", '"']))
+def test_what_a_server_tells_is_offered_as_one_text_of_one_option(told: list[str], quote: str) -> None:
+    known = Known(inputs=tuple((name, tuple(told)) for name in ("tone", *told)), conversations=tuple(told))
+    for before in (f"%%dify -i {quote}", f"%%dify -i {quote}tone=", f"%%dify -c {quote}"):
+        found = offers(before, known)
+        for text in found.texts if found is not None else ():
+            assert found is not None
+            line = before.removeprefix("%%dify ") + text.removeprefix(found.fragment) + quote
+            arguments = parse_line(line + (" --quiet" if "-c" in line or "=" in line else ""))
+            assert (arguments.files, arguments.new, arguments.inputs_from) == ((), False, None)
+            if arguments.conversation is not None:
+                assert arguments.conversation in told
+                continue
+            (one,) = arguments.inputs
+            assert not one.expression
+            assert expand(one.text, {"city": "Paris"}) == one.text
+            assert one.text in (told if "tone=" in before else [""])
+
+
+def test_an_expression_is_never_offered() -> None:
+    known = Known(inputs=(("tone", ("__import__",)), ("tone:", ("x",))))
+    for before in ("%%dify -i tone:=", "%%dify -i tone:=__"):
+        found = offers(before, known)
+        assert found is None or not found.texts
+    named = offers("%%dify -i to", known)
+    assert named is not None
+    assert named.texts == ("tone=",)
 
 
 def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -221,3 +222,19 @@ async def test_what_a_call_says_of_itself_is_not_overwritten(world: World) -> No
     assert asked.headers["accept"] == "application/json"
     assert uploaded.headers["content-type"].startswith("multipart/form-data")
     assert uploaded.headers["x-gateway"] == "1"
+
+
+@pytest.mark.parametrize("headers", [{"X-Gateway\n": SECRET}, {"X-Gateway": f"{SECRET}\n"}, {"X-Gateway": f"{SECRET}é"}])
+@pytest.mark.parametrize("kind", [Dify, AsyncDify])
+def test_a_traceback_with_variables_shows_no_header(kind: type[Dify | AsyncDify], headers: dict[str, str]) -> None:
+    told = ""
+    try:
+        kind(KEY, "http://127.0.0.1:9", "me", headers=headers)
+    except DifyError as error:
+        shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+        ours = [frame for frame in shown.stack if "dify_notebook" in Path(frame.filename).parts[:-1]]
+        told = "\n".join(str(frame.locals) for frame in ours if Path(frame.filename).parent.name != "unit")
+    assert "Secret(...)" in told
+    assert f"<{kind.__name__}" in told
+    assert SECRET not in told
+    assert KEY not in told

@@ -25,6 +25,7 @@ from dify_notebook import Dify, DifyError, Session, Turn, views
 from dify_notebook.magic.magics import DRY_RUN, DifyMagics
 from dify_notebook.net.pages import PagingWarning, warn_of_paging
 from dify_notebook.printable import TEXT, visible
+from dify_notebook.redact import redact
 
 World = SimpleNamespace
 
@@ -217,6 +218,39 @@ def test_a_long_text_makes_no_long_output(places: tuple[str, ...]) -> None:
     assert {name: len(text) for name, text in said.items() if name not in whole and len(text) > 3 * TEXT} == {}
 
 
+SECRETS = ("Tq9SIGNATURE", "k3YvTq9Wk3YvTq9W")
+SIGNED = f" http://h/x?timestamp=1&sign={SECRETS[0]} app-{SECRETS[1]} "
+
+
+def test_python_prints_no_secret() -> None:
+    """A server may repeat a signed link or a key wherever it says something. Plain texts are Python's own to print."""
+    with world_of({place: SIGNED for place in PLACES if place not in ALONE}) as world:
+        assert SECRETS[0] in world.turn.answer
+        said = {**of_python(world), "repr": repr(world.turn)}
+    assert {name for name, text in said.items() if any(one in text for one in SECRETS)} == {"suggested", "to_text"}
+    assert sum("sign=-" in text and "app-***" in text for text in said.values()) > 20
+
+
+@pytest.mark.parametrize("secret", ["http://h/x?sign=Tq9.SIG*NATURE=", "http://h/x?a=1&amp;token=Tq9SIGNATURE.", "app-Tq9SIGNATUREabcdefghij",
+                                    "Authorization: Basic Tq9SIGNATURE==", "sk-" + "Tq9S" * 200 + "NATURE"])  # fmt: skip
+@pytest.mark.parametrize("lead", ["", "so: ", "字" * 3_000, "many words " * 300])
+def test_an_answer_that_streams_shows_no_secret(lead: str, secret: str) -> None:
+    """In a terminal and in a page, wherever its pieces are cut, and what stands around the secret is there."""
+    answer = f"Look.\n{lead}{secret} and on it goes\nThe *end*."
+    for begin in range(len(lead), len(lead) + 30):
+        cuts = [*range(begin, len(answer), 7), len(answer)]
+        stream, view, out = views.TextStream("en"), views.TurnView("en"), ""
+        for end in cuts:
+            turn = Turn(answer=answer[:end], status="running")
+            out += stream.feed(turn)
+            live = json.dumps(msgspec.to_builtins(view.blocks(turn)), default=str)
+            assert secret.rstrip(".=")[-6:] not in live
+        out += stream.end(Turn(answer=answer, status="succeeded", end="message_end"))
+        assert secret.rstrip(".=")[-6:] not in out
+        assert f"\nLook.\n{redact(lead + secret)[:-1].rstrip('.')}" in out
+        assert " and on it goes\nThe *end*." in out
+
+
 # -- cells ---------------------------------------------------------------------------------------
 
 
@@ -260,6 +294,29 @@ def test_what_a_terminal_gets(places: tuple[str, ...], shell: Any, capsys: pytes
     assert [text for text in offered if obeyed(text) or len(text.splitlines()) > 1] == []
     assert [name for name, text in said.items() if not text and name not in ("its turn", "a quiet cell")] == []
     assert "\n* forged: line" not in "".join(said[name] for name in ("%dify", "apps", "conversations", "conversation"))
+
+
+def test_a_terminal_gets_no_secret(shell: Any, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    said: dict[str, str] = {}
+    with caplog.at_level("DEBUG"), world_of({place: SIGNED for place in PLACES if place not in ALONE}) as world:
+        shell.user_ns["dify"] = world.dify
+        shell.run_cell("%dify use dify")
+        for name, cell in CELLS.items():
+            capsys.readouterr()
+            shell.run_cell(cell, store_history=False)
+            captured = capsys.readouterr()
+            said[name] = captured.out + captured.err
+        with world.refusing():
+            shell.run_cell("%%dify --new\nhi", store_history=False)
+            captured = capsys.readouterr()
+            said["refused"] = captured.out + captured.err
+        with pytest.raises(DifyError):
+            world.dify.files.download({"url": f"/f?sign={SECRETS[0]}"})
+    assert {name for name, text in said.items() if any(one in text for one in SECRETS)} == set()
+    assert sum("sign=-" in text and "app-***" in text for text in said.values()) > 12
+    ours = [one.getMessage() for one in caplog.records if one.name.startswith(("dify_notebook", "httpx", "httpcore"))]
+    assert [one for one in ours if any(secret in one for secret in SECRETS)] == []
+    assert any("HTTP Request" in one and "sign=-" in one for one in ours)
 
 
 def test_a_long_text_fills_no_terminal(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,7 +122,7 @@ ASKING = DATA | {"net", "session"}
 ARROWS: dict[str, set[str]] = {
     "_version": set(),
     "i18n": set(),
-    "printable": set(),
+    "printable": {"redact"},
     "redact": set(),
     "regular": set(),
     "logs": {"printable", "redact"},

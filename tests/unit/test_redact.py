@@ -72,6 +72,8 @@ PLAIN = [
     "https://h/search?q=sign&page=2#token",
     "basic arithmetic, Basic JavaScript, Basic authentication and BASIC PROGRAMMING",
     "bearer certificates; the bearer of good tidings; Bearer {api_key}; Bearer YOUR_API_KEY",
+    "Authorization: Bearer YOUR_API_KEY, 'Authorization': 'Bearer your-token', \"Authorization: Bearer DIFY_API_KEY\"",
+    "Send Authorization: Bearer token. Or: authorization = bearer access_token",
     "app-store web-app-abc my-app-1234567890 webapp-abcdefghijklmnopqrst",
     "sk-learn-compatible-estimators-and-more task-abcdefghijklmnopqrstuvwxyz",
     f"app-{LETTERS[:15]} sk-{LETTERS[:19]}",

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook.errors import DifyError, TapeError, TapeGone
-from dify_notebook.tape import Header, RunStore, StoredEntries, Tape, redact
+from dify_notebook.tape import Header, RunStore, StoredEntries, Tape, entries, redact
+from dify_notebook.tape.entries import Entries
 from dify_notebook.turn.fold import fold_all
 from dify_notebook.wire.events import Eof, decode
 from dify_notebook.wire.sse import Frame, Splitter
@@ -274,6 +275,13 @@ def test_on_a_full_disk_the_rest_of_a_long_tape_stays_in_memory(tmp_path: Path) 
     assert [tape.entries[n] for n in (0, 63, 64, 100, 399, -1)] == [told[n] for n in (0, 63, 64, 100, 399, -1)]
     assert tape.entries[90:250] == told[90:250]
     assert list(Tape.load(tape.save(tmp_path / "t.gz")).entries) == told
+
+
+def test_a_tape_that_is_left_at_pythons_end_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Entries()
+    for name in [one for one in vars(entries) if not one.startswith("__")]:
+        monkeypatch.setitem(vars(entries), name, None)  # as it is when modules are taken down
+    held.__del__()
 
 
 def test_where_keeping_is_off_a_long_tape_stays_in_memory(tmp_path: Path) -> None:
