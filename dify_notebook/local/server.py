@@ -334,7 +334,7 @@ def store_of(data_dir: str | os.PathLike[str] | None) -> Iterator[tuple[Director
             yield directory, own._store
             return
         lock = DirectoryLock(directory.lock)
-        if not lock.acquire():
+        if not _acquired(lock):
             told = directory.read_server() or {"pid": "?", "url": "?"}
             raise LocalServerError(t("local.taken", path=directory.root, pid=told["pid"], url=told["url"]))
         try:
@@ -357,7 +357,7 @@ def _start(directory: Directory, options: Options) -> LocalServer | None:
             return None
         own.close()
     lock = DirectoryLock(directory.lock)
-    if not lock.acquire():
+    if not _acquired(lock):
         return None
     try:
         server = LocalServer(directory, lock, options)
@@ -371,10 +371,18 @@ def _start(directory: Directory, options: Options) -> LocalServer | None:
     return server
 
 
+def _acquired(lock: DirectoryLock) -> bool:
+    try:
+        return lock.acquire()
+    except OSError as error:  # something else has its name, or it cannot be opened
+        raise LocalServerError(t("local.no_directory", reason=error), code="data_dir") from error
+
+
 def _not_started(directory: Directory, error: Exception) -> LocalServerError:
     if is_damage(error):
         return LocalServerError(damaged_store(directory.database, error), code="data_dir")
-    return LocalServerError(t("local.not_started", reason=error))
+    where = f"{directory.database}: " if isinstance(error, sqlite3.Error) else ""
+    return LocalServerError(t("local.not_started", reason=f"{where}{error}"))
 
 
 def _open(data_dir: str | os.PathLike[str] | None) -> Directory:
@@ -382,7 +390,7 @@ def _open(data_dir: str | os.PathLike[str] | None) -> Directory:
         return Directory.open(data_dir)
     except ConfigError as error:
         raise LocalServerError(str(error), code=error.code) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
         raise LocalServerError(t("local.no_directory", reason=error)) from error
 
 

@@ -11,6 +11,7 @@ from ..errors import DifyError, ServerError, from_response
 from ..i18n import t
 from ..wire import events as ev
 from ..wire.calls import Call
+from ..wire.loose import loads
 from .bounds import spoken
 from .files import host_of
 
@@ -26,7 +27,10 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
     Raises:
         ValueError: it is no answer.
     """
-    data = msgspec.json.decode(body)
+    try:
+        data = loads(body)
+    except RecursionError as problem:
+        raise ValueError(str(problem)) from None
     if not isinstance(data, dict) or "answer" not in data:
         raise ValueError
     common = {key: data.get(key) for key in ("task_id", "message_id", "conversation_id", "created_at")}
@@ -61,7 +65,7 @@ def refused(body: bytes, call: Call[Any], request_id: str | None = None) -> Dify
         return None
     try:
         told = msgspec.json.decode(body, type=_Refusal)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if told.status < 400 or told.status > 599:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..wire import calls, models
-from .pages import AsyncPages, numbered
+from .pages import AsyncPages, Taken, numbered
 from .resource import Resource
 
 
@@ -42,9 +42,12 @@ class AsyncApp(Resource):
 def _numbered(dify: Any, call: Any, page_size: int, table: str) -> AsyncPages[Any]:
     """A list whose pages have numbers. Some tell `has_more`, for others a full page means more."""
     call(1)  # tells mistakes now
+    taken = Taken(dify.bounds.pages)
 
     async def fetch(number: int) -> Any:
-        found = await dify._send(call(number))
+        if number == 1:
+            taken.begin()
+        found = await dify._send(call(number), taken=taken)
         return found.data, found.has_more if found.has_more is not None else len(found.data) >= page_size
 
     return numbered(fetch, most=dify.bounds.items, table=table)

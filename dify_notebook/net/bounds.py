@@ -31,6 +31,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a refusal, or of a page that is no Dify's. The rest is not read."""
     items: int = 1_000_000
     """Items of a list that is read without a `limit`."""
+    pages: int = 1_000_000_000
+    """Bytes of all pages of a list, each time that it is read. A longer one ends there."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:

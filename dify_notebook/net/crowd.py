@@ -129,6 +129,8 @@ class Gate:
             seconds=self._patience,
             most=MOST_CONNECTIONS,
         )
+        if self.allowed < self.most:
+            told += t("net.fewer_for_now", allowed=self.allowed, own=self.most)
         return InputError(told, code="connections")
 
     def _has_room(self, place: Place) -> bool:

@@ -78,7 +78,7 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
         try:
             data = msgspec.json.decode(body)
             mode, name = data.get("mode"), str(data.get("name") or "")
-        except (msgspec.DecodeError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return [*found, Finding("not_dify", "wrong", {"url": dify.base_url})]
     found.append(Finding("key", "ok"))
     if mode in ("workflow", "completion"):

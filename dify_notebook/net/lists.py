@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import EndlessList
 from ..wire import calls, models
 from ..wire.calls import SortBy
-from .pages import AsyncPages, Page, by_time, warn_of_paging
+from .pages import AsyncPages, Page, Taken, by_time, warn_of_paging
 from .resource import Resource
 
 if TYPE_CHECKING:
@@ -39,12 +39,13 @@ class AsyncConversations(Resource):
         dify, name = self._dify, self._dify.user_or(user)
         calls.list_conversations(user=name, limit=page_size, sort_by=sort_by)  # tells mistakes now
 
-        field = sort_by.lstrip("-")
+        field, taken = sort_by.lstrip("-"), Taken(dify.bounds.pages)
 
         async def fetch(last_id: str | None) -> Page[models.Conversation]:
-            page = await dify._send(
-                calls.list_conversations(user=name, limit=page_size, sort_by=sort_by, last_id=last_id)
-            )
+            if last_id is None:
+                taken.begin()
+            call = calls.list_conversations(user=name, limit=page_size, sort_by=sort_by, last_id=last_id)
+            page = await dify._send(call, taken=taken)
             return page.data, page.has_more
 
         def time_of(item: models.Conversation) -> datetime | None:
@@ -109,10 +110,10 @@ class AsyncConversations(Resource):
         async def walk() -> AsyncIterator[builtins.list[models.ConversationVariable]]:
             last_id, count = None, 0
             asked: set[str] = set()
+            taken = Taken(dify.bounds.pages)
             while True:
-                page = await dify._send(
-                    calls.list_variables(conversation_id, user=who, limit=page_size, last_id=last_id)
-                )
+                call = calls.list_variables(conversation_id, user=who, limit=page_size, last_id=last_id)
+                page = await dify._send(call, taken=taken)
                 if last_id is not None and not page.data:
                     # They were all made at once, and the server pages by that time.
                     warn_of_paging("net.paging_one_page", what="conversations.variables", count=count)
@@ -144,9 +145,13 @@ def message_rows(
 ) -> AsyncPages[models.MessageRow]:
     """The messages of a conversation as `messages.list` gives them, newest first, read for tables alone."""
 
+    taken = Taken(dify.bounds.pages)
+
     async def fetch(first_id: str | None) -> Page[models.MessageRow]:
+        if first_id is None:
+            taken.begin()
         call = calls.list_message_rows(conversation_id, user=user, limit=page_size, first_id=first_id)
-        page = await dify._send(call)
+        page = await dify._send(call, taken=taken)
         return page.data[::-1], page.has_more
 
     return by_time(
@@ -175,11 +180,13 @@ class AsyncMessages(Resource):
         calls.one_of("order", order, ("asc", "desc"))
         dify, name = self._dify, self._dify.user_or(user)
         calls.list_messages(conversation_id, user=name, limit=page_size)
+        taken = Taken(dify.bounds.pages)
 
         async def fetch(first_id: str | None) -> Page[models.StoredMessage]:
-            page = await dify._send(
-                calls.list_messages(conversation_id, user=name, limit=page_size, first_id=first_id)
-            )
+            if first_id is None:
+                taken.begin()
+            call = calls.list_messages(conversation_id, user=name, limit=page_size, first_id=first_id)
+            page = await dify._send(call, taken=taken)
             # A page is the newest that are left, oldest first within the page.
             return page.data[::-1], page.has_more
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ..errors import EndlessList
 from ..i18n import t
 from ..printable import MESSAGE, one_line
+from .bounds import spoken
 
 
 class PagingWarning(UserWarning):
@@ -24,6 +25,31 @@ class Item(Protocol):
 
     @property
     def id(self) -> str: ...
+
+
+class Taken:
+    """Counts the bytes of a list's pages: `begin` with its first, then call it with the size of each.
+
+    Args:
+        most: bytes of all of them; see `Bounds.pages`.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    def begin(self) -> None:
+        """The list is read from its beginning."""
+        self._left = self._most
+
+    def __call__(self, size: int) -> None:
+        """A page of so many bytes came.
+
+        Raises:
+            EndlessList: they are too many.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise EndlessList(t("net.too_large", limit=spoken(self._most), name="pages"), code="too_large")
 
 
 M = TypeVar("M", bound=Item)
@@ -61,7 +87,7 @@ class AsyncPages(Generic[M]):
         """The items page by page, as they come; a page may be empty.
 
         Raises:
-            EndlessList: there are more than `Bounds.items`.
+            EndlessList: there are more than `Bounds.items`, or they are larger than `Bounds.pages`.
         """
         async with aclosing(self._pages(self._most)) as pages:
             async for page in pages:
@@ -90,7 +116,8 @@ class AsyncPages(Generic[M]):
         """Everything, or the first `limit` items.
 
         Raises:
-            EndlessList: there are more than `Bounds.items` and no `limit`; `.items` has those that came.
+            EndlessList: there are more than `Bounds.items` and no `limit`, or they are larger than
+                `Bounds.pages`; `.items` has those that came.
         """
         found: list[M] = []
         if limit is not None and limit < 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -95,13 +95,18 @@ class Sending:
             (await self._pools.hall()).gate.too_many()
         return error
 
-    async def _send(self, call: Call[T], **content: Any) -> T:
+    async def _send(self, call: Call[T], *, taken: Callable[[int], None] | None = None, **content: Any) -> T:
         """Send a call and read its answer as the call says.
+
+        Args:
+            taken: hears how many bytes came, before they are read; may raise.
 
         Raises:
             DifyError: the server refused it, could not be reached, or is no Dify.
         """
         body, response = await self._fetch(call, **content)
+        if taken is not None:
+            taken(len(body))
         problem = ""
         try:
             if not body and call.method == "GET":  # nothing is an answer to an order, not to a question

@@ -175,7 +175,7 @@ class Commands:
         problem = ""
         try:
             value = json.loads(command.value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             problem = str(error)
         if problem:
             raise InputError(t("panel.bad_json", problem=problem), code="value")

@@ -17,6 +17,8 @@ from ..printable import BoundedRepr
 from .loose import loads
 
 M = TypeVar("M", bound="Model")
+#: Characters of a Python repr that are read: Python's own parser takes hundreds of bytes for each.
+_LONGEST_REPR = 100_000
 
 
 class Model(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
@@ -382,10 +384,11 @@ class ConversationVariable(Model, frozen=True):
 
     @property
     def parsed(self) -> Any:
-        """The value in its own type: numbers, lists and dicts are read out of JSON or a Python repr."""
+        """The value in its own type: numbers, lists and dicts are read out of JSON, or up to 100 kB a Python repr."""
         if not isinstance(self.value, str) or self.value_type in ("string", "secret", ""):
             return self.value
-        for reader in (msgspec.json.decode, literal_eval):
+        readers = (msgspec.json.decode, literal_eval) if len(self.value) <= _LONGEST_REPR else (msgspec.json.decode,)
+        for reader in readers:
             try:
                 return reader(self.value)
             except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -409,3 +409,18 @@ def test_json_that_is_nested_too_deeply_is_refused(own: LocalServer, body: bytes
         refused = client.http.post("/chat-messages", content=body, headers={"Content-Type": "application/json"})
         assert refused.status_code == 400
         assert client.get("/info").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["server.lock", "store.sqlite3", "keys.json", "port", "files"])
+def test_what_has_the_name_of_a_file_of_ours_is_named(tmp_path: Path, name: str) -> None:
+    if name == "files":
+        (tmp_path / name).touch()
+    else:
+        (tmp_path / name).mkdir()
+    with pytest.raises(LocalServerError, match=re.escape(str(tmp_path / name))):
+        local.serve(data_dir=tmp_path)
+
+
+def test_a_directory_whose_name_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LocalServerError):
+        local.serve(data_dir=f"{tmp_path}/a\0b")

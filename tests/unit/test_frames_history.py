@@ -856,6 +856,14 @@ def test_lists_that_never_end_are_failures_and_what_came_is_kept(tmp_path: Path,
     assert len(history.annotations) == 25
 
 
+def test_pages_that_are_larger_than_is_taken_are_failures_and_what_came_is_kept() -> None:
+    with serving(for_ever) as server, Dify("app-x", server.url, "ann", bounds=Bounds(pages=2_500)) as dify:
+        history = dify.history(concurrency=1)
+    assert {failure.what for failure in history.failures} == {"conversations", "conversation", "feedbacks", "annotations"}
+    assert all("2,500 bytes" in failure.error for failure in history.failures)
+    assert len(history.messages) > len(history.conversations) > 10
+
+
 def test_variables_that_never_end_are_kept(tmp_path: Path) -> None:
     def script(request: Request, connection: Connection) -> None:
         path = httpx.URL(request.path).path

@@ -219,6 +219,7 @@ def test_a_file_larger_than_is_taken(name: str, warm: RawServer) -> None:
 def test_what_a_client_takes_unless_told_otherwise() -> None:
     assert msgspec.to_builtins(Bounds()) == {
         "line": 16_000_000, "stream": 256_000_000, "body": 64_000_000, "error": 1_000_000, "items": 1_000_000,
+        "pages": 1_000_000_000,
     }  # fmt: skip
     dify = Dify("app-x", "http://127.0.0.1:9", "me", bounds=Bounds(body=7))
     assert (dify.bounds.body, dify.as_user("you").bounds.body, dify.as_async.bounds.line) == (7, 7, 16_000_000)
@@ -342,6 +343,30 @@ async def test_a_list_of_exactly_so_many_has_an_end() -> None:
     with serving(script) as server:
         async with AsyncDify("app-x", server.url, "me", bounds=Bounds(items=25)) as dify:
             assert len(await dify.annotations.list().to_list()) == 25
+
+
+@pytest.mark.parametrize("case", LISTS)
+async def test_pages_that_are_large_and_never_end(case: str) -> None:
+    script, lists, count = LISTS[case]
+    with serving(script) as server:
+        async with AsyncDify("app-x", server.url, "me", bounds=Bounds(pages=2_500)) as dify:
+            with pytest.raises(EndlessList, match=r"2,500 bytes.*pages=") as caught:
+                await lists(dify).to_list()
+            assert caught.value.items if count else not caught.value.items
+
+
+async def test_a_list_may_be_read_as_often_as_one_likes() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.reply("200 OK", {"data": [{"id": "a" * 600}], "has_more": False})
+
+    with serving(script) as server:
+        async with AsyncDify("app-x", server.url, "me", bounds=Bounds(pages=1_000)) as dify:
+            for found in (
+                dify.annotations.list(), dify.messages.list("c"), dify.conversations.list(),
+                dify.conversations.variables("c"), dify.app.feedbacks(),
+            ):  # fmt: skip
+                for _ in range(3):
+                    assert len(await found.to_list()) == 1
 
 
 # -- decoding ------------------------------------------------------------------------------------

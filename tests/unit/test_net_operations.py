@@ -418,3 +418,12 @@ async def test_another_user_over_the_same_connections() -> None:
     assert (other.user, dify.user, other._pools is dify._pools) == ("v", "u", True)
     with pytest.raises(InputError):
         dify.as_user("")
+
+
+def test_a_python_repr_is_read_up_to_a_length_and_json_of_any() -> None:
+    from dify_notebook.wire.models import ConversationVariable
+
+    long = ", ".join("1" for _ in range(60_000))
+    assert ConversationVariable(id="v", value_type="array[number]", value=f"[{long}]").parsed == [1] * 60_000
+    told = f"('a', {long})"
+    assert ConversationVariable(id="v", value_type="array[number]", value=told).parsed == told

@@ -286,3 +286,18 @@ async def test_who_came_first_goes_first() -> None:
     await asyncio.gather(*tasks)
     assert order == ["s", "t", "a", "b"]
     assert gate.used == 0
+
+
+async def test_that_a_server_had_too_many_is_told_where_that_is_why() -> None:
+    gate, me = Gate(4, patience=0.01), object()
+    await gate.enter(me)
+    await gate.enter(me)
+    gate.too_many()
+    with pytest.raises(InputError, match="2 may be at once") as caught:
+        await gate.enter(me)
+    assert "2 of 4" in caught.value.message
+    full = Gate(1)
+    await full.enter(me)
+    with pytest.raises(InputError) as caught:
+        await full.enter(me)
+    assert " of 1 " not in caught.value.message

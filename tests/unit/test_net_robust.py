@@ -549,3 +549,38 @@ async def test_an_id_that_fits_into_no_address_is_refused_before_anything_is_sen
             await dify.messages.list("a" * 70_000).to_list()
         with pytest.raises(InputError, match="does not fit into an address"):
             await dify.messages.suggested("a" * 70_000)
+
+
+def nested(depth: int) -> bytes:
+    """JSON that is nested deeper than anyone means."""
+    return b"[" * depth + b"]" * depth
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        nested(100_000),
+        b'{"answer": "x", "metadata": ' + nested(100_000) + b"}",
+        b'{"code": "x", "message": "y", "status": 400, "more": ' + nested(4_000) + b"}",
+        b'{"data": [{"id": "a", "inputs": ' + nested(100_000) + b'}], "has_more": true}',
+    ],
+    ids=["alone", "answer", "refusal", "list"],
+)
+@pytest.mark.parametrize("status", ["200 OK", "400 BAD REQUEST"])
+def test_json_that_is_nested_too_deep_is_an_error_of_ours_wherever_it_comes(status: str, body: bytes) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.reply(status, body)
+
+    with serving(script) as server, Dify("app-x", server.url, "me", retry=0) as dify:
+        calls: list[Callable[[], Any]] = [
+            dify.app.info,
+            dify.conversations.list().to_list,
+            lambda: dify.chat.send("hi"),
+            lambda: dify.chat.send("hi", response_mode="blocking"),
+            lambda: dify.conversations.delete("c"),
+        ]
+        for call in calls:
+            with pytest.raises(DifyError):
+                call()
+        found = asyncio.run(examine(dify.as_async))
+        assert any(finding.state == "wrong" for finding in found)
