@@ -6,7 +6,12 @@ import os
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support import needs
+
+# A busy machine is no failure: no example has a time limit.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture

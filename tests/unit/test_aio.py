@@ -54,18 +54,13 @@ def test_inside_a_running_loop() -> None:
 
 
 INTERRUPTED = """
-import asyncio, threading, time, _thread
+import asyncio, threading, _thread
 import dify_notebook
 log = []
-def interrupt():
-    time.sleep(0.1)
-    while "cleaned" not in log:  # Python drops one that falls into a destructor
-        _thread.interrupt_main()
-        time.sleep(5)
 async def main():
     async def endless():
         try:
-            threading.Thread(target=interrupt, daemon=True).start()
+            threading.Timer(0.1, _thread.interrupt_main).start()
             while True:
                 await asyncio.sleep(0.01)
                 log.append(1)
