@@ -118,7 +118,7 @@ def turn_thought_rows(turns: Sequence[Turn]) -> Block:
                 "finished": thought.finished_at,
                 "thought": clean(thought.thought),
             }
-            rows += with_calls(base, clean(thought.tool), thought.tool_input, thought.observation, thought.tool_labels)
+            rows += with_calls(base, redact(thought.tool), thought.tool_input, thought.observation, thought.tool_labels)
     return block_of(rows)
 
 

@@ -126,7 +126,7 @@ def thought_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
                 "created_at": as_microseconds(told.get("created_at")),
                 "thought": clean(as_text(told.get("thought"))),
             }
-            tool, labels = clean(as_text(told.get("tool"))), told.get("tool_labels")
+            tool, labels = redact(as_text(told.get("tool"))), told.get("tool_labels")
             rows += with_calls(base, tool, told.get("tool_input"), told.get("observation"), labels)
     return block_of(rows)
 
