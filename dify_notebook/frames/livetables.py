@@ -20,6 +20,7 @@ def usage_values(usage: Usage | None) -> dict[str, Any]:
     values = {name: getattr(usage, name) for name in Usage.__struct_fields__}
     for name in ("prompt_price", "completion_price", "total_price"):
         values[name] = None if values[name] is None else float(values[name])
+    values["currency"] = clean(usage.currency)
     return values
 
 
@@ -51,7 +52,7 @@ def turn_rows(turns: Sequence[Turn]) -> Block:
                 "server": turn.server,
                 "source": turn.source,
                 "workflow_run_id": turn.workflow_run_id,
-                "error_code": turn.error and turn.error.code,
+                "error_code": turn.error and clean(turn.error.code),
                 "error": turn.error and clean(turn.error.message),
                 "query": clean(turn.query),
                 "answer": clean(turn.answer),
@@ -76,8 +77,8 @@ def node_rows(turns: Sequence[Turn]) -> Block:
                 "position": position,
                 "node_id": node.node_id,
                 "node_run_id": node.id,
-                "node_type": node.node_type,
-                "title": node.title,
+                "node_type": clean(node.node_type),
+                "title": clean(node.title),
                 "kind": node.kind,
                 "status": node.status,
                 "started": node.started_at,
@@ -85,7 +86,7 @@ def node_rows(turns: Sequence[Turn]) -> Block:
                 "elapsed": node.elapsed,
                 "total_tokens": node.total_tokens,
                 "total_price": None if node.total_price is None else float(node.total_price),
-                "currency": node.currency,
+                "currency": clean(node.currency),
                 "retry_count": len(node.retries),
                 "round_count": None if node.kind == "node" else len(node.rounds),
                 "parent": node.parent,
@@ -117,7 +118,7 @@ def turn_thought_rows(turns: Sequence[Turn]) -> Block:
                 "finished": thought.finished_at,
                 "thought": clean(thought.thought),
             }
-            rows += with_calls(base, thought.tool, thought.tool_input, thought.observation, thought.tool_labels)
+            rows += with_calls(base, redact(thought.tool), thought.tool_input, thought.observation, thought.tool_labels)
     return block_of(rows)
 
 
@@ -155,7 +156,7 @@ def event_rows(turns: Sequence[Turn]) -> Block:
                     "message_id": turn.message_id,
                     "position": position,
                     "at": at,
-                    "event": told or "unknown",
+                    "event": clean(told) or "unknown",
                     "text": clean(text),
                     "size": len(data or b""),
                     "data": None if data is None else redact(data).decode(errors="replace"),

@@ -66,7 +66,7 @@ def conversation_rows(items: Sequence[models.Conversation], *, user: str | None 
         "created_at": [as_microseconds(item.created_at) for item in items],
         "updated_at": [as_microseconds(item.updated_at) for item in items],
         "status": [as_word(item.status) for item in items],
-        "name": [item.name or "" for item in items],
+        "name": [clean(item.name) or "" for item in items],
         "introduction": [clean(item.introduction) for item in items],
         "inputs": [as_json(item.inputs) for item in items],
     }
@@ -126,7 +126,7 @@ def thought_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
                 "created_at": as_microseconds(told.get("created_at")),
                 "thought": clean(as_text(told.get("thought"))),
             }
-            tool, labels = as_text(told.get("tool")), told.get("tool_labels")
+            tool, labels = redact(as_text(told.get("tool"))), told.get("tool_labels")
             rows += with_calls(base, tool, told.get("tool_input"), told.get("observation"), labels)
     return block_of(rows)
 
@@ -173,7 +173,7 @@ def variable_rows(
         "conversation_id": [conversation_id] * len(items),
         "user": [user] * len(items),
         "variable_id": [item.id for item in items],
-        "name": [item.name for item in items],
+        "name": [clean(item.name) for item in items],
         "value_type": [item.value_type or None for item in items],
         "created_at": [as_microseconds(item.created_at) for item in items],
         "updated_at": [as_microseconds(item.updated_at) for item in items],
@@ -251,9 +251,9 @@ def citation_values(found: Citation) -> dict[str, Any]:
         "position": found.position,
         "score": found.score,
         "dataset_id": found.dataset_id,
-        "dataset_name": found.dataset_name,
+        "dataset_name": clean(found.dataset_name),
         "document_id": found.document_id,
-        "document_name": found.document_name,
+        "document_name": clean(found.document_name),
         "segment_id": found.segment_id,
         "segment_position": as_int(extra.get("segment_position")),
         "hit_count": as_int(extra.get("hit_count")),
@@ -271,7 +271,7 @@ def file_values(found: MessageFile) -> dict[str, Any]:
         "type": found.type or None,
         "belongs_to": found.belongs_to or None,
         "transfer_method": None,
-        "name": found.name,
+        "name": clean(found.name),
         "mime_type": found.mime_type,
         "size": found.size,
         "url": without_query(found.url),

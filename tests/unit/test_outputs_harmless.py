@@ -21,7 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from support.raw_server import serving
 from support.rude_app import CONVERSATION, KEY, MESSAGE, PLACES, PROBE, RudeApp, obeyed
 
-from dify_notebook import Dify, DifyError, Session, Turn, views
+from dify_notebook import Dify, DifyError, Session, Turn, frames, views
 from dify_notebook.magic.magics import DRY_RUN, DifyMagics
 from dify_notebook.net.pages import PagingWarning, warn_of_paging
 from dify_notebook.printable import TEXT, visible
@@ -227,6 +227,12 @@ def test_python_prints_no_secret() -> None:
     with world_of({place: SIGNED for place in PLACES if place not in ALONE}) as world:
         assert SECRETS[0] in world.turn.answer
         said = {**of_python(world), "repr": repr(world.turn)}
+        turn, kept = world.turn, world.history
+        tables = {
+            **{name: getattr(kept, name) for name in ("conversations", "messages", "thoughts", "citations", "files")},
+            "turns": frames.turns([turn]), "events": frames.events([turn]), "nodes": turn.nodes_frame(),
+        }  # fmt: skip
+        said |= {name: table.astype(str).to_csv() for name, table in tables.items()}
     assert {name for name, text in said.items() if any(one in text for one in SECRETS)} == {"suggested", "to_text"}
     assert sum("sign=-" in text and "app-***" in text for text in said.values()) > 20
 
