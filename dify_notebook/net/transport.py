@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import suppress
 from http.cookiejar import Cookie, DefaultCookiePolicy
@@ -189,7 +190,7 @@ class Hall:
 async def _sent(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
     try:
         return await client.send(request, stream=True, **options)
-    except (httpx.InvalidURL, ValueError) as problem:  # of a redirect, which httpx looks at and does not follow
+    except _unsaid() as problem:
         raise httpx.RemoteProtocolError(str(problem), request=request) from None
     except httpx.ConnectTimeout as problem:  # so httpx-aiohttp calls a server that hung up
         cause = problem.__cause__
@@ -197,6 +198,13 @@ async def _sent(client: httpx.AsyncClient, request: httpx.Request, **options: An
             raise
         words = str(problem)
     raise httpx.RemoteProtocolError(words, request=request)
+
+
+def _unsaid() -> tuple[type[Exception], ...]:
+    """What is raised where an HTTPError should be: for the address of a redirect, which httpx looks at even where it is
+    not followed (idna's is a ValueError); and by aiohttp, whose words httpx-aiohttp does not all translate."""
+    aiohttp = sys.modules.get("aiohttp")
+    return (httpx.InvalidURL, ValueError, *((aiohttp.ClientError,) if aiohttp else ()))
 
 
 _PLACE = "dify_notebook.place"
@@ -215,8 +223,11 @@ class _Counted(httpx.AsyncByteStream):
         self._closed: Callable[[], None] | None = closed
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._inner:
-            yield part
+        try:
+            async for part in self._inner:
+                yield part
+        except _unsaid() as problem:
+            raise httpx.RemoteProtocolError(str(problem)) from None
 
     async def aclose(self) -> None:
         closed, self._closed = self._closed, None

@@ -584,3 +584,22 @@ def test_json_that_is_nested_too_deep_is_an_error_of_ours_wherever_it_comes(stat
                 call()
         found = asyncio.run(examine(dify.as_async))
         assert any(finding.state == "wrong" for finding in found)
+
+
+@pytest.mark.parametrize("transport", [None, "aiohttp"])
+@pytest.mark.parametrize("said", [b"hello\r\n\r\n", b"HTTP/1.1 200 OK\r\nno header\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n"])
+def test_an_answer_that_is_no_http_is_an_error_of_ours(transport: Any, said: bytes) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.send(said)
+        connection.close()
+
+    with serving(script) as server, Dify("app-x", server.url, "me", retry=0, transport=transport) as dify:
+        calls: list[Callable[[], Any]] = [
+            dify.app.info,
+            lambda: dify.chat.send("hi"),
+            lambda: dify.audio.from_text("hi"),
+            lambda: dify.files.download("1"),
+        ]
+        for call in calls:
+            with pytest.raises(ConnectionFailed):
+                call()
