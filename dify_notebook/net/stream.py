@@ -61,6 +61,7 @@ class ChatStream:
         self._timeout = timeout
         self._builder = Builder()
         self._response: httpx.Response | None = None
+        self._opened: httpx.Response | None = None  # the same, also where a cancelling kept us from taking it
         self._body: AsyncIterator[bytes] | None = None
         self._events: AsyncGenerator[ev.Event, None] | None = None
         self._t0 = 0.0
@@ -172,7 +173,13 @@ class ChatStream:
         return self
 
     def _open(self, call: Call[Any]) -> asyncio.Future[httpx.Response]:
-        return asyncio.ensure_future(self._dify._open(call, accept="text/event-stream", owner=who_waits()))
+        owner = who_waits()
+
+        async def opening() -> httpx.Response:
+            self._opened = await self._dify._open(call, accept="text/event-stream", owner=owner)
+            return self._opened
+
+        return asyncio.ensure_future(opening())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
@@ -192,8 +199,9 @@ class ChatStream:
                 task.cancel()
         if self._events is not None:
             await self._events.aclose()
-        if self._response is not None:
-            await self._response.aclose()
+        for response in (self._response, self._opened):
+            if response is not None:
+                await response.aclose()
         if self.tape is not None:
             turn = self._builder.turn()
             head = self.tape.header

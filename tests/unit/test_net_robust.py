@@ -256,6 +256,31 @@ async def test_cancelling_any_call_closes_its_connection(call: str, headers: boo
             assert (await dify._pools.hall()).gate.used == 0
 
 
+async def test_cancelling_in_the_moment_in_which_the_answer_opens_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = threading.Event()
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        if connection.wait_until_left(5):
+            left.set()
+
+    with serving(script) as server:
+        async with AsyncDify("app-x", server.url, "me") as dify:
+            task = asyncio.create_task(dify.chat.send("hi"))
+            really = dify._open
+
+            async def opened(*args: Any, **options: Any) -> httpx.Response:
+                response = await really(*args, **options)
+                task.cancel()
+                return response
+
+            monkeypatch.setattr(dify, "_open", opened)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert (await dify._pools.hall()).gate.used == 0
+            assert await asyncio.to_thread(left.wait, 5)
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
 async def test_nothing_is_left_after_two_hundred_calls() -> None:
     def script(request: Request, connection: Connection) -> None:
