@@ -100,12 +100,15 @@ class Builder:
         if self._snapshot is None:
             inline, chunks = _joined(self._splitter.reasoning).strip(), _joined(self._chunks)
             spoken = self._audio or self._audio_ended
+            answer, raw = _joined(self._splitter.answer), _joined(self._raw)
+            if answer == raw and raw:  # most are: held once
+                self._splitter.answer[:], answer = [raw], raw
             self._snapshot = self._base = msgspec.structs.replace(
                 self._base,
                 **{
                     **self._fields,
-                    "answer": _joined(self._splitter.answer),
-                    "answer_raw": _joined(self._raw),
+                    "answer": answer,
+                    "answer_raw": raw,
                     "reasoning": "\n\n".join(part for part in (chunks.strip(), inline) if part),
                     "reasoning_chunks": chunks,
                     "thoughts": tuple(self._thoughts.values()),

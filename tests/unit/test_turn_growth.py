@@ -139,3 +139,12 @@ def test_a_thought_of_many_calls_is_a_table_of_its_own_size() -> None:
         return int(frames.thoughts(thought(calls)).memory_usage(deep=True).sum())
 
     assert size(4_000) <= 2.6 * size(2_000)
+
+
+def test_an_answer_without_reasoning_is_held_once() -> None:
+    builder = Builder()
+    for piece in ("Hel", "lo", " there"):
+        builder.apply(message(piece))
+        assert builder.turn().answer is builder.turn().answer_raw
+    builder.apply(message("<think>hm</think>"))
+    assert (builder.turn().answer, builder.turn().answer_raw) == ("Hello there", "Hello there<think>hm</think>")
