@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
-from browser.panel_page import Opener, desk, expect, open_panel
+from browser.panel_page import SECONDS, Opener, desk, expect, open_panel
 
 __all__ = ["desk", "open_panel"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -68,8 +69,10 @@ def test_an_answer_is_copied_inserted_and_exported(open_panel: Opener, tmp_path:
     assert "```python\nminutes = 25 + 50" in copied
 
     panel.more(turn, "Copy as a %%dify cell")
-    panel.page.wait_for_function(f"async () => (await {clipboard}).startsWith('%%dify')")
-    cell = panel.page.evaluate(clipboard)
+    expect(panel.root.locator(".toast")).to_have_text("Copied")
+    end = time.monotonic() + SECONDS / 1000
+    while not (cell := panel.page.evaluate(clipboard)).startswith("%%dify"):  # the first "Copied" may still stand there
+        assert time.monotonic() < end, cell
     assert cell.endswith("\nWhen does the ferry leave?")
 
     panel.more(turn, "Insert as a new cell")
