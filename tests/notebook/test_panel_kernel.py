@@ -194,7 +194,7 @@ def run_watched(running: Kernel, code: str, watch: Callable[[Outputs, dict[str, 
         if message["parent_header"].get("msg_id") == sent:
             running._take(message, outputs)
             if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                running.client.get_shell_msg(timeout=SECONDS)
+                running.reply_to(sent)
                 return outputs
 
 

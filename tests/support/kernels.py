@@ -76,8 +76,15 @@ class Kernel:
                     during(outputs, message)
                 if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                     break
-        outputs.reply = self.client.get_shell_msg(timeout=SECONDS)["content"]
+        outputs.reply = self.reply_to(sent)["content"]
         return outputs
+
+    def reply_to(self, sent: str) -> dict[str, Any]:
+        """The kernel's reply to that request; others are passed over (a slow kernel answers more than one greeting)."""
+        while True:
+            reply: dict[str, Any] = self.client.get_shell_msg(timeout=SECONDS)
+            if reply["parent_header"].get("msg_id") == sent:
+                return reply
 
     def value(self, expression: str) -> str:
         """The repr of an expression in the kernel."""
