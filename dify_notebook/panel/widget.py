@@ -10,6 +10,7 @@ import concurrent.futures
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files as package_files
 from typing import Any, Literal
 
@@ -51,6 +52,10 @@ class Rated(msgspec.Struct, frozen=True):
     """What was said with the rating in this panel; the server shows it in `app.feedbacks` alone."""
     annotated: bool
     """Whether an annotation was made of it here."""
+
+
+SETTLE_SECONDS = 10.0
+"""What putting an answer away may take that has ended."""
 
 
 class ChatPanel(anywidget.AnyWidget):
@@ -251,6 +256,10 @@ class ChatPanel(anywidget.AnyWidget):
         return portal().call(cmd.export(self._desk, as_, self._painter.lang))[1]
 
     def _item(self, turn: Turn | None) -> Item:
+        for item in self._desk.scene.items:
+            if item.run is not None and item.now.status != "running":  # seen to its end, and being put away
+                with suppress(TimeoutError):
+                    item.run.result(SETTLE_SECONDS)
         items = [item for item in self._desk.scene.items if item.turn is not None]
         if turn is not None:
             items = [

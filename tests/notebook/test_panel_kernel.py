@@ -101,7 +101,8 @@ def test_the_panel_talks_over_a_real_kernel_s_comm(started: Callable[..., Kernel
     turn = page.until(ended)["item"]
     assert turn["query"] == QUERY
     assert running.value("panel.turn.status") == "'succeeded'"
-    running.run("panel.rate('like')")
+    rated = running.run("panel.rate('like')")
+    assert rated.error is None, rated.traceback
     assert running.value("panel.ratings[panel.turn.message_id].rating") == "'like'"
 
 
