@@ -164,12 +164,12 @@ class Run:
         """
         if self._first_token is None:
             self._first_token = self.elapsed
-        self._text.append(piece)
         if self.app.mode == "agent-chat":
             self.emit("agent_message", id=self.message_id, answer=piece)
         else:
             chosen = None if selector is None else list(selector)
             self.emit("message", id=self.message_id, answer=piece, from_variable_selector=chosen)
+        self._text.append(piece)  # what a stop kept from being said is not kept either
         if self.elapsed - self._kept >= _KEEP_EVERY:
             self._kept = self.elapsed
             self.store.write_partial(self.message_id, self.answer)

@@ -1,14 +1,18 @@
-"""The store's threads: a job is done, or refused; never forgotten."""
+"""The store's threads: a job is done, or refused; never forgotten. And what is said is what is kept."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from concurrent.futures import Future, wait
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from dify_notebook.local.run import Run, Stopped
 from dify_notebook.local.worker import Worker
 
 
@@ -98,3 +102,15 @@ def test_a_transaction_that_cannot_be_taken_back_ends_its_job_and_not_the_thread
     real.execute("ROLLBACK")
     assert one.submit(lambda db: 1).result(10) == 1
     one.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", ["chat", "agent-chat"])
+async def test_a_piece_that_a_stop_kept_from_being_said_is_not_kept(mode: str) -> None:
+    run: Any = Run.__new__(Run)
+    run._text, run._first_token, run.message_id, run.app = ["said "], 0.0, "m", SimpleNamespace(mode=mode)
+    run._stopping = asyncio.get_running_loop().create_future()
+    run._stopping.set_result(None)
+    with pytest.raises(Stopped):
+        run.delta("unsaid")
+    assert run.answer == "said "
