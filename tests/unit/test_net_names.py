@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -156,13 +157,25 @@ def test_no_name_of_a_file_is_told_as_such(path: str) -> None:
     assert caught.value.code == "file"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+@pytest.fixture
+def unreadable(tmp_path: Path) -> Iterator[Path]:
+    """A file without the right to read it. Root may read everything: as long as this lasts it is somebody else."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("Windows knows no such modes")
     path = tmp_path / "secret"
     path.write_text("x")
     path.chmod(stat.S_IWUSR)
+    user = os.geteuid()
+    os.seteuid(65_534 if user == 0 else user)
+    try:
+        yield path
+    finally:
+        os.seteuid(user)
+
+
+def test_a_file_that_may_not_be_read_is_named(unreadable: Path) -> None:
     with pytest.raises(InputError, match="secret cannot be read: Permission denied"):
-        open_file(path, None)
+        open_file(unreadable, None)
 
 
 # -- times -----------------------------------------------------------------------------------
