@@ -43,8 +43,8 @@ for name, (text, without) in CELLS.items():
     assert got[-1] == (text if old or without is None else without), "IPython has changed"
     assert typed[-1] == f"%%ask\n{text}", "raw_cell has changed"
 END
-for version in 9.9.0 9.18.1; do
-    python3 -m venv "$version"
-    "$version/bin/pip" install --quiet --disable-pip-version-check "ipython==$version"
-    "$version/bin/python" -I seen.py
+for pinned in ipython==9.9.0 ipython==9.18.1; do
+    python3 -m venv "$pinned"
+    "$pinned/bin/pip" install --quiet --disable-pip-version-check "$pinned"
+    "$pinned/bin/python" -I seen.py
 done
