@@ -16,16 +16,16 @@ from re import _parser  # type: ignore[attr-defined]  # what `re` itself parses 
 from types import ModuleType
 from typing import Any
 
+from support.linear import MOST, growth
+
 import dify_notebook
 
 SCANS = {"search", "sub", "subn", "split", "findall", "finditer"}
 ONCE = {"match", "fullmatch"}
-ENOUGH = 8_000
+ENOUGH = 8_192
 """Characters of the longest text; what takes less than `FLOOR` for that many is no danger."""
 FLOOR = 0.004
 """Seconds of CPU."""
-RATIO = 2.6
-"""How many times as much twice the text may cost."""
 
 
 @dataclass(frozen=True)
@@ -257,14 +257,11 @@ def calls(found: Found) -> list[Callable[[Any], object]]:
     return made
 
 
-def cost(call: Callable[[Any], object], text: Any, times: int = 1) -> float:
-    """CPU seconds of this thread, the best of some tries."""
-    best = float("inf")
-    for _ in range(times):
-        start = time.thread_time()
-        call(text)
-        best = min(best, time.thread_time() - start)
-    return best
+def cost(call: Callable[[Any], object], text: Any) -> float:
+    """CPU seconds of this thread."""
+    start = time.thread_time()
+    call(text)
+    return time.thread_time() - start
 
 
 def made(lead: str, unit: str, tail: str, length: int, kind: type) -> Any:
@@ -272,8 +269,8 @@ def made(lead: str, unit: str, tail: str, length: int, kind: type) -> Any:
     return text.encode("utf-8", "replace") if kind is bytes else text
 
 
-def grows(call: Callable[[Any], object], kind: type, text: tuple[str, str, str]) -> tuple[int, list[float]] | None:
-    """Length and costs where a call grows faster than its text, at three doublings in a row; else None.
+def grows(call: Callable[[Any], object], kind: type, text: tuple[str, str, str]) -> tuple[int, float] | None:
+    """Length and growth where a call grows faster than its text; else None.
 
     It goes up by doubling, so that one that grows by powers is seen before it holds up the test.
     """
@@ -282,13 +279,9 @@ def grows(call: Callable[[Any], object], kind: type, text: tuple[str, str, str])
         length *= 2
         if length > ENOUGH:
             return None
-    # From here each size costs something that can be measured. What a busy machine made of it passes the next time.
-    for _ in range(3):
-        costs = [cost(call, made(*text, length, kind), 3)]
-        for size in (2 * length, 4 * length):
-            costs.append(cost(call, made(*text, size, kind), 3))
-            if costs[-1] <= RATIO * costs[-2]:
-                return None
-            if costs[-1] > 2:
-                break
-    return length, costs
+    # From here each size costs something that can be measured, and one that grows by powers costs too much.
+    doubled = cost(call, made(*text, 2 * length, kind))
+    if doubled > 100 * FLOOR:
+        return length, doubled / FLOOR
+    found = growth(lambda size: made(*text, size, kind), call, length, tries=6)
+    return (length, found) if found > MOST else None
