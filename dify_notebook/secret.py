@@ -46,7 +46,7 @@ class Secret:
         return hash(("Secret", self._value))
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a Secret is not pickled: the key would lie in a file")
+        raise TypeError("a Secret is not pickled: the key would lie in a file; make the client where it is used")
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self

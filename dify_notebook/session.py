@@ -156,16 +156,9 @@ class Run:
             return self._final
         snapshot = self._snapshot
         if snapshot is None or snapshot[0] != self._stream.version:
-            # Taken on the portal's thread, where nothing changes it meanwhile.
-            version, turn = self._look() if portal().inside else portal().call(self._take())
+            version, turn = self._stream.seen()
             self._snapshot = snapshot = (version, self._decorate(turn))
         return snapshot[1]
-
-    def _look(self) -> tuple[int, Turn]:
-        return self._stream.version, self._stream.turn
-
-    async def _take(self) -> tuple[int, Turn]:
-        return self._look()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until something changed since the last wait, or it ended; False when the time passed."""
@@ -198,8 +191,15 @@ class Run:
         return turn
 
 
+async def _all_of(answers: Sequence[concurrent.futures.Future[bool]]) -> bool:
+    return all(await asyncio.gather(*map(asyncio.wrap_future, answers)))
+
+
 class Session:
     """A conversation with one app, as one user.
+
+    Questions that are asked before the last was answered are answered side by side, each in the conversation that
+    it was asked in; the session goes on with the conversation of the answer that ended last.
 
     Args:
         client: a `Dify` or an `AsyncDify`.
@@ -221,7 +221,7 @@ class Session:
         self.conversation_id = conversation_id
         self.turns = Turns(keep)
         """The turns that were had here, oldest first."""
-        self.running: Run | None = None
+        self._runs: tuple[Run, ...] = ()
         self.shared: dict[str, Any] = {}
         """What those who show this session have in common, by their own names."""
         self._listeners: tuple[Callable[[Run, bool], object], ...] = ()
@@ -255,10 +255,21 @@ class Session:
 
         return end
 
+    @property
+    def running(self) -> Run | None:
+        """The answer that is running; of several the one that was asked for last. None when nothing runs."""
+        runs = self._runs
+        return runs[-1] if runs else None
+
     def stop(self) -> concurrent.futures.Future[bool] | None:
-        """Stop the running answer, as `Run.stop`; None when nothing runs."""
-        run = self.running
-        return None if run is None else run.stop()
+        """Stop what is running, as `Run.stop`; None when nothing runs.
+
+        Of several answers that run at once all are stopped, and the result is whether the server confirmed each.
+        """
+        stopping = [run.stop() for run in self._runs]
+        if len(stopping) < 2:
+            return stopping[0] if stopping else None
+        return portal().submit(_all_of(stopping))
 
     def replace(self, turn: Turn) -> None:
         """Put this in place of the turn with the same message (which was rated, say)."""
@@ -323,7 +334,8 @@ class Session:
                 self._announce(run, True)
 
         run = Run(stream, query=query, target=target, keep=keep, decorate=decorate, on_end=on_end)
-        self.running = run
+        with self._lock:
+            self._runs += (run,)
         self._announce(run, False)
         run._begin()
         return run
@@ -336,15 +348,15 @@ class Session:
                 log.exception("a listener of the session failed")
 
     def _forget(self, run: Run) -> None:
-        if self.running is run:
-            self.running = None
+        self._runs = tuple(one for one in self._runs if one is not run)
 
     def _ended(self, run: Run, number: int | None) -> None:
         """Put a finished turn away. Runs in a worker thread, once for each run."""
         try:
             turn = run.turn
         except BaseException:
-            self._forget(run)
+            with self._lock:
+                self._forget(run)
             raise
         with self._lock:
             if turn.conversation_id and turn.message_id:

@@ -89,6 +89,10 @@ class Directory:
         self._made = self._empty = False
         """Whether the directory was made here; whether its history was begun here and holds no row yet."""
 
+    def __reduce__(self) -> tuple[type[Directory], tuple[Path, int]]:
+        """A copy, and a pickle, reads the same place."""
+        return Directory, (self.path, self._limit)
+
     # -- reading -----------------------------------------------------------------------
 
     def facts(self) -> Facts:

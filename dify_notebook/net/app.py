@@ -15,7 +15,7 @@ class AsyncApp(Resource):
     async def info(self) -> models.AppInfo:
         """Name, description and mode of the app."""
         found = await self._dify._send(calls.app_info())
-        self._dify.app_info = found
+        self._dify._known.app_info = found
         return found
 
     async def parameters(self, *, user: str | None = None) -> models.Parameters:

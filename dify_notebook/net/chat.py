@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -56,7 +59,8 @@ class AsyncChat(Resource):
             auto_generate_name: let the server name a new conversation, as it does by default. Dify
                 1.12 holds back a first turn by one second for it; False spares that second, and the
                 conversation is called by its question.
-            timeout: seconds for the whole turn; then it is stopped.
+            timeout: seconds for the whole turn, uploads included; None is no limit. Then the answer is stopped, which
+                takes 3 s at most, or left at once where its task has no name yet; the turn's end is `timed_out`.
 
         Raises:
             TurnFailed: the answer ended in an error or before its end; `exc.turn` has what came.
@@ -103,8 +107,7 @@ class AsyncChat(Resource):
     ) -> _Asking:
         dify = self._dify
         name = dify.user_or(user)
-        if timeout is not None and (not isinstance(timeout, (int, float)) or not timeout > 0):
-            raise InputError(t("net.bad_timeout", value=repr(timeout)), code="bad_timeout")
+        limit = _seconds(timeout)
         # Built once with nothing in it, so that a mistake is told here and not on entering.
         call = calls.chat_messages(
             query,
@@ -129,7 +132,7 @@ class AsyncChat(Resource):
             app=info.name if info else dify.settings.app,
             app_mode=info.mode if info else None,
         )
-        return _Asking(dify, call, sent, list(files or ()), timeout=timeout)
+        return _Asking(dify, call, sent, list(files or ()), timeout=limit)
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:
         """Stop a running task; True when the server says that it did.
@@ -151,8 +154,19 @@ class _Asking(ChatStream):
         self._used = False
 
     async def __aenter__(self) -> ChatStream:
-        await self._prepare()
+        await self._prepare_in_time()
         return await super().__aenter__()
+
+    async def _prepare_in_time(self) -> None:
+        """Prepare, no longer than the whole turn may take; `_spent` says how long it took."""
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout) as limit:
+                await self._prepare()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        self._spent = time.monotonic() - begun
 
     async def _prepare(self) -> None:
         """Once only: a question is never sent twice, and no answer is added to another."""
@@ -160,19 +174,28 @@ class _Asking(ChatStream):
             raise InputError(t("net.stream_used"), code="stream")
         self._used = True
         body = dict(self._call.body or {})
-        self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
+        inputs = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
+        self._sent.inputs = body["inputs"] = copy.deepcopy(inputs)  # the caller's lists may go on changing
         if self._files:
             body["files"] = await self._dify.files.references(self._files, user=self._sent.user)
         self._call = msgspec.structs.replace(self._call, body=body)
 
     async def blocking(self) -> Turn:
         """The answer in one piece."""
-        await self._prepare()
+        await self._prepare_in_time()
         builder = Builder()
         begun = time.monotonic()
         builder.apply(self._sent)
-        body, response = await self._dify._fetch(self._call, owner=who_waits())
+        owner, left, answer = who_waits(), self._remaining, None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                if left is None or left > 0:
+                    answer = await self._dify._fetch(self._call, owner=owner)
         at = time.monotonic() - begun
+        if answer is None:
+            builder.apply(ev.OutOfTime(at=at, seconds=self._timeout or 0.0))
+            return self._blocking(builder)
+        body, response = answer
         events: list[ev.Event] | None = None
         with suppress(ValueError):
             events = blocking_events(body, at)
@@ -180,4 +203,24 @@ class _Asking(ChatStream):
             raise await self._dify._error_of(response, body, self._call)
         for event in (ev.Opened(at=at), *events):
             builder.apply(event)
-        return msgspec.structs.replace(builder.turn(), source="blocking")
+        return self._blocking(builder)
+
+    @staticmethod
+    def _blocking(builder: Builder) -> Turn:
+        turn = msgspec.structs.replace(builder.turn(), source="blocking")
+        raise_for_turn(turn)
+        return turn
+
+
+def _seconds(timeout: Any) -> float | None:
+    """A time limit as it may be used.
+
+    Raises:
+        InputError: it is no positive number of seconds.
+    """
+    if timeout is None:
+        return None
+    seconds = float(timeout) if isinstance(timeout, Real) and not isinstance(timeout, bool) else 0.0
+    if not seconds > 0:
+        raise InputError(t("net.bad_timeout", value=repr(timeout)), code="bad_timeout")
+    return seconds

@@ -24,6 +24,7 @@ from .audio import AsyncAudio
 from .bounds import Bounds
 from .chat import AsyncChat
 from .crowd import CONNECTIONS
+from .known import Known
 from .lists import AsyncConversations, AsyncMessages
 from .retry import RETRY_SECONDS
 from .sending import Sending
@@ -32,12 +33,6 @@ from .uploads import AsyncFiles
 
 if TYPE_CHECKING:
     from ..frames.history import History
-
-
-class Known:
-    """What the server said once and is not asked again; shared with the client's other users."""
-
-    parameters: models.Parameters | None = None
 
 
 class AsyncDify(Sending):
@@ -127,10 +122,6 @@ class AsyncDify(Sending):
         self._bounds = bounds or Bounds()
         filled = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
         self._pools = Pools(settings, **filled)
-        self.server_version = None
-        """What the server says of its version (`X-Version`), known after the first answer."""
-        self.app_info: models.AppInfo | None = None
-        """What `/info` said, once it was asked."""
         self._known = Known()
         self._group()
 
@@ -187,8 +178,24 @@ class AsyncDify(Sending):
         """How much is taken from the server."""
         return self._bounds
 
+    @property
+    def server_version(self) -> str | None:
+        """What the server says of its version (`X-Version`), known after the first answer."""
+        return self._known.server_version
+
+    @property
+    def app_info(self) -> models.AppInfo | None:
+        """What `/info` said, once it was asked."""
+        return self._known.app_info
+
+    def __deepcopy__(self, memo: object) -> AsyncDify:
+        """Itself: connections are not copied."""
+        return self
+
     def as_user(self, user: str) -> AsyncDify:
-        """The same app and the same connections, for another user.
+        """The same app for another user, with the same connections and what is known of the server.
+
+        Closing one closes the connections of both; both stay usable.
 
         Raises:
             InputError: the user is empty or longer than 255 characters.
@@ -214,13 +221,8 @@ class AsyncDify(Sending):
     async def at_most(self, connections: int) -> AsyncIterator[None]:
         """Within this, up to so many requests may be under way to the server, where that is more than usual."""
         gate = (await self._pools.hall()).gate
-        usual = gate.most
-        if connections > usual:
-            gate.set_most(connections)
-        try:
+        with gate.at_least(connections):
             yield
-        finally:
-            gate.most, gate.allowed = usual, min(usual, gate.allowed)
 
     def user_or(self, user: str | None) -> str:
         """A user given for one call, checked, or the client's own."""

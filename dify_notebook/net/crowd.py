@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ..errors import InputError
@@ -68,6 +69,8 @@ class Gate:
     """
 
     def __init__(self, most: int, patience: float | None = None) -> None:
+        self._own = most
+        self._raised: list[int] = []
         self.most = most
         self.allowed = most
         self._patience = patience
@@ -160,9 +163,24 @@ class Gate:
             if place.ready is not None and not place.ready.done():
                 place.ready.set_result(None)
 
-    def set_most(self, most: int) -> None:
-        """Allow so many from now on; those under way beyond it are not disturbed."""
-        self.most = self.allowed = most
+    @contextmanager
+    def at_least(self, connections: int) -> Iterator[None]:
+        """Within this, up to so many may be under way; of several that overlap, the highest counts.
+
+        Afterwards it is as before; those under way beyond it are not disturbed. While the server says that there are
+        too many, fewer go here, too.
+        """
+        self._raised.append(connections)
+        self._set_most()
+        try:
+            yield
+        finally:
+            self._raised.remove(connections)
+            self._set_most()
+
+    def _set_most(self) -> None:
+        before, self.most = self.most, max([self._own, *self._raised])
+        self.allowed = self.most if self.allowed == before else min(self.allowed, self.most)
         self._let_those_in()
 
     def too_many(self) -> None:

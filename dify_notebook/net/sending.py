@@ -18,6 +18,7 @@ from ..wire.calls import Call, encoded
 from .answers import error_of, kind_of, refused, too_large
 from .bodies import read
 from .bounds import Bounds, spoken
+from .known import Known
 from .retry import Patience
 from .transport import Pools, as_error
 
@@ -31,7 +32,7 @@ class Sending:
     _pools: Pools
     _bounds: Bounds
     _retry_seconds: float
-    server_version: str | None
+    _known: Known
 
     async def _open(
         self,
@@ -66,7 +67,7 @@ class Sending:
             raise InputError(t("net.no_address", attempted=call.attempted[:200], problem=problem), code="address")
 
         response = await hall.send(build, aside=aside, owner=owner)
-        self.server_version = response.headers.get("x-version") or self.server_version
+        self._known.server_version = response.headers.get("x-version") or self._known.server_version
         if response.status_code < 300:
             hall.gate.went_well()
         elif response.status_code == 429:

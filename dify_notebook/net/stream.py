@@ -15,7 +15,6 @@ import msgspec
 from ..errors import DifyError
 from ..i18n import t
 from ..tape import Header, Tape
-from ..turn.fold import Builder
 from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
@@ -26,6 +25,7 @@ from .bounds import spoken
 from .follow import Rejoin
 from .portal import who_waits
 from .retry import Patience
+from .shared import SharedBuilder
 from .transport import as_error, place_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class ChatStream:
         self._call = call
         self._sent = sent
         self._timeout = timeout
-        self._builder = Builder()
+        self._spent = 0.0  # seconds of it that went by before the question was sent
+        self._builder = SharedBuilder()
         self._response: httpx.Response | None = None
         self._opened: httpx.Response | None = None  # the same, also where a cancelling kept us from taking it
         self._body: AsyncIterator[bytes] | None = None
@@ -85,10 +86,14 @@ class ChatStream:
     @property
     def turn(self) -> Turn:
         """The turn as it is now; its tape is attached once it has ended."""
-        turn = self._builder.turn()
+        return self.seen()[1]
+
+    def seen(self) -> tuple[int, Turn]:
+        """`version` and the `turn` that belongs to it, for whoever looks from another thread."""
+        version, turn = self._builder.seen()
         if self._ended.is_set() and self.tape is not None and turn.tape is None:
-            return msgspec.structs.replace(turn, tape=self.tape)
-        return turn
+            turn = msgspec.structs.replace(turn, tape=self.tape)
+        return version, turn
 
     @property
     def now(self) -> float:
@@ -136,8 +141,11 @@ class ChatStream:
                 app=sent.app,
                 user=sent.user,
             )
-        if self._timeout is not None:
-            self._watchdog = asyncio.create_task(self._watch(self._timeout))
+        if (left := self._remaining) is not None:
+            if left <= 0:
+                self._apply(ev.OutOfTime(at=self.now, seconds=self._timeout or 0.0))
+                return await self._with_nothing()
+            self._watchdog = asyncio.create_task(self._watch(left))
         problem: DifyError | None = None
         # A task of its own, so that a stop can end the waiting without touching the caller.
         self._opening = self._open(self._call)
@@ -167,10 +175,19 @@ class ChatStream:
             raise problem
         if self._builder.status == "running":
             self._events = self._read()
-        else:
-            self._events = _nothing()
-            await self._close()
+            return self
+        return await self._with_nothing()
+
+    async def _with_nothing(self) -> ChatStream:
+        """It has ended before there was any event to read."""
+        self._events = _nothing()
+        await self._close()
         return self
+
+    @property
+    def _remaining(self) -> float | None:
+        """Seconds that the turn may take from the question on; None where there is no limit."""
+        return None if self._timeout is None else self._timeout - self._spent
 
     def _open(self, call: Call[Any]) -> asyncio.Future[httpx.Response]:
         owner = who_waits()
@@ -383,8 +400,12 @@ class ChatStream:
         """When the time for the whole turn is over: stop as a person would, then say why."""
         await asyncio.sleep(seconds)
         if self._builder.status == "running":
-            self._apply(ev.OutOfTime(at=self.now, seconds=seconds))
-            self._stopping = asyncio.create_task(self._stop())
+            over = ev.OutOfTime(at=self.now, seconds=seconds)
+            self._apply(over)
+            if self.task_id:
+                self._stopping = asyncio.create_task(self._stop())
+            else:  # nothing that could be stopped by its name, and no time to learn it
+                await self._end_here(over)
 
     async def _end_here(self, why: ev.Event) -> None:
         """End the reading from this side, wherever it waits."""

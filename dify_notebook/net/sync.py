@@ -112,6 +112,10 @@ class Dify:
             return "<Dify>"
         return repr(self.as_async).replace("AsyncDify", "Dify", 1)
 
+    def __deepcopy__(self, memo: object) -> Dify:
+        """Itself: connections are not copied."""
+        return self
+
     @property
     def settings(self) -> Settings:
         """Server, user and where they came from; the key hides itself."""
@@ -143,7 +147,7 @@ class Dify:
         return self.as_async.app_info
 
     def as_user(self, user: str) -> Dify:
-        """The same app and the same connections, for another user."""
+        """The same app for another user, with the same connections. See `AsyncDify.as_user`."""
         return Dify.wrap(self.as_async.as_user(user))
 
     def __enter__(self) -> Dify:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, overload
 
@@ -41,6 +42,16 @@ class Events(Sequence[Event]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Events) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # a running answer's grow
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        tape = Tape()
+        tape.entries = self._entries  # type: ignore[assignment]
+        return attrgetter("events"), (tape,)
 
     @overload
     def __getitem__(self, index: int) -> Event: ...
@@ -89,13 +100,31 @@ class Tape:
         except TapeGone as gone:
             return f"<Tape {gone.message}>"
 
+    def __eq__(self, other: object) -> bool:
+        """Whether they are the same on a disk; those whose entries are gone are by their headers."""
+        if not isinstance(other, Tape):
+            return NotImplemented
+        return self is other or (self._head() == other._head() and self._lines() == other._lines())
+
+    __hash__ = None  # type: ignore[assignment]  # a running answer's grows
+
+    def _head(self) -> Header:
+        return msgspec.json.decode(redact(msgspec.json.encode(self.header)), type=Header)
+
+    def _lines(self) -> list[bytes] | None:
+        """Its entries as they lie on a disk; None where they are gone."""
+        try:
+            return [line_of(*entry) for entry in self.entries]
+        except TapeGone:
+            return None
+
     def __reduce__(self) -> tuple[Any, ...]:
         """As it would lie on a disk, redacted; where its entries are gone, so are those of the copy."""
         try:
             lines = [line_of(*entry) for entry in self.entries]
         except TapeGone as gone:
-            return _unpickled, (self.header, gone.message, self.entries.seconds)
-        return _unpickled, (msgspec.json.decode(redact(msgspec.json.encode(self.header)), type=Header), lines)
+            return _unpickled, (self._head(), gone.message, self.entries.seconds)
+        return _unpickled, (self._head(), lines)
 
     def __deepcopy__(self, memo: object) -> Tape:
         return self

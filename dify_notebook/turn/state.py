@@ -16,15 +16,12 @@ from typing import Any, Literal
 import msgspec
 
 from .._hooks import TurnHooks
-from ..printable import BoundedRepr
+from ..redact import redact
+from .value import Value
 
 Status = Literal["running", "succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"]
 End = Literal["message_end", "error", "stopped", "eof", "disconnected", "timed_out", "cancelled", "paused"]
 NodeStatus = Literal["running", "succeeded", "failed", "exception", "retry", "stopped", "paused", "unknown"]
-
-
-class Value(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all values here: frozen, compared by content."""
 
 
 class Usage(Value, frozen=True):
@@ -180,7 +177,7 @@ class Node(Value, frozen=True):
 
 
 class MessageFile(Value, frozen=True):
-    """A file that belongs to the message."""
+    """A file that belongs to the message. Two are equal that differ in nothing but the signature of the address."""
 
     id: str | None = None
     type: str = ""
@@ -192,11 +189,20 @@ class MessageFile(Value, frozen=True):
     size: int | None = None
     """Bytes; None when not told (-1 on the wire)."""
     url: str | None = None
-    """Signed by the server and short-lived: never shown, never saved. See `data`."""
+    """Signed by the server and short-lived: never shown, never saved, pickled without its signature. See `data`."""
     data: bytes | None = None
     """The content, where it was fetched from the server's own origin."""
     data_error: str | None = None
     """Why the content was not fetched."""
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "url": redact(self.url) if self.url else self.url}
+
+    def __eq__(self, other: object) -> bool:
+        return self._state() == other._state() if isinstance(other, MessageFile) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((MessageFile, self.id, self.type, self.name, self.size))
 
 
 class Citation(Value, frozen=True):

@@ -1,0 +1,13 @@
+"""What a server said once."""
+
+from __future__ import annotations
+
+from ..wire import models
+
+
+class Known:
+    """What the server said once and is not asked again; shared with the client's other users."""
+
+    server_version: str | None = None
+    app_info: models.AppInfo | None = None
+    parameters: models.Parameters | None = None

@@ -1,0 +1,42 @@
+"""What all values of a turn have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..printable import BoundedRepr
+
+V = TypeVar("V", bound="Value")
+
+
+class _Lasting:
+    """Mixin: hashed by what can be, and pickled by the names of its fields.
+
+    A pickle of an earlier version, which knows the fields by their order, is read as well: new fields come last.
+    """
+
+    __slots__ = ()
+    __struct_fields__: tuple[str, ...]
+
+    def __hash__(self) -> int:
+        """Equal values have equal hashes, also those that hold what has none (inputs and outputs are dicts)."""
+        plain = (getattr(self, name) for name in self.__struct_fields__)
+        return hash((type(self), *(one for one in plain if isinstance(one, (str, int, float)))))
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[type, dict[str, Any]]]:
+        return restored, (type(self), self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__struct_fields__}
+
+
+class Value(_Lasting, BoundedRepr, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all values here: frozen, compared by content."""
+
+
+def restored(kind: type[V], fields: dict[str, Any]) -> V:
+    """A value of a pickle; fields that this version does not know are left out."""
+    return kind(**{name: fields[name] for name in kind.__struct_fields__ if name in fields})
