@@ -38,6 +38,11 @@ class Known:
     """What the server said once and is not asked again; shared with the client's other users."""
 
     parameters: models.Parameters | None = None
+    """What `app.parameters` said, when somebody asked for it: files are checked against it."""
+    form: models.Parameters | None = None
+    """The same, asked for by a question with inputs."""
+    no_form: bool = False
+    """Whether the server was asked for it in vain."""
 
 
 class AsyncDify(Sending):
