@@ -81,6 +81,8 @@ NO_NUMBERS = ["many", "nan", "inf", "1,5", "1 000", "0x10", "½", "1e999999", "9
 YES: list[Any] = ["yes", " Yes ", "TRUE", "y", "on", "1", "是", 1, 1.0, True, np.bool_(True), np.int64(1), Word.YES]
 NO: list[Any] = ["no", "False", "n", "off", "0", "否", 0, 0.0, False, np.bool_(False), Decimal(0)]
 
+NEITHER: list[Any] = ["maybe", 2, -1, [True], {}, 0.5, float("nan"), "10", date(2024, 1, 1)]
+
 TEXT: list[tuple[Any, Any]] = [
     ("Lyon", "Lyon"), ("", ""), (" a ", " a "), ("x" * 12, "x" * 12), ("x" * 13, REFUSED), (7, "7"), (True, "true"),
     (3.0, "3.0"), ([1, "à"], '[1, "à"]'), ((1, 2), "[1, 2]"), ({2, 1}, "[1, 2]"), ({"k": 1}, '{"k": 1}'),
@@ -138,7 +140,7 @@ TABLE: list[tuple[str, Any, Any]] = [
     *(("age", value, sent) for value, sent in NUMBER),
     *(("ok", value, True) for value in YES),
     *(("ok", value, False) for value in NO),
-    *(("ok", value, REFUSED) for value in ("maybe", 2, -1, [True], {}, 0.5, float("nan"), "10", date(2024, 1, 1))),
+    *(("ok", value, REFUSED) for value in NEITHER),
     *(("ok", value, LEFT) for value in ("", " ", None)),
     *(("data", value, sent) for value, sent in DATA),
     *FILES,
