@@ -45,7 +45,9 @@ async def learn(dify: AsyncDify, user: str, seconds: float | None = None) -> Non
             once._send(calls.app_parameters(user=user)), min(LEARN_SECONDS, seconds or LEARN_SECONDS)
         )
     except (DifyError, TimeoutError) as error:
-        known.no_form = isinstance(error, APIError | TimeoutError)
+        status = error.status if isinstance(error, APIError) else None
+        passing = status is None or status == 429 or status >= 500  # the next question may ask again
+        known.no_form = isinstance(error, TimeoutError) or not passing
         log.info("what the app asks for is not known: %s", getattr(error, "code", "") or type(error).__name__)
     else:
         known.form = found
