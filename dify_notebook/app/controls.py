@@ -15,7 +15,7 @@ from . import stored
 from .files import FileInput, Picked, holds_file, sources_of, told_files
 from .misfit import Misfit
 from .origin import Origin, Value
-from .values import Unfit, to_builtins, to_text, unwrap, whole_text
+from .values import Unfit, to_builtins, to_text, unwrap
 
 TRUE = ("true", "yes", "y", "on", "1", "是")
 FALSE = ("false", "no", "n", "off", "0", "否")
@@ -166,7 +166,7 @@ def _object(name: str, control: Mapping[str, Any], value: Any) -> Any:
 def _unwrapped(name: str, control: Mapping[str, Any], value: Any) -> Any:
     try:
         value = unwrap(value)
-        return whole_text(value) if isinstance(value, str) else value
+        return str.__str__(value) if isinstance(value, str) else value
     except Unfit as unfit:
         raise Misfit("unfit", name, control, unfit=unfit) from None
 

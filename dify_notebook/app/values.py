@@ -110,25 +110,6 @@ def number_of(value: Decimal, path: str = "") -> int | float:
     raise Unfit("precision", value, path, kept=repr(number))
 
 
-def whole_text(text: str, path: str = "") -> str:
-    """A plain `str` of whole characters; the halves of one that stand together are joined.
-
-    Raises:
-        Unfit: half a character stands alone, which no server can be sent.
-    """
-    text = str.__str__(text)  # of a subclass its characters, whatever it prints
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        pass
-    else:
-        return text
-    try:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16")
-    except UnicodeDecodeError:
-        raise Unfit("half_character", text, path) from None
-
-
 def _whole(value: Any, limit: int, *, as_json: bool = False, strict: bool = False) -> Any:
     try:
         return _plain(value, "", _Budget(limit, value, as_json=as_json, strict=strict), frozenset())
@@ -175,7 +156,7 @@ def _plain(value: Any, path: str, budget: _Budget, parents: frozenset[int]) -> A
     value = unwrap(value, path)
     if isinstance(value, str):
         budget.spend(len(value))
-        return whole_text(value, path)
+        return str.__str__(value)  # of a subclass its characters, whatever it prints
     budget.spend(1)
     if value is None or isinstance(value, bool):
         return value
@@ -238,7 +219,7 @@ def _simple(value: Any) -> str | None:
     if type(value).__name__ == "timedelta64" and isinstance(item := value.item(), timedelta):
         return _simple(item)
     if isinstance(value, PurePath | UUID | Fraction):
-        return whole_text(str(value))
+        return str(value)
     if (module_of(value), type(value).__name__) in _WITH_TEXT:
         return str(value)
     return None
@@ -293,7 +274,7 @@ def _object(
 def _key(key: Any, whole: Any, path: str) -> str:
     key = unwrap(key, path)
     if isinstance(key, str):
-        return whole_text(key, path)
+        return str.__str__(key)
     if isinstance(key, bool):
         return "true" if key else "false"
     if isinstance(key, int):

@@ -62,13 +62,13 @@ def check(inputs: Mapping[str, Any] | None) -> None:
     for name, value in (inputs or {}).items():
         calls.check_text("inputs", name)
         try:
-            free(name, Value(value, Origin.PYTHON))
+            whole(free(name, Value(value, Origin.PYTHON)), name)
         except Misfit as misfit:
             problem = misfit
         else:
             continue
         try:
-            to_text(value, strict=True)
+            whole(to_text(value, strict=True), name)
         except Unfit:
             pass
         else:
@@ -91,8 +91,35 @@ def fit(parameters: Parameters | None, inputs: Mapping[str, Any] | None) -> dict
     except Misfit as misfit:
         problem = misfit
     else:
-        return {name: one.given if isinstance(one, FileInput) else one for name, one in found.inputs.items()}
+        return {name: whole(one, name) for name, one in found.inputs.items()}
     _refuse(problem)
+
+
+def whole(value: Any, place: str) -> Any:
+    """The same with whole characters only: two halves (surrogates) that stand together are one. Files as given.
+
+    Raises:
+        InputError: half a character stands alone, which no server can be sent.
+    """
+    if isinstance(value, FileInput):
+        return value.given
+    if isinstance(value, list):
+        return [whole(one, f"{place}[{at}]") for at, one in enumerate(value)]
+    if isinstance(value, dict):
+        return {whole(key, place): whole(one, f"{place}[{key!r}]") for key, one in value.items()}
+    if not isinstance(value, str):
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        pass
+    else:
+        return value
+    try:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        pass
+    raise InputError(t("net.half_character", name=ascii(place)[1:-1]), code="input")
 
 
 def _refuse(misfit: Misfit) -> NoReturn:

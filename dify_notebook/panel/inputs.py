@@ -15,9 +15,6 @@ from ..app.origin import Origin, Value
 from ..errors import InputError
 from ..i18n import Language, t
 
-SAID = ("precision", "half_character")
-"""What of a value is not its type's fault, and so has a sentence of its own."""
-
 
 def fit(
     form: Sequence[Mapping[str, Any]] | None,
@@ -82,8 +79,8 @@ def _refuse(misfit: Misfit, lang: Language | None) -> NoReturn:
         values = {"options": ", ".join(values["options"])}
     elif reason == "unfit":
         unfit = values["unfit"]
-        if unfit.reason in SAID:
-            told = t(f"magic.value.{unfit.reason}", lang, **{"source": name + unfit.path, **unfit.values})
+        if unfit.reason == "precision":  # not the type's fault
+            told = t("magic.value.precision", lang, **{"source": name + unfit.path, **unfit.values})
             raise InputError(told, code="input", hint=t("panel.input.hint", lang))
         values = {"type": type(unfit.value).__name__}
     key = {"one_file": "files", "kind": "path", "variable": "path"}.get(reason, reason)
