@@ -23,7 +23,7 @@ _LONGEST = 2_000
 _INVISIBLE = "\u00ad\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2066\u2067\u2068\u2069\ufeff"
 _JOINERS = "\u200c\u200d"  # letters of some scripts are joined by them, so inside a name they stay
 _BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
-_QUOTES = "\"'`<>“”„‟‘’‚‛«»‹›「」『』《》〝〞＂＇"
+_QUOTES = "\"'`<>“”„‟‘’‚‛«»‹›「」『』《》〝〞＂＇()（）"
 _EDGES = _BLANKS + _INVISIBLE + _JOINERS + _QUOTES
 _AFTER = _EDGES + ",;，；。、"
 
