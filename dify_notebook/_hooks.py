@@ -112,12 +112,12 @@ def find_users(dify: Any) -> Any:
 def local_settings(app: str, user: str | None) -> Any:
     """Settings for an app of the embedded server, which is started when needed."""
     from . import local
-    from .config import Secret, Settings, check_user, stored_user
+    from .config import Secret, Settings, check_user, stored_user, tidied
 
     server = local.ensure()
     import os
 
-    name = user if user is not None else os.environ.get("DIFY_USER") or stored_user()
+    name = user if user is not None else tidied(os.environ, "DIFY_USER", quoted=False) or stored_user()
     return Settings(
         base_url=server.base_url,
         api_key=Secret(server.api_key(app)),

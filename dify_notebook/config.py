@@ -2,21 +2,24 @@
 
 arguments > `profile=` > `DIFY_PROFILE` > `DIFY_API_KEY` with `DIFY_BASE_URL`. A key alone
 means Dify Cloud; a URL alone is an error, since the key of one server must never go to another.
+Both are taken as people paste them: see `address`.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import secrets
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
-from . import credentials
+from . import address, credentials
+from .address import CLOUD as CLOUD
+from .address import clean_base_url as clean_base_url
+from .address import is_loopback as is_loopback
 from .errors import ConfigError, InputError
 from .i18n import t
 from .printable import one_line
@@ -24,7 +27,8 @@ from .private import private_directory
 from .profiles import find
 from .secret import Secret as Secret
 
-CLOUD = "https://api.dify.ai/v1"
+_MARKS = ("", "\ufeff", "export ")
+"""What a file of variables may have put before a name: its byte order mark, or the shell's word."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,45 +51,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def host(self) -> str:
         """Host and port, for people."""
         return urlsplit(self.base_url).netloc
-
-
-def clean_base_url(text: str) -> str:
-    """The API's root of a server, given with or without `/v1`.
-
-    >>> clean_base_url("http://127.0.0.1:5001/")
-    'http://127.0.0.1:5001/v1'
-
-    Raises:
-        ConfigError: it is no http(s) URL, or carries a password, a query or a fragment.
-    """
-    parts = urlsplit("")
-    fits = False
-    try:
-        parts = urlsplit(text.strip())
-        port, name = parts.port, (parts.hostname or "").encode("idna").decode()
-        fits = bool(name) and name.isprintable() and " " not in name and (port is None or port > 0)
-    except ValueError:  # a bracket that is not closed, a port that is no number, a name that no network has
-        pass
-    if parts.scheme not in ("http", "https") or not fits:
-        raise ConfigError(t("net.bad_base_url", url=parts.scheme + "://" + (parts.hostname or "")), code="base_url")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigError(t("net.base_url_extra", host=parts.hostname), code="base_url")
-    path = parts.path.rstrip("/")
-    if not path.endswith("/v1"):
-        path += "/v1"
-    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address is this very machine."""
-    if not host:
-        return False
-    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_user(user: str) -> str:
@@ -150,30 +115,36 @@ def resolve(
         ConfigError: a URL without a key, an empty key, a URL that is none, or a profile that
             does not exist or has no key here.
     """
-    api_key = Secret.hide(api_key)
+    api_key, base_url = Secret.hide(api_key), address.hide_key(base_url)
+    if api_key is not None and not isinstance(api_key, Secret):
+        raise ConfigError(t("net.no_text", name="api_key", kind=type(api_key).__name__), code="api_key")
     env = os.environ if environ is None else environ
     origin, headers = "arguments", dict[str, Secret]()
+    chosen = tidied(env, "DIFY_PROFILE")
+    place_of_key, place_of_url = "api_key", "base_url"
     if api_key is not None or base_url is not None:
         profile = None
-    elif profile is not None or env.get("DIFY_PROFILE"):
+    elif profile is not None or chosen:
         origin = "profile" if profile is not None else "profile_variable"
-        profile = profile if profile is not None else env["DIFY_PROFILE"]
+        profile = profile if profile is not None else chosen
         found = find(profile)
-        base_url, user, headers = clean_base_url(found.base_url), user or found.user, dict(found.headers)
+        place_of_key = place_of_url = t("net.place_profile", name=one_line(profile))
+        base_url, user, headers = clean_base_url(found.base_url, place_of_url), user or found.user, dict(found.headers)
         api_key = credentials.load(credentials.account(profile, base_url), found.key, env)
         if api_key is None:
             missing = t(f"net.profile.no_key.{_kind(found.key)}", name=profile, place=found.key)
             raise ConfigError(missing, code="api_key")
     else:
-        api_key, base_url, origin = Secret.hide(env.get("DIFY_API_KEY")), env.get("DIFY_BASE_URL"), "environment"
-        if not (api_key and api_key.reveal()) and not base_url:
+        place_of_key, place_of_url, origin = "DIFY_API_KEY", "DIFY_BASE_URL", "environment"
+        api_key, base_url = Secret(tidied(env, place_of_key)), address.hide_key(tidied(env, place_of_url))
+        if not api_key.reveal() and not base_url:
             return None
-    key = check_key(api_key or Secret(""), origin)
-    url = clean_base_url(base_url or CLOUD)
+    key = check_key(api_key or Secret(""), origin, place_of_key)
+    url = clean_base_url(CLOUD if base_url is None or base_url == "" else base_url, place_of_url)
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         warnings.warn(t("net.plain_http", host=one_line(parts.hostname or "")), UserWarning, stacklevel=3)
-    name = user if user is not None else env.get("DIFY_USER") or stored_user()
+    name = user if user is not None else tidied(env, "DIFY_USER", quoted=False) or stored_user()
     return Settings(
         base_url=url,
         api_key=key,
@@ -184,18 +155,32 @@ def resolve(
     )
 
 
-def check_key(key: Secret, origin: str = "arguments") -> Secret:
-    """The key as it may be sent.
+def tidied(environ: Mapping[str, str], name: str, *, quoted: bool = True) -> str:
+    """A variable as it is meant: without what a file of variables may have left at its ends; "" where it is not set.
+
+    Args:
+        quoted: whether quotes around it are the file's, and not the value's.
+    """
+    told = next((environ[mark + name] for mark in _MARKS if environ.get(mark + name)), "")
+    return address.tidy(told, ()) if quoted else told.strip()
+
+
+def check_key(key: Secret, origin: str = "arguments", place: str = "api_key") -> Secret:
+    """The key as it may be sent: without quotes, `Bearer` and the like that were pasted with it.
+
+    Args:
+        place: where it comes from, for errors.
 
     Raises:
-        ConfigError: it is empty, or holds blanks or characters outside ASCII.
+        ConfigError: it is empty, no key of an app, or holds blanks or characters outside ASCII.
     """
-    if not key.reveal():
+    clean = Secret(address.clean_key(key.reveal()))
+    if not clean.reveal():
         kind = origin if origin in ("arguments", "environment") else "profile"
         raise ConfigError(t(f"net.url_without_key.{kind}"), code="api_key")
-    if any(c.isspace() or not c.isascii() for c in key.reveal()):
-        raise ConfigError(t("net.bad_key"), code="api_key")
-    return key
+    if (fault := address.fault_of_key(clean.reveal())) is not None:
+        raise ConfigError(t(fault, place=place), code="api_key")
+    return clean
 
 
 def _kind(place: str) -> str:

@@ -161,7 +161,7 @@ def _profile(name: str, said: Any) -> Profile:
 def _read() -> dict[str, Any]:
     path = profiles_path()
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors put a byte order mark before it
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as raised:

@@ -59,4 +59,4 @@ class Secret:
     @classmethod
     def hide(cls, key: str | Secret | None) -> Secret | None:
         """The key wrapped. Done first wherever one is passed in: verbose tracebacks show arguments."""
-        return key if key is None or isinstance(key, Secret) else cls(key.strip())
+        return cls(key.strip()) if isinstance(key, str) else key  # what is no text stays, to be refused

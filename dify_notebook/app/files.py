@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from ..net.files import is_file, is_url, remote
 from . import stored
 from .misfit import Misfit
+from .named import is_file, is_url, remote
 from .origin import Filled, Origin, Value
 
 Picked = Callable[[str], Any]
@@ -33,6 +33,11 @@ class FileInput(msgspec.Struct, frozen=True):
     """Whether the app takes a list."""
     limit: int | None = None
     """How many files the app takes; None where it does not tell."""
+
+    @property
+    def given(self) -> Any:
+        """The files as the client takes them: a list, or the one."""
+        return list(self.sources) if self.many else self.sources[0]
 
 
 def sources_of(value: Value, picked: Picked | None = None) -> tuple[Any, ...]:

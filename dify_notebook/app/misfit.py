@@ -21,3 +21,16 @@ class Misfit(Exception):
     ) -> None:
         super().__init__(reason)
         self.reason, self.name, self.control, self.values = reason, name, control or {}, values
+
+
+class Unfit(Exception):
+    """A value that cannot become text.
+
+    Attributes:
+        reason: last part of the sentence's key, such as `unsupported` or `too_long`.
+        path: where inside the value it is, such as `["rows"][3]`; empty for the value itself.
+    """
+
+    def __init__(self, reason: str, value: object, path: str = "", /, **values: object) -> None:
+        super().__init__(reason)
+        self.reason, self.value, self.path, self.values = reason, value, path, values

@@ -1,16 +1,24 @@
-"""Turns Python values into text for a question: JSON, CSV, ISO dates; never a repr.
+"""Turns Python values into text for a question, or into JSON for an input; never a repr.
 
-What has no faithful text form is refused, so that nothing such as `<object at 0x…>` or an
-abbreviated table is ever sent. Inside lists, dicts and tables a missing value (None, NaN,
-NaT, NA) is `null` or an empty cell; as a whole value it is refused, since a `None` in a
-question is nearly always a mistake.
+What has no faithful form is refused, so that nothing such as `<object at 0x…>` or an abbreviated
+table is ever sent. In a question, a missing value (None, NaN, NaT, NA) inside lists, dicts and tables is
+`null` or an empty cell; as a whole value it is refused, since a `None` in a question is nearly always a
+mistake. In an input, None is null, and what stands for a number or a time that is missing is refused
+wherever it stands, but for the cells of a table.
+
+| value | as text | as JSON |
+| --- | --- | --- |
+| int, float, NumPy's numbers | as JSON writes them | a number |
+| Decimal | its digits | a number, if a double keeps all its digits |
+| datetime, date, time, Timestamp, datetime64 | ISO 8601 | the same text |
+| timedelta, Timedelta | ISO 8601 (`PT3601S`) | the same text |
+| Enum | its value | its value |
+| UUID, Path, Fraction | its text | the same text |
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import math
 import sys
@@ -26,6 +34,11 @@ from uuid import UUID
 import msgspec
 
 from ..turn.state import Turn
+from .misfit import Unfit as Unfit
+from .tables import csv_of, is_table, module_of
+
+_DIGITS = 4_000
+"""Digits of the longest whole number; Python writes no more than 4,300."""
 
 # Types of packages that need not be installed, whose `str` says all that they hold.
 _WITH_TEXT = {
@@ -36,21 +49,8 @@ _WITH_TEXT = {
 }
 
 
-class Unfit(Exception):
-    """A value that cannot become text.
-
-    Attributes:
-        reason: last part of the sentence's key, such as `unsupported` or `too_long`.
-        path: where inside the value it is, such as `["rows"][3]`; empty for the value itself.
-    """
-
-    def __init__(self, reason: str, value: object, path: str = "", /, **values: object) -> None:
-        super().__init__(reason)
-        self.reason, self.value, self.path, self.values = reason, value, path, values
-
-
-def to_text(value: Any, limit: int = sys.maxsize) -> str:
-    """The value as it goes into a question.
+def to_text(value: Any, limit: int = sys.maxsize, *, strict: bool = False) -> str:
+    """The value as it goes into a question, or `strict` into an input.
 
     Strings as they are; numbers, booleans, lists, dicts, sets, dataclasses and models as
     JSON; tables as CSV; dates in ISO form; paths as text; a `Turn` as its answer.
@@ -61,11 +61,11 @@ def to_text(value: Any, limit: int = sys.maxsize) -> str:
     Raises:
         Unfit: it has no faithful form, or that form is longer than `limit` characters.
     """
-    value = _unwrap(value, "")
-    if _is_table(value):
+    value = unwrap(value)
+    if is_table(value):
         text = _table(value, limit)
     else:
-        plain = _whole(value, limit)
+        plain = _whole(value, limit, strict=strict)
         if plain is None:
             raise Unfit("missing", value)
         text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, allow_nan=False)
@@ -75,20 +75,44 @@ def to_text(value: Any, limit: int = sys.maxsize) -> str:
 
 
 def to_builtins(value: Any) -> Any:
-    """The value in JSON's own types, for an input that is not text (json, checkbox, number).
+    """The value in JSON's own types, for an input that is not text (json, checkbox, number); None is null.
 
     Raises:
-        Unfit: it has no faithful form.
+        Unfit: it has no faithful form, or a number or time in it is missing (NaN, NaT, NA).
     """
-    value = _unwrap(value, "")
-    if _is_table(value):
+    value = unwrap(value)
+    if is_table(value):
         return _table(value, sys.maxsize)
-    return _whole(value, sys.maxsize)
+    return _whole(value, sys.maxsize, as_json=True, strict=True)
 
 
-def _whole(value: Any, limit: int) -> Any:
+def number_of(value: Decimal, path: str = "") -> int | float:
+    """The number that JSON carries, equal to the decimal: whole ones are whole.
+
+    >>> number_of(Decimal("1E+3")), number_of(Decimal("10.50"))
+    (1000, 10.5)
+
+    Raises:
+        Unfit: it is infinite, has more than 4,000 digits, or digits that a double does not keep.
+    """
+    if not value.is_finite():
+        raise Unfit("infinite", value, path)
+    if value.adjusted() >= _DIGITS:
+        raise Unfit("huge", value, path)
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent >= 0:
+        return int(value)
+    number = float(value)
+    if math.isfinite(number) and Decimal(repr(number)) == value:
+        return number
+    if value == value.to_integral_value():
+        return int(value)
+    raise Unfit("precision", value, path, kept=repr(number))
+
+
+def _whole(value: Any, limit: int, *, as_json: bool = False, strict: bool = False) -> Any:
     try:
-        return _plain(value, "", _Budget(limit, value), frozenset())
+        return _plain(value, "", _Budget(limit, value, as_json=as_json, strict=strict), frozenset())
     except RecursionError:
         raise Unfit("deep", value) from None
 
@@ -96,8 +120,12 @@ def _whole(value: Any, limit: int) -> Any:
 class _Budget:
     """Stops the conversion of something huge long before it is complete."""
 
-    def __init__(self, limit: int, whole: Any) -> None:
+    def __init__(self, limit: int, whole: Any, *, as_json: bool = False, strict: bool = False) -> None:
         self.left, self.whole = limit, whole
+        self.as_json = as_json
+        """Whether JSON is wanted, and not the words of a text."""
+        self.strict = strict
+        """Whether a number or a time that is missing is refused, and not null."""
 
     def spend(self, characters: int) -> None:
         self.left -= characters
@@ -112,7 +140,7 @@ def _at_least(value: Any) -> str:
         return "…"
 
 
-def _unwrap(value: Any, path: str) -> Any:
+def unwrap(value: Any, path: str = "") -> Any:
     """A Turn as its answer, an enum's member as its value; everything else itself."""
     if isinstance(value, Turn):
         if not value.answer:
@@ -125,21 +153,19 @@ def _unwrap(value: Any, path: str) -> Any:
 
 def _plain(value: Any, path: str, budget: _Budget, parents: frozenset[int]) -> Any:
     """The value in JSON's types."""
-    value = _unwrap(value, path)
+    value = unwrap(value, path)
     if isinstance(value, str):
         budget.spend(len(value))
-        return str(value)
+        return str.__str__(value)  # of a subclass its characters, whatever it prints
     budget.spend(1)
     if value is None or isinstance(value, bool):
         return value
-    if _is_missing(value):
+    if is_missing(value):
+        if budget.strict:
+            raise Unfit("missing", value, path)
         return None
-    if isinstance(value, int):
-        return _integer(value, path)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise Unfit("infinite", value, path)
-        return float(value)
+    if isinstance(value, int | float | Decimal):
+        return _number(value, path, as_json=budget.as_json)
     simple = _simple(value)
     if simple is not None:
         budget.spend(len(simple))
@@ -150,15 +176,29 @@ def _plain(value: Any, path: str, budget: _Budget, parents: frozenset[int]) -> A
     fields = _fields(value, path)
     if fields is not None:
         return _object(fields, value, path, budget, inside)
-    size = getattr(value, "size", 0) if _module(value) in ("numpy", "pandas") else 0
+    size = getattr(value, "size", 0) if module_of(value) in ("numpy", "pandas") else 0
     if isinstance(size, int) and size > budget.left:  # before millions of numbers are copied
         raise Unfit("too_long", budget.whole, length=f"{size:,}+")
     items = _items(value)
     if items is not None:
         return [_plain(item, f"{path}[{i}]", budget, inside) for i, item in enumerate(items)]
-    if _module(value) == "numpy" and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        return _plain(value.item(), path, budget, inside)
+    if module_of(value) == "numpy" and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        item = value.item()
+        # A long double gives itself: Python has no number for it but a decimal.
+        return _plain(Decimal(str(item)) if type(item) is type(value) else item, path, budget, inside)
     raise Unfit(_why(value), value, path)
+
+
+def _number(value: int | float | Decimal, path: str, *, as_json: bool) -> int | float | str:
+    if isinstance(value, int):
+        return _integer(value, path)
+    if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
+        raise Unfit("infinite", value, path)
+    if isinstance(value, float):
+        return float(value)
+    if as_json:
+        return number_of(value, path)
+    return format(value, "f") if -30 < value.adjusted() < 30 else str(value)
 
 
 def _integer(value: int, path: str) -> int:
@@ -173,21 +213,25 @@ def _simple(value: Any) -> str | None:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return str(msgspec.to_builtins(timedelta(seconds=value.total_seconds())))  # pandas' too
-    if isinstance(value, Decimal):
-        return format(value, "f") if -30 < value.adjusted() < 30 else str(value)
+        if getattr(value, "nanoseconds", 0):  # of pandas: finer than Python's own
+            return str(value.isoformat())  # type: ignore[attr-defined]
+        return str(msgspec.to_builtins(timedelta(value.days, value.seconds, value.microseconds)))
+    if type(value).__name__ == "timedelta64" and isinstance(item := value.item(), timedelta):
+        return _simple(item)
     if isinstance(value, PurePath | UUID | Fraction):
         return str(value)
-    if (_module(value), type(value).__name__) in _WITH_TEXT:
+    if (module_of(value), type(value).__name__) in _WITH_TEXT:
         return str(value)
     return None
 
 
-def _is_missing(value: Any) -> bool:
-    """None, NaN, NaT and pandas' NA: all are what is not there."""
-    if value is None or type(value).__name__ == "NAType":
+def is_missing(value: Any) -> bool:
+    """None, NaN, NaT, pandas' NA and NumPy's masked: all are what is not there."""
+    if value is None or type(value).__name__ in ("NAType", "MaskedConstant"):
         return True
-    if isinstance(value, float | datetime | Decimal) or _module(value) in ("numpy", "pandas"):
+    if isinstance(value, Decimal):
+        return value.is_nan()  # a signalling one cannot even be compared
+    if isinstance(value, float | datetime) or module_of(value) in ("numpy", "pandas"):
         try:
             return bool(value != value)
         except (TypeError, ValueError, ArithmeticError):
@@ -228,15 +272,17 @@ def _object(
 
 
 def _key(key: Any, whole: Any, path: str) -> str:
-    key = _unwrap(key, path)
+    key = unwrap(key, path)
     if isinstance(key, str):
-        return str(key)
+        return str.__str__(key)
     if isinstance(key, bool):
         return "true" if key else "false"
     if isinstance(key, int):
         return str(_integer(key, path))
-    simple = None if _is_missing(key) else _simple(key)
-    if simple is None and _module(key) == "numpy" and isinstance(getattr(key, "item", lambda: None)(), int):
+    simple = None if is_missing(key) else _simple(key)
+    if isinstance(key, Decimal) and key.is_finite():
+        simple = str(_number(key, path, as_json=False))
+    if simple is None and module_of(key) == "numpy" and isinstance(getattr(key, "item", lambda: None)(), int):
         simple = str(key.item())
     if simple is None:
         raise Unfit("key", whole, path, key=type(key).__name__)
@@ -254,17 +300,13 @@ def _items(value: Any) -> Iterable[Any] | None:
             return list(value)
     if isinstance(value, Sequence):
         return value
-    if _module(value) == "collections" and type(value).__name__ == "deque":
+    if module_of(value) == "collections" and type(value).__name__ == "deque":
         return list(value)
     if type(value).__name__ in ("dict_keys", "dict_values", "dict_items"):
         return list(value)
-    if _module(value) in ("numpy", "pandas") and getattr(value, "ndim", None) and hasattr(value, "tolist"):
+    if module_of(value) in ("numpy", "pandas") and getattr(value, "ndim", None) and hasattr(value, "tolist"):
         return list(value.tolist())
     return None
-
-
-def _module(value: Any) -> str:
-    return type(value).__module__.partition(".")[0]
 
 
 def _why(value: Any) -> str:
@@ -280,55 +322,11 @@ def _why(value: Any) -> str:
     return "unsupported"
 
 
-# Tables ---------------------------------------------------------------------------------
-
-
-def _is_table(value: Any) -> bool:
-    return _module(value) in ("pandas", "polars") and type(value).__name__ in ("DataFrame", "Series")
-
-
 def _table(value: Any, limit: int) -> str:
-    """A DataFrame or Series as CSV, every row and column of it, one line each.
+    def cell(one: Any, path: str) -> str:
+        plain = _plain(one, path, _Budget(limit, one), frozenset())
+        if plain is None:
+            return ""
+        return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, allow_nan=False)
 
-    A pandas index is kept unless it merely counts the rows.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    header, rows = (_pandas if _module(value) == "pandas" else _polars)(value)
-    writer.writerow(header)
-    for number, row in enumerate(rows):
-        writer.writerow(_cell(cell, f"[{number}]", limit) for cell in row)
-        if out.tell() > limit:
-            raise Unfit("too_long", value, length=f"{len(value):,} × {len(header)}")
-    return out.getvalue()
-
-
-def _pandas(value: Any) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
-    frame = value if type(value).__name__ == "DataFrame" else value.to_frame()
-    columns = [_label(column) for column in frame.columns]
-    if type(value).__name__ == "Series" and value.name is None:
-        columns = ["value"]
-    index = frame.index
-    plain = type(index).__name__ == "RangeIndex" and index.name is None
-    if plain and index.start == 0 and index.step == 1:
-        return columns, frame.itertuples(index=False, name=None)
-    names = [_label(name) if name is not None else "" for name in index.names]
-    if len(names) == 1:
-        return names + columns, frame.itertuples(index=True, name=None)
-    return names + columns, ((*row[0], *row[1:]) for row in frame.itertuples(index=True, name=None))
-
-
-def _polars(value: Any) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
-    frame = value if type(value).__name__ == "DataFrame" else value.to_frame()
-    return [column or "value" for column in frame.columns], frame.iter_rows()
-
-
-def _label(label: Any) -> str:
-    return ".".join(_label(part) for part in label) if isinstance(label, tuple) else str(label)
-
-
-def _cell(value: Any, path: str, limit: int) -> str:
-    plain = _plain(value, path, _Budget(limit, value), frozenset())
-    if plain is None:
-        return ""
-    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    return csv_of(value, limit, cell)

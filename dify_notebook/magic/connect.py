@@ -8,6 +8,7 @@ import msgspec
 from IPython.core.error import StdinNotImplementedError
 
 from .. import credentials
+from ..address import hide_key
 from ..config import CLOUD, Secret, check_key, clean_base_url, resolve
 from ..errors import ConfigError, DifyError, NotFoundError
 from ..i18n import t
@@ -119,8 +120,8 @@ async def _only_chat(dify: AsyncDify, name: str) -> None:
 
 def _ask(name: str, default: str) -> tuple[str, Secret]:
     try:
-        base_url = input(t("magic.connect.ask_url", default=one_line(default)) + " ").strip() or default
-        clean_base_url(base_url)  # tells a mistake before the key is asked for
+        typed = hide_key(input(t("magic.connect.ask_url", default=one_line(default)) + " ").strip() or default)
+        base_url = clean_base_url(typed)  # tells a mistake before the key is asked for
         return base_url, check_key(Secret(getpass.getpass(t("magic.connect.ask_key") + " ").strip()))
     except (StdinNotImplementedError, EOFError):
         pass

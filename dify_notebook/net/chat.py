@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +19,8 @@ from ..wire import calls
 from ..wire import events as ev
 from ..wire.calls import Call
 from .answers import blocking_events
-from .files import FileInput, is_file
+from .files import FileInput
+from .inputs import check, fit, learn
 from .portal import who_waits
 from .resource import Resource
 from .stream import ChatStream
@@ -51,8 +51,11 @@ class AsyncChat(Resource):
 
         Args:
             query: the question.
-            inputs: values for the app's variables. Paths (`pathlib.Path`), bytes, open and uploaded files
-                among them are uploaded and named, alone or in a list; a text is never the path of a file.
+            inputs: values for the app's variables, in the type that the app's form wants of each; the form is
+                asked for once, before the first question that has inputs. Where it asks for a file, paths
+                (`pathlib.Path`), bytes, open and uploaded files are uploaded and named, alone or in a list;
+                a text is never the path of a file. While the form is not known values go as JSON, files as
+                files: Decimal as a number, dates in ISO 8601, an Enum as its value, a UUID as text.
             conversation_id: continue that conversation; None begins a new one.
             files: paths, URLs, bytes, open files or uploaded files. Paths are uploaded first.
             user: another user for this call alone.
@@ -66,9 +69,7 @@ class AsyncChat(Resource):
             TurnFailed: the answer ended in an error or before its end; `exc.turn` has what came.
             DifyError: the server refused the question or could not be reached.
         """
-        stream = self._stream(
-            query, inputs, conversation_id, files, user, response_mode, auto_generate_name, timeout
-        )
+        stream = self._stream(query, inputs, conversation_id, files, user, response_mode, auto_generate_name, timeout)
         if response_mode == "blocking":
             return await stream.blocking()
         async with stream:
@@ -108,31 +109,29 @@ class AsyncChat(Resource):
         dify = self._dify
         name = dify.user_or(user)
         limit = _seconds(timeout)
+        if inputs is not None and not isinstance(inputs, Mapping):
+            raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
+        query = str.__str__(query) if isinstance(query, str) else query
+        given = dict(inputs or {})
+        check(given)
         # Built once with nothing in it, so that a mistake is told here and not on entering.
         call = calls.chat_messages(
             query,
             user=name,
-            inputs=inputs,
             conversation_id=conversation_id,
             response_mode=response_mode,
             auto_generate_name=auto_generate_name,
         )
-        for key, value in (inputs or {}).items():
-            calls.check_text("inputs", key)
-            for item in value if isinstance(value, (list, tuple)) else (value,):
-                if not is_file(item):
-                    calls.check_json(key, item)
         info = dify.app_info
         sent = ev.Sent(
             query=query,
-            inputs=dict(inputs or {}),
             conversation_id=conversation_id or None,
             user=name,
             server=dify.base_url,
             app=info.name if info else dify.settings.app,
             app_mode=info.mode if info else None,
         )
-        return _Asking(dify, call, sent, list(files or ()), timeout=limit)
+        return _Asking(dify, call, sent, given, list(files or ()), timeout=limit)
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:
         """Stop a running task; True when the server says that it did.
@@ -147,9 +146,18 @@ class _Asking(ChatStream):
     """A stream whose files are uploaded when it is entered."""
 
     def __init__(
-        self, dify: AsyncDify, call: Call[Any], sent: ev.Sent, files: list[FileInput], *, timeout: float | None
+        self,
+        dify: AsyncDify,
+        call: Call[Any],
+        sent: ev.Sent,
+        given: dict[str, Any],
+        files: list[FileInput],
+        *,
+        timeout: float | None,
     ) -> None:
         super().__init__(dify, call, sent, timeout=timeout)
+        self._given = given
+        """The inputs as they were given: what becomes of them may depend on the app's form."""
         self._files = files
         self._used = False
 
@@ -174,8 +182,11 @@ class _Asking(ChatStream):
             raise InputError(t("net.stream_used"), code="stream")
         self._used = True
         body = dict(self._call.body or {})
-        inputs = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
-        self._sent.inputs = body["inputs"] = copy.deepcopy(inputs)  # the caller's lists may go on changing
+        if self._given:
+            await learn(self._dify, self._sent.user or self._dify.user)
+            known = self._dify._known
+            body["inputs"] = fit(known.parameters or known.form, self._given)
+        self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
         if self._files:
             body["files"] = await self._dify.files.references(self._files, user=self._sent.user)
         self._call = msgspec.structs.replace(self._call, body=body)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx
 import msgspec
 
+from ..address import hide_key
 from ..config import Secret, Settings, check_user, resolve
 from ..errors import ConfigError
 from ..i18n import t
@@ -91,7 +92,7 @@ class AsyncDify(Sending):
         bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
-        api_key, headers = Secret.hide(api_key), Secret.hide_all(headers)
+        api_key, base_url, headers = Secret.hide(api_key), hide_key(base_url), Secret.hide_all(headers)
         settings = resolve(api_key, base_url, user, profile=profile)
         if settings is None:
             raise ConfigError(t("net.no_source"), code="api_key")

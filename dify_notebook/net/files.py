@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import mimetypes
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -12,6 +11,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from ..app.named import is_file as is_file
+from ..app.named import is_url as is_url
+from ..app.named import kind_of as kind_of
+from ..app.named import mime_of as mime_of
+from ..app.named import reference as reference
+from ..app.named import remote as remote
 from ..errors import InputError
 from ..i18n import t
 from ..regular import Irregular, open_regular
@@ -26,23 +31,6 @@ FileInput = FileLike | UploadedFile | Mapping[str, Any]
 Progress = Callable[[int, int | None], object]
 """Called with the bytes sent so far and all of them (None where that is not known)."""
 
-#: Endings that Dify calls documents (its file upload settings); others are "custom".
-_DOCUMENTS = frozenset(
-    {"txt", "md", "mdx", "markdown", "pdf", "html", "htm", "xlsx", "xls", "doc", "docx", "csv", "eml", "msg", "ppt"}
-    | {"pptx", "xml", "epub", "properties", "vtt"}
-)
-
-
-def is_url(item: object) -> bool:
-    """Whether a text names something on the web rather than on the disk."""
-    return isinstance(item, str) and item.lower().startswith(("http://", "https://"))
-
-
-def is_file(item: object) -> bool:
-    """Whether somebody gave a file: a path object, bytes, an open file or an uploaded one. A text is none."""
-    named = isinstance(item, (os.PathLike, bytes, bytearray, memoryview, UploadedFile))
-    return named or (callable(getattr(item, "read", None)) and not isinstance(item, str))
-
 
 def host_of(url: str) -> str:
     """Host and port of an address, for people; `?` where it is none."""
@@ -50,18 +38,6 @@ def host_of(url: str) -> str:
         return urlsplit(url).netloc.rpartition("@")[2] or "?"
     except ValueError:
         return "?"
-
-
-def kind_of(name: str, mime_type: str | None) -> str:
-    """Dify's type of a file: image, audio, video, document or custom."""
-    family = (mime_type or "").partition("/")[0]
-    if family in ("image", "audio", "video"):
-        return family
-    return "document" if Path(name).suffix.lower().lstrip(".") in _DOCUMENTS else "custom"
-
-
-def mime_of(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, bool]:
@@ -153,21 +129,6 @@ class Told:
         if whence == os.SEEK_SET:  # from the start: it is sent anew
             self._sent = 0
         return self._file.seek(offset, whence)
-
-
-def reference(uploaded: UploadedFile) -> dict[str, object]:
-    """How a question names a file that was uploaded."""
-    return {
-        "type": kind_of(uploaded.name, uploaded.mime_type),
-        "transfer_method": "local_file",
-        "upload_file_id": uploaded.id,
-    }
-
-
-def remote(url: str) -> dict[str, object]:
-    """How a question names a file on the web, which the server fetches."""
-    path = url.split("?", 1)[0].split("#", 1)[0]
-    return {"type": kind_of(path, mimetypes.guess_type(path)[0]), "transfer_method": "remote_url", "url": url}
 
 
 def told_name(disposition: str | None, fallback: str) -> str:

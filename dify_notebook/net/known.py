@@ -11,3 +11,8 @@ class Known:
     server_version: str | None = None
     app_info: models.AppInfo | None = None
     parameters: models.Parameters | None = None
+    """What `app.parameters` said, when somebody asked for it: files are checked against it."""
+    form: models.Parameters | None = None
+    """The same, asked for by a question with inputs."""
+    no_form: bool = False
+    """Whether the server was asked for it in vain."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
+from ..address import hide_key
 from ..config import Secret, Settings
 from ..turn.state import Turn
 from ..wire import models
@@ -56,7 +57,7 @@ class Dify:
         bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
-        api_key, headers = Secret.hide(api_key), Secret.hide_all(headers)
+        api_key, base_url, headers = Secret.hide(api_key), hide_key(base_url), Secret.hide_all(headers)
         self._start(
             AsyncDify(
                 api_key,

@@ -143,7 +143,7 @@ class Desk(Board):
         scene = self.scene
         if scene.facts is None:
             sent = {name: one for name, one in scene.inputs.items() if one.origin is not Origin.SERVER}
-            return Fitted({name: one.value for name, one in {**sent, **inputs}.items()})
+            return self._fit({**sent, **inputs})
         known = self._asked_for(scene.inputs)
         fitted = self._fit({**known, **inputs})
         if scene.facts.old and scene.conversation_id is not None and inputs:
@@ -160,8 +160,9 @@ class Desk(Board):
         return {name: value for name, value in inputs.items() if name in names}
 
     def _fit(self, inputs: Mapping[str, Value]) -> Fitted:
-        form = self.scene.facts.parameters.controls if self.scene.facts else []
-        return fit(form, inputs, lambda id: self.upload(id)[0])
+        told = self.scene.facts.parameters if self.scene.facts else None
+        whole = told is not None and told.form_known
+        return fit(told.controls if told else None, inputs, lambda id: self.upload(id)[0], whole=whole)
 
     def _tell_dropped(self, fitted: Fitted) -> None:
         """Say which inputs of the server's it would not take back."""

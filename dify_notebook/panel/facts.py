@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from ..app.controls import is_required
 from ..app.form import options_of
 from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputError
 from ..i18n import Language, t
@@ -27,6 +28,7 @@ from ..views.facts import picture
 from ..views.words import last_part
 from ..wire.models import Parameters, Site, UploadedFile
 from . import protocol as p
+from .inputs import in_field
 
 log = logger()
 
@@ -262,12 +264,12 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
         largest = {one: size for one, size in sizes(parameters).items() if one in kinds}
         number = limit or 1 if kind == "file-list" else 1
         hint = _rules(number, _kinds(kinds, endings, largest, lang), lang)
-    default = control.get("default")
+    default = in_field(control, control.get("default"))
     return p.Field(
         name=str(control.get("variable")),
         label=one_line(str(control.get("label") or control.get("variable")), 120),
         control=cast(p.Control, kind if kind in _CONTROLS else "text-input"),
-        required=bool(control.get("required")),
+        required=is_required(control),
         max_length=None if files else limit,
         options=options_of(control),
         default=None if default == "" or files else default,

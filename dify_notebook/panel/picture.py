@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any, cast
 
 from ..app import stored
+from ..app.form import controls_of
 from ..i18n import Language, sentences, t
 from ..turn.state import MessageFile, Turn
 from ..views import facts as told
@@ -18,6 +19,7 @@ from ..views.clean import one_line, unsigned, visible
 from ..views.words import Words, last_part, number, price
 from ..wire.models import ConversationVariable
 from . import protocol as p
+from .inputs import in_field
 from .scene import Item, Scene
 
 LONGEST = 20_000
@@ -51,6 +53,7 @@ def when(time: datetime | None, now: datetime, lang: Language) -> str:
 def conversation(scene: Scene, lang: Language, now: datetime) -> p.Conversation:
     """The conversation on show."""
     frozen = None
+    controls = controls_of(scene.facts.parameters.controls if scene.facts else None)
     if scene.facts is not None and scene.facts.old and scene.conversation_id and scene.facts.parameters.controls:
         frozen = t("panel.frozen", lang, version=scene.facts.version)
     offer = scene.offer
@@ -62,7 +65,9 @@ def conversation(scene: Scene, lang: Language, now: datetime) -> p.Conversation:
     return p.Conversation(
         id=scene.conversation_id,
         name=one_line(scene.name, 200) or t("panel.unnamed" if scene.conversation_id else "panel.new", lang),
-        inputs={name: one.value for name, one in scene.inputs.items() if _shown(one.value)},
+        inputs={
+            name: in_field(controls.get(name, {}), one.value) for name, one in scene.inputs.items() if _shown(one.value)
+        },
         frozen=frozen,
         older=scene.older,
         loading=scene.loading,

@@ -89,18 +89,6 @@ def encoded(body: Mapping[str, Any]) -> bytes:
     raise InputError(t("net.no_json", problem=problem), code="body")
 
 
-def check_json(name: str, value: object) -> None:
-    """Refuse an input that cannot be written as JSON, before it is half sent."""
-    kind = type(value).__name__
-    try:
-        encoded({name: value})
-    except InputError:
-        pass
-    else:
-        return
-    raise InputError(t("net.bad_input", name=repr(name)[1:-1], kind=kind), code="inputs")
-
-
 def chat_messages(
     query: str,
     *,

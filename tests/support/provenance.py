@@ -35,6 +35,8 @@ class App:
         self.stored = stored
         self.uploads: list[str] = []
         self.questions: list[dict[str, Any]] = []
+        self.tells = True
+        """Whether it says what it asks for; a gateway may pass questions alone."""
         self.site = threading.Event()
         """While it is not set, /site does not answer."""
         self.site.set()
@@ -49,6 +51,8 @@ class App:
         if path == "/chat-messages":
             self.questions.append(request.json)
             return self._answer(request.json, connection)
+        if path == "/parameters" and not self.tells:
+            return connection.reply("404 NOT FOUND", {"code": "not_found", "message": path, "status": 404})
         if path == "/site":
             self.site.wait(20)
         message = {"id": "m", "conversation_id": TALK, "inputs": {"v": self.stored}, "query": "before", "answer": "a"}

@@ -43,6 +43,12 @@ def test_what_people_add_to_the_file_stays() -> None:
     assert list(data["profiles"]) == ["support"]
 
 
+def test_the_file_may_come_from_any_editor() -> None:
+    config_dir().mkdir(exist_ok=True)
+    profiles_path().write_bytes(f'\ufeff[profiles.support]\r\nbase_url = "{URL}"\r\n'.encode())
+    assert find("support").base_url == URL
+
+
 def test_the_file_is_private_and_holds_no_key() -> None:
     make()
     assert stat.S_IMODE(profiles_path().stat().st_mode) == 0o600

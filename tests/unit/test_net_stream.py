@@ -69,7 +69,8 @@ async def test_send_gives_the_turn_with_times_and_a_tape() -> None:
     with serving(hello) as server:
         async with client(server.url) as dify:
             turn = await dify.chat.send("hi", inputs={"city": "Paris"})
-    request = server.requests[0]
+    request = server.requests[-1]
+    assert [request.method for request in server.requests] == ["GET", "POST"], "the form, for the inputs, and the question"
     assert (request.method, request.path) == ("POST", "/v1/chat-messages")
     assert request.headers["authorization"] == f"Bearer {KEY}"
     assert request.json == {

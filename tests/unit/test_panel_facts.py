@@ -15,6 +15,7 @@ from dify_notebook.i18n import Language
 from dify_notebook.panel import facts as f
 from dify_notebook.panel import protocol as p
 from dify_notebook.panel.commands import language_of
+from dify_notebook.panel.inputs import in_field
 from dify_notebook.wire.models import Parameters
 from dify_notebook.wire.models import read as read_model
 
@@ -231,3 +232,23 @@ def test_the_embedded_server_says_what_it_is_and_offers_to_go_on(monkeypatch: py
         second.ended(1)
         assert second.parts["conversation"]["resume"] is None
         second.panel.close()
+
+
+FIELDS: list[tuple[str, Any, Any]] = [
+    ("text-input", [1, "à"], '[1, "à"]'), ("paragraph", {"k": 1}, '{"k": 1}'), ("text-input", 7, "7"), ("text-input", True, "true"),
+    ("text-input", "", ""), ("select", "other", "other"), ("checkbox", "yes", True), ("checkbox", "0", False), ("checkbox", "maybe", "maybe"),
+    ("json_object", {"k": 1}, {"k": 1}), ("number", 7, 7),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "value", "shown"), FIELDS)
+def test_a_field_shows_the_text_that_would_be_sent(kind: str, value: Any, shown: Any) -> None:
+    """Defaults and inputs of stored conversations may be of any type; a browser would make `1,à` of a list."""
+    control = {"type": kind, "variable": "v", "options": ["one"], "default": value}
+    field = f.field_of(control, Parameters(), "en")
+    assert (in_field(control, value), field.default) == (shown, None if shown == "" else shown)
+
+
+def test_what_a_tool_of_the_server_fills_in_is_not_asked_for() -> None:
+    control = {"type": "external_data_tool", "variable": "v", "required": True}
+    assert not f.field_of(control, Parameters(), "en").required

@@ -115,7 +115,7 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 # -- arrows ----------------------------------------------------------------------------
 
-BASE = {"errors", "config", "secret", "profiles", "redact", "regular", "i18n", "printable", "logs", "_version"}
+BASE = {"address", "errors", "config", "secret", "profiles", "redact", "regular", "i18n", "printable", "logs", "_version"}
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
 
@@ -128,16 +128,17 @@ ARROWS: dict[str, set[str]] = {
     "logs": {"printable", "redact"},
     "errors": {"i18n", "printable", "redact"},
     "secret": set(),
+    "address": {"errors", "i18n", "secret"},
     "private": {"errors", "i18n", "logs"},
     "profiles": {"errors", "i18n", "secret", "redact"},
     "credentials": {"errors", "i18n", "printable", "secret", "profiles"},
-    "config": {"errors", "i18n", "printable", "private", "secret", "profiles", "credentials"},
+    "config": {"address", "errors", "i18n", "printable", "private", "secret", "profiles", "credentials"},
     "aio": {"errors", "i18n"},
     "wire": BASE,
     "turn": BASE | {"wire"},
     "tape": BASE | {"wire", "turn"},
-    "net": DATA,
-    "app": DATA | {"net"},
+    "app": DATA,
+    "net": DATA | {"app"},
     "session": DATA | {"net"},
     "spreadsheets": set(),
     "frames": ASKING | {"spreadsheets"},
