@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -333,8 +332,11 @@ def test_what_is_known_is_known_to_all_users_of_a_client() -> None:
         assert len(server.requests) == 3
 
 
-def test_what_is_changed_after_asking_changes_no_turn(tmp_path: Path) -> None:
+def test_what_is_changed_after_asking_changes_no_turn() -> None:
     def script(request: Request, connection: Connection) -> None:
+        if request.method == "GET":
+            connection.reply("404 Not Found", {"code": "not_found"})
+            return
         connection.head()
         connection.event(event="message", answer="hi", **IDS)
         connection.event(event="message_end", metadata={}, **IDS)
@@ -347,4 +349,4 @@ def test_what_is_changed_after_asking_changes_no_turn(tmp_path: Path) -> None:
             inputs["dict"]["a"].append(9)
             inputs["text"] = "y"
             turn = stream.read()
-        assert turn.inputs == server.requests[0].json["inputs"] == {"list": [1], "dict": {"a": [2]}, "text": "x"}
+        assert turn.inputs == server.requests[-1].json["inputs"] == {"list": [1], "dict": {"a": [2]}, "text": "x"}
