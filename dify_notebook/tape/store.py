@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..paths import expand
+
 if TYPE_CHECKING:
     from . import Tape
 _END = ".tape.gz"
@@ -27,7 +29,7 @@ class RunStore:
         max_age: float = 30 * 86_400,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.directory = directory
+        self.directory = expand(directory, argument="directory").absolute()
         self.max_bytes = max_bytes
         self.max_age = max_age
         """Seconds."""

@@ -115,7 +115,7 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 # -- arrows ----------------------------------------------------------------------------
 
-BASE = {"errors", "config", "secret", "profiles", "redact", "regular", "i18n", "printable", "logs", "_version"}
+BASE = {"errors", "config", "secret", "paths", "profiles", "redact", "regular", "i18n", "printable", "logs", "_version"}
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
 
@@ -128,10 +128,11 @@ ARROWS: dict[str, set[str]] = {
     "logs": {"printable", "redact"},
     "errors": {"i18n", "printable", "redact"},
     "secret": set(),
+    "paths": {"errors", "i18n"},
     "private": {"errors", "i18n", "logs"},
-    "profiles": {"errors", "i18n", "secret", "redact"},
+    "profiles": {"errors", "i18n", "secret", "paths", "redact"},
     "credentials": {"errors", "i18n", "printable", "secret", "profiles"},
-    "config": {"errors", "i18n", "printable", "private", "secret", "profiles", "credentials"},
+    "config": {"errors", "i18n", "logs", "paths", "printable", "private", "secret", "profiles", "credentials"},
     "aio": {"errors", "i18n"},
     "wire": BASE,
     "turn": BASE | {"wire"},
@@ -146,7 +147,7 @@ ARROWS: dict[str, set[str]] = {
     "live": ASKING | {"views"},
     "magic": ASKING | {"app", "live", "views", "credentials", "transcript"},
     "panel": ASKING | {"app", "live", "views", "transcript"},
-    "local": {"wire", "errors", "tape", "i18n", "printable", "private", "logs", "spreadsheets"},
+    "local": {"wire", "errors", "tape", "i18n", "paths", "printable", "private", "logs", "spreadsheets"},
     "testing": {"local", "net"},
 }
 """Room -> the rooms that it may import."""
