@@ -26,7 +26,10 @@ def in_words_of_httpx(request: httpx.Request | None = None) -> Iterator[None]:
         found = _meant(problem.__cause__)
         if found is httpx.ConnectTimeout:
             raise
-        words, kind = str(problem) or type(problem.__cause__).__name__, found
+        cause = problem.__cause__
+        # What aiohttp adds to the system's words says "ssl" of every address.
+        words = str(getattr(cause, "os_error", "") or problem) or type(cause).__name__
+        kind = found
     except _unsaid() as problem:
         words = str(problem) or type(problem).__name__
     raise kind(words, request=request)
