@@ -127,7 +127,7 @@ def stored_user() -> str:
         return _stored_user(data_dir() / "user")
     except (OSError, ValueError, ConfigError, InputError) as problem:
         why = problem.message if isinstance(problem, DifyError) else str(problem)
-        say_once("user", t("net.user_not_kept", user=_made_up(), problem=one_line(why, MESSAGE)))
+        say_once(f"user {why}", t("net.user_not_kept", user=_made_up(), problem=one_line(why, MESSAGE)))
         return _made_up()
 
 

@@ -30,7 +30,7 @@ def expand(path: str | os.PathLike[str], *, argument: str = "path") -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         pass
-    raise InputError(t("paths.no_home", argument=argument, value=repr(text)), code="path")
+    raise InputError(t("paths.no_home", argument=argument, value=repr(text)), code="no_home")
 
 
 def unquoted(value: str) -> str:
@@ -66,7 +66,7 @@ def settled(path: str | os.PathLike[str], name: str) -> Path:
     Raises:
         ConfigError: it is no path, or its `~` is nobody's home.
     """
-    problem = ""
+    problem, code = "", "data_dir"
     try:
         given = expand(path, argument=name)
         if given.is_absolute():
@@ -74,7 +74,8 @@ def settled(path: str | os.PathLike[str], name: str) -> Path:
         return _absolute.setdefault((name, str(given)), given.absolute())
     except (InputError, OSError) as raised:
         problem = raised.message if isinstance(raised, InputError) else str(raised)
-    raise ConfigError(problem, code="data_dir")
+        code = raised.code if isinstance(raised, InputError) and raised.code == "no_home" else code
+    raise ConfigError(problem, code=code)
 
 
 def user_directory(kind: str) -> Path:

@@ -83,7 +83,7 @@ def _bare() -> ssl.SSLContext:
                 raise OSError(t("net.trust.irregular"))
             context.keylog_filename = keys
         except (OSError, ValueError) as problem:
-            say_once("SSLKEYLOGFILE", t("net.no_key_log", value=one_line(keys), problem=one_line(str(problem))))
+            say_once(f"SSLKEYLOGFILE {keys}", t("net.no_key_log", value=one_line(keys), problem=one_line(str(problem))))
     return context
 
 

@@ -18,7 +18,6 @@ from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify, Dify, DifyError
 from dify_notebook.errors import ConfigError
-from dify_notebook.logs import _said
 from dify_notebook.net.proxies import Exceptions, Proxies, read
 from dify_notebook.net.trust import VARIABLES, context_of
 
@@ -381,7 +380,6 @@ def test_secrets_of_connections_are_noted_where_that_works(
 ) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     assert context_of(True).keylog_filename == str(tmp_path / "keys")
-    _said.clear()
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "none" / "keys"))
     for _ in range(2):
         assert context_of(True).verify_mode is ssl.CERT_REQUIRED

@@ -54,11 +54,13 @@ async def test_a_connection_that_broke_after_the_question_is_told_as_broken_and_
 
     with serving(script) as server:
         async with AsyncDify("app-x", server.url, "me", transport=transport, retry=0) as dify:
+            ask: Any = {
+                "get": dify.app.info,
+                "send": partial(dify.chat.send, "hi"),
+                "blocking": partial(dify.chat.send, "hi", response_mode="blocking"),
+            }
             with pytest.raises(DifyError) as raised:
-                if how == "get":
-                    await dify.app.info()
-                else:
-                    await dify.chat.send("hi", **({"response_mode": "blocking"} if how == "blocking" else {}))
+                await ask[how]()
         asked = [request.method for request in server.requests]
         assert asked == ["POST"] or set(asked) == {"GET"}, "aiohttp itself repeats a GET"
     assert not isinstance(raised.value, TimedOut)
