@@ -57,6 +57,8 @@ def of_variable(name: str) -> Path | None:
     text = unquoted(os.environ.get(name, ""))
     if text.startswith(("$", "%")):  # further on it may be a letter of a name
         text = os.path.expandvars(text)
+        if text.startswith("$"):
+            raise ConfigError(t("paths.no_variable", argument=name, value=repr(text)), code="data_dir")
     return settled(text, name) if text else None
 
 
@@ -91,7 +93,13 @@ def user_directory(kind: str) -> Path:
     chosen = of_variable(f"DIFY_NOTEBOOK_{kind.upper()}_DIR")
     if chosen is not None:
         return chosen
+    xdg = f"XDG_{kind.upper()}_HOME"
+    said = os.environ.get(xdg, "")
+    if os.name == "posix" and (said[:1] in ("~", "$") or unquoted(said) != said):  # platformdirs takes it as it stands
+        chosen = of_variable(xdg)
+        if chosen is not None:
+            return chosen / "dify_notebook"
     import platformdirs
 
     find = platformdirs.user_data_path if kind == "data" else platformdirs.user_config_path
-    return settled(find("dify_notebook", appauthor=False), f"XDG_{kind.upper()}_HOME")
+    return settled(find("dify_notebook", appauthor=False), xdg)

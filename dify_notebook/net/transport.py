@@ -288,9 +288,9 @@ class Pools:
         def make(proxy: httpx.Proxy | None, trust: ssl.SSLContext | bool) -> httpx.AsyncBaseTransport:
             # Files of elsewhere come by httpx: aiohttp would keep the cookies of all hosts in a jar of its own. What
             # goes through a proxy does too: aiohttp knows no SOCKS.
-            kind = self._direct if keyed and proxy is None else httpx.AsyncHTTPTransport
-            options = {} if proxy is None else {"proxy": proxy}
-            return kind(verify=trust, trust_env=False, limits=limits, **options)
+            if keyed and proxy is None:
+                return self._direct(verify=trust, trust_env=False, limits=limits)
+            return httpx.AsyncHTTPTransport(verify=trust, trust_env=False, limits=limits, proxy=proxy)
 
         return Doors(make, Proxies(), self._trust)
 
@@ -317,7 +317,7 @@ def _is_header(name: str, value: Secret) -> bool:
     return value.reveal().isascii() and (value.reveal() + name).replace("\t", " ").isprintable()
 
 
-def _transport_kind(transport: httpx.AsyncBaseTransport | str | None) -> Any:
+def _transport_kind(transport: httpx.AsyncBaseTransport | str | None) -> Callable[..., httpx.AsyncBaseTransport]:
     """httpx's own transport, or the one that speaks through aiohttp where that was asked for.
 
     Raises:

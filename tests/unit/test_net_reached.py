@@ -70,7 +70,10 @@ async def test_a_connection_that_broke_after_the_question_is_told_as_broken_and_
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_what_was_never_reached_and_what_is_silent_keep_their_names(transport: Any) -> None:
-    with serving(lambda request, connection: connection.wait_until_left() and None) as server:
+    def silent(request: Request, connection: Connection) -> None:
+        connection.wait_until_left()
+
+    with serving(silent) as server:
         slow = httpx.Timeout(5.0, read=0.2)
         async with AsyncDify("app-x", server.url, "me", transport=transport, retry=0, timeout=slow) as dify:
             with pytest.raises(TimedOut):
@@ -98,7 +101,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(sending, "Patience", partial(Patience, clock=clock))
-    monkeypatch.setattr(sending.asyncio, "sleep", clock.sleep)
+    monkeypatch.setattr("dify_notebook.net.sending.asyncio.sleep", clock.sleep)
     return clock
 
 

@@ -57,6 +57,8 @@ _TIME = re.compile(
     rf"|\b(?P<word>noon|midday|midnight)\b|(?P<wordhan>正午|中午|午夜|子夜|半夜)",
     re.IGNORECASE,
 )
+_WORDS = ("half", "half_alone", "day", "dayhan", "word", "wordhan")
+"""The groups of it that say a part of the day."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,10 @@ def said_time(text: str) -> Clock | None:
     """
     for match in _TIME.finditer(text):
         hour, minute = _number(match["hour"] or match["hour24"] or match["hourhan"] or "12"), _minute(match)
-        word = match["half"] or match["half_alone"] or match["day"] or match["dayhan"] or match["word"] or match["wordhan"]
+        word = next((match[name] for name in _WORDS if match[name]), "")
         if match["hourhan"] == "一" and not word and match.group()[-1] in "点點":
             continue  # "a little"
-        period = _PERIOD_OF.get((word or "").lower().replace(".", ""), "")
+        period = _PERIOD_OF.get(word.lower().replace(".", ""), "")
         found = _hour(hour, minute, period, digital=match["hour24"] is not None)
         if found is not None and minute < 60:
             return Clock(found, minute)
