@@ -10,25 +10,23 @@ import httpx
 
 from ..errors import ConfigError
 from ..i18n import t
-from .proxies import Proxies, Proxy
+from .proxies import Proxy, proxy_of
 
 Make = Callable[[httpx.Proxy | None, ssl.SSLContext | bool], httpx.AsyncBaseTransport]
 
 
 class Doors(httpx.AsyncBaseTransport):
-    """A transport that sends each request the way that the environment says for its address.
+    """A transport that sends each request the way that the environment says for its address, as it is then.
 
     Args:
         make: makes the transport that goes through a proxy, or through none, with these certificates.
-        proxies: which proxy there is for an address.
-        trust: the certificates for https, asked for when the first such address is; may raise a ConfigError.
+        trust: the certificates, asked for with each https address; may raise a ConfigError.
     """
 
-    def __init__(self, make: Make, proxies: Proxies, trust: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(self, make: Make, trust: Callable[[], ssl.SSLContext]) -> None:
         self._make = make
-        self._proxies = proxies
         self._trust = trust
-        self._opened: dict[tuple[Proxy | None, bool], httpx.AsyncBaseTransport] = {}
+        self._opened: dict[tuple[Proxy | None, ssl.SSLContext | bool], httpx.AsyncBaseTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it.
@@ -37,7 +35,7 @@ class Doors(httpx.AsyncBaseTransport):
             ConfigError: a variable of the environment names no proxy, or no certificates; nothing was sent.
             httpx.ProxyError: there is a proxy on the way which cannot be reached or refuses.
         """
-        proxy = self._proxies.of(request.url)
+        proxy = proxy_of(request.url)
         transport = self._transport(proxy, request.url.scheme == "https")
         if proxy is None:
             return await transport.handle_async_request(request)
@@ -56,17 +54,18 @@ class Doors(httpx.AsyncBaseTransport):
         raise httpx.ProxyError(f"{proxy.name}={proxy.shown}: {words}", request=request)
 
     def _transport(self, proxy: Proxy | None, secure: bool) -> httpx.AsyncBaseTransport:
-        found = self._opened.get((proxy, secure))
+        needed = secure or (proxy is not None and proxy.url.startswith("https"))
+        trust: ssl.SSLContext | bool = self._trust() if needed else False
+        found = self._opened.get((proxy, trust))
         if found is not None:
             return found
-        trust: ssl.SSLContext | bool = self._trust() if secure or (proxy and proxy.url.startswith("https")) else False
         missing = ""
         try:
             through = None
             if proxy is not None:
                 own = trust if proxy.url.startswith("https") and isinstance(trust, ssl.SSLContext) else None
                 through = httpx.Proxy(proxy.url, auth=proxy.auth, ssl_context=own)
-            made = self._opened[proxy, secure] = self._make(through, trust)
+            made = self._opened[proxy, trust] = self._make(through, trust)
             return made
         except ImportError as problem:  # of what SOCKS needs
             missing = str(problem)

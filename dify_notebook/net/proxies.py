@@ -45,6 +45,19 @@ class Proxy(NamedTuple):
     auth: tuple[str, str] | None = None
 
 
+def proxy_of(url: httpx.URL) -> Proxy | None:
+    """The proxy for an address, by this process's environment as it is now: `%env` may change it at any time.
+
+    Raises:
+        ConfigError: the variable that names it holds no proxy's address.
+    """
+    return None if is_loopback(_host(url)) else Proxies().of(url)
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii", "replace")
+
+
 class Proxies:
     """The proxies of an environment. What is wrong with one is told when a request would go through it.
 
@@ -68,7 +81,7 @@ class Proxies:
             ConfigError: the variable that names it holds no proxy's address.
         """
         said = self._named.get(url.scheme) or self._named["all"]
-        host = url.raw_host.decode("ascii", "replace")
+        host = _host(url)
         if said is None or is_loopback(host) or self._exceptions.cover(host, url.port or _PORTS.get(url.scheme, 80)):
             return None
         return read(*said)

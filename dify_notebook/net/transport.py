@@ -22,9 +22,8 @@ from ..logs import logger
 from .bounds import ENCODINGS
 from .crowd import CONNECTIONS, MOST_CONNECTIONS, SPARE, Gate, Place, check_connections
 from .doors import Doors
-from .proxies import Proxies
 from .translated import in_words_of_httpx
-from .trust import context_of
+from .trust import context_of, settings_of
 from .trust import given as certificates
 
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
@@ -241,6 +240,7 @@ class Pools:
         given = {name: _header(name, value) for name, value in Secret.hide_all(headers).items()}
         self._own_headers = OwnHeaders({**dict(settings.headers), **given}, settings.base_url)
         self._verify = certificates(verify)
+        self._context: tuple[object, ssl.SSLContext] | None = None
         self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
         self._transport = transport
         self._direct = _transport_kind(transport)
@@ -292,12 +292,13 @@ class Pools:
                 return self._direct(verify=trust, trust_env=False, limits=limits)
             return httpx.AsyncHTTPTransport(verify=trust, trust_env=False, limits=limits, proxy=proxy)
 
-        return Doors(make, Proxies(), self._trust)
+        return Doors(make, self._trust)
 
     def _trust(self) -> ssl.SSLContext:
-        if not isinstance(self._verify, ssl.SSLContext):  # certificates take 12 ms to read: once for all clients
-            self._verify = context_of(self._verify)
-        return self._verify
+        said = settings_of(self._verify)
+        if self._context is None or self._context[0] != said:  # they take 12 ms to read: once for all clients
+            self._context = said, context_of(self._verify)
+        return self._context[1]
 
     async def aclose(self) -> None:
         """Hang up, in the running loop."""

@@ -39,6 +39,11 @@ def given(verify: object) -> ssl.SSLContext | bool:
     raise ConfigError(t("net.verify_type", type=type(verify).__name__), code="tls")
 
 
+def settings_of(verify: ssl.SSLContext | bool) -> tuple[str | None, ...]:
+    """All that `context_of` depends on beside its argument."""
+    return tuple(os.environ.get(name) for name in VARIABLES) if verify is True else ()
+
+
 def context_of(verify: ssl.SSLContext | bool) -> ssl.SSLContext:
     """The context for https; True is the environment's.
 

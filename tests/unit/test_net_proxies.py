@@ -384,3 +384,25 @@ def test_secrets_of_connections_are_noted_where_that_works(
     for _ in range(2):
         assert context_of(True).verify_mode is ssl.CERT_REQUIRED
     assert caplog.text.count("SSLKEYLOGFILE=") == 1
+
+
+async def test_a_variable_that_is_mended_counts_at_once(
+    behind: RawServer, secure: Secure, places: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`%env` in the next cell is enough: neither client nor kernel is made anew."""
+    with closing(Socks(port_of(behind.url))) as proxy:
+        async with AsyncDify(KEY, AWAY, "me", retry=0) as dify:
+            for value in ("socks4://x", "127.0.0.1:notaport"):
+                monkeypatch.setenv("ALL_PROXY", value)
+                with pytest.raises(ConfigError, match=value):
+                    await dify.app.info()
+            monkeypatch.setenv("ALL_PROXY", f"socks5://{proxy.place}")
+            assert (await dify.app.info()).name == "behind"
+    async with AsyncDify(KEY, secure.url, "me", retry=0) as dify:
+        with pytest.raises(DifyError, match="certificate"):
+            await dify.app.info()
+        monkeypatch.setenv("SSL_CERT_FILE", places["good"])
+        assert (await dify.app.info()).name == "secret"
+        monkeypatch.setenv("SSL_CERT_FILE", places["missing"])
+        with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
+            await dify.app.info()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -101,7 +102,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(sending, "Patience", partial(Patience, clock=clock))
-    monkeypatch.setattr("dify_notebook.net.sending.asyncio.sleep", clock.sleep)
+    monkeypatch.setattr("dify_notebook.net.sending.asyncio", SimpleNamespace(sleep=clock.sleep))
     return clock
 
 
