@@ -25,12 +25,12 @@ def expand(path: str | os.PathLike[str], *, argument: str = "path") -> Path:
     if not isinstance(text, str):
         raise TypeError(f"{argument} is {type(path).__name__}; a text or a path is wanted")
     if not text.strip() or "\0" in text:
-        raise InputError(t("paths.none", argument=argument, value=repr(text)), code="path")
+        raise InputError(t("paths.none", argument=argument, value=repr(text)), code="no_path")
     try:
         return Path(text).expanduser()
     except RuntimeError:
         pass
-    raise InputError(t("paths.no_home", argument=argument, value=repr(text)), code="no_home")
+    raise InputError(t("paths.no_home", argument=argument, value=repr(text)), code="no_path")
 
 
 def unquoted(value: str) -> str:
@@ -58,7 +58,7 @@ def of_variable(name: str) -> Path | None:
     if text.startswith(("$", "%")):  # further on it may be a letter of a name
         text = os.path.expandvars(text)
         if text.startswith("$"):
-            raise ConfigError(t("paths.no_variable", argument=name, value=repr(text)), code="data_dir")
+            raise ConfigError(t("paths.no_variable", argument=name, value=repr(text)), code="no_path")
     return settled(text, name) if text else None
 
 
@@ -68,7 +68,7 @@ def settled(path: str | os.PathLike[str], name: str) -> Path:
     Raises:
         ConfigError: it is no path, or its `~` is nobody's home.
     """
-    problem, code = "", "data_dir"
+    problem = ""
     try:
         given = expand(path, argument=name)
         if given.is_absolute():
@@ -76,8 +76,7 @@ def settled(path: str | os.PathLike[str], name: str) -> Path:
         return _absolute.setdefault((name, str(given)), given.absolute())
     except (InputError, OSError) as raised:
         problem = raised.message if isinstance(raised, InputError) else str(raised)
-        code = raised.code if isinstance(raised, InputError) and raised.code == "no_home" else code
-    raise ConfigError(problem, code=code)
+    raise ConfigError(problem, code="no_path")
 
 
 def user_directory(kind: str) -> Path:

@@ -323,7 +323,7 @@ def _unwritable(error: LocalServerError) -> bool:
     """Whether it is the disk that does not let us, and no damage, no other account and no other process."""
     cause = error.__cause__
     full = isinstance(cause, sqlite3.OperationalError) and not is_damage(cause)
-    return full or error.code == "no_home" or (isinstance(cause, OSError) and cause.errno in _DISK)
+    return full or error.code == "no_path" or (isinstance(cause, OSError) and cause.errno in _DISK)
 
 
 def _ensure(data_dir: str | os.PathLike[str] | None) -> Server:

@@ -70,7 +70,8 @@ class AsyncDify(Sending):
             `InputError` once none has ended for the pool's time, or at once where all that are open
             are its own.
         retry: seconds that an idempotent call may take with all its repetitions, after failed
-            connections, 429 and 5xx; 0 repeats nothing. A chat message is never sent twice.
+            connections, 429 and 5xx; 0 repeats nothing. A chat message is never sent twice. At most 1.5
+            of them go by while a server that never answered cannot be reached.
         files_hosts: hosts besides the server's own from which images of an answer may be
             fetched (where the server's FILES_URL names another one), as `host` or `host:port`.
         bounds: how much is taken from the server, see `Bounds`.

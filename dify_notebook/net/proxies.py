@@ -30,6 +30,7 @@ _SAME = {"socks": "socks5"}
 """GNOME's and many desktop tools' own name."""
 _SEPARATORS = re.compile(r"[,;\s]+")
 _SYSTEM = "system"
+_CGI = "REQUEST_METHOD"
 _LONGEST_SECRET = 255
 """Bytes of a user's name or a password, which SOCKS 5 tells in one byte (RFC 1929)."""
 
@@ -67,6 +68,7 @@ class Proxies:
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         env = os.environ if environ is None else environ
+        env = {name: env[name] for name in env if name.lower().endswith("_proxy") or name == _CGI}
         self._named = {scheme: _variable(env, scheme) for scheme in ("http", "https", "all")}
         name, value = _variable(env, "no") or ("NO_PROXY", "")
         self._exceptions = Exceptions(value)
@@ -91,7 +93,7 @@ def _variable(env: Mapping[str, str], scheme: str) -> tuple[str, str] | None:
     """Name and value of the variable for that scheme; one in lower case that is empty hides the others."""
     wanted = f"{scheme}_proxy"
     names = sorted((name for name in env if name.lower() == wanted), reverse=True)  # lower case comes last
-    if scheme == "http" and "REQUEST_METHOD" in env:  # a web server's child: the variable may be a client's header
+    if scheme == "http" and _CGI in env:  # a web server's child: the variable may be a client's header
         names = [name for name in names if name == wanted]
     return next(((name, unquoted(env[name])) for name in names if unquoted(env[name]) or name == wanted), None)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import locale
 import os
+import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,7 +20,7 @@ import pytest
 from support.raw_server import Connection, Request, serving
 
 import dify_notebook
-from dify_notebook import Dify, Session, config, logs
+from dify_notebook import Dify, DifyError, Session, config, i18n, local, logs
 from dify_notebook.errors import ConfigError, TapeGone
 from dify_notebook.local import server as local_server
 from dify_notebook.magic.line import first_time, run_line
@@ -90,10 +93,49 @@ def test_a_data_directory_that_cannot_be_is_told_once_and_the_question_asked(
     assert caplog.text.count("name made up") == 1
     assert first_time() is None
     assert run_store().paths() == []
-    if place is not is_nobodys:  # a variable that is wrong in itself is an error where its directory is the matter
+    for _ in range(2):
         seat = State().seat("guide", None, {})
         assert seat.session.ask("What are the apps?").result(30).status == "succeeded"
-        assert caplog.text.count("last until Python ends") == 1
+    assert caplog.text.count("last until Python ends") == 1
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [sqlite3.OperationalError("unable to open database file"), sqlite3.OperationalError("database or disk is full"),
+     sqlite3.OperationalError("attempt to write a readonly database"), OSError(errno.EROFS, "read-only")],
+)  # fmt: skip
+def test_an_embedded_server_without_a_place_of_its_own_takes_another(
+    problem: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(local_server, "_aside", [])
+    start = local_server.LocalServer.__init__
+
+    def fails_at_home(self: Any, directory: Any, *more: Any) -> None:
+        if directory.root.is_relative_to(config.data_dir()):
+            raise problem
+        start(self, directory, *more)
+
+    monkeypatch.setattr(local_server.LocalServer, "__init__", fails_at_home)
+    with Dify.local() as dify, Dify.local() as again:
+        assert dify.base_url == again.base_url
+        assert dify.chat.send("What are the apps?").status == "succeeded"
+    assert caplog.text.count("last until Python ends") == 1
+    with pytest.raises(DifyError):  # one that somebody names is meant
+        local.serve(data_dir=config.data_dir() / "mine")
+    monkeypatch.setattr(local_server, "_aside", [])
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", fails(errno.ENOENT))
+    with pytest.raises(DifyError, match=re.escape(str(problem))):
+        Dify.local()
+
+
+def test_a_locale_that_python_does_not_know_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> Any:
+        raise ValueError("unknown locale: UTF-8")
+
+    for name in ("DIFY_NOTEBOOK_LANG", "LC_ALL", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(locale, "getlocale", unknown)
+    assert i18n.current_language() == "en"
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO, errno.EDQUOT])
