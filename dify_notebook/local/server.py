@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from ..errors import ConfigError, DifyError
+from ..errors import ConfigError, DifyError, InputError
 from ..i18n import t
 from ..logs import logger, say_once
 from ..printable import one_line
@@ -422,8 +422,8 @@ def _not_started(directory: Directory, error: Exception) -> LocalServerError:
 def _open(data_dir: str | os.PathLike[str] | None) -> Directory:
     try:
         return Directory.open(data_dir)
-    except ConfigError as error:
-        raise LocalServerError(str(error), code=error.code) from None
+    except (ConfigError, InputError) as error:
+        raise LocalServerError(error.message, code=error.code) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name
         raise LocalServerError(t("local.no_directory", reason=error)) from error
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dify_notebook import Dify, History, Tape, config, local, profiles
-from dify_notebook.errors import ConfigError, DifyError, InputError
-from dify_notebook.local.directory import default_directory
+from dify_notebook.errors import ConfigError, InputError
+from dify_notebook.local.directory import LocalServerError, default_directory
 from dify_notebook.paths import expand, of_variable, unquoted
 from dify_notebook.tape import RunStore, run_store
 
@@ -126,7 +126,7 @@ def test_what_is_no_path_is_refused_by_name_everywhere(path: str, home: Path) ->
         with pytest.raises(InputError, match="no path|no home directory") as raised:
             use()
         assert repr(path) in str(raised.value), number
-    with pytest.raises(DifyError, match="no path|no home directory"):
+    with pytest.raises(LocalServerError, match="no path|no home directory"):
         local.serve(data_dir=path)
 
 
