@@ -11,6 +11,7 @@ import os
 import secrets
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,9 +21,11 @@ from . import address, credentials
 from .address import CLOUD as CLOUD
 from .address import clean_base_url as clean_base_url
 from .address import is_loopback as is_loopback
-from .errors import ConfigError, InputError
+from .errors import ConfigError, DifyError, InputError
 from .i18n import t
-from .printable import one_line
+from .logs import say_once
+from .paths import user_directory
+from .printable import MESSAGE, one_line
 from .private import private_directory
 from .profiles import find
 from .secret import Secret as Secret
@@ -69,28 +72,37 @@ def data_dir() -> Path:
     """The directory that is ours: runs, the embedded server, the user's name. Mode 0700.
 
     Raises:
-        ConfigError: another account owns it.
+        ConfigError: another account owns it, or there is no path in `DIFY_NOTEBOOK_DATA_DIR`.
         OSError: it cannot be made.
     """
-    chosen = os.environ.get("DIFY_NOTEBOOK_DATA_DIR")
-    if chosen:
-        path = Path(chosen)
-    else:
-        from platformdirs import user_data_path
+    return private_directory(user_directory("data"))
 
-        path = user_data_path("dify_notebook", appauthor=False)
-    return private_directory(path)
+
+@cache
+def _made_up() -> str:
+    return f"notebook-{secrets.token_hex(4)}"
 
 
 def stored_user() -> str:
-    """`notebook-<random>`, made once for each user directory: never the login name."""
-    path = data_dir() / "user"
+    """`notebook-<random>`, made once for each user directory: never the login name.
+
+    Where it cannot be kept there, it is made once for this process, and a line of the log says so.
+    """
+    try:
+        return _stored_user(data_dir() / "user")
+    except (OSError, ValueError, ConfigError, InputError) as problem:
+        why = problem.message if isinstance(problem, DifyError) else str(problem)
+        say_once(f"user {why}", t("net.user_not_kept", user=_made_up(), problem=one_line(why, MESSAGE)))
+        return _made_up()
+
+
+def _stored_user(path: Path) -> str:
     try:
         name = path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         name = ""
     if name:
-        return name
+        return check_user(name)
     name = f"notebook-{secrets.token_hex(4)}"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -143,7 +155,7 @@ def resolve(
     url = clean_base_url(CLOUD if base_url is None or base_url == "" else base_url, place_of_url)
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        warnings.warn(t("net.plain_http", host=one_line(parts.hostname or "")), UserWarning, stacklevel=3)
+        _warn_plain(one_line(parts.hostname or ""))
     name = user if user is not None else tidied(env, "DIFY_USER", quoted=False) or stored_user()
     return Settings(
         base_url=url,
@@ -163,6 +175,14 @@ def tidied(environ: Mapping[str, str], name: str, *, quoted: bool = True) -> str
     """
     told = next((environ[mark + name] for mark in _MARKS if environ.get(mark + name)), "")
     return address.tidy(told, ()) if quoted else told.strip()
+
+
+def _warn_plain(host: str) -> None:
+    told = t("net.plain_http", host=host)
+    try:
+        warnings.warn(told, UserWarning, stacklevel=4)
+    except UserWarning:  # PYTHONWARNINGS=error: it is told all the same, and is no reason not to ask
+        say_once(told, told)
 
 
 def check_key(key: Secret, origin: str = "arguments", place: str = "api_key") -> Secret:

@@ -33,3 +33,13 @@ def logger(name: str = "dify_notebook") -> logging.Logger:
     found = logging.getLogger(name)
     found.addFilter(_HARMLESS)  # once, however often it is asked for
     return found
+
+
+_said: set[str] = set()
+
+
+def say_once(what: str, message: str) -> None:
+    """Warn in the log, once in this process for each `what`: something optional does not work, and all else goes on."""
+    if what not in _said:
+        _said.add(what)
+        logger().warning("%s", message)

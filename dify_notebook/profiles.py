@@ -18,6 +18,7 @@ import msgspec
 
 from .errors import ConfigError
 from .i18n import t
+from .paths import user_directory
 from .redact import has_key, redact
 from .secret import Secret
 
@@ -46,13 +47,11 @@ def config_dir() -> Path:
     """The user's configuration directory of this package; it need not exist.
 
     `DIFY_NOTEBOOK_CONFIG_DIR` names another one.
-    """
-    chosen = os.environ.get("DIFY_NOTEBOOK_CONFIG_DIR")
-    if chosen:
-        return Path(chosen)
-    from platformdirs import user_config_path
 
-    return user_config_path("dify_notebook", appauthor=False)
+    Raises:
+        ConfigError: that is no path, or this account has no home directory.
+    """
+    return user_directory("config")
 
 
 def profiles_path() -> Path:
@@ -162,7 +161,7 @@ def _read() -> dict[str, Any]:
     path = profiles_path()
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors put a byte order mark before it
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter where the home is no directory
         return {}
     except (OSError, ValueError) as raised:
         # A message of the parser's own names a place and a character, no value.

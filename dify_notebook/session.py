@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .errors import DifyError, raise_for_turn
+from .errors import DifyError, TapeGone, raise_for_turn
 from .i18n import t
 from .logs import logger
 from .net.client import AsyncDify
@@ -26,6 +26,7 @@ from .net.stream import ChatStream
 from .net.sync import Dify
 from .printable import MESSAGE, one_line
 from .tape import RunStore, Tape, Turns, run_store
+from .tape.store import not_kept, runs_wanted
 from .turn.state import Turn, TurnError
 from .wire.events import Ping
 
@@ -304,8 +305,10 @@ class Session:
 
         Raises:
             InputError: a value was refused before anything was sent.
+            ConfigError: `DIFY_NOTEBOOK_RUNS` says neither yes nor no.
         """
         target = self.conversation_id if conversation_id == "" else conversation_id
+        runs_wanted()  # raises what is wrong with that setting
         stream = self.client.chat.stream(
             query,
             inputs=inputs,
@@ -366,20 +369,24 @@ class Session:
                     self.conversation_id = turn.conversation_id
             self.turns.append(turn)
             self._forget(run)
-        tape = run.tape
-        if tape is not None and tape.entries:
+        if run.tape is not None:
+            self._put_away(run.tape, turn)
+
+    def _put_away(self, tape: Tape, turn: Turn) -> None:
+        """Store the tape and read it from there from now on; where it is not stored, it stays in memory for a while."""
+        path = store = None
+        try:
+            if not tape.entries:
+                return
             tape.header = msgspec.structs.replace(
                 tape.header, message_id=turn.message_id, app=turn.app, status=turn.status
             )
-            self._put_away(tape, turn.message_id or "run")
-
-    def _put_away(self, tape: Tape, name: str) -> None:
-        """Store the tape and read it from there from now on; where it is not stored, it stays in memory for a while."""
-        path = None
-        try:
-            path = (self._store or run_store()).add(tape, name)
-        except OSError as problem:
-            log.warning("the tape of this run could not be kept: %s", problem)
+            store = self._store or run_store()
+            path = store.add(tape, turn.message_id or "run")
+        except TapeGone:  # it failed while the answer came, and that was said
+            return
+        except Exception as problem:  # whatever a disk or a clock does: the answer is there
+            not_kept(problem, store.directory if store else None)
         if path is not None:
             tape.stored(path)
             return

@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DifyError, EndlessList, InputError
@@ -14,6 +13,7 @@ from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.crowd import gather_bounded
 from ..net.portal import CLEANUP_SECONDS, portal, wait
+from ..paths import expand
 from ..printable import MESSAGE, TEXT, one_line, shown
 from .asked import Known, Wanted, wanted
 from .collect import Collector
@@ -135,7 +135,7 @@ def history(
         return _in_memory(dify, asked, None, progress)
     from .parquet import Directory
 
-    directory = Directory(Path(to))
+    directory = Directory(expand(to, argument="to"))
     collector = Collector(dify, asked, directory)
     directory.begin(collector.facts())
     return _into(directory, collector, directory.flush, progress)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..i18n import t
+from ..paths import expand
 from ..printable import MESSAGE, TEXT, one_line, shown
 from .facts import Facts, Failure
 from .looking import Looking
@@ -131,7 +132,7 @@ class History(Looking):
         """
         from .parquet import Directory
 
-        path = Path(directory)
+        path = expand(directory, argument="directory")
         target = Directory(path)
         target.begin(self.facts)
         try:
@@ -158,7 +159,7 @@ class History(Looking):
         """
         from .parquet import Directory
 
-        held = Directory(Path(directory), limit)
+        held = Directory(expand(directory, argument="directory"), limit)
         return cls(facts=held.facts(), load=held.table, directory=held.path)
 
     def __repr__(self) -> str:

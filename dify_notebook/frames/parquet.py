@@ -76,7 +76,7 @@ class Directory:
 
     def __init__(self, path: Path, limit: int | None = None) -> None:
         _pyarrow()
-        self.path = path
+        self.path = path = path.absolute()  # tables are read when they are looked at, from wherever Python is then
         self._limit = LIMIT if limit is None else limit
         self._target = path
         self._held: dict[tuple[str, str], list[Block]] = {}

@@ -47,7 +47,10 @@ def current_language() -> Language:
         return spoken
     name = os.environ.get("DIFY_NOTEBOOK_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
     if not name:
-        name = locale.getlocale()[0] or ""
+        try:
+            name = locale.getlocale()[0] or ""
+        except ValueError:  # LC_CTYPE=UTF-8, say, which macOS gives its terminals
+            name = ""
     return "zh-Hans" if name.lower().startswith(("zh", "chinese")) else "en"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import DifyError
 from ..i18n import t
+from ..paths import expand
 from .apps.agent import Agent
 from .apps.app import App, Mode, Variable
 from .apps.chatflow import chatflow
@@ -67,7 +68,7 @@ def _resolve(source: Source, default: Wanted) -> list[App]:
         return [source]
     if isinstance(source, Mapping):
         return [_app(source, "", Path.cwd(), default)]
-    path = Path(source).expanduser()
+    path = expand(source, argument="apps")
     if not path.is_file():
         raise DeclarationError(t("local.declare.no_file", path=path))
     # As for a program, modules beside it can be imported: by a Python file, and for tools named `module:function`.

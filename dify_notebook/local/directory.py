@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DifyError
+from ..paths import expand, user_directory
 from ..private import only_mine, private_directory, write_private
 from .damage import damaged_keys
 
@@ -29,12 +30,7 @@ def default_directory() -> Path:
     Raises:
         ConfigError, OSError: see `private_directory`, of the base.
     """
-    base = os.environ.get("DIFY_NOTEBOOK_DATA_DIR")
-    if base:
-        return private_directory(Path(base).expanduser()) / "local"
-    from platformdirs import user_data_path
-
-    return private_directory(user_data_path("dify_notebook", appauthor=False)) / "local"
+    return private_directory(user_directory("data")) / "local"
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ class Directory:
             ConfigError: another account owns it.
             OSError: it cannot be made or written.
         """
-        root = Path(path).expanduser() if path is not None else default_directory()
+        root = expand(path, argument="data_dir") if path is not None else default_directory()
         directory = cls(private_directory(root).resolve())
         private_directory(directory.files)
         for held in (directory.keys, directory.server, directory.port, directory.lock):

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import DifyError
 from ..i18n import t
+from ..paths import expand
 from ..spreadsheets import plain_cell
 from . import shapes
 from .apps.app import fixed_id
@@ -62,7 +63,7 @@ def write(
     safe_for_spreadsheets: bool = False,
 ) -> dict[str, Path]:
     """See `dify_notebook.local.dump`."""
-    target = Path(directory).expanduser()
+    target = expand(directory, argument="directory")
     with store_of(data_dir) as (place, store):
 
         def job(db: sqlite3.Connection) -> dict[str, Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,29 +67,37 @@ def on_network(directory: Path) -> bool:
         return root.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(root) == 4
     mounts = Path("/proc/self/mountinfo")
     if mounts.exists():
-        return type_of(str(path), linux_mounts(mounts.read_text(errors="surrogateescape"))) in NETWORK_TYPES
+        return type_of(str(path), linux_mounts(os.fsdecode(mounts.read_bytes()))) in NETWORK_TYPES
     try:
-        told = subprocess.run(["/sbin/mount"], capture_output=True, text=True, timeout=5, check=True).stdout
+        told = subprocess.run(["/sbin/mount"], capture_output=True, timeout=5, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return False
-    return type_of(str(path), bsd_mounts(told)) in NETWORK_TYPES
+    return type_of(str(path), bsd_mounts(os.fsdecode(told))) in NETWORK_TYPES
+
+
+_OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 def linux_mounts(text: str) -> dict[str, str]:
-    """Mount points and file system types out of Linux' mountinfo; of several on one point, the last."""
+    """Mount points and file system types out of Linux' mountinfo; of several on one point, the last.
+
+    The kernel writes a blank, a tab, a line end and a backslash of a name in octal (proc_pid_mountinfo(5)), and every
+    other byte as it is.
+    """
     found: dict[str, str] = {}
-    for line in text.splitlines():
-        before, _, after = line.partition(" - ")
-        fields, kind = before.split(), after.split()
+    for line in os.fsencode(text).split(b"\n"):
+        before, _, after = line.partition(b" - ")
+        fields, kind = before.split(b" "), after.split(b" ")[0]
         if len(fields) > 4 and kind:
-            found[fields[4].encode("latin-1", "replace").decode("unicode_escape")] = kind[0]
+            point = _OCTAL.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), fields[4])
+            found[os.fsdecode(point)] = os.fsdecode(kind)
     return found
 
 
 def bsd_mounts(text: str) -> dict[str, str]:
     """The same out of what `mount` prints on macOS: `device on /point (type, option, ...)`."""
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         _, _, rest = line.partition(" on ")
         point, _, options = rest.rpartition(" (")
         if point and options:

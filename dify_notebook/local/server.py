@@ -6,11 +6,13 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
+import errno
 import http.client
 import os
 import secrets
 import socket
 import sqlite3
+import tempfile
 import threading
 import time
 import warnings
@@ -20,9 +22,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from ..errors import ConfigError, DifyError
+from ..errors import ConfigError, DifyError, InputError
 from ..i18n import t
-from ..logs import logger
+from ..logs import logger, say_once
 from ..printable import one_line
 from .damage import damaged_store, is_damage
 from .directory import APP_NAMES, Directory, Keys
@@ -38,6 +40,9 @@ log = logger("dify_notebook.local")
 
 CONNECTIONS = 1024
 """Open at once."""
+_DISK = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+)
 _PATIENCE = 10.0
 """Seconds to wait for another process that has the directory and does not answer yet."""
 
@@ -291,8 +296,37 @@ def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalSer
     return started
 
 
+_aside: list[tempfile.TemporaryDirectory[str]] = []
+"""The directory of this process's own, where the user's cannot be used."""
+
+
 def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
     """See `dify_notebook.local.ensure`."""
+    if data_dir is not None:
+        return _ensure(data_dir)
+    if not _aside:
+        try:
+            return _ensure(None)
+        except LocalServerError as error:
+            if not _unwritable(error):
+                raise
+            problem = error
+        try:
+            _aside.append(tempfile.TemporaryDirectory(prefix="dify_notebook-", ignore_cleanup_errors=True))
+        except OSError:  # nowhere at all
+            raise problem from None
+        say_once("local", t("local.aside", problem=problem.message))
+    return _ensure(_aside[0].name)
+
+
+def _unwritable(error: LocalServerError) -> bool:
+    """Whether it is the disk that does not let us, and no damage, no other account and no other process."""
+    cause = error.__cause__
+    full = isinstance(cause, sqlite3.OperationalError) and not is_damage(cause)
+    return full or error.code == "no_path" or (isinstance(cause, OSError) and cause.errno in _DISK)
+
+
+def _ensure(data_dir: str | os.PathLike[str] | None) -> Server:
     directory = _open(data_dir)
     own = _own.get(directory.root)
     if own is not None and own.alive:
@@ -388,8 +422,8 @@ def _not_started(directory: Directory, error: Exception) -> LocalServerError:
 def _open(data_dir: str | os.PathLike[str] | None) -> Directory:
     try:
         return Directory.open(data_dir)
-    except ConfigError as error:
-        raise LocalServerError(str(error), code=error.code) from None
+    except (ConfigError, InputError) as error:
+        raise LocalServerError(error.message, code=error.code) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name
         raise LocalServerError(t("local.no_directory", reason=error)) from error
 

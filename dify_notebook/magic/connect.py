@@ -41,8 +41,11 @@ def connect(name: str, state: State) -> str:
     place = _place()
     profile = msgspec.structs.replace(profile, key=place)
     filed = credentials.account(name, profile.base_url)
-    credentials.store(filed, key, place)
-    save(profile)
+    try:
+        credentials.store(filed, key, place)
+        save(profile)
+    except OSError as problem:
+        raise _not_kept(problem) from None
     if before and (credentials.account(name, clean_base_url(before.base_url)), before.key) != (filed, place):
         old = credentials.account(name, clean_base_url(before.base_url))
         if before.key != "memory" and not before.key.startswith("env:"):
@@ -59,11 +62,19 @@ def forget(name: str, state: State) -> str:
     Raises:
         ConfigError: there is no such profile.
     """
-    profile = delete(name)
-    gone = credentials.remove(credentials.account(name, clean_base_url(profile.base_url)), profile.key)
+    try:
+        profile = delete(name)
+        gone = credentials.remove(credentials.account(name, clean_base_url(profile.base_url)), profile.key)
+    except OSError as problem:
+        raise _not_kept(problem) from None
     if state.choice == name:
         state.choice = None
     return t("magic.forget.done" if gone else "magic.forget.key_left", name=name)
+
+
+def _not_kept(problem: OSError) -> ConfigError:
+    told = t("net.profile.not_kept", directory=config_dir(), problem=problem.strerror or problem)
+    return ConfigError(told, code="profile", hint=t("net.profile.not_kept.hint"))
 
 
 def place_of(place: str) -> str:

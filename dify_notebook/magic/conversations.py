@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..i18n import t
+from ..paths import expand
 from ..printable import one_line
 from ..transcript import as_markdown, as_notebook
 from ..turn.stored import turn_of
@@ -64,7 +64,7 @@ def _pick(seat: Seat, number: int) -> str:
 
 
 def _export(seat: Seat, id: str, target: str) -> str:
-    path = Path(target).expanduser()
+    path = expand(target)
     if path.suffix not in (".md", ".ipynb"):
         raise InputError(t("magic.conversations.ending", path=target), code="export")
     if path.exists():

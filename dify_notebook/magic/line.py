@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..app.form import options_of
 from ..config import resolve
-from ..errors import InputError
+from ..errors import DifyError, InputError
 from ..i18n import t
 from ..printable import one_line
 from ..profiles import profiles
@@ -152,7 +153,10 @@ def _runs(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     if len(rest) > 1 or what not in SUBCOMMANDS["runs"]:
         _refuse("magic.line.runs", text=" ".join(rest))
     if what in ("on", "off"):
-        store.enabled = what == "on"
+        try:
+            store.enabled = what == "on"
+        except OSError as problem:
+            raise InputError(t("tape.not_switched", problem=problem, what=what), code="runs") from None
     kept = t("magic.runs.on" if store.enabled else "magic.runs.off", directory=_short(store.directory))
     if what != "list":
         return kept
@@ -167,14 +171,14 @@ def first_time() -> str | None:
         store = run_store()
         if store.directory.exists() or not store.enabled:
             return None
-    except OSError:  # no directory of ours can be made, so nothing will be kept either
+    except (OSError, DifyError):  # what is wrong is said when something is asked
         return None
     return t("magic.runs.on", directory=_short(store.directory))
 
 
 def _short(path: Path) -> str:
     """The path with the home directory as ~: it often carries the login name."""
-    home = Path.home()
+    home = os.path.expanduser("~")  # itself, for an account that has none
     return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from ..app.origin import Origin, Value
 from ..config import Secret, Settings, check_user, resolve
-from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputError
+from ..errors import AuthenticationError, ConfigError, ConnectionFailed, DifyError, InputError
 from ..i18n import t
 from ..logs import logger
 from ..net.client import AsyncDify
@@ -67,11 +67,17 @@ class Seat:
     def settings(self) -> Settings:
         return self.client.settings
 
+    def take(self, client: AsyncDify) -> None:
+        """From now on ask with that client, where it is another one: it may trust or time otherwise."""
+        if client._pools is not self.client._pools:
+            self.session.client = client if client.user == self.settings.user else client.as_user(self.settings.user)
+            self._asked = False
+
     def learn(self) -> None:
         """Ask the server once for the app's form and name.
 
         Raises:
-            AuthenticationError, ConnectionFailed: asking a question would fail in the same way.
+            AuthenticationError, ConfigError, ConnectionFailed: asking a question would fail in the same way.
         """
         if self._asked:
             return
@@ -80,7 +86,7 @@ class Seat:
             self.form, self.whole = parameters.controls, parameters.form_known
             if self.client.app_info is None:
                 self.session.call(self.client.app.info())
-        except (AuthenticationError, ConnectionFailed):
+        except (AuthenticationError, ConfigError, ConnectionFailed):
             raise
         except DifyError as error:  # some gateways pass chat only; the question itself will tell
             log.info("what the app asks for is not known: %s", error.code or type(error).__name__)
@@ -176,6 +182,7 @@ class State:
         if name and is_client(value):
             client: AsyncDify = value.as_async if isinstance(value, Dify) else value
             seat = self._remote(client if user is None else client.as_user(user), name)
+            seat.take(client)
         elif name in APPS:
             seat = self._local("guide" if name == "local" else str(name), user)
         elif name and value is None and name in profiles():

@@ -54,7 +54,8 @@ class AsyncDify(Sending):
             that was made up once for this machine.
         headers: further headers for every request to this server (a gateway's, say). They go where the
             key goes and nowhere else: not with a redirect to another origin, not to the host of a file.
-        verify: certificates, as httpx takes them.
+        verify: whose certificates are trusted: a file or a directory of them, a context, or True for those that the
+            environment's variables name (see `net.trust`), else certifi's. False trusts everybody.
         timeout: seconds, or an `httpx.Timeout`; by default connect 10, read 60, and pool 60: so long
             a request waits while no other ends, see `connections`.
         transport: an httpx transport instead of the ordinary one, or "aiohttp" for the faster one
@@ -65,7 +66,8 @@ class AsyncDify(Sending):
             `InputError` once none has ended for the pool's time, or at once where all that are open
             are its own.
         retry: seconds that an idempotent call may take with all its repetitions, after failed
-            connections, 429 and 5xx; 0 repeats nothing. A chat message is never sent twice.
+            connections, 429 and 5xx; 0 repeats nothing. A chat message is never sent twice. At most 1.5
+            of them go by while a server that never answered cannot be reached.
         files_hosts: hosts besides the server's own from which images of an answer may be
             fetched (where the server's FILES_URL names another one), as `host` or `host:port`.
         bounds: how much is taken from the server, see `Bounds`.
@@ -83,7 +85,7 @@ class AsyncDify(Sending):
         user: str | None = None,
         *,
         headers: Mapping[str, str | Secret] | None = None,
-        verify: bool | str | ssl.SSLContext = True,
+        verify: bool | str | os.PathLike[str] | ssl.SSLContext = True,
         timeout: httpx.Timeout | float | None = None,
         transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None = None,
         connections: int = CONNECTIONS,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from ..errors import AuthenticationError, DifyError
+from ..errors import AuthenticationError, ConfigError, DifyError
 from ..wire import calls
 from .answers import error_of
 from .bodies import read
@@ -57,6 +57,8 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
             body, _ = await read(response, dify.bounds.error)
         finally:
             await response.aclose()
+    except ConfigError as raised:  # a variable of the environment: its message names it
+        return [Finding("environment", "wrong", {"problem": raised.message})]
     except (httpx.HTTPError, OSError) as raised:
         error = as_error(raised, call.attempted, host)
     if error is not None:

@@ -19,6 +19,7 @@ from ..app.named import reference as reference
 from ..app.named import remote as remote
 from ..errors import InputError
 from ..i18n import t
+from ..paths import expand
 from ..regular import Irregular, open_regular
 from ..wire.models import UploadedFile
 
@@ -74,13 +75,15 @@ def _opened(place: str | os.PathLike[str]) -> tuple[Path, BinaryIO]:
     """A regular file of the disk, opened."""
     problem = ""
     try:
-        path = Path(place).expanduser()
+        path = expand(place)
         return path, open_regular(path)
     except Irregular:
         pass
+    except InputError as raised:
+        problem = raised.message
     except FileNotFoundError:
         raise InputError(t("net.no_file", path=str(place)), code="file") from None
-    except (OSError, ValueError, RuntimeError) as raised:  # no right to it, no name of a file, nobody's home
+    except (OSError, ValueError) as raised:  # no right to it, no name of a file
         problem = getattr(raised, "strerror", None) or str(raised)
     if problem:
         raise InputError(t("net.file_unreadable", path=str(place), problem=problem), code="file")

@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 
 #: Seconds that a call may take with all its repetitions.
 RETRY_SECONDS = 20.0
+#: The same for a server that never answered and cannot be reached: most likely its address is wrong, or it is not up.
+UNHEARD_SECONDS = 1.5
 _FIRST_WAIT = 0.3
 _LONGEST_WAIT = 8.0
 _SHORTEST_WAIT = 0.1
@@ -34,8 +36,13 @@ class Patience:
     ) -> None:
         self._clock = clock
         self._chance = chance
-        self._end = clock() + seconds
+        self._begun = clock()
+        self._end = self._begun + seconds
         self._tries = 0
+
+    def shorten(self, seconds: float) -> None:
+        """Take no longer than this altogether."""
+        self._end = min(self._end, self._begun + seconds)
 
     def after_failure(self) -> float | None:
         """After a connection that failed."""

@@ -19,8 +19,8 @@ from .answers import error_of, kind_of, refused, too_large
 from .bodies import read
 from .bounds import Bounds, spoken
 from .known import Known
-from .retry import Patience
-from .transport import Pools, as_error
+from .retry import UNHEARD_SECONDS, Patience
+from .transport import UNREACHED, Pools, as_error
 
 T = TypeVar("T")
 
@@ -67,6 +67,7 @@ class Sending:
             raise InputError(t("net.no_address", attempted=call.attempted[:200], problem=problem), code="address")
 
         response = await hall.send(build, aside=aside, owner=owner)
+        self._pools.answered = True
         self._known.server_version = response.headers.get("x-version") or self._known.server_version
         if response.status_code < 300:
             hall.gate.went_well()
@@ -137,6 +138,8 @@ class Sending:
                 wait = patience.after_status(response.status_code, response.headers.get("retry-after"))
             except (httpx.HTTPError, OSError) as raised:
                 error = as_error(raised, call.attempted, self._settings.host)
+                if isinstance(raised, UNREACHED) and not self._pools.answered:
+                    patience.shorten(UNHEARD_SECONDS)
                 wait = patience.after_failure()
             if error is None:
                 return body, response

@@ -14,6 +14,7 @@ import msgspec
 
 from ..errors import DifyError
 from ..i18n import t
+from ..logs import say_once
 from ..tape import Header, Tape
 from ..turn.state import Turn
 from ..wire import events as ev
@@ -358,7 +359,12 @@ class ChatStream:
     def _keep(self, frame: Frame | None, event: ev.Event) -> None:
         """Take an event in, and on the tape. One that was made up here has no frame of its own."""
         if self.tape is not None:
-            self.tape.append(event.at, frame or ("", msgspec.json.encode(event)))
+            try:
+                self.tape.append(event.at, frame or ("", msgspec.json.encode(event)))
+            except Exception as problem:  # whatever a disk does: the answer goes on
+                told = t("tape.failed", problem=str(problem) or type(problem).__name__)
+                say_once("tape", told)
+                self.tape.forget(told)
         self._apply(event)
 
     async def _follow(self) -> bool:

@@ -48,7 +48,7 @@ class Dify:
         user: str | None = None,
         *,
         headers: Mapping[str, str | Secret] | None = None,
-        verify: bool | str | ssl.SSLContext = True,
+        verify: bool | str | os.PathLike[str] | ssl.SSLContext = True,
         timeout: httpx.Timeout | float | None = None,
         transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None = None,
         connections: int = CONNECTIONS,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import suppress
 from http.cookiejar import Cookie, DefaultCookiePolicy
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import Request
@@ -17,12 +15,16 @@ from urllib.request import Request
 import httpx
 
 from .._version import __version__
-from ..config import Secret, Settings, is_loopback
+from ..config import Secret, Settings
 from ..errors import ConfigError, ConnectionFailed, DifyError, TimedOut
 from ..i18n import t
 from ..logs import logger
 from .bounds import ENCODINGS
 from .crowd import CONNECTIONS, MOST_CONNECTIONS, SPARE, Gate, Place, check_connections
+from .doors import Doors
+from .translated import in_words_of_httpx
+from .trust import context_of, settings_of
+from .trust import given as certificates
 
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
     logger(_name)  # they write whole addresses, signed ones too, and a server's headers as they came
@@ -188,23 +190,8 @@ class Hall:
 
 
 async def _sent(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
-    try:
+    with in_words_of_httpx(request):
         return await client.send(request, stream=True, **options)
-    except _unsaid() as problem:
-        raise httpx.RemoteProtocolError(str(problem), request=request) from None
-    except httpx.ConnectTimeout as problem:  # so httpx-aiohttp calls a server that hung up
-        cause = problem.__cause__
-        if cause is None or isinstance(cause, TimeoutError):
-            raise
-        words = str(problem)
-    raise httpx.RemoteProtocolError(words, request=request)
-
-
-def _unsaid() -> tuple[type[Exception], ...]:
-    """What is raised where an HTTPError should be: for the address of a redirect, which httpx looks at even where it is
-    not followed (idna's is a ValueError); and by aiohttp, whose words httpx-aiohttp does not all translate."""
-    aiohttp = sys.modules.get("aiohttp")
-    return (httpx.InvalidURL, ValueError, *((aiohttp.ClientError,) if aiohttp else ()))
 
 
 _PLACE = "dify_notebook.place"
@@ -223,11 +210,9 @@ class _Counted(httpx.AsyncByteStream):
         self._closed: Callable[[], None] | None = closed
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
+        with in_words_of_httpx():
             async for part in self._inner:
                 yield part
-        except _unsaid() as problem:
-            raise httpx.RemoteProtocolError(str(problem)) from None
 
     async def aclose(self) -> None:
         closed, self._closed = self._closed, None
@@ -246,7 +231,7 @@ class Pools:
         settings: Settings,
         *,
         headers: Mapping[str, str | Secret] | None,
-        verify: bool | str | ssl.SSLContext,
+        verify: bool | str | os.PathLike[str] | ssl.SSLContext,
         timeout: httpx.Timeout | float | None,
         transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None,
         connections: int = CONNECTIONS,
@@ -254,11 +239,13 @@ class Pools:
         self._settings = settings
         given = {name: _header(name, value) for name, value in Secret.hide_all(headers).items()}
         self._own_headers = OwnHeaders({**dict(settings.headers), **given}, settings.base_url)
-        self._local = is_loopback(urlsplit(settings.base_url).hostname)
-        self._verify = _context(verify) if isinstance(verify, str) else verify
+        self._verify = certificates(verify)
+        self._context: tuple[object, ssl.SSLContext] | None = None
         self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
         self._transport = transport
-        self._kind = _client_kind(transport)
+        self._direct = _transport_kind(transport)
+        self.answered = False
+        """Whether the server ever answered."""
         self.connections = check_connections(connections)
         self._halls: dict[int, tuple[asyncio.AbstractEventLoop, Hall, AsyncGenerator[None, None]]] = {}
         self._pid = os.getpid()
@@ -282,27 +269,36 @@ class Pools:
         return hall
 
     def _make(self, connections: int, keyed: bool) -> httpx.AsyncClient:
-        if self._verify is True:  # certificates take 12 ms to read: once for all clients
-            self._verify = httpx.create_ssl_context(trust_env=not self._local)
         given = self._transport if isinstance(self._transport, httpx.AsyncBaseTransport) else None
-        try:
-            # Files of elsewhere come by httpx: aiohttp would keep the cookies of all hosts in a jar of its own.
-            client = (self._kind if keyed else httpx.AsyncClient)(
-                auth=KeyAuth(self._settings.api_key, self._settings.base_url) if keyed else None,
-                headers=_USUAL,
-                event_hooks={"request": [self._own_headers]},
-                timeout=self._timeout,
-                verify=self._verify,
-                trust_env=not self._local,  # loopback needs no proxy
-                follow_redirects=False,
-                limits=httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS),
-                transport=given,
-            )
-            client.cookies.jar.set_policy(_Cookies(None if keyed else origin(self._settings.base_url)))
-            return client
-        except ImportError as problem:  # a SOCKS proxy in the environment, without support
-            message = str(problem)
-        raise ConfigError(t("net.no_socks", problem=message), code="proxy")
+        client = httpx.AsyncClient(
+            auth=KeyAuth(self._settings.api_key, self._settings.base_url) if keyed else None,
+            headers=_USUAL,
+            event_hooks={"request": [self._own_headers]},
+            timeout=self._timeout,
+            trust_env=False,  # the environment is read by `Doors`
+            follow_redirects=False,
+            transport=given or self._doors(connections, keyed),
+        )
+        client.cookies.jar.set_policy(_Cookies(None if keyed else origin(self._settings.base_url)))
+        return client
+
+    def _doors(self, connections: int, keyed: bool) -> Doors:
+        limits = httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS)
+
+        def make(proxy: httpx.Proxy | None, trust: ssl.SSLContext | bool) -> httpx.AsyncBaseTransport:
+            # Files of elsewhere come by httpx: aiohttp would keep the cookies of all hosts in a jar of its own. What
+            # goes through a proxy does too: aiohttp knows no SOCKS.
+            if keyed and proxy is None:
+                return self._direct(verify=trust, trust_env=False, limits=limits)
+            return httpx.AsyncHTTPTransport(verify=trust, trust_env=False, limits=limits, proxy=proxy)
+
+        return Doors(make, self._trust)
+
+    def _trust(self) -> ssl.SSLContext:
+        said = settings_of(self._verify)
+        if self._context is None or self._context[0] != said:  # they take 12 ms to read: once for all clients
+            self._context = said, context_of(self._verify)
+        return self._context[1]
 
     async def aclose(self) -> None:
         """Hang up, in the running loop."""
@@ -322,34 +318,22 @@ def _is_header(name: str, value: Secret) -> bool:
     return value.reveal().isascii() and (value.reveal() + name).replace("\t", " ").isprintable()
 
 
-def _context(place: str) -> ssl.SSLContext:
-    """The certificates of a file or a directory."""
-    path = Path(place).expanduser()
-    try:
-        if path.is_dir():
-            return ssl.create_default_context(capath=str(path))
-        return ssl.create_default_context(cafile=str(path))
-    except OSError as problem:
-        message = str(problem)
-    raise ConfigError(t("net.bad_verify", path=place, problem=message), code="tls")
-
-
-def _client_kind(transport: httpx.AsyncBaseTransport | str | None) -> type[httpx.AsyncClient]:
-    """httpx's own client, or the one that speaks through aiohttp where that was asked for.
+def _transport_kind(transport: httpx.AsyncBaseTransport | str | None) -> Callable[..., httpx.AsyncBaseTransport]:
+    """httpx's own transport, or the one that speaks through aiohttp where that was asked for.
 
     Raises:
         ConfigError: aiohttp was asked for and is not installed, or the name is another.
     """
     if not isinstance(transport, str):
-        return httpx.AsyncClient
+        return httpx.AsyncHTTPTransport
     if transport != "aiohttp":
         raise ConfigError(t("net.bad_transport", value=repr(transport)), code="transport")
     try:
-        from httpx_aiohttp import HttpxAiohttpClient
+        from httpx_aiohttp import AiohttpTransport
     except ImportError:
         pass
     else:
-        return HttpxAiohttpClient
+        return AiohttpTransport
     raise ConfigError(t("net.no_aiohttp"), code="transport")
 
 
@@ -362,6 +346,10 @@ async def _keep(hall: Hall) -> AsyncGenerator[None, None]:
     finally:
         with suppress(RuntimeError):  # the loop went without a word
             await hall.aclose()
+
+
+UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+"""What is raised where nothing of a request arrived at the server."""
 
 
 def as_error(problem: Exception, attempted: str, host: str) -> DifyError:

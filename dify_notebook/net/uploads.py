@@ -15,6 +15,7 @@ import msgspec
 
 from ..errors import APIError, InputError, NotFoundError
 from ..i18n import t
+from ..paths import expand
 from ..turn.state import MessageFile
 from ..wire import calls, models
 from . import files as fl
@@ -291,7 +292,7 @@ class AsyncFiles(Resource):
                 another host, or it is larger than `limit`.
             NotFoundError: there is no such file, or the server cannot give it by its id.
         """
-        directory = None if to is None else Path(to).expanduser()
+        directory = None if to is None else expand(to, argument="to")
         if directory is not None and not directory.is_dir():
             raise InputError(t("net.no_directory", path=str(directory)), code="to")
         told, url, name = _parts_of(file)

@@ -14,7 +14,7 @@ import msgspec
 
 from ..app.controls import is_required
 from ..app.form import options_of
-from ..errors import AuthenticationError, ConnectionFailed, DifyError, InputError
+from ..errors import AuthenticationError, ConfigError, ConnectionFailed, DifyError, InputError
 from ..i18n import Language, t
 from ..logs import logger
 from ..net.client import AsyncDify
@@ -81,13 +81,13 @@ async def learn(client: AsyncDify) -> Facts:
     """Ask the server what the app is.
 
     Raises:
-        AuthenticationError, ConnectionFailed: asking a question would fail in the same way.
+        AuthenticationError, ConfigError, ConnectionFailed: asking a question would fail in the same way.
         InputError: the app does not chat.
     """
     asked = (client.app.parameters(), client.app.info(), client.app.site(), client.app.meta())
     told = await asyncio.gather(*asked, return_exceptions=True)
     for one in told:
-        if isinstance(one, AuthenticationError | ConnectionFailed) or (
+        if isinstance(one, AuthenticationError | ConfigError | ConnectionFailed) or (
             isinstance(one, BaseException) and not isinstance(one, DifyError)
         ):
             raise one

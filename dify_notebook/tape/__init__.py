@@ -16,6 +16,7 @@ from typing import Any, overload
 import msgspec
 
 from ..errors import TapeGone
+from ..paths import expand
 from ..redact import redact
 from ..wire.events import Event, decode
 from ..wire.sse import Frame
@@ -153,11 +154,12 @@ class Tape:
 
         Raises:
             OSError: the file cannot be written.
+            InputError: that is no path.
             TapeGone: its events are kept nowhere any more; nothing is written.
         """
         import gzip
 
-        target = Path(path)
+        target = expand(path)
         len(self.entries)  # says that they are gone before a file is there
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as file:
@@ -176,9 +178,10 @@ class Tape:
 
         Raises:
             OSError: the file cannot be read.
+            InputError: that is no path.
             TapeError: it is no tape, no regular file, or longer than `limit`. It is a ValueError too.
         """
-        head, entries = read_tape(path, limit)
+        head, entries = read_tape(expand(path), limit)
         tape = cls(head)
         tape.entries.extend(entries)
         return tape

@@ -11,6 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigError, DifyError
+from ..i18n import t
+from ..logs import say_once
+from ..paths import expand, unquoted, user_directory
+
 if TYPE_CHECKING:
     from . import Tape
 _END = ".tape.gz"
@@ -27,7 +32,7 @@ class RunStore:
         max_age: float = 30 * 86_400,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.directory = directory
+        self.directory = expand(directory, argument="directory").absolute()
         self.max_bytes = max_bytes
         self.max_age = max_age
         """Seconds."""
@@ -35,8 +40,12 @@ class RunStore:
 
     @property
     def enabled(self) -> bool:
-        """Whether runs are kept; `%dify runs off` and DIFY_NOTEBOOK_RUNS=off say no."""
-        return os.environ.get("DIFY_NOTEBOOK_RUNS", "").lower() != "off" and not self._off.exists()
+        """Whether runs are kept; `%dify runs off` and DIFY_NOTEBOOK_RUNS=off say no.
+
+        Raises:
+            ConfigError: `DIFY_NOTEBOOK_RUNS` is a word that says neither.
+        """
+        return runs_wanted() and not self._off.exists()
 
     @enabled.setter
     def enabled(self, on: bool) -> None:
@@ -69,7 +78,7 @@ class RunStore:
             Where it lies; None where it is not kept, as when it alone is larger than the store may be.
 
         Raises:
-            OSError: the directory cannot be written.
+            OSError: the directory cannot be written, or the disk is full; then nothing of it is left there.
         """
         if not self.enabled:
             return None
@@ -79,8 +88,14 @@ class RunStore:
         path = self.directory / f"{stamp}-{safe}{_END}"
         if path.exists():  # two runs without a message in one second
             path = self.directory / f"{stamp}-{safe}-{secrets.token_hex(3)}{_END}"
-        tape.save(path)
-        self._sweep()
+        try:
+            tape.save(path)
+        except BaseException:
+            with suppress(OSError):  # half a tape would look like a damaged one
+                path.unlink(missing_ok=True)
+            raise
+        with suppress(OSError):  # it is kept, whatever became of the others
+            self._sweep()
         return path if path.exists() else None
 
     def paths(self) -> list[Path]:
@@ -92,15 +107,74 @@ class RunStore:
         with os.scandir(self.directory) as found:
             tapes = sorted((one for one in found if one.name.endswith(_END)), key=lambda one: one.name, reverse=True)
         for one in tapes:
-            with suppress(FileNotFoundError, PermissionError):  # swept by another kernel, or read by one (on Windows)
+            with suppress(OSError):  # swept by another kernel, read by one (on Windows), or on a disk that fails
                 info = one.stat()
                 total += info.st_size
                 if total > self.max_bytes or now - info.st_mtime > self.max_age:
                     os.unlink(one)
 
 
+class NoStore(RunStore):
+    """In the place of a store that cannot be: nothing is kept, and nothing is there.
+
+    Args:
+        problem: why; raised for who would switch it on or off.
+    """
+
+    def __init__(self, directory: Path, problem: Exception) -> None:
+        super().__init__(directory)
+        self._problem = problem
+
+    @property
+    def enabled(self) -> bool:
+        """Never."""
+        return False
+
+    @enabled.setter
+    def enabled(self, on: bool) -> None:
+        raise self._problem
+
+    def paths(self) -> list[Path]:
+        """None."""
+        return []
+
+
+_WANTED = {"": True, "on": True, "1": True, "yes": True, "true": True}
+_WANTED |= {"off": False, "0": False, "no": False, "false": False}
+
+
+def runs_wanted() -> bool:
+    """What `DIFY_NOTEBOOK_RUNS` says.
+
+    Raises:
+        ConfigError: it is a word that says neither; whoever wants nothing kept must not be misunderstood.
+    """
+    value = os.environ.get("DIFY_NOTEBOOK_RUNS", "")
+    wanted = _WANTED.get(unquoted(value).lower())
+    if wanted is None:
+        raise ConfigError(t("tape.bad_setting", value=repr(value)), code="runs")
+    return wanted
+
+
 def run_store() -> RunStore:
-    """The store of this user's runs."""
+    """The store of this user's runs; one that keeps nothing where there can be no directory of ours, which a line of
+    the log says once."""
     from ..config import data_dir
 
-    return RunStore(data_dir() / "runs")
+    try:
+        return RunStore(data_dir() / "runs")
+    except (OSError, ValueError, ConfigError) as problem:
+        not_kept(problem)
+        why = problem
+    try:
+        return NoStore(user_directory("data") / "runs", why)
+    except ConfigError:
+        return NoStore(Path("runs"), why)
+
+
+def not_kept(problem: Exception, directory: Path | None = None) -> None:
+    """Say that runs are not kept, and why: once for each cause, and not with every run's own name."""
+    words = problem.message if isinstance(problem, DifyError) else str(problem) or type(problem).__name__
+    if isinstance(problem, OSError) and problem.strerror and directory is not None:
+        words = f"{problem.strerror}: {directory}"
+    say_once(f"runs {words}", t("tape.not_kept", problem=words))

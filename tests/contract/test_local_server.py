@@ -495,6 +495,10 @@ MOUNTS = """22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 42 22 0:37 / /mnt/s rw - fuse.sshfs me@host:/ rw
 43 22 0:38 / /var rw - xfs /dev/sdc1 rw
 44 22 0:39 / /var rw - cifs //server/var rw
+45 22 0:40 / /mnt/团队\\040共享 rw - nfs4 server:/团队 rw
+46 22 0:41 / /mnt/盘\u3000乙\x85 rw - cifs //server/b rw
+47 22 0:42 / /mnt/a\\134b\\011c rw shared:3 master:4 - 9p share rw
+48 22 0:43 / /mnt/\udcff\udcfe rw - nfs server:/x rw
 """
 
 
@@ -507,6 +511,11 @@ MOUNTS = """22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
         ("/home/me/My disk/x", "ext4"),
         ("/mnt/s", "fuse.sshfs"),
         ("/var/lib", "cifs"),
+        ("/mnt/团队 共享/我的", "nfs4"),
+        ("/mnt/团队", "ext4"),
+        ("/mnt/盘\u3000乙\x85/x", "cifs"),
+        ("/mnt/a\\b\tc", "9p"),
+        ("/mnt/\udcff\udcfe/x", "nfs"),
     ],
 )
 def test_file_system_of_a_path(path: str, kind: str) -> None:
@@ -515,7 +524,8 @@ def test_file_system_of_a_path(path: str, kind: str) -> None:
 
 def test_mounts_of_macos() -> None:
     told = "/dev/disk3s1 on / (apfs, local, journaled)\n//me@nas/home on /Volumes/My home (smbfs, nodev)\n"
-    assert journal.bsd_mounts(told) == {"/": "apfs", "/Volumes/My home": "smbfs"}
+    told += "//nas/b on /Volumes/团队\u2028盘 (2) (smbfs)\n"
+    assert journal.bsd_mounts(told) == {"/": "apfs", "/Volumes/My home": "smbfs", "/Volumes/团队\u2028盘 (2)": "smbfs"}
 
 
 # -- the command -------------------------------------------------------------------------------

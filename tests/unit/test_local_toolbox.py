@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,6 +141,42 @@ def test_calls_are_bounded() -> None:
 
 
 MOMENT = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+
+
+SAID = {
+    "00:00": "12am, 12 AM, 12 a.m., 12:00 a.m., 00:00 am, 0:00, 24:00, midnight, 12 midnight, at midnight, 12 at night, "
+    "12 o'clock at night, 半夜12点, 凌晨12点, 晚上12点, 晚上十二点整, 今晚12点, 夜里12点, 午夜, 零点, 〇点, 0点, 24点, 上午12:00",
+    "00:30": "12:30 am, 0:30, 12.30am, 零点半, 零点三十分, 凌晨12点半, 晚上 12 点 30 分, 晚上12:30, 凌晨12点30",
+    "12:00": "12pm, 12 PM, 12 p.m. there, noon, at noon, 12 noon, midday, 12 o'clock, 12 in the afternoon, 中午12点, "
+    "正午, 中午, 下午12点, 上午12点, 十二点, 12点钟, 12點, 中午的12点",
+    "12:30": "12:30 pm, 12:30, 12.30 pm, 中午12点半, 下午12:30, 十二点三十分",
+    "13:00": "1pm, 13:00, 中午1点, 下午一点, 13点, 1 in the afternoon",
+    "01:00": "1 am, 凌晨1点, 半夜一点, 晚上1点, 一点钟, 1 at night",
+    "11:30": "11:30 am, 中午11点半, 上午11点半, 早上十一点三十分",
+    "20:00": "8pm, 8 p.m., 晚上8点, 今晚八点, 8 in the evening, 8 at night, 20时",
+    "15:15": "3:15pm, 下午三点一刻, 下午3:15, 下午3点15, 15:15 pm",
+    "23:59": "11:59pm, 二十三点五十九分, 夜里11点59分",
+    "": "13 am, 25:00, 24:30, 99点, 快一点, 12小时, in 12 hours, version 3.12, 上午15点, 10-12, 12",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "time"), [(text, time) for time, texts in SAID.items() for text in re.split(", ?(?!there)", texts)]
+)
+def test_the_time_that_a_text_says(text: str, time: str) -> None:
+    said = clock.said_time(f"when it is {text}, 。" if text.isascii() else f"北京{text}是几时几分")
+    assert (f"{said.hour:02}:{said.minute:02}" if said else "") == time
+
+
+@pytest.mark.parametrize(
+    ("question", "hour"),
+    [
+        ("北京中午12点是纽约的什么时候", "12:00"), ("北京半夜12点是纽约几点", "00:00"),
+        ("noon in Beijing in New York", "12:00"), ("When it is 12am in Beijing, and in New York?", "00:00"),
+    ],
+)  # fmt: skip
+def test_noon_and_midnight_are_converted(question: str, hour: str) -> None:
+    assert calls(question) == [converted(hour, "Asia/Shanghai", "America/New_York")]
 
 
 def test_clock() -> None:

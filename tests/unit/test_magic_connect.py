@@ -263,3 +263,16 @@ def test_every_finding_has_its_sentences() -> None:
     for lang in ("en", "zh-Hans"):
         known = sentences(lang)
         assert all(f"{key}.do" in known for key in known if key.startswith("magic.doctor.buff") and not key.endswith(".do"))
+
+
+def test_a_profile_that_cannot_be_kept_is_told_with_its_place(
+    answers: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DIFY_NOTEBOOK_CONFIG_DIR", str(tmp_path / "file" / "config"))
+    assert profiles.profiles() == {}
+    with server() as at:
+        answers += [at.url, KEY, "y"]
+        with pytest.raises(DifyError, match="cannot be kept in") as raised:
+            run_line("connect support", State(), {})
+    assert "DIFY_NOTEBOOK_CONFIG_DIR" in str(raised.value)

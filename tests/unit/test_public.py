@@ -115,7 +115,10 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 # -- arrows ----------------------------------------------------------------------------
 
-BASE = {"address", "errors", "config", "secret", "profiles", "redact", "regular", "i18n", "printable", "logs", "_version"}
+BASE = {
+    "address", "errors", "config", "secret", "paths", "profiles", "redact", "regular", "i18n", "printable", "logs",
+    "_version",
+}  # fmt: skip
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
 
@@ -129,10 +132,13 @@ ARROWS: dict[str, set[str]] = {
     "errors": {"i18n", "printable", "redact"},
     "secret": set(),
     "address": {"errors", "i18n", "secret"},
+    "paths": {"errors", "i18n"},
     "private": {"errors", "i18n", "logs"},
-    "profiles": {"errors", "i18n", "secret", "redact"},
+    "profiles": {"errors", "i18n", "secret", "paths", "redact"},
     "credentials": {"errors", "i18n", "printable", "secret", "profiles"},
-    "config": {"address", "errors", "i18n", "printable", "private", "secret", "profiles", "credentials"},
+    "config": {
+        "address", "errors", "i18n", "logs", "paths", "printable", "private", "secret", "profiles", "credentials",
+    },  # fmt: skip
     "aio": {"errors", "i18n"},
     "wire": BASE,
     "turn": BASE | {"wire"},
@@ -147,7 +153,7 @@ ARROWS: dict[str, set[str]] = {
     "live": ASKING | {"views"},
     "magic": ASKING | {"app", "live", "views", "credentials", "transcript"},
     "panel": ASKING | {"app", "live", "views", "transcript"},
-    "local": {"wire", "errors", "tape", "i18n", "printable", "private", "logs", "spreadsheets"},
+    "local": {"wire", "errors", "tape", "i18n", "paths", "printable", "private", "logs", "spreadsheets"},
     "testing": {"local", "net"},
 }
 """Room -> the rooms that it may import."""

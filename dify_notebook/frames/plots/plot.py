@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigError, InputError
 from ...i18n import t
+from ...paths import expand
 from ...printable import MESSAGE, one_line
 from .. import safe_for_spreadsheets as safe
 
@@ -113,7 +114,7 @@ class Plot:
             InputError: another ending.
             OSError: it cannot be written.
         """
-        target = Path(path).expanduser()
+        target = expand(path)
         match target.suffix.lower():
             case ".html":
                 content: str | bytes = self.html()

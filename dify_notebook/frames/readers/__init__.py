@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
 from ...i18n import t
+from ...paths import expand
 
 if TYPE_CHECKING:
     from ..history import History
@@ -34,7 +34,7 @@ def read_export(
     from .opened import LIMIT, Budget
     from .sources import files, rows
 
-    given = [Path(path).expanduser() for path in paths]
+    given = [expand(path) for path in paths]
     if not given:
         raise InputError(t("history.export.nothing"), code="export")
     budget = Budget(LIMIT if limit is None else limit)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import DifyError
 from ...i18n import t
+from ...paths import expand
 from . import gguf
 from .model import Backend, Model, ModelFailed, Prices
 from .remote import Remote
@@ -70,7 +71,7 @@ def choose(wanted: Wanted, beside: Path | None = None) -> Model:
             raise WrongModel(str(problem)) from None
         name = wanted.name
     elif wanted.name and wanted.name.endswith(".gguf"):
-        file = (beside or Path.cwd()) / Path(wanted.name).expanduser()
+        file = (beside or Path.cwd()) / expand(wanted.name, argument="model")
         if not file.is_file():
             raise WrongModel(t("local.model.no_file", path=file))
         if not gguf.installed():

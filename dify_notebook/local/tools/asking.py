@@ -184,12 +184,12 @@ def _computes(text: str) -> bool:
 
 
 def _time_calls(text: str) -> list[tuple[int, Call]]:
-    asked = _TIME.search(text)
+    where = clock.places(text)
+    said = clock.said_time(text)
+    asked = _TIME.search(text) or (clock._TIME.search(text) if said and len(where) > 1 else None)
     if not asked:
         return []
     at = asked.start()
-    where = clock.places(text)
-    said = clock.said_time(text)
     if said and len(where) >= 2:
         first, *others = where
         if re.search(rf"(?:\bin|to|到|换成|是)\s*{re.escape(first[0])}.*\bwhen\b|当", text, re.IGNORECASE):

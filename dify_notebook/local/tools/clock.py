@@ -31,12 +31,34 @@ _PLACES = {
     "多伦多": "America/Toronto", "悉尼": "Australia/Sydney", "奥克兰": "Pacific/Auckland",
 }  # fmt: skip
 
+_PERIODS: dict[str, tuple[str, ...]] = {
+    "am": ("am", "in the morning", "凌晨"),
+    "morning": ("上午", "早上", "早晨", "清晨", "今早", "明早"),
+    "noon": ("noon", "at noon", "midday", "中午", "正午"),
+    "pm": ("pm", "in the afternoon", "下午", "午后"),
+    "evening": ("in the evening", "at night", "晚上", "晚间", "夜晚", "傍晚", "今晚", "明晚", "昨晚"),
+    "night": ("midnight", "at midnight", "半夜", "深夜", "午夜", "夜里", "夜间", "子夜"),
+}
+"""Which part of the day a word names; what that makes of an hour stands in `_hour`."""
+_PERIOD_OF = {word: period for period, words in _PERIODS.items() for word in words}
+_ENGLISH = r"[ap]\.?m\b\.?|(?:at )?(?:noon|midday|midnight)\b|at night\b|in the (?:morning|afternoon|evening)\b"
+_CHINESE = "|".join(word for word in _PERIOD_OF if not word.isascii())
+_DIGITS = "零一二三四五六七八九"
+_NUMBER = r"(?:[二三四五]?十[一二三四五六七八九]?|[零〇一二两三四五六七八九])"
+_BEFORE = r"(?<![\d:：.零〇一二两三四五六七八九十])"
+
 _TIME = re.compile(
-    r"(?<![\d:.])(?P<hour>\d{1,2})(?:[:：](?P<minute>\d{2}))?\s*(?P<half>am|pm|a\.m\.|p\.m\.)\b"
-    r"|(?<![\d:.])(?P<hour24>[01]?\d|2[0-3])[:：](?P<minute24>[0-5]\d)(?!\d)"
-    r"|(?:(?P<han>上午|下午|早上|晚上|中午|凌晨)\s*)?(?P<hourhan>\d{1,2})\s*[点时](?:\s*(?P<minutehan>\d{1,2})\s*分)?(?P<halfhan>半)?",
+    rf"(?<![\d:：.])(?P<hour>\d{{1,2}})(?:[:：.](?P<minute>[0-5]\d))?\s{{0,3}}"
+    rf"(?:o['’]clock\b(?:\s{{0,3}}(?P<half>{_ENGLISH}))?|(?P<half_alone>{_ENGLISH}))"
+    rf"|(?:(?P<day>{_CHINESE})\s{{0,3}})?(?<![\d:：.])(?P<hour24>\d{{1,2}})[:：](?P<minute24>[0-5]\d)(?!\d)"
+    rf"|(?:(?P<dayhan>{_CHINESE})的?\s{{0,3}})?{_BEFORE}(?P<hourhan>\d{{1,2}}|{_NUMBER})\s{{0,3}}[点點时時][钟鐘整]?"
+    rf"(?:\s{{0,3}}(?P<minutehan>\d{{1,2}}|{_NUMBER})\s{{0,3}}分|(?P<minutebare>[0-5]\d)(?!\d)"
+    rf"|(?P<halfhan>半)|(?P<quarter>[一三])刻)?"
+    rf"|\b(?P<word>noon|midday|midnight)\b|(?P<wordhan>正午|中午|午夜|子夜|半夜)",
     re.IGNORECASE,
 )
+_WORDS = ("half", "half_alone", "day", "dayhan", "word", "wordhan")
+"""The groups of it that say a part of the day."""
 
 
 @dataclass(frozen=True)
@@ -89,22 +111,56 @@ def places(text: str) -> list[tuple[str, str]]:
 
 
 def said_time(text: str) -> Clock | None:
-    """A time that a text says, such as 3pm, 15:30 or 下午3点半; None where it says none."""
+    """A time that a text says, such as 3pm, 15:30, noon or 下午3点半; None where it says none.
+
+    >>> said_time("12 am"), said_time("晚上12点"), said_time("12:30 p.m.")
+    (Clock(hour=0, minute=0), Clock(hour=0, minute=0), Clock(hour=12, minute=30))
+    """
     for match in _TIME.finditer(text):
-        if match["half"]:
-            hour, minute = int(match["hour"]), int(match["minute"] or 0)
-            if not 1 <= hour <= 12:
-                continue
-            hour = hour % 12 + (12 if match["half"].lower().startswith("p") else 0)
-        elif match["hour24"]:
-            hour, minute = int(match["hour24"]), int(match["minute24"])
-        else:
-            hour, minute = int(match["hourhan"]), int(match["minutehan"] or (30 if match["halfhan"] else 0))
-            if match["han"] in ("下午", "晚上") and hour < 12:
-                hour += 12
-        if hour < 24 and minute < 60:
-            return Clock(hour, minute)
+        hour, minute = _number(match["hour"] or match["hour24"] or match["hourhan"] or "12"), _minute(match)
+        word = next((match[name] for name in _WORDS if match[name]), "")
+        if match["hourhan"] == "一" and not word and match.group()[-1] in "点點":
+            continue  # "a little"
+        period = _PERIOD_OF.get(word.lower().replace(".", ""), "")
+        found = _hour(hour, minute, period, digital=match["hour24"] is not None)
+        if found is not None and minute < 60:
+            return Clock(found, minute)
     return None
+
+
+def _hour(hour: int, minute: int, period: str, *, digital: bool) -> int | None:
+    """The hour from 0 to 23 that is meant in that part of the day; None where there is none such."""
+    if hour == 24 and minute == 0:
+        return 0
+    if hour > 23 or (hour > 12 and period in ("am", "morning")):
+        return None
+    if hour > 12 or not period:
+        return hour
+    if period == "morning":  # 上午12点 is noon for who says it, and midnight on a digital clock, which means AM
+        return hour % 12 if digital else hour
+    if period == "noon":
+        return hour if hour > 9 else hour % 12 + 12
+    if period == "pm":
+        return hour % 12 + 12
+    small = {"am": 12, "evening": 5, "night": 7}[period]
+    return hour % 12 if hour % 12 < small else hour + 12
+
+
+def _minute(match: re.Match[str]) -> int:
+    if match["halfhan"]:
+        return 30
+    if match["quarter"]:
+        return 15 * _number(match["quarter"])
+    return _number(match["minute"] or match["minute24"] or match["minutehan"] or match["minutebare"] or "0")
+
+
+def _number(text: str) -> int:
+    """A number below 60 in digits of any kind."""
+    if text[0].isdecimal():
+        return int(text)
+    text = text.replace("〇", "零").replace("两", "二")
+    tens, ten, ones = text.rpartition("十")
+    return (_DIGITS.index(tens) if tens else 1) * 10 * bool(ten) + (_DIGITS.index(ones) if ones else 0)
 
 
 NOW: ContextVar[datetime | None] = ContextVar("NOW", default=None)

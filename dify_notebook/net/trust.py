@@ -1,0 +1,124 @@
+"""Which certificates are trusted: those of `verify=`, of the environment's variables, else certifi's."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import sys
+from pathlib import Path
+
+import certifi
+import httpx
+
+from ..errors import ConfigError, InputError
+from ..i18n import t
+from ..logs import say_once
+from ..paths import expand, unquoted
+from ..printable import one_line
+from ..regular import Irregular, open_regular
+
+VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Each may name a file or a directory; all that are set count together, and certifi's certificates only without any."""
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d{1,3}\Z")
+_ENDINGS = (".pem", ".crt", ".cer")
+
+
+def given(verify: object) -> ssl.SSLContext | bool:
+    """`verify=` as it is used: a file or directory becomes a context, True stays (see `of_environment`).
+
+    Raises:
+        ConfigError: it is something else, or its certificates cannot be read.
+    """
+    if isinstance(verify, bool | ssl.SSLContext):
+        return verify
+    if isinstance(verify, str | os.PathLike):
+        context = _bare()
+        _load(context, os.fspath(verify), "verify")
+        return context
+    raise ConfigError(t("net.verify_type", type=type(verify).__name__), code="tls")
+
+
+def settings_of(verify: ssl.SSLContext | bool) -> tuple[str | None, ...]:
+    """All that `context_of` depends on beside its argument."""
+    return tuple(os.environ.get(name) for name in VARIABLES) if verify is True else ()
+
+
+def context_of(verify: ssl.SSLContext | bool) -> ssl.SSLContext:
+    """The context for https; True is the environment's.
+
+    Raises:
+        ConfigError: a variable of the environment names no certificates.
+    """
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    return of_environment() if verify else httpx.create_ssl_context(verify=False)
+
+
+def of_environment() -> ssl.SSLContext:
+    """What the variables trust.
+
+    Raises:
+        ConfigError: one of them names no certificates.
+    """
+    context = _bare()
+    named = {name: value for name in VARIABLES if (value := unquoted(os.environ.get(name, "")))}
+    if not named:
+        context.load_verify_locations(cafile=certifi.where())
+    for name, value in named.items():
+        many = name == "SSL_CERT_DIR" and not os.path.exists(value)
+        for place in value.split(os.pathsep) if many else [value]:
+            if place:
+                _load(context, place, name)
+    return context
+
+
+def _bare() -> ssl.SSLContext:
+    """A context as `ssl.create_default_context` makes them, which trusts nobody yet.
+
+    A file for its secrets (`SSLKEYLOGFILE`) that cannot be written is no reason to fail, as it is none for curl.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if sys.version_info >= (3, 13):
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    keys = os.environ.get("SSLKEYLOGFILE", "")
+    if keys and not sys.flags.ignore_environment:
+        try:
+            if os.path.exists(keys) and not os.path.isfile(keys):  # a pipe would be waited for
+                raise OSError(t("net.trust.irregular"))
+            context.keylog_filename = keys
+        except (OSError, ValueError) as problem:
+            say_once(f"SSLKEYLOGFILE {keys}", t("net.no_key_log", value=one_line(keys), problem=one_line(str(problem))))
+    return context
+
+
+def _load(context: ssl.SSLContext, place: str, name: str) -> None:
+    """Trust the certificates of a file, or of a directory: those with OpenSSL's hashed names, else all that it has."""
+    problem = ""
+    try:
+        path = expand(place, argument=name)
+        if not path.is_dir():
+            return _load_file(context, path)
+        names = os.listdir(path)
+        if any(map(_HASHED.match, names)):
+            return context.load_verify_locations(capath=str(path))
+        files = [path / one for one in sorted(names) if one.lower().endswith(_ENDINGS)]
+        if files:
+            for file in files:
+                _load_file(context, file)
+            return None
+        problem = t("net.trust.none")
+    except InputError as raised:
+        problem = raised.message
+    except Irregular:
+        problem = t("net.trust.irregular")
+    except ssl.SSLError:
+        problem = t("net.trust.unreadable")
+    except OSError as raised:
+        problem = raised.strerror or str(raised)
+    raise ConfigError(t("net.trust", name=name, value=repr(one_line(place)), problem=problem), code="tls")
+
+
+def _load_file(context: ssl.SSLContext, path: Path) -> None:
+    open_regular(path).close()  # OpenSSL would wait for a pipe, and says little of what is not there
+    context.load_verify_locations(cafile=str(path))
