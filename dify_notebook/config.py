@@ -173,8 +173,15 @@ def tidied(environ: Mapping[str, str], name: str, *, quoted: bool = True) -> str
     Args:
         quoted: whether quotes around it are the file's, and not the value's.
     """
-    told = next((environ[mark + name] for mark in _MARKS if environ.get(mark + name)), "")
+    told = next((found for mark in _MARKS if (found := _set(environ, mark + name))), "")
     return address.tidy(told, ()) if quoted else told.strip()
+
+
+def _set(environ: Mapping[str, str], name: str) -> str:
+    try:
+        return environ.get(name, "")
+    except UnicodeEncodeError:  # in the locale `C` no variable has such a name
+        return ""
 
 
 def _warn_plain(host: str) -> None:
