@@ -16,6 +16,7 @@ from ..net.client import AsyncDify
 from ..net.sync import Dify
 from ..profiles import profiles
 from ..session import Session
+from ..wire.models import Parameters
 from .complete import APPS, is_client
 from .parse import suggestion
 
@@ -53,6 +54,8 @@ class Seat:
         self.known: dict[str, Conversation] = {}
         self.form: list[dict[str, Any]] | None = None
         """The controls of `/parameters`; None while they are not known."""
+        self.parameters: Parameters | None = None
+        """All that `/parameters` says, the rules for files too."""
         self.whole = False
         """Whether that is all that the app asks for."""
         self.listed: list[str] = []
@@ -76,7 +79,7 @@ class Seat:
         if self._asked:
             return
         try:
-            parameters = self.session.call(self.client.app.parameters())
+            self.parameters = parameters = self.session.call(self.client.app.parameters())
             self.form, self.whole = parameters.controls, parameters.form_known
             if self.client.app_info is None:
                 self.session.call(self.client.app.info())

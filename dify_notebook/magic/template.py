@@ -25,6 +25,7 @@ from ..app.values import Unfit, to_text
 from ..errors import InputError
 from ..i18n import t
 from .keys import hide_keys
+from .names import why_unbound
 
 LIMIT = 200_000
 """Characters of the whole text, values included, unless told otherwise."""
@@ -223,6 +224,8 @@ def _follow(place: Place, names: Mapping[str, Any]) -> Any:
     """The value of a path. Runs no more code than attribute access and indexing do."""
     if place.name.startswith("__") and place.name.strip("_"):
         _stop(place.offset, "magic.template.private", source=place.source, name=place.name)
+    if told := why_unbound(place.name, names):
+        raise _Problem(place.offset, told, t("magic.template.hint"))
     if place.name not in names:
         known = [name for name in names if isinstance(name, str) and not name.startswith("_")]
         close = get_close_matches(place.name, known, n=1, cutoff=0.6)

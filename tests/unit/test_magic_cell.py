@@ -13,6 +13,7 @@ import pytest
 from dify_notebook.errors import AuthenticationError, ConfigError, DifyError, InputError
 from dify_notebook.magic import cell as cells
 from dify_notebook.magic.line import first_time, run_line
+from dify_notebook.magic.names import Names
 from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
 from dify_notebook.net.client import AsyncDify
@@ -30,6 +31,7 @@ class Server:
 
     def __init__(self, version: str = "1.12.1", form: list[dict[str, Any]] | None = None) -> None:
         self.version, self.form = version, form if form is not None else []
+        self.parameters: dict[str, Any] = {}
         self.refuse: dict[str, tuple[int, str]] = {}
         self.asked: list[str] = []
         self.uploads: list[str] = []
@@ -47,7 +49,7 @@ class Server:
             uploaded = {"id": f"file-{len(self.uploads)}", "name": self.uploads[-1], "mime_type": "image/png"}
             return httpx.Response(201, json=uploaded, headers=headers)
         answers: dict[str, Any] = {
-            "/parameters": {"user_input_form": self.form},
+            "/parameters": {"user_input_form": self.form, **self.parameters},
             "/info": {"name": "Support", "description": "Answers.", "mode": "chat"},
             "/conversations": {
                 "data": [
@@ -291,6 +293,50 @@ def test_file_inputs_are_uploaded_and_sent_again_by_their_id(tmp_path: Path) -> 
         book.prepare("-i 'one={{ folder }}/*.png'")
 
 
+IMAGES: dict[str, Any] = {"allowed_file_types": ["image"], "number_limits": 1}
+PICTURE: list[dict[str, Any]] = [
+    {"file": {"variable": "picture", "allowed_file_types": ["image"]}},
+    {"file-list": {"variable": "papers", "allowed_file_types": ["document"], "max_length": 2}},
+]
+# What the app takes beside a question, the line, and what of it is refused (None: nothing is).
+FILES_TAKEN = [
+    ("each_by_its_own_rules", IMAGES, "-i picture=a.png -i papers=*.pdf -f b.png", None),
+    ("an_input_by_its_own", {"allowed_file_types": ["document"]}, "-i picture=a.png", None),
+    ("an_input_that_questions_would_take", IMAGES, "-i papers=a.png", ["a.png", "papers", "document"]),
+    ("beside_the_question", IMAGES, "-f a.pdf", ["a.pdf", "image"]),
+    ("too_many", IMAGES, "-f a.png -f b.png", ["2", "1"]),
+    ("too_many_for_an_input", IMAGES, "-i papers=* ", ["papers", "4", "2"]),
+    ("too_large", IMAGES, "-f large.png", ["large.png", "1.5"]),
+    ("too_large_for_an_input", IMAGES, "-i picture=large.png", ["large.png", "1.5"]),
+    ("nothing_is_told", {}, "-f a.pdf -f a.png", None),
+]
+
+
+@pytest.mark.parametrize(("taken", "line", "says"), [pytest.param(*c[1:], id=c[0]) for c in FILES_TAKEN])
+def test_files_are_refused_before_anything_is_sent(
+    taken: dict[str, Any], line: str, says: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dry run and a real one refuse the same files, and the real one before the first upload."""
+    for name in ("a.png", "b.png", "a.pdf", "b.pdf"):
+        (tmp_path / name).write_bytes(b"1")
+    monkeypatch.chdir(tmp_path)
+    if "large" in line:
+        (tmp_path / "large.png").write_bytes(bytes(3 * 512 * 1024))
+    server = Server(form=PICTURE)
+    server.parameters = {"file_upload": taken, "system_parameters": {"image_file_size_limit": 1}}
+    book = Notebook(server)
+    if says is None:
+        question = book.prepare(line)
+        assert cells.describe(question, book.seat, None)["json"]["query"] == "hi"
+        asked = [part for part in line.split() if part.startswith(("picture=", "papers="))]
+        assert set(cells.uploaded(question, book.seat)) == {part.partition("=")[0] for part in asked}
+        return
+    with pytest.raises(InputError) as caught:
+        book.prepare(line)
+    assert all(words in caught.value.message for words in says), caught.value.message
+    assert server.uploads == []
+
+
 def test_form_that_is_not_told_lets_the_question_go() -> None:
     server = Server()
     server.refuse["/parameters"] = (404, "not_found")
@@ -392,3 +438,23 @@ def test_lines_that_are_refused(line: str, says: str) -> None:
     with pytest.raises(DifyError, match=says) as caught:
         run_line(line, State(), {})
     assert "Ab1Ab1" not in str(caught.value)
+
+
+def test_names_of_a_function_come_first() -> None:
+    """All that a line and a text can name is what the function sees; without a value it is an error that says so."""
+    lost = Names({"town": "elsewhere", "city": "no"})
+    lost.lay(("city",), {}, "ask")
+    turn = Turn(conversation_id=FIRST)
+    near = Names({"city": "elsewhere", "given": {}, "before": None})
+    near.lay(("city", "given", "before"), {"city": "Lyon", "given": {"city": "Nice"}, "before": turn}, "ask")
+    book = Notebook(Server(form=CITY))
+    book.names = Names({**book.names, **near})
+    assert book.prepare("-i city:=city.upper()", "In {{ city }}?").query == "In Lyon?"
+    assert book.prepare("""-i "city:=[city + n for n in 'b'][0]\"""").inputs == {"city": "Lyonb"}
+    assert book.prepare("--inputs given -c before").conversation_id == FIRST
+    client_of = book.names["c"]
+    for line, body in (("", "{{ city }}"), ("-i city:=city", "x"), ("--inputs city", "x"), ("-f '{{ city }}'", "x")):
+        book.names = lost
+        lost["c"] = client_of
+        with pytest.raises(InputError, match="city is a variable of the function ask and has no value here"):
+            book.prepare(line, body)
