@@ -12,10 +12,12 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from ..errors import InputError
+from ..errors import ConfigError, InputError
 from ..i18n import t
-from .keys import hide_keys
+from ..profiles import TAKEN, check_name
+from .keys import has_key, hide_keys
 from .split import Word, split
+from .typography import DASHES, WIDE, stray_quote
 
 
 class LineError(InputError):
@@ -110,6 +112,8 @@ def parse_line(line: str) -> Arguments:
             _refuse("magic.line.quote", quote=word.quote, column=word.start + 1)
     if words and words[-1].text == "\\":
         _refuse("magic.line.continued")
+    if (stray := stray_quote(line, words)) is not None:
+        _refuse("magic.line.typographic", quote=line[stray], column=stray + 1)
     found: dict[str, Any] = {}
     at = 0
     while at < len(words):
@@ -171,11 +175,29 @@ def _option(text: str) -> tuple[Option, str, str | None]:
 
 
 def _profile(word: Word, found: dict[str, Any]) -> None:
+    if word.text[0:1] in DASHES and len(word.text) > 1:
+        _refuse("magic.line.dash", text=word.text, dash=word.text[0], meant=_meant(word.text))
     if "profile" in found:
         _refuse("magic.line.two_profiles", first=found["profile"], second=word.text)
-    if not word.text.isidentifier():
+    if not _names_app(word.text):
         _refuse("magic.line.profile", text=word.text)
     found["profile"] = word.text
+
+
+def _names_app(text: str) -> bool:
+    """Whether an app, a profile or a variable can be called so."""
+    if text in TAKEN or text.isidentifier():
+        return True
+    try:
+        return bool(check_name(text)) and not has_key(text)
+    except ConfigError:
+        return False
+
+
+def _meant(text: str) -> str:
+    """The option that begins with hyphens where a text has another dash."""
+    rest = text.lstrip("-" + DASHES)
+    return f"--{rest}" if f"--{rest.partition('=')[0]}" in BY_NAME else f"-{rest}"
 
 
 def _put(found: dict[str, Any], option: Option, name: str, value: str) -> None:
@@ -205,6 +227,9 @@ def _put(found: dict[str, Any], option: Option, name: str, value: str) -> None:
 
 def _assignment(text: str) -> Assignment:
     match = _INPUT.fullmatch(text)
+    if match is None and (meant := _INPUT.fullmatch(text.translate(WIDE))) is not None:
+        sign = text[meant.end("name")]
+        _refuse("magic.line.wide", sign=sign, name=meant["name"], meant=meant["sign"])
     if match is None:
         _refuse("magic.line.input", text=text)
     name, value, expression = match["name"], match["text"], match["sign"] == ":="
