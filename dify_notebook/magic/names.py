@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,11 @@ class Names(dict[str, Any]):
             self.unbound.pop(name, None)
             if name in outside:
                 self[name] = outside[name]
+
+
+def plain_name(name: str) -> str:
+    """A name as Python knows it: letters in another form, such as wide ones, are the plain ones."""
+    return unicodedata.normalize("NFKC", name)
 
 
 def why_unbound(name: str, names: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import keyword
 import math
 import re
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import msgspec
@@ -16,6 +17,7 @@ from ..errors import ConfigError, InputError
 from ..i18n import t
 from ..profiles import TAKEN, check_name
 from .keys import has_key, hide_keys
+from .names import plain_name
 from .split import Word, split
 from .typography import DASHES, WIDE, stray_quote
 
@@ -114,6 +116,9 @@ def parse_line(line: str) -> Arguments:
         _refuse("magic.line.continued")
     if (stray := stray_quote(line, words)) is not None:
         _refuse("magic.line.typographic", quote=line[stray], column=stray + 1)
+    for word, after in pairwise(words):
+        if _is_cut(word.text) and any("}}" in one.text for one in words if one.start >= after.start):
+            _refuse("magic.line.braces", text=word.text)
     found: dict[str, Any] = {}
     at = 0
     while at < len(words):
@@ -139,6 +144,11 @@ def parse_line(line: str) -> Arguments:
             _refuse(key)
     given: dict[str, Any] = {field: tuple(v) if isinstance(v, list) else v for field, v in found.items()}
     return Arguments(**given)
+
+
+def _is_cut(text: str) -> bool:
+    """Whether a word ends within `{{ … }}`."""
+    return "{{" in text and "}}" not in text.rpartition("{{")[2]
 
 
 def suggestion(wrong: str, known: list[str] | tuple[str, ...]) -> str:
@@ -220,8 +230,10 @@ def _put(found: dict[str, Any], option: Option, name: str, value: str) -> None:
     if option.field == "timeout":
         found["timeout"] = _seconds(value)
         return
-    if option.field == "out" and (not value.isidentifier() or keyword.iskeyword(value)):
-        _refuse("magic.line.out", name=value)
+    if option.field == "out":
+        value = plain_name(value)
+        if not value.isidentifier() or keyword.iskeyword(value):
+            _refuse("magic.line.out", name=value)
     found[option.field] = value
 
 

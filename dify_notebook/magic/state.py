@@ -181,7 +181,7 @@ class State:
             seat = self._remote(client if user is None else client.as_user(user), name)
         elif name in APPS:
             seat = self._local("guide" if name == "local" else str(name), user)
-        elif name and value is None and name in profiles():
+        elif name and name in profiles():
             settings = resolve(profile=name, user=user)
             assert settings is not None  # a profile gives settings or raises
             seat = self._remote(AsyncDify.from_settings(settings), name)

@@ -17,6 +17,7 @@ from dify_notebook.magic.names import Names
 from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
 from dify_notebook.net.client import AsyncDify
+from dify_notebook.profiles import Profile, save
 from dify_notebook.tape import run_store
 from dify_notebook.turn.state import Turn
 
@@ -367,6 +368,17 @@ def test_names_that_are_no_app() -> None:
         book.prepare("guid")
     with pytest.raises(InputError, match="number is a int"):
         book.prepare("number")
+
+
+def test_a_profile_can_be_asked_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever it is called, and whatever else has that name but a client."""
+    monkeypatch.setenv("DIFY_NOTEBOOK_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("TEST_KEY", KEY)
+    for name in ("support-eu", "客服", "v1.2_b"):
+        save(Profile(name=name, base_url="http://127.0.0.1:9/v1", key="env:TEST_KEY"))
+        asked = parse_line(f"{name} --new").profile
+        for names in ({}, {name: "a text"}):
+            assert State().seat(asked, "anna", names).settings.profile == name
 
 
 def test_environment_that_is_unclear(monkeypatch: pytest.MonkeyPatch) -> None:

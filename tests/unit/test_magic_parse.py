@@ -60,6 +60,7 @@ GOOD = [
         inputs=(Assignment("q", "“yes”"), Assignment("r", "“New York”"), Assignment("s", "l’eau"))
     )),
     ("dashes_of_texts", "-i q=—a–b", Arguments(inputs=(Assignment("q", "—a–b"),))),
+    ("out_in_wide_letters", "-o ｏｕｔ", Arguments(out="out")),
     ("wide_signs_in_a_text", "-i q=a＝b：＝c", Arguments(inputs=(Assignment("q", "a＝b：＝c"),))),
     ("wide_blanks", "-o　x　--new", Arguments(out="x", new=True)),
     ("chinese", "-i 城市=巴黎", Arguments(inputs=(Assignment("城市", "巴黎"),))),
@@ -69,7 +70,7 @@ GOOD = [
 @pytest.mark.parametrize(("line", "expected"), [pytest.param(c[1], c[2], id=c[0]) for c in GOOD])
 def test_line_is_understood(line: str, expected: Arguments | None) -> None:
     if expected is None:  # blanks inside braces split the word, as a shell would
-        with pytest.raises(LineError):
+        with pytest.raises(LineError, match="city={{ ends within its braces"):
             parse_line(line)
     else:
         assert parse_line(line) == expected
