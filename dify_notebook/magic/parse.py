@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from ..errors import ConfigError, InputError
+from ..errors import InputError
 from ..i18n import t
-from ..profiles import TAKEN, check_name
-from .keys import has_key, hide_keys
+from ..profiles import can_be_asked
+from .keys import hide_keys
 from .names import plain_name
 from .split import Word, split
 from .typography import DASHES, WIDE, stray_quote
@@ -189,19 +189,9 @@ def _profile(word: Word, found: dict[str, Any]) -> None:
         _refuse("magic.line.dash", text=word.text, dash=word.text[0], meant=_meant(word.text))
     if "profile" in found:
         _refuse("magic.line.two_profiles", first=found["profile"], second=word.text)
-    if not _names_app(word.text):
+    if not can_be_asked(word.text):
         _refuse("magic.line.profile", text=word.text)
     found["profile"] = word.text
-
-
-def _names_app(text: str) -> bool:
-    """Whether an app, a profile or a variable can be called so."""
-    if text in TAKEN or text.isidentifier():
-        return True
-    try:
-        return bool(check_name(text)) and not has_key(text)
-    except ConfigError:
-        return False
 
 
 def _meant(text: str) -> str:

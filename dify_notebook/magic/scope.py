@@ -99,7 +99,7 @@ def _enclosing(code: CodeType, frame: FrameType, stack: list[FrameType]) -> list
     """The functions around the code, outermost first; none where neither the stack nor its source tells."""
     if "<locals>" not in code.co_qualname:
         return []
-    running = [one.f_code for one in stack if one.f_code.co_filename == code.co_filename]
+    running = list(dict.fromkeys(one.f_code for one in stack if one.f_code.co_filename == code.co_filename))
     whole = [one for one in running if "<locals>" not in one.co_qualname]
     parts = [one for one in running if "<locals>" in one.co_qualname]
     for root in (*whole, _compiled(code.co_filename, frame.f_globals), *reversed(parts)):

@@ -13,8 +13,8 @@ from dify_notebook.magic.names import Names
 
 
 @pytest.fixture
-def book() -> Iterator[Shell]:
-    with shell() as made:
+def book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shell]:
+    with shell(monkeypatch, tmp_path) as made:
         made.run("city, town = 'notebook', 'of the notebook'")
         yield made
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.shells import Shell, shell
 
 
 @pytest.fixture
-def book() -> Iterator[Shell]:
-    with shell() as made:
+def book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shell]:
+    with shell(monkeypatch, tmp_path) as made:
         yield made
 
 
