@@ -58,8 +58,8 @@ def prepare(
         DifyError: something does not fit, and why.
     """
     fill = {} if arguments.no_vars else names
-    query = (body if arguments.no_vars else expand(body, fill, first_line=2)).strip("\n").rstrip()
-    if not query.strip():
+    query = _without_blank_ends(body if arguments.no_vars else expand(body, fill, first_line=2))
+    if not query:
         raise InputError(t("magic.empty"), code="query")
     given = given_by(arguments, names)
     files: list[Any] = []
@@ -89,6 +89,12 @@ def prepare(
     return Question(
         query=query, inputs=inputs, files=files, conversation_id=conversation, again=again, dropped=dropped
     )
+
+
+def _without_blank_ends(text: str) -> str:
+    """The text without the blank lines in front and the blanks behind; its first line keeps its indentation."""
+    blank = len(text) - len(text.lstrip())
+    return text[text.rfind("\n", 0, blank) + 1 :].rstrip()
 
 
 def _filled(text: str, arguments: Arguments, names: Mapping[str, Any], where: str) -> Value:

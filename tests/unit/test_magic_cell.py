@@ -123,6 +123,14 @@ def test_expression_that_fails_names_itself() -> None:
         Notebook(Server(form=CITY)).prepare("-i city:=1/0")
 
 
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [("\n\n  a\n b \n\n", "  a\n b"), ("\r\n \r\n\ta\r\nb\r\n", "\ta\r\nb"), ("    a", "    a"), ("a\n\n\nb", "a\n\n\nb")],
+)
+def test_blank_lines_around_a_question_are_left_out(body: str, query: str) -> None:
+    assert Notebook().prepare("", body).query == query
+
+
 def test_empty_question_is_refused() -> None:
     with pytest.raises(InputError, match="empty"):
         Notebook().prepare("", "  \n")
