@@ -12,8 +12,10 @@ from ..i18n import t
 class Names(dict[str, Any]):
     """The variables that are seen from a place in the code, by name."""
 
-    def __init__(self, further_out: Mapping[str, Any]) -> None:
+    def __init__(self, further_out: Mapping[str, Any], notebook: Mapping[str, Any]) -> None:
         super().__init__(further_out)
+        self.notebook = notebook
+        """The notebook's own variables."""
         self.unbound: dict[str, str] = {}
         """Names that mean a function's variable which has no value at hand, and that function's name."""
 
@@ -33,6 +35,11 @@ class Names(dict[str, Any]):
             self.unbound.pop(name, None)
             if name in outside:
                 self[name] = outside[name]
+
+
+def notebook_of(names: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The notebook's variables, wherever these names are seen from."""
+    return names.notebook if isinstance(names, Names) else names
 
 
 def plain_name(name: str) -> str:

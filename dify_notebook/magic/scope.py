@@ -52,7 +52,7 @@ def seen_from(frame: FrameType | None, notebook: dict[str, Any]) -> dict[str, An
     if frame is None or (frame.f_globals is notebook and frame.f_locals is notebook):
         return notebook
     outside = {**notebook, **frame.f_globals}
-    names, code = Names(outside), frame.f_code
+    names, code = Names(outside, notebook), frame.f_code
     stack = list(_stack(frame.f_back))
     for around in _enclosing(code, frame, stack):
         names.let_through(_globals_of(around), outside)

@@ -18,6 +18,7 @@ from ..profiles import profiles
 from ..session import Session
 from ..wire.models import Parameters
 from .complete import APPS, is_client
+from .names import notebook_of
 from .parse import suggestion
 
 log = logger()
@@ -174,7 +175,8 @@ class State:
         """
         if user is not None:
             check_user(user)
-        name = name or self.choice
+        if name is None:  # it was chosen in the notebook, whatever has that name where the cell is asked from
+            name, names = self.choice, notebook_of(names)
         value: Any = names.get(name) if name else None
         if name and is_client(value):
             client: AsyncDify = value.as_async if isinstance(value, Dify) else value

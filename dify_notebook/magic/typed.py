@@ -8,22 +8,31 @@ each run, by the event `pre_run_cell`.
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 _LINE = re.compile(r"(?P<indent>[^\S\r\n]*)(?P<text>[^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _CALL = "get_ipython().run_cell_magic"
-_MOST = 20
-"""Cells that may run inside each other: a magic such as `%%capture` runs one of its own."""
+
+
+class Running(threading.local):
+    """The cells that run on a thread, as they were typed: the outermost first.
+
+    A magic such as `%%capture` runs a cell of its own in the one that it stands in.
+    """
+
+    cells: tuple[str, ...] = ()
 
 
 class Typed:
-    """The cells that are running, as they were typed: the outermost first."""
+    """What was typed in the cells that are running."""
 
     def __init__(self, shell: Any, magic: str) -> None:
         self._shell, self._magic = shell, magic
-        self._running: list[str] = []
+        self._running = Running()
         self._listeners = {"pre_run_cell": self._begins, "post_run_cell": self._ended}
 
     def register(self) -> None:
@@ -38,10 +47,10 @@ class Typed:
                 self._shell.events.unregister(event, listener)
 
     def _begins(self, info: Any) -> None:
-        self._running = [*self._running[-_MOST:], str(info.raw_cell or "")]
+        self._running.cells = (*self._running.cells[: max(0, _depth() - 1)], str(info.raw_cell or ""))
 
     def _ended(self, result: Any) -> None:
-        self._running = self._running[:-1]
+        self._running.cells = self._running.cells[: _depth()]
 
     def of(self, line: str, body: str) -> tuple[str, str]:
         """The magic's line and body as typed in the cell that IPython made into these; else they themselves.
@@ -49,7 +58,7 @@ class Typed:
         Code that calls the magic has handed over what it meant, and a cell that was pasted with its prompts, the
         magic's line too, means what stands behind them.
         """
-        for cell in self._running:
+        for cell in self._running.cells:
             for times, text in enumerate(_cells_in(cell), 1):
                 parts = self._parts(text)
                 if parts is not None and self._handed(text, times) == (line, body):
@@ -81,6 +90,15 @@ class Typed:
         if first["indent"]:
             body = "".join(line.removeprefix(first["indent"]) for line in body.splitlines(keepends=True))
         return first["text"].removeprefix(magic).removeprefix(" ").rstrip(), body
+
+
+def _depth() -> int:
+    """How many cells are running inside each other here. A cell that was broken off may not be told to have ended."""
+    depth, frame = 0, inspect.currentframe()
+    while frame is not None:
+        depth += frame.f_code.co_name == "run_cell_async"
+        frame = frame.f_back
+    return depth
 
 
 def _given(code: str) -> tuple[str, str, str] | None:

@@ -412,7 +412,7 @@ def test_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "new conversation" in run_line("new", state, names)
     assert book.seat.session.conversation_id is None
     assert run_line("mode", state, names).startswith("continue")
-    assert run_line("mode fresh", state, names).startswith("fresh")
+    assert run_line("mode 'fresh'", state, names).startswith("fresh")
     assert state.mode == "fresh"
     apps = run_line("apps", state, names)
     assert "Support" in apps
@@ -443,6 +443,7 @@ def test_recording_is_said_before_the_first_run() -> None:
         ("nwe", "Did you mean new"),
         ("what is this", "cell of its own"),
         ("mode sometimes", "fresh or continue"),
+        ("mode 'fresh", "The ' on the %dify line is not closed"),
         ("use", "takes one name"),
         ("use nobody", "no app or client variable nobody"),
         ("new conversation", "nothing more"),
@@ -460,15 +461,26 @@ def test_lines_that_are_refused(line: str, says: str) -> None:
     assert "Ab1Ab1" not in str(caught.value)
 
 
+def test_what_was_chosen_is_the_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function's variable that happens to be called like the chosen client is not asked in its place."""
+    book = Notebook()
+    run_line("use c", book.state, book.names)
+    within = Names({"c": 3, "d": client(book.server, "ben")}, book.names)
+    assert book.state.seat(None, None, within).settings.user == "anna"
+    assert book.state.seat("d", None, within).settings.user == "ben"
+    with pytest.raises(InputError, match="c is a int"):
+        book.state.seat("c", None, within)
+
+
 def test_names_of_a_function_come_first() -> None:
     """All that a line and a text can name is what the function sees; without a value it is an error that says so."""
-    lost = Names({"town": "elsewhere", "city": "no"})
+    lost = Names({"town": "elsewhere", "city": "no"}, {})
     lost.lay(("city",), {}, "ask")
     turn = Turn(conversation_id=FIRST)
-    near = Names({"city": "elsewhere", "given": {}, "before": None})
+    near = Names({"city": "elsewhere", "given": {}, "before": None}, {})
     near.lay(("city", "given", "before"), {"city": "Lyon", "given": {"city": "Nice"}, "before": turn}, "ask")
     book = Notebook(Server(form=CITY))
-    book.names = Names({**book.names, **near})
+    book.names = Names({**book.names, **near}, book.names)
     assert book.prepare("-i city:=city.upper()", "In {{ city }}?").query == "In Lyon?"
     assert book.prepare("""-i "city:=[city + n for n in 'b'][0]\"""").inputs == {"city": "Lyonb"}
     assert book.prepare("--inputs given -c before").conversation_id == FIRST

@@ -110,4 +110,27 @@ def test_nothing_is_heard_any_longer(book: Shell) -> None:
 def test_cells_that_failed_leave_nothing(book: Shell) -> None:
     for cell in ("1/0", "def", "%no_such_magic", "%%no_such\nx", "raise KeyboardInterrupt", ""):
         book.shell.run_cell(cell)
-    assert book.typed._running == []
+        assert book.typed._running.cells == ()
+    book.shell.run_cell("get_ipython().run_cell('1/0')\nraise KeyboardInterrupt")
+    assert book.typed._running.cells == ()
+
+
+def test_a_cell_whose_end_was_not_told_is_forgotten(book: Shell) -> None:
+    book.shell.events.unregister("post_run_cell", book.typed._listeners["post_run_cell"])
+    book.run("%%seen\n>>> mistyped")
+    book.run("%%capture kept\n%%seen\nmistyped")
+    assert book.texts[-1] == ("", "mistyped")
+    book.run("get_ipython().run_cell_magic('seen', '', 'mistyped\\n')")
+    assert book.texts[-1] == ("", "mistyped\n")
+
+
+def test_cells_on_two_threads_are_told_apart(book: Shell) -> None:
+    def other() -> None:
+        book.shell.run_cell("%%seen\n>>> other")
+
+    book.shell.user_ns["other"] = other
+    book.run(
+        "import threading\nthread = threading.Thread(target=other)\nthread.start()\nthread.join()\n"
+        "get_ipython().run_cell_magic('seen', '', 'other\\n')"
+    )
+    assert book.texts == [("", ">>> other"), ("", "other\n")]
