@@ -12,10 +12,13 @@ import inspect
 import re
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 _LINE = re.compile(r"(?P<indent>[^\S\r\n]*)(?P<text>[^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _CALL = "get_ipython().run_cell_magic"
+_MOST = 8
+"""Magics of a cell that are looked at, one below the other: those in front of ours run what follows as a cell."""
 
 
 class Running(threading.local):
@@ -59,7 +62,7 @@ class Typed:
         magic's line too, means what stands behind them.
         """
         for cell in self._running.cells:
-            for times, text in enumerate(_cells_in(cell), 1):
+            for times, text in enumerate(islice(_cells_in(cell), _MOST), 1):
                 parts = self._parts(text)
                 if parts is not None and self._handed(text, times) == (line, body):
                     return parts

@@ -134,3 +134,25 @@ def test_cells_on_two_threads_are_told_apart(book: Shell) -> None:
         "get_ipython().run_cell_magic('seen', '', 'other\\n')"
     )
     assert book.texts == [("", ">>> other"), ("", "other\n")]
+
+
+def test_a_question_of_magics_is_looked_at_once(book: Shell) -> None:
+    """However many lines begin as the magic does, a call from code costs a few looks at the cell."""
+    looked: list[int] = []
+    transform = book.shell.transform_cell
+    book.shell.events.register("pre_run_cell", lambda info: looked.clear())
+
+    def look(text: str) -> str:
+        looked.append(len(text))
+        return str(transform(text))
+
+    book.shell.transform_cell = look
+    book.shell.register_magic_function(
+        lambda line, cell: book.shell.run_cell_magic("seen", line, "another"), "cell", "again"
+    )
+    counts = []
+    for size in (200, 400):
+        book.run("%%again\n" + "%%seen\n" * size)
+        counts.append(len(looked))
+        assert book.texts[-1] == ("", "another")
+    assert counts[0] == counts[1] > 0
