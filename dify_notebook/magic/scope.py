@@ -10,6 +10,7 @@ import dis
 import inspect
 import linecache
 import os
+import sys
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from collections.abc import Iterator
 from types import CodeType, FrameType
@@ -53,10 +54,10 @@ def seen_from(frame: FrameType | None, notebook: dict[str, Any]) -> dict[str, An
         return notebook
     outside = {**notebook, **frame.f_globals}
     names, code = Names(outside, notebook), frame.f_code
-    stack = list(_stack(frame.f_back))
-    for around in _enclosing(code, frame, stack):
+    stacks = _running(frame) if "<locals>" in code.co_qualname else []
+    for around in _enclosing(code, frame, stacks):
         names.let_through(_globals_of(around), outside)
-        names.lay(_own(around), _values(around, stack), around.co_name)
+        names.lay(_own(around), _values(around, stacks), around.co_name)
     names.let_through(_globals_of(code), outside)
     if _is_function(code):
         names.lay((*_own(code), *code.co_freevars), frame.f_locals, code.co_name)
@@ -78,6 +79,15 @@ def _stack(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+def _running(frame: FrameType) -> list[list[FrameType]]:
+    """The frames in which this one may lie: those of its thread, then those of all threads.
+
+    A lambda that runs in a pool of threads lies in the function that waits for it on another one.
+    """
+    others = [one for top in sys._current_frames().values() for one in _stack(top)]
+    return [list(_stack(frame.f_back)), others]
+
+
 def _is_function(code: CodeType) -> bool:
     """Whether it has variables of its own, as no module and no class body has."""
     return bool(code.co_flags & inspect.CO_OPTIMIZED)
@@ -95,11 +105,12 @@ def _globals_of(code: CodeType) -> set[str]:
     return {str(one.argval) for one in dis.get_instructions(code) if one.opname.endswith("_GLOBAL")}
 
 
-def _enclosing(code: CodeType, frame: FrameType, stack: list[FrameType]) -> list[CodeType]:
-    """The functions around the code, outermost first; none where neither the stack nor its source tells."""
-    if "<locals>" not in code.co_qualname:
+def _enclosing(code: CodeType, frame: FrameType, stacks: list[list[FrameType]]) -> list[CodeType]:
+    """The functions around the code, outermost first; none where neither the stacks nor its source tell."""
+    if not stacks:
         return []
-    running = list(dict.fromkeys(one.f_code for one in stack if one.f_code.co_filename == code.co_filename))
+    codes = dict.fromkeys(one.f_code for stack in stacks for one in stack)
+    running = [one for one in codes if one.co_filename == code.co_filename]
     whole = [one for one in running if "<locals>" not in one.co_qualname]
     parts = [one for one in running if "<locals>" in one.co_qualname]
     for root in (*whole, _compiled(code.co_filename, frame.f_globals), *reversed(parts)):
@@ -139,10 +150,11 @@ def _compiled(file: str, module: dict[str, Any]) -> CodeType | None:
         return None
 
 
-def _values(code: CodeType, stack: list[FrameType]) -> dict[str, Any]:
+def _values(code: CodeType, stacks: list[list[FrameType]]) -> dict[str, Any]:
     """The variables of a function's calls that are under way; of several, those on which all agree."""
     found: dict[str, Any] = {}
-    calls = [frame.f_locals for frame in stack if _same(frame.f_code, code)]
+    under_way = ([frame.f_locals for frame in stack if _same(frame.f_code, code)] for stack in stacks)
+    calls: list[Any] = next(filter(None, under_way), [])
     for name in _own(code):
         held = [variables[name] for variables in calls if name in variables]
         if held and len(held) == len(calls) and all(one is held[0] for one in held):

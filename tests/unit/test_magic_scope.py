@@ -92,6 +92,17 @@ PLACES = {
         "        s.callback(get_ipython().run_cell_magic, 'seen', '', 'x')\nf('around the stack')",
         "around the stack",
     ),
+    "a pool of threads": (
+        "from concurrent.futures import ThreadPoolExecutor\ndef f(city):\n    with ThreadPoolExecutor() as pool:\n"
+        "        list(pool.map(lambda n: ASK, [1, 2]))\nf('around the pool')",
+        "around the pool",
+    ),
+    "a function that runs on two threads": (
+        "import threading\nfrom concurrent.futures import ThreadPoolExecutor\nboth = threading.Barrier(2, timeout=30)\n"
+        "def f(city, asks):\n    def g():\n        both.wait()\n        if asks:\n            ASK\n        both.wait()\n    g()\n"
+        "with ThreadPoolExecutor(2) as pool:\n    list(pool.map(f, ['first', 'second'], [True, False]))",
+        "first",
+    ),
     "a thread of its own": (
         "import threading\nt = threading.Thread(target=get_ipython().run_cell_magic, args=('seen', '', 'x'))\n"
         "t.start()\nt.join()",
