@@ -8,7 +8,6 @@ import keyword
 import math
 import re
 from difflib import get_close_matches
-from itertools import pairwise
 from typing import Any, NoReturn
 
 import msgspec
@@ -116,8 +115,9 @@ def parse_line(line: str) -> Arguments:
         _refuse("magic.line.continued")
     if (stray := stray_quote(line, words)) is not None:
         _refuse("magic.line.typographic", quote=line[stray], column=stray + 1)
-    for word, after in pairwise(words):
-        if _is_cut(word.text) and any("}}" in one.text for one in words if one.start >= after.start):
+    closed = max((word.start for word in words if "}}" in word.text), default=0)
+    for word in words:
+        if word.start < closed and _is_cut(word.text):
             _refuse("magic.line.braces", text=word.text)
     found: dict[str, Any] = {}
     at = 0

@@ -27,12 +27,13 @@ _BEFORE = re.compile(r"(?:-[A-Za-z]=?|[^\s=]*+=)?")
 def stray_quote(line: str, words: list[Word]) -> int | None:
     """Where a quotation mark of a text opens what only a later word closes: it was meant to group, and does not."""
     written = [line[word.start : word.end] for word in words]
+    last = {char: number for number, text in enumerate(written) for char in text}
     for number, text in enumerate(written):
         before = _BEFORE.match(text)
         for at in sorted({0, before.end() if before else 0}):
             closing = _CLOSING.get(text[at : at + 1])
             if closing is None or any(one in text[at + 1 :] for one in closing):
                 continue
-            if any(one in later for later in written[number + 1 :] for one in closing):
+            if any(last.get(one, 0) > number for one in closing):
                 return words[number].start + at
     return None

@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.linear import MOST, growth
 
 from dify_notebook.errors import DifyError
 from dify_notebook.magic.keys import has_key, hide_keys
@@ -151,6 +152,15 @@ def test_line_is_read_or_refused(line: str) -> None:
     """Whatever stands on the line: arguments or a LineError, never another exception."""
     with suppress(LineError):
         parse_line(line)
+
+
+@pytest.mark.parametrize("piece", ["“a ", "a” ", "-i ‘a=b ", "{{a ", "{{a}} ", "—a", "C:\\ ", "\\\\a\\b\\ ", "'", "\\"])
+def test_a_long_line_costs_what_it_is_long(piece: str) -> None:
+    def read(line: str) -> None:
+        with suppress(LineError):
+            parse_line(line)
+
+    assert growth(lambda size: piece * size, read, 4_000) <= MOST
 
 
 WORDS = st.text(alphabet=st.characters(blacklist_characters="'", blacklist_categories=["Cs"]), min_size=1)
