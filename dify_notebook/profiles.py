@@ -73,6 +73,11 @@ def check_name(name: str) -> str:
     return name
 
 
+def can_be_asked(name: str) -> bool:
+    """Whether `%%dify NAME` can hold this name: an app's, a profile's or a variable's, and no key."""
+    return (name.isidentifier() or _NAME.match(name) is not None) and not has_key(name)
+
+
 def profiles() -> dict[str, Profile]:
     """All profiles by name, in the order of the file.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .app.stored import is_file
 from .i18n import Language, t
+from .profiles import can_be_asked
 from .turn.state import Turn
 from .views.guard import as_title
 from .views.saved import markdown
@@ -48,7 +49,7 @@ def as_cell(turn: Turn, profile: str = "") -> str:
     Args:
         profile: the app's name on the line; left out where the line cannot hold it.
     """
-    words = ["%%dify", *([profile] if profile.isidentifier() else []), "--no-vars"]
+    words = ["%%dify", *([profile] if can_be_asked(profile) else []), "--no-vars"]
     if members := _members(turn)[0]:
         words += ["--inputs", "'{" + ", ".join(members) + "}'"]
     return f"{' '.join(words)}\n{turn.query or ''}"

@@ -10,8 +10,8 @@
 # then all such lines lose `>>>` or `...`, the blank behind and the indentation before. `In [1]: ` counts as before.
 # A hook for `pre_run_cell` finds the text as typed in `info.raw_cell`.
 #
-# Who meets it: who asks a model with `%%dify` about a doctest, a merge conflict or a quoted mail. The question arrives
-# without the very signs that it is about.
+# Who meets it: whoever asks a model in a cell about a doctest, a merge conflict or a quoted mail. The question arrives
+# without the very signs that it is about. `%%dify` asks what stands in `raw_cell` where that is the cell which runs.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

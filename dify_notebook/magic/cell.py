@@ -17,10 +17,12 @@ from ..app.origin import Filled, Origin, Value
 from ..errors import InputError
 from ..i18n import t
 from ..net import files as net_files
+from ..net.checks import check_attachments, check_input
 from ..wire import calls
 from ..wire.models import UploadedFile
 from .inputs import files_of, fit
 from .keys import hide_keys
+from .names import why_unbound
 from .parse import Arguments, Assignment
 from .split import split
 from .state import Seat, State
@@ -56,8 +58,8 @@ def prepare(
         DifyError: something does not fit, and why.
     """
     fill = {} if arguments.no_vars else names
-    query = (body if arguments.no_vars else expand(body, fill, first_line=2)).strip("\n").rstrip()
-    if not query.strip():
+    query = _without_blank_ends(body if arguments.no_vars else expand(body, fill, first_line=2))
+    if not query:
         raise InputError(t("magic.empty"), code="query")
     given = given_by(arguments, names)
     files: list[Any] = []
@@ -78,12 +80,21 @@ def prepare(
             raise InputError(
                 t("magic.inputs_ignored", names=", ".join(ignored), version=version), code="inputs"
             )
+    controls = controls_of(seat.form)
+    check_attachments(files, seat.parameters)
     for name, value in inputs.items():
         if isinstance(value, FileInput):
-            inputs[name] = _found(name, value)
+            inputs[name] = found = _found(name, value)
+            check_input(name, found.sources, controls.get(name), seat.parameters)
     return Question(
         query=query, inputs=inputs, files=files, conversation_id=conversation, again=again, dropped=dropped
     )
+
+
+def _without_blank_ends(text: str) -> str:
+    """The text without the blank lines in front and the blanks behind; its first line keeps its indentation."""
+    blank = len(text) - len(text.lstrip())
+    return text[text.rfind("\n", 0, blank) + 1 :].rstrip()
 
 
 def _filled(text: str, arguments: Arguments, names: Mapping[str, Any], where: str) -> Value:
@@ -121,6 +132,8 @@ def _evaluate(one: Assignment, names: dict[str, Any]) -> Any:
         return eval(compile(one.text, f"<-i {one.name}>", "eval"), names)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
+        if isinstance(error, NameError) and (told := why_unbound(error.name or "", names)):
+            problem = told.rstrip(".。")
     text = hide_keys(t("magic.expression_failed", name=one.name, text=one.text, problem=problem))
     raise InputError(text, code="inputs")
 
@@ -234,11 +247,8 @@ def _promised(source: Any) -> dict[str, Any]:
 
 def uploaded(question: Question, seat: Seat) -> dict[str, Any]:
     """The inputs with their files uploaded, as they are sent."""
-    sent: dict[str, Any] = {}
-    for name, value in question.inputs.items():
-        if isinstance(value, FileInput):
-            named = seat.session.call(seat.client.files.references(list(value.sources)))
-            sent[name] = named if value.many else named[0]
-        else:
-            sent[name] = value
-    return sent
+    given = {
+        name: (list(value.sources) if value.many else value.sources[0]) if isinstance(value, FileInput) else value
+        for name, value in question.inputs.items()
+    }
+    return seat.session.call(seat.client.files.inputs(given))

@@ -22,6 +22,7 @@ from .help import help_text, width
 from .history import history
 from .keys import hide_keys
 from .parse import suggestion
+from .split import split
 from .state import LOCAL_APPS, Seat, State
 
 
@@ -31,7 +32,10 @@ def run_line(line: str, state: State, names: Mapping[str, Any]) -> str:
     Raises:
         DifyError: it cannot be read, or what it asks for failed.
     """
-    words = line.split()
+    found = split(line)
+    if found and found[-1].quote:
+        _refuse("magic.line.open", quote=found[-1].quote)
+    words = [word.text for word in found]
     if not words:
         return status(state, names)
     name, rest = words[0], words[1:]

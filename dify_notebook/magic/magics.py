@@ -24,7 +24,9 @@ from .help import help_text
 from .keys import has_key, hide_keys
 from .line import first_time, run_line
 from .parse import parse_line
+from .scope import caller, seen_from
 from .state import Seat, State
+from .typed import Typed
 
 DRY_RUN = 1_000_000
 """Characters of a dry run that are shown; a question may have 200,000, its inputs more."""
@@ -40,6 +42,7 @@ class DifyMagics(Magics):
         super().__init__(shell)
         self.state = State()
         self._matcher = Matcher(self._known)
+        self._typed = Typed(shell, "dify")
 
     def register(self) -> None:
         """Put the magics and the completion into the shell."""
@@ -47,6 +50,7 @@ class DifyMagics(Magics):
         type(self).dify.__doc__ = help_text()
         self.shell.register_magics(self)
         self.shell.Completer.custom_matchers.append(self._matcher)
+        self._typed.register()
         if note := first_time():
             print(shown(note, TEXT))
 
@@ -61,6 +65,7 @@ class DifyMagics(Magics):
         matchers = self.shell.Completer.custom_matchers
         if self._matcher in matchers:
             matchers.remove(self._matcher)
+        self._typed.unregister()
         close()
 
     @no_var_expand
@@ -68,15 +73,18 @@ class DifyMagics(Magics):
     def dify(self, line: str, cell: str | None = None) -> None:
         # The docstring is written when the magics are registered: see `register`.
         problem: BaseException
+        names = seen_from(caller(sys._getframe()), self._notebook())
         try:
+            if cell is not None:
+                line, cell = self._typed.of(line, cell)
             self._warn_of_key(line, cell or "")
             if cell is None:
-                said = run_line(line, self.state, self.shell.user_ns)
+                said = run_line(line, self.state, names)
                 results, self.state.results = self.state.results, {}
                 self.shell.push(results)
                 print(shown(said, TEXT))
             else:
-                self._ask(line, cell)
+                self._ask(line, cell, names)
             return
         except DifyError as error:
             problem = dressed(error)
@@ -84,9 +92,8 @@ class DifyMagics(Magics):
             problem = error if hasattr(error, "_render_traceback_") else interrupted(sent=False)
         raise problem  # here, where nothing hangs on it: a friendly line and no traceback
 
-    def _ask(self, line: str, body: str) -> None:
+    def _ask(self, line: str, body: str, names: dict[str, Any]) -> None:
         arguments = parse_line(line)
-        names = self.shell.user_ns
         seat = self.state.seat(arguments.profile, arguments.user, names)
         key = cells.cell_key(seat, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))
         question = cells.prepare(arguments, body, seat, self.state, names, key)
@@ -136,6 +143,12 @@ class DifyMagics(Magics):
             self.shell.push({out: turn})
         self.shell.displayhook.update_user_ns(turn)
 
+    def _notebook(self) -> dict[str, Any]:
+        """The variables of the notebook, or of where `IPython.embed()` stands."""
+        own: dict[str, Any] = self.shell.user_ns
+        further_out = self.shell.user_global_ns
+        return own if own is further_out else {**further_out, **own}
+
     def _cell_id(self) -> str | None:
         """The running cell's id, where the frontend sends one (JupyterLab and Notebook 7 do)."""
         parent = self.shell.get_parent() if hasattr(self.shell, "get_parent") else {}
@@ -153,4 +166,4 @@ class DifyMagics(Magics):
             stored = list(profiles())
         except DifyError:  # the file is damaged: Tab is no place to say so
             stored = []
-        return known_from(self.shell.user_ns, conversations, (seat.form or []) if seat else [], stored)
+        return known_from(self._notebook(), conversations, (seat.form or []) if seat else [], stored)

@@ -14,8 +14,11 @@ import msgspec
 
 from ..errors import InputError
 from ..i18n import t
+from ..profiles import can_be_asked
 from .keys import hide_keys
+from .names import plain_name
 from .split import Word, split
+from .typography import DASHES, WIDE, stray_quote
 
 
 class LineError(InputError):
@@ -110,6 +113,12 @@ def parse_line(line: str) -> Arguments:
             _refuse("magic.line.quote", quote=word.quote, column=word.start + 1)
     if words and words[-1].text == "\\":
         _refuse("magic.line.continued")
+    if (stray := stray_quote(line, words)) is not None:
+        _refuse("magic.line.typographic", quote=line[stray], column=stray + 1)
+    closed = max((word.start for word in words if "}}" in word.text), default=0)
+    for word in words:
+        if word.start < closed and _is_cut(word.text):
+            _refuse("magic.line.braces", text=word.text)
     found: dict[str, Any] = {}
     at = 0
     while at < len(words):
@@ -135,6 +144,11 @@ def parse_line(line: str) -> Arguments:
             _refuse(key)
     given: dict[str, Any] = {field: tuple(v) if isinstance(v, list) else v for field, v in found.items()}
     return Arguments(**given)
+
+
+def _is_cut(text: str) -> bool:
+    """Whether a word ends within `{{ … }}`."""
+    return "{{" in text and "}}" not in text.rpartition("{{")[2]
 
 
 def suggestion(wrong: str, known: list[str] | tuple[str, ...]) -> str:
@@ -171,11 +185,19 @@ def _option(text: str) -> tuple[Option, str, str | None]:
 
 
 def _profile(word: Word, found: dict[str, Any]) -> None:
+    if word.text[0:1] in DASHES and len(word.text) > 1:
+        _refuse("magic.line.dash", text=word.text, dash=word.text[0], meant=_meant(word.text))
     if "profile" in found:
         _refuse("magic.line.two_profiles", first=found["profile"], second=word.text)
-    if not word.text.isidentifier():
+    if not can_be_asked(word.text):
         _refuse("magic.line.profile", text=word.text)
     found["profile"] = word.text
+
+
+def _meant(text: str) -> str:
+    """The option that begins with hyphens where a text has another dash."""
+    rest = text.lstrip("-" + DASHES)
+    return f"--{rest}" if f"--{rest.partition('=')[0]}" in BY_NAME else f"-{rest}"
 
 
 def _put(found: dict[str, Any], option: Option, name: str, value: str) -> None:
@@ -198,13 +220,18 @@ def _put(found: dict[str, Any], option: Option, name: str, value: str) -> None:
     if option.field == "timeout":
         found["timeout"] = _seconds(value)
         return
-    if option.field == "out" and (not value.isidentifier() or keyword.iskeyword(value)):
-        _refuse("magic.line.out", name=value)
+    if option.field == "out":
+        value = plain_name(value)
+        if not value.isidentifier() or keyword.iskeyword(value):
+            _refuse("magic.line.out", name=value)
     found[option.field] = value
 
 
 def _assignment(text: str) -> Assignment:
     match = _INPUT.fullmatch(text)
+    if match is None and (meant := _INPUT.fullmatch(text.translate(WIDE))) is not None:
+        sign = text[meant.end("name")]
+        _refuse("magic.line.wide", sign=sign, name=meant["name"], meant=meant["sign"])
     if match is None:
         _refuse("magic.line.input", text=text)
     name, value, expression = match["name"], match["text"], match["sign"] == ":="

@@ -1,13 +1,28 @@
-"""Splits a magic's line into words as a shell would, with the place of each.
+r"""Splits a magic's line into words as a shell would, with the place of each.
 
 Quotes group and can stand inside a word; a backslash protects a space, a quote or
-another backslash and is otherwise an ordinary character, so that `C:\\data\\x.csv`
+another backslash and is otherwise an ordinary character, so that `C:\data\x.csv`
 needs no quotes. Dollars, braces, `#`, `*` and `~` are ordinary characters here.
+
+A path of Windows is taken as it stands: where a value begins with `C:\`, `\\server\` or `.\`, a backslash protects
+nothing but a blank in a name, and none in front of an option, so that a path may end in a backslash.
 """
 
 from __future__ import annotations
 
+import re
+
 import msgspec
+
+_WINDOWS = re.compile(r"""(?:[A-Za-z]:|\\\\[^\\/\s'"]++|\.\.?|~)\\(?![\\\s])""")
+"""How a path of Windows begins: with a drive, a server, a dot or a tilde.
+
+Who doubles the backslashes protects them one by one.
+"""
+_OPTION = re.compile(r"\s+--?[A-Za-z]|\s*\Z")
+"""What follows a path that ends: an option, or nothing."""
+_VALUE = re.compile(r"""['"]?(?:-[A-Za-z]=?|(?:--)?[^\s'"=\\]*+=)?['"]?""")
+"""What may stand in front of a value in its word."""
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -41,10 +56,12 @@ def split(line: str) -> list[Word]:
 
 def _word(line: str, start: int) -> Word:
     at, quote, kept = start, "", []
+    windows = _begins_path(line, start)
     while at < len(line):
         char = line[at]
         after = line[at + 1] if at + 1 < len(line) else ""
-        if char == "\\" and _is_protected(after, quote):
+        protected = _is_blank_of_path(line, at, quote) if windows else _is_protected(after, quote)
+        if char == "\\" and protected:
             kept.append(after)
             at += 2
             continue
@@ -61,6 +78,17 @@ def _word(line: str, start: int) -> Word:
             kept.append(char)
         at += 1
     return Word("".join(kept), start, at, quote)
+
+
+def _begins_path(line: str, start: int) -> bool:
+    """Whether the value of the word that starts there begins as a path of Windows does."""
+    before = _VALUE.match(line, start)
+    return any(_WINDOWS.match(line, at) for at in {start, before.end() if before else start})
+
+
+def _is_blank_of_path(line: str, at: int, quote: str) -> bool:
+    """Whether the backslash there protects a blank in a path of Windows."""
+    return not quote and line[at + 1 : at + 2].isspace() and _OPTION.match(line, at + 1) is None
 
 
 def _is_protected(char: str, quote: str) -> bool:

@@ -16,7 +16,9 @@ from ..net.client import AsyncDify
 from ..net.sync import Dify
 from ..profiles import profiles
 from ..session import Session
+from ..wire.models import Parameters
 from .complete import APPS, is_client
+from .names import notebook_of
 from .parse import suggestion
 
 log = logger()
@@ -53,6 +55,8 @@ class Seat:
         self.known: dict[str, Conversation] = {}
         self.form: list[dict[str, Any]] | None = None
         """The controls of `/parameters`; None while they are not known."""
+        self.parameters: Parameters | None = None
+        """All that `/parameters` says, the rules for files too."""
         self.whole = False
         """Whether that is all that the app asks for."""
         self.listed: list[str] = []
@@ -82,7 +86,7 @@ class Seat:
         if self._asked:
             return
         try:
-            parameters = self.session.call(self.client.app.parameters())
+            self.parameters = parameters = self.session.call(self.client.app.parameters())
             self.form, self.whole = parameters.controls, parameters.form_known
             if self.client.app_info is None:
                 self.session.call(self.client.app.info())
@@ -177,7 +181,8 @@ class State:
         """
         if user is not None:
             check_user(user)
-        name = name or self.choice
+        if name is None:  # it was chosen in the notebook, whatever has that name where the cell is asked from
+            name, names = self.choice, notebook_of(names)
         value: Any = names.get(name) if name else None
         if name and is_client(value):
             client: AsyncDify = value.as_async if isinstance(value, Dify) else value
@@ -185,7 +190,7 @@ class State:
             seat.take(client)
         elif name in APPS:
             seat = self._local("guide" if name == "local" else str(name), user)
-        elif name and value is None and name in profiles():
+        elif name and name in profiles():
             settings = resolve(profile=name, user=user)
             assert settings is not None  # a profile gives settings or raises
             seat = self._remote(AsyncDify.from_settings(settings), name)

@@ -25,6 +25,7 @@ from ..app.values import Unfit, to_text
 from ..errors import InputError
 from ..i18n import t
 from .keys import hide_keys
+from .names import plain_name, why_unbound
 
 LIMIT = 200_000
 """Characters of the whole text, values included, unless told otherwise."""
@@ -47,8 +48,8 @@ class Place(msgspec.Struct, frozen=True):
 
 
 _OPEN = re.compile(r"\\\{\{|\{\{#[^{}\n]*#\}\}|\{\{(?!\{)")
-_NAME = re.compile(r"\s*([^\W\d]\w*)")
-_ATTRIBUTE = re.compile(r"\s*\.\s*([^\W\d]\w*)")
+_NAME = re.compile(r"\s*((?:[^\W\d]|[^\x00-\x7f\s])(?:\w|[^\x00-\x7f\s])*+)")
+_ATTRIBUTE = re.compile(r"\s*\.\s*((?:[^\W\d]|[^\x00-\x7f\s])(?:\w|[^\x00-\x7f\s])*+)")
 _INDEX = re.compile(r"""\s*\[\s*(?:(-?\d+)|("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))\s*\]""")
 _CLOSE = re.compile(r"\s*\}\}")
 _CALL = re.compile(r"\s*\(")
@@ -162,13 +163,14 @@ class _Problem(Exception):
 def _path(text: str, start: int, offset: int) -> tuple[Place, int]:
     """The path that begins at `start`, and where it ends."""
     match = _NAME.match(text, start)
-    if match is None:
+    name = "" if match is None else plain_name(match[1])
+    if match is None or not name.isidentifier():
         _stop(offset, "magic.template.syntax", source=_excerpt(text, start))
-    name, at = match[1], match.end()
+    at = match.end()
     steps: list[tuple[str, str | int]] = []
     while True:
         if attribute := _ATTRIBUTE.match(text, at):
-            steps.append(("attribute", attribute[1]))
+            steps.append(("attribute", plain_name(attribute[1])))
             at = attribute.end()
         elif index := _INDEX.match(text, at):
             steps.append(("index", int(index[1]) if index[1] else _string(index[2], offset)))
@@ -223,6 +225,8 @@ def _follow(place: Place, names: Mapping[str, Any]) -> Any:
     """The value of a path. Runs no more code than attribute access and indexing do."""
     if place.name.startswith("__") and place.name.strip("_"):
         _stop(place.offset, "magic.template.private", source=place.source, name=place.name)
+    if told := why_unbound(place.name, names):
+        raise _Problem(place.offset, told, t("magic.template.hint"))
     if place.name not in names:
         known = [name for name in names if isinstance(name, str) and not name.startswith("_")]
         close = get_close_matches(place.name, known, n=1, cutoff=0.6)

@@ -22,6 +22,7 @@ from . import files as fl
 from . import rules
 from .bodies import pieces, read
 from .bounds import spoken
+from .checks import check_attachments, check_input
 from .files import FileInput
 from .resource import Resource
 from .transport import as_error, origin
@@ -201,25 +202,16 @@ class AsyncFiles(Resource):
             progress: called for each upload, see `upload`.
             check: number and types against the app's `/parameters`, see `upload`.
         """
-        parameters = await self._rules(check)
-        taken = parameters.file_upload if parameters is not None else None
-        place = t("net.place_files")
-        if taken:
-            rules.check_count(len(files), taken.get("number_limits"), place)
-        return await self._named(files, taken, place, user, progress, check)
+        check_attachments(files, await self._rules(check))
+        return await self._named(files, user, progress, check)
 
     async def _named(
         self,
         files: Sequence[FileInput],
-        taken: Mapping[str, Any] | None,
-        place: str,
         user: str | None,
         progress: fl.Progress | None = None,
         check: bool | None = None,
     ) -> list[dict[str, Any]]:
-        for item in files:  # all of them before the first is sent
-            if isinstance(item, (str, os.PathLike)) and not fl.is_url(item):
-                rules.check_kind(Path(item).name, None, taken, place)
         named: list[dict[str, Any]] = []
         for item in files:
             if isinstance(item, Mapping):
@@ -249,21 +241,13 @@ class AsyncFiles(Resource):
         found = dict(inputs)
         named = {key: items for key, value in inputs.items() if (items := _files_in(key, value, controls.get(key)))}
         for key, items in named.items():  # all of them before the first is sent
-            self._check(items, controls.get(key), t("net.place_input", name=key))
+            check_input(key, items, controls.get(key), parameters)
         for key, items in named.items():
             control = controls.get(key) or {}
-            sent = await self._named(items, control or None, t("net.place_input", name=key), user)
+            sent = await self._named(items, user)
             many = isinstance(inputs[key], (list, tuple)) or control.get("type") == "file-list"
             found[key] = sent if many else sent[0]
         return found
-
-    def _check(self, items: Sequence[FileInput], control: Mapping[str, Any] | None, place: str) -> None:
-        if control is not None and control.get("type") == "file-list":
-            rules.check_count(len(items), control.get("max_length"), place)
-        for item in items:
-            if isinstance(item, os.PathLike):
-                rules.check_kind(Path(item).name, None, control, place)
-                fl.check_file(item)
 
     async def download(
         self,

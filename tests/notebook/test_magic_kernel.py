@@ -116,6 +116,26 @@ def test_quiet_shows_nothing_and_binds(book: Book) -> None:
     assert book.kernel.value("silent.answer") == "'You said: **hush**'"
 
 
+def test_a_function_asks_with_its_own_variables(book: Book) -> None:
+    asks = "get_ipython().run_cell_magic('dify', '-o kept --quiet', 'In {{ city }}?')"
+    book.run(f"city = 'NOTEBOOK'\ndef ask(city):\n    {asks}\n    return 'kept' in globals()")
+    _, sent = book.asked("within = ask('Lyon')")
+    assert sent["query"] == "In Lyon?"
+    assert book.kernel.value("(within, kept.query)") == "(True, 'In Lyon?')"
+    _, sent = book.asked(f"async def later(city):\n    {asks}\nawait later('Nice')")
+    assert sent["query"] == "In Nice?"
+    outputs = book.run(f"def lost(city):\n    del city\n    {asks}\nlost('Metz')")
+    assert "city is a variable of the function lost" in outputs.traceback
+    assert "NOTEBOOK" not in outputs.everything
+
+
+def test_what_stands_in_the_cell_is_asked(book: Book) -> None:
+    body = "Why?\n\n    >>> for n in a:\n    ...     print(n)\n\n!ls\n%%dify\nIn [1]: x?"
+    for front in ("", "%%capture kept\n"):
+        _, sent = book.asked(f"{front}%%dify --new\n{body}\n\n")
+        assert sent["query"] == body
+
+
 def test_variables_are_filled_and_not_by_ipython(book: Book) -> None:
     """`@no_var_expand`: single braces and dollars reach the question as they stand."""
     book.run("city = 'Lyon'; rows = [1, None]")

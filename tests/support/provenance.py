@@ -93,7 +93,8 @@ class World:
         )
         self.magics.shell = shell
         try:
-            self.magics._ask(f"c {line}" if "--dry-run" in line else f"c --quiet {line}", body or "hi")
+            asked = f"c {line}" if "--dry-run" in line else f"c --quiet {line}"
+            self.magics._ask(asked, body or "hi", shell.user_ns)
         except InputError as error:
             return str(error)
         return ""

@@ -13,9 +13,11 @@ import pytest
 from dify_notebook.errors import AuthenticationError, ConfigError, DifyError, InputError
 from dify_notebook.magic import cell as cells
 from dify_notebook.magic.line import first_time, run_line
+from dify_notebook.magic.names import Names
 from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
 from dify_notebook.net.client import AsyncDify
+from dify_notebook.profiles import Profile, save
 from dify_notebook.tape import run_store
 from dify_notebook.turn.state import Turn
 
@@ -30,6 +32,7 @@ class Server:
 
     def __init__(self, version: str = "1.12.1", form: list[dict[str, Any]] | None = None) -> None:
         self.version, self.form = version, form if form is not None else []
+        self.parameters: dict[str, Any] = {}
         self.refuse: dict[str, tuple[int, str]] = {}
         self.asked: list[str] = []
         self.uploads: list[str] = []
@@ -47,7 +50,7 @@ class Server:
             uploaded = {"id": f"file-{len(self.uploads)}", "name": self.uploads[-1], "mime_type": "image/png"}
             return httpx.Response(201, json=uploaded, headers=headers)
         answers: dict[str, Any] = {
-            "/parameters": {"user_input_form": self.form},
+            "/parameters": {"user_input_form": self.form, **self.parameters},
             "/info": {"name": "Support", "description": "Answers.", "mode": "chat"},
             "/conversations": {
                 "data": [
@@ -118,6 +121,14 @@ def test_inputs_from_a_dict_with_i_on_top() -> None:
 def test_expression_that_fails_names_itself() -> None:
     with pytest.raises(InputError, match=r"-i city:=1/0.*ZeroDivisionError"):
         Notebook(Server(form=CITY)).prepare("-i city:=1/0")
+
+
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [("\n\n  a\n b \n\n", "  a\n b"), ("\r\n \r\n\ta\r\nb\r\n", "\ta\r\nb"), ("    a", "    a"), ("a\n\n\nb", "a\n\n\nb")],
+)
+def test_blank_lines_around_a_question_are_left_out(body: str, query: str) -> None:
+    assert Notebook().prepare("", body).query == query
 
 
 def test_empty_question_is_refused() -> None:
@@ -291,6 +302,50 @@ def test_file_inputs_are_uploaded_and_sent_again_by_their_id(tmp_path: Path) -> 
         book.prepare("-i 'one={{ folder }}/*.png'")
 
 
+IMAGES: dict[str, Any] = {"allowed_file_types": ["image"], "number_limits": 1}
+PICTURE: list[dict[str, Any]] = [
+    {"file": {"variable": "picture", "allowed_file_types": ["image"]}},
+    {"file-list": {"variable": "papers", "allowed_file_types": ["document"], "max_length": 2}},
+]
+# What the app takes beside a question, the line, and what of it is refused (None: nothing is).
+FILES_TAKEN = [
+    ("each_by_its_own_rules", IMAGES, "-i picture=a.png -i papers=*.pdf -f b.png", None),
+    ("an_input_by_its_own", {"allowed_file_types": ["document"]}, "-i picture=a.png", None),
+    ("an_input_that_questions_would_take", IMAGES, "-i papers=a.png", ["a.png", "papers", "document"]),
+    ("beside_the_question", IMAGES, "-f a.pdf", ["a.pdf", "image"]),
+    ("too_many", IMAGES, "-f a.png -f b.png", ["2", "1"]),
+    ("too_many_for_an_input", IMAGES, "-i papers=* ", ["papers", "4", "2"]),
+    ("too_large", IMAGES, "-f large.png", ["large.png", "1.5"]),
+    ("too_large_for_an_input", IMAGES, "-i picture=large.png", ["large.png", "1.5"]),
+    ("nothing_is_told", {}, "-f a.pdf -f a.png", None),
+]
+
+
+@pytest.mark.parametrize(("taken", "line", "says"), [pytest.param(*c[1:], id=c[0]) for c in FILES_TAKEN])
+def test_files_are_refused_before_anything_is_sent(
+    taken: dict[str, Any], line: str, says: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dry run and a real one refuse the same files, and the real one before the first upload."""
+    for name in ("a.png", "b.png", "a.pdf", "b.pdf"):
+        (tmp_path / name).write_bytes(b"1")
+    monkeypatch.chdir(tmp_path)
+    if "large" in line:
+        (tmp_path / "large.png").write_bytes(bytes(3 * 512 * 1024))
+    server = Server(form=PICTURE)
+    server.parameters = {"file_upload": taken, "system_parameters": {"image_file_size_limit": 1}}
+    book = Notebook(server)
+    if says is None:
+        question = book.prepare(line)
+        assert cells.describe(question, book.seat, None)["json"]["query"] == "hi"
+        asked = [part for part in line.split() if part.startswith(("picture=", "papers="))]
+        assert set(cells.uploaded(question, book.seat)) == {part.partition("=")[0] for part in asked}
+        return
+    with pytest.raises(InputError) as caught:
+        book.prepare(line)
+    assert all(words in caught.value.message for words in says), caught.value.message
+    assert server.uploads == []
+
+
 def test_form_that_is_not_told_lets_the_question_go() -> None:
     server = Server()
     server.refuse["/parameters"] = (404, "not_found")
@@ -323,6 +378,17 @@ def test_names_that_are_no_app() -> None:
         book.prepare("number")
 
 
+def test_a_profile_can_be_asked_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever it is called, and whatever else has that name but a client."""
+    monkeypatch.setenv("DIFY_NOTEBOOK_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("TEST_KEY", KEY)
+    for name in ("support-eu", "客服", "v1.2_b"):
+        save(Profile(name=name, base_url="http://127.0.0.1:9/v1", key="env:TEST_KEY"))
+        asked = parse_line(f"{name} --new").profile
+        for names in ({}, {name: "a text"}):
+            assert State().seat(asked, "anna", names).settings.profile == name
+
+
 def test_environment_that_is_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIFY_BASE_URL", "http://127.0.0.1:9")
     with pytest.raises(ConfigError):
@@ -346,7 +412,7 @@ def test_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "new conversation" in run_line("new", state, names)
     assert book.seat.session.conversation_id is None
     assert run_line("mode", state, names).startswith("continue")
-    assert run_line("mode fresh", state, names).startswith("fresh")
+    assert run_line("mode 'fresh'", state, names).startswith("fresh")
     assert state.mode == "fresh"
     apps = run_line("apps", state, names)
     assert "Support" in apps
@@ -377,6 +443,7 @@ def test_recording_is_said_before_the_first_run() -> None:
         ("nwe", "Did you mean new"),
         ("what is this", "cell of its own"),
         ("mode sometimes", "fresh or continue"),
+        ("mode 'fresh", "The ' on the %dify line is not closed"),
         ("use", "takes one name"),
         ("use nobody", "no app or client variable nobody"),
         ("new conversation", "nothing more"),
@@ -392,3 +459,34 @@ def test_lines_that_are_refused(line: str, says: str) -> None:
     with pytest.raises(DifyError, match=says) as caught:
         run_line(line, State(), {})
     assert "Ab1Ab1" not in str(caught.value)
+
+
+def test_what_was_chosen_is_the_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function's variable that happens to be called like the chosen client is not asked in its place."""
+    book = Notebook()
+    run_line("use c", book.state, book.names)
+    within = Names({"c": 3, "d": client(book.server, "ben")}, book.names)
+    assert book.state.seat(None, None, within).settings.user == "anna"
+    assert book.state.seat("d", None, within).settings.user == "ben"
+    with pytest.raises(InputError, match="c is a int"):
+        book.state.seat("c", None, within)
+
+
+def test_names_of_a_function_come_first() -> None:
+    """All that a line and a text can name is what the function sees; without a value it is an error that says so."""
+    lost = Names({"town": "elsewhere", "city": "no"}, {})
+    lost.lay(("city",), {}, "ask")
+    turn = Turn(conversation_id=FIRST)
+    near = Names({"city": "elsewhere", "given": {}, "before": None}, {})
+    near.lay(("city", "given", "before"), {"city": "Lyon", "given": {"city": "Nice"}, "before": turn}, "ask")
+    book = Notebook(Server(form=CITY))
+    book.names = Names({**book.names, **near}, book.names)
+    assert book.prepare("-i city:=city.upper()", "In {{ city }}?").query == "In Lyon?"
+    assert book.prepare("""-i "city:=[city + n for n in 'b'][0]\"""").inputs == {"city": "Lyonb"}
+    assert book.prepare("--inputs given -c before").conversation_id == FIRST
+    client_of = book.names["c"]
+    for line, body in (("", "{{ city }}"), ("-i city:=city", "x"), ("--inputs city", "x"), ("-f '{{ city }}'", "x")):
+        book.names = lost
+        lost["c"] = client_of
+        with pytest.raises(InputError, match="city is a variable of the function ask and has no value here"):
+            book.prepare(line, body)

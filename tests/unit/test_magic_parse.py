@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.linear import MOST, growth
 
 from dify_notebook.errors import DifyError
 from dify_notebook.magic.keys import has_key, hide_keys
@@ -17,6 +18,9 @@ GOOD = [
     ("empty", "", Arguments()),
     ("blank", "   ", Arguments()),
     ("profile", "guide", Arguments(profile="guide")),
+    ("profile_with_dashes", "support-eu.v2 -o x", Arguments(profile="support-eu.v2", out="x")),
+    ("profile_in_chinese", "--new 客服", Arguments(profile="客服", new=True)),
+    ("profile_with_digits", "2nd_line", Arguments(profile="2nd_line")),
     ("profile_last", "--new guide", Arguments(profile="guide", new=True)),
     ("text", "-i city=Paris", Arguments(inputs=(Assignment("city", "Paris"),))),
     ("text_empty", "-i city=", Arguments(inputs=(Assignment("city", ""),))),
@@ -35,12 +39,31 @@ GOOD = [
     ("windows_path", r"-f C:\data\x.csv", Arguments(files=(r"C:\data\x.csv",))),
     ("windows_path_quoted", r'-f "C:\my data\x.csv"', Arguments(files=(r"C:\my data\x.csv",))),
     ("escaped_space", r"-f my\ file.txt", Arguments(files=("my file.txt",))),
+    ("server", r"-f \\nas\photos\x.png", Arguments(files=(r"\\nas\photos\x.png",))),
+    ("server_joined", r"--file=\\nas\x.png -f=\\nas\y.png", Arguments(files=(r"\\nas\x.png", r"\\nas\y.png"))),
+    ("server_quoted", r'-f "\\nas\my photos\x.png"', Arguments(files=(r"\\nas\my photos\x.png",))),
+    ("server_doubled", r"-f \\\\nas\\x.png", Arguments(files=(r"\\nas\x.png",))),
+    ("windows_doubled", r"-f C:\\data\\x.csv", Arguments(files=(r"C:\data\x.csv",))),
+    ("long_path", r"-f \\?\C:\x.png", Arguments(files=(r"\\?\C:\x.png",))),
+    ("directory", "-i at=C:\\data\\ -o x", Arguments(inputs=(Assignment("at", "C:\\data\\"),), out="x")),
+    ("directory_at_the_end", "-i at=..\\data\\", Arguments(inputs=(Assignment("at", "..\\data\\"),))),
+    ("directory_quoted", '-i "at=C:\\my data\\" --new', Arguments(inputs=(Assignment("at", "C:\\my data\\"),), new=True)),
+    ("directory_quoted_inside", '-i at="\\\\nas\\my data\\"', Arguments(inputs=(Assignment("at", "\\\\nas\\my data\\"),))),
+    ("windows_escaped_space", r"-f C:\my\ data\x.csv", Arguments(files=(r"C:\my data\x.csv",))),
+    ("escaped_backslash", r"-i a=\\d+", Arguments(inputs=(Assignment("a", r"\d+"),))),
     ("conversation", "-c 1a2b --once", Arguments(conversation="1a2b", once=True)),
     ("switches", "--again --no-vars --quiet", Arguments(again=True, no_vars=True, quiet=True)),
     ("dry_run", "--dry-run", Arguments(dry_run=True)),
     ("user", "--user anna@example.org", Arguments(user="anna@example.org")),
     ("value_that_begins_with_dash", "--user -x", Arguments(user="-x")),
     ("dollars_and_hashes", "-i a=$HOME#1", Arguments(inputs=(Assignment("a", "$HOME#1"),))),
+    ("quotes_of_texts", "-i q=“yes” -i 'r=“New York”' -i s=l’eau", Arguments(
+        inputs=(Assignment("q", "“yes”"), Assignment("r", "“New York”"), Assignment("s", "l’eau"))
+    )),
+    ("dashes_of_texts", "-i q=—a–b", Arguments(inputs=(Assignment("q", "—a–b"),))),
+    ("out_in_wide_letters", "-o ｏｕｔ", Arguments(out="out")),
+    ("wide_signs_in_a_text", "-i q=a＝b：＝c", Arguments(inputs=(Assignment("q", "a＝b：＝c"),))),
+    ("wide_blanks", "-o　x　--new", Arguments(out="x", new=True)),
     ("chinese", "-i 城市=巴黎", Arguments(inputs=(Assignment("城市", "巴黎"),))),
 ]
 
@@ -48,7 +71,7 @@ GOOD = [
 @pytest.mark.parametrize(("line", "expected"), [pytest.param(c[1], c[2], id=c[0]) for c in GOOD])
 def test_line_is_understood(line: str, expected: Arguments | None) -> None:
     if expected is None:  # blanks inside braces split the word, as a shell would
-        with pytest.raises(LineError):
+        with pytest.raises(LineError, match="city={{ ends within its braces"):
             parse_line(line)
     else:
         assert parse_line(line) == expected
@@ -70,6 +93,19 @@ BAD = [
     ("timeout_infinite", "--timeout inf", ["inf"]),
     ("input_without_sign", "-i city", ["NAME=TEXT", "city"]),
     ("input_bad_name", "-i 1=2", ["NAME=TEXT"]),
+    ("expression_empty", "-i n:=", ["n", "not a Python expression"]),
+    ("wide_equals", "-i city＝Paris", ["＝", "full-width", "-i city=…"]),
+    ("wide_colon", "-i n：=1", ["：", "-i n:=…"]),
+    ("em_dash", "—new", ["—", "no hyphen", "write --new"]),
+    ("en_dash", "guide –o x", ["–", "write -o"]),
+    ("minus_and_value", "−−timeout=3", ["−", "write --timeout=3"]),
+    ("wide_hyphen", "－c 1", ["－", "write -c"]),
+    ("quotes_of_a_text", "-i city=“New York”", ["“ in column 9", "write \" or '"]),
+    ("quotes_of_a_text_around", "-i ‘city=New York’", ["‘ in column 4"]),
+    ("closing_quotes_only", "-i city=”New York”", ["” in column 9"]),
+    ("french_quotes", "-i q=«oui et non»", ["« in column 6"]),
+    ("corner_quotes", "-i q=「a b」", ["「 in column 6"]),
+    ("json_in_quotes_of_a_text", "--inputs ‘{1: 2}’", ["‘ in column 10"]),
     ("input_twice", "-i a=1 -i a=2", ["a is given twice"]),
     ("inputs_no_json", "--inputs '{\"a\": }'", ["--inputs", "single quotes"]),
     ("inputs_json_without_quotes", '--inputs {"a":1}', ["single quotes"]),
@@ -116,6 +152,15 @@ def test_line_is_read_or_refused(line: str) -> None:
     """Whatever stands on the line: arguments or a LineError, never another exception."""
     with suppress(LineError):
         parse_line(line)
+
+
+@pytest.mark.parametrize("piece", ["“a ", "a” ", "-i ‘a=b ", "{{a ", "{{a}} ", "—a", "C:\\ ", "\\\\a\\b\\ ", "'", "\\"])
+def test_a_long_line_costs_what_it_is_long(piece: str) -> None:
+    def read(line: str) -> None:
+        with suppress(LineError):
+            parse_line(line)
+
+    assert growth(lambda size: piece * size, read, 4_000) <= MOST
 
 
 WORDS = st.text(alphabet=st.characters(blacklist_characters="'", blacklist_categories=["Cs"]), min_size=1)

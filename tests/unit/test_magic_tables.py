@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -76,6 +77,34 @@ def test_numpy() -> None:
     assert expand("{{ m }} {{ keys }}", names) == '[[1.0, null]] {"1": 2}'
     with pytest.raises(TemplateError, match="too long"):
         expand("{{ a }}", {"a": np.zeros((10**4, 10**4), dtype="int8")})
+
+
+def test_scalars_are_what_they_say() -> None:
+    """Each in the one form that the guide states, alone and in a list."""
+    np, pd = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    values = [
+        (np.uint64(2**64 - 1), "18446744073709551615"),
+        (np.float64(0.1), "0.1"),
+        (np.float64("-0.0"), "-0.0"),
+        (np.float64(1e22), "1e+22"),
+        (np.False_, "false"),
+        (10**40, "1" + "0" * 40),
+        (np.datetime64("2026-01-02T03:04:05.123456789"), "2026-01-02T03:04:05.123456789"),
+        (pd.Timestamp("2026-01-02T03:04:05.123456789"), "2026-01-02T03:04:05.123456789"),
+        (pd.Timestamp("2026-01-02 03:04", tz="Asia/Tokyo"), "2026-01-02T03:04:00+09:00"),
+        (pd.Period("2026-01"), "2026-01"),
+    ]
+    for value, text in values:
+        assert expand("{{ v }}", {"v": value}) == text
+        inside = json.loads(expand("{{ v }}", {"v": [value]}))[0]
+        assert (inside if isinstance(inside, str) else json.dumps(inside)) == text
+    for missing in (np.datetime64("NaT"), np.float64("nan"), np.timedelta64("NaT"), pd.NaT, pd.NA):
+        with pytest.raises(TemplateError, match="v holds no value"):
+            expand("{{ v }}", {"v": missing})
+        assert expand("{{ v }}", {"v": [missing]}) == "[null]"
+    for bad in (np.float64("inf"), np.complex128(1j), np.bytes_(b"x")):
+        with pytest.raises(TemplateError, match="v is"):
+            expand("{{ v }}", {"v": bad})
 
 
 def test_polars() -> None:

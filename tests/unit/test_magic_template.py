@@ -98,6 +98,8 @@ NAMES: dict[str, Any] = {
     "secret": config.Secret("app-" + "S" * 24),
     "braces": "{{ city }} \\{{ n }}",
     "城市": "巴黎",
+    "नाम": "Anna",
+    "café": "Procope",
 }
 
 FILLED = [
@@ -107,6 +109,9 @@ FILLED = [
     ("closed_on_the_next_line", "{{ city\n}}", "Lyon"),
     ("in_text", "Is it {{ n }} °C in {{ city }}?", "Is it 7 °C in Lyon?"),
     ("unicode_name", "{{ 城市 }}", "巴黎"),
+    ("letters_with_marks", "{{ नाम }}", "Anna"),
+    ("wide_letters", "{{ ｃｉｔｙ }} {{ ｓｐａｃｅ.ｎａｍｅ }}", "Lyon n"),
+    ("accents_apart", "{{ cafe\u0301 }}", "Procope"),
     ("bool", "{{ yes }}", "true"),
     ("float", "{{ pi }}", "3.25"),
     ("list", "{{ words }}", '["a", "ü", null, null]'),
@@ -162,6 +167,7 @@ REFUSED = [
     ("call", "{{ len(x) }}", ["len", "call"]),
     ("method_call", "{{ spy.method() }}", ["spy.method", "call"]),
     ("method", "{{ spy.method }}", ["spy.method", "method"]),
+    ("sign_behind_a_name", "{{ city。 }}", ["city。"]),
     ("filter", "{{ city | upper }}", ["city | upper"]),
     ("arithmetic", "{{ n + 1 }}", ["n + 1"]),
     ("empty", "{{ }}", ["not a variable"]),

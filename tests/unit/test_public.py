@@ -149,7 +149,7 @@ ARROWS: dict[str, set[str]] = {
     "spreadsheets": set(),
     "frames": ASKING | {"spreadsheets"},
     "views": {"turn", "i18n", "printable", "redact"},
-    "transcript": {"turn", "i18n", "views", "app"},
+    "transcript": {"turn", "i18n", "views", "app", "profiles"},
     "live": ASKING | {"views"},
     "magic": ASKING | {"app", "live", "views", "credentials", "transcript"},
     "panel": ASKING | {"app", "live", "views", "transcript"},

@@ -119,9 +119,14 @@ def test_files_and_the_server_s_own_variables_are_left_out() -> None:
     assert "leaves out 3 of its inputs" in "".join(said["source"])
 
 
-@pytest.mark.parametrize("profile", ["--new", "a b", "a\nb", "'", "a;b", "app-x"])
+@pytest.mark.parametrize("profile", ["", "--new", "a b", "a\nb", "'", "a;b", "app-" + "x" * 24])
 def test_a_profile_that_the_line_cannot_hold_is_left_out(profile: str) -> None:
     assert transcript.as_cell(Turn(query="q"), profile) == "%%dify --no-vars\nq"
+
+
+@pytest.mark.parametrize("profile", ["guide", "support-eu", "客服", "2nd.line_b"])
+def test_a_cell_asks_the_profile_that_was_asked(profile: str) -> None:
+    assert read(transcript.as_cell(Turn(query="q"), profile)) == (Arguments(profile=profile, no_vars=True), "q\n")
 
 
 def test_half_a_character_can_be_written_into_a_file() -> None:
