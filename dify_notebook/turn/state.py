@@ -58,8 +58,9 @@ class Timing(Value, frozen=True):
 class Warning_(Value, frozen=True):
     """Something was wrong with the stream, and the turn went on.
 
-    code: damaged (a line that is no event), unknown_event, unexpected (an event that
-    makes no sense where it stands), connection.
+    code: damaged (a line that is no event), character (bytes or an escape that are no
+    character: U+FFFD stands there), unknown_event, unexpected (an event that makes no
+    sense where it stands), connection.
     """
 
     code: str
@@ -329,6 +330,8 @@ class Turn(TurnHooks, Value, frozen=True):
     agent_spoke: bool = False
     """Whether text came as `agent_message`; then a `message` with all of it again is no more text."""
     pings: int = 0
+    halves: tuple[str, ...] = ()
+    """While it runs: its texts (answer, reasoning) that end in half a character, which the next piece may complete."""
 
     @property
     def running(self) -> bool:
