@@ -239,6 +239,22 @@ def test_an_event_of_the_future_is_no_damaged_one() -> None:
     assert (event.name, event.damaged) == (f"new{BAD}", False)
 
 
+@pytest.mark.parametrize(
+    ("streamed", "closing"),
+    [
+        (b"A long enough \xff answer", b"A long enough \xc3\xa4 answer"),
+        (b"A long enough \xc3\xa4 answer", b"A long enough \xff answer"),
+        (b"A long enough answe\xff", b"A long enough answer"),
+    ],
+)
+def test_an_answer_that_is_repeated_as_a_whole_is_known_again(streamed: bytes, closing: bytes) -> None:
+    """Apps of one kind close so; a damaged character in either does not say the answer twice."""
+    once = fold_all(events(piece("agent_message", streamed), END))
+    assert fold_all(events(piece("agent_message", streamed), piece("message", closing), END)).answer == once.answer
+    other = fold_all(events(piece("agent_message", streamed), piece("message", b"\xff" * 22), END))
+    assert other.answer == once.answer + BAD * 22
+
+
 def test_each_is_told_up_to_a_bound() -> None:
     turn = fold_all(events(*[piece("message", b"\xff" * 300)] * 5, END))
     assert (turn.answer, len(turn.warnings), turn.complete) == (BAD * 1_500, 1_001, True)
