@@ -148,7 +148,7 @@ class Node(Value, frozen=True):
     """One run of a workflow node, or an iteration or loop that holds others."""
 
     id: str
-    """Id of the run; for containers the node's id."""
+    """Id of the run; for containers the node's id, with `#2` for a second run, where the server gives no other."""
     node_id: str = ""
     node_type: str = ""
     title: str = ""
@@ -178,6 +178,8 @@ class Node(Value, frozen=True):
     rounds: tuple[Round, ...] = ()
     length: int | None = None
     """Rounds that were announced, for containers."""
+    parallel: bool = False
+    """Whether its rounds run side by side, for containers."""
 
 
 class MessageFile(Value, frozen=True):

@@ -10,6 +10,9 @@ _RAW_LIMIT = 2_000  # characters of a damaged line that a warning keeps
 _RAW_COUNT = 1_000  # warnings that keep any
 _CHARACTERS = 1_000  # characters that could not be read and are listed one by one
 
+_UNREAD = "a character could not be read"
+_NOT_LISTED = "more characters could not be read than are listed"
+
 
 class Warned:
     """The warnings of a turn so far."""
@@ -46,8 +49,7 @@ class Warned:
         before = self._characters
         self._characters = min(before + count, _CHARACTERS + 1)
         for number in range(before, self._characters):
-            told = "one character could not be read" if number < _CHARACTERS else "more could not be read than are listed"
-            self.add("character", told, at, offset)
+            self.add("character", _UNREAD if number < _CHARACTERS else _NOT_LISTED, at, offset)
 
     def displace(self) -> None:
         """The answer was replaced: those so far have no place in it."""

@@ -356,7 +356,7 @@ def _loosely(name: str, data: bytes, at: float, halves: Halves | None, reason: s
         told = found.get("event", name or None)
         kind = _KINDS.get(told) if isinstance(told, str) else None
         if kind is not None:
-            half = halves is not None and halves.join(told, found)
+            half = halves is not None and halves.join(str(told), found)
             found, halved = counted(found)
             mended = _mended(kind, found)
             if mended is not None:

@@ -1,4 +1,4 @@
-"""Halves of characters: a text that is sent in pieces may be cut inside one, `\\ud83d` in one event, `\\ude00` in the next.
+"""Halves of characters: a text that is sent in pieces may be cut inside one, `\\ud83d` here, `\\ude00` in the next.
 
 Or inside its bytes. Both are told as `loose.raw_loads` does it, as surrogates that stand alone.
 """

@@ -1,7 +1,7 @@
 """JSON as servers write it: NaN and Infinity are read as null, and what is no character as U+FFFD; the rest strictly.
 
-A gateway that cuts bytes where it should cut characters leaves bytes that are no UTF-8, half an emoji (`\\ud83d` alone), an
-escape that is none, or a control character as it is. Each costs itself: the text around it is read.
+A gateway that cuts bytes where it should cut characters leaves bytes that are no UTF-8, half an emoji (`\\ud83d`
+alone), an escape that is none, or a control character as it is. Each costs itself: the text around it is read.
 """
 
 from __future__ import annotations
