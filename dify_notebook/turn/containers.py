@@ -168,10 +168,10 @@ class Containers:
 
     def possible(self, told: Told, node_id: str) -> list[str | None]:
         """Where a node may run of which the event tells, the likeliest first."""
-        found: dict[str | None, None] = {}
+        found: list[str | None] = []
         for name in reversed(self._known(told, node_id)):
-            found |= dict.fromkeys(self._fitting(self._of[name], told)) | dict.fromkeys(self._of[name])
-        return list(found) or [told.names[0] if told.names else None]
+            found += [*self._fitting(self._of[name], told), *self._of[name]]
+        return list(dict.fromkeys(found)) or [told.names[0] if told.names else None]
 
     def _known(self, told: Told, node_id: str) -> list[str]:
         """The containers that an event names, or else an earlier run did, each once, from the outermost inwards."""

@@ -28,7 +28,7 @@ class Event(BoundedRepr, msgspec.Struct, tag_field="event", kw_only=True):
     unread: int = msgspec.field(default=0, name="§unread")
     """How many of its characters were none; each is U+FFFD now."""
     half: bool = msgspec.field(default=False, name="§half")
-    """Whether its text ended in half a character: that is left out here, and the next piece begins with what came of it."""
+    """Whether its text ended in half a character: left out here, and the next piece begins with what came of it."""
 
 
 class ChatEvent(Event):

@@ -87,7 +87,7 @@ STREAMS: dict[str, Callable[[int], Stream]] = {
     "one loop in one loop, again and again": lambda n: [
         ev.LoopStarted(data={"node_id": "outer"}),
         *(ev.LoopStarted(data={"node_id": "n", "loop_id": "outer"}) for _ in range(n // 6)),
-        *(finished(i, "inner", loop_id="n", execution_metadata={"loop_id": "n", "loop_index": 0}) for i in range(n // 6)),
+        *(finished(i, "inner", execution_metadata={"loop_id": "n", "loop_index": 0}) for i in range(n // 6)),
     ],
     "nodes without an id in loops side by side": lambda n: [
         *(ev.LoopStarted(data={"node_id": "n"}) for _ in range(n // 9)),

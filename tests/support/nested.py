@@ -1,4 +1,4 @@
-"""Streams of runs in which iterations and loops lie in one another, in order or side by side, as servers could tell them."""
+"""Streams in which iterations and loops lie in one another, in order or side by side, as servers could tell them."""
 
 from __future__ import annotations
 
@@ -84,11 +84,13 @@ class Telling:
             for one, lane in zip(nexts, lanes, strict=True):
                 steps += [one, *lane]
         outputs = {"run": run, "path": spelled(path)}
-        return [*steps, end(data={**told, **data, "status": "succeeded", "outputs": outputs, "execution_metadata": meta})]
+        ended = {"status": "succeeded", "outputs": outputs, "execution_metadata": meta}
+        return [*steps, end(data={**told, **data, **ended})]
 
     def round(self, box: Box, run: int, number: int, path: Path) -> list[Any]:
         around = (*path, (box, run, number))
-        return [step for one in box.inside for step in (self.box(one, around) if isinstance(one, Box) else self.node(one, around))]
+        inside = (self.box(one, around) if isinstance(one, Box) else self.node(one, around) for one in box.inside)
+        return [step for steps in inside for step in steps]
 
     def node(self, name: str, path: Path) -> list[Any]:
         self.nodes += 1
@@ -98,8 +100,9 @@ class Telling:
         data, meta = self.where(path, ended=True)
         status = "failed" if self.nodes % 5 == 0 else "succeeded"
         end = {"status": status, "outputs": {"number": self.nodes, "path": spelled(path)}, "execution_metadata": meta}
-        retry = [ev.NodeRetry(data={**told, **data, "retry_index": 1, "execution_metadata": meta})] if self.nodes % 3 == 0 else []
-        return [ev.NodeStarted(data={**told, **data}), *retry, ev.NodeFinished(data={**told, **data, **end})]
+        retry = ev.NodeRetry(data={**told, **data, "retry_index": 1, "execution_metadata": meta})
+        retries = [retry] if self.nodes % 3 == 0 else []
+        return [ev.NodeStarted(data={**told, **data}), *retries, ev.NodeFinished(data={**told, **data, **end})]
 
     def mixed(self, steps: list[Any]) -> Iterator[ev.Event]:
         for step in steps:

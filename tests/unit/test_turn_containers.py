@@ -27,6 +27,14 @@ IN_ORDER = {
     "two beside each other": Box("loop", "lp", (Box("iteration", "x", ("a",)), Box("iteration", "y", ("a", "b")))),
 }
 ONE_OF_A_KIND = ("loop in iteration", "iteration in loop", "two beside each other")
+ASKED = [
+    (name, outer, names)
+    for name in IN_ORDER
+    for outer in (True, False)
+    for names in ("all", "dify")
+    # Otherwise nothing tells that they lie in one another.
+    if outer or name in ONE_OF_A_KIND or (names == "dify" and name != "three loops")
+]
 SIDE_BY_SIDE = {
     "loop": Box("iteration", "it", (Box("loop", "lp", ("a", "b")), "c"), rounds=3, parallel=True),
     "iteration": Box("iteration", "outer", (Box("iteration", "inner", ("a",), rounds=3), "c"), parallel=True),
@@ -66,12 +74,8 @@ def run_of_each(turn: Turn) -> Counter[tuple[str | None, int | None, str]]:
 
 
 @pytest.mark.parametrize("ids", ["own", "node", "none"])
-@pytest.mark.parametrize("outer", [True, False], ids=["told", "untold"])
-@pytest.mark.parametrize("names", ["all", "dify"])
-@pytest.mark.parametrize("name", IN_ORDER)
+@pytest.mark.parametrize(("name", "outer", "names"), ASKED)
 def test_one_after_another(name: str, ids: str, outer: bool, names: str) -> None:
-    if not outer and (name == "three loops" or (names == "all" and name not in ONE_OF_A_KIND)):
-        pytest.skip("nothing tells that they lie in one another")
     events = stream(IN_ORDER[name], Way(ids, outer, names))
     turn = fold_all(events)
     assert len(turn.nodes or ()) == sum(isinstance(one, ev.NodeStarted | ev.LoopStarted | ev.IterationStarted) for one in events)
