@@ -41,6 +41,7 @@ class Told(NamedTuple):
         Args:
             own: the container of which the event speaks, which is not around itself.
         """
+        itself = (own, str(data.get("id"))) if own else ()
         metas = [as_dict(data.get(field)) or {} for field in ("execution_metadata", "metadata")]
         names: dict[str, None] = {}
         rounds: dict[str, int] = {}
@@ -48,7 +49,7 @@ class Told(NamedTuple):
             for kind in reversed(KINDS):
                 name = source.get(f"{kind}_id") or data.get(f"{kind}_id")
                 index = as_int(source.get(f"{kind}_index"))
-                if name and str(name) != own:
+                if name and str(name) not in itself:
                     names[str(name)] = None
                     if index is not None:
                         rounds[str(name)] = index
