@@ -8,6 +8,7 @@ from typing import Any
 from ..redact import redact
 from ..turn.state import Turn, Usage
 from ..wire import events as ev
+from ..wire.halves import Halves
 from .tables import Block, block_of, citation_values, file_values
 from .texts import as_json, as_microseconds, clean
 from .toolcalls import with_calls
@@ -146,8 +147,9 @@ def event_rows(turns: Sequence[Turn]) -> Block:
     for turn in turns:
         if turn.tape is None:
             continue
+        halves = Halves()
         for position, (at, (name, data)) in enumerate(turn.tape.entries):
-            event = ev.decode((name, data), at)
+            event = ev.decode((name, data), at, halves)
             told = event.name if isinstance(event, ev.Unknown) else str(event.__struct_config__.tag)
             # A file with a text is text: one version of Dify streams so (see turn/fold.py).
             text = event.answer if isinstance(event, (ev.Message, ev.AgentMessage, ev.MessageFile)) else None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from ..turn.convert import as_text
+from ..wire.loose import loads
 from .texts import as_json, as_word, clean
 
 MANY = 100
@@ -40,8 +39,8 @@ def _by_call(names: list[str], told: Any) -> list[str | None]:
     data = told
     if isinstance(told, str):
         try:
-            data = msgspec.json.decode(told) if told.lstrip()[:1] in ("{", "[") else told
-        except (msgspec.DecodeError, RecursionError):
+            data = loads(told.encode()) if told.lstrip()[:1] in ("{", "[") else told
+        except (ValueError, RecursionError):
             data = told
     if data is None or data == "":
         return [None] * len(names)

@@ -11,7 +11,7 @@ from ..errors import DifyError, ServerError, from_response
 from ..i18n import t
 from ..wire import events as ev
 from ..wire.calls import Call
-from ..wire.loose import loads
+from ..wire.loose import loads, read, strict
 from .bounds import spoken
 from .files import host_of
 
@@ -28,7 +28,7 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
         ValueError: it is no answer.
     """
     try:
-        data = loads(body)
+        data, unread = read(body)
     except RecursionError as problem:
         raise ValueError(str(problem)) from None
     if not isinstance(data, dict) or "answer" not in data:
@@ -38,7 +38,9 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
         {"event": "message", "answer": data["answer"]},
         {"event": "message_end", "metadata": data.get("metadata"), "files": data.get("files")},
     ]
-    return [ev.decode(("", msgspec.json.encode(common | one)), at) for one in told]
+    events = [ev.decode(("", msgspec.json.encode(common | one)), at) for one in told]
+    events[0].unread = unread
+    return events
 
 
 def error_of(response: httpx.Response, body: bytes, call: Call[Any]) -> DifyError:
@@ -49,7 +51,7 @@ def error_of(response: httpx.Response, body: bytes, call: Call[Any]) -> DifyErro
     if response.is_redirect:
         code, words = "redirect", t("net.redirect", host=host_of(response.headers.get("location", "")))
     elif status >= 300:
-        return from_response(call.attempted, status, kind, body, request_id)
+        return from_response(call.attempted, status, kind, strict(body), request_id)
     elif "json" in kind_of(response):
         if (error := refused(body, call, request_id)) is not None:
             return error
@@ -64,12 +66,12 @@ def refused(body: bytes, call: Call[Any], request_id: str | None = None) -> Dify
     if len(body) > 10_000 or b'"code"' not in body or b'"message"' not in body:
         return None
     try:
-        told = msgspec.json.decode(body, type=_Refusal)
+        told = msgspec.convert(loads(body), _Refusal)
     except (ValueError, RecursionError):
         return None
     if told.status < 400 or told.status > 599:
         return None
-    return from_response(call.attempted, told.status, "application/json", body, request_id)
+    return from_response(call.attempted, told.status, "application/json", strict(body), request_id)
 
 
 def too_large(limit: int, status: int | None, attempted: str) -> DifyError:

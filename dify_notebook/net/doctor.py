@@ -13,6 +13,7 @@ import msgspec
 
 from ..errors import AuthenticationError, ConfigError, DifyError
 from ..wire import calls
+from ..wire.loose import loads
 from .answers import error_of
 from .bodies import read
 from .client import AsyncDify
@@ -78,7 +79,7 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
             return [*found, _refusal(refused)]
     else:
         try:
-            data = msgspec.json.decode(body)
+            data = loads(body)
             mode, name = data.get("mode"), str(data.get("name") or "")
         except (ValueError, AttributeError, RecursionError):
             return [*found, Finding("not_dify", "wrong", {"url": dify.base_url})]

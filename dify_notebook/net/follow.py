@@ -149,7 +149,7 @@ class Rejoin:
             return []
         self._said.append(text)
         ids = {name: getattr(event, name, None) for name in ("task_id", "message_id", "conversation_id", "created_at")}
-        return [ev.Message(at=event.at, answer=text, **ids)]
+        return [ev.Message(at=event.at, answer=text, unread=event.unread, half=event.half, **ids)]
 
     def _replace(self, event: ev.MessageReplace) -> list[ev.Event]:
         """A snapshot gives the text so far in this form."""

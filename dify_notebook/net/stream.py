@@ -19,6 +19,7 @@ from ..tape import Header, Tape
 from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
+from ..wire.halves import Halves
 from ..wire.sse import Frame, Splitter
 from .answers import blocking_events, kind_of, too_large
 from .bodies import joined, pieces
@@ -276,7 +277,7 @@ class ChatStream:
         end: ev.Event | None = None
         try:
             while True:
-                splitter = Splitter(self._dify.bounds.line)
+                splitter, halves = Splitter(self._dify.bounds.line), Halves()
                 try:
                     self._holds()
                     assert self._body is not None
@@ -288,7 +289,7 @@ class ChatStream:
                             self._at_hand -= 1
                             if frame[1] is not None and key in frame[1]:
                                 frame = (frame[0], clean(frame[1]))
-                            event = ev.decode(frame, at)
+                            event = ev.decode(frame, at, halves)
                             if not again:
                                 rejoin.note(event)
                                 self._keep(frame, event)
@@ -306,7 +307,7 @@ class ChatStream:
                     if splitter.too_long or left < 0:
                         end = self._cut or await self._left(rest, "line" if splitter.too_long else "stream")
                         break
-                    for event in (last := self._last(rest, rejoin if again else None)):
+                    for event in (last := self._last(rest, halves, rejoin if again else None)):
                         yield event
                     end = self._cut or ev.Eof(at=self.now, rest=b"" if last else rest)
                 except httpx.ReadTimeout:
@@ -346,10 +347,10 @@ class ChatStream:
         told = t("net.too_large", limit=spoken(getattr(self._dify.bounds, name)), name=name)
         return ev.Lost(at=self.now, code="too_large", message=told, rest=rest)
 
-    def _last(self, rest: bytes, rejoin: Rejoin | None) -> list[ev.Event]:
+    def _last(self, rest: bytes, halves: Halves, rejoin: Rejoin | None) -> list[ev.Event]:
         """The last event where it is whole and only the blank line behind it was lost, and the body ended well."""
         frames = Splitter().feed(rest + b"\n\n") if rest.startswith(b"data") and self._cut is None else []
-        if len(frames) != 1 or isinstance(event := ev.decode(frames[0], self.now), ev.Unknown):
+        if len(frames) != 1 or isinstance(event := ev.decode(frames[0], self.now, halves), ev.Unknown):
             return []
         found = [event] if rejoin is None else rejoin.take(event)
         for new in found:

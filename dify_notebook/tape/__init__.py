@@ -19,6 +19,7 @@ from ..errors import TapeGone
 from ..paths import expand
 from ..redact import redact
 from ..wire.events import Event, decode
+from ..wire.halves import Halves
 from ..wire.sse import Frame
 from .entries import SPOOL_BYTES, Entries, GoneEntries
 from .line import Entry, Header, entry_of, line_of
@@ -35,6 +36,8 @@ __all__ = [
 class Events(Sequence[Event]):
     """The events of a tape, decoded each time that they are asked for.
 
+    A character that two of them share is whole when they are read in order; in one that is asked for alone U+FFFD
+    stands for its half.
     Where the tape is kept nowhere any more, whoever asks for one or for their number gets a `TapeGone`.
     """
 
@@ -60,13 +63,15 @@ class Events(Sequence[Event]):
     def __getitem__(self, index: slice) -> list[Event]: ...
     def __getitem__(self, index: int | slice) -> Event | list[Event]:
         if isinstance(index, slice):
-            return [decode(frame, at) for at, frame in self._entries[index]]
+            halves = Halves()
+            return [decode(frame, at, halves) for at, frame in self._entries[index]]
         at, frame = self._entries[index]
         return decode(frame, at)
 
     def __iter__(self) -> Iterator[Event]:
+        halves = Halves()
         for at, frame in self._entries:
-            yield decode(frame, at)
+            yield decode(frame, at, halves)
 
     def __repr__(self) -> str:
         try:

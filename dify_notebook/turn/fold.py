@@ -25,7 +25,6 @@ from .convert import (
     as_usage,
 )  # fmt: skip
 from .nodes import Nodes
-from .reasoning import ReasoningSplitter
 from .state import (
     AgentLog,
     Audio,
@@ -37,13 +36,11 @@ from .state import (
     Timing,
     Turn,
     TurnError,
-    Warning_,
     Workflow,
 )  # fmt: skip
+from .texts import Texts
+from .warned import Warned
 
-_PIECES = 8_192  # pieces of text that are held apart before they are joined
-_RAW_LIMIT = 2_000  # characters of a damaged line that a warning keeps
-_RAW_COUNT = 1_000  # warnings that keep any
 _TERMINAL: frozenset[str] = frozenset(("succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"))
 
 
@@ -69,27 +66,17 @@ class Builder:
         turn = turn or Turn(thoughts=(), logs=(), nodes=(), files=(), citations=(), timing=Timing())
         self._base = turn
         self._fields: dict[str, Any] = {}
-        self._raw: list[str] = [turn.answer_raw] if turn.answer_raw else []
-        self._raw_length = len(turn.answer_raw)
-        self._chunks: list[str] = [turn.reasoning_chunks] if turn.reasoning_chunks else []
-        self._splitter = ReasoningSplitter()
-        self._splitter.feed(turn.answer_raw)
-        self._text_ended = turn.status in _TERMINAL
-        if self._text_ended:
-            self._splitter.end()
+        self._texts = Texts(turn, ended=turn.status in _TERMINAL)
+        self._warned = Warned(turn)
         self._thoughts = {item.id: item for item in turn.thoughts or ()}
         self._logs = {item.id: item for item in turn.logs or ()}
         self._nodes = Nodes(turn.nodes or (), self._warn)
         self._files = None if turn.files is None else list(turn.files)
         self._file_ids = {item.id for item in turn.files or ()}
         self._forms = {item.id: item for item in turn.forms}
-        self._warnings = list(turn.warnings)
-        self._codes = {warning.code for warning in turn.warnings}
-        self._unplaced = 0  # so many warnings, the first ones, are of a text that was replaced
         self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
         self._audio_ended = bool(turn.audio and turn.audio.complete)
         self._snapshot: Turn | None = turn
-        self._pieces = 0
         self.version = 0
         """Grows with every event that changed something."""
 
@@ -98,26 +85,24 @@ class Builder:
     def turn(self) -> Turn:
         """The turn as it is now; the same object until something changes."""
         if self._snapshot is None:
-            inline, chunks = _joined(self._splitter.reasoning).strip(), _joined(self._chunks)
+            texts = self._texts.told()
             spoken = self._audio or self._audio_ended
-            answer, raw = _joined(self._splitter.answer), _joined(self._raw)
-            if answer == raw and raw:  # most are: held once
-                self._splitter.answer[:], answer = [raw], raw
             self._snapshot = self._base = msgspec.structs.replace(
                 self._base,
                 **{
                     **self._fields,
-                    "answer": answer,
-                    "answer_raw": raw,
-                    "reasoning": "\n\n".join(part for part in (chunks.strip(), inline) if part),
-                    "reasoning_chunks": chunks,
+                    "answer": texts.answer,
+                    "answer_raw": texts.raw,
+                    "reasoning": texts.reasoning,
+                    "reasoning_chunks": texts.chunks,
+                    "halves": tuple(sorted(self._texts.halves)),
                     "thoughts": tuple(self._thoughts.values()),
                     "logs": tuple(self._logs.values()),
                     "nodes": self._nodes.all(),
                     "files": None if self._files is None else tuple(self._files),
                     "forms": tuple(self._forms.values()),
                     "audio": Audio(chunks=tuple(self._audio), complete=self._audio_ended) if spoken else None,
-                    "warnings": tuple(self._warnings),
+                    "warnings": self._warned.all(),
                 },
             )
             self._fields = {}
@@ -157,7 +142,13 @@ class Builder:
             raise TypeError(f"no meaning is written down for {type(event).__name__}")
         if isinstance(event, ev.ChatEvent):
             self._ids(event)
+        if event.unread:
+            self._warned.unread(event.unread, event.at, self._texts.length)
         handler(self, event)
+        if event.half:
+            self._texts.halves.add("reasoning" if isinstance(event, ev.ReasoningChunk) else "answer")
+            if self._texts.ended:
+                self._settle(event.at)
         self._snapshot = None
         self.version += 1
 
@@ -181,17 +172,7 @@ class Builder:
         if not text:
             return
         self._first_token(at)
-        self._raw.append(text)
-        self._raw_length += len(text)
-        self._splitter.feed(text)
-        self._one_more_piece()
-
-    def _one_more_piece(self) -> None:
-        self._pieces += 1
-        if self._pieces >= _PIECES:  # a text object a token costs ten times the token
-            self._pieces = 0
-            for pieces in (self._raw, self._chunks, self._splitter.answer, self._splitter.reasoning):
-                _joined(pieces)
+        self._texts.say(text)
 
     def _first_token(self, at: float) -> None:
         timing: Timing = self._get("timing") or Timing()
@@ -199,24 +180,22 @@ class Builder:
             self._set(timing=msgspec.structs.replace(timing, first_token=at))
 
     def _warn(self, code: str, message: str, at: float, raw: bytes | str | None = None) -> None:
-        if len(self._warnings) >= _RAW_COUNT:
-            raw = None
-        elif isinstance(raw, bytes):
-            raw = raw[: _RAW_LIMIT * 4].decode("utf-8", "replace")
-        message, raw = message[:_RAW_LIMIT], raw[:_RAW_LIMIT] if raw else None
-        self._warnings.append(Warning_(code=code, message=message, at=at, offset=self._raw_length, raw=raw))
-        self._codes.add(code)
+        self._warned.add(code, message, at, self._texts.length, raw)
+
+    def _settle(self, at: float) -> None:
+        """The text ends here, also where it ended in half a character."""
+        self._warned.unread(self._texts.settle(), at, self._texts.length)
 
     def _finish(self, status: Status, end: End, at: float, *, whole: bool) -> None:
         """The turn has ended; later events may still add speech."""
-        if not self._text_ended:
-            self._text_ended = True
-            self._splitter.end()
+        if not self._texts.ended:
+            self._settle(at)
+            self._texts.end()
         timing: Timing = self._get("timing") or Timing()
         self._set(
             status=status,
             end=end,
-            complete=whole and self._codes.isdisjoint(("damaged", "gap")),
+            complete=whole and self._warned.codes.isdisjoint(("damaged", "gap")),
             timing=msgspec.structs.replace(timing, total=at),
         )
         self._nodes.end("stopped" if status == "stopped" else "paused" if status == "paused" else "unknown", at)
@@ -226,17 +205,8 @@ class Builder:
     def _message(self, event: ev.Message) -> None:
         # "New Agent" apps close by repeating the whole answer that they have streamed as `agent_message`.
         # A preset answer comes as `message` letter by letter, and "哈哈" repeats itself without being a repetition.
-        if not (self._get("agent_spoke") and event.answer and self._is_all(event.answer)):
+        if not (self._get("agent_spoke") and event.answer and self._texts.is_all(event.answer)):
             self._say(event.answer, event.at)
-
-    def _is_all(self, text: str) -> bool:
-        """Whether this is the whole answer so far, blanks around it apart.
-
-        To look costs as much as the answer is long, so it is done for a text of about that length alone.
-        """
-        if 2 * len(text) + 1_000 < self._raw_length:
-            return False
-        return text.strip() == _joined(self._raw).strip()
 
     def _agent_message(self, event: ev.AgentMessage) -> None:
         if self._get("app_mode") is None:
@@ -255,23 +225,18 @@ class Builder:
         text = next((item for item in found if isinstance(item, str) and item), "")
         if text:
             self._first_token(event.at)
-            self._chunks.append(text)
-            self._one_more_piece()
+            self._texts.reason(text)
 
     def _message_replace(self, event: ev.MessageReplace) -> None:
         self._set(replaced=True)
         self._write_again(event.answer, event.at)
 
     def _write_again(self, text: str | None, at: float) -> None:
-        self._raw = []
-        self._raw_length = 0
-        self._splitter = ReasoningSplitter()
-        for place in range(self._unplaced, len(self._warnings)):
-            self._warnings[place] = msgspec.structs.replace(self._warnings[place], offset=None)
-        self._unplaced = len(self._warnings)
+        self._texts.forget()
+        self._warned.displace()
         self._say(text, at)
-        if self._text_ended:
-            self._splitter.end()
+        if self._texts.ended:
+            self._texts.end()
 
     def _message_file(self, event: ev.MessageFile) -> None:
         if event.answer is not None and not event.url:
@@ -490,7 +455,7 @@ class Builder:
         elif told == "failed":
             self._run_failed()
             self._finish("failed", "eof", event.at, whole=False)
-        elif told in _WELL and "followed" in self._codes:
+        elif told in _WELL and "followed" in self._warned.codes:
             # A run that is followed to its end tells its own end, not always the message's.
             self._finish(told, "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
         elif self._get("app_mode") == "workflow" and told in _WELL:
@@ -529,13 +494,6 @@ class Builder:
 
     def _cancelled(self, event: ev.Cancelled) -> None:
         self._gone("cancelled", event.at)
-
-
-def _joined(pieces: list[str]) -> str:
-    """The text of these pieces, which become one."""
-    if len(pieces) > 1:
-        pieces[:] = ["".join(pieces)]
-    return pieces[0] if pieces else ""
 
 
 #: How a run can end other than by failing, as `_told` says it.

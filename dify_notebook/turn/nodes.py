@@ -8,11 +8,21 @@ from typing import Any
 import msgspec
 
 from ..wire import events as ev
+from .containers import Containers, Told
 from .convert import as_decimal, as_dict, as_float, as_int, as_text
 from .nodetable import NodeTable
 from .state import Node, NodeStatus, Retry, Round
 
 _STATUS: frozenset[str] = frozenset(("running", "succeeded", "failed", "exception", "retry", "stopped", "paused"))
+
+
+def _name(data: Mapping[str, Any]) -> str:
+    return str(data.get("id") or data.get("node_id") or "")
+
+
+def _has_own_id(data: Mapping[str, Any]) -> bool:
+    """Whether a run is told apart from others of its node."""
+    return bool(data.get("id")) and data["id"] != data.get("node_id")
 
 
 class Nodes:
@@ -25,11 +35,14 @@ class Nodes:
 
     def __init__(self, nodes: Iterable[Node], warn: Callable[[str, str, float], None]) -> None:
         self._runs = NodeTable(nodes)
+        self._containers = Containers(self._runs)
         self._warn = warn
-        self._containers = {node.node_id: node.id for node in self._runs if node.kind != "node"}
         self._numbers: dict[str, int] = {}
-        """Container -> the number of its newest run, from the second on."""
-        self._inhabited = {node.parent for node in self._runs}
+        """Name -> the number of its newest run, from the second on."""
+        self._lanes: dict[tuple[str | None, str], list[str]] = {}
+        """Container and the name that Dify 0.15 gives to one of its parallel rounds -> the runs in that round."""
+        for node in self._runs:
+            self._note_lane(node)
 
     def all(self) -> tuple[Node, ...]:
         """The runs as they are now."""
@@ -39,39 +52,34 @@ class Nodes:
         """The turn has ended: what still runs never told its own end."""
         self._runs.end(left, at)
 
-    def _container(self, told: object) -> str | None:
-        """The run that an inner node's iteration_id or loop_id means: the newest of that name."""
-        return self._containers.get(str(told), str(told)) if told else None
+    def _note_lane(self, node: Node) -> None:
+        lane = as_text((node.metadata or {}).get("parallel_mode_run_id"))
+        if lane and node.round is None:
+            self._lanes.setdefault((node.parent, lane), []).append(node.id)
 
     def started(self, event: ev.NodeStarted) -> None:
-        data = event.data or {}
-        key = str(data.get("id") or data.get("node_id") or len(self._runs))
-        parent = self._container(data.get("loop_id") or data.get("iteration_id"))
-        old = self._runs.get(key)
-        self._runs.put(
-            msgspec.structs.replace(
-                old or Node(id=key, started_at=event.at, round=self._current_round(parent)),
-                node_id=str(data.get("node_id") or ""),
-                node_type=str(data.get("node_type") or ""),
-                title=str(data.get("title") or ""),
-                parent=parent,
-                parallel_id=as_text(data.get("parallel_id")) or None,
-                inputs=data.get("inputs"),
-            )
-        )
-        self._inhabited.add(parent)
+        self._start(event.data or {}, event.at)
 
-    def _current_round(self, parent: str | None) -> int | None:
-        container = self._runs.get(parent)
-        rounds = self._runs.rounds(container.id) if container is not None else {}
-        if container is None or not rounds:
-            return None
-        together = container.length is not None and len(rounds) >= container.length > 1
-        # All rounds announced before the first inner node: they run in parallel, and
-        # which one this belongs to is told when the node ends, if at all.
-        if together and parent not in self._inhabited:
-            return None
-        return next(reversed(rounds))
+    def _start(self, data: Mapping[str, Any], at: float) -> Node:
+        node_id, told = str(data.get("node_id") or ""), Told.of(data)
+        key = _name(data) or str(len(self._runs))
+        if not _has_own_id(data) and told.names:
+            key = self._new_key(key)
+        old = self._runs.get(key)
+        parent = self._containers.around(told, node_id, old)
+        if data.get("parallel_run_id"):
+            self._containers.run_side_by_side(parent)
+        run = msgspec.structs.replace(
+            old or Node(id=key, started_at=at, round=self._containers.round_in(told, parent)),
+            node_id=node_id,
+            node_type=str(data.get("node_type") or ""),
+            title=str(data.get("title") or ""),
+            parent=parent,
+            parallel_id=as_text(data.get("parallel_id")) or None,
+            inputs=data.get("inputs"),
+        )
+        self._containers.put(run)
+        return run
 
     def _open_run(self, data: Mapping[str, Any], at: float) -> Node:
         """The run that a retry or an end speaks of.
@@ -79,18 +87,22 @@ class Nodes:
         Dify 0.15 gives each retry a new run id; then it is the open run of the same node
         that goes on under the new id.
         """
-        key = str(data.get("id") or data.get("node_id") or len(self._runs))
-        if key not in self._runs:
-            node_id, parent = data.get("node_id"), self._container(data.get("loop_id") or data.get("iteration_id"))
-            # Where no retry is told of, one that runs is another round's run of the node, not a retry of this one.
-            statuses: tuple[NodeStatus, ...] = ("running", "retry") if "retry_index" in data else ("retry",)
-            old = self._runs.first_open(node_id, parent, statuses) if isinstance(node_id, str) else None
-            if old is not None:
-                self._runs.rename(old.id, key)
-            else:
-                self.started(ev.NodeStarted(data=dict(data), at=at))
-        run = self._runs.get(key)
-        assert run is not None
+        key, told, own = _name(data) or str(len(self._runs)), Told.of(data), _has_own_id(data)
+        run = self._runs.get(key) if own or not told.names else None
+        if run is not None:
+            return run
+        # Where no retry is told of, one that runs is another round's run of the node, not a retry of this one.
+        statuses: tuple[NodeStatus, ...] = ("running", "retry") if "retry_index" in data or not own else ("retry",)
+        node_id = data.get("node_id")
+        if isinstance(node_id, str):
+            parents = self._containers.possible(told, node_id)
+            found = (self._runs.first_open(node_id, parent, statuses) for parent in parents)
+            run = next((one for one in found if one is not None), None)
+        if run is None:
+            return self._start(data, at)
+        if own:
+            self._runs.rename(run.id, key)
+            run = msgspec.structs.replace(run, id=key)
         return run
 
     def finished(self, event: ev.NodeFinished) -> None:
@@ -98,12 +110,12 @@ class Nodes:
         old = self._open_run(data, event.at)
         meta = as_dict(data.get("execution_metadata")) or {}
         told = str(data.get("status") or "succeeded")
-        index = as_int(meta.get("iteration_index"))
-        if index is None:
-            index = as_int(meta.get("loop_index"))
-        self._runs.put(
+        given = Told.of(data)
+        parent = self._containers.around(given, old.node_id, old)
+        self._containers.put(
             msgspec.structs.replace(
                 old,
+                parent=parent,
                 status=told if told in _STATUS else "unknown",
                 error=as_text(data.get("error")) or None,
                 inputs=data.get("inputs") if data.get("inputs") is not None else old.inputs,
@@ -115,9 +127,10 @@ class Nodes:
                 currency=as_text(meta.get("currency")) or None,
                 elapsed=as_float(data.get("elapsed_time")),
                 finished_at=event.at,
-                round=index if index is not None else old.round,
+                round=self._containers.round_in(given, parent, old),
             )
         )
+        self._note_lane(self._runs.get(old.id) or old)
 
     def retried(self, event: ev.NodeRetry) -> None:
         data = event.data or {}
@@ -135,12 +148,11 @@ class Nodes:
         data = event.data or {}
         kind = "iteration" if isinstance(event, ev.IterationStarted) else "loop"
         name = str(data.get("node_id") or data.get("id") or "")
-        key = self._new_key(name)
-        parent = self._container(data.get("loop_id") or data.get("iteration_id"))
-        self._containers[name] = key
+        key, told = self._new_key(_name(data)), Told.of(data, name)
+        parent = self._containers.around(told, name)
         meta = as_dict(data.get("metadata")) or {}
         length = next((as_int(meta[k]) for k in (f"{kind}_length", "iterator_length") if k in meta), None)
-        self._runs.put(
+        self._containers.put(
             Node(
                 id=key,
                 node_id=name,
@@ -148,16 +160,16 @@ class Nodes:
                 title=str(data.get("title") or ""),
                 kind=kind,  # type: ignore[arg-type]  # one of the literals, from a table
                 parent=parent,
+                round=self._containers.round_in(told, parent),
                 parallel_id=as_text(data.get("parallel_id")) or None,
                 inputs=data.get("inputs"),
                 started_at=event.at,
                 length=length,
             )
         )
-        self._inhabited.add(parent)
 
     def _new_key(self, name: str) -> str:
-        """A container inside a loop runs again under the same id: each run is a node here."""
+        """What runs in a container may run again under the same id: each run is a node here."""
         key, number = name, self._numbers.get(name, 1)
         while key in self._runs:
             number += 1
@@ -165,35 +177,42 @@ class Nodes:
         self._numbers[name] = number
         return key
 
-    def _open_container(self, data: Mapping[str, Any]) -> Node | None:
-        return self._runs.get(self._container(data.get("node_id") or data.get("id")))
-
     def next_round(self, event: ev.IterationNext | ev.LoopNext) -> None:
         data = event.data or {}
-        node = self._open_container(data)
+        index = as_int(data.get("index"))
+        node = self._containers.meant(data, index)
         if node is None:
             self._warn("unexpected", f"a round of {data.get('node_id')!r}, which never started", event.at)
             return
-        index = as_int(data.get("index"))
         rounds = self._runs.rounds(node.id)
         index = len(rounds) if index is None else index
         # Dify 0.15 sends one more after the last item.
         over = node.kind == "iteration" and node.length is not None and index >= node.length
         if not over and index not in rounds:
             self._runs.put_round(node.id, Round(index=index, started_at=event.at))
+        # Dify 0.15 tells so that a parallel round is over, and counts on from it.
+        for key in self._lanes.pop((node.id, as_text(data.get("parallel_mode_run_id"))), ()):
+            run = self._runs.get(key)
+            if run is not None and run.round is None and index > 0:
+                self._containers.put(msgspec.structs.replace(run, round=index - 1))
 
     def container_completed(self, event: ev.IterationCompleted | ev.LoopCompleted) -> None:
         data = event.data or {}
-        node = self._open_container(data)
+        node = self._containers.meant(data)
         if node is None:
             self._warn("unexpected", f"the end of {data.get('node_id')!r}, which never started", event.at)
             return
         meta = as_dict(data.get("execution_metadata")) or {}
         times = as_dict(meta.get(f"{node.kind}_duration_map")) or {}
         told = str(data.get("status") or "succeeded")
-        self._runs.put(
+        given = Told.of(data, node.node_id)
+        parent = self._containers.around(given, node.node_id, node)
+        node = self._runs.get(node.id) or node
+        self._containers.put(
             msgspec.structs.replace(
                 node,
+                parent=parent,
+                round=self._containers.round_in(given, parent, node),
                 status=told if told in _STATUS else "unknown",
                 error=as_text(data.get("error")) or None,
                 inputs=data.get("inputs") if data.get("inputs") is not None else node.inputs,
@@ -208,6 +227,6 @@ class Nodes:
         )
         rounds = self._runs.rounds(node.id)
         for name, elapsed in times.items():
-            one = rounds.get(index) if (index := as_int(name)) is not None else None
-            if one is not None and name == str(index):
+            one = rounds.get(at) if (at := as_int(name)) is not None else None
+            if one is not None and name == str(at):
                 self._runs.put_round(node.id, msgspec.structs.replace(one, elapsed=as_float(elapsed)))

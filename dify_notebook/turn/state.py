@@ -55,8 +55,9 @@ class Timing(Value, frozen=True):
 class Warning_(Value, frozen=True):
     """Something was wrong with the stream, and the turn went on.
 
-    code: damaged (a line that is no event), unknown_event, unexpected (an event that
-    makes no sense where it stands), connection.
+    code: damaged (a line that is no event), character (bytes or an escape that are no
+    character: U+FFFD stands there), unknown_event, unexpected (an event that makes no
+    sense where it stands), connection.
     """
 
     code: str
@@ -144,7 +145,7 @@ class Node(Value, frozen=True):
     """One run of a workflow node, or an iteration or loop that holds others."""
 
     id: str
-    """Id of the run; for containers the node's id."""
+    """Id of the run; for containers the node's id, with `#2` for a second run, where the server gives no other."""
     node_id: str = ""
     node_type: str = ""
     title: str = ""
@@ -174,6 +175,8 @@ class Node(Value, frozen=True):
     rounds: tuple[Round, ...] = ()
     length: int | None = None
     """Rounds that were announced, for containers."""
+    parallel: bool = False
+    """Whether its rounds run side by side, for containers."""
 
 
 class MessageFile(Value, frozen=True):
@@ -335,6 +338,8 @@ class Turn(TurnHooks, Value, frozen=True):
     agent_spoke: bool = False
     """Whether text came as `agent_message`; then a `message` with all of it again is no more text."""
     pings: int = 0
+    halves: tuple[str, ...] = ()
+    """While it runs: its texts (answer, reasoning) that end in half a character, which the next piece may complete."""
 
     @property
     def running(self) -> bool:

@@ -124,7 +124,9 @@ def _warnings(turn: Turn, words: Words) -> list[Notice]:
         if rest := words.rest(len(damaged), limits.DAMAGED, "turn.warnings"):
             raw += f"\n{rest}"
         out.append(Notice("warning", words("damaged", n=len(damaged), mark=MARK), raw))
-    others = [warning for warning in turn.warnings if warning.code != "damaged"]
+    if unread := sum(warning.code == "character" for warning in turn.warnings):
+        out.append(Notice("info", words("characters", n=unread)))
+    others = [warning for warning in turn.warnings if warning.code not in ("damaged", "character")]
     for warning in others[: limits.WARNINGS]:
         head = words.known(f"warning.{warning.code}", warning.code)
         out.append(Notice("warning", head, one_line(f"{warning.message} {warning.raw or ''}", 400)))

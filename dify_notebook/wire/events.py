@@ -15,7 +15,8 @@ from typing import Any, Union
 import msgspec
 
 from ..printable import BoundedRepr
-from .loose import DEEPEST, is_shallow, loads, shallow
+from .halves import CONCERNED, Halves
+from .loose import DEEPEST, counted, is_shallow, raw_loads, shallow
 from .sse import Frame
 
 
@@ -24,6 +25,10 @@ class Event(BoundedRepr, msgspec.Struct, tag_field="event", kw_only=True):
 
     at: float = msgspec.field(default=0.0, name="§at")
     """Seconds since the question was sent. Whatever a server names so is overwritten."""
+    unread: int = msgspec.field(default=0, name="§unread")
+    """How many of its characters were none; each is U+FFFD now."""
+    half: bool = msgspec.field(default=False, name="§half")
+    """Whether its text ended in half a character: left out here, and the next piece begins with what came of it."""
 
 
 class ChatEvent(Event):
@@ -310,12 +315,15 @@ def _decoder() -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(Union[WIRE_EVENTS], strict=False)  # noqa: UP007
 
 
-def decode(frame: Frame, at: float = 0.0) -> Event:
+def decode(frame: Frame, at: float = 0.0, halves: Halves | None = None) -> Event:
     """The event that a frame holds. Never raises; what is nested deeper than `DEEPEST` is damaged.
+
+    What is no character is U+FFFD, and counted in `unread`.
 
     Args:
         frame: event name and data, as the splitter gives them.
         at: seconds since the question was sent.
+        halves: of the stream, whose frames come in order; then a character that two events share is whole.
     """
     name, data = frame
     if data is None:
@@ -325,18 +333,21 @@ def decode(frame: Frame, at: float = 0.0) -> Event:
         if len(data) > 2 * DEEPEST and data.count(b"[") + data.count(b"{") > DEEPEST:
             shallow(list(msgspec.structs.astuple(event)))
     except (ValueError, RecursionError) as problem:  # of msgspec, or broken UTF-8
-        return _unreadable(name, data, at, str(problem))
+        return _loosely(name, data, at, halves, str(problem))
+    if halves is not None and halves.waiting and event.__struct_config__.tag in CONCERNED:
+        return _loosely(name, data, at, halves)
     event.at = at
     return event
 
 
-def _unreadable(name: str, data: bytes, at: float, reason: str) -> Event:
-    """Tell an event that is new to us from a line that is damaged, and read what can be read without guessing."""
+def _loosely(name: str, data: bytes, at: float, halves: Halves | None, reason: str = "") -> Event:
+    """Read what can be read without guessing; tell an event that is new to us from a line that is damaged."""
     if data.strip() == b"[DONE]":  # a habit of other APIs that gateways add
         return Unknown(name="[DONE]", raw=data, at=at)
     found: Any = None
+    unread = 0
     with suppress(ValueError, RecursionError):
-        found = loads(data)
+        found, unread = raw_loads(data)
         if isinstance(found, dict) and found.get("event", name) == "error":
             found = {field: value for field, value in found.items() if is_shallow(value)}
         elif not is_shallow(found):
@@ -345,20 +356,25 @@ def _unreadable(name: str, data: bytes, at: float, reason: str) -> Event:
         told = found.get("event", name or None)
         kind = _KINDS.get(told) if isinstance(told, str) else None
         if kind is not None:
+            half = halves is not None and halves.join(str(told), found)
+            found, halved = counted(found)
             mended = _mended(kind, found)
             if mended is not None:
-                mended.at = at
+                mended.at, mended.unread, mended.half = at, unread + halved, half
                 return mended
         elif isinstance(told, str):
-            return Unknown(name=told, raw=data, at=at)
+            return Unknown(name=told.encode("utf-8", "replace").decode(), raw=data, at=at)
     if name == "ping" and not (isinstance(found, dict) and "event" in found):
         return Ping(at=at)  # whatever stands beside it (nothing, a time) is no answer
     return Unknown(name=name, raw=data, damaged=True, reason=reason, at=at)
 
 
+_OURS = frozenset(field.name for field in msgspec.structs.fields(Event))
+
+
 @cache
 def _fields(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
-    return tuple((field.encode_name, field.type) for field in msgspec.structs.fields(kind) if field.name != "at")
+    return tuple((field.encode_name, field.type) for field in msgspec.structs.fields(kind) if field.name not in _OURS)
 
 
 def _mended(kind: type[Event], found: dict[str, Any]) -> Event | None:

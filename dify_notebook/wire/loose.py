@@ -1,48 +1,142 @@
-"""JSON as servers write it: Python's NaN and Infinity are read as null, the rest is read strictly."""
+"""JSON as servers write it: NaN and Infinity are read as null, and what is no character as U+FFFD; the rest strictly.
+
+A gateway that cuts bytes where it should cut characters leaves bytes that are no UTF-8, half an emoji (`\\ud83d`
+alone), an escape that is none, or a control character as it is. Each costs itself: the text around it is read.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
+from math import isfinite
 from typing import Any
 
 import msgspec
 
 DEEPEST = 200
 """Lists and objects that may lie in one another; what is deeper no one means, and not everything can walk it."""
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
+BAD = "\ufffd"
+"""Stands for what is no character."""
+_SURROGATES = re.compile(rb"\xed([\xa0-\xbf][\x80-\xbf])")  # halves of characters as bytes, as CESU-8 has them
+_ESCAPES = re.compile(
+    r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'  # those of JSON
+    r"|(\\(?:u[0-9a-fA-F\ufffd]{0,4}|\ufffd)?"  # what is left of one that was damaged
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f])"  # controls other than white space, which JSON has as escapes alone
+)
+_HALVES = re.compile("[\ud800-\udfff]")
+_CUT = re.compile(  # bytes of a character that was cut where a text ends or begins
+    rb'(?<!\\)(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=")|(?<=")[\x80-\xbf]{1,3}'
+)
+_BYTES = re.compile("(?<![\ud800-\udbff])[\udc80-\udcf4]+")
 
 
-def loads(data: bytes, *, half: bool = False) -> Any:
+def loads(data: bytes) -> Any:
     """The value that JSON tells.
-
-    Args:
-        half: whether half an emoji is read too, as U+FFFD.
 
     Raises:
         ValueError: it is no JSON (`msgspec.DecodeError` is one).
         RecursionError: it is nested deeper than anyone means.
     """
+    return read(data)[0]
+
+
+def read(data: bytes) -> tuple[Any, int]:
+    """The value that JSON tells, and how many of its characters were none; raises as `loads` does."""
     try:
-        return msgspec.json.decode(data)
+        return msgspec.json.decode(data), 0
+    except ValueError as problem:
+        try:
+            value, bad = raw_loads(data)
+        except ValueError:
+            raise problem from None
+    value, halved = counted(value)
+    return value, bad + halved
+
+
+def strict(data: bytes) -> bytes:
+    """The same JSON as anyone reads it; what is no JSON stays as it is."""
+    try:
+        msgspec.json.decode(data)
     except ValueError:
-        if b"NaN" not in data and b"Infinity" not in data and not (half and _HALF.search(data)):
-            raise
-    if half:
-        return sound(json.loads(data, parse_constant=lambda _: None))
-    # Encoded again, so that half characters, which Python lets pass, do not.
-    return msgspec.json.decode(msgspec.json.encode(json.loads(data, parse_constant=lambda _: None)))
+        with suppress(ValueError, RecursionError):
+            return msgspec.json.encode(loads(data))
+    except RecursionError:
+        pass  # whoever reads it says so
+    return data
+
+
+def raw_loads(data: bytes) -> tuple[Any, int]:
+    """The value that JSON tells, with half characters where the escapes of one stand alone; and how much was no text.
+
+    It takes several times as long as `msgspec.json.decode`, and is for what that refuses. Bytes of a character that was
+    cut at an end of a text are told as Python's `surrogateescape` does it.
+
+    Returns:
+        the value, and the number of U+FFFD in it that stand for what came otherwise (halves are not counted).
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested deeper than anyone means.
+    """
+    text = _CUT.sub(_as_escapes, _SURROGATES.sub(_as_escape, data)).decode("utf-8", "replace")
+    bad = text.count(BAD) - data.count(BAD.encode())
+    text, mended = _without_bad_escapes(text)
+    value = json.loads(text, strict=False, parse_constant=lambda _: None, parse_float=_finite)
+    return value, bad + mended
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if isfinite(number) else None
+
+
+def _as_escape(match: re.Match[bytes]) -> bytes:
+    high, low = match[1]
+    return b"\\u%04x" % (0xD000 | (high & 0x3F) << 6 | low & 0x3F)
+
+
+def _as_escapes(match: re.Match[bytes]) -> bytes:
+    return b"".join(b"\\udc%02x" % byte for byte in match[0])
+
+
+def _as_text(match: re.Match[str]) -> str:
+    return match[0].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _without_bad_escapes(text: str) -> tuple[str, int]:
+    mended = 0
+
+    def mend(match: re.Match[str]) -> str:
+        nonlocal mended
+        if match[1] is None:
+            return match[0]
+        mended += BAD not in match[1]  # that one is counted
+        return BAD
+
+    return _ESCAPES.sub(mend, text), mended
 
 
 def sound(value: Any) -> Any:
-    """JSON in which all text can be encoded: half an emoji, which Python's `json` lets pass, is U+FFFD."""
+    """JSON in which all text can be encoded: half a character, which Python's `json` lets pass, is U+FFFD."""
+    return counted(value)[0]
+
+
+def counted(value: Any) -> tuple[Any, int]:
+    """The same, and how many halves there were."""
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if not _HALVES.search(value):
+            return value, 0
+        whole = _BYTES.sub(_as_text, value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole, whole.count(BAD) - value.count(BAD)
     if isinstance(value, list):
-        return [sound(item) for item in value]
+        items = [counted(item) for item in value]
+        return [item for item, _ in items], sum(bad for _, bad in items)
     if isinstance(value, dict):
-        return {sound(name): sound(item) for name, item in value.items()}
-    return value
+        pairs = [(counted(name), counted(item)) for name, item in value.items()]
+        return {name[0]: item[0] for name, item in pairs}, sum(name[1] + item[1] for name, item in pairs)
+    return value, 0
 
 
 def shallow(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from ..printable import BoundedRepr
-from .loose import loads
+from .loose import loads, sound
 
 M = TypeVar("M", bound="Model")
 #: Characters of a Python repr that are read: Python's own parser takes hundreds of bytes for each.
@@ -55,7 +55,7 @@ def decode(kind: type[M], body: bytes) -> M:
     try:
         if issubclass(kind, MessageRows):
             return cast(M, _rows(body))
-        return read(kind, loads(body, half=kind in _LISTS) if body else {})
+        return read(kind, loads(body) if body else {})
     except RecursionError as problem:
         raise msgspec.DecodeError(str(problem)) from None
 
@@ -65,7 +65,7 @@ def _rows(body: bytes) -> MessageRows:
         return cast(MessageRows, _rows_decoder().decode(body))
     except ValueError:
         pass  # read it the slow way, which takes more, and says better what is wrong
-    page = read(MessagePage, loads(body, half=True) if body else {})
+    page = read(MessagePage, loads(body) if body else {})
     rows = [MessageRow.of(item) for item in page.data]
     return MessageRows(data=rows, has_more=page.has_more, limit=page.limit)
 
@@ -390,7 +390,7 @@ class ConversationVariable(Model, frozen=True):
         readers = (msgspec.json.decode, literal_eval) if len(self.value) <= _LONGEST_REPR else (msgspec.json.decode,)
         for reader in readers:
             try:
-                return reader(self.value)
+                return sound(reader(self.value))
             except (ValueError, SyntaxError, MemoryError, RecursionError):
                 continue
         return self.value

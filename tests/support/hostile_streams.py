@@ -84,6 +84,27 @@ STREAMS: dict[str, Callable[[int], Stream]] = {
     "rounds with a node in each": lambda n: [
         one for i in range(n) for one in (*loop(1)[i > 0 :], started(i, "inner", loop_id="n"))
     ],
+    "one loop in one loop, again and again": lambda n: [
+        ev.LoopStarted(data={"node_id": "outer"}),
+        *(ev.LoopStarted(data={"node_id": "n", "loop_id": "outer"}) for _ in range(n // 6)),
+        *(finished(i, "inner", execution_metadata={"loop_id": "n", "loop_index": 0}) for i in range(n // 6)),
+    ],
+    "nodes without an id in loops side by side": lambda n: [
+        *(ev.LoopStarted(data={"node_id": "n"}) for _ in range(n // 9)),
+        *(ev.NodeStarted(data={"node_id": "inner", "loop_id": "n"}) for _ in range(n // 9)),
+        *(ev.NodeFinished(data={"node_id": "inner", "loop_id": "n"}) for _ in range(n // 9)),
+    ],
+    "parallel rounds of an old server": lambda n: [
+        ev.IterationStarted(data={"node_id": "n"}),
+        *(
+            one
+            for i in range(n // 2)
+            for one in (
+                finished(i, "inner", iteration_id="n", execution_metadata={"parallel_mode_run_id": f"p{i}"}),
+                ev.IterationNext(data={"node_id": "n", "index": i + 1, "parallel_mode_run_id": f"p{i}"}),
+            )
+        ),
+    ],
     "branches": lambda n: [
         *(ev.ParallelBranchStarted(data={"parallel_id": i}) for i in range(n)),
         *(ev.ParallelBranchFinished(data={"parallel_id": i}) for i in range(n)),
@@ -147,6 +168,7 @@ STREAMS: dict[str, Callable[[int], Stream]] = {
     ],
     # the rest
     "events that are unknown": warned,
+    "texts that end in half a character": lambda n: [ev.Message(answer="x", unread=1, half=True) for _ in range(n)],
     "lines that are damaged": lambda n: [ev.Unknown(damaged=True, raw=b"{" * 3_000) for _ in range(n)],
     "pings": lambda n: [ev.Ping() for _ in range(n)],
 }

@@ -1,0 +1,122 @@
+"""The texts of a turn in the making: the answer, with the reasoning inside it, and the reasoning that comes apart."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .reasoning import ReasoningSplitter
+from .state import Turn
+
+_PIECES = 8_192  # pieces of text that are held apart before they are joined
+_BAD = "\ufffd"
+
+
+class Told(NamedTuple):
+    """The texts as they are now."""
+
+    answer: str
+    raw: str
+    reasoning: str
+    chunks: str
+
+
+class Texts:
+    """Pieces, which are joined when the text is asked for: to add one costs the same however long the text is.
+
+    Args:
+        turn: the one that it goes on from.
+        ended: whether its text has ended.
+    """
+
+    def __init__(self, turn: Turn, *, ended: bool) -> None:
+        self._raw: list[str] = [turn.answer_raw] if turn.answer_raw else []
+        self.length = len(turn.answer_raw)
+        """Characters of the answer as it came."""
+        self._chunks: list[str] = [turn.reasoning_chunks] if turn.reasoning_chunks else []
+        self._splitter = ReasoningSplitter()
+        self._splitter.feed(turn.answer_raw)
+        self.ended = ended
+        if ended:
+            self._splitter.end()
+        self._pieces = 0
+        self.halves = set(turn.halves)
+        """Which of them (answer, reasoning) end in half a character, as `Event.half` tells."""
+
+    def say(self, text: str) -> None:
+        """More of the answer."""
+        self.halves.discard("answer")
+        self._raw.append(text)
+        self.length += len(text)
+        self._splitter.feed(text)
+        self._one_more_piece()
+
+    def reason(self, text: str) -> None:
+        """More of the reasoning that comes apart."""
+        self.halves.discard("reasoning")
+        self._chunks.append(text)
+        self._one_more_piece()
+
+    def _one_more_piece(self) -> None:
+        self._pieces += 1
+        if self._pieces >= _PIECES:  # a text object a token costs ten times the token
+            self._pieces = 0
+            for pieces in (self._raw, self._chunks, self._splitter.answer, self._splitter.reasoning):
+                _joined(pieces)
+
+    def forget(self) -> None:
+        """The answer begins anew."""
+        self._raw, self.length, self._splitter = [], 0, ReasoningSplitter()
+        self.halves.discard("answer")
+
+    def settle(self) -> int:
+        """Nothing completes what ends in half a character: how many texts that were."""
+        waiting = sorted(self.halves)
+        for one in waiting:
+            (self.say if one == "answer" else self.reason)(_BAD)
+        return len(waiting)
+
+    def end(self) -> None:
+        """The answer is whole: what looked like the beginning of a mark is text."""
+        self.ended = True
+        self._splitter.end()
+
+    def is_all(self, text: str) -> bool:
+        """Whether this is the whole answer so far, blanks around it apart.
+
+        To look costs as much as the answer is long, so it is done for a text of about that length alone.
+        """
+        if 2 * len(text) + 1_000 < self.length:
+            return False
+        text, said = text.strip(), _joined(self._raw).strip()
+        return text == said or _is_damaged(text, said) or _is_damaged(said, text)
+
+    def told(self) -> Told:
+        """The texts as they are now."""
+        inline, chunks = _joined(self._splitter.reasoning).strip(), _joined(self._chunks)
+        answer, raw = _joined(self._splitter.answer), _joined(self._raw)
+        if answer == raw and raw:  # most are: held once
+            self._splitter.answer[:], answer = [raw], raw
+        reasoning = "\n\n".join(part for part in (chunks.strip(), inline) if part)
+        return Told(answer, raw, reasoning, chunks)
+
+
+def _is_damaged(text: str, whole: str) -> bool:
+    """Whether one text is the other, but for a few characters that could not be read."""
+    bad = text.count(_BAD)
+    if not bad or 16 * bad > len(text) or abs(len(text) - len(whole)) > 8 * bad:
+        return False
+    *parts, last = text.split(_BAD)
+    place = 0
+    for number, part in enumerate(parts):
+        found = whole.find(part, place)
+        if found < 0 or (number == 0 and found > 0):
+            return False
+        place = found + len(part)
+    return len(whole) - place >= len(last) and whole.endswith(last)
+
+
+def _joined(pieces: list[str]) -> str:
+    """The text of these pieces, which become one."""
+    if len(pieces) > 1:
+        pieces[:] = ["".join(pieces)]
+    return pieces[0] if pieces else ""
