@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..i18n import Language, current_language, t
 from .clean import one_line, visible
+from .pictures import size
 
 LIMIT = 4_000
 """Characters of a value that are shown; what is longer is cut, and the cut is told."""
@@ -68,11 +69,7 @@ class Words:
 
     def size(self, count: int) -> str:
         """Bytes for people: 900 B, 12 kB, 3.4 MB."""
-        if count < 1_000:
-            return f"{count} B"
-        if count < 1_000_000:
-            return f"{count / 1_000:.0f} kB"
-        return f"{count / 1_000_000:.1f} MB"
+        return size(count)
 
 
 def number(value: int) -> str:
