@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 
-BEGIN = r"(?<![0-9A-Za-z\u00c0-\u024f/@.+-])(?i:https?://|www\.)(?=\w)"
-"""Where an address may begin."""
+BEHIND_FIRST = (
+    r"(?<![0-9A-Za-z\u00c0-\u024f/@.+-][hHwW])(?:(?<=[hH])[tT]{2}[pP][sS]?://|(?<=[wW])[wW]{2}\.)(?=\w)"
+)
+"""Where an address may begin: what stands behind its first letter, which is one of `hHwW`."""
 
-_BEGIN = re.compile(BEGIN)
+_BEGIN = re.compile(f"[hHwW]{BEHIND_FIRST}")
 _CJK = (
     r"[\u1100-\u11ff\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef"
     r"\U0001b000-\U0003ffff]"

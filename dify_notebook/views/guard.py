@@ -212,6 +212,10 @@ class _Guard:
         """Marks beside writing without blanks: CommonMark's readers have to see punctuation on the outer side too."""
         end = at + len(run)
         self.parts.append(run)
+        near = self.text[max(0, at - 1) : end + 5]
+        if self.referred != at and near.isascii() and self.text[end : end + 1] not in tuple("hHwW"):
+            self.begun.add(run[0])
+            return end
         before, behind = self._needs(at, end, referred=self.referred == at)
         self.begun.add(run[0])
         if before:

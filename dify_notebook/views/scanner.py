@@ -15,14 +15,14 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Scanned
 from markdown_it.token import Token
 
-from .addresses import BEGIN, address_end
+from .addresses import BEHIND_FIRST, address_end
 from .flanking import flanks, side
 from .html import safe_link
 from .inline import LINE_BREAK, formula, link_address
 from .pictures import MARK
 
-_NEXT = re.compile(rf"[\n!&*<\[\\\]_`~$]|{BEGIN}")
-"""Where a rule may have something to do."""
+_NEXT = re.compile(rf"[\n!&*<\[\\\]_`~$hHwW](?:(?<![hHwW])|{BEHIND_FIRST})")
+"""Where a rule may have something to do. One set of characters at its beginning: others are passed over quickly."""
 
 
 class State(StateInline):
@@ -31,9 +31,12 @@ class State(StateInline):
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:
         """What a run of marks may do. `_` stays CommonMark's: inside of words it is a letter."""
         scanned = super().scanDelims(start, canSplitWord)
+        end = start + scanned.length
+        if not canSplitWord or (self.src[max(0, start - 1) : start] + self.src[end : end + 1]).isascii():
+            return scanned
         before = side(self.src, start - 1, -1, self.posMax)
-        behind = side(self.src, start + scanned.length, 1, self.posMax)
-        if not canSplitWord or not (before.cjk or behind.cjk):
+        behind = side(self.src, end, 1, self.posMax)
+        if not (before.cjk or behind.cjk):
             return scanned
         return Scanned(*flanks(before, behind), scanned.length)
 
