@@ -11,12 +11,13 @@ import msgspec
 
 from .. import transcript
 from ..app.origin import Origin
+from ..data_uri import bounded
 from ..errors import InputError
 from ..i18n import Language, speaking, t
 from ..net.files import mime_of
 from ..turn.state import Turn
 from ..turn.stored import turn_of
-from ..views.pictures import bounded, picture_type
+from ..views.pictures import picture_type
 from . import picture
 from . import protocol as p
 from .board import problem_of, replace

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..data_uri import Data
 from .html import element, escape, safe_link
-from .pictures import COMING, MARK, Data, Pictures
+from .pictures import COMING, MARK, Pictures
 from .references import Reference
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ..data_uri import size
 from ..i18n import Language, current_language, t
 from .clean import one_line, visible
-from .pictures import size
 
 LIMIT = 4_000
 """Characters of a value that are shown; what is longer is cut, and the cut is told."""

@@ -12,7 +12,8 @@ import pytest
 from support.linear import MOST, growth
 from unit.views_examples import PNG
 
-from dify_notebook import transcript, views
+from dify_notebook import data_uri, transcript, views
+from dify_notebook.data_uri import bounded
 from dify_notebook.panel.saved import Transcript
 from dify_notebook.panel.scene import Item, Scene
 from dify_notebook.turn.state import AgentLog, Citation, Form, Node, Thought, Turn, TurnError
@@ -20,7 +21,6 @@ from dify_notebook.views import limits
 from dify_notebook.views.canonical import canonical
 from dify_notebook.views.html import serialize
 from dify_notebook.views.markdown import Renderer
-from dify_notebook.views.pictures import bounded
 from dify_notebook.views.reading import readable
 
 LARGE = PNG + bytes(range(256)) * 240
@@ -63,6 +63,7 @@ def sources(html: str) -> list[str]:
         (f"![b](data:image/png;base64,{quote(URI[22:], safe='')})", URI, "b"),
         (f"![b](data:image/png;base64,{urlsafe_b64encode(LARGE).decode().rstrip('=')})", URI, "b"),
         (f"![b]({ESCAPED})", URI, "b"),
+        (f"![b](data:image/png;base64, {URI[22:]})", URI, "b"),
         (f"![b](data:image/jpeg;base64,{URI[22:]})", URI, "b"),  # it is what it is, whatever it says
         ('![<b> "q"](' + GIF + ")", GIF, "&lt;b&gt; &quot;q&quot;"),
     ],
@@ -147,6 +148,7 @@ def everywhere(text: str) -> dict[str, str]:
     book = json.loads(transcript.as_notebook([turn], text))
     return {
         **views.bundle(turn, "en"),
+        "repr": repr(turn),
         "terminal": pieces + stream.end(turn),
         **{f"talk {kind}": said for kind, said in views.transcript.bundle([turn], text, text).items()},
         **{f"panel {kind}": said for kind, said in Transcript().bundle(scene, "en").items()},
@@ -203,14 +205,14 @@ def test_one_that_comes_costs_what_comes(monkeypatch: pytest.MonkeyPatch) -> Non
     from dify_notebook.views import pictures
 
     counts = []
-    run, seen = pictures._run, 0
+    run, seen = data_uri.run, 0
 
-    def counting(head: re.Match[str], text: str, at: int) -> int:
+    def counting(head: re.Match[str], text: str, at: int, *, begin: bool = True) -> int:
         nonlocal seen
         seen += len(text)
-        return run(head, text, at)
+        return run(head, text, at, begin=begin)
 
-    monkeypatch.setattr(pictures, "_run", counting)
+    monkeypatch.setattr(pictures, "run", counting)
     for size in (20_000, 40_000):
         seen = 0
         renderer = Renderer()
