@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from .data_uri import bounded
 from .redact import redact
 
 LINE = 200
@@ -73,11 +74,12 @@ def visible(text: str, limit: int | None = None) -> str:
 
 
 def shown(text: str, limit: int | None = None) -> str:
-    """`visible` text without what would let a stranger in.
+    """`visible` text without what would let a stranger in, and with a word in the place of data (`data_uri.py`).
 
     >>> shown("two\\r\\nlines: a?sign=cd")
     'two\\nlines: a?sign=-'
     """
+    text = bounded(text)
     whole = limit is None or len(text) <= 2 * limit  # of what is longer by far not all is looked at
     return _cut(visible(redact(text if whole else text[: 2 * (limit or 0)])), limit, whole)
 
@@ -88,6 +90,7 @@ def one_line(text: str, limit: int = LINE) -> str:
     >>> one_line("two\\r\\nlines")
     'two lines'
     """
+    text = bounded(text)
     whole = len(text) <= 8 * limit  # much of it may be white space; of what is longer by far not all is looked at
     flat = _SPACES.sub(" ", shown(text if whole else text[: 8 * limit])).strip()
     return _cut(flat, limit, whole)

@@ -11,12 +11,13 @@ import msgspec
 
 from .. import transcript
 from ..app.origin import Origin
+from ..data_uri import bounded
 from ..errors import InputError
 from ..i18n import Language, speaking, t
 from ..net.files import mime_of
 from ..turn.state import Turn
 from ..turn.stored import turn_of
-from ..views.facts import picture as picture_type
+from ..views.pictures import picture_type
 from . import picture
 from . import protocol as p
 from .board import problem_of, replace
@@ -245,7 +246,7 @@ class Commands:
     async def _copy(self, command: p.Copy, _: Sequence[bytes]) -> Done:
         turn = self.desk.item(command.key).now
         if command.as_ == "markdown":
-            return p.TextValue(turn.answer), []
+            return p.TextValue(bounded(turn.answer)), []
         settings = self.desk.client.settings
         profile = settings.profile or (settings.app if settings.origin == "local" else None)
         return p.TextValue(transcript.as_cell(turn, profile or "")), []

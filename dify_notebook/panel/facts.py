@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -24,7 +23,7 @@ from ..turn.state import MessageFile, Turn
 from ..views import Block, TurnView
 from ..views.clean import one_line
 from ..views.diff import to_wire
-from ..views.facts import picture
+from ..views.pictures import picture_source
 from ..views.words import last_part
 from ..wire.models import Parameters, Site, UploadedFile
 from . import protocol as p
@@ -141,13 +140,7 @@ async def _fetch(client: AsyncDify, url: str) -> str:
     if not url:
         return ""
     file = await client.files.fetch(MessageFile(type="image", url=url), limit=ICON_BYTES)
-    return data_uri(file.data)
-
-
-def data_uri(data: bytes | None) -> str:
-    """A picture (png, jpeg, gif or webp by its first bytes) as a data URI; "" for all else."""
-    mime = picture(data)
-    return f"data:{mime};base64,{b64encode(data).decode('ascii')}" if mime and data is not None else ""
+    return picture_source(file.data)
 
 
 def _emoji(told: Any) -> str:
@@ -281,7 +274,7 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
 
 def attachment(id: str, name: str, mime: str, size: int | None, data: bytes | None = None) -> p.Attachment:
     """A file of a question; a small picture brings itself along."""
-    thumb = data_uri(data) if data is not None and len(data) <= 4 * ICON_BYTES else ""
+    thumb = picture_source(data) if data is not None and len(data) <= 4 * ICON_BYTES else ""
     return p.Attachment(id, one_line(name, 200), kind_of(name, mime or mime_of(name)), size, thumb or None)
 
 

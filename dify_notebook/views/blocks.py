@@ -56,7 +56,9 @@ class TurnView:
             "thoughts": parts.thoughts(turn, words, memo, self._icons),
             "reasoning": parts.reasoning(turn, words, memo),
             "logs": parts.logs(turn, words, memo),
-            "answer": self._renderer.update(facts.marked_answer(turn) if turn.warnings else turn.answer),
+            "answer": self._renderer.update(
+                facts.marked_answer(turn) if turn.warnings else turn.answer, ended=turn.status != "running"
+            ),
             "files": parts.files(turn, words, memo),
             "citations": memo.get("citations", (turn.citations,), parts.citations, turn, words),
             "notice": parts.notice(turn, words),

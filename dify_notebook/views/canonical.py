@@ -88,7 +88,7 @@ def _block(node: Node, top: bool) -> list[_Piece]:
     if node.kind == "math":
         return [_math(node, top)]
     if node.kind == "h":
-        text = guarded(" ".join(line.strip() for line in node.lines))
+        text = guarded(" ".join(line.strip() for line in node.lines), " ")
         bare = text.rstrip("#")  # those at the end would not be shown
         return [_Piece(f"{'#' * node.level} {bare}{chr(92) * (bare != text)}{text[len(bare) :]}".rstrip())]
     if node.kind == "rule":
@@ -144,7 +144,7 @@ def _table(node: Node) -> str:
 def _row(line: str, count: int) -> str:
     cells = split_row(line)[:count]
     cells += [""] * (count - len(cells))
-    return "| " + " | ".join(guarded(cell).replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(guarded(cell, "<br>").replace("|", "\\|") for cell in cells) + " |"
 
 
 def _list(node: Node) -> list[_Piece]:

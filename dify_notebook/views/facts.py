@@ -256,21 +256,6 @@ def file_title(file: MessageFile, words: Words) -> str:
     return " \u00b7 ".join(parts)
 
 
-def picture(data: bytes | None) -> str:
-    """The type of an image by its first bytes; "" for all that is not png, jpeg, gif or webp."""
-    if not data:
-        return ""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return ""
-
-
 def log_tree(logs: Sequence[AgentLog]) -> list[tuple[int, AgentLog]]:
     """The beginning of an agent's log as (depth, entry), each below its parent; an unknown parent is none."""
     logs = logs[: limits.LOGS]

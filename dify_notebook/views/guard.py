@@ -7,9 +7,12 @@ reader of markdown shows as the characters that they stand for.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
+from .addresses import address_end
 from .clean import one_line
-from .inline import formula
+from .flanking import Side, flanks, side, strictly
+from .inline import LINE_BREAK, formula
 
 WEB = r"(?:https?://|mailto:)"
 """How an address begins that a link may have."""
@@ -25,7 +28,12 @@ _LINE_ENDS = re.compile("[\u2028\u2029]")
 _RUNS = re.compile(r"`+")
 _WORD = re.compile(r"\S*")
 
-_SIGN = re.compile(r"(?i)[`\\<$]|!\[|\](?:\(|:)|~{3,}|(?:https?|ftp)://|www\.")
+_RUN = re.compile(r"\*+|~~")
+_INSIDE = re.compile(r"_++(?=[^\W_])")
+_REFERENCE = Side(space=False, sign=True, cjk=False, mark=True)
+"""What others see of a character that is written as a reference: a semicolon, or an ampersand."""
+_LINE_BREAKS = re.compile(rf"(?:{LINE_BREAK.pattern})++")
+_SIGN = re.compile(r"(?i)[`\\<$]|!?\[|\](?:\(|:)?|\*+|~{2,}|(?:https?|ftp)://|www\.")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _ADDRESS = rf"{WEB}[^\s<>`$|\\\[\]]*"
 _AUTOLINK = re.compile(rf"(?i)<{_ADDRESS}>")
@@ -37,6 +45,7 @@ _END = re.compile(r"\\\\[\])]|\\end\{[a-z]*\*?\}")
 _BEGIN = re.compile(r"\\begin\{([a-z]*\*?)\}")
 _UNCLEAR = re.compile(r"[<`\\$]|!\[|\]\(|~{3}")
 """What cannot stand in an address and be guarded as well."""
+_ABROAD = re.compile(r"[^\x00-\x7f]")
 _AMBIGUOUS = re.compile(r"[`$\[\]|\\]")
 """What a span of code may not hold if others have to see the same span."""
 _REACHING = re.compile(r"`{3}|~{3}|\]\(|!\[|\$\$|\\begin\{|\\\\\[")
@@ -50,6 +59,10 @@ def escaped(text: str) -> str:
 
 def _shown(text: str) -> str:
     return _BARE.sub(lambda found: _unlinked(found.group()), text.translate(_FIELD))
+
+
+def _reference(char: str) -> str:
+    return f"&#{ord(char)};"
 
 
 def _unlinked(begin: str) -> str:
@@ -69,16 +82,34 @@ def fenced(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{_LINE_ENDS.sub(chr(10), text)}\n{fence}"
 
 
-def guarded(text: str) -> str:
-    """The inside of a paragraph, a heading or a cell without what reaches further than text."""
-    return _Guard(text).out()
+def guarded(text: str, line_break: str = "\\\n") -> str:
+    """The inside of a paragraph, a heading or a cell without what reaches further than text.
+
+    Args:
+        line_break: how a `<br>` is written there.
+    """
+    return _Guard(text, line_break).out()
+
+
+class _Linked(NamedTuple):
+    """A bare address as a link that all see."""
+
+    text: str
+    end: int
 
 
 class _Guard:
     """Reads one leaf from left to right."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, line_break: str) -> None:
         self.text = text
+        self.line_break = line_break
+        self.referred = -1
+        """Behind which character, written as a reference, the text goes on."""
+        self.begun: set[str] = set()
+        """The marks of emphasis of which there was a run."""
+        self.bracket = False
+        """Whether a bracket is open, so that this may be the text of a link."""
         self.parts: list[str | tuple[str, str]] = []
         """Text as it goes out, and code spans as (backticks, code)."""
         self.unclear = False
@@ -89,8 +120,8 @@ class _Guard:
             self.runs.setdefault(len(run.group()), []).append(run.start())
         self.ends = {found.group(): found.start() for found in _END.finditer(text)}
         """Where each sign that ends a formula stands last."""
-        self.word = (0, -1)
-        """Where the present word ends, and the last place in it that an address cannot hold."""
+        self.word = (0, -1, -1)
+        """Where the present word ends; the last places in it that an address cannot hold, and that are not ASCII."""
         self.after = 0
         """Where to go on behind the formula that was written."""
 
@@ -123,12 +154,23 @@ class _Guard:
             return self._backslash(at)
         if first == "$":
             return self._dollar(at)
+        if first == "*" or sign == "~~":
+            return self._emphasis(sign, at)
+        if sign in ("[", "]"):
+            self.bracket = sign == "["
+            parts.append(sign)
+            return at + 1
         if first == "<":
+            if found := _LINE_BREAKS.match(text, at):
+                count = found[0].count("<") if found.end() < len(text) else 0
+                parts.append(self.line_break * count)
+                return found.end()
             if link := _AUTOLINK.match(text, at):
                 parts.append(link.group())
                 return link.end()
             parts.append("&lt;" if _TAG.match(text, at) else "<")
             return at + 1
+        self.bracket = self.bracket and first != "]"
         if sign == "![":
             parts.append("!&#91;")
         elif sign == "](":
@@ -141,8 +183,84 @@ class _Guard:
         elif first == "~":
             parts.append("&#126;" * len(sign))
         else:
-            parts.append(_unlinked(sign) if self._unclear(at) else sign)
+            return self._bare(sign, at)
         return at + len(sign)
+
+    def _bare(self, begin: str, at: int) -> int:
+        if linked := self._linked(at):
+            self.parts.append(linked.text)
+            self.referred = linked.end
+            return linked.end
+        self.parts.append(_unlinked(begin) if self._unclear(at) else begin)
+        return at + len(begin)
+
+    def _linked(self, at: int) -> _Linked | None:
+        """The bare address at a place as a link, where others would not see its end since text goes on behind it."""
+        end = None if self.bracket else address_end(self.text, at, len(self.text))
+        if end is None or not self._ends_unseen(at, end):
+            return None
+        address = self.text[at:end]
+        whole = "://" in address[:8]
+        link = _AUTOLINK.fullmatch(f"<{address}>" if whole else f"<http://{address}>")
+        return _Linked(link[0] if whole else f"[{address}]({link[0]})", end) if link else None
+
+    def _ends_unseen(self, at: int, end: int) -> bool:
+        self._look(at)
+        return self.word[2] >= end or not self.text[max(0, at - 1) : at].isascii()
+
+    def _emphasis(self, run: str, at: int) -> int:
+        """Marks beside writing without blanks: CommonMark's readers have to see punctuation on the outer side too."""
+        end = at + len(run)
+        self.parts.append(run)
+        near = self.text[max(0, at - 1) : end + 5]
+        if self.referred != at and near.isascii() and self.text[end : end + 1] not in tuple("hHwW"):
+            self.begun.add(run[0])
+            return end
+        before, behind = self._needs(at, end, referred=self.referred == at)
+        self.begun.add(run[0])
+        if before:
+            self._refer_to_last(self.text[at - 1])
+        if behind:
+            self.parts.append(_reference(self.text[end]))
+            self.referred = end + 1
+            if found := _INSIDE.match(self.text, end + 1):
+                self.parts.append(found[0].replace("_", "&#95;"))
+                return found.end()
+            return end + 1
+        return end
+
+    def _needs(self, at: int, end: int, *, referred: bool = False, ahead: bool = True) -> tuple[bool, bool]:
+        """Whether the character before a run, and that behind it, has to be written as a reference to it.
+
+        Args:
+            referred: whether that before it is already.
+            ahead: whether to look if the run behind the next character needs one there.
+        """
+        text = self.text
+        before, behind = side(text, at - 1, -1, len(text)), side(text, end, 1, len(text))
+        run = _RUN.match(text, end + 1) if ahead else None
+        punctual = self._linked(end) is not None or (run and self._needs(run.start(), run.end(), ahead=False)[0])
+        if not (before.cjk or behind.cjk or referred or punctual):
+            return False, False
+        meant = flanks(before, behind)
+        strict = strictly(_REFERENCE if referred else before, _REFERENCE if punctual else behind)
+        opens = meant.opens and not strict.opens and text.find(text[at], end) >= 0
+        closes = meant.closes and not strict.closes and not punctual and text[at] in self.begun
+        return opens, closes
+
+    def _refer_to_last(self, char: str) -> None:
+        """Write the last character before the run as a reference to it."""
+        at = len(self.parts) - 2
+        while at > 0 and not self.parts[at]:
+            at -= 1
+        part = self.parts[at]
+        if isinstance(part, str) and part.endswith(char):
+            lead = part[:-1]
+            if lead == "\\":
+                lead = "&#92;"
+            elif lead.rstrip("_")[-1:].isalnum():
+                lead = lead.rstrip("_") + "&#95;" * (len(lead) - len(lead.rstrip("_")))
+            self.parts[at] = lead + _reference(char)
 
     def _code(self, at: int) -> int:
         run = _RUNS.match(self.text, at)
@@ -160,14 +278,19 @@ class _Guard:
 
     def _unclear(self, at: int) -> bool:
         """Whether the address that begins here runs into something that has to be guarded."""
+        self._look(at)
+        return self.word[1] > at
+
+    def _look(self, at: int) -> None:
+        """Read the word, unless it is the one that was read last."""
         if at >= self.word[0]:
             word = _WORD.match(self.text, at)
             assert word is not None
-            last = -1
-            for found in _UNCLEAR.finditer(self.text, at, word.end()):
-                last = found.start()
-            self.word = (word.end(), last)
-        return self.word[1] > at
+            last = [-1, -1]
+            for place, pattern in enumerate((_UNCLEAR, _ABROAD)):
+                for found in pattern.finditer(self.text, at, word.end()):
+                    last[place] = found.start()
+            self.word = (word.end(), last[0], last[1])
 
     def _backslash(self, at: int) -> int:
         text, parts = self.text, self.parts

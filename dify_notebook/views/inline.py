@@ -1,26 +1,29 @@
 """The inside of a paragraph: emphasis, code, links, math; as safe HTML.
 
-Raw HTML is text here. Links lead to the web or to mail or are text. Images are
-never fetched: they are links that say what they are. Math stays TeX source, in an
-element that a page's MathJax may typeset.
+Raw HTML is text here, but for `<br>`, a cell's only line break. Links lead to the web or to mail or are text.
+Images are never fetched: they are links that say what they are, or shown where the text itself holds them. Math
+stays TeX source, in an element that a page's MathJax may typeset.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from ..data_uri import Data
 from .html import element, escape, safe_link
+from .pictures import COMING, MARK, Pictures
 from .references import Reference
 
 if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
-SENTENCE = r"(?:[.!?][\"')\]*_]*+\s++|\n[ \t]*+|[。！？；…][”’」』）*_]*+\s*+)"
-"""Where a text may be cut: behind a sentence or a line, blanks included."""
+SENTENCE = r"(?:[.!?][\"')\]*_]*+\s++|\n[ \t]*+|[。！？；…][”’」』）]*+(?![*_~])\s*+)"
+"""Where a text may be cut: behind a sentence or a line, blanks included; not before marks that may begin something."""
+
+LINE_BREAK = re.compile(r"(?i:</?br[ \t]*+/?>)[ \t]*+\n?[ \t]*+")
+"""A line break as HTML has it, and the blanks behind it."""
 
 LONGEST_FORMULA = 2_000
 """Characters of a formula inside a line; what goes on for longer is text."""
@@ -38,9 +41,11 @@ _REACHING = re.compile(
 
 
 def link_address(address: str) -> str | None:
-    """The address as it may stand in `href`, or None where it leads nowhere we go."""
+    """The address as it may stand in `href`, or None where it leads nowhere we go. The mark of whole data stays one."""
     from markdown_it.common.normalize_url import normalizeLink
 
+    if MARK in address:
+        return address if len(address) == 2 and address != COMING else None
     try:
         href: str = normalizeLink(address.strip())
     except ValueError:
@@ -67,22 +72,24 @@ class Inlines:
         """Whether something stands in it that a later text could close."""
 
 
-def render(text: str, references: dict[str, Reference]) -> Inlines:
-    """Read the inside of a paragraph, without line-level markup."""
+_NO_PICTURES = Pictures()
+
+
+def render(text: str, references: dict[str, Reference], pictures: Pictures = _NO_PICTURES) -> Inlines:
+    """Read the inside of a paragraph, without line-level markup.
+
+    Args:
+        pictures: what the marks in the text stand for.
+    """
     if not _MARKUP.search(text):
         return Inlines(escape(text), False)
-    from markdown_it.rules_inline import StateInline
+    from .scanner import read
 
-    parser = _parser()
-    tokens: list[Token] = []
-    state = StateInline(text, parser, {"references": references}, tokens)
-    parser.inline.tokenize(state)
-    for rule in parser.inline.ruler2.getRules(""):
-        rule(state)
-    return Inlines(_html(tokens), _is_open(state))
+    state = read(text, {"references": references})
+    return Inlines(_Html(pictures).of(state.tokens), _is_open(state))
 
 
-_MARKUP = re.compile(r"[\\`*_\[\]!<&~$\n]")
+_MARKUP = re.compile(rf"(?i)[\\`*_\[\]!<&~$\n{MARK}]|://|www\.")
 
 
 def _is_open(state: StateInline) -> bool:
@@ -109,38 +116,67 @@ def _is_open(state: StateInline) -> bool:
 _PAIRS = {"em": "em", "strong": "strong", "s": "s"}
 
 
-def _html(tokens: list[Token]) -> str:
-    out: list[str] = []
-    linked = 0
-    for token in tokens:
+class _Html:
+    """Writes the tokens of one text."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self.pictures = pictures
+        self.links: list[str] = []
+        """How each link that is open has to end."""
+
+    def of(self, tokens: list[Token]) -> str:
+        return "".join(self.one(token) for token in tokens)
+
+    def one(self, token: Token) -> str:
         kind = token.type
         if kind in ("text", "text_special"):
-            out.append(escape(token.content))
-        elif kind == "softbreak":
-            out.append("\n")
-        elif kind == "hardbreak":
-            out.append("<br>\n")
-        elif kind == "code_inline":
-            out.append(element("code", {"class": "dn-code"}, escape(token.content)))
-        elif kind == "math":
-            out.append(math(token.content, display=bool(token.block)))
-        elif kind == "link_open":
-            linked += 1
-            href = str(token.attrs.get("href", ""))
-            title = str(token.attrs.get("title", ""))
-            out.append(_anchor(href, f"{href} \u2014 {title}" if title else href))
-        elif kind == "link_close":
-            linked -= 1
-            out.append("</a>")
-        elif kind == "image":
-            out.append(_picture(token, inside_link=linked > 0))
-        elif kind.endswith("_open") and (name := _PAIRS.get(kind[:-5])):
-            out.append(f"<{name}>")
-        elif kind.endswith("_close") and (name := _PAIRS.get(kind[:-6])):
-            out.append(f"</{name}>")
-        else:
-            raise ValueError(f"no HTML for the markdown token {kind!r}")
-    return "".join(out)
+            return self.said(token.content)
+        if kind == "softbreak":
+            return "\n"
+        if kind == "hardbreak":
+            return "<br>\n"
+        if kind == "code_inline":
+            return element("code", {"class": "dn-code"}, self.said(token.content))
+        if kind == "math":
+            return math(self.pictures.told(token.content), display=bool(token.block))
+        if kind == "link_open":
+            return self.link(str(token.attrs.get("href", "")), str(token.attrs.get("title", "")))
+        if kind == "link_close":
+            return self.links.pop()
+        if kind == "image":
+            return self.image(token)
+        if kind.endswith("_open") and (name := _PAIRS.get(kind[:-5])):
+            return f"<{name}>"
+        if kind.endswith("_close") and (name := _PAIRS.get(kind[:-6])):
+            return f"</{name}>"
+        raise ValueError(f"no HTML for the markdown token {kind!r}")
+
+    def said(self, text: str) -> str:
+        return escape(self.pictures.told(text))
+
+    def link(self, href: str, title: str) -> str:
+        if MARK in href:
+            self.links.append(f" ({self.said(href)})")  # data is no place to go to
+            return ""
+        if not href:
+            self.links.append("]()")  # a link to nowhere is the text that it was
+            return "["
+        self.links.append("</a>")
+        return _anchor(href, f"{href} \u2014 {self.pictures.told(title)}" if title else href)
+
+    def image(self, token: Token) -> str:
+        """An image that is not fetched: its words and its address; opening it is the reader's choice."""
+        address = str(token.attrs.get("src", ""))
+        words = self.pictures.told(_plain(token.children or []))
+        data = self.pictures.find(address)
+        if data is not None:
+            return _picture(data, words)
+        if not address:
+            return escape(f"![{words}]()")
+        label = escape(f"\u25a7 {words} ({address})" if words else f"\u25a7 {address}")
+        if "</a>" in self.links:
+            return element("span", {"class": "dn-img"}, label)
+        return _anchor(address, address) + element("span", {"class": "dn-img"}, label) + "</a>"
 
 
 def _anchor(href: str, title: str) -> str:
@@ -148,14 +184,12 @@ def _anchor(href: str, title: str) -> str:
     return element("a", attrs).removesuffix("</a>")
 
 
-def _picture(token: Token, *, inside_link: bool) -> str:
-    """An image that is not fetched: its words and its address; opening it is the reader's choice."""
-    address = str(token.attrs.get("src", ""))
-    words = _plain(token.children or [])
-    label = escape(f"\u25a7 {words} ({address})" if words else f"\u25a7 {address}")
-    if inside_link:
-        return element("span", {"class": "dn-img"}, label)
-    return _anchor(address, address) + element("span", {"class": "dn-img"}, label) + "</a>"
+def _picture(data: Data, words: str) -> str:
+    """A picture that the text itself holds; in a line what it is, where it may not be shown or is not complete."""
+    if data.source:
+        return element("img", {"class": "dn-pic", "src": data.source, "alt": words or data.kind})
+    label = " \u00b7 ".join(part for part in (words, data.named()) if part)
+    return element("span", {"class": "dn-img"}, escape(f"\u25a7 {label}"))
 
 
 def _plain(tokens: list[Token]) -> str:
@@ -168,33 +202,6 @@ def _plain(tokens: list[Token]) -> str:
         else:
             parts.append(token.content)
     return "".join(parts)
-
-
-@cache
-def _parser() -> MarkdownIt:
-    from markdown_it import MarkdownIt
-
-    class Parser(MarkdownIt):
-        def validateLink(self, url: str) -> bool:
-            return safe_link(url)
-
-    parser = Parser("commonmark", {"html": False})
-    parser.enable(["strikethrough"])
-    parser.disable(["html_inline"])
-    parser.inline.ruler.before("escape", "math", _math_rule)
-    return parser
-
-
-def _math_rule(state: Any, silent: bool) -> bool:
-    found = formula(state.src, state.pos, state.posMax)
-    if found is None:
-        return False
-    if not silent:
-        token = state.push("math", "span", 0)
-        token.content = state.src[state.pos + found.marks : found.end - found.marks].strip()
-        token.block = found.display
-    state.pos = found.end
-    return True
 
 
 class Formula(NamedTuple):

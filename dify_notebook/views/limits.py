@@ -22,6 +22,10 @@ TOOLS: Final = 20
 """Tools that one step names."""
 LOGS: Final = 500
 """Entries of an agent's log."""
+PICTURE_BYTES: Final = 5_000_000
+"""Bytes of a picture that an answer holds in its own text (`data:image/png;base64,…`)."""
+PICTURES_BYTES: Final = 10_000_000
+"""Bytes of all such pictures of one answer; those behind them are named, not shown."""
 FILES: Final = 100
 """Files of an answer."""
 CITATIONS: Final = 200

@@ -28,6 +28,7 @@ from .growing import Growing
 from .html import escape
 from .inline import SENTENCE, math, render
 from .lines import Node, Parser, split_row
+from .pictures import MARK, Pictures
 from .references import Reference, definitions, labels
 
 SHORTEST = 600
@@ -37,6 +38,10 @@ LONGEST = 2_400
 
 _CUT = re.compile(SENTENCE + r"(?=\S)")
 _SPACE = re.compile(r"\s(?=\S)")
+_GROWING = 3
+"""Characters of a mark at a text's end that stands for more and more, and of what closes it: not of a closed piece."""
+
+_OPEN_PICTURE = re.compile(rf"\]\({MARK}.$")
 _TASK = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
 
 
@@ -65,44 +70,60 @@ class Renderer:
 
     def _reset(self) -> None:
         self._text = ""
+        self._ended = False
         self._pending = ""
         self._secrets = Growing()
+        self._pictures = Pictures()
         self._parser = Parser()
         self._references: dict[str, Reference] = {}
         self._known: tuple[Block, ...] = ()
         # Pieces of a long line that is not complete yet: its node lives for one frame only.
         self._drafts: dict[str, list[object]] = {}
 
-    def update(self, text: str) -> tuple[Block, ...]:
-        """The blocks of the whole text. A text that does not go on from the last one starts afresh."""
-        if not text.startswith(self._text):
+    def update(self, text: str, *, ended: bool = False) -> tuple[Block, ...]:
+        """The blocks of the whole text. A text that does not go on from the last one starts afresh.
+
+        Args:
+            ended: whether nothing more comes, so that data at the very end is whole.
+        """
+        same = len(text) == len(self._text)
+        if not text.startswith(self._text) or (self._ended and not (same and ended)):
             self._reset()
-        elif len(text) == len(self._text):
+        elif same and ended == self._ended:
             return self._known
-        fresh = glyphs(text[len(self._text) :])
+        self._ended = ended
+        fresh = self._pictures.take(glyphs(text[len(self._text) :]))
         self._text = text
-        self._take(self._pending + fresh)
+        rest = self._pictures.rest(ended=ended)
+        self._take(self._pending + fresh, ended=not rest)
+        pending = self._pending + rest
+        if not ended and _OPEN_PICTURE.search(pending, max(0, len(pending) - 4)):
+            pending += ")"  # it is known to be a picture, and stands in its place while it comes
         shown = self._parser
         counts = [len(node.children) - 1 for node in shown.spine[:-1]]
         tip = shown.spine[-1]
         counts.append(len(tip.children))
         settled = {id(node): count for node, count in zip(shown.spine, counts, strict=True)}
-        if self._pending:
+        if pending:
             shown = shown.fork()
             settled = {id(node): count for node, count in zip(shown.spine, counts, strict=True)}
-            shown.read(self._secrets.line(self._pending).rstrip("\r"))
+            shown.read(self._secrets.line(pending).rstrip("\r"))
             leaf = shown.last
             if id(leaf) not in settled:
                 leaf.memo = self._drafts.setdefault(leaf.kind, [])
         self._refer(shown)
-        self._known = _Frame(settled, self._references).children(shown.doc, False)
+        self._known = _Frame(settled, self._references, self._pictures).children(shown.doc, False)
         return self._known
 
-    def _take(self, buffer: str) -> None:
-        """Read the complete lines; what is left waits for its end."""
+    def _take(self, buffer: str, *, ended: bool) -> None:
+        """Read the complete lines; what is left waits for its end.
+
+        Args:
+            ended: whether the text ends here, as far as it is known.
+        """
         if "\r" in buffer:
             # A CR at the end may be half of a CRLF.
-            held = buffer.endswith("\r")
+            held = ended and buffer.endswith("\r")
             buffer = buffer[: len(buffer) - held].replace("\r\n", "\n").replace("\r", "\n") + "\r" * held
         *lines, self._pending = buffer.split("\n")
         for line in lines:
@@ -153,10 +174,11 @@ def _forget(node: Node, changed: set[str]) -> bool:
 class _Frame:
     """One rendering of the tree, which takes over what earlier ones closed."""
 
-    def __init__(self, settled: dict[int, int], references: dict[str, Reference]) -> None:
+    def __init__(self, settled: dict[int, int], references: dict[str, Reference], pictures: Pictures) -> None:
         self.settled = settled
         """Of open nodes: how many of their children are closed for good."""
         self.references = references
+        self.pictures = pictures
 
     def children(self, node: Node, tight: bool) -> tuple[Block, ...]:
         count = self.settled.get(id(node), 0)
@@ -214,7 +236,7 @@ class _Frame:
             end, seen, html = cut
             memo.append(Piece(end - at, text[at:seen], Block(str(len(memo)), "span", {}, html)))
             at = end
-        return Block(str(len(memo)), "span", {}, render(text[at:], self.references).html)
+        return Block(str(len(memo)), "span", {}, render(text[at:], self.references, self.pictures).html)
 
     def _cut(self, text: str, at: int) -> tuple[int, int, str] | None:
         """Where the piece that begins at `at` ends, up to where that had to be read, and its html."""
@@ -222,16 +244,17 @@ class _Frame:
             return None
         look = at + SHORTEST
         while (found := _CUT.search(text, look, at + LONGEST + 1)) is not None:
-            inlines = render(text[at : found.end()], self.references)
+            inlines = render(text[at : found.end()], self.references, self.pictures)
             if not inlines.open:
                 return found.end(), found.end() + 1, inlines.html
             look = max(found.end(), found.start() + 200)
-        if len(text) <= at + LONGEST:
+        if len(text) <= at + LONGEST + _GROWING:
             return None
         end = at + LONGEST
         for found in _SPACE.finditer(text, at + max(SHORTEST, LONGEST - 200), at + LONGEST):
             end = found.end()
-        return end, at + LONGEST + 1, render(text[at:end], self.references).html
+        end -= text[end - 1] == MARK
+        return end, at + LONGEST + 1, render(text[at:end], self.references, self.pictures).html
 
     def paragraph(self, node: Node, key: str, tight: bool) -> Block:
         html, pieces = self._prose(self._words(node), node)
@@ -247,7 +270,7 @@ class _Frame:
     # --- leaves of lines
 
     def fence(self, node: Node, key: str, tight: bool) -> Block:
-        text = "\n".join(node.lines)
+        text = self.pictures.told("\n".join(node.lines))
         if node.kind == "code":
             text = text.rstrip(" \t\n")
         name = codes.language(node.info)
@@ -280,7 +303,8 @@ class _Frame:
         return [*(piece.block for piece in memo), Block(str(len(memo)), "span", {}, escape(text[at:]))]
 
     def formula(self, node: Node, key: str, tight: bool) -> Block:
-        return Block(key, "div", {"class": "dn-display"}, math("\n".join(node.lines).strip(), display=True))
+        tex = self.pictures.told("\n".join(node.lines))
+        return Block(key, "div", {"class": "dn-display"}, math(tex.strip(), display=True))
 
     # --- what holds others
 

@@ -11,6 +11,7 @@ from .block import Block
 from .clean import one_line, visible
 from .code import stretches
 from .html import element, escape
+from .pictures import picture_source
 from .words import Words, cut, empty, pretty
 
 T = TypeVar("T")
@@ -396,14 +397,11 @@ def files(turn: Turn, words: Words, memo: Memo) -> list[Block]:
 
 
 def _file(file: MessageFile, at: int, words: Words) -> Block:
-    from base64 import b64encode
-
     label = facts.file_title(file, words)
     line = Block("line", "div", {"class": "dn-quiet"}, escape(label))
-    mime = facts.picture(file.data)
-    if not mime or file.data is None:
+    source = picture_source(file.data)
+    if not source:
         return Block(str(at), "div", {"class": "dn-file"}, "", (line,))
-    source = f"data:{mime};base64,{b64encode(file.data).decode('ascii')}"
     alt = one_line(file.name or "", 100) or words("image")
     image = Block("image", "img", {"class": "dn-pic", "src": source, "alt": alt})
     return Block(str(at), "div", {"class": "dn-file"}, "", (image, line))

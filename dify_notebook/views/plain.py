@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..turn.state import Node, Thought, Turn
 from . import facts, limits, timeline
 from .clean import one_line, visible
+from .reading import readable
 from .words import Words, cut, pretty
 
 
@@ -134,7 +135,7 @@ def plain_text(turn: Turn, words: Words) -> str:
         blocks.append([words("reasoning"), indented(told), *([indented(note)] if note else [])])
     if turn.logs:
         blocks.append([words("logs"), *log_lines(turn, words)])
-    blocks.append([visible(facts.marked_answer(turn)).strip("\n")])
+    blocks.append([visible(readable(facts.marked_answer(turn))).strip("\n")])
     if turn.files or turn.audio is not None:
         blocks.append([words("files"), *file_lines(turn, words)])
     if turn.citations:

@@ -7,6 +7,7 @@ from ..printable import visible
 from ..turn.state import Turn
 from . import facts, plain, timeline
 from .growing import Growing
+from .reading import Reading
 from .words import Words
 
 PATIENCE = 1.0
@@ -28,7 +29,7 @@ class TextStream:
         self._steps = 0
         self._reasoned = False
         self._answer = ""
-        self._secrets = Growing()
+        self._reading, self._secrets = Reading(), Growing()
         self._line_open = False
 
     def feed(self, turn: Turn, now: float = 0.0) -> str:
@@ -116,14 +117,17 @@ class TextStream:
         if not last and answer.endswith("\r"):
             answer = answer[:-1]  # it may be half of a line end
         if answer == self._answer:
-            return visible(self._secrets.take("", last=True)) if last else ""
+            return self._more("", last=True) if last else ""
         if answer.startswith(self._answer):
             out = "" if self._answer or not self._headed else "\n"
-            out += visible(self._secrets.take(answer[len(self._answer) :], last=last))
+            out += self._more(answer[len(self._answer) :], last=last)
         else:
             lead = "\n" if self._line_open else ""
-            self._secrets = Growing()
-            told = visible(self._secrets.take(answer, last=last))
+            self._reading, self._secrets = Reading(), Growing()
+            told = self._more(answer, last=last)
             out = f"{lead}\n{facts.MARK} {self._words('replaced')}\n\n{told}"
         self._answer = answer
         return out
+
+    def _more(self, piece: str, *, last: bool) -> str:
+        return visible(self._secrets.take(self._reading.take(piece, last=last), last=last))

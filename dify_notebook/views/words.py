@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ..data_uri import size
 from ..i18n import Language, current_language, t
 from .clean import one_line, visible
 
@@ -68,11 +69,7 @@ class Words:
 
     def size(self, count: int) -> str:
         """Bytes for people: 900 B, 12 kB, 3.4 MB."""
-        if count < 1_000:
-            return f"{count} B"
-        if count < 1_000_000:
-            return f"{count / 1_000:.0f} kB"
-        return f"{count / 1_000_000:.1f} MB"
+        return size(count)
 
 
 def number(value: int) -> str:

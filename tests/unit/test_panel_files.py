@@ -168,6 +168,14 @@ def test_answers_are_copied_as_markdown_and_as_a_cell(opened: Opener) -> None:
     assert body == "take {{ it }}"
 
 
+def test_a_copy_names_the_data_in_an_answer(opened: Opener) -> None:
+    page = opened()
+    page.ask(f"![a](data:image/png;base64,{'QUJD' * 1_000})", {"city": "Bad Urach"})
+    page.ended(1)
+    value, _ = page.do("copy", key=page.turns[0]["key"], as_="markdown")
+    assert value["text"] == "You said: **![a](data:image/png;base64,\u2026 (3 kB)) in Bad Urach**"
+
+
 def test_copies_of_a_running_answer_have_what_came(opened: Opener, gate: Gate) -> None:
     gate.open.clear()
     page = opened("held")

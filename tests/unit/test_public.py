@@ -116,8 +116,8 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 # -- arrows ----------------------------------------------------------------------------
 
 BASE = {
-    "address", "errors", "config", "secret", "paths", "profiles", "redact", "regular", "i18n", "printable", "logs",
-    "_version",
+    "address", "errors", "config", "secret", "paths", "profiles", "redact", "regular", "data_uri", "i18n", "printable",
+    "logs", "_version",
 }  # fmt: skip
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
@@ -125,7 +125,8 @@ ASKING = DATA | {"net", "session"}
 ARROWS: dict[str, set[str]] = {
     "_version": set(),
     "i18n": set(),
-    "printable": {"redact"},
+    "printable": {"data_uri", "redact"},
+    "data_uri": set(),
     "redact": set(),
     "regular": set(),
     "logs": {"printable", "redact"},
@@ -148,7 +149,7 @@ ARROWS: dict[str, set[str]] = {
     "session": DATA | {"net"},
     "spreadsheets": set(),
     "frames": ASKING | {"spreadsheets"},
-    "views": {"turn", "i18n", "printable", "redact"},
+    "views": {"turn", "i18n", "data_uri", "printable", "redact"},
     "transcript": {"turn", "i18n", "views", "app", "profiles"},
     "live": ASKING | {"views"},
     "magic": ASKING | {"app", "live", "views", "credentials", "transcript"},

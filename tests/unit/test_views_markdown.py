@@ -118,13 +118,13 @@ def test_every_beginning_of_made_up_texts(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_the_structure_is_commonmark(seed: int) -> None:
-    """Another parser sees the same blocks. (Definitions are left out: there the two read the standard differently.)"""
+    """Another parser sees the same blocks. (Left out: definitions, which the two read differently, and writing without blanks.)"""
     rng = random.Random(1000 + seed)
     oracle = (
         MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("html_block")
     )
     pieces = [
-        piece for piece in PIECES if not set(piece) & set("$[]\\\r") and piece != "~~~" and "|" not in piece
+        piece for piece in PIECES if not set(piece) & set("$[]\\\r。好") and piece != "~~~" and "|" not in piece
     ]
     for _ in range(15):
         text = "".join(rng.choice(pieces) for _ in range(rng.randint(1, 25)))
@@ -237,6 +237,9 @@ def test_formulas_that_reach_further_stay_code(tex: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "[x]()",
+        "![x]()",
+        "[![x]()]()",
         "[x](javascript:alert(1))",
         "[x](JaVaScRiPt:alert(1))",
         "[x](java&#115;cript:alert(1))",

@@ -33,8 +33,9 @@ from dify_notebook.turn.state import (
 )
 from dify_notebook.views.block import Block
 from dify_notebook.views.blocks import SLOTS
-from dify_notebook.views.facts import marked_answer, picture
+from dify_notebook.views.facts import marked_answer
 from dify_notebook.views.html import serialize
+from dify_notebook.views.pictures import picture_type
 from dify_notebook.views.style import STYLES, css
 from dify_notebook.views.words import Words, host, price
 
@@ -257,7 +258,7 @@ def test_only_pictures_are_shown_as_pictures() -> None:
         (b"", ""),
         (None, ""),
     ]:
-        assert picture(data) == kind
+        assert picture_type(data) == kind
         turn = Turn(
             status="succeeded",
             files=(
