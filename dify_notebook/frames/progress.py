@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Any
 
+from ..console import complain, write
 from ..i18n import t
 from .collect import Progress
 
@@ -48,9 +49,11 @@ class Meter:
             return
         blank = " " * max(0, self._length - len(text))
         self._length = len(text)
-        self._stream.write(f"\r{text}{blank}{end}")
-        self._stream.flush()
-
+        try:
+            write(f"\r{text}{blank}{end}", self._stream)
+        except Exception as problem:  # what is fetched is worth more than the line
+            self._stream = None
+            complain("how far a fetch is cannot be written", problem)
 
     def _room(self) -> int:
         """Signs that fit into a line; one that goes on in the next could not be written over."""

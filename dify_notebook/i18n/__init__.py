@@ -48,7 +48,15 @@ def current_language() -> Language:
     name = os.environ.get("DIFY_NOTEBOOK_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
     if not name:
         name = locale.getlocale()[0] or ""
-    return "zh-Hans" if name.lower().startswith(("zh", "chinese")) else "en"
+    return "zh-Hans" if name.strip().lower().startswith(_CHINESE) else "en"
+
+
+_CHINESE = ("zh", "chinese")
+
+
+def is_language(name: str) -> bool:
+    """Whether `DIFY_NOTEBOOK_LANG` may say that: English or Chinese in any spelling of a locale, or nothing."""
+    return not name.strip() or name.strip().lower().startswith((*_CHINESE, "en"))
 
 
 @cache

@@ -115,7 +115,7 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 # -- arrows ----------------------------------------------------------------------------
 
-BASE = {"errors", "config", "secret", "profiles", "redact", "regular", "i18n", "printable", "logs", "_version"}
+BASE = {"errors", "config", "secret", "profiles", "redact", "regular", "i18n", "printable", "logs", "console", "_version"}
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
 
@@ -126,6 +126,7 @@ ARROWS: dict[str, set[str]] = {
     "redact": set(),
     "regular": set(),
     "logs": {"printable", "redact"},
+    "console": {"logs"},
     "errors": {"i18n", "printable", "redact"},
     "secret": set(),
     "private": {"errors", "i18n", "logs"},
@@ -146,7 +147,7 @@ ARROWS: dict[str, set[str]] = {
     "live": ASKING | {"views"},
     "magic": ASKING | {"app", "live", "views", "credentials", "transcript"},
     "panel": ASKING | {"app", "live", "views", "transcript"},
-    "local": {"wire", "errors", "tape", "i18n", "printable", "private", "logs", "spreadsheets"},
+    "local": {"wire", "errors", "tape", "i18n", "printable", "private", "logs", "console", "spreadsheets"},
     "testing": {"local", "net"},
 }
 """Room -> the rooms that it may import."""
