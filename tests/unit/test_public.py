@@ -157,6 +157,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("panel", "_hooks"): "panel.to_frame() becomes a table: the same file",
     ("net", "_hooks"): "Dify.local() starts the embedded server: the same file",
     ("frames", "_hooks"): "a conversation out of a history displays itself: the same file",
+    ("_hooks", "console"): "a turn that is displayed in a narrow terminal",
     ("_hooks", "printable"): "what a turn's `str` may be printed as",
     ("_hooks", "views"): "where such a call ends",
     ("_hooks", "frames"): "where such a call ends: a list or a turn becomes a frame",
