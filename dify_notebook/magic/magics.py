@@ -37,9 +37,9 @@ class DifyMagics(Magics):
 
     shell: Any
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, state: State | None = None) -> None:
         super().__init__(shell)
-        self.state = State()
+        self.state = state or State()
         self._matcher = Matcher(self._known)
 
     def register(self) -> None:

@@ -367,6 +367,32 @@ def test_reload_and_unload_leave_nothing_behind(tmp_path: Path) -> None:
         server.close()
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        "%reload_ext dify_notebook",
+        "%load_ext dify_notebook",
+        "%unload_ext dify_notebook\n%load_ext dify_notebook",
+        "%unload_ext dify_notebook\n%unload_ext dify_notebook\n%load_ext dify_notebook\n%reload_ext dify_notebook",
+    ],
+)
+def test_loading_again_forgets_nothing(again: str, book: Book) -> None:
+    book.run("other = dify_notebook.Dify(user='berta')\n%dify use other")
+    book.asked("%%dify -o first --new\nhello")
+    book.run("%dify mode fresh")
+    before = book.run("%dify").streams["stdout"]
+    assert book.run(again).error is None
+    try:
+        assert book.run("%dify").streams["stdout"] == before
+        assert book.kernel.value("dify_notebook.last is first") == "True"
+        book.run("%dify mode continue")
+        _, sent = book.asked("%%dify\nand now")
+        assert sent["user"] == "berta"
+        assert sent["conversation_id"] == book.kernel.value("first.conversation_id").strip("'")
+    finally:
+        book.run("%dify mode continue\nget_ipython().magics_manager.registry['DifyMagics'].state.choice = None")
+
+
 def test_embedded_apps_answer_without_any_setting(tmp_path: Path) -> None:
     with kernel(tmp_path) as running:
         running.run("%load_ext dify_notebook\nimport dify_notebook")
