@@ -330,7 +330,8 @@ class ChatStream:
 
     def _last(self, rest: bytes, rejoin: Rejoin | None) -> list[ev.Event]:
         """The last event where it is whole and only the blank line behind it was lost, and the body ended well."""
-        frames = Splitter().feed(rest + b"\n\n") if rest.startswith(b"data") and self._cut is None else []
+        whole = rest.startswith((b"data", b"{")) and self._cut is None
+        frames = Splitter().feed(rest + b"\n\n") if whole else []
         if len(frames) != 1 or isinstance(event := ev.decode(frames[0], self.now), ev.Unknown):
             return []
         found = [event] if rejoin is None else rejoin.take(event)
