@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import secrets
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from . import credentials
+from .console import warn
 from .errors import ConfigError, InputError
 from .i18n import t
 from .printable import one_line
@@ -172,7 +172,7 @@ def resolve(
     url = clean_base_url(base_url or CLOUD)
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        warnings.warn(t("net.plain_http", host=one_line(parts.hostname or "")), UserWarning, stacklevel=3)
+        warn(t("net.plain_http", host=one_line(parts.hostname or "")), UserWarning, stacklevel=3)
     name = user if user is not None else env.get("DIFY_USER") or stored_user()
     return Settings(
         base_url=url,

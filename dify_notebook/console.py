@@ -7,6 +7,7 @@ has left, or some other program's object. What is said there is never worth an e
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -47,7 +48,8 @@ def write(text: str, stream: Any = None) -> None:
         stream.write(fitting(text, stream))
     except UnicodeEncodeError:  # it did not tell its encoding, or told another
         stream.write(text.encode("ascii", "replace").decode("ascii"))
-    stream.flush()
+    if (flush := getattr(stream, "flush", None)) is not None:
+        flush()
 
 
 def say(text: str, to: Literal["stdout", "stderr"] = "stdout") -> bool:
@@ -65,6 +67,20 @@ def say(text: str, to: Literal["stdout", "stderr"] = "stdout") -> bool:
         complain(f"nothing can be written to {to}", problem)
         return False
     return True
+
+
+def warn(text: str, category: type[Warning] = UserWarning, stacklevel: int = 1) -> None:
+    """`warnings.warn`, also where stderr is closed or narrow: `warnings` passes over an OSError of it only.
+
+    Raises:
+        Warning: the filters make errors of warnings.
+    """
+    try:
+        warnings.warn(text, category, stacklevel=stacklevel + 1)
+    except Warning:
+        raise
+    except Exception as problem:
+        complain(f"a warning could not be shown ({text})", problem)
 
 
 def complain(what: str, problem: BaseException) -> None:

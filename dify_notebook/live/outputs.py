@@ -25,12 +25,12 @@ def captured() -> bool:
 
 
 def output_widget() -> Any:
-    """The `ipywidgets.Output` that takes what is displayed now (`with out:`, `interact`, a tab of a dashboard), or None.
+    """The `ipywidgets.Output` that takes what is displayed now (`with out:`, `interact`, a dashboard), or None.
 
     It takes new outputs, and no updates of them (ipywidgets issue 1844).
     """
     home, registry = (sys.modules.get(f"ipywidgets.widgets.{name}") for name in ("widget_output", "widget"))
-    shell = get_ipython()
+    shell: Any = get_ipython()
     if home is None or registry is None or not hasattr(shell, "get_parent"):
         return None
     asked = ((shell.get_parent() or {}).get("header") or {}).get("msg_id")

@@ -11,7 +11,7 @@ from ..printable import shown
 from ..turn.state import Turn
 
 NEVER = 3600.0
-"""Seconds until something is due where nothing is: long enough that nobody waits for it, short enough for every timer."""
+"""Seconds until something is due where nothing is: nobody waits so long, and every timer can."""
 
 
 class View(Protocol):

@@ -244,7 +244,7 @@ def test_interrupt_before_the_question_was_sent(book: Book) -> None:
     "code",
     [
         "await dify_notebook.AsyncDify().chat.send('slow awaited')",
-        "async with dify_notebook.AsyncDify().chat.stream('slow awaited') as stream:\n    async for event in stream: pass",
+        "async with dify_notebook.AsyncDify().chat.stream('slow awaited') as stream:\n    async for _ in stream: pass",
         "import asyncio\nawait asyncio.gather(dify_notebook.AsyncDify().chat.send('slow awaited'))",
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -266,3 +265,21 @@ def test_an_output_widget_holds_the_answer_in_the_end(
         assert "You said" not in json.dumps([model for model in state.values() if model["model_name"] == "HTMLModel"])
         assert [WIDGET in output.get("data", {}) for output in book.cells[-1].outputs] == [False]
     assert "hello outside" in json.dumps(book.cells[-1].outputs)
+
+
+def test_a_panel_in_an_output_widget_leaves_its_conversation_there(
+    app: tuple[ScriptedApp, RawServer], tmp_path: Path
+) -> None:
+    cells = [
+        "import ipywidgets as w, time\nfrom dify_notebook import ChatPanel\nout = w.Output()\ndisplay(out)",
+        "panel = ChatPanel()\nwith out:\n    print('before')\n    display(panel)\n    print('behind')",
+        "for text in ('one', 'two'):\n    panel.ask(f'hello {text}').result()",
+        "import time\nfor _ in range(100):\n    if 'hello two' in str(out.outputs): break\n    time.sleep(0.05)",
+    ]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    config = {"DIFY_NOTEBOOK_CONFIG_DIR": str(tmp_path / "c"), "DIFY_NOTEBOOK_DATA_DIR": str(tmp_path / "d")}
+    execute(book, tmp_path, **config, DIFY_API_KEY=KEY, DIFY_BASE_URL=app[1].url, DIFY_NOTEBOOK_LANG="en")
+    state = book.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    [held] = [model["state"]["outputs"] for model in state.values() if model["model_name"] == "OutputModel"]
+    assert [one["output_type"] for one in held] == ["stream", "display_data", "stream"]
+    assert held[1]["data"]["text/plain"].count("You said: **hello") == 2

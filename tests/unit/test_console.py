@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+import warnings
 from typing import Any
 
 import pytest
@@ -94,6 +95,27 @@ def test_what_cannot_be_printed_is_logged_once_and_raises_nothing(
         assert (console.say("a"), console.say("b")) == (False, False)
     assert len([record for record in caplog.records if "stdout" in record.getMessage()]) == 1
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_warning_that_cannot_be_shown_stops_nobody(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "_told", set())
+    monkeypatch.setattr(sys, "stderr", BROKEN[name]())
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", lambda *told, **_: sys.stderr.write(str(told[0])))
+        console.warn("mind this")
+    monkeypatch.undo()
+
+
+def test_a_warning_may_be_an_error_where_that_is_wished_and_names_the_caller() -> None:
+    with pytest.warns(UserWarning, match="mind this") as told:
+        console.warn("mind this")
+    assert told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning):
+            console.warn("mind this")
 
 
 def test_neither_stdout_nor_stderr_nor_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
