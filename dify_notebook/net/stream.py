@@ -24,7 +24,7 @@ from .answers import blocking_events, kind_of, too_large
 from .bodies import joined, pieces
 from .bounds import spoken
 from .follow import Rejoin
-from .interrupting import look_up, tell
+from .interrupting import Interrupts
 from .portal import who_waits
 from .retry import Patience
 from .transport import as_error, place_of
@@ -71,7 +71,7 @@ class ChatStream:
         self._stopping: asyncio.Task[bool] | None = None
         self._watchdog: asyncio.Task[None] | None = None
         self._grace: asyncio.Task[None] | None = None
-        self._awake: asyncio.Task[None] | None = None
+        self._interrupts = Interrupts()
         self._opening: asyncio.Future[httpx.Response] | None = None
         self._at_hand = 0
         self._cut: ev.Event | None = None  # why this side ended it
@@ -140,7 +140,7 @@ class ChatStream:
             )
         if self._timeout is not None:
             self._watchdog = asyncio.create_task(self._watch(self._timeout))
-        self._awake = look_up()
+        self._interrupts.begin()
         problem: DifyError | None = None
         # A task of its own, so that a stop can end the waiting without touching the caller.
         self._opening = self._open(self._call)
@@ -161,8 +161,7 @@ class ChatStream:
             if self._cut is None:
                 self._apply(ev.Cancelled(at=self.now))
                 await self._close()
-                tell(cancelled, self.turn)
-                raise
+                raise self._interrupts.told(cancelled, self.turn) from None
             self._apply(self._cut)
         if problem is not None:
             self._apply(ev.Refused(at=self.now, code=problem.code, message=problem.message, status=problem.status))
@@ -195,12 +194,15 @@ class ChatStream:
             self._apply(ev.Cancelled(at=self.now))
         await self._close()
         if isinstance(problem, asyncio.CancelledError):
-            tell(problem, self.turn)
+            told = self._interrupts.told(problem, self.turn)
+            if told is not problem:
+                raise told from None
 
     async def _close(self) -> None:
         self._ended.set()
         self._known.set()
-        for task in (self._watchdog, self._grace, self._awake):
+        self._interrupts.end()
+        for task in (self._watchdog, self._grace):
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
         if self._events is not None:

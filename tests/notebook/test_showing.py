@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,43 @@ def test_a_terminal_never_costs_the_answer(place: str, terminal: dict[str, Any])
         assert "No tokens." in printed
         assert "%dify" in printed
         assert ("→" in printed) == (place in ("utf-8", "gbk", "text"))
+
+
+AWAITS = """
+import signal, sys
+from IPython.terminal.interactiveshell import TerminalInteractiveShell
+shell = TerminalInteractiveShell.instance(colors="NoColor")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process that was started in the background ignores it
+shell.run_cell("from dify_notebook import AsyncDify; dify = AsyncDify()")
+shell.run_cell(sys.argv[1])
+print(repr(sys.last_value.turn.answer))
+shell.run_cell("print((await dify.chat.send('hello')).answer)")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a process cannot be sent an Interrupt alone")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "await dify.chat.send('slow one')",
+        "async with dify.chat.stream('slow one') as stream:\n    async for _ in stream: pass",
+    ],
+)
+def test_interrupt_of_an_await_in_a_terminal_stops_the_answer_and_is_told_once(
+    code: str, app: tuple[ScriptedApp, RawServer], tmp_path: Path
+) -> None:
+    script, stops, partials = tmp_path / "cells.py", len(app[0].stops), app[0].partials
+    script.write_text(AWAITS, encoding="utf-8")
+    env = kernel_environment(tmp_path, DIFY_API_KEY=KEY, DIFY_BASE_URL=app[1].url, DIFY_USER="anna")
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen([sys.executable, str(script), code], env=env, cwd=tmp_path, **pipes) as child:
+        while app[0].partials == partials and child.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.3)  # so that its loop sleeps
+        child.send_signal(signal.SIGINT)
+        told = child.communicate(timeout=60)[0].splitlines()
+    assert [line.partition(":")[0] for line in told] == ["KeyboardInterrupt", "'partial answer'", "You said"]
+    assert len(app[0].stops) == stops + 1
 
 
 def test_a_mistyped_mode_is_told_before_anything_is_sent(
