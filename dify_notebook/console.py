@@ -35,6 +35,14 @@ def fitting(text: str, stream: Any) -> str:
         return text
 
 
+def is_terminal(stream: Any) -> bool:
+    """Whether somebody looks at it; not at a closed one, nor at an object that does not know."""
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
 def write(text: str, stream: Any = None) -> None:
     """Write it and flush. `stream` is `sys.stdout` by default.
 

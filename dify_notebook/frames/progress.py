@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from ..console import complain, write
+from ..console import complain, is_terminal, write
 from ..i18n import t
 from .collect import Progress
 
@@ -57,7 +57,7 @@ class Meter:
 
     def _room(self) -> int:
         """Signs that fit into a line; one that goes on in the next could not be written over."""
-        if self._stream is not None and self._stream.isatty():
+        if is_terminal(self._stream):
             return shutil.get_terminal_size().columns - 1
         return 120
 
@@ -66,7 +66,7 @@ def _stream() -> Any:
     """Where somebody looks: the cell's output in a kernel, else a terminal; None where nobody does."""
     if type(sys.stdout).__name__ == "OutStream":  # ipykernel's
         return sys.stdout
-    if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+    if is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
         return sys.stderr
     return None
 

@@ -230,6 +230,17 @@ def test_a_broken_frontend_never_costs_the_answer(name: str, shell: Kernel) -> N
     assert shell.run("%%dify\nhello").streams["stderr"] == ""
 
 
+def test_a_panel_in_a_frontend_without_widgets_shows_its_conversation(shell: Kernel) -> None:
+    breaks, mends = BREAK["a comm that does not open"]
+    shell.run(f"from dify_notebook import ChatPanel\nimport os; os.environ['DIFY_NOTEBOOK_LIVE'] = 'widget'\n{breaks}")
+    try:
+        outputs = shell.run("panel = ChatPanel()\npanel.ask('hello').result()\npanel")
+    finally:
+        assert shell.run(f"{mends}\ndel os.environ['DIFY_NOTEBOOK_LIVE']").error is None
+    assert outputs.error is None, outputs.traceback
+    assert ["You said: **hello**" in one["text/plain"] for one in outputs.displays] == [True]
+
+
 def test_out_holds_the_turn_of_a_cell_that_asks_in_code(shell: Kernel) -> None:
     asks = "get_ipython().run_cell_magic('dify', '', 'hello')"
     shell.run(f"{asks}\nnumber = get_ipython().displayhook.prompt_count\nx = 5")

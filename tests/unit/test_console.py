@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from dify_notebook import console
+from dify_notebook.frames import progress
+from dify_notebook.frames.collect import Progress
+from dify_notebook.i18n import speaking
 
 TEXT = "✓ 回答 · 3 × 4 → “12” é 🙂\n"
 ENCODINGS = ["utf-8", "gbk", "gb18030", "cp1252", "cp437", "latin-1", "ascii", "shift_jis", "utf-16", "koi8-r"]
@@ -116,6 +119,36 @@ def test_a_warning_may_be_an_error_where_that_is_wished_and_names_the_caller() -
         warnings.simplefilter("error")
         with pytest.raises(UserWarning):
             console.warn("mind this")
+
+
+@pytest.mark.parametrize("name", ["closed", "left", "raising"])
+def test_a_fetch_goes_on_where_its_line_cannot_be_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "_told", set())
+    monkeypatch.setattr(progress, "_stream", BROKEN[name])
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", BROKEN[name]())
+    for meter in (progress.Meter(Progress()), progress.Meter(Progress(), shown=True)):
+        meter.show()
+        meter.show()
+        meter.end()
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "stderr", BROKEN[name]())
+    progress.Meter(Progress()).end()  # finds its own stream
+    monkeypatch.undo()
+
+
+def test_the_line_of_a_fetch_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    monkeypatch.setattr(progress, "_stream", lambda: stream)
+    with speaking("zh-Hans"):
+        for encoding in ("gbk", "ascii"):
+            stream = narrow(encoding)
+            meter = progress.Meter(Progress())
+            meter.show()
+            meter.end()
+            told = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+            assert told.endswith("\n")
+            assert ("?" in told) == (encoding == "ascii")
 
 
 def test_neither_stdout_nor_stderr_nor_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
