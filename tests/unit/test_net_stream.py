@@ -259,6 +259,15 @@ async def test_an_error_event_is_part_of_the_turn() -> None:
     assert caught.value.code == "completion_request_error"
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "application/json"])
+async def test_a_refusal_under_200_is_read_whatever_its_type(kind: str) -> None:
+    with serving(lambda request, connection: connection.reply("200 OK", PLAIN, kind)) as server:
+        with pytest.raises(ServerError) as caught:
+            await client(server.url).chat.send("hi")
+    assert (caught.value.code, caught.value.status) == ("internal_server_error", 500)
+    assert caught.value.message == "The plugin daemon is gone."
+
+
 PLAIN = b'{"code": "internal_server_error", "message": "The plugin daemon is gone.", "status": 500}'
 PRETTY = json.dumps(json.loads(PLAIN), indent=2).encode()
 
