@@ -109,17 +109,18 @@ class Splitter:
         return frames
 
     def _end_event(self, frames: list[Frame]) -> None:
-        name = self._event.decode("utf-8", "replace")
-        told = self._stray and b'"event"' not in self._stray  # an event without `data:` is none
+        stray = b""
+        if self._stray:
+            stray = b"" if b'"event"' in self._stray else bytes(self._stray[:-1])  # an event without `data:` is none
+            self._stray.clear()
         if self._data is not None:
-            frames.append((name, bytes(self._data[:-1])))
-        elif name and not told:
-            frames.append((name, None))
-        if told:
-            frames.append((name or STRAY, bytes(self._stray[:-1])))
+            frames.append((self._event.decode("utf-8", "replace"), bytes(self._data[:-1])))
+        elif self._event and not stray:
+            frames.append((self._event.decode("utf-8", "replace"), None))
+        if stray:
+            frames.append((self._event.decode("utf-8", "replace") or STRAY, stray))
         self._data = None
         self._event = b""
-        self._stray.clear()
         self._taken = 0
 
     def rest(self) -> bytes:
