@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import warnings
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,10 @@ ENCODINGS = ["utf-8", "gbk", "gb18030", "cp1252", "cp437", "latin-1", "ascii", "
 
 def narrow(encoding: str, errors: str = "strict") -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(), encoding, errors, newline="\n")
+
+
+def same(stream: Any) -> Any:
+    return stream
 
 
 def knows(encoding: str, sign: str) -> bool:
@@ -139,10 +144,10 @@ def test_a_fetch_goes_on_where_its_line_cannot_be_written(name: str, monkeypatch
 
 def test_the_line_of_a_fetch_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "SECONDS", 0.0)
-    monkeypatch.setattr(progress, "_stream", lambda: stream)
     with speaking("zh-Hans"):
         for encoding in ("gbk", "ascii"):
             stream = narrow(encoding)
+            monkeypatch.setattr(progress, "_stream", partial(same, stream))
             meter = progress.Meter(Progress())
             meter.show()
             meter.end()

@@ -261,9 +261,9 @@ async def test_an_error_event_is_part_of_the_turn() -> None:
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "application/json"])
 async def test_a_refusal_under_200_is_read_whatever_its_type(kind: str) -> None:
-    with serving(lambda request, connection: connection.reply("200 OK", PLAIN, kind)) as server:
-        with pytest.raises(ServerError) as caught:
-            await client(server.url).chat.send("hi")
+    script = serving(lambda request, connection: connection.reply("200 OK", PLAIN, kind))
+    with script as server, pytest.raises(ServerError) as caught:
+        await client(server.url).chat.send("hi")
     assert (caught.value.code, caught.value.status) == ("internal_server_error", 500)
     assert caught.value.message == "The plugin daemon is gone."
 
