@@ -47,7 +47,7 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
-last: Turn | None = None
+last: Turn | None = globals().get("last")  # `%reload_ext` executes this file again
 """The turn of the last `%%dify` cell."""
 
 _HOMES = {

@@ -6,10 +6,12 @@ Turn is reached from here, late, so that the arrows between rooms stay straight.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .console import fitting
 from .printable import shown
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class TurnHooks:
     def _repr_mimebundle_(self: Turn, include: Any = None, exclude: Any = None) -> dict[str, str]:  # type: ignore[misc]
         from .views import bundle
 
-        return bundle(self)
+        return _printed(bundle(self))
 
     def raise_for_status(self: Turn) -> Turn:  # type: ignore[misc]
         """Return the turn itself, or raise the `DifyError` that its failure means.
@@ -78,7 +80,12 @@ def transcript(turns: Sequence[Turn], title: str, about: str) -> dict[str, str]:
     """A conversation as html, markdown and text, by mime type."""
     from .views.transcript import bundle
 
-    return bundle(turns, title, about)
+    return _printed(bundle(turns, title, about))
+
+
+def _printed(bundle: dict[str, str]) -> dict[str, str]:
+    """The bundle, its text as a terminal's IPython may print it: it prints what is displayed as it is."""
+    return bundle | {"text/plain": fitting(bundle["text/plain"], sys.stdout)}
 
 
 def items_frame(table: str, items: Any, **of: Any) -> Any:

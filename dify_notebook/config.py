@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from . import address, credentials
 from .address import CLOUD as CLOUD
 from .address import clean_base_url as clean_base_url
 from .address import is_loopback as is_loopback
+from .console import warn
 from .errors import ConfigError, DifyError, InputError
 from .i18n import t
 from .logs import say_once
@@ -187,7 +187,7 @@ def _set(environ: Mapping[str, str], name: str) -> str:
 def _warn_plain(host: str) -> None:
     told = t("net.plain_http", host=host)
     try:
-        warnings.warn(told, UserWarning, stacklevel=4)
+        warn(told, UserWarning, stacklevel=4)
     except UserWarning:  # PYTHONWARNINGS=error: it is told all the same, and is no reason not to ask
         say_once(told, told)
 

@@ -10,12 +10,12 @@ import hashlib
 import os
 import queue
 import threading
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from .console import warn
 from .errors import ConfigError
 from .i18n import t
 from .printable import MESSAGE, one_line
@@ -159,7 +159,7 @@ def _from_file(path: Path) -> Secret | None:
         found = Secret.hide(path.read_text(encoding="utf-8"))
         if os.name == "posix" and path.stat().st_mode & 0o077:
             os.chmod(path, 0o600)
-            warnings.warn(one_line(t("net.key_file_open", path=path), MESSAGE), UserWarning, stacklevel=4)
+            warn(one_line(t("net.key_file_open", path=path), MESSAGE), UserWarning, stacklevel=4)
         return found
     except FileNotFoundError:
         return None

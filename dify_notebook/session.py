@@ -127,10 +127,14 @@ class Run:
                 task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         why = t("net.timeout", host=client.settings.host)
-        fetched = {
-            file: task.result() if task in done else msgspec.structs.replace(file, data_error=why)
-            for file, task in under_way.items()
-        }
+        fetched = {}
+        for file, task in under_way.items():
+            problem = task.exception() if task in done and not task.cancelled() else None
+            if task in done and problem is None:
+                fetched[file] = task.result()
+            else:  # no picture is worth the answer
+                told = why if problem is None else f"{type(problem).__name__}: {problem}"
+                fetched[file] = msgspec.structs.replace(file, data_error=told)
         return msgspec.structs.replace(turn, files=tuple(fetched.get(file, file) for file in turn.files or ()))
 
     @property

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Any
 
+from ..console import complain, is_terminal, write
 from ..i18n import t
 from .collect import Progress
 
@@ -48,13 +49,15 @@ class Meter:
             return
         blank = " " * max(0, self._length - len(text))
         self._length = len(text)
-        self._stream.write(f"\r{text}{blank}{end}")
-        self._stream.flush()
-
+        try:
+            write(f"\r{text}{blank}{end}", self._stream)
+        except Exception as problem:  # what is fetched is worth more than the line
+            self._stream = None
+            complain("how far a fetch is cannot be written", problem)
 
     def _room(self) -> int:
         """Signs that fit into a line; one that goes on in the next could not be written over."""
-        if self._stream is not None and self._stream.isatty():
+        if is_terminal(self._stream):
             return shutil.get_terminal_size().columns - 1
         return 120
 
@@ -63,7 +66,7 @@ def _stream() -> Any:
     """Where somebody looks: the cell's output in a kernel, else a terminal; None where nobody does."""
     if type(sys.stdout).__name__ == "OutStream":  # ipykernel's
         return sys.stdout
-    if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+    if is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
         return sys.stderr
     return None
 

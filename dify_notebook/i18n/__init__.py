@@ -51,7 +51,15 @@ def current_language() -> Language:
             name = locale.getlocale()[0] or ""
         except ValueError:  # LC_CTYPE=UTF-8, say, which macOS gives its terminals
             name = ""
-    return "zh-Hans" if name.lower().startswith(("zh", "chinese")) else "en"
+    return "zh-Hans" if name.strip().lower().startswith(_CHINESE) else "en"
+
+
+_CHINESE = ("zh", "chinese")
+
+
+def is_language(name: str) -> bool:
+    """Whether `DIFY_NOTEBOOK_LANG` may say that: English or Chinese in any spelling of a locale, or nothing."""
+    return not name.strip() or name.strip().lower().startswith((*_CHINESE, "en"))
 
 
 @cache

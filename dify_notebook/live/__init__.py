@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .opening import Mode, View, open_view
+from .opening import Mode, check, open_view, wish
+from .safe import View
 
-__all__ = ["Mode", "View", "close", "open_view"]
+__all__ = ["Mode", "View", "check", "close", "open_view", "wish"]
 
 
 def close() -> None:

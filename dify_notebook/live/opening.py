@@ -3,66 +3,74 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import Literal, Protocol
+from typing import Literal
 
-from ..i18n import Language
-from ..turn.state import Turn
+from IPython.core.getipython import get_ipython
+
+from ..errors import ConfigError
+from ..i18n import Language, is_language, t
+from ..printable import one_line
+from .outputs import Output, Standin, captured, output_widget
+from .plain import EndView, HtmlView, TextView
+from .safe import Maker, SafeView, View
 
 Mode = Literal["widget", "html", "text", "off"]
 MODES: tuple[Mode, ...] = ("widget", "html", "text", "off")
 
 
-class View(Protocol):
-    """A turn shown while it runs; all methods are called from one thread.
+def wish() -> Mode | None:
+    """What `DIFY_NOTEBOOK_LIVE` asks for; None where it says nothing.
 
-    view.show()
-    while not run.done:
-        run.wait(view.due(run.now))
-        view.update(run.turn, run.now)
-    view.finish(run.result())
+    Raises:
+        ConfigError: it is none of widget, html, text and off.
     """
+    named = os.environ.get("DIFY_NOTEBOOK_LIVE", "").strip()
+    for mode in MODES:
+        if named.lower() == mode:
+            return mode
+    if named:
+        raise _unknown("DIFY_NOTEBOOK_LIVE", named, MODES)
+    return None
 
-    def show(self) -> None:
-        """Begin, in the cell that runs now."""
-        ...
 
-    def update(self, turn: Turn, now: float) -> None:
-        """Show this state when it is time to; `now` in seconds since sent."""
-        ...
+def check() -> None:
+    """See that the variables about showing hold what they may, before there is something to show.
 
-    def due(self, now: float) -> float:
-        """Seconds until there is something to do although nothing comes."""
-        ...
+    Raises:
+        ConfigError: `DIFY_NOTEBOOK_LIVE` or `DIFY_NOTEBOOK_LANG` holds something else.
+    """
+    wish()
+    named = os.environ.get("DIFY_NOTEBOOK_LANG", "")
+    if not is_language(named):
+        raise _unknown("DIFY_NOTEBOOK_LANG", named, ("en", "zh-Hans"))
 
-    def finish(self, turn: Turn) -> None:
-        """Leave behind what stays."""
-        ...
+
+def _unknown(name: str, value: str, known: Sequence[str]) -> ConfigError:
+    text = t("live.unknown_value", name=name, value=one_line(value, 80), known=", ".join(known))
+    return ConfigError(text, code="environment", hint=t("live.unknown_value_hint", name=name))
 
 
 def choose() -> Mode:
     """The best that works here: `DIFY_NOTEBOOK_LIVE`, else what the surroundings allow.
 
     Raises:
-        ValueError: `DIFY_NOTEBOOK_LIVE` is none of widget, html, text and off.
+        ConfigError: as `wish`.
     """
-    wish = os.environ.get("DIFY_NOTEBOOK_LIVE", "").strip().lower()
-    if wish:
-        for mode in MODES:
-            if wish == mode:
-                return mode
-        raise ValueError(f"DIFY_NOTEBOOK_LIVE is {wish!r}; it may be {', '.join(MODES)}")
-    from IPython.core.getipython import get_ipython
+    mode = wish() or _possible()
+    # What collects displays keeps each update as one more: there only the last form should go.
+    return "off" if mode in ("widget", "html") and captured() else mode
 
+
+def _possible() -> Mode:
     shell = get_ipython()
     if shell is None or not hasattr(shell, "kernel"):
         return "text"
-    from .outputs import captured
-
-    if captured():
-        return "off"
-    return "widget" if find_spec("anywidget") else "html"
+    try:
+        return "widget" if find_spec("anywidget") else "html"
+    except ValueError:  # something else goes by that name
+        return "html"
 
 
 def open_view(
@@ -71,24 +79,35 @@ def open_view(
     mode: Mode | None = None,
     *,
     blocking: bool = True,
-) -> View:
-    """A view of the kind that fits here, not yet shown.
+) -> SafeView:
+    """A view of the kind that fits here, not yet shown. Whatever breaks in it, it raises nothing.
 
     `on_stop` and `blocking` as in `LiveView`; only the widget has a Stop button.
 
     Raises:
-        ValueError: `DIFY_NOTEBOOK_LIVE` names no mode.
+        ConfigError: as `wish`; not where `mode` is given.
     """
     mode = mode or choose()
-    if mode == "widget":
+    inside = output_widget() is not None
+
+    def live() -> View:
         from .view import LiveView
 
         return LiveView(lang, on_stop, blocking)
-    from .plain import EndView, HtmlView, TextView
 
-    plain: dict[Mode, Callable[[Language | None], View]] = {
-        "html": HtmlView,
-        "text": TextView,
-        "off": EndView,
+    def html() -> View:
+        return HtmlView(lang, Standin() if inside else Output())
+
+    def text() -> View:
+        return TextView(lang)
+
+    def end() -> View:
+        return EndView(lang)
+
+    kinds: dict[Mode, list[Maker]] = {
+        "widget": [html, end] if inside else [live, html, text],
+        "html": [html, end] if inside else [html, text],
+        "text": [text],
+        "off": [end],
     }
-    return plain[mode](lang)
+    return SafeView(kinds[mode], [text] if mode == "text" else [end, text], lang)

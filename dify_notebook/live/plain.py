@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
-from .. import views
+from .. import console, views
 from ..i18n import Language, current_language
 from ..turn.state import Turn
+from .outputs import Output, Standin
+from .safe import NEVER
 
 HTML_EVERY = 0.5
 """Seconds between two forms of an output that is sent whole, at least."""
@@ -19,7 +19,8 @@ class TextView:
     """Prints what is new; for a terminal."""
 
     def __init__(self, lang: Language | None = None) -> None:
-        self._stream = views.TextStream(lang or current_language())
+        self._lang = lang or current_language()
+        self._stream = views.TextStream(self._lang)
         self._free = 0.0
 
     def show(self) -> None:
@@ -40,19 +41,21 @@ class TextView:
         self._print(self._stream.end(turn))
 
     def _print(self, text: str) -> None:
-        if text:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+        if not text:
+            return
+        try:
+            console.write(text)
+        except Exception:
+            self._stream = views.TextStream(self._lang)  # a part is lost: what comes later begins anew
+            raise
 
 
 class HtmlView:
     """Replaces the output by the whole as HTML, at most twice a second and within a byte budget."""
 
-    def __init__(self, lang: Language | None = None) -> None:
-        from .outputs import Output
-
+    def __init__(self, lang: Language | None = None, output: Output | Standin | None = None) -> None:
         self.lang: Language = lang or current_language()
-        self._output = Output()
+        self._output = output or Output()
         self._turn: Turn | None = None
         self._free = 0.0
 
@@ -76,7 +79,7 @@ class HtmlView:
 
     def finish(self, turn: Turn) -> None:
         """Leave the saved form."""
-        self._output.replace(views.bundle(turn, lang=self.lang))
+        self._output.end(views.bundle(turn, lang=self.lang))
 
     def _bundle(self, turn: Turn) -> dict[str, str]:
         html, text = views.html(turn, lang=self.lang), views.text(turn, lang=self.lang)
@@ -96,11 +99,9 @@ class EndView:
         """Nothing yet."""
 
     def due(self, now: float) -> float:
-        """Never; long enough that nobody waits for it, short enough for every timer."""
-        return 3600.0
+        """Never."""
+        return NEVER
 
     def finish(self, turn: Turn) -> None:
         """Show the saved form."""
-        from .outputs import Output
-
         Output().show(views.bundle(turn, lang=self.lang))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .. import views
+from .. import console, views
 from ..i18n import Language, current_language, t
 from ..turn.state import Turn
 from . import outputs
@@ -58,6 +58,7 @@ class LiveView:
         self._waiting = False
         self._said: str | None = None
         self._ended = False
+        self._deaf = False
 
     def show(self) -> None:
         """Begin: announce the view to the browser, then put the widget into the cell."""
@@ -100,7 +101,10 @@ class LiveView:
             raise RuntimeError("finish() came before show()")
         now = turn.timing.total if turn.timing and turn.timing.total is not None else self._now
         self._turn = turn
-        self._tell(self.channel.end(self._drawing.blocks(turn, now=now), now, self._news(turn)))
+        try:
+            self._tell(self.channel.end(self._drawing.blocks(turn, now=now), now, self._news(turn)))
+        except Exception as problem:  # what is left in its place matters more
+            console.complain("the end of an answer cannot be drawn", problem)
         self._ended = True
         self._output.replace(views.bundle(turn, lang=self.lang))
         self._tell(Close(self.number))
@@ -127,8 +131,13 @@ class LiveView:
             self._tell(message)
 
     def _tell(self, message: FromKernel) -> None:
-        if self._widget is not None:
+        if self._widget is None or self._deaf:
+            return
+        try:
             self._widget.tell(message)
+        except Exception as problem:  # the comm is broken; the output itself is replaced in the end all the same
+            self._deaf = True
+            console.complain("the live view cannot be reached", problem)
 
     def _idle(self, now: float) -> float:
         """Seconds until there is something to draw or to mend although nothing came."""

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
+from ..console import say
 from ..errors import DifyError
 from ..i18n import t
 from .options import add_arguments, from_arguments
@@ -31,26 +32,26 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = from_arguments(given)
     except DifyError as error:
-        print(error, file=sys.stderr)
+        say(str(error), "stderr")
         return 1
     except (OSError, ValueError) as error:
         parser.error(str(error))
     try:
         server = serve(given.data_dir, options)
     except DifyError as error:
-        print(error, file=sys.stderr)
+        say(str(error), "stderr")
         return 1
     with server, _interrupted_by_term():
         try:
-            print(t("local.cli.serving", url=server.base_url))
+            say(t("local.cli.serving", url=server.base_url))
             for app in server.apps:
-                print(f"  {app:<10} {server.api_key(app)}")
-            print(t("local.cli.keys", path=server.directory.keys))
-            print(t("local.cli.stop"), flush=True)
+                say(f"  {app:<10} {server.api_key(app)}")
+            say(t("local.cli.keys", path=server.directory.keys))
+            say(t("local.cli.stop"))
             while server.alive:
                 server.join(0.5)
         except KeyboardInterrupt:
-            print()
+            say("")
     return 0
 
 
@@ -86,9 +87,9 @@ def _seed(arguments: list[str]) -> int:
             days=given.days,
         )
     except DifyError as error:
-        print(error, file=sys.stderr)
+        say(str(error), "stderr")
         return 1
-    print(done)
+    say(str(done))
     return 0
 
 
@@ -106,10 +107,10 @@ def _dump(arguments: list[str]) -> int:
             given.directory, given.data_dir, app=given.app, safe_for_spreadsheets=given.safe_for_spreadsheets
         )
     except DifyError as error:
-        print(error, file=sys.stderr)
+        say(str(error), "stderr")
         return 1
     for path in written.values():
-        print(t("local.dump.done", path=path))
+        say(t("local.dump.done", path=path))
     return 0
 
 

@@ -15,13 +15,13 @@ import sqlite3
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from ..console import warn
 from ..errors import ConfigError, DifyError, InputError
 from ..i18n import t
 from ..logs import logger, say_once
@@ -286,7 +286,7 @@ def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalSer
     except ValueError as error:
         raise LocalServerError(str(error)) from None
     if options.host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
-        warnings.warn(t("local.exposed", host=one_line(options.host)), stacklevel=3)
+        warn(t("local.exposed", host=one_line(options.host)), stacklevel=3)
     directory = _open(data_dir)
     with _guard:
         started = _start(directory, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 
 import msgspec
 from IPython.core.error import StdinNotImplementedError
@@ -10,6 +11,7 @@ from IPython.core.error import StdinNotImplementedError
 from .. import credentials
 from ..address import hide_key
 from ..config import CLOUD, Secret, check_key, clean_base_url, resolve
+from ..console import fitting
 from ..errors import ConfigError, DifyError, NotFoundError
 from ..i18n import t
 from ..net.client import AsyncDify
@@ -131,12 +133,17 @@ async def _only_chat(dify: AsyncDify, name: str) -> None:
 
 def _ask(name: str, default: str) -> tuple[str, Secret]:
     try:
-        typed = hide_key(input(t("magic.connect.ask_url", default=one_line(default)) + " ").strip() or default)
+        typed = hide_key(input(_prompt("magic.connect.ask_url", default=one_line(default))).strip() or default)
         base_url = clean_base_url(typed)  # tells a mistake before the key is asked for
-        return base_url, check_key(Secret(getpass.getpass(t("magic.connect.ask_key") + " ").strip()))
+        return base_url, check_key(Secret(getpass.getpass(_prompt("magic.connect.ask_key")).strip()))
     except (StdinNotImplementedError, EOFError):
         pass
     raise ConfigError(t("magic.connect.nobody", name=name), code="connect", hint=t("magic.connect.nobody_hint"))
+
+
+def _prompt(key: str, **values: object) -> str:
+    """The question as this terminal can show it."""
+    return fitting(t(key, **values) + " ", sys.stdout)
 
 
 def _place() -> credentials.Place:
@@ -144,7 +151,7 @@ def _place() -> credentials.Place:
     if credentials.keyring_answers():
         return "keyring"
     try:
-        answer = input(t("magic.connect.ask_file", directory=config_dir() / "keys") + " ").strip().lower()
+        answer = input(_prompt("magic.connect.ask_file", directory=config_dir() / "keys")).strip().lower()
     except (StdinNotImplementedError, EOFError):
         return "memory"
     return "memory" if answer.startswith(("n", "否", "不")) else "file"

@@ -6,8 +6,10 @@ its own class, so `except DifyError` around `run_cell_magic` works as anywhere e
 
 from __future__ import annotations
 
+import sys
 from typing import TypeVar
 
+from ..console import fitting
 from ..errors import APIError, ConnectionFailed, DifyError, TurnFailed, said_by
 from ..i18n import t
 from ..printable import MESSAGE, one_line, visible
@@ -19,7 +21,8 @@ E = TypeVar("E", bound=BaseException)
 def dressed(error: E) -> E:
     """The same exception, which IPython will show as one friendly paragraph."""
     lines = _lines(error)
-    error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython looks for it
+    # IPython prints them, and raises where the terminal lacks a character.
+    error._render_traceback_ = lambda: [fitting(line, sys.stdout) for line in lines]  # type: ignore[attr-defined]  # IPython looks for it
     # What it came from is of no use in a cell, and may hold an ExceptionGroup, for which
     # IPython would print the whole traceback after all.
     error.__cause__ = None

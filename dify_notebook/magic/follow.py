@@ -49,7 +49,11 @@ class Run(Protocol):
     def stop(self) -> Any: ...
 
 
-def follow(start: Callable[[], Run], open_view: Callable[[Run], View] | None) -> tuple[Run, Turn, bool]:
+def follow(
+    start: Callable[[], Run],
+    open_view: Callable[[Run], View] | None,
+    keep: Callable[[Turn], object] = lambda turn: None,
+) -> tuple[Run, Turn, bool]:
     """Start a run and wait until it ends; the run, its turn, and whether an Interrupt ended it.
 
     The first Interrupt stops the run and waits for the end of the stream, so that the partial
@@ -59,6 +63,7 @@ def follow(start: Callable[[], Run], open_view: Callable[[Run], View] | None) ->
     Args:
         start: sends the question.
         open_view: makes the view, not shown yet; None shows nothing.
+        keep: is given the turn when it has ended, before it is shown: what may go wrong then costs nobody the answer.
 
     Raises:
         DifyError: `start` refused the question.
@@ -87,12 +92,13 @@ def follow(start: Callable[[], Run], open_view: Callable[[Run], View] | None) ->
     turn = run.turn
     if turn.status == "running":  # left before the stream ended
         turn = msgspec.structs.replace(turn, status="stopped", end="stopped", stop_confirmed=False)
-    if view is not None:
-        try:
-            with uninterrupted():
+    try:
+        with uninterrupted():
+            keep(turn)
+            if view is not None:
                 view.finish(turn)
-        except KeyboardInterrupt:
-            interrupted = True
+    except KeyboardInterrupt:
+        interrupted = True
     return run, turn, interrupted
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
+from ..console import complain, fitting, say
 from ..errors import DifyError, raise_for_turn
 from ..i18n import t
-from ..live import View, close, open_view
+from ..live import View, check, close, open_view
 from ..printable import TEXT, shown, visible
 from ..profiles import profiles
 from ..session import Run
@@ -38,21 +39,21 @@ class DifyMagics(Magics):
 
     shell: Any
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, state: State | None = None) -> None:
         super().__init__(shell)
-        self.state = State()
+        self.state = state or State()
         self._matcher = Matcher(self._known)
         self._typed = Typed(shell, "dify")
 
     def register(self) -> None:
         """Put the magics and the completion into the shell."""
         # IPython shows the docstring for `%%dify?`, so it is written in the user's language.
-        type(self).dify.__doc__ = help_text()
+        type(self).dify.__doc__ = fitting(help_text(), sys.stdout)
         self.shell.register_magics(self)
         self.shell.Completer.custom_matchers.append(self._matcher)
         self._typed.register()
         if note := first_time():
-            print(shown(note, TEXT))
+            say(shown(note, TEXT))
 
     def unregister(self) -> None:
         """Take them out again, and the live view's widget with them."""
@@ -82,7 +83,7 @@ class DifyMagics(Magics):
                 said = run_line(line, self.state, names)
                 results, self.state.results = self.state.results, {}
                 self.shell.push(results)
-                print(shown(said, TEXT))
+                say(shown(said, TEXT))
             else:
                 self._ask(line, cell, names)
             return
@@ -93,20 +94,21 @@ class DifyMagics(Magics):
         raise problem  # here, where nothing hangs on it: a friendly line and no traceback
 
     def _ask(self, line: str, body: str, names: dict[str, Any]) -> None:
+        check()
         arguments = parse_line(line)
         seat = self.state.seat(arguments.profile, arguments.user, names)
         key = cells.cell_key(seat, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))
         question = cells.prepare(arguments, body, seat, self.state, names, key)
         if question.dropped:
             names_left = ", ".join(one_line(name, 80) for name in question.dropped)
-            print(t("magic.input.dropped", names=names_left), file=sys.stderr)
+            say(t("magic.input.dropped", names=names_left), "stderr")
         if arguments.dry_run:
             shown = cells.describe(question, seat, arguments.timeout)
-            print(visible(hide_keys(json.dumps(shown, ensure_ascii=False, indent=2)), DRY_RUN))
+            say(visible(hide_keys(json.dumps(shown, ensure_ascii=False, indent=2)), DRY_RUN))
             return
         inputs = cells.uploaded(question, seat)
         if question.again:
-            print(t("magic.again"))
+            say(t("magic.again"))
         self.state.started(key, question.conversation_id)
         known = seat.known.get(question.conversation_id or "")
 
@@ -124,10 +126,12 @@ class DifyMagics(Magics):
         def view(run: Any) -> View:
             return open_view(on_stop=run.stop)
 
-        run, turn, was_interrupted = follow(start, None if arguments.quiet else view)
-        if turn.conversation_id:
-            seat.remember(turn.conversation_id, inputs)
-        self._bind(turn, arguments.out)
+        def keep(turn: Turn) -> None:
+            if turn.conversation_id:
+                seat.remember(turn.conversation_id, inputs)
+            self._bind(turn, arguments.out)
+
+        run, turn, was_interrupted = follow(start, None if arguments.quiet else view, keep)
         if was_interrupted:
             raise interrupted(sent=True)
         if run.error is not None:
@@ -141,7 +145,10 @@ class DifyMagics(Magics):
         dify_notebook.last = turn
         if out is not None:
             self.shell.push({out: turn})
-        self.shell.displayhook.update_user_ns(turn)
+        try:
+            self.shell.displayhook.update_user_ns(turn)
+        except Exception as problem:  # somebody's `_oh`: the turn has its other names
+            complain("Out and _ could not be set", problem)
 
     def _notebook(self) -> dict[str, Any]:
         """The variables of the notebook, or of where `IPython.embed()` stands."""
@@ -157,7 +164,7 @@ class DifyMagics(Magics):
 
     def _warn_of_key(self, line: str, body: str) -> None:
         if has_key(line) or has_key(body):
-            print(t("magic.key_in_cell", number=self.shell.displayhook.prompt_count), file=sys.stderr)
+            say(t("magic.key_in_cell", number=self.shell.displayhook.prompt_count), "stderr")
 
     def _known(self) -> Known:
         seat: Seat | None = self.state.last_seat

@@ -52,7 +52,7 @@ def error_of(response: httpx.Response, body: bytes, call: Call[Any]) -> DifyErro
         code, words = "redirect", t("net.redirect", host=host_of(response.headers.get("location", "")))
     elif status >= 300:
         return from_response(call.attempted, status, kind, strict(body), request_id)
-    elif "json" in kind_of(response):
+    elif "json" in kind_of(response) or body.lstrip()[:1] == b"{":  # gateways lose the type
         if (error := refused(body, call, request_id)) is not None:
             return error
         code, words = "unreadable", t("net.unreadable", problem=body[:200].decode("utf-8", "replace"))

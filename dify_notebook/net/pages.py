@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..console import warn
 from ..errors import EndlessList
 from ..i18n import t
 from ..printable import MESSAGE, one_line
@@ -258,6 +258,6 @@ def warn_of_paging(key: str, **values: object) -> None:
     """Tell that a list may lack something: as a `PagingWarning`, or to who collects them."""
     found = _told.get()
     if found is None:
-        warnings.warn(one_line(t(key, **values), MESSAGE), PagingWarning, stacklevel=3)
+        warn(one_line(t(key, **values), MESSAGE), PagingWarning, stacklevel=3)
     else:
         found.append(t(key, **values))

@@ -25,6 +25,7 @@ from .answers import blocking_events, kind_of, too_large
 from .bodies import joined, pieces
 from .bounds import spoken
 from .follow import Rejoin
+from .interrupting import Interrupts
 from .portal import who_waits
 from .retry import Patience
 from .shared import SharedBuilder
@@ -73,6 +74,7 @@ class ChatStream:
         self._stopping: asyncio.Task[bool] | None = None
         self._watchdog: asyncio.Task[None] | None = None
         self._grace: asyncio.Task[None] | None = None
+        self._interrupts = Interrupts()
         self._opening: asyncio.Future[httpx.Response] | None = None
         self._at_hand = 0
         self._cut: ev.Event | None = None  # why this side ended it
@@ -148,6 +150,7 @@ class ChatStream:
                 self._apply(ev.OutOfTime(at=self.now, seconds=self._timeout or 0.0))
                 return await self._with_nothing()
             self._watchdog = asyncio.create_task(self._watch(left))
+        self._interrupts.begin()
         problem: DifyError | None = None
         # A task of its own, so that a stop can end the waiting without touching the caller.
         self._opening = self._open(self._call)
@@ -164,11 +167,11 @@ class ChatStream:
                 problem = as_error(raised, self._call.attempted, self._dify.settings.host)
             else:
                 self._apply(self._cut)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             if self._cut is None:
                 self._apply(ev.Cancelled(at=self.now))
                 await self._close()
-                raise
+                raise self._interrupts.told(cancelled, self.turn) from None
             self._apply(self._cut)
         if problem is not None:
             self._apply(ev.Refused(at=self.now, code=problem.code, message=problem.message, status=problem.status))
@@ -209,10 +212,15 @@ class ChatStream:
                 await self._post_stop()
             self._apply(ev.Cancelled(at=self.now))
         await self._close()
+        if isinstance(problem, asyncio.CancelledError):
+            told = self._interrupts.told(problem, self.turn)
+            if told is not problem:
+                raise told from None
 
     async def _close(self) -> None:
         self._ended.set()
         self._known.set()
+        self._interrupts.end()
         for task in (self._watchdog, self._grace):
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
@@ -349,7 +357,8 @@ class ChatStream:
 
     def _last(self, rest: bytes, halves: Halves, rejoin: Rejoin | None) -> list[ev.Event]:
         """The last event where it is whole and only the blank line behind it was lost, and the body ended well."""
-        frames = Splitter().feed(rest + b"\n\n") if rest.startswith(b"data") and self._cut is None else []
+        whole = rest.startswith((b"data", b"{")) and self._cut is None
+        frames = Splitter().feed(rest + b"\n\n") if whole else []
         if len(frames) != 1 or isinstance(event := ev.decode(frames[0], self.now, halves), ev.Unknown):
             return []
         found = [event] if rejoin is None else rejoin.take(event)

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from IPython.core.getipython import get_ipython
 
+from ..console import complain, say
 from ..i18n import Language, t
+from ..live import wish
 from ..live.outputs import Output
 from ..views.html import element, escape
 from .desk import Desk
@@ -31,10 +33,13 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def watched() -> bool:
-    """Whether a browser is likely to show widgets here. `DIFY_NOTEBOOK_LIVE=widget` says yes, its other values no."""
-    wish = os.environ.get("DIFY_NOTEBOOK_LIVE", "").strip().lower()
-    if wish:
-        return wish == "widget"
+    """Whether a browser is likely to show widgets here. `DIFY_NOTEBOOK_LIVE=widget` says yes, its other values no.
+
+    Raises:
+        ConfigError: it holds something else.
+    """
+    if (mode := wish()) is not None:
+        return mode == "widget"
     kernel = getattr(get_ipython(), "kernel", None)
     if kernel is None:
         return False
@@ -66,14 +71,18 @@ class Place:
         shell, lang, scene = get_ipython(), self._language(), self._desk.scene
         saved = self._transcript.bundle(scene, lang)
         if shell is None or not hasattr(shell, "kernel"):
-            print(saved["text/plain"])
+            say(saved["text/plain"])
             return
         first: Output | None = None
         if watched():
-            self._panel.open()
-            data, metadata = self._panel.view()
-            first = Output()
-            first.show({WIDGET: data[WIDGET], **_line(lang)}, metadata)
+            try:
+                self._panel.open()
+                data, metadata = self._panel.view()
+                first = Output()
+                first.show({WIDGET: data[WIDGET], **_line(lang)}, metadata)
+            except Exception as problem:  # a frontend without widgets: the conversation is shown all the same
+                first = None
+                complain("the panel's widget could not be shown", problem)
         second = Output()
         second.show(saved)
         self._outputs.append((first, second))

@@ -24,6 +24,7 @@ from ..app.origin import Origin
 from ..config import resolve
 from ..errors import InputError
 from ..i18n import Language, current_language, t
+from ..live import check
 from ..net.client import AsyncDify
 from ..net.files import FileInput
 from ..net.portal import portal
@@ -75,7 +76,8 @@ class ChatPanel(anywidget.AnyWidget):
 
     Raises:
         InputError: `dify` is none of these, or `height` is no number from 200 to 4000.
-        ConfigError: the environment's key and server are unclear.
+        ConfigError: the environment's key and server are unclear, or `DIFY_NOTEBOOK_LIVE` or `DIFY_NOTEBOOK_LANG`
+            holds what it may not.
 
     panel = ChatPanel(dify)
     panel                                     # shows it
@@ -99,6 +101,7 @@ class ChatPanel(anywidget.AnyWidget):
             raise InputError(t("panel.bad_height", value=repr(height)), code="height")
         if lang not in (None, "en", "zh-Hans"):
             raise InputError(t("panel.bad_lang", value=repr(lang)), code="lang")
+        check()
         self._session = _session(dify, session)
         if conversation_id is not None and not self._session.turns:
             self._session.conversation_id = conversation_id

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..i18n import Language
+from ..i18n import Language, t
+from ..printable import one_line, shown
 from ..turn.state import Turn
 from .block import Block
 from .blocks import TurnView
@@ -35,9 +36,18 @@ def text(turn: Turn, lang: Language | None = None) -> str:
 
 
 def bundle(turn: Turn, lang: Language | None = None) -> dict[str, str]:
-    """All three forms by mime type, as a notebook's output keeps them."""
-    return {
-        "text/html": html(turn, lang),
-        "text/markdown": markdown(turn, lang),
-        "text/plain": text(turn, lang),
-    }
+    """All three forms by mime type, as a notebook's output keeps them.
+
+    A form that cannot be drawn is left out; the text says so, and has the answer in any case.
+    """
+    made: dict[str, str] = {}
+    problem: Exception | None = None
+    for kind, draw in (("text/html", html), ("text/markdown", markdown), ("text/plain", text)):
+        try:
+            made[kind] = draw(turn, lang)
+        except Exception as raised:  # a mistake of ours must not cost anyone the answer
+            problem = raised
+    if problem is not None:
+        told = t("views.not_drawn", lang, problem=one_line(f"{type(problem).__name__}: {problem}"))
+        made["text/plain"] = f"{made.get('text/plain') or shown(turn.answer)}\n\n{told}"
+    return made

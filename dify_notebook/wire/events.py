@@ -17,7 +17,7 @@ import msgspec
 from ..printable import BoundedRepr
 from .halves import CONCERNED, Halves
 from .loose import DEEPEST, counted, is_shallow, raw_loads, shallow
-from .sse import Frame
+from .sse import STRAY, Frame
 
 
 class Event(BoundedRepr, msgspec.Struct, tag_field="event", kw_only=True):
@@ -344,6 +344,7 @@ def _loosely(name: str, data: bytes, at: float, halves: Halves | None, reason: s
     """Read what can be read without guessing; tell an event that is new to us from a line that is damaged."""
     if data.strip() == b"[DONE]":  # a habit of other APIs that gateways add
         return Unknown(name="[DONE]", raw=data, at=at)
+    stray, name = name == STRAY, "" if name == STRAY else name
     found: Any = None
     unread = 0
     with suppress(ValueError, RecursionError):
@@ -364,9 +365,27 @@ def _loosely(name: str, data: bytes, at: float, halves: Halves | None, reason: s
                 return mended
         elif isinstance(told, str):
             return Unknown(name=told.encode("utf-8", "replace").decode(), raw=data, at=at)
+        elif told is None:
+            found, halved = counted(found)
+            if (body := _error_body(found)) is not None:
+                body.at, body.unread = at, unread + halved
+                return body
     if name == "ping" and not (isinstance(found, dict) and "event" in found):
         return Ping(at=at)  # whatever stands beside it (nothing, a time) is no answer
-    return Unknown(name=name, raw=data, damaged=True, reason=reason, at=at)
+    return Unknown(name=name, raw=data, damaged=not stray, reason=reason, at=at)
+
+
+def _error_body(found: dict[str, Any]) -> Error | None:
+    """What an error is told in elsewhere: Dify's `code`, `message` and `status`, or a gateway's `error` or `detail`."""
+    inner = found.get("error")
+    if isinstance(inner, dict):
+        found = found | inner
+    told = [found.get(name) for name in ("message", "error", "detail")]
+    message = next((one for one in told if isinstance(one, str) and one.strip()), None)
+    if message is None or not {"code", "status", "error", "detail"} & found.keys():
+        return None
+    mended = _mended(Error, {name: found[name] for name in ("code", "status") if name in found} | {"message": message})
+    return mended if isinstance(mended, Error) else None
 
 
 _OURS = frozenset(field.name for field in msgspec.structs.fields(Event))

@@ -3,6 +3,8 @@
 It works on bytes, since text splitters cut at U+2028 and the like, which are
 ordinary characters inside JSON. A frame is (event name, data); data is None when
 the block had no `data` line, which is how Dify pings (`event: ping` and nothing else).
+A server or a gateway that fails in mid-stream may say so as it does elsewhere, in JSON without `data:`; that is a
+frame too.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from collections.abc import Iterable, Iterator
 Frame = tuple[str, bytes | None]
 
 _BOM = b"\xef\xbb\xbf"
+_SILENT = (b"", b"id", b"retry")
+STRAY = "§stray"
+"""The event name of a frame that was told without `data:`."""
 #: Bytes of an event that is too long, for whoever wants to see what it was.
 _HEAD = 8_000
 
@@ -32,13 +37,14 @@ class Splitter:
     ([], [('', b'{"a": 1}')])
     """
 
-    __slots__ = ("_data", "_event", "_limit", "_line", "_skip_lf", "_started", "_taken", "too_long")
+    __slots__ = ("_data", "_event", "_limit", "_line", "_skip_lf", "_started", "_stray", "_taken", "too_long")
 
     def __init__(self, limit: int = sys.maxsize) -> None:
         self._limit = limit
         self._line = bytearray()  # of the line that is not ended yet
         self._data: bytearray | None = None  # the event's lines of data so far, each with a line feed behind it
         self._event = b""
+        self._stray = bytearray()  # the event's lines that are of no stream: perhaps an error, told in plain JSON
         self._taken = 0  # bytes of the event's lines so far
         self._skip_lf = False  # the last chunk ended in CR: a LF would belong to it
         self._started = False  # whether the first line, which may carry a BOM, is behind us
@@ -47,7 +53,9 @@ class Splitter:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Frames that end in this chunk, in order."""
-        inside = self._line or self._data is not None or self._event or self._skip_lf or not self._started
+        inside = (
+            self._line or self._data is not None or self._event or self._stray or self._skip_lf or not self._started
+        )
         if (
             not inside
             and chunk.startswith(b"data: ")
@@ -91,6 +99,9 @@ class Splitter:
                 self._data += b"\n"
             elif name == b"event":
                 self._event = value.removeprefix(b" ")
+            elif name not in _SILENT and (self._stray or line.lstrip().startswith(b"{")):
+                self._taken += len(line) + 1
+                self._stray += line + b"\n"
             # Comments (an empty name), id, retry and unknown fields say nothing to us.
         if tail:
             self._line += tail
@@ -98,10 +109,16 @@ class Splitter:
         return frames
 
     def _end_event(self, frames: list[Frame]) -> None:
+        stray = b""
+        if self._stray:
+            stray = b"" if b'"event"' in self._stray else bytes(self._stray[:-1])  # an event without `data:` is none
+            self._stray.clear()
         if self._data is not None:
             frames.append((self._event.decode("utf-8", "replace"), bytes(self._data[:-1])))
-        elif self._event:
+        elif self._event and not stray:
             frames.append((self._event.decode("utf-8", "replace"), None))
+        if stray:
+            frames.append((self._event.decode("utf-8", "replace") or STRAY, stray))
         self._data = None
         self._event = b""
         self._taken = 0
@@ -112,6 +129,8 @@ class Splitter:
         found: list[bytes] = []
         if self._data is not None:
             found.append(b"data: " + self._data[:-1][:most].replace(b"\n", b"\ndata: "))
+        if self._stray:
+            found.append(bytes(self._stray[:-1][:most]))
         if self._line:
             found.append(bytes(self._line[:most]))
         return b"\n".join(found)

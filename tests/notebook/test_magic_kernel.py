@@ -49,7 +49,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
     try:
         with kernel(directory, DIFY_API_KEY=KEY, DIFY_BASE_URL=server.url, DIFY_USER="anna") as running:
             made = Book(running, app, server)
-            loaded = made.run("%load_ext dify_notebook\nimport dify_notebook")
+            loaded = made.run("%load_ext dify_notebook\nimport dify_notebook, sys")
             assert loaded.error is None, loaded.traceback
             assert "%dify runs off" in loaded.streams["stdout"], "said once, before anything is recorded"
             yield made
@@ -260,6 +260,37 @@ def test_interrupt_before_the_question_was_sent(book: Book) -> None:
     assert book.run("%%dify --user someone-new\nhello").error is None
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "await dify_notebook.AsyncDify().chat.send('slow awaited')",
+        "async with dify_notebook.AsyncDify().chat.stream('slow awaited') as stream:\n    async for _ in stream: pass",
+        "import asyncio\nawait asyncio.gather(dify_notebook.AsyncDify().chat.send('slow awaited'))",
+    ],
+)
+def test_interrupt_of_a_cell_that_awaits_is_obeyed_at_once_and_told_once(code: str, book: Book) -> None:
+    """At once although nothing more comes from the server, which would wake the kernel's loop."""
+    stops, partials = len(book.app.stops), book.app.partials
+
+    def interrupt() -> None:
+        while book.app.partials == partials:
+            time.sleep(0.01)
+        time.sleep(0.5)  # so that the loop sleeps
+        book.kernel.interrupt()
+
+    helper = threading.Thread(target=interrupt)
+    helper.start()
+    outputs = book.run(code)
+    helper.join()
+    assert outputs.error is not None
+    assert outputs.error["ename"] == "CancelledError"
+    assert outputs.traceback.count("stopped") == len(outputs.traceback.splitlines()) == 1
+    assert outputs.streams == {"stdout": "", "stderr": ""}
+    assert len(book.app.stops) == stops + 1
+    assert book.kernel.value("sys.last_value.turn.answer") == "'partial answer'"
+    assert book.run("%%dify --new\nhello").error is None
+
+
 def test_stop_button_ends_the_cell_without_an_error(book: Book) -> None:
     """What the button does: it stops the run from another thread."""
     book.run(
@@ -385,6 +416,32 @@ def test_reload_and_unload_leave_nothing_behind(tmp_path: Path) -> None:
     finally:
         app.released.set()
         server.close()
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "%reload_ext dify_notebook",
+        "%load_ext dify_notebook",
+        "%unload_ext dify_notebook\n%load_ext dify_notebook",
+        "%unload_ext dify_notebook\n%unload_ext dify_notebook\n%load_ext dify_notebook\n%reload_ext dify_notebook",
+    ],
+)
+def test_loading_again_forgets_nothing(again: str, book: Book) -> None:
+    book.run("other = dify_notebook.Dify(user='berta')\n%dify use other")
+    book.asked("%%dify -o first --new\nhello")
+    book.run("%dify mode fresh")
+    before = book.run("%dify").streams["stdout"]
+    assert book.run(again).error is None
+    try:
+        assert book.run("%dify").streams["stdout"] == before
+        assert book.kernel.value("dify_notebook.last is first") == "True"
+        book.run("%dify mode continue")
+        _, sent = book.asked("%%dify\nand now")
+        assert sent["user"] == "berta"
+        assert sent["conversation_id"] == book.kernel.value("first.conversation_id").strip("'")
+    finally:
+        book.run("%dify mode continue\nget_ipython().magics_manager.registry['DifyMagics'].state.choice = None")
 
 
 def test_embedded_apps_answer_without_any_setting(tmp_path: Path) -> None:

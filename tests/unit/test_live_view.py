@@ -295,18 +295,3 @@ def test_end_view_leaves_one_output(wire: list[tuple[str, Any]]) -> None:
     view.update(running("a"), 1.0)
     view.finish(ended())
     assert kinds(wire) == ["display"]
-
-
-@pytest.mark.parametrize(
-    ("mode", "kind"), [("widget", LiveView), ("html", HtmlView), ("text", TextView), ("off", EndView)]
-)
-def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch, mode: str, kind: type) -> None:
-    monkeypatch.setenv("DIFY_NOTEBOOK_LIVE", mode)
-    assert type(live.open_view("en")) is kind
-
-
-def test_without_a_shell_it_is_text_and_a_wrong_wish_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert type(live.open_view("en")) is TextView
-    monkeypatch.setenv("DIFY_NOTEBOOK_LIVE", "telepathy")
-    with pytest.raises(ValueError, match="telepathy"):
-        live.open_view("en")

@@ -167,6 +167,19 @@ def test_a_view_that_breaks_stops_the_run() -> None:
     assert run.stops == 1
 
 
+def test_the_turn_is_kept_before_it_is_shown() -> None:
+    run = FakeRun()
+    run.end("succeeded")
+    kept: list[Turn] = []
+
+    class Breaking(FakeView):
+        def finish(self, turn: Turn) -> None:
+            raise ValueError(f"{len(kept)} kept")
+
+    with pytest.raises(ValueError, match="1 kept"):
+        following.follow(lambda: run, lambda _: Breaking(lambda n: None), kept.append)
+
+
 def test_refused_question_opens_no_view() -> None:
     def refuse() -> Any:
         raise InputError("no")

@@ -260,6 +260,97 @@ async def test_an_error_event_is_part_of_the_turn() -> None:
     assert caught.value.code == "completion_request_error"
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "application/json"])
+async def test_a_refusal_under_200_is_read_whatever_its_type(kind: str) -> None:
+    script = serving(lambda request, connection: connection.reply("200 OK", PLAIN, kind))
+    with script as server, pytest.raises(ServerError) as caught:
+        await client(server.url).chat.send("hi")
+    assert (caught.value.code, caught.value.status) == ("internal_server_error", 500)
+    assert caught.value.message == "The plugin daemon is gone."
+
+
+PLAIN = b'{"code": "internal_server_error", "message": "The plugin daemon is gone.", "status": 500}'
+PRETTY = json.dumps(json.loads(PLAIN), indent=2).encode()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        PLAIN,
+        PLAIN + b"\n",
+        PLAIN + b"\n\n",
+        PLAIN + b"\r\n\r\nevent: ping\n\n",
+        PRETTY,
+        PRETTY + b"\n",
+        b"event: error\n" + PLAIN + b"\n\n",
+        b"data: " + PLAIN + b"\n\n",
+        b"event: error\ndata: " + PLAIN + b"\n\n",
+        b'data: {"event": "error", "code": "internal_server_error", "message": "The plugin daemon is gone.",'
+        b' "status": 500}\n\n',
+        b'data: {"error": {"message": "The plugin daemon is gone.", "code": "internal_server_error",'
+        b' "status": "500"}}\n\n',
+    ],
+)
+@pytest.mark.parametrize("begun", [True, False])
+async def test_an_error_in_mid_stream_is_told_in_the_servers_words_whatever_its_form(told: bytes, begun: bool) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        if begun:
+            say(connection, "Hel", "lo")
+        connection.chunk(told)
+        connection.end()
+
+    with serving(script) as server:
+        async with client(server.url).chat.stream("hi") as stream:
+            turn = await stream.read()
+        with pytest.raises(TurnFailed) as caught:
+            await client(server.url).chat.send("hi")
+    error = caught.value
+    assert (error.code, error.message, error.status) == ("internal_server_error", "The plugin daemon is gone.", 500)
+    assert (turn.answer, turn.status, turn.end) == ("Hello" if begun else "", "failed", "error")
+    assert not turn.warnings
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (b'{"detail": "Bad gateway"}\n\n', "Bad gateway"),
+        (b'{"error": "upstream timed out"}', "upstream timed out"),
+        (b'{"status": 504, "error": "Gateway Timeout", "path": "/v1"}\n', "Gateway Timeout"),
+    ],
+)
+async def test_so_is_a_gateways(told: bytes, words: str) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        say(connection, "Hel", "lo")
+        connection.chunk(told)
+        connection.end()
+
+    with serving(script) as server:
+        async with client(server.url).chat.stream("hi") as stream:
+            turn = await stream.read()
+    assert turn.error is not None
+    assert (turn.answer, turn.error.message) == ("Hello", words)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"{not json}", b"[1, 2]", b'{"message": "alive"}', b"<html>", b'{"event": "message", "answer": "no"}', b"{}"],
+)
+async def test_other_lines_that_are_no_events_change_nothing_of_the_answer(line: bytes) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        say(connection, "Hel")
+        connection.chunk(line + b"\n\n")
+        say(connection, "lo")
+        finish(connection)
+
+    with serving(script) as server:
+        async with client(server.url).chat.stream("hi") as stream:
+            turn = await stream.read()
+    assert (turn.answer, turn.status, turn.end, turn.complete) == ("Hello", "succeeded", "message_end", True)
+
+
 @pytest.mark.parametrize("how", ["reset", "close", "clean"])
 async def test_ends_that_nobody_announced(how: str) -> None:
     def script(request: Request, connection: Connection) -> None:

@@ -116,8 +116,8 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 # -- arrows ----------------------------------------------------------------------------
 
 BASE = {
-    "address", "errors", "config", "secret", "paths", "profiles", "redact", "regular", "data_uri", "i18n", "printable",
-    "logs", "_version",
+    "address", "errors", "config", "console", "secret", "paths", "profiles", "redact", "regular", "data_uri", "i18n",
+    "printable", "logs", "_version",
 }  # fmt: skip
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
@@ -130,15 +130,17 @@ ARROWS: dict[str, set[str]] = {
     "redact": set(),
     "regular": set(),
     "logs": {"printable", "redact"},
+    "console": {"logs"},
     "errors": {"i18n", "printable", "redact"},
     "secret": set(),
     "address": {"errors", "i18n", "secret"},
     "paths": {"errors", "i18n"},
     "private": {"errors", "i18n", "logs"},
     "profiles": {"errors", "i18n", "secret", "paths", "redact"},
-    "credentials": {"errors", "i18n", "printable", "secret", "profiles"},
+    "credentials": {"console", "errors", "i18n", "printable", "secret", "profiles"},
     "config": {
-        "address", "errors", "i18n", "logs", "paths", "printable", "private", "secret", "profiles", "credentials",
+        "address", "console", "errors", "i18n", "logs", "paths", "printable", "private", "secret", "profiles",
+        "credentials",
     },  # fmt: skip
     "aio": {"errors", "i18n"},
     "wire": BASE,
@@ -154,7 +156,9 @@ ARROWS: dict[str, set[str]] = {
     "live": ASKING | {"views"},
     "magic": ASKING | {"app", "live", "views", "credentials", "transcript"},
     "panel": ASKING | {"app", "live", "views", "transcript"},
-    "local": {"wire", "errors", "tape", "i18n", "paths", "printable", "private", "logs", "spreadsheets"},
+    "local": {
+        "wire", "errors", "tape", "i18n", "paths", "printable", "private", "logs", "console", "spreadsheets",
+    },  # fmt: skip
     "testing": {"local", "net"},
 }
 """Room -> the rooms that it may import."""
@@ -164,6 +168,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("panel", "_hooks"): "panel.to_frame() becomes a table: the same file",
     ("net", "_hooks"): "Dify.local() starts the embedded server: the same file",
     ("frames", "_hooks"): "a conversation out of a history displays itself: the same file",
+    ("_hooks", "console"): "a turn that is displayed in a narrow terminal",
     ("_hooks", "printable"): "what a turn's `str` may be printed as",
     ("_hooks", "views"): "where such a call ends",
     ("_hooks", "frames"): "where such a call ends: a list or a turn becomes a frame",

@@ -186,6 +186,26 @@ def test_one_picture_that_does_not_come_leaves_the_others(monkeypatch: pytest.Mo
     assert "127.0.0.1" in (files[1].data_error or "")
 
 
+def test_a_picture_that_cannot_be_fetched_costs_nobody_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("no picture")
+
+    def script(request: Request, connection: Connection) -> None:
+        ids = {"task_id": "t", "message_id": "m", "conversation_id": "c"}
+        connection.head()
+        connection.event(event="message", answer="See: ", **ids)
+        connection.event(event="message_file", type="image", id="one.png", url="/one.png", **ids)
+        connection.event(event="message_end", metadata={}, **ids)
+        connection.end()
+
+    with serving(script) as server:
+        talk = session(server.url)
+        monkeypatch.setattr(talk.client.files, "fetch", fails)
+        turn = talk.ask("q").result(10)
+    assert (turn.answer, turn.status) == ("See: ", "succeeded")
+    assert [file.data_error for file in turn.files or ()] == ["RuntimeError: no picture"]
+
+
 def test_a_run_that_is_let_go_does_not_move_the_session() -> None:
     chat = Chat(wait=True)
     with serving(chat) as server:

@@ -34,3 +34,13 @@ def test_named_cuts(chunks: list[bytes], frames: list[Frame]) -> None:
 def test_large_events_in_small_chunks(case: Torture) -> None:
     chunks = [case.data[i : i + 997] for i in range(0, len(case.data), 997)]
     assert run(chunks) == (case.frames, case.rest)
+
+
+@pytest.mark.parametrize("piece", [b'{"code": 1}\n', b'{"code"', b'{"code": 1}\r\n'])
+def test_what_is_told_without_data_has_the_same_bound(piece: bytes) -> None:
+    splitter = Splitter(limit=100)
+    for _ in range(30):
+        assert splitter.feed(piece) == []
+    assert splitter.too_long
+    assert splitter.rest().startswith(b'{"code"')
+    assert len(splitter.rest()) <= 120

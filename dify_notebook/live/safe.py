@@ -1,0 +1,113 @@
+"""A view that cannot fail: what cannot be drawn is drawn more plainly, and what came is never lost over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from .. import console
+from ..i18n import Language, current_language, t
+from ..printable import shown
+from ..turn.state import Turn
+
+NEVER = 3600.0
+"""Seconds until something is due where nothing is: nobody waits so long, and every timer can."""
+
+
+class View(Protocol):
+    """A turn shown while it runs; all methods are called from one thread.
+
+    view.show()
+    while not run.done:
+        run.wait(view.due(run.now))
+        view.update(run.turn, run.now)
+    view.finish(run.result())
+    """
+
+    def show(self) -> None:
+        """Begin, in the cell that runs now."""
+        ...
+
+    def update(self, turn: Turn, now: float) -> None:
+        """Show this state when it is time to; `now` in seconds since sent."""
+        ...
+
+    def due(self, now: float) -> float:
+        """Seconds until there is something to do although nothing comes."""
+        ...
+
+    def finish(self, turn: Turn) -> None:
+        """Leave behind what stays."""
+        ...
+
+
+Maker = Callable[[], View]
+
+
+class SafeView:
+    """Shows a turn with the first of some kinds of view that works here.
+
+    A frontend may refuse a widget, a display publisher or a terminal may be broken. Each problem is logged, once for
+    its kind. While the answer comes, a view that failed rests; at the end it is asked once more, then the plainer ones.
+
+    Args:
+        kinds: what makes the views to begin with, the best first.
+        last: what makes those that show an ended turn, where the first could not; the best first.
+    """
+
+    def __init__(self, kinds: Sequence[Maker], last: Sequence[Maker], lang: Language | None = None) -> None:
+        self._kinds, self._last = kinds, last
+        self._lang = lang or current_language()
+        self.view: View | None = None
+        """What shows it; None where nothing could."""
+        self._resting = False
+
+    def show(self) -> None:
+        """Begin, in the cell that runs now."""
+        for make in self._kinds:
+            try:
+                view = make()
+                view.show()
+            except Exception as problem:
+                self._failed(problem)
+            else:
+                self.view = view
+                return
+
+    def update(self, turn: Turn, now: float) -> None:
+        """Show this state when it is time to; `now` in seconds since sent."""
+        if self.view is None or self._resting:
+            return
+        try:
+            self.view.update(turn, now)
+        except Exception as problem:
+            self._resting = True
+            self._failed(problem)
+
+    def due(self, now: float) -> float:
+        """Seconds until there is something to do although nothing comes."""
+        return NEVER if self.view is None or self._resting else self.view.due(now)
+
+    def finish(self, turn: Turn) -> None:
+        """Leave behind what stays; where it cannot be shown, say where it is."""
+        if self.view is not None and self._ended(self.view, turn):
+            return
+        for make in self._last:
+            view = make()
+            if self._ended(view, turn, begin=True):
+                return
+        if not console.say(shown(turn.answer)):
+            console.say(t("live.not_shown", self._lang), "stderr")
+
+    def _ended(self, view: View, turn: Turn, begin: bool = False) -> bool:
+        try:
+            if begin:
+                view.show()
+            view.finish(turn)
+        except Exception as problem:
+            self._failed(problem)
+            return False
+        return True
+
+    def _failed(self, problem: Exception) -> None:
+        console.complain("an answer could not be shown as planned", problem)
