@@ -108,7 +108,23 @@ def _times(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
 
 
 def _microseconds(value: Any) -> int:
-    return int(pd.Timestamp(value).as_unit(UNIT).value) if value is not pd.NaT else _NAT
+    # Not `.value`: that counts nanoseconds, whatever the unit.
+    return int(pd.Timestamp(value).as_unit(UNIT).asm8.view("int64")) if value is not pd.NaT else _NAT
+
+
+def plain(values: pd.Series) -> list[Any]:
+    """The values of a column as `array` takes them: None where one is missing, times as microseconds."""
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        whole = values.dt.as_unit(UNIT).dt.tz_localize(None).to_numpy().astype("int64").tolist()
+        return [None if value == _NAT else value for value in whole]
+    found: list[Any] = values.astype("object").where(values.notna(), None).tolist()
+    return found
+
+
+def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame, each value as `plain` gives it."""
+    columns = [plain(values) for _, values in table.items()]
+    return [dict(zip(table.columns, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _categories(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
