@@ -117,7 +117,10 @@ def plain(values: pd.Series) -> list[Any]:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         whole = values.dt.as_unit(UNIT).dt.tz_localize(None).to_numpy().astype("int64").tolist()
         return [None if value == _NAT else value for value in whole]
-    found: list[Any] = values.astype("object").where(values.notna(), None).tolist()
+    if isinstance(values.dtype, pd.api.extensions.ExtensionDtype) and not isinstance(values.dtype, pd.CategoricalDtype):
+        found: list[Any] = values.array.to_numpy(dtype="object", na_value=None).tolist()
+    else:
+        found = values.astype("object").where(values.notna(), None).tolist()
     return found
 
 
@@ -185,8 +188,8 @@ def _fits(table: Table, found: pd.DataFrame) -> bool:
     for column in table.columns:
         dtype = found[column.name].dtype
         if column.dtype == "category":
-            if not isinstance(dtype, pd.CategoricalDtype):
-                return False
+            if not isinstance(dtype, pd.CategoricalDtype) or dtype.categories.dtype != pd.StringDtype():
+                return False  # other words make categories that cannot be united with these
             if tuple(dtype.categories[: len(column.categories)]) != column.categories:
                 return False
         elif dtype != (TIMESTAMP if column.dtype == "timestamp" else column.dtype):

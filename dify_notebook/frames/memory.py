@@ -83,7 +83,7 @@ def merged(
         after = after[after["conversation_id"].isin(replaced).to_numpy("bool")]
         if table.name == "messages":
             after = with_usage(after, before)
-        parts = [merging.Part(before[stays.to_numpy("bool")]), merging.Part(after, merging.LIVE)]
+        parts = [merging.Part(before[stays.to_numpy("bool")]), merging.Part(after, merging.LIVE, file=1)]
         found[table.name] = merging.merged(table, parts)
     if has_ratings:
         found["messages"] = ratings.with_ratings(found["messages"], found["feedbacks"])

@@ -23,7 +23,10 @@ from .schema import Table
 
 LIVE = 9
 """The source that a server is, asked now. A fetch is newer than all that was kept."""
-_NOW = np.iinfo("int64").max
+_NOW, _NEVER = np.iinfo("int64").max, np.iinfo("int64").min
+_HIDDEN = ("#group", "#time", "#source")
+_SLICE = 5_000
+"""Things of which several rows tell that are held as objects at a time."""
 
 IDENTITY: Mapping[str, tuple[str, ...]] = {
     "conversations": ("conversation_id",),
@@ -71,12 +74,23 @@ def rank(version: Version) -> tuple[Any, ...]:
     said = [value for value in version.row.values() if says(value)]
     texts = sum(len(value) for value in said if isinstance(value, str))
     named = sorted((name, repr(value)) for name, value in version.row.items())
-    return (version.time is not None, version.time or 0, version.source, len(said), texts, named)
+    return (*_newness(version), len(said), texts, named)
+
+
+def _newness(version: Version) -> tuple[Any, ...]:
+    """The beginning of its rank, which is nearly always enough, and quick."""
+    return (version.time is not None, version.time or 0, version.source)
+
+
+def ranked(versions: Sequence[Version]) -> list[Version]:
+    """Versions of a thing, the one that counts first."""
+    enough = len({_newness(version) for version in versions}) == len(versions)
+    return sorted(versions, key=_newness if enough else rank, reverse=True)
 
 
 def settled(versions: Sequence[Version], together: Sequence[tuple[str, ...]] = ()) -> dict[str, Any]:
     """The row that several come to; see the module for the law."""
-    rows = [version.row for version in sorted(versions, key=rank, reverse=True)]
+    rows = [version.row for version in ranked(versions)]
     found = dict(rows[0])
     for row in rows[1:]:
         for name, value in row.items():
@@ -91,13 +105,15 @@ def settled(versions: Sequence[Version], together: Sequence[tuple[str, ...]] = (
 
 
 class Part(NamedTuple):
-    """Rows of one table out of one place."""
+    """Rows of one table."""
 
     frame: pd.DataFrame
     source: int | Sequence[int] = 0
     """How much all rows count, of equal times, or each."""
     times: Sequence[int | None] | None = None
     """When each row was last changed; None takes the column `updated_at`, where the table has one."""
+    file: int = 0
+    """The same for all rows of one file: of a thing without an id, each that a file tells is another."""
 
 
 def merged(table: Table, parts: Sequence[Part]) -> pd.DataFrame:
@@ -109,8 +125,8 @@ def merged(table: Table, parts: Sequence[Part]) -> pd.DataFrame:
     if not parts:
         return build.frame(table, {})
     whole = build.concat(table, [part.frame for part in parts])
-    place = np.repeat(np.arange(len(parts)), [len(part.frame) for part in parts])
-    group = _groups(table, whole, place)
+    file = np.repeat([part.file for part in parts], [len(part.frame) for part in parts])
+    group = _groups(table, whole, file)
     double = pd.Series(group).duplicated(keep=False).to_numpy("bool")
     if double.any():
         sources = np.concatenate([np.broadcast_to(part.source, len(part.frame)) for part in parts])
@@ -118,7 +134,7 @@ def merged(table: Table, parts: Sequence[Part]) -> pd.DataFrame:
     return build.concat(table, [whole], ordered=True)
 
 
-def _groups(table: Table, whole: pd.DataFrame, place: Any) -> Any:
+def _groups(table: Table, whole: pd.DataFrame, file: Any) -> Any:
     """A number for each row: the same for rows of the same thing."""
     names = list(IDENTITY[table.name])
     group = whole.groupby(names, dropna=False, sort=False, observed=True).ngroup()
@@ -126,24 +142,23 @@ def _groups(table: Table, whole: pd.DataFrame, place: Any) -> Any:
         return group.to_numpy()
     own = _OWN_ID[table.name]
     named = np.zeros(len(whole), "bool") if own is None else whole[own].fillna("").ne("").to_numpy("bool")
-    count = pd.DataFrame({"group": group, "place": place}).groupby(["group", "place"]).cumcount()
+    count = pd.DataFrame({"group": group, "file": file}).groupby(["group", "file"]).cumcount()
     nth = np.where(named, 0, count.to_numpy())
     return pd.DataFrame({"group": group, "nth": nth}).groupby(["group", "nth"], sort=False).ngroup().to_numpy()
 
 
 def _times_of(table: Table, parts: Sequence[Part]) -> Any:
     """Microseconds for each row; the least number for those that tell no time."""
-    missing = np.iinfo("int64").min
     found = []
     for part in parts:
         if part.times is not None:
-            found.append(np.array([missing if time is None else time for time in part.times], "int64"))
+            found.append(np.array([_NEVER if time is None else time for time in part.times], "int64"))
         elif part.source == LIVE:
             found.append(np.full(len(part.frame), _NOW))
         elif "updated_at" in table.names:
             found.append(part.frame["updated_at"].dt.tz_localize(None).to_numpy().astype("int64"))  # NaT is the least
         else:
-            found.append(np.full(len(part.frame), missing))
+            found.append(np.full(len(part.frame), _NEVER))
     return np.concatenate(found)
 
 
@@ -151,17 +166,28 @@ def _without_doubles(
     table: Table, whole: pd.DataFrame, group: Any, double: Any, times: Any, sources: Any
 ) -> pd.DataFrame:
     """One row for each number of a group, where the first of it stood."""
-    told = whole[double].assign(**{"#group": group[double], "#time": times[double], "#source": sources[double]})
+    hidden = (group[double], times[double], sources[double])
+    told = whole[double].assign(**dict(zip(_HIDDEN, hidden, strict=True)))
     told = told[~told.duplicated().to_numpy("bool")]  # the same file twice is the usual case
-    versions: dict[int, list[Version]] = {}
-    hidden = (told.pop(name).tolist() for name in ("#group", "#time", "#source"))
-    missing = np.iinfo("int64").min
-    for number, time, source, row in zip(*hidden, build.rows(told), strict=True):
-        versions.setdefault(number, []).append(Version(row, None if time == missing else time, source))
-    together = TOGETHER.get(table.name, ())
-    made = [dict(one[0].row) if len(one) == 1 else settled(one, together) for one in versions.values()]
-    block = {name: [row[name] for row in made] for name in table.names}
+    told = told.sort_values("#group", kind="stable")
+    numbers = told["#group"].to_numpy()
+    begins = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))  # of each group the first row
+    ends = np.append(begins[1:], len(told))
+    made = [whole[~double]]
+    for at in range(0, len(begins), _SLICE):
+        part = slice(begins[at], ends[min(at + _SLICE, len(ends)) - 1])
+        made.append(build.frame(table, _settled_block(table, told.iloc[part])))
     places = pd.Series(np.arange(len(whole))).groupby(group).min()  # of each group the first row
-    order = np.concatenate([np.flatnonzero(~double), places.loc[list(versions)].to_numpy()])
-    joined = build.concat(table, [whole[~double], build.frame(table, block)])
-    return joined.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+    order = np.concatenate([np.flatnonzero(~double), places.loc[numbers[begins]].to_numpy()])
+    return build.concat(table, made).iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+
+
+def _settled_block(table: Table, told: pd.DataFrame) -> dict[str, list[Any]]:
+    """The rows that those of some groups come to, in the order of their numbers."""
+    versions: dict[int, list[Version]] = {}
+    hidden = [told[name].tolist() for name in _HIDDEN]
+    for number, time, source, row in zip(*hidden, build.rows(told[list(table.names)]), strict=True):
+        versions.setdefault(number, []).append(Version(row, None if time == _NEVER else time, source))
+    together = TOGETHER.get(table.name, ())
+    made = [one[0].row if len(one) == 1 else settled(one, together) for one in versions.values()]
+    return {name: [row[name] for row in made] for name in table.names}

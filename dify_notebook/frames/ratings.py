@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from . import build
-from .merging import TOGETHER, Version, rank, settled
+from .merging import TOGETHER, Version, rank, ranked, settled
 from .schema import FEEDBACKS, SCHEMA
 
 MADE = "made_id"
@@ -46,7 +46,7 @@ def _one(versions: list[Version]) -> dict[str, Any]:
         row = dict(versions[0].row)
     else:
         row = settled(versions, TOGETHER["feedbacks"])
-        row["rating"] = max(versions, key=rank).row.get("rating")
+        row["rating"] = ranked(versions)[0].row.get("rating")
     if not row.get("feedback_id"):
         row["feedback_id"] = row.get(MADE)
     return {name: row.get(name) for name in FEEDBACKS.names}

@@ -75,20 +75,22 @@ def read_export(
 
 def _take(path: Path, gatherer: Gatherer, budget: Budget) -> None:
     """The rows of a file. Raises: InputError, ConfigError: see `History.from_export`."""
-    from . import ours, parquets
     from .layouts import kind_of
+    from .ours import unpivoted
+    from .parquets import is_parquet, parts
     from .sources import rows
 
-    if parquets.is_parquet(path):
-        for kind, part in parquets.parts(path, budget):
-            table = ours.table_of(kind)
-            if table is not None and not isinstance(part, list):
-                gatherer.take_frame(kind, table, part)
-                continue
-            for place, row in part:
-                gatherer.take(kind, place, row)
+    if not is_parquet(path):
+        for table, place, told in rows(path, budget):
+            for row in unpivoted(told):
+                kind = kind_of(table, row, place)
+                if kind is not None:
+                    gatherer.take(kind, place, row)
         return
-    for named, place, row in rows(path, budget):
-        found = kind_of(named, row, place)
-        if found is not None:
-            gatherer.take(found, place, row)
+    for one, part in parts(path, budget):
+        if isinstance(one, str):
+            kind = kind_of(None, part, one)
+            if kind is not None:
+                gatherer.take(kind, one, part)
+        else:
+            gatherer.take_frame(f"history.{one.name}", one, part)

@@ -56,6 +56,7 @@ class Gatherer:
         self._ours: dict[str, list[merging.Part]] = {}
         self._waiting: list[Told] = []
         self._waits = ""
+        self._file = 0
         self._people = people.People()
 
     @property
@@ -69,6 +70,7 @@ class Gatherer:
         """The rows that follow are of another file."""
         self._compact()
         self._nameless.clear()
+        self._file += 1
 
     def take(self, kind: str, place: str, row: Row) -> None:
         """One row of a layout. Those of other apps than the one asked for are left out.
@@ -95,23 +97,22 @@ class Gatherer:
     def take_frame(self, kind: str, table: Table, frame: pd.DataFrame) -> None:
         """A piece of a table that was saved of a history."""
         self.kinds[kind] += len(frame)
-        self._ours.setdefault(table.name, []).append(merging.Part(frame, _OURS))
+        self._ours.setdefault(table.name, []).append(merging.Part(frame, _OURS, file=self._file))
 
     def _wait(self, kind: str, place: str, row: Row) -> None:
-        for one in ours.unpivoted(kind, row):
-            self._budget.keep(one, place)
-            if kind != self._waits:
-                self._compact()
-            self._waits = kind
-            self._waiting.append((place, one))
-            if len(self._waiting) >= CHUNK:
-                self._compact()
+        self._budget.keep(row, place)
+        if kind != self._waits:
+            self._compact()
+        self._waits = kind
+        self._waiting.append((place, row))
+        if len(self._waiting) >= CHUNK:
+            self._compact()
 
     def _compact(self) -> None:
         """Rows of a table of ours become arrays, which hold a third of the memory."""
         table = ours.table_of(self._waits)
         if table is not None and self._waiting:
-            part = merging.Part(ours.frame(self._waits, table, self._waiting), _OURS)
+            part = merging.Part(ours.frame(self._waits, table, self._waiting), _OURS, file=self._file)
             self._ours.setdefault(table.name, []).append(part)
         self._waiting = []
 
@@ -265,13 +266,14 @@ class Gatherer:
         told += said.of_ours([part.frame for part in self._ours.pop("feedbacks", [])])
         told += said.of_our_messages([part.frame for part in self._ours.get("messages", [])])
         rows = [row for row in ratings.settle(told) if row["conversation_id"] not in gone]
-        return build.concat(SCHEMA["feedbacks"], [build.frame(SCHEMA["feedbacks"], tables.block_of(rows))], ordered=True)
+        table = SCHEMA["feedbacks"]
+        return build.concat(table, [build.frame(table, tables.block_of(rows))], ordered=True)
 
     def _annotations(self, gone: set[str]) -> pd.DataFrame:
         kinds = (("message_annotations", "content"), ("annotations", "answer"))
-        same = [(source, [(place, {**row, "answer": row[answer]}) for place, row in self._of(kind)]) for source, (kind, answer) in enumerate(kinds)]
+        same = [[(place, {**row, "answer": row[answer]}) for place, row in self._of(kind)] for kind, answer in kinds]
         found, ranks = [], {}
-        for key, (place, row) in single.one_each(same, "annotations").items():
+        for key, (place, row) in single.one_each(enumerate(same), "annotations").items():
             hits = whole(row.get("hit_count"), place, "hit_count")
             data = {"id": key, "question": row["question"], "answer": row["answer"], "hit_count": hits}
             found.append(said.read(models.Annotation, place, {**data, "created_at": row.get("created_at")}))

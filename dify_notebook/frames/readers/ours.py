@@ -1,4 +1,4 @@
-"""The tables of a history as people saved them: `history.messages.to_csv(…)`, `.to_json(…)`, and the same after a sheet.
+"""The tables of a history as people saved them: `history.messages.to_csv(…)`, `.to_json(…)`, a sheet of it saved again.
 
 Times, ids, tokens and prices come back as they were. In CSV a missing text and an empty one look alike; both come back
 missing, where a text may be that.
@@ -6,7 +6,7 @@ missing, where a text may be that.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -28,6 +28,8 @@ NEEDED = {
 """Columns without which a row is of nothing."""
 _WORDS = frozenset({"NULL", "\\N", "null", "NaN", "nan", "None", "<NA>", "N/A"})
 """What tools write into a cell of numbers or times that has none."""
+_SECONDS = 100_000_000_000
+"""Times from there on count smaller units."""
 _SLICE = 20_000
 
 
@@ -37,9 +39,9 @@ def table_of(kind: str) -> Table | None:
     return None if name == kind else SCHEMA["messages" if name == "turns" else name]
 
 
-def unpivoted(kind: str, row: Row) -> Iterator[Row]:
-    """The rows of `to_json()` as pandas writes it by itself: for each column an object of its cells."""
-    if not all(isinstance(cells, dict) for cells in row.values()):
+def unpivoted(row: Row) -> Iterator[Row]:
+    """The rows of `to_json()` as pandas writes it by itself, for each column an object of its cells; else the row."""
+    if not row or not all(isinstance(cells, dict) for cells in row.values()):
         yield row
         return
     for label in next(iter(row.values())):
@@ -86,7 +88,7 @@ def _cell(column: Column, value: Any, place: str) -> Any:
     if value is None or value == "" or (isinstance(value, str) and value.strip() in _WORDS):
         return 0 if column.name == "call" else None
     if column.dtype == "timestamp":
-        return layouts.moment(value, place)
+        return _microseconds(value) if type(value) is int else layouts.moment(value, place)
     if column.dtype == "float64":
         return layouts.number(value, place, column.name)
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 19:
@@ -94,20 +96,37 @@ def _cell(column: Column, value: Any, place: str) -> Any:
     return value if type(value) is int and abs(value) < 1 << 63 else layouts.whole(value, place, column.name)
 
 
+def _microseconds(number: int) -> int:
+    """What `to_json` writes: seconds, or by its `date_unit` milliseconds, microseconds, nanoseconds, told by size."""
+    size = abs(number)
+    if size < _SECONDS:
+        return number * 1_000_000
+    if size < _SECONDS * 1_000:
+        return number * 1_000
+    return number if size < _SECONDS * 1_000_000 else number // 1_000
+
+
 def harmless(table: Table, found: pd.DataFrame) -> pd.DataFrame:
     """The table as if it had just been read of a server: texts without keys and signatures, whoever wrote the file."""
-    made = {}
     for column in table.columns:
         if column.dtype != "string" or column.name.endswith("_id") or column.name == "user":
             continue
-        values = found[column.name]
-        change = texts.without_query if column.name == "url" else redact
-        for at in range(0, len(values), _SLICE):
-            part = values.iloc[at : at + _SLICE].dropna()
-            if column.name == "url" or may_hold_a_secret("".join(part)):
-                changed = {place: new for place, old in part.items() if (new := change(old)) != old}
-                made.setdefault(column.name, {}).update(changed) if changed else None
-    for name, changed in made.items():
-        told = found[name].astype("object").where(found[name].notna(), None).to_dict() | changed
-        found = found.assign(**{name: build.array(table[name], list(told.values()), len(found))})
+        changed = _changed(found[column.name], url=column.name == "url")
+        if changed:
+            values = build.plain(found[column.name])
+            for place, text in changed.items():
+                values[place] = text
+            found = found.assign(**{column.name: build.array(column, values, len(found))})
+    return found
+
+
+def _changed(column: pd.Series, *, url: bool) -> dict[int, str | None]:
+    """Place -> harmless text, of those that are not harmless."""
+    found: dict[int, str | None] = {}
+    for begin in range(0, len(column), _SLICE):
+        told = [(at, text) for at, text in enumerate(build.plain(column.iloc[begin : begin + _SLICE]), begin) if text]
+        if url:
+            found.update({at: new for at, text in told if (new := texts.without_query(text)) != text})
+        elif may_hold_a_secret("".join(text for _, text in told)):
+            found.update({at: new for at, text in told if (new := redact(text)) != text})
     return found

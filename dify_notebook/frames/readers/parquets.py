@@ -16,11 +16,12 @@ from ...i18n import t
 from .. import build
 from ..facts import Facts
 from ..parquet import NAME, Directory, need_pyarrow, opened
-from ..schema import HISTORY, SCHEMA, Table
+from ..schema import HISTORY, Table
 from . import layouts, ours
 from .opened import Budget
 
 Row = dict[str, Any]
+Told = tuple[str, Row]
 _MAGIC = b"PAR1"
 _BATCH = 20_000
 """Rows that are read at a time."""
@@ -55,8 +56,8 @@ def history(path: Path, budget: Budget) -> tuple[Facts, list[tuple[Table, pd.Dat
     return held.facts(), found
 
 
-def parts(path: Path, budget: Budget) -> Iterator[tuple[str, pd.DataFrame | list[tuple[str, Row]]]]:
-    """A Parquet file: the layout of its rows, with a piece of a table where it is ours, else with rows.
+def parts(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame] | Told]:
+    """A Parquet file: pieces of a table that was saved of a history, or rows with their places.
 
     Raises:
         InputError: it is damaged, more than the budget, or its columns are those of no export that is known.
@@ -71,15 +72,13 @@ def parts(path: Path, budget: Budget) -> Iterator[tuple[str, pd.DataFrame | list
             budget.spend(batch.nbytes, path)
             part = pa.Table.from_batches([batch])
             part = part.rename_columns([name.strip().lower() for name in part.column_names])
-            kind = layouts.kind_of(None, dict.fromkeys(part.column_names), path.name)
-            table = ours.table_of(kind) if kind else None
-            if kind is None:
-                continue
+            kind = layouts.kind_of(None, dict.fromkeys(part.column_names), path.name) or ""
+            table = ours.table_of(kind)
             if table is not None and kind == f"history.{table.name}":
-                yield kind, _table(path, table, part)
-            else:
-                yield kind, [(f"{path.name}:{at}", _plain(row)) for at, row in enumerate(part.to_pylist(), number + 1)]
-            number += len(batch)
+                yield table, _table(path, table, part)
+                continue
+            for number, row in enumerate(part.to_pylist(), number + 1):
+                yield f"{path.name}:{number}", _plain(row)
 
 
 def _table(path: Path, table: Table, part: Any) -> pd.DataFrame:

@@ -104,12 +104,12 @@ def messages(rows: dict[str, list[Told]]) -> tuple[dict[str, list[Told]], bool]:
     if nameless:
         known: dict[tuple[Any, ...], str] = {}
         for place, row in (one for some in found.values() for one in some):
-            id = str(row["id"])
-            known[said] = min(known.get(said := _said(row, place), id), id)
+            id, said = str(row["id"]), _said(row, place)
+            known[said] = min(known.get(said, id), id)
         for place, row in nameless:
-            id = known.get(_said(row, place))
-            made = made or id is None
-            row["id"] = id or _made_id(row, place)
+            row["id"] = known.get(_said(row, place))
+            if not row["id"]:
+                made, row["id"] = True, _made_id(row, place)
             row.setdefault("rating", row.get("user_rating"))
     found["log_export"] = nameless
     for some in found.values():

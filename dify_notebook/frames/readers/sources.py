@@ -14,8 +14,8 @@ from ...i18n import t
 from ...wire.loose import shallow, sound
 from .inserts import Inserts, NoColumns, TooLong
 from .layouts import OURS
-from .parquets import is_history
 from .opened import Budget, lines_of, opened
+from .parquets import is_history
 
 Row = dict[str, Any]
 SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql", ".parquet")
@@ -107,17 +107,23 @@ def _csv(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[None, str,
         names = [name for name in reader.fieldnames if name]
         if not names:
             raise InputError(t("history.export.empty", path=path), code="export")
-        ours = any(columns <= set(names) for columns in OURS.values())  # there a word is a word
+        ours = any(columns <= set(names) for columns in OURS.values())
         for row in reader:
             place = f"{path.name}:{reader.line_num}"
             if None in row or any(row[name] is None for name in names):
                 raise InputError(t("history.export.ragged", place=place, columns=len(names)), code="export")
             # In CSV nothing and an empty text look alike; nothing is what it is for all but texts.
-            yield None, place, {name: None if value == "" or (not ours and _is_nothing(name, value)) else value for name, value in row.items()}
+            nothing = _is_empty if ours else _is_nothing
+            yield None, place, {name: None if nothing(name, value) else value for name, value in row.items()}
     except csv.Error as error:
         raise InputError(t("history.export.bad_csv", path=f"{path}:{number}", reason=error), code="export") from None
     finally:
         csv.field_size_limit(before)
+
+
+def _is_empty(name: str, value: str) -> bool:
+    """The same of a table that was saved of a history: there a word is a word, whatever it is."""
+    return value == ""
 
 
 def _is_nothing(name: str, value: str) -> bool:
