@@ -154,6 +154,10 @@ _MAKERS = {
 }
 
 
+_DTYPES: Mapping[str, Any] = {"timestamp": TIMESTAMP, "string": pd.StringDtype()}
+"""Those that do not equal their name alone: pandas' text with NaN says that it equals "string" too."""
+
+
 def conform(table: Table, found: pd.DataFrame) -> pd.DataFrame:
     """Any frame with columns of that table, as that table: missing columns added, dtypes set, order kept.
 
@@ -192,7 +196,7 @@ def _fits(table: Table, found: pd.DataFrame) -> bool:
                 return False  # other words make categories that cannot be united with these
             if tuple(dtype.categories[: len(column.categories)]) != column.categories:
                 return False
-        elif dtype != (TIMESTAMP if column.dtype == "timestamp" else column.dtype):
+        elif dtype != _DTYPES.get(column.dtype, column.dtype):
             return False
     return True
 
