@@ -46,7 +46,8 @@ COUNTS = {"messages": 1, "conversations": 1, "thoughts": 2, "citations": 2, "fil
 
 
 def as_csv(rows: Rows) -> bytes:
-    return pd.DataFrame(rows, dtype="object").to_csv(index=False).encode()
+    text: str = pd.DataFrame(rows, dtype="object").to_csv(index=False)
+    return text.encode()
 
 
 def as_lines(rows: Rows) -> bytes:
@@ -273,7 +274,7 @@ def test_merging_is_a_union_that_keeps_the_newest(a: dict[int, int], b: dict[int
 def test_merging_is_linear() -> None:
     def make(size: int) -> list[Part]:
         rows = range(size)
-        block = {"message_id": [f"m{at}" for at in rows], "query": ["q"] * size, "conversation_id": [f"c{at % 50}" for at in rows], "created_at": list(rows)}
+        block: dict[str, list[Any]] = {"message_id": [f"m{at}" for at in rows], "query": ["q"] * size, "conversation_id": [f"c{at % 50}" for at in rows], "created_at": list(rows)}
         return [Part(build.frame(SCHEMA["messages"], block | {"answer": [word] * size})) for word in ("half", "whole one")]
 
     assert growth(make, lambda parts: merging.merged(SCHEMA["messages"], parts), 500) <= MOST

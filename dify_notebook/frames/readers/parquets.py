@@ -77,7 +77,8 @@ def parts(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame] | T
             if table is not None and kind == f"history.{table.name}":
                 yield table, _table(path, table, part)
                 continue
-            for number, row in enumerate(part.to_pylist(), number + 1):
+            for row in part.to_pylist():
+                number += 1
                 yield f"{path.name}:{number}", _plain(row)
 
 
