@@ -108,7 +108,26 @@ def _times(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
 
 
 def _microseconds(value: Any) -> int:
-    return int(pd.Timestamp(value).as_unit(UNIT).value) if value is not pd.NaT else _NAT
+    # Not `.value`: that counts nanoseconds, whatever the unit.
+    return int(pd.Timestamp(value).as_unit(UNIT).asm8.view("int64")) if value is not pd.NaT else _NAT
+
+
+def plain(values: pd.Series) -> list[Any]:
+    """The values of a column as `array` takes them: None where one is missing, times as microseconds."""
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        whole = values.dt.as_unit(UNIT).dt.tz_localize(None).to_numpy().astype("int64").tolist()
+        return [None if value == _NAT else value for value in whole]
+    if isinstance(values.dtype, pd.api.extensions.ExtensionDtype) and not isinstance(values.dtype, pd.CategoricalDtype):
+        found: list[Any] = values.array.to_numpy(dtype="object", na_value=None).tolist()
+    else:
+        found = values.astype("object").where(values.notna(), None).tolist()
+    return found
+
+
+def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame, each value as `plain` gives it."""
+    columns = [plain(values) for _, values in table.items()]
+    return [dict(zip(table.columns, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _categories(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
@@ -133,6 +152,10 @@ _MAKERS = {
     "timestamp": _times,
     "category": _categories,
 }
+
+
+_DTYPES: Mapping[str, Any] = {"timestamp": TIMESTAMP, "string": pd.StringDtype()}
+"""Those that do not equal their name alone: pandas' text with NaN says that it equals "string" too."""
 
 
 def conform(table: Table, found: pd.DataFrame) -> pd.DataFrame:
@@ -169,11 +192,11 @@ def _fits(table: Table, found: pd.DataFrame) -> bool:
     for column in table.columns:
         dtype = found[column.name].dtype
         if column.dtype == "category":
-            if not isinstance(dtype, pd.CategoricalDtype):
-                return False
+            if not isinstance(dtype, pd.CategoricalDtype) or dtype.categories.dtype != pd.StringDtype():
+                return False  # other words make categories that cannot be united with these
             if tuple(dtype.categories[: len(column.categories)]) != column.categories:
                 return False
-        elif dtype != (TIMESTAMP if column.dtype == "timestamp" else column.dtype):
+        elif dtype != _DTYPES.get(column.dtype, column.dtype):
             return False
     return True
 

@@ -368,7 +368,7 @@ class Collector:
             self._notes[t("frames.other_ratings", count=others)] = None
         block: Block = {name: [values[place] for place in mine] for name, values in told.items()}
         block["user"] = [
-            self._owners[id] if source == "user" else None
+            self._owners[id] or None if source == "user" else None
             for id, source in zip(block["conversation_id"], block["from_source"], strict=True)
         ]
         listed = set(block["message_id"])

@@ -169,7 +169,7 @@ def update(
 
     def put_together() -> None:
         directory.put_together(
-            collector.replaced, ratings=collector.has_ratings, annotations=collector.has_annotations
+            collector.replaced, has_ratings=collector.has_ratings, annotations=collector.has_annotations
         )
 
     return _into(directory, collector, put_together, progress)
@@ -206,7 +206,7 @@ def _in_memory(dify: AsyncDify, asked: Wanted, before: History | None, progress:
                 before.tables,
                 tables,
                 collector.replaced,
-                ratings=collector.has_ratings,
+                has_ratings=collector.has_ratings,
                 annotations=collector.has_annotations,
             )
         return History(tables, collector.facts())

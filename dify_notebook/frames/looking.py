@@ -42,6 +42,10 @@ class Looking:
 
             History.from_export("messages.csv", "conversations.csv", "end_users.csv")
 
+        Tables that were saved of a history are read back, as CSV, JSON or Parquet, and so is a directory of
+        `to_parquet`. Files may overlap: each thing has one row, of those that tell of it the one with the newer
+        `updated_at` counts, and what that one leaves empty the others fill; see `frames.merging`.
+
         Args:
             paths: files, or folders of them; those of one server together, in any order.
             app: id of the app, where there are messages of several.
@@ -53,6 +57,7 @@ class Looking:
             InputError: a file cannot be read or is no regular file (a pipe, a device, one under /proc), there is more
                 than the limit, its columns are those of no export that is known, or it holds
                 several apps and none was named.
+            ConfigError: a file is Parquet, and pyarrow (extra `parquet`) is missing.
         """
         from .readers import read_export
 

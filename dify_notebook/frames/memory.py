@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from . import build
+from . import build, merging, ratings
 from .facts import Facts
 from .schema import HISTORY, SCHEMA
 from .tables import Block
@@ -60,14 +60,14 @@ def merged(
     new: Mapping[str, pd.DataFrame],
     replaced: set[str],
     *,
-    ratings: bool,
+    has_ratings: bool,
     annotations: bool,
 ) -> dict[str, pd.DataFrame]:
     """The tables of an earlier fetch with those of a later one.
 
     Args:
         replaced: conversations whose old rows go; of others nothing new is taken.
-        ratings: whether the server listed all its ratings.
+        has_ratings: whether the server listed all its ratings.
         annotations: whether it listed all its annotations.
     """
     found = {}
@@ -76,17 +76,17 @@ def merged(
         if table.name == "annotations":
             found["annotations"] = after if annotations else before
             continue
+        if table.name == "feedbacks":
+            found["feedbacks"] = ratings.updated(before, after, replaced, listed=has_ratings)
+            continue
         stays = ~before["conversation_id"].isin(replaced)
-        if table.name == "feedbacks" and ratings:
-            stays &= before["feedback_id"].isna() & ~before["message_id"].isin(after["message_id"])
-        if table.name != "feedbacks":
-            after = after[after["conversation_id"].isin(replaced).to_numpy("bool")]
+        after = after[after["conversation_id"].isin(replaced).to_numpy("bool")]
         if table.name == "messages":
             after = with_usage(after, before)
-        parts = [before[stays.to_numpy("bool")], after]
-        found[table.name] = build.concat(table, parts, ordered=True)
-    if ratings:
-        found["messages"] = with_ratings(found["messages"], found["feedbacks"])
+        parts = [merging.Part(before[stays.to_numpy("bool")]), merging.Part(after, merging.LIVE, file=1)]
+        found[table.name] = merging.merged(table, parts)
+    if has_ratings:
+        found["messages"] = ratings.with_ratings(found["messages"], found["feedbacks"])
     return found
 
 
@@ -111,13 +111,3 @@ def with_usage(messages: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
             values[at] = told[places[at]] if values[at] is None else values[at]
         made[name] = build.array(SCHEMA["messages"][name], values, len(messages))
     return messages.assign(**made)
-
-
-def with_ratings(messages: pd.DataFrame, feedbacks: pd.DataFrame) -> pd.DataFrame:
-    """Messages with the ratings that their users gave, as the table of ratings tells them."""
-    of_users = feedbacks[(feedbacks["from_source"] == "user").to_numpy("bool")]
-    told = of_users.drop_duplicates("message_id", keep="last")
-    places = pd.Index(told["message_id"]).get_indexer(messages["message_id"])
-    words = [None if place < 0 else told["rating"].iloc[place] for place in places]
-    column = SCHEMA["messages"]["rating"]
-    return messages.assign(rating=build.array(column, words, len(messages)))

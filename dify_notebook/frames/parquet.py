@@ -29,9 +29,9 @@ import pandas as pd
 
 from ..errors import ConfigError, InputError
 from ..i18n import t
-from . import build
+from . import build, ratings
 from .facts import Facts, NotWritten
-from .memory import KEPT, with_ratings, with_usage
+from .memory import KEPT, with_usage
 from .regular import open_regular
 from .schema import HISTORY, SCHEMA, Column, Table
 from .tables import Block
@@ -75,7 +75,7 @@ class Directory:
     """
 
     def __init__(self, path: Path, limit: int | None = None) -> None:
-        _pyarrow()
+        need_pyarrow()
         self.path = path = path.absolute()  # tables are read when they are looked at, from wherever Python is then
         self._limit = LIMIT if limit is None else limit
         self._target = path
@@ -285,18 +285,18 @@ class Directory:
 
     # -- an update's end -----------------------------------------------------------------
 
-    def put_together(self, replaced: set[str], *, ratings: bool, annotations: bool) -> None:
+    def put_together(self, replaced: set[str], *, has_ratings: bool, annotations: bool) -> None:
         """Take the old rows out and put the new ones there. See `memory.merged` for the arguments.
 
         Raises:
             NotWritten: the disk refuses something; the next update mends it.
         """
         with self._writable():
-            self._put_together(replaced, ratings=ratings, annotations=annotations)
+            self._put_together(replaced, has_ratings=has_ratings, annotations=annotations)
 
-    def _put_together(self, replaced: set[str], *, ratings: bool, annotations: bool) -> None:
+    def _put_together(self, replaced: set[str], *, has_ratings: bool, annotations: bool) -> None:
         self.flush()
-        told = self._feedbacks(replaced, ratings=ratings)
+        told = self._feedbacks(replaced, has_ratings=has_ratings)
         usage = self._usage(replaced)
         for path in self._files("messages", self.path / _ASIDE):
             _use(path, usage)
@@ -321,7 +321,7 @@ class Directory:
         shutil.rmtree(self.path / _ASIDE, ignore_errors=True)
         self._target = self.path
         self.save({"feedbacks": told})
-        if ratings:
+        if has_ratings:
             for path in self._files("messages"):
                 _rate(path, told)
 
@@ -339,14 +339,10 @@ class Directory:
                 parts.append(found[found[list(KEPT)].notna().any(axis=1)])
         return build.concat(SCHEMA["messages"], parts)
 
-    def _feedbacks(self, replaced: set[str], *, ratings: bool) -> pd.DataFrame:
+    def _feedbacks(self, replaced: set[str], *, has_ratings: bool) -> pd.DataFrame:
         """The ratings as they are to be."""
-        old = self.table("feedbacks")
         new = Directory(self.path / _ASIDE).table("feedbacks")
-        stays = ~old["conversation_id"].isin(replaced)
-        if ratings:
-            stays &= old["feedback_id"].isna() & ~old["message_id"].isin(new["message_id"])
-        return build.concat(SCHEMA["feedbacks"], [old[stays.to_numpy("bool")], new])
+        return ratings.updated(self.table("feedbacks"), new, replaced, listed=has_ratings)
 
 
 # -- Arrow -------------------------------------------------------------------------------
@@ -374,7 +370,7 @@ def _locked(directory: Path) -> FileLock | None:
     return lock
 
 
-def _pyarrow() -> None:
+def need_pyarrow() -> None:
     try:
         import filelock  # noqa: F401
         import pyarrow.parquet  # noqa: F401
@@ -443,12 +439,12 @@ def _read(path: Path, columns: list[str] | None = None) -> Any:
     Raises:
         InputError: it cannot be read.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         return file.read(columns)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
     """A Parquet file. Raises: InputError: it cannot be read, or what is done with it fails on what is in it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -465,7 +461,7 @@ def _parts(path: Path, schema: Any) -> Iterator[Any]:
     """The rows of a file, some at a time, as that schema says, each text of it sound."""
     import pyarrow as pa
 
-    with _opened(path) as file:
+    with opened(path) as file:
         for batch in file.iter_batches(_BATCH, columns=schema.names):
             part = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
             part.validate(full=True)
@@ -515,7 +511,7 @@ def _use(path: Path, earlier: pd.DataFrame) -> None:
 def _rate(path: Path, feedbacks: pd.DataFrame) -> None:
     """The messages of a file with the ratings that their users gave; written only where one is another."""
     before = _frame(SCHEMA["messages"], _read(path))
-    after = with_ratings(before, feedbacks)
+    after = ratings.with_ratings(before, feedbacks)
     if before["rating"].astype("string").fillna("").tolist() != after["rating"].astype("string").fillna("").tolist():
         _save(_of_frame(SCHEMA["messages"], after), path)
 

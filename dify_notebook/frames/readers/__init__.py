@@ -19,6 +19,8 @@ from ...paths import expand
 
 if TYPE_CHECKING:
     from ..history import History
+    from .gather import Gatherer
+    from .opened import Budget
 
 __all__ = ["read_export"]
 
@@ -27,32 +29,68 @@ def read_export(
     paths: Iterable[str | os.PathLike[str]], *, app: str | None = None, limit: int | None = None
 ) -> History:
     """See `History.from_export`."""
-    from ..facts import Facts
+    from ..facts import Facts, Failure
     from ..history import History
     from .gather import Gatherer
-    from .layouts import kind_of
     from .opened import LIMIT, Budget
-    from .sources import files, rows
+    from .parquets import history, is_history
+    from .sources import files
 
     given = [expand(path) for path in paths]
     if not given:
         raise InputError(t("history.export.nothing"), code="export")
     budget = Budget(LIMIT if limit is None else limit)
     gatherer = Gatherer(app, budget)
-    for path in (one for some in given for one in files(some)):
-        for table, place, row in rows(path, budget):
-            kind = kind_of(table, row, place)
-            if kind is not None:
-                gatherer.take(kind, place, row)
+    whole = True
+    failures: list[Failure] = []
+    # By name, so that it does not matter in which order they were given.
+    for path in sorted((one for some in given for one in files(some)), key=lambda path: (path.name, path)):
+        gatherer.begin()
+        if is_history(path):
+            told, kept = history(path, budget)
+            whole, failures = whole and told.complete, [*failures, *told.failures]
+            for table, frame in kept:
+                gatherer.take_frame(f"history.{table.name}", table, frame)
+        else:
+            _take(path, gatherer, budget)
     tables = gatherer.frames()
     if not gatherer.kinds:
         raise InputError(t("history.export.no_rows", path=", ".join(map(str, given))), code="export")
     notes = [t("history.export.from", files=", ".join(path.name for path in given)), *gatherer.notes]
     if gatherer.kinds["feedback_export"] and not gatherer.kinds["messages"]:
         notes.append(t("history.export.feedback_only"))
-    if gatherer.kinds["log_export"]:
+    if gatherer.made_ids:
         notes.append(t("history.export.made_ids"))
     if not gatherer.users:
         notes.append(t("history.export.no_users"))
-    facts = Facts(users=dict.fromkeys(gatherer.users, "export"), app=app, notes=tuple(notes))
+    facts = Facts(
+        users=dict.fromkeys(gatherer.users, "export"),
+        app=app,
+        notes=tuple(notes),
+        complete=whole,
+        failures=tuple(failures),
+    )
     return History(tables, facts)
+
+
+def _take(path: Path, gatherer: Gatherer, budget: Budget) -> None:
+    """The rows of a file. Raises: InputError, ConfigError: see `History.from_export`."""
+    from .layouts import kind_of
+    from .ours import unpivoted
+    from .parquets import is_parquet, parts
+    from .sources import rows
+
+    if not is_parquet(path):
+        for table, place, told in rows(path, budget):
+            for row in unpivoted(told):
+                kind = kind_of(table, row, place)
+                if kind is not None:
+                    gatherer.take(kind, place, row)
+        return
+    for one, part in parts(path, budget):
+        if isinstance(one, str):
+            kind = kind_of(None, part, one)
+            if kind is not None:
+                gatherer.take(kind, one, part)
+        else:
+            gatherer.take_frame(f"history.{one.name}", one, part)

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import pandas as pd
 
 from ...errors import InputError
 from ...i18n import t
-from ...turn.convert import as_text, as_time, as_usage
+from ...turn.convert import as_usage
 from ...wire import models
-from .. import build, livetables, tables, texts
-from ..schema import SCHEMA
+from .. import build, livetables, merging, ratings, tables, texts
+from ..schema import SCHEMA, Table
+from . import ours, people, said, single
 from .layouts import mapping, number, parsed, true, whole
 from .opened import Budget
+from .single import MESSAGES, Told
 from .sources import Row
 
-Block = tables.Block
 Found = tuple[models.StoredMessage, str | None, dict[str, Any]]
 """A message, its user, and its tokens, prices and times."""
-_SPACE = uuid.UUID("f7f1c0de-5f0b-5c19-9a5a-9c1f2f0e7a11")
+Rank = tuple[int | None, int]
+"""When a row was last changed, and how much it counts of equal times."""
 
 
 CHUNK = 5_000
 """Messages that are held as objects at a time."""
 _HEAVY = ("message", "override_model_configs", "message_unit_price", "answer_unit_price")
 """Columns that are in no table of ours; `message` is the whole prompt with all turns before it."""
+_OURS, _SERVER, _DERIVED = 2, 3, -1
+"""How much rows count, of equal times: of a table that was saved of a history, of a server's, and made of others."""
 
 
 class Gatherer:
@@ -44,31 +46,77 @@ class Gatherer:
         self._app = app
         self._budget = budget
         self._apps: Counter[str] = Counter()
-        self.rows: dict[str, list[tuple[str, Row]]] = {}
+        self.rows: dict[str, list[Told]] = {}
         """Layout -> place and row."""
         self.kinds: Counter[str] = Counter()
         self.notes: list[str] = []
-        self._users: dict[str, str] = {}
-        self.users: dict[str, None] = {}
+        self.made_ids = False
+        """Whether there are messages whose ids were made of what they say."""
+        self._nameless: Counter[tuple[Any, ...]] = Counter()
+        self._ours: dict[str, list[merging.Part]] = {}
+        self._waiting: list[Told] = []
+        self._waits = ""
+        self._file = 0
+        self._people = people.People()
+
+    @property
+    def users(self) -> dict[str, None]:
         """Whose conversations there are, in the order in which they came up."""
+        return self._people.found
+
+    # -- what is taken -----------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The rows that follow are of another file."""
+        self._compact()
+        self._nameless.clear()
+        self._file += 1
 
     def take(self, kind: str, place: str, row: Row) -> None:
         """One row of a layout. Those of other apps than the one asked for are left out.
 
         Raises:
-            InputError: there are more than the budget allows.
+            InputError: there are more than the budget allows, or a cell cannot be read.
         """
         app = row.get("app_id")
         if app:
-            if kind in ("messages", "feedback_export", "log_export"):
+            if kind in MESSAGES:
                 self._apps[str(app)] += 1
             if self._app is not None and str(app) != self._app:
                 return
         self.kinds[kind] += 1
+        if ours.table_of(kind):
+            self._wait(kind, place, row)
+            return
         for name in _HEAVY:
             row.pop(name, None)
         self._budget.keep(row, place)
+        single.name(kind, row, self._nameless)
         self.rows.setdefault(kind, []).append((place, row))
+
+    def take_frame(self, kind: str, table: Table, frame: pd.DataFrame) -> None:
+        """A piece of a table that was saved of a history."""
+        self.kinds[kind] += len(frame)
+        self._ours.setdefault(table.name, []).append(merging.Part(frame, _OURS, file=self._file))
+
+    def _wait(self, kind: str, place: str, row: Row) -> None:
+        self._budget.keep(row, place)
+        if kind != self._waits:
+            self._compact()
+        self._waits = kind
+        self._waiting.append((place, row))
+        if len(self._waiting) >= CHUNK:
+            self._compact()
+
+    def _compact(self) -> None:
+        """Rows of a table of ours become arrays, which hold a third of the memory."""
+        table = ours.table_of(self._waits)
+        if table is not None and self._waiting:
+            part = merging.Part(ours.frame(self._waits, table, self._waiting), _OURS, file=self._file)
+            self._ours.setdefault(table.name, []).append(part)
+        self._waiting = []
+
+    # -- what it comes to --------------------------------------------------------------------------
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """The tables of the history. What was taken is given up meanwhile: a dump is larger than its tables.
@@ -76,79 +124,52 @@ class Gatherer:
         Raises:
             InputError: the rows are of several apps, or a cell cannot be read.
         """
+        self._compact()
         self._check_app()
-        gone = {str(row["id"]) for _, row in self._of("conversations") if true(row.get("is_deleted"))}
-        self._users = {str(row["id"]): str(row["session_id"]) for _, row in self._of("end_users") if row["session_id"]}
-        owners, conversations = self._conversations(gone)
-        ratings, feedbacks = self._feedbacks()
-        spans: dict[str, list[Any]] = {}
-        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in tables.MESSAGE_ROWS}
-        chunk: list[Found] = []
-        for found in self._messages(gone, owners, ratings):
-            item, user, _ = found
-            if item.conversation_id:
-                span = spans.setdefault(item.conversation_id, [item.created_at, item.created_at, user])
-                span[1:] = [item.created_at or span[1], span[2] or user]
-            chunk.append(found)
-            if len(chunk) >= CHUNK:
-                _build(chunk, parts)
-                chunk.clear()
-        _build(chunk, parts)
+        self._people.learn(self._of("end_users"))
+        conversations = single.conversations(self.rows)
+        gone = {key for key, (_, row) in conversations.items() if true(row.get("is_deleted"))}
+        conversations = {key: one for key, one in conversations.items() if key not in gone}
+        owners = self._people.owners(conversations)
+        plain, self.made_ids = single.messages(self.rows)
+        found = {"feedbacks": self._feedbacks(plain, owners, gone)}
+        ranks: dict[str, Rank] = {}
+        for name, frame in self._built(plain, owners, gone, ranks).items():
+            found[name] = self._merged(name, frame, gone, ranks if name == "messages" else {})
+        found["messages"] = ratings.rated(found["messages"], ratings.of_users(found["feedbacks"]))
+        found["annotations"] = self._annotations(gone)
+        found["variables"] = self._merged("variables", None, gone, {})
+        found["conversations"] = self._conversations(conversations, owners, found["messages"], gone)
         if gone:
             self.notes.append(t("history.export.deleted", count=len(gone)))
-        block = tables.feedback_rows(feedbacks)
-        block["user"] = [self._users.get(str(one.from_end_user_id)) for one in feedbacks]
-        rest = {
-            "conversations": self._conversation_block(conversations, spans, owners),
-            "feedbacks": block,
-            "annotations": tables.annotation_rows(self._annotations()),
-        }
-        for name, told in rest.items():
-            parts[name] = [build.frame(SCHEMA[name], told)]
-        return {name: build.concat(SCHEMA[name], found, ordered=True) for name, found in parts.items()}
+        for name in ("conversations", "messages"):
+            self._people.found.update(dict.fromkeys(map(str, found[name]["user"].dropna().unique())))
+        return found
 
-    def _messages(self, gone: set[str], owners: dict[str, str], ratings: dict[str, str]) -> Iterator[Found]:
-        """Each message once, by conversation and time."""
-        thoughts, files, citations = (
-            self._by_message(kind)
-            for kind in ("message_agent_thoughts", "message_files", "dataset_retriever_resources")
-        )
-        plain: list[tuple[str, Row]] = []
-        seen: set[str] = set()
-        # The table itself comes first: of what else tells the same message, some tell less.
-        for kind in ("messages", "log_export", "feedback_export"):
-            for place, told_row in self.rows.pop(kind, []):
-                row = _plain_row(kind, place, told_row)
-                if str(row["id"]) not in seen and str(row.get("conversation_id") or "") not in gone:
-                    seen.add(str(row["id"]))
-                    plain.append((place, row))
-        plain.sort(key=lambda one: (str(one[1].get("conversation_id")), _moment(one[1])))
-        plain.reverse()  # taken from the end, so that each is given up as it is read
-        while plain:
-            place, row = plain.pop()
-            key = str(row["id"])
-            met = mapping(row.get("message_metadata", row.get("metadata")), place) or {}
-            conversation = str(row["conversation_id"]) if row.get("conversation_id") else None
-            user = self._user(row) or owners.get(conversation or "")
-            if user:
-                self.users.setdefault(user)
-            rating = ratings.get(key) or _rating(row)
-            told = {
-                **{name: row.get(name) for name in ("query", "answer", "error", "created_at", "parent_message_id")},
-                "id": key,
-                "conversation_id": conversation,
-                "status": row.get("status") or ("error" if row.get("error") else "normal"),
-                "inputs": mapping(row.get("inputs"), place),
-                "feedback": {"rating": rating} if rating else None,
-                "agent_thoughts": row.get("agent_thoughts") or thoughts.get(key),
-                "message_files": row.get("message_files") or files.get(key),
-                "retriever_resources": row.get("retriever_resources")
-                or met.get("retriever_resources")
-                or citations.get(key),
-            }
-            yield _message(place, told), user, _usage(place, row, met)
+    def _merged(
+        self, name: str, frame: pd.DataFrame | None, gone: set[str], ranks: Mapping[str, Rank]
+    ) -> pd.DataFrame:
+        """A table of a server's exports with those that were saved of a history.
 
-    def _of(self, kind: str) -> list[tuple[str, Row]]:
+        Args:
+            ranks: of rows of the server, by their id.
+        """
+        table, parts = SCHEMA[name], []
+        if frame is not None and len(frame):
+            parts = [merging.Part(frame, _SERVER)]
+            if ranks:
+                told = [ranks[key] for key in frame[table.names[0]]]
+                parts = [merging.Part(frame, [source for _, source in told], [time for time, _ in told])]
+        return merging.merged(table, parts + self._of_ours(name, gone))
+
+    def _of_ours(self, name: str, gone: set[str]) -> list[merging.Part]:
+        parts = self._ours.pop(name, [])
+        if gone and "conversation_id" in SCHEMA[name].names:
+            stays = [~part.frame["conversation_id"].isin(gone).to_numpy("bool") for part in parts]
+            parts = [part._replace(frame=part.frame[one]) for part, one in zip(parts, stays, strict=True)]
+        return parts
+
+    def _of(self, kind: str) -> list[Told]:
         return self.rows.get(kind, [])
 
     def _check_app(self) -> None:
@@ -157,11 +178,64 @@ class Gatherer:
         if self._app is None and len(self._apps) > 1:
             raise InputError(t("history.export.apps", apps=_listing(self._apps)), code="export")
 
-    # -- parts -------------------------------------------------------------------------------------
+    # -- messages ----------------------------------------------------------------------------------
+
+    def _built(
+        self, plain: dict[str, list[Told]], owners: Mapping[str, str], gone: set[str], ranks: dict[str, Rank]
+    ) -> dict[str, pd.DataFrame]:
+        """Messages, and what belongs to them, of a server's exports."""
+        once = single.one_each([(MESSAGES[kind], plain[kind]) for kind in MESSAGES], "messages")
+        if "messages" in self._ours:
+            for kind in reversed(MESSAGES):
+                for place, row in plain[kind]:
+                    told = (single.changed(row, place), MESSAGES[kind])
+                    ranks[str(row["id"])] = max(ranks.get(str(row["id"]), told), told, key=_newness)
+        plain.clear()
+        rows = [one for one in once.values() if str(one[1].get("conversation_id") or "") not in gone]
+        once.clear()
+        rows.sort(key=lambda one: (str(one[1].get("conversation_id")), _moment(one[1])))
+        rows.reverse()  # taken from the end, so that each is given up as it is read
+        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in tables.MESSAGE_ROWS}
+        chunk: list[Found] = []
+        for found in self._messages(rows, owners):
+            chunk.append(found)
+            if len(chunk) >= CHUNK:
+                _build(chunk, parts)
+                chunk.clear()
+        _build(chunk, parts)
+        return {name: build.concat(SCHEMA[name], many, ordered=True) for name, many in parts.items()}
+
+    def _messages(self, rows: list[Told], owners: Mapping[str, str]) -> Iterator[Found]:
+        """Each message, by conversation and time."""
+        thoughts, files, citations = (
+            self._by_message(kind)
+            for kind in ("message_agent_thoughts", "message_files", "dataset_retriever_resources")
+        )
+        while rows:
+            place, row = rows.pop()
+            key = str(row["id"])
+            met = mapping(row.get("message_metadata", row.get("metadata")), place) or {}
+            conversation = str(row["conversation_id"]) if row.get("conversation_id") else None
+            user = self._people.of(row) or owners.get(conversation or "")
+            if user:
+                self._people.found.setdefault(user)
+            told = {
+                **{name: row.get(name) for name in ("query", "answer", "error", "created_at", "parent_message_id")},
+                "id": key,
+                "conversation_id": conversation,
+                "status": row.get("status") or ("error" if row.get("error") else "normal"),
+                "inputs": mapping(row.get("inputs"), place),
+                "agent_thoughts": single.children(parsed(row.get("agent_thoughts"), place), thoughts.get(key, ())),
+                "message_files": single.children(parsed(row.get("message_files"), place), files.get(key, ())),
+                "retriever_resources": row.get("retriever_resources")
+                or met.get("retriever_resources")
+                or citations.get(key),
+            }
+            yield _message(place, told), user, _usage(place, row, met)
 
     def _by_message(self, kind: str) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
-        for place, row in self._of(kind):
+        for place, row in single.one_each([(0, self.rows.pop(kind, []))], kind).values():
             row = {**row, "position": whole(row.get("position"), place, "position")}
             if kind == "message_agent_thoughts":
                 row["tool_labels"] = mapping(row.get("tool_labels", row.get("tool_labels_str")), place)
@@ -170,109 +244,42 @@ class Gatherer:
             rows.sort(key=lambda row: (row["position"] is None, row["position"] or 0))
         return found
 
-    # -- people and conversations ---------------------------------------------------------------
+    # -- conversations, and what people said ------------------------------------------------------
 
-    def _user(self, row: Row) -> str | None:
-        told = row.get("from_end_user_session_id") or row.get("user")
-        end_user = row.get("from_end_user_id", row.get("end_user_id"))
-        return str(told) if told else self._users.get(str(end_user)) if end_user else None
+    def _conversations(
+        self, told: dict[str, Told], owners: Mapping[str, str], messages: pd.DataFrame, gone: set[str]
+    ) -> pd.DataFrame:
+        table = SCHEMA["conversations"]
+        parts = [merging.Part(build.frame(table, people.conversation_block(told, owners, messages)), _SERVER)]
+        parts += self._of_ours("conversations", gone)
+        known = {key for part in parts for key in part.frame["conversation_id"]}
+        derived = build.frame(table, people.others(messages, known))
+        return merging.merged(table, [*parts, merging.Part(derived, _DERIVED)])
 
-    def _conversations(self, gone: set[str]) -> tuple[dict[str, str], dict[str, Row]]:
-        """Owners by conversation, and the rows of conversations."""
-        owners: dict[str, str] = {}
-        found: dict[str, Row] = {}
-        for kind in ("conversations", "console_conversations"):
-            for place, row in self._of(kind):
-                key = str(row["id"])
-                if key in gone:
-                    continue
-                user = self._user(row)
-                if user:
-                    owners[key] = user
-                    self.users.setdefault(user)
-                found.setdefault(key, {**row, "inputs": mapping(row.get("inputs"), place)})
-        return owners, found
+    def _feedbacks(
+        self, plain: Mapping[str, list[Told]], owners: Mapping[str, str], gone: set[str]
+    ) -> pd.DataFrame:
+        """Ratings, of all that tells any."""
+        told = list(said.of_tables(self.rows, self._people))
+        for kind in MESSAGES:
+            told += said.of_messages(plain[kind], self._people, owners)
+        told += said.of_ours([part.frame for part in self._ours.pop("feedbacks", [])])
+        told += said.of_our_messages([part.frame for part in self._ours.get("messages", [])])
+        rows = [row for row in ratings.settle(told) if row["conversation_id"] not in gone]
+        table = SCHEMA["feedbacks"]
+        return build.concat(table, [build.frame(table, tables.block_of(rows))], ordered=True)
 
-    def _conversation_block(self, told: dict[str, Row], spans: dict[str, list[Any]], owners: dict[str, str]) -> Block:
-        """The conversations that were told, and those that only messages name (with first time, last time, user)."""
-        rows: list[dict[str, Any]] = []
-        for key, row in told.items():
-            last = spans.get(key, [None, None, None])
-            name = row.get("name") or row.get("summary") or ""
-            rows.append(
-                {
-                    "conversation_id": key,
-                    "user": owners.get(key) or last[2],
-                    "created_at": texts.as_microseconds(row.get("created_at") or last[0]),
-                    "updated_at": texts.as_microseconds(row.get("updated_at") or last[1]),
-                    "status": texts.as_word(row.get("status")),
-                    "name": as_text(name),
-                    "introduction": texts.clean(texts.as_word(row.get("introduction"))),
-                    "inputs": texts.as_json(row.get("inputs")),
-                }
-            )
-        for key, (began, last_used, user) in spans.items():
-            if key not in told:
-                times = {"created_at": texts.as_microseconds(began), "updated_at": texts.as_microseconds(last_used)}
-                none = dict.fromkeys(("status", "introduction", "inputs"))
-                rows.append({"conversation_id": key, "user": user, **times, "name": "", **none})
-        return tables.block_of(rows)
-
-    # -- what people said -----------------------------------------------------------------------
-
-    def _feedbacks(self) -> tuple[dict[str, str], list[models.Feedback]]:
-        """Users' ratings by message, and all feedback."""
-        told: list[tuple[str, Row]] = list(self._of("message_feedbacks"))
-        for place, row in self._of("feedback_export"):
-            same = {
-                "id": row["feedback_id"],
-                "rating": row["feedback_rating_raw"],
-                "content": row.get("feedback_comment"),
-            }
-            when = row.get("feedback_date")
-            source = row.get("feedback_source")
-            told.append((place, {**row, **same, "from_source": source, "created_at": when, "updated_at": when}))
-        for place, row in self._of("messages"):
-            inside = parsed(row.get("feedbacks"), place)
-            for at, inner in enumerate(inside if isinstance(inside, list) else ()):
-                if not isinstance(inner, dict):
-                    continue
-                # The console tells no id of a feedback; one of its message and its place stands for it.
-                key = str(uuid.uuid5(_SPACE, f"{row['id']}/{at}"))
-                told.append(
-                    (place, {"id": key, "message_id": row["id"], "conversation_id": row["conversation_id"], **inner})
-                )
-        ratings: dict[str, str] = {}
-        found: dict[str, models.Feedback] = {}
-        for place, row in told:
-            if not row.get("rating"):
-                continue
-            names = (
-                "conversation_id",
-                "message_id",
-                "rating",
-                "content",
-                "from_source",
-                "from_end_user_id",
-                "from_account_id",
-            )
-            data = {name: row.get(name) or None for name in names} | {"id": str(row["id"])}
-            times = {name: row[name] for name in ("created_at", "updated_at") if row.get(name)}
-            found.setdefault(str(row["id"]), _read(models.Feedback, place, {**data, **times}))
-            if row.get("from_source") in ("user", None):
-                ratings[str(row["message_id"])] = str(row["rating"])
-        return ratings, list(found.values())
-
-    def _annotations(self) -> list[models.Annotation]:
-        found = []
-        for kind, answer in (("message_annotations", "content"), ("annotations", "answer")):
-            for place, row in self._of(kind):
-                data = {"id": str(row["id"]), "question": row["question"], "answer": row[answer]}
-                hits = whole(row.get("hit_count"), place, "hit_count")
-                found.append(
-                    _read(models.Annotation, place, {**data, "hit_count": hits, "created_at": row.get("created_at")})
-                )
-        return found
+    def _annotations(self, gone: set[str]) -> pd.DataFrame:
+        kinds = (("message_annotations", "content"), ("annotations", "answer"))
+        same = [[(place, {**row, "answer": row[answer]}) for place, row in self._of(kind)] for kind, answer in kinds]
+        found, ranks = [], {}
+        for key, (place, row) in single.one_each(enumerate(same), "annotations").items():
+            hits = whole(row.get("hit_count"), place, "hit_count")
+            data = {"id": key, "question": row["question"], "answer": row["answer"], "hit_count": hits}
+            found.append(said.read(models.Annotation, place, {**data, "created_at": row.get("created_at")}))
+            ranks[key] = (single.changed(row, place), _SERVER)
+        frame = build.frame(SCHEMA["annotations"], tables.annotation_rows(found))
+        return self._merged("annotations", frame, gone, ranks)
 
 
 _USAGE = (
@@ -305,49 +312,12 @@ def _usage(place: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _plain_row(kind: str, place: str, row: Row) -> Row:
-    """A row of an export in the form of the table `messages`."""
-    if kind == "messages":
-        return {**row, "query": row["query"] or "", "answer": row["answer"] or ""}
-    if kind == "feedback_export":
-        return {
-            "id": row["message_id"],
-            "conversation_id": row.get("conversation_id"),
-            "query": row["user_query"] or "",
-            "answer": row.get("ai_response") or "",
-            "created_at": row.get("message_date"),
-            "from_end_user_id": row.get("from_end_user_id"),
-        }
-    # The log export tells no id: the same row gives the same one wherever it is read.
-    key = uuid.uuid5(
-        _SPACE, "\x1f".join(str(row[name]) for name in ("conversation_id", "created_at", "query", "answer"))
-    )
-    rating = row.get("user_rating")
-    return {**row, "id": str(key), "query": row["query"] or "", "answer": row["answer"] or "", "rating": rating}
-
-
-def _rating(row: Row) -> str | None:
-    told = row.get("feedback")
-    rating = told.get("rating") if isinstance(told, dict) else row.get("rating")
-    return str(rating) if rating in ("like", "dislike") else None
-
-
 def _message(place: str, told: dict[str, Any]) -> models.StoredMessage:
     for name in ("agent_thoughts", "message_files", "retriever_resources"):
         value = parsed(told[name], place)
         told[name] = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else None
-    found: models.StoredMessage = _read(models.StoredMessage, place, told)
+    found: models.StoredMessage = said.read(models.StoredMessage, place, told)
     return found
-
-
-def _read(kind: Any, place: str, data: dict[str, Any]) -> Any:
-    if isinstance(data.get("created_at"), str) and texts.as_microseconds(data["created_at"]) is None:
-        raise InputError(t("history.export.no_time", place=place, value=data["created_at"][:60]), code="export")
-    data = {name: as_time(value) if name in ("created_at", "updated_at") else value for name, value in data.items()}
-    try:
-        return msgspec.convert(data, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise InputError(t("history.export.bad_row", place=place, reason=error), code="export") from None
 
 
 def _moment(row: Row) -> int:
@@ -365,6 +335,10 @@ def _build(found: Sequence[Found], parts: dict[str, list[pd.DataFrame]]) -> None
         if block.get("message_id"):
             block["user"] = [users.get(key) for key in block["message_id"]]
             parts[name].append(build.frame(SCHEMA[name], block))
+
+
+def _newness(rank: Rank) -> tuple[bool, int, int]:
+    return rank[0] is not None, rank[0] or 0, rank[1]
 
 
 def _listing(apps: Counter[str]) -> str:

@@ -10,19 +10,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ...errors import InputError
 from ...i18n import t
 from ...wire.loose import shallow
-from .sources import Row
+from .. import texts
+
+if TYPE_CHECKING:
+    from .sources import Row
 
 _MOST = 1e18
 """No count, price or time reaches this; a column of whole numbers holds less than ten times as much."""
 
+OURS: Mapping[str, frozenset[str]] = {
+    "history.turns": frozenset({"message_id", "query", "answer", "turn_number", "complete"}),
+    "history.messages": frozenset({"message_id", "query", "answer"}),
+    "history.conversations": frozenset({"conversation_id", "name", "introduction"}),
+    "history.thoughts": frozenset({"thought_id", "call"}),
+    "history.citations": frozenset({"message_id", "conversation_id", "user", "position", "segment_id", "score"}),
+    "history.files": frozenset({"message_id", "file_id", "transfer_method"}),
+    "history.variables": frozenset({"conversation_id", "variable_id", "value"}),
+    "history.feedbacks": frozenset({"feedback_id", "message_id", "rating", "from_source"}),
+    "history.annotations": frozenset({"annotation_id", "question", "answer"}),
+}
+"""Tables of a history, as people saved them -> columns that tell them from all others."""
 LAYOUTS: Mapping[str, frozenset[str]] = {
+    **OURS,
     "feedback_export": frozenset({"feedback_id", "message_id", "feedback_rating_raw", "user_query"}),
     "messages": frozenset({"id", "conversation_id", "query", "answer"}),
     "log_export": frozenset({"conversation_id", "query", "answer", "created_at"}),
@@ -105,3 +121,17 @@ def whole(value: Any, place: str, name: str) -> int | None:
     """A whole number; None for nothing. Raises: InputError."""
     found = number(value, place, name)
     return None if found is None else int(found)
+
+
+def moment(value: Any, place: str) -> int | None:
+    """A time as microseconds since 1970; None for nothing.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if value is None or value == "":
+        return None
+    found = texts.as_microseconds(value)
+    if found is None:
+        raise InputError(t("history.export.no_time", place=place, value=str(value)[:60]), code="export")
+    return found

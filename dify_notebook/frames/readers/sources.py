@@ -13,10 +13,12 @@ from ...errors import InputError
 from ...i18n import t
 from ...wire.loose import shallow, sound
 from .inserts import Inserts, NoColumns, TooLong
+from .layouts import OURS
 from .opened import Budget, lines_of, opened
+from .parquets import is_history
 
 Row = dict[str, Any]
-SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql")
+SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql", ".parquet")
 _COPY = re.compile(r'^COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*$')
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.S)
 _SAMPLE = 1 << 16  # characters of the first line that tell what stands between its cells
@@ -31,14 +33,16 @@ _LISTS = ("data", "messages", "conversations", "feedback_data", "items", "rows",
 def files(path: Path) -> list[Path]:
     """The file itself, or the readable files of a directory in the order of their names.
 
+    A directory with a history in it counts as a file: it is read as a whole.
+
     Raises:
         InputError: there is no such file, or none in the directory whose ending can be read.
     """
     try:
-        if not path.is_dir():
+        if not path.is_dir() or is_history(path):
             path.stat()
             return [path]
-        found = [one for one in sorted(path.iterdir()) if one.name.lower().removesuffix(".gz").endswith(SUFFIXES)]
+        found = [one for one in sorted(path.iterdir()) if _is_readable(one)]
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a name that none can have
         raise InputError(t("history.export.no_file", path=path), code="export") from None
     except OSError as error:
@@ -46,6 +50,10 @@ def files(path: Path) -> list[Path]:
     if not found:
         raise InputError(t("history.export.no_files", path=path, known=", ".join(SUFFIXES)), code="export")
     return found
+
+
+def _is_readable(path: Path) -> bool:
+    return path.name.lower().removesuffix(".gz").endswith(SUFFIXES) or is_history(path)
 
 
 def rows(path: Path, budget: Budget) -> Iterator[tuple[str | None, str, Row]]:
@@ -99,16 +107,23 @@ def _csv(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[None, str,
         names = [name for name in reader.fieldnames if name]
         if not names:
             raise InputError(t("history.export.empty", path=path), code="export")
+        ours = any(columns <= set(names) for columns in OURS.values())
         for row in reader:
             place = f"{path.name}:{reader.line_num}"
             if None in row or any(row[name] is None for name in names):
                 raise InputError(t("history.export.ragged", place=place, columns=len(names)), code="export")
             # In CSV nothing and an empty text look alike; nothing is what it is for all but texts.
-            yield None, place, {name: None if _is_nothing(name, value) else value for name, value in row.items()}
+            nothing = _is_empty if ours else _is_nothing
+            yield None, place, {name: None if nothing(name, value) else value for name, value in row.items()}
     except csv.Error as error:
         raise InputError(t("history.export.bad_csv", path=f"{path}:{number}", reason=error), code="export") from None
     finally:
         csv.field_size_limit(before)
+
+
+def _is_empty(name: str, value: str) -> bool:
+    """The same of a table that was saved of a history: there a word is a word, whatever it is."""
+    return value == ""
 
 
 def _is_nothing(name: str, value: str) -> bool:

@@ -1,0 +1,111 @@
+"""Parquet files and directories with a history in them, as rows of other layouts or as tables of ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pandas as pd
+
+from ...errors import InputError
+from ...i18n import t
+from .. import build
+from ..facts import Facts
+from ..parquet import NAME, Directory, need_pyarrow, opened
+from ..schema import HISTORY, Table
+from . import layouts, ours
+from .opened import Budget
+
+Row = dict[str, Any]
+Told = tuple[str, Row]
+_MAGIC = b"PAR1"
+_BATCH = 20_000
+"""Rows that are read at a time."""
+
+
+def is_history(path: Path) -> bool:
+    """Whether it is a directory that `History.to_parquet` or `dify.history(to=…)` wrote."""
+    return path.is_dir() and (path / NAME).is_file()
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet, by its first bytes. Raises: InputError, OSError: see `open_regular`."""
+    from ..regular import open_regular
+
+    with open_regular(path) as file:
+        return file.read(len(_MAGIC)) == _MAGIC
+
+
+def history(path: Path, budget: Budget) -> tuple[Facts, list[tuple[Table, pd.DataFrame]]]:
+    """The tables of a history in a directory, and what it is of.
+
+    Raises:
+        InputError: a file is damaged, or it is more than the budget.
+        ConfigError: pyarrow is missing.
+    """
+    held = Directory(path, budget.limit)
+    found = []
+    for table in HISTORY:
+        frame = held.table(table.name)
+        budget.spend(int(frame.memory_usage().sum()), path)
+        found.append((table, ours.harmless(table, frame)))
+    return held.facts(), found
+
+
+def parts(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame] | Told]:
+    """A Parquet file: pieces of a table that was saved of a history, or rows with their places.
+
+    Raises:
+        InputError: it is damaged, more than the budget, or its columns are those of no export that is known.
+        ConfigError: pyarrow is missing.
+    """
+    need_pyarrow()
+    import pyarrow as pa
+
+    number = 0
+    with opened(path) as file:
+        for batch in file.iter_batches(_BATCH):
+            budget.spend(batch.nbytes, path)
+            part = pa.Table.from_batches([batch])
+            part = part.rename_columns([name.strip().lower() for name in part.column_names])
+            kind = layouts.kind_of(None, dict.fromkeys(part.column_names), path.name) or ""
+            table = ours.table_of(kind)
+            if table is not None and kind == f"history.{table.name}":
+                yield table, _table(path, table, part)
+                continue
+            for row in part.to_pylist():
+                number += 1
+                yield f"{path.name}:{number}", _plain(row)
+
+
+def _table(path: Path, table: Table, part: Any) -> pd.DataFrame:
+    kinds = {"large_string": pd.StringDtype(), "string": pd.StringDtype(), "int64": pd.Int64Dtype()}
+    names = [name for name in table.names if name in part.column_names]
+    try:
+        found = build.conform(table, part.select(names).to_pandas(types_mapper=lambda kind: kinds.get(str(kind))))
+    except (ValueError, TypeError, OverflowError) as problem:
+        raise InputError(t("frames.damaged", file=str(path), reason=problem), code="export") from None
+    for name in ours.NEEDED.get(table.name, ()):
+        if found[name].isna().any():
+            raise InputError(t("history.export.no_id", place=path.name, name=name), code="export")
+    filled = {column.name: found[column.name].fillna("") for column in table.columns if _is_text(column)}
+    return ours.harmless(table, found.assign(**filled))
+
+
+def _is_text(column: Any) -> bool:
+    return bool(column.dtype == "string" and not column.nullable)
+
+
+def _plain(row: Row) -> Row:
+    """The values of a row as JSON would tell them."""
+    return {name: _value(value) for name, value in row.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return str(value) if isinstance(value, (UUID, Decimal)) else value

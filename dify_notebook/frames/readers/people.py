@@ -1,0 +1,85 @@
+"""Who asked, and the conversations they had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from ...turn.convert import as_text
+from .. import build, tables, texts
+from .layouts import mapping
+from .single import Told, one_each
+from .sources import Row
+
+
+class People:
+    """The users that exports name."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self.found: dict[str, None] = {}
+        """Whose conversations there are, in the order in which they came up."""
+
+    def learn(self, end_users: list[Told]) -> None:
+        """Take the table of users."""
+        rows = one_each([(0, end_users)], "end_users")
+        self._names = {key: str(row["session_id"]) for key, (_, row) in rows.items() if row["session_id"]}
+
+    def name(self, id: Any) -> str | None:
+        """The `user` that the API was asked with, of the server's id."""
+        return self._names.get(str(id)) if id else None
+
+    def of(self, row: Row) -> str | None:
+        """Whose a row is."""
+        told = row.get("from_end_user_session_id") or row.get("user")
+        return str(told) if told else self.name(row.get("from_end_user_id", row.get("end_user_id")))
+
+    def owners(self, conversations: Mapping[str, Told]) -> dict[str, str]:
+        """Users by conversation."""
+        found = {key: user for key, (_, row) in conversations.items() if (user := self.of(row))}
+        self.found.update(dict.fromkeys(found.values()))
+        return found
+
+
+def conversation_block(told: Mapping[str, Told], owners: Mapping[str, str], messages: pd.DataFrame) -> tables.Block:
+    """The conversations that exports tell; what they leave out of times and users, their messages tell."""
+    spans = _spans(messages, told)
+    rows = []
+    for key, (place, row) in told.items():
+        began, last, user = spans.get(key, (None, None, None))
+        rows.append(
+            {
+                "conversation_id": key,
+                "user": owners.get(key) or user,
+                "created_at": texts.as_microseconds(row.get("created_at")) or began,
+                "updated_at": texts.as_microseconds(row.get("updated_at")) or last,
+                "status": texts.as_word(row.get("status")),
+                "name": as_text(row.get("name") or row.get("summary") or ""),
+                "introduction": texts.clean(texts.as_word(row.get("introduction"))),
+                "inputs": texts.as_json(mapping(row.get("inputs"), place)),
+            }
+        )
+    return tables.block_of(rows)
+
+
+def others(messages: pd.DataFrame, known: Iterable[str]) -> tables.Block:
+    """The conversations that only messages name: with the times of the first and the last, and their user."""
+    named = messages["conversation_id"].dropna()
+    spans = _spans(messages, set(named) - set(known))
+    return tables.block_of(
+        [
+            {"conversation_id": key, "user": user, "created_at": began, "updated_at": last, "name": ""}
+            for key, (began, last, user) in spans.items()
+        ]
+    )
+
+
+def _spans(messages: pd.DataFrame, wanted: Iterable[str]) -> dict[str, tuple[Any, Any, str | None]]:
+    """Conversation -> time of its first message and of its last, and who asked last."""
+    theirs = messages[messages["conversation_id"].isin(list(wanted)).to_numpy("bool")]
+    groups = theirs[["conversation_id", "created_at", "user"]].groupby("conversation_id", sort=False)
+    found = groups.agg(began=("created_at", "min"), last=("created_at", "max"), user=("user", "last"))
+    columns = (build.plain(found[name]) for name in found)
+    return dict(zip(found.index, zip(*columns, strict=True), strict=True))

@@ -1,0 +1,126 @@
+"""What exports say of ratings: the table of them, the console's export, and the messages themselves."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from ...errors import InputError
+from ...i18n import t
+from ...turn.convert import as_time
+from ...wire import models
+from .. import build, tables, texts
+from ..merging import Version
+from ..ratings import MADE
+from .layouts import parsed
+from .people import People
+from .single import SPACE, Told, changed
+from .sources import Row
+
+_NAMES = (
+    "conversation_id", "message_id", "rating", "content", "from_source", "from_end_user_id", "from_account_id",
+)  # fmt: skip
+_TABLE, _OURS, _EXPORT, _MESSAGE = 3, 2, 1, 0
+
+
+def of_tables(rows: Mapping[str, Sequence[Told]], people: People) -> Iterator[Version]:
+    """What the tables of ratings say. Raises: InputError: a row cannot be read."""
+    for place, row in rows.get("message_feedbacks", ()):
+        yield _version(place, row, people, _TABLE)
+    for place, row in rows.get("feedback_export", ()):
+        same = {"id": row["feedback_id"], "rating": row["feedback_rating_raw"], "content": row.get("feedback_comment")}
+        when = row.get("feedback_date")
+        source = row.get("feedback_source")
+        told = {**row, **same, "from_source": source, "created_at": when, "updated_at": when}
+        yield _version(place, told, people, _EXPORT)
+
+
+def of_ours(frames: Sequence[pd.DataFrame]) -> Iterator[Version]:
+    """What the tables of ratings say that were saved of a history."""
+    for frame in frames:
+        for row in build.rows(frame):
+            yield Version(row, _when(row), _OURS)
+
+
+def of_our_messages(frames: Sequence[pd.DataFrame]) -> Iterator[Version]:
+    """The ratings that saved tables of messages tell."""
+    for frame in frames:
+        rated = frame[frame["rating"].notna().to_numpy("bool")]
+        for row in build.rows(rated[["message_id", "conversation_id", "user", "rating"]]):
+            yield _of_message(*row.values())
+
+
+def of_messages(told: Sequence[Told], people: People, owners: Mapping[str, str]) -> Iterator[Version]:
+    """The ratings that messages tell. Without one, a message that says when it was changed says that there is none."""
+    for place, row in told:
+        inside, one = row.get("feedbacks"), row.get("feedback")
+        if inside is not None:
+            yield from _of_list(place, row, parsed(inside, place), people)
+            continue
+        rating = one.get("rating") if isinstance(one, dict) else row.get("rating")
+        taken_back = "feedback" in row and not one and changed(row, place) is not None
+        if rating in ("like", "dislike") or taken_back:
+            conversation = row.get("conversation_id")
+            user = people.of(row) or owners.get(str(conversation))
+            rating = str(rating) if rating else None
+            yield _of_message(row["id"], conversation, user, rating, changed(row, place))
+
+
+def _of_message(
+    message: Any, conversation: Any, user: str | None, rating: str | None, when: int | None = None
+) -> Version:
+    row = {
+        "message_id": str(message),
+        "conversation_id": str(conversation) if conversation else None,
+        "user": user,
+        "rating": rating,
+        "from_source": "user",
+    }
+    return Version(row, when, _MESSAGE)
+
+
+def _of_list(place: str, row: Row, inside: Any, people: People) -> Iterator[Version]:
+    """The ratings as the console tells them: all of the message, without id and time."""
+    when = changed(row, place)
+    sides = {"user", "admin"}
+    for at, inner in enumerate(inside if isinstance(inside, list) else ()):
+        if not isinstance(inner, dict):
+            continue
+        sides.discard(inner.get("from_source") or "user")
+        made = str(uuid.uuid5(SPACE, f"{row['id']}/{at}"))
+        told = {"id": "", "message_id": row["id"], "conversation_id": row.get("conversation_id"), **inner}
+        found = _version(place, told, people, _MESSAGE)
+        yield Version({**found.row, MADE: made}, found.time or when, _MESSAGE)
+    if when is not None and isinstance(inside, list):
+        for side in sides:
+            none = {"message_id": str(row["id"]), "conversation_id": None, "rating": None, "from_source": side}
+            yield Version(none, when, _MESSAGE)
+
+
+def _version(place: str, row: Row, people: People, source: int) -> Version:
+    data = {name: row.get(name) or None for name in _NAMES} | {"id": str(row["id"] or "")}
+    times = {name: row[name] for name in ("created_at", "updated_at") if row.get(name)}
+    found = read(models.Feedback, place, {**data, **times})
+    told = {name: value for name, (value,) in tables.feedback_rows([found]).items()}
+    told["user"] = people.name(found.from_end_user_id)
+    return Version(told, _when(told), source)
+
+
+def _when(row: Mapping[str, Any]) -> int | None:
+    when: int | None = row["updated_at"] if row["updated_at"] is not None else row["created_at"]
+    return when
+
+
+def read(kind: Any, place: str, data: dict[str, Any]) -> Any:
+    """A row as the struct of the API that it is. Raises: InputError: it is none."""
+    if isinstance(data.get("created_at"), str) and texts.as_microseconds(data["created_at"]) is None:
+        raise InputError(t("history.export.no_time", place=place, value=data["created_at"][:60]), code="export")
+    data = {name: as_time(value) if name in ("created_at", "updated_at") else value for name, value in data.items()}
+    try:
+        return msgspec.convert(data, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InputError(t("history.export.bad_row", place=place, reason=error), code="export") from None

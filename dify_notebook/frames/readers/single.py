@@ -1,0 +1,174 @@
+"""Rows of exports that overlap, each thing once."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ...turn.convert import as_text
+from ...turn.reasoning import split_reasoning
+from .. import texts
+from ..merging import Version, settled
+from .layouts import moment
+from .sources import Row
+
+Told = tuple[str, Row]
+"""A place and the row that stands there."""
+SPACE = uuid.UUID("f7f1c0de-5f0b-5c19-9a5a-9c1f2f0e7a11")
+"""Of ids that are made of what a row says."""
+MESSAGES = {"messages": 3, "log_export": 2, "feedback_export": 1}
+"""Layouts that tell messages -> how much they count, of equal times. The table itself comes first: of what else tells
+the same message, some tell less."""
+_TOGETHER = {
+    "messages": (("status", "error"), ("message_tokens", "answer_tokens"), ("total_price", "currency")),
+    "message_agent_thoughts": (("tool", "tool_input", "observation"),),
+}
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "dataset_retriever_resources": ("message_id", "position", "dataset_id", "document_id", "segment_id"),
+    "message_agent_thoughts": ("message_id", "position"),
+    "message_files": ("message_id", "type", "url", "upload_file_id"),
+    "message_annotations": ("question",),
+    "annotations": ("question",),
+}
+"""Layout -> what tells rows apart that have no id; several of one file that agree in it are the first, the second…"""
+_CUT = 500
+"""Characters of an answer that the console's export of feedback tells."""
+
+
+def name(kind: str, row: Row, seen: Counter[tuple[Any, ...]]) -> None:
+    """Give a row without an id one that the same row has in every file.
+
+    Args:
+        seen: how many rows of the same file said the same.
+    """
+    if kind not in _NAMES or row.get("id") not in (None, ""):
+        return
+    said = (kind, *(str(row.get(column)) for column in _NAMES[kind]))
+    row["id"] = str(uuid.uuid5(SPACE, "\x1f".join((*said, str(seen[said])))))
+    seen[said] += 1
+
+
+def one_each(told: Iterable[tuple[int, Sequence[Told]]], kind: str, key: str = "id") -> dict[str, Told]:
+    """Rows by their id, each once, in the order in which they were first told.
+
+    Args:
+        told: how much the rows count, of equal times, and the rows.
+
+    Raises:
+        InputError: of a row that is there twice, the time of its last change cannot be read.
+    """
+    found: dict[str, Told] = {}
+    others: dict[str, list[tuple[int, Told]]] = {}
+    first: dict[str, int] = {}
+    for source, rows in told:
+        for one in rows:
+            id = str(one[1][key])
+            if found.setdefault(id, one) is one:
+                first[id] = source
+            elif one[1] != found[id][1] or source != first[id]:
+                others.setdefault(id, [(first[id], found[id])]).append((source, one))
+    together = _TOGETHER.get(kind, ())
+    for id, many in others.items():
+        versions = [Version(row, changed(row, place), source) for source, (place, row) in many]
+        found[id] = (found[id][0], settled(versions, together))
+    return found
+
+
+def changed(row: Row, place: str) -> int | None:
+    """When a row was last changed, in microseconds; None where it does not say. Raises: InputError."""
+    return moment(row.get("updated_at"), place)
+
+
+def conversations(rows: Mapping[str, Sequence[Told]]) -> dict[str, Told]:
+    """The conversations that are told, by id."""
+    kinds = ((1, "conversations"), (0, "console_conversations"))
+    return one_each([(source, rows.get(kind, ())) for source, kind in kinds], "conversations")
+
+
+def messages(rows: dict[str, list[Told]]) -> tuple[dict[str, list[Told]], bool]:
+    """Rows that tell messages, by their layout, in the form of the table `messages`; and whether ids were made.
+
+    A row without an id has that of the message that says the same in the same second of its conversation, or one
+    that is made of what it says. What is given is taken out of `rows`, but the export of feedback, which tells more.
+    """
+    found = {
+        "messages": rows.pop("messages", []),
+        "feedback_export": [(place, _of_feedback(row)) for place, row in rows.get("feedback_export", [])],
+    }
+    nameless = rows.pop("log_export", [])
+    nameless += [one for one in found["messages"] if one[1].get("id") in (None, "")]
+    found["messages"] = [one for one in found["messages"] if one[1].get("id") not in (None, "")]
+    made = False
+    if nameless:
+        known: dict[tuple[Any, ...], str] = {}
+        for place, row in (one for some in found.values() for one in some):
+            id, said = str(row["id"]), _said(row, place)
+            known[said] = min(known.get(said, id), id)
+        for place, row in nameless:
+            row["id"] = known.get(_said(row, place))
+            if not row["id"]:
+                made, row["id"] = True, _made_id(row, place)
+            row.setdefault("rating", row.get("user_rating"))
+    found["log_export"] = nameless
+    for some in found.values():
+        for _, row in some:
+            row["query"], row["answer"] = row.get("query") or "", row.get("answer") or ""
+    return found, made
+
+
+def _of_feedback(row: Row) -> Row:
+    return {
+        "id": row["message_id"],
+        "conversation_id": row.get("conversation_id"),
+        "query": row["user_query"],
+        "answer": row.get("ai_response"),
+        "created_at": row.get("message_date"),
+        "from_end_user_id": row.get("from_end_user_id"),
+    }
+
+
+def _said(row: Row, place: str) -> tuple[Any, ...]:
+    """What a message says, as far as every export tells it."""
+    when = moment(row.get("created_at"), place)
+    answer, _ = split_reasoning(as_text(row.get("answer")))
+    return (
+        str(row.get("conversation_id")),
+        None if when is None else when // 1_000_000,
+        texts.clean(as_text(row.get("query"))),
+        (texts.clean(answer) or "").strip()[:_CUT],
+    )
+
+
+def _made_id(row: Row, place: str) -> str:
+    when = moment(row.get("created_at"), place)
+    time = None if when is None else str(texts.from_microseconds(when).replace(tzinfo=None))
+    said = (row.get("conversation_id"), time, row.get("query"), row.get("answer"))
+    return str(uuid.uuid5(SPACE, "\x1f".join(map(str, said))))
+
+
+def by_message(rows: Iterable[Told]) -> dict[str, list[Told]]:
+    """Rows by the message that they belong to."""
+    found: dict[str, list[Told]] = {}
+    for one in rows:
+        found.setdefault(str(one[1]["message_id"]), []).append(one)
+    return found
+
+
+def children(inside: Any, outside: Sequence[Row]) -> list[Row] | None:
+    """What belongs to a message, of the list inside of it and of the rows of a table.
+
+    Where the two name the same things, they add to each other; otherwise the list counts, if it has any.
+    """
+    within = [one for one in inside if isinstance(one, dict)] if isinstance(inside, list) else []
+    ids = {as_text(one.get("id")) for one in within}
+    if not within or not outside or ids.isdisjoint(as_text(one.get("id")) for one in outside):
+        return within or list(outside) or None
+    rows: dict[str, list[Version]] = {}
+    for source, many in ((0, within), (1, outside)):
+        for row in many:
+            rows.setdefault(as_text(row.get("id")), []).append(Version(row, None, source))
+    return [dict(one[0].row) if len(one) == 1 else settled(one) for one in rows.values()]
+
+
