@@ -141,4 +141,5 @@ def _of_numpy(value: np.datetime64) -> datetime | None:
 def _ago(value: pd.Timedelta, now: datetime) -> datetime | None:
     if value is pd.NaT or value < pd.Timedelta(0):
         return None
-    return now - value.to_pytimedelta()
+    ago: timedelta = value.to_pytimedelta()
+    return now - ago

@@ -24,11 +24,17 @@ __all__ = ["read_export"]
 
 
 def read_export(
-    paths: Iterable[str | os.PathLike[str]], *, app: str | None = None, limit: int | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    app: str | None = None,
+    limit: int | None = None,
+    encoding: str | None = None,
 ) -> History:
     """See `History.from_export`."""
     from ..facts import Facts
     from ..history import History
+    from .cells import Checked
+    from .encodings import is_encoding
     from .gather import Gatherer
     from .layouts import kind_of
     from .opened import LIMIT, Budget
@@ -37,17 +43,20 @@ def read_export(
     given = [Path(path).expanduser() for path in paths]
     if not given:
         raise InputError(t("history.export.nothing"), code="export")
+    if encoding is not None and not is_encoding(encoding):
+        raise InputError(t("history.export.no_encoding", encoding=repr(encoding)[:60]), code="export")
     budget = Budget(LIMIT if limit is None else limit)
-    gatherer = Gatherer(app, budget)
+    gatherer, checked = Gatherer(app, budget), Checked(budget)
     for path in (one for some in given for one in files(some)):
-        for table, place, row in rows(path, budget):
+        for table, place, row in rows(path, budget, encoding):
             kind = kind_of(table, row, place)
-            if kind is not None:
-                gatherer.take(kind, place, row)
+            found = None if kind is None else checked.row(kind, place, row)
+            if found is not None:
+                gatherer.take(found[0], place, found[1])
     tables = gatherer.frames()
     if not gatherer.kinds:
         raise InputError(t("history.export.no_rows", path=", ".join(map(str, given))), code="export")
-    notes = [t("history.export.from", files=", ".join(path.name for path in given)), *gatherer.notes]
+    notes = [t("history.export.from", files=", ".join(path.name for path in given)), *checked.notes(), *gatherer.notes]
     if gatherer.kinds["feedback_export"] and not gatherer.kinds["messages"]:
         notes.append(t("history.export.feedback_only"))
     if gatherer.kinds["log_export"]:
