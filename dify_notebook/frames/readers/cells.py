@@ -77,7 +77,7 @@ class Checked:
             row[name] = self._id(row[name], place, name)
         for name in KEYS[kind]:
             if row[name] is None:
-                raise InputError(t("history.export.no_id", place=place, name=name), code="export")
+                raise InputError(t("history.export.no_key", place=place, name=name), code="export")
         for name in TIMES:
             if row.get(name) is not None:
                 row[name] = time(row[name], place, name)
