@@ -187,6 +187,12 @@ def test_forms_of_json(tmp_path: Path, text: str) -> None:
     is_right(read(tmp_path, text, "m.json"), 2)
 
 
+@pytest.mark.parametrize("head", ["insert into public.messages", "Insert Into `messages`", "--\ninsert into messages"])
+def test_statements_may_be_written_small(tmp_path: Path, head: str) -> None:
+    rows = ",\n       ".join("(" + ", ".join(f"'{cell}'" for cell in row.split(",")) + ", null)" for row in (ROW, OTHER))
+    is_right(read(tmp_path, f"{head} ({HEADER}, error)\nvalues  {rows};\n", "m.sql"), 2)
+
+
 def test_documents_one_behind_the_other_take_time_by_their_number(tmp_path: Path) -> None:
     def make(count: int) -> Path:
         path = tmp_path / f"{count}.json"

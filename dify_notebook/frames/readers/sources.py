@@ -18,6 +18,7 @@ from .opened import Budget, lines_of, opened
 
 SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql")
 _COPY = re.compile(r'^COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*$')
+_STATEMENT = re.compile(r"(?:SET|COPY|BEGIN|CREATE|DROP|LOCK|USE|(?i:INSERT INTO|CREATE TABLE))\s")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.S)
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _JSON = json.JSONDecoder(parse_constant=lambda name: None)
@@ -81,7 +82,7 @@ def _first(file: IO[str]) -> str:
 def _is_dump(file: IO[str]) -> bool:
     start = file.read(4096).lstrip()
     file.seek(0)
-    return bool(re.match(r"(SET|COPY|BEGIN|CREATE|DROP|LOCK|USE|INSERT INTO)\s", start))
+    return bool(_STATEMENT.match(start))
 
 
 # -- JSON ------------------------------------------------------------------------------------
