@@ -15,7 +15,6 @@ pandas is imported with the first table, not before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from .schema import HISTORY, SCHEMA, Column, Table
@@ -169,8 +168,8 @@ def annotations(items: Iterable[models.Annotation]) -> pd.DataFrame:  # type: ig
 
 
 def runs(
-    since: date | datetime | str | None = None,
-    until: date | datetime | str | None = None,
+    since: Any = None,
+    until: Any = None,
     *,
     store: RunStore | None = None,
 ) -> pd.DataFrame:
@@ -180,9 +179,12 @@ def runs(
     tapes hold what the API never gives again: nodes with their times, tokens and prices.
 
     Args:
-        since: from then on; a date without zone is local.
-        until: before then.
+        since: from then on, as for `dify.history`: a time, a date, a timedelta, "7 days"; without a zone it is local.
+        until: before then; likewise.
         store: another store than this user's.
+
+    Raises:
+        InputError: one of them is no time, or `since` is not before `until`.
     """
     from .build import frame
     from .store import run_rows

@@ -16,7 +16,7 @@ from ..net.crowd import MOST_FETCHING, check_connections
 from ..wire.models import Conversation
 from .facts import Facts
 from .texts import as_microseconds
-from .times import moment
+from .times import span
 
 #: How far the clocks of this machine and the server may differ, and how long an answer may take to be stored:
 #: what was used so shortly before a fetch is fetched again by the next.
@@ -56,9 +56,7 @@ def wanted(
         raise InputError(t("frames.no_users"), code="users")
     if isinstance(conversations, str):
         conversations = [conversations]
-    begin, end = moment(since, "since"), moment(until, "until")
-    if begin and end and begin >= end:
-        raise InputError(t("frames.empty_time", since=begin.isoformat(), until=end.isoformat()), code="since")
+    begin, end = span(since, until)
     return Wanted(
         users=named,
         conversations=None if conversations is None else tuple(dict.fromkeys(conversations)),

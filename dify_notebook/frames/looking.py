@@ -30,7 +30,13 @@ class Looking:
     __slots__ = ()
 
     @classmethod
-    def from_export(cls, *paths: str | os.PathLike[str], app: str | None = None, limit: int | None = None) -> History:
+    def from_export(
+        cls,
+        *paths: str | os.PathLike[str],
+        app: str | None = None,
+        limit: int | None = None,
+        encoding: str | None = None,
+    ) -> History:
         """A history out of what you have from elsewhere: exports of Dify's console, dumps of its database.
 
         Taken are CSV (with the names of its columns in the first line), JSON, JSON lines and what `pg_dump` and
@@ -52,16 +58,19 @@ class Looking:
             limit: bytes that are taken of all files together, 4,000,000,000 unless given: their text, unpacked, and
                 about 60 for each cell that is kept, which is what it needs in memory. A line, a statement of a dump
                 and a JSON document may be a sixteenth of it.
+            encoding: what the files are in, a name that Python has, such as "cp1252". None takes UTF-8, UTF-16, and
+                GB 18030 (GBK) where the beginning of a file leaves no doubt.
 
         Raises:
             InputError: a file cannot be read or is no regular file (a pipe, a device, one under /proc), there is more
-                than the limit, its columns are those of no export that is known, or it holds
-                several apps and none was named.
+                than the limit, its encoding cannot be told, its columns are those of no export that is known, a row
+                has no id, a cell is no number or no time that leaves no doubt (named by file, line and column), or
+                it holds several apps and none was named.
             ConfigError: a file is Parquet, and pyarrow (extra `parquet`) is missing.
         """
         from .readers import read_export
 
-        return read_export(paths, app=app, limit=limit)
+        return read_export(paths, app=app, limit=limit, encoding=encoding)
 
     @property
     def plot(self: History) -> HistoryPlots:  # type: ignore[misc]  # the one class that has this mixin

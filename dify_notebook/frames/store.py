@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from ..turn.state import Turn, Usage
 from ..wire.events import ChatEvent, MessageEnd, decode
 from .tables import Block
 from .texts import as_microseconds, clean
-from .times import moment
+from .times import span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,12 +28,12 @@ _END = ".tape.gz"
 
 
 def run_rows(
-    since: date | datetime | str | None = None,
-    until: date | datetime | str | None = None,
+    since: Any = None,
+    until: Any = None,
     store: RunStore | None = None,
 ) -> Block:
     """The table `runs`: of each tape its first lines are read. What is no tape is logged and left out."""
-    begin, end = moment(since, "since"), moment(until, "until")
+    begin, end = span(since, until)
     rows: list[dict[str, Any]] = []
     for path in (store or run_store()).paths():
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -171,8 +170,8 @@ class Dify:
         self,
         users: Mapping[str, str] | Sequence[str] | str | None = None,
         conversations: Sequence[str] | str | None = None,
-        since: date | datetime | str | None = None,
-        until: date | datetime | str | None = None,
+        since: Any = None,
+        until: Any = None,
         concurrency: int = CONNECTIONS,
         *,
         to: str | os.PathLike[str] | None = None,
@@ -186,8 +185,10 @@ class Dify:
             users: whose conversations; None is this client's user alone, since the server lists them for one user at
                 a time. `find_users()` finds more.
             conversations: ids, if only some are wanted.
-            since: messages from then on; a date without zone is local.
-            until: messages before then.
+            since: messages from then on. A date, a datetime, pandas' Timestamp or Period, numpy's datetime64; a
+                timedelta, for so long ago; seconds since 1970; or text, such as "2026-01-31T12:00", "yesterday",
+                "7 days". What has no zone is local.
+            until: messages before then; likewise.
             concurrency: how many requests at once, 1 to 32; more than the client's `connections` while this lasts.
             to: write Parquet into this directory as pages arrive, with little memory (extra `parquet`); the
                 history's tables are then read when they are looked at.

@@ -190,7 +190,9 @@ def test_a_date_without_zone_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
-        ({"since": "yesterday"}, "since"),
+        ({"since": "soon"}, "since"),
+        ({"since": pd.NaT}, "since"),
+        ({"until": float("nan")}, "until"),
         ({"until": 12}, "until"),
         ({"since": "2026-02-01", "until": "2026-01-01"}, "since"),
         ({"users": []}, "users"),

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ...i18n import t
@@ -19,6 +20,7 @@ from ...paths import expand
 
 if TYPE_CHECKING:
     from ..history import History
+    from .cells import Checked
     from .gather import Gatherer
     from .opened import Budget
 
@@ -26,11 +28,17 @@ __all__ = ["read_export"]
 
 
 def read_export(
-    paths: Iterable[str | os.PathLike[str]], *, app: str | None = None, limit: int | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    app: str | None = None,
+    limit: int | None = None,
+    encoding: str | None = None,
 ) -> History:
     """See `History.from_export`."""
     from ..facts import Facts, Failure
     from ..history import History
+    from .cells import Checked
+    from .encodings import is_encoding
     from .gather import Gatherer
     from .opened import LIMIT, Budget
     from .parquets import history, is_history
@@ -39,8 +47,10 @@ def read_export(
     given = [expand(path) for path in paths]
     if not given:
         raise InputError(t("history.export.nothing"), code="export")
+    if encoding is not None and not is_encoding(encoding):
+        raise InputError(t("history.export.no_encoding", encoding=repr(encoding)[:60]), code="export")
     budget = Budget(LIMIT if limit is None else limit)
-    gatherer = Gatherer(app, budget)
+    gatherer, checked = Gatherer(app, budget), Checked(budget)
     whole = True
     failures: list[Failure] = []
     # By name, so that it does not matter in which order they were given.
@@ -52,11 +62,11 @@ def read_export(
             for table, frame in kept:
                 gatherer.take_frame(f"history.{table.name}", table, frame)
         else:
-            _take(path, gatherer, budget)
+            _take(path, gatherer, checked, budget, encoding)
     tables = gatherer.frames()
     if not gatherer.kinds:
         raise InputError(t("history.export.no_rows", path=", ".join(map(str, given))), code="export")
-    notes = [t("history.export.from", files=", ".join(path.name for path in given)), *gatherer.notes]
+    notes = [t("history.export.from", files=", ".join(path.name for path in given)), *checked.notes(), *gatherer.notes]
     if gatherer.kinds["feedback_export"] and not gatherer.kinds["messages"]:
         notes.append(t("history.export.feedback_only"))
     if gatherer.made_ids:
@@ -73,24 +83,28 @@ def read_export(
     return History(tables, facts)
 
 
-def _take(path: Path, gatherer: Gatherer, budget: Budget) -> None:
+def _take(path: Path, gatherer: Gatherer, checked: Checked, budget: Budget, encoding: str | None) -> None:
     """The rows of a file. Raises: InputError, ConfigError: see `History.from_export`."""
-    from .layouts import kind_of
     from .ours import unpivoted
     from .parquets import is_parquet, parts
     from .sources import rows
 
     if not is_parquet(path):
-        for table, place, told in rows(path, budget):
+        for table, place, told in rows(path, budget, encoding):
             for row in unpivoted(told):
-                kind = kind_of(table, row, place)
-                if kind is not None:
-                    gatherer.take(kind, place, row)
+                _row(table, place, row, gatherer, checked)
         return
     for one, part in parts(path, budget):
         if isinstance(one, str):
-            kind = kind_of(None, part, one)
-            if kind is not None:
-                gatherer.take(kind, one, part)
+            _row(None, one, part, gatherer, checked)
         else:
             gatherer.take_frame(f"history.{one.name}", one, part)
+
+
+def _row(table: str | None, place: str, row: dict[str, Any], gatherer: Gatherer, checked: Checked) -> None:
+    from .layouts import kind_of
+
+    kind = kind_of(table, row, place)
+    found = None if kind is None else checked.row(kind, place, row)
+    if found is not None:
+        gatherer.take(found[0], place, found[1])

@@ -42,7 +42,7 @@ class Inserts:
     @staticmethod
     def begins(line: str) -> bool:
         """Whether a statement begins here that is of interest."""
-        return line.startswith(("INSERT INTO", "CREATE TABLE"))
+        return line[:12].upper().startswith(("INSERT INTO", "CREATE TABLE"))
 
     def read(self, line: str, rest: Iterable[str]) -> Iterator[tuple[str, Cells | None]]:
         """The rows of the statement that begins with this line, each with its table; None for one that is damaged.
@@ -71,7 +71,7 @@ class Inserts:
 
 
 def _is_mysql(statement: str) -> bool:
-    return statement.startswith("INSERT INTO `")
+    return statement[:13].upper().startswith("INSERT INTO `")
 
 
 def _created(rest: Iterable[str]) -> Iterator[str]:

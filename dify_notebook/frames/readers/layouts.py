@@ -9,8 +9,9 @@ export that is passed around as a patch of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -19,11 +20,20 @@ from ...i18n import t
 from ...wire.loose import shallow
 from .. import texts
 
-if TYPE_CHECKING:
-    from .sources import Row
-
+Row = dict[str, Any]
 _MOST = 1e18
 """No count, price or time reaches this; a column of whole numbers holds less than ten times as much."""
+
+_CURRENCY = re.compile(r"^[¥￥$€£₩] ?| ?(?:[¥￥$€£₩元]|USD|EUR|GBP|CNY|RMB|JPY)$")
+_FORMS = (
+    (re.compile(r"[+-]?[0-9]{1,3}(?:(?:,[0-9]{3}){2,6}|(?:,[0-9]{3}){1,6}\.[0-9]{1,30})"), ","),
+    (re.compile(r"[+-]?[0-9]{1,3}(?:(?:\.[0-9]{3}){2,6}|(?:\.[0-9]{3}){1,6},[0-9]{1,30})"), "."),
+    (re.compile(r"[+-]?[0-9]{1,3}(?:[ \u00a0\u202f'’][0-9]{3}){1,6}(?:[.,][0-9]{1,30})?"), " \u00a0\u202f'’"),
+    (re.compile(r"[+-]?(?:0|[0-9]{4,20}|[0-9]{1,3}(?!,[0-9]{3}(?![0-9]))),[0-9]{1,30}(?:[eE][+-]?[0-9]{1,3})?"), ""),
+)
+"""Forms of numbers that leave no doubt, each with its marks of thousands."""
+_TWO = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
+"""A number that could be two, according to who wrote it."""
 
 OURS: Mapping[str, frozenset[str]] = {
     "history.turns": frozenset({"message_id", "query", "answer", "turn_number", "complete"}),
@@ -43,16 +53,38 @@ LAYOUTS: Mapping[str, frozenset[str]] = {
     "messages": frozenset({"id", "conversation_id", "query", "answer"}),
     "log_export": frozenset({"conversation_id", "query", "answer", "created_at"}),
     "dataset_retriever_resources": frozenset({"message_id", "dataset_id", "segment_id", "score"}),
-    "message_agent_thoughts": frozenset({"id", "message_id", "position", "thought", "tool"}),
+    "message_agent_thoughts": frozenset({"id", "message_id", "thought", "tool"}),
     "message_files": frozenset({"id", "message_id", "type", "transfer_method"}),
-    "message_feedbacks": frozenset({"id", "message_id", "rating", "from_source"}),
-    "message_annotations": frozenset({"id", "question", "content", "hit_count"}),
-    "annotations": frozenset({"id", "question", "answer", "hit_count"}),
-    "end_users": frozenset({"id", "session_id", "type"}),
+    "message_feedbacks": frozenset({"id", "message_id", "rating"}),
+    "message_annotations": frozenset({"id", "question", "content"}),
+    "annotations": frozenset({"id", "question", "answer"}),
+    "end_users": frozenset({"id", "session_id"}),
     "conversations": frozenset({"id", "name", "inputs", "created_at"}),
     "console_conversations": frozenset({"id", "from_source", "created_at", "message_count"}),
+    "annotation_export": frozenset({"question", "answer"}),  # all that the console's has, so it comes last
 }
-"""Table -> columns that its rows have; the first that fits is it."""
+"""Table -> columns that its rows must have, whatever else they have; the first that fits is it."""
+NUMBERS = frozenset(
+    {
+        "message_tokens", "answer_tokens", "total_price", "provider_response_latency", "position", "hit_count", "score",
+        "prompt_tokens", "completion_tokens", "total_tokens", "prompt_price", "completion_price", "latency",
+        "time_to_first_token",
+    }
+)  # fmt: skip
+"""Columns of numbers, of these and of our own tables."""
+TEXTS = frozenset({"query", "answer", "content", "question", "name", "user_query", "ai_response", "feedback_comment"})
+"""Columns that people wrote, who may have written `NULL`."""
+
+
+def named(names: Iterable[str]) -> str | None:
+    """The layout whose columns these are; None for those of no export that is known."""
+    found = set(names)
+    return next((kind for kind, columns in LAYOUTS.items() if found >= columns), None)
+
+
+def is_ours(kind: str | None) -> bool:
+    """Whether it is the layout of a table that was saved of a history: what is in its cells is meant as it stands."""
+    return kind is not None and kind.startswith("history.")
 
 
 def kind_of(table: str | None, row: Row, place: str) -> str | None:
@@ -64,9 +96,9 @@ def kind_of(table: str | None, row: Row, place: str) -> str | None:
     names = set(row)
     if table is not None:
         return table if table in LAYOUTS and names >= LAYOUTS[table] else None
-    for kind, columns in LAYOUTS.items():
-        if names >= columns:
-            return kind
+    kind = named(names)
+    if kind is not None:
+        return kind
     near = min(LAYOUTS, key=lambda kind: len(LAYOUTS[kind] - names) / len(LAYOUTS[kind]))
     shown = ", ".join(str(name)[:40] for name in list(row)[:12]) + (", …" if len(row) > 12 else "")
     missing = ", ".join(sorted(LAYOUTS[near] - names))
@@ -96,31 +128,53 @@ def mapping(value: Any, place: str) -> dict[str, Any] | None:
 
 
 def true(value: Any) -> bool:
-    """Whether a cell says yes: true, t, 1."""
-    return value is True or str(value).lower() in ("t", "true", "1")
+    """Whether a cell says yes: true, t, yes, 1."""
+    return value is True or str(value).strip().lower() in ("t", "true", "yes", "y", "1", "1.0")
 
 
 def number(value: Any, place: str, name: str) -> float | None:
     """A number; None for nothing.
 
     Raises:
-        InputError: it is something else.
+        InputError: it is something else, or could be two: 1,234.
     """
     if value is None or value == "":
         return None
     try:
-        found = float(value)
+        found = float(figures(value, name) if isinstance(value, str) else value)
     except (TypeError, ValueError):
         found = math.nan
     if math.isfinite(found) and abs(found) < _MOST:
         return found
-    raise InputError(t("history.export.no_number", place=place, name=name, value=str(value)[:60]), code="export")
+    reason = "two_numbers" if isinstance(value, str) and _TWO.fullmatch(value.strip()) else "no_number"
+    raise InputError(t(f"history.export.{reason}", place=place, name=name, value=str(value)[:60]), code="export")
+
+
+def figures(text: str, name: str) -> str:
+    """A number's text as Python reads it: without marks of thousands, with a point, a price without its currency.
+
+    >>> figures("1.234,5", "latency"), figures("\xa50,001", "total_price"), figures("1 234", "position")
+    ('1234.5', '0.001', '1234')
+    """
+    text = text.strip()
+    if "price" in name:
+        text = _CURRENCY.sub("", text)
+    for form, marks in _FORMS:
+        if form.fullmatch(text):
+            return "".join(sign for sign in text if sign not in marks).replace(",", ".")
+    return text
 
 
 def whole(value: Any, place: str, name: str) -> int | None:
-    """A whole number; None for nothing. Raises: InputError."""
+    """A whole number; None for nothing.
+
+    Raises:
+        InputError: it is something else: 1.234 tokens are no number of tokens.
+    """
     found = number(value, place, name)
-    return None if found is None else int(found)
+    if found is None or found.is_integer():
+        return None if found is None else int(found)
+    raise InputError(t("history.export.no_whole", place=place, name=name, value=str(value)[:60]), code="export")
 
 
 def moment(value: Any, place: str) -> int | None:

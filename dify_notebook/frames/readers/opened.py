@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ...errors import InputError
 from ...i18n import t
 from ..regular import open_regular
+from .encodings import SAMPLE, encoding_of, not_text
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -90,42 +91,56 @@ class _Counted(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: Path, budget: Budget) -> Iterator[IO[str]]:
+def opened(path: Path, budget: Budget, encoding: str | None = None) -> Iterator[IO[str]]:
     """The text of a file, unpacked while it is read.
 
+    Args:
+        encoding: what it is in; None takes what can be told for certain, see `encodings`.
+
     Raises:
-        InputError: it is no regular file, is packed in a way that is not read here, is damaged, is not UTF-8, or
-            more than the budget.
+        InputError: it is no regular file, is packed in a way that is not read here, is no text, is damaged, is in an
+            encoding that cannot be told, or more than the budget.
     """
     try:
         with open_regular(path) as raw:
-            encoding, packed = _form(path, raw.read(5))
+            packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             if not packed:
                 size = os.fstat(raw.fileno()).st_size
                 if size > budget.limit:
                     budget.spend(size, path)
-            inner = gzip.GzipFile(fileobj=raw) if packed else raw
-            counted = io.BufferedReader(_Counted(inner, path, budget), 1 << 16)  # type: ignore[arg-type]  # it reads
-            with io.TextIOWrapper(counted, encoding=encoding, newline="") as text:
+            inner: Any = gzip.GzipFile(fileobj=raw) if packed else raw
+            found = _form(path, inner.read(SAMPLE), encoding)
+            inner.seek(0)
+            counted = io.BufferedReader(_Counted(inner, path, budget), 1 << 16)
+            with io.TextIOWrapper(counted, encoding=found, newline="") as text:
                 yield text
     except UnicodeError as error:
-        at = error.start if isinstance(error, UnicodeDecodeError) else 0
-        raise InputError(t("history.export.not_utf8", path=path, at=at), code="export") from None
+        raise _not_in(path, found, error) from None
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(t("history.export.unreadable", path=path, reason=reason), code="export") from None
 
 
-def _form(path: Path, magic: bytes) -> tuple[str, bool]:
-    """The encoding, and whether it is packed, by its first bytes."""
-    if magic == b"PGDMP":
+def _form(path: Path, sample: bytes, encoding: str | None) -> str:
+    """The encoding of a file, by its beginning."""
+    if sample.startswith(b"PGDMP"):
         raise InputError(t("history.export.custom_dump", path=path, name=path.stem), code="export")
-    if magic[:2] == b"PK":
+    kind = not_text(sample)
+    if kind == "zip":
         raise InputError(t("history.export.zip", path=path), code="export")
-    if magic[:2] in (b"\xff\xfe", b"\xfe\xff"):  # what Excel calls Unicode text
-        return "utf-16", False
-    return "utf-8-sig", magic[:2] == b"\x1f\x8b"
+    if kind is not None:
+        raise InputError(t(f"history.export.other.{kind}", path=path), code="export")
+    # What cannot be told is read as UTF-8, which names the first byte that is none.
+    found = encoding or encoding_of(sample) or "utf-8"
+    return "utf-8-sig" if found.lower() in ("utf-8", "utf8", "utf_8") else found
+
+
+def _not_in(path: Path, encoding: str, error: UnicodeError) -> InputError:
+    at = error.start if isinstance(error, UnicodeDecodeError) else 0
+    if encoding == "utf-8-sig":
+        return InputError(t("history.export.not_utf8", path=path, at=at), code="export")
+    return InputError(t("history.export.not_encoded", path=path, encoding=encoding, at=at), code="export")
 
 
 def lines_of(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[int, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterator
@@ -12,20 +11,20 @@ from typing import IO, Any
 from ...errors import InputError
 from ...i18n import t
 from ...wire.loose import shallow, sound
+from .delimited import delimited
 from .inserts import Inserts, NoColumns, TooLong
-from .layouts import OURS
+from .layouts import Row as Row
 from .opened import Budget, lines_of, opened
 from .parquets import is_history
 
-Row = dict[str, Any]
 SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql", ".parquet")
 _COPY = re.compile(r'^COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*$')
+_STATEMENT = re.compile(r"(?:SET|COPY|BEGIN|CREATE|DROP|LOCK|USE|(?i:INSERT INTO|CREATE TABLE))\s")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.S)
-_SAMPLE = 1 << 16  # characters of the first line that tell what stands between its cells
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
+_JSON = json.JSONDecoder(parse_constant=lambda name: None)
+_NEXT = re.compile(r"\S")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_TEXTS = ("query", "answer", "content", "question", "name", "user_query", "ai_response", "feedback_comment")
-"""Columns that people wrote, who may have written `NULL`."""
 _LISTS = ("data", "messages", "conversations", "feedback_data", "items", "rows", "result")
 """Names under which JSON files hold their rows."""
 
@@ -53,23 +52,29 @@ def files(path: Path) -> list[Path]:
 
 
 def _is_readable(path: Path) -> bool:
+    """By its ending; what begins with a dot is hidden, such as what macOS puts beside files on other disks."""
+    if path.name.startswith("."):
+        return False
     return path.name.lower().removesuffix(".gz").endswith(SUFFIXES) or is_history(path)
 
 
-def rows(path: Path, budget: Budget) -> Iterator[tuple[str | None, str, Row]]:
+def rows(path: Path, budget: Budget, encoding: str | None = None) -> Iterator[tuple[str | None, str, Row]]:
     """Each row of a file, with the table that it says it is of (None where it says nothing) and its place.
+
+    Args:
+        encoding: what it is in; None takes what can be told for certain.
 
     Raises:
         InputError: the file cannot be read, is of no known form, or is more than the budget.
     """
-    with opened(path, budget) as file:
+    with opened(path, budget, encoding) as file:
         first = _first(file)
         if first in ("{", "["):
             yield from _json(path, file, budget)
         elif first in ("-", "\\", "/") or _is_dump(file):
             yield from _dump(path, file, budget)
         else:
-            yield from _csv(path, file, budget)
+            yield from delimited(path, file, budget)
 
 
 def _first(file: IO[str]) -> str:
@@ -82,53 +87,7 @@ def _first(file: IO[str]) -> str:
 def _is_dump(file: IO[str]) -> bool:
     start = file.read(4096).lstrip()
     file.seek(0)
-    return bool(re.match(r"(SET|COPY|BEGIN|CREATE|DROP|LOCK|USE|INSERT INTO)\s", start))
-
-
-# -- CSV -------------------------------------------------------------------------------------
-
-
-def _csv(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[None, str, Row]]:
-    # An answer may be longer than the 128 kB that the module allows by itself.
-    before = csv.field_size_limit(min(budget.longest, 2**31 - 1))
-    number = 1
-
-    def lines() -> Iterator[str]:
-        nonlocal number
-        for number, line in lines_of(path, file, budget):  # noqa: B007  # the error tells it
-            yield line
-
-    try:
-        sample = file.readline(_SAMPLE)
-        file.seek(0)
-        delimiter = max((",", ";", "\t"), key=sample.count)
-        reader = csv.DictReader(lines(), delimiter=delimiter, strict=True)
-        reader.fieldnames = [name.lower() for name in reader.fieldnames or ()]
-        names = [name for name in reader.fieldnames if name]
-        if not names:
-            raise InputError(t("history.export.empty", path=path), code="export")
-        ours = any(columns <= set(names) for columns in OURS.values())
-        for row in reader:
-            place = f"{path.name}:{reader.line_num}"
-            if None in row or any(row[name] is None for name in names):
-                raise InputError(t("history.export.ragged", place=place, columns=len(names)), code="export")
-            # In CSV nothing and an empty text look alike; nothing is what it is for all but texts.
-            nothing = _is_empty if ours else _is_nothing
-            yield None, place, {name: None if nothing(name, value) else value for name, value in row.items()}
-    except csv.Error as error:
-        raise InputError(t("history.export.bad_csv", path=f"{path}:{number}", reason=error), code="export") from None
-    finally:
-        csv.field_size_limit(before)
-
-
-def _is_empty(name: str, value: str) -> bool:
-    """The same of a table that was saved of a history: there a word is a word, whatever it is."""
-    return value == ""
-
-
-def _is_nothing(name: str, value: str) -> bool:
-    """Whether a cell stands for a missing value; some tools write a word for it."""
-    return value == "" or (value in ("NULL", "\\N") and name not in _TEXTS)
+    return bool(_STATEMENT.match(start))
 
 
 # -- JSON ------------------------------------------------------------------------------------
@@ -144,27 +103,44 @@ def _json(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[None, str
         text = "\n" * (number - 1) + first + file.read(budget.longest - len(first) + 1)
         if len(text) > budget.longest:
             raise budget.too_long(str(path)) from None
-        data, second = _document(str(path), text), None
-    else:
-        second = next(lines, None)
-    if second is None:
-        if isinstance(data, dict) and data and not any(isinstance(data.get(name), list) for name in _LISTS):
-            data = [data]
-        yield from _listed(path.name, data)
+        yield from _told(path.name, list(_documents(str(path), text)))
         return
-    yield from _listed(f"{path.name}:{number}", data if isinstance(data, list) else [data])
+    second = next(lines, None)
+    if second is None:
+        yield from _told(path.name, [data])
+        return
+    yield from _listed(f"{path.name}:{number}", _items(data))
     for number, line in (second, *lines):
         place = f"{path.name}:{number}"
-        data = _document(place, line)
-        yield from _listed(place, data if isinstance(data, list) else [data])
+        for data in _documents(place, line):
+            yield from _listed(place, _items(data))
 
 
-def _document(place: str, text: str) -> Any:
-    """The value of a JSON text. Raises: InputError."""
-    try:
-        return _loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(t("history.export.bad_json", path=place, reason=error), code="export") from None
+def _items(data: Any) -> list[Any]:
+    return data if isinstance(data, list) else [data]
+
+
+def _told(where: str, documents: list[Any]) -> Iterator[tuple[None, str, Row]]:
+    """Rows of a document, or of several that stand one behind the other, as `jq` writes them."""
+    data = documents[0]
+    if len(documents) > 1:
+        data = [item for document in documents for item in _items(document)]
+    elif isinstance(data, dict) and data and not any(isinstance(data.get(name), list) for name in _LISTS):
+        data = [data]
+    yield from _listed(where, data)
+
+
+def _documents(place: str, text: str) -> Iterator[Any]:
+    """The values of a JSON text: one, or several with nothing but blanks between them. Raises: InputError."""
+    at = 0
+    while match := _NEXT.search(text, at):
+        begin = match.start()
+        try:
+            data, at = _JSON.raw_decode(text, begin)
+            found = _plain(shallow(data), text[begin:at])
+        except (ValueError, RecursionError) as error:
+            raise InputError(t("history.export.bad_json", path=place, reason=error), code="export") from None
+        yield found
 
 
 def _loads(text: str) -> Any:
@@ -174,7 +150,10 @@ def _loads(text: str) -> Any:
         ValueError: it is no JSON.
         RecursionError: it is nested deeper than anyone means.
     """
-    found = shallow(json.loads(text, parse_constant=lambda name: None))
+    return _plain(shallow(_JSON.decode(text)), text)
+
+
+def _plain(found: Any, text: str) -> Any:
     return sound(found) if _HALF.search(text) else found
 
 
@@ -189,7 +168,8 @@ def _listed(where: str, data: Any) -> Iterator[tuple[None, str, Row]]:
         if isinstance(item, dict) and "id" not in item and any(isinstance(item.get(name), list) for name in _LISTS):
             yield from _listed(where, item)
         elif isinstance(item, dict):
-            yield None, f"{where}[{at}]", item
+            if item:
+                yield None, f"{where}[{at}]", item
         else:
             place = f"{where}[{at}]"
             raise InputError(t("history.export.no_object", place=place, found=type(item).__name__), code="export")
@@ -247,10 +227,10 @@ def _inserted(
 def _cell(text: str) -> str | None:
     if text == "\\N":
         return None
-    return _ESCAPE.sub(_plain, text) if "\\" in text else text
+    return _ESCAPE.sub(_letter, text) if "\\" in text else text
 
 
-def _plain(match: re.Match[str]) -> str:
+def _letter(match: re.Match[str]) -> str:
     told = match[1]
     if told[0] == "x" and len(told) > 1:
         return chr(int(told[1:], 16))

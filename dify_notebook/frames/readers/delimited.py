@@ -1,0 +1,184 @@
+"""Rows of CSV in the forms that databases, spreadsheets and people's hands leave it in."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from ...errors import InputError
+from ...i18n import t
+from .layouts import LAYOUTS, NUMBERS, TEXTS, Row, is_ours, named
+from .opened import Budget, lines_of
+
+_SAMPLE = 1 << 16  # characters of the first line that tell what stands between its cells
+_DELIMITERS = (",", ";", "\t", "|")
+_TOLD = re.compile(r"sep=([,;|\t])", re.I)
+"""A first line that tells the delimiter to Excel."""
+_AROUND = " \t\r\n\"'`\0\u00a0\u200b\u3000\ufeff"
+"""Signs around the name of a column that are no part of it."""
+_GAP = re.compile(r"[\s\u00a0-]+")
+_ALIASES = {"问题": "question", "答案": "answer", "回答": "answer"}
+"""Columns of the console's export of annotations in Chinese."""
+_HEADS = frozenset(name for columns in LAYOUTS.values() for name in columns)
+_FOOTER = re.compile(
+    r"\(?[0-9]{1,12} ?(?:rows?|records?|行|条).{0,40}|(?:total|sum|总计|合计|共)(?:[^a-z].{0,60})?", re.I
+)
+"""What psql and others write behind the rows."""
+_WORDS = ("NULL", "\\N")
+"""What some tools write for a missing value; in a table that was saved of a history it is a word."""
+_COMMA = re.compile(r"[+-]?[0-9]{1,30},[0-9]{1,30}(?:[eE][+-]?[0-9]{1,3})?")
+
+
+def delimited(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[None, str, Row]]:
+    """Each row that says anything, with its place; what stands twice at the top stands for nothing.
+
+    Raises:
+        InputError: it is no CSV, a row has other cells than the header, or the file is more than the budget.
+    """
+    # An answer may be longer than the 128 kB that the module allows by itself.
+    before = csv.field_size_limit(min(budget.longest, 2**31 - 1))
+    lines = _Lines(path, file, budget)
+    try:
+        yield from _rows(path, csv.reader(lines, strict=True, **_dialect(file, lines)), lines)
+    except csv.Error as error:
+        place = f"{path}:{lines.number}"
+        raise InputError(t("history.export.bad_csv", path=place, reason=error), code="export") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+class _Lines:
+    """The lines of a file; it knows which was the last."""
+
+    def __init__(self, path: Path, file: IO[str], budget: Budget) -> None:
+        self.number = 0
+        self._lines = lines_of(path, file, budget)
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in self._lines:
+            self.number = number
+            yield line
+
+
+def column_name(text: str) -> str:
+    """A column's name as a database would write it.
+
+    >>> column_name("\ufeff Conversation ID ")
+    'conversation_id'
+    """
+    name = _GAP.sub("_", text.strip(_AROUND)).lower()
+    return _ALIASES.get(name, name)
+
+
+def _dialect(file: IO[str], lines: _Lines) -> dict[str, Any]:
+    """What stands between the cells: as the first line tells, or what makes a header that is known."""
+    start = file.readline(_SAMPLE)
+    told = _TOLD.fullmatch(start.strip('\ufeff"\r\n'))
+    header = start if told is None else file.readline(_SAMPLE)
+    while header and not header.strip():
+        header = file.readline(_SAMPLE)
+    file.seek(0)
+    if told is not None:
+        next(iter(lines))
+        return {"delimiter": told[1], **_spaced(header, told[1])}
+    known = [one for one in _DELIMITERS if named(_names(header, one))]
+    delimiter = known[0] if known else max(_DELIMITERS, key=header.count)
+    return {"delimiter": delimiter, **_spaced(header, delimiter)}
+
+
+def _names(line: str, delimiter: str) -> list[str]:
+    try:
+        return [column_name(cell) for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error:  # what reads the rows says it, with its place
+        return []
+
+
+def _spaced(header: str, delimiter: str) -> dict[str, Any]:
+    """Whether a blank stands behind each delimiter: there a quoted cell begins with it."""
+    _, *others = header.split(delimiter)
+    return {"skipinitialspace": bool(others) and all(other.startswith(" ") for other in others)}
+
+
+def _rows(path: Path, cells_of: Any, lines: _Lines) -> Iterator[tuple[None, str, Row]]:
+    header: _Header | None = None
+    footer = ""
+    for cells in cells_of:
+        if not any(cell and not cell.isspace() for cell in cells):
+            continue
+        place = f"{path.name}:{lines.number}"
+        if header is None or header.stands_again(cells):
+            header = _Header(path, cells, cells_of.dialect.delimiter)
+            continue
+        if footer:
+            raise header.ragged(footer)
+        if header.is_footer(cells):
+            footer = place  # if nothing comes behind it
+            continue
+        yield None, place, header.row(cells, place)
+    if header is None:
+        raise InputError(t("history.export.empty", path=path), code="export")
+
+
+class _Header:
+    """The names of the columns, and rows by them.
+
+    Raises:
+        InputError: no column has a name.
+    """
+
+    def __init__(self, path: Path, cells: Sequence[str], delimiter: str) -> None:
+        self._names = [column_name(cell) for cell in cells]
+        self._cells = list(cells)
+        known = [name for name in self._names if name]
+        if not known:
+            raise InputError(t("history.export.empty", path=path), code="export")
+        self._count = len(known)
+        self._words = () if is_ours(named(known)) else _WORDS
+        first = {name: at for at, name in reversed(list(enumerate(self._names)))}
+        self._twice = [(first[name], at) for at, name in enumerate(self._names) if name and first[name] != at]
+        self._commas = sorted(NUMBERS & set(known)) if delimiter == ";" else []
+        """Columns whose commas are decimal: a spreadsheet that writes such a comma writes `;` between cells."""
+
+    def stands_again(self, cells: Sequence[str]) -> bool:
+        """Whether a row is a header, as where files were put one behind the other: this one, or another that fits."""
+        if cells == self._cells:
+            return True
+        return cells[0].strip(_AROUND).lower() in _HEADS and named(map(column_name, cells)) is not None
+
+    def is_footer(self, cells: Sequence[str]) -> bool:
+        """Whether a row is one cell alone, with what is written behind rows."""
+        return self._count > 1 and not any(cells[1:]) and _FOOTER.fullmatch(cells[0].strip()) is not None
+
+    def row(self, cells: list[str], place: str) -> Row:
+        """The cells by name.
+
+        Raises:
+            InputError: there are too few or too many, or a column stands twice with different cells.
+        """
+        if len(cells) != len(self._names) and (
+            any(self._names[len(cells) :]) or any(not cell.isspace() for cell in cells[len(self._names) :] if cell)
+        ):
+            raise self.ragged(place)
+        # In CSV nothing and an empty text look alike; nothing is what it is for all but texts.
+        words = self._words
+        row = {
+            name: None if not cell or (words and (cell in words or cell.isspace()) and name not in TEXTS) else cell
+            for name, cell in zip(self._names, cells, strict=False)
+            if name
+        }
+        for one, other in self._twice:
+            if cells[one] != cells[other]:
+                raise InputError(t("history.export.twice", place=place, name=self._names[one]), code="export")
+        for name in self._commas:
+            value = row[name]
+            if value and _COMMA.fullmatch(value.strip()):
+                row[name] = value.strip().replace(",", ".")
+        return row
+
+    def ragged(self, place: str) -> InputError:
+        """The error for a row with other cells than there are columns."""
+        return InputError(t("history.export.ragged", place=place, columns=self._count), code="export")
+
