@@ -11,10 +11,7 @@ import warnings
 from contextlib import suppress
 from typing import Any, Literal
 
-from .logs import logger
-
-log = logger()
-_told: set[str] = set()
+from .logs import say_once
 
 
 def fitting(text: str, stream: Any) -> str:
@@ -94,7 +91,5 @@ def warn(text: str, category: type[Warning] = UserWarning, stacklevel: int = 1) 
 def complain(what: str, problem: BaseException) -> None:
     """Log a warning, once for each kind of problem; a log that cannot be written either is left alone."""
     kind = f"{what}: {type(problem).__name__}"
-    if kind not in _told:
-        _told.add(kind)
-        with suppress(Exception):  # `logging` writes its own troubles to stderr, and raises when that is closed
-            log.warning("%s: %s", kind, problem)
+    with suppress(Exception):  # `logging` writes its own troubles to stderr, and raises when that is closed
+        say_once(kind, f"{kind}: {problem}")

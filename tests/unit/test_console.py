@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dify_notebook import console
+from dify_notebook import console, logs
 from dify_notebook.frames import progress
 from dify_notebook.frames.collect import Progress
 from dify_notebook.i18n import speaking
@@ -97,7 +97,7 @@ BROKEN = {"none": lambda: None, "closed": closed, "left": left_pipe, "raising": 
 def test_what_cannot_be_printed_is_logged_once_and_raises_nothing(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(console, "_told", set())
+    monkeypatch.setattr(logs, "_said", set())
     monkeypatch.setattr(sys, "stdout", BROKEN[name]())
     with caplog.at_level(logging.WARNING):
         assert (console.say("a"), console.say("b")) == (False, False)
@@ -107,7 +107,7 @@ def test_what_cannot_be_printed_is_logged_once_and_raises_nothing(
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_warning_that_cannot_be_shown_stops_nobody(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "_told", set())
+    monkeypatch.setattr(logs, "_said", set())
     monkeypatch.setattr(sys, "stderr", BROKEN[name]())
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -128,7 +128,7 @@ def test_a_warning_may_be_an_error_where_that_is_wished_and_names_the_caller() -
 
 @pytest.mark.parametrize("name", ["closed", "left", "raising"])
 def test_a_fetch_goes_on_where_its_line_cannot_be_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "_told", set())
+    monkeypatch.setattr(logs, "_said", set())
     monkeypatch.setattr(progress, "_stream", BROKEN[name])
     monkeypatch.setattr(progress, "SECONDS", 0.0)
     monkeypatch.setattr(sys, "stderr", BROKEN[name]())
@@ -157,7 +157,7 @@ def test_the_line_of_a_fetch_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPa
 
 
 def test_neither_stdout_nor_stderr_nor_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "_told", set())
+    monkeypatch.setattr(logs, "_said", set())
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, closed())
     monkeypatch.setattr(logging.root, "handlers", [])

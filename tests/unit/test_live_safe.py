@@ -10,7 +10,7 @@ from typing import Any
 import comm
 import pytest
 
-from dify_notebook import console, live
+from dify_notebook import live, logs
 from dify_notebook.errors import ConfigError
 from dify_notebook.live import outputs
 from dify_notebook.live.plain import EndView, HtmlView, TextView
@@ -38,7 +38,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(comm, "create_comm", Wire)
     monkeypatch.setattr(outputs, "display", lambda data, **_: log.append(("display", data)))
     monkeypatch.setattr(outputs, "update_display", lambda data, **_: log.append(("update", data)))
-    monkeypatch.setattr(console, "_told", set())
+    monkeypatch.setattr(logs, "_said", set())
     live.close()
     yield log
     monkeypatch.undo()
