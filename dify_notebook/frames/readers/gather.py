@@ -297,6 +297,8 @@ def _usage(place: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
         found["prompt_tokens"] = prompt
     if answer is not None:
         found["completion_tokens"] = answer
+    if row.get("total_tokens"):  # of a table of ours without ids
+        found["total_tokens"] = whole(row["total_tokens"], place, "total_tokens")
     if found.get("total_tokens") is None and prompt is not None and answer is not None:
         found["total_tokens"] = prompt + answer
     for column, name in (("provider_response_latency", "latency"), ("total_price", "total_price")):

@@ -158,8 +158,10 @@ def _plain(found: Any, text: str) -> Any:
 
 
 def _listed(where: str, data: Any) -> Iterator[tuple[None, str, Row]]:
-    """Rows of a list, of a page, or of a list of pages."""
+    """Rows of a list, of a page, or of a list of pages; or of pandas' `to_json(orient="split")`."""
     if isinstance(data, dict):
+        if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):
+            data = {"data": [_by_name(data["columns"], cells) for cells in data["data"]]}
         for name in _LISTS:
             if isinstance(data.get(name), list):
                 yield from _listed(where, data[name])
@@ -173,6 +175,11 @@ def _listed(where: str, data: Any) -> Iterator[tuple[None, str, Row]]:
         else:
             place = f"{where}[{at}]"
             raise InputError(t("history.export.no_object", place=place, found=type(item).__name__), code="export")
+
+
+def _by_name(names: list[Any], cells: Any) -> Any:
+    fits = isinstance(cells, list) and len(cells) == len(names)
+    return dict(zip(map(str, names), cells, strict=True)) if fits else cells
 
 
 # -- dumps ---------------------------------------------------------------------------------
