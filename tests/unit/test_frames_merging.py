@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import random
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from support.linear import MOST, growth
 from support.logs import Logs
@@ -234,6 +235,7 @@ VERSIONS = st.lists(
 
 
 @given(VERSIONS, st.randoms())
+@example([Version({"x": "comment"}, 2), Version({"w": "like"}, 1)], random.Random(1))
 def test_the_law_does_not_know_what_came_first(versions: list[Version], chance: Any) -> None:
     shuffled = versions * 2
     chance.shuffle(shuffled)
@@ -432,6 +434,42 @@ def test_a_word_for_nothing_is_no_id_and_no_number(tmp_path: Path, form: str, wo
     assert {name: value for name, value in row.items() if value is not None} == {
         "message_id": M, "conversation_id": C, "created_at": row["created_at"], "status": "normal", "query": "q", "answer": word,
     }  # fmt: skip
+
+
+INTO = "INSERT INTO messages (id, conversation_id, query, answer, message_tokens) VALUES "
+STATEMENTS = {
+    "two in a line": f"{INTO}('m', 'c', 'q', 'a', 5); {INTO}('n', 'c', 'q', 'a', NULL);\n",
+    "a remark behind": f"{INTO}('m', 'c', 'q', 'a', 5); -- one\n{INTO}('n', 'c', 'q', 'a', NULL);\n",
+    "casts": f"{INTO}('m'::uuid, 'c'::character varying, 'q', 'a', 5::int), ('n', 'c', 'q', 'a', NULL::int);\n",
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_statements_of_many_programs(tmp_path: Path, name: str) -> None:
+    (tmp_path / "dump.sql").write_text(STATEMENTS[name])
+    found = History.from_export(tmp_path / "dump.sql").messages
+    assert found[["message_id", "query", "answer"]].values.tolist() == [["m", "q", "a"], ["n", "q", "a"]]
+    assert build.plain(found["prompt_tokens"]) == [5, None]
+
+
+def test_an_escaped_text_is_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "dump.sql").write_text(INTO + r"('m', 'c', E'one\ntwo\\''', 'a\n', 5);" + "\n")
+    (said,) = History.from_export(tmp_path / "dump.sql").messages[["query", "answer"]].values.tolist()
+    assert said == ["one\ntwo\\'", r"a\n"]
+
+
+def test_numbers_in_json_may_be_ids_and_texts(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_bytes(as_lines([{**MESSAGE, "id": 7, "parent_message_id": 6, "query": 0, "answer": True}]))
+    (row,) = build.rows(History.from_export(tmp_path / "m.json").messages)
+    assert [row[name] for name in ("message_id", "parent_message_id", "query", "answer")] == ["7", "6", "0", "true"]
+
+
+def test_what_belongs_to_messages_that_are_not_there_is_noted(tmp_path: Path) -> None:
+    alone = write(tmp_path, "x", "csv", {"message_agent_thoughts": EVERY["message_agent_thoughts"]})
+    assert any("message_agent_thoughts (1)" in note for note in History.from_export(*alone).notes)
+    deleted = {**EVERY, "conversations": [{**EVERY["conversations"][0], "is_deleted": "t"}]}
+    for tables in (EVERY, deleted):
+        assert not any("message_agent_thoughts (1)" in note for note in History.from_export(*write(tmp_path, "y", "csv", tables)).notes)
 
 
 @pytest.mark.parametrize("rating", ["Like", " like ", "LIKE"])

@@ -139,6 +139,7 @@ class Checked:
             if isinstance(value, (dict, list)):
                 raise InputError(t("history.export.by_columns", place=place, name=name), code="export")
             text = str(value)
+            value = value if isinstance(value, (bool, float)) else text
         else:
             text = value.strip()
             if text.startswith('="') and text.endswith('"'):  # so that no spreadsheet takes it for a number

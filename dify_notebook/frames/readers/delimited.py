@@ -166,4 +166,3 @@ class _Header:
     def ragged(self, place: str) -> InputError:
         """The error for a row with other cells than there are columns."""
         return InputError(t("history.export.ragged", place=place, columns=self._count), code="export")
-

@@ -120,7 +120,7 @@ def messages(rows: dict[str, list[Told]]) -> tuple[dict[str, list[Told]], bool]:
     found["log_export"] = nameless
     for some in found.values():
         for _, row in some:
-            row["query"], row["answer"] = row.get("query") or "", row.get("answer") or ""
+            row["query"], row["answer"] = as_text(row.get("query")), as_text(row.get("answer"))
     return found, made
 
 
@@ -176,5 +176,3 @@ def children(inside: Any, outside: Sequence[Row]) -> list[Row] | None:
         for row in many:
             rows.setdefault(as_text(row.get("id")), []).append(Version(row, None, source))
     return [dict(one[0].row) if len(one) == 1 else settled(one) for one in rows.values()]
-
-

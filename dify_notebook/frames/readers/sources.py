@@ -19,7 +19,7 @@ from .parquets import is_history
 
 SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql", ".parquet")
 _COPY = re.compile(r'^COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*$')
-_STATEMENT = re.compile(r"(?:SET|COPY|BEGIN|CREATE|DROP|LOCK|USE|(?i:INSERT INTO|CREATE TABLE))\s")
+_STATEMENT = re.compile(r"(?:SET|COPY|BEGIN|PRAGMA|CREATE|DROP|LOCK|USE|(?i:INSERT INTO|CREATE TABLE))\s")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.S)
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _JSON = json.JSONDecoder(parse_constant=lambda name: None)
