@@ -545,6 +545,12 @@ def test_a_saved_table_in_parquet_with_other_types_is_read_cell_by_cell(tmp_path
         History.from_export(tmp_path / "own.parquet")
 
 
+def test_a_column_that_stands_twice_in_parquet_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame([{**MESSAGE, "ID": "other"}]).to_parquet(tmp_path / "m.parquet")
+    with pytest.raises(InputError, match=r"m\.parquet.*id"):
+        History.from_export(tmp_path / "m.parquet")
+
+
 @pytest.mark.parametrize("change", [str.upper, lambda name: f" {name} ", lambda name: name.replace("_", " ").title()])
 def test_names_of_columns_in_json_may_be_written_otherwise(tmp_path: Path, change: Callable[[str], str]) -> None:
     (tmp_path / "m.json").write_bytes(as_lines([{change(name): value for name, value in MESSAGE.items()}]))

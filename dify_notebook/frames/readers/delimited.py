@@ -10,14 +10,13 @@ from typing import IO, Any
 
 from ...errors import InputError
 from ...i18n import t
-from .layouts import AROUND, LAYOUTS, NUMBERS, TEXTS, Row, column_name, is_ours, named
+from .layouts import AROUND, KNOWN, NUMBERS, TEXTS, Row, column_name, is_ours, named
 from .opened import Budget, lines_of
 
 _SAMPLE = 1 << 16  # characters of the first line that tell what stands between its cells
 _DELIMITERS = (",", ";", "\t", "|")
 _TOLD = re.compile(r"sep=([,;|\t])", re.I)
 """A first line that tells the delimiter to Excel."""
-_HEADS = frozenset(name for columns in LAYOUTS.values() for name in columns)
 _FOOTER = re.compile(
     r"\(?[0-9]{1,12} ?(?:rows?|records?|行|条).{0,40}|(?:total|sum|总计|合计|共)(?:[^a-z].{0,60})?", re.I
 )
@@ -131,7 +130,7 @@ class _Header:
         """Whether a row is a header, as where files were put one behind the other: this one, or another that fits."""
         if cells == self._cells:
             return True
-        return cells[0].strip(AROUND).lower() in _HEADS and named(map(column_name, cells)) is not None
+        return cells[0].strip(AROUND).lower() in KNOWN and named(map(column_name, cells)) is not None
 
     def is_footer(self, cells: Sequence[str]) -> bool:
         """Whether a row is one cell alone, with what is written behind rows."""

@@ -69,6 +69,8 @@ LAYOUTS: Mapping[str, frozenset[str]] = {
     "annotation_export": frozenset({"question", "answer"}),  # all that the console's has, so it comes last
 }
 """Table -> columns that its rows must have, whatever else they have; the first that fits is it."""
+KNOWN = frozenset(name for columns in LAYOUTS.values() for name in columns)
+"""Columns by which tables are told."""
 _DATABASE = frozenset({"message_tokens", "answer_tokens", "provider_response_latency", "from_end_user_id", "app_id"})
 """Columns of the table of messages that no table of ours has."""
 NUMBERS = frozenset(

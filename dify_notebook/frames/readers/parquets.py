@@ -72,7 +72,11 @@ def parts(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame] | T
         for batch in file.iter_batches(_BATCH):
             budget.spend(batch.nbytes, path)
             part = pa.Table.from_batches([batch])
-            part = part.rename_columns([layouts.column_name(name) for name in part.column_names])
+            names = [layouts.column_name(name) for name in part.column_names]
+            for name in names:
+                if name in layouts.KNOWN and names.count(name) > 1:
+                    raise InputError(t("history.export.twice", place=path.name, name=name), code="export")
+            part = part.rename_columns(names)
             kind = layouts.kind_of(None, dict.fromkeys(part.column_names), path.name) or ""
             table = ours.table_of(kind)
             if table is not None and kind == f"history.{table.name}" and _is_as_written(table, part):
