@@ -100,7 +100,7 @@ def settled(versions: Sequence[Version], together: Sequence[tuple[str, ...]] = (
         agreeing = [row for row in rows if row.get(lead) == found.get(lead)]
         for name in others:
             if name in found:
-                found[name] = next((row[name] for row in agreeing if says(row.get(name))), rows[0].get(name))
+                found[name] = next((row[name] for row in agreeing if says(row.get(name))), agreeing[0].get(name))
     return found
 
 

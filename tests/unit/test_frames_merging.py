@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import random
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from support.linear import MOST, growth
 from support.logs import Logs
@@ -22,6 +24,7 @@ from dify_notebook import Dify, History, frames
 from dify_notebook.errors import InputError
 from dify_notebook.frames import build, merging, ratings
 from dify_notebook.frames.merging import Part, Version, settled
+from dify_notebook.frames.readers.layouts import NOTHING
 from dify_notebook.frames.schema import HISTORY, SCHEMA, Column, Table
 
 Rows = list[dict[str, Any]]
@@ -232,6 +235,7 @@ VERSIONS = st.lists(
 
 
 @given(VERSIONS, st.randoms())
+@example([Version({"x": "comment"}, 2), Version({"w": "like"}, 1)], random.Random(1))
 def test_the_law_does_not_know_what_came_first(versions: list[Version], chance: Any) -> None:
     shuffled = versions * 2
     chance.shuffle(shuffled)
@@ -285,7 +289,7 @@ def test_merging_is_linear() -> None:
 
 WORDS = ["", "007", "1e5", "NA", "NULL", "null", "NaN", "true", "-", "=1+1", "'=1", " x ", "a,b;c\td", 'say "hi"', "two\nlines", "a\r\nb", "é \U0001f600 中文", "<think>x</think>", "\\N", "0.10", "2026-07-01"]
 TEXTS = st.sampled_from(WORDS) | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
-MICROSECONDS = st.datetimes(datetime(1999, 1, 1), datetime(2100, 1, 1)).map(lambda time: int((time.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)))
+MICROSECONDS = st.datetimes(datetime(2002, 1, 1), datetime(2100, 1, 1)).map(lambda time: int((time.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)))
 
 
 def cells(column: Column) -> st.SearchStrategy[Any]:
@@ -293,7 +297,8 @@ def cells(column: Column) -> st.SearchStrategy[Any]:
         "string": TEXTS, "Int64": st.integers(0, 10**17), "float64": st.floats(0, 1e9).map(lambda value: round(value, 12)),
         "timestamp": MICROSECONDS, "category": st.sampled_from([*column.categories, "other"]),
     }  # fmt: skip
-    kind = st.just("http://h/a.png") if column.name == "url" else kinds[column.dtype]
+    kind = st.just("http://h/a.png") if column.name == "url" else TEXTS.map(json.dumps) if column.unit == "JSON" else kinds[column.dtype]
+    kind = kind.filter(lambda text: text not in NOTHING) if column.name.endswith("_id") else kind
     return kind | st.none() if column.nullable else kind
 
 
@@ -326,6 +331,8 @@ SAVED: dict[str, Callable[[pd.DataFrame, Path], object]] = {
     "csv with numbers of rows": lambda table, path: table.to_csv(path.with_suffix(".csv")),
     "lines": lambda table, path: table.to_json(path.with_suffix(".jsonl"), orient="records", lines=True, date_format="iso", date_unit="us", double_precision=15),
     "lines with numbers for times": lambda table, path: table.to_json(path.with_suffix(".jsonl"), orient="records", lines=True, date_format="epoch", date_unit="us", double_precision=15),
+    "rows of JSON by their numbers": lambda table, path: table.to_json(path.with_suffix(".json"), orient="index", date_format="iso", date_unit="us", double_precision=15),
+    "cells of JSON apart from their names": lambda table, path: table.to_json(path.with_suffix(".json"), orient="split", date_format="iso", date_unit="us", double_precision=15),
     "columns of JSON": lambda table, path: table.to_json(path.with_suffix(".json"), date_format="iso", date_unit="us", double_precision=15),
     "parquet": lambda table, path: table.to_parquet(path.with_suffix(".parquet")),
 }  # fmt: skip
@@ -405,6 +412,149 @@ def test_what_of_it_cannot_be_read_is_said(tmp_path: Path, form: str, name: str,
     SAVED[form](pd.DataFrame(rows), path)
     with pytest.raises(InputError, match=said):
         History.from_export(path)
+
+
+@pytest.mark.parametrize("word", ["NaN", "NULL", "<NA>", "None"])
+def test_a_word_for_nothing_in_a_saved_table_is_nothing(tmp_path: Path, word: str) -> None:
+    history = History.from_export(*write(tmp_path, "x", "csv", {"messages": [{**MESSAGE, "query": word}]}))
+    for name, frame in history.tables.items():
+        frame.to_csv(tmp_path / f"own-{name}.csv", na_rep=word)
+    found = History.from_export(*tmp_path.glob("own-*.csv"))
+    for name, frame in history.tables.items():
+        pd.testing.assert_frame_equal(found.table(name), frame, check_categorical=False)
+    assert found.users == {}
+
+
+@pytest.mark.parametrize("word", ["nan", "None", "<NA>", "NaT", "NULL"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_word_for_nothing_is_no_id_and_no_number(tmp_path: Path, form: str, word: str) -> None:
+    names = ("parent_message_id", "from_end_user_id", "updated_at", "message_tokens", "total_price", "currency", "error", "message_metadata", "rating")
+    (tmp_path / f"m.{form}").write_bytes(FORMS[form]([{**MESSAGE, "answer": word, **dict.fromkeys(names, word)}]))
+    (row,) = build.rows(History.from_export(tmp_path / f"m.{form}").messages)
+    assert {name: value for name, value in row.items() if value is not None} == {
+        "message_id": M, "conversation_id": C, "created_at": row["created_at"], "status": "normal", "query": "q", "answer": word,
+    }  # fmt: skip
+
+
+INTO = "INSERT INTO messages (id, conversation_id, query, answer, message_tokens) VALUES "
+STATEMENTS = {
+    "two in a line": f"{INTO}('m', 'c', 'q', 'a', 5); {INTO}('n', 'c', 'q', 'a', NULL);\n",
+    "a remark behind": f"{INTO}('m', 'c', 'q', 'a', 5); -- one\n{INTO}('n', 'c', 'q', 'a', NULL);\n",
+    "casts": f"{INTO}('m'::uuid, 'c'::character varying, 'q', 'a', 5::int), ('n', 'c', 'q', 'a', NULL::int);\n",
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_statements_of_many_programs(tmp_path: Path, name: str) -> None:
+    (tmp_path / "dump.sql").write_text(STATEMENTS[name])
+    found = History.from_export(tmp_path / "dump.sql").messages
+    assert found[["message_id", "query", "answer"]].values.tolist() == [["m", "q", "a"], ["n", "q", "a"]]
+    assert build.plain(found["prompt_tokens"]) == [5, None]
+
+
+def test_an_escaped_text_is_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "dump.sql").write_text(INTO + r"('m', 'c', E'one\ntwo\\''', 'a\n', 5);" + "\n")
+    (said,) = History.from_export(tmp_path / "dump.sql").messages[["query", "answer"]].values.tolist()
+    assert said == ["one\ntwo\\'", r"a\n"]
+
+
+def test_numbers_in_json_may_be_ids_and_texts(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_bytes(as_lines([{**MESSAGE, "id": 7, "parent_message_id": 6, "query": 0, "answer": True}]))
+    (row,) = build.rows(History.from_export(tmp_path / "m.json").messages)
+    assert [row[name] for name in ("message_id", "parent_message_id", "query", "answer")] == ["7", "6", "0", "true"]
+
+
+def test_what_belongs_to_messages_that_are_not_there_is_noted(tmp_path: Path) -> None:
+    alone = write(tmp_path, "x", "csv", {"message_agent_thoughts": EVERY["message_agent_thoughts"]})
+    assert any("message_agent_thoughts (1)" in note for note in History.from_export(*alone).notes)
+    deleted = {**EVERY, "conversations": [{**EVERY["conversations"][0], "is_deleted": "t"}]}
+    for tables in (EVERY, deleted):
+        assert not any("message_agent_thoughts (1)" in note for note in History.from_export(*write(tmp_path, "y", "csv", tables)).notes)
+
+
+@pytest.mark.parametrize("rating", ["Like", " like ", "LIKE"])
+def test_ids_and_ratings_that_are_written_otherwise_are_the_same(tmp_path: Path, rating: str) -> None:
+    plain, other = "abcdef01-1111-4111-8111-111111111111", '="ABCDEF01-1111-4111-8111-111111111111"'
+    written = {"messages": [{**MESSAGE, "id": other}], "message_feedbacks": [{**FEEDBACK, "message_id": other.lower(), "rating": rating}]}
+    found = History.from_export(*write(tmp_path, "x", "csv", written), *write(tmp_path, "y", "jsonl", {"messages": [{**MESSAGE, "id": plain}]}))
+    assert found.messages[["message_id", "rating"]].values.tolist() == [[plain, "like"]]
+
+
+def test_messages_joined_with_their_ratings_are_the_table_of_messages(tmp_path: Path) -> None:
+    rows = [{**EVERY["messages"][0], "id": id, "message_id": rated, "rating": rated and "like"} for id, rated in (("m", "m"), ("n", None))]
+    found = History.from_export(*write(tmp_path, "x", "csv", {"messages": rows})).messages
+    assert found["message_id"].tolist() == ["m", "n"]
+    assert found["total_tokens"].tolist() == [11, 11]
+    assert build.plain(found["rating"]) == ["like", None]
+
+
+@pytest.mark.parametrize("time", [45356.588, 45356, 0, -5, 10**22, True, [1]])
+def test_a_number_in_a_saved_table_that_is_no_time_is_refused(tmp_path: Path, time: Any) -> None:
+    path = tmp_path / "messages.jsonl"
+    path.write_text(json.dumps({"message_id": "m", "query": "q", "answer": "a", "created_at": time}))
+    with pytest.raises(InputError, match=r"messages\.jsonl.*created_at"):
+        History.from_export(path)
+
+
+def test_a_log_of_ours_without_ids_keeps_tokens(tmp_path: Path) -> None:
+    row = {**EVERY["messages"][0], "provider_response_latency": 1.5, "total_price": 0.1, "currency": "USD", "model_id": "m"}
+    history = History.from_export(*write(tmp_path, "x", "csv", {"messages": [row]}))
+    history.messages.drop(columns="message_id").to_csv(tmp_path / "log.csv")
+    again = History.from_export(tmp_path / "log.csv")
+    same = ["prompt_tokens", "completion_tokens", "total_tokens", "total_price", "currency", "latency", "model"]
+    pd.testing.assert_frame_equal(again.messages[same], history.messages[same])
+    history.messages[["conversation_id", "query", "answer", "created_at", "total_tokens"]].to_csv(tmp_path / "log.csv")
+    assert History.from_export(tmp_path / "log.csv").messages["total_tokens"].tolist() == [11]
+
+
+PARQUET: dict[str, dict[str, Any]] = {
+    "ids of bytes": {"id": [uuid.UUID(M).bytes], "conversation_id": [uuid.UUID(C).bytes]},
+    "texts of bytes": {"id": [M.encode()], "query": [b"q"]},
+    "nanoseconds": {"created_at": pd.to_datetime([NOON]).astype("datetime64[ns]")},
+    "a zone": {"created_at": pd.to_datetime([NOON + "Z"]).tz_convert("Asia/Kathmandu")},
+    "padded names": {"Created At ": [1782907200]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARQUET)
+def test_what_programs_write_in_parquet_is_read_as_meant(tmp_path: Path, name: str) -> None:
+    columns = {key: [value] for key, value in MESSAGE.items()} | PARQUET[name]
+    if name == "padded names":
+        del columns["created_at"]
+    pd.DataFrame(columns).to_parquet(tmp_path / "m.parquet")
+    expected = History.from_export(*write(tmp_path, "x", "csv", {"messages": [MESSAGE]})).messages
+    pd.testing.assert_frame_equal(History.from_export(tmp_path / "m.parquet").messages, expected)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"created_at": [1782907200]}, None), ({"created_at": [NOON]}, None), ({"total_tokens": [11.0]}, None),
+        ({"total_price": ["0.5"]}, None), ({"created_at": [46204.5]}, r":1: .*46204\.5"), ({"total_tokens": [1.5]}, r":1: total_tokens"),
+        ({"message_id": [12.0]}, r":1: message_id"), ({"message_id": ["1.2E+20"]}, r":1: message_id"),
+    ],
+)  # fmt: skip
+def test_a_saved_table_in_parquet_with_other_types_is_read_cell_by_cell(tmp_path: Path, changed: dict[str, list[Any]], said: str | None) -> None:
+    row = {**EVERY["messages"][0], "total_price": 0.5, "currency": "USD"}
+    table = History.from_export(*write(tmp_path, "x", "csv", {"messages": [row]})).messages
+    pd.concat([table.assign(**changed), pd.DataFrame({"message_id": [None]})]).to_parquet(tmp_path / "own.parquet")
+    if said is None:
+        pd.testing.assert_frame_equal(History.from_export(tmp_path / "own.parquet").messages, table)
+        return
+    with pytest.raises(InputError, match=said):
+        History.from_export(tmp_path / "own.parquet")
+
+
+def test_a_column_that_stands_twice_in_parquet_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame([{**MESSAGE, "ID": "other"}]).to_parquet(tmp_path / "m.parquet")
+    with pytest.raises(InputError, match=r"m\.parquet.*id"):
+        History.from_export(tmp_path / "m.parquet")
+
+
+@pytest.mark.parametrize("change", [str.upper, lambda name: f" {name} ", lambda name: name.replace("_", " ").title()])
+def test_names_of_columns_in_json_may_be_written_otherwise(tmp_path: Path, change: Callable[[str], str]) -> None:
+    (tmp_path / "m.json").write_bytes(as_lines([{change(name): value for name, value in MESSAGE.items()}]))
+    assert History.from_export(tmp_path / "m.json").messages["message_id"].tolist() == [M]
 
 
 def test_a_saved_table_shows_no_keys_and_signatures(tmp_path: Path) -> None:

@@ -400,7 +400,7 @@ def test_a_text_may_be_null_and_half_an_emoji(tmp_path: Path) -> None:
     assert History.from_export(half).messages["answer"].tolist() == ["half \ufffd, whole \U0001f600"]
 
 
-@pytest.mark.parametrize("value", ["1,234", "inf", "nan", "1e30"])
+@pytest.mark.parametrize("value", ["1,234", "inf", "five", "1e30"])
 def test_what_is_no_number_is_said(tmp_path: Path, value: str) -> None:
     with pytest.raises(InputError, match=f"message_tokens is {value}, which is no number"):
         History.from_export(write(tmp_path, "m.csv", as_csv([{**MESSAGES[0], "message_tokens": value}])))

@@ -13,9 +13,10 @@ from ...errors import InputError
 from ...i18n import t
 from ...printable import one_line
 from ...turn.convert import as_time
+from ..schema import SCHEMA
 from ..times import epoch
 from ..written import WRITTEN_NUMBER, written
-from .layouts import LAYOUTS, Row, is_ours
+from .layouts import LAYOUTS, NOTHING, Row, is_nothing, is_ours
 from .opened import Budget
 
 _SPACE = uuid.UUID("f7f1c0de-5f0b-5c19-9a5a-9c1f2f0e7a11")
@@ -40,9 +41,18 @@ IDS = frozenset(
         "session_id", "from_end_user_session_id", "user",
     }
 )  # fmt: skip
+_USERS = frozenset({"user", "session_id", "from_end_user_session_id"})
+"""Columns with names that people gave, who may have given `None`."""
+_CODES = (
+    "rating", "feedback_rating_raw", "user_rating", "currency", "tool", "error", "status", "from_source", "type",
+    "transfer_method", "belongs_to",
+)  # fmt: skip
+"""Columns of words that programs wrote."""
 TIMES = ("created_at", "updated_at", "feedback_date", "message_date")
 _ROUNDED_ID = re.compile(r"[0-9](?:[.,][0-9]{1,20})?E\+[0-9]{2,3}")
 """What a spreadsheet makes of an id of digits that is long."""
+_UUID = 36
+"""Characters of a UUID, in which case means nothing."""
 _EXACT = 15
 """Digits of a number that a spreadsheet keeps; it writes 0 for the others."""
 _ALONE = re.compile(r"[0-9]{1,3}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]{1,6})?")
@@ -75,6 +85,9 @@ class Checked:
             return None
         for name in IDS & row.keys():
             row[name] = self._id(row[name], place, name)
+        for name in _CODES:
+            if isinstance(row.get(name), str):
+                row[name] = _code(row[name])
         for name in KEYS[kind]:
             if row[name] is None:
                 raise InputError(t("history.export.no_key", place=place, name=name), code="export")
@@ -85,12 +98,12 @@ class Checked:
 
     def _ours(self, kind: str, place: str, row: Row) -> tuple[str, Row] | None:
         """The same of a table that was saved of a history: its cells stand as they are, unless a spreadsheet had it."""
-        if all(map(_is_blank, row.values())):
+        if all(_is_blank(row.get(name)) for name in SCHEMA[kind.partition(".")[2]].names):
             return None
         for name in IDS & row.keys():
             self._id(row[name], place, name)
         for name in TIMES:
-            if isinstance(row.get(name), str):
+            if row.get(name) is not None:
                 row[name] = time(row[name], place, name)
         return kind, row
 
@@ -126,9 +139,14 @@ class Checked:
             if isinstance(value, (dict, list)):
                 raise InputError(t("history.export.by_columns", place=place, name=name), code="export")
             text = str(value)
+            value = value if isinstance(value, (bool, float)) else text
         else:
             text = value.strip()
-            value = value if name in ("user", "session_id", "from_end_user_session_id") else text
+            if text.startswith('="') and text.endswith('"'):  # so that no spreadsheet takes it for a number
+                value = text = text[2:-1]
+            value = value if name in _USERS else None if text in NOTHING else text
+            if value and len(value) == _UUID and value[8] == value[13] == "-" and name not in _USERS:
+                value = value.lower()
         if isinstance(value, (bool, float)) or ("E+" in text and _ROUNDED_ID.fullmatch(text)):
             told = {"place": place, "name": name, "value": text[:60]}
             raise InputError(t("history.export.bad_id", **told), code="export")
@@ -137,6 +155,14 @@ class Checked:
             count, cut, first = self._long.get(key, (0, 0, f"{place} ({text[:40]})"))
             self._long[key] = (count + 1, cut + (not text[_EXACT:].strip("0")), first)
         return value if text else None
+
+
+def _code(text: str) -> str | None:
+    """A word that a program wrote; a rating in small letters."""
+    text = text.strip()
+    if text in NOTHING:
+        return None
+    return text.lower() if text.lower() in ("like", "dislike") else text
 
 
 def _is_blank(value: Any) -> bool:
@@ -164,7 +190,7 @@ def time(value: Any, place: str, name: str) -> Any:
         return value
     if isinstance(value, str):
         value = value.strip()
-        if not value:
+        if not value or is_nothing(value):
             return None
         if value[4:5] == "-" and value[13:14] == ":" and _is_iso(value):
             return value  # nearly always

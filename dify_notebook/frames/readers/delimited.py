@@ -10,19 +10,13 @@ from typing import IO, Any
 
 from ...errors import InputError
 from ...i18n import t
-from .layouts import LAYOUTS, NUMBERS, TEXTS, Row, is_ours, named
+from .layouts import AROUND, KNOWN, NUMBERS, TEXTS, Row, column_name, is_ours, named
 from .opened import Budget, lines_of
 
 _SAMPLE = 1 << 16  # characters of the first line that tell what stands between its cells
 _DELIMITERS = (",", ";", "\t", "|")
 _TOLD = re.compile(r"sep=([,;|\t])", re.I)
 """A first line that tells the delimiter to Excel."""
-_AROUND = " \t\r\n\"'`\0\u00a0\u200b\u3000\ufeff"
-"""Signs around the name of a column that are no part of it."""
-_GAP = re.compile(r"[\s\u00a0-]+")
-_ALIASES = {"问题": "question", "答案": "answer", "回答": "answer"}
-"""Columns of the console's export of annotations in Chinese."""
-_HEADS = frozenset(name for columns in LAYOUTS.values() for name in columns)
 _FOOTER = re.compile(
     r"\(?[0-9]{1,12} ?(?:rows?|records?|行|条).{0,40}|(?:total|sum|总计|合计|共)(?:[^a-z].{0,60})?", re.I
 )
@@ -61,16 +55,6 @@ class _Lines:
         for number, line in self._lines:
             self.number = number
             yield line
-
-
-def column_name(text: str) -> str:
-    """A column's name as a database would write it.
-
-    >>> column_name("\ufeff Conversation ID ")
-    'conversation_id'
-    """
-    name = _GAP.sub("_", text.strip(_AROUND)).lower()
-    return _ALIASES.get(name, name)
 
 
 def _dialect(file: IO[str], lines: _Lines) -> dict[str, Any]:
@@ -146,7 +130,7 @@ class _Header:
         """Whether a row is a header, as where files were put one behind the other: this one, or another that fits."""
         if cells == self._cells:
             return True
-        return cells[0].strip(_AROUND).lower() in _HEADS and named(map(column_name, cells)) is not None
+        return cells[0].strip(AROUND).lower() in KNOWN and named(map(column_name, cells)) is not None
 
     def is_footer(self, cells: Sequence[str]) -> bool:
         """Whether a row is one cell alone, with what is written behind rows."""
@@ -181,4 +165,3 @@ class _Header:
     def ragged(self, place: str) -> InputError:
         """The error for a row with other cells than there are columns."""
         return InputError(t("history.export.ragged", place=place, columns=self._count), code="export")
-

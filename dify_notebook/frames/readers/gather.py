@@ -30,6 +30,8 @@ CHUNK = 5_000
 """Messages that are held as objects at a time."""
 _HEAVY = ("message", "override_model_configs", "message_unit_price", "answer_unit_price")
 """Columns that are in no table of ours; `message` is the whole prompt with all turns before it."""
+_CHILDREN = ("message_agent_thoughts", "message_files", "dataset_retriever_resources")
+"""Tables of what belongs to messages."""
 _OURS, _SERVER, _DERIVED = 2, 3, -1
 """How much rows count, of equal times: of a table that was saved of a history, of a server's, and made of others."""
 
@@ -192,12 +194,13 @@ class Gatherer:
                     ranks[str(row["id"])] = max(ranks.get(str(row["id"]), told), told, key=_newness)
         plain.clear()
         rows = [one for one in once.values() if str(one[1].get("conversation_id") or "") not in gone]
+        hidden = once.keys() - {str(row["id"]) for _, row in rows} if gone else set()
         once.clear()
         rows.sort(key=lambda one: (str(one[1].get("conversation_id")), _moment(one[1])))
         rows.reverse()  # taken from the end, so that each is given up as it is read
         parts: dict[str, list[pd.DataFrame]] = {name: [] for name in tables.MESSAGE_ROWS}
         chunk: list[Found] = []
-        for found in self._messages(rows, owners):
+        for found in self._messages(rows, owners, hidden):
             chunk.append(found)
             if len(chunk) >= CHUNK:
                 _build(chunk, parts)
@@ -205,12 +208,10 @@ class Gatherer:
         _build(chunk, parts)
         return {name: build.concat(SCHEMA[name], many, ordered=True) for name, many in parts.items()}
 
-    def _messages(self, rows: list[Told], owners: Mapping[str, str]) -> Iterator[Found]:
-        """Each message, by conversation and time."""
-        thoughts, files, citations = (
-            self._by_message(kind)
-            for kind in ("message_agent_thoughts", "message_files", "dataset_retriever_resources")
-        )
+    def _messages(self, rows: list[Told], owners: Mapping[str, str], hidden: set[str]) -> Iterator[Found]:
+        """Each message, by conversation and time. What belongs to others than these and `hidden` is noted."""
+        by_message = [self._by_message(kind) for kind in _CHILDREN]
+        thoughts, files, citations = by_message
         while rows:
             place, row = rows.pop()
             key = str(row["id"])
@@ -219,19 +220,28 @@ class Gatherer:
             user = self._people.of(row) or owners.get(conversation or "")
             if user:
                 self._people.found.setdefault(user)
+            cited = citations.pop(key, None)
             told = {
                 **{name: row.get(name) for name in ("query", "answer", "error", "created_at", "parent_message_id")},
                 "id": key,
                 "conversation_id": conversation,
                 "status": row.get("status") or ("error" if row.get("error") else "normal"),
                 "inputs": mapping(row.get("inputs"), place),
-                "agent_thoughts": single.children(parsed(row.get("agent_thoughts"), place), thoughts.get(key, ())),
-                "message_files": single.children(parsed(row.get("message_files"), place), files.get(key, ())),
+                "agent_thoughts": single.children(parsed(row.get("agent_thoughts"), place), thoughts.pop(key, ())),
+                "message_files": single.children(parsed(row.get("message_files"), place), files.pop(key, ())),
                 "retriever_resources": row.get("retriever_resources")
                 or met.get("retriever_resources")
-                or citations.get(key),
+                or cited,
             }
             yield _message(place, told), user, _usage(place, row, met)
+        if self._app is None:  # otherwise most are of other apps
+            alone = {
+                name: sum(len(found) for key, found in many.items() if key not in hidden)
+                for name, many in zip(_CHILDREN, by_message, strict=True)
+            }
+            if any(alone.values()):
+                listing = ", ".join(f"{name} ({count:,})" for name, count in alone.items() if count)
+                self.notes.append(t("history.export.alone", listing=listing))
 
     def _by_message(self, kind: str) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
@@ -297,6 +307,8 @@ def _usage(place: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
         found["prompt_tokens"] = prompt
     if answer is not None:
         found["completion_tokens"] = answer
+    if row.get("total_tokens"):  # of a table of ours without ids
+        found["total_tokens"] = whole(row["total_tokens"], place, "total_tokens")
     if found.get("total_tokens") is None and prompt is not None and answer is not None:
         found["total_tokens"] = prompt + answer
     for column, name in (("provider_response_latency", "latency"), ("total_price", "total_price")):

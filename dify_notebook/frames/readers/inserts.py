@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 Cells = dict[str, str | None]
 
@@ -12,11 +12,16 @@ _INSERT = re.compile(rf"INSERT INTO {_NAME}\s*(?:\(([^)]*)\)\s*)?(?:OVERRIDING \
 _CREATE = re.compile(rf"CREATE TABLE (?:IF NOT EXISTS )?{_NAME}\s*\(\s*$", re.I)
 _COLUMN = re.compile(r'\s+(?:`(\w+)`|"(\w+)"|([a-z_]\w*))\s')
 """A column of CREATE TABLE; keys and constraints begin with words in capitals."""
-_POSTGRES = re.compile(r"\s*(?:[EN]?('[^']*(?:''[^']*)*')|([^\s,()';]+)|([(),;]))")
-_MYSQL = re.compile(r"\s*(?:(?:_\w+\s*)?('[^'\\]*(?:(?:''|\\.)[^'\\]*)*')|([^\s,()';]+)|([(),;]))", re.S)
+_BESIDE = r"(?P<word>[^\s,()';]+)|(?P<sign>[(),;])"
+_POSTGRES = re.compile(
+    rf"\s*(?:[eE](?P<escaped>'[^'\\]*(?:(?:''|\\.)[^'\\]*)*')|N?(?P<plain>'[^']*(?:''[^']*)*')|{_BESIDE})", re.S
+)
+_MYSQL = re.compile(rf"\s*(?:(?:_\w+\s*)?(?P<escaped>'[^'\\]*(?:(?:''|\\.)[^'\\]*)*')|(?P<plain>(?!))|{_BESIDE})", re.S)
+_BETWEEN = re.compile(r"(?:\s|--[^\n]*)*+")
+"""What may stand between two statements."""
 _PAIR = re.compile(r"\\.", re.S)
 _ESCAPE = re.compile(r"\\(.)|''", re.S)
-_LETTERS = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
+_LETTERS = {"0": "\0", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
 
 
 class NoColumns(ValueError):
@@ -58,16 +63,24 @@ class Inserts:
         if created:
             self._columns[created[1]] = list(_created(rest))
             return
-        statement = _whole(line, rest, self._longest)
+        statement: str | None = _whole(line, rest, self._longest)
+        while statement:
+            statement = yield from self._rows(statement)
+
+    def _rows(self, statement: str) -> Generator[tuple[str, Cells | None], None, str | None]:
+        """The rows of the first of some statements; returns those behind it."""
         head = _INSERT.match(statement)
         if head is None:
-            return
+            return None
         table = head[1]
         names = [name.strip().strip('`"') for name in head[2].split(",")] if head[2] else self._columns.get(table)
         if names is None:
             raise NoColumns(table)
-        for cells in _tuples(statement, head.end(), mysql=_is_mysql(statement)):
+        values = _Tuples(statement, head.end())
+        for cells in values:
             yield table, dict(zip(names, cells, strict=True)) if len(cells) == len(names) else None
+        behind = _BETWEEN.match(statement, values.at)
+        return statement[behind.end() :] if behind else None
 
 
 def _is_mysql(statement: str) -> bool:
@@ -100,29 +113,44 @@ def _whole(line: str, rest: Iterable[str], longest: int) -> str:
             return "".join(lines)  # cut off: its last row is no whole tuple
 
 
-def _tuples(statement: str, at: int, *, mysql: bool) -> Iterator[list[str | None]]:
-    """The values in parentheses, one list for each pair; [] for what is none."""
-    token, inside = _MYSQL if mysql else _POSTGRES, False
-    made: list[str | None] = []
-    while match := token.match(statement, at):
-        at = match.end()
-        text, word, sign = match.groups()
-        if sign == "(":
-            made, inside = [], True
-        elif sign == ")":
-            yield made
-            inside = False
-        elif sign == ";":
-            return
-        elif text is not None:
-            made.append(_plain(text[1:-1], mysql=mysql))
-        elif word is not None:
-            made.append(None if word.upper() == "NULL" else word)
-    if inside or statement[at:].strip():
-        yield []
+class _Tuples:
+    """The values in parentheses, one list for each pair; [] for what is none.
+
+    Attributes:
+        at: where it is; in the end, behind the statement.
+    """
+
+    def __init__(self, statement: str, at: int) -> None:
+        self.at = at
+        self._statement = statement
+
+    def __iter__(self) -> Iterator[list[str | None]]:
+        token = _MYSQL if _is_mysql(self._statement) else _POSTGRES
+        inside = cast = False
+        made: list[str | None] = []
+        while match := token.match(self._statement, self.at):
+            self.at = match.end()
+            sign, word, plain, escaped = match["sign"], match["word"], match["plain"], match["escaped"]
+            cast = cast and not sign
+            if sign == "(":
+                made, inside = [], True
+            elif sign == ")":
+                yield made
+                inside = False
+            elif sign == ";":
+                return
+            elif plain is not None:
+                made.append(plain[1:-1].replace("''", "'"))
+            elif escaped is not None:
+                made.append(_ESCAPE.sub(_letter, escaped[1:-1]))
+            elif word is not None and not cast:
+                value, casts, _ = word.partition("::")
+                cast = bool(casts)
+                if value:
+                    made.append(None if value.upper() == "NULL" else value)
+        if inside or self._statement[self.at :].strip():
+            yield []
 
 
-def _plain(text: str, *, mysql: bool) -> str:
-    if not mysql:
-        return text.replace("''", "'")
-    return _ESCAPE.sub(lambda match: "'" if match[1] is None else _LETTERS.get(match[1], match[1]), text)
+def _letter(match: re.Match[str]) -> str:
+    return "'" if match[1] is None else _LETTERS.get(match[1], match[1])

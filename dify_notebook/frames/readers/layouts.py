@@ -35,6 +35,11 @@ _FORMS = (
 _TWO = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
 """A number that could be two, according to who wrote it."""
 
+AROUND = " \t\r\n\"'`\0\u00a0\u200b\u3000\ufeff"
+"""Signs around the name of a column that are no part of it."""
+_GAP = re.compile(r"[\s\u00a0-]+")
+_ALIASES = {"问题": "question", "答案": "answer", "回答": "answer"}
+"""Columns of the console's export of annotations in Chinese."""
 OURS: Mapping[str, frozenset[str]] = {
     "history.turns": frozenset({"message_id", "query", "answer", "turn_number", "complete"}),
     "history.messages": frozenset({"message_id", "query", "answer"}),
@@ -64,6 +69,10 @@ LAYOUTS: Mapping[str, frozenset[str]] = {
     "annotation_export": frozenset({"question", "answer"}),  # all that the console's has, so it comes last
 }
 """Table -> columns that its rows must have, whatever else they have; the first that fits is it."""
+KNOWN = frozenset(name for columns in LAYOUTS.values() for name in columns)
+"""Columns by which tables are told."""
+_DATABASE = frozenset({"message_tokens", "answer_tokens", "provider_response_latency", "from_end_user_id", "app_id"})
+"""Columns of the table of messages that no table of ours has."""
 NUMBERS = frozenset(
     {
         "message_tokens", "answer_tokens", "total_price", "provider_response_latency", "position", "hit_count", "score",
@@ -72,14 +81,29 @@ NUMBERS = frozenset(
     }
 )  # fmt: skip
 """Columns of numbers, of these and of our own tables."""
+NOTHING = frozenset({"NULL", "\\N", "null", "NaN", "nan", "None", "<NA>", "N/A", "#N/A", "NaT"})
+"""What tools write into a cell of numbers, times, ids or ratings that has none."""
 TEXTS = frozenset({"query", "answer", "content", "question", "name", "user_query", "ai_response", "feedback_comment"})
 """Columns that people wrote, who may have written `NULL`."""
+
+
+def column_name(text: str) -> str:
+    """A column's name as a database would write it.
+
+    >>> column_name("\ufeff Conversation ID ")
+    'conversation_id'
+    """
+    name = _GAP.sub("_", text.strip(AROUND)).lower()
+    return _ALIASES.get(name, name)
 
 
 def named(names: Iterable[str]) -> str | None:
     """The layout whose columns these are; None for those of no export that is known."""
     found = set(names)
-    return next((kind for kind, columns in LAYOUTS.items() if found >= columns), None)
+    kind = next((kind for kind, columns in LAYOUTS.items() if found >= columns), None)
+    # The table of messages, joined with what belongs to them: `message_id` may be there, and may be empty.
+    is_joined = kind == "history.messages" and found >= LAYOUTS["messages"] and not found.isdisjoint(_DATABASE)
+    return "messages" if is_joined else kind
 
 
 def is_ours(kind: str | None) -> bool:
@@ -90,6 +114,8 @@ def is_ours(kind: str | None) -> bool:
 def kind_of(table: str | None, row: Row, place: str) -> str | None:
     """The layout of a row; None for a table of a dump that is not looked at.
 
+    Names of columns that are written otherwise, such as `Conversation ID`, become those of a database in the row.
+
     Raises:
         InputError: its columns are those of no export that is known.
     """
@@ -99,10 +125,21 @@ def kind_of(table: str | None, row: Row, place: str) -> str | None:
     kind = named(names)
     if kind is not None:
         return kind
+    plain = {column_name(name): value for name, value in row.items()}
+    kind = named(plain) if len(plain) == len(row) else None
+    if kind is not None:
+        row.clear()
+        row.update(plain)
+        return kind
     near = min(LAYOUTS, key=lambda kind: len(LAYOUTS[kind] - names) / len(LAYOUTS[kind]))
     shown = ", ".join(str(name)[:40] for name in list(row)[:12]) + (", …" if len(row) > 12 else "")
     missing = ", ".join(sorted(LAYOUTS[near] - names))
     raise InputError(t("history.export.unknown", place=place, columns=shown, near=near, missing=missing), code="export")
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether a cell that is no text of people's holds a word for nothing."""
+    return type(value) is str and value.strip() in NOTHING
 
 
 def parsed(value: Any, place: str) -> Any:
@@ -113,7 +150,7 @@ def parsed(value: Any, place: str) -> Any:
     """
     if not isinstance(value, str):
         return value
-    if not value.strip():
+    if not value.strip() or is_nothing(value):
         return None
     try:
         return shallow(msgspec.json.decode(value))
@@ -138,7 +175,7 @@ def number(value: Any, place: str, name: str) -> float | None:
     Raises:
         InputError: it is something else, or could be two: 1,234.
     """
-    if value is None or value == "":
+    if value is None or value == "" or is_nothing(value):
         return None
     try:
         found = float(figures(value, name) if isinstance(value, str) else value)
@@ -183,7 +220,7 @@ def moment(value: Any, place: str) -> int | None:
     Raises:
         InputError: it is something else.
     """
-    if value is None or value == "":
+    if value is None or value == "" or is_nothing(value):
         return None
     found = texts.as_microseconds(value)
     if found is None:

@@ -26,10 +26,6 @@ NEEDED = {
     "feedbacks": ("message_id",), "annotations": ("annotation_id",),
 }  # fmt: skip
 """Columns without which a row is of nothing."""
-_WORDS = frozenset({"NULL", "\\N", "null", "NaN", "nan", "None", "<NA>", "N/A"})
-"""What tools write into a cell of numbers or times that has none."""
-_SECONDS = 100_000_000_000
-"""Times from there on count smaller units."""
 _SLICE = 20_000
 
 
@@ -40,9 +36,15 @@ def table_of(kind: str) -> Table | None:
 
 
 def unpivoted(row: Row) -> Iterator[Row]:
-    """The rows of `to_json()` as pandas writes it by itself, for each column an object of its cells; else the row."""
+    """The rows of `to_json()` as pandas writes it by itself, for each column an object of its cells; else the row.
+
+    Those of `orient="index"` are an object for each row.
+    """
     if not row or not all(isinstance(cells, dict) for cells in row.values()):
         yield row
+        return
+    if layouts.named(map(layouts.column_name, row)) is None:
+        yield from row.values()
         return
     for label in next(iter(row.values())):
         yield {name: cells.get(label) for name, cells in row.items()}
@@ -61,8 +63,9 @@ def frame(kind: str, table: Table, rows: Sequence[tuple[str, Row]]) -> pd.DataFr
             if row.get(name) in (None, ""):
                 raise InputError(t("history.export.no_id", place=place, name=name), code="export")
     names = {name for _, row in rows for name in row}
+    nothing = _nothing(table, rows)
     block = {
-        column.name: [_cell(column, row.get(column.name), place) for place, row in rows]
+        column.name: [_cell(column, row.get(column.name), place, nothing) for place, row in rows]
         for column in table.columns
         if column.name in names or not column.nullable
     }
@@ -79,31 +82,33 @@ def _of_turn(row: Row) -> Row:
     }
 
 
-def _cell(column: Column, value: Any, place: str) -> Any:
+def _nothing(table: Table, rows: Sequence[tuple[str, Row]]) -> set[str]:
+    """Words that stand for nothing in these rows: those of `layouts.NOTHING` that stand where no text can be meant."""
+    found: set[str] = set()
+    for column in table.columns:
+        if column.dtype != "string" or column.unit == "JSON" or column.name.endswith("_id"):
+            told = {value for _, row in rows if type(value := row.get(column.name)) is str} & layouts.NOTHING
+            found |= told - {"null"} if column.unit == "JSON" else told  # null is JSON
+    return found
+
+
+def _cell(column: Column, value: Any, place: str, nothing: set[str]) -> Any:
     if column.dtype in ("string", "category"):
         if value is None:
             return None if column.nullable else ""
         text = as_text(value)
+        if column.nullable and text in nothing:
+            return None
         return text or None if column.dtype == "category" else text
-    if value is None or value == "" or (isinstance(value, str) and value.strip() in _WORDS):
+    if value is None or value == "" or layouts.is_nothing(value):
         return 0 if column.name == "call" else None
     if column.dtype == "timestamp":
-        return _microseconds(value) if type(value) is int else layouts.moment(value, place)
+        return layouts.moment(value, place)
     if column.dtype == "float64":
         return layouts.number(value, place, column.name)
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 19:
         return int(value)  # more digits than a float holds
     return value if type(value) is int and abs(value) < 1 << 63 else layouts.whole(value, place, column.name)
-
-
-def _microseconds(number: int) -> int:
-    """What `to_json` writes: seconds, or by its `date_unit` milliseconds, microseconds, nanoseconds, told by size."""
-    size = abs(number)
-    if size < _SECONDS:
-        return number * 1_000_000
-    if size < _SECONDS * 1_000:
-        return number * 1_000
-    return number if size < _SECONDS * 1_000_000 else number // 1_000
 
 
 def harmless(table: Table, found: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from ..facts import Facts
 from ..parquet import NAME, Directory, need_pyarrow, opened
 from ..schema import HISTORY, Table
 from . import layouts, ours
+from .cells import IDS
 from .opened import Budget
 
 Row = dict[str, Any]
@@ -71,15 +72,37 @@ def parts(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame] | T
         for batch in file.iter_batches(_BATCH):
             budget.spend(batch.nbytes, path)
             part = pa.Table.from_batches([batch])
-            part = part.rename_columns([name.strip().lower() for name in part.column_names])
+            names = [layouts.column_name(name) for name in part.column_names]
+            for name in names:
+                if name in layouts.KNOWN and names.count(name) > 1:
+                    raise InputError(t("history.export.twice", place=path.name, name=name), code="export")
+            part = part.rename_columns(names)
             kind = layouts.kind_of(None, dict.fromkeys(part.column_names), path.name) or ""
             table = ours.table_of(kind)
-            if table is not None and kind == f"history.{table.name}":
+            if table is not None and kind == f"history.{table.name}" and _is_as_written(table, part):
+                number += part.num_rows
                 yield table, _table(path, table, part)
                 continue
             for row in part.to_pylist():
                 number += 1
                 yield f"{path.name}:{number}", _plain(row)
+
+
+def _is_as_written(table: Table, part: Any) -> bool:
+    """Whether columns have the types that a history has, and rows whole ids; otherwise cells are read one by one."""
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
+    fits = {"timestamp": (types.is_timestamp,), "Int64": (types.is_integer,), "float64": (types.is_floating,)}
+    for column in table.columns:
+        if column.name not in part.column_names:
+            continue
+        kind = part.schema.field(column.name).type
+        if not types.is_null(kind) and not any(is_one(kind) for is_one in fits.get(column.dtype, texts)):
+            return False
+    ids = [part[name] for name in ours.NEEDED.get(table.name, ())]
+    return not any(one.null_count or pc.any(pc.match_substring(one, "E+")).as_py() for one in ids)
 
 
 def _table(path: Path, table: Table, part: Any) -> pd.DataFrame:
@@ -89,9 +112,6 @@ def _table(path: Path, table: Table, part: Any) -> pd.DataFrame:
         found = build.conform(table, part.select(names).to_pandas(types_mapper=lambda kind: kinds.get(str(kind))))
     except (ValueError, TypeError, OverflowError) as problem:
         raise InputError(t("frames.damaged", file=str(path), reason=problem), code="export") from None
-    for name in ours.NEEDED.get(table.name, ()):
-        if found[name].isna().any():
-            raise InputError(t("history.export.no_id", place=path.name, name=name), code="export")
     filled = {column.name: found[column.name].fillna("") for column in table.columns if _is_text(column)}
     return ours.harmless(table, found.assign(**filled))
 
@@ -102,10 +122,15 @@ def _is_text(column: Any) -> bool:
 
 def _plain(row: Row) -> Row:
     """The values of a row as JSON would tell them."""
-    return {name: _value(value) for name, value in row.items()}
+    return {name: _value(name, value) for name, value in row.items()}
 
 
-def _value(value: Any) -> Any:
+def _value(name: str, value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime(warn=False)
+    if isinstance(value, bytes):  # as some programs write texts, and ids
+        is_id = name in IDS and len(value) == 16 and not value.isascii()
+        return str(UUID(bytes=value)) if is_id else value.decode(errors="replace")
     return str(value) if isinstance(value, (UUID, Decimal)) else value

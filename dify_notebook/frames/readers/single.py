@@ -33,6 +33,11 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "annotations": ("question",),
 }
 """Layout -> what tells rows apart that have no id; several of one file that agree in it are the first, the second…"""
+_OTHERS = {
+    "rating": "user_rating", "message_tokens": "prompt_tokens", "answer_tokens": "completion_tokens",
+    "provider_response_latency": "latency", "model_id": "model",
+}  # fmt: skip
+"""Columns of messages -> what they are called in a log without ids, or in a table of ours whose ids were left out."""
 _CUT = 500
 """Characters of an answer that the console's export of feedback tells."""
 
@@ -110,11 +115,12 @@ def messages(rows: dict[str, list[Told]]) -> tuple[dict[str, list[Told]], bool]:
             row["id"] = known.get(_said(row, place))
             if not row["id"]:
                 made, row["id"] = True, _made_id(row, place)
-            row.setdefault("rating", row.get("user_rating"))
+            for name, other in _OTHERS.items():
+                row.setdefault(name, row.get(other))
     found["log_export"] = nameless
     for some in found.values():
         for _, row in some:
-            row["query"], row["answer"] = row.get("query") or "", row.get("answer") or ""
+            row["query"], row["answer"] = as_text(row.get("query")), as_text(row.get("answer"))
     return found, made
 
 
@@ -170,5 +176,3 @@ def children(inside: Any, outside: Sequence[Row]) -> list[Row] | None:
         for row in many:
             rows.setdefault(as_text(row.get("id")), []).append(Version(row, None, source))
     return [dict(one[0].row) if len(one) == 1 else settled(one) for one in rows.values()]
-
-

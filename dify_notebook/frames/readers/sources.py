@@ -19,7 +19,7 @@ from .parquets import is_history
 
 SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".sql", ".parquet")
 _COPY = re.compile(r'^COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*$')
-_STATEMENT = re.compile(r"(?:SET|COPY|BEGIN|CREATE|DROP|LOCK|USE|(?i:INSERT INTO|CREATE TABLE))\s")
+_STATEMENT = re.compile(r"(?:SET|COPY|BEGIN|PRAGMA|CREATE|DROP|LOCK|USE|(?i:INSERT INTO|CREATE TABLE))\s")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.S)
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _JSON = json.JSONDecoder(parse_constant=lambda name: None)
@@ -158,8 +158,10 @@ def _plain(found: Any, text: str) -> Any:
 
 
 def _listed(where: str, data: Any) -> Iterator[tuple[None, str, Row]]:
-    """Rows of a list, of a page, or of a list of pages."""
+    """Rows of a list, of a page, or of a list of pages; or of pandas' `to_json(orient="split")`."""
     if isinstance(data, dict):
+        if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):
+            data = {"data": [_by_name(data["columns"], cells) for cells in data["data"]]}
         for name in _LISTS:
             if isinstance(data.get(name), list):
                 yield from _listed(where, data[name])
@@ -173,6 +175,11 @@ def _listed(where: str, data: Any) -> Iterator[tuple[None, str, Row]]:
         else:
             place = f"{where}[{at}]"
             raise InputError(t("history.export.no_object", place=place, found=type(item).__name__), code="export")
+
+
+def _by_name(names: list[Any], cells: Any) -> Any:
+    fits = isinstance(cells, list) and len(cells) == len(names)
+    return dict(zip(map(str, names), cells, strict=True)) if fits else cells
 
 
 # -- dumps ---------------------------------------------------------------------------------
