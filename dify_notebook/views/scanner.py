@@ -38,7 +38,7 @@ class State(StateInline):
         behind = side(self.src, end, 1, self.posMax)
         if not (before.cjk or behind.cjk):
             return scanned
-        return Scanned(*flanks(before, behind), scanned.length)
+        return Scanned(*flanks(before, behind, alone=scanned.length == 1), scanned.length)
 
 
 class _Parser(MarkdownIt):
