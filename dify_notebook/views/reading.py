@@ -10,8 +10,8 @@ import re
 from .clean import glyphs
 from .pictures import Pictures
 
-_BREAK = re.compile(r"(?i)</?br[ \t]{0,9}/?>")
-_BEGUN = re.compile(r"(?i)<(?:/?(?:b(?:r[ \t]{0,9}/?)?)?)?$")
+_BREAK = re.compile(r"(?i)(?<!\\)</?br[ \t]{0,9}/?>")
+_BEGUN = re.compile(r"(?i)\\$|\\?<(?:/?(?:b(?:r[ \t]{0,9}/?)?)?)?$")
 _LONGEST = 20
 _LEAD = r"[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)?"
 _FENCE = re.compile(rf"{_LEAD}(`{{3,}}|~{{3,}})([^`]*)$")
