@@ -20,6 +20,14 @@ LONGEST_HEAD: Final = 600
 """Characters of a head at most, and more."""
 # The last two: signs of what was damaged on its way, which are no end.
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_%\\-]*+(?:[\u26a0\ufffd]++[A-Za-z0-9+/=_%\\-]*+)*+")
+_LINES = (64, 76)
+"""Letters of the lines in which programs write base64 (RFC 7468, RFC 2045)."""
+_FOLD = re.compile(r"\r?\n[ \t]{0,12}")
+_LINE = re.compile(r"[A-Za-z0-9+/_-]{0,77}={0,2}")
+_LAST = 20
+"""Letters of a last line that nothing else shows to be one: more than a word has."""
+UNDECIDED: Final = -1
+"""Only more of the text will tell."""
 _OTHER = re.compile(r"[A-Za-z0-9%._!$&:@?=+,;/#-]*+")
 
 
@@ -59,7 +67,7 @@ def bounded(text: str) -> str:
         return text
     out, at = [], 0
     while found := HEAD.search(text, at):
-        end = run(found, text, found.end())
+        end = _whole(found, text, found.end())
         out += [text[at : found.start()], made(found, text[found.end() : end]).told]
         at = end
     return "".join([*out, text[at:]])
@@ -78,8 +86,45 @@ def run(head: re.Match[str], text: str, at: int, *, begin: bool = True) -> int:
     return found.end()
 
 
+def fold(head: re.Match[str], text: str, at: int, line: int, *, ended: bool) -> int | None:
+    """Where the letters go on behind the end of a line, in base64 that is written in lines.
+
+    Args:
+        at: where they ended.
+        line: letters of that line.
+        ended: whether nothing comes behind the text.
+
+    Returns:
+        the place; None where they do not go on; `UNDECIDED`.
+    """
+    if line not in _LINES or not head[2]:
+        return None
+    begun = _FOLD.match(text, at)
+    if begun is None:
+        return UNDECIDED if not ended and text[at:] == "\r" else None
+    start = begun.end()
+    more = _LINE.match(text, start)
+    assert more is not None  # it matches nothing too
+    if more.end() == len(text) and not ended and len(more[0]) <= line:
+        return UNDECIDED
+    behind = text[more.end() : more.end() + 1]
+    goes_on = len(more[0]) == line and not behind.isalnum()
+    is_last = 0 < len(more[0]) < line and (
+        behind in tuple(")\"'`<>]}") or (not behind.strip() and (more[0].endswith("=") or len(more[0]) >= _LAST))
+    )
+    return start if goes_on or is_last else None
+
+
+def _whole(head: re.Match[str], text: str, at: int) -> int:
+    """Where all the letters end that stand there."""
+    end = run(head, text, at)
+    while (behind := fold(head, text, end, end - at, ended=True)) is not None:
+        at, end = behind, run(head, text, behind, begin=False)
+    return end
+
+
 def made(head: re.Match[str], letters: str) -> Data:
-    data = counted(head, len(letters.rstrip("=")))
+    data = counted(head, len("".join(letters.split()).rstrip("=")))
     return data if len(letters) > SHORT else data._replace(told=head[0] + letters)
 
 

@@ -5,7 +5,8 @@ is right where words stand apart. Where they do not, `**注意：**请` would sh
 bold what lies between. So the rule of the proposal "CommonMark CJK-friendly" (github.com/tats-u/markdown-cjk-friendly)
 holds: full-width punctuation counts as a letter, and other punctuation may stand between a run and a letter of these
 scripts. Signs that all scripts share (“ ” … —) are full-width where a letter of these stands behind them. Where no such
-letter stands beside a run, it is read as CommonMark says.
+letter stands beside a run, it is read as CommonMark says. A star alone is a sign of formulas and names of files too
+(`单价*(1+税率)*数量`, `删除*.log和*.tmp`): the rule lets it begin emphasis between two characters of these scripts.
 """
 
 from __future__ import annotations
@@ -60,13 +61,17 @@ def side(text: str, at: int, step: int, limit: int) -> Side:
     return Side(kind == "Zs", kind[0] in "PS", cjk, kind[0] == "P")
 
 
-def flanks(before: Side, behind: Side) -> Flanks:
-    """What the run between them may do."""
+def flanks(before: Side, behind: Side, *, alone: bool = False) -> Flanks:
+    """What the run between them may do.
+
+    Args:
+        alone: whether the run is a star alone.
+    """
     sign_before, sign_behind = before.sign and not before.cjk, behind.sign and not behind.cjk
-    return Flanks(
-        not behind.space and (not sign_behind or before.space or before.sign or before.cjk),
-        not before.space and (not sign_before or behind.space or behind.sign or behind.cjk),
-    )
+    opens = not behind.space and (not sign_behind or before.space or before.sign or before.cjk)
+    if alone and not (before.cjk and behind.cjk):  # as CommonMark says
+        opens = not behind.space and (not behind.sign or before.space or before.sign)
+    return Flanks(opens, not before.space and (not sign_before or behind.space or behind.sign or behind.cjk))
 
 
 def strictly(before: Side, behind: Side) -> Flanks:

@@ -26,7 +26,12 @@ _BARE = re.compile(r"(?i)(https?|ftp)://|www\.")
 _LINE_START = re.compile(r"^(\d*)([-+=:.)])")
 _LINE_ENDS = re.compile("[\u2028\u2029]")
 _RUNS = re.compile(r"`+")
-_WORD = re.compile(r"\S*")
+_WORD = re.compile(r"[^ \t\n\r\f\v]*")  # other blanks are part of an address to some
+_MARKED = re.compile(r"\*|~~|(?<![^\W_])_|_(?![^\W_])")
+"""What means emphasis to those who look for addresses last."""
+_LABEL = str.maketrans({sign: f"&#{ord(sign)};" for sign in "*_~"})
+_GOES_ON = tuple("|{}")
+"""Signs of ASCII that are part of an address to some."""
 
 _RUN = re.compile(r"\*+|~~")
 _INSIDE = re.compile(r"_++(?=[^\W_])")
@@ -195,18 +200,25 @@ class _Guard:
         return at + len(begin)
 
     def _linked(self, at: int) -> _Linked | None:
-        """The bare address at a place as a link, where others would not see its end since text goes on behind it."""
+        """The bare address at a place as a link, where others would not see its end, or something else in it."""
         end = None if self.bracket else address_end(self.text, at, len(self.text))
         if end is None or not self._ends_unseen(at, end):
             return None
         address = self.text[at:end]
         whole = "://" in address[:8]
         link = _AUTOLINK.fullmatch(f"<{address}>" if whole else f"<http://{address}>")
-        return _Linked(link[0] if whole else f"[{address}]({link[0]})", end) if link else None
+        label = address.translate(_LABEL)
+        return _Linked(link[0] if whole else f"[{label}]({link[0]})", end) if link else None
 
     def _ends_unseen(self, at: int, end: int) -> bool:
         self._look(at)
-        return self.word[2] >= end or not self.text[max(0, at - 1) : at].isascii()
+        text = self.text
+        return (
+            max(self.word[1:]) >= end
+            or text.startswith(_GOES_ON, end)
+            or not text[max(0, at - 1) : at].isascii()
+            or _MARKED.search(text, at, end) is not None
+        )
 
     def _emphasis(self, run: str, at: int) -> int:
         """Marks beside writing without blanks: CommonMark's readers have to see punctuation on the outer side too."""
@@ -242,7 +254,7 @@ class _Guard:
         punctual = self._linked(end) is not None or (run and self._needs(run.start(), run.end(), ahead=False)[0])
         if not (before.cjk or behind.cjk or referred or punctual):
             return False, False
-        meant = flanks(before, behind)
+        meant = flanks(before, behind, alone=end - at == 1)
         strict = strictly(_REFERENCE if referred else before, _REFERENCE if punctual else behind)
         opens = meant.opens and not strict.opens and text.find(text[at], end) >= 0
         closes = meant.closes and not strict.closes and not punctual and text[at] in self.begun

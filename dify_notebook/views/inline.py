@@ -125,7 +125,12 @@ class _Html:
         """How each link that is open has to end."""
 
     def of(self, tokens: list[Token]) -> str:
-        return "".join(self.one(token) for token in tokens)
+        return "".join(
+            [  # most are text without a mark
+                escape(token.content) if token.type == "text" and MARK not in token.content else self.one(token)
+                for token in tokens
+            ]
+        )
 
     def one(self, token: Token) -> str:
         kind = token.type

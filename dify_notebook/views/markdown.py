@@ -92,7 +92,7 @@ class Renderer:
         elif same and ended == self._ended:
             return self._known
         self._ended = ended
-        fresh = self._pictures.take(glyphs(text[len(self._text) :]))
+        fresh = self._pictures.take(glyphs(text[len(self._text) :]), ended=ended)
         self._text = text
         rest = self._pictures.rest(ended=ended)
         self._take(self._pending + fresh, ended=not rest)

@@ -11,7 +11,7 @@ from base64 import b64decode, b64encode
 from typing import Final
 from urllib.parse import unquote
 
-from ..data_uri import BEGUN, HEAD, LONGEST_HEAD, SHORT, Data, counted, made, run
+from ..data_uri import BEGUN, HEAD, LONGEST_HEAD, SHORT, UNDECIDED, Data, counted, fold, made, run
 from . import limits
 
 MARK: Final = "\ufdd0"
@@ -58,33 +58,48 @@ class Pictures:
         self._head: re.Match[str] | None = None
         self._letters: list[str] = []
         self._count = 0
+        self._line = 0  # letters of the present line
         self._last: Data | None = None  # what the text has ended with
 
-    def take(self, fresh: str) -> str:
-        """What of the text is decided: with marks in the place of data."""
+    def take(self, fresh: str, *, ended: bool = False) -> str:
+        """What of the text is decided, which is all where it has ended: with marks in the place of data."""
         out, at = [], 0
         if self._head is not None:
-            at = run(self._head, fresh, 0, begin=self._count == 0)
-            self._letters.append(fresh[:at])
-            self._count += at
-            if at == len(fresh):
+            text = self._held + fresh
+            at = self._read(text, 0, ended)
+            if at < 0:
                 return ""
             out.append(self._close())
-            text = fresh
         else:
             text, at = self._before + self._held + fresh, len(self._before)
         self._held = ""
         while found := HEAD.search(text, at):
             out.append(text[at : found.start()])
-            at = run(found, text, found.end())
-            self._head, self._letters, self._count = found, [text[found.end() : at]], at - found.end()
-            if at == len(text):
+            self._head, self._letters, self._count, self._line = found, [], 0, 0
+            at = self._read(text, found.end(), ended)
+            if at < 0:
                 return "".join(out)
             out.append(self._close())
         begun = BEGUN.search(text, max(at, len(text) - LONGEST_HEAD))
         cut = begun.start() if begun else len(text)
         self._held, self._before = text[cut:], text[:cut][-2:]
         return "".join([*out, text[at:cut]])
+
+    def _read(self, text: str, at: int, ended: bool) -> int:
+        """Take the letters that stand there; where they end, or -1 where more may come."""
+        assert self._head is not None
+        while True:
+            end = run(self._head, text, at, begin=self._count == 0)
+            self._letters.append(text[at:end])
+            self._count += end - at
+            self._line += end - at
+            behind = fold(self._head, text, end, self._line, ended=ended) if end < len(text) else UNDECIDED
+            if behind is None:
+                return end
+            if behind == UNDECIDED:
+                self._held = text[end:]
+                return -1
+            at, self._line = behind, 0
 
     def rest(self, *, ended: bool = False) -> str:
         """The end of the text as it has to be shown now: for good where it has ended, else though more may come."""
@@ -137,7 +152,7 @@ class Pictures:
 
 def _decoded(letters: str) -> bytes:
     """The bytes of base64, of that for addresses too; none where a letter of it is another."""
-    plain = unquote(letters.strip(" ")).replace("\\/", "/").translate(_URL_SAFE).rstrip("=")
+    plain = "".join(unquote(letters).replace("\\n", "").replace("\\/", "/").split()).translate(_URL_SAFE).rstrip("=")
     try:
         return b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except ValueError:

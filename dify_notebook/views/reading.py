@@ -10,8 +10,8 @@ import re
 from .clean import glyphs
 from .pictures import Pictures
 
-_BREAK = re.compile(r"(?i)</?br[ \t]{0,9}/?>")
-_BEGUN = re.compile(r"(?i)<(?:/?(?:b(?:r[ \t]{0,9}/?)?)?)?$")
+_BREAK = re.compile(r"(?i)(?<!\\)</?br[ \t]{0,9}/?>")
+_BEGUN = re.compile(r"(?i)\\$|\\?<(?:/?(?:b(?:r[ \t]{0,9}/?)?)?)?$")
 _LONGEST = 20
 _LEAD = r"[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)?"
 _FENCE = re.compile(rf"{_LEAD}(`{{3,}}|~{{3,}})([^`]*)$")
@@ -33,7 +33,7 @@ class Reading:
 
     def take(self, text: str, *, last: bool = False) -> str:
         """What of the text can be told behind what was; the rest with the next piece, or with the last."""
-        fresh = self._pictures.take(glyphs(text)) + (self._pictures.rest(ended=True) if last else "")
+        fresh = self._pictures.take(glyphs(text), ended=last) + (self._pictures.rest(ended=True) if last else "")
         fresh = self._held + self._pictures.told(fresh)
         begun = None if last else _BEGUN.search(fresh, max(0, len(fresh) - _LONGEST))
         end = begun.start() if begun else len(fresh)

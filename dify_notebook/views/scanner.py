@@ -21,7 +21,7 @@ from .html import safe_link
 from .inline import LINE_BREAK, formula, link_address
 from .pictures import MARK
 
-_NEXT = re.compile(rf"[\n!&*<\[\\\]_`~$hHwW](?:(?<![hHwW])|{BEHIND_FIRST})")
+_NEXT = re.compile(rf"[\n!&*<\[\\\]_`~$hHwW](?:(?<![hHwW])|(?=[tTwW]{{2}}){BEHIND_FIRST})")
 """Where a rule may have something to do. One set of characters at its beginning: others are passed over quickly."""
 
 
@@ -38,7 +38,7 @@ class State(StateInline):
         behind = side(self.src, end, 1, self.posMax)
         if not (before.cjk or behind.cjk):
             return scanned
-        return Scanned(*flanks(before, behind), scanned.length)
+        return Scanned(*flanks(before, behind, alone=scanned.length == 1), scanned.length)
 
 
 class _Parser(MarkdownIt):
@@ -73,7 +73,7 @@ def _text(state: StateInline, silent: bool) -> bool:
 
 def _address(state: StateInline, silent: bool) -> bool:
     """A bare address; inside of a link and its label it is text."""
-    if silent or state.linkLevel:
+    if silent or state.linkLevel or state.src[state.pos] not in "hHwW":
         return False
     end = address_end(state.src, state.pos, state.posMax)
     if end is None:
@@ -90,6 +90,8 @@ def _address(state: StateInline, silent: bool) -> bool:
 
 
 def _break(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] != "<":
+        return False
     found = LINE_BREAK.match(state.src, state.pos, state.posMax)
     if found is None:
         return False

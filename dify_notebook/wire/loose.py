@@ -27,7 +27,8 @@ _ESCAPES = re.compile(
 )
 _HALVES = re.compile("[\ud800-\udfff]")
 _CUT = re.compile(  # bytes of a character that was cut where a text ends or begins
-    rb'(?<!\\)(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=")|(?<=")[\x80-\xbf]{1,3}'
+    rb'(?<!\\)((?:\\\\)*+)([\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=")'
+    rb'|(?<=")([\x80-\xbf]{1,3})'
 )
 _BYTES = re.compile("(?<![\ud800-\udbff])[\udc80-\udcf4]+")
 
@@ -98,7 +99,8 @@ def _as_escape(match: re.Match[bytes]) -> bytes:
 
 
 def _as_escapes(match: re.Match[bytes]) -> bytes:
-    return b"".join(b"\\udc%02x" % byte for byte in match[0])
+    lead, cut = match[1] or b"", match[2] or match[3]
+    return lead + b"".join(b"\\udc%02x" % byte for byte in cut)
 
 
 def _as_text(match: re.Match[str]) -> str:

@@ -43,6 +43,11 @@ LINKS = {
     "in code `https://x.example/a` and\n\n    https://x.example/b\n\n```\nhttps://x.example/c\n```": [],
     "\\https\\://x.example ftp://x.example file:///a javascript://x.example/%0aalert(1) a://https": [],
     "https://user:word@x.example/ https://x.example@y.example/ https://a_b.example https:// www..a": [],
+    "https://x.example/a\u3000后 https://x.example/b\u00a0和": ["https://x.example/a", "https://x.example/b"],
+    "https://x.example/a<br>后 https://x.example/b|{c}": ["https://x.example/a", "https://x.example/b"],
+    "https://x.example/__init__.py；https://x.example/*a*/~~b~~/?c=1；完": [
+        "https://x.example/__init__.py", "https://x.example/*a*/~~b~~/?c=1",
+    ],
     "someone@x.example xhttps://x.example/a": [],
     "https://x.example/" + "a" * 3_000: [],
 }  # fmt: skip
@@ -68,10 +73,18 @@ def test_where_it_leads() -> None:
 
 
 @pytest.mark.parametrize("reader", [name for name in READERS if not name.endswith("CommonMark")])
-@pytest.mark.parametrize("text", [text for text in LINKS if re.search("[。，；；：）」”然で를]", text)])
+@pytest.mark.parametrize("text", [text for text in LINKS if re.search("[。，；；：）」”然で를后]", text)])
 def test_readers_that_link_see_the_same_end(text: str, reader: str) -> None:
     found = [one.get_text() for one in BeautifulSoup(READERS[reader](canonical(text)), "html.parser").select("a:not(.anchor-link)")]
     assert found == LINKS[text]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_marks_in_an_address_are_of_the_address(reader: str) -> None:
+    text = "see https://x.example/__init__.py, https://x.example/*a* and www.x.example/~~b~~?c=1\u00a0e"
+    page = BeautifulSoup(READERS[reader](canonical(text)), "html.parser")
+    assert page.get_text().strip() == text
+    assert len(page.select("a:not(.anchor-link)")) == 3
 
 
 @pytest.mark.parametrize("text", LINKS, ids=[text[:40] for text in LINKS])

@@ -45,6 +45,7 @@ def test_other_html_stays_text(place: str, other: str) -> None:
     assert "&lt;" in html
     for reader in READERS.values():
         assert live(reader(canonical(PLACES[place].format(other)))) == []
+    assert readable(PLACES[place].format(other)) == PLACES[place].format(other)
 
 
 @pytest.mark.parametrize("code", ["`<br>`", "```\n<br>\n```", "    <br>"])
@@ -105,7 +106,7 @@ def test_what_a_terminal_shows(text: str, told: str) -> None:
     assert readable(text) == told
 
 
-PARTS = ["a", " ", "\n", "\r\n", "<", "b", "br", ">", "<br>", "<br />", "`", "```\n", "| ", "~~~", "> ", "data:", "image/png", ";base64,"] + [
+PARTS = ["a", " ", "\n", "\r\n", "<", "b", "br", ">", "<br>", "<br />", "`", "\\", "```\n", "| ", "~~~", "> ", "data:", "image/png", ";base64,"] + [
     "QUJD" * 30, "=", ")", "![a](", "d", "\ufdd0\ue001", "\x1b",
 ]  # fmt: skip
 

@@ -53,6 +53,10 @@ MARKED = {
     "in a list": ("- **注意：**请", "<b>注意：</b>请"),
     "an address behind": ("**网址：**https://x.example", "<b>网址：</b>https://x.example"),
     "an address inside": ("见**https://x.example/a**。完", "见<b>https://x.example/a</b>。完"),
+    "a star in a formula": ("总价=单价*(1+税率)*数量", "总价=单价*(1+税率)*数量"),
+    "a star behind a number": ("*（斜）*体，5*（3+2）*4=100", "<i>（斜）</i>体，5*（3+2）*4=100"),
+    "names of files": ("删除*.log和*.tmp文件", "删除*.log和*.tmp文件"),
+    "italics between letters": ("字*“斜”*体", "字<i>“斜”</i>体"),
     "an underscore in a name": ("**（甲）**a_b_c", "<b>（甲）</b>a_b_c"),
 }  # fmt: skip
 

@@ -31,6 +31,14 @@ ESCAPED = URI.replace("/", "\\/")
 """As JSON may write it."""
 GIF = f"data:image/gif;base64,{b64encode(b'GIF89a' + bytes(900)).decode()}"
 SVG = f"data:image/svg+xml;base64,{b64encode(b'<svg onload=alert(1)>' + b' ' * 900).decode()}"
+
+
+def in_lines(letters: str, size: int = 76, end: str = "\n") -> str:
+    """Base64 as many programs write it."""
+    return end.join(letters[at : at + size] for at in range(0, len(letters), size))
+
+
+WRAPPED = f"data:image/png;base64,{in_lines(URI[22:])}"
 LETTERS = re.compile(r"[A-Za-z0-9+/%=]{200}")
 
 
@@ -64,6 +72,9 @@ def sources(html: str) -> list[str]:
         (f"![b](data:image/png;base64,{urlsafe_b64encode(LARGE).decode().rstrip('=')})", URI, "b"),
         (f"![b]({ESCAPED})", URI, "b"),
         (f"![b](data:image/png;base64, {URI[22:]})", URI, "b"),
+        (f"![b]({WRAPPED})", URI, "b"),
+        (f"- ![b](data:image/png;base64,{in_lines(URI[22:], 64, chr(13) + chr(10) + '  ')})", URI, "b"),
+        (f"![b](data:image/png;base64,{quote(in_lines(URI[22:]))})", URI, "b"),
         (f"![b](data:image/jpeg;base64,{URI[22:]})", URI, "b"),  # it is what it is, whatever it says
         ('![<b> "q"](' + GIF + ")", GIF, "&lt;b&gt; &quot;q&quot;"),
     ],
@@ -90,6 +101,10 @@ def test_a_picture_is_shown(text: str, source: str, alt: str) -> None:
         (f"`{URI}`", f"data:image/png;base64,\u2026 ({SIZE})"),
         (f"```\nx = '{URI}'\n```", f"x = 'data:image/png;base64,\u2026 ({SIZE})'"),
         (f"```py\nx = '{URI}'", f"x = 'data:image/png;base64,\u2026 ({SIZE})'"),
+        (f"```\n{WRAPPED}\n```", f"data:image/png;base64,\u2026 ({SIZE})"),
+        (f"it is {WRAPPED}\n\nSo", f"it is data:image/png;base64,\u2026 ({SIZE})So"),
+        (f"it is data:image/png;base64,{'QUJD' * 19}\nWhere, x", "it is data:image/png;base64,QUJD"),
+        (f"it is data:image/png;base64,{in_lines('QUJD' * 95)}\nWhere", "it is data:image/png;base64,\u2026 (285 B)\nWhere"),
         (f"    {URI}", f"data:image/png;base64,\u2026 ({SIZE})"),
         (f'<img src="{URI}" alt="x">', f'<img src="data:image/png;base64,\u2026 ({SIZE})" alt="x">'),
         (f"$${URI}$$", f"data:image/png;base64,\u2026 ({SIZE})"),
@@ -158,13 +173,14 @@ def everywhere(text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "text",
-    [f"Here: ![sales]({URI}) as asked.", f"{URI}", f"```\n{URI}\n```", f'<img src="{URI}">', f"![a][b]\n\n[b]: {URI}", f"[a]({SVG})"],
-    ids=["image", "bare", "code", "html", "reference", "link"],
+    [f"Here: ![sales]({URI}) as asked.", f"Here: ![sales]({WRAPPED}) as asked.", f"{URI}", f"```\n{URI}\n```", f'<img src="{URI}">', f"![a][b]\n\n[b]: {URI}", f"[a]({SVG})"],
+    ids=["image", "image in lines", "bare", "code", "html", "reference", "link"],
 )
 def test_no_form_shows_letters_by_the_thousand(text: str) -> None:
     for form, said in everywhere(text).items():
         found = LETTERS.search(seen(said))
         assert found is None, f"{form}: {said[max(0, found.start() - 80) : found.start() + 80]}"
+        assert not any(URI[at : at + 60] in seen(said) for at in range(98, 2_000, 76)), form  # a line of WRAPPED
         assert SIZE in said or SVG in text or "image/png" in said
 
 
@@ -179,6 +195,7 @@ def test_the_answer_itself_is_kept() -> None:
 
 def test_every_beginning_is_as_the_whole() -> None:
     text = f"Hi ![a]({GIF[:300]}) and [b]({GIF[:300]}) d `{GIF[:300]}`\r![c][d] ![e][f]\n\n[d]: {GIF[:300]}\n\ndat\n\n[f]: {GIF[:300]}"
+    text += f" ![g](data:image/gif;base64,{in_lines(GIF[22:300], end=chr(13) + chr(10))})\n{GIF[:98]}\nno {GIF[:98]}\nQUJD\n"
     renderer = Renderer()
     for end in range(1, len(text) + 1):
         assert renderer.update(text[:end]) == Renderer().update(text[:end]), text[:end]
@@ -222,7 +239,7 @@ def test_one_that_comes_costs_what_comes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert counts[1] <= MOST * counts[0]
 
 
-@pytest.mark.parametrize("piece", [f"![a]({GIF[:200]}) ", "data:", "data:image/png;base64,", "data:a/b,c", "da", "data:a/b;", "data:image/png;base64,\u26a0"])
+@pytest.mark.parametrize("piece", [f"![a]({GIF[:200]}) ", "data:", "data:image/png;base64,", "data:a/b,c", "da", "data:a/b;", "data:image/png;base64,\u26a0", WRAPPED[:99], "QUJD" * 19 + "\n"])
 def test_the_cost_grows_as_the_text(piece: str) -> None:
     def work(text: str) -> None:
         bounded(text)
