@@ -118,7 +118,7 @@ def _made() -> MarkdownIt:
     parser.enable(["strikethrough"])
     parser.disable(["html_inline"])
     parser.inline.ruler.at("text", _text)
-    parser.inline.ruler.after("text", "address", _address)
+    parser.inline.ruler.push("address", _address)  # no other rule begins with its letters
     parser.inline.ruler.before("escape", "math", _math)
     parser.inline.ruler.before("autolink", "break", _break)
     return parser
