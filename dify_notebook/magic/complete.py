@@ -168,7 +168,13 @@ def _told(value: str, texts: Iterable[str], word: Word | None) -> Offers:
     found = [text for text in texts if text.strip() and text.startswith(value) and "{{" not in text]
     if quote:
         return Offers(value, tuple(text for text in found if quote not in text and "\\" not in text))
-    return Offers(_protected(value, "\\"), tuple(_protected(text, "\\") for text in found))
+    written = ((_protected(text, "\\"), text) for text in found)
+    return Offers(_protected(value, "\\"), tuple(one for one, text in written if _is_read_as(one, text)))
+
+
+def _is_read_as(written: str, text: str) -> bool:
+    """Whether the line says that text; one that begins as a path of Windows protects nothing with its backslashes."""
+    return [word.text for word in split(f"{written} tone={written}")] == [text, f"tone={text}"]
 
 
 def _protected(text: str, also: str = "") -> str:

@@ -224,7 +224,7 @@ def test_a_packed_file_that_is_damaged_anywhere_is_said(tmp_path: Path) -> None:
     ("name", "content", "said"),
     [
         ("m.json", '[\n{"id": 1},\n{"id" 2}]', r"m\.json is no JSON.*line 3"),
-        ("m.jsonl", '\n\n{"id": "1", "conversation_id": "c", "query": 5, "answer": "a"}\n', r"m\.jsonl\[1\]"),
+        ("m.jsonl", '\n\n{"id": "1", "conversation_id": "c", "query": "q", "answer": "a", "answer_tokens": "many"}\n', r"m\.jsonl\[1\]"),
         ("m.jsonl", as_lines(MESSAGES) + "[5]\n", r"m\.jsonl:3\[1\] is int"),
         ("m.csv", 'id,conversation_id,query,answer\n1,c,q,"a"b\n', r"m\.csv:2 is no CSV"),
         ("m.json", "[" * 5_000 + "]" * 5_000, r"m\.json is no JSON"),
