@@ -166,13 +166,18 @@ class _Asking(ChatStream):
         return await super().__aenter__()
 
     async def _prepare_in_time(self) -> None:
-        """Prepare, no longer than the whole turn may take; `_spent` says how long it took."""
+        """Prepare, no longer than the whole turn may take, and no longer once it is stopped; `_spent` says how long."""
         begun = time.monotonic()
+        # A task of its own, so that a stop can end it without touching the caller.
+        self._opening = asyncio.ensure_future(self._prepare())
         try:
             async with asyncio.timeout(self._timeout) as limit:
-                await self._prepare()
+                await self._opening
         except TimeoutError:
             if not limit.expired():
+                raise
+        except asyncio.CancelledError:
+            if self._cut is None:
                 raise
         self._spent = time.monotonic() - begun
 
@@ -183,7 +188,7 @@ class _Asking(ChatStream):
         self._used = True
         body = dict(self._call.body or {})
         if self._given:
-            await learn(self._dify, self._sent.user or self._dify.user)
+            await learn(self._dify, self._sent.user or self._dify.user, self._timeout)
             known = self._dify._known
             body["inputs"] = fit(known.parameters or known.form, self._given)
         self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)

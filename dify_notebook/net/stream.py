@@ -75,7 +75,8 @@ class ChatStream:
         self._watchdog: asyncio.Task[None] | None = None
         self._grace: asyncio.Task[None] | None = None
         self._interrupts = Interrupts()
-        self._opening: asyncio.Future[httpx.Response] | None = None
+        self._opening: asyncio.Future[Any] | None = None  # what is waited for before there is a response
+        self._leaves = False  # whether the question was sent, or is about to be
         self._at_hand = 0
         self._cut: ev.Event | None = None  # why this side ended it
         self.tape: Tape | None = Tape() if tape else None
@@ -145,6 +146,11 @@ class ChatStream:
                 app=sent.app,
                 user=sent.user,
             )
+        if self._cut is not None:  # it was stopped before
+            self._apply(ev.StopAsked(at=self.now))
+            self._apply(self._cut)
+            return await self._with_nothing()
+        self._leaves = True
         if (left := self._remaining) is not None:
             if left <= 0:
                 self._apply(ev.OutOfTime(at=self.now, seconds=self._timeout or 0.0))
@@ -441,9 +447,13 @@ class ChatStream:
         Returns whether the server confirmed. Dify says yes to any task, also to one that it
         does not know; what a real stop does is end the stream, usually within 0.2 s. Go on
         reading to see that end. Where it does not come within 3 s, the connection is closed.
-        Before the first event the task has no name yet: the stop waits for it, 3 s at most.
+        Before the first event the task has no name yet: the stop waits for it, 3 s at most. While files
+        are uploaded nothing runs on the server: then the question is not sent at all.
         """
         if self._ended.is_set() or self._builder.status != "running":
+            return False
+        if not self._leaves:
+            await self._end_here(ev.Cancelled(at=self.now))
             return False
         if self._stopping is None:
             self._stopping = asyncio.create_task(self._stop())
