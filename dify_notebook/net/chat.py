@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -23,6 +22,7 @@ from .files import FileInput
 from .inputs import check, fit, learn
 from .portal import who_waits
 from .resource import Resource
+from .retry import check_seconds
 from .stream import ChatStream
 
 if TYPE_CHECKING:
@@ -108,11 +108,11 @@ class AsyncChat(Resource):
     ) -> _Asking:
         dify = self._dify
         name = dify.user_or(user)
-        limit = _seconds(timeout)
+        limit = check_seconds(timeout)
         if inputs is not None and not isinstance(inputs, Mapping):
             raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
         query = str.__str__(query) if isinstance(query, str) else query
-        given = dict(inputs or {})
+        given = _kept(inputs or {})
         check(given)
         # Built once with nothing in it, so that a mistake is told here and not on entering.
         call = calls.chat_messages(
@@ -228,15 +228,22 @@ class _Asking(ChatStream):
         return turn
 
 
-def _seconds(timeout: Any) -> float | None:
-    """A time limit as it may be used.
+def _kept(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs as they are now: whoever changes a list or dict of them later changes no question still to be sent."""
+    copies: dict[int, Any] = {}
 
-    Raises:
-        InputError: it is no positive number of seconds.
-    """
-    if timeout is None:
-        return None
-    seconds = float(timeout) if isinstance(timeout, Real) and not isinstance(timeout, bool) else 0.0
-    if not seconds > 0:
-        raise InputError(t("net.bad_timeout", value=repr(timeout)), code="bad_timeout")
-    return seconds
+    def kept(value: Any) -> Any:
+        if type(value) not in (dict, list):
+            return value
+        if id(value) not in copies:
+            copy = copies[id(value)] = type(value)()
+            if type(value) is dict:
+                copy.update((key, kept(one)) for key, one in value.items())
+            else:
+                copy.extend(kept(one) for one in value)
+        return copies[id(value)]
+
+    try:
+        return {name: kept(value) for name, value in inputs.items()}
+    except RecursionError:  # nested too deeply, which is refused
+        return dict(inputs)

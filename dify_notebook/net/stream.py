@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 #: Seconds that a stop may take: to learn the task's id, to be confirmed, to end the stream.
 STOP_SECONDS = 3.0
 
+#: Seconds that a stream has to end at least once its stop is confirmed, however long that took.
+LAST_SECONDS = 0.5
+
 #: How often a run is followed again after a loss, and the seconds that each may take to begin.
 FOLLOWS = 3
 FOLLOW_SECONDS = 5.0
@@ -461,11 +464,13 @@ class ChatStream:
 
     async def _stop(self) -> bool:
         # Said before it is confirmed: the stream may end while the confirmation is on its way.
+        begun = time.monotonic()
         self._apply(ev.StopAsked(at=self.now))
         confirmed = await self._post_stop()
         self._apply(ev.StopAsked(at=self.now, confirmed=confirmed))
         if not self._ended.is_set():
-            self._grace = asyncio.create_task(self._after_grace(STOP_SECONDS if self.task_id else 0.0))
+            left = STOP_SECONDS - (time.monotonic() - begun) if self.task_id else 0.0
+            self._grace = asyncio.create_task(self._after_grace(max(left, LAST_SECONDS if confirmed else 0.0)))
         return confirmed
 
     async def _after_grace(self, seconds: float) -> None:

@@ -182,6 +182,19 @@ async def test_a_turn_keeps_what_was_sent_and_not_what_became_of_it() -> None:
     assert turn.inputs == app.questions[0]["inputs"] == {"v": [1, 2], "n": {"k": [1]}}
 
 
+async def test_what_is_changed_before_the_question_leaves_changes_nothing() -> None:
+    given: dict[str, Any] = {"v": [1, {"k": [2]}], "n": {"k": [1]}}
+    app = App("later")
+    with serving(app) as server:
+        async with AsyncDify("app-x", server.url, "me") as dify:
+            stream = dify.chat.stream("hi", inputs=given)
+            given["v"][1]["k"].append(3)
+            given["n"].clear()
+            async with stream:
+                turn = await stream.read()
+    assert turn.inputs == app.questions[0]["inputs"] == {"v": [1, {"k": [2]}], "n": {"k": [1]}}
+
+
 async def test_a_path_is_a_file_where_the_app_takes_one_and_text_where_it_takes_text(tmp_path: Path) -> None:
     path = tmp_path / "note.txt"
     path.write_text("x")
