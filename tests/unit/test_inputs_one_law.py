@@ -107,7 +107,7 @@ LONG: list[tuple[Any, Any]] = [
     (np.array([(1, NANOSECOND)], dtype="i4,M8[ns]"), '[[1, "2024-01-31T09:00:00.000000001"]]'),
     (np.array([[1500]], "m8[ns]"), '[["PT0.000001500S"]]'), (np.array([3_600_000_000_000], "m8[ns]"), '["PT3600S"]'),
     (np.timedelta64(-1, "ns"), "-PT0.000000001S"), (np.timedelta64(5, "M"), "P5M"), (np.array(["NaT"], "M8[ns]"), REFUSED),
-    (np.array([float("nan")]), REFUSED), (pd.array([1, None]), REFUSED), (np.ma.array([1, 2], mask=[0, 1]), REFUSED),
+    (np.array([float("nan")]), REFUSED), (pd.array([1, None]), REFUSED), (np.ma.array([1, 2], mask=[False, True]), REFUSED),
 ]  # fmt: skip
 NUMBER: list[tuple[Any, Any]] = [
     *NUMBERS_AS_TEXT, *[(text, REFUSED) for text in NO_NUMBERS],

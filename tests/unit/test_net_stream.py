@@ -522,6 +522,29 @@ async def test_cancelling_tells_the_server_and_closes_the_connection() -> None:
     assert [r.path for r in server.requests][-1].endswith("/task-1/stop")
 
 
+@pytest.mark.parametrize("whole", [True, False])
+async def test_an_answer_that_is_streamed_where_one_piece_was_asked_for_is_read(whole: bool) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        assert request.json["response_mode"] == "blocking"
+        connection.head()
+        say(connection, "half")
+        if whole:
+            finish(connection)
+        else:
+            connection.end()
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            asking = dify.chat.send("hi", response_mode="blocking")
+            if whole:
+                assert (await asking).answer == "half"
+            else:
+                with pytest.raises(TurnIncomplete) as raised:
+                    await asking
+                assert raised.value.turn is not None
+                assert raised.value.turn.answer == "half"
+
+
 async def test_leaving_early_stops_the_run() -> None:
     script = Stoppable(obeys=False)
     with serving(script) as server:
