@@ -43,7 +43,6 @@ _DIGITS = 4_000
 # Types of packages that need not be installed, whose `str` says all that they hold.
 _WITH_TEXT = {
     ("numpy", "datetime64"),
-    ("numpy", "timedelta64"),
     ("pandas", "Period"),
     ("pandas", "Interval"),
 }
@@ -183,7 +182,7 @@ def _plain(value: Any, path: str, budget: _Budget, parents: frozenset[int]) -> A
     if items is not None:
         return [_plain(item, f"{path}[{i}]", budget, inside) for i, item in enumerate(items)]
     if module_of(value) == "numpy" and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        item = value.item()
+        item = _scalar(value)
         # A long double gives itself: Python has no number for it but a decimal.
         return _plain(Decimal(str(item)) if type(item) is type(value) else item, path, budget, inside)
     raise Unfit(_why(value), value, path)
@@ -216,8 +215,8 @@ def _simple(value: Any) -> str | None:
         if getattr(value, "nanoseconds", 0):  # of pandas: finer than Python's own
             return str(value.isoformat())  # type: ignore[attr-defined]
         return str(msgspec.to_builtins(timedelta(value.days, value.seconds, value.microseconds)))
-    if type(value).__name__ == "timedelta64" and isinstance(item := value.item(), timedelta):
-        return _simple(item)
+    if (module_of(value), type(value).__name__) == ("numpy", "timedelta64"):
+        return _span(value)
     if isinstance(value, PurePath | UUID | Fraction):
         return str(value)
     if (module_of(value), type(value).__name__) in _WITH_TEXT:
@@ -231,7 +230,7 @@ def is_missing(value: Any) -> bool:
         return True
     if isinstance(value, Decimal):
         return value.is_nan()  # a signalling one cannot even be compared
-    if isinstance(value, float | datetime) or module_of(value) in ("numpy", "pandas"):
+    if isinstance(value, float | datetime) or (module_of(value) in ("numpy", "pandas") and not _has_items(value)):
         try:
             return bool(value != value)
         except (TypeError, ValueError, ArithmeticError):
@@ -304,9 +303,43 @@ def _items(value: Any) -> Iterable[Any] | None:
         return list(value)
     if type(value).__name__ in ("dict_keys", "dict_values", "dict_items"):
         return list(value)
-    if module_of(value) in ("numpy", "pandas") and getattr(value, "ndim", None) and hasattr(value, "tolist"):
-        return list(value.tolist())
+    if module_of(value) in ("numpy", "pandas") and _has_items(value) and hasattr(value, "tolist"):
+        return list(value) if _loses_items(value) else list(value.tolist())
     return None
+
+
+def _has_items(value: Any) -> bool:
+    """Whether it is an array of one dimension or more; what holds one item is still no scalar."""
+    return bool(getattr(value, "ndim", 0))
+
+
+def _loses_items(value: Any) -> bool:
+    """Whether `tolist` forgets what an array's items are: it counts nanoseconds, and calls a masked item None."""
+    return getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m", "V") or hasattr(value, "mask")
+
+
+def _scalar(value: Any) -> Any:
+    """NumPy's scalar, or its array without dimensions, as a value of Python's; times stay NumPy's."""
+    if type(value).__name__ == "ndarray":
+        return value[()]
+    names = value.dtype.names  # of a record
+    return [value[name] for name in names] if names else value.item()
+
+
+def _span(value: Any) -> str:
+    """NumPy's span of time as ISO 8601; in its own words where it has no unit, or one finer than nanoseconds."""
+    item = value.item()
+    if isinstance(item, timedelta):
+        return str(_simple(item))
+    unit = value.dtype.name.partition("[")[2].rstrip("]")
+    if unit in ("Y", "M"):
+        return f"{'-' * (item < 0)}P{abs(item)}{unit}"
+    if unit != "ns":
+        return str(value)
+    if item % 1_000 == 0:
+        return str(_simple(timedelta(microseconds=item // 1_000)))
+    seconds, rest = divmod(abs(item), 10**9)
+    return f"{'-' * (item < 0)}PT{seconds}.{rest:09}S"
 
 
 def _why(value: Any) -> str:

@@ -11,7 +11,9 @@ from ..errors import DifyError, ServerError, from_response
 from ..i18n import t
 from ..wire import events as ev
 from ..wire.calls import Call
+from ..wire.halves import Halves
 from ..wire.loose import loads, read, strict
+from ..wire.sse import Splitter
 from .bounds import spoken
 from .files import host_of
 
@@ -41,6 +43,13 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
     events = [ev.decode(("", msgspec.json.encode(common | one)), at) for one in told]
     events[0].unread = unread
     return events
+
+
+def streamed_events(body: bytes, at: float) -> list[ev.Event]:
+    """A whole answer that came as a stream where it should have come in one piece."""
+    splitter, halves = Splitter(), Halves()
+    events = [ev.decode(frame, at, halves) for frame in splitter.feed(body)]
+    return [*events, ev.Eof(at=at, rest=splitter.rest())]
 
 
 def error_of(response: httpx.Response, body: bytes, call: Call[Any]) -> DifyError:

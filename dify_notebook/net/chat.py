@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -18,11 +17,12 @@ from ..turn.state import Turn
 from ..wire import calls
 from ..wire import events as ev
 from ..wire.calls import Call
-from .answers import blocking_events
+from .answers import blocking_events, kind_of, streamed_events
 from .files import FileInput
 from .inputs import check, fit, learn
 from .portal import who_waits
 from .resource import Resource
+from .retry import check_seconds
 from .stream import ChatStream
 
 if TYPE_CHECKING:
@@ -108,11 +108,11 @@ class AsyncChat(Resource):
     ) -> _Asking:
         dify = self._dify
         name = dify.user_or(user)
-        limit = _seconds(timeout)
+        limit = check_seconds(timeout)
         if inputs is not None and not isinstance(inputs, Mapping):
             raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
         query = str.__str__(query) if isinstance(query, str) else query
-        given = dict(inputs or {})
+        given = _kept(inputs or {})
         check(given)
         # Built once with nothing in it, so that a mistake is told here and not on entering.
         call = calls.chat_messages(
@@ -166,13 +166,18 @@ class _Asking(ChatStream):
         return await super().__aenter__()
 
     async def _prepare_in_time(self) -> None:
-        """Prepare, no longer than the whole turn may take; `_spent` says how long it took."""
+        """Prepare, no longer than the whole turn may take, and no longer once it is stopped; `_spent` says how long."""
         begun = time.monotonic()
+        # A task of its own, so that a stop can end it without touching the caller.
+        self._opening = asyncio.ensure_future(self._prepare())
         try:
             async with asyncio.timeout(self._timeout) as limit:
-                await self._prepare()
+                await self._opening
         except TimeoutError:
             if not limit.expired():
+                raise
+        except asyncio.CancelledError:
+            if self._cut is None:
                 raise
         self._spent = time.monotonic() - begun
 
@@ -183,7 +188,7 @@ class _Asking(ChatStream):
         self._used = True
         body = dict(self._call.body or {})
         if self._given:
-            await learn(self._dify, self._sent.user or self._dify.user)
+            await learn(self._dify, self._sent.user or self._dify.user, self._timeout)
             known = self._dify._known
             body["inputs"] = fit(known.parameters or known.form, self._given)
         self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
@@ -209,7 +214,8 @@ class _Asking(ChatStream):
         body, response = answer
         events: list[ev.Event] | None = None
         with suppress(ValueError):
-            events = blocking_events(body, at)
+            streamed = "event-stream" in kind_of(response)
+            events = streamed_events(body, at) if streamed else blocking_events(body, at)
         if events is None:
             raise await self._dify._error_of(response, body, self._call)
         for event in (ev.Opened(at=at), *events):
@@ -223,15 +229,22 @@ class _Asking(ChatStream):
         return turn
 
 
-def _seconds(timeout: Any) -> float | None:
-    """A time limit as it may be used.
+def _kept(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs as they are now: whoever changes a list or dict of them later changes no question still to be sent."""
+    copies: dict[int, Any] = {}
 
-    Raises:
-        InputError: it is no positive number of seconds.
-    """
-    if timeout is None:
-        return None
-    seconds = float(timeout) if isinstance(timeout, Real) and not isinstance(timeout, bool) else 0.0
-    if not seconds > 0:
-        raise InputError(t("net.bad_timeout", value=repr(timeout)), code="bad_timeout")
-    return seconds
+    def kept(value: Any) -> Any:
+        if type(value) not in (dict, list):
+            return value
+        if id(value) not in copies:
+            copy = copies[id(value)] = type(value)()
+            if type(value) is dict:
+                copy.update((key, kept(one)) for key, one in value.items())
+            else:
+                copy.extend(kept(one) for one in value)
+        return copies[id(value)]
+
+    try:
+        return {name: kept(value) for name, value in inputs.items()}
+    except RecursionError:  # nested too deeply, which is refused
+        return dict(inputs)

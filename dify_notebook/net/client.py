@@ -75,6 +75,7 @@ class AsyncDify(Sending):
 
     Raises:
         ConfigError: no source gives both key and server.
+        InputError: `timeout` is no positive number of seconds, or `connections` another number.
     """
 
     def __init__(

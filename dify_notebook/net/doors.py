@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 
@@ -41,6 +43,8 @@ class Doors(httpx.AsyncBaseTransport):
             return await transport.handle_async_request(request)
         words = ""
         try:
+            if proxy.url.startswith("socks"):
+                return await _greeted(transport, request)
             return await transport.handle_async_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as problem:
             words = str(problem) or type(problem).__name__
@@ -49,6 +53,8 @@ class Doors(httpx.AsyncBaseTransport):
         except (httpx.RemoteProtocolError, httpx.NetworkError) as problem:
             words = t("net.through_proxy", problem=str(problem), name=proxy.name, value=proxy.shown)
             raise type(problem)(words, request=request) from None
+        except TimeoutError:
+            words = t("net.proxy_silent")
         except _unsaid() as problem:
             words = str(problem) or t("net.proxy_no_socks")
         raise httpx.ProxyError(f"{proxy.name}={proxy.shown}: {words}", request=request)
@@ -77,6 +83,27 @@ class Doors(httpx.AsyncBaseTransport):
         """Hang up everywhere."""
         for transport in self._opened.values():
             await transport.aclose()
+
+
+async def _greeted(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
+    """The response through a SOCKS proxy, whose greeting takes no longer than connecting may: httpcore waits for ever.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    seconds = request.extensions.get("timeout", {}).get("connect")
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+
+        async def trace(name: str, info: Any) -> None:
+            _, _, step = name.partition(".")
+            if step == "setup_socks5_connection.started" and seconds is not None:
+                limit.reschedule(loop.time() + seconds)
+            elif step == "setup_socks5_connection.complete":
+                limit.reschedule(None)
+
+        request.extensions = {**request.extensions, "trace": trace}
+        return await transport.handle_async_request(request)
 
 
 def _unsaid() -> tuple[type[Exception], ...]:

@@ -30,25 +30,37 @@ _NO_JSON = ("bytes", "iterator", "callable", "secret", "unsupported", "too_long"
 """What keeps a value from being JSON by its type alone."""
 
 
-async def learn(dify: AsyncDify, user: str) -> None:
+async def learn(dify: AsyncDify, user: str, limit: float | None = None) -> None:
     """Ask for the app's form, unless it is known or was asked for: once for a client and all its users.
 
-    It raises nothing: what is wrong with the server the question itself will tell.
+    Questions that begin together wait for one answer. It raises nothing: what is wrong with the server the question
+    itself will tell.
+
+    Args:
+        limit: seconds that the whole turn may take. No more than a quarter of them goes by here, so that there is
+            time for the question; the form may still come for a later one.
     """
     known = dify._known
     if known.parameters is not None or known.form is not None or known.no_form:
         return
-    once = copy.copy(dify)
+    loop = asyncio.get_running_loop()
+    asking = known.asking.get(loop)
+    if asking is None:
+        asking = known.asking[loop] = loop.create_task(_ask(dify, user))
+        asking.add_done_callback(lambda _: known.asking.pop(loop, None))
+    await asyncio.wait([asking], timeout=None if limit is None else limit / 4)
+
+
+async def _ask(dify: AsyncDify, user: str) -> None:
+    known, once = dify._known, copy.copy(dify)
     once._retry_seconds = 0.0
     try:
-        found = await asyncio.wait_for(once._send(calls.app_parameters(user=user)), LEARN_SECONDS)
+        known.form = await asyncio.wait_for(once._send(calls.app_parameters(user=user)), LEARN_SECONDS)
     except (DifyError, TimeoutError) as error:
         status = error.status if isinstance(error, APIError) else None
         passing = status is None or status == 429 or status >= 500  # the next question may ask again
         known.no_form = isinstance(error, TimeoutError) or not passing
         log.info("what the app asks for is not known: %s", getattr(error, "code", "") or type(error).__name__)
-    else:
-        known.form = found
 
 
 def check(inputs: Mapping[str, Any] | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ..wire import models
 
 
@@ -16,3 +18,7 @@ class Known:
     """The same, asked for by a question with inputs."""
     no_form: bool = False
     """Whether the server was asked for it in vain."""
+
+    def __init__(self) -> None:
+        self.asking: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
+        """Who asks for the form just now, in each running loop."""

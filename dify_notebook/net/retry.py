@@ -1,4 +1,4 @@
-"""When to try again: idempotent calls only, politely, and not for ever."""
+"""How long a call may take, and when to try again: idempotent calls only, politely, and not for ever."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import math
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from numbers import Real
+from typing import Any
+
+from ..errors import InputError
+from ..i18n import t
 
 #: Seconds that a call may take with all its repetitions.
 RETRY_SECONDS = 20.0
@@ -85,3 +91,20 @@ def http_date(text: str | None) -> datetime | None:
         return then.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+
+
+def check_seconds(timeout: Any) -> float | None:
+    """A time limit as it may be used.
+
+    Raises:
+        InputError: it is no positive number of seconds.
+    """
+    if timeout is None:
+        return None
+    seconds = 0.0
+    if isinstance(timeout, Real) and not isinstance(timeout, bool):
+        with suppress(OverflowError):
+            seconds = float(timeout)
+    if not seconds > 0:
+        raise InputError(t("net.bad_timeout", value=repr(timeout)), code="bad_timeout")
+    return seconds

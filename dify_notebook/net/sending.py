@@ -152,7 +152,9 @@ class Sending:
         """The body of an answer, or the error that it is."""
         if response.status_code >= 300:
             return b"", await self._refusal(response, call)
-        as_told = "json" in kind_of(response)
+        # Some servers and gateways stream an answer whatever was asked for.
+        streamed = "event-stream" in kind_of(response) and call.path == "/chat-messages"
+        as_told = "json" in kind_of(response) or streamed
         most = self._bounds.body if as_told else self._bounds.error
         body, whole = await read(response, most)
         body = self._settings.api_key.taken_out_of(body)

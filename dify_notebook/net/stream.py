@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 #: Seconds that a stop may take: to learn the task's id, to be confirmed, to end the stream.
 STOP_SECONDS = 3.0
 
+#: Seconds that a stream has to end at least once its stop is confirmed, however long that took.
+LAST_SECONDS = 0.5
+
 #: How often a run is followed again after a loss, and the seconds that each may take to begin.
 FOLLOWS = 3
 FOLLOW_SECONDS = 5.0
@@ -75,7 +78,8 @@ class ChatStream:
         self._watchdog: asyncio.Task[None] | None = None
         self._grace: asyncio.Task[None] | None = None
         self._interrupts = Interrupts()
-        self._opening: asyncio.Future[httpx.Response] | None = None
+        self._opening: asyncio.Future[Any] | None = None  # what is waited for before there is a response
+        self._leaves = False  # whether the question was sent, or is about to be
         self._at_hand = 0
         self._cut: ev.Event | None = None  # why this side ended it
         self.tape: Tape | None = Tape() if tape else None
@@ -145,6 +149,11 @@ class ChatStream:
                 app=sent.app,
                 user=sent.user,
             )
+        if self._cut is not None:  # it was stopped before
+            self._apply(ev.StopAsked(at=self.now))
+            self._apply(self._cut)
+            return await self._with_nothing()
+        self._leaves = True
         if (left := self._remaining) is not None:
             if left <= 0:
                 self._apply(ev.OutOfTime(at=self.now, seconds=self._timeout or 0.0))
@@ -441,9 +450,13 @@ class ChatStream:
         Returns whether the server confirmed. Dify says yes to any task, also to one that it
         does not know; what a real stop does is end the stream, usually within 0.2 s. Go on
         reading to see that end. Where it does not come within 3 s, the connection is closed.
-        Before the first event the task has no name yet: the stop waits for it, 3 s at most.
+        Before the first event the task has no name yet: the stop waits for it, 3 s at most. While files
+        are uploaded nothing runs on the server: then the question is not sent at all.
         """
         if self._ended.is_set() or self._builder.status != "running":
+            return False
+        if not self._leaves:
+            await self._end_here(ev.Cancelled(at=self.now))
             return False
         if self._stopping is None:
             self._stopping = asyncio.create_task(self._stop())
@@ -451,11 +464,13 @@ class ChatStream:
 
     async def _stop(self) -> bool:
         # Said before it is confirmed: the stream may end while the confirmation is on its way.
+        begun = time.monotonic()
         self._apply(ev.StopAsked(at=self.now))
         confirmed = await self._post_stop()
         self._apply(ev.StopAsked(at=self.now, confirmed=confirmed))
         if not self._ended.is_set():
-            self._grace = asyncio.create_task(self._after_grace(STOP_SECONDS if self.task_id else 0.0))
+            left = STOP_SECONDS - (time.monotonic() - begun) if self.task_id else 0.0
+            self._grace = asyncio.create_task(self._after_grace(max(left, LAST_SECONDS if confirmed else 0.0)))
         return confirmed
 
     async def _after_grace(self, seconds: float) -> None:

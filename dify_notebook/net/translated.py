@@ -29,6 +29,8 @@ def in_words_of_httpx(request: httpx.Request | None = None) -> Iterator[None]:
         cause = problem.__cause__
         # What aiohttp adds to the system's words says "ssl" of every address.
         words = str(getattr(cause, "os_error", "") or problem) or type(cause).__name__
+        if not isinstance(getattr(cause, "message", ""), str):  # a head that came in part, with all its fields
+            words = type(cause).__name__
         kind = found
     except _unsaid() as problem:
         words = str(problem) or type(problem).__name__

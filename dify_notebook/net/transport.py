@@ -22,6 +22,7 @@ from ..logs import logger
 from .bounds import ENCODINGS
 from .crowd import CONNECTIONS, MOST_CONNECTIONS, SPARE, Gate, Place, check_connections
 from .doors import Doors
+from .retry import check_seconds
 from .translated import in_words_of_httpx
 from .trust import context_of, settings_of
 from .trust import given as certificates
@@ -241,7 +242,8 @@ class Pools:
         self._own_headers = OwnHeaders({**dict(settings.headers), **given}, settings.base_url)
         self._verify = certificates(verify)
         self._context: tuple[object, ssl.SSLContext] | None = None
-        self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
+        given_whole = timeout is None or isinstance(timeout, httpx.Timeout | tuple)
+        self._timeout = (timeout or DEFAULT_TIMEOUT) if given_whole else check_seconds(timeout)
         self._transport = transport
         self._direct = _transport_kind(transport)
         self.answered = False

@@ -122,7 +122,10 @@ class NoStore(RunStore):
     """
 
     def __init__(self, directory: Path, problem: Exception) -> None:
-        super().__init__(directory)
+        try:
+            super().__init__(directory)
+        except OSError:  # a relative one, where the directory that Python is in was deleted
+            super().__init__(Path(os.sep, directory))
         self._problem = problem
 
     @property

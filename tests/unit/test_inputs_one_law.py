@@ -75,6 +75,7 @@ ID = uuid.UUID("12345678-1234-5678-1234-567812345678")
 ADDRESS = "https://h.example/a.pdf"
 NAMED = {"type": "document", "transfer_method": "remote_url", "url": ADDRESS}
 UPLOAD = {"type": "document", "transfer_method": "local_file", "upload_file_id": "up-9"}
+NANOSECOND = np.datetime64("2024-01-31T09:00:00.000000001")
 FRAME = pd.DataFrame({"a": [1, None], "b": ["x", "y"]})
 NUMBERS_AS_TEXT = [("42", 42), (" 3.5 ", 3.5), ("3.0", 3.0), ("-0", 0), ("1e3", 1000), ("+7", 7), ("１２", 12), ("007", 7)]
 NO_NUMBERS = ["many", "nan", "inf", "1,5", "1 000", "0x10", "½", "1e999999", "9" * 400, "3.14159265358979323846"]
@@ -102,6 +103,11 @@ LONG: list[tuple[Any, Any]] = [
     (pd.Timedelta(1, "ns"), "P0DT0H0M0.000000001S"), (pd.Timedelta(2, "s"), "PT2S"), (pd.Period("2024-01", "M"), "2024-01"),
     (np.longdouble("1.5"), "1.5"), (Point(1, Decimal("2.50")), '{"x": 1, "y": "2.50"}'), ("x" * 5_000, "x" * 5_000),
     (Decimal("0.1234567890123456789"), "0.1234567890123456789"), (MappingProxyType({"k": (1,)}), '{"k": [1]}'),
+    (np.array([NANOSECOND]), '["2024-01-31T09:00:00.000000001"]'), (np.array(NANOSECOND), "2024-01-31T09:00:00.000000001"),
+    (np.array([(1, NANOSECOND)], dtype="i4,M8[ns]"), '[[1, "2024-01-31T09:00:00.000000001"]]'),
+    (np.array([[1500]], "m8[ns]"), '[["PT0.000001500S"]]'), (np.array([3_600_000_000_000], "m8[ns]"), '["PT3600S"]'),
+    (np.timedelta64(-1, "ns"), "-PT0.000000001S"), (np.timedelta64(5, "M"), "P5M"), (np.array(["NaT"], "M8[ns]"), REFUSED),
+    (np.array([float("nan")]), REFUSED), (pd.array([1, None]), REFUSED), (np.ma.array([1, 2], mask=[False, True]), REFUSED),
 ]  # fmt: skip
 NUMBER: list[tuple[Any, Any]] = [
     *NUMBERS_AS_TEXT, *[(text, REFUSED) for text in NO_NUMBERS],

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +67,7 @@ NAMES: dict[str, Any] = {
     "nan": float("nan"),
     "inf": float("inf"),
     "words": ["a", "ü", None, float("nan")],
+    "nans": np.array([float("nan")]),
     "pair": (1, 2),
     "set": {3, 1, 2},
     "config": {"city": "Köln", "rows": [{"x": 1}, {"x": "{{ city }}"}], 3: "three", "a b": 1},
@@ -115,6 +117,7 @@ FILLED = [
     ("bool", "{{ yes }}", "true"),
     ("float", "{{ pi }}", "3.25"),
     ("list", "{{ words }}", '["a", "ü", null, null]'),
+    ("an array of one", "{{ nans }}", "[null]"),
     ("tuple", "{{ pair }}", "[1, 2]"),
     ("set_sorted", "{{ set }}", "[1, 2, 3]"),
     ("dict", "{{ ordered }}", '{"b": 1, "a": 2}'),

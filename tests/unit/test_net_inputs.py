@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from decimal import Decimal
 from enum import Enum
@@ -87,6 +88,55 @@ async def test_a_form_that_does_not_come_holds_no_question_up(monkeypatch: pytes
     assert len(asked) == 1
 
 
+async def test_questions_that_begin_together_ask_for_the_form_once() -> None:
+    app = App("number")
+    with serving(app) as server:
+        async with AsyncDify("app-x", server.url, "me") as dify:
+            await asyncio.gather(*[dify.chat.send("hi", inputs={"v": "7"}) for _ in range(9)])
+    assert paths(server).count("/parameters") == 1
+    assert [question["inputs"] for question in app.questions] == [{"v": 7}] * 9
+
+
+@pytest.mark.parametrize("mode", ["streaming", "blocking"])
+async def test_of_a_short_time_the_form_takes_a_part_and_the_question_the_rest(mode: Any) -> None:
+    app, release = App("number"), threading.Event()
+
+    def script(request: Request, connection: Connection) -> None:
+        if "/parameters" in request.path:
+            release.wait(20)
+        app(request, connection)
+
+    with serving(script) as server:
+        async with AsyncDify("app-x", server.url, "me") as dify:
+            turn = await dify.chat.send("hi", inputs={"v": "7"}, timeout=2, response_mode=mode)
+        release.set()
+    assert turn.status == "succeeded"
+    assert app.questions[0]["inputs"] == {"v": "7"}
+
+
+@pytest.mark.parametrize(("path", "asked"), [("/parameters", {"inputs": {"v": 7}}), ("/files/upload", {"files": [b"x"]})])
+async def test_what_is_stopped_before_it_was_asked_is_never_asked(path: str, asked: dict[str, Any]) -> None:
+    app, release = App("number"), threading.Event()
+
+    def script(request: Request, connection: Connection) -> None:
+        if path in request.path:
+            release.wait(20)
+        app(request, connection)
+
+    with serving(script) as server:
+        async with AsyncDify("app-x", server.url, "me") as dify:
+            stream = dify.chat.stream("hi", **asked)
+            entering = asyncio.ensure_future(stream.__aenter__())
+            assert await asyncio.to_thread(server.wait_for, 1)
+            assert not await stream.stop()
+            await entering
+            assert [event async for event in stream] == []
+            await stream.__aexit__(None, None, None)
+        release.set()
+    assert (stream.turn.status, stream.turn.query) == ("stopped", "hi")
+    assert paths(server) == [path]
+
+
 async def test_a_server_that_is_not_there_is_told_by_the_question() -> None:
     with serving(App("number")) as server:
         url = server.url
@@ -130,6 +180,19 @@ async def test_a_turn_keeps_what_was_sent_and_not_what_became_of_it() -> None:
     given["v"].append(3)
     given["n"]["k"].clear()
     assert turn.inputs == app.questions[0]["inputs"] == {"v": [1, 2], "n": {"k": [1]}}
+
+
+async def test_what_is_changed_before_the_question_leaves_changes_nothing() -> None:
+    given: dict[str, Any] = {"v": [1, {"k": [2]}], "n": {"k": [1]}}
+    app = App("later")
+    with serving(app) as server:
+        async with AsyncDify("app-x", server.url, "me") as dify:
+            stream = dify.chat.stream("hi", inputs=given)
+            given["v"][1]["k"].append(3)
+            given["n"].clear()
+            async with stream:
+                turn = await stream.read()
+    assert turn.inputs == app.questions[0]["inputs"] == {"v": [1, {"k": [2]}], "n": {"k": [1]}}
 
 
 async def test_a_path_is_a_file_where_the_app_takes_one_and_text_where_it_takes_text(tmp_path: Path) -> None:

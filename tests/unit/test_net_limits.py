@@ -113,12 +113,17 @@ def test_a_limit_longer_than_the_answer_changes_nothing() -> None:
                 assert (turn.answer, turn.status, turn.source[:6]) == ("hi", "succeeded", mode[:6].replace("ing", ""))
 
 
-@pytest.mark.parametrize("limit", [0, -1, float("nan"), True, "9", Decimal(9), timedelta(seconds=9), np.float64("nan")])
+@pytest.mark.parametrize(
+    "limit", [0, -1, float("nan"), True, "9", Decimal(9), timedelta(seconds=9), np.float64("nan"), 10**400]
+)
 def test_a_limit_that_is_none_is_refused(limit: Any) -> None:
     dify = Dify("app-x", "http://127.0.0.1:1", "u")
     for ask in (dify.chat.send, dify.chat.stream, dify.as_async.chat.stream, Session(dify).ask):
         with pytest.raises(InputError, match="timeout"):
             ask("q", timeout=limit)
+    for client in (Dify, AsyncDify):
+        with pytest.raises(InputError, match="timeout"):
+            client("app-x", "http://127.0.0.1:1", "u", timeout=limit)
 
 
 # -- one turn, many threads -----------------------------------------------------------------

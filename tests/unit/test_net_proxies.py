@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
@@ -218,6 +219,20 @@ async def test_what_is_no_socks_proxy_is_told_with_its_variable(
             with pytest.raises(DifyError, match=rf"ALL_PROXY=socks5://\*\*\*@{proxy.place}") as raised:
                 await dify.app.info()
     assert "secret-word" not in str(raised.value)
+
+
+@pytest.mark.parametrize("transport", [None, "aiohttp"])
+async def test_a_proxy_that_says_nothing_to_a_greeting_is_not_waited_for(
+    transport: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # an HTTP proxy waits for the end of a line
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("ALL_PROXY", f"socks5://{place}")
+        timeout = httpx.Timeout(30, connect=0.3)
+        async with AsyncDify(KEY, AWAY, "me", transport=transport, retry=0, timeout=timeout) as dify, asyncio.timeout(20):
+            with pytest.raises(DifyError, match=rf"ALL_PROXY=socks5://{place}.*SOCKS") as raised:
+                await dify.app.info()
+    assert raised.value.code == "proxy"
 
 
 @pytest.mark.parametrize("url", [AWAY, "https://dify.example"])

@@ -478,6 +478,34 @@ async def test_timeout_is_the_total_and_stops_the_same_way() -> None:
     assert turn.stop_confirmed is True
 
 
+@pytest.mark.parametrize(("answers", "least"), [(False, 0.0), (True, stream_module.LAST_SECONDS)])
+async def test_what_a_stop_waits_for_its_confirmation_is_part_of_its_time(
+    answers: bool, least: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "STOP_SECONDS", 0.3)
+    waits: list[float] = []
+    real = stream_module.ChatStream._after_grace
+
+    async def noted(self: Any, seconds: float) -> None:
+        waits.append(seconds)
+        await real(self, 0.0)
+
+    monkeypatch.setattr(stream_module.ChatStream, "_after_grace", noted)
+    script, release = Stoppable(obeys=False), threading.Event()
+
+    def slow(request: Request, connection: Connection) -> None:
+        if request.path.endswith("/stop"):
+            release.wait(0.2 if answers else 10)
+        script(request, connection)
+
+    with serving(slow) as server:
+        async with client(server.url) as dify, dify.chat.stream("hi", timeout=0.2) as stream:
+            turn = await stream.read()
+        release.set()
+    assert waits == [least]
+    assert (turn.end, turn.stop_confirmed) == ("timed_out", answers)
+
+
 async def test_cancelling_tells_the_server_and_closes_the_connection() -> None:
     script = Stoppable(obeys=False)
     with serving(script) as server:
@@ -492,6 +520,29 @@ async def test_cancelling_tells_the_server_and_closes_the_connection() -> None:
                 await asking
         assert script.left.wait(10)
     assert [r.path for r in server.requests][-1].endswith("/task-1/stop")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_an_answer_that_is_streamed_where_one_piece_was_asked_for_is_read(whole: bool) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        assert request.json["response_mode"] == "blocking"
+        connection.head()
+        say(connection, "half")
+        if whole:
+            finish(connection)
+        else:
+            connection.end()
+
+    with serving(script) as server:
+        async with client(server.url) as dify:
+            asking = dify.chat.send("hi", response_mode="blocking")
+            if whole:
+                assert (await asking).answer == "half"
+            else:
+                with pytest.raises(TurnIncomplete) as raised:
+                    await asking
+                assert raised.value.turn is not None
+                assert raised.value.turn.answer == "half"
 
 
 async def test_leaving_early_stops_the_run() -> None:

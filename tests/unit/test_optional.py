@@ -99,6 +99,15 @@ def test_a_data_directory_that_cannot_be_is_told_once_and_the_question_asked(
     assert caplog.text.count("last until Python ends") == 1
 
 
+def test_a_relative_data_directory_where_the_working_directory_is_gone_is_no_matter(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", "nowhere/to/be/found")
+    monkeypatch.setattr(os, "getcwd", fails(errno.ENOENT))
+    assert asked().status == "succeeded"
+    assert caplog.text.count("could not be kept") == 1
+
+
 @pytest.mark.parametrize(
     "problem",
     [sqlite3.OperationalError("unable to open database file"), sqlite3.OperationalError("database or disk is full"),

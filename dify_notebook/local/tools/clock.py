@@ -37,20 +37,21 @@ _PERIODS: dict[str, tuple[str, ...]] = {
     "noon": ("noon", "at noon", "midday", "中午", "正午"),
     "pm": ("pm", "in the afternoon", "下午", "午后"),
     "evening": ("in the evening", "at night", "晚上", "晚间", "夜晚", "傍晚", "今晚", "明晚", "昨晚"),
-    "night": ("midnight", "at midnight", "半夜", "深夜", "午夜", "夜里", "夜间", "子夜"),
+    "night": ("midnight", "at midnight", "in the night", "半夜", "深夜", "午夜", "夜里", "夜间", "子夜"),
 }
 """Which part of the day a word names; what that makes of an hour stands in `_hour`."""
 _PERIOD_OF = {word: period for period, words in _PERIODS.items() for word in words}
-_ENGLISH = r"[ap]\.?m\b\.?|(?:at )?(?:noon|midday|midnight)\b|at night\b|in the (?:morning|afternoon|evening)\b"
+_ENGLISH = r"[ap]\.?m\b\.?|(?:at )?(?:noon|midday|midnight)\b|at night\b|in the (?:morning|afternoon|evening|night)\b"
 _CHINESE = "|".join(word for word in _PERIOD_OF if not word.isascii())
 _DIGITS = "零一二三四五六七八九"
 _NUMBER = r"(?:[二三四五]?十[一二三四五六七八九]?|[零〇一二两三四五六七八九])"
 _BEFORE = r"(?<![\d:：.零〇一二两三四五六七八九十])"
 
 _TIME = re.compile(
+    rf"(?:\b(?P<part>half|quarter)\s{{1,3}}(?P<side>past|to)\s{{1,3}})?"
     rf"(?<![\d:：.])(?P<hour>\d{{1,2}})(?:[:：.](?P<minute>[0-5]\d))?\s{{0,3}}"
     rf"(?:o['’]clock\b(?:\s{{0,3}}(?P<half>{_ENGLISH}))?|(?P<half_alone>{_ENGLISH}))"
-    rf"|(?:(?P<day>{_CHINESE})\s{{0,3}})?(?<![\d:：.])(?P<hour24>\d{{1,2}})[:：](?P<minute24>[0-5]\d)(?!\d)"
+    rf"|(?:(?P<day>(?-i:\b[AP]M)|{_CHINESE})\s{{0,3}})?(?<![\d:：.])(?P<hour24>\d{{1,2}})[:：](?P<minute24>[0-5]\d)(?!\d)"
     rf"|(?:(?P<dayhan>{_CHINESE})的?\s{{0,3}})?{_BEFORE}(?P<hourhan>\d{{1,2}}|{_NUMBER})\s{{0,3}}[点點时時][钟鐘整]?"
     rf"(?:\s{{0,3}}(?P<minutehan>\d{{1,2}}|{_NUMBER})\s{{0,3}}分|(?P<minutebare>[0-5]\d)(?!\d)"
     rf"|(?P<halfhan>半)|(?P<quarter>[一三])刻)?"
@@ -124,7 +125,7 @@ def said_time(text: str) -> Clock | None:
         period = _PERIOD_OF.get(word.lower().replace(".", ""), "")
         found = _hour(hour, minute, period, digital=match["hour24"] is not None)
         if found is not None and minute < 60:
-            return Clock(found, minute)
+            return Clock((found - ((match["side"] or "").lower() == "to")) % 24, minute)
     return None
 
 
@@ -151,6 +152,9 @@ def _minute(match: re.Match[str]) -> int:
         return 30
     if match["quarter"]:
         return 15 * _number(match["quarter"])
+    if match["part"]:
+        past = 30 if match["part"].lower() == "half" else 15
+        return past if match["side"].lower() == "past" else 60 - past
     return _number(match["minute"] or match["minute24"] or match["minutehan"] or match["minutebare"] or "0")
 
 
