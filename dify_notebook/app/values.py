@@ -11,7 +11,7 @@ wherever it stands, but for the cells of a table.
 | int, float, NumPy's numbers | as JSON writes them | a number |
 | Decimal | its digits | a number, if a double keeps all its digits |
 | datetime, date, time, Timestamp, datetime64 | ISO 8601 | the same text |
-| timedelta, Timedelta | ISO 8601 (`PT3601S`) | the same text |
+| timedelta, Timedelta, timedelta64 | ISO 8601 (`PT3601S`) | the same text |
 | Enum | its value | its value |
 | UUID, Path, Fraction | its text | the same text |
 """
@@ -22,6 +22,7 @@ import dataclasses
 import json
 import math
 import sys
+from collections import UserString
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -46,6 +47,8 @@ _WITH_TEXT = {
     ("pandas", "Period"),
     ("pandas", "Interval"),
 }
+_BELOW_SECONDS = {"s": 0, "ms": 3, "us": 6, "ns": 9, "ps": 12, "fs": 15, "as": 18}
+"""NumPy's units of time, and the digits that they have behind the seconds' point."""
 
 
 def to_text(value: Any, limit: int = sys.maxsize, *, strict: bool = False) -> str:
@@ -182,7 +185,10 @@ def _plain(value: Any, path: str, budget: _Budget, parents: frozenset[int]) -> A
     if items is not None:
         return [_plain(item, f"{path}[{i}]", budget, inside) for i, item in enumerate(items)]
     if module_of(value) == "numpy" and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        item = _scalar(value)
+        scalar = value[()] if hasattr(value, "__array_finalize__") else value
+        if type(scalar) is not type(value):  # an array of no dimension: the one thing in it
+            return _plain(scalar, path, budget, inside)
+        item = value.item()
         # A long double gives itself: Python has no number for it but a decimal.
         return _plain(Decimal(str(item)) if type(item) is type(value) else item, path, budget, inside)
     raise Unfit(_why(value), value, path)
@@ -215,13 +221,29 @@ def _simple(value: Any) -> str | None:
         if getattr(value, "nanoseconds", 0):  # of pandas: finer than Python's own
             return str(value.isoformat())  # type: ignore[attr-defined]
         return str(msgspec.to_builtins(timedelta(value.days, value.seconds, value.microseconds)))
-    if (module_of(value), type(value).__name__) == ("numpy", "timedelta64"):
-        return _span(value)
-    if isinstance(value, PurePath | UUID | Fraction):
+    if module_of(value) == "numpy" and type(value).__name__ == "timedelta64":
+        return _duration(value)
+    if isinstance(value, PurePath | UUID | Fraction | UserString):
         return str(value)
     if (module_of(value), type(value).__name__) in _WITH_TEXT:
         return str(value)
     return None
+
+
+def _duration(value: Any) -> str | None:
+    """A NumPy timedelta64 in ISO 8601; None where its unit has no place there."""
+    if isinstance(item := value.item(), timedelta):
+        return _simple(item)
+    unit, step = sys.modules["numpy"].datetime_data(value.dtype)
+    count = int(value.astype("int64")) * int(step)
+    sign, count = "-" if count < 0 else "", abs(count)
+    if unit in ("Y", "M"):
+        return f"{sign}P{count}{unit}"
+    digits = _BELOW_SECONDS.get(unit)
+    if digits is None:
+        return None
+    whole, rest = divmod(count, 10**digits)
+    return f"{sign}PT{whole}" + (f".{rest:0{digits}d}".rstrip("0") if rest else "") + "S"
 
 
 def is_missing(value: Any) -> bool:
@@ -252,6 +274,8 @@ def _fields(value: Any, path: str) -> Mapping[Any, Any] | None:
         return dict(value._asdict())
     if hasattr(type(value), "model_dump") and hasattr(type(value), "model_fields"):
         return dict(value.model_dump())
+    if module_of(value) == "numpy" and (named := getattr(getattr(value, "dtype", None), "names", None)):
+        return None if value.ndim else {name: value[name] for name in named}
     if hasattr(type(value), "__attrs_attrs__"):
         return {field.name: getattr(value, field.name) for field in type(value).__attrs_attrs__}
     return None
@@ -316,30 +340,6 @@ def _has_items(value: Any) -> bool:
 def _loses_items(value: Any) -> bool:
     """Whether `tolist` forgets what an array's items are: it counts nanoseconds, and calls a masked item None."""
     return getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m", "V") or hasattr(value, "mask")
-
-
-def _scalar(value: Any) -> Any:
-    """NumPy's scalar, or its array without dimensions, as a value of Python's; times stay NumPy's."""
-    if type(value).__name__ == "ndarray":
-        return value[()]
-    names = value.dtype.names  # of a record
-    return [value[name] for name in names] if names else value.item()
-
-
-def _span(value: Any) -> str:
-    """NumPy's span of time as ISO 8601; in its own words where it has no unit, or one finer than nanoseconds."""
-    item = value.item()
-    if isinstance(item, timedelta):
-        return str(_simple(item))
-    unit = value.dtype.name.partition("[")[2].rstrip("]")
-    if unit in ("Y", "M"):
-        return f"{'-' * (item < 0)}P{abs(item)}{unit}"
-    if unit != "ns":
-        return str(value)
-    if item % 1_000 == 0:
-        return str(_simple(timedelta(microseconds=item // 1_000)))
-    seconds, rest = divmod(abs(item), 10**9)
-    return f"{'-' * (item < 0)}PT{seconds}.{rest:09}S"
 
 
 def _why(value: Any) -> str:

@@ -56,11 +56,16 @@ class Interrupts:
         """What the cancelling means to whoever awaits. It has what had come of the answer (`.turn`), and in IPython
         one line instead of a traceback."""
         means: Any = KeyboardInterrupt() if self._came else cancelled
-        means.turn = turn
-        means._render_traceback_ = lambda: [f"{type(means).__name__}: {t('net.cancelled')}"]
+        hand_over(turn, means)
         if means is not cancelled:
             means.__context__ = None
         return means  # type: ignore[no-any-return]  # attributes of nobody's class were set
+
+
+def hand_over(turn: Turn, means: Any) -> None:
+    """Give what had come of an answer (`.turn`) to the exception that its asker sees; in IPython that is one line."""
+    means.turn = turn
+    means._render_traceback_ = lambda: [f"{type(means).__name__}: {t('net.cancelled')}"]
 
 
 async def _look_up() -> None:

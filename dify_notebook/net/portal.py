@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 from ..i18n import t
+from .interrupting import hand_over
 
 T = TypeVar("T")
 
@@ -51,24 +52,38 @@ class Portal:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run it and wait. An Interrupt cancels it and lets it clean up."""
+        """Run it and wait. An Interrupt cancels it, lets it clean up, and is raised with what had come of an answer."""
         if self.inside:
             work.close()
             raise RuntimeError(t("net.portal_deadlock"))
-        told = _caller.set(_Caller(work, threading.current_thread()))
+        ends: list[asyncio.CancelledError] = []
+        whole = _seen(work, ends)
+        told = _caller.set(_Caller(whole, threading.current_thread()))
         try:
-            future = self.submit(work)  # its task runs in a copy of this context
+            future = self.submit(whole)  # its task runs in a copy of this context
         finally:
             _caller.reset(told)
         try:
             return wait(future)
-        except BaseException:
+        except BaseException as problem:
             if not future.done():
                 future.cancel()
                 # The future is cancelled at once; the task behind it needs a moment.
                 barrier = self.submit(_settle())
                 concurrent.futures.wait([barrier], timeout=CLEANUP_SECONDS)
+            if isinstance(problem, KeyboardInterrupt):
+                for turn in (end.turn for end in ends if hasattr(end, "turn")):
+                    hand_over(turn, problem)
             raise
+
+
+async def _seen(work: Coroutine[Any, Any, T], ends: list[asyncio.CancelledError]) -> T:
+    """The same work; its cancelling is noted down, since a future that was cancelled knows nothing of it."""
+    try:
+        return await work
+    except asyncio.CancelledError as cancelled:
+        ends.append(cancelled)
+        raise
 
 
 class _Caller(NamedTuple):

@@ -24,6 +24,7 @@ from .bounds import Bounds
 from .client import AsyncDify
 from .crowd import CONNECTIONS
 from .files import FileInput
+from .interrupting import hand_over
 from .portal import portal
 from .retry import RETRY_SECONDS
 from .stream import ChatStream
@@ -246,6 +247,8 @@ class Stream:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         portal().call(self._stream.__aexit__(kind, problem, trace))
+        if isinstance(problem, KeyboardInterrupt):
+            hand_over(self._stream.turn, problem)
 
     def __iter__(self) -> Iterator[Event]:
         events = self._stream.__aiter__()

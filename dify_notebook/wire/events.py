@@ -15,6 +15,7 @@ from typing import Any, Union
 import msgspec
 
 from ..printable import BoundedRepr
+from ..refusals import refusal
 from .halves import CONCERNED, Halves
 from .loose import DEEPEST, counted, is_shallow, raw_loads, shallow
 from .sse import STRAY, Frame
@@ -328,6 +329,8 @@ def decode(frame: Frame, at: float = 0.0, halves: Halves | None = None) -> Event
     name, data = frame
     if data is None:
         return Ping(at=at) if name == "ping" else Unknown(name=name, at=at)
+    if name == STRAY:
+        return _loosely(name, data, at, halves)
     try:
         event: Event = _decoder().decode(data)
         if len(data) > 2 * DEEPEST and data.count(b"[") + data.count(b"{") > DEEPEST:
@@ -355,6 +358,8 @@ def _loosely(name: str, data: bytes, at: float, halves: Halves | None, reason: s
             found = None
     if isinstance(found, dict):
         told = found.get("event", name or None)
+        if stray and told is not None and told != "error":  # an event without `data:` is none
+            return Unknown(raw=data, at=at)
         kind = _KINDS.get(told) if isinstance(told, str) else None
         if kind is not None:
             half = halves is not None and halves.join(str(told), found)
@@ -370,21 +375,21 @@ def _loosely(name: str, data: bytes, at: float, halves: Halves | None, reason: s
             if (body := _error_body(found)) is not None:
                 body.at, body.unread = at, unread + halved
                 return body
+    if name == "error" and (words := found if isinstance(found, str) else "" if found is not None else _text(data)):
+        return Error(message=words, at=at)
     if name == "ping" and not (isinstance(found, dict) and "event" in found):
         return Ping(at=at)  # whatever stands beside it (nothing, a time) is no answer
     return Unknown(name=name, raw=data, damaged=not stray, reason=reason, at=at)
 
 
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace").strip()
+
+
 def _error_body(found: dict[str, Any]) -> Error | None:
-    """What an error is told in elsewhere: Dify's `code`, `message` and `status`, or a gateway's `error` or `detail`."""
-    inner = found.get("error")
-    if isinstance(inner, dict):
-        found = found | inner
-    told = [found.get(name) for name in ("message", "error", "detail")]
-    message = next((one for one in told if isinstance(one, str) and one.strip()), None)
-    if message is None or not {"code", "status", "error", "detail"} & found.keys():
-        return None
-    mended = _mended(Error, {name: found[name] for name in ("code", "status") if name in found} | {"message": message})
+    """The error of a body that names no event: see `refusals`."""
+    told = refusal(found)
+    mended = None if told is None else _mended(Error, told)
     return mended if isinstance(mended, Error) else None
 
 

@@ -111,7 +111,8 @@ class Splitter:
     def _end_event(self, frames: list[Frame]) -> None:
         stray = b""
         if self._stray:
-            stray = b"" if b'"event"' in self._stray else bytes(self._stray[:-1])  # an event without `data:` is none
+            event = b'"event"' in self._stray and b'"error"' not in self._stray  # without `data:` it is none
+            stray = b"" if event else bytes(self._stray[:-1])
             self._stray.clear()
         if self._data is not None:
             frames.append((self._event.decode("utf-8", "replace"), bytes(self._data[:-1])))

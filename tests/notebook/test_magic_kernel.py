@@ -266,9 +266,11 @@ def test_interrupt_before_the_question_was_sent(book: Book) -> None:
         "await dify_notebook.AsyncDify().chat.send('slow awaited')",
         "async with dify_notebook.AsyncDify().chat.stream('slow awaited') as stream:\n    async for _ in stream: pass",
         "import asyncio\nawait asyncio.gather(dify_notebook.AsyncDify().chat.send('slow awaited'))",
+        "dify_notebook.Dify().chat.send('slow plain')",
+        "with dify_notebook.Dify().chat.stream('slow plain') as stream:\n    for _ in stream: pass",
     ],
 )
-def test_interrupt_of_a_cell_that_awaits_is_obeyed_at_once_and_told_once(code: str, book: Book) -> None:
+def test_interrupt_of_a_cell_that_asks_in_python_is_obeyed_at_once_and_told_once(code: str, book: Book) -> None:
     """At once although nothing more comes from the server, which would wake the kernel's loop."""
     stops, partials = len(book.app.stops), book.app.partials
 
@@ -283,7 +285,7 @@ def test_interrupt_of_a_cell_that_awaits_is_obeyed_at_once_and_told_once(code: s
     outputs = book.run(code)
     helper.join()
     assert outputs.error is not None
-    assert outputs.error["ename"] == "CancelledError"
+    assert outputs.error["ename"] == ("CancelledError" if "Async" in code else "KeyboardInterrupt")
     assert outputs.traceback.count("stopped") == len(outputs.traceback.splitlines()) == 1
     assert outputs.streams == {"stdout": "", "stderr": ""}
     assert len(book.app.stops) == stops + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import UserString
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -101,6 +102,12 @@ LONG: list[tuple[Any, Any]] = [
     (datetime(2024, 1, 31, 9, tzinfo=UTC), "2024-01-31T09:00:00+00:00"), (ID, str(ID)), (FRAME, "a,b\n1.0,x\n,y\n"),
     (pd.Timestamp("2024-01-31 09:00:00.000000001", tz="UTC"), "2024-01-31T09:00:00.000000001+00:00"), (FRAME["b"], "b\nx\ny\n"),
     (pd.Timedelta(1, "ns"), "P0DT0H0M0.000000001S"), (pd.Timedelta(2, "s"), "PT2S"), (pd.Period("2024-01", "M"), "2024-01"),
+    (np.array(["2024-01-31"], dtype="M8[ns]"), '["2024-01-31T00:00:00.000000000"]'), (np.array([None], dtype="M8[ns]"), REFUSED),
+    (np.array("2024-01-31", dtype="M8[ns]"), "2024-01-31T00:00:00.000000000"), (np.timedelta64(-1500, "ns"), "-PT0.0000015S"),
+    (np.array([2, 3], dtype="m8[ns]"), '["PT0.000000002S", "PT0.000000003S"]'), (np.timedelta64(5, "Y"), "P5Y"),
+    (np.array([(1, "2024-01-31")], dtype=[("n", "i4"), ("t", "M8[ns]")]), '[{"n": 1, "t": "2024-01-31T00:00:00.000000000"}]'),
+    (np.array([(1, "a")], dtype=[("n", "i4"), ("w", "U1")])[0], '{"n": 1, "w": "a"}'), (UserString("soft"), "soft"),
+    (pd.array([1, 2]), "[1, 2]"), (pd.array([1, None]), REFUSED), (pd.arrays.SparseArray([0, 1]), "[0, 1]"),
     (np.longdouble("1.5"), "1.5"), (Point(1, Decimal("2.50")), '{"x": 1, "y": "2.50"}'), ("x" * 5_000, "x" * 5_000),
     (Decimal("0.1234567890123456789"), "0.1234567890123456789"), (MappingProxyType({"k": (1,)}), '{"k": [1]}'),
     (np.array([NANOSECOND]), '["2024-01-31T09:00:00.000000001"]'), (np.array(NANOSECOND), "2024-01-31T09:00:00.000000001"),

@@ -102,6 +102,8 @@ def test_scalars_are_what_they_say() -> None:
         with pytest.raises(TemplateError, match="v holds no value"):
             expand("{{ v }}", {"v": missing})
         assert expand("{{ v }}", {"v": [missing]}) == "[null]"
+    for held in (np.array([np.nan]), np.array(["NaT"], dtype="M8[ns]"), pd.Index([np.nan]), pd.array([None], dtype="Int64")):
+        assert expand("{{ v }}", {"v": held}) == "[null]"
     for bad in (np.float64("inf"), np.complex128(1j), np.bytes_(b"x")):
         with pytest.raises(TemplateError, match="v is"):
             expand("{{ v }}", {"v": bad})

@@ -117,7 +117,7 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 BASE = {
     "address", "errors", "config", "console", "secret", "paths", "profiles", "redact", "regular", "data_uri", "i18n",
-    "printable", "logs", "_version",
+    "printable", "logs", "refusals", "_version",
 }  # fmt: skip
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
@@ -131,7 +131,8 @@ ARROWS: dict[str, set[str]] = {
     "regular": set(),
     "logs": {"printable", "redact"},
     "console": {"logs"},
-    "errors": {"i18n", "printable", "redact"},
+    "errors": {"i18n", "printable", "redact", "refusals"},
+    "refusals": set(),
     "secret": set(),
     "address": {"errors", "i18n", "secret"},
     "paths": {"errors", "i18n"},
