@@ -111,8 +111,8 @@ LONG: list[tuple[Any, Any]] = [
     (np.longdouble("1.5"), "1.5"), (Point(1, Decimal("2.50")), '{"x": 1, "y": "2.50"}'), ("x" * 5_000, "x" * 5_000),
     (Decimal("0.1234567890123456789"), "0.1234567890123456789"), (MappingProxyType({"k": (1,)}), '{"k": [1]}'),
     (np.array([NANOSECOND]), '["2024-01-31T09:00:00.000000001"]'), (np.array(NANOSECOND), "2024-01-31T09:00:00.000000001"),
-    (np.array([(1, NANOSECOND)], dtype="i4,M8[ns]"), '[[1, "2024-01-31T09:00:00.000000001"]]'),
-    (np.array([[1500]], "m8[ns]"), '[["PT0.000001500S"]]'), (np.array([3_600_000_000_000], "m8[ns]"), '["PT3600S"]'),
+    (np.array([(1, NANOSECOND)], dtype="i4,M8[ns]"), '[{"f0": 1, "f1": "2024-01-31T09:00:00.000000001"}]'),
+    (np.array([[1500]], "m8[ns]"), '[["PT0.0000015S"]]'), (np.array([3_600_000_000_000], "m8[ns]"), '["PT3600S"]'),
     (np.timedelta64(-1, "ns"), "-PT0.000000001S"), (np.timedelta64(5, "M"), "P5M"), (np.array(["NaT"], "M8[ns]"), REFUSED),
     (np.array([float("nan")]), REFUSED), (pd.array([1, None]), REFUSED), (np.ma.array([1, 2], mask=[False, True]), REFUSED),
 ]  # fmt: skip
