@@ -47,6 +47,7 @@ _ENDPOINTS = {
 }  # fmt: skip
 _OF_THE_CLOUD = {"cloud.dify.ai", "udify.app", "dify.ai", "www.dify.ai", "docs.dify.ai", "marketplace.dify.ai"}
 _VIEWS = {"overview", "develop", "configuration", "workflow", "logs", "annotations"}
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _WEB_APPS = {"chat", "chatbot", "completion", "workflow", "agent"}
 _CONSOLE = {"apps", "signin", "install"}
 
@@ -189,7 +190,7 @@ def _is_host(host: str, *, bracketed: bool) -> bool:
         host = idna.encode(host).decode()
         idna.decode(host)
     name = host.encode("idna").decode()
-    return bool(name) and name.isprintable() and " " not in name
+    return name.lower() != "v1" and _NAME.fullmatch(name) is not None  # not `https://<your-host>`, nor `https:///v1`
 
 
 def _root(segments: list[str]) -> tuple[list[str], bool]:

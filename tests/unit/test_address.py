@@ -63,6 +63,7 @@ REFUSED = [
     ("https://dify.example.com/apps", "web page"), ("https://dify.example.com/signin", "web page"), ("https://dify.example.com/explore/apps", "web page"),
     ("https://udify.app/chat/k3x9Qq71aZ2m", f"mostly it is {CLOUD}"), ("https://cloud.dify.ai/apps", f"mostly it is {CLOUD}"),
     (KEY, "holds a key where the address"), (f"Bearer {KEY}", "holds a key"), (f"'{OTHER_KEY}'", "holds a key"), (f"DIFY_API_KEY={KEY}", "holds a key"),
+    ("https://<your-host>/v1", "is no address"), ("https://{host}/v1", "is no address"), ("https:///v1", "is no address"),
     (b"https://h", "base_url is a text, not a bytes"), (5, "not a int"),
 ]  # fmt: skip
 

@@ -248,6 +248,16 @@ def test_a_time_that_leaves_a_doubt_is_refused_with_its_place(tmp_path: Path, ce
     assert reason in str(caught.value)
 
 
+@pytest.mark.parametrize("inside", ["agent_thoughts", "feedbacks"])
+def test_a_time_within_a_message_is_held_to_the_same(tmp_path: Path, inside: str) -> None:
+    told = {"id": "t", "tool": "x", "thought": "h", "position": 1, "rating": "like"}
+    for good in (1709647651, "1709647651000"):
+        history = read(tmp_path, json.dumps([{**ONE, inside: [{**told, "created_at": good}]}]), "m.json")
+        assert history.table(inside.removeprefix("agent_"))["created_at"].tolist() == [AT]
+    with pytest.raises(InputError, match=r"m\.json.*45356\.58855 is no time.*created_at"):
+        read(tmp_path, json.dumps([{**ONE, inside: [{**told, "created_at": 45356.58855}]}]), "m.json")
+
+
 @given(st.floats(1e4, 1e20) | st.integers(0, 10**20), st.integers(1, 25))
 def test_no_number_is_a_time_that_is_minutes_off(value: float, digits: int) -> None:
     """However a spreadsheet rounds it."""

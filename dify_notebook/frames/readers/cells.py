@@ -48,6 +48,7 @@ _CODES = (
     "transfer_method", "belongs_to",
 )  # fmt: skip
 """Columns of words that programs wrote."""
+_INSIDE = ("agent_thoughts", "feedbacks", "message_files")
 TIMES = ("created_at", "updated_at", "feedback_date", "message_date")
 _ROUNDED_ID = re.compile(r"[0-9](?:[.,][0-9]{1,20})?E\+[0-9]{2,3}")
 """What a spreadsheet makes of an id of digits that is long."""
@@ -91,9 +92,10 @@ class Checked:
         for name in KEYS[kind]:
             if row[name] is None:
                 raise InputError(t("history.export.no_key", place=place, name=name), code="export")
-        for name in TIMES:
-            if row.get(name) is not None:
-                row[name] = time(row[name], place, name)
+        for one in (row, *_inside(row)):
+            for name in TIMES:
+                if one.get(name) is not None:
+                    one[name] = time(one[name], place, name)
         return kind, row
 
     def _ours(self, kind: str, place: str, row: Row) -> tuple[str, Row] | None:
@@ -163,6 +165,12 @@ def _code(text: str) -> str | None:
     if text in NOTHING:
         return None
     return text.lower() if text.lower() in ("like", "dislike") else text
+
+
+def _inside(row: Row) -> list[Row]:
+    """Rows that JSON tells within a message."""
+    lists = [row[name] for name in _INSIDE if name in row]
+    return [one for some in lists if isinstance(some, list) for one in some if isinstance(one, dict)]
 
 
 def _is_blank(value: Any) -> bool:
