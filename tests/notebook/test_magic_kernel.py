@@ -264,10 +264,10 @@ def test_interrupt_before_the_question_was_sent(book: Book) -> None:
     "code",
     [
         "await dify_notebook.AsyncDify().chat.send('slow awaited')",
-        "async with dify_notebook.AsyncDify().chat.stream('slow awaited') as stream:\n    async for event in stream: pass",
+        "async with dify_notebook.AsyncDify().chat.stream('slow awaited') as stream:\n    async for e in stream: pass",
         "import asyncio\nawait asyncio.gather(dify_notebook.AsyncDify().chat.send('slow awaited'))",
         "dify_notebook.Dify().chat.send('slow plain')",
-        "with dify_notebook.Dify().chat.stream('slow plain') as stream:\n    for event in stream: pass",
+        "with dify_notebook.Dify().chat.stream('slow plain') as stream:\n    for e in stream: pass",
     ],
 )
 def test_interrupt_of_a_cell_that_asks_in_python_is_obeyed_at_once_and_told_once(code: str, book: Book) -> None:
