@@ -31,6 +31,7 @@ from .stream import ChatStream
 from .sync_groups import Annotations, App, Audio, Conversations, EndUsers, Files, Group, Messages
 
 if TYPE_CHECKING:
+    from ..frames.fetch import Users
     from ..frames.history import History
 
 
@@ -200,10 +201,8 @@ class Dify:
             DifyError: no user's conversations could be listed. What fails for single conversations stands in
                 `history.failures`, and the rest is there.
         """
-        from .._hooks import history
-
-        return history(  # type: ignore[no-any-return]
-            self.as_async, users, conversations, since, until, concurrency, to=to, progress=progress
+        return self.as_async.history(
+            users, conversations, since, until, concurrency, to=to, progress=progress
         ).now()
 
     def update(
@@ -214,11 +213,9 @@ class Dify:
         progress: bool | None = None,
     ) -> History:
         """A history with what is new or changed since: `history = dify.update(history)`. See `AsyncDify.update`."""
-        from .._hooks import update
+        return self.as_async.update(history, concurrency, progress=progress).now()
 
-        return update(self.as_async, history, concurrency, progress=progress).now()  # type: ignore[no-any-return]
-
-    def find_users(self) -> dict[str, str]:
+    def find_users(self) -> Users:
         """Users whose conversations could be asked for. See `AsyncDify.find_users`."""
         return portal().call(self.as_async.find_users())
 

@@ -17,6 +17,8 @@ from .pages import AsyncPages, Item
 from .portal import portal
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .client import AsyncDify
 
 M = TypeVar("M", bound=Item)
@@ -43,7 +45,7 @@ class Pages(Generic[M]):
         """Everything, or the first `limit` items."""
         return portal().call(self._pages.to_list(limit))
 
-    def to_frame(self, limit: int | None = None) -> Any:
+    def to_frame(self, limit: int | None = None) -> pd.DataFrame:
         """Everything, or the first `limit` items, as a pandas DataFrame with the columns of `frames.SCHEMA`."""
         return portal().call(self._pages.to_frame(limit))
 
