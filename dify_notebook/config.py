@@ -156,15 +156,26 @@ def resolve(
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         _warn_plain(one_line(parts.hostname or ""))
-    name = user if user is not None else tidied(env, "DIFY_USER", quoted=False) or stored_user()
+    name = user_of(user, environ)
     return Settings(
         base_url=url,
         api_key=key,
-        user=check_user(name),
+        user=name,
         origin=origin,
         profile=profile,
         headers=tuple(headers.items()),
     )
+
+
+def user_of(given: str | None, environ: Mapping[str, str] | None = None) -> str:
+    """The user that was given, else that of `DIFY_USER`, else this machine's; checked.
+
+    Raises:
+        InputError: it cannot be sent.
+    """
+    env = os.environ if environ is None else environ
+    name = given if given is not None else tidied(env, "DIFY_USER", quoted=False) or stored_user()
+    return check_user(name)  # a line of its own: a traceback shows the values of the line that raises
 
 
 def tidied(environ: Mapping[str, str], name: str, *, quoted: bool = True) -> str:

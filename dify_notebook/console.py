@@ -32,6 +32,11 @@ def fitting(text: str, stream: Any) -> str:
         return text
 
 
+def displayed(bundle: dict[str, str]) -> dict[str, str]:
+    """Texts by mime type, the plain one as a terminal's IPython may print it: it prints what is displayed as it is."""
+    return bundle | {"text/plain": fitting(bundle["text/plain"], sys.stdout)}
+
+
 def is_terminal(stream: Any) -> bool:
     """Whether somebody looks at it; not at a closed one, nor at an object that does not know."""
     try:

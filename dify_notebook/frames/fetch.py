@@ -277,8 +277,3 @@ async def find_users(dify: AsyncDify) -> Users:
     if lost:
         notes.append(t("frames.unnamed_users", count=lost))
     return Users(found, notes)
-
-
-def call_find_users(dify: AsyncDify) -> Users:
-    """The same, waited for."""
-    return portal().call(find_users(dify))

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..console import displayed
 from ..errors import InputError
 from ..i18n import t
 from ..printable import one_line
@@ -138,9 +139,9 @@ class Transcript:
         return self._repr_mimebundle_()["text/markdown"]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from .._hooks import transcript
+        from ..views.transcript import bundle
 
-        return transcript(self.turns, self.title, self.about)
+        return displayed(bundle(self.turns, self.title, self.about))
 
     def __str__(self) -> str:
         return self._repr_mimebundle_()["text/plain"]

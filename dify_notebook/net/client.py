@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from ..address import hide_key
-from ..config import Secret, Settings, check_user, resolve
+from ..config import Secret, Settings, check_user, resolve, user_of
 from ..errors import ConfigError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
@@ -32,6 +32,7 @@ from .transport import Pools
 from .uploads import AsyncFiles
 
 if TYPE_CHECKING:
+    from ..frames.fetch import Collecting, Users
     from ..frames.history import History
 
 
@@ -152,9 +153,12 @@ class AsyncDify(Sending):
         Args:
             app: guide (chat), toolbox (agent) or pipeline (chatflow).
         """
-        from .._hooks import local_settings
+        from .. import local as embedded
 
-        return cls.from_settings(local_settings(app, user))
+        server = embedded.ensure()
+        key = Secret(server.api_key(app))
+        settings = Settings(base_url=server.base_url, api_key=key, user=user_of(user), origin="local", app=app)
+        return cls.from_settings(settings)
 
     def __repr__(self) -> str:
         if "_settings" not in vars(self):  # a traceback may show one that did not come to be
@@ -243,7 +247,7 @@ class AsyncDify(Sending):
         *,
         to: str | os.PathLike[str] | None = None,
         progress: bool | None = None,
-    ) -> Awaitable[History]:
+    ) -> Collecting:
         """The logs of conversations as tables: `history = await dify.history(since="2026-01-01")`.
 
         What is awaited has `.history`, too: what has come so far, after an interruption as well.
@@ -266,11 +270,9 @@ class AsyncDify(Sending):
             DifyError: no user's conversations could be listed. What fails for single conversations stands in
                 `history.failures`, and the rest is there.
         """
-        from .._hooks import history
+        from ..frames import fetch
 
-        return history(  # type: ignore[no-any-return]
-            self, users, conversations, since, until, concurrency, to=to, progress=progress
-        )
+        return fetch.history(self, users, conversations, since, until, concurrency, to=to, progress=progress)
 
     def update(
         self,
@@ -278,7 +280,7 @@ class AsyncDify(Sending):
         concurrency: int = CONNECTIONS,
         *,
         progress: bool | None = None,
-    ) -> Awaitable[History]:
+    ) -> Collecting:
         """A history with what is new or changed since: `history = await dify.update(history)`.
 
         Conversations that were used, renamed or begun since then are fetched again as a whole, and all ratings
@@ -291,17 +293,17 @@ class AsyncDify(Sending):
         Raises:
             InputError: it is another server's.
         """
-        from .._hooks import update
+        from ..frames import fetch
 
-        return update(self, history, concurrency, progress=progress)  # type: ignore[no-any-return]
+        return fetch.update(self, history, concurrency, progress=progress)
 
-    async def find_users(self) -> dict[str, str]:
+    async def find_users(self) -> Users:
         """Users whose conversations could be asked for, by name, each with where it was found.
 
         The server lists no users. Found are this client's, those who asked from this machine (by the local
         store of runs), and those who rated an answer, where the server tells their names (newer than Dify 1.12).
         `.notes` of what comes back says who cannot be found.
         """
-        from .._hooks import find_users
+        from ..frames import fetch
 
-        return await find_users(self)  # type: ignore[no-any-return]
+        return await fetch.find_users(self)

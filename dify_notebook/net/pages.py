@@ -7,13 +7,16 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..console import warn
 from ..errors import EndlessList
 from ..i18n import t
 from ..printable import MESSAGE, one_line
 from .bounds import spoken
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class PagingWarning(UserWarning):
@@ -133,11 +136,13 @@ class AsyncPages(Generic[M]):
             raise
         return found
 
-    async def to_frame(self, limit: int | None = None) -> Any:
+    async def to_frame(self, limit: int | None = None) -> pd.DataFrame:
         """Everything, or the first `limit` items, as a pandas DataFrame with the columns of `frames.SCHEMA`."""
-        from .._hooks import items_frame
+        from .. import frames
 
-        return items_frame(self.table, await self.to_list(limit), **self.of)
+        items = await self.to_list(limit)
+        made: pd.DataFrame = getattr(frames, self.table)(items, **self.of)
+        return made
 
 
 def numbered(fetch: Callable[[int], Awaitable[Page[M]]], *, most: int, table: str = "") -> AsyncPages[M]:

@@ -1,44 +1,78 @@
 """`Dify`: the same as `AsyncDify` for code that does not await.
 
 Every call runs on the portal's loop, in a thread of its own, so it works inside a
-notebook whose kernel has a running loop. Signatures are those of the async client
-(a test compares them); there is no second implementation of anything.
+notebook whose kernel has a running loop. There is no second implementation of anything.
+
+Written by tests/support/sync_client.py from the async classes; do not edit.
 """
 
 from __future__ import annotations
 
+import builtins
 import os
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
 from ..address import hide_key
 from ..config import Secret, Settings
-from ..turn.state import Turn
+from ..turn.state import MessageFile, Turn
 from ..wire import models
-from ..wire.events import Event
+from ..wire.calls import SortBy
+from . import files as fl
 from .bounds import Bounds
 from .client import AsyncDify
 from .crowd import CONNECTIONS
 from .files import FileInput
-from .interrupting import hand_over
 from .portal import portal
 from .retry import RETRY_SECONDS
-from .stream import ChatStream
-from .sync_groups import Annotations, App, Audio, Conversations, EndUsers, Files, Group, Messages
+from .sync_base import Client, Group, Pages, Stream, pulled
 
 if TYPE_CHECKING:
+    from ..frames.fetch import Users
     from ..frames.history import History
 
 
-class Dify:
-    """One app of one Dify server, for plain calls. Arguments as for `AsyncDify`.
+class Dify(Client):
+    """One app of one Dify server, for plain calls.
 
     dify = Dify(api_key="app-...", base_url="https://dify.example.com")
     print(dify.chat.send("hi").answer)
+
+    Args:
+        api_key: the app's key. Without key, server and profile they come from the profile that
+            `DIFY_PROFILE` names, else from `DIFY_API_KEY` and `DIFY_BASE_URL`.
+        base_url: the server, with or without `/v1`; Dify Cloud when only a key is given.
+        user: whose conversations these are, 1 to 255 characters; `DIFY_USER`, else a name
+            that was made up once for this machine.
+        headers: further headers for every request to this server (a gateway's, say). They go where the
+            key goes and nowhere else: not with a redirect to another origin, not to the host of a file.
+        verify: whose certificates are trusted: a file or a directory of them, a context, or True for those that the
+            environment's variables name (see `net.trust`), else certifi's. False trusts everybody.
+        timeout: seconds, or an `httpx.Timeout`; by default connect 10, read 60, and pool 60: so long
+            a request waits while no other ends, see `connections`.
+        transport: an httpx transport instead of the ordinary one, or "aiohttp" for the faster one
+            of the extra `fast`.
+        connections: how many requests may be under way to the server at once, 1 to 128; halved
+            while the server says that there are too many. A stream holds one until it ends. Short
+            calls find up to 4 beside them. Whoever opens one stream too many waits, and gets an
+            `InputError` once none has ended for the pool's time, or at once where all that are open
+            are its own.
+        retry: seconds that an idempotent call may take with all its repetitions, after failed
+            connections, 429 and 5xx; 0 repeats nothing. A chat message is never sent twice. At most 1.5
+            of them go by while a server that never answered cannot be reached.
+        files_hosts: hosts besides the server's own from which images of an answer may be
+            fetched (where the server's FILES_URL names another one), as `host` or `host:port`.
+        bounds: how much is taken from the server, see `Bounds`.
+        profile: the name of a profile that `%dify connect` made. Not looked at where a key or a
+            server is given.
+
+    Raises:
+        ConfigError: no source gives both key and server.
+        InputError: `timeout` is no positive number of seconds, or `connections` another number.
     """
 
     def __init__(
@@ -76,8 +110,7 @@ class Dify:
         )
 
     def _start(self, dify: AsyncDify) -> None:
-        self.as_async = dify
-        """The async client behind this one."""
+        super()._start(dify)
         self.chat = Chat(dify)
         self.conversations = Conversations(dify)
         self.messages = Messages(dify)
@@ -86,13 +119,6 @@ class Dify:
         self.app = App(dify)
         self.annotations = Annotations(dify)
         self.end_users = EndUsers(dify)
-
-    @classmethod
-    def wrap(cls, dify: AsyncDify) -> Dify:
-        """The plain face of an async client."""
-        plain = cls.__new__(cls)
-        plain._start(dify)
-        return plain
 
     @classmethod
     def from_settings(cls, settings: Settings, **options: Any) -> Dify:
@@ -107,15 +133,6 @@ class Dify:
             app: guide (chat), toolbox (agent) or pipeline (chatflow).
         """
         return cls.wrap(AsyncDify.local(app, user))
-
-    def __repr__(self) -> str:
-        if "as_async" not in vars(self):  # a traceback may show one that did not come to be
-            return "<Dify>"
-        return repr(self.as_async).replace("AsyncDify", "Dify", 1)
-
-    def __deepcopy__(self, memo: object) -> Dify:
-        """Itself: connections are not copied."""
-        return self
 
     @property
     def settings(self) -> Settings:
@@ -148,20 +165,14 @@ class Dify:
         return self.as_async.app_info
 
     def as_user(self, user: str) -> Dify:
-        """The same app for another user, with the same connections. See `AsyncDify.as_user`."""
+        """The same app for another user, with the same connections and what is known of the server.
+
+        Closing one closes the connections of both; both stay usable.
+
+        Raises:
+            InputError: the user is empty or longer than 255 characters.
+        """
         return Dify.wrap(self.as_async.as_user(user))
-
-    def __enter__(self) -> Dify:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections. The client stays usable."""
-        portal().call(self.as_async.aclose())
 
     def user_or(self, user: str | None) -> str:
         """A user given for one call, checked, or the client's own."""
@@ -200,11 +211,7 @@ class Dify:
             DifyError: no user's conversations could be listed. What fails for single conversations stands in
                 `history.failures`, and the rest is there.
         """
-        from .._hooks import history
-
-        return history(  # type: ignore[no-any-return]
-            self.as_async, users, conversations, since, until, concurrency, to=to, progress=progress
-        ).now()
+        return self.as_async.history(users, conversations, since, until, concurrency, to=to, progress=progress).now()
 
     def update(
         self,
@@ -213,65 +220,28 @@ class Dify:
         *,
         progress: bool | None = None,
     ) -> History:
-        """A history with what is new or changed since: `history = dify.update(history)`. See `AsyncDify.update`."""
-        from .._hooks import update
+        """A history with what is new or changed since: `history = dify.update(history)`.
 
-        return update(self.as_async, history, concurrency, progress=progress).now()  # type: ignore[no-any-return]
+        Conversations that were used, renamed or begun since then are fetched again as a whole, and all ratings
+        and annotations. What was deleted on the server stays. One that lies in a directory is changed there.
 
-    def find_users(self) -> dict[str, str]:
-        """Users whose conversations could be asked for. See `AsyncDify.find_users`."""
+        Args:
+            history: it, or the directory where it lies.
+            concurrency, progress: as for `history`.
+
+        Raises:
+            InputError: it is another server's.
+        """
+        return self.as_async.update(history, concurrency, progress=progress).now()
+
+    def find_users(self) -> Users:
+        """Users whose conversations could be asked for, by name, each with where it was found.
+
+        The server lists no users. Found are this client's, those who asked from this machine (by the local
+        store of runs), and those who rated an answer, where the server tells their names (newer than Dify 1.12).
+        `.notes` of what comes back says who cannot be found.
+        """
         return portal().call(self.as_async.find_users())
-
-
-class Stream:
-    """The events of one answer, in order; a context manager and an iterator. See `ChatStream`."""
-
-    def __init__(self, stream: ChatStream) -> None:
-        self._stream = stream
-
-    @property
-    def turn(self) -> Turn:
-        """The turn as it is now."""
-        return self._stream.turn
-
-    @property
-    def task_id(self) -> str | None:
-        """Dify's id of the running task, known with the first event."""
-        return self._stream.task_id
-
-    def __enter__(self) -> Stream:
-        portal().call(self._stream.__aenter__())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        portal().call(self._stream.__aexit__(kind, problem, trace))
-        if isinstance(problem, KeyboardInterrupt):
-            hand_over(self._stream.turn, problem)
-
-    def __iter__(self) -> Iterator[Event]:
-        events = self._stream.__aiter__()
-
-        async def some() -> list[Event]:
-            """The next event and those that have come with it: one crossing for a burst."""
-            found: list[Event] = []
-            async for event in events:
-                found.append(event)
-                if len(found) >= 64 or not self._stream.more_at_hand:
-                    break
-            return found
-
-        while batch := portal().call(some()):
-            yield from batch
-
-    def read(self) -> Turn:
-        """Read to the end and give the turn. Raises nothing for what the stream says."""
-        return portal().call(self._stream.read())
-
-    def stop(self) -> bool:
-        """Ask the server to stop; whether it confirmed. See `ChatStream.stop`."""
-        return portal().call(self._stream.stop())
 
 
 class Chat(Group):
@@ -289,7 +259,31 @@ class Chat(Group):
         auto_generate_name: bool = True,
         timeout: float | None = None,
     ) -> Turn:
-        """Ask, and give the whole turn. See `AsyncChat.send`."""
+        """Ask, and give the whole turn.
+
+        It streams, also for apps that know no other way; `response_mode="blocking"` asks for
+        the answer in one piece (not for agents; servers behind a gateway may give up first).
+
+        Args:
+            query: the question.
+            inputs: values for the app's variables, in the type that the app's form wants of each; the form is
+                asked for once, before the first question that has inputs. Where it asks for a file, paths
+                (`pathlib.Path`), bytes, open and uploaded files are uploaded and named, alone or in a list;
+                a text is never the path of a file. While the form is not known values go as JSON, files as
+                files: Decimal as a number, dates in ISO 8601, an Enum as its value, a UUID as text.
+            conversation_id: continue that conversation; None begins a new one.
+            files: paths, URLs, bytes, open files or uploaded files. Paths are uploaded first.
+            user: another user for this call alone.
+            auto_generate_name: let the server name a new conversation, as it does by default. Dify
+                1.12 holds back a first turn by one second for it; False spares that second, and the
+                conversation is called by its question.
+            timeout: seconds for the whole turn, uploads included; None is no limit. Then the answer is stopped, which
+                takes 3 s at most, or left at once where its task has no name yet; the turn's end is `timed_out`.
+
+        Raises:
+            TurnFailed: the answer ended in an error or before its end; `exc.turn` has what came.
+            DifyError: the server refused the question or could not be reached.
+        """
         return portal().call(
             self._dify.chat.send(
                 query,
@@ -314,7 +308,10 @@ class Chat(Group):
         auto_generate_name: bool = True,
         timeout: float | None = None,
     ) -> Stream:
-        """Ask, and give the events as they come: `with dify.chat.stream("hi") as stream`."""
+        """Ask, and give the events as they come: `with dify.chat.stream("hi") as stream`.
+
+        Arguments as for `send`. Nothing is sent before the stream is entered.
+        """
         return Stream(
             self._dify.chat.stream(
                 query,
@@ -328,5 +325,354 @@ class Chat(Group):
         )
 
     def stop(self, task_id: str, *, user: str | None = None) -> bool:
-        """Stop a running task; True when the server says that it did. See `AsyncChat.stop`."""
+        """Stop a running task; True when the server says that it did.
+
+        It must be the user who asked: for another one Dify says yes and goes on.
+        """
         return portal().call(self._dify.chat.stop(task_id, user=user))
+
+
+class Conversations(Group):
+    """The user's conversations: `list`, `rename`, `delete`, `variables`, `set_variable`."""
+
+    def list(
+        self, *, sort_by: SortBy = "-updated_at", page_size: int = 100, user: str | None = None
+    ) -> Pages[models.Conversation]:
+        """The user's conversations, by default the last used first.
+
+        What shares a second with the end of a page is not lost: see `messages.list`. With a list
+        that is sorted by the newest first, the front is read again at the end, for what was used
+        meanwhile; it then comes last.
+
+        Args:
+            sort_by: created_at, -created_at, updated_at or -updated_at.
+            page_size: how many to fetch at once, 1 to 100.
+        """
+        return Pages(self._dify.conversations.list(sort_by=sort_by, page_size=page_size, user=user))
+
+    def rename(
+        self,
+        conversation_id: str,
+        name: str | None = None,
+        *,
+        auto_generate: bool = False,
+        user: str | None = None,
+    ) -> models.Conversation:
+        """Give a conversation another name, or let the server find one.
+
+        Some servers answer with the conversation, some only that it went well: then `name` is
+        what was asked for.
+
+        Raises:
+            InputError: neither a name nor `auto_generate`.
+        """
+        return portal().call(
+            self._dify.conversations.rename(conversation_id, name, auto_generate=auto_generate, user=user)
+        )
+
+    def delete(self, conversation_id: str, *, user: str | None = None) -> None:
+        """Delete a conversation for good.
+
+        Dify 1.12 says yes to any id, and deletes another user's conversation too.
+        """
+        portal().call(self._dify.conversations.delete(conversation_id, user=user))
+
+    def variables(
+        self,
+        conversation_id: str,
+        *,
+        variable_name: str | None = None,
+        page_size: int = 100,
+        user: str | None = None,
+    ) -> Pages[models.ConversationVariable]:
+        """The conversation variables of a chatflow (Dify 1.x).
+
+        Args:
+            variable_name: that one alone. Dify 1.12 fails on its own filter, so it is done here.
+        """
+        return Pages(
+            self._dify.conversations.variables(
+                conversation_id, variable_name=variable_name, page_size=page_size, user=user
+            )
+        )
+
+    def set_variable(
+        self, conversation_id: str, variable_id: str, value: Any, *, user: str | None = None
+    ) -> models.ConversationVariable:
+        """Set a conversation variable; the value's type must be the variable's."""
+        return portal().call(self._dify.conversations.set_variable(conversation_id, variable_id, value, user=user))
+
+
+class Messages(Group):
+    """The messages of a conversation: `list`, `suggested`, `feedback`."""
+
+    def list(
+        self,
+        conversation_id: str,
+        *,
+        order: Literal["asc", "desc"] = "desc",
+        page_size: int = 100,
+        user: str | None = None,
+    ) -> Pages[models.StoredMessage]:
+        """The messages of a conversation, by default the newest first.
+
+        Dify pages by whole seconds and would lose messages of the same second at a page's edge;
+        so the last second of a page is read again with the next one. Only where a whole page lies
+        within one second nothing helps: a `PagingWarning` says so. `order="asc"` has to read
+        everything before it gives the first.
+        """
+        return Pages(self._dify.messages.list(conversation_id, order=order, page_size=page_size, user=user))
+
+    def suggested(self, message_id: str, *, user: str | None = None) -> builtins.list[str]:
+        """Questions that could come next, where the app suggests some."""
+        return portal().call(self._dify.messages.suggested(message_id, user=user))
+
+    def feedback(
+        self,
+        message_id: str,
+        rating: Literal["like", "dislike"] | None,
+        *,
+        content: str | None = None,
+        user: str | None = None,
+    ) -> None:
+        """Rate an answer; None takes the rating back.
+
+        Args:
+            content: a comment. The server keeps it, and shows it in `app.feedbacks` alone.
+        """
+        portal().call(self._dify.messages.feedback(message_id, rating, content=content, user=user))
+
+
+class Files(Group):
+    """Files: `upload`, `from_url`, `download`, and the pictures of an answer."""
+
+    def upload(
+        self,
+        file: fl.FileLike,
+        *,
+        name: str | None = None,
+        mime_type: str | None = None,
+        user: str | None = None,
+        progress: fl.Progress | None = None,
+        check: bool | None = None,
+    ) -> models.UploadedFile:
+        """Put a file on the server, to be named in a question.
+
+        Args:
+            file: a path, bytes, or an open binary file.
+            name: what to call it; guessed from the path.
+            mime_type: guessed from the name.
+            progress: called with (bytes sent, all bytes) as it goes; on the thread that sends.
+            check: whether size and type are checked against the app's `/parameters` first. None
+                does so where they were asked for already, so that it costs no request; True asks
+                once if need be; False leaves it to the server.
+
+        Raises:
+            InputError: there is no such file, or the app does not take it.
+            DifyError: the server refused it (too large, say).
+        """
+        return portal().call(
+            self._dify.files.upload(file, name=name, mime_type=mime_type, user=user, progress=progress, check=check)
+        )
+
+    def from_url(
+        self,
+        url: str,
+        *,
+        name: str | None = None,
+        limit: int = 100_000_000,
+        user: str | None = None,
+        progress: fl.Progress | None = None,
+    ) -> models.UploadedFile:
+        """Download a file here, without the key, and put it on the server.
+
+        For addresses that the server itself cannot reach. A URL among the `files` of a question is
+        only named to the server, which fetches it.
+
+        Args:
+            limit: the most bytes to take.
+
+        Raises:
+            InputError: it is no http(s) address, or larger than `limit`.
+            DifyError: the address or the server refused.
+        """
+        return portal().call(self._dify.files.from_url(url, name=name, limit=limit, user=user, progress=progress))
+
+    def fetch(self, file: MessageFile, *, limit: int = 10_000_000) -> MessageFile:
+        """The file with its content, or with the reason why it was not fetched.
+
+        Only from the server itself (or `files_hosts`), without the key, without following
+        redirects, and at most `limit` bytes. Raises nothing: an answer without its picture is
+        an answer.
+        """
+        return portal().call(self._dify.files.fetch(file, limit=limit))
+
+    def references(
+        self,
+        files: Sequence[FileInput],
+        *,
+        user: str | None = None,
+        progress: fl.Progress | None = None,
+        check: bool | None = None,
+    ) -> list[dict[str, Any]]:
+        """What a question says of these files; those that lie here are uploaded.
+
+        Args:
+            progress: called for each upload, see `upload`.
+            check: number and types against the app's `/parameters`, see `upload`.
+        """
+        return portal().call(self._dify.files.references(files, user=user, progress=progress, check=check))
+
+    def inputs(self, inputs: Mapping[str, Any], *, user: str | None = None) -> dict[str, Any]:
+        """Inputs with the files among them named as the API names them; those that lie here are uploaded.
+
+        Paths (`pathlib.Path`), bytes, open files and uploaded files are files wherever they stand, also in
+        a list. A text is never the path of one. Where the app's form is known and calls the input a file,
+        an address is named to the server, which fetches it, and any other text is refused.
+
+        Raises:
+            InputError: a file is not there or not taken, or a text stands where the app asks for a file;
+                nothing was uploaded.
+        """
+        return portal().call(self._dify.files.inputs(inputs, user=user))
+
+    def download(
+        self,
+        file: str | MessageFile | Mapping[str, Any],
+        *,
+        to: str | os.PathLike[str] | None = None,
+        limit: int = 1_000_000_000,
+        user: str | None = None,
+    ) -> bytes | Path:
+        """The content of a file that a message of this app uses.
+
+        Args:
+            file: a file's id (Dify 1.x alone can give a file by its id), or the file of a turn or of
+                a stored message: those carry a signed URL, which every server knows. It is asked
+                for without the key, and only where it lies on the server or on one of `files_hosts`.
+            to: a directory to write it into, as it comes. The name is the server's, its last
+                part alone, without what a disk would not take, and at most 200 bytes long; nothing
+                is overwritten.
+            limit: the most bytes to take.
+
+        Returns:
+            The bytes, or with `to` the path that was written.
+
+        Raises:
+            InputError: there is no such directory or nothing can be written into it, the file lies on
+                another host, or it is larger than `limit`.
+            NotFoundError: there is no such file, or the server cannot give it by its id.
+        """
+        return portal().call(self._dify.files.download(file, to=to, limit=limit, user=user))
+
+
+class Audio(Group):
+    """Speech: `to_text`, `from_text`, `stream_from_text`."""
+
+    def to_text(
+        self, file: fl.FileLike, *, name: str | None = None, mime_type: str | None = None, user: str | None = None
+    ) -> str:
+        """What is said in a sound file (mp3, mp4, mpeg, mpga, m4a, wav, webm; 15 MB at most)."""
+        return portal().call(self._dify.audio.to_text(file, name=name, mime_type=mime_type, user=user))
+
+    def from_text(
+        self,
+        text: str | None = None,
+        *,
+        message_id: str | None = None,
+        voice: str | None = None,
+        user: str | None = None,
+    ) -> bytes:
+        """A text, or the answer of a message, as sound (mp3 unless the server's settings say otherwise).
+
+        Raises:
+            ServerError: it is larger than `Bounds.body`.
+        """
+        return portal().call(self._dify.audio.from_text(text, message_id=message_id, voice=voice, user=user))
+
+    def stream_from_text(
+        self,
+        text: str | None = None,
+        *,
+        message_id: str | None = None,
+        voice: str | None = None,
+        user: str | None = None,
+    ) -> Iterator[bytes]:
+        """As `from_text`, in pieces as they come."""
+        return pulled(self._dify.audio.stream_from_text(text, message_id=message_id, voice=voice, user=user))
+
+
+class App(Group):
+    """What the app is: `info`, `parameters`, `meta`, `site`, `feedbacks`."""
+
+    def info(self) -> models.AppInfo:
+        """Name, description and mode of the app."""
+        return portal().call(self._dify.app.info())
+
+    def parameters(self, *, user: str | None = None) -> models.Parameters:
+        """The app's input form, opening statement and file rules."""
+        return portal().call(self._dify.app.parameters(user=user))
+
+    def meta(self, *, user: str | None = None) -> models.AppMeta:
+        """The icons of the app's tools."""
+        return portal().call(self._dify.app.meta(user=user))
+
+    def site(self) -> models.Site:
+        """How the app's web page looks (Dify 1.x)."""
+        return portal().call(self._dify.app.site())
+
+    def feedbacks(self, *, page_size: int = 100) -> Pages[models.Feedback]:
+        """All ratings of the app's answers, by every user (Dify 1.x)."""
+        return Pages(self._dify.app.feedbacks(page_size=page_size))
+
+
+class Annotations(Group):
+    """Answers that people wrote: `list`, `create`, `update`, `delete`, and the automatic reply with them."""
+
+    def list(self, *, keyword: str | None = None, page_size: int = 100) -> Pages[models.Annotation]:
+        """The app's annotations, those with the keyword in question or answer alone if one is given."""
+        return Pages(self._dify.annotations.list(keyword=keyword, page_size=page_size))
+
+    def create(self, question: str, answer: str) -> models.Annotation:
+        """Write an annotation."""
+        return portal().call(self._dify.annotations.create(question, answer))
+
+    def update(self, annotation_id: str, question: str, answer: str) -> models.Annotation:
+        """Write an annotation anew."""
+        return portal().call(self._dify.annotations.update(annotation_id, question, answer))
+
+    def delete(self, annotation_id: str) -> None:
+        """Delete an annotation."""
+        portal().call(self._dify.annotations.delete(annotation_id))
+
+    def enable_reply(
+        self, *, score_threshold: float = 0.9, embedding_provider_name: str, embedding_model_name: str
+    ) -> models.Job:
+        """Let matching annotations answer; a job of the server's, see `reply_status`.
+
+        Args:
+            score_threshold: how alike a question must be, 0 to 1.
+        """
+        return portal().call(
+            self._dify.annotations.enable_reply(
+                score_threshold=score_threshold,
+                embedding_provider_name=embedding_provider_name,
+                embedding_model_name=embedding_model_name,
+            )
+        )
+
+    def disable_reply(self) -> models.Job:
+        """Stop annotations from answering; a job of the server's, see `reply_status`."""
+        return portal().call(self._dify.annotations.disable_reply())
+
+    def reply_status(self, action: str, job_id: str) -> models.Job:
+        """How far a job of `enable_reply` or `disable_reply` is: waiting, completed or error."""
+        return portal().call(self._dify.annotations.reply_status(action, job_id))
+
+
+class EndUsers(Group):
+    """The app's users: `get`."""
+
+    def get(self, end_user_id: str) -> models.EndUser:
+        """An end user by the id that messages and feedbacks name (newer than Dify 1.12)."""
+        return portal().call(self._dify.end_users.get(end_user_id))

@@ -12,14 +12,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.resources import files as package_files
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anywidget
 import msgspec
 import traitlets
 
 from .. import views
-from .._hooks import turns_frame
 from ..app.origin import Origin
 from ..config import resolve
 from ..errors import InputError
@@ -42,6 +41,9 @@ from .painter import Painter
 from .place import Place, watched
 from .question import Question
 from .scene import Item
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Rated(msgspec.Struct, frozen=True):
@@ -239,13 +241,15 @@ class ChatPanel(anywidget.AnyWidget):
         """
         portal().call(self._desk.open(conversation_id))
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> pd.DataFrame:
         """The turns on show as a table, one a row, as `frames.turns` makes it.
 
         Raises:
             ImportError: pandas is not installed.
         """
-        return turns_frame(self.turns)
+        from .. import frames
+
+        return frames.turns(self.turns)
 
     def export(self, as_: Literal["markdown", "cells"] = "markdown") -> str:
         """The whole conversation as one text: markdown, or a notebook whose cells ask the questions again.

@@ -11,13 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from .._hooks import TurnHooks
+from ..console import displayed
+from ..errors import raise_for_turn
+from ..printable import shown
 from ..redact import redact
 from .value import Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..frames.plots import TurnPlots
 
 Status = Literal["running", "succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"]
 End = Literal["message_end", "error", "stopped", "eof", "disconnected", "timed_out", "cancelled", "paused"]
@@ -275,7 +282,7 @@ class Form(Value, frozen=True):
     status: Literal["waiting", "filled", "timeout"] = "waiting"
 
 
-class Turn(TurnHooks, Value, frozen=True):
+class Turn(Value, frozen=True):
     """One question and all that came back.
 
     >>> from dify_notebook import Turn
@@ -350,3 +357,52 @@ class Turn(TurnHooks, Value, frozen=True):
     def events(self) -> Sequence[Any] | None:
         """The wire's events with their times, a lazy view on the tape; None when it was not kept."""
         return None if self.tape is None else self.tape.events
+
+    def raise_for_status(self) -> Turn:
+        """Return the turn itself, or raise the `DifyError` that its failure means.
+
+        Raises:
+            DifyError: the stream ended in an error, or before it was complete.
+        """
+        raise_for_turn(self)
+        return self
+
+    # -- how it is shown, and what becomes of it: rooms above this one, imported when they are asked for
+
+    def __repr__(self) -> str:
+        text = shown(self.answer, 120)
+        return f"<Turn {self.status} {text if len(text) <= 60 else text[:57] + '...'!r}>"
+
+    def __str__(self) -> str:
+        """The answer as it may be printed; `answer` is what came."""
+        return shown(self.answer)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from ..views import bundle
+
+        return displayed(bundle(self))
+
+    def nodes_frame(self) -> pd.DataFrame:
+        """The workflow nodes as a pandas DataFrame (table `nodes` of `frames.SCHEMA`)."""
+        from .. import frames
+
+        return frames.nodes(self)
+
+    def thoughts_frame(self) -> pd.DataFrame:
+        """The agent's tool calls as a pandas DataFrame (table `thoughts` of `frames.SCHEMA`)."""
+        from .. import frames
+
+        return frames.thoughts(self)
+
+    def events_frame(self) -> pd.DataFrame:
+        """The events of the stream as a pandas DataFrame (table `events` of `frames.SCHEMA`)."""
+        from .. import frames
+
+        return frames.events(self)
+
+    @property
+    def plot(self) -> TurnPlots:
+        """Charts (extra `plot`): `turn.plot.timeline()`."""
+        from ..frames.plots import TurnPlots
+
+        return TurnPlots(self)

@@ -455,7 +455,7 @@ def test_cancelled_it_keeps_what_is_there(where: Where) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            return collecting.history  # type: ignore[attr-defined,no-any-return]
+            return collecting.history
 
     with serving(logs) as server:
         history = asyncio.run(cancelled(server.url))

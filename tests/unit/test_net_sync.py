@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from typing import Any
 
 import pytest
+from support import sync_client
 
 from dify_notebook import AsyncDify, Dify
 
@@ -26,6 +28,19 @@ def test_groups_have_the_same_calls_with_the_same_signatures(group: str) -> None
             inspect.signature(theirs[name]).parameters.values()
         ), name
         assert call.__doc__
+
+
+def test_the_plain_client_is_what_the_async_classes_make() -> None:
+    """Compared as syntax, since how ruff breaks lines is its version's matter."""
+    written = (sync_client.NET / "sync.py").read_text(encoding="utf-8")
+    made = sync_client.source()
+    assert ast.dump(ast.parse(written)) == ast.dump(ast.parse(made)), "run: python tests/support/sync_client.py"
+
+
+def test_the_plain_client_does_not_speak_of_awaiting() -> None:
+    tree = ast.parse((sync_client.NET / "sync.py").read_text(encoding="utf-8"))
+    told = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    assert [doc for doc in told if "await" in doc or "async" in doc.lower()] == []
 
 
 def test_constructors_take_the_same() -> None:

@@ -1,0 +1,146 @@
+"""What the plain client has of its own: lists, streams and `with`. `sync.py`, which is generated, builds on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from ..turn.state import Turn
+from ..wire.events import Event
+from .interrupting import hand_over
+from .pages import AsyncPages, Item
+from .portal import portal
+from .stream import ChatStream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .client import AsyncDify
+
+M = TypeVar("M", bound=Item)
+P = TypeVar("P")
+
+
+class Client:
+    """The plain face of an async client."""
+
+    def _start(self, dify: AsyncDify) -> None:
+        self.as_async = dify
+        """The async client behind this one."""
+
+    @classmethod
+    def wrap(cls, dify: AsyncDify) -> Self:
+        """The plain face of an async client."""
+        plain = cls.__new__(cls)
+        plain._start(dify)
+        return plain
+
+    def __repr__(self) -> str:
+        if "as_async" not in vars(self):  # a traceback may show one that did not come to be
+            return "<Dify>"
+        return repr(self.as_async).replace("AsyncDify", "Dify", 1)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Itself: connections are not copied."""
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. The client stays usable."""
+        portal().call(self.as_async.aclose())
+
+
+class Group:
+    """A group of calls of one client."""
+
+    def __init__(self, dify: AsyncDify) -> None:
+        self._dify = dify
+
+
+class Pages(Generic[M]):
+    """A list that fetches its pages as it is read."""
+
+    def __init__(self, pages: AsyncPages[M]) -> None:
+        self._pages = pages
+
+    def __iter__(self) -> Iterator[M]:
+        return pulled(aiter(self._pages))
+
+    def to_list(self, limit: int | None = None) -> list[M]:
+        """Everything, or the first `limit` items."""
+        return portal().call(self._pages.to_list(limit))
+
+    def to_frame(self, limit: int | None = None) -> pd.DataFrame:
+        """Everything, or the first `limit` items, as a pandas DataFrame with the columns of `frames.SCHEMA`."""
+        return portal().call(self._pages.to_frame(limit))
+
+
+def pulled(items: AsyncIterator[P]) -> Iterator[P]:
+    """What an async iterator gives, one crossing to the portal for each."""
+    end: Any = object()
+
+    async def one() -> Any:
+        return await anext(items, end)
+
+    while (item := portal().call(one())) is not end:
+        yield item
+
+
+class Stream:
+    """The events of one answer, in order; a context manager and an iterator. See `ChatStream`."""
+
+    def __init__(self, stream: ChatStream) -> None:
+        self._stream = stream
+
+    @property
+    def turn(self) -> Turn:
+        """The turn as it is now."""
+        return self._stream.turn
+
+    @property
+    def task_id(self) -> str | None:
+        """Dify's id of the running task, known with the first event."""
+        return self._stream.task_id
+
+    def __enter__(self) -> Stream:
+        portal().call(self._stream.__aenter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        portal().call(self._stream.__aexit__(kind, problem, trace))
+        if isinstance(problem, KeyboardInterrupt):
+            hand_over(self._stream.turn, problem)
+
+    def __iter__(self) -> Iterator[Event]:
+        events = self._stream.__aiter__()
+
+        async def some() -> list[Event]:
+            """The next event and those that have come with it: one crossing for a burst."""
+            found: list[Event] = []
+            async for event in events:
+                found.append(event)
+                if len(found) >= 64 or not self._stream.more_at_hand:
+                    break
+            return found
+
+        while batch := portal().call(some()):
+            yield from batch
+
+    def read(self) -> Turn:
+        """Read to the end and give the turn. Raises nothing for what the stream says."""
+        return portal().call(self._stream.read())
+
+    def stop(self) -> bool:
+        """Ask the server to stop; whether it confirmed. See `ChatStream.stop`."""
+        return portal().call(self._stream.stop())
+
