@@ -137,7 +137,7 @@ class Builder:
 
     def apply(self, event: ev.Event) -> None:
         """Take the next event in."""
-        handler = _HANDLERS.get(type(event))
+        handler = MEANINGS.get(type(event))
         if handler is None:  # a kind of event that someone added and forgot here
             raise TypeError(f"no meaning is written down for {type(event).__name__}")
         if isinstance(event, ev.ChatEvent):
@@ -146,7 +146,7 @@ class Builder:
             self._warned.unread(event.unread, event.at, self._texts.length)
         handler(self, event)
         if event.half:
-            self._texts.halves.add("reasoning" if isinstance(event, ev.ReasoningChunk) else "answer")
+            self._texts.halves.add("reasoning" if event.REASONING else "answer")
             if self._texts.ended:
                 self._settle(event.at)
         self._snapshot = None
@@ -206,26 +206,21 @@ class Builder:
         # "New Agent" apps close by repeating the whole answer that they have streamed as `agent_message`.
         # A preset answer comes as `message` letter by letter, and "哈哈" repeats itself without being a repetition.
         if not (self._get("agent_spoke") and event.answer and self._texts.is_all(event.answer)):
-            self._say(event.answer, event.at)
+            self._text(event)
 
     def _agent_message(self, event: ev.AgentMessage) -> None:
         if self._get("app_mode") is None:
             self._set(app_mode="agent-chat")
         if event.answer:
             self._set(agent_spoke=True)
-        self._say(event.answer, event.at)
+        self._text(event)
 
-    def _text_chunk(self, event: ev.TextChunk) -> None:
-        text = (event.data or {}).get("text")
-        self._say(text if isinstance(text, str) else None, event.at)
-
-    def _reasoning_chunk(self, event: ev.ReasoningChunk) -> None:
-        data = event.data or {}
-        found = (data.get("reasoning"), data.get("text"), event.reasoning, event.answer)
-        text = next((item for item in found if isinstance(item, str) and item), "")
-        if text:
+    def _text(self, event: ev.Event) -> None:
+        """What it says is more of the answer, or of the reasoning."""
+        self._say(event.answer_text, event.at)
+        if reasoning := event.reasoning_text:
             self._first_token(event.at)
-            self._texts.reason(text)
+            self._texts.reason(reasoning)
 
     def _message_replace(self, event: ev.MessageReplace) -> None:
         self._set(replaced=True)
@@ -239,8 +234,8 @@ class Builder:
             self._texts.end()
 
     def _message_file(self, event: ev.MessageFile) -> None:
-        if event.answer is not None and not event.url:
-            self._say(event.answer, event.at)  # Dify 1.11 to 1.12 send the answer so
+        if event.answer_text is not None:  # Dify 1.11 to 1.12 send the answer so
+            self._text(event)
             return
         self._add_file(
             MessageFile(
@@ -506,11 +501,11 @@ _SENT_FIELDS = (
     "query", "inputs", "conversation_id", "user", "server", "app", "app_mode", "turn_number", "conversation_name",
 )  # fmt: skip
 
-_HANDLERS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
+MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.Message: Builder._message,
     ev.AgentMessage: Builder._agent_message,
-    ev.TextChunk: Builder._text_chunk,
-    ev.ReasoningChunk: Builder._reasoning_chunk,
+    ev.TextChunk: Builder._text,
+    ev.ReasoningChunk: Builder._text,
     ev.MessageReplace: Builder._message_replace,
     ev.MessageFile: Builder._message_file,
     ev.AgentThought: Builder._agent_thought,
@@ -548,3 +543,4 @@ _HANDLERS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.OutOfTime: Builder._out_of_time,
     ev.Cancelled: Builder._cancelled,
 }
+"""Event -> what it means: a row for each."""
