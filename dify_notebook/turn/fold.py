@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ..wire import events as ev
+from ..wire.kinds import AGENT, CHATFLOW, WORKFLOW
 from .convert import (
     as_citation,
     as_dict,
@@ -26,6 +27,7 @@ from .convert import (
 )  # fmt: skip
 from .nodes import Nodes
 from .state import (
+    WELL,
     AgentLog,
     Audio,
     End,
@@ -40,8 +42,6 @@ from .state import (
 )  # fmt: skip
 from .texts import Texts
 from .warned import Warned
-
-_TERMINAL: frozenset[str] = frozenset(("succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"))
 
 
 def fold(turn: Turn, event: ev.Event) -> Turn:
@@ -66,7 +66,7 @@ class Builder:
         turn = turn or Turn(thoughts=(), logs=(), nodes=(), files=(), citations=(), timing=Timing())
         self._base = turn
         self._fields: dict[str, Any] = {}
-        self._texts = Texts(turn, ended=turn.status in _TERMINAL)
+        self._texts = Texts(turn, ended=not turn.running)
         self._warned = Warned(turn)
         self._thoughts = {item.id: item for item in turn.thoughts or ()}
         self._logs = {item.id: item for item in turn.logs or ()}
@@ -210,7 +210,7 @@ class Builder:
 
     def _agent_message(self, event: ev.AgentMessage) -> None:
         if self._get("app_mode") is None:
-            self._set(app_mode="agent-chat")
+            self._set(app_mode=AGENT)
         if event.answer:
             self._set(agent_spoke=True)
         self._text(event)
@@ -260,7 +260,7 @@ class Builder:
 
     def _agent_thought(self, event: ev.AgentThought) -> None:
         if self._get("app_mode") is None:
-            self._set(app_mode="agent-chat")
+            self._set(app_mode=AGENT)
         key, position = event.id or as_text(event.position), as_int(event.position)
         files = event.message_files if isinstance(event.message_files, list) else ()
         old = self._thoughts.get(key)
@@ -311,7 +311,7 @@ class Builder:
             ),
         )
         if self._get("app_mode") is None:
-            self._set(app_mode="advanced-chat" if event.conversation_id else "workflow")
+            self._set(app_mode=CHATFLOW if event.conversation_id else WORKFLOW)
 
     def _workflow_finished(self, event: ev.WorkflowFinished) -> None:
         data = event.data or {}
@@ -450,12 +450,12 @@ class Builder:
         elif told == "failed":
             self._run_failed()
             self._finish("failed", "eof", event.at, whole=False)
-        elif told in _WELL and "followed" in self._warned.codes:
+        elif told in WELL and "followed" in self._warned.codes:
             # A run that is followed to its end tells its own end, not always the message's.
-            self._finish(told, "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
-        elif self._get("app_mode") == "workflow" and told in _WELL:
+            self._finish(told, "eof", event.at, whole=True)
+        elif self._get("app_mode") == WORKFLOW and told in WELL:
             # Workflow apps have no message, so no message_end either.
-            self._finish(told, "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
+            self._finish(told, "eof", event.at, whole=True)
         else:
             self._finish("incomplete", "eof", event.at, whole=False)
 
@@ -490,9 +490,6 @@ class Builder:
     def _cancelled(self, event: ev.Cancelled) -> None:
         self._gone("cancelled", event.at)
 
-
-#: How a run can end other than by failing, as `_told` says it.
-_WELL = ("succeeded", "partial_succeeded", "stopped")
 
 #: Ends that this side decided on; nothing that still comes overturns them.
 _OURS: frozenset[str | None] = frozenset(("timed_out", "cancelled"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -13,7 +13,7 @@ from .convert import as_decimal, as_dict, as_float, as_int, as_text
 from .nodetable import NodeTable
 from .state import Node, NodeStatus, Retry, Round
 
-_STATUS: frozenset[str] = frozenset(("running", "succeeded", "failed", "exception", "retry", "stopped", "paused"))
+_STATUS = frozenset(get_args(NodeStatus))
 
 
 def _name(data: Mapping[str, Any]) -> str:

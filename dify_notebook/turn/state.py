@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -19,9 +19,13 @@ from .._hooks import TurnHooks
 from ..redact import redact
 from .value import Value
 
-Status = Literal["running", "succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"]
+Status = Literal["succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete", "running"]
 End = Literal["message_end", "error", "stopped", "eof", "disconnected", "timed_out", "cancelled", "paused"]
-NodeStatus = Literal["running", "succeeded", "failed", "exception", "retry", "stopped", "paused", "unknown"]
+NodeStatus = Literal["succeeded", "failed", "exception", "retry", "stopped", "paused", "running", "unknown"]
+WELL: Final[tuple[Status, ...]] = ("succeeded", "partial_succeeded", "stopped")
+"""How a run can end other than by failing."""
+CUT: Final[tuple[End, ...]] = ("eof", "disconnected", "timed_out", "cancelled")
+"""Ends of a stream that can lie before the answer's own."""
 
 
 class Usage(Value, frozen=True):
