@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from ..i18n import t
 from ..wire import events as ev
 from ..wire.kinds import AGENT, CHATFLOW, WORKFLOW
 from .convert import (
@@ -436,7 +437,7 @@ class Builder:
 
     def _cut(self, rest: bytes, at: float) -> None:
         if rest:
-            self._warn("damaged", "the connection ended within an event", at, rest)
+            self._warn("damaged", t("turn.cut"), at, rest)
 
     def _eof(self, event: ev.Eof) -> None:
         self._cut(event.rest, event.at)
