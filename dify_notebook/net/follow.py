@@ -102,13 +102,10 @@ class Rejoin:
                 self._left[name] -= 1
                 return self._settle(event) if isinstance(event, ev.WorkflowFinished) else []
             self._heard[name] += 1
-        if event.reasoning_text is not None:
-            new = self._reasoning.feed(event.reasoning_text)
-            return [_piece(ev.ReasoningChunk, event, reasoning=new)] if new else []
         if isinstance(event, ev.MessageReplace):
             return self._replace(event)
-        if event.answer_text is not None:
-            return self._say(self._answer.feed(event.answer_text), event)
+        if event.answer_text is not None or event.reasoning_text is not None:
+            return [*self._reason(event), *self._answered(event)]
         if isinstance(event, (ev.WorkflowFinished, ev.MessageEnd, ev.Error)):
             return [*self._settle(event), event]
         return [event]
@@ -116,6 +113,15 @@ class Rejoin:
     def end(self, at: float) -> list[ev.Event]:
         """What is to be said when the stream has ended, before its end is told."""
         return self._settle(ev.Eof(at=at))
+
+    def _reason(self, event: ev.Event) -> list[ev.Event]:
+        assert self._reasoning is not None
+        new = self._reasoning.feed(event.reasoning_text) if event.reasoning_text is not None else ""
+        return [_piece(ev.ReasoningChunk, event, reasoning=new)] if new else []
+
+    def _answered(self, event: ev.Event) -> list[ev.Event]:
+        assert self._answer is not None
+        return self._say(self._answer.feed(event.answer_text), event) if event.answer_text is not None else []
 
     def _say(self, text: str, event: ev.Event) -> list[ev.Event]:
         if not text:

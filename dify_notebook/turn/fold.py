@@ -147,7 +147,7 @@ class Builder:
             self._warned.unread(event.unread, event.at, self._texts.length)
         handler(self, event)
         if event.half:
-            self._texts.halves.add("reasoning" if event.REASONING else "answer")
+            self._texts.halves.add("reasoning" if event.answer_text is None else "answer")
             if self._texts.ended:
                 self._settle(event.at)
         self._snapshot = None

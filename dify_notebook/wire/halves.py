@@ -42,8 +42,10 @@ class Halves:
         if kind.ENDS_TEXT:  # what waits is not completed any more
             self.waiting.clear()
             return False
+        if kind.UNLESS and told.get(kind.UNLESS):
+            return False
         for text, places in (("answer", kind.ANSWER), ("reasoning", kind.REASONING)):
-            for place in () if told.get(kind.UNLESS) else places:
+            for place in places:
                 outer, _, field = place.rpartition(".")
                 holder = told.get(outer) if outer else told
                 if isinstance(holder, dict) and isinstance(holder.get(field), str) and holder[field]:

@@ -1,4 +1,4 @@
-"""Adds two kinds of events, one with a text and one with reasoning, and tells what becomes of them: run it alone.
+"""Adds kinds of events, with a text, with reasoning and with both, and tells what becomes of them: run it alone.
 
 Each is what AGENTS.md asks for and no more: a struct, and its meaning in the fold.
 """
@@ -33,7 +33,15 @@ class Musing(ev.ChatEvent, tag="musing"):
     musing: str | None = None
 
 
-fold.MEANINGS |= {Whisper: fold.Builder._text, Musing: fold.Builder._text}
+class Aside(ev.ChatEvent, tag="aside"):
+    """A piece of both."""
+
+    ANSWER, REASONING = ("said",), ("thought",)
+    said: str | None = None
+    thought: str | None = None
+
+
+fold.MEANINGS |= dict.fromkeys((Whisper, Musing, Aside), fold.Builder._text)
 
 RUN = {"task_id": "t", "message_id": "m", "conversation_id": "c", "workflow_run_id": "run"}
 STARTED = {"event": "workflow_started", "data": {"id": "run", "inputs": {}}, **RUN}
@@ -48,9 +56,10 @@ def musing(words: str) -> dict[str, Any]:
     return {"event": "musing", "musing": words, **RUN}
 
 
+ASIDE = {"event": "aside", "said": "two", "thought": "Ah.", **RUN}
 HEARD = [STARTED, musing("Why? "), whisper("One "), whisper("\ud83d"), whisper("\ude00 ")]
 """The connection is lost behind a character that two events share."""
-AGAIN = [*HEARD, musing("Ah."), {"event": "murmur", "data": {}, **RUN}, whisper("two."), FINISHED]
+AGAIN = [*HEARD, ASIDE, {"event": "murmur", "data": {}, **RUN}, whisper("."), FINISHED]
 """It is followed from the beginning; one event of it is nowhere written down."""
 
 

@@ -43,7 +43,7 @@ def test_it_is_folded_followed_and_replayed(told: Any) -> None:
 
 
 def test_its_text_is_in_the_table_of_events(told: Any) -> None:
-    assert [text for text in told["texts"] if text] == ["One ", "😀 ", "two."]
+    assert [text for text in told["texts"] if text] == ["One ", "😀 ", "two", "."]
 
 
 def test_the_live_view_shows_it(told: Any) -> None:
