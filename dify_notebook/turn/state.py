@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,9 +22,9 @@ from .value import Value
 Status = Literal["succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete", "running"]
 End = Literal["message_end", "error", "stopped", "eof", "disconnected", "timed_out", "cancelled", "paused"]
 NodeStatus = Literal["succeeded", "failed", "exception", "retry", "stopped", "paused", "running", "unknown"]
-WELL: Final[tuple[Status, ...]] = ("succeeded", "partial_succeeded", "stopped")
+WELL: tuple[Status, ...] = ("succeeded", "partial_succeeded", "stopped")
 """How a run can end other than by failing."""
-CUT: Final[tuple[End, ...]] = ("eof", "disconnected", "timed_out", "cancelled")
+CUT: tuple[End, ...] = ("eof", "disconnected", "timed_out", "cancelled")
 """Ends of a stream that can lie before the answer's own."""
 
 
