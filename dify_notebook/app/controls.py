@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from ..wire.kinds import FILE_CONTROLS, TEXT_CONTROLS
 from . import stored
 from .files import FileInput, Picked, holds_file, sources_of, told_files
 from .misfit import Misfit
@@ -19,8 +20,7 @@ from .values import Unfit, to_builtins, to_text, unwrap
 
 TRUE = ("true", "yes", "y", "on", "1", "是")
 FALSE = ("false", "no", "n", "off", "0", "否")
-FILES = ("file", "file-list")
-TEXTS = ("text-input", "paragraph", "select", "external_data_tool", "api")
+TEXTS = (*TEXT_CONTROLS, "external_data_tool", "api")
 _DIGITS = 308
 """Digits before the point that a number may have: as many as a float can hold."""
 
@@ -34,7 +34,7 @@ def fitted(name: str, control: Mapping[str, Any], given: Value, picked: Picked |
     kind, value = control.get("type"), given.value
     if value is None:
         return None
-    if kind in FILES:
+    if kind in FILE_CONTROLS:
         return _files(name, control, given, picked)
     if not given.origin.own and stored.is_file(value):
         return None

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from ..wire.kinds import FILE_CONTROLS
 from . import stored
-from .controls import FILES, fitted, free, is_required
+from .controls import fitted, free, is_required
 from .controls import options_of as options_of
 from .files import Picked
 from .misfit import Misfit
@@ -76,7 +77,8 @@ def fit(
         if sent is not None:
             inputs[name] = sent
             continue
-        if not found.origin.own and (stored.is_file(found.value) or (control.get("type") in FILES and found.value)):
+        takes_files = control.get("type") in FILE_CONTROLS
+        if not found.origin.own and (stored.is_file(found.value) or (takes_files and found.value)):
             dropped.append(name)
         if needed:
             missing.append(name)

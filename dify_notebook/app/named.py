@@ -6,6 +6,7 @@ import mimetypes
 import os
 from pathlib import PurePath
 
+from ..wire.kinds import MEDIA_KINDS
 from ..wire.models import UploadedFile
 
 #: Endings that Dify calls documents (its file upload settings); others are "custom".
@@ -29,7 +30,7 @@ def is_file(item: object) -> bool:
 def kind_of(name: str, mime_type: str | None) -> str:
     """Dify's type of a file: image, audio, video, document or custom."""
     family = (mime_type or "").partition("/")[0]
-    if family in ("image", "audio", "video"):
+    if family in MEDIA_KINDS:
         return family
     return "document" if PurePath(name).suffix.lower().lstrip(".") in _DOCUMENTS else "custom"
 

@@ -15,6 +15,7 @@ from ..net.client import AsyncDify
 from ..net.crowd import gather_bounded
 from ..net.lists import message_rows
 from ..net.pages import paging_warnings
+from ..wire.kinds import CHATFLOW
 from ..wire.models import Conversation, MessageRow
 from .asked import Known, Wanted
 from .facts import Facts, Failure, NotWritten
@@ -182,7 +183,7 @@ class Collector:
             return  # what is really wrong, the next call says better
         self._app = info.name or None
         if info.mode:
-            self._variables = info.mode == "advanced-chat"
+            self._variables = info.mode == CHATFLOW
 
     async def _of_the_app(self) -> None:
         """Ratings and annotations, which belong to no user."""

@@ -151,15 +151,13 @@ def event_rows(turns: Sequence[Turn]) -> Block:
         for position, (at, (name, data)) in enumerate(turn.tape.entries):
             event = ev.decode((name, data), at, halves)
             told = event.name if isinstance(event, ev.Unknown) else str(event.__struct_config__.tag)
-            # A file with a text is text: one version of Dify streams so (see turn/fold.py).
-            text = event.answer if isinstance(event, (ev.Message, ev.AgentMessage, ev.MessageFile)) else None
             rows.append(
                 {
                     "message_id": turn.message_id,
                     "position": position,
                     "at": at,
                     "event": clean(told) or "unknown",
-                    "text": clean(text),
+                    "text": clean(event.answer_text),
                     "size": len(data or b""),
                     "data": None if data is None else redact(data).decode(errors="replace"),
                 }

@@ -11,9 +11,12 @@ order, behind them any other word that the server said; missing is NaN). Nested 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
+
+from ..turn.state import End, NodeStatus, Status
+from ..wire.kinds import FILE_KINDS
 
 DType = Literal["string", "Int64", "boolean", "float64", "timestamp", "category"]
 
@@ -57,9 +60,6 @@ class Table(msgspec.Struct, frozen=True):
 
 RATINGS = ("like", "dislike")
 MESSAGE_STATUS = ("normal", "error")
-TURN_STATUS = ("succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete", "running")
-TURN_END = ("message_end", "error", "stopped", "eof", "disconnected", "timed_out", "cancelled", "paused")
-NODE_STATUS = ("succeeded", "failed", "exception", "retry", "stopped", "paused", "running", "unknown")
 
 C = Column
 
@@ -190,7 +190,7 @@ FILES = Table(
         _USER,
         _id("file_id", "The file, as the message names it.", nullable=True),
         _id("upload_file_id", "The upload that it was, where told.", nullable=True),
-        C("type", "category", "Kind.", categories=("image", "document", "audio", "video", "custom")),
+        C("type", "category", "Kind.", categories=FILE_KINDS),
         C("belongs_to", "category", "Who gave it.", categories=("user", "assistant")),
         C("transfer_method", "category", "How.", categories=("local_file", "remote_url", "tool_file")),
         C("name", "string", "File name."),
@@ -264,8 +264,8 @@ TURNS = Table(
         _IN_CONVERSATION,
         C("user", "string", "The user who asked, where known."),
         C("created_at", "timestamp", "When it was asked."),
-        C("status", "category", "How it went.", categories=TURN_STATUS),
-        C("end", "category", "How the stream ended.", categories=TURN_END),
+        C("status", "category", "How it went.", categories=get_args(Status)),
+        C("end", "category", "How the stream ended.", categories=get_args(End)),
         C("complete", "boolean", "Whether everything that was sent arrived and could be read.", False),
         C("rating", "category", "What the user thought of it, where the source tells.", categories=RATINGS),
         *_USAGE,
@@ -305,7 +305,7 @@ NODES = Table(
         C("node_type", "string", "llm, code, answer and so on.", False),
         C("title", "string", "The node's name for people.", False),
         C("kind", "category", "What it is.", False, categories=("node", "iteration", "loop", "parallel")),
-        C("status", "category", "How it went.", False, categories=NODE_STATUS),
+        C("status", "category", "How it went.", False, categories=get_args(NodeStatus)),
         C("started", "float64", "When its start was seen.", unit="s"),
         C("finished", "float64", "When its end was seen.", unit="s"),
         C("elapsed", "float64", "How long it ran, measured by the server.", unit="s"),
@@ -349,7 +349,7 @@ RUNS = Table(
         _IN_CONVERSATION,
         C("user", "string", "The user who asked."),
         C("created_at", "timestamp", "When it was asked."),
-        C("status", "category", "How it went, where the tape says so.", categories=TURN_STATUS),
+        C("status", "category", "How it went, where the tape says so.", categories=get_args(Status)),
         C("server", "string", "Base URL that answered."),
         C("app", "string", "Name of the app, where known."),
         C("size", "Int64", "Size of the tape on the disk.", False, unit="bytes"),

@@ -19,8 +19,9 @@ from typing import Any
 from ..errors import DifyError
 from ..i18n import t
 from ..paths import expand
+from ..wire.kinds import AGENT, CHAT_MODES, CHATFLOW, ChatMode
 from .apps.agent import Agent
-from .apps.app import App, Mode, Variable
+from .apps.app import App, Variable
 from .apps.chatflow import chatflow
 from .apps.prompt import Prompt, chat
 from .builtin import BUILTIN
@@ -39,8 +40,6 @@ from .table import DeclarationError, Table
 
 Source = App | str | os.PathLike[str] | Mapping[str, Any]
 """What `serve(apps=[...])` takes: an app, a file, or a declaration as a dict."""
-
-MODES: tuple[Mode, ...] = ("chat", "agent-chat", "advanced-chat")
 
 
 def resolve(sources: Source | Iterable[Source], default: Wanted | None = None) -> tuple[App, ...]:
@@ -107,7 +106,7 @@ def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
     """One app. Raises: DeclarationError."""
     named = values.get("name") if isinstance(values, Mapping) else None
     table = Table(values, file or (f"app {named}" if named else "app"), "")
-    mode: Mode = table.choice("mode", MODES)  # type: ignore[assignment]  # one of MODES
+    mode: ChatMode = table.choice("mode", CHAT_MODES)  # type: ignore[assignment]  # one of CHAT_MODES
     name = table.word("name", Path(file).stem if file else None)
     form = tuple(control_of(one) for one in table.tables("form", named="variable"))
     _distinct(table, "form", [control.variable for control in form])
@@ -116,7 +115,7 @@ def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
     functions = _functions(table)
     knowledge = _knowledge(table, beside)
     model = _model(table, default, beside)
-    if mode == "advanced-chat":
+    if mode == CHATFLOW:
         answer = chatflow(_graph(table, form, variables, functions, knowledge, model), model.prices)
     else:
         if variables:
@@ -176,7 +175,7 @@ def _graph(
 
 def _spoken(
     table: Table,
-    mode: Mode,
+    mode: ChatMode,
     form: tuple[Control, ...],
     knowledge: Mapping[str, Knowledge],
     functions: Functions,
@@ -192,7 +191,7 @@ def _spoken(
         search.done()
     template = _prompt(table, form)
     prompt = Prompt(template, tuple(knowledge.values()), most, least)
-    if mode == "chat":
+    if mode != AGENT:
         for name in ("tools", "agent"):
             if table.has(name):
                 table.fail("local.declare.only_agent", name)

@@ -57,7 +57,7 @@ class Older:
             await self._app(scope, receive, _Versioned(send))
         else:
             app = self._asked(Headers(scope=scope).get("authorization", ""))
-            flow = app is not None and app.mode == "advanced-chat"
+            flow = app is not None and app.is_flow
             stream = None if self._played else older.Stream(self._runs)
             await self._app(scope, receive, _Said(scope, send, flow, stream))
 

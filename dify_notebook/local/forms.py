@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from ..wire.kinds import FILE_CONTROLS, TEXT_CONTROLS, ControlKind
 from .replies import invalid
 
 if TYPE_CHECKING:
     from .apps.app import FileRules
     from .store import Row
 
-Kind = Literal[
-    "text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "json_object"
-]  # fmt: skip
-KINDS: tuple[Kind, ...] = (
-    "text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "json_object",
-)  # fmt: skip
-_TEXTS = ("text-input", "paragraph", "select")
-_FILES = ("file", "file-list")
-
 
 @dataclass(frozen=True)
 class Control:
     """One field of an input form."""
 
-    kind: Kind
+    kind: ControlKind
     variable: str
     label: str
     required: bool = False
@@ -59,7 +51,7 @@ class Control:
             told["options"] = list(self.options)
         if self.default is not None or not flow:
             told["default"] = "" if self.default is None else self.default
-        if self.kind in _FILES:
+        if self.kind in FILE_CONTROLS:
             rules = self.file_rules
             told["allowed_file_types"] = list(rules.types)
             told["allowed_file_extensions"] = [one.upper() for one in rules.extensions]
@@ -79,7 +71,7 @@ class Control:
             if self.required:
                 raise invalid(f"{name} is required in input form")
             return self.default
-        if self.kind in _TEXTS:
+        if self.kind in TEXT_CONTROLS:
             return self._text(value)
         if self.kind == "number":
             return self._number(value)

@@ -164,7 +164,7 @@ class Run:
         """
         if self._first_token is None:
             self._first_token = self.elapsed
-        if self.app.mode == "agent-chat":
+        if self.app.is_agent:
             self.emit("agent_message", id=self.message_id, answer=piece)
         else:
             chosen = None if selector is None else list(selector)
@@ -292,7 +292,7 @@ class Run:
             self.events.put_nowait(None)
 
     async def _end(self, state: str) -> None:
-        workflow = self.app.mode == "advanced-chat"
+        workflow = self.app.is_flow
         first, generate = None, None
         if workflow:
             first = None if self._first_token is None else round(self._first_token, 3)
@@ -355,7 +355,7 @@ class Run:
     async def _recite(self, text: str) -> None:
         """Say a text that is ready. Nothing is counted, and a workflow says it whole, without nodes."""
         self._unmetered = True
-        if self.app.mode == "advanced-chat":
+        if self.app.is_flow:
             self.delta(text)
             return
         for sign in text:

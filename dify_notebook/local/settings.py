@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..wire.kinds import CONTROLS, FILE_CONTROLS, FILE_KINDS
 from .apps.app import FileRules, Moderation, Variable, Voice
 from .engine.reading import VALUE_TYPES
-from .forms import KINDS, Control
+from .forms import Control
 from .replies import ApiError
 from .shapes import fits, type_of
 from .table import Table
 
-FILE_TYPES = ("document", "image", "audio", "video", "custom")
-
 
 def control_of(table: Table) -> Control:
-    kinds = (*KINDS, "json")
+    kinds = (*CONTROLS, "json")
     told = table.choice("type", kinds)
     kind: Any = "json_object" if told == "json" else told
     name = table.word("variable")
@@ -25,7 +24,7 @@ def control_of(table: Table) -> Control:
     if kind == "select" and not options:
         table.fail("local.declare.missing", "options")
     files = None
-    if kind in ("file", "file-list"):
+    if kind in FILE_CONTROLS:
         extensions = _extensions(table, "allowed_file_extensions")
         types = _file_types(table, "allowed_file_types")
         methods = _methods(table, "allowed_file_upload_methods")
@@ -80,8 +79,8 @@ def files_of(table: Table | None) -> FileRules | None:
 def _file_types(table: Table, name: str) -> tuple[str, ...]:
     types = table.texts(name, ("document",))
     for one in types:
-        if one not in FILE_TYPES:
-            table.fail("local.declare.choice", name, value=one, choices=", ".join(FILE_TYPES), hint="")
+        if one not in FILE_KINDS:
+            table.fail("local.declare.choice", name, value=one, choices=", ".join(FILE_KINDS), hint="")
     return types
 
 

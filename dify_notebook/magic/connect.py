@@ -18,9 +18,8 @@ from ..net.client import AsyncDify
 from ..net.portal import portal
 from ..printable import one_line
 from ..profiles import Profile, check_name, config_dir, delete, profiles, save
+from ..wire.kinds import OTHER_MODES
 from .state import State
-
-OTHER_MODES = ("workflow", "completion")
 
 
 def connect(name: str, state: State) -> str:

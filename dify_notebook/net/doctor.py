@@ -13,6 +13,7 @@ import msgspec
 
 from ..errors import AuthenticationError, ConfigError, DifyError
 from ..wire import calls
+from ..wire.kinds import OTHER_MODES
 from ..wire.loose import loads
 from .answers import error_of
 from .bodies import read
@@ -84,7 +85,7 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
         except (ValueError, AttributeError, RecursionError):
             return [*found, Finding("not_dify", "wrong", {"url": dify.base_url})]
     found.append(Finding("key", "ok"))
-    if mode in ("workflow", "completion"):
+    if mode in OTHER_MODES:
         return [*found, Finding("other_app", "wrong", {"app": name, "mode": mode})]
     try:
         await dify._send(calls.app_parameters(user=dify.user))

@@ -17,33 +17,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-
-import msgspec
+from typing import Any
 
 from ..i18n import t
 from ..wire import events as ev
-
-_CONTAINERS = (
-    ev.IterationStarted, ev.IterationNext, ev.IterationCompleted, ev.LoopStarted, ev.LoopNext, ev.LoopCompleted,
-)  # fmt: skip
-
-
-def identity(event: ev.Event) -> Hashable | None:
-    """What an event that is told again has in common with its first telling; None where it has no name."""
-    if isinstance(event, ev.WorkflowEvent):
-        data = event.data or {}
-        name = data.get("id") or data.get("form_id") or data.get("node_id") or event.workflow_run_id
-        if isinstance(event, _CONTAINERS):
-            told = data.get("created_at")
-            second = int(told) if isinstance(told, (int, float)) else str(told)
-            return (type(event), str(data.get("node_id") or name), str(data.get("index")), second)
-        return (type(event), str(name), str(data.get("retry_index")))
-    if isinstance(event, ev.AgentLog):
-        data = event.data or {}
-        return (type(event), str(data.get("id")), str(data.get("status")))
-    if isinstance(event, ev.TtsMessage):
-        return (type(event), hash(event.audio))
-    return None
 
 
 class _Repeated:
@@ -97,7 +74,7 @@ class Rejoin:
 
     def note(self, event: ev.Event) -> None:
         """An event of the first connection."""
-        name = identity(event)
+        name = event.identity()
         if name is not None:
             self._heard[name] += 1
 
@@ -119,23 +96,16 @@ class Rejoin:
             if not isinstance(event, ev.WorkflowStarted):  # it goes on where the server is now
                 self._answer.open = self._reasoning.open = False
                 self._left.clear()
-        name = identity(event)
+        name = event.identity()
         if name is not None:
             if self._left[name] > 0:
                 self._left[name] -= 1
                 return self._settle(event) if isinstance(event, ev.WorkflowFinished) else []
             self._heard[name] += 1
-        if isinstance(event, ev.ReasoningChunk):
-            data = event.data or {}
-            found = (data.get("reasoning"), data.get("text"), event.reasoning, event.answer)
-            new = self._reasoning.feed(next((text for text in found if isinstance(text, str) and text), ""))
-            return [msgspec.structs.replace(event, data=None, reasoning=new, answer=None)] if new else []
         if isinstance(event, ev.MessageReplace):
             return self._replace(event)
-        text = _text_of(event)
-        if text is not None:
-            new = self._answer.feed(text)
-            return self._say(new, event)
+        if event.answer_text is not None or event.reasoning_text is not None:
+            return [*self._reason(event), *self._answered(event)]
         if isinstance(event, (ev.WorkflowFinished, ev.MessageEnd, ev.Error)):
             return [*self._settle(event), event]
         return [event]
@@ -144,12 +114,20 @@ class Rejoin:
         """What is to be said when the stream has ended, before its end is told."""
         return self._settle(ev.Eof(at=at))
 
+    def _reason(self, event: ev.Event) -> list[ev.Event]:
+        assert self._reasoning is not None
+        new = self._reasoning.feed(event.reasoning_text) if event.reasoning_text is not None else ""
+        return [_piece(ev.ReasoningChunk, event, reasoning=new)] if new else []
+
+    def _answered(self, event: ev.Event) -> list[ev.Event]:
+        assert self._answer is not None
+        return self._say(self._answer.feed(event.answer_text), event) if event.answer_text is not None else []
+
     def _say(self, text: str, event: ev.Event) -> list[ev.Event]:
         if not text:
             return []
         self._said.append(text)
-        ids = {name: getattr(event, name, None) for name in ("task_id", "message_id", "conversation_id", "created_at")}
-        return [ev.Message(at=event.at, answer=text, unread=event.unread, half=event.half, **ids)]
+        return [_piece(ev.Message, event, answer=text)]
 
     def _replace(self, event: ev.MessageReplace) -> list[ev.Event]:
         """A snapshot gives the text so far in this form."""
@@ -189,13 +167,10 @@ class Rejoin:
         return [ev.Followed(at=event.at, whole=False, message=t("net.follow_gap"))]
 
 
-def _text_of(event: ev.Event) -> str | None:
-    """The piece of the answer that an event carries, if it is of that kind."""
-    if isinstance(event, ev.TextChunk):
-        text = (event.data or {}).get("text")
-        return text if isinstance(text, str) else ""
-    if isinstance(event, (ev.Message, ev.AgentMessage)):
-        return event.answer or ""
-    if isinstance(event, ev.MessageFile) and event.answer is not None and not event.url:
-        return event.answer
-    return None
+def _piece(kind: type[ev.Event], event: ev.Event, **fields: Any) -> ev.Event:
+    """The new part of what an event says, as an event of that kind."""
+    fields |= {name: getattr(event, name, None) for name in _KEPT if name in kind.__struct_fields__}
+    return kind(**fields)
+
+
+_KEPT = (*ev.ChatEvent.__struct_fields__, "workflow_run_id")

@@ -8,11 +8,10 @@ from typing import Any
 
 from ..errors import InputError
 from ..i18n import t
+from ..wire.kinds import FILE_CONTROLS, size_limit
 from ..wire.models import Parameters
 from .files import kind_of, mime_of
 
-#: Which of the server's limits a kind of file falls under.
-_LIMITS = {"image": "image_file_size_limit", "audio": "audio_file_size_limit", "video": "video_file_size_limit"}
 #: A limit in MB that is as good as none.
 _MOST = 1e9
 
@@ -36,7 +35,7 @@ def limit_of(kind: str, parameters: Parameters) -> int | float | None:
     """The largest file of this kind in MB, as the server tells; None where it does not."""
     for told in (parameters.system_parameters, (parameters.file_upload or {}).get("fileUploadConfig")):
         if told and isinstance(told, Mapping):
-            limit = told.get(_LIMITS.get(kind, "file_size_limit"))
+            limit = told.get(size_limit(kind))
             known = isinstance(limit, int | float) and not isinstance(limit, bool) and 0 <= limit < _MOST
             return limit if known else None
     return None
@@ -114,4 +113,4 @@ def check_anywhere(name: str, mime_type: str | None, parameters: Parameters) -> 
 
 def is_file(control: Mapping[str, Any]) -> bool:
     """Whether an input of the form is a file or a list of files."""
-    return control.get("type") in ("file", "file-list")
+    return control.get("type") in FILE_CONTROLS

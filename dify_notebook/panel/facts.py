@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import msgspec
 
@@ -25,6 +25,7 @@ from ..views.clean import one_line
 from ..views.diff import to_wire
 from ..views.pictures import picture_source
 from ..views.words import last_part
+from ..wire.kinds import CHAT_MODES, CHATFLOW, FILE_CONTROLS, ChatMode
 from ..wire.models import Parameters, Site, UploadedFile
 from . import protocol as p
 from .inputs import in_field
@@ -37,7 +38,6 @@ ICONS = 40
 """Tools whose pictures are fetched."""
 ICON_SECONDS = 5.0
 """What fetching all of them may take."""
-MODES = ("chat", "agent-chat", "advanced-chat")
 ENDINGS = {
     "image": (".jpg", ".jpeg", ".png", ".gif", ".webp", ".svg"),
     "audio": (".mp3", ".m4a", ".wav", ".amr", ".mpga"),
@@ -49,14 +49,13 @@ ENDINGS = {
 }  # fmt: skip
 """What Dify counts to each type of file (its file upload settings)."""
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
-_CONTROLS = ("text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "json")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """An app as the server told of it."""
 
     name: str
-    mode: p.Mode
+    mode: ChatMode
     description: str
     parameters: Parameters
     icon: p.Icon | None = None
@@ -68,7 +67,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_variables(self) -> bool:
         """Whether its conversations can have variables: chatflows of Dify 1.x."""
-        return self.mode == "advanced-chat" and not self.old
+        return self.mode == CHATFLOW and not self.old
 
     @property
     def old(self) -> bool:
@@ -94,13 +93,13 @@ async def learn(client: AsyncDify) -> Facts:
             log.info("something about the app is not known: %s", one.code or type(one).__name__)
     parameters, info, site, meta = (None if isinstance(one, BaseException) else one for one in told)
     mode = getattr(info, "mode", None) or "chat"
-    if mode not in MODES:
+    if mode not in CHAT_MODES:
         raise InputError(t("panel.not_chat", mode=one_line(str(mode), 40)), code="not_chat_app")
     settings, version = client.settings, client.server_version
     icons = await _pictures(client, getattr(meta, "tool_icons", {}), cast("Site | None", site))
     return Facts(
         name=one_line(getattr(info, "name", "") or settings.app or settings.host, 80),
-        mode=cast(p.Mode, mode),
+        mode=cast(ChatMode, mode),
         description=one_line(getattr(info, "description", "") or "", 400),
         parameters=cast("Parameters | None", parameters) or Parameters(),
         icon=icons[0],
@@ -247,7 +246,7 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
     """One control of the form."""
     kind = str(control.get("type"))
     kind = {"json_object": "json", "external_data_tool": "text-input"}.get(kind, kind)
-    files = kind in ("file", "file-list")
+    files = kind in FILE_CONTROLS
     kinds = [str(one) for one in listed(control.get("allowed_file_types"))] if files else []
     endings = _endings(kinds, control.get("allowed_file_extensions")) if kinds else []
     longest = control.get("max_length")
@@ -261,7 +260,7 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
     return p.Field(
         name=str(control.get("variable")),
         label=one_line(str(control.get("label") or control.get("variable")), 120),
-        control=cast(p.Control, kind if kind in _CONTROLS else "text-input"),
+        control=cast(p.Control, kind if kind in get_args(p.Control) else "text-input"),
         required=is_required(control),
         max_length=None if files else limit,
         options=options_of(control),

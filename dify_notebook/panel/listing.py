@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import DifyError, InputError, NotFoundError
 from ..i18n import t
 from ..net.client import AsyncDify
-from ..turn.state import Turn
+from ..turn.state import WELL, Turn
 from ..wire.models import Conversation
 from .board import Board, log, problem_of, replace
 from .scene import Item, Listing, Scene
@@ -245,7 +245,7 @@ async def after_turn(board: Board, turn: Turn) -> None:
 def _suggests(board: Board, turn: Turn) -> bool:
     facts = board.scene.facts
     told = facts.parameters.suggested_questions_after_answer if facts else None
-    ended = turn.status in ("succeeded", "partial_succeeded", "stopped")
+    ended = turn.status in WELL
     return bool(ended and turn.message_id and turn.suggested is None and (told or {}).get("enabled"))
 
 

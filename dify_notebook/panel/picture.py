@@ -24,7 +24,6 @@ from .scene import Item, Scene
 
 LONGEST = 20_000
 """Characters of a variable's value that are told."""
-_ENDED = ("succeeded", "partial_succeeded", "stopped", "failed", "incomplete", "paused")
 
 
 def texts(lang: Language) -> dict[str, str]:
@@ -167,7 +166,7 @@ def status(scene: Scene) -> p.Status:
 def meta(item: Item, turn: Turn, view: int, scene: Scene, lang: Language, now: datetime) -> p.TurnMeta:
     """What belongs to a question and its answer besides the blocks of the answer."""
     facts = scene.facts
-    ended = turn.status in _ENDED
+    ended = not turn.running
     kept = ended and turn.message_id is not None
     speech = (facts.parameters.text_to_speech or {}) if facts else {}
     badly = turn.status in ("failed", "incomplete", "stopped")

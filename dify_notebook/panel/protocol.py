@@ -15,12 +15,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from ..turn.state import Status as TurnStatus
+from ..wire.kinds import ChatMode, PlainControl
+
 BlockForm = Annotated[list[Any], msgspec.Meta(title="Block")]
 """A `views.Block` in the form of the wire (`views.diff.to_wire`)."""
-Mode = Literal["chat", "agent-chat", "advanced-chat"]
 Rating = Literal["like", "dislike"]
-TurnStatus = Literal["running", "succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"]
-Control = Literal["text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "json"]
+Control = Literal[PlainControl, "json"]
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -85,7 +86,7 @@ class App(Value, frozen=True):
     """What the panel talks to."""
 
     name: str
-    mode: Mode
+    mode: ChatMode
     description: str
     icon: Icon | None
     server: str

@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
+from ..i18n import t
 from ..wire import events as ev
+from ..wire.kinds import AGENT, CHATFLOW, WORKFLOW
 from .convert import (
     as_citation,
     as_dict,
@@ -26,6 +28,7 @@ from .convert import (
 )  # fmt: skip
 from .nodes import Nodes
 from .state import (
+    WELL,
     AgentLog,
     Audio,
     End,
@@ -40,8 +43,6 @@ from .state import (
 )  # fmt: skip
 from .texts import Texts
 from .warned import Warned
-
-_TERMINAL: frozenset[str] = frozenset(("succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"))
 
 
 def fold(turn: Turn, event: ev.Event) -> Turn:
@@ -66,7 +67,7 @@ class Builder:
         turn = turn or Turn(thoughts=(), logs=(), nodes=(), files=(), citations=(), timing=Timing())
         self._base = turn
         self._fields: dict[str, Any] = {}
-        self._texts = Texts(turn, ended=turn.status in _TERMINAL)
+        self._texts = Texts(turn, ended=not turn.running)
         self._warned = Warned(turn)
         self._thoughts = {item.id: item for item in turn.thoughts or ()}
         self._logs = {item.id: item for item in turn.logs or ()}
@@ -137,7 +138,7 @@ class Builder:
 
     def apply(self, event: ev.Event) -> None:
         """Take the next event in."""
-        handler = _HANDLERS.get(type(event))
+        handler = MEANINGS.get(type(event))
         if handler is None:  # a kind of event that someone added and forgot here
             raise TypeError(f"no meaning is written down for {type(event).__name__}")
         if isinstance(event, ev.ChatEvent):
@@ -146,7 +147,7 @@ class Builder:
             self._warned.unread(event.unread, event.at, self._texts.length)
         handler(self, event)
         if event.half:
-            self._texts.halves.add("reasoning" if isinstance(event, ev.ReasoningChunk) else "answer")
+            self._texts.halves.add("reasoning" if event.answer_text is None else "answer")
             if self._texts.ended:
                 self._settle(event.at)
         self._snapshot = None
@@ -206,26 +207,21 @@ class Builder:
         # "New Agent" apps close by repeating the whole answer that they have streamed as `agent_message`.
         # A preset answer comes as `message` letter by letter, and "哈哈" repeats itself without being a repetition.
         if not (self._get("agent_spoke") and event.answer and self._texts.is_all(event.answer)):
-            self._say(event.answer, event.at)
+            self._text(event)
 
     def _agent_message(self, event: ev.AgentMessage) -> None:
         if self._get("app_mode") is None:
-            self._set(app_mode="agent-chat")
+            self._set(app_mode=AGENT)
         if event.answer:
             self._set(agent_spoke=True)
-        self._say(event.answer, event.at)
+        self._text(event)
 
-    def _text_chunk(self, event: ev.TextChunk) -> None:
-        text = (event.data or {}).get("text")
-        self._say(text if isinstance(text, str) else None, event.at)
-
-    def _reasoning_chunk(self, event: ev.ReasoningChunk) -> None:
-        data = event.data or {}
-        found = (data.get("reasoning"), data.get("text"), event.reasoning, event.answer)
-        text = next((item for item in found if isinstance(item, str) and item), "")
-        if text:
+    def _text(self, event: ev.Event) -> None:
+        """What it says is more of the answer, or of the reasoning."""
+        self._say(event.answer_text, event.at)
+        if reasoning := event.reasoning_text:
             self._first_token(event.at)
-            self._texts.reason(text)
+            self._texts.reason(reasoning)
 
     def _message_replace(self, event: ev.MessageReplace) -> None:
         self._set(replaced=True)
@@ -239,8 +235,8 @@ class Builder:
             self._texts.end()
 
     def _message_file(self, event: ev.MessageFile) -> None:
-        if event.answer is not None and not event.url:
-            self._say(event.answer, event.at)  # Dify 1.11 to 1.12 send the answer so
+        if event.answer_text is not None:  # Dify 1.11 to 1.12 send the answer so
+            self._text(event)
             return
         self._add_file(
             MessageFile(
@@ -265,7 +261,7 @@ class Builder:
 
     def _agent_thought(self, event: ev.AgentThought) -> None:
         if self._get("app_mode") is None:
-            self._set(app_mode="agent-chat")
+            self._set(app_mode=AGENT)
         key, position = event.id or as_text(event.position), as_int(event.position)
         files = event.message_files if isinstance(event.message_files, list) else ()
         old = self._thoughts.get(key)
@@ -316,7 +312,7 @@ class Builder:
             ),
         )
         if self._get("app_mode") is None:
-            self._set(app_mode="advanced-chat" if event.conversation_id else "workflow")
+            self._set(app_mode=CHATFLOW if event.conversation_id else WORKFLOW)
 
     def _workflow_finished(self, event: ev.WorkflowFinished) -> None:
         data = event.data or {}
@@ -441,7 +437,7 @@ class Builder:
 
     def _cut(self, rest: bytes, at: float) -> None:
         if rest:
-            self._warn("damaged", "the connection ended within an event", at, rest)
+            self._warn("damaged", t("turn.cut"), at, rest)
 
     def _eof(self, event: ev.Eof) -> None:
         self._cut(event.rest, event.at)
@@ -455,12 +451,12 @@ class Builder:
         elif told == "failed":
             self._run_failed()
             self._finish("failed", "eof", event.at, whole=False)
-        elif told in _WELL and "followed" in self._warned.codes:
+        elif told in WELL and "followed" in self._warned.codes:
             # A run that is followed to its end tells its own end, not always the message's.
-            self._finish(told, "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
-        elif self._get("app_mode") == "workflow" and told in _WELL:
+            self._finish(told, "eof", event.at, whole=True)
+        elif self._get("app_mode") == WORKFLOW and told in WELL:
             # Workflow apps have no message, so no message_end either.
-            self._finish(told, "eof", event.at, whole=True)  # type: ignore[arg-type]  # from `_WELL`
+            self._finish(told, "eof", event.at, whole=True)
         else:
             self._finish("incomplete", "eof", event.at, whole=False)
 
@@ -496,9 +492,6 @@ class Builder:
         self._gone("cancelled", event.at)
 
 
-#: How a run can end other than by failing, as `_told` says it.
-_WELL = ("succeeded", "partial_succeeded", "stopped")
-
 #: Ends that this side decided on; nothing that still comes overturns them.
 _OURS: frozenset[str | None] = frozenset(("timed_out", "cancelled"))
 
@@ -506,11 +499,11 @@ _SENT_FIELDS = (
     "query", "inputs", "conversation_id", "user", "server", "app", "app_mode", "turn_number", "conversation_name",
 )  # fmt: skip
 
-_HANDLERS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
+MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.Message: Builder._message,
     ev.AgentMessage: Builder._agent_message,
-    ev.TextChunk: Builder._text_chunk,
-    ev.ReasoningChunk: Builder._reasoning_chunk,
+    ev.TextChunk: Builder._text,
+    ev.ReasoningChunk: Builder._text,
     ev.MessageReplace: Builder._message_replace,
     ev.MessageFile: Builder._message_file,
     ev.AgentThought: Builder._agent_thought,
@@ -548,3 +541,4 @@ _HANDLERS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.OutOfTime: Builder._out_of_time,
     ev.Cancelled: Builder._cancelled,
 }
+"""Event -> what it means: a row for each."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
+from ..i18n import t
 from ..wire import events as ev
 from .containers import Containers, Told
 from .convert import as_decimal, as_dict, as_float, as_int, as_text
 from .nodetable import NodeTable
 from .state import Node, NodeStatus, Retry, Round
 
-_STATUS: frozenset[str] = frozenset(("running", "succeeded", "failed", "exception", "retry", "stopped", "paused"))
+_STATUS = frozenset(get_args(NodeStatus))
 
 
 def _name(data: Mapping[str, Any]) -> str:
@@ -182,7 +183,7 @@ class Nodes:
         index = as_int(data.get("index"))
         node = self._containers.meant(data, index)
         if node is None:
-            self._warn("unexpected", f"a round of {data.get('node_id')!r}, which never started", event.at)
+            self._warn("unexpected", t("turn.no_round", node=repr(data.get("node_id"))), event.at)
             return
         rounds = self._runs.rounds(node.id)
         index = len(rounds) if index is None else index
@@ -200,7 +201,7 @@ class Nodes:
         data = event.data or {}
         node = self._containers.meant(data)
         if node is None:
-            self._warn("unexpected", f"the end of {data.get('node_id')!r}, which never started", event.at)
+            self._warn("unexpected", t("turn.no_end", node=repr(data.get("node_id"))), event.at)
             return
         meta = as_dict(data.get("execution_metadata")) or {}
         times = as_dict(meta.get(f"{node.kind}_duration_map")) or {}

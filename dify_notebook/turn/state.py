@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
     from ..frames.plots import TurnPlots
 
-Status = Literal["running", "succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete"]
+Status = Literal["succeeded", "partial_succeeded", "failed", "stopped", "paused", "incomplete", "running"]
 End = Literal["message_end", "error", "stopped", "eof", "disconnected", "timed_out", "cancelled", "paused"]
-NodeStatus = Literal["running", "succeeded", "failed", "exception", "retry", "stopped", "paused", "unknown"]
+NodeStatus = Literal["succeeded", "failed", "exception", "retry", "stopped", "paused", "running", "unknown"]
+WELL: tuple[Status, ...] = ("succeeded", "partial_succeeded", "stopped")
+"""How a run can end other than by failing."""
+CUT: tuple[End, ...] = ("eof", "disconnected", "timed_out", "cancelled")
+"""Ends of a stream that can lie before the answer's own."""
 
 
 class Usage(Value, frozen=True):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from ..i18n import t
 from .state import Turn, Warning_
 
 _RAW_LIMIT = 2_000  # characters of a damaged line that a warning keeps
 _RAW_COUNT = 1_000  # warnings that keep any
 _CHARACTERS = 1_000  # characters that could not be read and are listed one by one
-
-_UNREAD = "a character could not be read"
-_NOT_LISTED = "more characters could not be read than are listed"
 
 
 class Warned:
@@ -49,7 +47,8 @@ class Warned:
         before = self._characters
         self._characters = min(before + count, _CHARACTERS + 1)
         for number in range(before, self._characters):
-            self.add("character", _UNREAD if number < _CHARACTERS else _NOT_LISTED, at, offset)
+            told = "turn.character" if number < _CHARACTERS else "turn.more_characters"
+            self.add("character", t(told), at, offset)
 
     def displace(self) -> None:
         """The answer was replaced: those so far have no place in it."""

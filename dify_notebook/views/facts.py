@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..turn.state import AgentLog, Citation, MessageFile, Thought, Turn
+from ..turn.state import CUT, AgentLog, Citation, MessageFile, Thought, Turn
 from . import limits
 from .clean import one_line, visible
 from .diff import common_prefix
@@ -73,7 +73,7 @@ def waiting(turn: Turn, words: Words, now: float) -> str:
 
 def ended_word(turn: Turn, words: Words) -> str:
     """How the turn stands, in a word or two."""
-    if turn.status == "incomplete" and turn.end in ("timed_out", "disconnected", "eof", "cancelled"):
+    if turn.status == "incomplete" and turn.end in CUT:
         return words(f"end.{turn.end}")
     return words.known(f"status.{turn.status}", turn.status)
 
@@ -90,7 +90,7 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
             turn.stop_confirmed
         ]
         out.append(Notice("info", words(heard)))
-    elif turn.end in ("eof", "disconnected", "timed_out", "cancelled"):
+    elif turn.end in CUT:
         text = words(f"told.{turn.end}")
         if turn.end in ("timed_out", "cancelled") and turn.stop_confirmed is not None:
             text += " " + words("stop.confirmed" if turn.stop_confirmed else "stop.unconfirmed")

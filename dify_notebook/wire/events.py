@@ -3,26 +3,37 @@
 Fields are permissive on purpose: real servers send null, numbers as text and fields
 that no document names. What cannot be read is kept as `Unknown`, never raised.
 Every event carries `at`, seconds since the question was sent, set by whoever read it.
-The last group never comes over the wire: it is what happened on this side of it.
+A struct says here where its text stands and what tells it apart; that is all there is to a new one but its
+meaning, in `turn/fold.py`. The last group never comes over the wire: it is what happened on this side of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from functools import cache
-from typing import Any, Union
+from typing import Any, ClassVar, Union
 
 import msgspec
 
 from ..printable import BoundedRepr
 from ..refusals import refusal
-from .halves import CONCERNED, Halves
+from .halves import Halves
 from .loose import DEEPEST, counted, is_shallow, raw_loads, shallow
 from .sse import STRAY, Frame
 
 
 class Event(BoundedRepr, msgspec.Struct, tag_field="event", kw_only=True):
-    """Base of all events."""
+    """Base of all events. A subclass with a tag is one; a tag with § never comes over the wire."""
+
+    ANSWER: ClassVar[tuple[str, ...]] = ()
+    """Where a piece of the answer may stand: fields, or `data.` and what is in it; the first that has a text counts."""
+    REASONING: ClassVar[tuple[str, ...]] = ()
+    """Where a piece of the reasoning may stand, in the same way."""
+    UNLESS: ClassVar[str] = ""
+    """A field with which it is something else than a text, where it is told."""
+    ENDS_TEXT: ClassVar[bool] = False
+    """Whether no text before it goes on."""
 
     at: float = msgspec.field(default=0.0, name="§at")
     """Seconds since the question was sent. Whatever a server names so is overwritten."""
@@ -30,6 +41,32 @@ class Event(BoundedRepr, msgspec.Struct, tag_field="event", kw_only=True):
     """How many of its characters were none; each is U+FFFD now."""
     half: bool = msgspec.field(default=False, name="§half")
     """Whether its text ended in half a character: left out here, and the next piece begins with what came of it."""
+
+    @property
+    def answer_text(self) -> str | None:
+        """The piece of the answer that it brings, which may be empty; None where it brings none."""
+        return self._text_in(self.ANSWER) if self.ANSWER else None
+
+    @property
+    def reasoning_text(self) -> str | None:
+        """The piece of the model's reasoning that it brings, which may be empty; None where it brings none."""
+        return self._text_in(self.REASONING) if self.REASONING else None
+
+    def _text_in(self, places: tuple[str, ...]) -> str | None:
+        if self.UNLESS and getattr(self, self.UNLESS):
+            return None
+        found = None
+        for place in places:
+            outer, _, field = place.rpartition(".")
+            text = (getattr(self, outer) or {}).get(field) if outer else getattr(self, field)
+            if text and isinstance(text, str):
+                return text
+            found = "" if text == "" else found
+        return found
+
+    def identity(self) -> Hashable | None:
+        """What it has in common with its first telling where it is told again; None where it has no name."""
+        return None
 
 
 class ChatEvent(Event):
@@ -44,6 +81,8 @@ class ChatEvent(Event):
 class Message(ChatEvent, tag="message"):
     """A piece of the answer."""
 
+    ANSWER = ("answer",)
+
     id: str | None = None
     answer: str | None = None
     from_variable_selector: Any = None
@@ -52,6 +91,8 @@ class Message(ChatEvent, tag="message"):
 class AgentMessage(ChatEvent, tag="agent_message"):
     """A piece of an agent's answer."""
 
+    ANSWER = ("answer",)
+
     id: str | None = None
     answer: str | None = None
 
@@ -59,12 +100,16 @@ class AgentMessage(ChatEvent, tag="agent_message"):
 class TextChunk(ChatEvent, tag="text_chunk"):
     """A piece of text of a workflow app, or of a newer chatflow."""
 
+    ANSWER = ("data.text",)
+
     workflow_run_id: str | None = None
     data: dict[str, Any] | None = None
 
 
 class ReasoningChunk(ChatEvent, tag="reasoning_chunk"):
     """A piece of the model's reasoning, kept apart by the server."""
+
+    REASONING = ("data.reasoning", "data.text", "reasoning", "answer")
 
     workflow_run_id: str | None = None
     data: dict[str, Any] | None = None
@@ -75,12 +120,16 @@ class ReasoningChunk(ChatEvent, tag="reasoning_chunk"):
 class MessageReplace(ChatEvent, tag="message_replace"):
     """The whole answer so far is replaced (moderation)."""
 
+    ENDS_TEXT = True
+
     answer: str | None = None
     reason: str | None = None
 
 
 class MessageFile(ChatEvent, tag="message_file"):
     """A file of the message; or, on Dify 1.11 to 1.12, a piece of the answer."""
+
+    ANSWER, UNLESS = ("answer",), "url"
 
     id: str | None = None
     type: str | None = None
@@ -111,9 +160,15 @@ class AgentLog(ChatEvent, tag="agent_log"):
 
     data: dict[str, Any] | None = None
 
+    def identity(self) -> Hashable | None:
+        data = self.data or {}
+        return (type(self), str(data.get("id")), str(data.get("status")))
+
 
 class MessageEnd(ChatEvent, tag="message_end"):
     """The answer is whole; speech may still follow."""
+
+    ENDS_TEXT = True
 
     id: str | None = None
     metadata: dict[str, Any] | None = None
@@ -125,6 +180,9 @@ class TtsMessage(ChatEvent, tag="tts_message"):
 
     audio: str | None = None
 
+    def identity(self) -> Hashable | None:
+        return (type(self), hash(self.audio))
+
 
 class TtsMessageEnd(ChatEvent, tag="tts_message_end"):
     """The speech is whole."""
@@ -134,6 +192,8 @@ class TtsMessageEnd(ChatEvent, tag="tts_message_end"):
 
 class Error(ChatEvent, tag="error"):
     """The run failed. HTTP said 200 long before."""
+
+    ENDS_TEXT = True
 
     code: str | None = None
     message: str | None = None
@@ -150,6 +210,22 @@ class WorkflowEvent(ChatEvent):
     workflow_run_id: str | None = None
     data: dict[str, Any] | None = None
 
+    def identity(self) -> Hashable | None:
+        data = self.data or {}
+        name = data.get("id") or data.get("form_id") or data.get("node_id") or self.workflow_run_id
+        return (type(self), str(name), str(data.get("retry_index")))
+
+
+class RoundEvent(WorkflowEvent):
+    """What the events of iterations and loops have in common: they are told again for each round."""
+
+    def identity(self) -> Hashable | None:
+        data = self.data or {}
+        name = data.get("node_id") or data.get("id") or data.get("form_id") or self.workflow_run_id
+        told = data.get("created_at")
+        second = int(told) if isinstance(told, (int, float)) else str(told)
+        return (type(self), str(name), str(data.get("index")), second)
+
 
 class WorkflowStarted(WorkflowEvent, tag="workflow_started"):
     """A chatflow began to run."""
@@ -161,6 +237,8 @@ class WorkflowFinished(WorkflowEvent, tag="workflow_finished"):
 
 class WorkflowPaused(WorkflowEvent, tag="workflow_paused"):
     """The run waits for a person."""
+
+    ENDS_TEXT = True
 
 
 class NodeStarted(WorkflowEvent, tag="node_started"):
@@ -175,27 +253,27 @@ class NodeRetry(WorkflowEvent, tag="node_retry"):
     """A try of a node failed and will be repeated."""
 
 
-class IterationStarted(WorkflowEvent, tag="iteration_started"):
+class IterationStarted(RoundEvent, tag="iteration_started"):
     """An iteration began."""
 
 
-class IterationNext(WorkflowEvent, tag="iteration_next"):
+class IterationNext(RoundEvent, tag="iteration_next"):
     """An iteration's next round."""
 
 
-class IterationCompleted(WorkflowEvent, tag="iteration_completed"):
+class IterationCompleted(RoundEvent, tag="iteration_completed"):
     """An iteration ended."""
 
 
-class LoopStarted(WorkflowEvent, tag="loop_started"):
+class LoopStarted(RoundEvent, tag="loop_started"):
     """A loop began."""
 
 
-class LoopNext(WorkflowEvent, tag="loop_next"):
+class LoopNext(RoundEvent, tag="loop_next"):
     """A loop's next round."""
 
 
-class LoopCompleted(WorkflowEvent, tag="loop_completed"):
+class LoopCompleted(RoundEvent, tag="loop_completed"):
     """A loop ended."""
 
 
@@ -299,21 +377,24 @@ class Cancelled(Event, tag="§cancelled"):
     """The reader went away without a stop."""
 
 
-WIRE_EVENTS: tuple[type[Event], ...] = (
-    Message, AgentMessage, TextChunk, ReasoningChunk, MessageReplace, MessageFile, AgentThought, AgentLog,
-    MessageEnd, TtsMessage, TtsMessageEnd, Error, Ping, WorkflowStarted, WorkflowFinished, WorkflowPaused,
-    NodeStarted, NodeFinished, NodeRetry, IterationStarted, IterationNext, IterationCompleted, LoopStarted,
-    LoopNext, LoopCompleted, ParallelBranchStarted, ParallelBranchFinished, HumanInputRequired,
-    HumanInputFormFilled, HumanInputFormTimeout,
-)  # fmt: skip
-_KINDS: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in WIRE_EVENTS}
+@cache
+def wire_events() -> dict[str, type[Event]]:
+    """Every event that comes over the wire, by its name there: the structs that there are on the first call."""
+    named = {str(kind.__struct_config__.tag): kind for kind in _below(Event)}
+    return {name: kind for name, kind in named.items() if name != kind.__name__ and not name.startswith("§")}
+
+
+def _below(kind: type[Event]) -> Iterator[type[Event]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _below(one)
 
 
 @cache
 def _decoder() -> msgspec.json.Decoder[Any]:
     """Built when the first event comes, not on import."""
     # strict=False: the documents' own examples hold "total_steps": "1".
-    return msgspec.json.Decoder(Union[WIRE_EVENTS], strict=False)  # noqa: UP007
+    return msgspec.json.Decoder(Union[tuple(wire_events().values())], strict=False)  # noqa: UP007
 
 
 def decode(frame: Frame, at: float = 0.0, halves: Halves | None = None) -> Event:
@@ -337,7 +418,7 @@ def decode(frame: Frame, at: float = 0.0, halves: Halves | None = None) -> Event
             shallow(list(msgspec.structs.astuple(event)))
     except (ValueError, RecursionError) as problem:  # of msgspec, or broken UTF-8
         return _loosely(name, data, at, halves, str(problem))
-    if halves is not None and halves.waiting and event.__struct_config__.tag in CONCERNED:
+    if halves is not None and halves.waiting and (event.ANSWER or event.REASONING or event.ENDS_TEXT):
         return _loosely(name, data, at, halves)
     event.at = at
     return event
@@ -360,9 +441,9 @@ def _loosely(name: str, data: bytes, at: float, halves: Halves | None, reason: s
         told = found.get("event", name or None)
         if stray and told is not None and told != "error":  # an event without `data:` is none
             return Unknown(raw=data, at=at)
-        kind = _KINDS.get(told) if isinstance(told, str) else None
+        kind = wire_events().get(told) if isinstance(told, str) else None
         if kind is not None:
-            half = halves is not None and halves.join(str(told), found)
+            half = halves is not None and halves.join(kind, found)
             found, halved = counted(found)
             mended = _mended(kind, found)
             if mended is not None:

@@ -6,12 +6,11 @@ Or inside its bytes. Both are told as `loose.raw_loads` does it, as surrogates t
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_ANSWER = ("message", "agent_message", "message_file")
-_ENDS = ("message_replace", "message_end", "error", "workflow_paused")
-CONCERNED = frozenset((*_ANSWER, "text_chunk", "reasoning_chunk", *_ENDS))
-"""Names of the events that go on with a text, or end it."""
+if TYPE_CHECKING:
+    from .events import Event
+
 _CUT = re.compile(
     "(?:[\ud800-\udbff]|[\udcc2-\udcdf]|[\udce0-\udcef][\udc80-\udcbf]?|[\udcf0-\udcf4][\udc80-\udcbf]{0,2})\\Z"
 )
@@ -30,42 +29,34 @@ class Halves:
         self.waiting: dict[str, str] = {}
         """Text (answer or reasoning) -> the half that it waits with."""
 
-    def join(self, name: str, told: dict[str, Any]) -> bool:
+    def join(self, kind: type[Event], told: dict[str, Any]) -> bool:
         """Put the half that waits before the text of an event, and hold back the one that ends it.
 
         Args:
-            name: the event's.
+            kind: the event's; it says where its text stands.
             told: the event as JSON; its text is written anew.
 
         Returns:
             whether the text waits now.
         """
-        if name in _ENDS:  # what waits is not completed any more
+        if kind.ENDS_TEXT:  # what waits is not completed any more
             self.waiting.clear()
             return False
-        place = _place(name, told)
-        if place is None:
+        if kind.UNLESS and told.get(kind.UNLESS):
             return False
-        kind, holder, field = place
-        text = self.waiting.pop(kind, "") + holder[field]
-        cut = _CUT.search(text[-3:])
+        for text, places in (("answer", kind.ANSWER), ("reasoning", kind.REASONING)):
+            for place in places:
+                outer, _, field = place.rpartition(".")
+                holder = told.get(outer) if outer else told
+                if isinstance(holder, dict) and isinstance(holder.get(field), str) and holder[field]:
+                    return self._joined(text, holder, field)
+        return False
+
+    def _joined(self, text: str, holder: dict[str, Any], field: str) -> bool:
+        joined = self.waiting.pop(text, "") + holder[field]
+        cut = _CUT.search(joined[-3:])
         if cut is not None:
-            self.waiting[kind] = cut[0]
-            text = text[: -len(cut[0])]
-        holder[field] = text
-        return kind in self.waiting
-
-
-def _place(name: str, told: dict[str, Any]) -> tuple[str, dict[str, Any], str] | None:
-    """Which text an event goes on with, and where in it that stands; None where it brings none."""
-    data = told.get("data")
-    inner: dict[str, Any] = data if isinstance(data, dict) else {}
-    places: list[tuple[str, dict[str, Any], str]] = []
-    if name == "text_chunk":
-        places = [("answer", inner, "text")]
-    elif name == "reasoning_chunk":
-        places = [("reasoning", inner, "reasoning"), ("reasoning", inner, "text")]
-        places += [("reasoning", told, "reasoning"), ("reasoning", told, "answer")]
-    elif name in _ANSWER and not (name == "message_file" and told.get("url")):
-        places = [("answer", told, "answer")]
-    return next((one for one in places if isinstance(one[1].get(one[2]), str) and one[1][one[2]]), None)
+            self.waiting[text] = cut[0]
+            joined = joined[: -len(cut[0])]
+        holder[field] = joined
+        return text in self.waiting

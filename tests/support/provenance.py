@@ -9,7 +9,7 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from support.panels import Browser, show, wired
@@ -18,8 +18,9 @@ from support.raw_server import Connection, RawServer, Request, serving
 from dify_notebook import ChatPanel, Dify
 from dify_notebook.errors import InputError
 from dify_notebook.magic.magics import DifyMagics
+from dify_notebook.panel.protocol import Control
 
-KINDS = ("text-input", "paragraph", "select", "number", "checkbox", "json", "file", "file-list")
+KINDS = get_args(Control)
 """Controls of an app's form."""
 TALK = "11111111-aaaa-4aaa-8aaa-000000000001"
 """A conversation that the server keeps."""

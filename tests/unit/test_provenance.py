@@ -17,12 +17,12 @@ from support.provenance import CONTENT, KINDS, TALK, App, World, counted, texts_
 from dify_notebook import AsyncDify, transcript
 from dify_notebook.errors import DifyError, InputError
 from dify_notebook.turn.state import Turn
+from dify_notebook.wire.kinds import FILE_CONTROLS, TEXT_CONTROLS
 
-FILES = ("file", "file-list")
 kinds = pytest.mark.parametrize("kind", KINDS)
 texts_and_kinds = pytest.mark.parametrize(
     ("kind", "form"),
-    [(kind, form) for kind in KINDS for form in ("path", "pattern", "home") if kind in FILES or form == "path"],
+    [(kind, form) for kind in KINDS for form in ("path", "pattern", "home") if kind in FILE_CONTROLS or form == "path"],
 )
 
 
@@ -72,7 +72,7 @@ def test_no_text_of_a_cell_but_a_typed_one_names_a_file(source: str, form: str, 
             assert world.app.questions == []
         else:
             world.cell("", **names)  # a later turn takes the inputs along
-        if kind in FILES and "name" not in source:
+        if kind in FILE_CONTROLS and "name" not in source:
             assert "pathlib.Path" in refused
         nothing_went(world)
 
@@ -85,7 +85,7 @@ def test_nothing_that_the_server_told_a_cell_names_a_file(source: str, form: str
     with counted(app) as world:
         refused = world.cell(f"-c {TALK}" if "stored" in source else "")
         world.cell("")
-        if kind in FILES:
+        if kind in FILE_CONTROLS:
             assert ("needs v" in refused) == (source == "required")
             assert [one["inputs"] for one in app.questions] == ([] if refused else [{}, {}])
         nothing_went(world)
@@ -138,7 +138,7 @@ NAMED: dict[str, Callable[[Path], tuple[str, dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("source", NAMED)
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", FILE_CONTROLS)
 def test_a_cell_sends_the_file_that_its_user_names(source: str, kind: str, tmp_path: Path) -> None:
     with counted(App(kind)) as world:
         cell, names = NAMED[source](tmp_path / "secret.txt")
@@ -210,10 +210,10 @@ async def test_no_text_from_python_names_a_file(door: str, kind: str, form: str,
         if known == "asked before":
             world.dify.app.parameters()
         for value in (texts[form], [texts[form]]):
-            if world.app.tells and kind not in ("text-input", "paragraph", "select"):
+            if world.app.tells and kind not in TEXT_CONTROLS:
                 with pytest.raises(InputError) as caught:
                     await ask(world, door, {"v": value})
-                assert ("pathlib.Path" in caught.value.hint) == (kind in FILES)
+                assert ("pathlib.Path" in caught.value.hint) == (kind in FILE_CONTROLS)
                 assert world.app.questions == []
             else:
                 await ask(world, door, {"v": value})
@@ -225,7 +225,7 @@ async def test_no_text_from_python_names_a_file(door: str, kind: str, form: str,
 @pytest.mark.anyio
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 @pytest.mark.parametrize("how", ["path", "bytes", "open", "list"])
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", FILE_CONTROLS)
 @doors
 async def test_python_sends_the_file_that_its_user_gives(door: str, kind: str, how: str, known: bool, tmp_path: Path) -> None:
     path = tmp_path / "secret.txt"
@@ -267,7 +267,7 @@ def test_no_text_of_a_panel_names_a_file(
                     sent = page.send("ask", query="q", inputs={"v": text} if source == "form" else {}, files=[])
                 if page.reply(sent)[0]["ok"]:
                     page.ended(2 if stored else 1)
-            if not known and kind in FILES and source in ("form", "python"):
+            if not known and kind in FILE_CONTROLS and source in ("form", "python"):
                 error = page.turn.error
                 assert page.turn.status == "failed"
                 assert error is not None
@@ -286,7 +286,7 @@ def settled(work: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", FILE_CONTROLS)
 def test_a_panel_sends_the_file_that_python_gives(
     kind: str, known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,7 +295,7 @@ def test_a_panel_sends_the_file_that_python_gives(
         assert (len(world.app.uploads), world.leaks()) == (1, 1)
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", FILE_CONTROLS)
 def test_a_panel_sends_the_file_that_was_picked(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with counted(App(kind)) as world, world.panel(monkeypatch, known=True) as page:
         page.do("upload", [CONTENT], upload="one", name="a.txt", type="text/plain", size=len(CONTENT), field="v")
@@ -333,5 +333,5 @@ def test_an_exported_conversation_carries_no_file_and_asks_as_before(kind: str, 
     ]
     with counted(App(kind)) as world:
         refused = world.cell(cell)
-        assert bool(refused) == (kind not in ("text-input", "paragraph", "select"))
+        assert bool(refused) == (kind not in TEXT_CONTROLS)
         nothing_went(world)

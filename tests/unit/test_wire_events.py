@@ -70,8 +70,7 @@ def test_every_wire_event_has_a_meaning_in_the_fold() -> None:
     """A new event type must be written down in two places only: its struct and its meaning."""
     from dify_notebook.turn.fold import fold_all
 
-    for kind in ev.WIRE_EVENTS:
-        name = str(kind.__struct_config__.tag)
+    for name, kind in ev.wire_events().items():
         event = decode(("", msgspec.json.encode({"event": name})))
         assert type(event) is kind
         fold_all([event])

@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from ...wire.kinds import AGENT, CHATFLOW, ChatMode
 from ..forms import Control
 from ..store import Row
 
 if TYPE_CHECKING:
     from ..run import Run
-
-Mode = Literal["chat", "agent-chat", "advanced-chat"]
 
 _SPACE = uuid.UUID("6f0c8a52-7c1b-5a0e-9d57-2f6f3c1d9b10")
 MEGABYTE = 1024 * 1024
@@ -96,7 +95,7 @@ class App:
     """An app: its face in /info, /parameters and /site, and the function that answers."""
 
     name: str
-    mode: Mode
+    mode: ChatMode
     description: str
     icon: str
     opening: str
@@ -125,6 +124,14 @@ class App:
     def id(self) -> str:
         return fixed_id("app", self.name)
 
+    @property
+    def is_flow(self) -> bool:
+        return self.mode == CHATFLOW
+
+    @property
+    def is_agent(self) -> bool:
+        return self.mode == AGENT
+
     def info(self) -> dict[str, Any]:
         """The answer to /info."""
         return {
@@ -147,7 +154,7 @@ class App:
             "retriever_resource": {"enabled": True},
             "annotation_reply": off,
             "more_like_this": off,
-            "user_input_form": [control.as_parameter(flow=self.mode == "advanced-chat") for control in self.form],
+            "user_input_form": [control.as_parameter(flow=self.is_flow) for control in self.form],
             "sensitive_word_avoidance": {"enabled": self.moderation is not None, "type": "", "configs": []},
             "file_upload": self._file_upload(),
             "system_parameters": dict(FILE_LIMITS),

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from ...wire.kinds import FILE_CONTROLS
 from ..annotations import Annotations
 from ..apps.app import FILE_LIMITS, MEGABYTE, App, FileRules
 from ..context import Context, app_of, context_of, signer_of
@@ -44,7 +45,7 @@ async def ask(request: Request) -> Response | ASGIApp:
         raise invalid("Workflow not published")
     if not asked.query.strip():
         raise invalid("query is required")
-    if app.mode == "agent-chat" and not asked.streaming:
+    if app.is_agent and not asked.streaming:
         raise invalid("Agent Chat App does not support blocking mode")
     kept = await _kept_inputs(context, app, asked) if context.options.older else None
     inputs = check_inputs(app.form, asked.inputs) if kept is None else kept
@@ -205,7 +206,7 @@ async def _file_inputs(context: Context, app: App, user: str, inputs: dict[str, 
     found = dict(inputs)
     for control in app.form:
         value = inputs[control.variable]
-        if control.kind in ("file", "file-list") and value:
+        if control.kind in FILE_CONTROLS and value:
             told = value if isinstance(value, list) else [value]
             rows = await _checked(context, app, user, control.file_rules, told)
             kept = [as_input(used, row, context.signer.url) for used, row in rows]

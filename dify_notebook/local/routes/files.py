@@ -15,6 +15,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from ...wire.kinds import size_limit
 from ..apps.app import FILE_LIMITS, MEGABYTE, fixed_id
 from ..context import app_of, context_of, signer_of
 from ..payloads import user_of
@@ -116,9 +117,7 @@ def _give(path: Path, row: Row, *, attachment: bool) -> Response:
 
 
 def _limit(mime_type: str) -> int:
-    family = mime_type.partition("/")[0]
-    name = f"{family}_file_size_limit" if family in ("image", "video", "audio") else "file_size_limit"
-    return FILE_LIMITS[name] * MEGABYTE
+    return FILE_LIMITS[size_limit(mime_type.partition("/")[0])] * MEGABYTE
 
 
 def _size(file: BinaryIO) -> int:

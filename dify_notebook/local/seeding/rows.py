@@ -302,7 +302,7 @@ _WORK = {
 
 
 def _usage(app: App, answer: Answer, went: Went) -> dict[str, Any]:
-    workflow = app.mode == "advanced-chat"
+    workflow = app.is_flow
     first = round(went.first, 3) if workflow and went.first is not None else None
     generate = round(went.seconds - (went.first or 0.0), 3) if first is not None else None
     if went.state == "stopped":

@@ -1,0 +1,36 @@
+"""The API's words for what an app, a control of its form and a file are, each list once. Newer servers may say more."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+ChatMode = Literal["chat", "agent-chat", "advanced-chat"]
+OtherMode = Literal["workflow", "completion"]
+AppMode = Literal[ChatMode, OtherMode]
+"""What an app is, as `/info` tells it."""
+CHAT_MODES: Final[tuple[ChatMode, ...]] = get_args(ChatMode)
+"""Those that hold conversations."""
+OTHER_MODES: Final[tuple[OtherMode, ...]] = get_args(OtherMode)
+AGENT: Final = "agent-chat"
+CHATFLOW: Final = "advanced-chat"
+"""A workflow that holds conversations: it has nodes, and its conversations can have variables."""
+WORKFLOW: Final = "workflow"
+
+TextControl = Literal["text-input", "paragraph", "select"]
+FileControl = Literal["file", "file-list"]
+PlainControl = Literal[TextControl, "number", "checkbox", FileControl]
+ControlKind = Literal[PlainControl, "json_object"]
+"""A field of an app's input form; forms are also written with "json" for "json_object"."""
+TEXT_CONTROLS: Final[tuple[TextControl, ...]] = get_args(TextControl)
+FILE_CONTROLS: Final[tuple[FileControl, ...]] = get_args(FileControl)
+CONTROLS: Final[tuple[ControlKind, ...]] = get_args(ControlKind)
+
+FileKind = Literal["image", "document", "audio", "video", "custom"]
+FILE_KINDS: Final[tuple[FileKind, ...]] = get_args(FileKind)
+MEDIA_KINDS: Final = ("image", "audio", "video")
+"""The kinds of files that are named as media types are, each with a limit of its own in `/parameters`."""
+
+
+def size_limit(kind: str) -> str:
+    """Which of the limits in `/parameters` a file falls under, by its kind or the first part of its media type."""
+    return f"{kind}_file_size_limit" if kind in MEDIA_KINDS else "file_size_limit"
