@@ -13,13 +13,13 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 import msgspec
 
+from ..app import limits as rules
 from ..errors import APIError, InputError, NotFoundError
 from ..i18n import t
 from ..paths import expand
 from ..turn.state import MessageFile
 from ..wire import calls, models
 from . import files as fl
-from . import rules
 from .bodies import pieces, read
 from .bounds import spoken
 from .checks import check_attachments, check_input

@@ -13,12 +13,13 @@ import msgspec
 
 from ..app.controls import is_required
 from ..app.form import options_of
+from ..app.limits import limit_of, listed
+from ..app.named import ENDINGS
 from ..errors import AuthenticationError, ConfigError, ConnectionFailed, DifyError, InputError
 from ..i18n import Language, t
 from ..logs import logger
 from ..net.client import AsyncDify
 from ..net.files import is_url, kind_of, mime_of
-from ..net.rules import limit_of, listed
 from ..turn.state import MessageFile, Turn
 from ..views import Block, TurnView
 from ..views.clean import one_line
@@ -38,16 +39,6 @@ ICONS = 40
 ICON_SECONDS = 5.0
 """What fetching all of them may take."""
 MODES = ("chat", "agent-chat", "advanced-chat")
-ENDINGS = {
-    "image": (".jpg", ".jpeg", ".png", ".gif", ".webp", ".svg"),
-    "audio": (".mp3", ".m4a", ".wav", ".amr", ".mpga"),
-    "video": (".mp4", ".mov", ".mpeg", ".webm"),
-    "document": (
-        ".txt", ".md", ".mdx", ".markdown", ".pdf", ".html", ".htm", ".xlsx", ".xls", ".doc", ".docx", ".csv",
-        ".eml", ".msg", ".ppt", ".pptx", ".xml", ".epub", ".properties", ".vtt",
-    ),
-}  # fmt: skip
-"""What Dify counts to each type of file (its file upload settings)."""
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _CONTROLS = ("text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "json")
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InputError
 from ..i18n import t
 from ..wire.models import Parameters
-from .files import kind_of, mime_of
+from .named import kind_of, mime_of
 
 #: Which of the server's limits a kind of file falls under.
 _LIMITS = {"image": "image_file_size_limit", "audio": "audio_file_size_limit", "video": "video_file_size_limit"}
