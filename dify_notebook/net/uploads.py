@@ -81,9 +81,10 @@ class AsyncFiles(Resource):
         """The app's parameters, where the check is wanted and they are known or may be asked for."""
         if check is False:
             return None
-        if check and self._dify._known.parameters is None:
+        known = self._dify._known
+        if check and known.app.parameters is None:
             await self._dify.app.parameters()
-        return self._dify._known.parameters
+        return known.app.parameters if check or known.checks_files else None
 
     async def from_url(
         self,
@@ -236,7 +237,7 @@ class AsyncFiles(Resource):
             InputError: a file is not there or not taken, or a text stands where the app asks for a file;
                 nothing was uploaded.
         """
-        parameters = self._dify._known.parameters
+        parameters = await self._rules(None)
         controls = {str(c.get("variable")): c for c in parameters.controls if rules.is_file(c)} if parameters else {}
         found = dict(inputs)
         named = {key: items for key, value in inputs.items() if (items := _files_in(key, value, controls.get(key)))}

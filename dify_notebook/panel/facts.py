@@ -11,11 +11,13 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from ..app.controls import is_required
-from ..app.form import options_of
+from ..app.controls import TEXTS, fitted, is_required, options_of
+from ..app.known import KnownApp
 from ..app.limits import limit_of, listed
+from ..app.misfit import Misfit
 from ..app.named import ENDINGS
-from ..errors import AuthenticationError, ConfigError, ConnectionFailed, DifyError, InputError
+from ..app.origin import Origin, Value
+from ..errors import InputError
 from ..i18n import Language, t
 from ..logs import logger
 from ..net.client import AsyncDify
@@ -26,9 +28,8 @@ from ..views.clean import one_line
 from ..views.diff import to_wire
 from ..views.pictures import picture_source
 from ..views.words import last_part
-from ..wire.models import Parameters, Site, UploadedFile
+from ..wire.models import AppInfo, Parameters, Site, UploadedFile
 from . import protocol as p
-from .inputs import in_field
 
 log = logger()
 
@@ -49,55 +50,45 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     mode: p.Mode
     description: str
-    parameters: Parameters
+    app: KnownApp = KnownApp()
     icon: p.Icon | None = None
     tool_icons: Mapping[str, str] = {}
     """By name of the tool: an emoji, or a data URI."""
-    annotations: bool = False
-    version: str | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        """What it asks for and allows; nothing where it was not told."""
+        return self.app.parameters or Parameters()
+
+    @property
+    def annotations(self) -> bool:
+        """Whether answers can be annotated: Dify 1.x."""
+        return self.app.old is False
 
     @property
     def has_variables(self) -> bool:
         """Whether its conversations can have variables: chatflows of Dify 1.x."""
-        return self.mode == "advanced-chat" and not self.old
-
-    @property
-    def old(self) -> bool:
-        """Whether the server is a Dify 0.x, which keeps the first turn's inputs whatever is sent."""
-        return (self.version or "").startswith("0.")
+        return self.mode == "advanced-chat" and not self.app.old
 
 
-async def learn(client: AsyncDify) -> Facts:
-    """Ask the server what the app is.
+async def facts_of(app: KnownApp, client: AsyncDify) -> Facts:
+    """The app as the panel shows it; its pictures are fetched.
 
     Raises:
-        AuthenticationError, ConfigError, ConnectionFailed: asking a question would fail in the same way.
         InputError: the app does not chat.
     """
-    asked = (client.app.parameters(), client.app.info(), client.app.site(), client.app.meta())
-    told = await asyncio.gather(*asked, return_exceptions=True)
-    for one in told:
-        if isinstance(one, AuthenticationError | ConfigError | ConnectionFailed) or (
-            isinstance(one, BaseException) and not isinstance(one, DifyError)
-        ):
-            raise one
-        if isinstance(one, DifyError):  # older servers and some gateways know less
-            log.info("something about the app is not known: %s", one.code or type(one).__name__)
-    parameters, info, site, meta = (None if isinstance(one, BaseException) else one for one in told)
-    mode = getattr(info, "mode", None) or "chat"
+    info = app.info or AppInfo()
+    mode = info.mode or "chat"
     if mode not in MODES:
         raise InputError(t("panel.not_chat", mode=one_line(str(mode), 40)), code="not_chat_app")
-    settings, version = client.settings, client.server_version
-    icons = await _pictures(client, getattr(meta, "tool_icons", {}), cast("Site | None", site))
+    icon, tool_icons = await _pictures(client, app.meta.tool_icons if app.meta else {}, app.site)
     return Facts(
-        name=one_line(getattr(info, "name", "") or settings.app or settings.host, 80),
+        name=one_line(info.name or client.settings.app or client.settings.host, 80),
         mode=cast(p.Mode, mode),
-        description=one_line(getattr(info, "description", "") or "", 400),
-        parameters=cast("Parameters | None", parameters) or Parameters(),
-        icon=icons[0],
-        tool_icons=icons[1],
-        annotations=not (version or "0.").startswith("0."),
-        version=version,
+        description=one_line(info.description or "", 400),
+        app=app,
+        icon=icon,
+        tool_icons=tool_icons,
     )
 
 
@@ -261,6 +252,17 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
         accept=",".join(endings),
         number=limit if kind == "file-list" else None,
     )
+
+
+def in_field(control: Mapping[str, Any], value: Any) -> Any:
+    """A value as a field of the form has it: what is no text becomes the text that would be sent."""
+    if control.get("type") not in (*TEXTS, "checkbox"):
+        return value
+    try:
+        sent = fitted(str(control.get("variable")), control, Value(value, Origin.SERVER))
+    except Misfit:  # asking will tell
+        return value
+    return value if sent is None else sent
 
 
 def attachment(id: str, name: str, mime: str, size: int | None, data: bytes | None = None) -> p.Attachment:
