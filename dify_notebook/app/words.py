@@ -42,8 +42,8 @@ CELL = Door(
 )
 PYTHON = Door(
     sentences="net.input",
-    keys={"path": "net.text_for_file", **{f"unfit.{why}": "net.bad_input" for why in NO_JSON}},
-    hints={"path": "net.text_for_file.hint", "kind": "net.text_for_file.hint"},
+    keys={f"unfit.{why}": "net.bad_input" for why in NO_JSON},
+    hints=dict.fromkeys(("path", "kind"), "net.input.file.hint"),
 )
 PANEL = Door(
     sentences="panel.input",
