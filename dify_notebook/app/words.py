@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
@@ -75,6 +74,8 @@ def in_words(door: Door, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwa
 
 def suggestion(wrong: str, known: list[str] | tuple[str, ...]) -> str:
     """` Did you mean …?` in the user's language, or nothing when nothing comes close."""
+    from difflib import get_close_matches  # only a mistake needs it
+
     close = get_close_matches(wrong.lower(), known, n=1, cutoff=0.6)
     return t("magic.did_you_mean", name=close[0]) if close else ""
 
