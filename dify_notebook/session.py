@@ -16,11 +16,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from .app.files import Picked
+from .app.known import Fitted, KnownApp
+from .app.origin import Value
+from .app.words import Door, in_words
 from .errors import DifyError, TapeGone, raise_for_turn
 from .i18n import t
 from .logs import logger
 from .net.client import AsyncDify
 from .net.files import FileInput
+from .net.learning import Part, learn
 from .net.portal import portal
 from .net.stream import ChatStream
 from .net.sync import Dify
@@ -224,6 +229,8 @@ class Session:
     ) -> None:
         self.client: AsyncDify = client.as_async if isinstance(client, Dify) else client
         self.conversation_id = conversation_id
+        self.app = KnownApp()
+        """What is known of the app: see `learn`."""
         self.turns = Turns(keep)
         """The turns that were had here, oldest first."""
         self._runs: tuple[Run, ...] = ()
@@ -241,6 +248,37 @@ class Session:
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run one of the client's coroutines on the portal and wait."""
         return portal().call(work)
+
+    async def learn(self, *parts: Part, again: bool = False) -> KnownApp:
+        """Ask the server what is not known yet of the app, its form and its name unless other parts are asked for.
+
+        Args:
+            again: ask for it whatever is known: the app may have changed.
+
+        Raises:
+            AuthenticationError, ConfigError, ConnectionFailed: asking a question would fail in the same way.
+        """
+        self.app = await learn(self.client, *(parts or ("parameters", "info")), again=again)
+        return self.app
+
+    def fit(
+        self,
+        door: Door,
+        given: Mapping[str, Value],
+        before: Mapping[str, Value] | None = None,
+        *,
+        later: bool = False,
+        filled: bool = False,
+        picked: Picked | None = None,
+    ) -> Fitted:
+        """The inputs of a question as they will be sent, checked by the app's form as far as it is known.
+
+        Arguments as for `KnownApp.fit`.
+
+        Raises:
+            InputError: a value is not in the form, does not fit, would be ignored, or is missing; in the door's words.
+        """
+        return in_words(door, self.app.fit, given, before, later=later, filled=filled, picked=picked)
 
     def new(self) -> None:
         """The next question begins a new conversation."""

@@ -56,6 +56,20 @@ def fitted(name: str, control: Mapping[str, Any], given: Value, picked: Picked |
     return text
 
 
+def counted(name: str, control: Mapping[str, Any], found: FileInput) -> FileInput:
+    """The same files, if the app takes so many.
+
+    Raises:
+        Misfit: it does not.
+    """
+    count = len(found.sources)
+    if not found.many and count != 1:
+        raise Misfit("one_file", name, control, count=count, limit=1)
+    if found.limit is not None and found.limit < count:
+        raise Misfit("files", name, control, count=count, limit=found.limit)
+    return found
+
+
 def free(name: str, given: Value, control: Mapping[str, Any] | None = None) -> Any:
     """An input of which it is not known what the app wants of it.
 
@@ -90,11 +104,8 @@ def _files(name: str, control: Mapping[str, Any], given: Value, picked: Picked |
         return told_files(given.value, many=many)
     if isinstance(given.value, str | list | tuple) and not given.value and given.origin is not Origin.LINE:
         return None
-    found = FileInput(_sources(name, control, given, picked), many, limit_of(control) if many else 1)
-    if not many and len(found.sources) != 1:
-        raise Misfit("one_file", name, control, count=len(found.sources), limit=1)
-    if found.limit is not None and found.limit < len(found.sources):
-        raise Misfit("files", name, control, count=len(found.sources), limit=found.limit)
+    sources = _sources(name, control, given, picked)
+    found = counted(name, control, FileInput(sources, many, limit_of(control) if many else 1))
     if all(isinstance(one, dict) for one in found.sources):  # named already: there is nothing to upload
         return _builtins(name, control, found.given)
     return found

@@ -9,11 +9,16 @@ from pathlib import PurePath
 from ..wire.kinds import MEDIA_KINDS
 from ..wire.models import UploadedFile
 
-#: Endings that Dify calls documents (its file upload settings); others are "custom".
-_DOCUMENTS = frozenset(
-    {"txt", "md", "mdx", "markdown", "pdf", "html", "htm", "xlsx", "xls", "doc", "docx", "csv", "eml", "msg", "ppt"}
-    | {"pptx", "xml", "epub", "properties", "vtt"}
-)
+ENDINGS = {
+    "image": (".jpg", ".jpeg", ".png", ".gif", ".webp", ".svg"),
+    "audio": (".mp3", ".m4a", ".wav", ".amr", ".mpga"),
+    "video": (".mp4", ".mov", ".mpeg", ".webm"),
+    "document": (
+        ".txt", ".md", ".mdx", ".markdown", ".pdf", ".html", ".htm", ".xlsx", ".xls", ".doc", ".docx", ".csv",
+        ".eml", ".msg", ".ppt", ".pptx", ".xml", ".epub", ".properties", ".vtt",
+    ),
+}  # fmt: skip
+"""What Dify counts to each type of file (its file upload settings); other files are "custom"."""
 
 
 def is_url(item: object) -> bool:
@@ -32,7 +37,7 @@ def kind_of(name: str, mime_type: str | None) -> str:
     family = (mime_type or "").partition("/")[0]
     if family in MEDIA_KINDS:
         return family
-    return "document" if PurePath(name).suffix.lower().lstrip(".") in _DOCUMENTS else "custom"
+    return "document" if PurePath(name).suffix.lower() in ENDINGS["document"] else "custom"
 
 
 def mime_of(name: str) -> str:

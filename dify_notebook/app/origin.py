@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -37,6 +38,12 @@ class Value(msgspec.Struct, frozen=True):
     origin: Origin
     parts: tuple[Any, ...] = ()
     """Of a template: texts as typed (`str`), and the variables' values (`Filled`)."""
+
+
+def values(inputs: Mapping[str, Any] | None, origin: Origin) -> dict[str, Value]:
+    """Inputs that are all of one origin. What the server tells as null was not given."""
+    given = {str.__str__(name): Value(one, origin) for name, one in (inputs or {}).items()}
+    return {name: one for name, one in given.items() if origin is not Origin.SERVER or one.value is not None}
 
 
 class Filled(msgspec.Struct, frozen=True):

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from ..app.files import FileInput, Pattern, holds_file
-from ..app.form import controls_of
-from ..app.origin import Filled, Origin, Value
+from ..app.controls import counted
+from ..app.files import FileInput, Pattern, holds_file, sources_of
+from ..app.known import Fitted
+from ..app.origin import Filled, Origin, Value, values
+from ..app.words import CELL, in_words
 from ..errors import InputError
 from ..i18n import t
 from ..net import files as net_files
 from ..net.checks import check_attachments, check_input
 from ..wire import calls
 from ..wire.models import UploadedFile
-from .inputs import files_of, fit
 from .keys import hide_keys
 from .names import why_unbound
 from .parse import Arguments, Assignment
@@ -64,30 +66,24 @@ def prepare(
     given = given_by(arguments, names)
     files: list[Any] = []
     for text in arguments.files:
-        files += find_files(files_of(_filled(text, arguments, names, "-f"), f"-f {text}"))
-    seat.learn()
+        named = _filled(text, arguments, names, "-f")
+        files += find_files(in_words(replace(CELL, place=f"-f {text}"), sources_of, named))
+    session = seat.session
+    app = session.call(session.learn())
     conversation, again = _conversation(arguments, seat, state, names, cell)
     before = seat.known.get(conversation or "")
     known = {} if before is None else before.values
-    if seat.form is not None and seat.whole:
-        asked_for = controls_of(seat.form)
-        known = {name: value for name, value in known.items() if name in asked_for}
-    inputs, dropped = msgspec.structs.astuple(fit(seat.form, {**known, **given}, whole=seat.whole))
-    if conversation is not None and seat.ignores_later_inputs:
-        ignored = [name for name in given if name not in known or inputs.get(name) != known[name].value]
-        if ignored:
-            version = seat.client.server_version
-            raise InputError(
-                t("magic.inputs_ignored", names=", ".join(ignored), version=version), code="inputs"
-            )
-    controls = controls_of(seat.form)
-    check_attachments(files, seat.parameters)
+    fitted = session.fit(CELL, given, known, later=conversation is not None)
+    inputs = fitted.inputs
+    check_attachments(files, app.parameters)
     for name, value in inputs.items():
         if isinstance(value, FileInput):
-            inputs[name] = found = _found(name, value)
-            check_input(name, found.sources, controls.get(name), seat.parameters)
+            control = app.controls.get(name, {})
+            found = replace(value, sources=tuple(find_files(value.sources)))
+            inputs[name] = in_words(CELL, counted, name, control, found)
+            check_input(name, found.sources, control, app.parameters)
     return Question(
-        query=query, inputs=inputs, files=files, conversation_id=conversation, again=again, dropped=dropped
+        query=query, inputs=inputs, files=files, conversation_id=conversation, again=again, dropped=fitted.dropped
     )
 
 
@@ -116,7 +112,7 @@ def given_by(arguments: Arguments, names: dict[str, Any]) -> dict[str, Value]:
         if not isinstance(found, Mapping):
             kind = type(found).__name__
             raise InputError(t("magic.inputs_no_dict", name=arguments.inputs_from, type=kind), code="inputs")
-    given = {str(name): Value(one, Origin.PYTHON) for name, one in found.items()}
+    given = values({str(name): one for name, one in found.items()}, Origin.PYTHON)
     for one in arguments.inputs:
         if one.expression:
             given[one.name] = Value(_evaluate(one, names), Origin.PYTHON)
@@ -167,17 +163,6 @@ def _paths_of(text: str) -> list[Path]:
         where = os.getcwd().replace(os.path.expanduser("~"), "~", 1)
         raise InputError(t("magic.file.none", path=text, where=where), code="file")
     return [Path(one).absolute() if one.startswith("~") else Path(one) for one in found]
-
-
-def _found(name: str, value: FileInput) -> FileInput:
-    """The same input with its patterns resolved to paths."""
-    sources = tuple(find_files(value.sources))
-    if not value.many and len(sources) != 1:
-        raise InputError(t("magic.input.one_file", name=name, count=len(sources)), code="inputs")
-    if value.limit is not None and value.limit < len(sources):
-        told = t("magic.input.files", name=name, count=len(sources), limit=value.limit)
-        raise InputError(told, code="inputs")
-    return msgspec.structs.replace(value, sources=sources)
 
 
 def cell_key(
@@ -247,8 +232,4 @@ def _promised(source: Any) -> dict[str, Any]:
 
 def uploaded(question: Question, seat: Seat) -> dict[str, Any]:
     """The inputs with their files uploaded, as they are sent."""
-    given = {
-        name: (list(value.sources) if value.many else value.sources[0]) if isinstance(value, FileInput) else value
-        for name, value in question.inputs.items()
-    }
-    return seat.session.call(seat.client.files.inputs(given))
+    return seat.session.call(seat.client.files.inputs(Fitted(question.inputs).given))

@@ -267,7 +267,7 @@ def known_from(
     profiles: Iterable[str] = (),
 ) -> Known:
     """What the notebook's variables and the seat's memory have to offer."""
-    from ..app.form import options_of
+    from ..app.controls import options_of
     from ..turn.state import Turn
 
     plain = {

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
+from ..app.words import suggestion
 from ..errors import InputError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
-from .parse import suggestion
 from .state import Seat
 
 if TYPE_CHECKING:

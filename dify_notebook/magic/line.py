@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..app.form import options_of
+from ..app.controls import options_of
+from ..app.words import suggestion
 from ..config import resolve
 from ..errors import DifyError, InputError
 from ..i18n import t
@@ -21,7 +22,6 @@ from .doctor import doctor
 from .help import help_text, width
 from .history import history
 from .keys import hide_keys
-from .parse import suggestion
 from .split import split
 from .state import LOCAL_APPS, Seat, State
 
@@ -121,7 +121,7 @@ def _apps(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     lines = []
     if resolve() is not None or (state.choice is not None and state.choice not in APPS):
         seat = state.seat(None, None, names)
-        seat.learn()
+        seat.session.call(seat.session.learn())
         lines += [_remote(seat), ""]
     stored = profiles()
     if stored:
@@ -142,7 +142,7 @@ def _remote(seat: Seat) -> str:
         lines.append("    " + one_line(info.description, 1_000))
     if info and info.mode:
         lines.append("    " + one_line(info.mode))
-    for control in seat.form or ():
+    for control in seat.session.app.controls.values():
         needed = t("magic.apps.required") if control.get("required") else ""
         options = ", ".join(options_of(control))
         told = (one_line(str(control.get("type"))), needed, one_line(options, 1_000))

@@ -173,4 +173,4 @@ class DifyMagics(Magics):
             stored = list(profiles())
         except DifyError:  # the file is damaged: Tab is no place to say so
             stored = []
-        return known_from(self._notebook(), conversations, (seat.form or []) if seat else [], stored)
+        return known_from(self._notebook(), conversations, seat.session.app.controls.values() if seat else (), stored)

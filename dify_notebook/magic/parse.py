@@ -7,11 +7,11 @@ import json
 import keyword
 import math
 import re
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import msgspec
 
+from ..app.words import suggestion
 from ..errors import InputError
 from ..i18n import t
 from ..profiles import can_be_asked
@@ -149,12 +149,6 @@ def parse_line(line: str) -> Arguments:
 def _is_cut(text: str) -> bool:
     """Whether a word ends within `{{ … }}`."""
     return "{{" in text and "}}" not in text.rpartition("{{")[2]
-
-
-def suggestion(wrong: str, known: list[str] | tuple[str, ...]) -> str:
-    """` Did you mean …?` in the user's language, or nothing when nothing comes close."""
-    close = get_close_matches(wrong.lower(), known, n=1, cutoff=0.6)
-    return t("magic.did_you_mean", name=close[0]) if close else ""
 
 
 def _looks_like_option(word: Word, line: str) -> bool:

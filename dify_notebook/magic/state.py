@@ -7,21 +7,18 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..app.origin import Origin, Value
+from ..app.origin import Origin, Value, values
+from ..app.words import suggestion
 from ..config import Secret, Settings, check_user, resolve
-from ..errors import AuthenticationError, ConfigError, ConnectionFailed, DifyError, InputError
+from ..errors import InputError
 from ..i18n import t
-from ..logs import logger
 from ..net.client import AsyncDify
 from ..net.sync import Dify
 from ..profiles import profiles
 from ..session import Session
-from ..wire.models import Parameters
 from .complete import APPS, is_client
 from .names import notebook_of
-from .parse import suggestion
 
-log = logger()
 Mode = Literal["continue", "fresh"]
 KEPT = 50
 """Turns that a conversation's session holds in memory; those before are read from their tapes."""
@@ -42,7 +39,7 @@ class Conversation(msgspec.Struct):
     def values(self) -> dict[str, Value]:
         """Its inputs with their origin: sent from here, or told by the server."""
         origin = Origin.EARLIER if self.here else Origin.SERVER
-        return {name: Value(value, origin) for name, value in self.inputs.items()}
+        return values(self.inputs, origin)
 
 
 class Seat:
@@ -53,15 +50,8 @@ class Seat:
         self.label = label
         """How the user names it: guide, or a variable."""
         self.known: dict[str, Conversation] = {}
-        self.form: list[dict[str, Any]] | None = None
-        """The controls of `/parameters`; None while they are not known."""
-        self.parameters: Parameters | None = None
-        """All that `/parameters` says, the rules for files too."""
-        self.whole = False
-        """Whether that is all that the app asks for."""
         self.listed: list[str] = []
         """Ids of the conversations as they were last listed: the numbers that people see."""
-        self._asked = False
 
     @property
     def client(self) -> AsyncDify:
@@ -75,31 +65,6 @@ class Seat:
         """From now on ask with that client, where it is another one: it may trust or time otherwise."""
         if client._pools is not self.client._pools:
             self.session.client = client if client.user == self.settings.user else client.as_user(self.settings.user)
-            self._asked = False
-
-    def learn(self) -> None:
-        """Ask the server once for the app's form and name.
-
-        Raises:
-            AuthenticationError, ConfigError, ConnectionFailed: asking a question would fail in the same way.
-        """
-        if self._asked:
-            return
-        try:
-            self.parameters = parameters = self.session.call(self.client.app.parameters())
-            self.form, self.whole = parameters.controls, parameters.form_known
-            if self.client.app_info is None:
-                self.session.call(self.client.app.info())
-        except (AuthenticationError, ConfigError, ConnectionFailed):
-            raise
-        except DifyError as error:  # some gateways pass chat only; the question itself will tell
-            log.info("what the app asks for is not known: %s", error.code or type(error).__name__)
-        self._asked = True
-
-    @property
-    def ignores_later_inputs(self) -> bool:
-        """Whether the server is one that keeps the first turn's inputs whatever is sent (0.x)."""
-        return (self.client.server_version or "").startswith("0.")
 
     def remember(self, id: str, inputs: Mapping[str, Any]) -> None:
         """A turn of this conversation was asked with these inputs."""

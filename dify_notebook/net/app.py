@@ -15,22 +15,27 @@ class AsyncApp(Resource):
     async def info(self) -> models.AppInfo:
         """Name, description and mode of the app."""
         found = await self._dify._send(calls.app_info())
-        self._dify._known.app_info = found
+        self._dify._known.tell(info=found)
         return found
 
     async def parameters(self, *, user: str | None = None) -> models.Parameters:
         """The app's input form, opening statement and file rules."""
         found = await self._dify._send(calls.app_parameters(user=self._dify.user_or(user)))
-        self._dify._known.parameters = found  # uploads and inputs are checked against it
+        self._dify._known.tell(parameters=found)
+        self._dify._known.checks_files = True
         return found
 
     async def meta(self, *, user: str | None = None) -> models.AppMeta:
         """The icons of the app's tools."""
-        return await self._dify._send(calls.app_meta(user=self._dify.user_or(user)))
+        found = await self._dify._send(calls.app_meta(user=self._dify.user_or(user)))
+        self._dify._known.tell(meta=found)
+        return found
 
     async def site(self) -> models.Site:
         """How the app's web page looks (Dify 1.x)."""
-        return await self._dify._send(calls.app_site())
+        found = await self._dify._send(calls.app_site())
+        self._dify._known.tell(site=found)
+        return found
 
     def feedbacks(self, *, page_size: int = 100) -> AsyncPages[models.Feedback]:
         """All ratings of the app's answers, by every user (Dify 1.x)."""

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from ..app.known import check
+from ..app.origin import Origin, values
+from ..app.words import PYTHON, in_words
 from ..errors import InputError, raise_for_turn
 from ..i18n import t
 from ..turn.fold import Builder
@@ -19,7 +22,7 @@ from ..wire import events as ev
 from ..wire.calls import Call
 from .answers import blocking_events, kind_of, streamed_events
 from .files import FileInput
-from .inputs import check, fit, learn
+from .learning import learn_form
 from .portal import who_waits
 from .resource import Resource
 from .retry import check_seconds
@@ -113,7 +116,7 @@ class AsyncChat(Resource):
             raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
         query = str.__str__(query) if isinstance(query, str) else query
         given = _kept(inputs or {})
-        check(given)
+        in_words(PYTHON, check, given)
         # Built once with nothing in it, so that a mistake is told here and not on entering.
         call = calls.chat_messages(
             query,
@@ -188,9 +191,9 @@ class _Asking(ChatStream):
         self._used = True
         body = dict(self._call.body or {})
         if self._given:
-            await learn(self._dify, self._sent.user or self._dify.user, self._timeout)
-            known = self._dify._known
-            body["inputs"] = fit(known.parameters or known.form, self._given)
+            given = values(self._given, Origin.PYTHON)
+            app = await learn_form(self._dify, self._sent.user, self._timeout)
+            body["inputs"] = in_words(PYTHON, app.fit, given, whole=False).given
         self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
         if self._files:
             body["files"] = await self._dify.files.references(self._files, user=self._sent.user)

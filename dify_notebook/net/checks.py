@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from ..app import limits as rules
 from ..i18n import t
 from ..wire.models import Parameters, UploadedFile
-from . import rules
 from .files import FileInput, is_url, open_file, size_of
 
 

@@ -24,7 +24,7 @@ from .audio import AsyncAudio
 from .bounds import Bounds
 from .chat import AsyncChat
 from .crowd import CONNECTIONS
-from .known import Known
+from .learning import Learned
 from .lists import AsyncConversations, AsyncMessages
 from .retry import RETRY_SECONDS
 from .sending import Sending
@@ -126,7 +126,7 @@ class AsyncDify(Sending):
         self._bounds = bounds or Bounds()
         filled = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
         self._pools = Pools(settings, **filled)
-        self._known = Known()
+        self._known = Learned()
         self._group()
 
     def _group(self) -> None:
@@ -188,12 +188,12 @@ class AsyncDify(Sending):
     @property
     def server_version(self) -> str | None:
         """What the server says of its version (`X-Version`), known after the first answer."""
-        return self._known.server_version
+        return self._known.app.version
 
     @property
     def app_info(self) -> models.AppInfo | None:
         """What `/info` said, once it was asked."""
-        return self._known.app_info
+        return self._known.app.info
 
     def __deepcopy__(self, memo: object) -> AsyncDify:
         """Itself: connections are not copied."""

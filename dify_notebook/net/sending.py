@@ -18,7 +18,7 @@ from ..wire.calls import Call, encoded
 from .answers import error_of, kind_of, refused, too_large
 from .bodies import read
 from .bounds import Bounds, spoken
-from .known import Known
+from .learning import Learned
 from .retry import UNHEARD_SECONDS, Patience
 from .transport import UNREACHED, Pools, as_error
 
@@ -32,7 +32,7 @@ class Sending:
     _pools: Pools
     _bounds: Bounds
     _retry_seconds: float
-    _known: Known
+    _known: Learned
 
     async def _open(
         self,
@@ -68,7 +68,9 @@ class Sending:
 
         response = await hall.send(build, aside=aside, owner=owner)
         self._pools.answered = True
-        self._known.server_version = response.headers.get("x-version") or self._known.server_version
+        version = response.headers.get("x-version")
+        if version and version != self._known.app.version:
+            self._known.tell(version=version)
         if response.status_code < 300:
             hall.gate.went_well()
         elif response.status_code == 429:

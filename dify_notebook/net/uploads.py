@@ -13,13 +13,19 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 import msgspec
 
+from ..app import limits as rules
+from ..app.controls import fitted, free
+from ..app.files import FileInput as ComingFile
+from ..app.files import holds_file
+from ..app.known import KnownApp
+from ..app.origin import Origin, values
+from ..app.words import PYTHON, in_words
 from ..errors import APIError, InputError, NotFoundError
 from ..i18n import t
 from ..paths import expand
 from ..turn.state import MessageFile
 from ..wire import calls, models
 from . import files as fl
-from . import rules
 from .bodies import pieces, read
 from .bounds import spoken
 from .checks import check_attachments, check_input
@@ -81,9 +87,10 @@ class AsyncFiles(Resource):
         """The app's parameters, where the check is wanted and they are known or may be asked for."""
         if check is False:
             return None
-        if check and self._dify._known.parameters is None:
+        known = self._dify._known
+        if check and known.app.parameters is None:
             await self._dify.app.parameters()
-        return self._dify._known.parameters
+        return known.app.parameters if check or known.checks_files else None
 
     async def from_url(
         self,
@@ -236,17 +243,24 @@ class AsyncFiles(Resource):
             InputError: a file is not there or not taken, or a text stands where the app asks for a file;
                 nothing was uploaded.
         """
-        parameters = self._dify._known.parameters
-        controls = {str(c.get("variable")): c for c in parameters.controls if rules.is_file(c)} if parameters else {}
-        found = dict(inputs)
-        named = {key: items for key, value in inputs.items() if (items := _files_in(key, value, controls.get(key)))}
-        for key, items in named.items():  # all of them before the first is sent
-            check_input(key, items, controls.get(key), parameters)
-        for key, items in named.items():
-            control = controls.get(key) or {}
-            sent = await self._named(items, user)
-            many = isinstance(inputs[key], (list, tuple)) or control.get("type") == "file-list"
-            found[key] = sent if many else sent[0]
+        app = KnownApp(parameters=await self._rules(None))
+        controls = {name: control for name, control in app.controls.items() if rules.is_file(control)}
+        found, coming = dict(inputs), {}
+        for name, given in values(inputs, Origin.PYTHON).items():
+            if name in controls:
+                sent = in_words(PYTHON, fitted, name, controls[name], given)
+            elif holds_file(given.value):
+                sent = in_words(PYTHON, free, name, given)
+            else:
+                continue
+            if isinstance(sent, ComingFile):
+                check_input(name, sent.sources, controls.get(name), app.parameters)
+                coming[name] = sent
+            elif sent is not None:
+                found[name] = sent
+        for name, one in coming.items():  # all of them were looked at before the first is sent
+            named = await self._named(one.sources, user)
+            found[name] = named if one.many else named[0]
         return found
 
     async def download(
@@ -340,22 +354,6 @@ def _write(file: IO[bytes], part: bytes, place: str | os.PathLike[str]) -> None:
     else:
         return
     raise problem
-
-
-def _files_in(key: str, value: Any, control: Mapping[str, Any] | None) -> list[Any]:
-    """The files that an input names; empty where it names none and goes as it is.
-
-    Raises:
-        InputError: a text stands where a file is asked for.
-    """
-    items = list(value) if isinstance(value, (list, tuple)) else [value]
-    if control is None and not any(fl.is_file(item) for item in items):
-        return []
-    if any(isinstance(item, str) and not fl.is_file(item) and not fl.is_url(item) for item in items):
-        raise InputError(t("net.text_for_file", name=key), code="inputs", hint=t("net.text_for_file.hint", name=key))
-    if not all(fl.is_file(item) or fl.is_url(item) or isinstance(item, Mapping) for item in items):
-        return []  # None, say
-    return items
 
 
 def _parts_of(file: str | MessageFile | Mapping[str, Any]) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from .. import transcript
-from ..app.origin import Origin
+from ..app.origin import Origin, values
 from ..data_uri import bounded
 from ..errors import InputError
 from ..i18n import Language, speaking, t
@@ -23,7 +23,6 @@ from . import protocol as p
 from .board import problem_of, replace
 from .desk import LEARN_SECONDS, Desk
 from .facts import sound_mime
-from .inputs import values
 from .listing import list_conversations, load_variables, rename
 from .scene import Item
 from .uploads import Uploads, references

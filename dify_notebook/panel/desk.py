@@ -12,8 +12,9 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
-from ..app.form import Fitted, controls_of
-from ..app.origin import Origin, Value
+from ..app.known import Fitted
+from ..app.origin import Origin, Value, values
+from ..app.words import PANEL
 from ..errors import DifyError, InputError
 from ..i18n import t
 from ..net.client import AsyncDify
@@ -22,9 +23,8 @@ from ..turn.state import Turn, TurnError
 from ..views.clean import one_line
 from . import protocol as p
 from .board import Board, problem_of, replace
-from .facts import learn
+from .facts import facts_of
 from .history import History, item_of
-from .inputs import fit, values
 from .listing import Deletions, after_turn, list_conversations
 from .scene import Item, Waiting
 
@@ -87,8 +87,9 @@ class Desk(Board):
     async def _learn(self) -> None:
         self.change(problem=None)
         await self._renew()
-        facts = await learn(self.client)
-        told = {name: one.get("default") for name, one in controls_of(facts.parameters.controls).items()}
+        app = await self.session.learn("parameters", "info", "site", "meta", again=True)
+        facts = await facts_of(app, self.client)
+        told = {name: one.get("default") for name, one in app.controls.items()}
         defaults = values({name: one for name, one in told.items() if one not in ("", [])}, Origin.SERVER)
         self.alter(lambda scene: replace(scene, facts=facts, problem=None, inputs={**defaults, **scene.inputs}))
         await list_conversations(self, "", more=False)
@@ -118,11 +119,11 @@ class Desk(Board):
         if not query.strip():
             raise InputError(t("panel.empty"), code="query")
         with self._lock:
-            fitted = self._fitted(inputs or {})
+            fitted = self._fitted(inputs or {}, self.scene.inputs)
             waiting = Waiting(
                 id=f"q{next(self._numbers)}",
                 query=query,
-                inputs=fitted.inputs,
+                inputs=fitted.given,
                 files=tuple(files),
                 attachments=tuple(attachments),
             )
@@ -135,39 +136,20 @@ class Desk(Board):
             self._tell_dropped(fitted)
         return waiting.id, future
 
-    def _fitted(self, inputs: Mapping[str, Value]) -> Fitted:
-        """The inputs as they are sent: those of before, and what is given now.
+    def _fitted(self, given: Mapping[str, Value], before: Mapping[str, Value]) -> Fitted:
+        """The inputs as they are sent: what is given now, and what the form shows.
 
         While the form is not known only what was given here is sent, now or before.
         """
-        scene = self.scene
-        if scene.facts is None:
-            sent = {name: one for name, one in scene.inputs.items() if one.origin is not Origin.SERVER}
-            return self._fit({**sent, **inputs})
-        known = self._asked_for(scene.inputs)
-        fitted = self._fit({**known, **inputs})
-        if scene.facts.old and scene.conversation_id is not None and inputs:
-            before = {name: one.value for name, one in known.items()}
-            ignored = [name for name in inputs if fitted.inputs.get(name) != before.get(name)]
-            if ignored:
-                version = scene.facts.version
-                raise InputError(t("panel.inputs_ignored", names=", ".join(ignored), version=version), code="inputs")
-        return fitted
-
-    def _asked_for(self, inputs: Mapping[str, Value]) -> dict[str, Value]:
-        """Those that the app's form has."""
-        names = controls_of(self.scene.facts.parameters.controls if self.scene.facts else [])
-        return {name: value for name, value in inputs.items() if name in names}
-
-    def _fit(self, inputs: Mapping[str, Value]) -> Fitted:
-        told = self.scene.facts.parameters if self.scene.facts else None
-        whole = told is not None and told.form_known
-        return fit(told.controls if told else None, inputs, lambda id: self.upload(id)[0], whole=whole)
+        later, filled = self.scene.conversation_id is not None, self.scene.facts is not None
+        return self.session.fit(
+            PANEL, given, before, later=later, filled=filled, picked=lambda id: self.upload(id)[0]
+        )
 
     def _tell_dropped(self, fitted: Fitted) -> None:
         """Say which inputs of the server's it would not take back."""
         if fitted.dropped:
-            controls = controls_of(self.scene.facts.parameters.controls if self.scene.facts else [])
+            controls = self.session.app.controls
             labels = (str(controls.get(name, {}).get("label") or name) for name in fitted.dropped)
             names = ", ".join(one_line(label, 80) for label in labels)
             self.change(problem=p.Problem(t("panel.input.dropped", names=names)))
@@ -233,7 +215,7 @@ class Desk(Board):
             waiting = Waiting(
                 id=f"q{next(self._numbers)}",
                 query=item.query,
-                inputs=fitted.inputs,
+                inputs=fitted.given,
                 files=item.files,
                 attachments=item.attachments,
             )
@@ -245,9 +227,8 @@ class Desk(Board):
         if item.turn is None or item.turn.source != "history":
             return Fitted(dict(item.inputs))
         if self.scene.facts is None:
-            return self._fitted({})
-        stored = values(item.inputs, Origin.SERVER)
-        return self._fit({**self._asked_for(self.scene.inputs), **self._asked_for(stored)})
+            return self._fitted({}, self.scene.inputs)
+        return self._fitted({}, {**self.scene.inputs, **values(item.inputs, Origin.SERVER)})
 
     def stop(self) -> Future[bool] | None:
         """Stop the running answer; None when nothing runs."""

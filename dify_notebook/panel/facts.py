@@ -11,14 +11,17 @@ from typing import Any, Literal, cast, get_args
 
 import msgspec
 
-from ..app.controls import is_required
-from ..app.form import options_of
-from ..errors import AuthenticationError, ConfigError, ConnectionFailed, DifyError, InputError
+from ..app.controls import TEXTS, fitted, is_required, options_of
+from ..app.known import KnownApp
+from ..app.limits import limit_of, listed
+from ..app.misfit import Misfit
+from ..app.named import ENDINGS
+from ..app.origin import Origin, Value
+from ..errors import InputError
 from ..i18n import Language, t
 from ..logs import logger
 from ..net.client import AsyncDify
 from ..net.files import is_url, kind_of, mime_of
-from ..net.rules import limit_of, listed
 from ..turn.state import MessageFile, Turn
 from ..views import Block, TurnView
 from ..views.clean import one_line
@@ -26,9 +29,8 @@ from ..views.diff import to_wire
 from ..views.pictures import picture_source
 from ..views.words import last_part
 from ..wire.kinds import CHAT_MODES, CHATFLOW, FILE_CONTROLS, ChatMode
-from ..wire.models import Parameters, Site, UploadedFile
+from ..wire.models import AppInfo, Parameters, Site, UploadedFile
 from . import protocol as p
-from .inputs import in_field
 
 log = logger()
 
@@ -38,16 +40,6 @@ ICONS = 40
 """Tools whose pictures are fetched."""
 ICON_SECONDS = 5.0
 """What fetching all of them may take."""
-ENDINGS = {
-    "image": (".jpg", ".jpeg", ".png", ".gif", ".webp", ".svg"),
-    "audio": (".mp3", ".m4a", ".wav", ".amr", ".mpga"),
-    "video": (".mp4", ".mov", ".mpeg", ".webm"),
-    "document": (
-        ".txt", ".md", ".mdx", ".markdown", ".pdf", ".html", ".htm", ".xlsx", ".xls", ".doc", ".docx", ".csv",
-        ".eml", ".msg", ".ppt", ".pptx", ".xml", ".epub", ".properties", ".vtt",
-    ),
-}  # fmt: skip
-"""What Dify counts to each type of file (its file upload settings)."""
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 
 
@@ -57,55 +49,45 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     mode: ChatMode
     description: str
-    parameters: Parameters
+    app: KnownApp = KnownApp()
     icon: p.Icon | None = None
     tool_icons: Mapping[str, str] = {}
     """By name of the tool: an emoji, or a data URI."""
-    annotations: bool = False
-    version: str | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        """What it asks for and allows; nothing where it was not told."""
+        return self.app.parameters or Parameters()
+
+    @property
+    def annotations(self) -> bool:
+        """Whether answers can be annotated: Dify 1.x."""
+        return self.app.old is False
 
     @property
     def has_variables(self) -> bool:
         """Whether its conversations can have variables: chatflows of Dify 1.x."""
-        return self.mode == CHATFLOW and not self.old
-
-    @property
-    def old(self) -> bool:
-        """Whether the server is a Dify 0.x, which keeps the first turn's inputs whatever is sent."""
-        return (self.version or "").startswith("0.")
+        return self.mode == CHATFLOW and not self.app.old
 
 
-async def learn(client: AsyncDify) -> Facts:
-    """Ask the server what the app is.
+async def facts_of(app: KnownApp, client: AsyncDify) -> Facts:
+    """The app as the panel shows it; its pictures are fetched.
 
     Raises:
-        AuthenticationError, ConfigError, ConnectionFailed: asking a question would fail in the same way.
         InputError: the app does not chat.
     """
-    asked = (client.app.parameters(), client.app.info(), client.app.site(), client.app.meta())
-    told = await asyncio.gather(*asked, return_exceptions=True)
-    for one in told:
-        if isinstance(one, AuthenticationError | ConfigError | ConnectionFailed) or (
-            isinstance(one, BaseException) and not isinstance(one, DifyError)
-        ):
-            raise one
-        if isinstance(one, DifyError):  # older servers and some gateways know less
-            log.info("something about the app is not known: %s", one.code or type(one).__name__)
-    parameters, info, site, meta = (None if isinstance(one, BaseException) else one for one in told)
-    mode = getattr(info, "mode", None) or "chat"
+    info = app.info or AppInfo()
+    mode = info.mode or "chat"
     if mode not in CHAT_MODES:
         raise InputError(t("panel.not_chat", mode=one_line(str(mode), 40)), code="not_chat_app")
-    settings, version = client.settings, client.server_version
-    icons = await _pictures(client, getattr(meta, "tool_icons", {}), cast("Site | None", site))
+    icon, tool_icons = await _pictures(client, app.meta.tool_icons if app.meta else {}, app.site)
     return Facts(
-        name=one_line(getattr(info, "name", "") or settings.app or settings.host, 80),
-        mode=cast(ChatMode, mode),
-        description=one_line(getattr(info, "description", "") or "", 400),
-        parameters=cast("Parameters | None", parameters) or Parameters(),
-        icon=icons[0],
-        tool_icons=icons[1],
-        annotations=not (version or "0.").startswith("0."),
-        version=version,
+        name=one_line(info.name or client.settings.app or client.settings.host, 80),
+        mode=mode,
+        description=one_line(info.description or "", 400),
+        app=app,
+        icon=icon,
+        tool_icons=tool_icons,
     )
 
 
@@ -269,6 +251,17 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
         accept=",".join(endings),
         number=limit if kind == "file-list" else None,
     )
+
+
+def in_field(control: Mapping[str, Any], value: Any) -> Any:
+    """A value as a field of the form has it: what is no text becomes the text that would be sent."""
+    if control.get("type") not in (*TEXTS, "checkbox"):
+        return value
+    try:
+        sent = fitted(str(control.get("variable")), control, Value(value, Origin.SERVER))
+    except Misfit:  # asking will tell
+        return value
+    return value if sent is None else sent
 
 
 def attachment(id: str, name: str, mime: str, size: int | None, data: bytes | None = None) -> p.Attachment:

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any, cast
 
 from ..app import stored
-from ..app.form import controls_of
+from ..app.known import KnownApp
 from ..i18n import Language, sentences, t
 from ..turn.state import MessageFile, Turn
 from ..views import facts as told
@@ -19,7 +19,7 @@ from ..views.clean import one_line, unsigned, visible
 from ..views.words import Words, last_part, number, price
 from ..wire.models import ConversationVariable
 from . import protocol as p
-from .inputs import in_field
+from .facts import in_field
 from .scene import Item, Scene
 
 LONGEST = 20_000
@@ -52,9 +52,10 @@ def when(time: datetime | None, now: datetime, lang: Language) -> str:
 def conversation(scene: Scene, lang: Language, now: datetime) -> p.Conversation:
     """The conversation on show."""
     frozen = None
-    controls = controls_of(scene.facts.parameters.controls if scene.facts else None)
-    if scene.facts is not None and scene.facts.old and scene.conversation_id and scene.facts.parameters.controls:
-        frozen = t("panel.frozen", lang, version=scene.facts.version)
+    app = scene.facts.app if scene.facts is not None else KnownApp()
+    controls = app.controls
+    if app.old and scene.conversation_id and controls:
+        frozen = t("panel.frozen", lang, version=app.version)
     offer = scene.offer
     notice, resume = None, None
     if offer is not None:

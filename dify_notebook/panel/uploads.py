@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from ..app import limits as rules
 from ..errors import InputError
 from ..i18n import t
-from ..net import rules
 from ..net.files import mime_of
 from ..views.clean import one_line
 from . import protocol as p

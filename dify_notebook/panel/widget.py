@@ -19,7 +19,7 @@ import msgspec
 import traitlets
 
 from .. import views
-from ..app.origin import Origin
+from ..app.origin import Origin, values
 from ..config import resolve
 from ..errors import InputError
 from ..i18n import Language, current_language, t
@@ -35,7 +35,6 @@ from . import commands as cmd
 from . import protocol as p
 from .desk import LEARN_SECONDS, Desk
 from .facts import named
-from .inputs import values
 from .lasting import hold, known_weakly, release, views_changed, watch, weakly
 from .painter import Painter
 from .place import Place, watched

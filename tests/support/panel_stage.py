@@ -29,7 +29,6 @@ from dify_notebook.turn.fold import Builder
 from dify_notebook.turn.state import Turn
 from dify_notebook.views.diff import from_wire, to_wire
 from dify_notebook.wire.events import Eof, Lost, Sent, decode
-from dify_notebook.wire.models import Parameters
 from dify_notebook.wire.sse import Splitter
 
 FIXTURE = Path(__file__).parents[2] / "js" / "test" / "fixtures" / "panel.json.gz"
@@ -78,7 +77,7 @@ class Stage:
     """One panel. `round()` draws; `sent` has what went to the browser."""
 
     def __init__(self) -> None:
-        facts = Facts(name="Recorded", mode="advanced-chat", description="A recording.", parameters=Parameters())
+        facts = Facts(name="Recorded", mode="advanced-chat", description="A recording.")
         client = SimpleNamespace(settings=SimpleNamespace(origin="arguments", host="dify.example"))
         self.desk = SimpleNamespace(scene=Scene(facts=facts), client=client, watch=lambda event: lambda: None)
         self.sent: list[dict[str, Any]] = []

@@ -12,10 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.provenance import App, counted
 
+from dify_notebook.app import limits as rules
 from dify_notebook.errors import InputError
 from dify_notebook.magic.complete import known_from
 from dify_notebook.magic.line import run_line
-from dify_notebook.net import rules
 from dify_notebook.panel.facts import field_of, file_rules, sizes
 from dify_notebook.wire.models import Parameters, read
 

@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
 from fractions import Fraction
-from pathlib import PurePosixPath
+from itertools import product
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -21,9 +22,17 @@ import pytest
 from support.panels import Browser
 from support.provenance import App, World, counted
 
-from dify_notebook import AsyncDify, run
+from dify_notebook import AsyncDify, Session, run
+from dify_notebook.app.controls import TEXTS
+from dify_notebook.app.files import FileInput, Pattern
+from dify_notebook.app.known import KnownApp
+from dify_notebook.app.origin import Filled, Origin, Value
+from dify_notebook.app.words import CELL, PANEL, PYTHON, Door, in_words
 from dify_notebook.errors import InputError
 from dify_notebook.turn.state import Turn
+from dify_notebook.wire.kinds import CONTROLS as CONTROLS_TOLD
+from dify_notebook.wire.kinds import FILE_CONTROLS
+from dify_notebook.wire.models import Parameters
 
 CONTROLS: list[tuple[str, str, dict[str, Any]]] = [
     ("text-input", "must", {"required": True}),
@@ -33,9 +42,11 @@ CONTROLS: list[tuple[str, str, dict[str, Any]]] = [
     ("number", "age", {"max_length": 3}),
     ("checkbox", "ok", {}),
     ("json_object", "data", {}),
+    ("json", "more", {}),
     ("file", "doc", {}),
     ("file-list", "docs", {"max_length": 2}),
     ("external_data_tool", "tool", {"required": True}),
+    ("api", "hook", {}),
     ("number", "full", {"required": True, "default": "5"}),
     ("colour", "later", {}),
 ]
@@ -189,6 +200,9 @@ class Doors:
     def python(self, inputs: dict[str, Any]) -> str:
         return code_of(lambda: self.world.dify.chat.send("hi", inputs=inputs))
 
+    def session(self, inputs: dict[str, Any]) -> str:
+        return code_of(lambda: Session(self.world.dify).ask("hi", inputs=inputs).raise_for_status())
+
     def waited(self, inputs: dict[str, Any]) -> str:
         return code_of(lambda: run(self.waits.chat.send("hi", inputs=inputs, response_mode="blocking")))
 
@@ -214,7 +228,7 @@ def doors() -> Iterator[Doors]:
 def cases() -> Iterator[Any]:
     """Each row through each door; a browser sends JSON, and names files by its uploads."""
     for number, (name, value, sent) in enumerate(TABLE):
-        for door in ("expression", "variable", "panel", "form", "python", "waited"):
+        for door in ("expression", "variable", "panel", "form", "python", "session", "waited"):
             if door != "form" or (native(value) and name not in ("doc", "docs")):
                 yield pytest.param(door, name, value, sent, id=f"{name}-{number}-{door}")
 
@@ -244,4 +258,87 @@ def test_every_door_sends_the_same(doors: Doors, door: str, name: str, value: An
     found = question["inputs"].get(name, LEFT)
     if isinstance(found, dict) and found.get("upload_file_id", "").startswith("up-"):
         found["upload_file_id"] = "up-9"
+    assert (found, type(found)) == (sent, type(sent))
+
+
+# -- who wrote a value
+
+TYPED = Value("a{{ n }}.pdf", Origin.TEMPLATE, ("a", Filled("n", 1), ".pdf"))
+"""What stands on a line with a whole number in it, which a path may have."""
+TOLD = Value("a.pdf", Origin.TEMPLATE, (Filled("t", "a.pdf"),))
+"""A text of a variable, which is never one."""
+
+
+def file(*sources: Any, many: bool) -> FileInput:
+    return FileInput(sources, many, 2 if many else 1)
+
+
+def of_text(name: str) -> list[tuple[str, Origin, Any, Any]]:
+    """A text is one whoever wrote it, and what is none becomes one."""
+    return [(name, origin, value, sent) for origin in Origin for value, sent in (("a", "a"), (7, "7"), ("", ""), (None, LEFT))]
+
+
+def of_data(name: str) -> list[tuple[str, Origin, Any, Any]]:
+    rows: list[tuple[Any, Any]] = [({"k": (1,)}, {"k": [1]}), ('{"k": 1}', {"k": 1}), ("", LEFT), ("[1]", REFUSED)]
+    return [(name, origin, value, sent) for origin in Origin for value, sent in rows]
+
+
+def of_files(name: str, many: bool) -> list[tuple[str, Origin, Any, Any]]:
+    """Only the user's own words name a file of this machine."""
+    named = [UPLOAD] if many else UPLOAD
+    path = Path("a.pdf")
+    rows: list[tuple[Origin, Any, Any]] = [
+        (Origin.LINE, "a.pdf", file(Pattern("a.pdf"), many=many)), (Origin.LINE, ADDRESS, [NAMED] if many else NAMED),
+        (Origin.TEMPLATE, TYPED, file(Pattern("a1.pdf"), many=many)), (Origin.TEMPLATE, TOLD, REFUSED),
+        (Origin.PYTHON, path, file(path, many=many)), (Origin.PYTHON, "a.pdf", REFUSED), (Origin.PYTHON, UPLOAD, named),
+        (Origin.FORM, "up-9", named), (Origin.FORM, "", LEFT), (Origin.FORM, [], LEFT),
+        (Origin.EARLIER, "a.pdf", LEFT), (Origin.EARLIER, named, named),
+        (Origin.SERVER, "a.pdf", LEFT), (Origin.SERVER, named, named),
+    ]  # fmt: skip
+    return [(name, *row) for row in rows]
+
+
+ORIGINS: list[tuple[str, Origin, Any, Any]] = [
+    *(row for kind, name, _ in CONTROLS if kind in TEXTS and name not in ("text", "tone") for row in of_text(name) if name != "must" or row[2] is not None),
+    *of_data("data"), *of_data("more"), *of_files("doc", False), *of_files("docs", True),
+    *(("age", origin, value, sent) for origin in Origin for value, sent in (("3", 3), (3.5, 3.5), ("", LEFT), ("x", REFUSED))),
+    *(("ok", origin, value, sent) for origin in Origin for value, sent in (("yes", True), (False, False), ("", LEFT), ("x", REFUSED))),
+    *(("tone", origin, value, sent) for origin in Origin for value, sent in (("formal", "formal"), (1, "1"), ("x", REFUSED))),
+    *(("tone", origin, "", REFUSED if origin is Origin.LINE else LEFT) for origin in Origin),
+    *(("later", origin, value, value) for origin in Origin for value in ("x", 7, [1, {"k": 0.5}])),
+]  # fmt: skip
+
+
+def test_the_table_has_every_kind_of_control_from_every_origin() -> None:
+    kinds = {name: kind for kind, name, _ in CONTROLS}
+    known = {*TEXTS, *CONTROLS_TOLD, "json", "colour"}
+    assert {(kinds[name], origin) for name, origin, *_ in ORIGINS} == set(product(known, Origin))
+    assert {kinds[name] for name, *_ in TABLE} >= known - {"json", "api"}, "those are told as their likes"
+
+
+WAYS: dict[Origin, tuple[Door, ...]] = {
+    Origin.LINE: (CELL,), Origin.TEMPLATE: (CELL,), Origin.PYTHON: (CELL, PANEL, PYTHON), Origin.FORM: (PANEL,),
+    Origin.EARLIER: (CELL, PANEL), Origin.SERVER: (CELL, PANEL),
+}  # fmt: skip
+"""Through which doors a value of each origin comes."""
+
+
+@pytest.mark.parametrize(("door", "name", "origin", "value", "sent"), [(door, *row) for row in ORIGINS for door in WAYS[row[1]]])
+def test_who_wrote_a_value_says_what_becomes_of_it_and_no_door(door: Door, name: str, origin: Origin, value: Any, sent: Any) -> None:
+    session = Session(AsyncDify("app-x", "http://127.0.0.1:9", "me"))
+    session.app = KnownApp(parameters=Parameters(user_input_form=FORM))
+    asked = {"must": Value("m", origin), name: value if isinstance(value, Value) else Value(value, origin)}
+    given, before = (asked, {}) if origin.own else ({}, asked)
+
+    def fit() -> dict[str, Any]:
+        if door is PYTHON:  # the client's own, which leaves to the server whether all is there
+            return in_words(door, session.app.fit, given, whole=False).inputs
+        return session.fit(door, given, before, picked=lambda id: {**UPLOAD, "upload_file_id": id}).inputs
+
+    if sent is REFUSED:
+        with pytest.raises(InputError) as caught:
+            fit()
+        assert caught.value.code == REFUSED
+        return
+    found = fit().get(name, LEFT)
     assert (found, type(found)) == (sent, type(sent))

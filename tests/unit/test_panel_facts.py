@@ -15,7 +15,6 @@ from dify_notebook.i18n import Language
 from dify_notebook.panel import facts as f
 from dify_notebook.panel import protocol as p
 from dify_notebook.panel.commands import language_of
-from dify_notebook.panel.inputs import in_field
 from dify_notebook.wire.models import Parameters
 from dify_notebook.wire.models import read as read_model
 
@@ -246,7 +245,7 @@ def test_a_field_shows_the_text_that_would_be_sent(kind: str, value: Any, shown:
     """Defaults and inputs of stored conversations may be of any type; a browser would make `1,à` of a list."""
     control = {"type": kind, "variable": "v", "options": ["one"], "default": value}
     field = f.field_of(control, Parameters(), "en")
-    assert (in_field(control, value), field.default) == (shown, None if shown == "" else shown)
+    assert (f.in_field(control, value), field.default) == (shown, None if shown == "" else shown)
 
 
 def test_what_a_tool_of_the_server_fills_in_is_not_asked_for() -> None:

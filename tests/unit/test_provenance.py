@@ -319,6 +319,14 @@ def test_a_panel_says_what_of_a_stored_question_it_leaves_out(monkeypatch: pytes
         assert world.app.questions[0]["inputs"] == {}
 
 
+def test_a_panel_whose_server_does_not_tell_its_form_leaves_the_inputs_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = App("number")
+    app.tells = False
+    with counted(app) as world, world.panel(monkeypatch, known=True) as page:
+        assert page.panel.ask("q", inputs={"v": "7"}).result(20).status == "succeeded"
+        assert app.questions[0]["inputs"] == {"v": "7"}
+
+
 # -- exports
 
 

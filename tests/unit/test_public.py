@@ -150,7 +150,7 @@ ARROWS: dict[str, set[str]] = {
     "tape": BASE | {"wire", "turn"},
     "app": DATA,
     "net": DATA | {"app"},
-    "session": DATA | {"net"},
+    "session": DATA | {"app", "net"},
     "spreadsheets": set(),
     "frames": ASKING | {"spreadsheets"},
     "views": {"turn", "i18n", "data_uri", "printable", "redact"},

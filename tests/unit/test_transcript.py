@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
 from dify_notebook import transcript
-from dify_notebook.app.form import fit
+from dify_notebook.app.controls import free
 from dify_notebook.app.origin import Origin
 from dify_notebook.app.stored import is_file
 from dify_notebook.magic import cell as cells
@@ -85,7 +85,7 @@ def test_exported_cells_give_exactly_the_inputs_that_were_stored(inputs: dict[st
     assert body == "q\n"
     given = cells.given_by(arguments, {})
     assert {value.origin for value in given.values()} <= {Origin.PYTHON}, "no path of a file, no expression"
-    assert fit(None, given).inputs == inputs
+    assert {name: free(name, value) for name, value in given.items()} == inputs
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -1,0 +1,147 @@
+"""What is known of one app, and the one law of what its inputs may be: the same for every door. Pure.
+
+The server ignores inputs that it does not know. Here nothing is dropped in silence: what of the user's
+would not arrive is refused before sending, and what of the server's is not sent back is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ..wire import calls
+from ..wire.kinds import FILE_CONTROLS
+from ..wire.models import AppInfo, AppMeta, Parameters, Site
+from . import stored
+from .controls import fitted, free, is_required
+from .files import FileInput, Picked
+from .halves import joined
+from .misfit import Misfit, Unfit
+from .origin import Origin, Value
+from .values import to_text
+
+
+class Fitted(msgspec.Struct, frozen=True):
+    """Inputs in the types that the form wants."""
+
+    inputs: dict[str, Any]
+    """Files that the user gave are `FileInput`."""
+    dropped: tuple[str, ...] = ()
+    """Inputs of the server's whose files it does not take in the form in which it told them."""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The inputs as the client takes them."""
+        return {name: one.given if isinstance(one, FileInput) else one for name, one in self.inputs.items()}
+
+
+class KnownApp(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server has told of one of its apps; None is what it has not told, or not yet."""
+
+    parameters: Parameters | None = None
+    info: AppInfo | None = None
+    site: Site | None = None
+    meta: AppMeta | None = None
+    version: str | None = None
+    """Of the server: `X-Version` of its answers."""
+
+    @property
+    def old(self) -> bool | None:
+        """Whether the server is a Dify 0.x, which keeps the first turn's inputs whatever is sent later."""
+        return None if self.version is None else self.version.startswith("0.")
+
+    @property
+    def controls(self) -> dict[str, Mapping[str, Any]]:
+        """The controls of its form by variable: `type`, `variable`, `required`, `max_length`, `options`, `default`."""
+        told = self.parameters.controls if self.parameters is not None else ()
+        return {str(control["variable"]): control for control in told if control.get("variable")}
+
+    @property
+    def whole(self) -> bool:
+        """Whether those are all the inputs that it asks for."""
+        return self.parameters is not None and self.parameters.form_known
+
+    def fit(
+        self,
+        given: Mapping[str, Value],
+        before: Mapping[str, Value] | None = None,
+        *,
+        later: bool = False,
+        whole: bool = True,
+        filled: bool = False,
+        picked: Picked | None = None,
+    ) -> Fitted:
+        """The inputs as they will be sent.
+
+        While it is not known what the app asks for, all that is given now or was sent from here is sent.
+
+        Args:
+            given: with this question, by variable. One that says nothing (see `controls`) is left out.
+            before: those of the conversation, which count where none is given; of them only what the app asks for.
+            later: whether the conversation has begun, so that a Dify 0.x would ignore other inputs than before.
+            whole: whether an input that the form does not have is refused, and a required one that is not given at
+                all is missing, if it has no default. Else that is for the server to say.
+            filled: whether a control that is not given has its default, as in a form that people see.
+            picked: finds the upload that the panel's form names.
+
+        Raises:
+            Misfit: a value is not in the form, does not fit, would be ignored, or is missing.
+        """
+        controls, whole = self.controls, whole and self.whole
+        known = {name: one for name, one in (before or {}).items() if not whole or name in controls}
+        asked, nothing = {**known, **given}, Value(None, Origin.SERVER)
+        inputs, dropped, missing = self._free(asked, whole), [], []
+        for name, control in controls.items():
+            default = Value(control.get("default"), Origin.SERVER)
+            found = asked.get(name, default if filled and default.value not in ("", []) else nothing)
+            sent = fitted(name, control, found, picked)
+            needed = is_required(control) and (whole or name in asked)
+            if sent is None and needed and default.value not in (None, ""):
+                found, sent = default, fitted(name, control, default, picked)
+            if sent is not None:
+                inputs[name] = joined(sent, name)
+                continue
+            takes_files = control.get("type") in FILE_CONTROLS
+            if not found.origin.own and (stored.is_file(found.value) or (takes_files and found.value)):
+                dropped.append(name)
+            if needed:
+                missing.append(control)
+        if missing:
+            raise Misfit("missing", controls=missing)
+        if later and self.old:
+            ignored = [name for name in given if inputs.get(name) != known.get(name, nothing).value]
+            if ignored:
+                raise Misfit("ignored", names=ignored, version=self.version)
+        return Fitted(inputs, tuple(dropped))
+
+    def _free(self, asked: Mapping[str, Value], whole: bool) -> dict[str, Any]:
+        """Those that the form does not have."""
+        controls = self.controls
+        others = {name: value for name, value in asked.items() if name not in controls}
+        if whole and others:
+            raise Misfit("unknown", next(iter(others)), known=list(controls))
+        mine = {name: value for name, value in others.items() if value.origin is not Origin.SERVER}
+        return {name: joined(free(name, value), name) for name, value in mine.items()}
+
+
+def check(inputs: Mapping[str, Any]) -> None:
+    """Tell at once what of Python's values no app takes, before its form is asked for: no text says it, and no JSON.
+
+    Raises:
+        InputError: a name is no text.
+        Misfit: there is such a value.
+    """
+    for name, value in inputs.items():
+        calls.check_text("inputs", name)
+        try:
+            joined(free(name, Value(value, Origin.PYTHON)), name)
+        except Misfit as misfit:
+            if misfit.reason != "unfit":
+                raise
+            try:
+                text = to_text(value, strict=True)
+            except Unfit:
+                raise misfit from None
+            joined(text, name)
