@@ -31,7 +31,6 @@ from dify_notebook.app.words import CELL, PANEL, PYTHON, Door, in_words
 from dify_notebook.errors import InputError
 from dify_notebook.turn.state import Turn
 from dify_notebook.wire.kinds import CONTROLS as CONTROLS_TOLD
-from dify_notebook.wire.kinds import FILE_CONTROLS
 from dify_notebook.wire.models import Parameters
 
 CONTROLS: list[tuple[str, str, dict[str, Any]]] = [
