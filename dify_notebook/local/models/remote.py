@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...wire.sse import KIND, STRAY, frames
 from ..aside import Asked, shut
 from .model import DONE, Chunk, ModelFailed, error_text
 
@@ -77,7 +78,7 @@ class Remote:
         plug = connection.sock
         plug.settimeout(self._timeout)
         asked.on_cancel(lambda: shut(plug))
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
+        headers = {"Content-Type": "application/json", "Accept": f"{KIND}, application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         connection.request("POST", self._path, json.dumps(body).encode(), headers)
@@ -92,10 +93,9 @@ class Remote:
                 return
             if len(line) >= _LINE:
                 raise ModelFailed("The model sent a line that is too long")
-            data = line.strip()
-            if not data.startswith(b"data:"):
+            data = _data(line)
+            if data is None:
                 continue  # comments, event names and the blank lines between events
-            data = data[5:].strip()
             if data == b"[DONE]":
                 tell(DONE)
                 return
@@ -118,6 +118,12 @@ class Remote:
     def _clean(self, text: str) -> str:
         """A text of the other side without our key, which some repeat."""
         return text.replace(self._key, "***") if self._key else text
+
+
+def _data(line: bytes) -> bytes | None:
+    """What a line tells: each is an event, as some servers leave out the blank lines between them."""
+    found = frames([line.strip() + b"\n\n"])
+    return next((data.strip() for name, data in found if data is not None and name != STRAY), None)
 
 
 def _object(data: bytes) -> dict[str, Any]:
