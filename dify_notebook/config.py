@@ -24,9 +24,8 @@ from .console import warn
 from .errors import ConfigError, DifyError, InputError
 from .i18n import t
 from .logs import say_once
-from .paths import user_directory
 from .printable import MESSAGE, one_line
-from .private import private_directory
+from .private import data_dir
 from .profiles import find
 from .secret import Secret as Secret
 
@@ -66,16 +65,6 @@ def check_user(user: str) -> str:
     if not fits or any("\ud800" <= letter <= "\udfff" for letter in user):  # half a character cannot be sent
         raise InputError(t("net.bad_user"), code="user")
     return user
-
-
-def data_dir() -> Path:
-    """The directory that is ours: runs, the embedded server, the user's name. Mode 0700.
-
-    Raises:
-        ConfigError: another account owns it, or there is no path in `DIFY_NOTEBOOK_DATA_DIR`.
-        OSError: it cannot be made.
-    """
-    return private_directory(user_directory("data"))
 
 
 @cache

@@ -116,7 +116,7 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 # -- arrows ----------------------------------------------------------------------------
 
 BASE = {
-    "address", "errors", "config", "console", "secret", "paths", "profiles", "redact", "regular", "data_uri", "i18n",
+    "address", "errors", "config", "console", "secret", "paths", "private", "profiles", "redact", "regular", "data_uri", "i18n",
     "printable", "logs", "refusals", "_version",
 }  # fmt: skip
 DATA = BASE | {"wire", "turn", "tape"}
@@ -136,9 +136,9 @@ ARROWS: dict[str, set[str]] = {
     "secret": set(),
     "address": {"errors", "i18n", "secret"},
     "paths": {"errors", "i18n"},
-    "private": {"errors", "i18n", "logs"},
-    "profiles": {"errors", "i18n", "secret", "paths", "redact"},
-    "credentials": {"console", "errors", "i18n", "printable", "secret", "profiles"},
+    "private": {"errors", "i18n", "logs", "paths"},
+    "profiles": {"errors", "i18n", "secret", "private", "redact"},
+    "credentials": {"console", "errors", "i18n", "printable", "secret", "private"},
     "config": {
         "address", "console", "errors", "i18n", "logs", "paths", "printable", "private", "secret", "profiles",
         "credentials",
