@@ -11,7 +11,6 @@ from ..app.misfit import Misfit
 from ..app.origin import Value
 from ..errors import InputError
 from ..i18n import t
-from .keys import hide_keys
 from .parse import suggestion
 
 
@@ -59,7 +58,7 @@ def _refuse(misfit: Misfit, where: str) -> NoReturn:
         key = f"magic.value.{unfit.reason}"
         values = {"type": type(unfit.value).__name__, "limit": 0, "length": "", **unfit.values}
         where += unfit.path
-    told = hide_keys(t(key, **{"name": misfit.name, "where": where, "source": where, **values}))
+    told = t(key, **{"name": misfit.name, "where": where, "source": where, **values})
     raise InputError(told, code="input", hint=t("magic.value.hint"))
 
 

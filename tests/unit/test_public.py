@@ -133,8 +133,8 @@ ARROWS: dict[str, set[str]] = {
     "console": {"logs"},
     "errors": {"i18n", "printable", "redact", "refusals"},
     "refusals": set(),
-    "secret": set(),
-    "address": {"errors", "i18n", "secret"},
+    "secret": {"redact"},
+    "address": {"errors", "i18n", "redact", "secret"},
     "paths": {"errors", "i18n"},
     "private": {"errors", "i18n", "logs", "paths"},
     "profiles": {"errors", "i18n", "secret", "private", "redact"},
@@ -158,7 +158,8 @@ ARROWS: dict[str, set[str]] = {
     "magic": ASKING | {"app", "live", "views", "credentials", "transcript"},
     "panel": ASKING | {"app", "live", "views", "transcript"},
     "local": {
-        "wire", "errors", "tape", "i18n", "paths", "printable", "private", "logs", "console", "spreadsheets",
+        "wire", "errors", "tape", "i18n", "paths", "printable", "private", "redact", "logs", "console",
+        "spreadsheets",
     },  # fmt: skip
     "testing": {"local", "net"},
 }

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...redact import without_key
 from ...wire.sse import KIND, STRAY, frames
 from ..aside import Asked, shut
 from .model import DONE, Chunk, ModelFailed, error_text
@@ -62,7 +63,7 @@ class Remote:
         except (OSError, http.client.HTTPException, ValueError) as problem:
             # ValueError: reading from a socket that was shut under way.
             text = str(problem) or type(problem).__name__
-            raise ModelFailed(f"The model at {self._host} cannot be reached: {self._clean(text)}") from None
+            raise ModelFailed(f"The model at {self._host} cannot be reached: {without_key(text, self._key)}") from None
         finally:
             asked.on_cancel(None)
             connection.close()
@@ -101,7 +102,7 @@ class Remote:
                 return
             told = _object(data)
             if isinstance(told.get("error"), dict | str):
-                raise ModelFailed(self._clean(error_text(told["error"])))
+                raise ModelFailed(without_key(error_text(told["error"]), self._key))
             tell(told)
 
     def _refusal(self, response: http.client.HTTPResponse) -> str:
@@ -112,12 +113,8 @@ class Remote:
             told = None
         said = next((told[name] for name in _REFUSALS if told.get(name)), None) if isinstance(told, dict) else None
         if said is not None:
-            return self._clean(error_text(said))
+            return without_key(error_text(said), self._key)
         return f"The model answered with status {response.status} {response.reason}".rstrip()
-
-    def _clean(self, text: str) -> str:
-        """A text of the other side without our key, which some repeat."""
-        return text.replace(self._key, "***") if self._key else text
 
 
 def _data(line: bytes) -> bytes | None:
