@@ -25,7 +25,7 @@ from .errors import ConfigError, DifyError, InputError
 from .i18n import t
 from .logs import say_once
 from .printable import MESSAGE, one_line
-from .private import data_dir
+from .private import data_dir, mine
 from .profiles import find
 from .secret import Secret as Secret
 
@@ -94,8 +94,7 @@ def _stored_user(path: Path) -> str:
         return check_user(name)
     name = f"notebook-{secrets.token_hex(4)}"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with open(path, "x", encoding="utf-8", opener=mine) as file:
             file.write(name + "\n")
     except FileExistsError:
         return path.read_text(encoding="utf-8").strip() or name

@@ -120,6 +120,15 @@ def write_private(path: Path, text: str, *, last: bool = False) -> None:
         raise
 
 
+def mine(path: str, flags: int) -> int:
+    """`opener` for `open`: a file that is made is this user's alone (mode 0600) from its first moment.
+
+    Raises:
+        OSError: it cannot be opened so.
+    """
+    return os.open(path, flags, 0o600)
+
+
 def only_mine(path: Path) -> None:
     """Make a file that is there unreadable for others; harmless where it is not, or has no modes."""
     with suppress(OSError):

@@ -22,6 +22,14 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
         r"^platformdirs\b|^user_directory$|DIFY_NOTEBOOK_\{?.*_DIR\b",
         {"paths.py": "where the system has them", "private.py": "each of them"},
     ),
+    "files for their user alone": (
+        r"^384$",  # 0o600
+        {
+            "private.py": "how they are made, and closed",
+            "credentials.py": "closes one that it warns of",
+            "local/lock.py": "opened to be read and written, and never emptied",
+        },
+    ),
     "what a secret looks like": (r"app\|dataset|dataset-\[|\(sk\)-", {"redact.py": "the redactor"}),
     "what stands in a secret's place": (
         r"""^b?'\*\*\*@?'$""",
@@ -45,7 +53,7 @@ def written(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Literals without docstrings, names, imports and calls of a module, as they are written, with their lines."""
     silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and id(node) not in silent:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes | int) and id(node) not in silent:
             yield node.lineno, repr(node.value)
         elif isinstance(node, ast.Name):
             yield node.lineno, node.id
