@@ -35,8 +35,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..logs import logger
+from ..wire.sse import PING
 from .replies import VERSION_HEADERS, ApiError
-from .stream import HEADERS, PING, event_of, frame
+from .stream import HEADERS, event_of, frame
 
 HEADER = "X-Dify-Fault"
 KINDS = frozenset(
