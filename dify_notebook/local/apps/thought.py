@@ -9,11 +9,7 @@ from ..run import Run
 
 
 class Thought:
-    """Told several times under one id: empty at first, then with what became of it.
-
-    Raises:
-        Stopped: nobody wants to hear it any more.
-    """
+    """Told several times under one id: empty when it is made, then with what became of it."""
 
     def __init__(self, run: Run, position: int) -> None:
         self._run = run
@@ -30,11 +26,7 @@ class Thought:
         self.tell()
 
     def tell(self, **more: Any) -> None:
-        """Say it with these fields.
-
-        Raises:
-            Stopped: nobody wants to hear it any more.
-        """
+        """Say it, with these fields from now on. Raises: Stopped."""
         self._told |= more
         self._run.emit("agent_thought", **self._told)
         self._run.store.write_thought(self._run.message_id, dict(self._told))
