@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from .errors import ConfigError
 from .i18n import t
+from .redact import is_key, without_login
 from .secret import Secret
 
 CLOUD = "https://api.dify.ai/v1"
@@ -36,7 +37,6 @@ _KEY_NAMES = ("key", "token", "authorization", "secret")
 _ADDRESS_NAMES = ("url", "host", "server", "endpoint", "base", "address")
 _BEARER = re.compile(r"Bearer\b[:=]?", re.IGNORECASE)
 _COMMENT = re.compile(r"\s#")
-_KEY = re.compile(r"(?:app|dataset)-[A-Za-z0-9_-]{8,}")
 _WEB = re.compile(r"https?(?::/*+|/{2,}+|;/++)", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://")
 _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {ord("。"): ".", ord("\\"): "/"}
@@ -117,7 +117,7 @@ def fault_of_key(key: str) -> str | None:
 
 def hide_key(address: Any) -> Any:
     """The same, but a key that stands where an address belongs hides itself: tracebacks show arguments."""
-    if isinstance(address, str) and _KEY.fullmatch(clean_key(address)):
+    if isinstance(address, str) and is_key(clean_key(address)):
         return Secret(address)
     return address
 
@@ -156,7 +156,7 @@ def _with_scheme(said: str, place: str) -> str:
         return parts.geturl()
     if not {".", ":"} & set(parts.netloc):
         raise _bad(place)
-    where = parts.netloc.rpartition("@")[2]
+    where = without_login(parts.netloc)
     raise ConfigError(t("net.no_scheme", place=place, host=where), code="base_url")
 
 
@@ -169,7 +169,7 @@ def _parts(url: str, place: str) -> SplitResult:
         fits = _is_host(parts.hostname or "", bracketed="[" in parts.netloc)
     except ValueError:  # a bracket that is not closed, a name that no network has
         pass
-    where = parts.netloc.rpartition("@")[2]
+    where = without_login(parts.netloc)
     if "[" not in where and where.count(":") > 1:
         raise ConfigError(t("net.bare_ipv6", place=place), code="base_url")
     if not fits:

@@ -24,9 +24,8 @@ from .console import warn
 from .errors import ConfigError, DifyError, InputError
 from .i18n import t
 from .logs import say_once
-from .paths import user_directory
 from .printable import MESSAGE, one_line
-from .private import private_directory
+from .private import data_dir, mine
 from .profiles import find
 from .secret import Secret as Secret
 
@@ -68,16 +67,6 @@ def check_user(user: str) -> str:
     return user
 
 
-def data_dir() -> Path:
-    """The directory that is ours: runs, the embedded server, the user's name. Mode 0700.
-
-    Raises:
-        ConfigError: another account owns it, or there is no path in `DIFY_NOTEBOOK_DATA_DIR`.
-        OSError: it cannot be made.
-    """
-    return private_directory(user_directory("data"))
-
-
 @cache
 def _made_up() -> str:
     return f"notebook-{secrets.token_hex(4)}"
@@ -105,8 +94,7 @@ def _stored_user(path: Path) -> str:
         return check_user(name)
     name = f"notebook-{secrets.token_hex(4)}"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with open(path, "x", encoding="utf-8", opener=mine) as file:
             file.write(name + "\n")
     except FileExistsError:
         return path.read_text(encoding="utf-8").strip() or name

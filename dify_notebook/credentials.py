@@ -19,7 +19,7 @@ from .console import warn
 from .errors import ConfigError
 from .i18n import t
 from .printable import MESSAGE, one_line
-from .profiles import config_dir, write_private
+from .private import config_dir, write_private
 from .secret import Secret
 
 T = TypeVar("T")
@@ -148,9 +148,14 @@ def remove(account: str, place: str) -> bool:
     return True
 
 
+def keys_dir() -> Path:
+    """Where the files with keys lie; it need not exist."""
+    return config_dir() / "keys"
+
+
 def key_path(account: str) -> Path:
     """The file for one key. Its name tells nothing."""
-    return config_dir() / "keys" / hashlib.sha256(account.encode()).hexdigest()[:32]
+    return keys_dir() / hashlib.sha256(account.encode()).hexdigest()[:32]
 
 
 def _from_file(path: Path) -> Secret | None:

@@ -1,4 +1,4 @@
-"""Directories that only their user can read, and files that nobody else ever could, not even for a moment."""
+"""This user's directories, those that only they can read, and files that nobody else ever could, not for a moment."""
 
 from __future__ import annotations
 
@@ -12,9 +12,35 @@ from pathlib import Path
 from .errors import ConfigError
 from .i18n import t
 from .logs import logger
+from .paths import user_directory
 
 log = logger()
 _said: set[Path] = set()
+
+
+def data_dir(*, make: bool = True) -> Path:
+    """The directory that is ours: runs, the embedded server, the user's name. Mode 0700.
+
+    Args:
+        make: whether to make it; else it need not exist.
+
+    Raises:
+        ConfigError: another account owns it, or there is no path in `DIFY_NOTEBOOK_DATA_DIR`.
+        OSError: it cannot be made.
+    """
+    directory = user_directory("data")
+    return private_directory(directory) if make else directory
+
+
+def config_dir() -> Path:
+    """The user's configuration directory of this package; it need not exist.
+
+    `DIFY_NOTEBOOK_CONFIG_DIR` names another one.
+
+    Raises:
+        ConfigError: that is no path, or this account has no home directory.
+    """
+    return user_directory("config")
 
 
 def private_directory(path: Path) -> Path:
@@ -92,6 +118,15 @@ def write_private(path: Path, text: str, *, last: bool = False) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def mine(path: str, flags: int) -> int:
+    """`opener` for `open`: a file that is made is this user's alone (mode 0600) from its first moment.
+
+    Raises:
+        OSError: it cannot be opened so.
+    """
+    return os.open(path, flags, 0o600)
 
 
 def only_mine(path: Path) -> None:

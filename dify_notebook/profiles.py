@@ -7,7 +7,6 @@ the file, and a file that holds one is refused.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ import msgspec
 
 from .errors import ConfigError
 from .i18n import t
-from .paths import user_directory
+from .private import config_dir, write_private
 from .redact import has_key, redact
 from .secret import Secret
 
@@ -41,17 +40,6 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Further headers for every request. Their values hide themselves."""
     key: str = "keyring"
     """Where the key lies: keyring, file, memory or env:NAME."""
-
-
-def config_dir() -> Path:
-    """The user's configuration directory of this package; it need not exist.
-
-    `DIFY_NOTEBOOK_CONFIG_DIR` names another one.
-
-    Raises:
-        ConfigError: that is no path, or this account has no home directory.
-    """
-    return user_directory("config")
 
 
 def profiles_path() -> Path:
@@ -176,20 +164,9 @@ def _read() -> dict[str, Any]:
 
 def _write(data: Mapping[str, Any]) -> None:
     text = "# Profiles of dify_notebook. No keys belong here. %dify connect rewrites this file.\n"
-    write_private(profiles_path(), text + _toml(data))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, at once or not at all; its directory likewise when new."""
+    path = profiles_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_private(path, text + _toml(data))
 
 
 def _toml(data: Mapping[str, Any], above: tuple[str, ...] = ()) -> str:

@@ -1,6 +1,7 @@
 """The one redactor: text and bytes without what would let a stranger in.
 
-What is taken out, in any case of letters:
+What `redact` takes out, in any case of letters (what must not depend on how a secret looks is taken out by the
+functions below it):
 
 - the values of parameters that sign or open an address, by their whole names and behind `?`, `&`, `&amp;`,
   `;`, `#`, JSON's escapes of these, and all of it percent-encoded: `sign`, `sig` (Azure SAS), `signature`
@@ -21,8 +22,9 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import overload
+from urllib.parse import urlsplit
 
 _WORDS = (
     "sign", "sig", "signature", "nonce", "token", "credential", "credentials",
@@ -151,3 +153,70 @@ _STEPS: tuple[tuple[Callable[[str, str], bool], tuple[Pattern, ...]], ...] = (
 def has_key(text: str) -> bool:
     """Whether a literal key of Dify (`app-…`, `dataset-…`) stands in the text."""
     return _KEY.search(text) is not None
+
+
+def is_key(text: str) -> bool:
+    """Whether a text may be meant as a key of Dify's, and nothing else: also one that was cut or has other letters."""
+    return _MEANT_AS_KEY.fullmatch(text) is not None
+
+
+_MEANT_AS_KEY = re.compile(r"(?:app|dataset)-[A-Za-z0-9_-]{8,}")
+
+
+@overload
+def without_key(data: str, key: str | None) -> str: ...
+@overload
+def without_key(data: bytes, key: str | None) -> bytes: ...
+def without_key(data: str | bytes, key: str | None) -> str | bytes:
+    """What another side says without our own key, which some repeat; one below 8 characters is a placeholder.
+
+    >>> without_key("no account for EMPTY nor my-secret", "my-secret")
+    'no account for EMPTY nor ***'
+    """
+    if key is None or len(key) < 8:
+        return data
+    if isinstance(data, str):
+        return data.replace(key, "***")
+    own = key.encode()
+    return data.replace(own, b"***") if own in data else data
+
+
+def without_login(place: str) -> str:
+    """Host and port of an address, without the user and the password before them.
+
+    >>> without_login("me:pw@host:8")
+    'host:8'
+    """
+    return place.rpartition("@")[2]
+
+
+def without_query(url: str | None, schemes: Collection[str] | None = ("http", "https", "")) -> str | None:
+    """An address without its query, its fragment, and user and password.
+
+    Args:
+        schemes: those that it may have; None: any.
+
+    Returns:
+        None for what is no such address, such as data.
+
+    >>> without_query("https://me:pw@host:8/a.png?sign=1")
+    'https://host:8/a.png'
+    """
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if schemes is not None and parts.scheme not in schemes:
+        return None
+    place = without_login(parts.netloc)
+    return f"{parts.scheme}://{place}{parts.path}" if place else parts.path or None
+
+
+def header(name: str, value: str) -> str:
+    """The value of a header as it may be shown."""
+    return "***" if name.lower() in _SECRET_HEADERS else value
+
+
+_SECRET_HEADERS = ("authorization", "cookie", "x-api-key", "api-key", "proxy-authorization")

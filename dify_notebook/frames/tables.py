@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..redact import may_hold_a_secret, redact
+from ..redact import may_hold_a_secret, redact, without_query
 from ..turn.convert import as_citation, as_file, as_int, as_text
 from ..turn.reasoning import split_reasoning
 from ..turn.state import Citation, MessageFile
 from ..wire import models
-from .texts import as_json, as_microseconds, as_word, clean, without_query
+from .texts import as_json, as_microseconds, as_word, clean
 from .toolcalls import with_calls
 
 Block = dict[str, list[Any]]

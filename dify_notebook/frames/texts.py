@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -19,24 +18,6 @@ def clean(text: str | None) -> str | None:
     'see /files/x?timestamp=1&nonce=-&sign=- or a=b'
     """
     return redact(text) if text else text
-
-
-def without_query(url: str | None) -> str | None:
-    """An address without its query and without a password; None for what is none, such as data.
-
-    >>> without_query("https://me:pw@host:8/a.png?sign=1")
-    'https://host:8/a.png'
-    """
-    if not url:
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https", ""):
-        return None
-    place = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{place}{parts.path}" if place else parts.path or None
 
 
 def as_json(value: Any) -> str | None:

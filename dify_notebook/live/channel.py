@@ -22,7 +22,7 @@ from ..views.diff import Differ, to_wire
 from .protocol import Open, Packed, Patch, pack
 
 INTERVAL = 1 / 25
-"""Seconds between two messages, at least."""
+"""Seconds between two messages of a view, and between two rounds of a panel, at least."""
 REPAIR_EVERY = 0.45
 REPAIR_SPAN = 2.25
 """How many seconds back a repair reaches."""

@@ -15,26 +15,35 @@ HTML_BYTES = 30_000
 TEXT_EVERY = 0.05
 
 
-class TextView:
+class _Resting:
+    """Rests after each output; a turn that ended never waits."""
+
+    _free = 0.0
+    """When the next output may come, in seconds since the question was sent."""
+
+    def due(self, now: float) -> float:
+        """Seconds until `update` would show something."""
+        return max(0.0, self._free - now)
+
+    def _early(self, turn: Turn, now: float) -> bool:
+        return turn.status == "running" and now < self._free
+
+
+class TextView(_Resting):
     """Prints what is new; for a terminal."""
 
     def __init__(self, lang: Language | None = None) -> None:
         self._lang = lang or current_language()
         self._stream = views.TextStream(self._lang)
-        self._free = 0.0
 
     def show(self) -> None:
         """Nothing to show before something came."""
 
     def update(self, turn: Turn, now: float) -> None:
         """Print what came since the last call, at most 20 times a second."""
-        if turn.status != "running" or now >= self._free:
+        if not self._early(turn, now):
             self._free = now + TEXT_EVERY
             self._print(self._stream.feed(turn, now))
-
-    def due(self, now: float) -> float:
-        """Seconds until `update` would print."""
-        return max(0.0, self._free - now)
 
     def finish(self, turn: Turn) -> None:
         """Print the rest."""
@@ -50,14 +59,13 @@ class TextView:
             raise
 
 
-class HtmlView:
+class HtmlView(_Resting):
     """Replaces the output by the whole as HTML, at most twice a second and within a byte budget."""
 
     def __init__(self, lang: Language | None = None, output: Output | Standin | None = None) -> None:
         self.lang: Language = lang or current_language()
         self._output = output or Output()
         self._turn: Turn | None = None
-        self._free = 0.0
 
     def show(self) -> None:
         """Show an empty turn, to be replaced."""
@@ -65,17 +73,13 @@ class HtmlView:
 
     def update(self, turn: Turn, now: float) -> None:
         """Show this state if it is new and time to."""
-        if turn is self._turn or (turn.status == "running" and now < self._free):
+        if turn is self._turn or self._early(turn, now):
             return
         self._turn = turn
         bundle = self._bundle(turn)
         size = sum(len(text.encode()) for text in bundle.values())
         self._free = now + max(HTML_EVERY, size / HTML_BYTES)
         self._output.replace(bundle)
-
-    def due(self, now: float) -> float:
-        """Seconds until `update` would send."""
-        return max(0.0, self._free - now)
 
     def finish(self, turn: Turn) -> None:
         """Leave the saved form."""

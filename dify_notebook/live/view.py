@@ -13,12 +13,10 @@ from ..turn.state import Turn
 from . import outputs
 from .channel import Channel
 from .protocol import Close, FromKernel, Labels, Open
+from .throttle import Throttle
 
 if TYPE_CHECKING:
     from .widget import LiveWidget
-
-TICK = 0.5
-"""Seconds between two drawings when nothing came: the seconds shown go on."""
 
 _numbers = itertools.count(1)
 
@@ -49,15 +47,13 @@ class LiveView:
         self._opening = Open(self.number, blocking, labels)
         self.channel = Channel(self.number, self._opening)
         self._on_stop = on_stop
-        self._clock = clock
         self._drawing = views.TurnView(lang=self.lang)
+        self._throttle = Throttle(self.channel, clock)
         self._widget: LiveWidget | None = None
         self._output: outputs.Output | None = None
-        self._turn: Turn | None = None
-        self._now = 0.0
-        self._waiting = False
+        self._left: Turn | None = None
+        """What is left behind, once it has ended."""
         self._said: str | None = None
-        self._ended = False
         self._deaf = False
 
     def show(self) -> None:
@@ -78,34 +74,26 @@ class LiveView:
 
     def update(self, turn: Turn, now: float) -> None:
         """Show this state if it is time to; cheap to call often. A turn that ended never waits."""
-        running = turn.status == "running"
-        changed = turn is not self._turn
-        if running and (self.channel.wait(now) > 0 or not (changed or self._idle(now) <= 0)):
-            self._waiting = self._waiting or changed
-            return
-        begun = self._clock()
-        root = self._drawing.blocks(turn, now=now)
-        cost = self._clock() - begun
-        self._turn, self._now, self._waiting = turn, now, False
-        for message in self.channel.offer(root, now, cost, self._news(turn)):
-            self._tell(message)
+        drawn = self._throttle.draw(turn, now, self._drawing.blocks)
+        if drawn is not None:
+            root, cost = drawn
+            for message in self.channel.offer(root, now, cost, self._news(turn)):
+                self._tell(message)
 
     def due(self, now: float) -> float:
         """Seconds until `update` would send something, if nothing else comes."""
-        wait = self.channel.wait(now)
-        return wait if self._waiting else max(wait, self._idle(now))
+        return self._throttle.due(now)
 
     def finish(self, turn: Turn) -> None:
         """End: the whole picture once more, then the saved form in place of the widget."""
         if self._widget is None or self._output is None:
             raise RuntimeError("finish() came before show()")
-        now = turn.timing.total if turn.timing and turn.timing.total is not None else self._now
-        self._turn = turn
+        now = turn.timing.total if turn.timing and turn.timing.total is not None else self._throttle.now
         try:
             self._tell(self.channel.end(self._drawing.blocks(turn, now=now), now, self._news(turn)))
         except Exception as problem:  # what is left in its place matters more
             console.complain("the end of an answer cannot be drawn", problem)
-        self._ended = True
+        self._left = turn
         self._output.replace(views.bundle(turn, lang=self.lang))
         self._tell(Close(self.number))
         self._widget.close_view(self)
@@ -120,13 +108,13 @@ class LiveView:
         drawn: list[FromKernel] = (
             [self._opening] if self.channel.differ.root is None else [self.channel.whole()]
         )
-        return [*drawn, Close(self.number)] if self._ended else drawn
+        return [*drawn, Close(self.number)] if self._left is not None else drawn
 
     def end_again(self) -> None:
         """For a browser that missed the end. Where it cannot replace the output (its page was
         loaded again, and knows the output no more), the picture itself is made whole."""
-        if self._output is not None and self._turn is not None:
-            self._output.replace(views.bundle(self._turn, lang=self.lang))
+        if self._output is not None and self._left is not None:
+            self._output.replace(views.bundle(self._left, lang=self.lang))
         for message in self.snapshot():
             self._tell(message)
 
@@ -138,12 +126,6 @@ class LiveView:
         except Exception as problem:  # the comm is broken; the output itself is replaced in the end all the same
             self._deaf = True
             console.complain("the live view cannot be reached", problem)
-
-    def _idle(self, now: float) -> float:
-        """Seconds until there is something to draw or to mend although nothing came."""
-        mend = self.channel.wait_mend(now)
-        tick = self._now + TICK - now
-        return tick if mend is None else min(tick, mend)
 
     def _news(self, turn: Turn) -> str | None:
         """What a screen reader should say now: the status, once each time it changes."""

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-import msgspec
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..wire.sse import KIND, written
 from . import older
 from .apps.app import App
 from .replies import html_not_found, reply
+from .stream import event_of
 
 VERSION = "0.15.3"
 _MISSING = re.compile(
@@ -95,7 +96,7 @@ class _Said:
             if self._kind != "application/json":
                 await self._to(self._start)
             return
-        if self._kind == "text/event-stream" and self._stream is not None:
+        if self._kind == KIND and self._stream is not None:
             await self._events(self._stream, message)
             return
         if self._kind == "application/json":
@@ -108,13 +109,14 @@ class _Said:
     async def _events(self, stream: older.Stream, message: Message) -> None:
         """Each event goes by itself, as faults expect it."""
         body = message.get("body", b"")
-        if not body.startswith(b"data: {"):
+        event = event_of(body)
+        if event is None:
             told = () if message.get("more_body") else stream.end()
         else:
-            told, body = stream.tell(msgspec.json.decode(body[6:])), b""
-        for event in told:
-            frame = b"data: " + json.dumps(event).encode() + b"\n\n"
-            await self._to({**message, "body": frame, "more_body": True})
+            told, body = stream.tell(event), b""
+        for older_event in told:
+            piece = written(("", json.dumps(older_event).encode()))
+            await self._to({**message, "body": piece, "more_body": True})
         if body or not message.get("more_body"):
             await self._to({**message, "body": body})
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DifyError
-from ..paths import expand, user_directory
-from ..private import only_mine, private_directory, write_private
+from ..paths import expand
+from ..private import data_dir, only_mine, private_directory, write_private
 from .damage import damaged_keys
 
 APP_NAMES = ("guide", "toolbox", "pipeline")
@@ -28,9 +28,9 @@ def default_directory() -> Path:
     """This user's directory; `DIFY_NOTEBOOK_DATA_DIR` moves its base.
 
     Raises:
-        ConfigError, OSError: see `private_directory`, of the base.
+        ConfigError, OSError: see `data_dir`.
     """
-    return private_directory(user_directory("data")) / "local"
+    return data_dir() / "local"
 
 
 @dataclass(frozen=True)

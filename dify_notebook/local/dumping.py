@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import DifyError
 from ..i18n import t
 from ..paths import expand
+from ..private import mine
 from ..spreadsheets import plain_cell
 from . import shapes
 from .apps.app import fixed_id
@@ -98,7 +99,7 @@ def _write(path: Path, table: str, rows: Iterable[Row], cell: Callable[[Any], An
         cell: what makes each cell of a value; None leaves it as it is.
     """
     columns = _COLUMNS[table]
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="") as file:
+    with open(path, "w", encoding="utf-8", newline="", opener=mine) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         values = ([row.get(name) for name in columns] for row in rows)

@@ -29,16 +29,15 @@ import logging
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
-import msgspec
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..logs import logger
+from ..wire.sse import PING
 from .replies import VERSION_HEADERS, ApiError
-from .stream import PING, frame
+from .stream import HEADERS, event_of, frame
 
 HEADER = "X-Dify-Fault"
 KINDS = frozenset(
@@ -182,11 +181,10 @@ class Faults:
             await self._app(scope, receive, Spoiler(faults, send))
 
     async def _ping(self, times: int, send: Send) -> None:
-        headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         for number in range(times):
             await asyncio.sleep(self._interval)
             if number == 0:
-                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS]})
             await send({"type": "http.response.body", "body": PING, "more_body": True})
         raise Dropped
 
@@ -258,10 +256,10 @@ class Spoiler:
 
     def _changed(self, body: bytes) -> list[bytes]:
         """What is sent in place of a piece of the body; the server's stream sends one event a piece."""
-        if not body.startswith(b"data: {"):
+        event = event_of(body)
+        if event is None:
             return [body] if body else []
         faults = self._faults
-        event: dict[str, Any] = msgspec.json.decode(body[6:])
         head = {name: event.get(name) for name in ("conversation_id", "message_id", "created_at")}
         self._events += 1
         if "error" in faults and self._events > faults["error"]:

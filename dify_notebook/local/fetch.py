@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import quote, urljoin, urlsplit
 
+from ..redact import without_query
 from .aside import Asked, in_thread, shut
 
 _REDIRECTS = 5
@@ -176,10 +177,5 @@ def _once(
 
 
 def _named(url: str) -> str:
-    """An address without its query, which may sign something."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "that address"
-    # The port decides with the host; a user name and a password are nobody's business.
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    """An address without its query, which may sign something; a user name and a password are nobody's business."""
+    return without_query(url, schemes=None) or "that address"

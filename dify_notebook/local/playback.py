@@ -10,9 +10,8 @@ from typing import Any
 
 from ..tape import Tape
 from ..wire.loose import loads
-from ..wire.sse import Frame
+from ..wire.sse import written
 from .replies import ApiError
-from .stream import PING
 
 _LONGEST = 600.0
 """Seconds that one pause may take, whatever a tape says."""
@@ -44,7 +43,7 @@ class Playing:
                     await asyncio.wait_for(self._stopped.wait(), pause)
             if self._stopped.is_set():
                 break
-            self.events.put_nowait(encoded(frame))
+            self.events.put_nowait(written(frame))
         self.events.put_nowait(None)
 
 
@@ -106,15 +105,6 @@ class Player:
         if not body:
             raise ApiError(500, "internal_server_error", "The tape holds no answer.")
         return {"event": "message", "id": body["message_id"], "mode": "chat", **body, "answer": "".join(answer)}
-
-
-def encoded(frame: Frame) -> bytes:
-    """A frame in the bytes in which Dify sends it."""
-    name, data = frame
-    if data is None:
-        return PING if name in ("", "ping") else b"event: " + name.encode() + b"\n\n"
-    lead = b"" if name in ("", "message") else b"event: " + name.encode() + b"\n"
-    return lead + b"".join(b"data: " + line + b"\n" for line in data.split(b"\n")) + b"\n"
 
 
 def _told(tape: Tape) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 import time
 import uuid
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..private import only_mine
+from ..private import mine, only_mine
 from .directory import Directory
 from .journal import journal_mode
 from .schema import migrate
@@ -416,7 +415,7 @@ class Store:
 def _prepare(database: Path) -> None:
     """Make the file before SQLite does: what it puts beside it (-wal, -shm, -journal) gets the modes of this one."""
     with contextlib.suppress(FileExistsError):
-        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        open(database, "xb", opener=mine).close()
     for end in ("", "-wal", "-shm", "-journal"):
         only_mine(database.with_name(database.name + end))
 

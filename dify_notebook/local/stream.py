@@ -11,15 +11,25 @@ from typing import Any
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
+from ..wire.sse import KIND, PING, frames, written
 from .replies import VERSION_HEADERS
 
-PING = b"event: ping\n\n"
+HEADERS = ((b"content-type", f"{KIND}; charset=utf-8".encode()),)
 _encode = msgspec.json.Encoder().encode
 
 
 def frame(event: dict[str, Any]) -> bytes:
     """One event: compact JSON in raw UTF-8."""
-    return b"data: " + _encode(event) + b"\n\n"
+    return written(("", _encode(event)))
+
+
+def event_of(piece: bytes) -> dict[str, Any] | None:
+    """The event in a piece of a body, as `frame` writes one; None for anything else, as a tape may hold."""
+    for name, data in frames([piece]):
+        if data is not None and not name:
+            with contextlib.suppress(msgspec.DecodeError):
+                return msgspec.json.decode(data, type=dict[str, Any])
+    return None
 
 
 class EventStream:
@@ -98,7 +108,7 @@ class EventStream:
 
 
 def _headers() -> Message:
-    headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+    headers = [*HEADERS]
     headers += [(name.lower().encode(), value.encode()) for name, value in VERSION_HEADERS.items()]
     return {"type": "http.response.start", "status": 200, "headers": headers}
 

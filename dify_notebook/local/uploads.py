@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from ..private import mine
 from .aside import Asked, in_thread
 from .store import Row, Store, Unknown, end_user_of, second
 
@@ -92,7 +93,7 @@ class Uploads:
 def _written(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Raises: OSError; then nothing is left."""
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+        with open(path, "xb", opener=mine) as target:
             write(target)
             target.flush()
             os.fsync(target.fileno())

@@ -23,7 +23,6 @@ from ..net import files as net_files
 from ..net.checks import check_attachments, check_input
 from ..wire import calls
 from ..wire.models import UploadedFile
-from .keys import hide_keys
 from .names import why_unbound
 from .parse import Arguments, Assignment
 from .split import split
@@ -130,8 +129,7 @@ def _evaluate(one: Assignment, names: dict[str, Any]) -> Any:
         problem = f"{type(error).__name__}: {error}"
         if isinstance(error, NameError) and (told := why_unbound(error.name or "", names)):
             problem = told.rstrip(".。")
-    text = hide_keys(t("magic.expression_failed", name=one.name, text=one.text, problem=problem))
-    raise InputError(text, code="inputs")
+    raise InputError(t("magic.expression_failed", name=one.name, text=one.text, problem=problem), code="inputs")
 
 
 def find_files(sources: Sequence[Any]) -> list[Any]:

@@ -17,7 +17,8 @@ from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.portal import portal
 from ..printable import one_line
-from ..profiles import Profile, check_name, config_dir, delete, profiles, save
+from ..private import config_dir
+from ..profiles import Profile, check_name, delete, profiles, save
 from ..wire.kinds import OTHER_MODES
 from .state import State
 
@@ -82,7 +83,7 @@ def place_of(place: str) -> str:
     """Where a key lies, in words."""
     if place.startswith("env:"):
         return t("magic.place.variable", name=one_line(place[4:]))
-    return t(f"magic.place.{place}", directory=config_dir() / "keys")
+    return t(f"magic.place.{place}", directory=credentials.keys_dir())
 
 
 def try_out(profile: Profile, key: Secret) -> str:
@@ -150,7 +151,7 @@ def _place() -> credentials.Place:
     if credentials.keyring_answers():
         return "keyring"
     try:
-        answer = input(_prompt("magic.connect.ask_file", directory=config_dir() / "keys")).strip().lower()
+        answer = input(_prompt("magic.connect.ask_file", directory=credentials.keys_dir())).strip().lower()
     except (StdinNotImplementedError, EOFError):
         return "memory"
     return "memory" if answer.startswith(("n", "否", "不")) else "file"

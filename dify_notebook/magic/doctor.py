@@ -6,7 +6,7 @@ from ..i18n import current_language as language
 from ..i18n import sentences, t
 from ..net.doctor import Finding, examine
 from ..printable import one_line
-from .keys import hide_keys
+from ..redact import redact
 from .state import Seat
 
 SIGNS = {"ok": "✓", "wrong": "✗", "unknown": "·"}
@@ -18,7 +18,7 @@ def doctor(seat: Seat, *, stream: bool) -> str:
     lines = [line for finding in found for line in told(finding)]
     wrong = sum(finding.state == "wrong" for finding in found)
     lines.append(t("magic.doctor.end", count=wrong) if wrong else t("magic.doctor.well"))
-    return hide_keys("\n".join(lines))
+    return redact("\n".join(lines))
 
 
 def told(finding: Finding) -> list[str]:

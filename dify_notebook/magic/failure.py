@@ -13,7 +13,7 @@ from ..console import fitting
 from ..errors import APIError, ConnectionFailed, DifyError, TurnFailed, said_by
 from ..i18n import t
 from ..printable import MESSAGE, one_line, visible
-from .keys import hide_keys
+from ..redact import redact
 
 E = TypeVar("E", bound=BaseException)
 
@@ -47,4 +47,4 @@ def _lines(error: BaseException) -> list[str]:
         lines.append(f"  {visible(error.hint, MESSAGE)}")
     if error.request_id:
         lines.append(f"  request id: {one_line(error.request_id)}")
-    return [hide_keys(line) for line in lines]
+    return [redact(line) for line in lines]

@@ -14,6 +14,7 @@ from ..errors import DifyError, InputError
 from ..i18n import t
 from ..printable import one_line
 from ..profiles import profiles
+from ..redact import redact
 from ..tape import run_store
 from .complete import APPS, SUBCOMMANDS
 from .connect import connect, forget, place_of
@@ -21,7 +22,6 @@ from .conversations import conversations
 from .doctor import doctor
 from .help import help_text, width
 from .history import history
-from .keys import hide_keys
 from .split import split
 from .state import LOCAL_APPS, Seat, State
 
@@ -213,7 +213,7 @@ def _conversations(rest: list[str], state: State, names: Mapping[str, Any]) -> s
 
 
 def _history(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    name, found, said = history([hide_keys(word) for word in rest], state.seat(None, None, names), names)
+    name, found, said = history([redact(word) for word in rest], state.seat(None, None, names), names)
     state.results[name] = found
     return said
 
@@ -228,7 +228,7 @@ def _nothing_more(name: str, rest: list[str]) -> None:
 
 
 def _refuse(key: str, /, **values: object) -> NoReturn:
-    raise InputError(hide_keys(t(key, **values)), code="magic_line", hint=t("magic.line.hint_line"))
+    raise InputError(t(key, **values), code="magic_line", hint=t("magic.line.hint_line"))
 
 
 _COMMANDS: dict[str, Callable[[list[str], State, Mapping[str, Any]], str]] = {

@@ -14,6 +14,7 @@ from ..i18n import t
 from ..live import View, check, close, open_view
 from ..printable import TEXT, shown, visible
 from ..profiles import profiles
+from ..redact import has_key, redact
 from ..session import Run
 from ..turn.state import Turn
 from ..views.clean import one_line
@@ -22,7 +23,6 @@ from .complete import Known, Matcher, known_from
 from .failure import dressed, interrupted
 from .follow import follow
 from .help import help_text
-from .keys import has_key, hide_keys
 from .line import first_time, run_line
 from .parse import parse_line
 from .scope import caller, seen_from
@@ -104,7 +104,7 @@ class DifyMagics(Magics):
             say(t("magic.input.dropped", names=names_left), "stderr")
         if arguments.dry_run:
             shown = cells.describe(question, seat, arguments.timeout)
-            say(visible(hide_keys(json.dumps(shown, ensure_ascii=False, indent=2)), DRY_RUN))
+            say(visible(redact(json.dumps(shown, ensure_ascii=False, indent=2)), DRY_RUN))
             return
         inputs = cells.uploaded(question, seat)
         if question.again:

@@ -15,7 +15,6 @@ from ..app.words import suggestion
 from ..errors import InputError
 from ..i18n import t
 from ..profiles import can_be_asked
-from .keys import hide_keys
 from .names import plain_name
 from .split import Word, split
 from .typography import DASHES, WIDE, stray_quote
@@ -265,4 +264,4 @@ def _seconds(text: str) -> float:
 
 
 def _refuse(key: str, /, **values: object) -> NoReturn:
-    raise LineError(hide_keys(t(key, **values)), code="magic_line", hint=t("magic.line.hint"))
+    raise LineError(t(key, **values), code="magic_line", hint=t("magic.line.hint"))

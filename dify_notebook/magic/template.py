@@ -24,7 +24,6 @@ from ..app.origin import Filled
 from ..app.values import Unfit, to_text
 from ..errors import InputError
 from ..i18n import t
-from .keys import hide_keys
 from .names import plain_name, why_unbound
 
 LIMIT = 200_000
@@ -265,4 +264,4 @@ def _reason(error: Exception) -> str:
 
 def _stop(offset: int, key: str, /, **values: object) -> NoReturn:
     hint = t("magic.value.hint") if key.startswith("magic.value.") else t("magic.template.hint")
-    raise _Problem(offset, hide_keys(t(key, **values)), hint)
+    raise _Problem(offset, t(key, **values), hint)

@@ -23,6 +23,11 @@ def kind_of(response: httpx.Response) -> str:
     return str(response.headers.get("content-type", "")).lower()
 
 
+def is_stream(response: httpx.Response) -> bool:
+    """Whether a body is of events, by its type."""
+    return "event-stream" in kind_of(response)
+
+
 def blocking_events(body: bytes, at: float) -> list[ev.Event]:
     """A whole answer in one JSON, told as the events that it stands for.
 

@@ -20,7 +20,7 @@ from ..turn.state import Turn
 from ..wire import calls
 from ..wire import events as ev
 from ..wire.calls import Call
-from .answers import blocking_events, kind_of, streamed_events
+from .answers import blocking_events, is_stream, streamed_events
 from .files import FileInput
 from .learning import learn_form
 from .portal import who_waits
@@ -217,8 +217,7 @@ class _Asking(ChatStream):
         body, response = answer
         events: list[ev.Event] | None = None
         with suppress(ValueError):
-            streamed = "event-stream" in kind_of(response)
-            events = streamed_events(body, at) if streamed else blocking_events(body, at)
+            events = streamed_events(body, at) if is_stream(response) else blocking_events(body, at)
         if events is None:
             raise await self._dify._error_of(response, body, self._call)
         for event in (ev.Opened(at=at), *events):

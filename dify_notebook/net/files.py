@@ -20,6 +20,7 @@ from ..app.named import remote as remote
 from ..errors import InputError
 from ..i18n import t
 from ..paths import expand
+from ..redact import without_login
 from ..regular import Irregular, open_regular
 from ..wire.models import UploadedFile
 
@@ -36,7 +37,7 @@ Progress = Callable[[int, int | None], object]
 def host_of(url: str) -> str:
     """Host and port of an address, for people; `?` where it is none."""
     try:
-        return urlsplit(url).netloc.rpartition("@")[2] or "?"
+        return without_login(urlsplit(url).netloc) or "?"
     except ValueError:
         return "?"
 

@@ -15,7 +15,7 @@ from ..errors import DifyError, InputError, RateLimitError, ServerError
 from ..i18n import t
 from ..wire import models
 from ..wire.calls import Call, encoded
-from .answers import error_of, kind_of, refused, too_large
+from .answers import error_of, is_stream, kind_of, refused, too_large
 from .bodies import read
 from .bounds import Bounds, spoken
 from .learning import Learned
@@ -155,7 +155,7 @@ class Sending:
         if response.status_code >= 300:
             return b"", await self._refusal(response, call)
         # Some servers and gateways stream an answer whatever was asked for.
-        streamed = "event-stream" in kind_of(response) and call.path == "/chat-messages"
+        streamed = is_stream(response) and call.path == "/chat-messages"
         as_told = "json" in kind_of(response) or streamed
         most = self._bounds.body if as_told else self._bounds.error
         body, whole = await read(response, most)

@@ -20,8 +20,8 @@ from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
 from ..wire.halves import Halves
-from ..wire.sse import Frame, Splitter
-from .answers import blocking_events, kind_of, too_large
+from ..wire.sse import BEGINNINGS, KIND, Frame, Splitter
+from .answers import blocking_events, is_stream, kind_of, too_large
 from .bodies import joined, pieces
 from .bounds import spoken
 from .follow import Rejoin
@@ -207,7 +207,7 @@ class ChatStream:
         owner = who_waits()
 
         async def opening() -> httpx.Response:
-            self._opened = await self._dify._open(call, accept="text/event-stream", owner=owner)
+            self._opened = await self._dify._open(call, accept=KIND, owner=owner)
             return self._opened
 
         return asyncio.ensure_future(opening())
@@ -248,16 +248,16 @@ class ChatStream:
         kind = kind_of(response)
         if response.status_code >= 300 or "html" in kind or "json" in kind:
             return False
-        if "event-stream" in kind:
+        if is_stream(response):
             return True
         assert self._body is not None
         begun = b""
         async for chunk in self._body:
             begun += chunk
-            if len(begun) >= len(max(_FIELDS, key=len)):
+            if len(begun) >= len(max(BEGINNINGS, key=len)):
                 break
         self._body = _after(begun, self._body)
-        return begun.startswith(_FIELDS)
+        return begun.startswith(BEGINNINGS)
 
     async def _other_than_a_stream(self, response: httpx.Response) -> DifyError | None:
         as_told = response.status_code < 300 and "json" in kind_of(response)
@@ -411,7 +411,7 @@ class ChatStream:
                     raise
                 return False
             else:
-                if response.status_code == 200 and "event-stream" in kind_of(response):
+                if response.status_code == 200 and is_stream(response):
                     self._response, self._body = response, pieces(response)
                     return True
                 await response.aclose()
@@ -495,10 +495,6 @@ async def _nothing() -> AsyncGenerator[ev.Event, None]:
     nothing: tuple[ev.Event, ...] = ()
     for event in nothing:
         yield event
-
-
-#: How a stream of events can begin.
-_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":", b"\xef\xbb\xbfdata:", b"\n", b"\r")
 
 
 async def _after(begun: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -10,15 +10,13 @@ import msgspec
 from ..i18n import Language
 from ..live.channel import Channel
 from ..live.protocol import Packed, Patch
+from ..live.throttle import Throttle
 from ..turn.state import Turn
 from ..views import Block, TurnView
 from ..views.html import escape
 from ..views.parts import sign
 from .history import without_user_files
 from .picture import running_word
-
-TICK = 0.5
-"""Seconds between two drawings when nothing came: the seconds shown go on."""
 
 
 class Drawn:
@@ -40,18 +38,15 @@ class Drawn:
         self.view = view
         self.take = take
         self.channel = Channel(view)
+        self._throttle = Throttle(self.channel, clock)
         self._lang = lang
         self._icons = icons
-        self._clock = clock
         self._drawing: TurnView | None = None
-        self._turn: Turn | None = None
-        self._now = 0.0
-        self._waiting = False
 
     @property
     def turn(self) -> Turn | None:
         """What was drawn last."""
-        return self._turn
+        return self._throttle.turn
 
     def update(self, turn: Turn, now: float) -> list[Patch | Packed]:
         """The messages that are due for this state; cheap to call often. What has ended never waits.
@@ -59,29 +54,20 @@ class Drawn:
         Args:
             now: seconds since the question was sent.
         """
-        running = turn.status == "running"
-        changed = turn is not self._turn
-        if not running and not changed:
+        last = self.turn
+        drawn = self._throttle.draw(turn, now, self.picture)
+        if drawn is None:
             return []
-        if running and (self.channel.wait(now) > 0 or not (changed or self._idle(now) <= 0)):
-            self._waiting = self._waiting or changed
-            return []
-        begun = self._clock()
-        root = self.picture(turn, now)
-        cost = self._clock() - begun
-        was_running = self._turn is not None and self._turn.status == "running"
-        self._turn, self._now, self._waiting = turn, now, False
-        if running:
-            return self.channel.offer(root, now, cost)
-        self._drawing = None  # it will hardly be drawn again
-        if was_running or self.channel.differ.root is None:
-            return [self.channel.end(root, now)]
+        root, cost = drawn
+        if turn.status != "running":
+            self._drawing = None  # it will hardly be drawn again
+            if self.channel.differ.root is None or (last is not None and last.status == "running"):
+                return [self.channel.end(root, now)]
         return self.channel.offer(root, now, cost)
 
     def due(self, now: float) -> float:
         """Seconds until `update` would give something, if nothing else comes."""
-        wait = self.channel.wait(now)
-        return wait if self._waiting else max(wait, self._idle(now))
+        return self._throttle.due(now)
 
     def picture(self, turn: Turn, now: float) -> Block:
         """The blocks of the answer."""
@@ -105,8 +91,3 @@ class Drawn:
     def whole(self) -> Patch | Packed | None:
         """The picture as it is, valid on anything; None when nothing was drawn yet."""
         return None if self.channel.differ.root is None else self.channel.whole()
-
-    def _idle(self, now: float) -> float:
-        mend = self.channel.wait_mend(now)
-        tick = self._now + TICK - now
-        return tick if mend is None else min(tick, mend)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..i18n import Language
+from ..live.channel import INTERVAL
 from ..session import Run
 from ..turn.state import Turn
 from . import picture
@@ -23,8 +24,6 @@ from .drawn import Drawn
 from .facts import Facts, app_value, sound_mime
 from .scene import Item, Scene
 
-INTERVAL = 1 / 25
-"""Seconds between two rounds, at least."""
 MINUTE = 60.0
 """How often what depends on the clock (`14:05`, `yesterday`) is looked at anew."""
 

@@ -12,10 +12,11 @@ from typing import Any, cast
 from ..app import stored
 from ..app.known import KnownApp
 from ..i18n import Language, sentences, t
+from ..redact import redact
 from ..turn.state import MessageFile, Turn
 from ..views import facts as told
 from ..views import timeline
-from ..views.clean import one_line, unsigned, visible
+from ..views.clean import one_line, visible
 from ..views.words import Words, last_part, number, price
 from ..wire.models import ConversationVariable
 from . import protocol as p
@@ -140,7 +141,7 @@ def variables(scene: Scene) -> p.Variables | None:
 
 def _variable(one: ConversationVariable) -> p.Variable:
     secret = one.value_type == "secret"
-    value = "" if secret else unsigned(json.dumps(one.parsed, ensure_ascii=False, default=str))[:LONGEST]
+    value = "" if secret else redact(json.dumps(one.parsed, ensure_ascii=False, default=str))[:LONGEST]
     return p.Variable(
         id=one.id,
         name=one_line(one.name, 120),

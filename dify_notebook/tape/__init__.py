@@ -17,6 +17,7 @@ import msgspec
 
 from ..errors import TapeGone
 from ..paths import expand
+from ..private import mine
 from ..redact import redact
 from ..wire.events import Event, decode
 from ..wire.halves import Halves
@@ -166,8 +167,10 @@ class Tape:
 
         target = expand(path)
         len(self.entries)  # says that they are gone before a file is there
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as file:
+        with (
+            open(target, "wb", opener=mine) as raw,
+            gzip.GzipFile("", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as file,
+        ):
             # Everything is redacted before the first byte leaves.
             file.write(redact(msgspec.json.encode(self.header)) + b"\n")
             for at, frame in self.entries:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError, DifyError
 from ..i18n import t
 from ..logs import say_once
-from ..paths import expand, unquoted, user_directory
+from ..paths import expand, unquoted
+from ..private import data_dir
 
 if TYPE_CHECKING:
     from . import Tape
@@ -162,17 +163,14 @@ def runs_wanted() -> bool:
 def run_store() -> RunStore:
     """The store of this user's runs; one that keeps nothing where there can be no directory of ours, which a line of
     the log says once."""
-    from ..config import data_dir
-
+    directory = Path("runs")
     try:
-        return RunStore(data_dir() / "runs")
+        directory = data_dir(make=False) / directory
+        data_dir()
+        return RunStore(directory)
     except (OSError, ValueError, ConfigError) as problem:
         not_kept(problem)
-        why = problem
-    try:
-        return NoStore(user_directory("data") / "runs", why)
-    except ConfigError:
-        return NoStore(Path("runs"), why)
+        return NoStore(directory, problem)
 
 
 def not_kept(problem: Exception, directory: Path | None = None) -> None:

@@ -155,6 +155,16 @@ class Renderer:
             self._references = dict(references)
 
 
+def _kept(text: str, memo: list[Piece]) -> int:
+    """Forget the pieces that are no more of this text; gives where the others end."""
+    at, known = 0, 0
+    while known < len(memo) and text.startswith(memo[known].source, at):
+        at += memo[known].size
+        known += 1
+    del memo[known:]
+    return at
+
+
 def _forget(node: Node, changed: set[str]) -> bool:
     """Drop what was rendered of every leaf that mentions a label, and of all that hold it."""
     touched = False
@@ -227,11 +237,7 @@ class _Frame:
 
     def _pieces(self, text: str, memo: list[Piece]) -> Block:
         """Bring the closed pieces of a text up to date, and give the open one."""
-        at, known = 0, 0
-        while known < len(memo) and text.startswith(memo[known].source, at):
-            at += memo[known].size
-            known += 1
-        del memo[known:]
+        at = _kept(text, memo)
         while (cut := self._cut(text, at)) is not None:
             end, seen, html = cut
             memo.append(Piece(end - at, text[at:seen], Block(str(len(memo)), "span", {}, html)))
@@ -290,11 +296,7 @@ class _Frame:
 
     def _plain(self, text: str, node: Node) -> list[Block]:
         memo = cast("list[Piece]", node.memo)
-        at, known = 0, 0
-        while known < len(memo) and text.startswith(memo[known].source, at):
-            at += memo[known].size
-            known += 1
-        del memo[known:]
+        at = _kept(text, memo)
         while (end := codes.stretch_end(text, at)) is not None and end < len(text):
             memo.append(
                 Piece(end - at, text[at : end + 1], Block(str(len(memo)), "span", {}, escape(text[at:end])))

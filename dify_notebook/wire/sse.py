@@ -1,4 +1,4 @@
-"""Bytes to frames: the splitter of server-sent events.
+"""Bytes to frames and back: the one reader and the one writer of server-sent events.
 
 It works on bytes, since text splitters cut at U+2028 and the like, which are
 ordinary characters inside JSON. A frame is (event name, data); data is None when
@@ -14,7 +14,13 @@ from collections.abc import Iterable, Iterator
 
 Frame = tuple[str, bytes | None]
 
+KIND = "text/event-stream"
+"""The media type."""
+PING = b"event: ping\n\n"
+"""How Dify says that it is still there."""
 _BOM = b"\xef\xbb\xbf"
+BEGINNINGS = (b"data:", b"event:", b"id:", b"retry:", b":", _BOM + b"data:", b"\n", b"\r")
+"""How a stream of events can begin."""
 _SILENT = (b"", b"id", b"retry")
 STRAY = "§stray"
 """The event name of a frame that was told without `data:`."""
@@ -129,7 +135,7 @@ class Splitter:
         most = _HEAD if self.too_long else None
         found: list[bytes] = []
         if self._data is not None:
-            found.append(b"data: " + self._data[:-1][:most].replace(b"\n", b"\ndata: "))
+            found.append(_lines(self._data[:-1][:most]))
         if self._stray:
             found.append(bytes(self._stray[:-1][:most]))
         if self._line:
@@ -138,7 +144,24 @@ class Splitter:
 
 
 def frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
-    """All frames of some chunks, for tapes and tests."""
+    """All frames of some chunks."""
     splitter = Splitter()
     for chunk in chunks:
         yield from splitter.feed(chunk)
+
+
+def written(frame: Frame) -> bytes:
+    """A frame in the bytes in which Dify sends it; none has a line end other than LF.
+
+    >>> written(("", b'{"a": 1}')), written(("error", b"one\\ntwo"))
+    (b'data: {"a": 1}\\n\\n', b'event: error\\ndata: one\\ndata: two\\n\\n')
+    """
+    name, data = frame
+    if data is None:
+        return b"event: " + name.encode() + b"\n\n" if name else PING
+    lead = b"" if name in ("", "message") else b"event: " + name.encode() + b"\n"
+    return lead + _lines(data) + b"\n\n"
+
+
+def _lines(data: bytes | bytearray) -> bytes:
+    return b"data: " + data.replace(b"\n", b"\ndata: ")

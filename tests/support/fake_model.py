@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from dify_notebook.wire.sse import KIND, written
+
 Body = dict[str, Any]
 Script = Callable[[Body], "Said"]
 
@@ -28,7 +30,7 @@ class Said:
         body: Any = None,
         done: bool = True,
         pause: float = 0.0,
-        kind: str = "text/event-stream",
+        kind: str = KIND,
     ) -> None:
         self.chunks = chunks
         self.status = status
@@ -118,11 +120,11 @@ class FakeModel:
                 for chunk in said.chunks:
                     if said.pause:
                         time.sleep(said.pause)
-                    raw = chunk if isinstance(chunk, bytes) else b"data: " + json.dumps(chunk).encode() + b"\n\n"
+                    raw = chunk if isinstance(chunk, bytes) else written(("", json.dumps(chunk).encode()))
                     self.wfile.write(raw)
                     self.wfile.flush()
                 if said.done:
-                    self.wfile.write(b"data: [DONE]\n\n")
+                    self.wfile.write(written(("", b"[DONE]")))
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from dify_notebook.wire.sse import KIND, written
+
 
 @dataclass
 class Request:
@@ -37,7 +39,7 @@ class Connection:
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
-    def head(self, status: str = "200 OK", kind: str = "text/event-stream; charset=utf-8", extra: str = "") -> None:
+    def head(self, status: str = "200 OK", kind: str = f"{KIND}; charset=utf-8", extra: str = "") -> None:
         self.send(
             f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n{extra}\r\n".encode()
         )
@@ -46,7 +48,7 @@ class Connection:
         self.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     def event(self, **data: Any) -> None:
-        self.chunk(b"data: " + json.dumps(data).encode() + b"\n\n")
+        self.chunk(written(("", json.dumps(data).encode())))
 
     def end(self) -> None:
         self.send(b"0\r\n\r\n")

@@ -13,12 +13,12 @@ from dify_notebook.config import (
     CLOUD,
     Secret,
     clean_base_url,
-    data_dir,
     is_loopback,
     resolve,
     stored_user,
 )  # fmt: skip
 from dify_notebook.errors import ConfigError, InputError
+from dify_notebook.private import data_dir
 
 KEY = "app-canary0123456789"
 

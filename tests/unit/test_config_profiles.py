@@ -11,7 +11,8 @@ import pytest
 from dify_notebook import AsyncDify, Dify, credentials
 from dify_notebook.config import CLOUD, Secret, resolve
 from dify_notebook.errors import ConfigError
-from dify_notebook.profiles import Profile, config_dir, delete, find, profiles, profiles_path, save
+from dify_notebook.private import config_dir
+from dify_notebook.profiles import Profile, delete, find, profiles, profiles_path, save
 
 KEY = "app-canaryQx7Tn2Vb9Kd4"
 URL = "https://support.example.com/v1"
@@ -53,7 +54,7 @@ def test_the_file_is_private_and_holds_no_key() -> None:
     make()
     assert stat.S_IMODE(profiles_path().stat().st_mode) == 0o600
     assert KEY not in profiles_path().read_text()
-    assert [path.name for path in config_dir().iterdir() if path.name.startswith(".")] == []
+    assert {path.name for path in config_dir().iterdir()} == {"keys", profiles_path().name}
 
 
 def test_sources_by_precedence_and_never_mixed() -> None:

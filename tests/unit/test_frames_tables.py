@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from dify_notebook import AsyncDify, Dify, Tape, Turn, frames, local
 from dify_notebook.frames import tables, texts, toolcalls
+from dify_notebook.redact import without_query
 from dify_notebook.tape import Header, run_store
 from dify_notebook.turn import state as ts
 from dify_notebook.wire import models
@@ -132,7 +133,7 @@ def test_what_people_write_is_left_alone(text: str) -> None:
     ],
 )
 def test_addresses_lose_their_query(url: str | None, wanted: str | None) -> None:
-    assert texts.without_query(url) == wanted
+    assert without_query(url) == wanted
 
 
 # -- of turns ------------------------------------------------------------------------------------

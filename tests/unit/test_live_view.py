@@ -15,7 +15,8 @@ from dify_notebook import live
 from dify_notebook.live import outputs
 from dify_notebook.live.plain import EndView, HtmlView, TextView
 from dify_notebook.live.protocol import Packed, unpack
-from dify_notebook.live.view import TICK, LiveView
+from dify_notebook.live.throttle import TICK
+from dify_notebook.live.view import LiveView
 from dify_notebook.live.widget import CLOSED_KEPT, LiveWidget
 from dify_notebook.turn.state import Timing, Turn
 from dify_notebook.views.diff import apply, from_wire, to_wire

@@ -19,6 +19,7 @@ from dify_notebook.magic.doctor import told
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.state import State
 from dify_notebook.net import doctor as net_doctor
+from dify_notebook.private import config_dir
 from dify_notebook.transcript import as_markdown, as_notebook
 from dify_notebook.turn.state import Turn
 
@@ -87,7 +88,7 @@ def test_connect_use_apps_forget(answers: list[str]) -> None:
         assert at.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert state.choice is None
     assert profiles.profiles() == {}
-    kept = [path for path in profiles.config_dir().rglob("*") if path.is_file()]
+    kept = [path for path in config_dir().rglob("*") if path.is_file()]
     assert not any(KEY in path.read_text() for path in kept)
     assert KEY not in said + listed
 
@@ -96,7 +97,7 @@ def test_without_a_keyring_the_key_may_stay_in_memory(answers: list[str]) -> Non
     with server() as at:
         answers += [at.url, KEY, "n"]
         assert "memory only" in run_line("connect support", State(), {})
-    files = [path for path in profiles.config_dir().rglob("*") if path.is_file()]
+    files = [path for path in config_dir().rglob("*") if path.is_file()]
     assert [path.name for path in files] == ["profiles.toml"]
     assert KEY not in files[0].read_text()
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from support.linear import MOST, growth
 
 from dify_notebook.errors import DifyError
-from dify_notebook.magic.keys import has_key, hide_keys
 from dify_notebook.magic.parse import BY_NAME, OPTIONS, Arguments, Assignment, LineError, parse_line
 from dify_notebook.magic.split import split
+from dify_notebook.redact import has_key, redact
 
 GOOD = [
     ("empty", "", Arguments()),
@@ -143,7 +143,7 @@ def test_key_on_the_line_is_not_repeated() -> None:
         parse_line(f"{key}-")
     assert key not in str(caught.value)
     assert has_key(f"see {key}.")
-    assert hide_keys(f"see {key}.") == "see app-***."
+    assert redact(f"see {key}.") == "see app-***."
     assert not has_key("an app-store and whatsapp-abcdefghijklmnopqrstuv")
 
 

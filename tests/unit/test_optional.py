@@ -25,6 +25,7 @@ from dify_notebook.errors import ConfigError, TapeGone
 from dify_notebook.local import server as local_server
 from dify_notebook.magic.line import first_time, run_line
 from dify_notebook.magic.state import State
+from dify_notebook.private import data_dir
 from dify_notebook.tape import RunStore, Tape, run_store
 from dify_notebook.tape import entries as tape_entries
 from dify_notebook.tape.store import runs_wanted
@@ -120,7 +121,7 @@ def test_an_embedded_server_without_a_place_of_its_own_takes_another(
     start = local_server.LocalServer.__init__
 
     def fails_at_home(self: Any, directory: Any, *more: Any) -> None:
-        if directory.root.is_relative_to(config.data_dir()):
+        if directory.root.is_relative_to(data_dir()):
             raise problem
         start(self, directory, *more)
 
@@ -130,7 +131,7 @@ def test_an_embedded_server_without_a_place_of_its_own_takes_another(
         assert dify.chat.send("What are the apps?").status == "succeeded"
     assert caplog.text.count("last until Python ends") == 1
     with pytest.raises(DifyError):  # one that somebody names is meant
-        local.serve(data_dir=config.data_dir() / "mine")
+        local.serve(data_dir=data_dir() / "mine")
     monkeypatch.setattr(local_server, "_aside", [])
     monkeypatch.setattr(tempfile, "TemporaryDirectory", fails(errno.ENOENT))
     with pytest.raises(DifyError, match=re.escape(str(problem))):

@@ -46,7 +46,7 @@ def test_applied_patches_are_the_picture_at_every_step(case: str) -> None:
         assert meta["status"] == turn.status
         assert drawn.turn is turn, "nothing of a stream at this pace is left out"
         _, root = page.views[meta["view"]]
-        assert root == Drawn(9, "en").picture(turn, drawn._now)
+        assert root == Drawn(9, "en").picture(turn, drawn._throttle.now)
     assert page.failures == []
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from dify_notebook import Dify, History, Tape, config, local, profiles
+from dify_notebook import Dify, History, Tape, local
 from dify_notebook.errors import ConfigError, InputError
 from dify_notebook.local.directory import LocalServerError, default_directory
 from dify_notebook.paths import expand, of_variable, unquoted
+from dify_notebook.private import config_dir, data_dir
 from dify_notebook.tape import RunStore, run_store
 
 
@@ -37,12 +38,12 @@ VARIABLE = [
     ("~/团队/data", "团队/data"), ("~/a$HOME b", "a$HOME b"), ("~", "."), ("relative-{n}/data", "../here/relative-{n}/data"),
 ]  # fmt: skip
 USES: list[tuple[str, Callable[[], Path]]] = [
-    ("DIFY_NOTEBOOK_DATA_DIR", config.data_dir),
+    ("DIFY_NOTEBOOK_DATA_DIR", data_dir),
     ("DIFY_NOTEBOOK_DATA_DIR", lambda: default_directory().parent),
     ("DIFY_NOTEBOOK_DATA_DIR", lambda: run_store().directory.parent),
-    ("DIFY_NOTEBOOK_CONFIG_DIR", profiles.config_dir),
-    ("XDG_DATA_HOME", config.data_dir),
-    ("XDG_CONFIG_HOME", profiles.config_dir),
+    ("DIFY_NOTEBOOK_CONFIG_DIR", config_dir),
+    ("XDG_DATA_HOME", data_dir),
+    ("XDG_CONFIG_HOME", config_dir),
 ]
 
 

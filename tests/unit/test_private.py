@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from dify_notebook import config, private
+from dify_notebook import private
 from dify_notebook.errors import ConfigError
 from dify_notebook.local.directory import Directory
 from dify_notebook.local.server import LocalServerError, ensure
-from dify_notebook.private import private_directory, write_private
+from dify_notebook.private import data_dir, mine, private_directory, write_private
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 
@@ -56,8 +56,15 @@ def test_a_new_directory_and_what_is_written_are_private_whatever_the_umask(tmp_
 
 
 @pytest.mark.usefixtures("open_umask")
+@pytest.mark.parametrize("mode_", ["w", "x", "a", "wb", "xb"])
+def test_a_file_is_private_from_its_first_moment(mode_: str, tmp_path: Path) -> None:
+    with open(tmp_path / "x", mode_, opener=mine):
+        assert mode(tmp_path / "x") == 0o600
+
+
+@pytest.mark.usefixtures("open_umask")
 def test_the_base_of_the_data_directories_is_private_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    uses: tuple[Callable[[], object], ...] = (config.data_dir, lambda: Directory.open(None))
+    uses: tuple[Callable[[], object], ...] = (data_dir, lambda: Directory.open(None))
     for at, use in enumerate(uses):
         base = tmp_path / f"base{at}"
         monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(base))
@@ -124,7 +131,7 @@ def test_a_directory_of_another_account_is_refused_with_the_command_that_mends_i
     monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(path))
     uses: list[tuple[Callable[[], object], type[Exception]]] = [
         (lambda: private_directory(path), ConfigError),
-        (config.data_dir, ConfigError),
+        (data_dir, ConfigError),
         (lambda: ensure(path), LocalServerError),
         (ensure, LocalServerError),
     ]

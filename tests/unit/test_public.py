@@ -117,7 +117,7 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 # -- arrows ----------------------------------------------------------------------------
 
 BASE = {
-    "address", "errors", "config", "console", "secret", "paths", "profiles", "redact", "regular", "data_uri", "i18n",
+    "address", "errors", "config", "console", "secret", "paths", "private", "profiles", "redact", "regular", "data_uri", "i18n",
     "printable", "logs", "refusals", "_version",
 }  # fmt: skip
 DATA = BASE | {"wire", "turn", "tape"}
@@ -134,12 +134,12 @@ ARROWS: dict[str, set[str]] = {
     "console": {"logs"},
     "errors": {"i18n", "printable", "redact", "refusals"},
     "refusals": set(),
-    "secret": set(),
-    "address": {"errors", "i18n", "secret"},
+    "secret": {"redact"},
+    "address": {"errors", "i18n", "redact", "secret"},
     "paths": {"errors", "i18n"},
-    "private": {"errors", "i18n", "logs"},
-    "profiles": {"errors", "i18n", "secret", "paths", "redact"},
-    "credentials": {"console", "errors", "i18n", "printable", "secret", "profiles"},
+    "private": {"errors", "i18n", "logs", "paths"},
+    "profiles": {"errors", "i18n", "secret", "private", "redact"},
+    "credentials": {"console", "errors", "i18n", "printable", "secret", "private"},
     "config": {
         "address", "console", "errors", "i18n", "logs", "paths", "printable", "private", "secret", "profiles",
         "credentials",
@@ -159,7 +159,8 @@ ARROWS: dict[str, set[str]] = {
     "magic": ASKING | {"app", "live", "views", "credentials", "transcript"},
     "panel": ASKING | {"app", "live", "views", "transcript"},
     "local": {
-        "wire", "errors", "tape", "i18n", "paths", "printable", "private", "logs", "console", "spreadsheets",
+        "wire", "errors", "tape", "i18n", "paths", "printable", "private", "redact", "logs", "console",
+        "spreadsheets",
     },  # fmt: skip
     "testing": {"local", "net"},
 }

@@ -11,10 +11,8 @@ from support.linear import MOST, growth
 
 from dify_notebook.errors import DifyError
 from dify_notebook.frames.texts import clean
-from dify_notebook.magic.keys import hide_keys
-from dify_notebook.redact import has_key, redact
+from dify_notebook.redact import has_key, header, is_key, redact, without_key, without_login, without_query
 from dify_notebook.tape.line import line_of
-from dify_notebook.views.clean import unsigned
 
 LETTERS = "abcdefghijklmnopqrst"
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2ln"
@@ -103,11 +101,28 @@ def test_a_byte_that_is_no_text_hides_nothing() -> None:
 
 def test_all_rooms_use_it() -> None:
     secret = f"a?sig=SECRET and app-{LETTERS}"
-    for told in (clean(secret), unsigned(secret), hide_keys(secret), DifyError(secret).message, str(DifyError(secret)),
+    for told in (clean(secret), DifyError(secret).message, str(DifyError(secret)),
                  str(DifyError("x", attempted=secret)), repr(DifyError(secret))):  # fmt: skip
         assert told is not None
         assert "a?sig=- and app-***" in told
     assert (has_key(secret), has_key("a?sig=SECRET")) == (True, False)
+
+
+def test_our_own_key_is_taken_out_however_it_looks() -> None:
+    for key, said in (("my-secret", "no *** here"), ("EMPTY", "no EMPTY here"), (None, "no key here")):
+        text = f"no {key or 'key'} here"
+        assert without_key(text, key) == said
+        assert without_key(text.encode() + b"\xff", key) == said.encode() + b"\xff"
+
+
+def test_parts_of_addresses_and_headers_that_are_never_shown() -> None:
+    assert [without_login(place) for place in ("h:1", "me@h", "me:p@ss@h:1", "")] == ["h:1", "h", "h:1", ""]
+    assert without_query("ftp://me:pw@h/x?sign=1#y") is None
+    assert without_query("ftp://me:pw@h/x?sign=1#y", schemes=None) == "ftp://h/x"
+    assert [header(name, "v") for name in ("Authorization", "COOKIE", "x-api-key", "Accept")] == ["***"] * 3 + ["v"]
+    assert [is_key(text) for text in ("app-12_45-78", "dataset-12345678", "app-1234567", "see app-12345678")] == [
+        True, True, False, False,
+    ]  # fmt: skip
 
 
 #: What every pattern needs one of.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from contract.torture import CHUNKED, LARGE, SMALL, Torture
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dify_notebook.wire.sse import Frame, Splitter
+from dify_notebook.wire.sse import PING, Frame, Splitter, frames, written
 
 
 def run(chunks: list[bytes]) -> tuple[list[tuple[str, bytes | None]], bytes]:
@@ -44,3 +46,19 @@ def test_what_is_told_without_data_has_the_same_bound(piece: bytes) -> None:
     assert splitter.too_long
     assert splitter.rest().startswith(b'{"code"')
     assert len(splitter.rest()) <= 120
+
+
+LINES = st.binary(max_size=20).filter(lambda line: b"\r" not in line and b"\n" not in line)
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=8)
+
+
+@given(st.lists(st.tuples(NAMES, st.none() | st.lists(LINES, min_size=1).map(b"\n".join)), max_size=5))
+def test_what_is_written_is_read_as_the_same(told: list[Frame]) -> None:
+    """Nameless pings get their name, and `message` is what an event is called that has none."""
+    meant = [(name or "ping", data) if data is None else ("" if name == "message" else name, data) for name, data in told]
+    assert list(frames([b"".join(map(written, told))])) == meant
+
+
+def test_a_ping_is_written_as_dify_does() -> None:
+    assert written(("ping", None)) == written(("", None)) == PING == b"event: ping\n\n"
+    assert written(("message", b'{"a": 1}')) == written(("", b'{"a": 1}')) == b'data: {"a": 1}\n\n'

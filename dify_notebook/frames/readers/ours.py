@@ -13,9 +13,9 @@ import pandas as pd
 
 from ...errors import InputError
 from ...i18n import t
-from ...redact import may_hold_a_secret, redact
+from ...redact import may_hold_a_secret, redact, without_query
 from ...turn.convert import as_text
-from .. import build, texts
+from .. import build
 from ..schema import SCHEMA, Column, Table
 from . import layouts
 
@@ -131,7 +131,7 @@ def _changed(column: pd.Series, *, url: bool) -> dict[int, str | None]:
     for begin in range(0, len(column), _SLICE):
         told = [(at, text) for at, text in enumerate(build.plain(column.iloc[begin : begin + _SLICE]), begin) if text]
         if url:
-            found.update({at: new for at, text in told if (new := texts.without_query(text)) != text})
+            found.update({at: new for at, text in told if (new := without_query(text)) != text})
         elif may_hold_a_secret("".join(text for _, text in told)):
             found.update({at: new for at, text in told if (new := redact(text)) != text})
     return found

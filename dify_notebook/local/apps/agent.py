@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from ..models.model import Model, ModelFailed, Reply, ToolCall
 from ..run import Run, RunFailed
 from ..text import without_thoughts
 from .prompt import Prompt
+from .thought import Thought
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,12 @@ class Agent:
                 raise RunFailed(str(problem)) from None
             run.meter.add(reply.meter)
             run.delta("")
-            thought.said(reply.text)
             if not reply.calls or not offered:
-                thought.tell()
+                thought.tell(thought=reply.text)
                 return
-            thought.calls(reply.calls, self.tools)
-            thought.tell()
+            thought.tell(thought=reply.text, **_called(reply.calls, self.tools))
             seen = await self._use(reply.calls)
-            thought.saw(seen)
-            thought.tell()
+            thought.tell(observation=json.dumps({call.name: text for call, text in seen}, ensure_ascii=False))
             messages += _exchange(reply, seen)
 
     async def _use(self, calls: Sequence[ToolCall]) -> list[tuple[ToolCall, str]]:
@@ -106,38 +103,12 @@ def _exchange(reply: Reply, seen: Sequence[tuple[ToolCall, str]]) -> list[dict[s
     return [called, *({"role": "tool", "tool_call_id": call.id, "content": text} for call, text in seen)]
 
 
-class Thought:
-    """One round, as the client and the history have it."""
-
-    def __init__(self, run: Run, position: int) -> None:
-        self._run = run
-        self._told: dict[str, Any] = {
-            "id": str(uuid.uuid4()),
-            "position": position,
-            "thought": "",
-            "observation": "",
-            "tool": "",
-            "tool_labels": {},
-            "tool_input": "",
-            "message_files": [],
-        }
-        self.tell()
-
-    def said(self, text: str) -> None:
-        self._told["thought"] = text
-
-    def calls(self, calls: Sequence[ToolCall], tools: Sequence[Function]) -> None:
-        """Several calls of a round are named in a row, as Dify does."""
-        labels = {tool.name: tool.label for tool in tools}
-        self._told["tool"] = ";".join(call.name for call in calls)
-        self._told["tool_labels"] = {call.name: labels.get(call.name, {}) for call in calls}
-        given = {call.name: _arguments(call) or {} for call in calls}
-        self._told["tool_input"] = json.dumps(given, ensure_ascii=False)
-
-    def saw(self, seen: Sequence[tuple[ToolCall, str]]) -> None:
-        self._told["observation"] = json.dumps({call.name: text for call, text in seen}, ensure_ascii=False)
-
-    def tell(self) -> None:
-        """Raises: Stopped."""
-        self._run.emit("agent_thought", **self._told)
-        self._run.store.write_thought(self._run.message_id, dict(self._told))
+def _called(calls: Sequence[ToolCall], tools: Sequence[Function]) -> dict[str, Any]:
+    """What a thought tells of calls; several of a round are named in a row, as Dify does."""
+    labels = {tool.name: tool.label for tool in tools}
+    given = {call.name: _arguments(call) or {} for call in calls}
+    return {
+        "tool": ";".join(call.name for call in calls),
+        "tool_labels": {call.name: labels.get(call.name, {}) for call in calls},
+        "tool_input": json.dumps(given, ensure_ascii=False),
+    }

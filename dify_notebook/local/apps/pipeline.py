@@ -116,7 +116,6 @@ async def _compare(run: Run, flow: Workflow, items: list[str], lang: Language) -
     await _retrieve(run, flow, " ".join(items), lang)
     await run.pause(STEP_PAUSE)
     iteration = flow.iteration("each_item", t("local.pipeline.each", lang), items)
-    iteration.start()
 
     async def body(at: int, item: str) -> dict[str, Any]:
         def measured() -> Outcome:

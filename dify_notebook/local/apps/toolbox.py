@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 from ...i18n import t
@@ -15,6 +14,7 @@ from ..tools import arithmetic, clock, tables, text_stats
 from ..tools.asking import TABLE_NAMES, TEXT_NAMES, Call, calls
 from .app import App, FileRules
 from .looking import looked_at, remark
+from .thought import Thought
 
 _NAMES = {
     "calculator": ("计算器", "Calculator", "Calculadora", "電卓"),
@@ -89,16 +89,13 @@ async def answer(run: Run) -> None:
 
 async def _round(run: Run, position: int, call: Call, uploads: dict[str, Upload], lang: Language) -> str:
     """One tool: the thought comes three times, empty, with the call, and with what was seen."""
-    thought = _thought(position)
-    _tell(run, thought)
+    thought = Thought(run, position)
     await run.pause(STEP_PAUSE)
-    thought["tool"] = call.tool
-    thought["tool_labels"] = {call.tool: LABELS[call.tool]}
-    thought["tool_input"] = json.dumps({call.tool: call.arguments}, ensure_ascii=False)
-    _tell(run, thought)
+    asked = json.dumps({call.tool: call.arguments}, ensure_ascii=False)
+    thought.tell(tool=call.tool, tool_labels={call.tool: LABELS[call.tool]}, tool_input=asked)
 
     def called() -> tuple[dict[str, Any], str]:
-        run.meter.wrote(thought["tool_input"])
+        run.meter.wrote(asked)
         try:
             seen = use(call, uploads)
             said = _sentence(call, seen, lang)
@@ -108,37 +105,17 @@ async def _round(run: Run, position: int, call: Call, uploads: dict[str, Upload]
         return seen, said
 
     (seen, told), _ = await run.work(called)
-    thought["observation"] = json.dumps({call.tool: seen}, ensure_ascii=False)
-    run.meter.read(thought["observation"])
+    observation = json.dumps({call.tool: seen}, ensure_ascii=False)
+    run.meter.read(observation)
     await run.pause(STEP_PAUSE)
-    _tell(run, thought)
+    thought.tell(observation=observation)
     return told
 
 
 async def _conclude(run: Run, position: int, text: str) -> None:
-    thought = _thought(position)
-    _tell(run, thought)
+    thought = Thought(run, position)
     await run.say(text)
-    thought["thought"] = text
-    _tell(run, thought)
-
-
-def _thought(position: int) -> dict[str, Any]:
-    return {
-        "id": str(uuid.uuid4()),
-        "position": position,
-        "thought": "",
-        "observation": "",
-        "tool": "",
-        "tool_labels": {},
-        "tool_input": "",
-        "message_files": [],
-    }
-
-
-def _tell(run: Run, thought: dict[str, Any]) -> None:
-    run.emit("agent_thought", **thought)
-    run.store.write_thought(run.message_id, thought)
+    thought.tell(thought=text)
 
 
 def _label(tool: str, lang: Language) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from ..run import STEP_PAUSE, Run, RunFailed
 from ..tokens import Meter
 from .app import fixed_id
+from .box import Box
 
 
 class NodeFailed(Exception):
@@ -69,7 +70,7 @@ class Workflow:
             "inputs": self.inputs,
             "created_at": self._created,
         }
-        self._emit("workflow_started", data)
+        self.emit("workflow_started", data)
 
     async def node(
         self,
@@ -157,7 +158,8 @@ class Workflow:
             "files": [],
         }
 
-    def _emit(self, event: str, data: dict[str, Any]) -> None:
+    def emit(self, event: str, data: dict[str, Any]) -> None:
+        """Tell the client something of this run."""
         self.run.emit(event, workflow_run_id=self.id, data=data)
 
 
@@ -195,12 +197,12 @@ class Step:
             **self._box,
             "agent_strategy": None,
         }
-        flow._emit("node_started", started)
+        flow.emit("node_started", started)
 
     def retry(self, outcome: Outcome, seconds: float, error: str, number: int) -> None:
         """Say that it failed and is tried again, for the `number`-th time (from 1)."""
         told = self._told(outcome, seconds, "retry", error, {})
-        self._flow._emit("node_retry", {**told, "retry_index": number})
+        self._flow.emit("node_retry", {**told, "retry_index": number})
 
     def finish(
         self,
@@ -217,7 +219,7 @@ class Step:
         flow.run.meter.add(outcome.meter)
         flow.tokens += outcome.meter.total
         finished = self._told(outcome, seconds, status, error, metadata or {})
-        flow._emit("node_finished", finished)
+        flow.emit("node_finished", finished)
         flow.run.store.write_node(flow.run.message_id, finished)
 
     def _told(
@@ -260,26 +262,8 @@ class Iteration:
         self.node_id = node_id
         self.items = items
         self.results: list[Any] = []
-        self._head = {"id": node_id, "node_id": node_id, "node_type": "iteration", "title": title}
-        self._created = int(time.time())
-        self._durations: dict[str, float] = {}
-        self._inputs = {"iterator_selector": items}
-        self._tokens = flow.tokens
-        self._before = Meter(flow.run.meter.prompt, flow.run.meter.completion)
-
-    def start(self) -> None:
-        self.flow.steps += 1
-        self.flow._emit(
-            "iteration_started",
-            {
-                **self._head,
-                "created_at": self._created,
-                "extras": {},
-                "metadata": {"iteration_length": len(self.items)},
-                "inputs": self._inputs,
-                "inputs_truncated": False,
-            },
-        )
+        flow.steps += 1
+        self._box = Box(flow, node_id, "iteration", title, {"iterator_selector": items}, len(items))
 
     async def each(self, body: Callable[[int, Any], Any]) -> list[Any]:
         """Run the body for each item, in order; gives their results.
@@ -290,43 +274,16 @@ class Iteration:
         for index, item in enumerate(self.items):
             if index:
                 await self.flow.run.pause(STEP_PAUSE)
-            data = {**self._head, "index": index, "created_at": int(time.time()), "extras": {}}
-            self.flow._emit("iteration_next", data)
+            self._box.next(index)
             before = self.flow.work
             try:
                 self.results.append(await body(index, item))
             except RunFailed:
                 self._completed("failed")
                 raise
-            self._durations[str(index)] = round(self.flow.work - before, 6)
+            self._box.durations[str(index)] = round(self.flow.work - before, 6)
         self._completed("succeeded")
         return self.results
 
     def _completed(self, status: str) -> None:
-        flow = self.flow
-        spent = Meter(
-            flow.run.meter.prompt - self._before.prompt, flow.run.meter.completion - self._before.completion
-        )
-        data = {
-            **self._head,
-            "outputs": {"output": list(self.results)},
-            "outputs_truncated": False,
-            "created_at": self._created,
-            "extras": {},
-            "inputs": self._inputs,
-            "inputs_truncated": False,
-            "status": status,
-            "error": None,
-            "elapsed_time": round(sum(self._durations.values()), 6),
-            "total_tokens": spent.total,
-            "execution_metadata": {
-                "total_tokens": spent.total,
-                "total_price": spent.price,
-                "currency": "USD",
-                "iteration_duration_map": dict(self._durations),
-            },
-            "finished_at": int(time.time()),
-            "steps": len(self.items),
-        }
-        flow._emit("iteration_completed", data)
-        flow.run.store.write_node(flow.run.message_id, data)
+        self._box.completed(status, {"output": list(self.results)}, seconds=sum(self._box.durations.values()))

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..apps.box import Box
 from ..run import RunFailed
-from ..tokens import Meter
 from .conditions import CannotCompare, Condition, Logic, decided, results
 from .flow import Course
 from .graph import Graph, Node, check
@@ -22,71 +22,6 @@ MAX_ROUNDS = 100
 MAX_PARALLEL = 10
 
 OnError = Literal["terminated", "continue-on-error", "remove-abnormal-output"]
-
-
-class Box:
-    """Tells a box's events; it has the node's id for its own, and no node_started or node_finished."""
-
-    def __init__(self, place: Place, kind: str, title: str, inputs: dict[str, Any], size: int) -> None:
-        self._place = place
-        self._kind = kind
-        self._inputs = inputs
-        self._size = size
-        self._created = int(time.time())
-        self._begun = time.perf_counter()
-        self._head = {"id": place.node, "node_id": place.node, "node_type": kind, "title": title}
-        meter = place.run.meter
-        self._before = (meter.prompt, meter.completion)
-        self.durations: dict[str, float] = {}
-        """Seconds of each round that was finished."""
-        self._tell(
-            "started",
-            created_at=self._created,
-            extras={},
-            metadata={f"{kind}_length": size},
-            inputs=inputs,
-            inputs_truncated=False,
-        )
-
-    def next(self, index: int) -> None:
-        more: dict[str, Any] = {"pre_loop_output": {}} if self._kind == "loop" else {}
-        self._tell("next", index=index, created_at=int(time.time()), **more, extras={})
-
-    def completed(self, status: str, outputs: dict[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
-        run = self._place.run
-        spent = Meter(
-            run.meter.prompt - self._before[0],
-            run.meter.completion - self._before[1],
-            run.meter.unit_in,
-            run.meter.unit_out,
-        )
-        told = {
-            "outputs": outputs,
-            "outputs_truncated": False,
-            "created_at": self._created,
-            "extras": {},
-            "inputs": self._inputs,
-            "inputs_truncated": False,
-            "status": status,
-            "error": None,
-            "elapsed_time": round(time.perf_counter() - self._begun, 6),
-            "total_tokens": spent.total,
-            "execution_metadata": {
-                "total_tokens": spent.total,
-                "total_price": spent.price if spent.total else "0.0",
-                "currency": "USD",
-                **(metadata or {}),
-                f"{self._kind}_duration_map": dict(self.durations),
-            },
-            "finished_at": int(time.time()),
-            "steps": self._size,
-        }
-        self._tell("completed", **told)
-        run.store.write_node(run.message_id, {**self._head, **told})
-
-    def _tell(self, what: str, **data: Any) -> None:
-        teller = self._place.flow.teller
-        self._place.run.emit(f"{self._kind}_{what}", workflow_run_id=teller.id, data={**self._head, **data})
 
 
 @dataclass(frozen=True)
@@ -105,7 +40,7 @@ class Iteration(Work):
     async def do(self, place: Place) -> Result:
         found = place.pool.get(self.over)
         items = found if isinstance(found, list) else []
-        box = Box(place, "iteration", self.title, {"iterator_selector": items}, len(items))
+        box = Box(place.flow.teller, place.node, "iteration", self.title, {"iterator_selector": items}, len(items))
         if not isinstance(found, list) or len(items) > MAX_ITEMS:
             box.completed("failed", {"output": []})
             name = ".".join(self.over)
@@ -198,7 +133,7 @@ class Loop(Work):
 
     async def do(self, place: Place) -> Result:
         values = {one.name: place.pool.get(one.source) if one.source else one.value for one in self.variables}
-        box = Box(place, "loop", self.title, {"loop_count": self.rounds, **values}, self.rounds)
+        box = Box(place.flow.teller, place.node, "loop", self.title, {"loop_count": self.rounds, **values}, self.rounds)
         pool = Pool(place.pool)
         pool.put(place.node, dict(values))
         history: dict[str, dict[str, Any]] = {}

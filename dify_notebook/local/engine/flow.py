@@ -152,12 +152,12 @@ class Course:
                     tried += 1
                     teller.failures += 1
                     teller.steps += 1
-                    step.retry(failed.outcome(), time.perf_counter() - since, str(failure), tried)
+                    step.retry(failed, time.perf_counter() - since, str(failure), tried)
                     await asyncio.sleep(node.interval)
                     continue
                 seconds = time.perf_counter() - begun
                 if node.on_error is None:
-                    step.finish(failed.outcome(), seconds, status="failed", error=str(failure))
+                    step.finish(failed, seconds, status="failed", error=str(failure))
                     raise RunFailed(f"Run failed: {failure}", "invalid_param") from None
                 teller.exceptions += 1
                 told = {"error_message": str(failure), "error_type": failure.kind}
@@ -167,7 +167,7 @@ class Course:
                 self.pool.put(node.id, failed.outputs)
                 # The real one says no more than this here; the text is in the outputs.
                 step.finish(
-                    failed.outcome(),
+                    failed,
                     seconds,
                     status="exception",
                     error="Unknown error",
@@ -176,7 +176,7 @@ class Course:
                 return failed
         if node.type != "start":
             self.pool.put(node.id, result.outputs)
-        step.finish(result.outcome(), time.perf_counter() - begun, status="succeeded", metadata=result.metadata)
+        step.finish(result, time.perf_counter() - begun, status="succeeded", metadata=result.metadata)
         if node.type == "answer":
             self.flow.moved(self)
             teller.answered(self.flow.run.answer)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from ... import redact
 from ..fetch import FetchFailed, Refused, fetch, request_target
 from ..functions import Function, FunctionFailed, as_json
 from ..shapes import fits, type_of
@@ -378,12 +379,8 @@ class HttpRequest(Work):
         return frozenset({"status_code", "body", "headers", "files"})
 
 
-_SECRET = ("authorization", "cookie", "x-api-key", "api-key", "proxy-authorization")
-
-
 def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> str:
     """The request as process data shows it, without what may be a key."""
-    parts = urlsplit(url)
-    lines = [f"{method} {request_target(url)} HTTP/1.1", f"Host: {parts.netloc.rpartition('@')[2]}"]
-    lines += [f"{name}: {'***' if name.lower() in _SECRET else value}" for name, value in headers.items()]
+    lines = [f"{method} {request_target(url)} HTTP/1.1", f"Host: {redact.without_login(urlsplit(url).netloc)}"]
+    lines += [f"{name}: {redact.header(name, value)}" for name, value in headers.items()]
     return "\r\n".join(lines) + "\r\n\r\n" + (body or b"")[:10_000].decode("utf-8", "replace")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..models.model import Model, ModelFailed, Reply
@@ -32,26 +33,14 @@ class Llm(Work):
 
     async def do(self, place: Place) -> Result:
         (context, messages), _ = await place.run.work(self._asked, place)
-        try:
-            reply = await self.model.ask(messages, lambda text: place.flow.stream(place, "text", text))
-        except ModelFailed as problem:
-            raise NodeFailed(str(problem), "LLMNodeError") from None
-        usage = reply.usage()
-        process = {
-            "model_mode": "chat",
-            "prompts": [_prompt(message) for message in messages],
-            "usage": usage,
-            "finish_reason": reply.finish_reason,
-            "model_provider": self.model.backend.provider,
-            "model_name": self.model.name,
-        }
+        told = partial(place.flow.stream, place, "text")
+        reply, process = await _ask(self.model, messages, "LLMNodeError", told)
         outputs = {
             "text": reply.text,
             "reasoning_content": "",
-            "usage": usage,
+            "usage": process["usage"],
             "finish_reason": reply.finish_reason,
         }
-        reply.meter.latency = reply.latency
         return Result(outputs, {"#context#": context} if self.context else {}, process, reply.meter)
 
     def _asked(self, place: Place) -> tuple[str, list[dict[str, Any]]]:
@@ -78,6 +67,30 @@ class Llm(Work):
 
     def outputs(self) -> Names:
         return frozenset({"text", "reasoning_content", "usage", "finish_reason"})
+
+
+async def _ask(
+    model: Model, messages: list[dict[str, Any]], failure: str, tell: Callable[[str], None] = lambda text: None
+) -> tuple[Reply, dict[str, Any]]:
+    """What a model says, and the node's process data.
+
+    Raises:
+        NodeFailed: of that kind.
+    """
+    try:
+        reply = await model.ask(messages, tell)
+    except ModelFailed as problem:
+        raise NodeFailed(str(problem), failure) from None
+    process = {
+        "model_mode": "chat",
+        "prompts": [_prompt(message) for message in messages],
+        "usage": reply.usage(),
+        "finish_reason": reply.finish_reason,
+        "model_provider": model.backend.provider,
+        "model_name": model.name,
+    }
+    reply.meter.latency = reply.latency
+    return reply, process
 
 
 def _context(found: Any) -> str:
@@ -122,22 +135,9 @@ class Classify(Work):
             lines.append(place.fill(self.instruction))
         lines.append('Answer with JSON alone, such as {"category_id": "' + self.classes[0].id + '"}.')
         messages = [{"role": "system", "content": "\n".join(lines)}, {"role": "user", "content": asked}]
-        try:
-            reply = await self.model.ask(messages)
-        except ModelFailed as problem:
-            raise NodeFailed(str(problem), "QuestionClassifierNodeError") from None
+        reply, process = await _ask(self.model, messages, "QuestionClassifierNodeError")
         chosen = self._chosen(reply)
-        usage = reply.usage()
-        process = {
-            "model_mode": "chat",
-            "prompts": [_prompt(message) for message in messages],
-            "usage": usage,
-            "finish_reason": reply.finish_reason,
-            "model_provider": self.model.backend.provider,
-            "model_name": self.model.name,
-        }
-        outputs = {"class_name": chosen.name, "class_id": chosen.id, "usage": usage}
-        reply.meter.latency = reply.latency
+        outputs = {"class_name": chosen.name, "class_id": chosen.id, "usage": process["usage"]}
         return Result(outputs, {"query": asked}, process, reply.meter, branch=chosen.id)
 
     def _chosen(self, reply: Reply) -> Class:

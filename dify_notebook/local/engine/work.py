@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..apps.workflow import Outcome
-from ..tokens import Meter
 from .template import Selector, shown
 
 if TYPE_CHECKING:
@@ -33,20 +32,12 @@ class NodeFailed(Exception):
 
 
 @dataclass
-class Result:
-    """What a node came to."""
+class Result(Outcome):
+    """What a node came to, and which way it goes on."""
 
-    outputs: dict[str, Any]
-    inputs: dict[str, Any] = field(default_factory=dict)
-    process_data: dict[str, Any] = field(default_factory=dict)
-    meter: Meter = field(default_factory=Meter)
     branch: str | None = None
     """Handle of the way on; None for nodes without branches."""
     metadata: dict[str, Any] = field(default_factory=dict)
-
-    def outcome(self) -> Outcome:
-        """As the teller of workflows takes it."""
-        return Outcome(self.outputs, self.inputs, self.process_data, self.meter)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...redact import without_key
+from ...wire.sse import KIND, STRAY, frames
 from ..aside import Asked, shut
 from .model import DONE, Chunk, ModelFailed, error_text
 
@@ -61,7 +63,7 @@ class Remote:
         except (OSError, http.client.HTTPException, ValueError) as problem:
             # ValueError: reading from a socket that was shut under way.
             text = str(problem) or type(problem).__name__
-            raise ModelFailed(f"The model at {self._host} cannot be reached: {self._clean(text)}") from None
+            raise ModelFailed(f"The model at {self._host} cannot be reached: {without_key(text, self._key)}") from None
         finally:
             asked.on_cancel(None)
             connection.close()
@@ -77,7 +79,7 @@ class Remote:
         plug = connection.sock
         plug.settimeout(self._timeout)
         asked.on_cancel(lambda: shut(plug))
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
+        headers = {"Content-Type": "application/json", "Accept": f"{KIND}, application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         connection.request("POST", self._path, json.dumps(body).encode(), headers)
@@ -92,16 +94,15 @@ class Remote:
                 return
             if len(line) >= _LINE:
                 raise ModelFailed("The model sent a line that is too long")
-            data = line.strip()
-            if not data.startswith(b"data:"):
+            data = _data(line)
+            if data is None:
                 continue  # comments, event names and the blank lines between events
-            data = data[5:].strip()
             if data == b"[DONE]":
                 tell(DONE)
                 return
             told = _object(data)
             if isinstance(told.get("error"), dict | str):
-                raise ModelFailed(self._clean(error_text(told["error"])))
+                raise ModelFailed(without_key(error_text(told["error"]), self._key))
             tell(told)
 
     def _refusal(self, response: http.client.HTTPResponse) -> str:
@@ -112,12 +113,14 @@ class Remote:
             told = None
         said = next((told[name] for name in _REFUSALS if told.get(name)), None) if isinstance(told, dict) else None
         if said is not None:
-            return self._clean(error_text(said))
+            return without_key(error_text(said), self._key)
         return f"The model answered with status {response.status} {response.reason}".rstrip()
 
-    def _clean(self, text: str) -> str:
-        """A text of the other side without our key, which some repeat."""
-        return text.replace(self._key, "***") if self._key else text
+
+def _data(line: bytes) -> bytes | None:
+    """What a line tells: each is an event, as some servers leave out the blank lines between them."""
+    found = frames([line.strip() + b"\n\n"])
+    return next((data.strip() for name, data in found if data is not None and name != STRAY), None)
 
 
 def _object(data: bytes) -> dict[str, Any]:

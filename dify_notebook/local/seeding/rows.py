@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import uuid
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from ..apps.app import App
 from ..apps.catalog import APPS
 from ..naming import title
 from ..search.sections import Language
+from ..store import as_json
 from ..tokens import nothing_used
 from .answers import Answer, Answers
 from .crowd import Calendar, Person, beginnings
@@ -126,7 +126,7 @@ class Writer:
                 break
         rows.conversations.append(
             (
-                key, app.name, user, title(first), _json(inputs), app.introduction(inputs),
+                key, app.name, user, title(first), as_json(inputs), app.introduction(inputs),
                 _seconds(begun), _seconds(last), asked,
             )
         )  # fmt: skip
@@ -135,7 +135,7 @@ class Writer:
             value = made["value"] if kept is None else kept.variables[variable.name]
             rows.variables.append(
                 (
-                    key, made["id"], made["name"], made["value_type"], _json(value), made["description"],
+                    key, made["id"], made["name"], made["value_type"], as_json(value), made["description"],
                     _seconds(begun), _seconds(last),
                 )
             )  # fmt: skip
@@ -178,9 +178,9 @@ class Writer:
         done = went.state in ("done", "abandoned")
         rows.messages.append(
             (
-                key, conversation, query, _json(inputs), text, went.state, error, at,
-                _seconds(moment + timedelta(seconds=went.seconds)), _json(_usage(app, answer, went)),
-                answer.resources_json if done else "[]", None if ran is None else _json(ran),
+                key, conversation, query, as_json(inputs), text, went.state, error, at,
+                _seconds(moment + timedelta(seconds=went.seconds)), as_json(_usage(app, answer, went)),
+                answer.resources_json if done else "[]", None if ran is None else as_json(ran),
             )
         )  # fmt: skip
         if went.state != "failed":
@@ -188,7 +188,7 @@ class Writer:
                 rows.thoughts.append(
                     (
                         self._id(), key, thought["position"], thought["thought"], thought["tool"],
-                        _json(thought["tool_labels"]), thought["tool_input"], thought["observation"],
+                        as_json(thought["tool_labels"]), thought["tool_input"], thought["observation"],
                         at + int(went.seconds * thought["position"] / (len(answer.thoughts) + 1)),
                     )
                 )  # fmt: skip
@@ -257,7 +257,7 @@ class Writer:
             rows.node_runs.append(
                 (
                     message, told["id"], node["node_id"], node["node_type"], node["status"], told["elapsed_time"],
-                    _json(told),
+                    as_json(told),
                 )
             )  # fmt: skip
 
@@ -323,7 +323,3 @@ def _usage(app: App, answer: Answer, went: Went) -> dict[str, Any]:
 
 def _seconds(moment: datetime) -> int:
     return int(moment.timestamp())
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import uuid
@@ -10,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ...private import mine
 from ..apps.catalog import APPS
 from .crowd import Calendar, people
 from .rows import Rows
@@ -106,7 +106,7 @@ def annotate(db: sqlite3.Connection, chance: random.Random, at: int) -> int:
 def write_files(directory: Path, uploads: dict[str, bytes]) -> None:
     """The bytes of uploads, readable by their owner only."""
     for key, content in uploads.items():
-        with open(os.open(directory / key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+        with open(directory / key, "wb", opener=mine) as target:
             target.write(content)
 
 

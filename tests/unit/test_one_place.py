@@ -1,0 +1,80 @@
+"""Laws that the package says in one place: a second one is found by what it would have to write."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dify_notebook
+
+PACKAGE = Path(dify_notebook.__file__).parent
+
+LAWS: dict[str, tuple[str, dict[str, str]]] = {
+    "server-sent events": (
+        r"""^b['"](?:data|event|id|retry):|text/event-stream""",
+        {"wire/sse.py": "the reader and the writer"},
+    ),
+    "this user's directories": (
+        r"^platformdirs\b|^user_directory$|DIFY_NOTEBOOK_\{?.*_DIR\b",
+        {"paths.py": "where the system has them", "private.py": "each of them"},
+    ),
+    "files for their user alone": (
+        r"^384$",  # 0o600
+        {
+            "private.py": "how they are made, and closed",
+            "credentials.py": "closes one that it warns of",
+            "local/lock.py": "opened to be read and written, and never emptied",
+        },
+    ),
+    "what a secret looks like": (r"app\|dataset|dataset-\[|\(sk\)-", {"redact.py": "the redactor"}),
+    "what stands in a secret's place": (
+        r"""^b?'\*\*\*@?'$""",
+        {
+            "redact.py": "the redactor",
+            "secret.py": "what a key says when it is asked for its text",
+            "net/proxies.py": "what a proxy's address shows, which need not be one",
+            "views/facts.py": "a rule of markdown",
+        },
+    ),
+    "a login in an address": (
+        r"""rpartition\(['"]@['"]\)""",
+        {"redact.py": "the redactor", "net/proxies.py": "what it sends to the proxy"},
+    ),
+    "when a turn is drawn": (r"^wait_mend$", {"live/throttle.py": "the law"}),
+}
+"""A law -> what whoever says it writes (a literal, a name, an import or a call), and where that may stand."""
+
+
+def written(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Literals without docstrings, names, imports and calls of a module, as they are written, with their lines."""
+    silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes | int) and id(node) not in silent:
+            yield node.lineno, repr(node.value)
+        elif isinstance(node, ast.Name):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.lineno, node.attr
+        elif isinstance(node, ast.Call):
+            yield node.lineno, ast.unparse(node)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+
+
+EVERYTHING = [
+    (path.relative_to(PACKAGE).as_posix(), line, text)
+    for path in sorted(PACKAGE.rglob("*.py"))
+    for line, text in written(ast.parse(path.read_text(encoding="utf-8")))
+]
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_law_is_said_in_one_place(law: str) -> None:
+    pattern, places = LAWS[law]
+    found = {(place, line): text for place, line, text in EVERYTHING if re.search(pattern, text)}
+    assert {f"{place}:{line}": text for (place, line), text in found.items() if place not in places} == {}
+    assert {place for place, _ in found} == set(places), "places that say it no more"
