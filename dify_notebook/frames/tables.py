@@ -8,7 +8,7 @@ into a block: addresses and texts come without the parts of a query that sign it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ..redact import may_hold_a_secret, redact
 from ..turn.convert import as_citation, as_file, as_int, as_text
@@ -20,42 +20,8 @@ from .toolcalls import with_calls
 
 Block = dict[str, list[Any]]
 
-_SECONDS = 100_000_000_000
-"""Times from there on are milliseconds."""
-
 NIL = "00000000-0000-0000-0000-000000000000"
 """What Dify writes where there is no parent message."""
-
-
-class Stored(Protocol):
-    """A stored message, whoever read it."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def conversation_id(self) -> str | None: ...
-    @property
-    def parent_message_id(self) -> str | None: ...
-    @property
-    def inputs(self) -> dict[str, Any] | None: ...
-    @property
-    def query(self) -> str: ...
-    @property
-    def answer(self) -> str: ...
-    @property
-    def status(self) -> str | None: ...
-    @property
-    def error(self) -> str | None: ...
-    @property
-    def feedback(self) -> dict[str, Any] | None: ...
-    @property
-    def created_at(self) -> Any: ...
-    @property
-    def agent_thoughts(self) -> list[dict[str, Any]] | None: ...
-    @property
-    def retriever_resources(self) -> list[dict[str, Any]] | None: ...
-    @property
-    def message_files(self) -> list[dict[str, Any]] | None: ...
 
 
 def conversation_rows(items: Sequence[models.Conversation], *, user: str | None = None) -> Block:
@@ -72,19 +38,15 @@ def conversation_rows(items: Sequence[models.Conversation], *, user: str | None 
     }
 
 
-def message_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
+def message_rows(items: Sequence[models.StoredMessage], *, user: str | None = None) -> Block:
     """The table `messages`, with the columns that the API knows."""
     # A page at a time where that is as good: this runs for every message of every history.
     answers = [item.answer or "" for item in items]
-    times = [item.created_at for item in items]
     block: Block = {
         "message_id": [item.id for item in items],
         "conversation_id": [item.conversation_id for item in items],
         "user": [user] * len(items),
-        "created_at": [
-            time * 1_000_000 if type(time) is int and -_SECONDS < time < _SECONDS else as_microseconds(time)
-            for time in times
-        ],
+        "created_at": [as_microseconds(item.created_at) for item in items],
         "status": [item.status for item in items],
         "query": _cleaned([item.query or "" for item in items]),
         "inputs": ["{}" if item.inputs == {} else as_json(item.inputs) for item in items],
@@ -112,7 +74,7 @@ def _cleaned(texts: list[str]) -> list[str]:
     return [redact(text) for text in texts] if may_hold_a_secret("".join(texts)) else texts
 
 
-def thought_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
+def thought_rows(items: Sequence[models.StoredMessage], *, user: str | None = None) -> Block:
     """The table `thoughts` of stored messages."""
     rows: list[dict[str, Any]] = []
     for item in items:
@@ -131,7 +93,7 @@ def thought_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
     return block_of(rows)
 
 
-def citation_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
+def citation_rows(items: Sequence[models.StoredMessage], *, user: str | None = None) -> Block:
     """The table `citations` of stored messages."""
     return block_of(
         [
@@ -147,7 +109,7 @@ def citation_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
     )
 
 
-def file_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
+def file_rows(items: Sequence[models.StoredMessage], *, user: str | None = None) -> Block:
     """The table `files` of stored messages."""
     return block_of(
         [

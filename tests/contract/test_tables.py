@@ -88,7 +88,7 @@ def test_times_are_read_in_every_form(told: str, read: float | None) -> None:
     page = models.decode(models.MessageRows, body)
     assert page.has_more
     (row,) = page.data
-    assert (row.time and row.time.timestamp()) == read
+    assert (row.created_at and row.created_at.timestamp()) == read
     (block,) = [tables.message_rows(page.data)]
     assert block["created_at"] == [read and round(read * 1_000_000)]
 
@@ -97,7 +97,7 @@ def test_times_are_read_in_every_form(told: str, read: float | None) -> None:
 def test_what_is_written_in_another_way_is_read_as_elsewhere(body: bytes) -> None:
     (row,) = models.decode(models.MessageRows, body).data
     (message,) = models.decode(models.MessagePage, body).data
-    assert (row.id, row.time) == (message.id, message.created_at) == ("1", None)
+    assert (row.id, row.created_at) == (message.id, message.created_at) == ("1", None)
 
 
 @pytest.mark.parametrize(
