@@ -21,7 +21,7 @@ from .asked import Known, Wanted
 from .facts import Facts, Failure, NotWritten
 from .livetables import usage_values
 from .store import Tapes
-from .tables import MESSAGE_ROWS, Block, annotation_rows, conversation_rows, feedback_rows, variable_rows
+from .tables import Block, annotation_rows, conversation_rows, feedback_rows, stored_blocks, variable_rows
 
 #: Items of a page: the most that the server gives.
 PAGE = 100
@@ -317,10 +317,7 @@ class Collector:
     async def _messages(self, user: str, id: str, held: list[list[StoredMessage]]) -> None:
         """Hand pages on, oldest first."""
         items = [item for page in reversed(held) for item in reversed(page)]
-        for table, rows in MESSAGE_ROWS.items():
-            block = rows(items, user=user)
-            if not block:
-                continue
+        for table, block in stored_blocks(items, user=user).items():
             block["conversation_id"] = [id] * len(block["message_id"])
             if table == "messages":
                 await self._add_usage(block)

@@ -87,7 +87,7 @@ def test_a_live_thought_and_a_stored_one_give_the_same_row() -> None:
 def _thoughts(item: models.StoredMessage) -> pd.DataFrame:
     from dify_notebook.frames import build
 
-    return build.frame(frames.SCHEMA["thoughts"], tables.thought_rows([item]))
+    return build.frame(frames.SCHEMA["thoughts"], tables.stored_blocks([item])["thoughts"])
 
 
 # -- texts and addresses ------------------------------------------------------------------------
