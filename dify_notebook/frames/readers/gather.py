@@ -286,15 +286,16 @@ class Gatherer:
         found, ranks = [], {}
         for key, (place, row) in single.one_each(enumerate(same), "annotations").items():
             hits = whole(row.get("hit_count"), place, "hit_count")
-            data = {"id": key, "question": row["question"], "answer": row["answer"], "hit_count": hits}
-            found.append(said.read(models.Annotation, place, {**data, "created_at": row.get("created_at")}))
+            data = {name: row.get(name) for name in _ANNOTATION} | {"id": key, "hit_count": hits}
+            found.append(single.read(models.Annotation, place, data))
             ranks[key] = (single.changed(row, place), _SERVER)
         frame = build.frame(SCHEMA["annotations"], tables.annotation_rows(found))
         return self._merged("annotations", frame, gone, ranks)
 
 
 _USAGE = (*Usage.__struct_fields__, "usage_from", "model")
-_TOLD = [name for name in models.StoredMessage.__struct_fields__ if name not in ("extra", "feedback")]
+_ANNOTATION = frozenset(models.Annotation.__struct_fields__) - {"extra"}
+_TOLD = frozenset(models.StoredMessage.__struct_fields__) - {"extra", "feedback"}
 """What exports tell of a message by the names of the API; of ratings see `said`."""
 
 
@@ -328,7 +329,7 @@ def _message(place: str, told: dict[str, Any]) -> models.StoredMessage:
     for name in ("agent_thoughts", "message_files", "retriever_resources"):
         value = parsed(told[name], place)
         told[name] = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else None
-    found: models.StoredMessage = said.read(models.StoredMessage, place, told)
+    found: models.StoredMessage = single.read(models.StoredMessage, place, told)
     return found
 
 
