@@ -184,10 +184,11 @@ def children(inside: Any, outside: Sequence[Row]) -> list[Row] | None:
 
 def read(kind: Any, place: str, data: dict[str, Any]) -> Any:
     """A row as the struct of the API that it is. Raises: InputError: it is none."""
-    if isinstance(data.get("created_at"), str) and texts.as_microseconds(data["created_at"]) is None:
-        raise InputError(t("history.export.no_time", place=place, value=data["created_at"][:60]), code="export")
-    data = {name: as_time(value) if name in ("created_at", "updated_at") else value for name, value in data.items()}
+    times = {name: as_time(data[name]) for name in ("created_at", "updated_at") if name in data}
+    told = data.get("created_at")
+    if isinstance(told, str) and times["created_at"] is None:
+        raise InputError(t("history.export.no_time", place=place, value=told[:60]), code="export")
     try:
-        return msgspec.convert(data, kind, strict=False)
+        return msgspec.convert({**data, **times}, kind, strict=False)
     except msgspec.ValidationError as error:
         raise InputError(t("history.export.bad_row", place=place, reason=error), code="export") from None
