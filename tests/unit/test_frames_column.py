@@ -1,4 +1,4 @@
-"""One more column of messages is one line in each of the places that AGENTS.md names, and everything has it."""
+"""One more column of a history is one line in each of the places that AGENTS.md names, and everything has it."""
 
 from __future__ import annotations
 
@@ -20,28 +20,31 @@ from dify_notebook import Dify, History
 
 LONG_AGO = 1_700_000_000
 EDITS = {
-    "wire/models.py": ("    parent_message_id: str | None = None\n", "    from_source: str | None = None\n"),
-    "frames/schema.py": (
-        '        _id("parent_message_id", "The message that it follows; the API tells none.", nullable=True),\n',
-        '        C("from_source", "string", "From where it was asked."),\n',
-    ),
-    "frames/tables.py": (
-        '        "status": [item.status for item in items],\n',
-        '        "from_source": [as_word(item.from_source) for item in items],\n',
-    ),
-    "docs/en/18-history.md": (
-        "| `parent_message_id` | string |  | can be | The message that it follows; the API tells none. |\n",
-        "| `from_source` | string |  | can be | From where it was asked. |\n",
-    ),
+    "wire/models.py": {
+        "    parent_message_id: str | None = None\n": "    from_source: str | None = None\n",
+        "    introduction: str | None = None\n": "    from_source: str | None = None\n",
+    },
+    "frames/schema.py": {
+        '        C("error", "string", "Why it failed."),\n': '        C("from_source", "string", "From where it was asked."),\n',
+        '        C("name", "string", "Its title.", False),\n': '        C("from_source", "string", "From where it was begun."),\n',
+    },
+    "frames/tables.py": {
+        '        "status": [item.status for item in items],\n': '        "from_source": [as_word(item.from_source) for item in items],\n',
+        '        "status": [as_word(item.status) for item in items],\n': '        "from_source": [as_word(item.from_source) for item in items],\n',
+    },
+    "docs/en/18-history.md": {
+        "| `error` | string |  | can be | Why it failed. |\n": "| `from_source` | string |  | can be | From where it was asked. |\n",
+        "| `name` | string |  |  | Its title. |\n": "| `from_source` | string |  | can be | From where it was begun. |\n",
+    },
 }
-"""File -> a line, and the line that is written behind it."""
+"""File -> lines, each with the one that is written behind it: for a column of messages, and for one of conversations."""
 
 
 def logs() -> Logs:
     """Two conversations of two messages each, asked from two places."""
     found = Logs()
     for number in range(2):
-        found.begin(f"c{number}", "ann", LONG_AGO + 100 * number)
+        found.begin(f"c{number}", "ann", LONG_AGO + 100 * number, from_source="api")
         for place, source in enumerate(("api", "console")):
             found.say(f"c{number}", f"c{number}-m{place}", LONG_AGO + 100 * number + place, from_source=source)
     return found
@@ -49,14 +52,16 @@ def logs() -> Logs:
 
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
-    """A package that has the column."""
+    """A package that has the columns."""
     place = tmp_path / "other"
     package = place / "dify_notebook"
     shutil.copytree(Path(dify_notebook.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, (anchor, line) in EDITS.items():
+    for name, lines in EDITS.items():
         text = (package / name).read_text("utf-8")
-        assert text.count(anchor) == 1, name
-        (package / name).write_text(text.replace(anchor, anchor + line), "utf-8")
+        for anchor, line in lines.items():
+            assert text.count(anchor) == 1, anchor
+            text = text.replace(anchor, anchor + line)
+        (package / name).write_text(text, "utf-8")
     return place
 
 
@@ -71,6 +76,7 @@ def test_a_new_column_is_followed_by_everything(other: Path, tmp_path: Path) -> 
         pd.DataFrame(rows)[["id", "conversation_id", "query", "answer", "created_at", "from_source"]].to_csv(
             tmp_path / "database.csv", index=False
         )
+        pd.DataFrame(server.conversations.values()).to_csv(tmp_path / "conversations.csv", index=False)
         server.say("c0", "c0-m2", LONG_AGO + 5, from_source="api")
         command = [sys.executable, new_column.__file__, at.url, str(tmp_path)]
         done = subprocess.run(
@@ -97,7 +103,10 @@ def test_a_new_column_is_followed_by_everything(other: Path, tmp_path: Path) -> 
         "an update on the disk": mended,
         **{f"a saved table, {form}": told for form in forms},
         **{f"both tables, {form}": told for form in forms},
-        "documented": True,
+        "a list of conversations": {"c0": "api", "c1": "api"},
+        "the database's conversations": {"c0": "api", "c1": "api"},
+        "conversations of an update": {"c0": "api", "c1": None},
+        "documented": [True, True],
     }
     for place in ("before", "after"):  # what has a column more is read by whoever does not know it
         pd.testing.assert_frame_equal(History.read(tmp_path / place).messages, now.messages)
