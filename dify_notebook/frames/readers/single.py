@@ -189,6 +189,6 @@ def read(kind: Any, place: str, data: dict[str, Any]) -> Any:
     if isinstance(told, str) and times["created_at"] is None:
         raise InputError(t("history.export.no_time", place=place, value=told[:60]), code="export")
     try:
-        return msgspec.convert({**data, **times}, kind, strict=False)
+        return msgspec.convert(data | times, kind, strict=False)
     except msgspec.ValidationError as error:
         raise InputError(t("history.export.bad_row", place=place, reason=error), code="export") from None
