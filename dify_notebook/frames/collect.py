@@ -13,15 +13,16 @@ from ..errors import DifyError, EndlessList
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.crowd import gather_bounded
-from ..net.lists import message_rows
+from ..net.lists import message_pages
 from ..net.pages import paging_warnings
+from ..wire.calls import list_message_rows
 from ..wire.kinds import CHATFLOW
-from ..wire.models import Conversation, MessageRow
+from ..wire.models import Conversation, StoredMessage
 from .asked import Known, Wanted
 from .facts import Facts, Failure, NotWritten
 from .livetables import usage_values
 from .store import Tapes
-from .tables import MESSAGE_ROWS, Block, annotation_rows, conversation_rows, feedback_rows, variable_rows
+from .tables import Block, annotation_rows, conversation_rows, feedback_rows, stored_blocks, variable_rows
 
 #: Items of a page: the most that the server gives.
 PAGE = 100
@@ -267,11 +268,12 @@ class Collector:
 
     async def _conversation(self, user: str, found: Conversation) -> None:
         self._touched.add(found.id)
-        held: list[list[MessageRow]] = []
+        held: list[list[StoredMessage]] = []
         count = pages = 0
         with paging_warnings() as told:
             try:
-                async with aclosing(message_rows(self._dify, found.id, user=user, page_size=PAGE).pages()) as log:
+                listed = message_pages(self._dify, found.id, user=user, page_size=PAGE, call=list_message_rows)
+                async with aclosing(listed.pages()) as log:
                     async for page in log:
                         kept, ended = self._within(page)
                         held.append(kept)
@@ -305,21 +307,18 @@ class Collector:
         since, until = self._asked.since, self._asked.until
         return time is None or not ((since and time < since) or (until and time >= until))
 
-    def _within(self, page: list[MessageRow]) -> tuple[list[MessageRow], bool]:
+    def _within(self, page: list[StoredMessage]) -> tuple[list[StoredMessage], bool]:
         """Those of the time that was asked for, and whether the rest of the conversation is older."""
         since, until = self._asked.since, self._asked.until
         if not since and not until:
             return page, False
-        last = page[-1].time if page else None
-        return [item for item in page if self._inside(item.time)], bool(since and last and last < since)
+        last = page[-1].created_at if page else None
+        return [item for item in page if self._inside(item.created_at)], bool(since and last and last < since)
 
-    async def _messages(self, user: str, id: str, held: list[list[MessageRow]]) -> None:
+    async def _messages(self, user: str, id: str, held: list[list[StoredMessage]]) -> None:
         """Hand pages on, oldest first."""
         items = [item for page in reversed(held) for item in reversed(page)]
-        for table, rows in MESSAGE_ROWS.items():
-            block = rows(items, user=user)
-            if not block:
-                continue
+        for table, block in stored_blocks(items, user=user).items():
             block["conversation_id"] = [id] * len(block["message_id"])
             if table == "messages":
                 await self._add_usage(block)

@@ -9,9 +9,8 @@ from ..redact import redact
 from ..turn.state import Turn, Usage
 from ..wire import events as ev
 from ..wire.halves import Halves
-from .tables import Block, block_of, citation_values, file_values
+from .tables import PART_ROWS, Block, block_of, message_ids
 from .texts import as_json, as_microseconds, clean
-from .toolcalls import with_calls
 
 
 def usage_values(usage: Usage | None) -> dict[str, Any]:
@@ -32,8 +31,7 @@ def turn_rows(turns: Sequence[Turn]) -> Block:
         timing = turn.timing
         rows.append(
             {
-                "message_id": turn.message_id,
-                "conversation_id": turn.conversation_id,
+                **message_ids(turn),
                 "user": turn.user,
                 "created_at": as_microseconds(turn.created_at),
                 "status": turn.status,
@@ -64,16 +62,12 @@ def turn_rows(turns: Sequence[Turn]) -> Block:
     return block_of(rows)
 
 
-def _ids(turn: Turn) -> dict[str, Any]:
-    return {"message_id": turn.message_id, "conversation_id": turn.conversation_id}
-
-
 def node_rows(turns: Sequence[Turn]) -> Block:
     """The table `nodes`."""
     return block_of(
         [
             {
-                **_ids(turn),
+                **message_ids(turn),
                 "workflow_run_id": turn.workflow_run_id,
                 "position": position,
                 "node_id": node.node_id,
@@ -104,43 +98,6 @@ def node_rows(turns: Sequence[Turn]) -> Block:
     )
 
 
-def turn_thought_rows(turns: Sequence[Turn]) -> Block:
-    """The table `thoughts` of turns."""
-    rows: list[dict[str, Any]] = []
-    for turn in turns:
-        for thought in turn.thoughts or ():
-            base = {
-                "thought_id": thought.id,
-                **_ids(turn),
-                "user": turn.user,
-                "position": thought.position,
-                "created_at": as_microseconds(thought.created_at),
-                "started": thought.started_at,
-                "finished": thought.finished_at,
-                "thought": clean(thought.thought),
-            }
-            rows += with_calls(base, redact(thought.tool), thought.tool_input, thought.observation, thought.tool_labels)
-    return block_of(rows)
-
-
-def turn_citation_rows(turns: Sequence[Turn]) -> Block:
-    """The table `citations` of turns."""
-    return block_of(
-        [
-            {**_ids(turn), "user": turn.user, **citation_values(found)}
-            for turn in turns
-            for found in turn.citations or ()
-        ]
-    )
-
-
-def turn_file_rows(turns: Sequence[Turn]) -> Block:
-    """The table `files` of turns."""
-    return block_of(
-        [{**_ids(turn), "user": turn.user, **file_values(found)} for turn in turns for found in turn.files or ()]
-    )
-
-
 def event_rows(turns: Sequence[Turn]) -> Block:
     """The table `events`; turns without a tape have none."""
     rows: list[dict[str, Any]] = []
@@ -168,9 +125,7 @@ def event_rows(turns: Sequence[Turn]) -> Block:
 TURN_ROWS: dict[str, Callable[[Sequence[Turn]], Block]] = {
     "turns": turn_rows,
     "nodes": node_rows,
-    "thoughts": turn_thought_rows,
-    "citations": turn_citation_rows,
-    "files": turn_file_rows,
+    **PART_ROWS,
     "events": event_rows,
 }
 """Table -> what makes it of turns."""

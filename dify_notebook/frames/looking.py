@@ -7,11 +7,15 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ..console import displayed
 from ..errors import InputError
 from ..i18n import t
 from ..printable import one_line
-from ..turn.state import Citation, MessageFile, Thought, Turn, TurnError, Usage
+from ..turn.state import Turn, Usage
+from ..turn.stored import turn_of
+from ..wire.models import StoredMessage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -232,28 +236,21 @@ def turns_of(history: History, messages: pd.DataFrame) -> tuple[Turn, ...]:
     found = []
     for row in _rows(messages):
         key = row["message_id"]
-        failed = row["status"] == "error" or bool(row["error"])
-        found.append(
-            Turn(
-                query=row["query"],
-                answer=row["answer"] or "",
-                answer_raw=row["answer"] or "",
-                reasoning=row["reasoning"] or "",
-                status="failed" if failed else "succeeded",
-                error=TurnError(code="", message=row["error"] or "") if failed else None,
-                complete=True,
-                thoughts=_thoughts(thoughts[key]) if key in thoughts else None,
-                citations=_citations(citations[key]) if key in citations else None,
-                files=_files(files[key]) if key in files else None,
-                usage=_usage(row),
-                feedback=row["rating"],
-                message_id=key,
-                conversation_id=row["conversation_id"],
-                user=row["user"],
-                created_at=None if row["created_at"] is None else row["created_at"].to_pydatetime(),
-                source="history",
-            )
+        message = StoredMessage(
+            id=key,
+            conversation_id=row["conversation_id"],
+            query=row["query"],
+            answer=row["answer"] or "",
+            status=row["status"],
+            error=row["error"],
+            feedback={"rating": row["rating"]},
+            agent_thoughts=_thoughts(thoughts[key]) if key in thoughts else None,
+            retriever_resources=citations.get(key),
+            message_files=_files(files[key]) if key in files else None,
+            created_at=None if row["created_at"] is None else row["created_at"].to_pydatetime(),
         )
+        told = {"answer": message.answer, "reasoning": row["reasoning"] or "", "usage": _usage(row)}
+        found.append(msgspec.structs.replace(turn_of(message, user=row["user"]), **told))
     return tuple(found)
 
 
@@ -270,40 +267,27 @@ def _grouped(table: pd.DataFrame, keys: set[str]) -> dict[str, list[dict[str, An
     return found
 
 
-def _thoughts(rows: Sequence[dict[str, Any]]) -> tuple[Thought, ...]:
-    """A thought that called several tools has several rows and is one."""
+def _thoughts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As the server tells them: a thought that called several tools has several rows and is one."""
     first = {row["thought_id"]: row for row in reversed(rows)}
     ordered = sorted(first.values(), key=lambda row: (row["position"] is None, row["position"] or 0))
-    return tuple(
-        Thought(
-            id=row["thought_id"],
-            position=row["position"],
-            thought=row["thought"] or "",
-            tool=row["tools_raw"] or "",
-            tool_input=row["input_raw"] or "",
-            observation=row["output_raw"] or "",
-            tool_labels={row["tool"]: row["tool_label"]} if row["tool"] and row["tool_label"] else None,
-        )
+    return [
+        {
+            "id": row["thought_id"],
+            "position": row["position"],
+            "thought": row["thought"],
+            "tool": row["tools_raw"],
+            "tool_input": row["input_raw"],
+            "observation": row["output_raw"],
+            "tool_labels": {row["tool"]: row["tool_label"]} if row["tool"] and row["tool_label"] else None,
+        }
         for row in ordered
-    )
+    ]
 
 
-def _citations(rows: Sequence[dict[str, Any]]) -> tuple[Citation, ...]:
-    names = ("position", "dataset_id", "dataset_name", "document_id", "document_name", "segment_id", "score")
-    return tuple(Citation(**{name: row[name] for name in names}, content=row["content"] or "") for row in rows)
-
-
-def _files(rows: Sequence[dict[str, Any]]) -> tuple[MessageFile, ...]:
-    names = ("name", "mime_type", "size")
-    return tuple(
-        MessageFile(
-            id=row["file_id"],
-            type=row["type"] or "",
-            belongs_to=row["belongs_to"] or "",
-            **{name: row[name] for name in names},
-        )
-        for row in rows
-    )
+def _files(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As the server tells them, without addresses: what signed them is gone."""
+    return [{**row, "id": row["file_id"], "filename": row["name"], "url": None} for row in rows]
 
 
 def _usage(row: dict[str, Any]) -> Usage | None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from . import build, merging, ratings
 from .facts import Facts
-from .schema import HISTORY, SCHEMA
+from .schema import HISTORY, KEPT, SCHEMA
 from .tables import Block
 
 #: Rows of a table that wait as Python's objects; then they become arrays, which hold a third of the memory.
@@ -88,13 +88,6 @@ def merged(
     if has_ratings:
         found["messages"] = ratings.with_ratings(found["messages"], found["feedbacks"])
     return found
-
-
-#: What the API tells of no message: an export or a tape did, and a tape is not kept for ever.
-KEPT = (
-    "prompt_tokens", "completion_tokens", "total_tokens", "prompt_price", "completion_price", "total_price", "currency",
-    "latency", "time_to_first_token", "usage_from", "model", "parent_message_id",
-)  # fmt: skip
 
 
 def with_usage(messages: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:

@@ -31,9 +31,9 @@ from ..errors import ConfigError, InputError
 from ..i18n import t
 from . import build, ratings
 from .facts import Facts, NotWritten
-from .memory import KEPT, with_usage
+from .memory import with_usage
 from .regular import open_regular
-from .schema import HISTORY, SCHEMA, Column, Table
+from .schema import HISTORY, KEPT, SCHEMA, Column, Table
 from .tables import Block
 from .texts import from_microseconds
 
@@ -52,8 +52,12 @@ LIMIT = 16_000_000_000
 FACTS = 64_000_000
 """Bytes of `history.json` that are read."""
 _BATCH = 65_536  # rows that are read of a file at a time
-_ROW = 300  # what a row costs beside its long texts
-_LONG = ("query", "answer", "reasoning", "inputs", "thought", "input_raw", "output_raw", "content")
+_ROW = 300  # what a row costs beside its texts
+_TEXTS = {
+    table.name: [one.name for one in table.columns if one.dtype == "string" and not one.name.endswith("_id")]
+    for table in HISTORY
+}
+"""Table -> columns that may be long."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -124,17 +128,16 @@ class Directory:
         """
         import pyarrow as pa
 
-        schema = _schema(SCHEMA[name])
         read: list[Any] = []
         left = self._limit
         for path in self._files(name):
-            for part in _parts(path, schema):
+            for part in _parts(path, SCHEMA[name]):
                 read.append(part)
                 left -= part.nbytes
                 if left < 0:
                     told = {"limit": f"{self._limit:,}", "more": f"{10 * self._limit:_}"}
                     raise InputError(t("frames.too_large", file=str(path), table=name, **told), code="directory")
-        found = _frame(SCHEMA[name], pa.concat_tables(read) if read else schema.empty_table())
+        found = _frame(SCHEMA[name], pa.concat_tables(read) if read else _schema(SCHEMA[name]).empty_table())
         del read
         return build.concat(SCHEMA[name], [found], ordered=True)
 
@@ -225,7 +228,7 @@ class Directory:
         for month, part in _by_month(table, block):
             key = (table, month)
             self._held.setdefault(key, []).append(part)
-            self._sizes[key] = self._sizes.get(key, 0) + _size(part)
+            self._sizes[key] = self._sizes.get(key, 0) + _size(table, part)
         if sum(self._sizes.values()) > HELD:
             async with self._pausing:
                 while sum(self._sizes.values()) > HELD // 2:
@@ -457,13 +460,22 @@ def opened(path: Path) -> Iterator[Any]:
         raise InputError(t("frames.damaged", file=str(path), reason=problem), code="directory") from None
 
 
-def _parts(path: Path, schema: Any) -> Iterator[Any]:
-    """The rows of a file, some at a time, as that schema says, each text of it sound."""
+def _parts(path: Path, table: Table) -> Iterator[Any]:
+    """The rows of a file, some at a time, as the schema says, each text of it sound.
+
+    A file of an earlier version has not all columns: one that can be missing, and sorts nothing, is missing there.
+    """
     import pyarrow as pa
 
+    schema = _schema(table)
     with opened(path) as file:
-        for batch in file.iter_batches(_BATCH, columns=schema.names):
-            part = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+        there = {*file.schema_arrow.names, *table.key, *(name.lstrip("-") for name in table.order)}
+        new = [column.name for column in table.columns if column.nullable and column.name not in there]
+        for batch in file.iter_batches(_BATCH, columns=[name for name in table.names if name not in new]):
+            part = pa.Table.from_batches([batch])
+            for name in new:
+                part = part.append_column(name, pa.nulls(len(part), schema.field(name).type))
+            part = part.select(schema.names).cast(schema)
             part.validate(full=True)
             yield part
 
@@ -542,7 +554,7 @@ def _months(messages: pd.DataFrame) -> list[str]:
     return ["unknown" if time is pd.NaT else time.strftime("%Y-%m") for time in times]
 
 
-def _size(block: Block) -> int:
+def _size(table: str, block: Block) -> int:
     """About how many bytes it holds."""
     rows = len(next(iter(block.values())))
-    return rows * _ROW + sum(len(text) for name in _LONG for text in block.get(name, ()) if text)
+    return rows * _ROW + sum(len(text) for name in _TEXTS[table] for text in block.get(name, ()) if text)

@@ -128,6 +128,9 @@ MESSAGES = Table(
     ("created_at", "conversation_id"),
 )
 
+KEPT = (*(column.name for column in _USAGE), "usage_from", "model", "parent_message_id")
+"""What the API tells of no message: an export or a tape did, and a tape is not kept for ever. An update keeps it."""
+
 THOUGHTS = Table(
     "thoughts",
     "One row for each tool call of an agent, and one for each thought without a call."

@@ -8,54 +8,21 @@ into a block: addresses and texts come without the parts of a query that sign it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ..redact import may_hold_a_secret, redact, without_query
-from ..turn.convert import as_citation, as_file, as_int, as_text
+from ..turn.convert import as_int, as_text
 from ..turn.reasoning import split_reasoning
-from ..turn.state import Citation, MessageFile
+from ..turn.state import Turn
+from ..turn.stored import turn_of
 from ..wire import models
 from .texts import as_json, as_microseconds, as_word, clean
 from .toolcalls import with_calls
 
 Block = dict[str, list[Any]]
 
-_SECONDS = 100_000_000_000
-"""Times from there on are milliseconds."""
-
 NIL = "00000000-0000-0000-0000-000000000000"
 """What Dify writes where there is no parent message."""
-
-
-class Stored(Protocol):
-    """A stored message, whoever read it."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def conversation_id(self) -> str | None: ...
-    @property
-    def parent_message_id(self) -> str | None: ...
-    @property
-    def inputs(self) -> dict[str, Any] | None: ...
-    @property
-    def query(self) -> str: ...
-    @property
-    def answer(self) -> str: ...
-    @property
-    def status(self) -> str | None: ...
-    @property
-    def error(self) -> str | None: ...
-    @property
-    def feedback(self) -> dict[str, Any] | None: ...
-    @property
-    def created_at(self) -> Any: ...
-    @property
-    def agent_thoughts(self) -> list[dict[str, Any]] | None: ...
-    @property
-    def retriever_resources(self) -> list[dict[str, Any]] | None: ...
-    @property
-    def message_files(self) -> list[dict[str, Any]] | None: ...
 
 
 def conversation_rows(items: Sequence[models.Conversation], *, user: str | None = None) -> Block:
@@ -72,19 +39,15 @@ def conversation_rows(items: Sequence[models.Conversation], *, user: str | None 
     }
 
 
-def message_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
+def message_rows(items: Sequence[models.StoredMessage], *, user: str | None = None) -> Block:
     """The table `messages`, with the columns that the API knows."""
     # A page at a time where that is as good: this runs for every message of every history.
     answers = [item.answer or "" for item in items]
-    times = [item.created_at for item in items]
     block: Block = {
         "message_id": [item.id for item in items],
         "conversation_id": [item.conversation_id for item in items],
         "user": [user] * len(items),
-        "created_at": [
-            time * 1_000_000 if type(time) is int and -_SECONDS < time < _SECONDS else as_microseconds(time)
-            for time in times
-        ],
+        "created_at": [as_microseconds(item.created_at) for item in items],
         "status": [item.status for item in items],
         "query": _cleaned([item.query or "" for item in items]),
         "inputs": ["{}" if item.inputs == {} else as_json(item.inputs) for item in items],
@@ -100,7 +63,7 @@ def message_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
         block["parent_message_id"] = [None if parent in (NIL, "") else parent for parent in parents]
     whole = "".join(answers)
     if "<" in whole and ("<think>" in whole or "<details style" in whole):  # one character is found much faster
-        parted = [split_reasoning(answer) if "<" in answer else (answer, "") for answer in answers]
+        parted = list(map(split_reasoning, answers))
         answers = [answer for answer, _ in parted]
         block["reasoning"] = [clean(reasoning) or None for _, reasoning in parted]
     block["answer"] = _cleaned(answers)
@@ -110,59 +73,6 @@ def message_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
 def _cleaned(texts: list[str]) -> list[str]:
     """Texts without signatures and keys; looked at one by one only if one may hold any."""
     return [redact(text) for text in texts] if may_hold_a_secret("".join(texts)) else texts
-
-
-def thought_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
-    """The table `thoughts` of stored messages."""
-    rows: list[dict[str, Any]] = []
-    for item in items:
-        for told in item.agent_thoughts or ():
-            base = {
-                "thought_id": as_text(told.get("id")),
-                "message_id": item.id,
-                "conversation_id": item.conversation_id,
-                "user": user,
-                "position": as_int(told.get("position")),
-                "created_at": as_microseconds(told.get("created_at")),
-                "thought": clean(as_text(told.get("thought"))),
-            }
-            tool, labels = redact(as_text(told.get("tool"))), told.get("tool_labels")
-            rows += with_calls(base, tool, told.get("tool_input"), told.get("observation"), labels)
-    return block_of(rows)
-
-
-def citation_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
-    """The table `citations` of stored messages."""
-    return block_of(
-        [
-            {
-                "message_id": item.id,
-                "conversation_id": item.conversation_id,
-                "user": user,
-                **citation_values(as_citation(told)),
-            }
-            for item in items
-            for told in item.retriever_resources or ()
-        ]
-    )
-
-
-def file_rows(items: Sequence[Stored], *, user: str | None = None) -> Block:
-    """The table `files` of stored messages."""
-    return block_of(
-        [
-            {
-                "message_id": item.id,
-                "conversation_id": item.conversation_id,
-                "user": user,
-                **file_values(as_file(told)),
-                "upload_file_id": as_word(told.get("upload_file_id")),
-                "transfer_method": as_word(told.get("transfer_method")),
-            }
-            for item in items
-            for told in item.message_files or ()
-        ]
-    )
 
 
 def variable_rows(
@@ -227,55 +137,102 @@ ITEM_ROWS: dict[str, Callable[..., Block]] = {
 }
 """Table -> what makes it of the items of a list."""
 
-MESSAGE_ROWS: dict[str, Callable[..., Block]] = {
-    "messages": message_rows,
+# -- of turns, and of stored messages by way of them ----------------------------------------------
+
+
+def message_ids(turn: Turn) -> dict[str, Any]:
+    """The columns that tell which message a row belongs to."""
+    return {"message_id": turn.message_id, "conversation_id": turn.conversation_id}
+
+
+def thought_rows(turns: Sequence[Turn]) -> Block:
+    """The table `thoughts`."""
+    rows: list[dict[str, Any]] = []
+    for turn in turns:
+        for thought in turn.thoughts or ():
+            base = {
+                "thought_id": thought.id,
+                **message_ids(turn),
+                "user": turn.user,
+                "position": thought.position,
+                "created_at": as_microseconds(thought.created_at),
+                "started": thought.started_at,
+                "finished": thought.finished_at,
+                "thought": clean(thought.thought),
+            }
+            rows += with_calls(base, redact(thought.tool), thought.tool_input, thought.observation, thought.tool_labels)
+    return block_of(rows)
+
+
+def citation_rows(turns: Sequence[Turn]) -> Block:
+    """The table `citations`."""
+    return block_of(
+        [
+            {
+                **message_ids(turn),
+                "user": turn.user,
+                "position": found.position,
+                "score": found.score,
+                "dataset_id": found.dataset_id,
+                "dataset_name": clean(found.dataset_name),
+                "document_id": found.document_id,
+                "document_name": clean(found.document_name),
+                "segment_id": found.segment_id,
+                "segment_position": as_int(extra.get("segment_position")),
+                "hit_count": as_int(extra.get("hit_count")),
+                "word_count": as_int(extra.get("word_count")),
+                "data_source_type": as_word(extra.get("data_source_type")),
+                "content": clean(found.content),
+            }
+            for turn in turns
+            for found in turn.citations or ()
+            for extra in (found.extra or {},)
+        ]
+    )
+
+
+def file_rows(turns: Sequence[Turn]) -> Block:
+    """The table `files`."""
+    return block_of(
+        [
+            {
+                **message_ids(turn),
+                "user": turn.user,
+                "file_id": found.id,
+                "upload_file_id": found.upload_file_id,
+                "type": found.type or None,
+                "belongs_to": found.belongs_to or None,
+                "transfer_method": found.transfer_method,
+                "name": clean(found.name),
+                "mime_type": found.mime_type,
+                "size": found.size,
+                "url": without_query(found.url),
+            }
+            for turn in turns
+            for found in turn.files or ()
+        ]
+    )
+
+
+PART_ROWS: dict[str, Callable[[Sequence[Turn]], Block]] = {
     "thoughts": thought_rows,
     "citations": citation_rows,
     "files": file_rows,
 }
-"""Table -> what makes it of stored messages."""
+"""Table of what belongs to messages -> what makes it of turns."""
 
 
-# -- what stored messages and turns have in common ----------------------------------------------
+def stored_blocks(items: Sequence[models.StoredMessage], *, user: str | None = None) -> dict[str, Block]:
+    """The tables of stored messages: `messages`, and of `PART_ROWS` those that have rows."""
+    telling = (item for item in items if item.agent_thoughts or item.retriever_resources or item.message_files)
+    turns = [turn_of(item, user=user) for item in telling]
+    parts = {name: rows(turns) for name, rows in PART_ROWS.items()}
+    return {"messages": message_rows(items, user=user)} | {name: block for name, block in parts.items() if block}
 
 
 def block_of(rows: Sequence[Mapping[str, Any]]) -> Block:
     """Rows as a block."""
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-
-
-def citation_values(found: Citation) -> dict[str, Any]:
-    """The columns of a passage."""
-    extra = found.extra or {}
-    return {
-        "position": found.position,
-        "score": found.score,
-        "dataset_id": found.dataset_id,
-        "dataset_name": clean(found.dataset_name),
-        "document_id": found.document_id,
-        "document_name": clean(found.document_name),
-        "segment_id": found.segment_id,
-        "segment_position": as_int(extra.get("segment_position")),
-        "hit_count": as_int(extra.get("hit_count")),
-        "word_count": as_int(extra.get("word_count")),
-        "data_source_type": as_word(extra.get("data_source_type")),
-        "content": clean(found.content),
-    }
-
-
-def file_values(found: MessageFile) -> dict[str, Any]:
-    """The columns of a file."""
-    return {
-        "file_id": found.id,
-        "upload_file_id": None,
-        "type": found.type or None,
-        "belongs_to": found.belongs_to or None,
-        "transfer_method": None,
-        "name": clean(found.name),
-        "mime_type": found.mime_type,
-        "size": found.size,
-        "url": without_query(found.url),
-    }
 
 
 def joined(blocks: Iterable[Block]) -> Block:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from ..redact import redact
 from ..turn.convert import as_text, as_time
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def clean(text: str | None) -> str | None:
@@ -32,7 +35,7 @@ def as_json(value: Any) -> str | None:
 def as_microseconds(value: Any) -> int | None:
     """A time as whole microseconds since 1970; seconds, milliseconds, ISO text and datetimes are read."""
     if type(value) is datetime and value.tzinfo is UTC:  # the usual case: what the client reads
-        return round(value.timestamp() * 1_000_000)
+        return (value - _EPOCH) // _MICROSECOND
     time = as_time(value)
     return None if time is None else round(time.timestamp() * 1_000_000)
 

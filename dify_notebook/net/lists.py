@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import EndlessList
 from ..wire import calls, models
-from ..wire.calls import SortBy
+from ..wire.calls import Call, SortBy
 from .pages import AsyncPages, Page, Taken, by_time, warn_of_paging
 from .resource import Resource
 
@@ -140,22 +140,36 @@ class AsyncConversations(Resource):
         return await self._dify._send(call)
 
 
-def message_rows(
-    dify: AsyncDify, conversation_id: str, *, user: str, page_size: int = 100
-) -> AsyncPages[models.MessageRow]:
-    """The messages of a conversation as `messages.list` gives them, newest first, read for tables alone."""
+def message_pages(
+    dify: AsyncDify,
+    conversation_id: str,
+    *,
+    user: str,
+    page_size: int = 100,
+    call: Callable[..., Call[models.MessagePage]] = calls.list_messages,
+) -> AsyncPages[models.StoredMessage]:
+    """The messages of a conversation, newest first; see `AsyncMessages.list`.
 
+    Args:
+        call: `calls.list_message_rows` reads them for tables alone.
+    """
     taken = Taken(dify.bounds.pages)
 
-    async def fetch(first_id: str | None) -> Page[models.MessageRow]:
+    async def fetch(first_id: str | None) -> Page[models.StoredMessage]:
         if first_id is None:
             taken.begin()
-        call = calls.list_message_rows(conversation_id, user=user, limit=page_size, first_id=first_id)
-        page = await dify._send(call, taken=taken)
+        page = await dify._send(call(conversation_id, user=user, limit=page_size, first_id=first_id), taken=taken)
+        # A page is the newest that are left, oldest first within the page.
         return page.data[::-1], page.has_more
 
     return by_time(
-        fetch, lambda item: item.time, what="messages.list", page_size=page_size, most=dify.bounds.items
+        fetch,
+        lambda item: item.created_at,
+        what="messages.list",
+        page_size=page_size,
+        most=dify.bounds.items,
+        table="messages",
+        of={"user": user},
     )
 
 
@@ -180,25 +194,7 @@ class AsyncMessages(Resource):
         calls.one_of("order", order, ("asc", "desc"))
         dify, name = self._dify, self._dify.user_or(user)
         calls.list_messages(conversation_id, user=name, limit=page_size)
-        taken = Taken(dify.bounds.pages)
-
-        async def fetch(first_id: str | None) -> Page[models.StoredMessage]:
-            if first_id is None:
-                taken.begin()
-            call = calls.list_messages(conversation_id, user=name, limit=page_size, first_id=first_id)
-            page = await dify._send(call, taken=taken)
-            # A page is the newest that are left, oldest first within the page.
-            return page.data[::-1], page.has_more
-
-        newest_first = by_time(
-            fetch,
-            lambda item: item.created_at,
-            what="messages.list",
-            page_size=page_size,
-            most=dify.bounds.items,
-            table="messages",
-            of={"user": name},
-        )
+        newest_first = message_pages(dify, conversation_id, user=name, page_size=page_size)
         if order == "desc":
             return newest_first
 

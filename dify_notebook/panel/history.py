@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..net.client import AsyncDify
-from ..turn.state import Turn
+from ..turn.state import MessageFile, Turn
 from ..turn.stored import turn_of
 from ..views.clean import one_line
 from ..wire.models import StoredMessage
@@ -57,30 +57,28 @@ class History:
 def item_of(message: StoredMessage, key: str, client: AsyncDify, app: str | None) -> Item:
     """A stored message as an item of the transcript."""
     turn = turn_of(message, user=client.user, server=client.base_url, app=app)
-    told = [one for one in message.message_files or () if isinstance(one, dict)]
-    mine = [one for one in told if one.get("belongs_to") == "user"]
+    mine = [(at, file) for at, file in enumerate(turn.files or ()) if file.belongs_to == "user"]
     return Item(
         key=key,
         query=message.query,
         turn=turn,
         inputs={name: value for name, value in (message.inputs or {}).items() if value is not None},
-        files=tuple(reference for one in mine if (reference := _reference(one))),
+        files=tuple(reference for _, file in mine if (reference := _reference(file))),
         attachments=tuple(
             p.Attachment(str(at), one_line(file.name or "", 200) or "file", file.type or "custom", file.size, None)
-            for at, file in enumerate(turn.files or ())
-            if file.belongs_to == "user"
+            for at, file in mine
         ),
         asked_at=turn.created_at,
     )
 
 
-def _reference(told: dict[str, Any]) -> dict[str, Any] | None:
+def _reference(file: MessageFile) -> dict[str, Any] | None:
     """How a stored question's file is named in another question; None where the server does not tell."""
-    kind = told.get("type") or "custom"
-    if told.get("upload_file_id"):
-        return {"type": kind, "transfer_method": "local_file", "upload_file_id": told["upload_file_id"]}
-    if told.get("transfer_method") == "remote_url" and told.get("url"):
-        return {"type": kind, "transfer_method": "remote_url", "url": told["url"]}
+    kind = file.type or "custom"
+    if file.upload_file_id:
+        return {"type": kind, "transfer_method": "local_file", "upload_file_id": file.upload_file_id}
+    if file.transfer_method == "remote_url" and file.url:
+        return {"type": kind, "transfer_method": "remote_url", "url": file.url}
     return None
 
 

@@ -122,4 +122,6 @@ def as_file(data: Mapping[str, Any]) -> MessageFile:
         mime_type=as_text(data.get("mime_type")) or None,
         size=as_size(data.get("size")),
         url=as_text(data.get("url") or data.get("remote_url")) or None,
+        upload_file_id=as_text(data.get("upload_file_id")) or None,
+        transfer_method=as_text(data.get("transfer_method")) or None,
     )

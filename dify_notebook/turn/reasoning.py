@@ -177,6 +177,8 @@ def split_reasoning(text: str) -> tuple[str, str]:
     >>> split_reasoning("<think>\\nhm\\n</think>\\nYes.")
     ('Yes.', 'hm')
     """
+    if "<" not in text:  # one character is found much faster
+        return text, ""
     splitter = ReasoningSplitter()
     splitter.feed(text)
     splitter.end()

@@ -208,6 +208,10 @@ class MessageFile(Value, frozen=True):
     """The content, where it was fetched from the server's own origin."""
     data_error: str | None = None
     """Why the content was not fetched."""
+    upload_file_id: str | None = None
+    """The upload that it was, where told."""
+    transfer_method: str | None = None
+    """local_file, remote_url or tool_file, where told."""
 
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "url": redact(self.url) if self.url else self.url}

@@ -158,7 +158,7 @@ def list_messages(
 
 def list_message_rows(
     conversation_id: str, *, user: str, first_id: str | None = None, limit: int = 20
-) -> Call[models.MessageRows]:
+) -> Call[models.MessagePage]:
     """GET /messages, read for tables."""
     call: Call[Any] = list_messages(conversation_id, user=user, first_id=first_id, limit=limit)
     return msgspec.structs.replace(call, result=models.MessageRows)

@@ -9,7 +9,7 @@ from ast import literal_eval
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 
@@ -54,20 +54,11 @@ def decode(kind: type[M], body: bytes) -> M:
     """
     try:
         if issubclass(kind, MessageRows):
-            return cast(M, _rows(body))
+            with suppress(ValueError):  # read it the slow way, which takes more, and says better what is wrong
+                return cast(M, _rows_decoder().decode(body))
         return read(kind, loads(body) if body else {})
     except RecursionError as problem:
         raise msgspec.DecodeError(str(problem)) from None
-
-
-def _rows(body: bytes) -> MessageRows:
-    try:
-        return cast(MessageRows, _rows_decoder().decode(body))
-    except ValueError:
-        pass  # read it the slow way, which takes more, and says better what is wrong
-    page = read(MessagePage, loads(body) if body else {})
-    rows = [MessageRow.of(item) for item in page.data]
-    return MessageRows(data=rows, has_more=page.has_more, limit=page.limit)
 
 
 @cache
@@ -225,7 +216,7 @@ class StoredMessage(Model, frozen=True):
     feedback: dict[str, Any] | None = None
     retriever_resources: list[dict[str, Any]] | None = None
     agent_thoughts: list[dict[str, Any]] | None = None
-    created_at: datetime | None = None
+    created_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class MessagePage(Model, frozen=True):
@@ -236,46 +227,8 @@ class MessagePage(Model, frozen=True):
     limit: int | None = None
 
 
-class MessageRow(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
-    """One stored message for a table: as `StoredMessage`, four times as fast, without what is not named."""
-
-    id: str
-    conversation_id: str | None = None
-    parent_message_id: str | None = None
-    inputs: dict[str, Any] | None = None
-    query: str = ""
-    answer: str = ""
-    status: str | None = None
-    error: str | None = None
-    message_files: list[dict[str, Any]] | None = None
-    feedback: dict[str, Any] | None = None
-    retriever_resources: list[dict[str, Any]] | None = None
-    agent_thoughts: list[dict[str, Any]] | None = None
-    created_at: int | float | None = None
-    """As told: seconds, or milliseconds. See `time`."""
-
-    @classmethod
-    def of(cls, item: StoredMessage) -> MessageRow:
-        """The same of a message that was read already."""
-        fields = {name: getattr(item, name) for name in cls.__struct_fields__ if name != "created_at"}
-        return cls(**fields, created_at=None if item.created_at is None else item.created_at.timestamp())
-
-    @property
-    def time(self) -> datetime | None:
-        """`created_at` as an aware time in UTC; None for what no calendar has."""
-        try:
-            found: datetime | None = _time(self.created_at)
-        except (OverflowError, OSError, ValueError):
-            return None
-        return found
-
-
-class MessageRows(Model, frozen=True):
-    """One page of /messages, for tables."""
-
-    data: list[MessageRow]
-    has_more: bool = False
-    limit: int | None = None
+class MessageRows(MessagePage, frozen=True):
+    """The same page for tables: read about twice as fast, without `extra`."""
 
 
 class AppInfo(Model, frozen=True):
@@ -458,6 +411,7 @@ class EndUser(Model, frozen=True):
 _LISTS: dict[type[Model], dict[str, type[Model]]] = {
     ConversationPage: {"data": Conversation},
     MessagePage: {"data": StoredMessage},
+    MessageRows: {"data": StoredMessage},
     FeedbackPage: {"data": Feedback},
     VariablePage: {"data": ConversationVariable},
     AnnotationPage: {"data": Annotation},

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import AsyncDify, Dify, Tape, Turn, frames, local
-from dify_notebook.frames import tables, texts, toolcalls
+from dify_notebook.frames import build, tables, texts, toolcalls
 from dify_notebook.redact import without_query
 from dify_notebook.tape import Header, run_store
 from dify_notebook.turn import state as ts
+from dify_notebook.turn.stored import turn_of
 from dify_notebook.wire import models
 
 # -- tool calls ------------------------------------------------------------------------------
@@ -85,10 +86,30 @@ def test_a_live_thought_and_a_stored_one_give_the_same_row() -> None:
     pd.testing.assert_frame_equal(live[same], past[same])
 
 
-def _thoughts(item: models.StoredMessage) -> pd.DataFrame:
-    from dify_notebook.frames import build
+def test_what_belongs_to_a_stored_message_and_to_its_turn_gives_the_same_rows() -> None:
+    told = {
+        "agent_thoughts": [{"thought": "hm"}, {"thought": "so", "tool": "add", "tool_input": {"a": 1}}],
+        "retriever_resources": [{"position": 1, "document_id": "d", "word_count": 3, "content": "x"}],
+        "message_files": [
+            {"id": "f", "type": "image", "belongs_to": "user", "transfer_method": "local_file", "upload_file_id": "u"},
+            {"id": "g", "transfer_method": "tool_file", "url": "http://h/g.png?sign=1"},
+        ],
+    }
+    stored = models.read(models.StoredMessage, {"id": "m", "conversation_id": "c", **told})
+    blocks = tables.stored_blocks([stored, models.StoredMessage(id="n")], user="ann")
+    turn = turn_of(stored, user="ann")
+    assert [one.id for one in turn.thoughts or ()] == blocks["thoughts"]["thought_id"] == ["0", "1"]
+    for name in ("thoughts", "citations", "files"):
+        made = build.frame(frames.SCHEMA[name], blocks[name])
+        pd.testing.assert_frame_equal(made, getattr(frames, name)(turn))
+    assert blocks["files"]["upload_file_id"] == ["u", None]
+    assert blocks["files"]["transfer_method"] == ["local_file", "tool_file"]
+    assert blocks["messages"]["message_id"] == ["m", "n"]
+    assert set(tables.stored_blocks([models.StoredMessage(id="n")])) == {"messages"}
 
-    return build.frame(frames.SCHEMA["thoughts"], tables.thought_rows([item]))
+
+def _thoughts(item: models.StoredMessage) -> pd.DataFrame:
+    return build.frame(frames.SCHEMA["thoughts"], tables.stored_blocks([item])["thoughts"])
 
 
 # -- texts and addresses ------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pandas as pd
 from ...errors import InputError
 from ...i18n import t
 from ...turn.convert import as_usage
+from ...turn.state import Usage
 from ...wire import models
 from .. import build, livetables, merging, ratings, tables, texts
 from ..schema import SCHEMA, Table
@@ -198,7 +199,7 @@ class Gatherer:
         once.clear()
         rows.sort(key=lambda one: (str(one[1].get("conversation_id")), _moment(one[1])))
         rows.reverse()  # taken from the end, so that each is given up as it is read
-        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in tables.MESSAGE_ROWS}
+        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("messages", *tables.PART_ROWS)}
         chunk: list[Found] = []
         for found in self._messages(rows, owners, hidden):
             chunk.append(found)
@@ -222,7 +223,7 @@ class Gatherer:
                 self._people.found.setdefault(user)
             cited = citations.pop(key, None)
             told = {
-                **{name: row.get(name) for name in ("query", "answer", "error", "created_at", "parent_message_id")},
+                **{name: row.get(name) for name in _TOLD},
                 "id": key,
                 "conversation_id": conversation,
                 "status": row.get("status") or ("error" if row.get("error") else "normal"),
@@ -285,17 +286,17 @@ class Gatherer:
         found, ranks = [], {}
         for key, (place, row) in single.one_each(enumerate(same), "annotations").items():
             hits = whole(row.get("hit_count"), place, "hit_count")
-            data = {"id": key, "question": row["question"], "answer": row["answer"], "hit_count": hits}
-            found.append(said.read(models.Annotation, place, {**data, "created_at": row.get("created_at")}))
+            data = {name: row.get(name) for name in _ANNOTATION} | {"id": key, "hit_count": hits}
+            found.append(single.read(models.Annotation, place, data))
             ranks[key] = (single.changed(row, place), _SERVER)
         frame = build.frame(SCHEMA["annotations"], tables.annotation_rows(found))
         return self._merged("annotations", frame, gone, ranks)
 
 
-_USAGE = (
-    "prompt_tokens", "completion_tokens", "total_tokens", "prompt_price", "completion_price", "total_price", "currency",
-    "latency", "time_to_first_token", "usage_from", "model",
-)  # fmt: skip
+_USAGE = (*Usage.__struct_fields__, "usage_from", "model")
+_ANNOTATION = frozenset(models.Annotation.__struct_fields__) - {"extra"}
+_TOLD = frozenset(models.StoredMessage.__struct_fields__) - {"extra", "feedback"}
+"""What exports tell of a message by the names of the API; of ratings see `said`."""
 
 
 def _usage(place: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -328,7 +329,7 @@ def _message(place: str, told: dict[str, Any]) -> models.StoredMessage:
     for name in ("agent_thoughts", "message_files", "retriever_resources"):
         value = parsed(told[name], place)
         told[name] = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else None
-    found: models.StoredMessage = said.read(models.StoredMessage, place, told)
+    found: models.StoredMessage = single.read(models.StoredMessage, place, told)
     return found
 
 
@@ -340,13 +341,11 @@ def _build(found: Sequence[Found], parts: dict[str, list[pd.DataFrame]]) -> None
     """Add these messages, and what belongs to them, to the tables."""
     items = [item for item, _, _ in found]
     users = {item.id: user for item, user, _ in found}
-    for name, make in tables.MESSAGE_ROWS.items():
-        block = make(items)
+    for name, block in tables.stored_blocks(items).items():
         if name == "messages":
             block |= {column: [usage.get(column) for _, _, usage in found] for column in _USAGE}
-        if block.get("message_id"):
-            block["user"] = [users.get(key) for key in block["message_id"]]
-            parts[name].append(build.frame(SCHEMA[name], block))
+        block["user"] = [users.get(key) for key in block["message_id"]]
+        parts[name].append(build.frame(SCHEMA[name], block))
 
 
 def _newness(rank: Rank) -> tuple[bool, int, int]:

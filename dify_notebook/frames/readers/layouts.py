@@ -19,6 +19,7 @@ from ...errors import InputError
 from ...i18n import t
 from ...wire.loose import shallow
 from .. import texts
+from ..schema import HISTORY
 
 Row = dict[str, Any]
 _MOST = 1e18
@@ -73,13 +74,9 @@ KNOWN = frozenset(name for columns in LAYOUTS.values() for name in columns)
 """Columns by which tables are told."""
 _DATABASE = frozenset({"message_tokens", "answer_tokens", "provider_response_latency", "from_end_user_id", "app_id"})
 """Columns of the table of messages that no table of ours has."""
-NUMBERS = frozenset(
-    {
-        "message_tokens", "answer_tokens", "total_price", "provider_response_latency", "position", "hit_count", "score",
-        "prompt_tokens", "completion_tokens", "total_tokens", "prompt_price", "completion_price", "latency",
-        "time_to_first_token",
-    }
-)  # fmt: skip
+NUMBERS = frozenset({"message_tokens", "answer_tokens", "provider_response_latency"}).union(
+    column.name for table in HISTORY for column in table.columns if column.dtype in ("Int64", "float64")
+)
 """Columns of numbers, of these and of our own tables."""
 NOTHING = frozenset({"NULL", "\\N", "null", "NaN", "nan", "None", "<NA>", "N/A", "#N/A", "NaT"})
 """What tools write into a cell of numbers, times, ids or ratings that has none."""

@@ -8,10 +8,13 @@ from typing import Any
 import pandas as pd
 
 from ...turn.convert import as_text
+from ...wire import models
 from .. import build, tables, texts
 from .layouts import mapping
-from .single import Told, one_each
+from .single import Told, one_each, read
 from .sources import Row
+
+_TOLD = frozenset(models.Conversation.__struct_fields__) - {"extra"}
 
 
 class People:
@@ -46,22 +49,25 @@ class People:
 def conversation_block(told: Mapping[str, Told], owners: Mapping[str, str], messages: pd.DataFrame) -> tables.Block:
     """The conversations that exports tell; what they leave out of times and users, their messages tell."""
     spans = _spans(messages, told)
-    rows = []
-    for key, (place, row) in told.items():
+    block = tables.conversation_rows([_conversation(key, place, row) for key, (place, row) in told.items()])
+    for at, key in enumerate(told):
         began, last, user = spans.get(key, (None, None, None))
-        rows.append(
-            {
-                "conversation_id": key,
-                "user": owners.get(key) or user,
-                "created_at": texts.as_microseconds(row.get("created_at")) or began,
-                "updated_at": texts.as_microseconds(row.get("updated_at")) or last,
-                "status": texts.as_word(row.get("status")),
-                "name": as_text(row.get("name") or row.get("summary") or ""),
-                "introduction": texts.clean(texts.as_word(row.get("introduction"))),
-                "inputs": texts.as_json(mapping(row.get("inputs"), place)),
-            }
-        )
-    return tables.block_of(rows)
+        for name, value in (("created_at", began), ("updated_at", last)):
+            block[name][at] = block[name][at] or value
+        block["user"][at] = owners.get(key) or user
+    return block
+
+
+def _conversation(key: str, place: str, row: Row) -> models.Conversation:
+    """Raises: InputError: it is none."""
+    data = {name: row.get(name) for name in _TOLD} | {
+        "id": key,
+        "name": as_text(row.get("name") or row.get("summary") or ""),
+        "inputs": mapping(row.get("inputs"), place),
+        **{name: texts.as_word(row.get(name)) for name in ("status", "introduction")},
+    }
+    found: models.Conversation = read(models.Conversation, place, data)
+    return found
 
 
 def others(messages: pd.DataFrame, known: Iterable[str]) -> tables.Block:

@@ -6,24 +6,18 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import pandas as pd
 
-from ...errors import InputError
-from ...i18n import t
-from ...turn.convert import as_time
 from ...wire import models
-from .. import build, tables, texts
+from .. import build, tables
 from ..merging import Version
 from ..ratings import MADE
 from .layouts import parsed
 from .people import People
-from .single import SPACE, Told, changed
+from .single import SPACE, Told, changed, read
 from .sources import Row
 
-_NAMES = (
-    "conversation_id", "message_id", "rating", "content", "from_source", "from_end_user_id", "from_account_id",
-)  # fmt: skip
+_NAMES = frozenset(models.Feedback.__struct_fields__) - {"id", "app_id", "created_at", "updated_at", "extra"}
 _TABLE, _OURS, _EXPORT, _MESSAGE = 3, 2, 1, 0
 
 
@@ -113,14 +107,3 @@ def _version(place: str, row: Row, people: People, source: int) -> Version:
 def _when(row: Mapping[str, Any]) -> int | None:
     when: int | None = row["updated_at"] if row["updated_at"] is not None else row["created_at"]
     return when
-
-
-def read(kind: Any, place: str, data: dict[str, Any]) -> Any:
-    """A row as the struct of the API that it is. Raises: InputError: it is none."""
-    if isinstance(data.get("created_at"), str) and texts.as_microseconds(data["created_at"]) is None:
-        raise InputError(t("history.export.no_time", place=place, value=data["created_at"][:60]), code="export")
-    data = {name: as_time(value) if name in ("created_at", "updated_at") else value for name, value in data.items()}
-    try:
-        return msgspec.convert(data, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise InputError(t("history.export.bad_row", place=place, reason=error), code="export") from None

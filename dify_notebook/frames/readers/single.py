@@ -7,7 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...turn.convert import as_text
+import msgspec
+
+from ...errors import InputError
+from ...i18n import t
+from ...turn.convert import as_text, as_time
 from ...turn.reasoning import split_reasoning
 from .. import texts
 from ..merging import Version, settled
@@ -176,3 +180,15 @@ def children(inside: Any, outside: Sequence[Row]) -> list[Row] | None:
         for row in many:
             rows.setdefault(as_text(row.get("id")), []).append(Version(row, None, source))
     return [dict(one[0].row) if len(one) == 1 else settled(one) for one in rows.values()]
+
+
+def read(kind: Any, place: str, data: dict[str, Any]) -> Any:
+    """A row as the struct of the API that it is. Raises: InputError: it is none."""
+    times = {name: as_time(data[name]) for name in ("created_at", "updated_at") if name in data}
+    told = data.get("created_at")
+    if isinstance(told, str) and times["created_at"] is None:
+        raise InputError(t("history.export.no_time", place=place, value=told[:60]), code="export")
+    try:
+        return msgspec.convert(data | times, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InputError(t("history.export.bad_row", place=place, reason=error), code="export") from None
