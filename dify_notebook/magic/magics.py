@@ -12,12 +12,11 @@ from ..console import complain, fitting, say
 from ..errors import DifyError, raise_for_turn
 from ..i18n import t
 from ..live import View, check, close, open_view
-from ..printable import TEXT, shown, visible
+from ..printable import TEXT, one_line, shown, visible
 from ..profiles import profiles
 from ..redact import has_key, redact
 from ..session import Run
 from ..turn.state import Turn
-from ..views.clean import one_line
 from . import cell as cells
 from .complete import Known, Matcher, known_from
 from .failure import dressed, interrupted

@@ -17,9 +17,9 @@ from ..i18n import t
 from ..logs import logger
 from ..net.client import AsyncDify
 from ..net.portal import portal
+from ..printable import one_line
 from ..session import Session
 from ..turn.state import Turn
-from ..views.clean import one_line
 from . import protocol as p
 from .scene import Item, Scene
 

@@ -18,9 +18,9 @@ from ..app.words import PANEL
 from ..errors import DifyError, InputError
 from ..i18n import t
 from ..net.client import AsyncDify
+from ..printable import one_line
 from ..session import Run, Session
 from ..turn.state import Turn, TurnError
-from ..views.clean import one_line
 from . import protocol as p
 from .board import Board, problem_of, replace
 from .facts import facts_of

@@ -22,9 +22,9 @@ from ..i18n import Language, t
 from ..logs import logger
 from ..net.client import AsyncDify
 from ..net.files import is_url, kind_of, mime_of
+from ..printable import one_line
 from ..turn.state import MessageFile, Turn
 from ..views import Block, TurnView
-from ..views.clean import one_line
 from ..views.diff import to_wire
 from ..views.pictures import picture_source
 from ..views.words import last_part

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from ..net.client import AsyncDify
+from ..printable import one_line
 from ..turn.state import MessageFile, Turn
 from ..turn.stored import turn_of
-from ..views.clean import one_line
 from ..wire.models import StoredMessage
 from . import protocol as p
 from .scene import Item

@@ -12,11 +12,11 @@ from typing import Any, cast
 from ..app import stored
 from ..app.known import KnownApp
 from ..i18n import Language, sentences, t
+from ..printable import one_line, shown
 from ..redact import redact
 from ..turn.state import MessageFile, Turn
 from ..views import facts as told
 from ..views import timeline
-from ..views.clean import one_line, visible
 from ..views.words import Words, last_part, number, price
 from ..wire.models import ConversationVariable
 from . import protocol as p
@@ -175,7 +175,7 @@ def meta(item: Item, turn: Turn, view: int, scene: Scene, lang: Language, now: d
     return p.TurnMeta(
         key=item.key,
         view=view,
-        query=visible(item.query),
+        query=shown(item.query),
         files=list(item.attachments),
         status=turn.status,
         message_id=turn.message_id,
@@ -265,7 +265,7 @@ def details(turn: Turn, id: str, lang: Language) -> p.NodeValue | None:
         inputs=cut(node.inputs, left, lang),
         process_data=cut(node.process_data, left, lang),
         outputs=cut(node.outputs, left, lang),
-        error=visible(node.error) if node.error else None,
+        error=shown(node.error) if node.error else None,
     )
 
 
@@ -276,10 +276,10 @@ def cut(value: Any, left: list[int], lang: Language, depth: int = 0) -> Any:
         left: [characters that may still be used], counted down.
     """
     if isinstance(value, str):
-        shown = visible(value)
+        text = shown(value)
         limit = max(0, min(CUT_TEXT, left[0]))
-        left[0] -= min(len(shown), limit)
-        return shown if len(shown) <= limit else shown[:limit] + t("panel.cut", lang, n=number(len(shown) - limit))
+        left[0] -= min(len(text), limit)
+        return text if len(text) <= limit else text[:limit] + t("panel.cut", lang, n=number(len(text) - limit))
     if isinstance(value, Mapping | list | tuple):
         size = len(value)
         if depth > 12 or (left[0] <= 0 and size):
@@ -294,7 +294,7 @@ def cut(value: Any, left: list[int], lang: Language, depth: int = 0) -> Any:
         return [*some, t("panel.cut_items", lang, n=number(beyond))] if beyond > 0 else some
     left[0] -= 8
     plain = value is None or (isinstance(value, int | float) and (isinstance(value, int) or isfinite(value)))
-    return value if plain else visible(str(value))
+    return value if plain else shown(str(value))
 
 
 def title(scene: Scene, lang: Language) -> str:

@@ -8,9 +8,9 @@ import msgspec
 
 from .. import transcript, views
 from ..i18n import Language, t
+from ..printable import one_line, shown
 from ..turn.state import Turn
 from ..views import Block
-from ..views.clean import one_line, visible
 from ..views.guard import as_title
 from ..views.html import element, escape, serialize
 from ..views.style import inline
@@ -111,10 +111,10 @@ def _keep(item: Item, lang: Language) -> Kept:
         turn = msgspec.structs.replace(turn, files=tuple(msgspec.structs.replace(one, data=None) for one in turn.files))
         html = views.html(turn, lang)
     names = [one_line(one.name, 200) for one in item.attachments]
-    asked = escape(visible(item.query))
+    asked = escape(shown(item.query))
     if names:
         asked += element("div", {"class": "dn-quiet"}, escape("⎘ " + ", ".join(names)))
     bubble = serialize(Block("ask", "div", {"class": "dn-ask"}, asked), inline)
     lead = t("panel.saved.you", lang)
     files = f"\n⎘ {', '.join(names)}" if names else ""
-    return Kept(bubble + html, f"{lead}: {visible(item.query)}{files}\n\n{views.text(turn, lang)}", turn)
+    return Kept(bubble + html, f"{lead}: {shown(item.query)}{files}\n\n{views.text(turn, lang)}", turn)

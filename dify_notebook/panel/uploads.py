@@ -12,7 +12,7 @@ from ..app import limits as rules
 from ..errors import InputError
 from ..i18n import t
 from ..net.files import mime_of
-from ..views.clean import one_line
+from ..printable import one_line
 from . import protocol as p
 from .board import Board, problem_of
 from .facts import attachment

@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ..printable import shown
 from . import code as codes
-from .clean import visible
 from .guard import WEB, fenced, guarded, inert
 from .lines import Node, Parser, split_row
 
@@ -43,7 +43,7 @@ class _Piece(NamedTuple):
 def canonical(answer: str) -> str:
     """The answer as markdown in which nothing but code, links to the web and emphasis means anything."""
     parser = Parser()
-    for line in _LINE_ENDS.sub("\n", visible(answer)).split("\n"):
+    for line in _LINE_ENDS.sub("\n", shown(answer)).split("\n"):
         parser.read(line)
     parser.finish()
     pieces = [piece.text for piece in _blocks(parser.doc.children, "\n\n", top=True)]

@@ -7,10 +7,10 @@ escaped, so that it cannot leave its place, and what is code stands in fences at
 
 from __future__ import annotations
 
+from ..printable import one_line, shown
 from ..turn.state import Thought, Turn
 from . import facts, limits, plain, timeline
 from .canonical import canonical
-from .clean import one_line, visible
 from .guard import escaped, fenced
 from .words import Words, cut, pretty
 
@@ -36,7 +36,7 @@ def document(turn: Turn, words: Words) -> str:
         parts += [_step(thought, at, words) for at, thought in enumerate(steps)]
         parts.append(escaped(rests["thoughts"]))
     if turn.reasoning.strip():
-        told, note = cut(visible(turn.reasoning.strip()), words)
+        told, note = cut(shown(turn.reasoning.strip()), words)
         parts.append(
             f"**{words('reasoning')}**\n\n{fenced(told, 'text')}" + (f"\n\n{escaped(note)}" if note else "")
         )
@@ -96,7 +96,7 @@ def _step(thought: Thought, at: int, words: Words) -> str:
         parts.append(escaped(one_line(thought.thought, 600)))
     for label, value in ((words("input"), thought.tool_input), (words("observation"), thought.observation)):
         if value.strip():
-            shown, note = cut(pretty(value, thought.tools), words, 2_000)
+            text, note = cut(pretty(value, thought.tools), words, 2_000)
             parts.append(f"{escaped(label)}{' (' + escaped(note) + ')' if note else ''}{words.colon.rstrip()}")
-            parts.append(fenced(visible(shown), "text"))
+            parts.append(fenced(shown(text), "text"))
     return "\n\n".join(parts)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ..printable import one_line, shown
 from ..turn.state import CUT, AgentLog, Citation, MessageFile, Thought, Turn
 from . import limits
-from .clean import one_line, visible
 from .diff import common_prefix
 from .words import Words, host, number, pretty, price, short
 
@@ -84,7 +84,7 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
     if turn.error is not None:
         code = one_line(turn.error.code, 80)
         status = f" ({turn.error.status})" if turn.error.status else ""
-        out.append(Notice("error", f"{words('error')}{words.colon}{code}{status}", visible(turn.error.message).strip()))
+        out.append(Notice("error", f"{words('error')}{words.colon}{code}{status}", shown(turn.error.message).strip()))
     if turn.end == "stopped" or turn.status == "stopped":
         heard = {True: "stopped.confirmed", False: "stopped.unconfirmed", None: "stopped.server"}[
             turn.stop_confirmed
@@ -97,7 +97,7 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         out.append(Notice("warning", text))
     workflow_error = turn.workflow.error if turn.workflow is not None else None
     if turn.status in ("failed", "partial_succeeded") and workflow_error and turn.error is None:
-        out.append(Notice("error", words("workflow_error"), visible(workflow_error).strip()))
+        out.append(Notice("error", words("workflow_error"), shown(workflow_error).strip()))
     if turn.status == "partial_succeeded":
         out.append(Notice("warning", words("partial")))
     if turn.replaced:
@@ -109,8 +109,8 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         out.append(
             Notice("warning", words("paused" if waiting_forms or turn.status == "paused" else "forms_done"))
         )
-        shown = turn.forms[: limits.FORMS]
-        out += [Notice("info", words(f"form.{form.status}"), pretty(form.data)) for form in shown]
+        forms = turn.forms[: limits.FORMS]
+        out += [Notice("info", words(f"form.{form.status}"), pretty(form.data)) for form in forms]
         if rest := words.rest(len(turn.forms), limits.FORMS, "turn.forms"):
             out.append(Notice("info", rest))
     return out + _warnings(turn, words)
@@ -120,7 +120,7 @@ def _warnings(turn: Turn, words: Words) -> list[Notice]:
     out = []
     damaged = [warning for warning in turn.warnings if warning.code == "damaged"]
     if damaged:
-        raw = "\n".join(visible(warning.raw or warning.message) for warning in damaged[: limits.DAMAGED])
+        raw = "\n".join(shown(warning.raw or warning.message) for warning in damaged[: limits.DAMAGED])
         if rest := words.rest(len(damaged), limits.DAMAGED, "turn.warnings"):
             raw += f"\n{rest}"
         out.append(Notice("warning", words("damaged", n=len(damaged), mark=MARK), raw))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ..printable import one_line
 from .addresses import address_end
-from .clean import one_line
 from .flanking import Side, flanks, side, strictly
 from .inline import LINE_BREAK, formula
 

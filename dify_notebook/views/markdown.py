@@ -20,10 +20,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
+from ..printable import glyphs
 from ..redact import redact
 from . import code as codes
 from .block import Block
-from .clean import glyphs
 from .growing import Growing
 from .html import escape
 from .inline import SENTENCE, math, render

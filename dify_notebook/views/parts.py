@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from ..printable import one_line, shown
 from ..turn.state import AgentLog, MessageFile, Node, Thought, Turn
 from . import facts, limits, timeline
 from .block import Block
-from .clean import one_line, visible
 from .code import stretches
 from .html import element, escape
 from .pictures import picture_source
@@ -73,10 +73,10 @@ def caption(label: str, rest: str = "", name: str = "dn-cap") -> str:
 
 def field(key: str, label: str, value: Any, words: Words, tools: tuple[str, ...] = ()) -> list[Block]:
     """A labelled value, long ones cut."""
-    shown, note = cut(pretty(value, tools), words)
+    text, note = cut(pretty(value, tools), words)
     out = [
         Block(f"{key}-label", "div", {"class": "dn-field"}, escape(label)),
-        Block(key, "pre", {"class": "dn-val"}, escape(shown)),
+        Block(key, "pre", {"class": "dn-val"}, escape(text)),
     ]
     if note:
         out.append(Block(f"{key}-cut", "div", {"class": "dn-note-cut"}, escape(note)))
@@ -139,8 +139,8 @@ def notice(turn: Turn, words: Words) -> list[Block]:
         lead = sign(status) + " " if status else ""
         parts = [Block("text", "div", {}, lead + element("strong", {}, escape(one.text)))]
         if one.detail:
-            shown, note = cut(one.detail, words, 2_000)
-            parts.append(Block("detail", "div", {"class": "dn-plain"}, escape(shown)))
+            text, note = cut(one.detail, words, 2_000)
+            parts.append(Block("detail", "div", {"class": "dn-plain"}, escape(text)))
             if note:
                 parts.append(Block("cut", "div", {"class": "dn-note-cut"}, escape(note)))
         role = {"role": "alert"} if one.kind == "error" else {}
@@ -175,7 +175,7 @@ def _thought(thought: Thought, at: int, running: bool, words: Words, icons: Mapp
     line += caption(facts.step_title(thought, at, words), rest, "dn-name")
     body = []
     if thought.thought.strip():
-        body += [Block("thought", "div", {"class": "dn-plain"}, escape(visible(thought.thought.strip())))]
+        body += [Block("thought", "div", {"class": "dn-plain"}, escape(shown(thought.thought.strip())))]
     if not empty(thought.tool_input.strip()):
         body += field("input", words("input"), thought.tool_input, words, thought.tools)
     if not empty(thought.observation.strip()):
@@ -186,7 +186,7 @@ def _thought(thought: Thought, at: int, running: bool, words: Words, icons: Mapp
 
 
 def reasoning(turn: Turn, words: Words, memo: Memo) -> list[Block]:
-    text = visible(turn.reasoning)
+    text = shown(turn.reasoning)
     if not text.strip():
         return []
     parts = stretches(text)
@@ -419,10 +419,10 @@ def citations(turn: Turn, words: Words) -> list[Block]:
         if not one.content.strip():
             body.append(Block(str(at), "div", {"class": "dn-src"}, line))
             continue
-        shown, note = cut(visible(one.content.strip()), words)
+        text, note = cut(shown(one.content.strip()), words)
         parts = [
             Block("summary", "summary", {"class": "dn-ios"}, line),
-            Block("text", "div", {"class": "dn-val"}, escape(shown)),
+            Block("text", "div", {"class": "dn-val"}, escape(text)),
         ]
         if note:
             parts.append(Block("cut", "div", {"class": "dn-note-cut"}, escape(note)))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..printable import one_line, shown
 from ..turn.state import Node, Thought, Turn
 from . import facts, limits, timeline
-from .clean import one_line, visible
 from .reading import readable
 from .words import Words, cut, pretty
 
@@ -81,8 +81,8 @@ def notice_lines(turn: Turn, words: Words) -> list[str]:
         lead = {"error": "\u2715", "warning": facts.MARK}.get(one.kind, "\u00b7")
         out.append(f"{lead} {one.text}")
         if one.detail:
-            shown, note = cut(visible(one.detail), words, 1_000)
-            out.append(indented(shown + (f" ({note})" if note else "")))
+            text, note = cut(shown(one.detail), words, 1_000)
+            out.append(indented(text + (f" ({note})" if note else "")))
     return out
 
 
@@ -131,11 +131,11 @@ def plain_text(turn: Turn, words: Words) -> str:
     if steps := step_lines(turn, words):
         blocks.append([words("thoughts"), *steps])
     if turn.reasoning.strip():
-        told, note = cut(visible(turn.reasoning.strip()), words, 2_000)
+        told, note = cut(shown(turn.reasoning.strip()), words, 2_000)
         blocks.append([words("reasoning"), indented(told), *([indented(note)] if note else [])])
     if turn.logs:
         blocks.append([words("logs"), *log_lines(turn, words)])
-    blocks.append([visible(readable(facts.marked_answer(turn))).strip("\n")])
+    blocks.append([shown(readable(facts.marked_answer(turn))).strip("\n")])
     if turn.files or turn.audio is not None:
         blocks.append([words("files"), *file_lines(turn, words)])
     if turn.citations:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .clean import glyphs
+from ..printable import glyphs
 from .pictures import Pictures
 
 _BREAK = re.compile(r"(?i)(?<!\\)</?br[ \t]{0,9}/?>")

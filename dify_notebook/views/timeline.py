@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import NamedTuple
 
+from ..printable import one_line
 from ..turn.state import Node, Turn
 from . import limits
-from .clean import one_line
 from .words import Words, number
 
 _SCALES = (1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 90, 120, 180, 300, 450, 600, 900, 1200, 1800, 3600)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..i18n import Language
+from ..printable import one_line, shown
 from ..turn.state import Turn
 from .block import Block
 from .blocks import TurnView
-from .clean import one_line, visible
 from .document import document
 from .guard import as_title, fenced
 from .html import escape, serialize
@@ -44,7 +44,7 @@ def html(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language |
     for at, turn in enumerate(turns, 1):
         inner = (
             _leaf("name", "div", "dn-field", _name(turn, "question", at, words)),
-            _leaf("text", "div", "dn-plain", visible(turn.query or "")),
+            _leaf("text", "div", "dn-plain", shown(turn.query or "")),
         )
         parts.append(Block(f"q{at}", "div", {"class": "dn-note"}, "", inner))
         drawn = TurnView(lang).blocks(turn)
@@ -60,7 +60,7 @@ def markdown(turns: Sequence[Turn], title: str, about: str = "", *, lang: Langua
     if about:
         parts.append(f"*{as_title(about)}*")
     for at, turn in enumerate(turns, 1):
-        asked = quoted(fenced(visible(turn.query or ""), "text"))
+        asked = quoted(fenced(shown(turn.query or ""), "text"))
         parts.append(f"## {as_title(_name(turn, 'question', at, words))}\n\n{asked}")
         parts.append(f"## {as_title(words('transcript.answer', number=at))}\n\n{quoted(document(turn, words))}")
     return "\n\n".join(parts) + "\n"
@@ -71,7 +71,7 @@ def text(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language |
     words = Words(lang)
     parts = ["\n".join(line for line in (one_line(title), one_line(about, 400)) if line)]
     for at, turn in enumerate(turns, 1):
-        parts.append(f"{_name(turn, 'question', at, words)}\n{indented(visible(turn.query or ''))}")
+        parts.append(f"{_name(turn, 'question', at, words)}\n{indented(shown(turn.query or ''))}")
         parts.append(f"{words('transcript.answer', number=at)}\n{indented(plain_text(turn, words).rstrip())}")
     return "\n\n".join(parts) + "\n"
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..data_uri import size
 from ..i18n import Language, current_language, t
-from .clean import one_line, visible
+from ..printable import one_line, shown
 
 LIMIT = 4_000
 """Characters of a value that are shown; what is longer is cut, and the cut is told."""
@@ -116,15 +116,15 @@ def pretty(value: Any, tools: Sequence[str] = ()) -> str:
             try:
                 value = json.loads(stripped)
             except (ValueError, RecursionError):
-                return visible(value)
+                return shown(value)
         else:
-            return visible(value)
+            return shown(value)
     if len(tools) == 1 and isinstance(value, Mapping) and list(value) == [tools[0]]:
         return pretty(value[tools[0]])
     try:
-        return visible(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        return shown(json.dumps(value, indent=2, ensure_ascii=False, default=str))
     except (TypeError, ValueError, RecursionError):
-        return visible(str(value))
+        return shown(str(value))
 
 
 def cut(text: str, words: Words, limit: int = LIMIT) -> tuple[str, str]:
