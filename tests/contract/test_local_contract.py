@@ -580,7 +580,7 @@ def test_a_kept_connection_does_not_wait(server: LocalServer) -> None:
     """Headers and body are two writes; with Nagle's algorithm on, the second waits for 40 ms, every time."""
     with Client(server) as client:
         client.get("/info")
-        plugs = [one.transport.get_extra_info("socket") for one in server._uvicorn.server_state.connections]  # type: ignore[union-attr]
+        plugs = [one.transport.get_extra_info("socket") for one in server._uvicorn.server_state.connections]
         assert plugs
         assert all(plug.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for plug in plugs)
 
