@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from dify_notebook.local.apps import matching
+from dify_notebook.local.search import words
 from dify_notebook.local.server import Server
 
 Event = dict[str, Any]
@@ -62,11 +63,11 @@ class Client:
 
 @contextmanager
 def passages_read_once() -> Iterator[None]:
-    """The pipeline reads every passage of the documentation anew for each item, so that what it takes is true; here each
+    """The pipeline reads every passage of the documentation anew for each item, so that its times are true; here each
     is read once. What it finds is the same."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matching, "groups", cache(matching.groups))
-        patch.setattr(matching, "terms", cache(matching.terms))
+        patch.setattr(matching, "terms", cache(words.terms))
         yield
 
 
