@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,14 +22,22 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Directories that nobody has made yet, one for each test: most never look there."""
+    below = tmp_path_factory.mktemp("homes")
+    return (below / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> None:
     """A developer's DIFY_* variables, language and data must not reach a test."""
+    home = next(homes)
     for name in list(os.environ):
         if name.startswith("DIFY_"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(tmp_path_factory.mktemp("data")))
-    monkeypatch.setenv("DIFY_NOTEBOOK_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", str(home / "data"))
+    monkeypatch.setenv("DIFY_NOTEBOOK_CONFIG_DIR", str(home / "config"))
     monkeypatch.setenv("DIFY_NOTEBOOK_LANG", "en")
     # Nobody's keyring is asked; a test that wants one brings it.
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")

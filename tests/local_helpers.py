@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import httpx
+import pytest
 
+from dify_notebook.local.apps import matching
+from dify_notebook.local.search import words
 from dify_notebook.local.server import Server
 
 Event = dict[str, Any]
@@ -54,6 +59,16 @@ class Client:
 
     def upload(self, name: str, content: bytes, kind: str = "text/csv") -> httpx.Response:
         return self.http.post("/files/upload", files={"file": (name, content, kind)}, data={"user": self.user})
+
+
+@contextmanager
+def passages_read_once() -> Iterator[None]:
+    """The pipeline reads every passage of the documentation anew for each item, so that its times are true; here each
+    is read once. What it finds is the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "groups", cache(matching.groups))
+        patch.setattr(matching, "terms", cache(words.terms))
+        yield
 
 
 def events_of(chunks: Iterator[bytes]) -> Iterator[Event]:

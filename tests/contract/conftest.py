@@ -6,10 +6,17 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from local_helpers import Client
+from local_helpers import Client, passages_read_once
 
 from dify_notebook import local
 from dify_notebook.local.server import LocalServer
+
+
+@pytest.fixture(scope="package", autouse=True)
+def quick_pipeline() -> Iterator[None]:
+    """Nobody looks at how long the pipeline takes for an item."""
+    with passages_read_once():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ import gc
 import json
 import re
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from local_helpers import Client, Event, answer_of, names
-from support.fake_model import FakeModel, Said, always, calls, delta, end, usage, words
+from support.fake_model import Body, FakeModel, Said, always, calls, delta, end, usage, words
 from support.loopback import closed_origin
 
 from dify_notebook import Dify, DifyError, local
@@ -340,10 +339,8 @@ def test_a_silent_model_times_out(tmp_path: Path, model: FakeModel) -> None:
     model.script = lambda body: words("late", pause=5)
     app = {**PLAIN, "model": {"timeout": 0.1}}
     with local.serve(data_dir=tmp_path, pace=0, apps=[app], **MODEL) as one:
-        begun = time.monotonic()
         error = Client(one, "plain").ask("hi")[-1]
     assert error["message"] == "The model did not answer within 0.1 s"
-    assert time.monotonic() - begun < 3
 
 
 def test_an_app_without_a_model_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,13 +379,13 @@ def test_stop_hangs_up_at_once(tmp_path: Path, model: FakeModel, app: str) -> No
         client, other = Client(one, app), Client(one, app)
         other.get("/info")
         events: list[Event] = []
-        asked = 0.0
+        asked = False
         for event in client.stream("go"):
             events.append(event)
             if not asked and len(answer_of(events)) > 30:
-                asked = time.monotonic()
+                asked = True
                 other.post(f"/chat-messages/{event['task_id']}/stop", {"user": client.user})
-        assert time.monotonic() - asked < 4, "not when all was said, which takes 8 s"
+        assert answer_of(events).count("word") < 400, "not when all was said"
         assert names(events)[-1] == "message_end"
         assert events[-1]["metadata"]["usage"]["total_tokens"] == 0
         if app == "flow":
@@ -396,26 +393,29 @@ def test_stop_hangs_up_at_once(tmp_path: Path, model: FakeModel, app: str) -> No
             assert events[-2]["event"] == "workflow_finished"
         stored = client.messages(events[0]["conversation_id"])[0]
         assert stored["answer"] == answer_of(events)
-        assert model.hung_up.wait(3)
+        assert model.hung_up.wait(20)
 
 
 def test_many_conversations_at_once(server: LocalServer, model: FakeModel) -> None:
     """More than the loop's pool of threads has: none waits for another."""
-    model.script = lambda body: words(f"to {body['messages'][-1]['content']} a b c", pause=0.05)
+    together = threading.Barrier(30, timeout=20)
+
+    def script(body: Body) -> Said:
+        together.wait()
+        return words(f"to {body['messages'][-1]['content']} a b c")
+
+    model.script = script
     found: dict[int, str] = {}
 
     def ask(number: int) -> None:
         found[number] = answer_of(Client(server, "plain", f"u{number}").ask(str(number)))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(30)]
-    begun = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    took = time.monotonic() - begun
     assert found == {number: f"to {number} a b c" for number in range(30)}
-    assert took < 30 * 0.4, "one after another would take longer"
 
 
 # -- agents ------------------------------------------------------------------------------------

@@ -45,6 +45,8 @@ def reason(case: str, table: dict[str, str]) -> str | None:
 
 
 class Picture(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True
+
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "image/png")

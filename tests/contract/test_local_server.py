@@ -96,12 +96,8 @@ def test_importing_is_light() -> None:
     assert ran.stdout.strip() == "[]"
 
 
-def test_starts_quickly_and_binds_loopback_only(tmp_path: Path) -> None:
-    start = time.perf_counter()
+def test_binds_loopback_only(tmp_path: Path) -> None:
     with local.serve(data_dir=tmp_path) as server:
-        took = time.perf_counter() - start
-        print(f"\nstarted in {1000 * took:.0f} ms")
-        assert took < 3
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", server.base_url)
         assert server._socket.getsockname()[0] == "127.0.0.1"
     assert not server.alive

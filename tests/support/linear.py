@@ -16,22 +16,35 @@ def growth(make: Callable[[int], T], work: Callable[[T], object], size: int, *, 
     """How many times as much CPU `work` takes on twice the input, at the lesser of two doublings from `size` on.
 
     Square growth shows at both. A buffer that becomes too large for a cache, or is given back to the system after
-    each use, makes a step at one of them. The least of some tries counts for each size, since others use the
-    processor too; three at least, so that one that was held up does not hide what is slow.
+    each use, makes a step at one of them. So the second is only looked at where the first grew too fast.
     """
-    inputs = [make(size), make(2 * size), make(4 * size)]
-    least = [float("inf")] * 3
-    lesser = float("inf")
     gc.disable()
     try:
-        for done in range(1, tries + 1):
-            for place, told in enumerate(inputs):
-                begun = time.thread_time()
-                work(told)
-                least[place] = min(least[place], time.thread_time() - begun)
-            lesser = min(least[1] / max(least[0], 1e-6), least[2] / max(least[1], 1e-6))
-            if done >= 3 and lesser <= MOST:
-                break
+        first = doubling(work, make(size), make(2 * size), tries)
+        return first if first <= MOST else min(first, doubling(work, make(2 * size), make(4 * size), tries))
     finally:
         gc.enable()
-    return lesser
+
+
+def doubling(work: Callable[[T], object], once: T, twice: T, tries: int) -> float:
+    """How many times as much CPU `work` takes on the second of two inputs.
+
+    The least of some tries counts for each, since others use the processor too; of the smaller one three at least, so
+    that one that was held up does not hide what is slow. The larger one is tried again while it looks slow.
+    """
+    small = large = grown = float("inf")
+    for done in range(1, tries + 1):
+        small = min(small, cost(work, once))
+        if done >= 3:
+            large = min(large, cost(work, twice))
+            grown = large / max(small, 1e-6)
+            if grown <= MOST:
+                break
+    return grown
+
+
+def cost(work: Callable[[T], object], told: T) -> float:
+    """CPU seconds of this thread."""
+    begun = time.thread_time()
+    work(told)
+    return time.thread_time() - begun

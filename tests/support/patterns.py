@@ -6,7 +6,6 @@ import ast
 import importlib
 import pkgutil
 import re
-import time
 import types
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +15,7 @@ from re import _parser  # type: ignore[attr-defined]  # what `re` itself parses 
 from types import ModuleType
 from typing import Any
 
-from support.linear import MOST, growth
+from support.linear import MOST, cost, growth
 
 import dify_notebook
 
@@ -255,13 +254,6 @@ def calls(found: Found) -> list[Callable[[Any], object]]:
     if "fullmatch" in found.methods:
         made.append(pattern.fullmatch)
     return made
-
-
-def cost(call: Callable[[Any], object], text: Any) -> float:
-    """CPU seconds of this thread."""
-    start = time.thread_time()
-    call(text)
-    return time.thread_time() - start
 
 
 def made(lead: str, unit: str, tail: str, length: int, kind: type) -> Any:

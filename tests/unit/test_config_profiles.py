@@ -34,7 +34,7 @@ def test_a_profile_comes_back_as_it_was_saved_and_others_stay() -> None:
 
 
 def test_what_people_add_to_the_file_stays() -> None:
-    config_dir().mkdir(exist_ok=True)
+    config_dir().mkdir(parents=True, exist_ok=True)
     profiles_path().write_text('theme = "dark"\nn = [1, true, {a = 1.5}]\n[x.y]\nd = 2026-01-02\n[profiles]\n')
     make()
     import tomllib
@@ -45,7 +45,7 @@ def test_what_people_add_to_the_file_stays() -> None:
 
 
 def test_the_file_may_come_from_any_editor() -> None:
-    config_dir().mkdir(exist_ok=True)
+    config_dir().mkdir(parents=True, exist_ok=True)
     profiles_path().write_bytes(f'\ufeff[profiles.support]\r\nbase_url = "{URL}"\r\n'.encode())
     assert find("support").base_url == URL
 
@@ -114,6 +114,7 @@ def test_names_that_no_profile_has(name: str) -> None:
     ],
 )
 def test_files_that_are_refused(text: str, says: str) -> None:
+    config_dir().mkdir(parents=True)
     profiles_path().write_text(text)
     with pytest.raises(ConfigError, match=says) as caught:
         find("a")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_helpers import Client
+from local_helpers import Client, passages_read_once
 
 from dify_notebook import local
 from dify_notebook.local.apps.guide import look_up
@@ -21,6 +21,12 @@ from dify_notebook.local.seeding.threads import BILLING, threads
 from dify_notebook.local.server import LocalServerError
 
 SIZE = 600
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_pipeline() -> Iterator[None]:
+    with passages_read_once():
+        yield
 
 
 @pytest.fixture(scope="module")

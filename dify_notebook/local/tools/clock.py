@@ -100,7 +100,7 @@ def places(text: str) -> list[tuple[str, str]]:
     for name, zone in zones().items():
         edge = r"(?<![a-z])" if name.isascii() else ""
         end = r"(?![a-z])" if name.isascii() else ""
-        if len(name) < 2 or (len(name) < 4 and name.isascii() and name not in _PLACES):
+        if name not in lowered or len(name) < 2 or (len(name) < 4 and name.isascii() and name not in _PLACES):
             continue
         for match in re.finditer(edge + re.escape(name) + end, lowered):
             found.append((match.start(), match.end(), text[match.start() : match.end()], zone))

@@ -1,0 +1,103 @@
+"""What earlier versions left on a disk is read, and goes on: data directories, tapes, profiles, histories.
+
+`support/earlier.py` made the archives, each with its own version, and says what is in them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import earlier
+
+from dify_notebook import Dify, History, frames, local
+
+pytest.importorskip("pyarrow")  # an extra
+ARCHIVES = sorted((Path(__file__).parent / "earlier").glob("*.tar.xz"))
+
+
+@pytest.fixture(params=ARCHIVES, ids=lambda path: path.name.removesuffix(".tar.xz"))
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home as that version left it."""
+    with tarfile.open(request.param) as archive:
+        archive.extractall(tmp_path, filter="data")
+    for path in tmp_path.rglob("*"):  # nobody else may look into ours
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    for name, value in earlier.home(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def differences(then: Any, now: Any, place: str = "") -> Iterator[str]:
+    """Where something that was told is not told any more; what is new is no difference."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for name, value in then.items():
+            if name not in now:
+                yield f"{place}/{name} is gone"
+            else:
+                yield from differences(value, now[name], f"{place}/{name}")
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for at, (one, other) in enumerate(zip(then, now, strict=True)):
+            yield from differences(one, other, f"{place}/{at}")
+    elif then != now:
+        yield f"{place} was {then!r}, is {now!r}"
+
+
+def test_all_that_is_kept_tells_what_it_told(kept: Path) -> None:
+    then = json.loads((kept / "told.json").read_text(encoding="utf-8"))
+    assert list(differences(then, earlier.told(kept))) == []
+
+
+def test_there_is_something_of_each_kind(kept: Path) -> None:
+    """An archive that lost its content would agree with itself."""
+    then = json.loads((kept / "told.json").read_text(encoding="utf-8"))
+    assert {app: len(then["apps"][app]["conversations"]) for app in earlier.APPS} == {"guide": 2, "toolbox": 2, "pipeline": 1}
+    (file,) = [file for talk in then["apps"]["toolbox"]["conversations"] for message in talk[-1] for file in message["files"]]
+    assert file == ["ferries.csv", earlier.TABLE.decode()]
+    assert then["apps"]["guide"]["annotations"] == [["Is it free?", "Yes, under Apache 2.0.", 0]]
+    assert [run["query"] for run in then["runs"][-3:]] == [f"recorded {number}" for number in range(3)]
+    assert {run["status"] for run in then["runs"]} == {"succeeded", "failed"}
+    assert any(run["nodes"] for run in then["runs"])
+    assert any(run["thoughts"] for run in then["runs"])
+    assert then["profiles"]["support"][:3] == ["https://dify.example/v1", "desk", "app-support"]
+    assert then["profiles"]["团队"][2:] == ["app-team", {"X-Team": "red\tand blue"}]
+    assert all(then["fetched"][name] for name in ("messages", "conversations", "citations", "feedbacks", "annotations"))
+    assert all(then["written"][name] for name in ("messages", "conversations", "thoughts", "files"))
+
+
+def test_conversations_go_on_and_histories_are_brought_up_to_date(kept: Path) -> None:
+    then = json.loads((kept / "told.json").read_text(encoding="utf-8"))
+    guide = then["apps"]["guide"]
+    id, name = guide["conversations"][-1][:2]
+    facts = json.loads((kept / "fetched" / "history.json").read_text(encoding="utf-8"))
+    with local.serve(pace=0) as server, Dify(guide["key"], server.base_url, user=earlier.USER) as dify:
+        turn = dify.chat.send("And how do I see tapes?", conversation_id=id)
+        assert (turn.status, turn.conversation_id) == ("succeeded", id)
+        # Its port may be another process's today.
+        facts["facts"]["server"] = server.base_url
+        (kept / "fetched" / "history.json").write_text(json.dumps(facts), encoding="utf-8")
+        history = dify.update(kept / "fetched")
+    before = {row["message_id"] for row in then["fetched"]["messages"]}
+    assert set(history.messages["message_id"]) == {*before, turn.message_id}
+    assert set(History.read(kept / "fetched").messages["message_id"]) == {*before, turn.message_id}
+    assert name in set(history.conversations["name"])
+
+
+def test_profiles_and_runs_go_on(kept: Path) -> None:
+    from dify_notebook.profiles import Profile, profiles, save
+    from dify_notebook.tape import run_store
+
+    old = profiles()
+    save(Profile(name="new", base_url="https://other.example/v1"))
+    assert {**old, "new": profiles()["new"]} == profiles()
+    runs = frames.runs()
+    for path in run_store().paths():  # no older than a day: the store lets go of those of a month ago
+        os.utime(path)
+    (turn, *_) = frames.replay()
+    assert run_store().add(turn.tape, "again") is not None
+    assert set(runs["run_id"]) < set(frames.runs()["run_id"])

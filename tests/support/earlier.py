@@ -1,0 +1,234 @@
+"""Everything that this version keeps on a disk, packed, so that later ones can show that they read it.
+
+    python tests/support/earlier.py tests/contract/earlier/0.1.0.tar.xz
+
+makes an archive with
+
+    data/       a user's data directory: `local/` of the embedded server (conversations of its three apps, a rating,
+                an annotation, an upload, answers that failed), `runs/` with their tapes and recorded ones, `user`
+    config/     `profiles.toml`, and a key in a file
+    fetched/    the guide's history, written while it was fetched (`history(to=)`)
+    written/    the toolbox's by `to_parquet`
+    told.json   what all of that told when it was made, in the form of `told`
+
+`tests/contract/test_earlier.py` opens each archive of that directory. One is added for a version and never made again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+USER = "visitor"
+APPS = ("guide", "toolbox", "pipeline")
+TABLE = b"city,ferries\nOslo,12\nBergen,30\n"
+"""The upload."""
+RECORDED = ("1.12.1/chat-messages__richflow-streaming", "1.12.1/chat-messages__agent-chat-speak",
+            "0.15.3/chat-messages-stop__plain-chat-stopped-by-same-user")  # fmt: skip
+
+
+def home(directory: Path) -> dict[str, str]:
+    """The variables with which dify_notebook keeps everything below that directory."""
+    return {
+        "DIFY_NOTEBOOK_DATA_DIR": str(directory / "data"),
+        "DIFY_NOTEBOOK_CONFIG_DIR": str(directory / "config"),
+        "DIFY_NOTEBOOK_LANG": "en",
+    }
+
+
+# -- what is told -----------------------------------------------------------------------
+
+
+def told(directory: Path) -> dict[str, Any]:
+    """What lies below that directory, as plain values; `home` must be set."""
+    from dify_notebook import History, frames, local
+    from dify_notebook.config import resolve, stored_user
+    from dify_notebook.profiles import profiles
+
+    with local.serve(pace=0) as server:
+        apps = {app: _app(server, app) for app in APPS}
+    places = {name: resolve(profile=name, environ={"TEAM_KEY": "app-team"}) for name in profiles()}
+    found = {
+        "user": stored_user(),
+        "apps": apps,
+        "runs": [_turn(turn) for turn in frames.replay()],
+        "runs_table": table(frames.runs()),
+        "profiles": {name: one and _place(one) for name, one in places.items()},
+        **{name: {"facts": _facts(History.read(directory / name)), **tables(History.read(directory / name))}
+           for name in ("fetched", "written")},
+    }  # fmt: skip
+    return dict(json.loads(json.dumps(found, default=str)))
+
+
+def tables(history: Any) -> dict[str, Any]:
+    """The rows of each table of a history."""
+    return {name: table(frame) for name, frame in history.tables.items()}
+
+
+def table(frame: Any) -> Any:
+    """Rows as plain values. A signed link is another each time: of links, only whether there is one is told."""
+    rows = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
+    return [{name: bool(value) if name == "url" else value for name, value in row.items()} for row in rows]
+
+
+def _place(settings: Any) -> list[Any]:
+    headers = {name: value.reveal() for name, value in settings.headers}
+    return [settings.base_url, settings.user, settings.api_key.reveal(), headers]
+
+
+def _facts(history: Any) -> list[Any]:
+    facts = history.facts
+    return [facts.users, facts.app, facts.complete, facts.notes, [failure.what for failure in facts.failures]]
+
+
+def _app(server: Any, app: str) -> dict[str, Any]:
+    from dify_notebook import Dify
+
+    with Dify(server.api_key(app), server.base_url, user=USER) as dify:
+        found = []
+        for talk in dify.conversations.list().to_list():
+            variables = [[one.name, one.value] for one in dify.conversations.variables(talk.id).to_list()]
+            messages = [_message(dify, one) for one in dify.messages.list(talk.id).to_list()]
+            found.append([talk.id, talk.name, talk.inputs, talk.created_at, variables, messages])
+        annotations = [[one.question, one.answer, one.hit_count] for one in dify.annotations.list().to_list()]
+        return {"key": server.api_key(app), "conversations": found, "annotations": annotations}
+
+
+def _message(dify: Any, one: Any) -> dict[str, Any]:
+    files = one.message_files or ()
+    return {
+        "id": one.id, "query": one.query, "answer": one.answer, "status": one.status, "error": one.error,
+        "inputs": one.inputs, "created_at": one.created_at, "feedback": one.feedback,
+        "thoughts": [[step["tool"], step["tool_input"], step["observation"]] for step in one.agent_thoughts or ()],
+        "resources": [[part["document_name"], part["content"]] for part in one.retriever_resources or ()],
+        "files": [[file["filename"], dify.files.download(file).decode()] for file in files],
+    }  # fmt: skip
+
+
+def _turn(turn: Any) -> dict[str, Any]:
+    return {
+        "query": turn.query, "answer": turn.answer, "reasoning": turn.reasoning, "status": turn.status, "end": turn.end,
+        "ids": [turn.message_id, turn.conversation_id, turn.user], "error": turn.error and turn.error.message,
+        "thoughts": [[step.tool, step.tool_input, step.observation] for step in turn.thoughts or ()],
+        "nodes": [[node.node_id, node.title, node.status, node.inputs, node.outputs] for node in turn.nodes or ()],
+        "files": [[file.type, file.name] for file in turn.files or ()],
+        "citations": [part.document_name for part in turn.citations or ()],
+        "tokens": turn.usage and turn.usage.total_tokens, "events": len(turn.events or ()),
+        "seconds": [turn.timing.first_token, turn.timing.total],
+    }  # fmt: skip
+
+
+# -- making it --------------------------------------------------------------------------
+
+
+def make(directory: Path) -> None:
+    """Fill a directory by the ways that a user has; `home` must be set."""
+    from dify_notebook import Dify, local
+
+    with local.serve(pace=0, faults=True) as server:
+        for app, questions in _questions().items():
+            with Dify(server.api_key(app), server.base_url, user=USER) as dify:
+                _ask(dify, questions)
+        with Dify(server.api_key("toolbox"), server.base_url, user=USER) as dify:
+            _ask(dify, [("What is in this file?", {"files": [_upload(directory)]})])
+            dify.history().to_parquet(directory / "written")
+        server.faults.once("error=3")
+        with Dify(server.api_key("guide"), server.base_url, user=USER) as dify:
+            _ask(dify, [("How do I see the cost of a run?", {})])
+            first = dify.conversations.list().to_list()[-1]
+            dify.conversations.rename(first.id, "Stopping 停止")
+            dify.messages.feedback(dify.messages.list(first.id).to_list()[0].id, "like", content="as I meant it")
+            dify.annotations.create("Is it free?", "Yes, under Apache 2.0.")
+            dify.history(to=directory / "fetched")
+    _recorded()
+    _profiles()
+
+
+def _upload(directory: Path) -> Path:
+    path = directory.parent / "ferries.csv"
+    path.write_bytes(TABLE)
+    return path
+
+
+def _questions() -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    return {
+        "guide": [("How do I stop an answer?", {}), ("And how do I save a table? 怎么保存", {})],
+        "toolbox": [("What is 0.17 * (2340 - 12)?", {}), ("What time is it in Tokyo at 14:30 in Berlin?", {})],
+        "pipeline": [("Compare: apples, pears, plums", {})],
+    }
+
+
+def _ask(dify: Any, questions: list[tuple[str, dict[str, Any]]]) -> None:
+    """One conversation, whose tapes go to the store."""
+    from dify_notebook import Session
+
+    session = Session(dify)
+    for query, more in questions:
+        session.ask(query, **more).result(60)
+
+
+def _recorded() -> None:
+    """Tapes of real servers' answers, as the cassette of the other tests has them."""
+    from contract.streams import load
+
+    from dify_notebook.tape import Header, Tape, run_store
+    from dify_notebook.wire.sse import Splitter
+
+    for number, case in enumerate(RECORDED):
+        head = Header(query=f"recorded {number}", user=USER, server="https://dify.example/v1", message_id=f"m{number}")
+        head.created_at = f"2026-03-0{number + 1}T09:30:00+00:00"
+        tape = Tape(head)
+        splitter = Splitter()
+        for at, chunk in load()[case].chunks:
+            for frame in splitter.feed(chunk):
+                tape.append(at, frame)
+        run_store().add(tape, f"recorded-{number}")
+
+
+def _profiles() -> None:
+    from dify_notebook import credentials
+    from dify_notebook.profiles import Profile, save
+    from dify_notebook.secret import Secret
+
+    support = Profile(name="support", base_url="https://dify.example/v1", user="desk", key="file")
+    credentials.store(credentials.account("support", support.base_url), Secret("app-support"), "file")
+    save(support)
+    team = {"X-Team": Secret("red\tand blue")}
+    save(Profile(name="团队", base_url="http://127.0.0.1:5001/v1", headers=team, key="env:TEAM_KEY"))
+
+
+def pack(directory: Path, target: Path) -> None:
+    """Without what belongs to a process that runs."""
+    with tarfile.open(target, "w:xz", preset=9) as archive:
+        for path in sorted(directory.rglob("*")):
+            if path.is_file() and not path.name.endswith((".lock", "-wal", "-shm")):
+                archive.add(path, path.relative_to(directory).as_posix(), filter=_nameless)
+
+
+def _nameless(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    return entry
+
+
+def main(target: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch, "home")
+        directory.mkdir()
+        os.environ.update(home(directory))
+        make(directory)
+        text = json.dumps(told(directory), ensure_ascii=False, indent=1)
+        (directory / "told.json").write_text(text, encoding="utf-8")
+        target.parent.mkdir(exist_ok=True)
+        pack(directory, target)
+        print(f"{target}: {target.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).parents[1])]
+    main(Path(sys.argv[1]))
