@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from browser.harness import Notebook, Server, browser, overlay, require
+from support.unsteady import pytest_report_teststatus, pytest_runtest_protocol, pytest_terminal_summary
+
+__all__ = ["pytest_report_teststatus", "pytest_runtest_protocol", "pytest_terminal_summary"]
 
 KERNELS = ("6.31.0", "7.3.0", "7.4.0")
 """The ipykernels that differ in whether a busy kernel hears messages; see `live/view.py`."""
