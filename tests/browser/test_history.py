@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 from browser.harness import Notebook, Server
+from nbformat.v4 import new_code_cell, new_notebook
 from support import notebooks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -53,30 +54,24 @@ def wait_for_charts(nb: Notebook, count: int) -> None:
     )
 
 
-def test_the_notebook_runs_and_its_charts_are_there_without_a_kernel(lab: Server, chromium: Any) -> None:
-    path = lab.root / "history.ipynb"
-    shutil.copy(HISTORY, path)
-    nb = Notebook(chromium, lab, path.name)
+def test_the_notebook_runs_and_its_charts_are_there_without_a_kernel(notebook: Callable[..., Notebook]) -> None:
+    nb = notebook(file=HISTORY)
     asked = watch(nb)
-    try:
-        nb.page.set_default_timeout(180_000)
-        nb.run_all()
-        # Lab draws cells when they come into sight; the whole notebook is seen in a high window.
-        nb.page.set_viewport_size({"width": 1280, "height": 14_000})
-        wait_for_charts(nb, CHARTS)
-        assert nb.page.locator(ERRORS).count() == 0
-        nb.save()
-        nb.shut_down()
-        nb.page.reload()
-        nb.ready(kernel=False)
-        wait_for_charts(nb, CHARTS)
-        assert asked == [], "charts came from somewhere else"
-        assert nb.page.locator(".vega-actions a[href*='http']").count() == 0, "a menu that would send data away"
-        assert nb.page.locator(".vega-actions a:not([download])").count() == 0
-        assert [line for line in nb.log if line.startswith("error")] == []
-    finally:
-        nb.shut_down()
-        nb.close()
+    nb.page.set_default_timeout(180_000)
+    nb.run_all()
+    # Lab draws cells when they come into sight; the whole notebook is seen in a high window.
+    nb.page.set_viewport_size({"width": 1280, "height": 14_000})
+    wait_for_charts(nb, CHARTS)
+    assert nb.page.locator(ERRORS).count() == 0
+    nb.save()
+    nb.shut_down()
+    nb.reload()
+    nb.ready(kernel=False)
+    wait_for_charts(nb, CHARTS)
+    assert asked == [], "charts came from somewhere else"
+    assert nb.page.locator(".vega-actions a[href*='http']").count() == 0, "a menu that would send data away"
+    assert nb.page.locator(".vega-actions a:not([download])").count() == 0
+    assert [line for line in nb.log if line.startswith("error")] == []
 
 
 @pytest.fixture(scope="module")
@@ -99,17 +94,13 @@ def test_charts_show_in_notebook_7(seven: Server, chromium: Any) -> None:
         nb.close()
 
 
-def test_charts_show_in_a_notebook_that_is_not_trusted(lab: Server, chromium: Any, tmp_path: Path) -> None:
+def test_charts_show_in_a_notebook_that_is_not_trusted(notebook: Callable[..., Notebook], tmp_path: Path) -> None:
     """Somebody else's notebook: html is cut, scripts are dropped; the chart is data, and stays."""
-    path = lab.write("theirs.ipynb", CELLS)
-    nbformat.write(notebooks.execute(nbformat.read(path, 4), tmp_path, DIFY_NOTEBOOK_LANG="en"), path)
-    nb = Notebook(chromium, lab, "theirs.ipynb")
-    try:
-        wait_for_charts(nb, 2)
-        assert "refund" in nb.outputs()[3]
-    finally:
-        nb.shut_down()
-        nb.close()
+    theirs = new_notebook(cells=[new_code_cell(cell) for cell in CELLS])
+    nbformat.write(notebooks.execute(theirs, tmp_path, DIFY_NOTEBOOK_LANG="en"), tmp_path / "theirs.ipynb")
+    nb = notebook(file=tmp_path / "theirs.ipynb")
+    wait_for_charts(nb, 2)
+    assert "refund" in nb.outputs()[3]
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -77,6 +77,6 @@ def test_a_saved_notebook_shows_the_answer_without_a_kernel(notebook: Make) -> N
     assert len(shown) > 100
     nb.save()
     nb.shut_down()
-    nb.page.reload()
+    nb.reload()
     nb.ready(kernel=False)
     wait_output(nb, 1, shown[:40])

@@ -164,7 +164,7 @@ def test_a_page_loaded_again_shows_the_running_answer(notebook: Make) -> None:
     nb.run_all(wait=False)
     wait_for_word(nb, 50)
     nb.save()
-    nb.page.reload()
+    nb.reload()
     nb.ready(kernel=False)
     wait_for_word(nb, 200)
     assert all(sample["whole"] for sample in nb.page.evaluate("window.wiretap.samples"))

@@ -77,7 +77,7 @@ def test_talking_judging_and_lasting(classic: tuple[Server, World], chromium: An
         expect(third.locator(".outcome")).to_have_text("stopped")
 
         nb.save()
-        nb.page.reload()
+        nb.reload()
         nb.ready()
         panel = Panel(nb, served).ready()
         expect(panel.turns).to_have_count(3)
@@ -87,7 +87,7 @@ def test_talking_judging_and_lasting(classic: tuple[Server, World], chromium: An
         expect(panel.notices).to_contain_text("The kernel was restarted")
         nb.save()
         nb.shut_down()
-        nb.page.reload()
+        nb.reload()
         nb.ready(kernel=False)
         left = nb.page.locator(".jp-RenderedHTML").filter(has_text="Bus 12")
         expect(left).to_be_visible()
