@@ -33,6 +33,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def seven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that shows Notebook 7."""
+    require()
+    with Server(tmp_path_factory.mktemp("seven"), app="notebook").running() as server:
+        yield server
+
+
 @pytest.fixture(params=KERNELS)
 def kernel(request: pytest.FixtureRequest, lab: Server) -> str:
     """Name of a kernel of each version, the installed one among them or not."""

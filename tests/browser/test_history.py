@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from browser.harness import Notebook, Server
 from nbformat.v4 import new_code_cell, new_notebook
 from support import notebooks
 
+from dify_notebook import local
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 HISTORY = Path(__file__).parents[2] / "notebooks" / "history.ipynb"
@@ -22,18 +24,20 @@ DRAWN = ".jp-OutputArea-output .vega-embed canvas.marks"
 ERRORS = '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]'
 CHARTS = 7
 CELLS = [
-    """
-import tempfile
-from dify_notebook import Dify, History, local
-folder = tempfile.mkdtemp()
-past = local.seed(folder, conversations=900)
-local.dump(folder + "/export", folder, app="guide")
-history = History.from_export(folder + "/export")
-""",
     "history.plot.ratings('month')",
     "history.plot.latency('month')",
     "history.conversation(history.search('refund').loc[0, 'conversation_id'])",
 ]
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A history of 900 conversations, and what is shown of it."""
+    folder = tmp_path_factory.mktemp("past")
+    local.seed(str(folder), conversations=900)
+    export = str(folder / "export")
+    local.dump(export, str(folder), app="guide")
+    return [f"from dify_notebook import History\nhistory = History.from_export({export!r})", *CELLS]
 
 
 def watch(nb: Notebook) -> list[str]:
@@ -74,14 +78,8 @@ def test_the_notebook_runs_and_its_charts_are_there_without_a_kernel(notebook: C
     assert [line for line in nb.log if line.startswith("error")] == []
 
 
-@pytest.fixture(scope="module")
-def seven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("seven"), app="notebook").running() as server:
-        yield server
-
-
-def test_charts_show_in_notebook_7(seven: Server, chromium: Any) -> None:
-    seven.write("charts.ipynb", CELLS)
+def test_charts_show_in_notebook_7(seven: Server, chromium: Any, cells: list[str]) -> None:
+    seven.write("charts.ipynb", cells)
     nb = Notebook(chromium, seven, "charts.ipynb")
     asked = watch(nb)
     try:
@@ -94,9 +92,11 @@ def test_charts_show_in_notebook_7(seven: Server, chromium: Any) -> None:
         nb.close()
 
 
-def test_charts_show_in_a_notebook_that_is_not_trusted(notebook: Callable[..., Notebook], tmp_path: Path) -> None:
+def test_charts_show_in_a_notebook_that_is_not_trusted(
+    notebook: Callable[..., Notebook], cells: list[str], tmp_path: Path
+) -> None:
     """Somebody else's notebook: html is cut, scripts are dropped; the chart is data, and stays."""
-    theirs = new_notebook(cells=[new_code_cell(cell) for cell in CELLS])
+    theirs = new_notebook(cells=[new_code_cell(cell) for cell in cells])
     nbformat.write(notebooks.execute(theirs, tmp_path, DIFY_NOTEBOOK_LANG="en"), tmp_path / "theirs.ipynb")
     nb = notebook(file=tmp_path / "theirs.ipynb")
     wait_for_charts(nb, 2)
@@ -104,11 +104,13 @@ def test_charts_show_in_a_notebook_that_is_not_trusted(notebook: Callable[..., N
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_charts_stand_on_the_page_s_own_colour(notebook: Callable[..., Notebook], dark: bool, tmp_path: Path) -> None:
-    nb = notebook(*CELLS, dark=dark)
+def test_charts_stand_on_the_page_s_own_colour(
+    notebook: Callable[..., Notebook], cells: list[str], dark: bool, tmp_path: Path
+) -> None:
+    nb = notebook(*cells, dark=dark)
     try:
         wear(nb, dark)
-        for index in range(len(CELLS)):
+        for index in range(len(cells)):
             nb.run_cell(index)
             nb.wait_cell(index)
         nb.page.set_viewport_size({"width": 1280, "height": 1150})

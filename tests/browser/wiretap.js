@@ -49,7 +49,7 @@
       const seen = [...el.shadowRoot.children].filter((e) => e.localName !== "style").map((e) => e.textContent);
       const words = [...seen.join(" ").matchAll(/w(\d+)/g)].map((match) => Number(match[1]));
       const whole = words.every((word, index) => word === index + 1);
-      state.samples.push({ at: performance.now() / 1000, words: words.length, whole });
+      state.samples.push({ words: words.length, whole });
     }
   }, 50);
 })();
