@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -90,11 +91,11 @@ class Meter:
     close_view = open_view
 
 
-def run(kind: str, tokens: int) -> dict[str, float]:
+def run(kind: str, tokens: int, clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
     """Stream one text; give bytes, messages, CPU seconds and the longest time between two drawings."""
     whole = text(kind, int(tokens * TOKEN))
     meter = Meter()
-    view = LiveView("en")
+    view = LiveView("en", clock=clock)
     view._widget = view._output = meter  # type: ignore[assignment]  # it takes what either is sent
     begin = Timing(opened=0.0, first_event=0.0, first_token=0.0)
     turn = Turn(query="q", timing=begin, nodes=(Node(id="n", title="Writer", started_at=0.0),))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Generator, Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.harness import Notebook, Server, browser, overlay, require
+from browser.harness import Notebook, Pages, Server, browser, overlay, require
+from support import unsteady
+from support.unsteady import pytest_report_teststatus, pytest_runtest_protocol, pytest_terminal_summary
+
+__all__ = ["pytest_report_teststatus", "pytest_runtest_protocol", "pytest_terminal_summary"]
 
 KERNELS = ("6.31.0", "7.3.0", "7.4.0")
 """The ipykernels that differ in whether a busy kernel hears messages; see `live/view.py`."""
@@ -27,6 +33,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def seven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that shows Notebook 7."""
+    require()
+    with Server(tmp_path_factory.mktemp("seven"), app="notebook").running() as server:
+        yield server
+
+
 @pytest.fixture(params=KERNELS)
 def kernel(request: pytest.FixtureRequest, lab: Server) -> str:
     """Name of a kernel of each version, the installed one among them or not."""
@@ -38,18 +52,46 @@ def kernel(request: pytest.FixtureRequest, lab: Server) -> str:
     return name
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note a failure, whose page is not used again."""
+    report = yield
+    item.stash[FAILED] = report.failed or item.stash.get(FAILED, False)
+    return report
+
+
+@pytest.fixture(scope="session")
+def pages(chromium: Any, lab: Server) -> Iterator[Pages]:
+    """JupyterLab's pages that tests leave for the next."""
+    made = Pages()
+    yield made
+    made.close()
+
+
 _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def notebook(lab: Server, chromium: Any) -> Iterator[Callable[..., Notebook]]:
-    """Make a notebook of these cells and open it; closed at the end of the test."""
+def notebook(
+    request: pytest.FixtureRequest, lab: Server, chromium: Any, pages: Pages
+) -> Iterator[Callable[..., Notebook]]:
+    """Make a notebook of these cells and open it; its kernel is ended at the end of the test."""
     opened: list[Notebook] = []
+    if unsteady.second(request.node):
+        pages.close()
+    request.node.stash[FAILED] = False
 
-    def make(*cells: str, kernel: str = "python3", **options: Any) -> Notebook:
+    def make(*cells: str, kernel: str = "python3", file: Path | None = None, **options: Any) -> Notebook:
+        """With `file` a copy of that notebook."""
         name = f"notebook-{next(_numbers)}.ipynb"
-        lab.write(name, cells, kernel)
-        opened.append(Notebook(chromium, lab, name, **options))
+        if file is not None:
+            shutil.copy(file, lab.root / name)
+        else:
+            lab.write(name, cells, kernel)
+        opened.append(Notebook(chromium, lab, name, pages=pages, **options))
         return opened[-1]
 
     yield make
@@ -57,4 +99,4 @@ def notebook(lab: Server, chromium: Any) -> Iterator[Callable[..., Notebook]]:
         # Shown where a test failed: what the reader saw, and what the page complained of.
         print(each.name, *(text[-300:] for text in each.outputs()), *each.log[-10:], sep="\n--- ")
         each.shut_down()
-        each.close()
+        each.close(keep=not request.node.stash[FAILED])

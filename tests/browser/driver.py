@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,11 @@ def words(count: int, first: int = 1) -> Iterator[str]:
     """w1 w2 …, a paragraph each 40 words."""
     for number in range(first, first + count):
         yield f"w{number}" + ("\n\n" if number % 40 == 0 else " ")
+
+
+def until(path: str) -> Iterator[str]:
+    """The same, as many as go by before somebody makes that file."""
+    return itertools.takewhile(lambda _: not os.path.exists(path), words(1_000_000))
 
 
 def stream(pieces: Iterable[str], rate: float | None = None, *, mode: Mode | None = None) -> Turn:

@@ -35,6 +35,8 @@ QUIET = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 RECONNECTS = 3
+SIZE = {"width": 1280, "height": 1000}
+"""Of a page, in pixels."""
 KERNEL = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
 HERE = (str(Path(__file__).parents[2]), str(Path(__file__).parent))
 """What a kernel imports from the checkout: the package, and the driver."""
@@ -199,27 +201,96 @@ class Server:
         return f"{self.base}/{place}token={TOKEN}"
 
 
-class Notebook:
-    """An open notebook in a page."""
+class Pages:
+    """Pages of JupyterLab that were read to their end: to show another notebook in one takes a fifth of the time
+    that loading it takes. One is kept for each script that was put into it."""
 
-    def __init__(self, browser: Any, server: Server, name: str, *, script: str = "", dark: bool = False) -> None:
-        size = {"width": 1280, "height": 1000}
-        self.context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light")
-        self.page = self.context.new_page()
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+
+    def take(self, script: str) -> Any | None:
+        """A page without a notebook, or None."""
+        return self._kept.pop(script, None)
+
+    def keep(self, script: str, page: Any) -> None:
+        """Clear it of its notebook and of what a test made of it."""
+        for other in page.context.pages:
+            if other is not page:
+                other.close()
+        page.evaluate(
+            """() => {
+                for (const widget of [...window.jupyterapp.shell.widgets('main')]) widget.dispose();
+                localStorage.clear();
+                sessionStorage.clear();
+            }"""
+        )
+        page.context.clear_permissions()
+        page.set_viewport_size(SIZE)
+        page.mouse.move(0, 0)
+        if script in self._kept:
+            self._kept[script].context.close()
+        self._kept[script] = page
+
+    def close(self) -> None:
+        """Close them all."""
+        while self._kept:
+            self._kept.popitem()[1].context.close()
+
+
+class Notebook:
+    """An open notebook in a page: one of these pages, or else one of its own."""
+
+    def __init__(
+        self,
+        browser: Any,
+        server: Server,
+        name: str,
+        *,
+        script: str = "",
+        dark: bool = False,
+        pages: Pages | None = None,
+    ) -> None:
+        colours = "dark" if dark else "light"
+        self._pages, self._script = pages, script
+        kept = pages and pages.take(script)
+        self.page = kept or browser.new_context(viewport=SIZE, color_scheme=colours).new_page()
+        self.context = self.page.context
         self.page.set_default_timeout(60_000)
         self.log: list[str] = []
-        self.page.on("console", lambda message: self.log.append(f"{message.type}: {message.text}"[:500]))
-        self.page.on("pageerror", lambda error: self.log.append(f"error: {error}"[:500]))
-        if script:
-            self.page.add_init_script(script)
+        self._listeners = {
+            "console": lambda message: self.log.append(f"{message.type}: {message.text}"[:500]),
+            "pageerror": lambda error: self.log.append(f"error: {error}"[:500]),
+        }
+        for event, listener in self._listeners.items():
+            self.page.on(event, listener)
         self.server = server
         self.name = name
         try:
-            self.page.goto(server.url(name))
+            if kept is None:
+                if script:
+                    self.page.add_init_script(script)
+                self.page.goto(server.url(name))
+            else:
+                self.page.emulate_media(color_scheme=colours)
+                self.page.evaluate(
+                    """async path => {
+                        window.again?.();
+                        await window.jupyterapp.serviceManager.kernelspecs.refreshSpecs();
+                        await window.jupyterapp.commands.execute('docmanager:open', {path});
+                    }""",
+                    name,
+                )
             self.ready()
         except BaseException:
             self.close()  # a page that nobody closes would go on beside the next test
             raise
+
+    def reload(self) -> None:
+        """Load the page again, with this notebook in it."""
+        if self.page.url.startswith(self.server.url(self.name).partition("?")[0]):
+            self.page.reload()
+        else:  # a page that was opened with another one
+            self.page.goto(self.server.url(self.name))
 
     @property
     def _timeout(self) -> type[Exception]:
@@ -308,8 +379,14 @@ class Notebook:
         found: dict[str, Any] = json.loads((self.server.root / self.name).read_text(encoding="utf-8"))
         return found
 
-    def close(self) -> None:
-        self.context.close()
+    def close(self, *, keep: bool = False) -> None:
+        """Close the page, or `keep` it for another notebook."""
+        if keep and self._pages is not None:
+            for event, listener in self._listeners.items():
+                self.page.remove_listener(event, listener)
+            self._pages.keep(self._script, self.page)
+        else:
+            self.context.close()
 
 
 def overlay(version: str) -> Path:

@@ -1,7 +1,12 @@
 // Put into the page before anything else: keeps what the browser says to kernels and hears from them,
 // every byte as text, so that a test can look for what must not be there; and counts sounds that were played.
+// `again` forgets all, for the page's next notebook.
 (() => {
-  const wire = (window.wire = { received: [], sent: [], plays: 0 });
+  let wire;
+  window.again = () => {
+    wire = window.wire = { received: [], sent: [], plays: 0 };
+  };
+  window.again();
   const decoder = new TextDecoder();
 
   // A kernel message in binary form: count of offsets, offsets, then channel, header, parent, metadata, content …

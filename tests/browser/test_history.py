@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from browser.harness import Notebook, Server
+from nbformat.v4 import new_code_cell, new_notebook
 from support import notebooks
+
+from dify_notebook import local
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -21,18 +24,20 @@ DRAWN = ".jp-OutputArea-output .vega-embed canvas.marks"
 ERRORS = '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]'
 CHARTS = 7
 CELLS = [
-    """
-import tempfile
-from dify_notebook import Dify, History, local
-folder = tempfile.mkdtemp()
-past = local.seed(folder, conversations=900)
-local.dump(folder + "/export", folder, app="guide")
-history = History.from_export(folder + "/export")
-""",
     "history.plot.ratings('month')",
     "history.plot.latency('month')",
     "history.conversation(history.search('refund').loc[0, 'conversation_id'])",
 ]
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A history of 900 conversations, and what is shown of it."""
+    folder = tmp_path_factory.mktemp("past")
+    local.seed(str(folder), conversations=900)
+    export = str(folder / "export")
+    local.dump(export, str(folder), app="guide")
+    return [f"from dify_notebook import History\nhistory = History.from_export({export!r})", *CELLS]
 
 
 def watch(nb: Notebook) -> list[str]:
@@ -53,40 +58,28 @@ def wait_for_charts(nb: Notebook, count: int) -> None:
     )
 
 
-def test_the_notebook_runs_and_its_charts_are_there_without_a_kernel(lab: Server, chromium: Any) -> None:
-    path = lab.root / "history.ipynb"
-    shutil.copy(HISTORY, path)
-    nb = Notebook(chromium, lab, path.name)
+def test_the_notebook_runs_and_its_charts_are_there_without_a_kernel(notebook: Callable[..., Notebook]) -> None:
+    nb = notebook(file=HISTORY)
     asked = watch(nb)
-    try:
-        nb.page.set_default_timeout(180_000)
-        nb.run_all()
-        # Lab draws cells when they come into sight; the whole notebook is seen in a high window.
-        nb.page.set_viewport_size({"width": 1280, "height": 14_000})
-        wait_for_charts(nb, CHARTS)
-        assert nb.page.locator(ERRORS).count() == 0
-        nb.save()
-        nb.shut_down()
-        nb.page.reload()
-        nb.ready(kernel=False)
-        wait_for_charts(nb, CHARTS)
-        assert asked == [], "charts came from somewhere else"
-        assert nb.page.locator(".vega-actions a[href*='http']").count() == 0, "a menu that would send data away"
-        assert nb.page.locator(".vega-actions a:not([download])").count() == 0
-        assert [line for line in nb.log if line.startswith("error")] == []
-    finally:
-        nb.shut_down()
-        nb.close()
+    nb.page.set_default_timeout(180_000)
+    nb.run_all()
+    # Lab draws cells when they come into sight; the whole notebook is seen in a high window.
+    nb.page.set_viewport_size({"width": 1280, "height": 14_000})
+    wait_for_charts(nb, CHARTS)
+    assert nb.page.locator(ERRORS).count() == 0
+    nb.save()
+    nb.shut_down()
+    nb.reload()
+    nb.ready(kernel=False)
+    wait_for_charts(nb, CHARTS)
+    assert asked == [], "charts came from somewhere else"
+    assert nb.page.locator(".vega-actions a[href*='http']").count() == 0, "a menu that would send data away"
+    assert nb.page.locator(".vega-actions a:not([download])").count() == 0
+    assert [line for line in nb.log if line.startswith("error")] == []
 
 
-@pytest.fixture(scope="module")
-def seven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("seven"), app="notebook").running() as server:
-        yield server
-
-
-def test_charts_show_in_notebook_7(seven: Server, chromium: Any) -> None:
-    seven.write("charts.ipynb", CELLS)
+def test_charts_show_in_notebook_7(seven: Server, chromium: Any, cells: list[str]) -> None:
+    seven.write("charts.ipynb", cells)
     nb = Notebook(chromium, seven, "charts.ipynb")
     asked = watch(nb)
     try:
@@ -99,25 +92,25 @@ def test_charts_show_in_notebook_7(seven: Server, chromium: Any) -> None:
         nb.close()
 
 
-def test_charts_show_in_a_notebook_that_is_not_trusted(lab: Server, chromium: Any, tmp_path: Path) -> None:
+def test_charts_show_in_a_notebook_that_is_not_trusted(
+    notebook: Callable[..., Notebook], cells: list[str], tmp_path: Path
+) -> None:
     """Somebody else's notebook: html is cut, scripts are dropped; the chart is data, and stays."""
-    path = lab.write("theirs.ipynb", CELLS)
-    nbformat.write(notebooks.execute(nbformat.read(path, 4), tmp_path, DIFY_NOTEBOOK_LANG="en"), path)
-    nb = Notebook(chromium, lab, "theirs.ipynb")
-    try:
-        wait_for_charts(nb, 2)
-        assert "refund" in nb.outputs()[3]
-    finally:
-        nb.shut_down()
-        nb.close()
+    theirs = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    nbformat.write(notebooks.execute(theirs, tmp_path, DIFY_NOTEBOOK_LANG="en"), tmp_path / "theirs.ipynb")
+    nb = notebook(file=tmp_path / "theirs.ipynb")
+    wait_for_charts(nb, 2)
+    assert "refund" in nb.outputs()[3]
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_charts_stand_on_the_page_s_own_colour(notebook: Callable[..., Notebook], dark: bool, tmp_path: Path) -> None:
-    nb = notebook(*CELLS, dark=dark)
+def test_charts_stand_on_the_page_s_own_colour(
+    notebook: Callable[..., Notebook], cells: list[str], dark: bool, tmp_path: Path
+) -> None:
+    nb = notebook(*cells, dark=dark)
     try:
         wear(nb, dark)
-        for index in range(len(CELLS)):
+        for index in range(len(cells)):
             nb.run_cell(index)
             nb.wait_cell(index)
         nb.page.set_viewport_size({"width": 1280, "height": 1150})

@@ -26,7 +26,7 @@ def test_a_page_loaded_again_shows_the_running_answer_and_the_draft_goes_on(open
     panel.ask("hold on")
     expect(panel.body(panel.turns.nth(1))).to_contain_text("half5")
     panel.nb.save()
-    panel.page.reload()
+    panel.nb.reload()
     panel.nb.ready()
     panel = Panel(panel.nb, panel.world).ready()
     expect(panel.turns).to_have_count(2)
@@ -103,7 +103,7 @@ def test_without_a_kernel_and_in_nbconvert_the_conversation_is_still_to_be_read(
     assert key not in path.read_text(encoding="utf-8")
 
     panel.nb.shut_down()
-    panel.page.reload()
+    panel.nb.reload()
     panel.nb.ready(kernel=False)
     left = panel.page.locator(".jp-RenderedHTML").filter(has_text="Bus 12")
     expect(left).to_be_visible()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.harness import KERNEL, Notebook, Server, require
+from browser.harness import KERNEL, Notebook, Server
 from browser.panel_page import Panel, expect
 from browser.panel_world import World, world
 
@@ -16,13 +16,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def classic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, World]]:
+def classic(tmp_path_factory: pytest.TempPathFactory, seven: Server) -> Iterator[tuple[Server, World]]:
     """A Jupyter server that shows Notebook 7, and the served apps."""
-    require()
-    home = tmp_path_factory.mktemp("classic")
-    with Server(home, app="notebook").running() as server, world(home / "world") as made:
-        made.tell(Path(server.env["DIFY_NOTEBOOK_DATA_DIR"]))
-        yield server, made
+    with world(tmp_path_factory.mktemp("classic")) as made:
+        made.tell(Path(seven.env["DIFY_NOTEBOOK_DATA_DIR"]))
+        yield seven, made
 
 
 def test_talking_judging_and_lasting(classic: tuple[Server, World], chromium: Any, tmp_path: Path) -> None:
@@ -77,7 +75,7 @@ def test_talking_judging_and_lasting(classic: tuple[Server, World], chromium: An
         expect(third.locator(".outcome")).to_have_text("stopped")
 
         nb.save()
-        nb.page.reload()
+        nb.reload()
         nb.ready()
         panel = Panel(nb, served).ready()
         expect(panel.turns).to_have_count(3)
@@ -87,7 +85,7 @@ def test_talking_judging_and_lasting(classic: tuple[Server, World], chromium: An
         expect(panel.notices).to_contain_text("The kernel was restarted")
         nb.save()
         nb.shut_down()
-        nb.page.reload()
+        nb.reload()
         nb.ready(kernel=False)
         left = nb.page.locator(".jp-RenderedHTML").filter(has_text="Bus 12")
         expect(left).to_be_visible()

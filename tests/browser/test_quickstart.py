@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from browser.harness import Notebook, Server
+from browser.harness import Notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -24,37 +23,31 @@ SHOWN = {
 """Cell -> a piece of its answer, as a reader sees it."""
 
 
-def test_run_all_shows_every_answer_and_they_are_there_without_a_kernel(lab: Server, chromium: Any) -> None:
-    path = lab.root / "quickstart.ipynb"
-    shutil.copy(QUICKSTART, path)
+def test_run_all_shows_every_answer_and_they_are_there_without_a_kernel(notebook: Callable[..., Notebook]) -> None:
     ids = [
         cell["id"]
         for cell in json.loads(QUICKSTART.read_text(encoding="utf-8"))["cells"]
         if cell["cell_type"] == "code"
     ]
-    nb = Notebook(chromium, lab, path.name)
-    try:
-        nb.run_all()
-        # Lab draws cells when they come into sight; the whole notebook is seen in a high window.
-        nb.page.set_viewport_size({"width": 1280, "height": 12_000})
-        nb.page.wait_for_function(
-            "text => [...document.querySelectorAll('.jp-CodeCell')].at(-1)?.innerText.includes(text)",
-            arg=SHOWN["last-question"],
-        )
-        live = dict(zip(ids, nb.outputs(), strict=True))
-        assert {cell: text in live[cell] for cell, text in SHOWN.items()} == dict.fromkeys(SHOWN, True)
-        assert nb.page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]').count() == 0
-        assert [line for line in nb.log if line.startswith("error")] == []
-        nb.save()
-        nb.shut_down()
-        nb.page.reload()
-        nb.ready(kernel=False)
-        nb.page.wait_for_function(
-            "text => [...document.querySelectorAll('.jp-CodeCell')].at(-1)?.innerText.includes(text)",
-            arg=SHOWN["last-question"],
-        )
-        again = dict(zip(ids, nb.outputs(), strict=True))
-        assert {cell: text in again[cell] for cell, text in SHOWN.items()} == dict.fromkeys(SHOWN, True)
-    finally:
-        nb.shut_down()
-        nb.close()
+    nb = notebook(file=QUICKSTART)
+    nb.run_all()
+    # Lab draws cells when they come into sight; the whole notebook is seen in a high window.
+    nb.page.set_viewport_size({"width": 1280, "height": 12_000})
+    nb.page.wait_for_function(
+        "text => [...document.querySelectorAll('.jp-CodeCell')].at(-1)?.innerText.includes(text)",
+        arg=SHOWN["last-question"],
+    )
+    live = dict(zip(ids, nb.outputs(), strict=True))
+    assert {cell: text in live[cell] for cell, text in SHOWN.items()} == dict.fromkeys(SHOWN, True)
+    assert nb.page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]').count() == 0
+    assert [line for line in nb.log if line.startswith("error")] == []
+    nb.save()
+    nb.shut_down()
+    nb.reload()
+    nb.ready(kernel=False)
+    nb.page.wait_for_function(
+        "text => [...document.querySelectorAll('.jp-CodeCell')].at(-1)?.innerText.includes(text)",
+        arg=SHOWN["last-question"],
+    )
+    again = dict(zip(ids, nb.outputs(), strict=True))
+    assert {cell: text in again[cell] for cell, text in SHOWN.items()} == dict.fromkeys(SHOWN, True)

@@ -1,9 +1,14 @@
 // Put into the page before anything else: loses a share of the live view's messages on their way into
 // the page, as a busy server would, and notes twice in a tenth of a second which numbered words the
-// reader sees. `LOSS` and `SEED` are set in front of this text.
+// reader sees. `LOSS` and `SEED` are set in front of this text. `again` forgets all, for the page's next notebook.
 (() => {
-  const state = (window.wiretap = { passed: 0, lost: 0, bytes: 0, samples: [] });
-  let seed = SEED;
+  let state;
+  let seed;
+  window.again = () => {
+    state = window.wiretap = { passed: 0, lost: 0, bytes: 0, samples: [] };
+    seed = SEED;
+  };
+  window.again();
   const random = () => {
     seed = (seed + 0x6d2b79f5) | 0;
     let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
@@ -44,7 +49,7 @@
       const seen = [...el.shadowRoot.children].filter((e) => e.localName !== "style").map((e) => e.textContent);
       const words = [...seen.join(" ").matchAll(/w(\d+)/g)].map((match) => Number(match[1]));
       const whole = words.every((word, index) => word === index + 1);
-      state.samples.push({ at: performance.now() / 1000, words: words.length, whole });
+      state.samples.push({ words: words.length, whole });
     }
   }, 50);
 })();

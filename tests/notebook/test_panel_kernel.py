@@ -52,6 +52,14 @@ def started(tmp_path: Path, server: LocalServer) -> Iterator[Callable[..., Kerne
         yield lambda **more: stack.enter_context(kernel(tmp_path, TEST_KEY=key, TEST_URL=url, **more))
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, server: LocalServer) -> Iterator[Kernel]:
+    """One for tests that leave nothing behind but a panel's name."""
+    key, url, directory = server.api_key("guide"), server.base_url, tmp_path_factory.mktemp("shared")
+    with kernel(directory, TEST_KEY=key, TEST_URL=url, DIFY_NOTEBOOK_LIVE="widget") as running:
+        yield running
+
+
 class Page:
     """A frontend's half of the panel's comm."""
 
@@ -89,8 +97,8 @@ def ended(content: dict[str, Any]) -> bool:
     return bool(content["kind"] == "turn" and content["item"]["status"] == "succeeded")
 
 
-def test_the_panel_talks_over_a_real_kernel_s_comm(started: Callable[..., Kernel]) -> None:
-    running = started(DIFY_NOTEBOOK_LIVE="widget")
+def test_the_panel_talks_over_a_real_kernel_s_comm(shared: Kernel) -> None:
+    running = shared
     shown = running.run(OPEN)
     assert shown.error is None, shown.traceback
     assert [WIDGET in display for display in shown.displays] == [True, False]
@@ -251,8 +259,8 @@ def test_widget_state_holds_nothing_of_anyone(tmp_path: Path, server: LocalServe
     assert traits == {"css", "layout", "tabbable", "tooltip"}
 
 
-def test_a_closed_panel_leaves_its_conversation(started: Callable[..., Kernel]) -> None:
-    running = started(DIFY_NOTEBOOK_LIVE="widget")
+def test_a_closed_panel_leaves_its_conversation(shared: Kernel) -> None:
+    running = shared
     shown = running.run(OPEN)
     running.run(f"panel.ask({QUERY!r}).result()")
     running.run("panel.close()")

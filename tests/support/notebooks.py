@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import dify_notebook
@@ -26,14 +28,37 @@ def execute(notebook: Any, folder: Path, **environment: str) -> Any:
         PYTHONPATH=os.pathsep.join(part for part in (root, env.get("PYTHONPATH", "")) if part),
         **environment,
     )
-    client = NotebookClient(
+    client: Any = NotebookClient(
         notebook,
         timeout=SECONDS,
+        on_cell_start=lambda **_: look_again(client.kc.shell_channel),
         kernel_name="python3",
         store_widget_state=True,
         resources={"metadata": {"path": str(folder)}},
     )
     return client.execute(env=env)
+
+
+def look_again(channel: Any) -> None:
+    """Let its `get_msg` look each second whether a message is there.
+
+    nbclient 0.11 sends the state of an `Output` widget on the channel on which it waits for a cell's reply, and pyzmq
+    may then miss that the reply has come: it is found only when the cell's whole time is up.
+    """
+    if hasattr(channel, "once"):
+        return
+    channel.once = once = channel.get_msg
+
+    async def get_msg(timeout: float | None = None) -> Any:
+        end = time.monotonic() + (SECONDS if timeout is None else timeout)
+        while True:
+            try:
+                return await once(timeout=min(1.0, max(0.0, end - time.monotonic())))
+            except Empty:
+                if time.monotonic() >= end:
+                    raise
+
+    channel.get_msg = get_msg
 
 
 def outputs(cell: Any) -> list[dict[str, Any]]:

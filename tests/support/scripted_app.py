@@ -14,7 +14,7 @@ KEY = "app-" + "q7Rt" * 6
 class ScriptedApp:
     """The script of a `RawServer`.
 
-    silent: nothing at all, not even headers. slow: a part of the answer, then nothing until it
+    silent: nothing at all, not even headers, until its client leaves. slow: a part of the answer, then nothing until it
     is stopped. deaf: the same, but a stop changes nothing. fail: a part, then an error event.
     refuse: HTTP 400. cut: a part, then the connection drops. Everything else: an echo of the
     question in three pieces.
@@ -73,7 +73,8 @@ class ScriptedApp:
             "conversation_id": body["conversation_id"] or str(uuid.uuid4()),
         }
         if word == "silent":
-            self.released.wait(30)
+            while not self.released.wait(0.05) and not connection.gone.is_set():
+                pass
             return
         connection.head()
         if word in ("slow", "deaf", "fail", "cut"):
