@@ -20,7 +20,8 @@ class Throttle:
 
     Args:
         channel: where the blocks will go, which says how long drawing rests.
-        clock: tells what drawing costs, in seconds.
+        clock: tells what drawing costs, in seconds: CPU time of the thread, since a wait for a busy cell or another
+            process is no cost of the drawing.
     """
 
     def __init__(self, channel: Channel, clock: Callable[[], float]) -> None:

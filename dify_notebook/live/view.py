@@ -38,7 +38,7 @@ class LiveView:
         on_stop: Callable[[], object] | None = None,
         blocking: bool = True,
         *,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self.number = next(_numbers)
         self.lang: Language = lang or current_language()

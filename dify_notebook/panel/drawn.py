@@ -33,7 +33,7 @@ class Drawn:
         icons: Mapping[str, str] | None = None,
         *,
         take: int = 0,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self.view = view
         self.take = take

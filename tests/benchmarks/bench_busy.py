@@ -4,7 +4,7 @@
 
 A line for each of five questions to the embedded guide: drawings a second, and what the slowest of them took by the
 clock and of its thread's own time. The difference is what it waited for the busy thread and for other processes;
-drawing rests three times as long as it took by the clock.
+drawing rests three times as long as its own time.
 """
 
 from __future__ import annotations

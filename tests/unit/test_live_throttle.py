@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,7 @@ from dify_notebook.live.throttle import TICK, Throttle
 from dify_notebook.live.view import LiveView
 from dify_notebook.panel.drawn import Drawn
 from dify_notebook.turn.state import Turn
-from dify_notebook.views import Block
+from dify_notebook.views import Block, TurnView
 
 A, B, C = (Turn(query="q", answer=answer) for answer in ("one", "one two", "one two three"))
 END = Turn(query="q", answer="one two three.", status="succeeded", end="message_end")
@@ -99,3 +100,23 @@ def test_what_could_not_be_drawn_is_still_to_be_drawn() -> None:
             throttle.draw(turn, 1.0, fails)
         assert throttle.turn is None
     assert throttle.draw(END, 1.0, lambda turn, now: Block(key="r", tag="div")) is not None
+
+
+WAITING = 0.3
+"""Seconds that a drawing has to wait for others, such as a cell that holds the interpreter."""
+
+
+@pytest.mark.parametrize("make", [lambda: LiveView("en"), lambda: Drawn(1, "en")], ids=["cell", "panel"])
+def test_what_a_drawing_waits_for_others_is_no_cost_of_it(
+    make: Callable[[], LiveView | Drawn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = TurnView.blocks
+
+    def held_up(self: TurnView, turn: Turn, now: float) -> Block:
+        time.sleep(WAITING)
+        return blocks(self, turn, now)
+
+    monkeypatch.setattr(TurnView, "blocks", held_up)
+    view = make()
+    view.update(A, 0.0)
+    assert view.due(0.0) == pytest.approx(0.45), "else it would rest for three times what it waited"
