@@ -160,15 +160,16 @@ def _nothing_fetched() -> Iterator[dict[str, Any]]:
     """What keeps a drawing from fetching: an argument of vl_convert 1, and a setting of the process since its 2."""
     import vl_convert
 
-    if not hasattr(vl_convert, "configure"):
+    drawer: Any = vl_convert  # the types of version 1 know no settings
+    if not hasattr(drawer, "configure"):
         yield {"allowed_base_urls": []}
         return
-    before = vl_convert.get_config()["allowed_base_urls"]
-    vl_convert.configure(allowed_base_urls=[])
+    before = drawer.get_config()["allowed_base_urls"]
+    drawer.configure(allowed_base_urls=[])
     try:
         yield {}
     finally:
-        vl_convert.configure(allowed_base_urls=before)
+        drawer.configure(allowed_base_urls=before)
 
 
 def _version() -> str:
