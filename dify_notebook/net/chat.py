@@ -13,19 +13,19 @@ import msgspec
 from ..errors import InputError, raise_for_turn
 from ..i18n import t
 from ..turn.fold import Builder
-from ..turn.state import Turn
 from ..wire import calls
 from ..wire import events as ev
 from ..wire.calls import Call
 from .answers import blocking_events, kind_of, streamed_events
 from .files import FileInput
 from .inputs import check, fit, learn
-from .portal import who_waits
 from .resource import Resource
 from .retry import check_seconds
 from .stream import ChatStream
+from .thread import who_waits
 
 if TYPE_CHECKING:
+    from ..turn.state import Turn
     from .client import AsyncDify
 
 

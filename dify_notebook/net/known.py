@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import TYPE_CHECKING
 
-from ..wire import models
+if TYPE_CHECKING:
+    import asyncio
+
+    from ..wire import models
 
 
 class Known:

@@ -15,23 +15,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
-from ..address import hide_key
-from ..config import Secret, Settings
-from ..turn.state import Turn
-from ..wire import models
-from ..wire.events import Event
-from .bounds import Bounds
+from ..secret import Secret
 from .client import AsyncDify
-from .crowd import CONNECTIONS
-from .files import FileInput
-from .interrupting import hand_over
+from .defaults import CONNECTIONS, RETRY_SECONDS
 from .portal import portal
-from .retry import RETRY_SECONDS
-from .stream import ChatStream
 from .sync_groups import Annotations, App, Audio, Conversations, EndUsers, Files, Group, Messages
 
 if TYPE_CHECKING:
+    from ..config import Settings
     from ..frames.history import History
+    from ..turn.state import Turn
+    from ..wire import models
+    from ..wire.events import Event
+    from .bounds import Bounds
+    from .files import FileInput
+    from .stream import ChatStream
 
 
 class Dify:
@@ -57,6 +55,8 @@ class Dify:
         bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
+        from ..address import hide_key
+
         api_key, base_url, headers = Secret.hide(api_key), hide_key(base_url), Secret.hide_all(headers)
         self._start(
             AsyncDify(
@@ -248,6 +248,8 @@ class Stream:
     ) -> None:
         portal().call(self._stream.__aexit__(kind, problem, trace))
         if isinstance(problem, KeyboardInterrupt):
+            from .interrupting import hand_over
+
             hand_over(self._stream.turn, problem)
 
     def __iter__(self) -> Iterator[Event]:

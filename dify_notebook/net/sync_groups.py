@@ -8,18 +8,18 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from ..turn.state import MessageFile
-from ..wire import models
-from ..wire.calls import SortBy
-from . import files as fl
-from .files import FileInput
-from .pages import AsyncPages, Item
 from .portal import portal
 
 if TYPE_CHECKING:
+    from ..turn.state import MessageFile
+    from ..wire import models
+    from ..wire.calls import SortBy
+    from . import files as fl
     from .client import AsyncDify
+    from .files import FileInput
+    from .pages import AsyncPages, Item
 
-M = TypeVar("M", bound=Item)
+M = TypeVar("M", bound="Item")
 P = TypeVar("P")
 
 
