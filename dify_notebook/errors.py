@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 from .i18n import current_language, sentences, t
 from .printable import MESSAGE, one_line, shown, visible
-from .redact import redact
 from .refusals import refusal
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ class DifyError(Exception):
         attempted: str = "",
         turn: Turn | None = None,
     ) -> None:
+        from .redact import redact
+
         message, attempted = redact(message), redact(attempted)  # a server may repeat a signed address
         super().__init__(message)
         self.message = message

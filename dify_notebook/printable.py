@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import re
 
-from .data_uri import bounded
-from .redact import redact
-
 LINE = 200
 """Characters of a name, a code or anything else that stands on one line, unless said otherwise."""
 MESSAGE = 4_000
@@ -79,6 +76,9 @@ def shown(text: str, limit: int | None = None) -> str:
     >>> shown("two\\r\\nlines: a?sign=cd")
     'two\\nlines: a?sign=-'
     """
+    from .data_uri import bounded
+    from .redact import redact
+
     text = bounded(text)
     whole = limit is None or len(text) <= 2 * limit  # of what is longer by far not all is looked at
     return _cut(visible(redact(text if whole else text[: 2 * (limit or 0)])), limit, whole)
@@ -90,6 +90,8 @@ def one_line(text: str, limit: int = LINE) -> str:
     >>> one_line("two\\r\\nlines")
     'two lines'
     """
+    from .data_uri import bounded
+
     text = bounded(text)
     whole = len(text) <= 8 * limit  # much of it may be white space; of what is longer by far not all is looked at
     flat = _SPACES.sub(" ", shown(text if whole else text[: 8 * limit])).strip()

@@ -12,7 +12,8 @@ from ..errors import DifyError, EndlessList, InputError
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.crowd import gather_bounded
-from ..net.portal import CLEANUP_SECONDS, portal, wait
+from ..net.portal import portal
+from ..net.thread import CLEANUP_SECONDS, wait
 from ..paths import expand
 from ..printable import MESSAGE, TEXT, one_line, shown
 from .asked import Known, Wanted, wanted

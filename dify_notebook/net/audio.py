@@ -11,8 +11,8 @@ from ..wire import calls
 from . import files as fl
 from .answers import kind_of, too_large
 from .bodies import pieces
-from .portal import who_waits
 from .resource import Resource
+from .thread import who_waits
 
 #: What Dify calls the sound types that Python's table names otherwise (1.12 refuses audio/mpeg).
 _SOUND = {"audio/mpeg": "audio/mp3", "audio/x-wav": "audio/wav", "audio/mp4a-latm": "audio/m4a"}

@@ -6,7 +6,6 @@ httpx inflates each chunk from the network in one go, and 64 kB of gzip can hold
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
@@ -23,6 +22,8 @@ _LAYERS = 2
 
 async def pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
     """A body as it comes, decoded. Raises httpx's errors."""
+    import asyncio
+
     try:
         whole = response.content
     except httpx.ResponseNotRead:

@@ -16,19 +16,19 @@ from ..app.words import PYTHON, in_words
 from ..errors import InputError, raise_for_turn
 from ..i18n import t
 from ..turn.fold import Builder
-from ..turn.state import Turn
 from ..wire import calls
 from ..wire import events as ev
 from ..wire.calls import Call
 from .answers import blocking_events, is_stream, streamed_events
 from .files import FileInput
 from .learning import learn_form
-from .portal import who_waits
 from .resource import Resource
 from .retry import check_seconds
 from .stream import ChatStream
+from .thread import who_waits
 
 if TYPE_CHECKING:
+    from ..turn.state import Turn
     from .client import AsyncDify
 
 

@@ -11,29 +11,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
-import msgspec
 
-from ..address import hide_key
-from ..config import Secret, Settings, check_user, resolve, user_of
 from ..errors import ConfigError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
-from ..wire import models
-from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
-from .audio import AsyncAudio
-from .bounds import Bounds
-from .chat import AsyncChat
-from .crowd import CONNECTIONS
-from .learning import Learned
-from .lists import AsyncConversations, AsyncMessages
-from .retry import RETRY_SECONDS
+from ..secret import Secret
+from .defaults import CONNECTIONS, RETRY_SECONDS
 from .sending import Sending
-from .transport import Pools
-from .uploads import AsyncFiles
 
 if TYPE_CHECKING:
+    from ..config import Settings
     from ..frames.fetch import Collecting, Users
     from ..frames.history import History
+    from ..wire import models
+    from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
+    from .audio import AsyncAudio
+    from .bounds import Bounds
+    from .chat import AsyncChat
+    from .lists import AsyncConversations, AsyncMessages
+    from .uploads import AsyncFiles
 
 
 class AsyncDify(Sending):
@@ -79,6 +75,15 @@ class AsyncDify(Sending):
         InputError: `timeout` is no positive number of seconds, or `connections` another number.
     """
 
+    chat: AsyncChat
+    conversations: AsyncConversations
+    messages: AsyncMessages
+    files: AsyncFiles
+    audio: AsyncAudio
+    app: AsyncApp
+    annotations: AsyncAnnotations
+    end_users: AsyncEndUsers
+
     def __init__(
         self,
         api_key: str | Secret | None = None,
@@ -95,6 +100,9 @@ class AsyncDify(Sending):
         bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
+        from ..address import hide_key
+        from ..config import resolve
+
         api_key, base_url, headers = Secret.hide(api_key), hide_key(base_url), Secret.hide_all(headers)
         settings = resolve(api_key, base_url, user, profile=profile)
         if settings is None:
@@ -120,6 +128,10 @@ class AsyncDify(Sending):
         bounds: Bounds | None = None,
         **options: Any,
     ) -> None:
+        from .bounds import Bounds
+        from .learning import Learned
+        from .transport import Pools
+
         self._settings = settings
         self._retry_seconds = retry
         self._files_hosts = frozenset(files_hosts)
@@ -130,6 +142,12 @@ class AsyncDify(Sending):
         self._group()
 
     def _group(self) -> None:
+        from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
+        from .audio import AsyncAudio
+        from .chat import AsyncChat
+        from .lists import AsyncConversations, AsyncMessages
+        from .uploads import AsyncFiles
+
         self.chat = AsyncChat(self)
         self.conversations = AsyncConversations(self)
         self.messages = AsyncMessages(self)
@@ -154,6 +172,7 @@ class AsyncDify(Sending):
             app: guide (chat), toolbox (agent) or pipeline (chatflow).
         """
         from .. import local as embedded
+        from ..config import Settings, user_of
 
         server = embedded.ensure()
         key = Secret(server.api_key(app))
@@ -207,6 +226,10 @@ class AsyncDify(Sending):
         Raises:
             InputError: the user is empty or longer than 255 characters.
         """
+        import msgspec
+
+        from ..config import check_user
+
         other = copy.copy(self)
         other._settings = msgspec.structs.replace(self._settings, user=check_user(user))
         other._group()
@@ -233,6 +256,8 @@ class AsyncDify(Sending):
 
     def user_or(self, user: str | None) -> str:
         """A user given for one call, checked, or the client's own."""
+        from ..config import check_user
+
         return self.user if user is None else check_user(user)
 
     # -- logs as tables --------------------------------------------------------------

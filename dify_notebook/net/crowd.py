@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from ..errors import InputError
 from ..i18n import t
+from .defaults import CONNECTIONS
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Requests to a server at once, by default; and the most that may be asked for.
-CONNECTIONS = 8
+#: The most requests to a server at once that may be asked for.
 MOST_CONNECTIONS = 128
 #: The most that a history may be fetched with: reading pages gets no faster with more.
 MOST_FETCHING = 32

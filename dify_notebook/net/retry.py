@@ -15,9 +15,8 @@ from typing import Any
 from ..errors import InputError
 from ..i18n import t
 
-#: Seconds that a call may take with all its repetitions.
-RETRY_SECONDS = 20.0
-#: The same for a server that never answered and cannot be reached: most likely its address is wrong, or it is not up.
+#: Seconds that a call may take with all its repetitions where a server never answered and cannot be reached: its
+#: address is wrong most likely, or it is not up.
 UNHEARD_SECONDS = 1.5
 _FIRST_WAIT = 0.3
 _LONGEST_WAIT = 8.0

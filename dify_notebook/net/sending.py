@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
-import msgspec
 
-from ..config import Settings
 from ..errors import DifyError, InputError, RateLimitError, ServerError
 from ..i18n import t
-from ..wire import models
-from ..wire.calls import Call, encoded
-from .answers import error_of, is_stream, kind_of, refused, too_large
 from .bodies import read
-from .bounds import Bounds, spoken
-from .learning import Learned
-from .retry import UNHEARD_SECONDS, Patience
-from .transport import UNREACHED, Pools, as_error
+
+if TYPE_CHECKING:
+    from ..config import Settings
+    from ..wire.calls import Call
+    from .bounds import Bounds
+    from .learning import Learned
+    from .transport import Pools
 
 T = TypeVar("T")
 
@@ -48,6 +45,8 @@ class Sending:
         Args:
             aside, owner: see `Hall.send`.
         """
+        from ..wire.calls import encoded
+
         kind = {}
         if call.body is not None and not content:
             content, kind = {"content": encoded(call.body)}, {"Content-Type": "application/json"}
@@ -91,6 +90,9 @@ class Sending:
         self, response: httpx.Response, body: bytes, call: Call[Any], *, whole: bool = True
     ) -> DifyError:
         """The error that an answer means. Too many at once is a 400 too: then fewer go from now on."""
+        from .answers import error_of
+        from .bounds import spoken
+
         error = error_of(response, body, call)
         if not whole:
             error.message += " " + t("net.error_cut", limit=spoken(self._bounds.error))
@@ -108,6 +110,10 @@ class Sending:
         Raises:
             DifyError: the server refused it, could not be reached, or is no Dify.
         """
+        import msgspec
+
+        from ..wire import models
+
         body, response = await self._fetch(call, **content)
         if taken is not None:
             taken(len(body))
@@ -128,6 +134,11 @@ class Sending:
 
     async def _fetch(self, call: Call[Any], **content: Any) -> tuple[bytes, httpx.Response]:
         """Body and response of a call; idempotent ones are repeated as `retry` says."""
+        import asyncio
+
+        from .retry import UNHEARD_SECONDS, Patience
+        from .transport import UNREACHED, as_error
+
         patience = Patience(self._retry_seconds if call.idempotent else 0.0)
         while True:
             error, wait = None, None
@@ -152,6 +163,8 @@ class Sending:
 
     async def _answer(self, response: httpx.Response, call: Call[Any]) -> tuple[bytes, DifyError | None]:
         """The body of an answer, or the error that it is."""
+        from .answers import is_stream, kind_of, refused, too_large
+
         if response.status_code >= 300:
             return b"", await self._refusal(response, call)
         # Some servers and gateways stream an answer whatever was asked for.
@@ -171,6 +184,8 @@ class Sending:
         Args:
             owner: of an answer that stays open as long as others read it, see `Hall.send`.
         """
+        from .transport import as_error
+
         error: DifyError | None = None
         try:
             response = await self._open(call, accept="*/*", owner=owner)

@@ -26,9 +26,9 @@ from .bodies import joined, pieces
 from .bounds import spoken
 from .follow import Rejoin
 from .interrupting import Interrupts
-from .portal import who_waits
 from .retry import Patience
 from .shared import SharedBuilder
+from .thread import who_waits
 from .transport import as_error, place_of
 
 if TYPE_CHECKING:

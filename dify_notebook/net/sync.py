@@ -8,32 +8,33 @@ Written by tests/support/sync_client.py from the async classes; do not edit.
 
 from __future__ import annotations
 
-import builtins
-import os
-import ssl
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-import httpx
-
-from ..address import hide_key
-from ..config import Secret, Settings
-from ..turn.state import MessageFile, Turn
-from ..wire import models
-from ..wire.calls import SortBy
-from . import files as fl
-from .bounds import Bounds
+from ..secret import Secret
 from .client import AsyncDify
-from .crowd import CONNECTIONS
-from .files import FileInput
+from .defaults import CONNECTIONS, RETRY_SECONDS
 from .portal import portal
-from .retry import RETRY_SECONDS
 from .sync_base import Client, Group, Pages, Stream, pulled
 
 if TYPE_CHECKING:
+    import builtins
+    import os
+    import ssl
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any, Literal
+
+    import httpx
+
+    from ..config import Settings
     from ..frames.fetch import Users
     from ..frames.history import History
+    from ..turn.state import MessageFile, Turn
+    from ..wire import models
+    from ..wire.calls import SortBy
+    from . import files as fl
+    from .bounds import Bounds
+    from .files import FileInput
 
 
 class Dify(Client):
@@ -91,6 +92,8 @@ class Dify(Client):
         bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
+        from ..address import hide_key
+
         api_key, base_url, headers = Secret.hide(api_key), hide_key(base_url), Secret.hide_all(headers)
         self._start(
             AsyncDify(

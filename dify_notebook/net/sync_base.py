@@ -6,19 +6,18 @@ from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from ..turn.state import Turn
-from ..wire.events import Event
-from .interrupting import hand_over
-from .pages import AsyncPages, Item
 from .portal import portal
-from .stream import ChatStream
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..turn.state import Turn
+    from ..wire.events import Event
     from .client import AsyncDify
+    from .pages import AsyncPages, Item
+    from .stream import ChatStream
 
-M = TypeVar("M", bound=Item)
+M = TypeVar("M", bound="Item")
 P = TypeVar("P")
 
 
@@ -119,6 +118,8 @@ class Stream:
     ) -> None:
         portal().call(self._stream.__aexit__(kind, problem, trace))
         if isinstance(problem, KeyboardInterrupt):
+            from .interrupting import hand_over
+
             hand_over(self._stream.turn, problem)
 
     def __iter__(self) -> Iterator[Event]:

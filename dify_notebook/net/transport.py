@@ -20,7 +20,8 @@ from ..errors import ConfigError, ConnectionFailed, DifyError, TimedOut
 from ..i18n import t
 from ..logs import logger
 from .bounds import ENCODINGS
-from .crowd import CONNECTIONS, MOST_CONNECTIONS, SPARE, Gate, Place, check_connections
+from .crowd import MOST_CONNECTIONS, SPARE, Gate, Place, check_connections
+from .defaults import CONNECTIONS
 from .doors import Doors
 from .retry import check_seconds
 from .translated import in_words_of_httpx

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
@@ -23,7 +23,6 @@ from ..app.words import PYTHON, in_words
 from ..errors import APIError, InputError, NotFoundError
 from ..i18n import t
 from ..paths import expand
-from ..turn.state import MessageFile
 from ..wire import calls, models
 from . import files as fl
 from .bodies import pieces, read
@@ -32,6 +31,9 @@ from .checks import check_attachments, check_input
 from .files import FileInput
 from .resource import Resource
 from .transport import as_error, origin
+
+if TYPE_CHECKING:
+    from ..turn.state import MessageFile
 
 #: What asking for an address that someone else wrote can raise; no name of a host is a ValueError.
 _NO_ANSWER = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
@@ -358,6 +360,8 @@ def _write(file: IO[bytes], part: bytes, place: str | os.PathLike[str]) -> None:
 
 def _parts_of(file: str | MessageFile | Mapping[str, Any]) -> tuple[str, str, str]:
     """(id, URL, name) of a file, however it was told."""
+    from ..turn.state import MessageFile
+
     if isinstance(file, str):
         return file, "", ""
     if isinstance(file, MessageFile):

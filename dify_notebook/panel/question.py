@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, Future
 
 from ..errors import InputError
 from ..i18n import t
-from ..net.portal import wait
+from ..net.thread import wait
 from ..session import Run
 from ..turn.state import Turn
 from .desk import Desk

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_import.py [--rounds 15]
 
-Aim: `import dify_notebook` and touching `Dify` and `AsyncDify` at most 1.4 times
+Aim: `import dify_notebook` and touching `Dify` and `AsyncDify` at most 1.2 times
 `import httpx` (CPU time of the whole process, less that of an empty one).
 """
 

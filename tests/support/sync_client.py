@@ -69,7 +69,7 @@ class Module:
     """A module of async classes.
 
     Attributes:
-        imports: the statement that gives a name, and whether it is for type checkers or in a function alone.
+        imports: the statement that gives a name, wherever it stands.
     """
 
     def __init__(self, name: str) -> None:
@@ -77,11 +77,7 @@ class Module:
         self._lines = self.text.splitlines()
         tree = ast.parse(self.text)
         self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-        self.imports: dict[str, tuple[str, bool]] = {}
-        for nodes, typing in ((tree.body, False), (ast.walk(tree), True)):
-            for node in nodes:
-                for given, statement in imported(node):
-                    self.imports.setdefault(given, (statement, typing))
+        self.imports = {given: statement for node in ast.walk(tree) for given, statement in imported(node)}
 
     def written(self, node: ast.stmt) -> str:
         """The lines where it stands, indented as they are."""
@@ -206,24 +202,23 @@ def groups_of(module: Module) -> dict[str, str]:
 
 
 def imports(body: str, modules: list[Module]) -> str:
-    """The imports that the classes need, as the async modules have them; ruff takes out those of hidden names."""
-    known = {name: found for module in modules for name, found in module.imports.items() if found[1]}
-    known |= {name: found for module in modules for name, found in module.imports.items() if not found[1]}
-    known |= {name: (statement, False) for name, statement in OWN.items()}
+    """The imports that the classes need, those of annotations for type checkers alone; ruff takes out hidden names."""
+    known = {name: statement for module in modules for name, statement in module.imports.items()} | OWN
     tree = ast.parse(body)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & {*known}
-    used = sorted(known[name] for name in names)
-    lines = ["from __future__ import annotations", *(statement for statement, typing in used if not typing)]
-    if checked := [f"    {statement}" for statement, typing in used if typing]:
-        lines += ["from typing import TYPE_CHECKING", "if TYPE_CHECKING:", *checked]
-    return "\n".join(lines)
+    told = [getattr(node, name, None) for node in ast.walk(tree) for name in ("annotation", "returns")]
+    annotations = {id(node) for one in told if one is not None for node in ast.walk(one)}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in known]
+    run = {known[name.id] for name in names if id(name) not in annotations}
+    checked = {known[name.id] for name in names} - run
+    lines = ["from __future__ import annotations", "from typing import TYPE_CHECKING", *sorted(run)]
+    return "\n".join([*lines, "if TYPE_CHECKING:", *(f"    {statement}" for statement in sorted(checked))])
 
 
 def source() -> str:
     """The file, in ruff's form."""
     asynchronous = Module("client")
     groups = groups_of(asynchronous)
-    homes = {name: Module(asynchronous.imports[name][0].split()[1].removeprefix(".")) for name in groups.values()}
+    homes = {name: Module(asynchronous.imports[name].split()[1].removeprefix(".")) for name in groups.values()}
     modules = [asynchronous, *homes.values()]
     assert not [said for said in SAID if not any(said in module.text for module in modules)], "no docstring says that"
     classes = [group(homes[name], name, attribute) for attribute, name in groups.items()]

@@ -11,10 +11,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any, cast
 
+import altair
 import numpy as np
 import pandas as pd
 import pytest
+import vl_convert
 from PIL import Image
+from support.raw_server import serving
 
 from dify_notebook import History, Turn, frames
 from dify_notebook.errors import ConfigError, DifyError, InputError
@@ -306,6 +309,22 @@ def test_files_can_be_saved(tmp_path: Any) -> None:
     assert '<script src="http' not in page
     with pytest.raises(InputError, match="not .doc"):
         plot.save(tmp_path / "x.doc")
+
+
+def test_a_drawing_fetches_nothing_and_leaves_settings_alone() -> None:
+    """A chart may be changed by hand, to one that names an address."""
+    plot = history().plot.ratings()
+
+    def settings() -> Any:
+        return getattr(vl_convert, "get_config", dict)()  # there since its version 2
+
+    before = settings()
+    with serving(lambda request, connection: connection.reply("200 OK", [])) as server:
+        plot.chart = altair.Chart(f"{server.url}/points.json").mark_point()
+        with pytest.raises((ValueError, PermissionError)):
+            plot.svg()
+        assert server.requests == []
+    assert settings() == before
 
 
 def test_hostile_names_are_text(tmp_path: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,7 +13,6 @@ from dify_notebook import AsyncDify, Dify, DifyError
 from dify_notebook.errors import ConnectionFailed, TimedOut
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.state import State
-from dify_notebook.net import sending
 from dify_notebook.net.retry import UNHEARD_SECONDS, Patience
 
 pytestmark = pytest.mark.anyio
@@ -102,8 +100,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(sending, "Patience", partial(Patience, clock=clock))
-    monkeypatch.setattr("dify_notebook.net.sending.asyncio", SimpleNamespace(sleep=clock.sleep))
+    monkeypatch.setattr("dify_notebook.net.retry.Patience", partial(Patience, clock=clock))
+    monkeypatch.setattr("asyncio.sleep", clock.sleep)
     return clock
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import email
 import json
 import os
@@ -14,6 +15,8 @@ import tomllib
 import venv
 import zipfile
 from email.message import Message
+from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,8 @@ from dify_notebook import __version__
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "dify_notebook"
+TESTS = ROOT / "tests"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def build(kind: str, into: Path) -> Path:
@@ -99,8 +104,7 @@ def test_extras_are_those_of_the_documentation(metadata: Message) -> None:
 
 
 def test_the_version_stands_once_and_the_changelog_knows_it(metadata: Message) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert "version" in project["dynamic"]
+    assert "version" in PROJECT["dynamic"]
     assert metadata["Version"] == __version__
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     sections = re.findall(r"^## \[([^]]+)\]", changelog, flags=re.MULTILINE)
@@ -108,6 +112,72 @@ def test_the_version_stands_once_and_the_changelog_knows_it(metadata: Message) -
     released = [name for name in sections if name != "Unreleased"]
     # Until something is released, what is unreleased will be this first version.
     assert (released[0] if released else "0.1.0") == __version__
+
+
+# -- dependencies ----------------------------------------------------------------------
+
+NOT_IMPORTED = {
+    "ipykernel": "a kernel that runs cells is what the magic is for",
+    "python-multipart": "starlette's forms",
+    "sniffio": "httpcore's requests",
+    "tzdata": "time zones, on Windows",
+    "jupyterlab": "extra `lab`: an application",
+    "notebook": "an application that tests start",
+    "build": "tests run it",
+    "hatchling": "builds the package",
+    "linkify-it-py": "markdown-it's addresses",
+    "mypy": "a tool",
+    "ruff": "a tool",
+}
+"""Declared though nothing imports it, and what it is for."""
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+
+
+def declared(*lists: list[str]) -> set[str]:
+    """The names of the projects in those lists of requirements."""
+    return {canonical(re.split(r"[^\w.-]", line)[0]) for line in chain(*lists)} - {"dify-notebook"}
+
+
+def imported(root: Path) -> set[str]:
+    """The projects that the files below import, wherever in them, or ask for with `importorskip`."""
+    names = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Import():
+                    names |= {alias.name for alias in node.names}
+                case ast.ImportFrom(level=0, module=str(module)):
+                    names.add(module)
+                case ast.Call(func=ast.Attribute(attr="importorskip"), args=[ast.Constant(value=str(module))]):
+                    names.add(module)
+    ours = {path.stem for path in TESTS.iterdir()} | {"dify_notebook", "_typeshed"}
+    tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - ours
+    homes = packages_distributions()
+    return {canonical(project) for top in tops for project in homes.get(top, [top])[:1]}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_used() -> None:
+    """What another project brings today it may leave tomorrow."""
+    users = declared(PROJECT["dependencies"], *(lines for extra, lines in EXTRAS.items() if extra != "test"))
+    testers = declared(EXTRAS["test"])
+    package, tests = imported(PACKAGE) - {"pytest"}, imported(TESTS)  # `testing` is what pytest itself loads
+    assert package - users == set()
+    assert tests - users - testers == set()
+    assert users - package - set(NOT_IMPORTED) == set()
+    assert testers - tests - set(NOT_IMPORTED) == set()
+    assert set(NOT_IMPORTED) - users - testers == set()
+
+
+def test_every_dependency_has_a_floor() -> None:
+    """`.ci/lowest` installs it: without one that would be the first version that there ever was."""
+    lines = chain(PROJECT["dependencies"], *EXTRAS.values())
+    assert [line for line in lines if ">=" not in line and not line.startswith("dify_notebook[")] == []
 
 
 ALONE = """

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +94,8 @@ class Plot:
         """A drawing, made in the same way."""
         import vl_convert
 
-        made: str = vl_convert.vegalite_to_svg(self.spec, vl_version=_version(), allowed_base_urls=[])
+        with _nothing_fetched() as options:
+            made: str = vl_convert.vegalite_to_svg(self.spec, vl_version=_version(), **options)
         return made
 
     def html(self) -> str:
@@ -150,6 +153,23 @@ class Plot:
 
     def __repr__(self) -> str:
         return one_line(f"<Plot {self.description}>", MESSAGE)
+
+
+@contextmanager
+def _nothing_fetched() -> Iterator[dict[str, Any]]:
+    """What keeps a drawing from fetching: an argument of vl_convert 1, and a setting of the process since its 2."""
+    import vl_convert
+
+    drawer: Any = vl_convert  # the types of version 1 know no settings
+    if not hasattr(drawer, "configure"):
+        yield {"allowed_base_urls": []}
+        return
+    before = drawer.get_config()["allowed_base_urls"]
+    drawer.configure(allowed_base_urls=[])
+    try:
+        yield {}
+    finally:
+        drawer.configure(allowed_base_urls=before)
 
 
 def _version() -> str:
