@@ -6,8 +6,6 @@ import hmac
 from collections.abc import Mapping
 from typing import NoReturn
 
-from .redact import without_key
-
 
 class Secret:
     """A key that does not show itself: not in a repr, a format, a log or a pickle.
@@ -29,6 +27,8 @@ class Secret:
 
     def taken_out_of(self, data: bytes) -> bytes:
         """Bytes of a server that may repeat the key (an error page with the request's headers, say) without it."""
+        from .redact import without_key
+
         return without_key(data, self._value)
 
     def __repr__(self) -> str:
