@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -38,8 +39,10 @@ class Patience:
         *,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._clock = clock
+        self._sleep = sleep
         self._chance = chance
         self._begun = clock()
         self._end = self._begun + seconds
@@ -56,6 +59,10 @@ class Patience:
     def after_status(self, status: int, retry_after: str | None) -> float | None:
         """After an answer with that status."""
         return self._wait(seconds_of(retry_after)) if status in _STATUSES else None
+
+    async def rest(self, seconds: float) -> None:
+        """Wait so long."""
+        await self._sleep(seconds)
 
     def _wait(self, told: float | None) -> float | None:
         base = min(_FIRST_WAIT * 2 ** min(self._tries, 10), _LONGEST_WAIT)

@@ -134,8 +134,6 @@ class Sending:
 
     async def _fetch(self, call: Call[Any], **content: Any) -> tuple[bytes, httpx.Response]:
         """Body and response of a call; idempotent ones are repeated as `retry` says."""
-        import asyncio
-
         from .retry import UNHEARD_SECONDS, Patience
         from .transport import UNREACHED, as_error
 
@@ -158,7 +156,7 @@ class Sending:
                 return body, response
             if wait is None:
                 break
-            await asyncio.sleep(wait)
+            await patience.rest(wait)
         raise error  # here, and not where it was caught: no frame of httpx hangs on it
 
     async def _answer(self, response: httpx.Response, call: Call[Any]) -> tuple[bytes, DifyError | None]:

@@ -418,7 +418,7 @@ class ChatStream:
                 wait = patience.after_status(response.status_code, response.headers.get("retry-after"))
             if wait is None:
                 return False
-            await asyncio.sleep(wait)
+            await patience.rest(wait)
         return False
 
     async def _watch(self, seconds: float) -> None:

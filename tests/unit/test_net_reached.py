@@ -100,8 +100,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("dify_notebook.net.retry.Patience", partial(Patience, clock=clock))
-    monkeypatch.setattr("asyncio.sleep", clock.sleep)
+    # Only what waits before another try goes by this clock: other tests' clients may still wait by the real one.
+    monkeypatch.setattr("dify_notebook.net.retry.Patience", partial(Patience, clock=clock, sleep=clock.sleep))
     return clock
 
 
