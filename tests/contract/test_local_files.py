@@ -86,6 +86,7 @@ UPLOADS: list[tuple[str, dict[str, Any], int, str]] = [
         "too_many_files",
     ),
     ("slash in the name", {"files": {"file": ("a/b.png", b"x", "image/png")}}, 400, "invalid_param"),
+    ("quote in the name, %22 on its way", {"files": {"file": ("a\"b.png", b"x", "image/png")}}, 400, "invalid_param"),
     ("climbing name", {"files": {"file": ("..\\x.png", b"x", "image/png")}}, 400, "invalid_param"),
     ("image of 11 MB", {"files": {"file": ("a.png", b"x" * 11_000_000, "image/png")}}, 413, "file_too_large"),
     ("text of 16 MB", {"files": {"file": ("a.txt", b"x" * 16_000_000, "text/plain")}}, 413, "file_too_large"),

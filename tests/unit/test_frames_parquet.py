@@ -125,7 +125,7 @@ def test_duckdb_and_polars_read_it(tmp_path: Path) -> None:
         history = dify.history(to=place)
     months = rows(
         f"select month, count(*) as n, min(created_at)::varchar from read_parquet('{place}/messages/*/*.parquet', "
-        "hive_partitioning=true) group by 1 order by 1"
+        "hive_partitioning=true, union_by_name=true) group by 1 order by 1"
     )
     assert [(month, n) for month, n, _ in months] == [(f"2026-0{month}", 12) for month in range(1, 5)]
     joined = rows(

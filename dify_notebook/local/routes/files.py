@@ -51,7 +51,8 @@ async def _take(request: Request, app: str, form: Any) -> Response:
         raise ApiError(400, "too_many_files", "Only one file is allowed.")
     if not file.content_type:
         raise ApiError(415, "unsupported_file_type", "File type not allowed.")
-    name = file.filename
+    # A quote travels as %22, and Dify's server (Werkzeug) takes it back.
+    name = (file.filename or "").replace("%22", '"')
     if not name:
         raise ApiError(400, "filename_not_exists_error", "The specified filename does not exist.")
     if any(sign in name for sign in '/\\:*?"<>|') or any(ord(sign) < 32 for sign in name):
