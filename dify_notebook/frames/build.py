@@ -210,7 +210,7 @@ def concat(table: Table, parts: Sequence[pd.DataFrame], *, ordered: bool = False
     Args:
         ordered: sort the rows as the schema says; ties stay in the order of the parts.
     """
-    rest = [part.copy(deep=False) for part in parts if len(part)]
+    rest = [{name: part[name] for name in table.names} for part in parts if len(part)]
     if isinstance(parts, list):
         parts.clear()
     if not rest:
@@ -236,7 +236,7 @@ def _joined(column: Column, series: list[pd.Series]) -> Any:
     return pd.concat(series, ignore_index=True).array
 
 
-def _order(table: Table, parts: Sequence[pd.DataFrame]) -> Any:
+def _order(table: Table, parts: Sequence[Mapping[str, pd.Series]]) -> Any:
     """Where each row of the sorted table is now; None where it is sorted already.
 
     By the first column, which is nearly always enough, and quick; the others are looked at for its ties alone.

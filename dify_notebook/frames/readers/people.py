@@ -85,6 +85,8 @@ def others(messages: pd.DataFrame, known: Iterable[str]) -> tables.Block:
 def _spans(messages: pd.DataFrame, wanted: Iterable[str]) -> dict[str, tuple[Any, Any, str | None]]:
     """Conversation -> time of its first message and of its last, and who asked last."""
     theirs = messages[messages["conversation_id"].isin(list(wanted)).to_numpy("bool")]
+    if theirs.empty:
+        return {}
     groups = theirs[["conversation_id", "created_at", "user"]].groupby("conversation_id", sort=False)
     found = groups.agg(began=("created_at", "min"), last=("created_at", "max"), user=("user", "last"))
     columns = (build.plain(found[name]) for name in found)
