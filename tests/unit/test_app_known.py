@@ -17,6 +17,7 @@ from dify_notebook.app.misfit import Misfit
 from dify_notebook.app.origin import Origin, Value, values
 from dify_notebook.app.words import CELL, PANEL, Door
 from dify_notebook.errors import AuthenticationError, InputError
+from dify_notebook.i18n import t
 from dify_notebook.net.learning import Part, learn, learn_form
 from dify_notebook.wire.models import Parameters
 
@@ -172,10 +173,19 @@ def test_a_server_that_keeps_the_first_inputs_is_given_no_others(
     if refused:
         with pytest.raises(InputError, match=r"0\.15\.3") as caught:
             session.fit(door, values(given, Origin.PYTHON), before, later=later)
-        assert caught.value.code == "inputs"
+        assert (caught.value.code, caught.value.hint) == ("inputs", t("hint.inputs"))
         return
     sent = session.fit(door, values(given, Origin.PYTHON), before, later=later).inputs
     assert sent == {name: value for name, value in {"a": "x", **given}.items() if value is not None}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_name_that_is_no_text_is_refused_like_one_that_the_form_has_not(known: bool) -> None:
+    session = Session(AsyncDify("app-x", "http://127.0.0.1:9", "me"))
+    session.app = KnownApp(parameters=FORM if known else None)
+    inputs: dict[Any, Any] = {1: "x"}
+    with pytest.raises(InputError):
+        session.ask("hi", inputs=session.fit(PANEL, values(inputs, Origin.PYTHON)).given)
 
 
 def test_a_control_that_is_not_given_has_its_default_only_where_people_see_the_form() -> None:
