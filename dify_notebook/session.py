@@ -25,7 +25,7 @@ from .i18n import t
 from .logs import logger
 from .net.client import AsyncDify
 from .net.files import FileInput
-from .net.learning import Part, learn
+from .net.learning import Learned, Part, learn
 from .net.portal import portal
 from .net.stream import ChatStream
 from .net.sync import Dify
@@ -231,6 +231,9 @@ class Session:
         self.conversation_id = conversation_id
         self.app = KnownApp()
         """What is known of the app: see `learn`."""
+        self._untold: set[Part] = set()
+        """What was asked for here in vain, of the client whose `_learned` that is."""
+        self._learned: Learned | None = None
         self.turns = Turns(keep)
         """The turns that were had here, oldest first."""
         self._runs: tuple[Run, ...] = ()
@@ -258,7 +261,10 @@ class Session:
         Raises:
             AuthenticationError, ConfigError, ConnectionFailed: asking a question would fail in the same way.
         """
-        self.app = await learn(self.client, *(parts or ("parameters", "info")), again=again)
+        client = self.client
+        if self._learned is not client._known:
+            self._learned, self._untold = client._known, set()
+        self.app = await learn(client, *(parts or ("parameters", "info")), again=again, untold=self._untold)
         return self.app
 
     def fit(

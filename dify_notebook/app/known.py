@@ -138,7 +138,7 @@ def check(inputs: Mapping[str, Any]) -> None:
         try:
             joined(free(name, Value(value, Origin.PYTHON)), name)
         except Misfit as misfit:
-            if misfit.reason != "unfit":
+            if misfit.reason == "half":
                 raise
             try:
                 text = to_text(value, strict=True)

@@ -42,8 +42,13 @@ class Value(msgspec.Struct, frozen=True):
 
 def values(inputs: Mapping[str, Any] | None, origin: Origin) -> dict[str, Value]:
     """Inputs that are all of one origin. What the server tells as null was not given."""
-    given = {str.__str__(name): Value(one, origin) for name, one in (inputs or {}).items()}
+    # A name that is no text stays as it is, for whoever asks to refuse.
+    given = {_plain(name): Value(one, origin) for name, one in (inputs or {}).items()}
     return {name: one for name, one in given.items() if origin is not Origin.SERVER or one.value is not None}
+
+
+def _plain(name: Any) -> Any:
+    return str.__str__(name) if isinstance(name, str) else name
 
 
 class Filled(msgspec.Struct, frozen=True):

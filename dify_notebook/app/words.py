@@ -102,8 +102,9 @@ def _refusal(misfit: Misfit, door: Door) -> InputError:
         values = {"type": type(unfit.value).__name__, "limit": 0, "length": "", **unfit.values}
     key = door.keys.get(f"{reason}.{about}") or door.keys.get(reason, usual)
     told = t(key, **{"name": name, "where": where, "source": where, **values})
-    hint = t(door.hints.get(reason, door.hint), name=name)
-    return InputError(redact(told), code="inputs" if reason == "ignored" else "input", hint=hint)
+    if reason == "ignored":  # the code has a hint of its own
+        return InputError(redact(told), code="inputs")
+    return InputError(redact(told), code="input", hint=t(door.hints.get(reason, door.hint), name=name))
 
 
 def _missing(controls: list[Mapping[str, Any]], door: Door) -> dict[str, str]:

@@ -33,8 +33,8 @@ class Learned:
         self.app = KnownApp()
         self.checks_files = False
         """Whether files are checked before they are sent: somebody asked for the app's rules, not a question alone."""
-        self.untold: dict[Part, bool] = {}
-        """What it was asked for in vain, and whether it would be again."""
+        self.formless = False
+        """Whether the form was asked for in vain, and would be again: no question asks for it any more."""
         self.asking: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
         """Which question asks for the form just now, in each running loop."""
         self._lock = threading.Lock()
@@ -45,23 +45,26 @@ class Learned:
             self.app = msgspec.structs.replace(self.app, **told)
 
 
-async def learn(dify: AsyncDify, *parts: Part, again: bool = False) -> KnownApp:
-    """Ask for these, all at once, as far as they are not known and were not asked for in vain. Gives all that is known.
+async def learn(dify: AsyncDify, *parts: Part, again: bool = False, untold: set[Part] | None = None) -> KnownApp:
+    """Ask for these, all at once, as far as they are not known. Gives all that is known.
 
     Args:
         again: ask for them whatever is known: the app may have changed.
+        untold: what whoever asks has asked for in vain and does not ask for again; what it is now joins it.
 
     Raises:
         AuthenticationError, ConfigError, ConnectionFailed: asking a question would fail in the same way.
     """
-    known = dify._known
-    wanted = [one for one in parts if again or (getattr(known.app, one) is None and one not in known.untold)]
+    known, vain = dify._known, set() if untold is None else untold
+    wanted = [one for one in parts if again or (getattr(known.app, one) is None and one not in vain)]
     told = await asyncio.gather(*(getattr(dify.app, one)() for one in wanted), return_exceptions=True)
     for part, answer in zip(wanted, told, strict=True):
         if isinstance(answer, DifyError) and not isinstance(answer, _AS_A_QUESTION):
-            known.untold[part] = _lasting(answer)  # older servers and some gateways know less
+            vain.add(part)  # older servers and some gateways know less
+            known.formless |= _lasting(answer) and part == "parameters"
         elif isinstance(answer, BaseException):
             raise answer
+    known.checks_files |= "parameters" in parts and known.app.parameters is not None
     return known.app
 
 
@@ -76,7 +79,7 @@ async def learn_form(dify: AsyncDify, user: str | None, limit: float | None = No
             time for the question; the form may still come for a later one.
     """
     known = dify._known
-    if known.app.parameters is None and not known.untold.get("parameters"):
+    if known.app.parameters is None and not known.formless:
         loop = asyncio.get_running_loop()
         asking = known.asking.get(loop)
         if asking is None:
@@ -94,7 +97,7 @@ async def _ask_once(dify: AsyncDify, user: str | None) -> None:
         dify._known.tell(parameters=await asyncio.wait_for(form, LEARN_SECONDS))
     except (DifyError, TimeoutError) as error:
         if _lasting(error):  # else the next question may ask again
-            dify._known.untold["parameters"] = True
+            dify._known.formless = True
 
 
 def _lasting(why: Exception) -> bool:

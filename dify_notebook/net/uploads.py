@@ -92,7 +92,8 @@ class AsyncFiles(Resource):
         known = self._dify._known
         if check and known.app.parameters is None:
             await self._dify.app.parameters()
-        return known.app.parameters if check or known.checks_files else None
+        known.checks_files |= bool(check)
+        return known.app.parameters if known.checks_files else None
 
     async def from_url(
         self,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify, Session
-from dify_notebook.app.known import KnownApp
+from dify_notebook.app.known import KnownApp, check
+from dify_notebook.app.misfit import Misfit
 from dify_notebook.app.origin import Origin, Value, values
 from dify_notebook.app.words import CELL, PANEL, Door
 from dify_notebook.errors import AuthenticationError, InputError
+from dify_notebook.i18n import t
 from dify_notebook.net.learning import Part, learn, learn_form
 from dify_notebook.wire.models import Parameters
 
@@ -61,8 +65,9 @@ async def test_all_is_asked_for_side_by_side_and_once_for_all_users() -> None:
 async def test_what_a_server_does_not_know_is_none_and_not_asked_for_again() -> None:
     with serving(telling({"site": "404 NOT FOUND", "parameters": "400 BAD REQUEST"})) as server:
         async with AsyncDify("app-x", server.url, "me") as dify:
+            session = Session(dify)
             for _ in range(2):
-                app = await learn(dify, *PARTS)
+                app = await session.learn(*PARTS)
             assert await learn_form(dify, None) is app
     assert (app.site, app.parameters, app.whole, app.controls) == (None, None, False, {})
     assert app.info is not None
@@ -86,11 +91,67 @@ async def test_after_a_failure_that_may_pass_the_next_question_asks_again_and_no
     refused = {"parameters": "503 SERVICE UNAVAILABLE"}
     with serving(telling(refused)) as server:
         async with AsyncDify("app-x", server.url, "me", retry=0) as dify:
-            assert (await learn(dify, "parameters")).parameters is None
+            session = Session(dify)
+            assert (await session.learn("parameters")).parameters is None
             refused.clear()
-            assert (await learn(dify, "parameters")).parameters is None
+            assert (await session.learn("parameters")).parameters is None
             assert (await learn_form(dify, None)).parameters is not None
     assert parts(server) == ["parameters"] * 2
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", ["404 NOT FOUND", "401 UNAUTHORIZED", "503 SERVICE UNAVAILABLE"])
+async def test_what_a_question_or_a_panel_asked_for_in_vain_a_cell_asks_for_itself(status: str) -> None:
+    refused = {"parameters": status}
+    with serving(telling(refused)) as server:
+        async with AsyncDify("app-x", server.url, "me", retry=0) as dify:
+            assert (await learn_form(dify, None)).parameters is None
+            if not status.startswith("401"):
+                assert (await Session(dify).learn("parameters")).parameters is None
+            refused.clear()
+            cell = Session(dify)
+            assert (await cell.learn("parameters")).parameters is not None
+            other = Session(AsyncDify("app-y", server.url, "me", retry=0))
+            refused["parameters"] = status
+            cell.client = other.client
+            for _ in range(2):
+                with suppress(AuthenticationError):
+                    assert (await cell.learn("parameters")).parameters is None
+    again = 2 if status.startswith("401") else 1
+    assert len(server.requests) == (2 if status.startswith("401") else 3) + again
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("cell", [True, False], ids=["by a cell", "with check=True"])
+async def test_files_are_checked_once_the_rules_are_asked_for_whoever_learned_the_form(tmp_path: Path, cell: bool) -> None:
+    form = {"file_upload": {"enabled": True, "allowed_file_types": ["document"]}}
+    file = tmp_path / "a.txt"
+    file.write_text("a")
+
+    def script(request: Request, connection: Connection) -> None:
+        upload = {"id": "u", "name": "a.txt", "mime_type": "text/plain"}
+        connection.reply("200 OK", upload if request.method == "POST" else form)
+
+    with serving(script) as server:
+        async with AsyncDify("app-x", server.url, "me") as dify:
+            await learn_form(dify, None)
+            await dify.files.upload(b"a", name="a.png")
+            if cell:
+                await Session(dify).learn("parameters")
+            else:
+                await dify.files.upload(file, check=True)
+            with pytest.raises(InputError) as caught:
+                await dify.files.upload(b"a", name="a.png")
+    assert caught.value.code == "file_type"
+    assert sum("/parameters" in request.path for request in server.requests) == 1
+
+
+def test_a_list_that_some_control_may_take_as_text_is_left_to_the_form() -> None:
+    check({"a": [Path("a.txt"), "b"]})
+    with pytest.raises(Misfit):
+        check({"a": [Path("a.txt"), object()]})
+    app = KnownApp(parameters=Parameters(user_input_form=[{"paragraph": {"variable": "a"}}]))
+    assert app.fit({"a": Value([Path("a.txt"), "b"], Origin.PYTHON)}).inputs == {"a": '["a.txt", "b"]'}
 
 
 FORM = Parameters(user_input_form=[{"text-input": {"variable": "a"}}, {"number": {"variable": "n"}}])
@@ -112,10 +173,19 @@ def test_a_server_that_keeps_the_first_inputs_is_given_no_others(
     if refused:
         with pytest.raises(InputError, match=r"0\.15\.3") as caught:
             session.fit(door, values(given, Origin.PYTHON), before, later=later)
-        assert caught.value.code == "inputs"
+        assert (caught.value.code, caught.value.hint) == ("inputs", t("hint.inputs"))
         return
     sent = session.fit(door, values(given, Origin.PYTHON), before, later=later).inputs
     assert sent == {name: value for name, value in {"a": "x", **given}.items() if value is not None}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_name_that_is_no_text_is_refused_like_one_that_the_form_has_not(known: bool) -> None:
+    session = Session(AsyncDify("app-x", "http://127.0.0.1:9", "me"))
+    session.app = KnownApp(parameters=FORM if known else None)
+    inputs: dict[Any, Any] = {1: "x"}
+    with pytest.raises(InputError):
+        session.ask("hi", inputs=session.fit(PANEL, values(inputs, Origin.PYTHON)).given)
 
 
 def test_a_control_that_is_not_given_has_its_default_only_where_people_see_the_form() -> None:
