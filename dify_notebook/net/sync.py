@@ -92,9 +92,12 @@ class Dify(Client):
         bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
-        from ..address import hide_key
+        api_key = Secret.hide(api_key)
+        hidden, base_url = Secret(base_url) if isinstance(base_url, str) else base_url, None  # it may be a key, too
+        headers = Secret.hide_all(headers)
+        from ..address import hide_key  # an Interrupt may end an import, so keys are hidden before
 
-        api_key, base_url, headers = Secret.hide(api_key), hide_key(base_url), Secret.hide_all(headers)
+        base_url = hide_key(hidden)
         self._start(
             AsyncDify(
                 api_key,

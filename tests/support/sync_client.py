@@ -174,7 +174,7 @@ def client(module: Module, groups: dict[str, str]) -> str:
     kind = module.classes["AsyncDify"]
     doc = module.docstring(kind)
     begun = next(node for node in kind.body if isinstance(node, Method) and node.name == "__init__")
-    hidden = next(at for at, node in enumerate(begun.body, 1) if "Secret.hide" in module.written(node))
+    hidden = max(at for at, node in enumerate(begun.body, 1) if "hide" in module.written(node))
     parts = [
         "class Dify(Client):",
         CLIENT + doc[doc.index("    Args:") :] + "\n",
