@@ -8,6 +8,7 @@ dify_notebook/net/sync_base.py.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,9 @@ FACES = {
     "AsyncDify": ("Dify", "return Dify.wrap({})"),
 }
 """What a method gives without being awaited -> what the plain one gives, and how it is made of the call."""
+
+AWAITED = re.compile(r"\b(Async\w+|AbstractAsync\w+|Awaitable|Coroutine|ChatStream|Collecting|Self)\b")
+"""What no plain method may give."""
 
 SAID = {
     "async with ": "with ",
@@ -116,13 +120,14 @@ def plain_type(method: Method) -> str:
     """What the plain method says that it returns."""
     returns, kind = method.returns, gives(method)
     assert returns is not None, method.name
-    if kind not in FACES:
-        return ast.unparse(returns)
-    face = FACES[kind][0]
-    if not isinstance(returns, ast.Subscript):
-        return face
-    items = returns.slice.elts[0] if isinstance(returns.slice, ast.Tuple) else returns.slice
-    return f"{face}[{ast.unparse(items)}]"
+    told = ast.unparse(returns)
+    if kind in FACES:
+        told = FACES[kind][0]
+        if isinstance(returns, ast.Subscript):
+            items = returns.slice.elts[0] if isinstance(returns.slice, ast.Tuple) else returns.slice
+            told += f"[{ast.unparse(items)}]"
+    assert not AWAITED.search(told), f"{method.name} gives {told}, which has no plain face"
+    return told
 
 
 def arguments(method: Method) -> str:
@@ -137,9 +142,13 @@ def arguments(method: Method) -> str:
 
 def plain(module: Module, method: Method, of: str) -> str:
     """The method that calls the same of the async object `of`."""
+    assert ast.get_docstring(method), f"{method.name} has no docstring"
+    late = isinstance(method, ast.AsyncFunctionDef) and gives(method) in FACES.keys() - {"AsyncGenerator"}
+    assert not late, f"{method.name} gives {gives(method)} only when it is awaited"
     decorators = [ast.unparse(each) for each in method.decorator_list]
     call = f"{of}.{method.name}" + ("" if decorators == ["property"] else f"({arguments(method)})")
     if decorators == ["classmethod"]:
+        assert (of, gives(method)) == ("self.as_async", "AsyncDify"), f"{method.name}: a classmethod makes a client"
         body = f"return cls.wrap(AsyncDify.{method.name}({arguments(method)}))"
     elif gives(method) in FACES:
         body = FACES[gives(method)][1].format(call)

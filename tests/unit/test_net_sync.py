@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +43,38 @@ def test_the_plain_client_does_not_speak_of_awaiting() -> None:
     tree = ast.parse((sync_client.NET / "sync.py").read_text(encoding="utf-8"))
     told = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)]
     assert [doc for doc in told if "await" in doc or "async" in doc.lower()] == []
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("async def f(self) -> AsyncIterator[bytes]:", "f gives AsyncIterator[bytes]"),
+        ("def f(self) -> AsyncIterator[bytes]:", "f gives AsyncIterator[bytes]"),
+        ("def f(self) -> Awaitable[int]:", "f gives Awaitable[int]"),
+        ("def f(self) -> ChatStream | None:", "f gives ChatStream | None"),
+        ("def f(self) -> list[AsyncPages[models.Feedback]]:", "f gives list["),
+        ('def f(self) -> "AsyncPages[models.Feedback]":', "f gives 'AsyncPages"),
+        ("def f(self) -> AsyncApp:", "f gives AsyncApp"),
+        ("async def f(self) -> AsyncPages[models.Feedback]:", "only when it is awaited"),
+        ("async def f(self, *of: int) -> int:", "f"),
+        ("async def f(self):", "f"),
+        ("@classmethod\n    def f(cls) -> list[str]:", "makes a client"),
+        ("@overload\n    async def f(self) -> int:", "overload"),
+    ],
+)
+def test_what_has_no_plain_face_is_refused(head: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silently a plain method would give what must be awaited."""
+    monkeypatch.setattr(sync_client, "NET", tmp_path)
+    (tmp_path / "x.py").write_text(f'class AsyncX:\n    """X."""\n\n    {head}\n        """F."""\n        ...\n')
+    with pytest.raises(AssertionError, match=re.escape(said)):
+        sync_client.group(sync_client.Module("x"), "AsyncX", "x")
+
+
+def test_a_method_without_a_docstring_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync_client, "NET", tmp_path)
+    (tmp_path / "x.py").write_text('class AsyncX:\n    """X."""\n\n    async def f(self) -> int:\n        return 1\n')
+    with pytest.raises(AssertionError, match="f has no docstring"):
+        sync_client.group(sync_client.Module("x"), "AsyncX", "x")
 
 
 def test_constructors_take_the_same() -> None:
