@@ -14,7 +14,8 @@ from ..secret import Secret
 from .client import AsyncDify
 from .defaults import CONNECTIONS, RETRY_SECONDS
 from .portal import portal
-from .sync_base import Client, Group, Pages, Stream, pulled
+from .sync_base import Client, Group, Pages, pulled
+from .sync_base import Stream as Stream
 
 if TYPE_CHECKING:
     import builtins

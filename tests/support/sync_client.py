@@ -62,9 +62,10 @@ OWN = {
     "AsyncDify": "from .client import AsyncDify",
     "Iterator": "from collections.abc import Iterator",
     "portal": "from .portal import portal",
-    **{name: f"from .sync_base import {name}" for name in ("Client", "Group", "Pages", "Stream", "pulled")},
+    **{name: f"from .sync_base import {name}" for name in ("Client", "Group", "Pages", "pulled")},
+    "Stream": "from .sync_base import Stream as Stream",
 }
-"""Imports that the async modules do not have."""
+"""Imports that the async modules do not have. For type checkers, too, `sync` is where a plain stream comes from."""
 
 Method = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -12,6 +12,7 @@ import pytest
 from support import sync_client
 
 from dify_notebook import AsyncDify, Dify
+from dify_notebook.net.sync import Chat, Stream
 
 GROUPS = ["chat", "conversations", "messages", "files", "audio", "app", "annotations", "end_users"]
 
@@ -85,6 +86,13 @@ def test_constructors_take_the_same() -> None:
 def test_clients_have_the_same_attributes() -> None:
     plain, other = Dify("app-x", "http://127.0.0.1:9"), AsyncDify("app-x", "http://127.0.0.1:9")
     assert set(public(plain)) - {"close", "wrap", "as_async"} == set(public(other)) - {"aclose", "at_most"}
+
+
+def test_a_stream_comes_from_the_module_of_the_client() -> None:
+    """For strict type checkers as well, who look at this line."""
+    chat: Chat = Dify("app-x", "http://127.0.0.1:9").chat
+    stream: Stream = chat.stream("hi")
+    assert isinstance(stream, Stream)
 
 
 def test_a_repr_tells_where_and_who() -> None:
