@@ -116,7 +116,9 @@ def fault_of_key(key: str) -> str | None:
 
 
 def hide_key(address: Any) -> Any:
-    """The same, but a key that stands where an address belongs hides itself: tracebacks show arguments."""
+    """The address, but a key that stands where one belongs hides itself: tracebacks show arguments."""
+    if isinstance(address, Secret):
+        address = address.reveal()
     if isinstance(address, str) and is_key(clean_key(address)):
         return Secret(address)
     return address

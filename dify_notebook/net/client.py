@@ -100,10 +100,14 @@ class AsyncDify(Sending):
         bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
-        from ..address import hide_key
+        api_key = Secret.hide(api_key)
+        hidden, base_url = Secret(base_url) if isinstance(base_url, str) else base_url, None  # it may be a key, too
+        headers = Secret.hide_all(headers)
+        from ..address import hide_key  # an Interrupt may end an import, so keys are hidden before
+
+        base_url = hide_key(hidden)
         from ..config import resolve
 
-        api_key, base_url, headers = Secret.hide(api_key), hide_key(base_url), Secret.hide_all(headers)
         settings = resolve(api_key, base_url, user, profile=profile)
         if settings is None:
             raise ConfigError(t("net.no_source"), code="api_key")

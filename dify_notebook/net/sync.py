@@ -14,7 +14,8 @@ from ..secret import Secret
 from .client import AsyncDify
 from .defaults import CONNECTIONS, RETRY_SECONDS
 from .portal import portal
-from .sync_base import Client, Group, Pages, Stream, pulled
+from .sync_base import Client, Group, Pages, pulled
+from .sync_base import Stream as Stream
 
 if TYPE_CHECKING:
     import builtins
@@ -92,9 +93,12 @@ class Dify(Client):
         bounds: Bounds | None = None,
         profile: str | None = None,
     ) -> None:
-        from ..address import hide_key
+        api_key = Secret.hide(api_key)
+        hidden, base_url = Secret(base_url) if isinstance(base_url, str) else base_url, None  # it may be a key, too
+        headers = Secret.hide_all(headers)
+        from ..address import hide_key  # an Interrupt may end an import, so keys are hidden before
 
-        api_key, base_url, headers = Secret.hide(api_key), hide_key(base_url), Secret.hide_all(headers)
+        base_url = hide_key(hidden)
         self._start(
             AsyncDify(
                 api_key,

@@ -8,6 +8,7 @@ dify_notebook/net/sync_base.py.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,9 @@ FACES = {
 }
 """What a method gives without being awaited -> what the plain one gives, and how it is made of the call."""
 
+AWAITED = re.compile(r"\b(Async\w+|AbstractAsync\w+|Awaitable|Coroutine|ChatStream|Collecting|Self)\b")
+"""What no plain method may give."""
+
 SAID = {
     "async with ": "with ",
     "await ": "",
@@ -58,9 +62,10 @@ OWN = {
     "AsyncDify": "from .client import AsyncDify",
     "Iterator": "from collections.abc import Iterator",
     "portal": "from .portal import portal",
-    **{name: f"from .sync_base import {name}" for name in ("Client", "Group", "Pages", "Stream", "pulled")},
+    **{name: f"from .sync_base import {name}" for name in ("Client", "Group", "Pages", "pulled")},
+    "Stream": "from .sync_base import Stream as Stream",
 }
-"""Imports that the async modules do not have."""
+"""Imports that the async modules do not have. For type checkers, too, `sync` is where a plain stream comes from."""
 
 Method = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -116,13 +121,14 @@ def plain_type(method: Method) -> str:
     """What the plain method says that it returns."""
     returns, kind = method.returns, gives(method)
     assert returns is not None, method.name
-    if kind not in FACES:
-        return ast.unparse(returns)
-    face = FACES[kind][0]
-    if not isinstance(returns, ast.Subscript):
-        return face
-    items = returns.slice.elts[0] if isinstance(returns.slice, ast.Tuple) else returns.slice
-    return f"{face}[{ast.unparse(items)}]"
+    told = ast.unparse(returns)
+    if kind in FACES:
+        told = FACES[kind][0]
+        if isinstance(returns, ast.Subscript):
+            items = returns.slice.elts[0] if isinstance(returns.slice, ast.Tuple) else returns.slice
+            told += f"[{ast.unparse(items)}]"
+    assert not AWAITED.search(told), f"{method.name} gives {told}, which has no plain face"
+    return told
 
 
 def arguments(method: Method) -> str:
@@ -137,9 +143,13 @@ def arguments(method: Method) -> str:
 
 def plain(module: Module, method: Method, of: str) -> str:
     """The method that calls the same of the async object `of`."""
+    assert ast.get_docstring(method), f"{method.name} has no docstring"
+    late = isinstance(method, ast.AsyncFunctionDef) and gives(method) in FACES.keys() - {"AsyncGenerator"}
+    assert not late, f"{method.name} gives {gives(method)} only when it is awaited"
     decorators = [ast.unparse(each) for each in method.decorator_list]
     call = f"{of}.{method.name}" + ("" if decorators == ["property"] else f"({arguments(method)})")
     if decorators == ["classmethod"]:
+        assert (of, gives(method)) == ("self.as_async", "AsyncDify"), f"{method.name}: a classmethod makes a client"
         body = f"return cls.wrap(AsyncDify.{method.name}({arguments(method)}))"
     elif gives(method) in FACES:
         body = FACES[gives(method)][1].format(call)
@@ -174,7 +184,7 @@ def client(module: Module, groups: dict[str, str]) -> str:
     kind = module.classes["AsyncDify"]
     doc = module.docstring(kind)
     begun = next(node for node in kind.body if isinstance(node, Method) and node.name == "__init__")
-    hidden = next(at for at, node in enumerate(begun.body, 1) if "Secret.hide" in module.written(node))
+    hidden = max(at for at, node in enumerate(begun.body, 1) if "hide" in module.written(node))
     parts = [
         "class Dify(Client):",
         CLIENT + doc[doc.index("    Args:") :] + "\n",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support import sync_client
 
 from dify_notebook import AsyncDify, Dify
+from dify_notebook.net.sync import Chat, Stream
 
 GROUPS = ["chat", "conversations", "messages", "files", "audio", "app", "annotations", "end_users"]
 
@@ -43,6 +46,38 @@ def test_the_plain_client_does_not_speak_of_awaiting() -> None:
     assert [doc for doc in told if "await" in doc or "async" in doc.lower()] == []
 
 
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("async def f(self) -> AsyncIterator[bytes]:", "f gives AsyncIterator[bytes]"),
+        ("def f(self) -> AsyncIterator[bytes]:", "f gives AsyncIterator[bytes]"),
+        ("def f(self) -> Awaitable[int]:", "f gives Awaitable[int]"),
+        ("def f(self) -> ChatStream | None:", "f gives ChatStream | None"),
+        ("def f(self) -> list[AsyncPages[models.Feedback]]:", "f gives list["),
+        ('def f(self) -> "AsyncPages[models.Feedback]":', "f gives 'AsyncPages"),
+        ("def f(self) -> AsyncApp:", "f gives AsyncApp"),
+        ("async def f(self) -> AsyncPages[models.Feedback]:", "only when it is awaited"),
+        ("async def f(self, *of: int) -> int:", "f"),
+        ("async def f(self):", "f"),
+        ("@classmethod\n    def f(cls) -> list[str]:", "makes a client"),
+        ("@overload\n    async def f(self) -> int:", "overload"),
+    ],
+)
+def test_what_has_no_plain_face_is_refused(head: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silently a plain method would give what must be awaited."""
+    monkeypatch.setattr(sync_client, "NET", tmp_path)
+    (tmp_path / "x.py").write_text(f'class AsyncX:\n    """X."""\n\n    {head}\n        """F."""\n        ...\n')
+    with pytest.raises(AssertionError, match=re.escape(said)):
+        sync_client.group(sync_client.Module("x"), "AsyncX", "x")
+
+
+def test_a_method_without_a_docstring_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync_client, "NET", tmp_path)
+    (tmp_path / "x.py").write_text('class AsyncX:\n    """X."""\n\n    async def f(self) -> int:\n        return 1\n')
+    with pytest.raises(AssertionError, match="f has no docstring"):
+        sync_client.group(sync_client.Module("x"), "AsyncX", "x")
+
+
 def test_constructors_take_the_same() -> None:
     assert inspect.signature(Dify) == inspect.signature(AsyncDify)
     assert inspect.signature(Dify.local).parameters == inspect.signature(AsyncDify.local).parameters
@@ -51,6 +86,13 @@ def test_constructors_take_the_same() -> None:
 def test_clients_have_the_same_attributes() -> None:
     plain, other = Dify("app-x", "http://127.0.0.1:9"), AsyncDify("app-x", "http://127.0.0.1:9")
     assert set(public(plain)) - {"close", "wrap", "as_async"} == set(public(other)) - {"aclose", "at_most"}
+
+
+def test_a_stream_comes_from_the_module_of_the_client() -> None:
+    """For strict type checkers as well, who look at this line."""
+    chat: Chat = Dify("app-x", "http://127.0.0.1:9").chat
+    stream: Stream = chat.stream("hi")
+    assert isinstance(stream, Stream)
 
 
 def test_a_repr_tells_where_and_who() -> None:

@@ -15,7 +15,7 @@ PACKAGE = Path(dify_notebook.__file__).parent
 
 LAWS: dict[str, tuple[str, dict[str, str]]] = {
     "server-sent events": (
-        r"""^b['"](?:data|event|id|retry):|text/event-stream""",
+        r"""^b['"](?:data|event|id|retry):|^['"](?:data|event|id|retry): |text/event-stream""",
         {"wire/sse.py": "the reader and the writer"},
     ),
     "this user's directories": (
@@ -63,6 +63,7 @@ def written(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, ast.unparse(node)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             yield from ((node.lineno, alias.name) for alias in node.names)
+            yield node.lineno, getattr(node, "module", None) or ""
 
 
 EVERYTHING = [
@@ -78,3 +79,21 @@ def test_a_law_is_said_in_one_place(law: str) -> None:
     found = {(place, line): text for place, line, text in EVERYTHING if re.search(pattern, text)}
     assert {f"{place}:{line}": text for (place, line), text in found.items() if place not in places} == {}
     assert {place for place, _ in found} == set(places), "places that say it no more"
+
+
+@pytest.mark.parametrize(
+    ("law", "source"),
+    [
+        ("server-sent events", 'line.startswith(b"data:")'),
+        ("server-sent events", 'f"data: {text}\\n\\n".encode()'),
+        ("this user's directories", "from platformdirs import user_data_dir"),
+        ("this user's directories", 'os.environ["DIFY_NOTEBOOK_DATA_DIR"]'),
+        ("files for their user alone", "os.open(path, flags, 0o600)"),
+        ("what a secret looks like", 're.compile(r"(?:app|dataset)-")'),
+        ("what stands in a secret's place", 'shown = "***"'),
+        ("a login in an address", 'address.rpartition("@")[2]'),
+        ("when a turn is drawn", "wait_mend(1)"),
+    ],
+)
+def test_the_guard_sees_a_law_said_again(law: str, source: str) -> None:
+    assert any(re.search(LAWS[law][0], text) for _, text in written(ast.parse(source)))

@@ -41,18 +41,21 @@ ALLOWED: dict[tuple[str, str], str] = {
 
 
 def lists_of(source: str) -> Iterator[tuple[int, str]]:
-    """(line, law) of each tuple, list, set and Literal that repeats three words of a law."""
+    """(line, law) of each tuple, list, set, Literal and `case` that repeats three words of a law."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Tuple | ast.List | ast.Set):
-            words = {one.value for one in node.elts if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+        if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.MatchOr):
+            parts = node.patterns if isinstance(node, ast.MatchOr) else node.elts
+            values = [one.value if isinstance(one, ast.MatchValue) else one for one in parts]
+            words = {one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, str)}
             yield from ((node.lineno, name) for name, law in LAWS.items() if len(words & law) >= 3)
 
 
 def modes_of(source: str) -> Iterator[int]:
     """Lines that compare with the name of a mode instead of its constant."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Compare):
-            parts = [part for side in (node.left, *node.comparators) for part in ast.walk(side)]
+        if isinstance(node, ast.Compare | ast.MatchValue):
+            sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else [node.value]
+            parts = [part for side in sides for part in ast.walk(side)]
             if any(isinstance(part, ast.Constant) and part.value in MODES for part in parts):
                 yield node.lineno
 
@@ -87,6 +90,7 @@ def test_modes_are_compared_by_their_constants() -> None:
         ('["text-input", 3, "select", "file"]', ["controls"]),
         ('{"chat", "workflow", "completion"}', ["app modes"]),
         ('("succeeded", "failed", "stopped")', ["turn statuses", "node statuses"]),
+        ('match told:\n    case "succeeded" | "failed" | "paused":\n        pass', ["turn statuses", "node statuses"]),
         ('("eof", "error")', []),
     ],
 )
@@ -97,6 +101,10 @@ def test_the_guard_sees_a_list(source: str, laws: list[str]) -> None:
 @pytest.mark.parametrize("source", ['mode == "agent-chat"', 'mode in ("completion", "x")', '"advanced-chat" != app.mode'])
 def test_the_guard_sees_a_mode(source: str) -> None:
     assert list(modes_of(source)) == [1]
+
+
+def test_the_guard_sees_a_mode_in_a_match() -> None:
+    assert list(modes_of('match mode:\n    case "agent-chat" | "chat":\n        pass')) == [2]
 
 
 @pytest.mark.parametrize("language", get_args(Language))
