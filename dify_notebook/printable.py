@@ -10,6 +10,8 @@ out secrets too, which a server may repeat in any word of its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 
 LINE = 200
 """Characters of a name, a code or anything else that stands on one line, unless said otherwise."""
@@ -76,9 +78,7 @@ def shown(text: str, limit: int | None = None) -> str:
     >>> shown("two\\r\\nlines: a?sign=cd")
     'two\\nlines: a?sign=-'
     """
-    from .data_uri import bounded
-    from .redact import redact
-
+    bounded, redact = _takers()
     text = bounded(text)
     whole = limit is None or len(text) <= 2 * limit  # of what is longer by far not all is looked at
     return _cut(visible(redact(text if whole else text[: 2 * (limit or 0)])), limit, whole)
@@ -90,12 +90,20 @@ def one_line(text: str, limit: int = LINE) -> str:
     >>> one_line("two\\r\\nlines")
     'two lines'
     """
-    from .data_uri import bounded
-
+    bounded, _ = _takers()
     text = bounded(text)
     whole = len(text) <= 8 * limit  # much of it may be white space; of what is longer by far not all is looked at
     flat = _SPACES.sub(" ", shown(text if whole else text[: 8 * limit])).strip()
     return _cut(flat, limit, whole)
+
+
+@cache
+def _takers() -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """What takes data and secrets out, from the first use on: their patterns take time when the package is imported."""
+    from .data_uri import bounded
+    from .redact import redact
+
+    return bounded, redact
 
 
 def _cut(text: str, limit: int | None, whole: bool) -> str:

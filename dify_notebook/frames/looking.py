@@ -13,7 +13,7 @@ from ..console import displayed
 from ..errors import InputError
 from ..i18n import t
 from ..printable import one_line
-from ..turn.state import Turn, Usage
+from ..turn.state import Citation, Turn, Usage
 from ..turn.stored import turn_of
 from ..wire.models import StoredMessage
 
@@ -245,7 +245,7 @@ def turns_of(history: History, messages: pd.DataFrame) -> tuple[Turn, ...]:
             error=row["error"],
             feedback={"rating": row["rating"]},
             agent_thoughts=_thoughts(thoughts[key]) if key in thoughts else None,
-            retriever_resources=citations.get(key),
+            retriever_resources=_citations(citations[key]) if key in citations else None,
             message_files=_files(files[key]) if key in files else None,
             created_at=None if row["created_at"] is None else row["created_at"].to_pydatetime(),
         )
@@ -283,6 +283,11 @@ def _thoughts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for row in ordered
     ]
+
+
+def _citations(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a citation has fields for: the rest of a row is of the table."""
+    return [{name: row[name] for name in Citation.__struct_fields__ if name in row} for row in rows]
 
 
 def _files(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

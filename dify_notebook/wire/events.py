@@ -379,9 +379,16 @@ class Cancelled(Event, tag="§cancelled"):
 
 @cache
 def wire_events() -> dict[str, type[Event]]:
-    """Every event that comes over the wire, by its name there: the structs that there are on the first call."""
-    named = {str(kind.__struct_config__.tag): kind for kind in _below(Event)}
-    return {name: kind for name, kind in named.items() if name != kind.__name__ and not name.startswith("§")}
+    """Every event that comes over the wire, by its name there: the structs that there are on the first call.
+
+    Of several with one name the first is it: one that somebody derives of `Message` takes no messages away.
+    """
+    named: dict[str, type[Event]] = {}
+    for kind in _below(Event):
+        name = kind.__struct_config__.tag
+        if isinstance(name, str) and name != kind.__name__ and not name.startswith("§"):
+            named.setdefault(name, kind)
+    return named
 
 
 def _below(kind: type[Event]) -> Iterator[type[Event]]:

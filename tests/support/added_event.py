@@ -41,6 +41,16 @@ class Aside(ev.ChatEvent, tag="aside"):
     thought: str | None = None
 
 
+class Noted(ev.Message):
+    """Somebody's own form of an event that there is."""
+
+    note: str | None = None
+
+
+class Counted(ev.Event, tag=5):
+    """Somebody's own struct, which is no event of the wire."""
+
+
 fold.MEANINGS |= dict.fromkeys((Whisper, Musing, Aside), fold.Builder._text)
 
 RUN = {"task_id": "t", "message_id": "m", "conversation_id": "c", "workflow_run_id": "run"}
@@ -59,7 +69,8 @@ def musing(words: str) -> dict[str, Any]:
 ASIDE = {"event": "aside", "said": "two", "thought": "Ah.", **RUN}
 HEARD = [STARTED, musing("Why? "), whisper("One "), whisper("\ud83d"), whisper("\ude00 ")]
 """The connection is lost behind a character that two events share."""
-AGAIN = [*HEARD, ASIDE, {"event": "murmur", "data": {}, **RUN}, whisper("."), FINISHED]
+PLAIN = {"event": "message", "answer": "!", **RUN}
+AGAIN = [*HEARD, ASIDE, {"event": "murmur", "data": {}, **RUN}, PLAIN, whisper("."), FINISHED]
 """It is followed from the beginning; one event of it is nowhere written down."""
 
 
@@ -90,7 +101,7 @@ def told() -> dict[str, Any]:
         "warnings": [[one.code, one.message] for one in turn.warnings if one.code != "followed"],
         "replayed": turn.tape.replay().answer,
         "texts": events["text"],
-        "shown": [piece in shown(turn) for piece in ("One \U0001f600 two.", "Why? Ah.")],
+        "shown": [piece in shown(turn) for piece in ("One \U0001f600 two!.", "Why? Ah.")],
     }
 
 

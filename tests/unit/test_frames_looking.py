@@ -104,6 +104,7 @@ def test_a_conversation_is_read_in_order() -> None:
     assert [thought.tool for thought in first.thoughts] == ["add;now"], "one thought, though it has two rows"
     assert first.citations is not None
     assert first.citations[0].document_name == "refunds.md"
+    assert first.citations[0].extra is None  # no server told the table's other columns
     assert first.files is not None
     assert first.files[0].name == "bill.pdf"
     assert first.usage is not None

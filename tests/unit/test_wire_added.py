@@ -35,15 +35,21 @@ def test_it_is_read_and_what_nobody_wrote_down_is_kept_as_it_is(told: Any) -> No
     assert told["warnings"] == [["unknown_event", "murmur"]]
 
 
+def test_structs_of_other_people_take_nothing_away(told: Any) -> None:
+    """Derived of an event, or with a tag that is no text."""
+    assert "Message" in told["kinds"]
+    assert "Noted" not in told["kinds"]
+
+
 def test_it_is_folded_followed_and_replayed(told: Any) -> None:
     """Said once though told twice, with the character whole that two of them share."""
-    assert told["answer"] == told["replayed"] == "One 😀 two."
+    assert told["answer"] == told["replayed"] == "One 😀 two!."
     assert told["reasoning"] == "Why? Ah."
     assert told["end"] == ["succeeded", True]
 
 
 def test_its_text_is_in_the_table_of_events(told: Any) -> None:
-    assert [text for text in told["texts"] if text] == ["One ", "😀 ", "two", "."]
+    assert [text for text in told["texts"] if text] == ["One ", "😀 ", "two", "!", "."]
 
 
 def test_the_live_view_shows_it(told: Any) -> None:
