@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from python_multipart.exceptions import MultipartParseError
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from .replies import ApiError, invalid
@@ -20,6 +24,26 @@ def _wrong(model: str, field: str, problem: str, kind: str) -> ApiError:
     """Dify hands on what its validation library says; only the field should be read out of it."""
     place = f"\n{field}\n" if field else "\n"
     return invalid(f"1 validation error for {model}{place}  {problem} [type={kind}]")
+
+
+@asynccontextmanager
+async def uploaded(request: Request, code: str, message: str) -> AsyncIterator[FormData]:
+    """The parts of a request that brings a file.
+
+    Args:
+        code, message: what is said where it is no multipart at all.
+
+    Raises:
+        ApiError: 400, it is none, or a damaged one.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        raise ApiError(400, code, message)
+    try:
+        async with request.form(max_files=MAX_FILES, max_fields=100) as form:
+            yield form
+    except (MultiPartException, MultipartParseError) as error:  # older versions of starlette hand the second one on
+        raise ApiError(400, "bad_request", str(error)) from None
 
 
 async def json_body(request: Request) -> dict[str, Any]:

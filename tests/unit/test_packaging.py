@@ -118,7 +118,6 @@ def test_the_version_stands_once_and_the_changelog_knows_it(metadata: Message) -
 
 NOT_IMPORTED = {
     "ipykernel": "a kernel that runs cells is what the magic is for",
-    "python-multipart": "starlette's forms",
     "sniffio": "httpcore's requests",
     "tzdata": "time zones, on Windows",
     "jupyterlab": "extra `lab`: an application",

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ..apps.app import FILE_LIMITS, MEGABYTE
 from ..aside import Exited, in_thread
 from ..context import app_of, context_of
-from ..payloads import is_uuid, json_body, speech_request
+from ..payloads import is_uuid, json_body, speech_request, uploaded
 from ..replies import VERSION_HEADERS, ApiError, invalid, reply
 from ..speech import NoSpeech
 from ..store import Unknown
@@ -25,23 +24,17 @@ _PIECE = 1024
 async def to_text(request: Request) -> Response:
     """POST /audio-to-text."""
     app, context = app_of(request), context_of(request)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
-        raise ApiError(400, "no_audio_uploaded", "Please upload your audio.")
-    try:
-        async with request.form(max_files=10, max_fields=100) as form:
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
-                raise ApiError(400, "no_audio_uploaded", "Please upload your audio.")
-            if not app.hears:
-                raise invalid("Speech to text is not enabled")
-            mime_type = (file.content_type or "").partition(";")[0].strip().lower()
-            if mime_type not in _HEARD:
-                raise ApiError(415, "unsupported_audio_type", "Audio type not allowed.")
-            limit = FILE_LIMITS["audio_file_size_limit"]
-            sound = await file.read(limit * MEGABYTE + 1)
-    except MultiPartException as error:
-        raise ApiError(400, "bad_request", error.message) from None
+    async with uploaded(request, "no_audio_uploaded", "Please upload your audio.") as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise ApiError(400, "no_audio_uploaded", "Please upload your audio.")
+        if not app.hears:
+            raise invalid("Speech to text is not enabled")
+        mime_type = (file.content_type or "").partition(";")[0].strip().lower()
+        if mime_type not in _HEARD:
+            raise ApiError(415, "unsupported_audio_type", "Audio type not allowed.")
+        limit = FILE_LIMITS["audio_file_size_limit"]
+        sound = await file.read(limit * MEGABYTE + 1)
     if len(sound) > limit * MEGABYTE:
         raise ApiError(413, "audio_too_large", f"Audio size larger than {limit} mb")
     if context.speech is None:

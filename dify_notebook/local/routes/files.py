@@ -11,14 +11,13 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from ...wire.kinds import size_limit
 from ..apps.app import FILE_LIMITS, MEGABYTE, fixed_id
 from ..context import app_of, context_of, signer_of
-from ..payloads import user_of
+from ..payloads import uploaded, user_of
 from ..replies import VERSION_HEADERS, ApiError, html_not_found, invalid, reply
 from ..shapes import upload as upload_shape
 from ..store import DEFAULT_USER, Row, Unknown
@@ -31,14 +30,8 @@ _SHOWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "text/
 async def upload(request: Request) -> Response:
     """POST /files/upload."""
     app = app_of(request)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
-        raise ApiError(400, "no_file_uploaded", "Please upload your file.")
-    try:
-        async with request.form(max_files=10, max_fields=100) as form:
-            return await _take(request, app.name, form)
-    except MultiPartException as error:
-        raise ApiError(400, "bad_request", error.message) from None
+    async with uploaded(request, "no_file_uploaded", "Please upload your file.") as form:
+        return await _take(request, app.name, form)
 
 
 async def _take(request: Request, app: str, form: Any) -> Response:
