@@ -37,13 +37,13 @@ FIRST_ONLY = 'seen in (["own", "run", "other", "own", "run"], ["own", "run", "ow
 
 
 def run(directory: Path, name: str, holds: str, *options: str) -> tuple[int, list[str]]:
-    """Its exit code and the lines of its output."""
+    """Its exit code and the lines of its output, without what Python warns of."""
     (directory / "test_it.py").write_text(TESTS.format(name=name, holds=holds))
     (directory / "pytest.ini").write_text("[pytest]\nmarkers = browser\n")
     command = [sys.executable, "-m", "pytest", "-p", "support.unsteady", "-p", "no:cacheprovider", *options]
     environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=120)
-    return done.returncode, (done.stdout + done.stderr).splitlines()
+    return done.returncode, done.stdout.splitlines()
 
 
 def letters(lines: list[str]) -> str:
