@@ -1,4 +1,4 @@
-"""Whether work grows with its input and no faster: CPU of n against 2n and 4n, never seconds."""
+"""Whether work grows with its input and no faster: CPU of n against 2n, and of 2n against 4n, never seconds."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ from typing import TypeVar
 T = TypeVar("T")
 MOST = 2.6
 """Times the CPU that twice the input may take; square growth takes 4."""
+DOUBLINGS = 3
+"""How many are tried, each from where the last ended."""
 
 
 def growth(make: Callable[[int], T], work: Callable[[T], object], size: int, *, tries: int = 12) -> float:
-    """How many times as much CPU `work` takes on twice the input, at the lesser of two doublings from `size` on.
+    """How many times as much CPU `work` takes on twice the input, at the least of `DOUBLINGS` from `size` on.
 
-    Square growth shows at both. A buffer that becomes too large for a cache, or is given back to the system after
-    each use, makes a step at one of them. So the second is only looked at where the first grew too fast.
+    Square growth shows at all of them. A buffer that becomes too large for a cache (which a busy neighbour makes
+    smaller), or is given back to the system after each use, makes a step at one. So the next is only looked at where
+    the last grew too fast.
     """
+    grown = float("inf")
     gc.disable()
     try:
-        first = doubling(work, make(size), make(2 * size), tries)
-        return first if first <= MOST else min(first, doubling(work, make(2 * size), make(4 * size), tries))
+        for at in range(DOUBLINGS):
+            if grown > MOST:
+                grown = min(grown, doubling(work, make(size << at), make(size << at + 1), tries))
     finally:
         gc.enable()
+    return grown
 
 
 def doubling(work: Callable[[T], object], once: T, twice: T, tries: int) -> float:
