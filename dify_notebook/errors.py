@@ -11,8 +11,8 @@ DifyError
 │   ├── RateLimitError         429, or Dify's 400 for too many requests at once
 │   └── ServerError            500 and above, and answers that are no Dify's
 │       └── EndlessList            a list goes on beyond its bound; `.items` has what came
-├── ConnectionFailed       no answer, or none that can be read
-│   └── TimedOut               nothing came in time
+├── ConnectError           no answer, or none that can be read
+│   └── TimeoutException       nothing came in time
 └── TurnFailed             the answer itself ended badly; `.turn` has what came
     └── TurnIncomplete         it ended without its end: lost, timed out, stopped halfway
 """
@@ -137,12 +137,16 @@ class EndlessList(ServerError):
     items: Sequence[Any] = ()
 
 
-class ConnectionFailed(DifyError):
+class ConnectError(DifyError):
     """The server could not be reached, or its answer could not be read to the end."""
 
 
-class TimedOut(ConnectionFailed):
+class TimeoutException(ConnectError):
     """Nothing came in time."""
+
+
+ConnectionFailed = ConnectError  # the names of 0.1.0
+TimedOut = TimeoutException
 
 
 class TurnFailed(DifyError):

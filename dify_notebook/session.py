@@ -19,7 +19,7 @@ import msgspec
 from .app.files import Picked
 from .app.known import Fitted, KnownApp
 from .app.origin import Value
-from .app.words import Door, in_words
+from .app.words import EntryPoint, in_words
 from .errors import DifyError, TapeGone, raise_for_turn
 from .i18n import t
 from .logs import logger
@@ -259,7 +259,7 @@ class Session:
             again: ask for it whatever is known: the app may have changed.
 
         Raises:
-            AuthenticationError, ConfigError, ConnectionFailed: asking a question would fail in the same way.
+            AuthenticationError, ConfigError, ConnectError: asking a question would fail in the same way.
         """
         client = self.client
         if self._learned is not client._known:
@@ -269,7 +269,7 @@ class Session:
 
     def fit(
         self,
-        door: Door,
+        door: EntryPoint,
         given: Mapping[str, Value],
         before: Mapping[str, Value] | None = None,
         *,

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .local.server import LocalServer
+    from .local.server.process import LocalServer
     from .net.sync import Dify
 
 __all__ = ["dify_client", "dify_server", "dify_server_options"]

@@ -17,9 +17,9 @@ from ..wire.models import AppInfo, AppMeta, Parameters, Site
 from . import stored
 from .controls import fitted, free, is_required
 from .files import FileInput, Picked
-from .halves import joined
 from .misfit import Misfit, Unfit
 from .origin import Origin, Value
+from .surrogates import joined
 from .values import to_text
 
 

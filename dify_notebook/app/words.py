@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Door(msgspec.Struct, frozen=True, kw_only=True):
+class EntryPoint(msgspec.Struct, frozen=True, kw_only=True):
     """How one way to ask says it."""
 
     sentences: str
@@ -34,17 +34,17 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
 
 NO_JSON = ("bytes", "iterator", "callable", "secret", "unsupported", "too_long")
 """What keeps a value from being JSON by its type alone."""
-CELL = Door(
+CELL = EntryPoint(
     sentences="magic.input",
     place="-i ",
     keys={"unknown.none": "magic.input.none", "ignored": "magic.inputs_ignored"},
 )
-PYTHON = Door(
+PYTHON = EntryPoint(
     sentences="net.input",
     keys={f"unfit.{why}": "net.bad_input" for why in NO_JSON},
     hints=dict.fromkeys(("path", "kind"), "net.input.file.hint"),
 )
-PANEL = Door(
+PANEL = EntryPoint(
     sentences="panel.input",
     hint="panel.input.hint",
     keys={
@@ -59,7 +59,7 @@ PANEL = Door(
 )
 
 
-def in_words(door: Door, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+def in_words(door: EntryPoint, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """What the work gives.
 
     Raises:
@@ -80,7 +80,7 @@ def suggestion(wrong: str, known: list[str] | tuple[str, ...]) -> str:
     return t("magic.did_you_mean", name=close[0]) if close else ""
 
 
-def _refusal(misfit: Misfit, door: Door) -> InputError:
+def _refusal(misfit: Misfit, door: EntryPoint) -> InputError:
     reason, values = misfit.reason, {**misfit.values}
     name = _called(misfit.control, misfit.name) if door.labels else misfit.name
     where, about, usual = door.place + name, "", f"{door.sentences}.{reason}"
@@ -107,7 +107,7 @@ def _refusal(misfit: Misfit, door: Door) -> InputError:
     return InputError(redact(told), code="input", hint=t(door.hints.get(reason, door.hint), name=name))
 
 
-def _missing(controls: list[Mapping[str, Any]], door: Door) -> dict[str, str]:
+def _missing(controls: list[Mapping[str, Any]], door: EntryPoint) -> dict[str, str]:
     names = [str(control["variable"]) for control in controls]
     labels = [_called(control, name) for control, name in zip(controls, names, strict=True)]
     both = [name if label == name else f"{name} ({label})" for name, label in zip(names, labels, strict=True)]

@@ -12,7 +12,7 @@ from ..config import check_user
 from ..errors import InputError
 from ..i18n import t
 from ..net.client import AsyncDify
-from ..net.crowd import MOST_FETCHING, check_connections
+from ..net.limiter import MOST_FETCHING, check_connections
 from ..wire.models import Conversation
 from .facts import Facts
 from .texts import as_microseconds

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ..errors import DifyError, EndlessList
 from ..i18n import t
 from ..net.client import AsyncDify
-from ..net.crowd import gather_bounded
+from ..net.limiter import gather_bounded
 from ..net.lists import message_pages
 from ..net.pages import paging_warnings
 from ..wire.calls import list_message_rows

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DifyError, EndlessList, InputError
 from ..i18n import t
 from ..net.client import AsyncDify
-from ..net.crowd import gather_bounded
+from ..net.limiter import gather_bounded
 from ..net.portal import portal
 from ..net.thread import CLEANUP_SECONDS, wait
 from ..paths import expand

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..tape import Tape
-    from .declare import Source
-    from .functions import tool
+    from .engine.declare.apps import Source
+    from .engine.functions import tool
+    from .engine.speech import Speech
     from .options import Dialect
-    from .seeding import Seeded
-    from .server import LocalServer, Server
-    from .speech import Speech
+    from .server.process import LocalServer, Server
+    from .simulate.seeding import Seeded
 
 __all__ = ["dump", "ensure", "seed", "serve", "tool"]
 
@@ -36,7 +36,7 @@ __all__ = ["dump", "ensure", "seed", "serve", "tool"]
 def __getattr__(name: str) -> object:
     # The decorator comes when it is first asked for: `import dify_notebook` stays cheap.
     if name == "tool":
-        from .functions import tool
+        from .engine.functions import tool
 
         return tool
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -87,11 +87,11 @@ def serve(
             port is taken, or the directory, a tape or a fault cannot be used.
         DeclarationError: an app cannot be used as it is declared.
     """
-    from .declare import resolve
-    from .models.choice import Wanted
+    from .engine.declare.apps import resolve
+    from .engine.models.choice import Wanted
     from .options import Options, read_tapes
-    from .server import LocalServerError
-    from .server import serve as start
+    from .server.process import LocalServerError
+    from .server.process import serve as start
 
     try:
         tapes = read_tapes(play)
@@ -127,7 +127,7 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
     Raises:
         LocalServerError: the directory cannot be used, or its owner does not answer.
     """
-    from .server import ensure as find
+    from .server.process import ensure as find
 
     return find(data_dir)
 
@@ -158,7 +158,7 @@ def seed(
         SeedError: the directory has messages from before `until`, or an argument cannot be.
         LocalServerError: another process serves the directory, or it cannot be used.
     """
-    from .seeding import fill
+    from .simulate.seeding import fill
 
     return fill(data_dir, conversations=conversations, seed=seed, until=until, days=days)
 
@@ -191,6 +191,6 @@ def dump(
         DumpError: the app has no conversations there, or the files cannot be written.
         LocalServerError: another process serves the directory, or it cannot be used.
     """
-    from .dumping import write
+    from .simulate.dumping import write
 
     return write(directory, data_dir, app, safe_for_spreadsheets=safe_for_spreadsheets)

@@ -16,7 +16,7 @@ from ..console import say
 from ..errors import DifyError
 from ..i18n import t
 from .options import add_arguments, from_arguments
-from .server import serve
+from .server.process import serve
 
 
 def main(arguments: list[str] | None = None) -> int:

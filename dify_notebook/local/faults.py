@@ -36,8 +36,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..logs import logger
 from ..wire.sse import PING
-from .replies import VERSION_HEADERS, ApiError
-from .stream import HEADERS, event_of, frame
+from .responses import VERSION_HEADERS, ApiError
+from .server.event_stream import HEADERS, event_of, frame
 
 HEADER = "X-Dify-Fault"
 KINDS = frozenset(
@@ -108,7 +108,7 @@ def parse(text: str) -> dict[str, float]:
 
 
 @dataclass
-class FaultBox:
+class FaultPlan:
     """The faults of one server; may be used from any thread."""
 
     enabled: bool = False
@@ -119,7 +119,7 @@ class FaultBox:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, told: bool | tuple[str, ...]) -> FaultBox:
+    def of(cls, told: bool | tuple[str, ...]) -> FaultPlan:
         """Raises: ValueError."""
         if isinstance(told, bool):
             return cls(enabled=told)
@@ -151,7 +151,7 @@ class FaultBox:
 class Faults:
     """The outermost layer: spoils what the application says."""
 
-    def __init__(self, app: ASGIApp, box: FaultBox, ping_interval: float) -> None:
+    def __init__(self, app: ASGIApp, box: FaultPlan, ping_interval: float) -> None:
         self._app = app
         self._box = box
         self._interval = ping_interval

@@ -11,8 +11,8 @@ from ..i18n import t
 
 if TYPE_CHECKING:
     from ..tape import Tape
-    from .apps.app import App
-    from .speech import Speech
+    from .engine.app import App
+    from .engine.speech import Speech
 
 Dialect = Literal["1.12", "0.15"]
 DIALECTS: tuple[Dialect, ...] = ("1.12", "0.15")
@@ -69,7 +69,7 @@ class Options:
 
 def _check_origin(option: str, text: str) -> None:
     """A path in it would promise a bound that is none. Raises: ValueError, for what is no origin."""
-    from .fetch import Refused, origin
+    from .engine.fetch import Refused, origin
 
     try:
         scheme, host, port = origin(text)
@@ -124,8 +124,8 @@ def from_arguments(given: argparse.Namespace) -> Options:
         OSError, ValueError: a tape cannot be read, or a value cannot be.
         DeclarationError: an app cannot be used as it is declared.
     """
-    from .declare import resolve
-    from .models.choice import Wanted
+    from .engine.declare.apps import resolve
+    from .engine.models.choice import Wanted
 
     faults: bool | tuple[str, ...] = False
     if given.faults is not None:

@@ -26,7 +26,7 @@ from ..wire.models import UploadedFile
 from .names import why_unbound
 from .parse import Arguments, Assignment
 from .split import split
-from .state import Seat, State
+from .state import AppSession, State
 from .template import expand, pieces, resolve
 
 
@@ -47,7 +47,7 @@ class Question(msgspec.Struct, kw_only=True):
 
 
 def prepare(
-    arguments: Arguments, body: str, seat: Seat, state: State, names: dict[str, Any], cell: tuple[str, ...]
+    arguments: Arguments, body: str, seat: AppSession, state: State, names: dict[str, Any], cell: tuple[str, ...]
 ) -> Question:
     """What the cell asks. Nothing of it has been sent; the app's form may have been asked for.
 
@@ -164,7 +164,7 @@ def _paths_of(text: str) -> list[Path]:
 
 
 def cell_key(
-    seat: Seat, line: str, body: str, cell_id: str | None, *, terminal: bool = False
+    seat: AppSession, line: str, body: str, cell_id: str | None, *, terminal: bool = False
 ) -> tuple[str, ...]:
     """What a cell, or a terminal's line, is recognised by: its id where the frontend gives one, else its text."""
     server = "local" if seat.settings.origin == "local" else seat.settings.base_url
@@ -176,7 +176,7 @@ def cell_key(
 
 
 def _conversation(
-    arguments: Arguments, seat: Seat, state: State, names: Mapping[str, Any], cell: tuple[str, ...]
+    arguments: Arguments, seat: AppSession, state: State, names: Mapping[str, Any], cell: tuple[str, ...]
 ) -> tuple[str | None, bool]:
     """Where the cell asks, and whether that place has gone on since its first run."""
     if arguments.new:
@@ -189,7 +189,7 @@ def _conversation(
     return (None if state.mode == "fresh" else seat.session.conversation_id), False
 
 
-def describe(question: Question, seat: Seat, timeout: float | None) -> dict[str, Any]:
+def describe(question: Question, seat: AppSession, timeout: float | None) -> dict[str, Any]:
     """Exactly what would be sent, for `--dry-run`: everything but the key."""
     files = [_promised(source) for source in question.files]
     inputs: dict[str, Any] = {}
@@ -228,6 +228,6 @@ def _promised(source: Any) -> dict[str, Any]:
     return {"type": kind, "transfer_method": "local_file", "upload_file_id": told}
 
 
-def uploaded(question: Question, seat: Seat) -> dict[str, Any]:
+def uploaded(question: Question, seat: AppSession) -> dict[str, Any]:
     """The inputs with their files uploaded, as they are sent."""
     return seat.session.call(seat.client.files.inputs(Fitted(question.inputs).given))

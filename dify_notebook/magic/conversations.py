@@ -10,13 +10,13 @@ from ..paths import expand
 from ..printable import one_line
 from ..transcript import as_markdown, as_notebook
 from ..turn.stored import turn_of
-from .state import Conversation, Seat, told
+from .state import AppSession, Conversation, told
 
 MOST = 50
 """How many are listed."""
 
 
-def conversations(seat: Seat, number: int | None, export: str | None) -> str:
+def conversations(seat: AppSession, number: int | None, export: str | None) -> str:
     """List the seat's conversations, go on with one of them, or write one into a file.
 
     Raises:
@@ -32,7 +32,7 @@ def conversations(seat: Seat, number: int | None, export: str | None) -> str:
     return t("magic.conversations.continued", name=one_line(seat.known[id].name or id), id=one_line(id))
 
 
-def _fetch(seat: Seat) -> list[Any]:
+def _fetch(seat: AppSession) -> list[Any]:
     found = seat.session.call(seat.client.conversations.list().to_list(limit=MOST))
     seat.listed = [one.id for one in found]
     for one in found:
@@ -41,7 +41,7 @@ def _fetch(seat: Seat) -> list[Any]:
     return list(found)
 
 
-def _list(seat: Seat) -> str:
+def _list(seat: AppSession) -> str:
     found = _fetch(seat)
     if not found:
         return t("magic.conversations.none", user=seat.settings.user)
@@ -55,7 +55,7 @@ def _list(seat: Seat) -> str:
     return "\n".join([*rows, *more, t("magic.conversations.how")])
 
 
-def _pick(seat: Seat, number: int) -> str:
+def _pick(seat: AppSession, number: int) -> str:
     if not seat.listed:
         _fetch(seat)
     if not 1 <= number <= len(seat.listed):
@@ -63,7 +63,7 @@ def _pick(seat: Seat, number: int) -> str:
     return seat.listed[number - 1]
 
 
-def _export(seat: Seat, id: str, target: str) -> str:
+def _export(seat: AppSession, id: str, target: str) -> str:
     path = expand(target)
     if path.suffix not in (".md", ".ipynb"):
         raise InputError(t("magic.conversations.ending", path=target), code="export")

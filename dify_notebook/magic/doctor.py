@@ -7,12 +7,12 @@ from ..i18n import sentences, t
 from ..net.doctor import Finding, examine
 from ..printable import one_line
 from ..redact import redact
-from .state import Seat
+from .state import AppSession
 
 SIGNS = {"ok": "✓", "wrong": "✗", "unknown": "·"}
 
 
-def doctor(seat: Seat, *, stream: bool) -> str:
+def doctor(seat: AppSession, *, stream: bool) -> str:
     """Examine the seat's server, and say what was found."""
     found = seat.session.call(examine(seat.client, seat.session.conversation_id, stream=stream))
     lines = [line for finding in found for line in told(finding)]

@@ -10,7 +10,7 @@ import sys
 from typing import TypeVar
 
 from ..console import fitting
-from ..errors import APIError, ConnectionFailed, DifyError, TurnFailed, said_by
+from ..errors import APIError, ConnectError, DifyError, TurnFailed, said_by
 from ..i18n import t
 from ..printable import MESSAGE, one_line, visible
 from ..redact import redact
@@ -40,7 +40,7 @@ def _lines(error: BaseException) -> list[str]:
     if not isinstance(error, DifyError):
         return [f"{type(error).__name__}: {said_by(str(error))}"]
     # The code matters where it is the server's; ours only repeat what the sentence says.
-    told = error.status is not None or isinstance(error, APIError | ConnectionFailed | TurnFailed)
+    told = error.status is not None or isinstance(error, APIError | ConnectError | TurnFailed)
     said = " ".join(one_line(str(fact)) for fact in (error.status, error.code) if fact) if told else ""
     lines = [f"✗ {said_by(error.message)}" + (f" [{said}]" if said else "")]
     if error.hint:

@@ -12,7 +12,7 @@ from ..app.words import suggestion
 from ..errors import InputError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
-from .state import Seat
+from .state import AppSession
 
 if TYPE_CHECKING:
     from ..frames.history import History
@@ -82,7 +82,7 @@ def _users(value: str) -> tuple[str, ...]:
     return () if value == "all" else tuple(name for name in value.split(",") if name)
 
 
-def history(rest: list[str], seat: Seat, names: Mapping[str, Any]) -> tuple[str, History, str]:
+def history(rest: list[str], seat: AppSession, names: Mapping[str, Any]) -> tuple[str, History, str]:
     """Fetch what the line asks for, or bring the variable's history up to date.
 
     Returns:

@@ -23,7 +23,7 @@ from .doctor import doctor
 from .help import help_text, width
 from .history import history
 from .split import split
-from .state import LOCAL_APPS, Seat, State
+from .state import LOCAL_APPS, AppSession, State
 
 
 def run_line(line: str, state: State, names: Mapping[str, Any]) -> str:
@@ -58,7 +58,7 @@ def status(state: State, names: Mapping[str, Any]) -> str:
     return _seat(seat, state) + "\n" + t("magic.status.connect")
 
 
-def _seat(seat: Seat, state: State) -> str:
+def _seat(seat: AppSession, state: State) -> str:
     rows = [
         ("app", _app(seat)),
         ("server", _server(seat)),
@@ -72,20 +72,20 @@ def _seat(seat: Seat, state: State) -> str:
     return "\n".join(f"{name}  {text}" for name, (_, text) in zip(padded, rows, strict=True))
 
 
-def _app(seat: Seat) -> str:
+def _app(seat: AppSession) -> str:
     if seat.settings.origin == "local":
         return f"{seat.label} · {t(f'magic.app.{seat.label}')}"
     info = seat.client.app_info
     return one_line(info.name if info and info.name else seat.label)
 
 
-def _server(seat: Seat) -> str:
+def _server(seat: AppSession) -> str:
     origin = "local" if seat.settings.origin == "local" else seat.settings.origin
     where = t(f"magic.origin.{origin}", profile=one_line(seat.settings.profile or ""))
     return f"{one_line(seat.settings.base_url)} · {where}"
 
 
-def _conversation(seat: Seat) -> str:
+def _conversation(seat: AppSession) -> str:
     id = seat.session.conversation_id
     if id is None:
         return t("magic.status.no_conversation")
@@ -135,7 +135,7 @@ def _apps(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     return "\n".join([*lines, t("magic.apps.use")])
 
 
-def _remote(seat: Seat) -> str:
+def _remote(seat: AppSession) -> str:
     info = seat.client.app_info
     lines = [f"{_app(seat)} · {_server(seat)}"]
     if info and info.description:

@@ -18,15 +18,15 @@ from ..redact import has_key, redact
 from ..session import Run
 from ..turn.state import Turn
 from . import cell as cells
+from .cell_source import CellSources
 from .complete import Known, Matcher, known_from
 from .failure import dressed, interrupted
-from .follow import follow
 from .help import help_text
 from .line import first_time, run_line
 from .parse import parse_line
+from .run_cell import run_cell
 from .scope import caller, seen_from
-from .state import Seat, State
-from .typed import Typed
+from .state import AppSession, State
 
 DRY_RUN = 1_000_000
 """Characters of a dry run that are shown; a question may have 200,000, its inputs more."""
@@ -42,7 +42,7 @@ class DifyMagics(Magics):
         super().__init__(shell)
         self.state = state or State()
         self._matcher = Matcher(self._known)
-        self._typed = Typed(shell, "dify")
+        self._typed = CellSources(shell, "dify")
 
     def register(self) -> None:
         """Put the magics and the completion into the shell."""
@@ -130,7 +130,7 @@ class DifyMagics(Magics):
                 seat.remember(turn.conversation_id, inputs)
             self._bind(turn, arguments.out)
 
-        run, turn, was_interrupted = follow(start, None if arguments.quiet else view, keep)
+        run, turn, was_interrupted = run_cell(start, None if arguments.quiet else view, keep)
         if was_interrupted:
             raise interrupted(sent=True)
         if run.error is not None:
@@ -166,7 +166,7 @@ class DifyMagics(Magics):
             say(t("magic.key_in_cell", number=self.shell.displayhook.prompt_count), "stderr")
 
     def _known(self) -> Known:
-        seat: Seat | None = self.state.last_seat
+        seat: AppSession | None = self.state.last_seat
         conversations = list(seat.known) if seat else []
         try:
             stored = list(profiles())

@@ -42,7 +42,7 @@ class Conversation(msgspec.Struct):
         return values(self.inputs, origin)
 
 
-class Seat:
+class AppSession:
     """One app of one server as one user: the client, its conversation, what is known of the app."""
 
     def __init__(self, client: AsyncDify, label: str) -> None:
@@ -114,10 +114,10 @@ class State:
         self.choice: str | None = None
         """What `%dify use` chose; None: the environment's app, else the guide."""
         self.mode: Mode = "continue"
-        self.seats: dict[tuple[str, str | Secret, str], Seat] = {}
+        self.seats: dict[tuple[str, str | Secret, str], AppSession] = {}
         self.starts: dict[tuple[str, ...], str | None] = {}
         """Where a cell's last run started, by cell: a conversation, or None for a new one."""
-        self.last_seat: Seat | None = None
+        self.last_seat: AppSession | None = None
         self.results: dict[str, Any] = {}
         """What the last line is to leave in variables, by name."""
 
@@ -137,7 +137,7 @@ class State:
             return newest if newest in self.starts else None
         return cell if cell in self.starts else None
 
-    def seat(self, name: str | None, user: str | None, names: Mapping[str, Any]) -> Seat:
+    def seat(self, name: str | None, user: str | None, names: Mapping[str, Any]) -> AppSession:
         """The seat for an app, profile or client variable; None takes the chosen one.
 
         Raises:
@@ -170,21 +170,21 @@ class State:
         self.last_seat = seat
         return seat
 
-    def _remote(self, client: AsyncDify, label: str) -> Seat:
+    def _remote(self, client: AsyncDify, label: str) -> AppSession:
         settings = client.settings
         key = (settings.base_url, settings.api_key, settings.user)
         seat = self.seats.get(key)
         if seat is None:
-            seat = self.seats[key] = Seat(client, label)
+            seat = self.seats[key] = AppSession(client, label)
         seat.label = label
         return seat
 
-    def _local(self, app: str, user: str | None) -> Seat:
+    def _local(self, app: str, user: str | None) -> AppSession:
         client = AsyncDify.local(app, user)
         key = ("local", app, client.user)
         seat = self.seats.get(key)
         if seat is None:
-            seat = self.seats[key] = Seat(client, app)
+            seat = self.seats[key] = AppSession(client, app)
         elif seat.settings != client.settings:  # another process serves it now, with the same conversations
             seat.session.client = client
         return seat

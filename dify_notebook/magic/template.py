@@ -34,7 +34,7 @@ class TemplateError(InputError):
     """A `{{ … }}` cannot be filled; says which and where."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class Placeholder(msgspec.Struct, frozen=True):
     """One `{{ … }}`: a name, and the attributes and indexes that follow it."""
 
     source: str
@@ -86,7 +86,7 @@ def pieces(text: str, names: Mapping[str, Any], *, where: str = "") -> list[str 
     try:
         found: list[str | Filled] = []
         for part in split_text(text):
-            if isinstance(part, Place):
+            if isinstance(part, Placeholder):
                 found.append(Filled(part.source, _follow(part, names)))
             elif part:
                 found.append(part)
@@ -118,17 +118,17 @@ def resolve(source: str, names: Mapping[str, Any]) -> Any:
         raise TemplateError(problem.message, code="template", hint=problem.hint) from None
 
 
-def places(text: str) -> list[Place]:
+def places(text: str) -> list[Placeholder]:
     """The places that `expand` would fill, in order."""
     try:
-        return [part for part in split_text(text) if isinstance(part, Place)]
+        return [part for part in split_text(text) if isinstance(part, Placeholder)]
     except _Problem as problem:
         raise TemplateError(problem.message, code="template", hint=problem.hint) from None
 
 
-def split_text(text: str) -> list[str | Place]:
+def split_text(text: str) -> list[str | Placeholder]:
     """The text in pieces: literal ones as they will be sent, and the places between them."""
-    parts: list[str | Place] = []
+    parts: list[str | Placeholder] = []
     done = 0
     while True:
         match = _OPEN.search(text, done)
@@ -159,7 +159,7 @@ class _Problem(Exception):
         self.offset, self.message, self.hint = offset, message, hint
 
 
-def _path(text: str, start: int, offset: int) -> tuple[Place, int]:
+def _path(text: str, start: int, offset: int) -> tuple[Placeholder, int]:
     """The path that begins at `start`, and where it ends."""
     match = _NAME.match(text, start)
     name = "" if match is None else plain_name(match[1])
@@ -175,7 +175,7 @@ def _path(text: str, start: int, offset: int) -> tuple[Place, int]:
             steps.append(("index", int(index[1]) if index[1] else _string(index[2], offset)))
             at = index.end()
         else:
-            return Place(text[match.start(1) : at], name, tuple(steps), offset), at
+            return Placeholder(text[match.start(1) : at], name, tuple(steps), offset), at
 
 
 def _string(literal: str, offset: int) -> str:
@@ -185,7 +185,7 @@ def _string(literal: str, offset: int) -> str:
         _stop(offset, "magic.template.syntax", source=literal)
 
 
-def _no_close(text: str, place: Place, at: int) -> NoReturn:
+def _no_close(text: str, place: Placeholder, at: int) -> NoReturn:
     if _CALL.match(text, at):
         _stop(place.offset, "magic.template.call", source=place.source)
     rest = text[at:].partition("\n")[0]
@@ -199,7 +199,7 @@ def _excerpt(text: str, start: int) -> str:
     return text[start : start + 200].partition("\n")[0].partition("}}")[0].strip()[:40]
 
 
-def _fill(parts: list[str | Place], names: Mapping[str, Any], limit: int) -> str:
+def _fill(parts: list[str | Placeholder], names: Mapping[str, Any], limit: int) -> str:
     filled: list[str] = []
     left = limit - sum(len(part) for part in parts if isinstance(part, str))
     if left < 0:
@@ -220,7 +220,7 @@ def _fill(parts: list[str | Place], names: Mapping[str, Any], limit: int) -> str
     return "".join(filled)
 
 
-def _follow(place: Place, names: Mapping[str, Any]) -> Any:
+def _follow(place: Placeholder, names: Mapping[str, Any]) -> Any:
     """The value of a path. Runs no more code than attribute access and indexing do."""
     if place.name.startswith("__") and place.name.strip("_"):
         _stop(place.offset, "magic.template.private", source=place.source, name=place.name)

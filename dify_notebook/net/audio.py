@@ -9,9 +9,9 @@ from ..errors import APIError
 from ..i18n import t
 from ..wire import calls
 from . import files as fl
-from .answers import kind_of, too_large
 from .bodies import pieces
 from .resource import Resource
+from .responses import kind_of, too_large
 from .thread import who_waits
 
 #: What Dify calls the sound types that Python's table names otherwise (1.12 refuses audio/mpeg).

@@ -19,10 +19,10 @@ from ..turn.fold import Builder
 from ..wire import calls
 from ..wire import events as ev
 from ..wire.calls import Call
-from .answers import blocking_events, is_stream, streamed_events
 from .files import FileInput
 from .learning import learn_form
 from .resource import Resource
+from .responses import blocking_events, is_stream, streamed_events
 from .retry import check_seconds
 from .stream import ChatStream
 from .thread import who_waits
@@ -212,7 +212,7 @@ class _Asking(ChatStream):
                     answer = await self._dify._fetch(self._call, owner=owner)
         at = time.monotonic() - begun
         if answer is None:
-            builder.apply(ev.OutOfTime(at=at, seconds=self._timeout or 0.0))
+            builder.apply(ev.DeadlineExceeded(at=at, seconds=self._timeout or 0.0))
             return self._blocking(builder)
         body, response = answer
         events: list[ev.Event] | None = None

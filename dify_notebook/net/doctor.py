@@ -15,9 +15,9 @@ from ..errors import AuthenticationError, ConfigError, DifyError
 from ..wire import calls
 from ..wire.kinds import OTHER_MODES
 from ..wire.loose import loads
-from .answers import error_of
 from .bodies import read
 from .client import AsyncDify
+from .responses import error_of
 from .retry import http_date
 from .transport import as_error
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from ..app.known import KnownApp
-from ..errors import APIError, AuthenticationError, ConfigError, ConnectionFailed, DifyError
+from ..errors import APIError, AuthenticationError, ConfigError, ConnectError, DifyError
 from ..logs import logger
 from ..wire import calls
 
@@ -23,7 +23,7 @@ Part = Literal["parameters", "info", "site", "meta"]
 """What a server can be asked about its app."""
 LEARN_SECONDS = 10.0
 """How long a question with inputs waits for the app's form; then the server itself checks them."""
-_AS_A_QUESTION = (AuthenticationError, ConfigError, ConnectionFailed)
+_AS_A_QUESTION = (AuthenticationError, ConfigError, ConnectError)
 
 
 class Learned:
@@ -53,7 +53,7 @@ async def learn(dify: AsyncDify, *parts: Part, again: bool = False, untold: set[
         untold: what whoever asks has asked for in vain and does not ask for again; what it is now joins it.
 
     Raises:
-        AuthenticationError, ConfigError, ConnectionFailed: asking a question would fail in the same way.
+        AuthenticationError, ConfigError, ConnectError: asking a question would fail in the same way.
     """
     known, vain = dify._known, set() if untold is None else untold
     wanted = [one for one in parts if again or (getattr(known.app, one) is None and one not in vain)]

@@ -26,7 +26,7 @@ _LONGEST_DATE = 100
 _STATUSES = frozenset((429, 500, 502, 503, 504))
 
 
-class Patience:
+class RetryBudget:
     """How long to wait before the next try; None when it is enough.
 
     Waits grow twofold with jitter, so that many clients do not come back together, and obey

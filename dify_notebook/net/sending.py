@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..wire.calls import Call
     from .bounds import Bounds
     from .learning import Learned
-    from .transport import Pools
+    from .transport import LoopPools
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ class Sending:
     """What of a client sends; the other half is what users call."""
 
     _settings: Settings
-    _pools: Pools
+    _pools: LoopPools
     _bounds: Bounds
     _retry_seconds: float
     _known: Learned
@@ -43,7 +43,7 @@ class Sending:
         """Send a call and give the response with its body unread. Raises httpx's errors, and where there is no place.
 
         Args:
-            aside, owner: see `Hall.send`.
+            aside, owner: see `LoopPool.send`.
         """
         from ..wire.calls import encoded
 
@@ -90,8 +90,8 @@ class Sending:
         self, response: httpx.Response, body: bytes, call: Call[Any], *, whole: bool = True
     ) -> DifyError:
         """The error that an answer means. Too many at once is a 400 too: then fewer go from now on."""
-        from .answers import error_of
         from .bounds import spoken
+        from .responses import error_of
 
         error = error_of(response, body, call)
         if not whole:
@@ -134,10 +134,10 @@ class Sending:
 
     async def _fetch(self, call: Call[Any], **content: Any) -> tuple[bytes, httpx.Response]:
         """Body and response of a call; idempotent ones are repeated as `retry` says."""
-        from .retry import UNHEARD_SECONDS, Patience
+        from .retry import UNHEARD_SECONDS, RetryBudget
         from .transport import UNREACHED, as_error
 
-        patience = Patience(self._retry_seconds if call.idempotent else 0.0)
+        patience = RetryBudget(self._retry_seconds if call.idempotent else 0.0)
         while True:
             error, wait = None, None
             try:
@@ -161,7 +161,7 @@ class Sending:
 
     async def _answer(self, response: httpx.Response, call: Call[Any]) -> tuple[bytes, DifyError | None]:
         """The body of an answer, or the error that it is."""
-        from .answers import is_stream, kind_of, refused, too_large
+        from .responses import is_stream, kind_of, refused, too_large
 
         if response.status_code >= 300:
             return b"", await self._refusal(response, call)
@@ -180,7 +180,7 @@ class Sending:
         """The response of a call whose body is no JSON, unread; errors as for `_send`.
 
         Args:
-            owner: of an answer that stays open as long as others read it, see `Hall.send`.
+            owner: of an answer that stays open as long as others read it, see `LoopPool.send`.
         """
         from .transport import as_error
 

@@ -19,14 +19,14 @@ from ..tape import Header, Tape
 from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
-from ..wire.halves import Halves
 from ..wire.sse import BEGINNINGS, KIND, Frame, Splitter
-from .answers import blocking_events, is_stream, kind_of, too_large
+from ..wire.surrogates import Surrogates
 from .bodies import joined, pieces
 from .bounds import spoken
-from .follow import Rejoin
 from .interrupting import Interrupts
-from .retry import Patience
+from .responses import blocking_events, is_stream, kind_of, too_large
+from .resume import Resume
+from .retry import RetryBudget
 from .shared import SharedBuilder
 from .thread import who_waits
 from .transport import as_error, place_of
@@ -150,13 +150,13 @@ class ChatStream:
                 user=sent.user,
             )
         if self._cut is not None:  # it was stopped before
-            self._apply(ev.StopAsked(at=self.now))
+            self._apply(ev.StopRequested(at=self.now))
             self._apply(self._cut)
             return await self._with_nothing()
         self._leaves = True
         if (left := self._remaining) is not None:
             if left <= 0:
-                self._apply(ev.OutOfTime(at=self.now, seconds=self._timeout or 0.0))
+                self._apply(ev.DeadlineExceeded(at=self.now, seconds=self._timeout or 0.0))
                 return await self._with_nothing()
             self._watchdog = asyncio.create_task(self._watch(left))
         self._interrupts.begin()
@@ -183,7 +183,7 @@ class ChatStream:
                 raise self._interrupts.told(cancelled, self.turn) from None
             self._apply(self._cut)
         if problem is not None:
-            self._apply(ev.Refused(at=self.now, code=problem.code, message=problem.message, status=problem.status))
+            self._apply(ev.Rejected(at=self.now, code=problem.code, message=problem.message, status=problem.status))
             await self._close()
             problem.turn = self.turn
             raise problem
@@ -290,11 +290,11 @@ class ChatStream:
     async def _read(self) -> AsyncGenerator[ev.Event, None]:
         """The events of the body, and of the run where it is followed; sees to the end whatever that is."""
         clean, key = self._dify.settings.api_key.taken_out_of, self._dify.settings.api_key.reveal().encode()
-        rejoin, again, left = Rejoin(), 0, self._dify.bounds.stream
+        rejoin, again, left = Resume(), 0, self._dify.bounds.stream
         end: ev.Event | None = None
         try:
             while True:
-                splitter, halves = Splitter(self._dify.bounds.line), Halves()
+                splitter, halves = Splitter(self._dify.bounds.line), Surrogates()
                 try:
                     self._holds()
                     assert self._body is not None
@@ -314,7 +314,7 @@ class ChatStream:
                                 continue
                             for new in rejoin.take(event):
                                 self._keep(frame if new is event else None, new)
-                                if not isinstance(new, ev.Followed):
+                                if not isinstance(new, ev.Resumed):
                                     yield new
                         left -= len(chunk)
                         if splitter.too_long or left < 0:
@@ -326,19 +326,19 @@ class ChatStream:
                         break
                     for event in (last := self._last(rest, halves, rejoin if again else None)):
                         yield event
-                    end = self._cut or ev.Eof(at=self.now, rest=b"" if last else rest)
+                    end = self._cut or ev.StreamEnd(at=self.now, rest=b"" if last else rest)
                 except httpx.ReadTimeout:
-                    end = self._cut or ev.OutOfTime(at=self.now)
+                    end = self._cut or ev.DeadlineExceeded(at=self.now)
                 except (httpx.HTTPError, httpx.StreamError, OSError) as problem:
                     words = str(problem) or type(problem).__name__
-                    end = self._cut or ev.Lost(at=self.now, message=words, rest=clean(splitter.rest()))
+                    end = self._cut or ev.Disconnected(at=self.now, message=words, rest=clean(splitter.rest()))
                 if again >= FOLLOWS or not await self._follow():
                     break
                 again += 1
                 end = None
                 turn = self._builder.turn()
                 rejoin.follow(turn.answer_raw, turn.reasoning_chunks)
-                self._apply(ev.Followed(at=self.now, message=t("net.followed")))
+                self._apply(ev.Resumed(at=self.now, message=t("net.followed")))
             if self._stopping is not None:  # the stream may end before the stop is confirmed
                 await asyncio.wait([self._stopping], timeout=STOP_SECONDS)
             if rejoin.following and self._builder.status == "running":
@@ -362,9 +362,9 @@ class ChatStream:
         if self._builder.status == "running" and self._stopping is None and self.task_id:
             await self._post_stop()
         told = t("net.too_large", limit=spoken(getattr(self._dify.bounds, name)), name=name)
-        return ev.Lost(at=self.now, code="too_large", message=told, rest=rest)
+        return ev.Disconnected(at=self.now, code="too_large", message=told, rest=rest)
 
-    def _last(self, rest: bytes, halves: Halves, rejoin: Rejoin | None) -> list[ev.Event]:
+    def _last(self, rest: bytes, halves: Surrogates, rejoin: Resume | None) -> list[ev.Event]:
         """The last event where it is whole and only the blank line behind it was lost, and the body ended well."""
         whole = rest.startswith((b"data", b"{")) and self._cut is None
         frames = Splitter().feed(rest + b"\n\n") if whole else []
@@ -373,7 +373,7 @@ class ChatStream:
         found = [event] if rejoin is None else rejoin.take(event)
         for new in found:
             self._keep(frames[0] if new is event else None, new)
-        return [new for new in found if not isinstance(new, ev.Followed)]
+        return [new for new in found if not isinstance(new, ev.Resumed)]
 
     def _keep(self, frame: Frame | None, event: ev.Event) -> None:
         """Take an event in, and on the tape. One that was made up here has no frame of its own."""
@@ -399,7 +399,7 @@ class ChatStream:
         await self._response.aclose()
         self._response = None
         call = follow_run(run, user=self._sent.user or "")
-        patience = Patience(FOLLOW_SECONDS)
+        patience = RetryBudget(FOLLOW_SECONDS)
         while self._cut is None and self._stopping is None:
             self._opening = self._open(call)
             try:
@@ -425,7 +425,7 @@ class ChatStream:
         """When the time for the whole turn is over: stop as a person would, then say why."""
         await asyncio.sleep(seconds)
         if self._builder.status == "running":
-            over = ev.OutOfTime(at=self.now, seconds=seconds)
+            over = ev.DeadlineExceeded(at=self.now, seconds=seconds)
             self._apply(over)
             if self.task_id:
                 self._stopping = asyncio.create_task(self._stop())
@@ -465,9 +465,9 @@ class ChatStream:
     async def _stop(self) -> bool:
         # Said before it is confirmed: the stream may end while the confirmation is on its way.
         begun = time.monotonic()
-        self._apply(ev.StopAsked(at=self.now))
+        self._apply(ev.StopRequested(at=self.now))
         confirmed = await self._post_stop()
-        self._apply(ev.StopAsked(at=self.now, confirmed=confirmed))
+        self._apply(ev.StopRequested(at=self.now, confirmed=confirmed))
         if not self._ended.is_set():
             left = STOP_SECONDS - (time.monotonic() - begun) if self.task_id else 0.0
             self._grace = asyncio.create_task(self._after_grace(max(left, LAST_SECONDS if confirmed else 0.0)))

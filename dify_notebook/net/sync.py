@@ -53,7 +53,7 @@ class Dify(Client):
         headers: further headers for every request to this server (a gateway's, say). They go where the
             key goes and nowhere else: not with a redirect to another origin, not to the host of a file.
         verify: whose certificates are trusted: a file or a directory of them, a context, or True for those that the
-            environment's variables name (see `net.trust`), else certifi's. False trusts everybody.
+            environment's variables name (see `net.certificates`), else certifi's. False trusts everybody.
         timeout: seconds, or an `httpx.Timeout`; by default connect 10, read 60, and pool 60: so long
             a request waits while no other ends, see `connections`.
         transport: an httpx transport instead of the ordinary one, or "aiohttp" for the faster one

@@ -16,17 +16,17 @@ import httpx
 
 from .._version import __version__
 from ..config import Secret, Settings
-from ..errors import ConfigError, ConnectionFailed, DifyError, TimedOut
+from ..errors import ConfigError, ConnectError, DifyError, TimeoutException
 from ..i18n import t
 from ..logs import logger
 from .bounds import ENCODINGS
-from .crowd import MOST_CONNECTIONS, SPARE, Gate, Place, check_connections
+from .certificates import context_of, settings_of
+from .certificates import given as certificates
 from .defaults import CONNECTIONS
-from .doors import Doors
+from .exceptions import mapped_to_httpx
+from .limiter import MOST_CONNECTIONS, SPARE, AdaptiveLimiter, Permit, check_connections
+from .proxy_transport import ProxyTransport
 from .retry import check_seconds
-from .translated import in_words_of_httpx
-from .trust import context_of, settings_of
-from .trust import given as certificates
 
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
     logger(_name)  # they write whole addresses, signed ones too, and a server's headers as they came
@@ -115,14 +115,14 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
-class Hall:
+class LoopPool:
     """The connections of one running loop: a gate, and behind it clients of four connections each.
 
     Args:
         make: makes a client of so many connections, with the key or without.
     """
 
-    def __init__(self, make: Callable[[int, bool], httpx.AsyncClient], gate: Gate) -> None:
+    def __init__(self, make: Callable[[int, bool], httpx.AsyncClient], gate: AdaptiveLimiter) -> None:
         self.gate = gate
         self._make = make
         self._pool = POOL
@@ -147,7 +147,7 @@ class Hall:
             owner: of an answer that stays open: who opens it. `place_of` the response knows it.
 
         Raises:
-            InputError: there is no place for it, see `Gate`.
+            InputError: there is no place for it, see `AdaptiveLimiter`.
         """
         if aside:
             self._aside = self._aside or self._make(POOL, True)
@@ -179,7 +179,7 @@ class Hall:
         pool[1] += 1
         return pool
 
-    def _leave(self, place: Place, pool: list[Any] | None) -> None:
+    def _leave(self, place: Permit, pool: list[Any] | None) -> None:
         if pool is not None:
             pool[1] -= 1
         self.gate.leave(place)
@@ -192,14 +192,14 @@ class Hall:
 
 
 async def _sent(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
-    with in_words_of_httpx(request):
+    with mapped_to_httpx(request):
         return await client.send(request, stream=True, **options)
 
 
 _PLACE = "dify_notebook.place"
 
 
-def place_of(response: httpx.Response) -> Place | None:
+def place_of(response: httpx.Response) -> Permit | None:
     """The place that an open response holds; None for one that went past the gate."""
     return response.extensions.get(_PLACE)
 
@@ -212,7 +212,7 @@ class _Counted(httpx.AsyncByteStream):
         self._closed: Callable[[], None] | None = closed
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with in_words_of_httpx():
+        with mapped_to_httpx():
             async for part in self._inner:
                 yield part
 
@@ -225,7 +225,7 @@ class _Counted(httpx.AsyncByteStream):
                 closed()
 
 
-class Pools:
+class LoopPools:
     """The connections of each running loop, made on first use and closed with the loop."""
 
     def __init__(
@@ -250,10 +250,10 @@ class Pools:
         self.answered = False
         """Whether the server ever answered."""
         self.connections = check_connections(connections)
-        self._halls: dict[int, tuple[asyncio.AbstractEventLoop, Hall, AsyncGenerator[None, None]]] = {}
+        self._halls: dict[int, tuple[asyncio.AbstractEventLoop, LoopPool, AsyncGenerator[None, None]]] = {}
         self._pid = os.getpid()
 
-    async def hall(self) -> Hall:
+    async def hall(self) -> LoopPool:
         """The connections of the running loop."""
         if os.getpid() != self._pid:  # after a fork the parent's sockets are not ours
             _left_to_the_parent.append(self._halls)
@@ -264,7 +264,7 @@ class Pools:
         found = self._halls.get(id(loop))
         if found:
             return found[1]
-        hall = Hall(self._make, Gate(self.connections, httpx.Timeout(self._timeout).pool))
+        hall = LoopPool(self._make, AdaptiveLimiter(self.connections, httpx.Timeout(self._timeout).pool))
         # asyncio.run closes its generators before its loop: that is when ours hangs up.
         keeper = _keep(hall)
         await anext(keeper)
@@ -278,14 +278,14 @@ class Pools:
             headers=_USUAL,
             event_hooks={"request": [self._own_headers]},
             timeout=self._timeout,
-            trust_env=False,  # the environment is read by `Doors`
+            trust_env=False,  # the environment is read by `ProxyTransport`
             follow_redirects=False,
             transport=given or self._doors(connections, keyed),
         )
         client.cookies.jar.set_policy(_Cookies(None if keyed else origin(self._settings.base_url)))
         return client
 
-    def _doors(self, connections: int, keyed: bool) -> Doors:
+    def _doors(self, connections: int, keyed: bool) -> ProxyTransport:
         limits = httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS)
 
         def make(proxy: httpx.Proxy | None, trust: ssl.SSLContext | bool) -> httpx.AsyncBaseTransport:
@@ -295,7 +295,7 @@ class Pools:
                 return self._direct(verify=trust, trust_env=False, limits=limits)
             return httpx.AsyncHTTPTransport(verify=trust, trust_env=False, limits=limits, proxy=proxy)
 
-        return Doors(make, self._trust)
+        return ProxyTransport(make, self._trust)
 
     def _trust(self) -> ssl.SSLContext:
         said = settings_of(self._verify)
@@ -343,7 +343,7 @@ def _transport_kind(transport: httpx.AsyncBaseTransport | str | None) -> Callabl
 _left_to_the_parent: list[Any] = []  # kept, so that nothing in a forked child closes them
 
 
-async def _keep(hall: Hall) -> AsyncGenerator[None, None]:
+async def _keep(hall: LoopPool) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
@@ -359,10 +359,10 @@ def as_error(problem: Exception, attempted: str, host: str) -> DifyError:
     """What a failure of the connection is called here. Carries no request, so no key."""
     words = str(problem) or type(problem).__name__
     if isinstance(problem, httpx.TimeoutException):
-        return TimedOut(t("net.timeout", host=host), code="timeout", attempted=attempted)
+        return TimeoutException(t("net.timeout", host=host), code="timeout", attempted=attempted)
     if isinstance(problem, httpx.ConnectError):
         code = "tls" if "certificate" in words.lower() or "ssl" in words.lower() else "connect"
-        return ConnectionFailed(t("net.no_connection", host=host, problem=words), code=code, attempted=attempted)
+        return ConnectError(t("net.no_connection", host=host, problem=words), code=code, attempted=attempted)
     if isinstance(problem, httpx.ProxyError):
-        return ConnectionFailed(t("net.proxy", problem=words), code="proxy", attempted=attempted)
-    return ConnectionFailed(t("net.lost", host=host, problem=words), code="connection", attempted=attempted)
+        return ConnectError(t("net.proxy", problem=words), code="proxy", attempted=attempted)
+    return ConnectError(t("net.lost", host=host, problem=words), code="connection", attempted=attempted)

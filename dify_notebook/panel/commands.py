@@ -18,13 +18,13 @@ from ..net.files import mime_of
 from ..turn.state import Turn
 from ..turn.stored import turn_of
 from ..views.pictures import picture_type
-from . import picture
+from . import presenter
 from . import protocol as p
-from .board import problem_of, replace
-from .desk import LEARN_SECONDS, Desk
+from .controller import LEARN_SECONDS, Controller
 from .facts import sound_mime
 from .listing import list_conversations, load_variables, rename
-from .scene import Item
+from .state import Item
+from .store import problem_of, replace
 from .uploads import Uploads, references
 
 Done = tuple[Any, list[bytes]]
@@ -39,7 +39,7 @@ class Commands:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Controller,
         send: Callable[[p.Numbered, list[bytes]], None],
         reply: Callable[[p.Reply, list[bytes]], None],
         hello: Callable[[int, Language | None], None],
@@ -230,12 +230,12 @@ class Commands:
             raise InputError(t("panel.no_file"), code="file")
         file = files[int(command.file)]
         data = file.data if file.data is not None else await self.desk.client.files.download(file)
-        name = picture.file_name(file)
+        name = presenter.file_name(file)
         mime = picture_type(_bytes(data)) or file.mime_type or mime_of(name)
         return p.FileValue(name, mime), [_bytes(data)]
 
     async def _node(self, command: p.AskNode, _: Sequence[bytes]) -> Done:
-        found = picture.details(self.desk.item(command.key).now, command.node, self._language())
+        found = presenter.details(self.desk.item(command.key).now, command.node, self._language())
         if found is None:
             raise InputError(t("panel.no_node"), code="node")
         return found, []
@@ -276,7 +276,7 @@ def language_of(wanted: Sequence[str]) -> Language:
     return "en"
 
 
-async def rate(desk: Desk, item: Item, rating: p.Rating | None, comment: str | None) -> None:
+async def rate(desk: Controller, item: Item, rating: p.Rating | None, comment: str | None) -> None:
     """Rate the item's answer; None takes the rating back.
 
     Raises:
@@ -293,7 +293,7 @@ async def rate(desk: Desk, item: Item, rating: p.Rating | None, comment: str | N
     desk.put(replace(desk.item(item.key), turn=better, comment=comment if rating else None))
 
 
-async def annotate(desk: Desk, item: Item, question: str, answer: str) -> Any:
+async def annotate(desk: Controller, item: Item, question: str, answer: str) -> Any:
     """Make an annotation of the item: from now on the question is answered so.
 
     Raises:
@@ -307,7 +307,7 @@ async def annotate(desk: Desk, item: Item, question: str, answer: str) -> Any:
     return made
 
 
-async def export(desk: Desk, form: str, lang: Language) -> tuple[str, str]:
+async def export(desk: Controller, form: str, lang: Language) -> tuple[str, str]:
     """(file name, text) of the whole conversation, turns that are not loaded included.
 
     Raises:
@@ -320,7 +320,7 @@ async def export(desk: Desk, form: str, lang: Language) -> tuple[str, str]:
     if scene.older and scene.conversation_id is not None:
         told = await desk.client.messages.list(scene.conversation_id).to_list(limit=EXPORTED)
         before = [turn_of(one, server=desk.client.base_url) for one in reversed(told) if one.id not in known]
-    title = picture.title(scene, lang)
+    title = presenter.title(scene, lang)
     turns = [msgspec.structs.replace(turn, suggested=None) for turn in (*before, *here)]
     name = "".join(letter if letter.isalnum() or letter in " -_" else "_" for letter in title).strip()[:60] or "chat"
     if form == "markdown":

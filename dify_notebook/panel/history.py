@@ -13,7 +13,7 @@ from ..turn.state import MessageFile, Turn
 from ..turn.stored import turn_of
 from ..wire.models import StoredMessage
 from . import protocol as p
-from .scene import Item
+from .state import Item
 
 PAGE = 20
 """Turns that are loaded at once."""

@@ -12,8 +12,8 @@ from ..i18n import t
 from ..net.client import AsyncDify
 from ..turn.state import WELL, Turn
 from ..wire.models import Conversation
-from .board import Board, log, problem_of, replace
-from .scene import Item, Listing, Scene
+from .state import Item, Listing, PanelState
+from .store import Store, log, problem_of, replace
 
 PAGE = 30
 """Conversations that are listed at once."""
@@ -31,7 +31,7 @@ OFFERED = timedelta(hours=12)
 """How old the last conversation may be that a new panel offers to go on with."""
 
 
-def relist(board: Board, change: Callable[[Listing], Listing]) -> None:
+def relist(board: Store, change: Callable[[Listing], Listing]) -> None:
     """Replace the list by what is made of it."""
     board.alter(lambda scene: replace(scene, listing=change(scene.listing)))
 
@@ -68,7 +68,7 @@ class Reading:
         return found, False
 
 
-async def list_conversations(board: Board, search: str, *, more: bool) -> None:
+async def list_conversations(board: Store, search: str, *, more: bool) -> None:
     """Read the list from the top, or go on where it ends.
 
     Raises:
@@ -103,7 +103,7 @@ async def list_conversations(board: Board, search: str, *, more: bool) -> None:
         board.alter(lambda scene: _told(scene, found))
 
 
-def _told(scene: Scene, found: list[Conversation]) -> Scene:
+def _told(scene: PanelState, found: list[Conversation]) -> PanelState:
     """The name of the conversation on show, and the offer to go on with the last one."""
     current = next((one for one in found if one.id == scene.conversation_id), None)
     if current is not None:
@@ -115,7 +115,7 @@ def _told(scene: Scene, found: list[Conversation]) -> Scene:
     return replace(scene, offer=offered)
 
 
-async def rename(board: Board, id: str, name: str | None) -> None:
+async def rename(board: Store, id: str, name: str | None) -> None:
     """Give a conversation another name; None lets the server find one.
 
     Raises:
@@ -127,7 +127,7 @@ async def rename(board: Board, id: str, name: str | None) -> None:
     found = await board.client.conversations.rename(id, name, auto_generate=name is None)
     new = found.name or name or ""
 
-    def renamed(scene: Scene) -> Scene:
+    def renamed(scene: PanelState) -> PanelState:
         items = tuple(replace(one, name=new) if one.id == id else one for one in scene.listing.items)
         current = new if scene.conversation_id == id else scene.name
         return replace(scene, name=current, listing=replace(scene.listing, items=items))
@@ -138,7 +138,7 @@ async def rename(board: Board, id: str, name: str | None) -> None:
 class Deletions:
     """Conversations that are deleted in a while unless somebody takes it back."""
 
-    def __init__(self, board: Board, seconds: float = UNDO_SECONDS) -> None:
+    def __init__(self, board: Store, seconds: float = UNDO_SECONDS) -> None:
         self._board = board
         self._seconds = seconds
         self._waiting: dict[str, asyncio.Event] = {}
@@ -210,7 +210,7 @@ class Deletions:
             self._board.start(now())
 
 
-async def load_variables(board: Board) -> None:
+async def load_variables(board: Store) -> None:
     """Read the conversation's variables.
 
     Raises:
@@ -225,7 +225,7 @@ async def load_variables(board: Board) -> None:
         board.change(variables=tuple(found))
 
 
-async def after_turn(board: Board, turn: Turn) -> None:
+async def after_turn(board: Store, turn: Turn) -> None:
     """What is to be asked when an answer has ended: next questions, the list, the variables."""
     item = next((one for one in board.scene.items if one.turn is turn), None)
     work: list[Any] = []
@@ -242,14 +242,14 @@ async def after_turn(board: Board, turn: Turn) -> None:
             board.change(problem=problem_of(failed))
 
 
-def _suggests(board: Board, turn: Turn) -> bool:
+def _suggests(board: Store, turn: Turn) -> bool:
     facts = board.scene.facts
     told = facts.parameters.suggested_questions_after_answer if facts else None
     ended = turn.status in WELL
     return bool(ended and turn.message_id and turn.suggested is None and (told or {}).get("enabled"))
 
 
-async def _suggest(board: Board, item: Item, turn: Turn) -> None:
+async def _suggest(board: Store, item: Item, turn: Turn) -> None:
     told = await board.client.messages.suggested(turn.message_id or "")
     now = board.scene.find(item.key)
     if now is not None and now.turn is not None and now.turn.message_id == turn.message_id:
@@ -258,7 +258,7 @@ async def _suggest(board: Board, item: Item, turn: Turn) -> None:
         board.put(replace(now, turn=better))
 
 
-async def _refresh(board: Board, turn: Turn) -> None:
+async def _refresh(board: Store, turn: Turn) -> None:
     """Bring the list up to date; its first names come a little later."""
     for wait in (0.0, NAME_SECONDS):
         await asyncio.sleep(wait)

@@ -11,13 +11,15 @@ from ..i18n import t
 from ..net.thread import wait
 from ..session import Run
 from ..turn.state import Turn
-from .desk import Desk
+from .controller import Controller
 
 
 class Question:
     """What `ChatPanel.ask` gives: the answer while it comes, and when it has come."""
 
-    def __init__(self, desk: Desk, id: str, query: str, future: Future[Run], settle: Callable[[], object]) -> None:
+    def __init__(
+        self, desk: Controller, id: str, query: str, future: Future[Run], settle: Callable[[], object]
+    ) -> None:
         self._desk = desk
         self._id = id
         self._future = future

@@ -15,9 +15,9 @@ from ..views.guard import as_title
 from ..views.html import element, escape, serialize
 from ..views.style import inline
 from ..views.words import host, number
-from . import picture
+from . import presenter
 from .history import without_user_files
-from .scene import Item, Scene
+from .state import Item, PanelState
 
 BUDGET = 300_000
 """Characters of html that the notebook keeps; the oldest turns are left out first."""
@@ -41,7 +41,7 @@ class Transcript:
         self._class = kept
         self._made: dict[str, tuple[Item, Language, Kept]] = {}
 
-    def bundle(self, scene: Scene, lang: Language) -> dict[str, str]:
+    def bundle(self, scene: PanelState, lang: Language) -> dict[str, str]:
         """The conversation by mime type. Answers that still run are left out."""
         items = [item for item in scene.items if item.turn is not None]
         kept: list[Kept] = []
@@ -58,7 +58,7 @@ class Transcript:
         earlier = t("panel.saved.earlier", lang, n=number(left)) if left or scene.older else ""
         if scene.older and not left:
             earlier = t("panel.saved.older", lang)
-        title, facts = picture.title(scene, lang), self._facts(scene, lang)
+        title, facts = presenter.title(scene, lang), self._facts(scene, lang)
         again = t("panel.saved.again", lang)
         return {
             "text/html": self._html(title, facts, earlier, again, kept),
@@ -68,10 +68,10 @@ class Transcript:
             ),
         }
 
-    def _facts(self, scene: Scene, lang: Language) -> str:
+    def _facts(self, scene: PanelState, lang: Language) -> str:
         app = scene.facts.name if scene.facts else ""
         server = next((host(item.turn.server) for item in scene.items if item.turn and item.turn.server), "")
-        told = picture.totals(scene, lang) or t("panel.saved.empty", lang)
+        told = presenter.totals(scene, lang) or t("panel.saved.empty", lang)
         return " · ".join(one for one in (app, server, told) if one)
 
     def _html(self, title: str, facts: str, earlier: str, again: str, kept: list[Kept]) -> str:

@@ -14,8 +14,8 @@ from ..i18n import t
 from ..net.files import mime_of
 from ..printable import one_line
 from . import protocol as p
-from .board import Board, problem_of
 from .facts import attachment
+from .store import Store, problem_of
 
 MOST = 200 * 1024 * 1024
 """Bytes of one file at most, where the server names no limit."""
@@ -28,7 +28,7 @@ Report = Callable[[p.Progress], None]
 class Uploads:
     """The uploads of one panel. Used on the portal's loop."""
 
-    def __init__(self, board: Board, report: Report) -> None:
+    def __init__(self, board: Store, report: Report) -> None:
         self._board = board
         self._report = report
         self._coming: dict[str, tuple[p.Upload, bytearray]] = {}
@@ -133,7 +133,7 @@ def _name(asked: p.Upload) -> str:
     return one_line(asked.name.replace("\\", "/").rpartition("/")[2], 200) or "file"
 
 
-def references(board: Board, ids: list[str]) -> tuple[list[object], list[p.Attachment]]:
+def references(board: Store, ids: list[str]) -> tuple[list[object], list[p.Attachment]]:
     """What a question names, and what is shown of it, for these upload ids.
 
     Raises:

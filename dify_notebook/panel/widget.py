@@ -33,13 +33,13 @@ from ..turn.state import Turn
 from ..wire.models import Annotation
 from . import commands as cmd
 from . import protocol as p
-from .desk import LEARN_SECONDS, Desk
+from .controller import LEARN_SECONDS, Controller
 from .facts import named
-from .lasting import hold, known_weakly, release, views_changed, watch, weakly
-from .painter import Painter
-from .place import Place, watched
+from .lifetime import hold, known_weakly, release, views_changed, watch, weakly
+from .output import PanelOutput, watched
 from .question import Question
-from .scene import Item
+from .renderer import Renderer
+from .state import Item
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,15 +109,15 @@ class ChatPanel(anywidget.AnyWidget):
         self._lang = lang
         self._n = 0
         self._sending = threading.Lock()
-        self._desk = Desk.of(self._session)
+        self._desk = Controller.of(self._session)
         kept = f"dn-kept-{secrets.token_hex(6)}"
-        self._painter = Painter(
+        self._painter = Renderer(
             self._desk, weakly(self._tell), lang=lang or current_language(), height=height, kept=kept
         )
         self._commands = cmd.Commands(
             self._desk, self._tell, self._painter.reply, self._hello, lambda: self._painter.lang
         )
-        self._place = Place(self, self._desk, lambda: self._painter.lang, kept)
+        self._place = PanelOutput(self, self._desk, lambda: self._painter.lang, kept)
         self._painter.after_drawing(weakly(self._place.drawn))
         super().__init__(css=views.css(), _view_count=0)  # from 0 on, browsers count their views of it
         self._made = True

@@ -20,8 +20,8 @@ from ..paths import expand
 from ..private import mine
 from ..redact import redact
 from ..wire.events import Event, decode
-from ..wire.halves import Halves
 from ..wire.sse import Frame
+from ..wire.surrogates import Surrogates
 from .entries import SPOOL_BYTES, Entries, GoneEntries
 from .line import Entry, Header, entry_of, line_of
 from .reading import LOAD_BYTES, StoredEntries, read_tape
@@ -64,13 +64,13 @@ class Events(Sequence[Event]):
     def __getitem__(self, index: slice) -> list[Event]: ...
     def __getitem__(self, index: int | slice) -> Event | list[Event]:
         if isinstance(index, slice):
-            halves = Halves()
+            halves = Surrogates()
             return [decode(frame, at, halves) for at, frame in self._entries[index]]
         at, frame = self._entries[index]
         return decode(frame, at)
 
     def __iter__(self) -> Iterator[Event]:
-        halves = Halves()
+        halves = Surrogates()
         for at, frame in self._entries:
             yield decode(frame, at, halves)
 
@@ -220,7 +220,7 @@ class Tape:
         )
         for event in self.events:
             builder.apply(event)
-        builder.apply(ev.Eof(at=self.entries.seconds))
+        builder.apply(ev.StreamEnd(at=self.entries.seconds))
         return msgspec.structs.replace(builder.turn(), source="tape", tape=self)
 
 

@@ -42,7 +42,7 @@ from .state import (
     Workflow,
 )  # fmt: skip
 from .texts import Texts
-from .warned import Warned
+from .warnings import Warnings
 
 
 def fold(turn: Turn, event: ev.Event) -> Turn:
@@ -68,7 +68,7 @@ class Builder:
         self._base = turn
         self._fields: dict[str, Any] = {}
         self._texts = Texts(turn, ended=not turn.running)
-        self._warned = Warned(turn)
+        self._warned = Warnings(turn)
         self._thoughts = {item.id: item for item in turn.thoughts or ()}
         self._logs = {item.id: item for item in turn.logs or ()}
         self._nodes = Nodes(turn.nodes or (), self._warn)
@@ -424,14 +424,14 @@ class Builder:
         timing: Timing = self._get("timing") or Timing()
         self._set(timing=msgspec.structs.replace(timing, opened=event.at))
 
-    def _stop_asked(self, event: ev.StopAsked) -> None:
+    def _stop_asked(self, event: ev.StopRequested) -> None:
         # Asked after the end, nothing was stopped; a wire that has said "stopped" was.
         if self._get("status") in ("running", "stopped") or self._get("end") == "timed_out":
             self._set(stop_confirmed=bool(event.confirmed))
             if self._get("status") == "stopped":
                 self._set(end="stopped")
 
-    def _refused(self, event: ev.Refused) -> None:
+    def _refused(self, event: ev.Rejected) -> None:
         self._set(error=TurnError(code=event.code, message=event.message, status=event.status))
         self._finish("failed", "error", event.at, whole=False)
 
@@ -439,7 +439,7 @@ class Builder:
         if rest:
             self._warn("damaged", t("turn.cut"), at, rest)
 
-    def _eof(self, event: ev.Eof) -> None:
+    def _eof(self, event: ev.StreamEnd) -> None:
         self._cut(event.rest, event.at)
         if self._get("status") != "running":
             if event.rest:
@@ -468,7 +468,7 @@ class Builder:
         status: Status = "stopped" if stopped else "incomplete"
         self._finish(status, "stopped" if stopped and end != "timed_out" else end, at, whole=False)
 
-    def _lost(self, event: ev.Lost) -> None:
+    def _lost(self, event: ev.Disconnected) -> None:
         self._cut(event.rest, event.at)
         if self._get("status") != "running":
             self._warn("connection", event.message, event.at)  # only speech could be missing
@@ -476,7 +476,7 @@ class Builder:
             self._set(error=TurnError(code=event.code, message=event.message))
         self._gone("disconnected", event.at)
 
-    def _followed(self, event: ev.Followed) -> None:
+    def _followed(self, event: ev.Resumed) -> None:
         if event.whole is None:
             self._warn("followed", event.message, event.at)
         elif not event.whole:
@@ -485,7 +485,7 @@ class Builder:
         elif event.answer is not None:
             self._write_again(event.answer, event.at)
 
-    def _out_of_time(self, event: ev.OutOfTime) -> None:
+    def _out_of_time(self, event: ev.DeadlineExceeded) -> None:
         self._gone("timed_out", event.at)
 
     def _cancelled(self, event: ev.Cancelled) -> None:
@@ -533,12 +533,12 @@ MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.Unknown: Builder._unknown,
     ev.Sent: Builder._sent,
     ev.Opened: Builder._opened,
-    ev.StopAsked: Builder._stop_asked,
-    ev.Refused: Builder._refused,
-    ev.Eof: Builder._eof,
-    ev.Lost: Builder._lost,
-    ev.Followed: Builder._followed,
-    ev.OutOfTime: Builder._out_of_time,
+    ev.StopRequested: Builder._stop_asked,
+    ev.Rejected: Builder._refused,
+    ev.StreamEnd: Builder._eof,
+    ev.Disconnected: Builder._lost,
+    ev.Resumed: Builder._followed,
+    ev.DeadlineExceeded: Builder._out_of_time,
     ev.Cancelled: Builder._cancelled,
 }
 """Event -> what it means: a row for each."""

@@ -18,9 +18,9 @@ import msgspec
 
 from ..printable import BoundedRepr
 from ..refusals import refusal
-from .halves import Halves
 from .loose import DEEPEST, counted, is_shallow, raw_loads, shallow
 from .sse import STRAY, Frame
+from .surrogates import Surrogates
 
 
 class Event(BoundedRepr, msgspec.Struct, tag_field="event", kw_only=True):
@@ -327,13 +327,13 @@ class Opened(Event, tag="§opened"):
     """The response headers came."""
 
 
-class StopAsked(Event, tag="§stop_asked"):
+class StopRequested(Event, tag="§stop_asked"):
     """This side asked the server to stop; `confirmed` is what it said, None before it said anything."""
 
     confirmed: bool | None = None
 
 
-class Refused(Event, tag="§refused"):
+class Rejected(Event, tag="§refused"):
     """The server answered with an HTTP error instead of a stream, or could not be reached."""
 
     code: str = ""
@@ -341,13 +341,13 @@ class Refused(Event, tag="§refused"):
     status: int | None = None
 
 
-class Eof(Event, tag="§eof"):
+class StreamEnd(Event, tag="§eof"):
     """The body ended cleanly; `rest` is an event that was cut off, if any."""
 
     rest: bytes = b""
 
 
-class Lost(Event, tag="§lost"):
+class Disconnected(Event, tag="§lost"):
     """The connection broke, or this side left it; then `code` says why and is the turn's error."""
 
     code: str = ""
@@ -355,7 +355,7 @@ class Lost(Event, tag="§lost"):
     rest: bytes = b""
 
 
-class Followed(Event, tag="§followed"):
+class Resumed(Event, tag="§followed"):
     """The connection was lost, and the run is followed on another one.
 
     `whole` is None when that began. When what was read turns out to lack a part, or may lack one,
@@ -367,7 +367,7 @@ class Followed(Event, tag="§followed"):
     message: str = ""
 
 
-class OutOfTime(Event, tag="§out_of_time"):
+class DeadlineExceeded(Event, tag="§out_of_time"):
     """The time allowed for the whole turn was over."""
 
     seconds: float = 0.0
@@ -375,6 +375,11 @@ class OutOfTime(Event, tag="§out_of_time"):
 
 class Cancelled(Event, tag="§cancelled"):
     """The reader went away without a stop."""
+
+
+# Their names in 0.1.0.
+StopAsked, Refused, Eof, Lost = StopRequested, Rejected, StreamEnd, Disconnected
+Followed, OutOfTime = Resumed, DeadlineExceeded
 
 
 @cache
@@ -404,7 +409,7 @@ def _decoder() -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(Union[tuple(wire_events().values())], strict=False)  # noqa: UP007
 
 
-def decode(frame: Frame, at: float = 0.0, halves: Halves | None = None) -> Event:
+def decode(frame: Frame, at: float = 0.0, halves: Surrogates | None = None) -> Event:
     """The event that a frame holds. Never raises; what is nested deeper than `DEEPEST` is damaged.
 
     What is no character is U+FFFD, and counted in `unread`.
@@ -431,7 +436,7 @@ def decode(frame: Frame, at: float = 0.0, halves: Halves | None = None) -> Event
     return event
 
 
-def _loosely(name: str, data: bytes, at: float, halves: Halves | None, reason: str = "") -> Event:
+def _loosely(name: str, data: bytes, at: float, halves: Surrogates | None, reason: str = "") -> Event:
     """Read what can be read without guessing; tell an event that is new to us from a line that is damaged."""
     if data.strip() == b"[DONE]":  # a habit of other APIs that gateways add
         return Unknown(name="[DONE]", raw=data, at=at)

@@ -20,7 +20,7 @@ from dify_notebook import local
 OPEN = """
 import os, time
 from dify_notebook import ChatPanel, Dify
-from dify_notebook.panel.drawn import Drawn
+from dify_notebook.panel.channel import TurnChannel as Drawn
 drawn, picture = [], Drawn.picture
 
 def timed(*args):

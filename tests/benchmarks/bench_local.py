@@ -43,7 +43,7 @@ async def tokens(run: Any) -> None:
 def serve(directory: str) -> None:
     """The server's process: say where it is, then, asked by a line, what it has cost."""
     from dify_notebook import local
-    from dify_notebook.local.apps.app import App
+    from dify_notebook.local.engine.app import App
 
     bench = App(
         name="bench", mode="chat", description="", icon="", opening="", suggested_questions=(), answer=tokens,

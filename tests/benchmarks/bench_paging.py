@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from dify_notebook import AsyncDify
 from dify_notebook.net import transport
-from dify_notebook.net.crowd import gather_bounded
+from dify_notebook.net.limiter import gather_bounded
 
 MESSAGES = 50
 AIM = 0.75

@@ -26,7 +26,7 @@ from dify_notebook.i18n import Language
 from dify_notebook.live.channel import Channel
 from dify_notebook.live.protocol import unpack
 from dify_notebook.panel import protocol as p
-from dify_notebook.panel.picture import texts
+from dify_notebook.panel.presenter import texts
 from dify_notebook.turn.state import Citation, MessageFile, Node, Thought, Timing, Turn, TurnError
 from dify_notebook.views import TurnView, css
 from dify_notebook.views.diff import to_wire

@@ -17,7 +17,7 @@ from typing import Any
 from support.fake_model import Body, FakeModel, Said, calls, delta, end, usage, words
 
 from dify_notebook import Dify, local
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 FACTS = """# Ferries
 

@@ -9,7 +9,7 @@ import pytest
 from local_helpers import Client, passages_read_once
 
 from dify_notebook import local
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 
 @pytest.fixture(scope="package", autouse=True)

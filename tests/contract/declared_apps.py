@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dify_notebook.local.functions import Function, describe
+from dify_notebook.local.engine.functions import Function, describe
 
 Declared = dict[str, Any]
 

@@ -15,7 +15,7 @@ from contract.replay_apps import NAMES
 from contract.streams import Recording
 from local_helpers import NOWHERE, Client
 
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 PIXEL = b"\x89PNG\r\n\x1a\n\x00"

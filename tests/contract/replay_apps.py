@@ -11,11 +11,11 @@ import json
 import uuid
 from typing import Any
 
-from dify_notebook.local.apps.app import App, FileRules, Moderation, Variable, Voice
-from dify_notebook.local.apps.workflow import Outcome, Workflow
-from dify_notebook.local.forms import Control
-from dify_notebook.local.run import Run, RunFailed
-from dify_notebook.local.store import Row
+from dify_notebook.local.engine.app import App, FileRules, Moderation, Variable, Voice
+from dify_notebook.local.engine.forms import Control
+from dify_notebook.local.engine.run import Run, RunFailed
+from dify_notebook.local.engine.workflow import Outcome, Workflow
+from dify_notebook.local.store.store import Row
 from dify_notebook.local.tokens import Meter
 
 FORM = (
@@ -131,7 +131,7 @@ async def flow(run: Run) -> None:
 
 async def ask(run: Run, work: Workflow) -> None:
     def fails() -> Outcome:
-        from dify_notebook.local.apps.workflow import NodeFailed
+        from dify_notebook.local.engine.workflow import NodeFailed
 
         raise NodeFailed("[stub] the model said no")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from local_helpers import NOWHERE, Client, told
 
-from dify_notebook.local.apps.app import FILE_LIMITS
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.engine.app import FILE_LIMITS
+from dify_notebook.local.server.process import LocalServer
 
 # -- asking ------------------------------------------------------------------------------------
 
@@ -71,8 +71,8 @@ def test_bad_inputs(pipeline: Client, inputs: dict[str, Any], part: str) -> None
 
 def test_required_inputs() -> None:
     """None of the three apps has one; the rule is there for forms that have."""
-    from dify_notebook.local.forms import Control, check_inputs
-    from dify_notebook.local.replies import ApiError
+    from dify_notebook.local.engine.forms import Control, check_inputs
+    from dify_notebook.local.responses import ApiError
 
     form = (
         Control("text-input", "city", "City", required=True, max_length=12),

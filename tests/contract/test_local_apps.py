@@ -16,7 +16,7 @@ from support.fake_model import Body, FakeModel, Said, always, calls, delta, end,
 from support.loopback import closed_origin
 
 from dify_notebook import Dify, DifyError, local
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 Declared = dict[str, Any]
 
@@ -344,7 +344,7 @@ def test_a_silent_model_times_out(tmp_path: Path, model: FakeModel) -> None:
 
 
 def test_an_app_without_a_model_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dify_notebook.local.models.gguf.installed", lambda: False)
+    monkeypatch.setattr("dify_notebook.local.engine.models.gguf.installed", lambda: False)
     with local.serve(data_dir=tmp_path, pace=0, apps=[PLAIN]) as one:
         assert "--model-url" in Client(one, "plain").ask("hi")[-1]["message"]
 

@@ -10,8 +10,8 @@ import pytest
 from local_helpers import Client, answer_of, names
 
 from dify_notebook import local
-from dify_notebook.local.models import gguf
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.engine.models import gguf
+from dify_notebook.local.server.process import LocalServer
 
 pytestmark = pytest.mark.model
 

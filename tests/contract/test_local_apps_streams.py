@@ -20,7 +20,7 @@ from support.fake_model import Body, FakeModel, Said, calls, delta, words
 from support.loopback import Web, closed_origin
 
 from dify_notebook import local
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 
 def script(body: Body) -> Said:

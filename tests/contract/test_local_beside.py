@@ -15,7 +15,7 @@ from support.fake_model import FakeModel, calls, words
 
 from dify_notebook import local
 from dify_notebook.local.apps import guide, looking, pipeline, toolbox
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 _open = threading.Event()
 _held = threading.Event()

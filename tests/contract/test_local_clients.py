@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from dify_notebook import local
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 pytestmark = pytest.mark.slow
 

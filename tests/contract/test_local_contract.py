@@ -24,13 +24,13 @@ from hypothesis import strategies as st
 from local_helpers import NOWHERE, Client, Sounds, answer_of, events_of, names
 
 from dify_notebook import Dify, local
-from dify_notebook.local import fetch as fetching
-from dify_notebook.local import schema
-from dify_notebook.local.annotations import Question, similarity
-from dify_notebook.local.apps.app import App, FileRules, Moderation, Voice
-from dify_notebook.local.guard import Guard
-from dify_notebook.local.run import Run
-from dify_notebook.local.server import LocalServer, LocalServerError
+from dify_notebook.local.engine import fetch as fetching
+from dify_notebook.local.engine.app import App, FileRules, Moderation, Voice
+from dify_notebook.local.engine.run import Run
+from dify_notebook.local.server.guard import Guard
+from dify_notebook.local.server.process import LocalServer, LocalServerError
+from dify_notebook.local.store import schema
+from dify_notebook.local.store.annotations import Question, similarity
 from dify_notebook.tape import Tape
 
 SETTINGS = {"score_threshold": 0.7, "embedding_provider_name": "none", "embedding_model_name": "none"}
@@ -151,7 +151,7 @@ def test_a_matching_annotation_answers_and_is_counted(plain: Client) -> None:
 
 def plain_server(client: Client) -> LocalServer:
     """The server that a client speaks to."""
-    from dify_notebook.local.server import _own
+    from dify_notebook.local.server.process import _own
 
     return next(one for one in _own.values() if str(client.http.base_url).startswith(one.url))
 
@@ -250,7 +250,7 @@ def test_feedback_of_all_users_of_an_app(server: LocalServer) -> None:
 
 
 def test_opening_statements_are_filled_in(server: LocalServer, tmp_path: Path) -> None:
-    from dify_notebook.local.forms import Control
+    from dify_notebook.local.engine.forms import Control
 
     asking = app("asking", form=(Control("text-input", "city", "City"),))
     with local.serve(data_dir=tmp_path, pace=0, apps=[asking]) as own:
@@ -364,7 +364,7 @@ def test_speaking_and_hearing(server: LocalServer) -> None:
 
 
 def test_without_an_engine_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dify_notebook.local.speech.find_speech", lambda: None)
+    monkeypatch.setattr("dify_notebook.local.engine.speech.find_speech", lambda: None)
     with local.serve(data_dir=tmp_path, pace=0, apps=[app("mute", voice=Voice(auto_play=True), hears=True)]) as own:
         client = Client(own, "mute")
         spoken = client.post("/text-to-audio", {"text": "x"})

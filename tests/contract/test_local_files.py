@@ -9,7 +9,7 @@ import httpx
 import pytest
 from local_helpers import NOWHERE, Client, told
 
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 TABLE = b"a,b\n1,2\n"
 
@@ -61,7 +61,7 @@ def test_upload_and_signed_url(toolbox: Client, server: LocalServer) -> None:
 def test_signed_urls_age(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    from dify_notebook.local import signing
+    from dify_notebook.local.server import signing
 
     signer = signing.Signer("secret", "http://127.0.0.1:1")
     query = httpx.URL(signer.url("f")).params

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from local_helpers import NOWHERE, Client, told
 
-from dify_notebook.local import guard
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server import guard
+from dify_notebook.local.server.process import LocalServer
 
 AUTH = [
     ("none", None, "must be provided"),

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from local_helpers import NOWHERE, Client, answer_of, told
 
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 
 def asked(client: Client, count: int) -> str:

@@ -23,11 +23,11 @@ import pytest
 from local_helpers import NOWHERE, Client, answer_of
 
 from dify_notebook import local
-from dify_notebook.local import uploads as kept_uploads
-from dify_notebook.local.annotations import Annotations
-from dify_notebook.local.run import Run, Runs
-from dify_notebook.local.server import LocalServer, LocalServerError
-from dify_notebook.local.store import Store
+from dify_notebook.local.engine.run import Run, Runs
+from dify_notebook.local.server.process import LocalServer, LocalServerError
+from dify_notebook.local.store import uploads as kept_uploads
+from dify_notebook.local.store.annotations import Annotations
+from dify_notebook.local.store.store import Store
 
 
 def rows(server: LocalServer, table: str) -> int:
@@ -114,7 +114,7 @@ def test_an_upload_that_cannot_be_written_leaves_nothing(own: LocalServer, monke
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dify_notebook.local.uploads.os.fsync", full)
+    monkeypatch.setattr("dify_notebook.local.store.uploads.os.fsync", full)
     with Client(own, "toolbox") as client:
         assert client.upload("a.csv", b"a,b\n").status_code == 500
     assert (files(own), rows(own, "files"), rows(own, "end_users")) == ([], 0, 0)
@@ -267,7 +267,7 @@ def test_all_files_are_private_from_the_first_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: str
 ) -> None:
     """Looked at whenever SQLite or the server could have made one."""
-    monkeypatch.setattr("dify_notebook.local.store.journal_mode", lambda _: journal)
+    monkeypatch.setattr("dify_notebook.local.store.store.journal_mode", lambda _: journal)
     seen: dict[str, set[int]] = {}
     done = threading.Event()
 

@@ -14,10 +14,10 @@ import pytest
 from local_helpers import NOWHERE, Client, Event, answer_of
 
 from dify_notebook import Dify, local
-from dify_notebook.local.apps.app import App
-from dify_notebook.local.forms import Control
-from dify_notebook.local.run import Run
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.engine.app import App
+from dify_notebook.local.engine.forms import Control
+from dify_notebook.local.engine.run import Run
+from dify_notebook.local.server.process import LocalServer
 from dify_notebook.tape import Tape
 
 

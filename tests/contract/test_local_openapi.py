@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from local_helpers import Client, Sounds
 
 from dify_notebook import local
-from dify_notebook.local.apps.app import App, FileRules, Variable, Voice
-from dify_notebook.local.run import Run
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.engine.app import App, FileRules, Variable, Voice
+from dify_notebook.local.engine.run import Run
+from dify_notebook.local.server.process import LocalServer
 
 schemathesis = pytest.importorskip("schemathesis")
 openapi_checks = pytest.importorskip("schemathesis.specs.openapi.checks")

@@ -21,11 +21,11 @@ import pytest
 from local_helpers import Client, answer_of
 
 from dify_notebook import local
-from dify_notebook.local import journal, lock, schema
-from dify_notebook.local import server as server_module
-from dify_notebook.local.directory import Directory, default_directory
-from dify_notebook.local.server import LocalServer, LocalServerError, Server
-from dify_notebook.local.store import Store
+from dify_notebook.local.server import process as server_module
+from dify_notebook.local.server.process import LocalServer, LocalServerError, Server
+from dify_notebook.local.store import journal, lock, schema
+from dify_notebook.local.store.directory import Directory, default_directory
+from dify_notebook.local.store.store import Store
 
 HOLD = """
 import sys
@@ -443,7 +443,7 @@ def test_journal_and_version(tmp_path: Path) -> None:
 
 
 def test_a_network_directory_has_another_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dify_notebook.local.store.journal_mode", lambda _: "delete")
+    monkeypatch.setattr("dify_notebook.local.store.store.journal_mode", lambda _: "delete")
     with local.serve(data_dir=tmp_path, pace=0) as server:
         assert answer_of(Client(server).ask("hi"))
         assert not (tmp_path / "store.sqlite3-wal").exists()

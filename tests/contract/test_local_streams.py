@@ -17,7 +17,7 @@ import pytest
 from local_helpers import Client, answer_of, names
 
 from dify_notebook import local
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 HEAD = "event conversation_id message_id created_at task_id"
 NODE = "id node_id node_type title index predecessor_node_id inputs inputs_truncated created_at"

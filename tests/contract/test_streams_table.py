@@ -11,7 +11,7 @@ from contract.streams import Recording, load
 
 from dify_notebook.turn.fold import Builder, fold, fold_all
 from dify_notebook.turn.state import Turn
-from dify_notebook.wire.events import Eof, Event, Lost, decode
+from dify_notebook.wire.events import Disconnected, Event, StreamEnd, decode
 from dify_notebook.wire.sse import Frame, Splitter
 
 CASES = sorted(EXPECTED)
@@ -44,7 +44,7 @@ def events_of(recording: Recording) -> list[Event]:
     splitter = Splitter()
     events = [decode(frame, at) for at, chunk in recording.chunks for frame in splitter.feed(chunk)]
     at = recording.chunks[-1][0] if recording.chunks else 0.0
-    events.append(Eof(at=at, rest=splitter.rest()) if recording.whole else Lost(at=at, rest=splitter.rest()))
+    events.append(StreamEnd(at=at, rest=splitter.rest()) if recording.whole else Disconnected(at=at, rest=splitter.rest()))
     return events
 
 
@@ -137,7 +137,7 @@ def test_truncated_at_every_event(case: str) -> None:
     builder = Builder()
     for number, event in enumerate(events):
         cut = Builder(builder.turn())
-        cut.apply(Lost(at=event.at, message="cut"))
+        cut.apply(Disconnected(at=event.at, message="cut"))
         before, turn = builder.turn(), cut.turn()
         assert turn.status != "running", number
         assert turn.end is not None
@@ -151,7 +151,7 @@ def test_truncated_at_every_event(case: str) -> None:
 def test_a_line_cut_in_the_middle_is_told() -> None:
     body = load()["examples/chat_basic"].body
     frames, rest = frames_of([body[: len(body) // 2]])
-    turn = fold_all([*(decode(frame) for frame in frames), Eof(rest=rest)])
+    turn = fold_all([*(decode(frame) for frame in frames), StreamEnd(rest=rest)])
     assert rest
     assert (turn.status, turn.end, turn.complete) == ("incomplete", "eof", False)
     assert [warning.code for warning in turn.warnings][-1] == "damaged"

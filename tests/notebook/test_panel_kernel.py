@@ -20,7 +20,7 @@ from support.kernels import Kernel, Outputs, kernel
 
 import dify_notebook
 from dify_notebook import local
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 QUERY = "How do I stop a running answer?"

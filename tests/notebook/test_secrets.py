@@ -236,7 +236,7 @@ def test_the_failures_happened_and_were_shown(ran: Ran) -> None:
         "ServerError",
         "TurnFailed",
         "TurnIncomplete",
-        "ConnectionFailed",
+        "ConnectError",
         "ConfigError",
     ):
         assert wanted in names, wanted

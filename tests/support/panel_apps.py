@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from dify_notebook.local.functions import describe
+from dify_notebook.local.engine.functions import describe
 
 
 class Gate:

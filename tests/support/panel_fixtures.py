@@ -11,7 +11,7 @@ from support.panel_apps import Gate, apps
 from support.panels import Browser, show, wired
 
 from dify_notebook import ChatPanel, Dify, local
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 __all__ = ["gate", "opened", "server", "wire"]
 

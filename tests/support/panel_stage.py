@@ -23,12 +23,12 @@ from contract.streams import Recording, load
 
 from dify_notebook.live.protocol import Packed, unpack
 from dify_notebook.panel.facts import Facts
-from dify_notebook.panel.painter import Painter
-from dify_notebook.panel.scene import Item, Scene
+from dify_notebook.panel.renderer import Renderer
+from dify_notebook.panel.state import Item, PanelState
 from dify_notebook.turn.fold import Builder
 from dify_notebook.turn.state import Turn
 from dify_notebook.views.diff import from_wire, to_wire
-from dify_notebook.wire.events import Eof, Lost, Sent, decode
+from dify_notebook.wire.events import Disconnected, Sent, StreamEnd, decode
 from dify_notebook.wire.sse import Splitter
 
 FIXTURE = Path(__file__).parents[2] / "js" / "test" / "fixtures" / "panel.json.gz"
@@ -57,7 +57,7 @@ def turns_of(recording: Recording) -> Iterator[Turn]:
             at += STEP
             builder.apply(decode(frame, at))
             yield builder.turn()
-    end = Eof if recording.whole else Lost
+    end = StreamEnd if recording.whole else Disconnected
     builder.apply(end(at=at + STEP, rest=splitter.rest()))
     yield builder.turn()
 
@@ -79,11 +79,11 @@ class Stage:
     def __init__(self) -> None:
         facts = Facts(name="Recorded", mode="advanced-chat", description="A recording.")
         client = SimpleNamespace(settings=SimpleNamespace(origin="arguments", host="dify.example"))
-        self.desk = SimpleNamespace(scene=Scene(facts=facts), client=client, watch=lambda event: lambda: None)
+        self.desk = SimpleNamespace(scene=PanelState(facts=facts), client=client, watch=lambda event: lambda: None)
         self.sent: list[dict[str, Any]] = []
         self.buffers: list[list[bytes]] = []
         desk: Any = self.desk
-        self.painter = Painter(desk, self._send, lang="en", height=640, moment=lambda: NOON, clock=lambda: 0.0)
+        self.painter = Renderer(desk, self._send, lang="en", height=640, moment=lambda: NOON, clock=lambda: 0.0)
 
     def _send(self, message: Any, buffers: list[bytes]) -> None:
         numbered = msgspec.structs.replace(message, n=len(self.sent) + 1)

@@ -13,8 +13,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import no_var_expand
 from traitlets.config import Config
 
+from dify_notebook.magic.cell_source import CellSources
 from dify_notebook.magic.scope import caller, seen_from
-from dify_notebook.magic.typed import Typed
 
 
 class Shell:
@@ -26,7 +26,7 @@ class Shell:
         made: Any = InteractiveShell.instance(config=settings)
         self.shell = made
         self.shell.user_ns["run"] = self.shell.run_cell_magic
-        self.typed = Typed(self.shell, "seen")
+        self.typed = CellSources(self.shell, "seen")
         self.typed.register()
         self.names: list[dict[str, Any]] = []
         self.texts: list[tuple[str, str]] = []

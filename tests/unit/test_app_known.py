@@ -15,7 +15,7 @@ from dify_notebook import AsyncDify, Session
 from dify_notebook.app.known import KnownApp, check
 from dify_notebook.app.misfit import Misfit
 from dify_notebook.app.origin import Origin, Value, values
-from dify_notebook.app.words import CELL, PANEL, Door
+from dify_notebook.app.words import CELL, PANEL, EntryPoint
 from dify_notebook.errors import AuthenticationError, InputError
 from dify_notebook.i18n import t
 from dify_notebook.net.learning import Part, learn, learn_form
@@ -165,7 +165,7 @@ OLD: list[tuple[str | None, bool, dict[str, Any], bool]] = [
 @pytest.mark.parametrize("door", [CELL, PANEL], ids=["cell", "panel"])
 @pytest.mark.parametrize(("version", "later", "given", "refused"), OLD)
 def test_a_server_that_keeps_the_first_inputs_is_given_no_others(
-    door: Door, version: str | None, later: bool, given: dict[str, Any], refused: bool
+    door: EntryPoint, version: str | None, later: bool, given: dict[str, Any], refused: bool
 ) -> None:
     session = Session(AsyncDify("app-x", "http://127.0.0.1:9", "me"))
     session.app = KnownApp(parameters=FORM, version=version)

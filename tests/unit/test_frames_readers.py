@@ -19,7 +19,7 @@ from dify_notebook.errors import InputError
 from dify_notebook.frames import build
 from dify_notebook.frames.readers.inserts import Inserts
 from dify_notebook.frames.schema import HISTORY, SCHEMA
-from dify_notebook.local.dumping import DumpError
+from dify_notebook.local.simulate.dumping import DumpError
 
 CONVERSATION = "5f2e36b0-0d0c-4a63-9b7e-0a1c8d6f1e01"
 USER = "8a0f7b2c-63b1-4f7f-9c35-cf1b1d5d0a02"

@@ -27,7 +27,7 @@ from dify_notebook.app.controls import TEXTS
 from dify_notebook.app.files import FileInput, Pattern
 from dify_notebook.app.known import KnownApp
 from dify_notebook.app.origin import Filled, Origin, Value
-from dify_notebook.app.words import CELL, PANEL, PYTHON, Door, in_words
+from dify_notebook.app.words import CELL, PANEL, PYTHON, EntryPoint, in_words
 from dify_notebook.errors import InputError
 from dify_notebook.turn.state import Turn
 from dify_notebook.wire.kinds import CONTROLS as CONTROLS_TOLD
@@ -315,7 +315,7 @@ def test_the_table_has_every_kind_of_control_from_every_origin() -> None:
     assert {kinds[name] for name, *_ in TABLE} >= known - {"json", "api"}, "those are told as their likes"
 
 
-WAYS: dict[Origin, tuple[Door, ...]] = {
+WAYS: dict[Origin, tuple[EntryPoint, ...]] = {
     Origin.LINE: (CELL,), Origin.TEMPLATE: (CELL,), Origin.PYTHON: (CELL, PANEL, PYTHON), Origin.FORM: (PANEL,),
     Origin.EARLIER: (CELL, PANEL), Origin.SERVER: (CELL, PANEL),
 }  # fmt: skip
@@ -323,7 +323,7 @@ WAYS: dict[Origin, tuple[Door, ...]] = {
 
 
 @pytest.mark.parametrize(("door", "name", "origin", "value", "sent"), [(door, *row) for row in ORIGINS for door in WAYS[row[1]]])
-def test_who_wrote_a_value_says_what_becomes_of_it_and_no_door(door: Door, name: str, origin: Origin, value: Any, sent: Any) -> None:
+def test_who_wrote_a_value_says_what_becomes_of_it_and_no_door(door: EntryPoint, name: str, origin: Origin, value: Any, sent: Any) -> None:
     session = Session(AsyncDify("app-x", "http://127.0.0.1:9", "me"))
     session.app = KnownApp(parameters=Parameters(user_input_form=FORM))
     asked = {"must": Value("m", origin), name: value if isinstance(value, Value) else Value(value, origin)}

@@ -10,7 +10,7 @@ import pytest
 from dify_notebook.live.channel import Channel
 from dify_notebook.live.throttle import TICK, Throttle
 from dify_notebook.live.view import LiveView
-from dify_notebook.panel.drawn import Drawn
+from dify_notebook.panel.channel import TurnChannel
 from dify_notebook.turn.state import Turn
 from dify_notebook.views import Block, TurnView
 
@@ -53,9 +53,9 @@ class Watch:
         return self.asked // 2
 
 
-VIEWS: dict[str, Callable[[Watch], LiveView | Drawn]] = {
+VIEWS: dict[str, Callable[[Watch], LiveView | TurnChannel]] = {
     "cell": lambda watch: LiveView("en", clock=watch),
-    "panel": lambda watch: Drawn(1, "en", clock=watch),
+    "panel": lambda watch: TurnChannel(1, "en", clock=watch),
 }
 
 
@@ -106,9 +106,9 @@ WAITING = 0.3
 """Seconds that a drawing has to wait for others, such as a cell that holds the interpreter."""
 
 
-@pytest.mark.parametrize("make", [lambda: LiveView("en"), lambda: Drawn(1, "en")], ids=["cell", "panel"])
+@pytest.mark.parametrize("make", [lambda: LiveView("en"), lambda: TurnChannel(1, "en")], ids=["cell", "panel"])
 def test_what_a_drawing_waits_for_others_is_no_cost_of_it(
-    make: Callable[[], LiveView | Drawn], monkeypatch: pytest.MonkeyPatch
+    make: Callable[[], LiveView | TurnChannel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocks = TurnView.blocks
 

@@ -11,10 +11,10 @@ import pytest
 
 from dify_notebook import local
 from dify_notebook.local.apps.guide import GUIDE
-from dify_notebook.local.declare import resolve
-from dify_notebook.local.functions import REGISTERED
-from dify_notebook.local.models.choice import Wanted
-from dify_notebook.local.table import DeclarationError
+from dify_notebook.local.engine.declare.apps import resolve
+from dify_notebook.local.engine.declare.table import DeclarationError
+from dify_notebook.local.engine.functions import REGISTERED
+from dify_notebook.local.engine.models.choice import Wanted
 
 Declared = dict[str, Any]
 START: Declared = {"type": "start", "next": "answer"}

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from support.patterns import GENERIC, grows
 
-from dify_notebook.local.annotations import Question
-from dify_notebook.local.apps import guide, looking, pipeline
-from dify_notebook.local.naming import title
-from dify_notebook.local.search.words import terms
+from dify_notebook.local.apps import asking, guide, looking, pipeline
+from dify_notebook.local.apps.asking import calls
+from dify_notebook.local.engine.search.words import terms
+from dify_notebook.local.engine.titles import title
+from dify_notebook.local.engine.tools import clock, tables, text_stats
+from dify_notebook.local.store.annotations import Question
 from dify_notebook.local.tokens import count, pieces
-from dify_notebook.local.tools import asking, clock, tables, text_stats
-from dify_notebook.local.tools.asking import calls
 
 LINE = "2026-11-03 12:04:07,123 INFO worker[7] GET /v1/x?a=1&b=(2,3) 200 1,234 bytes in 12.5 ms, Tokyo 3pm -> ok\n"
 TEXTS = (*GENERIC, LINE, "1,234 ", "12:30 ", "3 的 ", "max(1,", "tokyo ", "count the words: a ", "“", "1+", "9 squared ")

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from support.fake_model import FakeModel, Said, always, delta, end, usage, words
 
-from dify_notebook.local.aside import Asked
-from dify_notebook.local.models import gguf
-from dify_notebook.local.models.choice import Wanted, WrongModel, choose, prices
-from dify_notebook.local.models.model import Model, ModelFailed, Prices, Reply, error_text
-from dify_notebook.local.models.remote import Remote
+from dify_notebook.local.engine.models import gguf
+from dify_notebook.local.engine.models.choice import Wanted, WrongModel, choose, prices
+from dify_notebook.local.engine.models.model import Model, ModelFailed, Prices, Reply, error_text
+from dify_notebook.local.engine.models.remote import Remote
+from dify_notebook.local.threads import Asked
 from dify_notebook.local.tokens import Meter
 
 USER = [{"role": "user", "content": "hi"}]
@@ -112,13 +112,13 @@ def test_what_cannot_be_read_fails(chunks: list[Any], told: str) -> None:
 
 
 def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dify_notebook.local.models.model.MAX_ANSWER", 10)
+    monkeypatch.setattr("dify_notebook.local.engine.models.model.MAX_ANSWER", 10)
     with pytest.raises(ModelFailed, match="longer than"):
         ask(*[delta(content="four")] * 4, end())
 
 
 def test_the_whole_time_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dify_notebook.local.models.model.MAX_SECONDS", 0.05)
+    monkeypatch.setattr("dify_notebook.local.engine.models.model.MAX_SECONDS", 0.05)
     free = threading.Event()
 
     class Silent(Scripted):

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import DifyError
-from dify_notebook.local.builtin import BUILTIN
 from dify_notebook.local.engine.conditions import ALIASES, CannotCompare, Condition, decided, results
-from dify_notebook.local.engine.kinds import Assignment
+from dify_notebook.local.engine.functions import FunctionFailed, describe
 from dify_notebook.local.engine.knowledge import PASSAGE, Knowledge, passages, read_files, search
-from dify_notebook.local.engine.pool import Pool
+from dify_notebook.local.engine.node_types import Assignment
 from dify_notebook.local.engine.template import WrongTemplate, read, selector, shown, shown_in_answer, walk
-from dify_notebook.local.functions import FunctionFailed, describe
+from dify_notebook.local.engine.tools.builtin import BUILTIN
+from dify_notebook.local.engine.variable_pool import VariablePool
 
 VALUES: dict[str, Any] = {
     "a": {"text": "x", "n": 3, "f": 1.5, "yes": True, "none": None, "list": ["p", {"q": 1}], "empty": []},
@@ -113,13 +113,13 @@ CONDITIONS = [
 
 @pytest.mark.parametrize(("name", "operator", "value", "holds"), CONDITIONS)
 def test_conditions(name: str, operator: str, value: str, holds: bool) -> None:
-    pool = Pool()
+    pool = VariablePool()
     pool.put("v", {"text": "hello", "list": ["a", 1], "none": None, "n": 3, "numeric": "10"})
     assert Condition(("v", name), operator, read(value)).holds(pool) is holds
 
 
 def test_conditions_decide_early() -> None:
-    pool = Pool()
+    pool = VariablePool()
     pool.put("v", {"n": 3})
     yes, no = Condition(("v", "n"), "=", read("3")), Condition(("v", "n"), "=", read("4"))
     assert results((no, yes), "and", pool) == [False]
@@ -164,9 +164,9 @@ def test_assignments_that_do_not_fit(kind: str, operation: str, old: Any, value:
 
 
 def test_pools_lie_on_each_other() -> None:
-    below = Pool()
+    below = VariablePool()
     below.put("loop", {"n": 1})
-    above = Pool(below)
+    above = VariablePool(below)
     above.put("t", {"output": "x"})
     assert above.get(("loop", "n")) == 1
     above.set(("loop", "n"), 2)

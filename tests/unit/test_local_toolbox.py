@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from dify_notebook.local.tools import clock, tables, text_stats
-from dify_notebook.local.tools.arithmetic import NotComputable, evaluate, show
-from dify_notebook.local.tools.asking import Call, calls
+from dify_notebook.local.apps.asking import Call, calls
+from dify_notebook.local.engine.tools import clock, tables, text_stats
+from dify_notebook.local.engine.tools.arithmetic import NotComputable, evaluate, show
 
 SUMS = [
     ("6*7", "42"),

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from dify_notebook.local.run import Run, Stopped
-from dify_notebook.local.worker import Worker
+from dify_notebook.local.engine.run import Run, Stopped
+from dify_notebook.local.store.worker import Worker
 
 
 def worker(tmp_path: Path) -> Worker:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from dify_notebook.errors import DifyError, InputError
-from dify_notebook.magic import follow as following
+from dify_notebook.magic import run_cell as following
 from dify_notebook.turn.state import Turn
 
 
@@ -69,7 +69,7 @@ class FakeView:
 
 
 def follow(run: FakeRun, view: FakeView | None) -> tuple[Turn, bool]:
-    started, turn, interrupted = following.follow(lambda: run, None if view is None else lambda _: view)
+    started, turn, interrupted = following.run_cell(lambda: run, None if view is None else lambda _: view)
     assert started is run
     return turn, interrupted
 
@@ -120,7 +120,7 @@ def test_second_interrupt_leaves_at_once() -> None:
 
 
 def test_a_stop_that_is_not_heard_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dify_notebook.magic.follow.GRACE", 0.1)
+    monkeypatch.setattr("dify_notebook.magic.run_cell.GRACE", 0.1)
     run = FakeRun()
 
     def at(n: int) -> None:
@@ -177,7 +177,7 @@ def test_the_turn_is_kept_before_it_is_shown() -> None:
             raise ValueError(f"{len(kept)} kept")
 
     with pytest.raises(ValueError, match="1 kept"):
-        following.follow(lambda: run, lambda _: Breaking(lambda n: None), kept.append)
+        following.run_cell(lambda: run, lambda _: Breaking(lambda n: None), kept.append)
 
 
 def test_refused_question_opens_no_view() -> None:
@@ -188,7 +188,7 @@ def test_refused_question_opens_no_view() -> None:
         raise AssertionError
 
     with pytest.raises(InputError):
-        following.follow(refuse, never)
+        following.run_cell(refuse, never)
 
 
 def test_a_fast_source_is_not_drawn_for_each_token() -> None:

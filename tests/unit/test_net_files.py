@@ -13,7 +13,7 @@ from dify_notebook import AsyncDify
 from dify_notebook.config import clean_base_url
 from dify_notebook.errors import APIError, DifyError, InputError
 from dify_notebook.net.files import kind_of, remote
-from dify_notebook.panel.picture import file_name
+from dify_notebook.panel.presenter import file_name
 from dify_notebook.turn.state import MessageFile
 
 pytestmark = pytest.mark.anyio

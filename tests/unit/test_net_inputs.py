@@ -15,7 +15,7 @@ from support.provenance import TALK, App
 from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify
-from dify_notebook.errors import ConnectionFailed, InputError
+from dify_notebook.errors import ConnectError, InputError
 from dify_notebook.net import learning
 
 pytestmark = pytest.mark.anyio
@@ -141,7 +141,7 @@ async def test_a_server_that_is_not_there_is_told_by_the_question() -> None:
     with serving(App("number")) as server:
         url = server.url
     async with AsyncDify("app-x", url, "me", retry=60) as dify:
-        with pytest.raises(ConnectionFailed) as caught:
+        with pytest.raises(ConnectError) as caught:
             await dify.chat.send("hi", inputs={"v": 7})
     assert caught.value.attempted == "POST /chat-messages"
 

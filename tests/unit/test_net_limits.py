@@ -18,7 +18,7 @@ from support.raw_server import Connection, RawServer, Request, serving
 from dify_notebook import AsyncDify, Dify, Session, Turn
 from dify_notebook.errors import InputError, TurnIncomplete
 from dify_notebook.net import stream as stream_module
-from dify_notebook.net.crowd import Gate
+from dify_notebook.net.limiter import AdaptiveLimiter
 from dify_notebook.net.shared import SharedBuilder
 from dify_notebook.wire import events as ev
 
@@ -147,7 +147,7 @@ def test_looking_at_a_turn_from_other_threads_loses_nothing() -> None:
         for number in range(8_000):
             told.append(ev.Message(at=number / 1000, answer=f"{number} ", task_id="t", message_id="m"))
             told.append(ev.Ping(at=number / 1000))
-        return [*told, ev.StopAsked(at=9.0, confirmed=True), ev.MessageEnd(at=9.0, id="m", metadata={}), ev.Eof(at=9.1)]
+        return [*told, ev.StopRequested(at=9.0, confirmed=True), ev.MessageEnd(at=9.0, id="m", metadata={}), ev.StreamEnd(at=9.1)]
 
     quiet, watched = SharedBuilder(), SharedBuilder()
     done, seen = threading.Event(), []
@@ -285,7 +285,7 @@ def test_stop_ends_all_that_runs() -> None:
 @pytest.mark.parametrize("order", [(16, 32), (32, 16), (32, 32), (4, 32), (32, 4)])
 @pytest.mark.parametrize("first_out", [0, 1])
 def test_a_raised_ceiling_comes_down_to_what_it_was(order: tuple[int, int], first_out: int) -> None:
-    gate = Gate(8)
+    gate = AdaptiveLimiter(8)
     raised = [gate.at_least(one) for one in order]
     for one in raised:
         one.__enter__()
@@ -298,7 +298,7 @@ def test_a_raised_ceiling_comes_down_to_what_it_was(order: tuple[int, int], firs
 
 
 async def test_a_server_that_has_too_many_is_not_asked_for_more() -> None:
-    gate = Gate(8)
+    gate = AdaptiveLimiter(8)
     gate.too_many()
     with gate.at_least(32):
         assert (gate.most, gate.allowed) == (32, 4)

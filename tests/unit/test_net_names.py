@@ -19,7 +19,7 @@ from dify_notebook import AsyncDify
 from dify_notebook.errors import DifyError, InputError, ServerError
 from dify_notebook.net.doctor import clock
 from dify_notebook.net.files import new_file, open_file, plain_name, told_name
-from dify_notebook.net.retry import Patience, http_date, seconds_of
+from dify_notebook.net.retry import RetryBudget, http_date, seconds_of
 from dify_notebook.turn.state import MessageFile
 
 pytestmark = pytest.mark.anyio
@@ -194,7 +194,7 @@ def test_a_retry_after_of_any_kind(told: str, is_one: bool) -> None:
     seconds = seconds_of(told)
     assert (seconds is not None) == is_one
     assert seconds is None or seconds >= 0
-    wait = Patience(20, clock=lambda: 0.0).after_status(503, told)
+    wait = RetryBudget(20, clock=lambda: 0.0).after_status(503, told)
     assert wait is None or 0 < wait < 20
     assert clock(told, datetime.now(UTC))[0].kind.startswith("clock")
 

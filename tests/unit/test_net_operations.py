@@ -366,10 +366,10 @@ async def test_what_changes_something_is_sent_once(call: Callable[[AsyncDify], A
 
 
 def test_waits_grow_with_jitter_and_obey_the_server() -> None:
-    from dify_notebook.net.retry import Patience, seconds_of
+    from dify_notebook.net.retry import RetryBudget, seconds_of
 
     now = [0.0]
-    patience = Patience(100, clock=lambda: now[0], chance=lambda: 1.0)
+    patience = RetryBudget(100, clock=lambda: now[0], chance=lambda: 1.0)
     assert [patience.after_failure() for _ in range(6)] == [0.3, 0.6, 1.2, 2.4, 4.8, 8.0]
     assert patience.after_status(429, "7") == 7
     assert patience.after_status(404, None) is None
@@ -380,11 +380,11 @@ def test_waits_grow_with_jitter_and_obey_the_server() -> None:
 
 
 def test_a_retry_after_of_nothing_does_not_hammer() -> None:
-    from dify_notebook.net.retry import Patience
+    from dify_notebook.net.retry import RetryBudget
 
     now = 0.0
     for told in ("0", "0.001", "-5"):
-        patience = Patience(20, clock=lambda: now)
+        patience = RetryBudget(20, clock=lambda: now)
         assert all((patience.after_status(429, told) or 0) >= 0.1 for _ in range(2_000))
 
 

@@ -13,7 +13,7 @@ import pytest
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import AsyncDify, Dify
-from dify_notebook.net.crowd import Gate, gather_bounded
+from dify_notebook.net.limiter import AdaptiveLimiter, gather_bounded
 from dify_notebook.net.pages import PagingWarning
 
 pytestmark = pytest.mark.anyio
@@ -151,7 +151,7 @@ async def test_variables_that_the_server_withholds_are_warned_about() -> None:
 
 
 async def test_no_more_than_allowed_are_under_way() -> None:
-    gate, running, most = Gate(3), 0, 0
+    gate, running, most = AdaptiveLimiter(3), 0, 0
 
     async def work(number: int) -> int:
         nonlocal running, most
@@ -168,7 +168,7 @@ async def test_no_more_than_allowed_are_under_way() -> None:
 
 
 async def test_a_place_that_is_given_up_is_given_on() -> None:
-    gate = Gate(1)
+    gate = AdaptiveLimiter(1)
     first = await gate.enter()
     waiting = [asyncio.create_task(gate.enter()) for _ in range(3)]
     await asyncio.sleep(0)
@@ -186,11 +186,11 @@ async def test_a_place_that_is_given_up_is_given_on() -> None:
 
 
 async def test_too_many_halves_once_for_a_burst_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate(8)
+    gate = AdaptiveLimiter(8)
     for _ in range(5):
         gate.too_many()
     assert gate.allowed == 4
-    monkeypatch.setattr("dify_notebook.net.crowd.BURST_SECONDS", 0.0)
+    monkeypatch.setattr("dify_notebook.net.limiter.BURST_SECONDS", 0.0)
     for _ in range(5):
         gate.too_many()
     assert gate.allowed == 1

@@ -16,7 +16,7 @@ from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify, Dify
 from dify_notebook.errors import DifyError, InputError
-from dify_notebook.net.crowd import MOST_CONNECTIONS, SPARE, Gate
+from dify_notebook.net.limiter import MOST_CONNECTIONS, SPARE, AdaptiveLimiter
 from dify_notebook.net.stream import ChatStream
 
 pytestmark = pytest.mark.anyio
@@ -222,7 +222,7 @@ def test_the_gate_keeps_its_promises(most: int, acts: list[tuple[str, int]]) -> 
     """Never more answers than allowed when they come in, never a short call without its spare place, nobody lost."""
 
     async def play() -> None:
-        gate = Gate(most)
+        gate = AdaptiveLimiter(most)
         tasks: list[asyncio.Task[Any]] = []
         for act, number in acts:
             if act in ("answer", "short"):
@@ -255,14 +255,14 @@ def test_the_gate_keeps_its_promises(most: int, acts: list[tuple[str, int]]) -> 
                 task.cancel()
         await step()
 
-    def waiting_answers(gate: Gate) -> int:
+    def waiting_answers(gate: AdaptiveLimiter) -> int:
         return len(gate._waiting[True])
 
     asyncio.run(play())
 
 
 async def test_who_came_first_goes_first() -> None:
-    gate = Gate(1)
+    gate = AdaptiveLimiter(1)
     first = await gate.enter(object())
     spare = await gate.enter()
     order: list[str] = []
@@ -289,14 +289,14 @@ async def test_who_came_first_goes_first() -> None:
 
 
 async def test_that_a_server_had_too_many_is_told_where_that_is_why() -> None:
-    gate, me = Gate(4, patience=0.01), object()
+    gate, me = AdaptiveLimiter(4, patience=0.01), object()
     await gate.enter(me)
     await gate.enter(me)
     gate.too_many()
     with pytest.raises(InputError, match="2 may be at once") as caught:
         await gate.enter(me)
     assert "2 of 4" in caught.value.message
-    full = Gate(1)
+    full = AdaptiveLimiter(1)
     await full.enter(me)
     with pytest.raises(InputError) as caught:
         await full.enter(me)

@@ -19,8 +19,8 @@ from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify, Dify, DifyError
 from dify_notebook.errors import ConfigError
+from dify_notebook.net.certificates import VARIABLES, context_of
 from dify_notebook.net.proxies import Exceptions, Proxies, read
-from dify_notebook.net.trust import VARIABLES, context_of
 
 KEY = "app-x"
 AWAY = "http://dify.example"

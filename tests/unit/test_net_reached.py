@@ -10,10 +10,10 @@ import pytest
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import AsyncDify, Dify, DifyError
-from dify_notebook.errors import ConnectionFailed, TimedOut
+from dify_notebook.errors import ConnectError, TimeoutException
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.state import State
-from dify_notebook.net.retry import UNHEARD_SECONDS, Patience
+from dify_notebook.net.retry import UNHEARD_SECONDS, RetryBudget
 
 pytestmark = pytest.mark.anyio
 TRANSPORTS: list[Any] = [None, "aiohttp"]
@@ -63,7 +63,7 @@ async def test_a_connection_that_broke_after_the_question_is_told_as_broken_and_
         asked = [request.method for request in server.requests]
         assert asked == ["POST"] or set(asked) == {"GET"}, "aiohttp itself repeats a GET"
         assert "headers" not in str(raised.value)
-    assert not isinstance(raised.value, TimedOut)
+    assert not isinstance(raised.value, TimeoutException)
     assert raised.value.code in ("connection", "disconnected", "eof"), raised.value.code
     assert "in time" not in str(raised.value)
 
@@ -76,10 +76,10 @@ async def test_what_was_never_reached_and_what_is_silent_keep_their_names(transp
     with serving(silent) as server:
         slow = httpx.Timeout(5.0, read=0.2)
         async with AsyncDify("app-x", server.url, "me", transport=transport, retry=0, timeout=slow) as dify:
-            with pytest.raises(TimedOut):
+            with pytest.raises(TimeoutException):
                 await dify.app.info()
     async with AsyncDify("app-x", server.url, "me", transport=transport, retry=0) as dify:
-        with pytest.raises(ConnectionFailed, match="cannot be reached") as raised:
+        with pytest.raises(ConnectError, match="cannot be reached") as raised:
             await dify.app.info()
     assert raised.value.code == "connect"
 
@@ -101,7 +101,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     # Only what waits before another try goes by this clock: other tests' clients may still wait by the real one.
-    monkeypatch.setattr("dify_notebook.net.retry.Patience", partial(Patience, clock=clock, sleep=clock.sleep))
+    monkeypatch.setattr("dify_notebook.net.retry.RetryBudget", partial(RetryBudget, clock=clock, sleep=clock.sleep))
     return clock
 
 
@@ -118,7 +118,7 @@ async def test_only_a_server_that_answered_before_is_waited_for(
         dify = AsyncDify("app-x", server.url, "me", transport=transport)
         if answered:
             await dify.as_user("you").app.info()  # the same server
-    with pytest.raises(ConnectionFailed):
+    with pytest.raises(ConnectError):
         await dify.app.parameters()
     assert (clock.now > 4 * UNHEARD_SECONDS) if answered else (0 < clock.now <= UNHEARD_SECONDS)
     await dify.aclose()

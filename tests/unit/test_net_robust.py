@@ -25,13 +25,13 @@ from contract.torture import SMALL, Torture
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import AsyncDify, Dify
-from dify_notebook.errors import ConfigError, ConnectionFailed, DifyError, InputError, TimedOut
+from dify_notebook.errors import ConfigError, ConnectError, DifyError, InputError, TimeoutException
 from dify_notebook.net.doctor import examine
 from dify_notebook.session import Session
 from dify_notebook.tape import RunStore, Tape
 from dify_notebook.turn.fold import fold_all
 from dify_notebook.turn.state import Turn
-from dify_notebook.wire.events import Eof, decode
+from dify_notebook.wire.events import StreamEnd, decode
 from dify_notebook.wire.sse import Splitter
 
 pytestmark = pytest.mark.anyio
@@ -89,7 +89,7 @@ def test_the_torture_table_through_a_socket(size: int, sync: bool) -> None:
         splitter = Splitter()
         frames = splitter.feed(case.data)
         assert frames == case.frames
-        expected = fold_all([*(decode(frame) for frame in frames), Eof(rest=splitter.rest())])
+        expected = fold_all([*(decode(frame) for frame in frames), StreamEnd(rest=splitter.rest())])
         assert summary(turn) == summary(expected), case.id
 
 
@@ -153,7 +153,7 @@ def test_a_server_that_hangs_runs_into_the_read_timeout(where: str, sync: bool) 
     with serving(script) as server:
         try:
             if where == "before the headers":
-                with pytest.raises(TimedOut) as caught:
+                with pytest.raises(TimeoutException) as caught:
                     read(server.url, sync, timeout=timeout)
                 assert caught.value.turn is not None
             else:
@@ -463,7 +463,7 @@ async def test_certificates_by_verify_by_the_environment_and_through_a_tunnel(
     listener, url = secure(authority)
     with closing(listener):
         async with AsyncDify("app-x", url, "me", retry=0) as dify:
-            with pytest.raises(ConnectionFailed) as caught:
+            with pytest.raises(ConnectError) as caught:
                 await dify.app.info()
             assert caught.value.code == "tls"
             assert "verify=" in caught.value.hint
@@ -519,9 +519,9 @@ async def test_a_server_that_hangs_up_is_no_time_that_ran_out(transport: Any) ->
     with serving(script) as server:
         async with AsyncDify("app-x", server.url, "me", transport=transport, retry=0) as dify:
             for call in (dify.app.info(), dify.chat.send("hi")):
-                with pytest.raises(ConnectionFailed) as caught:
+                with pytest.raises(ConnectError) as caught:
                     await call
-                assert not isinstance(caught.value, TimedOut)
+                assert not isinstance(caught.value, TimeoutException)
     assert asked.count("POST") == 1, "a question is never sent twice"
 
 
@@ -626,5 +626,5 @@ def test_an_answer_that_is_no_http_is_an_error_of_ours(transport: Any, said: byt
             lambda: dify.files.download("1"),
         ]
         for call in calls:
-            with pytest.raises(ConnectionFailed):
+            with pytest.raises(ConnectError):
                 call()

@@ -16,13 +16,13 @@ from support.raw_server import Connection, Request, serving
 from dify_notebook import AsyncDify, Dify
 from dify_notebook.errors import (
     AuthenticationError,
-    ConnectionFailed,
+    ConnectError,
     DifyError,
     InputError,
     NotFoundError,
     RateLimitError,
     ServerError,
-    TimedOut,
+    TimeoutException,
     TurnFailed,
     TurnIncomplete,
 )  # fmt: skip
@@ -378,7 +378,7 @@ async def test_nobody_listens() -> None:
     with serving(hello) as server:
         url = server.url
     async with client(url) as dify:
-        with pytest.raises(ConnectionFailed) as caught:
+        with pytest.raises(ConnectError) as caught:
             await dify.chat.send("hi")
     assert caught.value.code == "connect"
     assert caught.value.turn is not None
@@ -391,7 +391,7 @@ async def test_the_servers_silence_ends_in_a_timeout() -> None:
 
     with serving(script) as server:
         async with client(server.url, timeout=0.2) as dify:
-            with pytest.raises(TimedOut):
+            with pytest.raises(TimeoutException):
                 await dify.chat.send("hi")
 
 
@@ -595,7 +595,7 @@ async def test_a_chat_message_is_never_sent_twice() -> None:
 
     with serving(script) as server:
         async with client(server.url) as dify:
-            with pytest.raises(ConnectionFailed):
+            with pytest.raises(ConnectError):
                 await dify.chat.send("hi")
         assert len(server.requests) == 1
 

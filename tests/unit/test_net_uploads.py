@@ -213,7 +213,7 @@ async def test_a_file_is_downloaded_by_its_signed_url(file: Any, tmp_path: Path)
 
 
 async def test_half_a_download_leaves_no_file(tmp_path: Path) -> None:
-    from dify_notebook.errors import ConnectionFailed
+    from dify_notebook.errors import ConnectError
 
     def script(request: Request, connection: Connection) -> None:
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
@@ -222,6 +222,6 @@ async def test_half_a_download_leaves_no_file(tmp_path: Path) -> None:
     with serving(script) as server:
         async with AsyncDify("app-x", server.url, "me") as dify:
             for file in ("id-1", MessageFile(url="/f")):
-                with pytest.raises(ConnectionFailed):
+                with pytest.raises(ConnectError):
                     await dify.files.download(file, to=tmp_path)
     assert list(tmp_path.iterdir()) == []

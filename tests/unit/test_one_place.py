@@ -27,7 +27,7 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
         {
             "private.py": "how they are made, and closed",
             "credentials.py": "closes one that it warns of",
-            "local/lock.py": "opened to be read and written, and never emptied",
+            "local/store/lock.py": "opened to be read and written, and never emptied",
         },
     ),
     "what a secret looks like": (r"app\|dataset|dataset-\[|\(sk\)-", {"redact.py": "the redactor"}),

@@ -22,7 +22,7 @@ from support.raw_server import Connection, Request, serving
 import dify_notebook
 from dify_notebook import Dify, DifyError, Session, config, i18n, local, logs
 from dify_notebook.errors import ConfigError, TapeGone
-from dify_notebook.local import server as local_server
+from dify_notebook.local.server import process as local_server
 from dify_notebook.magic.line import first_time, run_line
 from dify_notebook.magic.state import State
 from dify_notebook.private import data_dir

@@ -11,7 +11,7 @@ from support.panel_fixtures import *  # noqa: F403  (fixtures)
 from support.panel_fixtures import Opener
 from support.panels import Browser
 
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"

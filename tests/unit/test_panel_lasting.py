@@ -15,8 +15,8 @@ from support.panels import SECONDS, Wire, show, wired
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import ChatPanel, Dify, Session
-from dify_notebook.panel import lasting
-from dify_notebook.panel.place import Place
+from dify_notebook.panel import lifetime
+from dify_notebook.panel.output import PanelOutput
 
 
 def nothing(request: Request, connection: Connection) -> None:
@@ -51,7 +51,7 @@ def views(panel: ChatPanel, count: int) -> None:
 
 def placed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells without a kernel: whatever is shown stands in one."""
-    monkeypatch.setattr(Place, "shown", property(lambda place: True))
+    monkeypatch.setattr(PanelOutput, "shown", property(lambda place: True))
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["a session each", "one session"])
@@ -71,7 +71,7 @@ def test_panels_that_nobody_shows_or_names_are_gone(shared: bool) -> None:
 
 
 def test_panels_whose_outputs_were_cleared_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lasting, "GRACE", 0.01)
+    monkeypatch.setattr(lifetime, "GRACE", 0.01)
     placed(monkeypatch)
     before, widgets = drawing(), len(ipywidgets.widgets.widget._instances)
     with serving(nothing) as server, wired():
@@ -114,7 +114,7 @@ def test_panels_whose_outputs_were_cleared_are_gone(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_panel_that_moves_on_its_page_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lasting, "GRACE", 0.2)
+    monkeypatch.setattr(lifetime, "GRACE", 0.2)
     placed(monkeypatch)
     with serving(nothing) as server, wired():
         panel = ChatPanel(Dify("app-x", server.url, "u"))

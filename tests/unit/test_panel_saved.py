@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from dify_notebook.i18n import Language
-from dify_notebook.panel import picture, place
-from dify_notebook.panel.board import replace
+from dify_notebook.panel import output, presenter
 from dify_notebook.panel.protocol import Attachment
 from dify_notebook.panel.saved import BUDGET, TURN_BUDGET, Transcript
-from dify_notebook.panel.scene import Item, Scene
+from dify_notebook.panel.state import Item, PanelState
+from dify_notebook.panel.store import replace
 from dify_notebook.turn.state import MessageFile, Node, Timing, Turn, Usage
 
 NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ def item(at: int, answer: str = "An answer.", **more: Any) -> Item:
 def test_the_conversation_is_there_in_three_forms_and_hostile_text_is_harmless() -> None:
     evil = "<img src=x onerror=alert(1)> $5 and $10 \x1b[31m"
     one = replace(item(1, answer=evil), query=evil, attachments=(Attachment("a", "<b>.png", "image", 1, None),))
-    found = Transcript("dn-kept-12").bundle(Scene(items=(one,), name=evil, conversation_id="c"), "en")
+    found = Transcript("dn-kept-12").bundle(PanelState(items=(one,), name=evil, conversation_id="c"), "en")
     assert set(found) == {"text/html", "text/markdown", "text/plain"}
     html = found["text/html"]
     assert html.startswith('<div class="mathjax_ignore dn-kept-12" style=')
@@ -45,7 +45,7 @@ def test_the_conversation_is_there_in_three_forms_and_hostile_text_is_harmless()
 
 @pytest.mark.parametrize(("lang", "asked"), [("en", "## Question 1"), ("zh-Hans", "## 问题 1")])
 def test_the_markdown_is_in_the_panel_s_language(lang: Language, asked: str) -> None:
-    text = Transcript().bundle(Scene(items=(item(1),), name="Ferries", conversation_id="c"), lang)["text/markdown"]
+    text = Transcript().bundle(PanelState(items=(item(1),), name="Ferries", conversation_id="c"), lang)["text/markdown"]
     assert text.startswith("# Ferries\n\n")
     assert asked in text
     assert f"*{lang}*" not in text
@@ -53,16 +53,16 @@ def test_the_markdown_is_in_the_panel_s_language(lang: Language, asked: str) -> 
 
 def test_a_running_answer_waits_and_an_empty_panel_says_so() -> None:
     running = Item(key="t2", query="And?", run=SimpleNamespace(turn=Turn(query="And?")))  # type: ignore[arg-type]
-    found = Transcript().bundle(Scene(items=(item(1), running), conversation_id="c"), "en")
+    found = Transcript().bundle(PanelState(items=(item(1), running), conversation_id="c"), "en")
     assert "And?" not in found["text/plain"]
     assert "1 turn" in found["text/plain"]
-    assert "nothing was asked" in Transcript().bundle(Scene(), "en")["text/plain"]
-    assert "尚未提问" in Transcript().bundle(Scene(), "zh-Hans")["text/html"]
+    assert "nothing was asked" in Transcript().bundle(PanelState(), "en")["text/plain"]
+    assert "尚未提问" in Transcript().bundle(PanelState(), "zh-Hans")["text/html"]
 
 
 def test_the_newest_turns_are_kept_within_bounds_and_the_rest_is_told() -> None:
     long = "word " * (BUDGET // 50)
-    scene = Scene(items=tuple(item(at, answer=long) for at in range(20)), conversation_id="c")
+    scene = PanelState(items=tuple(item(at, answer=long) for at in range(20)), conversation_id="c")
     found = Transcript().bundle(scene, "en")
     assert len(found["text/html"]) < BUDGET + 20_000
     assert "Question 19?" in found["text/html"]
@@ -76,7 +76,7 @@ def test_the_newest_turns_are_kept_within_bounds_and_the_rest_is_told() -> None:
 
 def test_pictures_of_one_turn_do_not_fill_the_notebook() -> None:
     picture_file = MessageFile(id="f", type="image", name="big.png", data=b"\x89PNG\r\n\x1a\n" + bytes(TURN_BUDGET))
-    html = Transcript().bundle(Scene(items=(item(1, files=(picture_file,)),)), "en")["text/html"]
+    html = Transcript().bundle(PanelState(items=(item(1, files=(picture_file,)),)), "en")["text/html"]
     assert len(html) < 20_000
     assert "big.png" in html
 
@@ -93,10 +93,10 @@ def test_what_stays_the_same_is_made_once(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(saved, "_keep", counted)
     transcript, first = Transcript(), item(1)
-    transcript.bundle(Scene(items=(first,)), "en")
-    transcript.bundle(Scene(items=(first, item(2))), "en")
+    transcript.bundle(PanelState(items=(first,)), "en")
+    transcript.bundle(PanelState(items=(first, item(2))), "en")
     rated = replace(first, turn=msgspec.structs.replace(first.now, feedback="like"))
-    transcript.bundle(Scene(items=(rated, item(3))), "en")
+    transcript.bundle(PanelState(items=(rated, item(3))), "en")
     assert made == ["t1", "t2", "t3", "t1"]
 
 
@@ -112,9 +112,9 @@ def test_what_stays_the_same_is_made_once(monkeypatch: pytest.MonkeyPatch) -> No
 def test_moments_in_few_words(ago: timedelta, en: str, zh: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     __import__("time").tzset()
-    assert picture.when(NOW - ago, NOW, "en") == en
-    assert picture.when(NOW - ago, NOW, "zh-Hans") == zh
-    assert picture.when(None, NOW, "en") == ""
+    assert presenter.when(NOW - ago, NOW, "en") == en
+    assert presenter.when(NOW - ago, NOW, "zh-Hans") == zh
+    assert presenter.when(None, NOW, "en") == ""
 
 
 def test_currencies_are_not_added_up() -> None:
@@ -124,9 +124,9 @@ def test_currencies_are_not_added_up() -> None:
             "timing": Timing(total=1.5),
         }
 
-    scene = Scene(items=(item(1, **paid("0.1", "USD")), item(2, **paid("0.2", "USD")), item(3, **paid("3", "CNY"))))
-    assert picture.totals(scene, "en") == "3 turns · 3,000 tokens · $0.30 · ¥3 · 4.50 s"
-    assert picture.totals(Scene(), "en") == ""
+    scene = PanelState(items=(item(1, **paid("0.1", "USD")), item(2, **paid("0.2", "USD")), item(3, **paid("3", "CNY"))))
+    assert presenter.totals(scene, "en") == "3 turns · 3,000 tokens · $0.30 · ¥3 · 4.50 s"
+    assert presenter.totals(PanelState(), "en") == ""
 
 
 def test_long_values_are_cut_where_they_are_long() -> None:
@@ -139,7 +139,7 @@ def test_long_values_are_cut_where_they_are_long() -> None:
         inputs={"text": "x" * 50_000, "list": list(range(5_000)), "deep": deep, "odd": float("nan"), "date": NOW},
         outputs={f"k{at}": "y" * 9_000 for at in range(300)},
     )
-    found = picture.details(Turn(nodes=(node,)), "n", "en")
+    found = presenter.details(Turn(nodes=(node,)), "n", "en")
     assert found is not None
     text = msgspec.json.encode(found).decode()
     assert len(text) < 150_000
@@ -147,7 +147,7 @@ def test_long_values_are_cut_where_they_are_long() -> None:
     assert "4,800 more" in text
     assert found.inputs["odd"] == "nan"
     assert found.inputs["date"].startswith("2026")
-    assert picture.details(Turn(nodes=(node,)), "elsewhere", "en") is None
+    assert presenter.details(Turn(nodes=(node,)), "elsewhere", "en") is None
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_where_a_browser_is_expected(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     shell = SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=stdin))
-    monkeypatch.setattr(place, "get_ipython", lambda: shell)
-    assert place.watched() is expected
-    monkeypatch.setattr(place, "get_ipython", lambda: None)
-    assert place.watched() is (environment.get("DIFY_NOTEBOOK_LIVE") == "widget")
+    monkeypatch.setattr(output, "get_ipython", lambda: shell)
+    assert output.watched() is expected
+    monkeypatch.setattr(output, "get_ipython", lambda: None)
+    assert output.watched() is (environment.get("DIFY_NOTEBOOK_LIVE") == "widget")

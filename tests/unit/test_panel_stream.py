@@ -12,7 +12,7 @@ from support.panel_stage import Stage
 from support.panels import Browser
 
 from dify_notebook.panel import protocol as p
-from dify_notebook.panel.drawn import Drawn
+from dify_notebook.panel.channel import TurnChannel
 from dify_notebook.turn.state import Turn
 from dify_notebook.views.html import serialize
 
@@ -46,7 +46,7 @@ def test_applied_patches_are_the_picture_at_every_step(case: str) -> None:
         assert meta["status"] == turn.status
         assert drawn.turn is turn, "nothing of a stream at this pace is left out"
         _, root = page.views[meta["view"]]
-        assert root == Drawn(9, "en").picture(turn, drawn._throttle.now)
+        assert root == TurnChannel(9, "en").picture(turn, drawn._throttle.now)
     assert page.failures == []
 
 
@@ -86,7 +86,7 @@ def test_the_fixture_comes_out_as_it_says() -> None:
 
 def test_what_the_panel_shows_elsewhere_is_not_in_the_blocks() -> None:
     """The header's names and the foot of an ended answer are the panel's own; the counted seconds stay."""
-    drawn = Drawn(1, "en")
+    drawn = TurnChannel(1, "en")
     waiting = Turn(query="q", app="App", server="http://h/v1", turn_number=1)
     html = serialize(drawn.picture(waiting, 3.0))
     assert "3 s" in html

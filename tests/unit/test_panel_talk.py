@@ -14,9 +14,9 @@ from support.panels import show
 
 from dify_notebook import AsyncDify, ChatPanel, Dify, Session
 from dify_notebook.errors import InputError
-from dify_notebook.local.server import LocalServer
+from dify_notebook.local.server.process import LocalServer
 from dify_notebook.panel import listing
-from dify_notebook.panel.desk import Desk
+from dify_notebook.panel.controller import Controller
 from dify_notebook.turn.state import Turn
 
 
@@ -396,7 +396,7 @@ def test_deleting_waits_for_an_undo(opened: Opener, monkeypatch: pytest.MonkeyPa
     assert "late" in page.refused("undo", conversation=listed["id"])
     page.do("open", conversation=listed["id"])
     page.ended(1)
-    Desk.of(page.panel.session).deletions._seconds = 0.05
+    Controller.of(page.panel.session).deletions._seconds = 0.05
     page.do("delete", conversation=listed["id"])
     page.until(lambda: page.parts["conversations"]["deleted"] is None, "the end of it")
     client = page.panel.session.client
@@ -408,7 +408,7 @@ def test_a_panel_that_is_closed_deletes_what_waits_for_it(opened: Opener) -> Non
     page.ask("x", {"city": "Gera"})
     page.ended(1)
     page.until(lambda: page.parts["conversations"]["items"], "the list")
-    desk = Desk.of(page.panel.session)
+    desk = Controller.of(page.panel.session)
     page.do("delete", conversation=page.parts["conversations"]["items"][0]["id"])
     waiting = list(desk._tasks)
     page.panel.close()

@@ -11,7 +11,7 @@ import pytest
 
 from dify_notebook import Dify, History, Tape, local
 from dify_notebook.errors import ConfigError, InputError
-from dify_notebook.local.directory import LocalServerError, default_directory
+from dify_notebook.local.store.directory import LocalServerError, default_directory
 from dify_notebook.paths import expand, of_variable, unquoted
 from dify_notebook.private import config_dir, data_dir
 from dify_notebook.tape import RunStore, run_store

@@ -14,8 +14,8 @@ import pytest
 
 from dify_notebook import private
 from dify_notebook.errors import ConfigError
-from dify_notebook.local.directory import Directory
-from dify_notebook.local.server import LocalServerError, ensure
+from dify_notebook.local.server.process import LocalServerError, ensure
+from dify_notebook.local.store.directory import Directory
 from dify_notebook.private import data_dir, mine, private_directory, write_private
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")

@@ -80,8 +80,8 @@ LATE = {
     "asyncio", "concurrent.futures", "msgspec", "nest_asyncio2", "sqlite3", "tomllib",
     *(f"dify_notebook.{name}" for name in (
         "address", "app", "config", "credentials", "data_uri", "profiles", "redact", "tape", "turn", "wire",
-        "net.answers", "net.bounds", "net.chat", "net.crowd", "net.interrupting", "net.pages", "net.stream", "net.thread", "net.transport",
-        "net.trust", "net.uploads",
+        "net.bounds", "net.chat", "net.limiter", "net.interrupting", "net.pages", "net.responses", "net.stream", "net.thread", "net.transport",
+        "net.certificates", "net.uploads",
     )),
 }  # fmt: skip
 """What comes with the first client, or with its first call."""

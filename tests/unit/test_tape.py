@@ -21,7 +21,7 @@ from dify_notebook.errors import DifyError, TapeError, TapeGone
 from dify_notebook.tape import Header, RunStore, StoredEntries, Tape, entries, redact
 from dify_notebook.tape.entries import Entries
 from dify_notebook.turn.fold import fold_all
-from dify_notebook.wire.events import Eof, decode
+from dify_notebook.wire.events import StreamEnd, decode
 from dify_notebook.wire.sse import Frame, Splitter
 
 
@@ -41,7 +41,7 @@ def test_a_saved_tape_tells_the_same_turn(case: str, tmp_path: Path) -> None:
     loaded = Tape.load(path)
     assert loaded.header == tape.header
     turn = loaded.replay()
-    live = fold_all([*(decode(frame, at) for at, frame in tape.entries), Eof()])
+    live = fold_all([*(decode(frame, at) for at, frame in tape.entries), StreamEnd()])
     assert (turn.answer, turn.status, turn.source) == (live.answer, live.status, "tape")
     assert turn.nodes is not None
     assert live.nodes is not None

@@ -33,28 +33,28 @@ def test_a_stop_of_ours_marks_the_turn() -> None:
     turn = fold_all([
         ev.Sent(query="q", user="u"),
         ev.Message(answer="half", **IDS),
-        ev.StopAsked(at=1.0),
+        ev.StopRequested(at=1.0),
         end(at=1.1),
-        ev.StopAsked(at=1.2, confirmed=True),
-        ev.Eof(at=1.2),
+        ev.StopRequested(at=1.2, confirmed=True),
+        ev.StreamEnd(at=1.2),
     ])  # fmt: skip
     assert (turn.status, turn.end, turn.stop_confirmed, turn.answer) == ("stopped", "stopped", True, "half")
     assert turn.complete
 
 
 def test_a_stop_that_nobody_heard_is_told_so() -> None:
-    turn = fold_all([ev.Message(answer="half", **IDS), ev.StopAsked(at=1.0), ev.Cancelled(at=4.0)])
+    turn = fold_all([ev.Message(answer="half", **IDS), ev.StopRequested(at=1.0), ev.Cancelled(at=4.0)])
     assert (turn.status, turn.end, turn.stop_confirmed, turn.complete) == ("stopped", "stopped", False, False)
 
 
 def test_a_stop_after_the_end_changes_nothing() -> None:
-    turn = fold_all([ev.Message(answer="all", **IDS), end(), ev.StopAsked(confirmed=True)])
+    turn = fold_all([ev.Message(answer="all", **IDS), end(), ev.StopRequested(confirmed=True)])
     assert (turn.status, turn.stop_confirmed) == ("succeeded", None)
 
 
 @pytest.mark.parametrize(
     ("event", "how"),
-    [(ev.Eof(), "eof"), (ev.Lost(), "disconnected"), (ev.OutOfTime(), "timed_out"), (ev.Cancelled(), "cancelled")],
+    [(ev.StreamEnd(), "eof"), (ev.Disconnected(), "disconnected"), (ev.DeadlineExceeded(), "timed_out"), (ev.Cancelled(), "cancelled")],
 )
 def test_ends_that_nobody_announced_are_told_apart(event: ev.Event, how: str) -> None:
     turn = fold_all([ev.Message(answer="half", **IDS), event])
@@ -139,7 +139,7 @@ def test_whatever_a_server_writes_is_folded_and_shown() -> None:
                 place[key] = copy.deepcopy(rnd.choice(JUNK))
                 break
         events = [ev.decode(("", json.dumps(one).encode())) for one in told]
-        turn = fold_all([ev.Sent(query="q"), *events, ev.Eof()])
+        turn = fold_all([ev.Sent(query="q"), *events, ev.StreamEnd()])
         assert turn.status != "running"
         assert bundle(turn)["text/html"]
         nodes(turn), thoughts(turn)
@@ -149,7 +149,7 @@ def test_a_pause_asks_a_person() -> None:
     started = ev.WorkflowStarted(workflow_run_id="w", data={"id": "w"}, **IDS)
     form = ev.HumanInputRequired(workflow_run_id="w", data={"form_id": "f", "title": "Approve?"}, **IDS)
     turn = fold_all([started, ev.NodeStarted(data={"id": "n", "node_id": "ask"}, **IDS), form,
-                     ev.WorkflowPaused(workflow_run_id="w", data={}, **IDS), ev.Eof()])  # fmt: skip
+                     ev.WorkflowPaused(workflow_run_id="w", data={}, **IDS), ev.StreamEnd()])  # fmt: skip
     assert (turn.status, turn.end, turn.forms[0].status) == ("paused", "paused", "waiting")
     assert turn.nodes is not None
     assert turn.nodes[0].status == "paused"

@@ -29,7 +29,7 @@ def test_every_event_of_the_wire_is_in_a_stream() -> None:
 @pytest.mark.parametrize("name", STREAMS)
 def test_nothing_of_it_is_lost(name: str) -> None:
     """What is held for a while instead of copied is the same as what is folded event by event."""
-    events = [*STREAMS[name](60), ev.Eof(at=1.0)]
+    events = [*STREAMS[name](60), ev.StreamEnd(at=1.0)]
     builder = Builder()
     for place, event in enumerate(events):
         builder.apply(event)

@@ -23,7 +23,7 @@ MARKUP = "<"
 TOLD: list[tuple[ev.Event, str, str]] = [
     (ev.Message(answer="\ufffd", unread=1), "character", "turn.character"),
     (ev.Message(answer="\ufffd", unread=1_001), "character", "turn.more_characters"),
-    (ev.Eof(rest=b"data: {"), "damaged", "turn.cut"),
+    (ev.StreamEnd(rest=b"data: {"), "damaged", "turn.cut"),
     (ev.LoopNext(data={"node_id": "n"}), "unexpected", "turn.no_round"),
     (ev.LoopCompleted(data={"node_id": "n"}), "unexpected", "turn.no_end"),
 ]

@@ -16,7 +16,7 @@ from unit.views_hostile import hostile_turn
 
 from dify_notebook import transcript, views
 from dify_notebook.panel.saved import Transcript
-from dify_notebook.panel.scene import Item, Scene
+from dify_notebook.panel.state import Item, PanelState
 from dify_notebook.turn.state import Turn
 from dify_notebook.views.canonical import canonical
 from dify_notebook.views.guard import as_title, escaped
@@ -82,7 +82,7 @@ def exports(text: str) -> dict[str, str]:
         "answer": canonical(text),
         "turn": views.markdown(turn, "en"),
         "conversation": transcript.as_markdown([turn, told], text, text, lang="en"),
-        "panel": Transcript().bundle(Scene(items=(item,), name=text, conversation_id="c"), "en")["text/markdown"],
+        "panel": Transcript().bundle(PanelState(items=(item,), name=text, conversation_id="c"), "en")["text/markdown"],
         **{f"cell {at}": cell for at, cell in enumerate(cells)},
     }
 

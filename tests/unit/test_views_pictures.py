@@ -15,7 +15,7 @@ from unit.views_examples import PNG
 from dify_notebook import data_uri, transcript, views
 from dify_notebook.data_uri import bounded
 from dify_notebook.panel.saved import Transcript
-from dify_notebook.panel.scene import Item, Scene
+from dify_notebook.panel.state import Item, PanelState
 from dify_notebook.turn.state import AgentLog, Citation, Form, Node, Thought, Turn, TurnError
 from dify_notebook.views import limits
 from dify_notebook.views.canonical import canonical
@@ -159,7 +159,7 @@ def everywhere(text: str) -> dict[str, str]:
     stream, pieces = views.TextStream("en"), ""
     for end in range(0, len(text), 997):
         pieces += stream.feed(msgspec.structs.replace(turn, answer=text[:end], status="running"), 2.0)
-    scene = Scene(items=(Item(key="k", query=text, turn=turn),), name=text, conversation_id="c")
+    scene = PanelState(items=(Item(key="k", query=text, turn=turn),), name=text, conversation_id="c")
     book = json.loads(transcript.as_notebook([turn], text))
     return {
         **views.bundle(turn, "en"),

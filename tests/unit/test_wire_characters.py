@@ -17,7 +17,7 @@ from support.raw_server import Connection, Request, serving
 from dify_notebook import Dify
 from dify_notebook.errors import DifyError, NotFoundError
 from dify_notebook.frames.toolcalls import tool_calls
-from dify_notebook.net.follow import Rejoin
+from dify_notebook.net.resume import Resume
 from dify_notebook.tape import Tape
 from dify_notebook.turn.fold import Builder, fold, fold_all
 from dify_notebook.turn.state import Turn
@@ -25,8 +25,8 @@ from dify_notebook.views import facts
 from dify_notebook.views.words import Words
 from dify_notebook.wire import events as ev
 from dify_notebook.wire.events import decode
-from dify_notebook.wire.halves import Halves
 from dify_notebook.wire.loose import loads, read, strict
+from dify_notebook.wire.surrogates import Surrogates
 
 BAD = "\ufffd"
 EMOJI = "\U0001f600"
@@ -104,7 +104,7 @@ def told_by(kind: str, turn: Turn) -> str:
 
 
 def events(*data: bytes) -> list[ev.Event]:
-    halves = Halves()
+    halves = Surrogates()
     return [decode(("", one), float(at), halves) for at, one in enumerate(data)]
 
 
@@ -134,7 +134,7 @@ PIECES: list[tuple[str, list[bytes], str, int]] = [
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("texts", "whole", "bad"), [row[1:] for row in PIECES], ids=[row[0] for row in PIECES])
 def test_pieces_of_a_text(kind: str, texts: list[bytes], whole: str, bad: int) -> None:
-    found = [ev.Sent(query="q"), *events(*(piece(kind, text) for text in texts), END), ev.Eof(at=9.0)]
+    found = [ev.Sent(query="q"), *events(*(piece(kind, text) for text in texts), END), ev.StreamEnd(at=9.0)]
     turn = fold_all(found)
     assert told_by(kind, turn) == whole
     assert [warning.code for warning in turn.warnings] == ["character"] * bad
@@ -161,7 +161,7 @@ def test_a_text_grows_only() -> None:
 @pytest.mark.parametrize(
     ("last", "status"),
     [
-        (ev.Eof(), "incomplete"), (ev.Lost(), "incomplete"), (ev.Cancelled(), "incomplete"), (ev.OutOfTime(), "incomplete"),
+        (ev.StreamEnd(), "incomplete"), (ev.Disconnected(), "incomplete"), (ev.Cancelled(), "incomplete"), (ev.DeadlineExceeded(), "incomplete"),
         (ev.Error(code="c"), "failed"), (ev.WorkflowPaused(), "paused"), (ev.MessageEnd(), "succeeded"),
     ],
 )  # fmt: skip
@@ -296,11 +296,11 @@ def test_a_tape_tells_the_same_turn(tmp_path: Path) -> None:
 
 
 def test_what_is_said_while_a_run_is_followed_is_counted() -> None:
-    rejoin = Rejoin()
+    rejoin = Resume()
     rejoin.follow("a", "")
     told = [new for event in events(piece("message", b"b\xff\\ud83d")) for new in rejoin.take(event)]
     assert [(one.unread, one.half) for one in told] == [(1, True)]
-    assert fold_all([*told, ev.Eof()]).answer == f"b{BAD}{BAD}"
+    assert fold_all([*told, ev.StreamEnd()]).answer == f"b{BAD}{BAD}"
 
 
 @pytest.mark.parametrize("mode", ["blocking", "streaming"])

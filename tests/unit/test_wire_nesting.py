@@ -43,7 +43,7 @@ def nested(levels: int) -> str:
 def test_whatever_is_nested_deeply_is_unknown_and_does_no_harm(place: str) -> None:
     for levels in (DEEPEST, 500, 990, 995, 1_000, 5_000):
         event = ev.decode(("", (PLACES[place] % nested(levels)).encode()))
-        turn = fold_all([event, ev.Eof()])
+        turn = fold_all([event, ev.StreamEnd()])
         if place not in ("a field that nobody knows", "an event that nobody knows"):
             assert isinstance(event, ev.Unknown)
             assert event.damaged
@@ -57,7 +57,7 @@ def test_what_is_nested_as_deeply_as_allowed_goes_everywhere(use: str) -> None:
     for place in ("the outputs of a node", "what a tool was given", "an entry of a log", "a citation"):
         event = ev.decode(("", (PLACES[place] % nested(DEEPEST - 5)).encode()))
         assert not isinstance(event, ev.Unknown)
-        USES[use](fold_all([event, ev.Eof()]))
+        USES[use](fold_all([event, ev.StreamEnd()]))
 
 
 def test_a_wide_value_is_not_a_deep_one() -> None:

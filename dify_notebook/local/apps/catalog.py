@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .app import App
+from ..engine.app import App
 from .guide import GUIDE
 from .pipeline import PIPELINE
 from .toolbox import TOOLBOX

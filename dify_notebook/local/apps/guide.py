@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 
 from ...i18n import t
-from ..run import STEP_PAUSE, Run
-from ..search.ranking import Hit, index
-from ..search.resources import retriever_resources
-from ..search.sections import Language, Section, paragraphs
-from ..search.words import is_chinese, terms, weighted
-from ..store import Row
-from .app import App
+from ..engine.app import App
+from ..engine.run import STEP_PAUSE, Run
+from ..engine.search.ranking import Hit, index
+from ..engine.search.resources import retriever_resources
+from ..engine.search.sections import Language, Section, paragraphs
+from ..engine.search.words import is_chinese, terms, weighted
+from ..store.store import Row
 from .looking import looked_at, remark
 
 CITED = 3

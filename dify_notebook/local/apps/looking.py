@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...i18n import t
-from ..search.sections import Language
+from ..engine.search.sections import Language
 
 LOOKED_AT = 20_000
 """Characters of a question, from its beginning, that are searched for what to do."""

@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
-from ..search.sections import LANGUAGES, Section, sections
-from ..search.words import terms
+from ..engine.search.sections import LANGUAGES, Section, sections
+from ..engine.search.words import terms
+from ..engine.tools.text_stats import statistics
 from ..tokens import count
-from ..tools.text_stats import statistics
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,19 @@ import re
 from typing import Any, Literal
 
 from ...i18n import t
-from ..forms import Control
-from ..run import STEP_PAUSE, Run
-from ..search.ranking import index
-from ..search.resources import node_result, retriever_resources
-from ..search.sections import Language, paragraphs
-from ..search.words import is_chinese, terms
-from ..store import Row
+from ..engine.app import App, Variable
+from ..engine.forms import Control
+from ..engine.run import STEP_PAUSE, Run
+from ..engine.search.ranking import index
+from ..engine.search.resources import node_result, retriever_resources
+from ..engine.search.sections import Language, paragraphs
+from ..engine.search.words import is_chinese, terms
+from ..engine.workflow import NodeFailed, Outcome, Workflow
+from ..store.store import Row
 from ..tokens import Meter
-from .app import App, Variable
 from .guide import look_up
 from .looking import looked_at, remark
 from .matching import closest, library_tokens, measure
-from .workflow import NodeFailed, Outcome, Workflow
 
 Kind = Literal["compare", "lookup", "help"]
 CLASSES: dict[Kind, str] = {"compare": "A list of items", "lookup": "A question", "help": "Anything else"}

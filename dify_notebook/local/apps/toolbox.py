@@ -6,15 +6,15 @@ import json
 from typing import Any
 
 from ...i18n import t
-from ..run import STEP_PAUSE, Run, Upload
-from ..search.sections import Language
-from ..search.words import is_chinese
-from ..store import Row
-from ..tools import arithmetic, clock, tables, text_stats
-from ..tools.asking import TABLE_NAMES, TEXT_NAMES, Call, calls
-from .app import App, FileRules
+from ..engine.app import App, FileRules
+from ..engine.run import STEP_PAUSE, Run, Upload
+from ..engine.search.sections import Language
+from ..engine.search.words import is_chinese
+from ..engine.thought import Thought
+from ..engine.tools import arithmetic, clock, tables, text_stats
+from ..store.store import Row
+from .asking import TABLE_NAMES, TEXT_NAMES, Call, calls
 from .looking import looked_at, remark
-from .thought import Thought
 
 _NAMES = {
     "calculator": ("计算器", "Calculator", "Calculadora", "電卓"),

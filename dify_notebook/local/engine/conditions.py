@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .pool import Pool
 from .template import Selector, Template, shown
+from .variable_pool import VariablePool
 
 
 def _text(value: Any) -> str:
@@ -65,11 +65,11 @@ class Condition:
     operator: str
     value: Template
 
-    def wanted(self, pool: Pool) -> str:
+    def wanted(self, pool: VariablePool) -> str:
         """The value to compare with, places filled in."""
         return self.value.render(pool.get, shown)
 
-    def holds(self, pool: Pool) -> bool:
+    def holds(self, pool: VariablePool) -> bool:
         """Raises: CannotCompare."""
         found, wanted = pool.get(self.selector), self.wanted(pool)
         try:
@@ -78,7 +78,7 @@ class Condition:
             name = ".".join(self.selector)
             raise CannotCompare(f"{name} {self.operator} {wanted}: {found!r} is no number") from None
 
-    def told(self, pool: Pool) -> dict[str, Any]:
+    def told(self, pool: VariablePool) -> dict[str, Any]:
         """As a node's inputs tell it."""
         return {
             "actual_value": pool.get(self.selector),
@@ -86,7 +86,7 @@ class Condition:
             "comparison_operator": self.operator,
         }
 
-    def group(self, pool: Pool) -> dict[str, Any]:
+    def group(self, pool: VariablePool) -> dict[str, Any]:
         """As process data tells it."""
         return {
             "variable_selector": list(self.selector),
@@ -96,7 +96,7 @@ class Condition:
         }
 
 
-def results(conditions: tuple[Condition, ...], logic: Logic, pool: Pool) -> list[bool]:
+def results(conditions: tuple[Condition, ...], logic: Logic, pool: VariablePool) -> list[bool]:
     """Each condition's result, up to the one that decides."""
     found: list[bool] = []
     for condition in conditions:

@@ -11,28 +11,28 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..run import RunFailed
 from .graph import FAILED, ON, Graph, Node
-from .pool import Pool
-from .work import NodeFailed, Place, Result
+from .node import NodeFailed, Place, Result
+from .run import RunFailed
+from .variable_pool import VariablePool
 
 if TYPE_CHECKING:
-    from ..apps.workflow import Workflow
-    from ..run import Run
-    from .speaking import Speaker
+    from .answer_stream import AnswerStream
+    from .run import Run
+    from .workflow import Workflow
 
 
 class Flow:
     """One run of a chatflow."""
 
-    def __init__(self, run: Run, teller: Workflow, graph: Graph, speaker: Callable[[Course], Speaker]) -> None:
+    def __init__(self, run: Run, teller: Workflow, graph: Graph, speaker: Callable[[Course], AnswerStream]) -> None:
         self.run = run
         self._graph = graph
         self.teller = teller
         self._make_speaker = speaker
-        self._speaker: Speaker | None = None
+        self._speaker: AnswerStream | None = None
 
-    async def execute(self, pool: Pool) -> None:
+    async def execute(self, pool: VariablePool) -> None:
         """Run the whole.
 
         Raises:
@@ -73,7 +73,7 @@ class Course:
         self,
         flow: Flow,
         graph: Graph,
-        pool: Pool,
+        pool: VariablePool,
         box: str | None = None,
         kind: str | None = None,
         index: int | None = None,

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...i18n import t
-from ..table import Table
+from .declare.table import Table
 from .template import Selector
 
 if TYPE_CHECKING:
-    from .work import Work
+    from .node import Work
 
 ON = "source"
 """The way on of a node without branches."""

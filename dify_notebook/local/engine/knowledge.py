@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from ..apps.app import fixed_id
-from ..search.ranking import Index
-from ..search.resources import retriever_resources
-from ..search.sections import Section, cut, paragraphs
-from ..search.words import is_chinese
+from .app import fixed_id
+from .search.ranking import Index
+from .search.resources import retriever_resources
+from .search.sections import Section, cut, paragraphs
+from .search.words import is_chinese
 
 PASSAGE = 1000
 """Characters of a passage, about; a paragraph is not cut unless it is longer by itself."""

@@ -31,7 +31,7 @@ class WrongTemplate(ValueError):
 
 
 @dataclass(frozen=True)
-class Place:
+class Placeholder:
     """A value's place."""
 
     selector: Selector
@@ -46,7 +46,7 @@ class Each:
     body: tuple[Part, ...]
 
 
-Part = str | Place | Each
+Part = str | Placeholder | Each
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def read(text: str, *, loops: bool = False) -> Template:
             shown = text[sign.start() : sign.start() + 30].split("\n")[0]
             raise WrongTemplate(f"{shown!r} is neither {{{{ name }}}} nor a for or endfor")
         if sign["place"]:
-            parts.append(Place(tuple(sign["place"].split("."))))
+            parts.append(Placeholder(tuple(sign["place"].split("."))))
         elif not loops:
             raise WrongTemplate(f"{sign.group()!r}: loops are for template-transform nodes only")
         elif sign["name"]:
@@ -138,7 +138,7 @@ def shown_in_answer(value: Any) -> str:
 
 def _needs(parts: tuple[Part, ...], local: frozenset[str]) -> Iterator[Selector]:
     for part in parts:
-        if isinstance(part, Place):
+        if isinstance(part, Placeholder):
             if part.selector[0] not in local:
                 yield part.selector
         elif isinstance(part, Each):
@@ -150,8 +150,8 @@ def _needs(parts: tuple[Part, ...], local: frozenset[str]) -> Iterator[Selector]
 def _mapped(parts: tuple[Part, ...], see: Callable[[Selector], Selector], local: frozenset[str]) -> tuple[Part, ...]:
     found: list[Part] = []
     for part in parts:
-        if isinstance(part, Place):
-            found.append(part if part.selector[0] in local else Place(see(part.selector)))
+        if isinstance(part, Placeholder):
+            found.append(part if part.selector[0] in local else Placeholder(see(part.selector)))
         elif isinstance(part, Each):
             source = part.selector if part.selector[0] in local else see(part.selector)
             found.append(Each(part.name, source, _mapped(part.body, see, local | {part.name})))
@@ -164,7 +164,7 @@ def _rendered(parts: tuple[Part, ...], look_up: Lookup, show: Callable[[Any], st
     for part in parts:
         if isinstance(part, str):
             yield part
-        elif isinstance(part, Place):
+        elif isinstance(part, Placeholder):
             yield show(look_up(part.selector))
         else:
             found = look_up(part.selector)

@@ -1,0 +1,315 @@
+"""Apps that someone declared, in a TOML file, a Python file or as a dict, turned into apps of the server.
+
+A Python file binds `app` (a dict of the same form) or `apps` (a list of them); functions that it registers
+with `local.tool`, or puts into the list `tools` itself, can be called by agents and code nodes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import runpy
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from decimal import InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from ....errors import DifyError
+from ....i18n import t
+from ....paths import expand
+from ....wire.kinds import AGENT, CHAT_MODES, CHATFLOW, ChatMode
+from ...store.store import Row
+from ..agent import Agent
+from ..app import App, Variable
+from ..chatflow import chatflow
+from ..forms import Control
+from ..functions import REGISTERED, Function, Functions, describe
+from ..graph import Graph
+from ..knowledge import Knowledge, read_files
+from ..models.choice import Wanted, choose, prices
+from ..models.model import Model
+from ..prompt import Prompt, chat
+from ..template import Template, WrongTemplate, read
+from ..tools.builtin import BUILTIN
+from .parser import graph_of
+from .parts import control_of, files_of, moderation_of, variable_of, voice_of
+from .scope import Scope
+from .table import DeclarationError, Table
+
+Source = App | str | os.PathLike[str] | Mapping[str, Any]
+"""What `serve(apps=[...])` takes: an app, a file, or a declaration as a dict."""
+
+
+def resolve(sources: Source | Iterable[Source], default: Wanted | None = None) -> tuple[App, ...]:
+    """Apps out of what was given.
+
+    Args:
+        default: the model of apps that name none of their own.
+
+    Raises:
+        DeclarationError: a declaration is wrong; the message names file, place and what to do.
+    """
+    found: list[App] = []
+    for source in [sources] if isinstance(sources, App | str | os.PathLike | Mapping) else sources:
+        found += _resolve(source, default or Wanted())
+    seen: dict[str, str] = {}
+    for app in found:
+        if app.name in seen:
+            raise DeclarationError(t("local.declare.two_apps", name=app.name))
+        seen[app.name] = app.name
+    return tuple(found)
+
+
+def _resolve(source: Source, default: Wanted) -> list[App]:
+    if isinstance(source, App):
+        return [source]
+    if isinstance(source, Mapping):
+        return [_app(source, "", Path.cwd(), default)]
+    path = expand(source, argument="apps")
+    if not path.is_file():
+        raise DeclarationError(t("local.declare.no_file", path=path))
+    # As for a program, modules beside it can be imported: by a Python file, and for tools named `module:function`.
+    if (beside := str(path.resolve().parent)) not in sys.path:
+        sys.path.append(beside)
+    if path.suffix.lower() == ".toml":
+        return [_app(_toml(path), path.name, path.resolve().parent, default)]
+    if path.suffix.lower() == ".py":
+        return [_app(one, path.name, path.resolve().parent, default) for one in _python(path)]
+    raise DeclarationError(t("local.declare.suffix", path=path))
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
+        raise DeclarationError(f"{path.name}: {t('local.declare.toml', problem=problem)}") from None
+
+
+def _python(path: Path) -> list[Any]:
+    """A Python file is run: it is the user's own program, like any that they start."""
+    try:
+        names = runpy.run_path(str(path))
+    except DifyError:
+        raise
+    except Exception as problem:
+        text = f"{type(problem).__name__}: {problem}"
+        raise DeclarationError(f"{path.name}: {t('local.declare.python', problem=text)}") from problem
+    found = names.get("apps", [names["app"]] if "app" in names else None)
+    if not isinstance(found, list | tuple) or not found:
+        raise DeclarationError(f"{path.name}: {t('local.declare.no_app')}")
+    return list(found)
+
+
+def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
+    """One app. Raises: DeclarationError."""
+    named = values.get("name") if isinstance(values, Mapping) else None
+    table = Table(values, file or (f"app {named}" if named else "app"), "")
+    mode: ChatMode = table.choice("mode", CHAT_MODES)  # type: ignore[assignment]  # one of CHAT_MODES
+    name = table.word("name", Path(file).stem if file else None)
+    form = tuple(control_of(one) for one in table.tables("form", named="variable"))
+    _distinct(table, "form", [control.variable for control in form])
+    variables = tuple(variable_of(one) for one in table.tables("variables", named="name"))
+    _distinct(table, "variables", [variable.name for variable in variables])
+    functions = _functions(table)
+    knowledge = _knowledge(table, beside)
+    model = _model(table, default, beside)
+    if mode == CHATFLOW:
+        answer = chatflow(_graph(table, form, variables, functions, knowledge, model), model.prices)
+    else:
+        if variables:
+            table.fail("local.declare.only_flow", "variables")
+        answer = _spoken(table, mode, form, knowledge, functions, model)
+    suggested = table.texts("suggested_questions")
+    follow = table.texts("follow_up_questions")
+    app = App(
+        name=name,
+        mode=mode,
+        description=table.text("description", "", most=2000),
+        icon=table.text("icon", "🤖", most=10),
+        opening=table.text("opening_statement", "", most=10_000),
+        suggested_questions=suggested,
+        answer=answer,
+        suggest=_suggester(follow),
+        form=form,
+        files=files_of(table.table("files")),
+        variables=variables,
+        suggests=bool(follow),
+        voice=voice_of(table.table("voice")),
+        hears=table.flag("speech_to_text", False),
+        moderation=moderation_of(table.table("moderation")),
+        at_once=table.integer("at_once", 0, 0, 512),
+    )
+    table.done()
+    return app
+
+
+def _suggester(questions: tuple[str, ...]) -> Any:
+    def suggest(message: Row) -> list[str]:
+        return [one for one in questions if one != message["query"]][:3]
+
+    return suggest
+
+
+def _graph(
+    table: Table,
+    form: tuple[Control, ...],
+    variables: tuple[Variable, ...],
+    functions: Functions,
+    knowledge: Mapping[str, Knowledge],
+    model: Model,
+) -> Graph:
+    for name in ("prompt", "tools"):
+        if table.has(name):
+            table.fail("local.declare.not_in_flow", name)
+    around = Scope(
+        inputs=frozenset(control.variable for control in form),
+        variables={variable.name: variable for variable in variables},
+        model=model,
+        functions=functions,
+        knowledge=knowledge,
+    )
+    return graph_of(table.tables("nodes", named="id"), around, table)
+
+
+def _spoken(
+    table: Table,
+    mode: ChatMode,
+    form: tuple[Control, ...],
+    knowledge: Mapping[str, Knowledge],
+    functions: Functions,
+    model: Model,
+) -> Any:
+    """What answers for a chat or agent app."""
+    if table.has("nodes"):
+        table.fail("local.declare.only_flow", "nodes")
+    search = table.table("search")
+    most, least = 4, 0.0
+    if search is not None:
+        most, least = search.integer("top_k", 4, 1, 20), search.number("score", 0.0, 0, 1)
+        search.done()
+    template = _prompt(table, form)
+    prompt = Prompt(template, tuple(knowledge.values()), most, least)
+    if mode != AGENT:
+        for name in ("tools", "agent"):
+            if table.has(name):
+                table.fail("local.declare.only_agent", name)
+        return chat(prompt, model)
+    tools = tuple(_tool(table, one, functions) for one in _list(table, "tools"))
+    bounds = table.table("agent") or Table({}, table.file, "agent")
+    agent = Agent(
+        prompt,
+        model,
+        tools,
+        rounds=bounds.integer("rounds", 5, 1, 50),
+        seconds=bounds.number("tool_timeout", 30, 0.01, 600),
+        most=bounds.number("timeout", 300, 0.1, 3600),
+    )
+    bounds.done()
+    return agent.answer()
+
+
+def _prompt(table: Table, form: tuple[Control, ...]) -> Template | None:
+    if not table.has("prompt"):
+        return None
+    try:
+        found = read(table.text("prompt"))
+    except WrongTemplate as problem:
+        table.fail("local.declare.template", "prompt", problem=str(problem))
+    known = {control.variable for control in form}
+    for selector in found.needs():
+        if selector[0] not in known and selector not in (("sys", "query"), ("sys", "user_id")):
+            names = ", ".join([*sorted(known), "sys.query", "sys.user_id"])
+            table.fail("local.declare.no_value", "prompt", name=".".join(selector), known=names, hint="")
+    return found
+
+
+def _list(table: Table, name: str) -> list[Any]:
+    value = table.take(name, [])
+    if not isinstance(value, list | tuple):
+        table.fail("local.declare.type", name, wanted="list", found=type(value).__name__)
+    return list(value)
+
+
+def _functions(table: Table) -> Functions:
+    """What code nodes may call: built-in functions, registered ones, and those the app lists."""
+    found = Functions({one.name: one for one in (*BUILTIN, *REGISTERED)})
+    for one in _list(table, "functions"):
+        found.add(_tool(table, one, found))
+    return found
+
+
+def _tool(table: Table, told: Any, known: Functions) -> Function:
+    """A function by its name, by `module:name`, or itself."""
+    if isinstance(told, Function):
+        return told
+    if callable(told):
+        return _described(table, told)
+    if not isinstance(told, str):
+        table.fail("local.declare.type", "tools", wanted="function or name", found=type(told).__name__)
+    found = known.get(told)
+    if found is not None:
+        return found
+    module, colon, name = told.partition(":")
+    if not colon:
+        table.fail("local.declare.function", "tools", name=told, known=", ".join(known.names()))
+    try:
+        call = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as problem:
+        table.fail("local.declare.import", "tools", name=told, problem=str(problem))
+    return _described(table, call)
+
+
+def _described(table: Table, call: Any) -> Function:
+    try:
+        return describe(call)
+    except (DifyError, TypeError, ValueError) as problem:
+        # The last two: what has no signature, or is no function at all.
+        table.fail("local.declare.not_a_tool", "tools", problem=str(problem))
+
+
+def _knowledge(table: Table, beside: Path) -> dict[str, Knowledge]:
+    found: dict[str, Knowledge] = {}
+    for one in table.tables("knowledge", named="name"):
+        name = one.word("name")
+        if name in found:
+            one.fail("local.declare.twice", "name", id=name)
+        try:
+            texts = read_files(one.texts("files", None), beside)
+        except ValueError as problem:
+            one.fail("local.declare.files", "files", problem=str(problem))
+        found[name] = Knowledge(name, tuple(texts))
+        one.done()
+    return found
+
+
+def _model(table: Table, default: Wanted, beside: Path) -> Model:
+    own = table.table("model")
+    wanted = default
+    if own is not None:
+        told = {name: own.take(name) for name in ("price_in", "price_out") if own.has(name)}
+        try:
+            costs = prices(told)
+        except (ValueError, InvalidOperation):
+            own.fail("local.declare.price", "price_in")
+        wanted = Wanted(
+            url=own.text("url", "") or None,
+            name=own.text("name", "") or None,
+            key_env=own.text("key_env", "") or None,
+            timeout=own.number("timeout", 60, 0.05, 600),
+            options=own.mapping("options"),
+            prices=costs,
+            vision=own.flag("vision", False),
+        ).over(default)
+        own.done()
+    try:
+        return choose(wanted, beside)
+    except DifyError as problem:
+        raise DeclarationError(f"{table.file}: model: {problem}") from None
+
+
+def _distinct(table: Table, place: str, names: list[str]) -> None:
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            table.fail("local.declare.twice", place, id=name)

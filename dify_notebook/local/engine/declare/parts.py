@@ -1,0 +1,114 @@
+"""The parts of a declaration that all kinds of apps share: input form, variables, files, voice, moderation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....wire.kinds import CONTROLS, FILE_CONTROLS, FILE_KINDS
+from ...responses import ApiError
+from ...store.serializers import fits, type_of
+from ..app import FileRules, Moderation, Variable, Voice
+from ..forms import Control
+from .parser import VALUE_TYPES
+from .table import Table
+
+
+def control_of(table: Table) -> Control:
+    kinds = (*CONTROLS, "json")
+    told = table.choice("type", kinds)
+    kind: Any = "json_object" if told == "json" else told
+    name = table.word("variable")
+    if not name.isidentifier():
+        table.fail("local.declare.name", "variable", name=name)
+    options = table.texts("options")
+    if kind == "select" and not options:
+        table.fail("local.declare.missing", "options")
+    files = None
+    if kind in FILE_CONTROLS:
+        extensions = _extensions(table, "allowed_file_extensions")
+        types = _file_types(table, "allowed_file_types")
+        methods = _methods(table, "allowed_file_upload_methods")
+        files = FileRules(types, extensions, 1, methods)
+    longest = {"paragraph": 10_000, "file-list": 5, "text-input": 48}.get(kind, 48)
+    control = Control(
+        kind,
+        name,
+        table.text("label", name, most=200),
+        table.flag("required", False),
+        table.integer("max_length", longest, 1, 1_000_000),
+        options,
+        table.take("default"),
+        files,
+    )
+    if control.default is not None:
+        try:
+            control.check(control.default)
+        except ApiError as problem:
+            table.fail("local.declare.wrong_default", "default", problem=problem.message)
+    table.done()
+    return control
+
+
+def variable_of(table: Table) -> Variable:
+    name = table.word("name")
+    if not name.isidentifier():
+        table.fail("local.declare.name", "name", name=name)
+    kind = table.choice("type", VALUE_TYPES)
+    empty: Any = [] if kind.startswith("array") else {"string": "", "object": {}, "boolean": False}.get(kind, 0)
+    value = table.take("value", empty)
+    if not fits(value, kind) and not (kind == "array[any]" and isinstance(value, list)):
+        table.fail("local.declare.type", "value", wanted=kind, found=type_of(value))
+    variable = Variable(name, kind, value, table.text("description", "", most=1000))
+    table.done()
+    return variable
+
+
+def files_of(table: Table | None) -> FileRules | None:
+    if table is None:
+        return None
+    rules = FileRules(
+        _file_types(table, "types"),
+        _extensions(table, "extensions"),
+        table.integer("limit", 3, 1, 10),
+        _methods(table, "methods"),
+    )
+    table.done()
+    return rules
+
+
+def _file_types(table: Table, name: str) -> tuple[str, ...]:
+    types = table.texts(name, ("document",))
+    for one in types:
+        if one not in FILE_KINDS:
+            table.fail("local.declare.choice", name, value=one, choices=", ".join(FILE_KINDS), hint="")
+    return types
+
+
+def _extensions(table: Table, name: str) -> tuple[str, ...]:
+    return tuple("." + one.lower().lstrip(".") for one in table.texts(name))
+
+
+def _methods(table: Table, name: str) -> tuple[str, ...]:
+    known = ("local_file", "remote_url")
+    methods = table.texts(name, ("local_file",))
+    for one in methods:
+        if one not in known:
+            table.fail("local.declare.choice", name, value=one, choices=", ".join(known), hint="")
+    return methods
+
+
+def voice_of(table: Table | None) -> Voice | None:
+    if table is None:
+        return None
+    voice = Voice(table.text("name", ""), table.text("language", "en-US"), table.flag("auto_play", False))
+    table.done()
+    return voice
+
+
+def moderation_of(table: Table | None) -> Moderation | None:
+    if table is None:
+        return None
+    words = table.texts("words", None)
+    question, answer = table.text("question", ""), table.text("answer", "")
+    table.done()
+    return Moderation(words, question or None, answer or None)

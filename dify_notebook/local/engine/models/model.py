@@ -1,0 +1,274 @@
+"""What a model is to an app: it is asked in the form of `chat/completions` and answers in chunks of that form.
+
+Every back end speaks that one dialect, so that what reads the chunks exists once. A back end is plain
+blocking code; each question gets a thread of its own, since answers take long and the loop's small pool
+of threads is for short work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+from ...text import THINKS, THOUGHT, well_formed
+from ...threads import Asked, in_thread
+from ...tokens import Meter, count
+
+Message = dict[str, Any]
+Chunk = Mapping[str, Any]
+
+DONE: Chunk = {"done": True}
+"""A back end's word that the answer is whole, for models that never say how they came to its end."""
+MAX_ANSWER = 2_000_000
+"""Characters of one answer; a model that never ends must not fill the memory."""
+MAX_SECONDS = 600.0
+"""Of one answer as a whole."""
+
+
+class ModelFailed(Exception):
+    """The model gave no answer, or half of one. The message is for the user and holds no key."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """US dollars for a thousand tokens."""
+
+    input: Decimal = Decimal(0)
+    output: Decimal = Decimal(0)
+
+    def meter(self) -> Meter:
+        """A meter that counts at these prices."""
+        return Meter(unit_in=self.input, unit_out=self.output)
+
+
+class Backend(Protocol):
+    """Where a model runs."""
+
+    provider: str
+    """Told in a node's process data."""
+
+    def chat(self, body: dict[str, Any], tell: Callable[[Chunk], None], asked: Asked) -> None:
+        """Answer; gives each chunk to `tell` as it comes, and returns after the last.
+
+        Raises:
+            ModelFailed: for anything that went wrong.
+        """
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A function that the model wants called."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON, as the model wrote it; it may be none."""
+
+    def as_message(self) -> dict[str, Any]:
+        called = {"name": self.name, "arguments": self.arguments}
+        return {"id": self.id, "type": "function", "function": called}
+
+
+@dataclass
+class Reply:
+    """One whole answer of a model."""
+
+    text: str = ""
+    calls: list[ToolCall] = field(default_factory=list)
+    finish_reason: str = "stop"
+    meter: Meter = field(default_factory=Meter)
+    latency: float = 0.0
+    """Seconds from asking to the last chunk."""
+    first: float | None = None
+    """Seconds from asking to the first text."""
+
+    def usage(self) -> dict[str, object]:
+        """Dify's `usage` object."""
+        generate = None if self.first is None else round(self.latency - self.first, 3)
+        first = None if self.first is None else round(self.first, 3)
+        return self.meter.usage(round(self.latency, 3), first, generate)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model with its settings and prices."""
+
+    backend: Backend
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Sent along with each question: temperature, max_tokens and the like."""
+    prices: Prices = Prices()
+    vision: bool = False
+    """Whether images may be sent."""
+
+    async def ask(
+        self,
+        messages: Sequence[Message],
+        tell: Callable[[str], None] = lambda text: None,
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> Reply:
+        """Ask, and give each piece of text to `tell` as it comes.
+
+        Raises:
+            ModelFailed: it could not be asked, refused, or broke off.
+        """
+        body: dict[str, Any] = {
+            **self.options,
+            "model": self.name,
+            "messages": list(messages),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if tools:
+            body["tools"] = list(tools)
+        reading = _Reading(self, messages, tell)
+        await _in_thread(self.backend, body, reading)
+        return await in_thread(reading.reply)  # where the model does not count, that is our work
+
+
+class _Reading:
+    """Puts the chunks of one answer together."""
+
+    def __init__(self, model: Model, messages: Sequence[Message], tell: Callable[[str], None]) -> None:
+        self._begun = time.monotonic()
+        self._first: float | None = None
+        self._model = model
+        self._messages = messages
+        self._tell = tell
+        self._text: list[str] = []
+        self._signs = codecs.getincrementaldecoder("utf-16-le")("replace")
+        self._thinking = False
+        self._size = 0
+        self._calls: dict[int, dict[str, str]] = {}
+        self._finish: str | None = None
+        self._usage: tuple[int, int] | None = None
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Raises: ModelFailed, for an error object or something else than a chunk."""
+        try:
+            if chunk.get("error") is not None:
+                raise ModelFailed(error_text(chunk["error"]))
+            usage = chunk.get("usage")
+            if usage:
+                self._usage = (int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
+            for choice in (chunk.get("choices") or [])[:1]:
+                self._choice(choice)
+            if chunk is DONE and (self._text or self._calls):
+                self._end(self._finish or "stop")
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
+            raise ModelFailed(f"The model sent a chunk that cannot be read ({problem!r})") from None
+
+    def _choice(self, choice: Mapping[str, Any]) -> None:
+        # A server that does not stream answers with a message in place of deltas.
+        delta = choice.get("delta") or choice.get("message") or {}
+        # DeepSeek, vLLM and llama.cpp call it the one, Ollama and OpenRouter the other.
+        self._say(delta.get("reasoning_content") or delta.get("reasoning"), reasoning=True)
+        self._say(delta.get("content"), reasoning=False)
+        for at, call in enumerate(delta.get("tool_calls") or []):
+            known = self._calls.setdefault(call.get("index", at), {"id": "", "name": "", "arguments": ""})
+            function = call.get("function") or {}
+            known["id"] = call.get("id") or known["id"]
+            known["name"] += function.get("name") or ""
+            arguments = function.get("arguments") or ""
+            known["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
+        if choice.get("finish_reason"):
+            self._end(str(choice["finish_reason"]))
+
+    def _end(self, reason: str) -> None:
+        self._finish = reason
+        if self._thinking:
+            self._write(THOUGHT)
+            self._thinking = False
+
+    def _say(self, text: Any, *, reasoning: bool) -> None:
+        """A piece of the answer. What a model tells apart as reasoning stands between tags, as Dify has it."""
+        if not text:
+            return
+        if not isinstance(text, str):
+            raise TypeError("content is not a text")
+        if reasoning != self._thinking:
+            text = (THINKS if reasoning else THOUGHT) + text
+            self._thinking = reasoning
+        self._write(text)
+
+    def _write(self, text: str) -> None:
+        # Some cut a sign in two, and only the second chunk makes it whole.
+        text = self._signs.decode(text.encode("utf-16-le", "surrogatepass"))
+        if not text:
+            return
+        if self._first is None:
+            self._first = time.monotonic() - self._begun
+        self._size += len(text)
+        if self._size > MAX_ANSWER:
+            raise ModelFailed(f"The model's answer is longer than {MAX_ANSWER:,} characters")
+        self._text.append(text)
+        self._tell(text)
+
+    def reply(self) -> Reply:
+        """Raises: ModelFailed, when the answer broke off."""
+        if self._finish is None:
+            raise ModelFailed("The model's answer broke off before its end")
+        text = "".join(self._text)
+        calls = [
+            ToolCall(told["id"] or f"call_{index}", well_formed(told["name"]), well_formed(told["arguments"]))
+            for index, told in sorted(self._calls.items())
+        ]
+        meter = self._model.prices.meter()
+        if self._usage is not None:
+            meter.prompt, meter.completion = self._usage
+        else:
+            # The model does not count, so our own unit has to do.
+            meter.prompt = sum(count(json.dumps(one["content"], ensure_ascii=False)) for one in self._messages)
+            meter.completion = count(text) + sum(count(call.arguments) for call in calls)
+        latency = time.monotonic() - self._begun
+        return Reply(text, calls, self._finish, meter, latency, self._first)
+
+
+async def _in_thread(backend: Backend, body: dict[str, Any], reading: _Reading) -> None:
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Queue[Chunk | ModelFailed | None] = asyncio.Queue()
+    asked = Asked()
+
+    def put(item: Chunk | ModelFailed | None) -> None:
+        if not asked.over:
+            try:
+                loop.call_soon_threadsafe(arrived.put_nowait, item)
+            except RuntimeError:  # the loop has closed: nobody waits
+                asked.cancel()
+
+    def talk() -> None:
+        try:
+            backend.chat(body, put, asked)
+        except ModelFailed as failure:
+            put(failure)
+        except BaseException as failure:  # a back end's bug is a failed answer, not a hanging one
+            put(ModelFailed(f"{type(failure).__name__} in the model's back end: {failure}"))
+        else:
+            put(None)
+
+    threading.Thread(target=talk, name="dify_notebook-model", daemon=True).start()
+    try:
+        async with asyncio.timeout(MAX_SECONDS):
+            while (item := await arrived.get()) is not None:
+                if isinstance(item, ModelFailed):
+                    raise item
+                reading.chunk(item)
+    except TimeoutError:
+        raise ModelFailed(f"The model's answer took longer than {MAX_SECONDS:g} s") from None
+    finally:
+        asked.cancel()
+
+
+def error_text(error: Any) -> str:
+    """What an error object of the API says."""
+    if isinstance(error, Mapping):
+        error = error.get("message") or error.get("code") or json.dumps(dict(error), ensure_ascii=False)
+    return " ".join(well_formed(str(error)).split())[:500] or "The model reported an error without a text"

@@ -1,0 +1,68 @@
+"""A declared chat app: a prompt, perhaps some text files to look things up in, and a model that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .knowledge import Knowledge, search
+from .models.model import Model, ModelFailed
+from .prompting import earlier, question
+from .run import Run, RunFailed
+from .template import Template, shown, walk
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a chat or agent app's model is told before the conversation."""
+
+    template: Template | None
+    knowledge: tuple[Knowledge, ...] = ()
+    most: int = 4
+    least: float = 0.0
+
+    async def messages(self, run: Run, model: Model) -> list[dict[str, Any]]:
+        """The prompt with the inputs filled in and what was looked up, earlier messages, the question."""
+        told, _ = await run.work(self._messages, run, model)
+        return told
+
+    def _messages(self, run: Run, model: Model) -> list[dict[str, Any]]:
+        values = {**run.inputs, "sys": {"query": run.query, "user_id": run.user}}
+        told = [] if self.template is None else [self.template.render(lambda one: walk(values, one), shown)]
+        if self.knowledge:
+            run.resources = search(self.knowledge, run.query, self.most, self.least, "api")
+            told.append(_context(run.resources))
+        system = "\n\n".join(text for text in told if text.strip())
+        messages = [{"role": "system", "content": system}] if system else []
+        return [*messages, *earlier(run), question(run, run.query, vision=model.vision)]
+
+
+def _context(found: Sequence[dict[str, Any]]) -> str:
+    """Passages for the model to answer from."""
+    if not found:
+        return ""
+    passages = "\n\n".join(f'<passage source="{one["document_name"]}">\n{one["content"]}\n</passage>' for one in found)
+    return (
+        "Use these passages where they help to answer, and say that you do not know where they do not:\n\n" + passages
+    )
+
+
+def chat(prompt: Prompt, model: Model) -> Callable[[Run], Awaitable[None]]:
+    """What answers a question to a chat app."""
+
+    async def answer(run: Run) -> None:
+        run.meter = model.prices.meter()
+        await run.heed(_talk(run, prompt, model))
+
+    return answer
+
+
+async def _talk(run: Run, prompt: Prompt, model: Model) -> None:
+    messages = await prompt.messages(run, model)
+    try:
+        reply = await model.ask(messages, run.delta)
+    except ModelFailed as problem:
+        raise RunFailed(str(problem)) from None
+    run.delta("")  # the last piece of the real one is empty too
+    run.meter.add(reply.meter)

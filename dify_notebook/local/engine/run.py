@@ -1,0 +1,504 @@
+"""One question being answered: what an app may do meanwhile, and how the answer comes to its end.
+
+A run is a task of its own on the server's loop. It outlives its client: when that goes away the
+run goes on. It ends early only by a stop from the same user, or with the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import copy
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from ...i18n import t
+from ...logs import logger
+from .. import tokens
+from ..responses import ApiError
+from ..store.damage import damaged_store, is_damage
+from ..store.store import INTERRUPTED, Row, Store
+from ..threads import Exited, in_thread
+from .speech import NoSpeech, Speech
+from .titles import title
+
+if TYPE_CHECKING:
+    from .app import App
+
+log = logger("dify_notebook.local")
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+TOKEN_PAUSE = 0.012
+"""Seconds before each piece of text, at pace 1."""
+STEP_PAUSE = 0.15
+"""Seconds between two steps (nodes, tool calls), at pace 1."""
+_KEEP_EVERY = 0.2
+"""Seconds between two writings of an unfinished answer."""
+
+
+_SOUND_PIECE = 1200
+"""Bytes of sound in one event."""
+
+
+class Stopped(Exception):
+    """The user asked to stop; raised inside the app at its next step."""
+
+
+class RunFailed(Exception):
+    """The answer cannot be given; becomes an `error` event, or a 400 in blocking mode."""
+
+    def __init__(self, message: str, code: str = "completion_request_error") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that came with the question."""
+
+    name: str
+    extension: str
+    mime_type: str
+    size: int
+    path: Path
+
+
+@dataclass
+class Run:
+    """What an app sees of the question, and what it says."""
+
+    app: App
+    store: Store
+    user: str
+    end_user: str
+    conversation: Row
+    message_id: str
+    query: str
+    inputs: dict[str, Any]
+    history: Sequence[Row]
+    """Earlier messages of the conversation, oldest first."""
+    uploads: Sequence[Upload]
+    variables: dict[str, Any]
+    """Conversation variables by name; what an app changes here is kept, however the run ends."""
+    pace: float
+    auto_name: bool
+    events: asyncio.Queue[dict[str, Any] | None] | None
+    """Where events go; None in blocking mode."""
+
+    annotation: Row | None = None
+    """The annotation that answers instead of the app."""
+    speech: Speech | None = None
+    """What speaks after an answer, for an app that does so by itself."""
+
+    allow: tuple[str, ...] = ()
+    """Origins that http-request nodes may reach."""
+    files: Sequence[dict[str, Any]] = ()
+    """The question's files in the form in which a workflow tells them."""
+    task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    created_at: int = field(default_factory=lambda: int(time.time()))
+    meter: tokens.Meter = field(default_factory=tokens.Meter)
+    resources: list[dict[str, Any]] = field(default_factory=list)
+    error: RunFailed | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+    finish_workflow: Callable[[str, str | None], dict[str, Any]] | None = None
+    """Set by a workflow; called with status and error before the answer is committed."""
+
+    def __post_init__(self) -> None:
+        self._found = copy.deepcopy(self.variables)
+        self._begun = time.monotonic()
+        self._first_token: float | None = None
+        self._text: list[str] = []
+        self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._kept = 0.0
+        self._gone = False
+        self.ended = False
+        """Whether the last event was said."""
+        self._unmetered = False
+
+    # -- for apps -------------------------------------------------------------------------------
+
+    @property
+    def conversation_id(self) -> str:
+        return str(self.conversation["id"])
+
+    @property
+    def answer(self) -> str:
+        """What was said so far."""
+        return "".join(self._text)
+
+    def emit(self, event: str, **fields: Any) -> None:
+        """Send an event; the fields that all have are put in front.
+
+        Raises:
+            Stopped: the user asked to stop.
+        """
+        if self._stopping.done():
+            raise Stopped
+        self._send(event, **fields)
+
+    async def say(self, text: str, selector: Sequence[str] | None = None) -> None:
+        """Stream a text in small pieces, watchably.
+
+        Args:
+            selector: in a workflow, the node and variable that the text comes from.
+        """
+        for piece in tokens.pieces(text):
+            await self.pause(TOKEN_PAUSE)
+            self.delta(piece, selector)
+        self.meter.wrote(text)
+
+    def delta(self, piece: str, selector: Sequence[str] | None = None) -> None:
+        """Send a piece of text at once, as a model or a node gives it; counts nothing.
+
+        Raises:
+            Stopped: the user asked to stop.
+        """
+        if self._first_token is None:
+            self._first_token = self.elapsed
+        if self.app.is_agent:
+            self.emit("agent_message", id=self.message_id, answer=piece)
+        else:
+            chosen = None if selector is None else list(selector)
+            self.emit("message", id=self.message_id, answer=piece, from_variable_selector=chosen)
+        self._text.append(piece)  # what a stop kept from being said is not kept either
+        if self.elapsed - self._kept >= _KEEP_EVERY:
+            self._kept = self.elapsed
+            self.store.write_partial(self.message_id, self.answer)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so that someone can watch, scaled by the server's pace; give others a turn in any case.
+
+        Raises:
+            Stopped: the user asked to stop, before or meanwhile.
+        """
+        if self.pace > 0:
+            await asyncio.wait({self._stopping}, timeout=seconds * self.pace)
+        else:
+            await asyncio.sleep(0)
+        if self._stopping.done():
+            raise Stopped
+
+    async def heed(self, doing: Coroutine[Any, Any, Result]) -> Result:
+        """Wait for something that takes its time, and cancel it when the user asks to stop.
+
+        Raises:
+            Stopped: by the user.
+        """
+        task = asyncio.ensure_future(doing)
+        try:
+            either: set[asyncio.Future[Any]] = {task, self._stopping}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Stopped
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+                if not task.cancelled():
+                    task.exception()  # what it says while it is cancelled is of no use any more
+
+    async def work(
+        self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> tuple[Result, float]:
+        """Do real work beside the loop, in a thread of its own; gives its result and the seconds it took there.
+
+        Raises:
+            Stopped: the user asked to stop; the work, which is bounded, ends by itself.
+        """
+
+        def timed() -> tuple[Result, float]:
+            start = time.perf_counter()
+            return function(*args, **kwargs), time.perf_counter() - start
+
+        working = asyncio.ensure_future(in_thread(timed))
+        either: set[asyncio.Future[Any]] = {working, self._stopping}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            # Its result is of no use any more, its error must still be fetched.
+            working.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise Stopped
+        return working.result()
+
+    # -- for the server -------------------------------------------------------------------------
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the question came in."""
+        return time.monotonic() - self._begun
+
+    @property
+    def first_token(self) -> float | None:
+        """Seconds from the question to the first text."""
+        return self._first_token
+
+    def stop(self) -> None:
+        """Ask the run to end; on the loop's thread."""
+        if not self._stopping.done():
+            self._stopping.set_result(None)
+
+    def leave(self) -> None:
+        """The client went away; the run goes on unheard."""
+        self._gone = True
+
+    async def drive(self) -> None:
+        """Let the app answer, then commit, then say the last event."""
+        state: str = "done"
+        try:
+            # A question may be long and the words many: where there are rules they are held against it aside.
+            instead = self._instead() if self.app.moderation is None else (await self.work(self._instead))[0]
+            if instead is None:
+                await self.app.answer(self)
+            else:
+                await self._recite(instead)
+        except Stopped:
+            state = "stopped"
+        except RunFailed as failure:
+            state, self.error = "failed", failure
+        except asyncio.CancelledError:
+            # The server ends. The stream is told so, rather than cut off without a word.
+            await self._commit("interrupted", INTERRUPTED, None)
+            self._send_error(RunFailed(INTERRUPTED, "internal_server_error"))
+            self._close()
+            raise
+        except (Exception, SystemExit, KeyboardInterrupt) as failure:
+            log.exception("the app %s failed", self.app.name)
+            text = f"{failure if isinstance(failure, Exited) else type(failure).__name__} in the app"
+            state, self.error = "failed", RunFailed(text, "internal_server_error")
+        try:
+            await self._end(state)
+        finally:
+            self._close()
+
+    def never_began(self) -> None:
+        """Mark the message, and tell the client."""
+        self.store.give_up(self.message_id)
+        self.error = RunFailed(INTERRUPTED, "internal_server_error")
+        self._send_error(self.error)
+        self._close()
+
+    def _close(self) -> None:
+        self.ended = True
+        if self.events is not None:
+            self.events.put_nowait(None)
+
+    async def _end(self, state: str) -> None:
+        workflow = self.app.is_flow
+        first, generate = None, None
+        if workflow:
+            first = None if self._first_token is None else round(self._first_token, 3)
+            generate = None if first is None else round(self.elapsed - first, 3)
+        self.usage = (
+            tokens.nothing_used(first, generate)
+            if state == "stopped" or self._unmetered or self.meter.idle
+            else self.meter.usage(self._latency, first, generate)
+        )
+        message = self.error.message if self.error else None
+        ran = None
+        if self.finish_workflow is not None:
+            status = {"done": "succeeded", "stopped": "stopped", "failed": "failed"}[state]
+            ran = self.finish_workflow(status, message)
+            self._send("workflow_finished", workflow_run_id=ran["id"], data=ran)
+        replaced = None if self.app.moderation is None else await in_thread(self._replacement, state)
+        if replaced is not None:
+            self._text = [replaced]
+        try:
+            await self._commit(state, message, ran)
+        except Exception as failure:
+            log.error(_why(self.store, failure), exc_info=failure)
+            self.error = RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
+            self.store.give_up(self.message_id)
+        if self.error is not None:
+            self._send_error(self.error)
+        else:
+            if replaced is not None:
+                reason = "output_moderation" if workflow else ""
+                self._send("message_replace", answer=replaced, reason=reason)
+            files: list[Any] | None = [] if workflow else None
+            self._send("message_end", id=self.message_id, metadata=self.metadata, files=files)
+            if state == "done":
+                await self._speak()
+        if self._gone and state == "done":
+            await self.store.abandon(self.message_id)
+
+    @property
+    def _latency(self) -> float:
+        known = self.meter.latency
+        return round(self.elapsed, 6) if known is None else round(known, 3)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What `message_end` and a blocking answer tell beside the text."""
+        annotated = None
+        if self.annotation is not None:
+            account = {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, "dify_notebook")), "name": "dify_notebook"}
+            annotated = {"id": self.annotation["id"], "account": account}
+        return {"annotation_reply": annotated, "retriever_resources": self.resources, "usage": self.usage}
+
+    def _instead(self) -> str | None:
+        """What is said in place of the app's answer: to a question that may not be asked, or annotated."""
+        rules = self.app.moderation
+        if rules is not None and rules.question is not None and rules.caught(self.query):
+            self.annotation = None
+            return rules.question
+        return None if self.annotation is None else str(self.annotation["answer"])
+
+    async def _recite(self, text: str) -> None:
+        """Say a text that is ready. Nothing is counted, and a workflow says it whole, without nodes."""
+        self._unmetered = True
+        if self.app.is_flow:
+            self.delta(text)
+            return
+        for sign in text:
+            await self.pause(TOKEN_PAUSE)
+            self.delta(sign)
+
+    def _replacement(self, state: str) -> str | None:
+        """What takes the place of an answer that may not be given."""
+        rules = self.app.moderation
+        if rules is None or rules.answer is None or state != "done" or self._unmetered:
+            return None
+        return rules.answer if rules.caught(self.answer) else None
+
+    async def _speak(self) -> None:
+        """The sound of the answer, after the last event of the text, where the app speaks by itself."""
+        voice = self.app.voice
+        if voice is None or not voice.auto_play or self.speech is None or self.events is None or self._gone:
+            return
+        try:
+            sound, _ = await in_thread(self.speech.speak, self.answer, voice.name, voice.language)
+        except (NoSpeech, Exited) as error:
+            log.warning("an answer could not be spoken: %s", error)
+            return
+        for at in range(0, len(sound), _SOUND_PIECE):
+            piece = base64.b64encode(sound[at : at + _SOUND_PIECE]).decode()
+            self._send("tts_message", audio=piece)
+        self._send("tts_message_end", audio="")
+
+    async def _commit(self, state: str, error: str | None, workflow_run: Row | None) -> None:
+        named = self.auto_name and self.conversation["dialogue_count"] == 1
+        await self.store.finish(
+            self.message_id,
+            state=state,
+            answer=self.answer,
+            error=error,
+            usage=self.usage,
+            resources=self.resources,
+            workflow_run=workflow_run,
+            name=title(self.query) if named else None,
+            # Those that were left alone may have been set from outside meanwhile.
+            variables={name: value for name, value in self.variables.items() if value != self._found.get(name)},
+        )
+
+    def _send(self, event: str, **fields: Any) -> None:
+        if self.events is None or self._gone:
+            return
+        head = {
+            "event": event,
+            "conversation_id": self.conversation_id,
+            "message_id": self.message_id,
+            "created_at": self.created_at,
+            "task_id": self.task_id,
+        }
+        self.events.put_nowait({**head, **fields})
+
+    def _send_error(self, error: RunFailed) -> None:
+        """Dify's error event is the one without a task_id."""
+        if self.events is not None and not self._gone:
+            self.events.put_nowait(
+                {
+                    "event": "error",
+                    "conversation_id": self.conversation_id,
+                    "message_id": self.message_id,
+                    "created_at": self.created_at,
+                    "code": error.code,
+                    "status": 500 if error.code == "internal_server_error" else 400,
+                    "message": error.message,
+                }
+            )
+
+
+def _why(store: Store, failure: Exception) -> str:
+    """What the log says of an answer that could not be stored."""
+    return damaged_store(store.path, failure) if is_damage(failure) else "an answer could not be stored"
+
+
+class Runs:
+    """The runs of a server that are not finished."""
+
+    LIMIT = 512
+    """At once; more are refused."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, Run] = {}
+        self._coming: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def of(self, app: str) -> int:
+        """How many of them are an app's, with those that are about to start."""
+        return self._coming[app] + sum(1 for run in self._running.values() if run.app.name == app)
+
+    @contextlib.contextmanager
+    def coming(self, app: str) -> Iterator[None]:
+        """Hold a place while a question is written down, so that of two at once both are counted."""
+        self._coming[app] += 1
+        try:
+            yield
+        finally:
+            self._coming[app] -= 1
+
+    @property
+    def full(self) -> bool:
+        return len(self._running) + self._coming.total() >= self.LIMIT
+
+    def start(self, run: Run) -> asyncio.Task[None]:
+        """Let it answer, in a task of its own.
+
+        Raises:
+            ApiError: 500; the server is ending, and nothing would end this.
+        """
+        if self._closed:
+            raise ApiError(500, "internal_server_error", INTERRUPTED)
+        self._running[run.task_id] = run
+        task = asyncio.get_running_loop().create_task(run.drive())
+        self._tasks.add(task)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            self._tasks.discard(done)
+            self._running.pop(run.task_id, None)
+            if not done.cancelled() and (error := done.exception()) is not None:
+                log.error("a run ended badly", exc_info=error)
+            if not run.ended:  # it was cancelled before it could begin
+                run.never_began()
+
+        task.add_done_callback(ended)
+        return task
+
+    def stop(self, task_id: str, app: str, user: str) -> bool:
+        """Stop a run of this app and user; False where there is none, which Dify does not tell."""
+        run = self._running.get(task_id)
+        if run is None or run.app.name != app or run.user != user:
+            return False
+        run.stop()
+        return True
+
+    async def close(self) -> None:
+        """End all of them, and take no more; each writes down what it had said."""
+        self._closed = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            if not task.cancelling():
+                task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,83 @@
+"""Sections that were found, in the form of Dify's retriever_resources and of a retrieval node's result."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from ...tokens import count
+from ..app import fixed_id
+from .ranking import Hit
+
+_DATASETS = {"en": "dify_notebook documentation", "zh-Hans": "dify_notebook 文档"}
+
+
+def scores(hits: Sequence[Hit]) -> list[float]:
+    """Scores from 0 to 1: the best one's coverage, the others in proportion."""
+    if not hits:
+        return []
+    best = hits[0].score
+    return [round(min(1.0, hits[0].coverage) * hit.score / best, 4) for hit in hits]
+
+
+def retriever_resources(hits: Sequence[Hit], source: Literal["api", "workflow"]) -> list[dict[str, Any]]:
+    """What `message_end` tells; a chatflow's retrieval also counts words and hits, a chat app's does not."""
+    told: list[dict[str, Any]] = []
+    for position, (hit, score) in enumerate(zip(hits, scores(hits), strict=True), start=1):
+        section = hit.section
+        flow = source == "workflow"
+        told.append(
+            {
+                "position": position,
+                "dataset_id": fixed_id("dataset", section.language),
+                "dataset_name": _DATASETS[section.language],
+                "document_id": fixed_id("document", section.language, section.file),
+                "document_name": f"{section.language}/{section.file} › {section.title}",
+                "data_source_type": "upload_file",
+                "segment_id": fixed_id("segment", section.language, section.key),
+                "retriever_from": source,
+                "score": score,
+                "hit_count": 1 if flow else None,
+                "word_count": count(section.text) if flow else None,
+                "segment_position": section.number + 1 if flow else None,
+                "index_node_hash": hashlib.sha256(section.text.encode()).hexdigest() if flow else None,
+                "content": section.text,
+                "page": None,
+                "doc_metadata": None,
+                "title": None,
+                "files": None,
+                "summary": None,
+            }
+        )
+    return told
+
+
+def node_result(resources: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The `result` of a knowledge-retrieval node."""
+    return [
+        {
+            "metadata": {
+                "_source": "knowledge",
+                "position": one["position"],
+                "dataset_id": one["dataset_id"],
+                "dataset_name": one["dataset_name"],
+                "document_id": one["document_id"],
+                "document_name": one["document_name"],
+                "data_source_type": one["data_source_type"],
+                "segment_id": one["segment_id"],
+                "retriever_from": one["retriever_from"],
+                "score": one["score"],
+                "segment_hit_count": one["hit_count"],
+                "segment_word_count": one["word_count"],
+                "segment_position": one["segment_position"],
+                "segment_index_node_hash": one["index_node_hash"],
+                "doc_metadata": one["doc_metadata"],
+            },
+            "title": one["document_name"],
+            "files": one["files"],
+            "content": one["content"],
+            "summary": one["summary"],
+        }
+        for one in resources
+    ]

@@ -1,0 +1,139 @@
+"""The routes of the embedded server, as one ASGI application."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from ...logs import logger
+from ..faults import Dropped, Faults
+from ..responses import ApiError, html_not_found
+from ..simulate.dialect import Dialect015
+from ..store.damage import damaged_store, is_damage
+from .context import Context, context_of
+from .guard import Guard
+from .routes import about, annotated, audio, chat, files, history
+
+log = logger("dify_notebook.local")
+
+
+def application(context: Context) -> Starlette:
+    """An application over a context; its lifespan ends the runs, the server closes the store."""
+    one = "/conversations/{conversation:uuid}"
+    v1 = [
+        Route("/chat-messages", chat.ask, methods=["POST"]),
+        Route("/chat-messages/{task_id}/stop", chat.stop, methods=["POST"]),
+        Route("/files/upload", files.upload, methods=["POST"]),
+        Route("/files/{file:uuid}/preview", files.preview, methods=["GET"]),
+        Route("/messages", history.messages, methods=["GET"]),
+        Route("/messages/{message:uuid}/suggested", history.suggested, methods=["GET"]),
+        Route("/messages/{message:uuid}/feedbacks", history.feedback, methods=["POST"]),
+        Route("/conversations", history.conversations, methods=["GET"]),
+        Route(one, history.delete, methods=["DELETE"]),
+        Route(f"{one}/name", history.rename, methods=["POST"]),
+        Route(f"{one}/variables", history.variables, methods=["GET"]),
+        Route(f"{one}/variables/{{variable:uuid}}", history.set_variable, methods=["PUT"]),
+        Route("/audio-to-text", audio.to_text, methods=["POST"]),
+        Route("/text-to-audio", audio.from_text, methods=["POST"]),
+        Route("/end-users/{end_user:uuid}", about.end_user, methods=["GET"]),
+        Route("/app/feedbacks", about.feedbacks, methods=["GET"]),
+        Route("/apps/annotations", annotated.page, methods=["GET"]),
+        Route("/apps/annotations", annotated.create, methods=["POST"]),
+        Route("/apps/annotations/{annotation:uuid}", annotated.update, methods=["PUT"]),
+        Route("/apps/annotations/{annotation:uuid}", annotated.delete, methods=["DELETE"]),
+        Route("/apps/annotation-reply/{action}", annotated.switch, methods=["POST"]),
+        Route("/apps/annotation-reply/{action}/status/{job:uuid}", annotated.status, methods=["GET"]),
+        Route("/info", about.info, methods=["GET"]),
+        Route("/parameters", about.parameters, methods=["GET"]),
+        Route("/meta", about.meta, methods=["GET"]),
+        Route("/site", about.site, methods=["GET"]),
+        Route("/completion-messages", about.wrong_mode, methods=["POST"]),
+        Route("/workflows/run", about.wrong_mode, methods=["POST"]),
+    ]
+    routes = [
+        Route("/", about.root, methods=["GET"]),
+        Route("/files/{file:uuid}/file-preview", files.signed, methods=["GET"]),
+        Mount("/v1", routes=v1),
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await context.runs.close()
+
+    options = context.options
+    middleware = [
+        Middleware(Faults, box=context.faults, ping_interval=options.ping_interval),
+        Middleware(Guard, host=options.host),
+    ]
+    if options.cors:
+        told = ["X-Version", "X-Env"]
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=options.cors,
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=told,
+            )
+        )
+    if options.older:
+        middleware.append(Middleware(Dialect015, asked=context.opened_by, played=context.player is not None))
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=middleware,
+        exception_handlers={
+            ApiError: _api_error,
+            HTTPException: _http_error,
+            ClientDisconnect: _gone,
+            sqlite3.DatabaseError: _crash,
+            Exception: _crash,
+        },
+    )
+    app.router.redirect_slashes = False
+    for mounted in routes:
+        if isinstance(mounted, Mount):
+            mounted.app.redirect_slashes = False  # type: ignore[attr-defined]  # a Mount of routes holds a Router
+    app.state.context = context
+    return app
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error.response()
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return html_not_found()
+    if error.status_code == 405:
+        message = "The method is not allowed for the requested URL."
+        return ApiError(405, "method_not_allowed", message, dict(error.headers or {})).response()
+    return ApiError(error.status_code, "bad_request", str(error.detail)).response()
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Who hung up in the middle of a body hears nothing; that is no failure of the server."""
+    log.debug("%s %s: the client went away", request.method, request.url.path)
+    return ApiError(400, "bad_request", "The request was cut off.").response()
+
+
+async def _crash(request: Request, error: Exception) -> Response:
+    message = "The server encountered an internal error."
+    if is_damage(error):
+        log.error(damaged_store(context_of(request).store.path, error))
+        message = "The database of this server is damaged; its log names the file and says what to do."
+    elif not isinstance(error, Dropped):  # that was asked for
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return ApiError(500, "internal_server_error", message).response()

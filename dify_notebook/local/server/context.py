@@ -1,0 +1,78 @@
+"""What every route of a server has at hand, and who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from ..engine.app import App
+from ..engine.run import Runs
+from ..engine.speech import Speech
+from ..faults import FaultPlan
+from ..options import Options
+from ..responses import ApiError
+from ..simulate.playback import Player
+from ..store.directory import Directory, Keys
+from ..store.store import Store
+from .signing import Signer
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="api"'}
+
+
+@dataclass(frozen=True)
+class Context:
+    """One server's own things."""
+
+    directory: Directory
+    keys: Keys
+    store: Store
+    runs: Runs
+    signer: Signer
+    apps: dict[str, App]
+    options: Options
+    faults: FaultPlan
+    player: Player | None
+    speech: Speech | None
+    nonce: str
+    """Known to this server and to who may read its directory; see server.py."""
+
+    def opened_by(self, authorization: str) -> App | None:
+        """The app whose key an Authorization header carries; None where there is none, or none of ours."""
+        scheme, _, key = authorization.partition(" ")
+        name = self.keys.app_of(key.strip()) if scheme.lower() == "bearer" else None
+        return None if name is None else self.apps.get(name)
+
+
+def context_of(request: Request) -> Context:
+    found: Context = request.app.state.context
+    return found
+
+
+def signer_of(request: Request) -> Signer:
+    """What signs links for who asks: by the name under which this server was reached, which the guard let through."""
+    return context_of(request).signer.at(f"{request.url.scheme}://{request.url.netloc}")
+
+
+def app_of(request: Request) -> App:
+    """The app whose key the request carries.
+
+    Raises:
+        ApiError: 401; there is none, or none of ours.
+    """
+    header = request.headers.get("authorization", "")
+    scheme, space, _ = header.partition(" ")
+    if not space:
+        raise _unauthorized("Authorization header must be provided and start with 'Bearer'")
+    if scheme.lower() != "bearer":
+        raise _unauthorized("Authorization scheme must be 'Bearer'")
+    app = context_of(request).opened_by(header)
+    if app is None:
+        raise _unauthorized("Access token is invalid")
+    if app.closed == "disabled":
+        raise ApiError(403, "forbidden", "The app's API service has been disabled.")
+    return app
+
+
+def _unauthorized(message: str) -> ApiError:
+    return ApiError(401, "unauthorized", message, _CHALLENGE)

@@ -1,0 +1,289 @@
+"""Asking and stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from ....wire.kinds import FILE_CONTROLS
+from ...engine.app import FILE_LIMITS, MEGABYTE, App, FileRules
+from ...engine.fetch import FetchFailed, Refused, fetch
+from ...engine.forms import as_input, check_inputs
+from ...engine.run import Run, Upload
+from ...responses import ApiError, blocking_reply, invalid, not_found, reply
+from ...simulate.playback import Player
+from ...store.annotations import Annotations
+from ...store.store import INTERRUPTED, Row, Unknown
+from ...store.uploads import Uploads
+from ...store.variables import Variables
+from ..context import Context, app_of, context_of, signer_of
+from ..event_stream import EventStream
+from ..payloads import ChatRequest, chat_request, is_uuid, json_body, user_of
+
+_NO_PINGS = 86_400.0
+UNNAMED = "New conversation"
+"""What the older version calls one until its name is generated."""
+HISTORY = 20
+"""Earlier messages that an app sees."""
+
+
+async def ask(request: Request) -> Response | ASGIApp:
+    """POST /chat-messages."""
+    app, context = app_of(request), replace(context_of(request), signer=signer_of(request))
+    asked = chat_request(await json_body(request), older=context.options.older)
+    if context.player is not None:
+        return _play(context, context.player, streaming=asked.streaming)
+    if app.closed == "unpublished":
+        raise invalid("Workflow not published")
+    if not asked.query.strip():
+        raise invalid("query is required")
+    if app.is_agent and not asked.streaming:
+        raise invalid("Agent Chat App does not support blocking mode")
+    kept = await _kept_inputs(context, app, asked) if context.options.older else None
+    inputs = check_inputs(app.form, asked.inputs) if kept is None else kept
+    if context.runs.full:
+        raise ApiError(429, "too_many_requests", "Too many requests. Please try again later.")
+    if app.at_once and context.runs.of(app.name) >= app.at_once:
+        # Dify gives 400 here, not the 429 of its documents.
+        most = f"The current maximum concurrent requests allowed for {app.id} is {app.at_once}."
+        raise invalid(f"Too many requests. Please try again later. {most}")
+    with context.runs.coming(app.name):
+        if kept is None:
+            inputs = await _file_inputs(context, app, asked.user, inputs)
+        files = await _files(context, app, asked)
+        message = str(uuid.uuid4())
+        try:
+            run = await _begin(context, app, asked, message, inputs, files)
+            task = context.runs.start(run)
+        except BaseException:
+            # Nothing answers what may be written down already, or is about to be.
+            context.store.give_up(message)
+            raise
+    if run.events is not None:
+        return EventStream(run.events, context.options.ping_interval, run.leave)
+    try:
+        # A blocking client that goes away takes nothing along either.
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if task.cancelled():
+            raise ApiError(500, "internal_server_error", INTERRUPTED) from None
+        raise
+    return _whole(run)
+
+
+async def _kept_inputs(context: Context, app: App, asked: ChatRequest) -> dict[str, Any] | None:
+    """Inputs with which a conversation began: the older version takes no others on a later turn.
+
+    Raises:
+        ApiError: 404; there is no such conversation.
+    """
+    if asked.conversation_id is None:
+        return None
+    user = await context.store.known_user(app.name, asked.user)
+    try:
+        row = await context.store.conversation(app.name, user, asked.conversation_id)
+    except Unknown:
+        raise not_found("Conversation Not Exists.") from None
+    inputs: dict[str, Any] = json.loads(row["inputs"])
+    return inputs
+
+
+async def _begin(
+    context: Context,
+    app: App,
+    asked: ChatRequest,
+    message: str,
+    inputs: dict[str, Any],
+    files: list[tuple[Row, Row]],
+) -> Run:
+    store = context.store
+    # Who goes on with a conversation is known; who begins one is made.
+    look = store.end_user if asked.conversation_id is None else store.known_user
+    user = await look(app.name, asked.user)
+    history: list[Row] = []
+    try:
+        if asked.conversation_id is not None:
+            history, _ = await store.messages(app.name, user, asked.conversation_id, first_id=None, limit=HISTORY)
+        conversation = await store.begin(
+            app=app.name,
+            user=user,
+            conversation=asked.conversation_id,
+            message=message,
+            query=asked.query,
+            name=UNNAMED if context.options.older else asked.query[:255],
+            inputs=inputs,
+            introduction=app.introduction(inputs),
+            files=[used for used, _ in files],
+            variables=[variable.row(app.name) for variable in app.variables],
+        )
+        variables = await Variables(store).of(app.name, user, conversation["id"]) if app.variables else []
+    except Unknown:
+        raise not_found("Conversation Not Exists.") from None
+    annotations = Annotations(store)
+    annotation = await annotations.match(app.name, asked.query)
+    if annotation is not None:
+        await annotations.hit(annotation["id"], message)
+    sign = context.signer.url
+    told = [{**as_input(used, row, sign), "url": used.get("url") or sign(row["id"])} for used, row in files]
+    uploads = [
+        Upload(row["name"], row["extension"], row["mime_type"], row["size"], context.directory.files / row["id"])
+        for _, row in files
+    ]
+    return Run(
+        app=app,
+        store=store,
+        user=asked.user,
+        end_user=user,
+        conversation=conversation,
+        message_id=message,
+        query=asked.query,
+        inputs=inputs,
+        history=history,
+        uploads=uploads,
+        files=told,
+        variables={row["name"]: row["value"] for row in variables},
+        pace=context.options.pace,
+        allow=context.options.allow,
+        annotation=annotation,
+        speech=context.speech,
+        auto_name=asked.auto_generate_name,
+        events=asyncio.Queue() if asked.streaming else None,
+    )
+
+
+async def _files(context: Context, app: App, asked: ChatRequest) -> list[tuple[Row, Row]]:
+    """Files of a question, each with its upload. An app that takes none does not look at them.
+
+    Raises:
+        ApiError: one of them is unknown or of a kind that the app does not take.
+    """
+    if app.files is None:
+        return []
+    return await _checked(context, app, asked.user, app.files, asked.files)
+
+
+async def _checked(
+    context: Context, app: App, user: str, rules: FileRules, files: list[dict[str, Any]]
+) -> list[tuple[Row, Row]]:
+    if len(files) > rules.limit:
+        raise invalid(f"Number of files exceeds the maximum limit {rules.limit}")
+    found: list[tuple[Row, Row]] = []
+    for told in files:
+        method, kind = told.get("transfer_method"), told.get("type")
+        if method not in ("local_file", "remote_url"):
+            raise invalid(f"No matching enum found for value '{method}'")
+        if method not in rules.methods:
+            raise invalid(f"{method} is not allowed by this app")
+        if method == "remote_url":
+            row = await _remote(context, app, user, told.get("url"))
+        else:
+            row = await _uploaded(context, app, told.get("upload_file_id"))
+        name = row["name"]
+        fits = not rules.extensions or name.lower().endswith(rules.extensions)
+        if (kind not in rules.types and kind != "custom") or not fits:
+            raise invalid(f"File validation failed for file: {name}")
+        used = {"upload_file_id": row["id"], "type": str(kind), "transfer_method": method}
+        if method == "remote_url":
+            used["url"] = told["url"]
+        found.append((used, row))
+    return found
+
+
+async def _file_inputs(context: Context, app: App, user: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Inputs with their files looked up, each in the form in which Dify keeps it.
+
+    Raises:
+        ApiError: a file is unknown or of a kind that its control does not take.
+    """
+    found = dict(inputs)
+    for control in app.form:
+        value = inputs[control.variable]
+        if control.kind in FILE_CONTROLS and value:
+            told = value if isinstance(value, list) else [value]
+            rows = await _checked(context, app, user, control.file_rules, told)
+            kept = [as_input(used, row, context.signer.url) for used, row in rows]
+            found[control.variable] = kept if control.kind == "file-list" else kept[0]
+    return found
+
+
+async def _uploaded(context: Context, app: App, key: object) -> Row:
+    if not key:
+        raise invalid("Invalid upload file id")
+    if not isinstance(key, str) or not is_uuid(key):
+        raise invalid("Invalid upload file id format")
+    try:
+        return await Uploads(context.store).find(key.lower(), app.name)
+    except Unknown:
+        raise invalid("Invalid upload file") from None
+
+
+async def _remote(context: Context, app: App, user: str, url: object) -> Row:
+    """Fetch a file, keep it as an upload, and give its row. Only what the server's allow-list has."""
+    if not url or not isinstance(url, str):
+        raise invalid("Invalid file url")
+    limit = FILE_LIMITS["file_size_limit"] * MEGABYTE
+    try:
+        got = await fetch(url, allow=context.options.allow, limit=limit)
+    except (Refused, FetchFailed) as error:
+        raise invalid(f"Invalid file url: {error}") from None
+    if got.status != 200:
+        raise invalid(f"Invalid file url: it answered {got.status}")
+    name = unquote(urlsplit(got.url).path).rpartition("/")[2][:200] or "file"
+    dotted = name.rpartition(".")
+    return await Uploads(context.store).add(
+        context.directory.files / str(uuid.uuid4()),
+        lambda target: target.write(got.body),
+        app=app.name,
+        session=user,
+        name=name,
+        extension=dotted[2].lower() if dotted[0] else "",
+        mime_type=got.headers.get("content-type", "application/octet-stream").partition(";")[0].strip(),
+        size=len(got.body),
+    )
+
+
+def _play(context: Context, player: Player, *, streaming: bool) -> Response | ASGIApp:
+    """A recorded answer in place of a real one. Its own pings are among what is played."""
+    if not streaming:
+        return blocking_reply(player.whole())
+    playing = player.start()
+    return EventStream(playing.events, _NO_PINGS, playing.stop)
+
+
+def _whole(run: Run) -> Response:
+    if run.error is not None:
+        if run.error.code == "internal_server_error":
+            raise ApiError(500, run.error.code, run.error.message)
+        raise ApiError(400, run.error.code, run.error.message)
+    return blocking_reply(
+        {
+            "event": "message",
+            "task_id": run.task_id,
+            "id": run.message_id,
+            "message_id": run.message_id,
+            "conversation_id": run.conversation_id,
+            "mode": run.app.mode,
+            "answer": run.answer,
+            "metadata": run.metadata,
+            "created_at": run.created_at,
+        }
+    )
+
+
+async def stop(request: Request) -> Response:
+    """POST /chat-messages/{task_id}/stop. Says success whatever there was to stop, as Dify does."""
+    app, context = app_of(request), context_of(request)
+    user = user_of(await json_body(request))
+    task_id = request.path_params["task_id"]
+    context.runs.stop(task_id, app.name, user)
+    if context.player is not None:
+        context.player.stop(task_id)
+    return reply({"result": "success"})

@@ -1,0 +1,188 @@
+"""Conversations, messages, feedback and variables."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ...engine.titles import title
+from ...responses import ApiError, empty_reply, invalid, not_found, reply
+from ...store import serializers
+from ...store.store import DEFAULT_USER, Row, Unknown
+from ...store.variables import Variables
+from ...threads import in_thread
+from ..context import app_of, context_of, signer_of
+from ..payloads import (
+    json_body,
+    new_name,
+    query_limit,
+    query_sort,
+    query_uuid,
+    rating,
+    required_conversation,
+    user_of,
+)
+
+_MISSING = {
+    "conversation": "Conversation Not Exists.",
+    "last_conversation": "Last Conversation Not Exists.",
+    "first_message": "First Message Not Exists.",
+    "message": "Message Not Exists.",
+}
+
+
+def _missing(error: Unknown) -> ApiError:
+    return not_found(_MISSING[error.what])
+
+
+def _page(limit: int, more: bool, data: list[dict[str, object]]) -> Response:
+    return reply({"limit": limit, "has_more": more, "data": data})
+
+
+async def _asker(request: Request, *, default: str | None = DEFAULT_USER) -> tuple[str, str]:
+    """App and end user of a GET request, whose user stands in the query string. Dify makes one of every name that
+    asks; here asking leaves nothing behind, and who is not known has nothing to see."""
+    app = app_of(request)
+    user = user_of(request.query_params, default=default)
+    return app.name, await context_of(request).store.known_user(app.name, user)
+
+
+async def conversations(request: Request) -> Response:
+    """GET /conversations."""
+    app_of(request)
+    model = "ConversationListQuery"
+    last = query_uuid(request, "last_id", model)
+    limit, sort = query_limit(request, model), query_sort(request)
+    app, user = await _asker(request)
+    store = context_of(request).store
+    try:
+        rows, more = await store.conversations(app, user, sort_by=sort, last_id=last, limit=limit)
+    except Unknown as error:
+        raise _missing(error) from None
+    return _page(limit, more, [serializers.conversation(row) for row in rows])
+
+
+async def messages(request: Request) -> Response:
+    """GET /messages."""
+    app_of(request)
+    conversation = required_conversation(request)
+    first = query_uuid(request, "first_id", "MessageListQuery")
+    limit = query_limit(request, "MessageListQuery")
+    app, user = await _asker(request)
+    if conversation is None:
+        return _page(limit, False, [])
+    signer = signer_of(request)
+    try:
+        rows, more = await context_of(request).store.messages(app, user, conversation, first_id=first, limit=limit)
+    except Unknown as error:
+        raise _missing(error) from None
+    return _page(limit, more, [serializers.message(row, signer.url) for row in rows])
+
+
+async def suggested(request: Request) -> Response:
+    """GET /messages/{message}/suggested."""
+    app, context = app_of(request), context_of(request)
+    name, user = await _asker(request, default=None)
+    try:
+        row = await context.store.message(name, user, str(request.path_params["message"]))
+    except Unknown as error:
+        raise _missing(error) from None
+    if not app.suggests:
+        raise ApiError(400, "bad_request", "Suggested Questions Is Disabled.")
+    return reply({"result": "success", "data": await in_thread(app.suggest, row)})
+
+
+async def feedback(request: Request) -> Response:
+    """POST /messages/{message}/feedbacks."""
+    app, store = app_of(request), context_of(request).store
+    body = await json_body(request)
+    session = user_of(body)
+    rated, content = rating(body)
+    user = await store.known_user(app.name, session)
+    try:
+        done = await store.rate(app.name, user, str(request.path_params["message"]), rated, content)
+    except Unknown as error:
+        raise _missing(error) from None
+    if not done:
+        raise invalid("rating cannot be None when feedback not exists")
+    return reply({"result": "success"})
+
+
+async def rename(request: Request) -> Response:
+    """POST /conversations/{conversation}/name."""
+    app, context = app_of(request), context_of(request)
+    store = context.store
+    body = await json_body(request)
+    user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
+    name = new_name(body, older=context.options.older)
+    key = str(request.path_params["conversation"])
+    try:
+        if name is None:
+            rows, _ = await store.messages(app.name, user, key, first_id=None, limit=100)
+            name = title(rows[0]["query"]) if rows else "…"
+        row = await store.rename(app.name, user, key, name)
+    except Unknown as error:
+        raise _missing(error) from None
+    return reply(serializers.conversation(row))
+
+
+async def delete(request: Request) -> Response:
+    """DELETE /conversations/{conversation}: 404 for what is not this user's, as the documents say."""
+    app, store = app_of(request), context_of(request).store
+    body = await json_body(request)
+    user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
+    try:
+        await store.delete(app.name, user, str(request.path_params["conversation"]))
+    except Unknown as error:
+        raise _missing(error) from None
+    return empty_reply()
+
+
+async def variables(request: Request) -> Response:
+    """GET /conversations/{conversation}/variables."""
+    app_of(request)
+    model = "ConversationVariablesQuery"
+    last, limit = query_uuid(request, "last_id", model), query_limit(request, model)
+    app, user = await _asker(request)
+    try:
+        kept = Variables(context_of(request).store)
+        rows = await kept.of(app, user, str(request.path_params["conversation"]))
+    except Unknown as error:
+        raise _missing(error) from None
+    wanted = request.query_params.get("variable_name")
+    if wanted:
+        rows = [row for row in rows if row["name"] == wanted]
+    if last:
+        places = [at for at, row in enumerate(rows) if row["id"] == last]
+        if not places:
+            raise not_found("Last Conversation Variable Not Exists.")
+        rows = rows[places[0] + 1 :]
+    return _page(limit, len(rows) > limit, [serializers.variable(row) for row in rows[:limit]])
+
+
+async def set_variable(request: Request) -> Response:
+    """PUT /conversations/{conversation}/variables/{variable}."""
+    app, store = app_of(request), context_of(request).store
+    body = await json_body(request)
+    user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
+    if "value" not in body:
+        raise invalid("value is required")
+    conversation, key = str(request.path_params["conversation"]), str(request.path_params["variable"])
+    kept = Variables(store)
+
+    async def find() -> Row:
+        for row in await kept.of(app.name, user, conversation):
+            if row["id"] == key:
+                return row
+        raise not_found("Conversation Variable Not Exists.")
+
+    try:
+        row = await find()
+        if not serializers.fits(body["value"], row["value_type"]):
+            told = serializers.type_of(body["value"])
+            message = f"Type mismatch: variable '{row['name']}' expects {row['value_type']}, but got {told} type"
+            raise ApiError(400, "bad_request", message)
+        await kept.set(conversation, key, body["value"])
+        return reply(serializers.variable(await find()))
+    except Unknown as error:
+        raise _missing(error) from None

@@ -1,0 +1,201 @@
+"""What an embedded server keeps of an app, as CSV with the columns of Dify's database.
+
+It is what an administrator of a real server gets with `COPY messages TO … CSV HEADER`: tokens, prices and latencies
+too, which the API never tells. Times are UTC without zone, as PostgreSQL writes Dify's.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ...errors import DifyError
+from ...i18n import t
+from ...paths import expand
+from ...private import mine
+from ...spreadsheets import plain_cell
+from ..engine.app import fixed_id
+from ..server.process import store_of
+from ..store import serializers
+from ..store.store import Row
+
+_COLUMNS = {
+    "messages": (
+        "id", "app_id", "model_provider", "model_id", "conversation_id", "inputs", "query", "message_tokens",
+        "message_unit_price", "message_price_unit", "answer", "answer_tokens", "answer_unit_price",
+        "answer_price_unit", "provider_response_latency", "total_price", "currency", "from_source", "from_end_user_id",
+        "from_account_id", "created_at", "updated_at", "agent_based", "workflow_run_id", "status", "error",
+        "message_metadata", "invoke_from", "parent_message_id",
+    ),
+    "conversations": (
+        "id", "app_id", "mode", "name", "inputs", "introduction", "status", "from_source", "from_end_user_id",
+        "from_account_id", "created_at", "updated_at", "is_deleted", "invoke_from", "dialogue_count",
+    ),
+    "end_users": (
+        "id", "app_id", "type", "external_user_id", "name", "is_anonymous", "session_id", "created_at", "updated_at",
+    ),
+    "message_feedbacks": (
+        "id", "app_id", "conversation_id", "message_id", "rating", "content", "from_source", "from_end_user_id",
+        "from_account_id", "created_at", "updated_at",
+    ),
+    "message_agent_thoughts": (
+        "id", "message_id", "position", "thought", "tool", "tool_input", "observation", "created_at", "tool_labels_str",
+    ),
+    "message_files": ("id", "message_id", "type", "transfer_method", "url", "upload_file_id", "belongs_to"),
+    "message_annotations": ("id", "app_id", "content", "created_at", "question", "hit_count"),
+}  # fmt: skip
+
+
+class DumpError(DifyError):
+    """There is no such app in the directory, or the files cannot be written."""
+
+
+def write(
+    directory: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None,
+    app: str,
+    *,
+    safe_for_spreadsheets: bool = False,
+) -> dict[str, Path]:
+    """See `dify_notebook.local.dump`."""
+    target = expand(directory, argument="directory")
+    with store_of(data_dir) as (place, store):
+
+        def job(db: sqlite3.Connection) -> dict[str, Path]:
+            known = [row[0] for row in db.execute("SELECT DISTINCT app FROM conversations ORDER BY app")]
+            if app not in known:
+                raise DumpError(t("local.dump.no_app", app=app, path=place.root, known=", ".join(known) or "-"))
+            target.mkdir(parents=True, exist_ok=True)
+            tables: dict[str, Iterable[Row]] = {
+                "messages": _messages(db, app),
+                "conversations": _conversations(db, app),
+                "end_users": _users(db, app),
+                "message_feedbacks": _feedbacks(db, app),
+                "message_agent_thoughts": _thoughts(db, app),
+                "message_files": _files(db, app),
+                "message_annotations": _annotations(db, app),
+            }
+            return {
+                name: _write(target / f"{name}.csv", name, rows, plain_cell if safe_for_spreadsheets else None)
+                for name, rows in tables.items()
+            }
+
+        try:
+            return store.reader.submit(job).result()
+        except OSError as error:
+            raise DumpError(t("local.dump.failed", path=target, reason=error)) from error
+
+
+def _write(path: Path, table: str, rows: Iterable[Row], cell: Callable[[Any], Any] | None) -> Path:
+    """The file of a table, for its user only: it holds what people asked.
+
+    Args:
+        cell: what makes each cell of a value; None leaves it as it is.
+    """
+    columns = _COLUMNS[table]
+    with open(path, "w", encoding="utf-8", newline="", opener=mine) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        values = ([row.get(name) for name in columns] for row in rows)
+        writer.writerows(values if cell is None else (list(map(cell, row)) for row in values))
+    return path
+
+
+_OF_APP = (
+    "SELECT {columns} FROM messages m JOIN conversations c ON c.id = m.conversation {more} WHERE c.app = ?"
+    " ORDER BY {order}"
+)
+
+
+def _rows(db: sqlite3.Connection, columns: str, more: str, app: str, order: str = "m.seq") -> Iterator[Row]:
+    for row in db.execute(_OF_APP.format(columns=columns, more=more, order=order), (app,)):
+        yield dict(row)
+
+
+def _messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    for row in _rows(db, "m.*, c.end_user", "", app):
+        usage = json.loads(row["usage"]) if row["usage"] else {}
+        # The same as the API tells: Dify keeps no answer that failed or whose client went away.
+        told = serializers.message(
+            {**row, "inputs": json.loads(row["inputs"]), "resources": [], "thoughts": [], "files": [], "rating": None},
+            lambda _: "",
+        )
+        metadata = {"annotation_reply": None, "retriever_resources": json.loads(row["resources"]), "usage": usage}
+        yield {
+            **{name: told[name] for name in ("id", "conversation_id", "query", "answer", "status", "error")},
+            **_owner(app, row["end_user"]),
+            **_times(row),
+            "inputs": row["inputs"],
+            "message_tokens": usage.get("prompt_tokens", 0),
+            "message_unit_price": usage.get("prompt_unit_price", 0),
+            "message_price_unit": usage.get("prompt_price_unit", 0),
+            "answer_tokens": usage.get("completion_tokens", 0),
+            "answer_unit_price": usage.get("completion_unit_price", 0),
+            "answer_price_unit": usage.get("completion_price_unit", 0),
+            "provider_response_latency": usage.get("latency", 0),
+            "total_price": usage.get("total_price"),
+            "currency": usage.get("currency", "USD"),
+            "agent_based": "f",
+            "workflow_run_id": json.loads(row["workflow_run"])["id"] if row["workflow_run"] else None,
+            "message_metadata": json.dumps(metadata, ensure_ascii=False),
+            "invoke_from": "service-api",
+            "parent_message_id": told["parent_message_id"],
+        }
+
+
+def _conversations(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    from ..apps.catalog import APPS
+
+    mode = APPS[app].mode if app in APPS else None
+    for row in map(dict, db.execute("SELECT * FROM conversations WHERE app = ? ORDER BY seq", (app,))):
+        more = {"mode": mode, "status": "normal", "is_deleted": "f", "invoke_from": "service-api"}
+        yield {**row, **_owner(app, row["end_user"]), **_times(row), **more}
+
+
+def _users(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    found = db.execute("SELECT * FROM end_users WHERE app = ? ORDER BY created_at, session", (app,))
+    for row in map(dict, found):
+        told = serializers.end_user(row, fixed_id("app", app), "")
+        anonymous = "t" if told["is_anonymous"] else "f"
+        times = dict.fromkeys(("created_at", "updated_at"), _time(row["created_at"]))
+        yield {**told, **times, "is_anonymous": anonymous}
+
+
+def _feedbacks(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    for row in _rows(db, "f.*, m.conversation", "JOIN feedbacks f ON f.message = m.id", app):
+        yield {**serializers.feedback(row, fixed_id("app", app)), **_times(row)}
+
+
+def _thoughts(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    for row in _rows(db, "t.*", "JOIN thoughts t ON t.message = m.id", app, "m.seq, t.position"):
+        when = _time(row["created_at"])
+        yield {**row, "message_id": row["message"], "tool_labels_str": row["tool_labels"], "created_at": when}
+
+
+def _files(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    for row in _rows(db, "mf.*", "JOIN message_files mf ON mf.message = m.id", app, "mf.seq"):
+        yield {**row, "message_id": row["message"], "upload_file_id": row["file"]}
+
+
+def _annotations(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    for row in map(dict, db.execute("SELECT * FROM annotations WHERE app = ? ORDER BY seq", (app,))):
+        more = {"content": row["answer"], "created_at": _time(row["created_at"]), "app_id": fixed_id("app", app)}
+        yield {**row, **more}
+
+
+def _owner(app: str, end_user: str) -> dict[str, Any]:
+    return {"app_id": fixed_id("app", app), "from_source": "api", "from_end_user_id": end_user}
+
+
+def _times(row: Row) -> dict[str, str]:
+    return {name: _time(row[name]) for name in ("created_at", "updated_at")}
+
+
+def _time(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))

@@ -1,0 +1,124 @@
+"""Recorded answers, given again: a tape for every question, with its own timing or faster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from ...tape import Tape
+from ...wire.loose import loads
+from ...wire.sse import written
+from ..responses import ApiError
+
+_LONGEST = 600.0
+"""Seconds that one pause may take, whatever a tape says."""
+
+
+class Playing:
+    """One tape on its way to one client."""
+
+    def __init__(self, tape: Tape, speed: float) -> None:
+        self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
+        """Frames as bytes; None at the end."""
+        self.gone = False
+        self._tape = tape
+        self._speed = speed
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """End it here."""
+        self._stopped.set()
+
+    async def play(self) -> None:
+        """Put the frames into the queue at their times."""
+        before = 0.0
+        for at, frame in self._tape.entries:
+            pause = 0.0 if self._speed == 0 else min((at - before) / self._speed, _LONGEST)
+            before = at
+            if pause > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped.wait(), pause)
+            if self._stopped.is_set():
+                break
+            self.events.put_nowait(written(frame))
+        self.events.put_nowait(None)
+
+
+class Player:
+    """Gives the tapes of a server in turn, and stops those that play."""
+
+    def __init__(self, tapes: Sequence[Tape], speed: float) -> None:
+        self._tapes = itertools.cycle(tapes)
+        self._speed = speed
+        self._playing: dict[str, set[Playing]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> Playing:
+        """Begin the next tape."""
+        tape = next(self._tapes)
+        playing = Playing(tape, self._speed)
+        task_id = _task_id(tape)
+        self._playing.setdefault(task_id, set()).add(playing)
+        task = asyncio.get_running_loop().create_task(playing.play())
+        self._tasks.add(task)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            self._tasks.discard(done)
+            self._playing[task_id].discard(playing)
+
+        task.add_done_callback(ended)
+        return playing
+
+    def stop(self, task_id: str) -> None:
+        """Stop what plays with this task; of a tape that several hear, all."""
+        for playing in list(self._playing.get(task_id, ())):
+            playing.stop()
+
+    def whole(self) -> dict[str, Any]:
+        """The next tape as an answer in one piece.
+
+        Raises:
+            ApiError: the tape ends in an error, or tells no answer.
+        """
+        answer: list[str] = []
+        body: dict[str, Any] = {}
+        for event in _told(next(self._tapes)):
+            kind = event.get("event")
+            if kind in ("message", "agent_message"):
+                answer.append(str(event.get("answer", "")))
+            elif kind == "message_replace":
+                answer = [str(event.get("answer", ""))]
+            elif kind == "error":
+                status = event.get("status")
+                raise ApiError(
+                    status if isinstance(status, int) and 400 <= status < 600 else 400,
+                    str(event.get("code", "completion_request_error")),
+                    str(event.get("message", "")),
+                )
+            if event.get("message_id"):
+                body |= {name: event.get(name) for name in ("task_id", "message_id", "conversation_id", "created_at")}
+            if kind == "message_end":
+                body["metadata"] = event.get("metadata") or {}
+        if not body:
+            raise ApiError(500, "internal_server_error", "The tape holds no answer.")
+        return {"event": "message", "id": body["message_id"], "mode": "chat", **body, "answer": "".join(answer)}
+
+
+def _told(tape: Tape) -> list[dict[str, Any]]:
+    found = []
+    for _, (_, data) in tape.entries:
+        if data is not None:
+            try:
+                event = loads(data)
+            except ValueError:
+                continue  # a tape may hold what was cut off; a player of it does not judge
+            if isinstance(event, dict):
+                found.append(event)
+    return found
+
+
+def _task_id(tape: Tape) -> str:
+    return next((str(event["task_id"]) for event in _told(tape) if event.get("task_id")), "")

@@ -1,0 +1,478 @@
+"""What the embedded server keeps: conversations, messages and all that belongs to them, in SQLite.
+
+Everything is scoped by app and end user. Rows go out as plain dicts; `shapes.py` gives them Dify's form.
+Paging goes by row numbers, not by times, so messages of the same second are neither lost nor mixed up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ...private import mine, only_mine
+from .directory import Directory
+from .journal import journal_mode
+from .schema import migrate
+from .worker import Worker
+
+Row = dict[str, Any]
+DEFAULT_USER = "DEFAULT-USER"
+INTERRUPTED = "The server ended while it was answering; this is what it had said."
+GIVEN_UP = "The server could not answer this; its log says why."
+
+
+class Unknown(LookupError):
+    """There is no such thing for this app and user; `what` says which kind."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+class Store:
+    """The database of one data directory, held by the one process that serves it."""
+
+    def __init__(self, directory: Directory) -> None:
+        self.path = directory.database
+        self.journal = journal_mode(directory.root)
+        _prepare(directory.database)
+        self.writer = Worker(directory.database, name="store-writer", journal=self.journal)
+        try:
+            # Outside the writer's transaction: each script of a migration is one of its own.
+            migrate(self.writer.connection)
+            self.writer.submit(_recover).result()
+        except BaseException:
+            self.writer.close()
+            raise
+        self.reader = Worker(directory.database, name="store-reader", journal=self.journal, readonly=True)
+
+    def close(self) -> None:
+        self.reader.close()
+        self.writer.close()
+
+    def leave_to_parent(self) -> None:
+        """See `Worker.leave_to_parent`."""
+        self.reader.leave_to_parent()
+        self.writer.leave_to_parent()
+
+    # -- people ---------------------------------------------------------------------------------
+
+    async def end_user(self, app: str, session: str) -> str:
+        """Id of an end user of an app, who is made when seen for the first time."""
+        return await self.known_user(app, session) or await self.writer.do(lambda db: end_user_of(db, app, session))
+
+    async def known_user(self, app: str, session: str) -> str:
+        """Id of an end user of an app; "", which nothing belongs to, for one who left nothing here."""
+        return await self.reader.do(lambda db: _user(db, app, session))
+
+    async def end_user_by_id(self, app: str, key: str) -> Row:
+        """One end user of an app. Raises: Unknown."""
+
+        def job(db: sqlite3.Connection) -> Row:
+            row = db.execute("SELECT * FROM end_users WHERE id = ? AND app = ?", (key, app)).fetchone()
+            if row is None:
+                raise Unknown("end_user")
+            return dict(row)
+
+        return await self.reader.do(job)
+
+    # -- answering ------------------------------------------------------------------------------
+
+    async def begin(
+        self,
+        *,
+        app: str,
+        user: str,
+        conversation: str | None,
+        message: str,
+        query: str,
+        name: str,
+        inputs: Row,
+        introduction: str,
+        files: Sequence[Row],
+        variables: Sequence[Row],
+    ) -> Row:
+        """Write down a question before it is answered; gives its conversation.
+
+        Args:
+            name: of a conversation that begins with it.
+
+        Raises:
+            Unknown: the conversation is not there for this app and user.
+        """
+
+        def job(db: sqlite3.Connection) -> Row:
+            now = second()
+            if conversation is None:
+                key = str(uuid.uuid4())
+                db.execute(
+                    "INSERT INTO conversations (id, app, end_user, name, inputs, introduction, created_at,"
+                    " updated_at, touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (key, app, user, name, as_json(inputs), introduction, now, now, _touch(db)),
+                )
+                for made in variables:
+                    db.execute(
+                        "INSERT INTO variables VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        (
+                            key, made["id"], made["name"], made["value_type"], as_json(made["value"]),
+                            made["description"], now, now,
+                        ),
+                    )  # fmt: skip
+            else:
+                key = str(conversation_of(db, app, user, conversation)["id"])
+            db.execute(
+                "UPDATE conversations SET updated_at = ?, touched = ?, dialogue_count = dialogue_count + 1"
+                " WHERE id = ?",
+                (now, _touch(db), key),
+            )
+            db.execute(
+                "INSERT INTO messages (id, conversation, query, inputs, state, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, 'running', ?, ?)",
+                (message, key, query, as_json(inputs), now, now),
+            )
+            for file in files:
+                db.execute(
+                    "INSERT INTO message_files (id, message, file, type, transfer_method, belongs_to, url)"
+                    " VALUES (?, ?, ?, ?, ?, 'user', ?)",
+                    (
+                        str(uuid.uuid4()), message, file.get("upload_file_id"), file["type"],
+                        file["transfer_method"], file.get("url"),
+                    ),
+                )  # fmt: skip
+            return dict(conversation_of(db, app, user, key))
+
+        return await self.writer.do(job)
+
+    def write_partial(self, message: str, answer: str) -> None:
+        """Keep what was said so far; nobody waits for it."""
+        self.writer.post(
+            lambda db: db.execute(
+                "UPDATE messages SET answer = ? WHERE id = ? AND state = 'running'", (answer, message)
+            )
+        )
+
+    def write_thought(self, message: str, thought: Row) -> None:
+        """Keep a thought as it is now; nobody waits for it."""
+        values = (
+            thought["id"], message, thought["position"], thought["thought"], thought["tool"],
+            as_json(thought["tool_labels"]), thought["tool_input"], thought["observation"], second(), message,
+        )  # fmt: skip
+        self.writer.post(
+            lambda db: db.execute(
+                "INSERT INTO thoughts SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?"
+                " WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?)"
+                " ON CONFLICT (id) DO UPDATE SET thought = excluded.thought, tool = excluded.tool,"
+                " tool_labels = excluded.tool_labels, tool_input = excluded.tool_input,"
+                " observation = excluded.observation",
+                values,
+            )
+        )
+
+    def write_node(self, message: str, data: Row) -> None:
+        """Keep a finished node; nobody waits for it."""
+        values = (
+            message, data["id"], data["node_id"], data["node_type"], data["status"],
+            data["elapsed_time"], as_json(data), message,
+        )  # fmt: skip
+        self.writer.post(
+            lambda db: db.execute(
+                "INSERT INTO node_runs (message, id, node_id, node_type, status, elapsed, data)"
+                " SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?)",
+                values,
+            )
+        )
+
+    async def finish(
+        self,
+        message: str,
+        *,
+        state: str,
+        answer: str,
+        error: str | None,
+        usage: Row,
+        resources: Sequence[Row],
+        workflow_run: Row | None,
+        name: str | None,
+        variables: Row,
+    ) -> None:
+        """Commit an answer: when this returns, killing the process cannot lose it.
+
+        A conversation that was deleted meanwhile takes its message along; that is no error.
+        """
+
+        def job(db: sqlite3.Connection) -> None:
+            now = second()
+            db.execute(
+                "UPDATE messages SET state = ?, answer = ?, error = ?, usage = ?, resources = ?,"
+                " workflow_run = ?, updated_at = ? WHERE id = ?",
+                (
+                    state, answer, error, as_json(usage), as_json(list(resources)),
+                    None if workflow_run is None else as_json(workflow_run), now, message,
+                ),
+            )  # fmt: skip
+            row = db.execute("SELECT conversation FROM messages WHERE id = ?", (message,)).fetchone()
+            if row is None:
+                return
+            if name is not None:
+                db.execute("UPDATE conversations SET name = ? WHERE id = ?", (name, row["conversation"]))
+            for variable, value in variables.items():
+                db.execute(
+                    "UPDATE variables SET value = ?, updated_at = ? WHERE conversation = ? AND name = ?",
+                    (as_json(value), now, row["conversation"], variable),
+                )
+            db.execute(
+                "UPDATE conversations SET updated_at = ?, touched = ? WHERE id = ?",
+                (now, _touch(db), row["conversation"]),
+            )
+
+        await self.writer.do(job)
+
+    def give_up(self, message: str) -> None:
+        """Mark a message as failed that was written down, and whose answer did not come to an end of its own.
+
+        Nobody waits for it. It comes after all that is already under way, so it also finds what is being written.
+        """
+        with contextlib.suppress(RuntimeError):  # the store is closed: its next owner marks what it finds
+            self.writer.post(
+                lambda db: db.execute(
+                    "UPDATE messages SET state = 'failed', error = ? WHERE id = ? AND state = 'running'",
+                    (GIVEN_UP, message),
+                )
+            )
+
+    async def abandon(self, message: str) -> None:
+        """The client went away before the last event; see `shapes.message` for what that means."""
+        await self.writer.do(
+            lambda db: db.execute(
+                "UPDATE messages SET state = 'abandoned' WHERE id = ? AND state = 'done'", (message,)
+            )
+        )
+
+    # -- reading --------------------------------------------------------------------------------
+
+    async def conversation(self, app: str, user: str, key: str) -> Row:
+        """One conversation. Raises: Unknown."""
+        return await self.reader.do(lambda db: dict(conversation_of(db, app, user, key)))
+
+    async def conversations(
+        self, app: str, user: str, *, sort_by: str, last_id: str | None, limit: int
+    ) -> tuple[list[Row], bool]:
+        """A page, and whether there is more. Raises: Unknown, for the conversation to go on from."""
+        column = "touched" if sort_by.endswith("updated_at") else "seq"
+        order, beyond = ("DESC", "<") if sort_by.startswith("-") else ("ASC", ">")
+
+        def job(db: sqlite3.Connection) -> list[Row]:
+            where, values = "app = ? AND end_user = ?", [app, user]
+            if last_id:
+                try:
+                    last = conversation_of(db, app, user, last_id)
+                except Unknown:
+                    raise Unknown("last_conversation") from None
+                where += f" AND {column} {beyond} ?"
+                values.append(last[column])
+            rows = db.execute(
+                f"SELECT * FROM conversations WHERE {where} ORDER BY {column} {order} LIMIT ?",
+                [*values, limit + 1],
+            )
+            return [dict(row) for row in rows]
+
+        rows = await self.reader.do(job)
+        return rows[:limit], len(rows) > limit
+
+    async def messages(
+        self, app: str, user: str, conversation: str, *, first_id: str | None, limit: int
+    ) -> tuple[list[Row], bool]:
+        """A page, oldest first, of the messages before `first_id` (or the newest); whether older ones exist.
+
+        Each has its `thoughts`, `files` and `rating`. Raises: Unknown (conversation, first_message).
+        """
+
+        def job(db: sqlite3.Connection) -> list[Row]:
+            conversation_of(db, app, user, conversation)
+            before = 2**62
+            if first_id:
+                first = db.execute(
+                    "SELECT seq FROM messages WHERE id = ? AND conversation = ?", (first_id, conversation)
+                ).fetchone()
+                if first is None:
+                    raise Unknown("first_message")
+                before = first["seq"]
+            rows = db.execute(
+                "SELECT m.*, f.rating FROM messages m LEFT JOIN feedbacks f ON f.message = m.id"
+                " WHERE m.conversation = ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?",
+                (conversation, before, limit + 1),
+            )
+            return [_whole(db, row) for row in rows]
+
+        rows = await self.reader.do(job)
+        return rows[:limit][::-1], len(rows) > limit
+
+    async def message(self, app: str, user: str, key: str) -> Row:
+        """One message of this user's. Raises: Unknown."""
+
+        def job(db: sqlite3.Connection) -> Row:
+            row = db.execute(
+                "SELECT m.*, f.rating FROM messages m JOIN conversations c ON c.id = m.conversation"
+                " LEFT JOIN feedbacks f ON f.message = m.id WHERE m.id = ? AND c.app = ? AND c.end_user = ?",
+                (key, app, user),
+            ).fetchone()
+            if row is None:
+                raise Unknown("message")
+            return _whole(db, row)
+
+        return await self.reader.do(job)
+
+    async def answer_of(self, app: str, key: str) -> str:
+        """What a message of an app, whoever asked it, says. Raises: Unknown."""
+
+        def job(db: sqlite3.Connection) -> str:
+            row = db.execute(
+                "SELECT m.answer FROM messages m JOIN conversations c ON c.id = m.conversation"
+                " WHERE m.id = ? AND c.app = ?",
+                (key, app),
+            ).fetchone()
+            if row is None:
+                raise Unknown("message")
+            return str(row["answer"])
+
+        return await self.reader.do(job)
+
+    async def feedbacks(self, app: str, *, page: int, limit: int) -> list[Row]:
+        """A page (from 1) of all feedback that an app got, newest first."""
+        return await self.reader.do(
+            lambda db: [
+                dict(row)
+                for row in db.execute(
+                    "SELECT f.*, m.conversation FROM feedbacks f JOIN messages m ON m.id = f.message"
+                    " JOIN conversations c ON c.id = m.conversation WHERE c.app = ?"
+                    " ORDER BY f.created_at DESC, m.seq DESC LIMIT ? OFFSET ?",
+                    (app, limit, (page - 1) * limit),
+                )
+            ]
+        )
+
+    async def node_runs(self, message: str) -> list[Row]:
+        """What the nodes of a message did, in order; the API never gives this."""
+        return await self.reader.do(
+            lambda db: [
+                json.loads(row["data"])
+                for row in db.execute("SELECT data FROM node_runs WHERE message = ? ORDER BY seq", (message,))
+            ]
+        )
+
+    # -- changing -------------------------------------------------------------------------------
+
+    async def rename(self, app: str, user: str, key: str, name: str) -> Row:
+        """Raises: Unknown."""
+
+        def job(db: sqlite3.Connection) -> Row:
+            conversation_of(db, app, user, key)
+            db.execute(
+                "UPDATE conversations SET name = ?, updated_at = ?, touched = ? WHERE id = ?",
+                (name, second(), _touch(db), key),
+            )
+            return dict(conversation_of(db, app, user, key))
+
+        return await self.writer.do(job)
+
+    async def delete(self, app: str, user: str, key: str) -> None:
+        """With all its messages. Raises: Unknown."""
+
+        def job(db: sqlite3.Connection) -> None:
+            conversation_of(db, app, user, key)
+            db.execute("DELETE FROM conversations WHERE id = ?", (key,))
+
+        await self.writer.do(job)
+
+    async def rate(self, app: str, user: str, message: str, rating: str | None, content: str | None) -> bool:
+        """Set a feedback, or take it back with None; False when there was none to take back.
+
+        Raises:
+            Unknown: not this user's message.
+        """
+        await self.message(app, user, message)
+
+        def job(db: sqlite3.Connection) -> bool:
+            if rating is None:
+                return db.execute("DELETE FROM feedbacks WHERE message = ?", (message,)).rowcount > 0
+            now = second()
+            db.execute(
+                "INSERT INTO feedbacks VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (message) DO UPDATE SET"
+                " rating = excluded.rating, content = excluded.content, updated_at = excluded.updated_at",
+                (message, user, rating, content, now, now),
+            )
+            return True
+
+        return await self.writer.do(job)
+
+
+def _prepare(database: Path) -> None:
+    """Make the file before SQLite does: what it puts beside it (-wal, -shm, -journal) gets the modes of this one."""
+    with contextlib.suppress(FileExistsError):
+        open(database, "xb", opener=mine).close()
+    for end in ("", "-wal", "-shm", "-journal"):
+        only_mine(database.with_name(database.name + end))
+
+
+def _user(db: sqlite3.Connection, app: str, session: str) -> str:
+    row = db.execute("SELECT id FROM end_users WHERE app = ? AND session = ?", (app, session)).fetchone()
+    return "" if row is None else str(row["id"])
+
+
+def end_user_of(db: sqlite3.Connection, app: str, session: str) -> str:
+    """Id of an end user, made if need be, inside a job that writes."""
+    fresh = (str(uuid.uuid4()), app, session, second())
+    db.execute("INSERT OR IGNORE INTO end_users VALUES (?, ?, ?, ?)", fresh)
+    return _user(db, app, session)
+
+
+def _recover(db: sqlite3.Connection) -> None:
+    """What ran when the last owner died is marked as what it is: half an answer."""
+    db.execute("UPDATE messages SET state = 'interrupted', error = ? WHERE state = 'running'", (INTERRUPTED,))
+
+
+def conversation_of(db: sqlite3.Connection, app: str, user: str, key: str) -> sqlite3.Row:
+    """A user's conversation, inside a job. Raises: Unknown."""
+    row = db.execute(
+        "SELECT * FROM conversations WHERE id = ? AND app = ? AND end_user = ?", (key, app, user)
+    ).fetchone()
+    if row is None:
+        raise Unknown("conversation")
+    return row  # type: ignore[no-any-return]  # fetchone gives Any
+
+
+def _whole(db: sqlite3.Connection, message: sqlite3.Row) -> Row:
+    key = message["id"]
+    thoughts = db.execute("SELECT * FROM thoughts WHERE message = ? ORDER BY position", (key,))
+    files = db.execute(
+        "SELECT mf.*, f.name, f.mime_type, f.size FROM message_files mf LEFT JOIN files f ON f.id = mf.file"
+        " WHERE mf.message = ? ORDER BY mf.seq",
+        (key,),
+    )
+    return {
+        **dict(message),
+        "inputs": json.loads(message["inputs"]),
+        "resources": json.loads(message["resources"]),
+        "thoughts": [dict(row) for row in thoughts],
+        "files": [dict(row) for row in files],
+    }
+
+
+def _touch(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT COALESCE(MAX(touched), 0) + 1 FROM conversations").fetchone()[0])
+
+
+def second() -> int:
+    """Now, in whole seconds, as Dify tells times."""
+    return int(time.time())
+
+
+def as_json(value: object) -> str:
+    """A value as a column holds it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

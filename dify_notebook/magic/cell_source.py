@@ -1,0 +1,128 @@
+"""What stands in a cell, as it was typed.
+
+IPython takes what looks like its own prompts, and Python's, out of a cell before a magic sees it, wherever a line
+begins so; and it ends the magic's line at characters that end no line of a cell. The cell as typed is told before
+each run, by the event `pre_run_cell`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+_LINE = re.compile(r"(?P<indent>[^\S\r\n]*)(?P<text>[^\r\n]*)(?:\r\n|\r|\n|\Z)")
+_CALL = "get_ipython().run_cell_magic"
+_MOST = 8
+"""Magics of a cell that are looked at, one below the other: those in front of ours run what follows as a cell."""
+
+
+class Running(threading.local):
+    """The cells that run on a thread, as they were typed: the outermost first.
+
+    A magic such as `%%capture` runs a cell of its own in the one that it stands in.
+    """
+
+    cells: tuple[str, ...] = ()
+
+
+class CellSources:
+    """What was typed in the cells that are running."""
+
+    def __init__(self, shell: Any, magic: str) -> None:
+        self._shell, self._magic = shell, magic
+        self._running = Running()
+        self._listeners = {"pre_run_cell": self._begins, "post_run_cell": self._ended}
+
+    def register(self) -> None:
+        """Listen to the shell's cells."""
+        for event, listener in self._listeners.items():
+            self._shell.events.register(event, listener)
+
+    def unregister(self) -> None:
+        """Listen no longer."""
+        for event, listener in self._listeners.items():
+            if listener in self._shell.events.callbacks[event]:
+                self._shell.events.unregister(event, listener)
+
+    def _begins(self, info: Any) -> None:
+        self._running.cells = (*self._running.cells[: max(0, _depth() - 1)], str(info.raw_cell or ""))
+
+    def _ended(self, result: Any) -> None:
+        self._running.cells = self._running.cells[: _depth()]
+
+    def of(self, line: str, body: str) -> tuple[str, str]:
+        """The magic's line and body as typed in the cell that IPython made into these; else they themselves.
+
+        Code that calls the magic has handed over what it meant, and a cell that was pasted with its prompts, the
+        magic's line too, means what stands behind them.
+        """
+        for cell in self._running.cells:
+            for times, text in enumerate(islice(_cells_in(cell), _MOST), 1):
+                parts = self._parts(text)
+                if parts is not None and self._handed(text, times) == (line, body):
+                    return parts
+        return line, body
+
+    def _handed(self, text: str, times: int) -> tuple[str, str] | None:
+        """The line and the body that IPython hands over after it made a call of the cell so many times.
+
+        A cell in front of which other magics stand is gone through by each of them.
+        """
+        handed = None
+        for _ in range(times):
+            given = _given(self._shell.transform_cell(text))
+            if given is None or given[0] != self._magic:
+                return None
+            _, line, body = given
+            handed = (line, body)
+            text = f"%%{self._magic} {line}\n{body}"
+        return handed
+
+    def _parts(self, text: str) -> tuple[str, str] | None:
+        """Line and body of a cell that begins with the magic, without the indentation that its line has."""
+        first = _LINE.match(text)
+        magic = f"%%{self._magic}"
+        if first is None or first["text"].split(" ")[0].rstrip() != magic:
+            return None
+        body = text[first.end() :]
+        if first["indent"]:
+            body = "".join(line.removeprefix(first["indent"]) for line in body.splitlines(keepends=True))
+        return first["text"].removeprefix(magic).removeprefix(" ").rstrip(), body
+
+
+def _depth() -> int:
+    """How many cells are running inside each other here. A cell that was broken off may not be told to have ended."""
+    depth, frame = 0, inspect.currentframe()
+    while frame is not None:
+        depth += frame.f_code.co_name == "run_cell_async"
+        frame = frame.f_back
+    return depth
+
+
+def _given(code: str) -> tuple[str, str, str] | None:
+    """What code hands to a cell's magic; None where it is anything else than that one call."""
+    if not code.startswith(_CALL):
+        return None
+    try:
+        magic, line, body = ast.literal_eval(code.removeprefix(_CALL).strip())
+    except (SyntaxError, TypeError, ValueError):  # a transformer of the user's made something of it
+        return None
+    return magic, line, body
+
+
+def _cells_in(cell: str) -> Iterator[str]:
+    """What is left of a cell without the blank lines and the magics in front, once for each."""
+    at = 0
+    while at < len(cell):
+        line = _LINE.match(cell, at)
+        assert line is not None  # it matches everywhere
+        if line["text"]:
+            yield cell[at:]
+            if not line["text"].startswith("%%"):
+                return
+        at = line.end()

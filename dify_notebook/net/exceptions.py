@@ -1,0 +1,55 @@
+"""What the libraries below raise where an httpx error should be, as the httpx error that it means."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+
+@contextmanager
+def mapped_to_httpx(request: httpx.Request | None = None) -> Iterator[None]:
+    """Within this, what fails on the way fails as an httpx error that says what it is.
+
+    httpx-aiohttp calls most of aiohttp's errors `ConnectTimeout`, those too of a connection that broke after the
+    question had arrived, and does not translate all of them. httpx itself looks at the address of a redirect that it
+    does not follow, and raises a ValueError (idna's) or InvalidURL for it.
+    """
+    words, kind = "", httpx.RemoteProtocolError
+    try:
+        yield
+        return
+    except httpx.ConnectTimeout as problem:
+        found = _meant(problem.__cause__)
+        if found is httpx.ConnectTimeout:
+            raise
+        cause = problem.__cause__
+        # What aiohttp adds to the system's words says "ssl" of every address.
+        words = str(getattr(cause, "os_error", "") or problem) or type(cause).__name__
+        if not isinstance(getattr(cause, "message", ""), str):  # a head that came in part, with all its fields
+            words = type(cause).__name__
+        kind = found
+    except _unsaid() as problem:
+        words = str(problem) or type(problem).__name__
+    raise kind(words, request=request)
+
+
+def _meant(cause: BaseException | None) -> Any:
+    """The httpx error of what aiohttp raised."""
+    aiohttp = sys.modules.get("aiohttp")
+    if aiohttp is None or not isinstance(cause, aiohttp.ClientError):
+        return httpx.ConnectTimeout
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return httpx.ConnectError
+    if isinstance(cause, TimeoutError):
+        connecting = isinstance(cause, getattr(aiohttp, "ConnectionTimeoutError", aiohttp.ServerTimeoutError))
+        return httpx.ConnectTimeout if connecting else httpx.ReadTimeout
+    return httpx.RemoteProtocolError
+
+
+def _unsaid() -> tuple[type[Exception], ...]:
+    aiohttp = sys.modules.get("aiohttp")
+    return (httpx.InvalidURL, ValueError, *((aiohttp.ClientError,) if aiohttp else ()))

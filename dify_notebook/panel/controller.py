@@ -1,0 +1,414 @@
+"""Where a session is talked to: the running answer, the questions behind it, the conversation on show.
+
+All panels of a session have one desk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any
+
+from ..app.known import Fitted
+from ..app.origin import Origin, Value, values
+from ..app.words import PANEL
+from ..errors import DifyError, InputError
+from ..i18n import t
+from ..net.client import AsyncDify
+from ..printable import one_line
+from ..session import Run, Session
+from ..turn.state import Turn, TurnError
+from . import protocol as p
+from .facts import facts_of
+from .history import History, item_of
+from .listing import Deletions, after_turn, list_conversations
+from .state import Item, Waiting
+from .store import Store, problem_of, replace
+
+LEARN_SECONDS = 15.0
+"""How long a question waits for the app's form, without which its inputs cannot be checked here."""
+
+
+class Controller(Store):
+    """What the panels of one session have in common; `Controller.of(session)` gives it."""
+
+    _making = threading.Lock()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._asking: tuple[Waiting, Item | None, tuple[Waiting, ...]] | None = None
+        """What is being sent: the question, the item that it replaces, what waits behind it out of sight."""
+        self._questions: dict[str, Future[Run]] = {}
+        self._away: dict[Run, tuple[Item, tuple[Waiting, ...]]] = {}
+        """Answers that run in conversations which are not on show, and what waits behind each."""
+        self._history: History | None = None
+        self._learning: Future[None] | None = None
+        self.deletions = Deletions(self)
+        session.subscribe(self._on_run)
+
+    @classmethod
+    def of(cls, session: Session) -> Controller:
+        """The session's desk, made when first asked for."""
+        with cls._making:
+            found = session.shared.get("panel")
+            if not isinstance(found, cls):
+                found = session.shared["panel"] = cls(session)
+                found._begin()
+            return found
+
+    # -- beginning
+
+    def _begin(self) -> None:
+        """Show what the session has; read on where it has a conversation that began elsewhere."""
+        turns = self.session.turns.of(self.session.conversation_id)
+        if self.session.conversation_id is not None:
+            self.scene = replace(self.scene, items=tuple(self._had(turn) for turn in turns))
+            if not turns or turns[0].turn_number != 1:
+                self.start(self._load(History(self.client, self.session.conversation_id)))
+        if (run := self.session.running) is not None:
+            self._on_run(run, False)
+        self.learn()
+
+    def _had(self, turn: Turn) -> Item:
+        return Item(
+            key=self.key(), query=turn.query or "", turn=turn, inputs=turn.inputs or {}, asked_at=turn.created_at
+        )
+
+    def learn(self) -> Future[None]:
+        """Ask the server what the app is, unless that is known or being asked."""
+        with self._lock:
+            if self._learning is None or (self._learning.done() and self.scene.facts is None):
+                self._learning = self.start(self._learn())
+            return self._learning
+
+    async def _learn(self) -> None:
+        self.change(problem=None)
+        await self._renew()
+        app = await self.session.learn("parameters", "info", "site", "meta", again=True)
+        facts = await facts_of(app, self.client)
+        told = {name: one.get("default") for name, one in app.controls.items()}
+        defaults = values({name: one for name, one in told.items() if one not in ("", [])}, Origin.SERVER)
+        self.alter(lambda scene: replace(scene, facts=facts, problem=None, inputs={**defaults, **scene.inputs}))
+        await list_conversations(self, "", more=False)
+
+    async def _renew(self) -> None:
+        """The embedded server may have moved: another process serves it when the first has ended."""
+        client = self.client
+        if client.settings.origin == "local":
+            found = await asyncio.to_thread(AsyncDify.local, client.settings.app or "guide", client.user)
+            if found.settings != client.settings:
+                self.session.client = found
+
+    # -- asking
+
+    def ask(
+        self,
+        query: str,
+        inputs: Mapping[str, Value] | None = None,
+        files: Sequence[Any] = (),
+        attachments: Sequence[p.Attachment] = (),
+    ) -> tuple[str, Future[Run]]:
+        """Ask, or wait behind what runs. Gives the waiting question's id, and its run as soon as it has one.
+
+        Raises:
+            InputError: something would be refused or ignored by the server; nothing was sent.
+        """
+        if not query.strip():
+            raise InputError(t("panel.empty"), code="query")
+        with self._lock:
+            fitted = self._fitted(inputs or {}, self.scene.inputs)
+            waiting = Waiting(
+                id=f"q{next(self._numbers)}",
+                query=query,
+                inputs=fitted.given,
+                files=tuple(files),
+                attachments=tuple(attachments),
+            )
+            future = self._questions[waiting.id] = Future()
+            if self.scene.running is None and not self.scene.queue:
+                self._send(waiting)  # raises what is wrong with it
+            else:
+                self.change(queue=(*self.scene.queue, waiting))
+                self._next()
+            self._tell_dropped(fitted)
+        return waiting.id, future
+
+    def _fitted(self, given: Mapping[str, Value], before: Mapping[str, Value]) -> Fitted:
+        """The inputs as they are sent: what is given now, and what the form shows.
+
+        While the form is not known only what was given here is sent, now or before.
+        """
+        later, filled = self.scene.conversation_id is not None, self.scene.facts is not None
+        return self.session.fit(
+            PANEL, given, before, later=later, filled=filled, picked=lambda id: self.upload(id)[0]
+        )
+
+    def _tell_dropped(self, fitted: Fitted) -> None:
+        """Say which inputs of the server's it would not take back."""
+        if fitted.dropped:
+            controls = self.session.app.controls
+            labels = (str(controls.get(name, {}).get("label") or name) for name in fitted.dropped)
+            names = ", ".join(one_line(label, 80) for label in labels)
+            self.change(problem=p.Problem(t("panel.input.dropped", names=names)))
+
+    def _send(
+        self,
+        waiting: Waiting,
+        instead: Item | None = None,
+        conversation_id: str | None = "",
+        behind: tuple[Waiting, ...] = (),
+    ) -> None:
+        """Send a question; with a conversation's id, out of sight. The lock is held."""
+        future = self._questions.pop(waiting.id, None)
+        self._asking = (waiting, instead, behind)
+        try:
+            run = self.session.ask(
+                waiting.query,
+                inputs=waiting.inputs,
+                files=list(waiting.files) or None,
+                conversation_id=conversation_id,
+                keep=conversation_id == "",
+            )
+        except BaseException as error:
+            if future is not None:
+                future.set_exception(error)
+            raise
+        finally:
+            self._asking = None
+        if future is not None:
+            future.set_result(run)
+
+    def _next(self) -> None:
+        """Send what waits first, if nothing runs."""
+        while True:
+            with self._lock:
+                if self.scene.running is not None or not self.scene.queue:
+                    return
+                waiting = self.scene.queue[0]
+                self.change(queue=self.scene.queue[1:])
+                try:
+                    return self._send(waiting)
+                except DifyError as error:
+                    self.change(problem=problem_of(error))
+
+    def unqueue(self, id: str) -> None:
+        """Take a waiting question back."""
+        with self._lock:
+            self.change(queue=tuple(one for one in self.scene.queue if one.id != id))
+            if future := self._questions.pop(id, None):
+                future.cancel()
+
+    def again(self, key: str, *, instead: bool) -> None:
+        """Ask the question of an item once more; `instead` puts the new answer in its place.
+
+        Raises:
+            InputError: there is no such item, or an answer is running.
+        """
+        with self._lock:
+            item = self.item(key)
+            if self.scene.running is not None:
+                raise InputError(t("panel.running"), code="running")
+            fitted = self._again_inputs(item)
+            waiting = Waiting(
+                id=f"q{next(self._numbers)}",
+                query=item.query,
+                inputs=fitted.given,
+                files=item.files,
+                attachments=item.attachments,
+            )
+            self._send(waiting, item if instead else None)
+            self._tell_dropped(fitted)
+
+    def _again_inputs(self, item: Item) -> Fitted:
+        """What it was asked with; of a stored question the server may have told less than it needs."""
+        if item.turn is None or item.turn.source != "history":
+            return Fitted(dict(item.inputs))
+        if self.scene.facts is None:
+            return self._fitted({}, self.scene.inputs)
+        return self._fitted({}, {**self.scene.inputs, **values(item.inputs, Origin.SERVER)})
+
+    def stop(self) -> Future[bool] | None:
+        """Stop the running answer; None when nothing runs."""
+        item = self.scene.running
+        if item is None or item.run is None:
+            return None
+        self.change(stopping=True)
+        return item.run.stop()
+
+    # -- what the session tells
+
+    def _on_run(self, run: Run, ended: bool) -> None:
+        if ended:
+            self._ended(run)
+            return
+        with self._lock:
+            waiting, instead, behind = self._asking or (None, None, ())
+            if waiting is None and not run.keep:
+                return  # somebody asked beside the conversation
+            if not run.keep:
+                self._away[run] = (self._item_of(run, waiting, None), behind)
+                return
+            if run.target != self.scene.conversation_id:
+                self._switch(run.target)
+            item = self._item_of(run, waiting, instead)
+            items = self.scene.items
+            if instead is not None and items and items[-1].key == instead.key:
+                items = (*items[:-1], item)
+            else:
+                items = (*(one for one in items if one is not instead), item)
+            self.change(items=items, offer=None, problem=None)
+
+    def _item_of(self, run: Run, waiting: Waiting | None, instead: Item | None) -> Item:
+        last = self.scene.items[-1] if self.scene.items else None
+        same = instead is not None and last is not None and last.key == instead.key
+        return Item(
+            key=instead.key if same and instead is not None else self.key(),
+            take=instead.take + 1 if same and instead is not None else 0,
+            query=run.query,
+            run=run,
+            inputs=waiting.inputs if waiting else {},
+            files=waiting.files if waiting else (),
+            attachments=waiting.attachments if waiting else (),
+            asked_at=datetime.now(UTC),
+        )
+
+    def _ended(self, run: Run) -> None:
+        """An answer has ended, and the session has put it away. Runs in a worker thread."""
+        try:
+            turn = run.turn
+        except Exception as error:
+            told = problem_of(error)
+            turn = Turn(query=run.query, status="failed", error=TurnError(code="internal", message=told.message))
+        with self._lock:
+            item, behind = self._away.pop(run, (None, ()))
+            shown = next((one for one in self.scene.items if one.run is run), None)
+            if shown is not None:
+                self._put_end(shown, turn)
+                if turn.status == "failed" and self.scene.queue:
+                    # They were meant to follow an answer; whether without it is for whoever asked to say.
+                    told = p.Problem(t("panel.queue_waits"), t("panel.queue_waits.hint"))
+                    self.change(problem=told)
+        problems = [problem for one in self._listeners if (problem := one.tell(turn)) is not None]
+        if behind:
+            self._ask_away(behind, turn.conversation_id)
+        elif shown is not None and turn.status != "failed":
+            self._next()
+        if problems:  # told after the next question, which takes earlier problems away
+            self.change(problem=problems[-1])
+        if shown is not None or item is not None:
+            self.start(after_turn(self, turn))
+
+    def _ask_away(self, behind: tuple[Waiting, ...], conversation_id: str | None) -> None:
+        """Send what waited behind an answer out of sight, in its conversation."""
+        with self._lock:
+            try:
+                if conversation_id is not None:
+                    return self._send(behind[0], None, conversation_id, behind[1:])
+                problem = p.Problem(t("panel.not_asked", queries=" · ".join(one.query[:80] for one in behind)))
+            except DifyError as error:
+                problem = problem_of(error)
+            for one in behind:  # their conversation did not come to be, or takes no more
+                if future := self._questions.pop(one.id, None):
+                    future.cancel()
+            self.change(problem=problem)
+
+    def _put_end(self, item: Item, turn: Turn) -> None:
+        ended = replace(item, run=None, turn=turn)
+        scene = self.scene
+        plain = values({name: one for name, one in item.inputs.items() if _is_plain(one)}, Origin.EARLIER)
+        self.change(
+            items=tuple(ended if one is item else one for one in scene.items),
+            conversation_id=turn.conversation_id or scene.conversation_id,
+            inputs={**scene.inputs, **plain},
+            stopping=False,
+        )
+
+    # -- which conversation
+
+    def _switch(self, conversation_id: str | None, name: str = "", inputs: Mapping[str, Value] | None = None) -> None:
+        """Show another conversation, still empty. Answers that run go on out of sight. The lock is held."""
+        scene = self.scene
+        for at, item in enumerate(one for one in scene.items if one.run is not None):
+            assert item.run is not None
+            item.run.keep = False
+            self._away[item.run] = (item, scene.queue if at == 0 else ())
+        self._history = None
+        self.change(
+            conversation_id=conversation_id,
+            name=name,
+            inputs=dict(inputs or {}) if conversation_id else scene.inputs,
+            items=(),
+            queue=(),
+            older=False,
+            loading=False,
+            stopping=False,
+            variables=None,
+            offer=None,
+            problem=None,
+        )
+
+    def new(self) -> None:
+        """The next question begins a new conversation."""
+        with self._lock:
+            self.session.new()
+            self._switch(None)
+
+    async def open(self, conversation_id: str) -> None:
+        """Show that conversation and go on with it.
+
+        Raises:
+            DifyError: the server has no such conversation, or cannot be reached.
+        """
+        with self._lock:
+            if conversation_id == self.scene.conversation_id and self.scene.items:
+                return
+            known = next((one for one in self.scene.listing.items if one.id == conversation_id), None)
+            self.session.conversation_id = conversation_id
+            stored = values(known.inputs if known else None, Origin.SERVER)
+            self._switch(conversation_id, known.name if known else "", stored)
+        await self._load(History(self.client, conversation_id))
+
+    async def older(self) -> None:
+        """Load the turns before the first."""
+        if self._history is not None and self.scene.older and not self.scene.loading:
+            await self._load(self._history)
+
+    async def _load(self, history: History) -> None:
+        self._history = history
+        self.change(loading=True)
+        try:
+            known = frozenset(item.turn.message_id for item in self.scene.items if item.turn and item.turn.message_id)
+            messages, older = await history.more(known)
+            app = self.scene.facts.name if self.scene.facts else None
+            found = [item_of(message, self.key(), self.client, app) for message in messages]
+            with self._lock:
+                if self._history is not history:  # another one was opened meanwhile
+                    return
+                back = self._back(history.conversation_id)
+                here = {item.now.message_id for item in back} - {None}
+                items = tuple(item for item in found if item.turn and item.turn.message_id not in here)
+                inputs = self.scene.inputs or values(found[-1].inputs if found else None, Origin.SERVER)
+                self.change(items=(*items, *self.scene.items, *back), older=older, loading=False, inputs=inputs)
+        except BaseException:
+            if self._history is history:
+                self.change(loading=False)
+            raise
+
+    def _back(self, conversation_id: str) -> list[Item]:
+        """Answers of this conversation that still run. The lock is held."""
+        found = []
+        for run, (item, behind) in list(self._away.items()):
+            if conversation_id in (run.target, run.turn.conversation_id):
+                del self._away[run]
+                run.keep = True
+                found.append(item)
+                self.change(queue=(*self.scene.queue, *behind))
+        return found
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether an input can be shown in the form again: files cannot."""
+    return isinstance(value, str | int | float | bool) or (isinstance(value, dict) and "upload_file_id" not in value)

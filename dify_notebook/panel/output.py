@@ -1,0 +1,121 @@
+"""Where a panel is shown: the live widget, and beside it the conversation that the notebook keeps.
+
+Measured: an output with a widget is empty in nbconvert's html where widget state was saved, and a notebook
+of one's own that is opened again says "model not found" there, whatever else the output holds; and an output
+that is replaced draws its widget anew and loses what is being typed. So a panel has two outputs. The first
+is the widget. The second is the saved conversation, html, markdown and text without a widget, brought up to
+date when an answer has ended; the browser half hides it as long as it shows the panel itself.
+Where nobody watches (nbclient, papermill, nbconvert --execute: they answer no questions either) no widget
+is made, and only the conversation is left.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from IPython.core.getipython import get_ipython
+
+from ..console import complain, say
+from ..i18n import Language, t
+from ..live import wish
+from ..live.outputs import Output
+from ..views.html import element, escape
+from .controller import Controller
+from .saved import Transcript
+from .state import PanelState
+
+if TYPE_CHECKING:
+    from .widget import ChatPanel
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def watched() -> bool:
+    """Whether a browser is likely to show widgets here. `DIFY_NOTEBOOK_LIVE=widget` says yes, its other values no.
+
+    Raises:
+        ConfigError: it holds something else.
+    """
+    if (mode := wish()) is not None:
+        return mode == "widget"
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is None:
+        return False
+    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):  # it executes as nbclient does, and shows
+        return True
+    return bool(getattr(kernel, "_allow_stdin", True))
+
+
+class PanelOutput:
+    """The outputs of one panel."""
+
+    def __init__(self, panel: ChatPanel, desk: Controller, language: Callable[[], Language], kept: str) -> None:
+        self._panel = panel
+        self._desk = desk
+        self._language = language
+        self._outputs: list[tuple[Output | None, Output]] = []
+        """For each cell that shows it: the widget where there is one, and the saved conversation."""
+        self._transcript = Transcript(kept)
+        self._saved: object = None
+        """What the saved form was last made of."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether it stands in a cell."""
+        return bool(self._outputs)
+
+    def show(self) -> None:
+        """Put the panel into the running cell."""
+        shell, lang, scene = get_ipython(), self._language(), self._desk.scene
+        saved = self._transcript.bundle(scene, lang)
+        if shell is None or not hasattr(shell, "kernel"):
+            say(saved["text/plain"])
+            return
+        first: Output | None = None
+        if watched():
+            try:
+                self._panel.open()
+                data, metadata = self._panel.view()
+                first = Output()
+                first.show({WIDGET: data[WIDGET], **_line(lang)}, metadata)
+            except Exception as problem:  # a frontend without widgets: the conversation is shown all the same
+                first = None
+                complain("the panel's widget could not be shown", problem)
+        second = Output()
+        second.show(saved)
+        self._outputs.append((first, second))
+        self._saved = self._made_of(scene, lang)
+
+    def drawn(self, scene: PanelState) -> None:
+        """The panel has drawn this scene. When an answer has ended, the saved form follows."""
+        if not self._outputs or scene.running is not None or scene.loading:
+            return
+        lang = self._language()
+        now = self._made_of(scene, lang)
+        if now == self._saved:
+            return
+        self._saved = now
+        bundle = self._transcript.bundle(scene, lang)
+        for _, second in self._outputs:
+            second.replace(bundle)
+
+    def close(self, scene: PanelState) -> None:
+        """Leave the conversation alone."""
+        lang = self._language()
+        bundle = self._transcript.bundle(scene, lang) if self._outputs else {}
+        for first, second in self._outputs:
+            if first is not None:
+                first.replace(_line(lang))
+            second.replace(bundle)
+        self._outputs.clear()
+
+    def _made_of(self, scene: PanelState, lang: Language) -> object:
+        return (tuple(id(item.turn) for item in scene.items), scene.older, scene.name, lang)
+
+
+def _line(lang: Language) -> dict[str, str]:
+    """What stands where the widget was, when there is none any more."""
+    text = t("panel.saved.line", lang)
+    return {"text/html": element("span", {"style": "opacity:.75;font-size:12px"}, escape(text)), "text/plain": text}

@@ -1,0 +1,99 @@
+"""All that the panels of one session show, as one frozen value; what changes makes another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ..app.origin import Value
+from ..session import Run
+from ..turn.state import Turn
+from ..wire.models import Conversation, ConversationVariable
+from . import protocol as p
+from .facts import Facts
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """A question of the conversation on show, and its answer as far as it has come."""
+
+    key: str
+    take: int = 0
+    """How often it was asked again in its place."""
+    query: str
+    run: Run | None = None
+    """While it is being answered."""
+    turn: Turn | None = None
+    """When it has ended."""
+    inputs: Mapping[str, Any] = {}
+    files: tuple[Any, ...] = ()
+    """What the question named as files, to be named again."""
+    attachments: tuple[p.Attachment, ...] = ()
+    comment: str | None = None
+    """What was said with the rating, here."""
+    annotated: bool = False
+    asked_at: datetime | None = None
+
+    @property
+    def now(self) -> Turn:
+        """The turn as it is at this moment."""
+        if self.turn is not None:
+            return self.turn
+        assert self.run is not None
+        return self.run.turn
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A question behind the running one."""
+
+    id: str
+    query: str
+    inputs: Mapping[str, Any]
+    files: tuple[Any, ...]
+    attachments: tuple[p.Attachment, ...]
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """The list of conversations as far as it was read."""
+
+    items: tuple[Conversation, ...] = ()
+    more: bool = False
+    loading: bool = False
+    search: str = ""
+    hidden: tuple[Conversation, ...] = ()
+    """Those that are about to be deleted, the last one last."""
+
+
+class PanelState(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to see."""
+
+    facts: Facts | None = None
+    """None until the server has told."""
+    problem: p.Problem | None = None
+    """What went wrong last, until something goes well."""
+    conversation_id: str | None = None
+    name: str = ""
+    """Of the conversation; "" while it has none."""
+    inputs: Mapping[str, Value] = {}
+    """What the form shows: sent from here, or told by the server."""
+    loading: bool = False
+    older: bool = False
+    items: tuple[Item, ...] = ()
+    """Oldest first."""
+    queue: tuple[Waiting, ...] = ()
+    stopping: bool = False
+    listing: Listing = Listing()
+    variables: tuple[ConversationVariable, ...] | None = None
+    offer: Conversation | None = None
+    """The last conversation, offered while this one is new."""
+
+    @property
+    def running(self) -> Item | None:
+        """What is being answered; the last where there are several."""
+        return next((item for item in reversed(self.items) if item.run is not None), None)
+
+    def find(self, key: str) -> Item | None:
+        """The item of that key."""
+        return next((item for item in self.items if item.key == key), None)

@@ -1,0 +1,167 @@
+"""The scene of a session's panels, who watches it, and work that goes on beside it."""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+import threading
+import traceback
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from ..errors import DifyError, InputError
+from ..i18n import t
+from ..logs import logger
+from ..net.client import AsyncDify
+from ..net.portal import portal
+from ..printable import one_line
+from ..session import Session
+from ..turn.state import Turn
+from . import protocol as p
+from .state import Item, PanelState
+
+T = TypeVar("T")
+log = logger()
+replace = msgspec.structs.replace
+
+
+def problem_of(error: BaseException) -> p.Problem:
+    """An error in the reader's words; what is not ours is logged, and only said to have happened.
+
+    Its traceback is logged at DEBUG: where nobody set up logging, Python prints what is worse into a cell.
+    """
+    if isinstance(error, DifyError):
+        return p.Problem(error.message, error.hint or None)
+    log.error("the chat panel failed: %s", type(error).__name__)
+    log.debug("the chat panel failed", exc_info=error)
+    return p.Problem(t("panel.broken", kind=type(error).__name__), t("panel.broken.hint"))
+
+
+class Listener(NamedTuple):
+    """Somebody's function that is called with each turn that has ended."""
+
+    call: Callable[[Turn], object]
+    context: contextvars.Context
+    """Of the cell that gave it: there stands what it prints."""
+
+    def tell(self, turn: Turn) -> p.Problem | None:
+        """Call it; gives what went wrong in it. The line of it is logged, its traceback at DEBUG."""
+        try:
+            self.context.copy().run(self.call, turn)
+        except Exception as error:  # somebody's code; the conversation goes on
+            name = one_line(getattr(self.call, "__name__", type(self.call).__name__), 80)
+            what = one_line(traceback.format_exception_only(error)[-1], 300)
+            inside = error.__traceback__.tb_next if error.__traceback__ else None
+            place = t("panel.callback.line", line=inside.tb_lineno) if inside else ""
+            problem = p.Problem(t("panel.callback", name=name, place=place, what=what), t("panel.callback.hint"))
+            self.context.copy().run(log.error, "%s", problem.message)
+            log.debug("a callback of on_turn failed", exc_info=error)
+            return problem
+        return None
+
+
+class Store:
+    """What there is to see is `scene`, a frozen value that is replaced as a whole, so any thread may read
+    it; who wants to know of changes gives an event."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.scene = PanelState(conversation_id=session.conversation_id)
+        self.uploaded: dict[str, tuple[Any, p.Attachment]] = {}
+        """By upload id: what a question names, and what is shown."""
+        self.reading: Any = None
+        """The list of conversations as far as it was read: a `listing.Reading`."""
+        self._lock = threading.RLock()
+        self._watchers: tuple[threading.Event, ...] = ()
+        self._listeners: tuple[Listener, ...] = ()
+        self._numbers = itertools.count(1)
+        self._tasks: set[Future[Any]] = set()
+
+    @property
+    def client(self) -> AsyncDify:
+        """The session's client."""
+        return self.session.client
+
+    def change(self, **parts: Any) -> None:
+        """Replace parts of the scene, and tell."""
+        self.alter(lambda scene: replace(scene, **parts))
+
+    def alter(self, change: Callable[[PanelState], PanelState]) -> None:
+        """Replace the scene by what is made of it, and tell."""
+        with self._lock:
+            self.scene = change(self.scene)
+        for event in self._watchers:
+            event.set()
+
+    def watch(self, event: threading.Event) -> Callable[[], None]:
+        """Set that event with each change of the scene; what is returned ends it."""
+        with self._lock:
+            self._watchers += (event,)
+
+        def end() -> None:
+            with self._lock:
+                self._watchers = tuple(one for one in self._watchers if one is not event)
+
+        return end
+
+    def put(self, item: Item) -> None:
+        """Put the item in the place of the one with its key, where that is still on show."""
+        self.alter(
+            lambda scene: replace(scene, items=tuple(item if one.key == item.key else one for one in scene.items))
+        )
+
+    def on_turn(self, callback: Callable[[Turn], object]) -> Callable[[], None]:
+        """Call back with each turn that ends; what is returned ends it."""
+        listener = Listener(callback, contextvars.copy_context())
+        with self._lock:
+            self._listeners += (listener,)
+
+        def end() -> None:
+            with self._lock:
+                self._listeners = tuple(one for one in self._listeners if one is not listener)
+
+        return end
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run it on the portal; what it raises, and nobody waits for, is shown."""
+
+        async def told() -> T:
+            try:
+                return await work
+            except Exception as error:
+                self.change(problem=problem_of(error))
+                raise
+
+        future = portal().submit(told())
+        self._tasks.add(future)
+        future.add_done_callback(self._tasks.discard)
+        return future
+
+    def key(self) -> str:
+        """A key for another item."""
+        return f"t{next(self._numbers)}"
+
+    def item(self, key: str) -> Item:
+        """The item of that key.
+
+        Raises:
+            InputError: it is not on show any more.
+        """
+        found = self.scene.find(key)
+        if found is None:
+            raise InputError(t("panel.no_turn"), code="turn")
+        return found
+
+    def upload(self, id: str) -> tuple[Any, p.Attachment]:
+        """What was uploaded under that id.
+
+        Raises:
+            InputError: nothing was.
+        """
+        found = self.uploaded.get(id)
+        if found is None:
+            raise InputError(t("panel.no_upload"), code="file")
+        return found

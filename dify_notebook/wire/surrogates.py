@@ -1,0 +1,62 @@
+"""Halves of characters: a text that is sent in pieces may be cut inside one, `\\ud83d` here, `\\ude00` in the next.
+
+Or inside its bytes. Both are told as `loose.raw_loads` does it, as surrogates that stand alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .events import Event
+
+_CUT = re.compile(
+    "(?:[\ud800-\udbff]|[\udcc2-\udcdf]|[\udce0-\udcef][\udc80-\udcbf]?|[\udcf0-\udcf4][\udc80-\udcbf]{0,2})\\Z"
+)
+
+
+class Surrogates:
+    """What the texts of one stream wait for: the answer and the reasoning, whatever events bring them.
+
+    A half that ends a piece is held back and put before the next piece of the same text; whether the two are one
+    character is seen there.
+    """
+
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, str] = {}
+        """Text (answer or reasoning) -> the half that it waits with."""
+
+    def join(self, kind: type[Event], told: dict[str, Any]) -> bool:
+        """Put the half that waits before the text of an event, and hold back the one that ends it.
+
+        Args:
+            kind: the event's; it says where its text stands.
+            told: the event as JSON; its text is written anew.
+
+        Returns:
+            whether the text waits now.
+        """
+        if kind.ENDS_TEXT:  # what waits is not completed any more
+            self.waiting.clear()
+            return False
+        if kind.UNLESS and told.get(kind.UNLESS):
+            return False
+        for text, places in (("answer", kind.ANSWER), ("reasoning", kind.REASONING)):
+            for place in places:
+                outer, _, field = place.rpartition(".")
+                holder = told.get(outer) if outer else told
+                if isinstance(holder, dict) and isinstance(holder.get(field), str) and holder[field]:
+                    return self._joined(text, holder, field)
+        return False
+
+    def _joined(self, text: str, holder: dict[str, Any], field: str) -> bool:
+        joined = self.waiting.pop(text, "") + holder[field]
+        cut = _CUT.search(joined[-3:])
+        if cut is not None:
+            self.waiting[text] = cut[0]
+            joined = joined[: -len(cut[0])]
+        holder[field] = joined
+        return text in self.waiting
