@@ -21,7 +21,7 @@ from ..net.client import AsyncDify
 from ..printable import one_line
 from ..session import Run, Session
 from ..turn.state import Turn, TurnError
-from . import protocol as p
+from . import messages as m
 from .facts import facts_of
 from .history import History, item_of
 from .listing import Deletions, after_turn, list_conversations
@@ -109,7 +109,7 @@ class Controller(Store):
         query: str,
         inputs: Mapping[str, Value] | None = None,
         files: Sequence[Any] = (),
-        attachments: Sequence[p.Attachment] = (),
+        attachments: Sequence[m.Attachment] = (),
     ) -> tuple[str, Future[Run]]:
         """Ask, or wait behind what runs. Gives the waiting question's id, and its run as soon as it has one.
 
@@ -152,7 +152,7 @@ class Controller(Store):
             controls = self.session.app.controls
             labels = (str(controls.get(name, {}).get("label") or name) for name in fitted.dropped)
             names = ", ".join(one_line(label, 80) for label in labels)
-            self.change(problem=p.Problem(t("panel.input.dropped", names=names)))
+            self.change(problem=m.Problem(t("panel.input.dropped", names=names)))
 
     def _send(
         self,
@@ -289,7 +289,7 @@ class Controller(Store):
                 self._put_end(shown, turn)
                 if turn.status == "failed" and self.scene.queue:
                     # They were meant to follow an answer; whether without it is for whoever asked to say.
-                    told = p.Problem(t("panel.queue_waits"), t("panel.queue_waits.hint"))
+                    told = m.Problem(t("panel.queue_waits"), t("panel.queue_waits.hint"))
                     self.change(problem=told)
         problems = [problem for one in self._listeners if (problem := one.tell(turn)) is not None]
         if behind:
@@ -307,7 +307,7 @@ class Controller(Store):
             try:
                 if conversation_id is not None:
                     return self._send(behind[0], None, conversation_id, behind[1:])
-                problem = p.Problem(t("panel.not_asked", queries=" · ".join(one.query[:80] for one in behind)))
+                problem = m.Problem(t("panel.not_asked", queries=" · ".join(one.query[:80] for one in behind)))
             except DifyError as error:
                 problem = problem_of(error)
             for one in behind:  # their conversation did not come to be, or takes no more

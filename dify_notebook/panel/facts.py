@@ -30,7 +30,7 @@ from ..views.pictures import picture_source
 from ..views.words import last_part
 from ..wire.kinds import CHAT_MODES, CHATFLOW, FILE_CONTROLS, ChatMode
 from ..wire.models import AppInfo, Parameters, Site, UploadedFile
-from . import protocol as p
+from . import messages as m
 
 log = logger()
 
@@ -50,7 +50,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     mode: ChatMode
     description: str
     app: KnownApp = KnownApp()
-    icon: p.Icon | None = None
+    icon: m.Icon | None = None
     tool_icons: Mapping[str, str] = {}
     """By name of the tool: an emoji, or a data URI."""
 
@@ -93,7 +93,7 @@ async def facts_of(app: KnownApp, client: AsyncDify) -> Facts:
 
 async def _pictures(
     client: AsyncDify, tools: Mapping[str, Any], site: Site | None
-) -> tuple[p.Icon | None, dict[str, str]]:
+) -> tuple[m.Icon | None, dict[str, str]]:
     """The app's picture and those of its tools; what cannot be had in time is left out."""
     wanted = {name: told for name, told in list(tools.items())[:ICONS]}
     names = [name for name, told in wanted.items() if isinstance(told, str)]
@@ -110,10 +110,10 @@ async def _pictures(
         name: sign for name, told in wanted.items() if isinstance(told, dict) and (sign := _emoji(told.get("content")))
     }
     if fetched[-1]:
-        return p.Icon(src=fetched[-1]), icons
+        return m.Icon(src=fetched[-1]), icons
     sign = _emoji(site.icon) if site is not None else ""
     ground = str((site.extra if site is not None else {}).get("icon_background") or "")
-    return (p.Icon(emoji=sign, background=ground if _COLOUR.fullmatch(ground) else None) if sign else None), icons
+    return (m.Icon(emoji=sign, background=ground if _COLOUR.fullmatch(ground) else None) if sign else None), icons
 
 
 async def _fetch(client: AsyncDify, url: str) -> str:
@@ -133,11 +133,11 @@ def _emoji(told: Any) -> str:
 # -- for the browser
 
 
-def app_value(facts: Facts, client: AsyncDify, lang: Language) -> p.App:
+def app_value(facts: Facts, client: AsyncDify, lang: Language) -> m.App:
     """The part `app` of the panel's state."""
     told, local = facts.parameters, client.settings.origin == "local"
     speech = told.text_to_speech or {}
-    return p.App(
+    return m.App(
         name=facts.name,
         mode=facts.mode,
         description=facts.description,
@@ -176,7 +176,7 @@ def sizes(parameters: Parameters) -> dict[str, int]:
     return {kind: int(limit * 1024 * 1024) for kind, limit in limits.items() if limit is not None}
 
 
-def file_rules(parameters: Parameters, lang: Language) -> p.FileRules | None:
+def file_rules(parameters: Parameters, lang: Language) -> m.FileRules | None:
     """What a question may bring; None when it may bring nothing from here."""
     told = parameters.file_upload or {}
     image: dict[str, Any] = told["image"] if isinstance(told.get("image"), dict) else {}
@@ -191,7 +191,7 @@ def file_rules(parameters: Parameters, lang: Language) -> p.FileRules | None:
     endings = _endings(kinds, told.get("allowed_file_extensions"))
     largest = {kind: size for kind, size in sizes(parameters).items() if kind in kinds}
     rules = _rules(number, _kinds(kinds, endings, largest, lang), lang)
-    return p.FileRules(number=number, types=kinds, extensions=endings, rules=rules, sizes=largest)
+    return m.FileRules(number=number, types=kinds, extensions=endings, rules=rules, sizes=largest)
 
 
 def _endings(kinds: list[str], told: Any) -> list[str]:
@@ -224,7 +224,7 @@ def _kinds(kinds: list[str], endings: list[str], largest: Mapping[str, int], lan
     return t("panel.and", lang).join(parts)
 
 
-def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language) -> p.Field:
+def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language) -> m.Field:
     """One control of the form."""
     kind = str(control.get("type"))
     kind = {"json_object": "json", "external_data_tool": "text-input"}.get(kind, kind)
@@ -239,10 +239,10 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
         number = limit or 1 if kind == "file-list" else 1
         hint = _rules(number, _kinds(kinds, endings, largest, lang), lang)
     default = in_field(control, control.get("default"))
-    return p.Field(
+    return m.Field(
         name=str(control.get("variable")),
         label=one_line(str(control.get("label") or control.get("variable")), 120),
-        control=cast(p.Control, kind if kind in get_args(p.Control) else "text-input"),
+        control=cast(m.Control, kind if kind in get_args(m.Control) else "text-input"),
         required=is_required(control),
         max_length=None if files else limit,
         options=options_of(control),
@@ -264,13 +264,13 @@ def in_field(control: Mapping[str, Any], value: Any) -> Any:
     return value if sent is None else sent
 
 
-def attachment(id: str, name: str, mime: str, size: int | None, data: bytes | None = None) -> p.Attachment:
+def attachment(id: str, name: str, mime: str, size: int | None, data: bytes | None = None) -> m.Attachment:
     """A file of a question; a small picture brings itself along."""
     thumb = picture_source(data) if data is not None and len(data) <= 4 * ICON_BYTES else ""
-    return p.Attachment(id, one_line(name, 200), kind_of(name, mime or mime_of(name)), size, thumb or None)
+    return m.Attachment(id, one_line(name, 200), kind_of(name, mime or mime_of(name)), size, thumb or None)
 
 
-def named(files: Sequence[Any]) -> list[p.Attachment]:
+def named(files: Sequence[Any]) -> list[m.Attachment]:
     """The files of a question that Python asked, as the panel shows them."""
     found = []
     for at, file in enumerate(files):

@@ -12,7 +12,7 @@ from ..printable import one_line
 from ..turn.state import MessageFile, Turn
 from ..turn.stored import turn_of
 from ..wire.models import StoredMessage
-from . import protocol as p
+from . import messages as m
 from .state import Item
 
 PAGE = 20
@@ -65,7 +65,7 @@ def item_of(message: StoredMessage, key: str, client: AsyncDify, app: str | None
         inputs={name: value for name, value in (message.inputs or {}).items() if value is not None},
         files=tuple(reference for _, file in mine if (reference := _reference(file))),
         attachments=tuple(
-            p.Attachment(str(at), one_line(file.name or "", 200) or "file", file.type or "custom", file.size, None)
+            m.Attachment(str(at), one_line(file.name or "", 200) or "file", file.type or "custom", file.size, None)
             for at, file in mine
         ),
         asked_at=turn.created_at,

@@ -19,7 +19,8 @@ from ..views import facts as told
 from ..views import timeline
 from ..views.words import Words, last_part, number, price
 from ..wire.models import ConversationVariable
-from . import protocol as p
+from . import commands as c
+from . import messages as m
 from .facts import in_field
 from .state import Item, PanelState
 
@@ -50,7 +51,7 @@ def when(time: datetime | None, now: datetime, lang: Language) -> str:
 # -- states
 
 
-def conversation(scene: PanelState, lang: Language, now: datetime) -> p.Conversation:
+def conversation(scene: PanelState, lang: Language, now: datetime) -> m.Conversation:
     """The conversation on show."""
     frozen = None
     app = scene.facts.app if scene.facts is not None else KnownApp()
@@ -62,8 +63,8 @@ def conversation(scene: PanelState, lang: Language, now: datetime) -> p.Conversa
     if offer is not None:
         name = one_line(offer.name, 80) or t("panel.unnamed", lang)
         notice = t("panel.offer", lang, name=name, when=when(offer.updated_at or offer.created_at, now, lang))
-        resume = p.Resume(offer.id, name)
-    return p.Conversation(
+        resume = m.Resume(offer.id, name)
+    return m.Conversation(
         id=scene.conversation_id,
         name=one_line(scene.name, 200) or t("panel.unnamed" if scene.conversation_id else "panel.new", lang),
         inputs={
@@ -110,14 +111,14 @@ def totals(scene: PanelState, lang: Language) -> str:
     return " · ".join(parts)
 
 
-def conversations(scene: PanelState, lang: Language, now: datetime) -> p.Conversations:
+def conversations(scene: PanelState, lang: Language, now: datetime) -> m.Conversations:
     """The list."""
     listing = scene.listing
     last = listing.hidden[-1] if listing.hidden else None
     unnamed = t("panel.unnamed", lang)
-    return p.Conversations(
+    return m.Conversations(
         items=[
-            p.Listed(
+            m.Listed(
                 id=one.id,
                 name=one_line(one.name, 200) or unnamed,
                 when=when(one.updated_at or one.created_at, now, lang),
@@ -128,21 +129,21 @@ def conversations(scene: PanelState, lang: Language, now: datetime) -> p.Convers
         more=listing.more,
         loading=listing.loading,
         search=listing.search,
-        deleted=None if last is None else p.Deleted(last.id, one_line(last.name, 200) or unnamed),
+        deleted=None if last is None else m.Deleted(last.id, one_line(last.name, 200) or unnamed),
     )
 
 
-def variables(scene: PanelState) -> p.Variables | None:
+def variables(scene: PanelState) -> m.Variables | None:
     """The conversation's variables, where they were asked for."""
     if scene.variables is None:
         return None
-    return p.Variables([_variable(one) for one in scene.variables])
+    return m.Variables([_variable(one) for one in scene.variables])
 
 
-def _variable(one: ConversationVariable) -> p.Variable:
+def _variable(one: ConversationVariable) -> m.Variable:
     secret = one.value_type == "secret"
     value = "" if secret else redact(json.dumps(one.parsed, ensure_ascii=False, default=str))[:LONGEST]
-    return p.Variable(
+    return m.Variable(
         id=one.id,
         name=one_line(one.name, 120),
         type=one_line(one.value_type, 40),
@@ -151,10 +152,10 @@ def _variable(one: ConversationVariable) -> p.Variable:
     )
 
 
-def status(scene: PanelState) -> p.Status:
+def status(scene: PanelState) -> m.Status:
     """How the panel is."""
     running = scene.running
-    return p.Status(
+    return m.Status(
         running=running.key if running else None,
         stopping=scene.stopping and running is not None,
         connected=scene.facts is not None,
@@ -165,24 +166,24 @@ def status(scene: PanelState) -> p.Status:
 # -- turns
 
 
-def meta(item: Item, turn: Turn, view: int, scene: PanelState, lang: Language, now: datetime) -> p.TurnMeta:
+def meta(item: Item, turn: Turn, view: int, scene: PanelState, lang: Language, now: datetime) -> m.TurnMeta:
     """What belongs to a question and its answer besides the blocks of the answer."""
     facts = scene.facts
     ended = not turn.running
     kept = ended and turn.message_id is not None
     speech = (facts.parameters.text_to_speech or {}) if facts else {}
     badly = turn.status in ("failed", "incomplete", "stopped")
-    return p.TurnMeta(
+    return m.TurnMeta(
         key=item.key,
         view=view,
         query=shown(item.query),
         files=list(item.attachments),
         status=turn.status,
         message_id=turn.message_id,
-        rating=cast("p.Rating | None", turn.feedback if turn.feedback in ("like", "dislike") else None),
+        rating=cast("m.Rating | None", turn.feedback if turn.feedback in ("like", "dislike") else None),
         comment=item.comment,
         annotated=item.annotated,
-        can=p.Can(
+        can=m.Can(
             retry=ended and badly,
             regenerate=ended and not badly,
             rate=kept and turn.status != "failed",
@@ -191,7 +192,7 @@ def meta(item: Item, turn: Turn, view: int, scene: PanelState, lang: Language, n
         ),
         suggested=[one_line(one, 300) for one in (turn.suggested or ())[:10]],
         downloads=[
-            p.Download(str(at), file_name(file), file.type or "custom", _size(file))
+            m.Download(str(at), file_name(file), file.type or "custom", _size(file))
             for at, file in enumerate(turn.files or ())
             if file.belongs_to != "user" and (file.url or file.id)
         ],
@@ -235,11 +236,11 @@ def measures(turn: Turn, lang: Language) -> str:
     return " · ".join(parts)
 
 
-def nodes(turn: Turn, lang: Language) -> list[p.NodeLine]:
+def nodes(turn: Turn, lang: Language) -> list[m.NodeLine]:
     """The steps that have more to tell than their line."""
     words = Words(lang)
     return [
-        p.NodeLine(node.id, timeline.name(node, words))
+        m.NodeLine(node.id, timeline.name(node, words))
         for node in turn.nodes or ()
         if node.inputs or node.outputs or node.process_data or node.error
     ][:200]
@@ -253,13 +254,13 @@ CUT_ALL = 100_000
 """Characters of all details of a node together, about."""
 
 
-def details(turn: Turn, id: str, lang: Language) -> p.NodeValue | None:
+def details(turn: Turn, id: str, lang: Language) -> c.NodeValue | None:
     """What a step got and gave, long values cut; None where there is no such step."""
     node = next((one for one in turn.nodes or () if one.id == id), None)
     if node is None:
         return None
     words, left = Words(lang), [CUT_ALL]
-    return p.NodeValue(
+    return c.NodeValue(
         title=timeline.name(node, words),
         status=node.status,
         inputs=cut(node.inputs, left, lang),

@@ -16,8 +16,8 @@ from ..i18n import Language
 from ..live.channel import INTERVAL
 from ..session import Run
 from ..turn.state import Turn
+from . import messages as m
 from . import presenter
-from . import protocol as p
 from .channel import TurnChannel
 from .controller import Controller
 from .facts import Facts, app_value, sound_mime
@@ -30,7 +30,7 @@ MINUTE = 60.0
 _SPOKEN = -1
 """All of an answer's speech was sent."""
 
-Send = Callable[[p.Numbered, list[bytes]], None]
+Send = Callable[[m.Numbered, list[bytes]], None]
 """Sends a message with its buffers; any thread may call it."""
 
 
@@ -75,12 +75,12 @@ class Renderer:
         self._rounds = 0
         self._round_ended = threading.Condition()
         self._hellos: deque[tuple[int, Language | None]] = deque()
-        self._replies: deque[tuple[p.Reply, list[bytes]]] = deque()
+        self._replies: deque[tuple[m.Reply, list[bytes]]] = deque()
         self._views = 0
         self._drawn: dict[str, TurnChannel] = {}
         self._items: tuple[Item, ...] | None = None
         """What the browser has; None when that is nothing."""
-        self._metas: dict[str, tuple[_Source, p.TurnMeta]] = {}
+        self._metas: dict[str, tuple[_Source, m.TurnMeta]] = {}
         """By key: what it was made of, and what was sent."""
         self._parts: dict[str, Any] = {}
         self._sounds = {item.key: _SPOKEN for item in desk.scene.items if item.turn is not None}
@@ -127,7 +127,7 @@ class Renderer:
         self._hellos.append((command, lang))
         self._wake.set()
 
-    def reply(self, message: p.Reply, buffers: list[bytes]) -> None:
+    def reply(self, message: m.Reply, buffers: list[bytes]) -> None:
         """Send the end of a command behind what the command changed."""
         self._replies.append((message, buffers))
         self._wake.set()
@@ -147,7 +147,7 @@ class Renderer:
             except Exception as error:
                 # A mistake in here must not leave the panel without a word, nor end its thread.
                 self._parts.pop("status", None)  # the next round that goes well takes this away
-                self._send(p.SetStatus(value=p.Status(None, False, False, problem_of(error))), [])
+                self._send(m.SetStatus(value=m.Status(None, False, False, problem_of(error))), [])
                 wait = MINUTE
             with self._round_ended:
                 self._rounds += 1
@@ -160,7 +160,7 @@ class Renderer:
         asked = len(self._hellos)
         for _ in range(asked):
             command, lang = self._hellos.popleft()
-            replies.append((p.Reply(id=command, ok=True), []))
+            replies.append((m.Reply(id=command, ok=True), []))
             if lang is not None and lang != self.lang:
                 self.lang = lang
                 self._drawn.clear()
@@ -169,7 +169,7 @@ class Renderer:
             if asked:
                 self._forget()
                 words = presenter.texts(self.lang)
-                self._send(p.Texts(lang=self.lang, texts=words, height=self._height, kept=self._kept), [])
+                self._send(m.Texts(lang=self.lang, texts=words, height=self._height, kept=self._kept), [])
             due = min(self._older(scene, self.lang), self._states(scene, self.lang), self._turns(scene, self.lang))
         finally:
             for message, buffers in replies:
@@ -191,13 +191,13 @@ class Renderer:
             key = (scene.facts, self.desk.client, lang)
             if self._parts.get("app") != key:
                 self._parts["app"] = key
-                self._send(p.SetApp(value=app_value(scene.facts, self.desk.client, lang)), [])
+                self._send(m.SetApp(value=app_value(scene.facts, self.desk.client, lang)), [])
         told: tuple[tuple[str, type[Any], Any], ...] = (
-            ("conversation", p.SetConversation, presenter.conversation(scene, lang, now)),
-            ("conversations", p.SetConversations, self._listed(scene, lang, now, minute)),
-            ("variables", p.SetVariables, presenter.variables(scene)),
-            ("queue", p.SetQueue, [p.Queued(one.id, one.query) for one in scene.queue]),
-            ("status", p.SetStatus, presenter.status(scene)),
+            ("conversation", m.SetConversation, presenter.conversation(scene, lang, now)),
+            ("conversations", m.SetConversations, self._listed(scene, lang, now, minute)),
+            ("variables", m.SetVariables, presenter.variables(scene)),
+            ("queue", m.SetQueue, [m.Queued(one.id, one.query) for one in scene.queue]),
+            ("status", m.SetStatus, presenter.status(scene)),
         )
         for name, kind, value in told:
             if name not in self._parts or self._parts[name] != value:
@@ -205,13 +205,13 @@ class Renderer:
                 self._send(kind(value=value), [])
         return MINUTE
 
-    def _listed(self, scene: PanelState, lang: Language, now: datetime, minute: int) -> p.Conversations:
+    def _listed(self, scene: PanelState, lang: Language, now: datetime, minute: int) -> m.Conversations:
         """The list, made anew when it or the minute has changed."""
         key = (scene.listing, scene.conversation_id, lang, minute)
         held = self._parts.get("listing")
         if held is None or held[0] != key:
             held = self._parts["listing"] = (key, presenter.conversations(scene, lang, now))
-        value: p.Conversations = held[1]
+        value: m.Conversations = held[1]
         return value
 
     def _older(self, scene: PanelState, lang: Language) -> float:
@@ -226,7 +226,7 @@ class Renderer:
         fresh = scene.items[:older]
         metas = [self._meta(item, scene, lang) for item in fresh]
         due = min(self._draw(item, again=True) for item in fresh)
-        self._send(p.Turns(items=metas, where="older"), [])
+        self._send(m.Turns(items=metas, where="older"), [])
         self._items = (*fresh, *(self._items or ()))
         return due
 
@@ -238,7 +238,7 @@ class Renderer:
             self._metas.pop(key, None)
         fresh: tuple[Item, ...] = ()
         if _above(old, new) is None:
-            self._send(p.Turns(items=[self._meta(item, scene, lang) for item in new], where="all"), [])
+            self._send(m.Turns(items=[self._meta(item, scene, lang) for item in new], where="all"), [])
             fresh = new
         self._items = new
         due = MINUTE
@@ -259,10 +259,10 @@ class Renderer:
         before = known[1] if known else None
         value = self._meta(item, scene, lang)
         if value != before:
-            self._send(p.PutTurn(item=value), [])
+            self._send(m.PutTurn(item=value), [])
         return self._draw(item, again=False)
 
-    def _meta(self, item: Item, scene: PanelState, lang: Language) -> p.TurnMeta:
+    def _meta(self, item: Item, scene: PanelState, lang: Language) -> m.TurnMeta:
         turn, drawn = self._now(item), self._drawing(item, scene, lang)
         value = presenter.meta(item, turn, drawn.view, scene, lang, self._moment())
         self._metas[item.key] = (_Source(item, scene.facts, lang), value)
@@ -294,7 +294,7 @@ class Renderer:
             whole = drawn.whole()
             messages = [whole] if whole is not None else messages
         for message in messages:
-            self._send(p.PatchView(patch=message), [])
+            self._send(m.PatchView(patch=message), [])
         self._speak(item, turn)
         return drawn.due(now) if turn.status == "running" else MINUTE
 
@@ -309,7 +309,7 @@ class Renderer:
             return
         data = msgspec.structs.replace(turn.audio, chunks=chunks).data
         self._sounds[item.key] = _SPOKEN if last else len(turn.audio.chunks)
-        self._send(p.Sound(key=item.key, mime=sound_mime(data), last=last), [data])
+        self._send(m.Sound(key=item.key, mime=sound_mime(data), last=last), [data])
 
 
 def _above(old: tuple[Item, ...] | None, new: tuple[Item, ...]) -> int | None:

@@ -12,7 +12,7 @@ from ..app.origin import Value
 from ..session import Run
 from ..turn.state import Turn
 from ..wire.models import Conversation, ConversationVariable
-from . import protocol as p
+from . import messages as m
 from .facts import Facts
 
 
@@ -30,7 +30,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, Any] = {}
     files: tuple[Any, ...] = ()
     """What the question named as files, to be named again."""
-    attachments: tuple[p.Attachment, ...] = ()
+    attachments: tuple[m.Attachment, ...] = ()
     comment: str | None = None
     """What was said with the rating, here."""
     annotated: bool = False
@@ -52,7 +52,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     query: str
     inputs: Mapping[str, Any]
     files: tuple[Any, ...]
-    attachments: tuple[p.Attachment, ...]
+    attachments: tuple[m.Attachment, ...]
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
 
     facts: Facts | None = None
     """None until the server has told."""
-    problem: p.Problem | None = None
+    problem: m.Problem | None = None
     """What went wrong last, until something goes well."""
     conversation_id: str | None = None
     name: str = ""

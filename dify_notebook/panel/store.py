@@ -20,7 +20,7 @@ from ..net.portal import portal
 from ..printable import one_line
 from ..session import Session
 from ..turn.state import Turn
-from . import protocol as p
+from . import messages as m
 from .state import Item, PanelState
 
 T = TypeVar("T")
@@ -28,16 +28,16 @@ log = logger()
 replace = msgspec.structs.replace
 
 
-def problem_of(error: BaseException) -> p.Problem:
+def problem_of(error: BaseException) -> m.Problem:
     """An error in the reader's words; what is not ours is logged, and only said to have happened.
 
     Its traceback is logged at DEBUG: where nobody set up logging, Python prints what is worse into a cell.
     """
     if isinstance(error, DifyError):
-        return p.Problem(error.message, error.hint or None)
+        return m.Problem(error.message, error.hint or None)
     log.error("the chat panel failed: %s", type(error).__name__)
     log.debug("the chat panel failed", exc_info=error)
-    return p.Problem(t("panel.broken", kind=type(error).__name__), t("panel.broken.hint"))
+    return m.Problem(t("panel.broken", kind=type(error).__name__), t("panel.broken.hint"))
 
 
 class Listener(NamedTuple):
@@ -47,7 +47,7 @@ class Listener(NamedTuple):
     context: contextvars.Context
     """Of the cell that gave it: there stands what it prints."""
 
-    def tell(self, turn: Turn) -> p.Problem | None:
+    def tell(self, turn: Turn) -> m.Problem | None:
         """Call it; gives what went wrong in it. The line of it is logged, its traceback at DEBUG."""
         try:
             self.context.copy().run(self.call, turn)
@@ -56,7 +56,7 @@ class Listener(NamedTuple):
             what = one_line(traceback.format_exception_only(error)[-1], 300)
             inside = error.__traceback__.tb_next if error.__traceback__ else None
             place = t("panel.callback.line", line=inside.tb_lineno) if inside else ""
-            problem = p.Problem(t("panel.callback", name=name, place=place, what=what), t("panel.callback.hint"))
+            problem = m.Problem(t("panel.callback", name=name, place=place, what=what), t("panel.callback.hint"))
             self.context.copy().run(log.error, "%s", problem.message)
             log.debug("a callback of on_turn failed", exc_info=error)
             return problem
@@ -70,7 +70,7 @@ class Store:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.scene = PanelState(conversation_id=session.conversation_id)
-        self.uploaded: dict[str, tuple[Any, p.Attachment]] = {}
+        self.uploaded: dict[str, tuple[Any, m.Attachment]] = {}
         """By upload id: what a question names, and what is shown."""
         self.reading: Any = None
         """The list of conversations as far as it was read: a `listing.Reading`."""
@@ -155,7 +155,7 @@ class Store:
             raise InputError(t("panel.no_turn"), code="turn")
         return found
 
-    def upload(self, id: str) -> tuple[Any, p.Attachment]:
+    def upload(self, id: str) -> tuple[Any, m.Attachment]:
         """What was uploaded under that id.
 
         Raises:

@@ -13,7 +13,8 @@ from ..errors import InputError
 from ..i18n import t
 from ..net.files import mime_of
 from ..printable import one_line
-from . import protocol as p
+from . import commands as c
+from . import messages as m
 from .facts import attachment
 from .store import Store, problem_of
 
@@ -22,7 +23,7 @@ MOST = 200 * 1024 * 1024
 TOLD_EVERY = 0.1
 """Seconds between two reports of how far an upload is."""
 
-Report = Callable[[p.Progress], None]
+Report = Callable[[m.Progress], None]
 
 
 class Uploads:
@@ -31,10 +32,10 @@ class Uploads:
     def __init__(self, board: Store, report: Report) -> None:
         self._board = board
         self._report = report
-        self._coming: dict[str, tuple[p.Upload, bytearray]] = {}
+        self._coming: dict[str, tuple[c.Upload, bytearray]] = {}
         self._cancelled: set[str] = set()
 
-    async def begin(self, asked: p.Upload, content: bytes | None) -> None:
+    async def begin(self, asked: c.Upload, content: bytes | None) -> None:
         """Check what is announced; with its content, upload it.
 
         Raises:
@@ -51,7 +52,7 @@ class Uploads:
         else:
             self._coming[asked.upload] = (asked, bytearray())
 
-    async def part(self, part: p.UploadPart, content: bytes) -> None:
+    async def part(self, part: c.UploadPart, content: bytes) -> None:
         """Take the next piece; upload the whole with the last one.
 
         Raises:
@@ -79,7 +80,7 @@ class Uploads:
             self._cancelled.add(upload)
         self._board.uploaded.pop(upload, None)
 
-    def _check(self, asked: p.Upload) -> None:
+    def _check(self, asked: c.Upload) -> None:
         name, mime = _name(asked), asked.type or None
         if asked.size < 0 or asked.size > MOST:
             raise InputError(t("panel.upload_size", name=name, limit=MOST // (1024 * 1024)), code="file_too_large")
@@ -97,14 +98,14 @@ class Uploads:
                 raise InputError(t("panel.input.unknown", name=asked.field, known="–"), code="input")
         rules.check_kind(name, mime, taken, place)
 
-    async def _send(self, asked: p.Upload, content: bytes) -> None:
+    async def _send(self, asked: c.Upload, content: bytes) -> None:
         last = [0.0]
 
         def progress(sent: int, total: int | None) -> None:
             now = time.monotonic()
             if now - last[0] >= TOLD_EVERY:
                 last[0] = now
-                self._report(p.Progress(upload=asked.upload, sent=min(sent, asked.size), total=asked.size))
+                self._report(m.Progress(upload=asked.upload, sent=min(sent, asked.size), total=asked.size))
 
         try:
             uploaded = await self._board.client.files.upload(
@@ -122,18 +123,18 @@ class Uploads:
             return
         shown = attachment(asked.upload, _name(asked), asked.type, asked.size, content)
         self._board.uploaded[asked.upload] = (uploaded, shown)
-        self._report(p.Progress(upload=asked.upload, sent=asked.size, total=asked.size, file=shown))
+        self._report(m.Progress(upload=asked.upload, sent=asked.size, total=asked.size, file=shown))
 
-    def _tell(self, asked: p.Upload, sent: int, error: BaseException) -> None:
-        self._report(p.Progress(upload=asked.upload, sent=sent, total=max(0, asked.size), error=problem_of(error)))
+    def _tell(self, asked: c.Upload, sent: int, error: BaseException) -> None:
+        self._report(m.Progress(upload=asked.upload, sent=sent, total=max(0, asked.size), error=problem_of(error)))
 
 
-def _name(asked: p.Upload) -> str:
+def _name(asked: c.Upload) -> str:
     """The last part of the name that the browser gave."""
     return one_line(asked.name.replace("\\", "/").rpartition("/")[2], 200) or "file"
 
 
-def references(board: Store, ids: list[str]) -> tuple[list[object], list[p.Attachment]]:
+def references(board: Store, ids: list[str]) -> tuple[list[object], list[m.Attachment]]:
     """What a question names, and what is shown of it, for these upload ids.
 
     Raises:

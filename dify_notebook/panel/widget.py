@@ -31,8 +31,8 @@ from ..net.sync import Dify
 from ..session import Session
 from ..turn.state import Turn
 from ..wire.models import Annotation
-from . import commands as cmd
-from . import protocol as p
+from . import commands, handlers
+from . import messages as m
 from .controller import LEARN_SECONDS, Controller
 from .facts import named
 from .lifetime import hold, known_weakly, release, views_changed, watch, weakly
@@ -114,7 +114,7 @@ class ChatPanel(anywidget.AnyWidget):
         self._painter = Renderer(
             self._desk, weakly(self._tell), lang=lang or current_language(), height=height, kept=kept
         )
-        self._commands = cmd.Commands(
+        self._handlers = handlers.Handlers(
             self._desk, self._tell, self._painter.reply, self._hello, lambda: self._painter.lang
         )
         self._place = PanelOutput(self, self._desk, lambda: self._painter.lang, kept)
@@ -211,7 +211,7 @@ class ChatPanel(anywidget.AnyWidget):
         """
         if rating not in (None, "like", "dislike"):
             raise InputError(t("panel.bad_rating", value=repr(rating)), code="rating")
-        portal().call(cmd.rate(self._desk, self._item(turn), rating, comment))
+        portal().call(handlers.rate(self._desk, self._item(turn), rating, comment))
 
     def annotate(
         self, *, question: str | None = None, answer: str | None = None, turn: Turn | None = None
@@ -225,7 +225,7 @@ class ChatPanel(anywidget.AnyWidget):
         item = self._item(turn)
         asked = item.query if question is None else question
         said = (item.turn.answer if item.turn else "") if answer is None else answer
-        made: Annotation = portal().call(cmd.annotate(self._desk, item, asked, said))
+        made: Annotation = portal().call(handlers.annotate(self._desk, item, asked, said))
         return made
 
     def new(self) -> None:
@@ -259,7 +259,7 @@ class ChatPanel(anywidget.AnyWidget):
         """
         if as_ not in ("markdown", "cells"):
             raise InputError(t("panel.bad_export", value=repr(as_)), code="export")
-        return portal().call(cmd.export(self._desk, as_, self._painter.lang))[1]
+        return portal().call(handlers.export(self._desk, as_, self._painter.lang))[1]
 
     def _item(self, turn: Turn | None) -> Item:
         for item in self._desk.scene.items:
@@ -322,7 +322,7 @@ class ChatPanel(anywidget.AnyWidget):
         if self._place.shown:
             hold(self)
 
-    def _tell(self, message: p.Numbered, buffers: Sequence[bytes] = ()) -> None:
+    def _tell(self, message: m.Numbered, buffers: Sequence[bytes] = ()) -> None:
         """Send a message to every browser that shows this panel; any thread may."""
         with self._sending:
             self._n += 1
@@ -334,14 +334,14 @@ class ChatPanel(anywidget.AnyWidget):
 
     def _heard(self, _: object, content: object, buffers: Sequence[Any]) -> None:
         """Take a command, on whatever thread the kernel reads them: say so, hand it on, return."""
-        command = p.read(content)
+        command = commands.read(content)
         if command is not None:
-            self._tell(p.Heard(id=command.id))
-            portal().submit(self._commands.run(command, [bytes(one) for one in buffers or ()]))
+            self._tell(m.Heard(id=command.id))
+            portal().submit(self._handlers.run(command, [bytes(one) for one in buffers or ()]))
         elif isinstance(content, dict) and isinstance(content.get("id"), int):  # of a newer bundle, or broken
-            self._tell(p.Heard(id=content["id"]))
-            problem = p.Problem(t("panel.unknown_command", self._painter.lang))
-            self._tell(p.Reply(id=content["id"], ok=False, error=problem))
+            self._tell(m.Heard(id=content["id"]))
+            problem = m.Problem(t("panel.unknown_command", self._painter.lang))
+            self._tell(m.Reply(id=content["id"], ok=False, error=problem))
 
 
 def _session(dify: Dify | AsyncDify | Session | None, session: Session | None) -> Session:

@@ -13,8 +13,8 @@ from support.raw_server import Connection, Request, serving
 from dify_notebook import ChatPanel, Dify, local
 from dify_notebook.i18n import Language
 from dify_notebook.panel import facts as f
-from dify_notebook.panel import protocol as p
-from dify_notebook.panel.commands import language_of
+from dify_notebook.panel import messages as m
+from dify_notebook.panel.handlers import language_of
 from dify_notebook.wire.models import Parameters
 from dify_notebook.wire.models import read as read_model
 
@@ -43,7 +43,7 @@ def test_the_parameters_of_real_servers_can_be_told(case: str) -> None:
     for lang in languages:
         fields = [f.field_of(control, told, lang) for control in told.controls]
         rules = f.file_rules(told, lang)
-        assert msgspec.json.decode(msgspec.json.encode(fields), type=list[p.Field]) == fields
+        assert msgspec.json.decode(msgspec.json.encode(fields), type=list[m.Field]) == fields
         assert rules is None or (rules.extensions and rules.rules)
 
 

@@ -120,7 +120,7 @@ def test_a_mistake_of_ours_is_told_without_its_words(page: Browser, monkeypatch:
     async def broken(*_: Any) -> None:
         raise RuntimeError(f"secret words {KEY}")
 
-    monkeypatch.setitem(page.panel._commands._ways, type_of("variables"), broken)
+    monkeypatch.setitem(page.panel._handlers._methods, type_of("variables"), broken)
     message = page.refused("variables")
     assert "RuntimeError" in message
     assert "secret words" not in page.everything
@@ -128,9 +128,9 @@ def test_a_mistake_of_ours_is_told_without_its_words(page: Browser, monkeypatch:
 
 
 def type_of(what: str) -> type:
-    from dify_notebook.panel import protocol
+    from dify_notebook.panel import commands as c
 
-    return type(protocol.read({"kind": "do", "id": 1, "what": what}))
+    return type(c.read({"kind": "do", "id": 1, "what": what}))
 
 
 def test_the_key_is_in_no_repr_and_no_trait(page: Browser) -> None:

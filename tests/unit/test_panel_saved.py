@@ -12,7 +12,7 @@ import pytest
 
 from dify_notebook.i18n import Language
 from dify_notebook.panel import output, presenter
-from dify_notebook.panel.protocol import Attachment
+from dify_notebook.panel.messages import Attachment
 from dify_notebook.panel.saved import BUDGET, TURN_BUDGET, Transcript
 from dify_notebook.panel.state import Item, PanelState
 from dify_notebook.panel.store import replace

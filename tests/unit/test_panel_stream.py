@@ -11,7 +11,7 @@ from support import panel_stage
 from support.panel_stage import Stage
 from support.panels import Browser
 
-from dify_notebook.panel import protocol as p
+from dify_notebook.panel import messages as m
 from dify_notebook.panel.channel import TurnChannel
 from dify_notebook.turn.state import Turn
 from dify_notebook.views.html import serialize
@@ -132,11 +132,11 @@ def test_a_mistake_in_drawing_is_told_and_drawing_goes_on(monkeypatch: pytest.Mo
     stage.painter.start()
     assert stage.painter.settle()
     broken.append(True)
-    stage.painter.reply(p.Reply(id=7, ok=True), [])
+    stage.painter.reply(m.Reply(id=7, ok=True), [])
     assert stage.painter.settle()
     stage.painter.close()
-    problems = [each.value.error for each in sent if isinstance(each, p.SetStatus)]
+    problems = [each.value.error for each in sent if isinstance(each, m.SetStatus)]
     assert [problem is not None for problem in problems] == [False, True, False]
     assert "RuntimeError" in str(problems[1])
     assert "thisisnokey" not in str(sent)
-    assert [each.id for each in sent if isinstance(each, p.Reply)] == [7]
+    assert [each.id for each in sent if isinstance(each, m.Reply)] == [7]
