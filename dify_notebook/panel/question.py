@@ -18,9 +18,9 @@ class Question:
     """What `ChatPanel.ask` gives: the answer while it comes, and when it has come."""
 
     def __init__(
-        self, desk: Controller, id: str, query: str, future: Future[Run], settle: Callable[[], object]
+        self, controller: Controller, id: str, query: str, future: Future[Run], settle: Callable[[], object]
     ) -> None:
-        self._desk = desk
+        self._controller = controller
         self._id = id
         self._future = future
         self._settle = settle
@@ -49,7 +49,7 @@ class Question:
     def stop(self) -> None:
         """Stop the answer, or take the question back while it waits."""
         if not self._future.done():
-            self._desk.unqueue(self._id)
+            self._controller.unqueue(self._id)
         elif not self._future.cancelled():
             self._future.result().stop()
 

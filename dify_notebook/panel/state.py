@@ -13,14 +13,14 @@ from ..session import Run
 from ..turn.state import Turn
 from ..wire.models import Conversation, ConversationVariable
 from . import messages as m
-from .facts import Facts
+from .app import PanelApp
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """A question of the conversation on show, and its answer as far as it has come."""
 
     key: str
-    take: int = 0
+    attempt: int = 0
     """How often it was asked again in its place."""
     query: str
     run: Run | None = None
@@ -45,7 +45,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         return self.run.turn
 
 
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+class QueuedQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """A question behind the running one."""
 
     id: str
@@ -69,7 +69,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to see."""
 
-    facts: Facts | None = None
+    app: PanelApp | None = None
     """None until the server has told."""
     problem: m.Problem | None = None
     """What went wrong last, until something goes well."""
@@ -82,7 +82,7 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     older: bool = False
     items: tuple[Item, ...] = ()
     """Oldest first."""
-    queue: tuple[Waiting, ...] = ()
+    queue: tuple[QueuedQuestion, ...] = ()
     stopping: bool = False
     listing: Listing = Listing()
     variables: tuple[ConversationVariable, ...] | None = None

@@ -115,7 +115,7 @@ class World:
                 yield page
             finally:
                 self.app.site.set()
-                wait([page.panel._desk.learn()], 20)
+                wait([page.panel._controller.learn()], 20)
                 page.panel.close()
 
     def leaks(self) -> int:

@@ -137,7 +137,7 @@ def test_the_key_is_in_no_repr_and_no_trait(page: Browser) -> None:
     panel = page.panel
     question = panel.ask("x", inputs={"v": "y"})
     question.result(10)
-    told = [repr(panel), repr(question), repr(panel.get_state()), repr(panel._desk.scene), str(vars(panel._desk))]
+    told = [repr(panel), repr(question), repr(panel.get_state()), repr(panel._controller.state), str(vars(panel._controller))]
     assert KEY not in "".join(told)
     synced = {name for name in panel.keys if not name.startswith("_")}
     assert synced == {"css", "layout", "tabbable", "tooltip"}

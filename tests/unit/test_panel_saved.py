@@ -62,15 +62,15 @@ def test_a_running_answer_waits_and_an_empty_panel_says_so() -> None:
 
 def test_the_newest_turns_are_kept_within_bounds_and_the_rest_is_told() -> None:
     long = "word " * (BUDGET // 50)
-    scene = PanelState(items=tuple(item(at, answer=long) for at in range(20)), conversation_id="c")
-    found = Transcript().bundle(scene, "en")
+    state = PanelState(items=tuple(item(at, answer=long) for at in range(20)), conversation_id="c")
+    found = Transcript().bundle(state, "en")
     assert len(found["text/html"]) < BUDGET + 20_000
     assert "Question 19?" in found["text/html"]
     assert "Question 0?" not in found["text/html"]
     for form in found.values():
         assert "earlier turns are not kept" in form
     assert (
-        "Earlier turns" in Transcript().bundle(replace(scene, items=scene.items[-1:], older=True), "en")["text/plain"]
+        "Earlier turns" in Transcript().bundle(replace(state, items=state.items[-1:], older=True), "en")["text/plain"]
     )
 
 
@@ -85,13 +85,13 @@ def test_what_stays_the_same_is_made_once(monkeypatch: pytest.MonkeyPatch) -> No
     from dify_notebook.panel import saved
 
     made: list[str] = []
-    keep = saved._keep
+    save = saved._save
 
-    def counted(one: Item, lang: Language) -> saved.Kept:
+    def counted(one: Item, lang: Language) -> saved.SavedTurn:
         made.append(one.key)
-        return keep(one, lang)
+        return save(one, lang)
 
-    monkeypatch.setattr(saved, "_keep", counted)
+    monkeypatch.setattr(saved, "_save", counted)
     transcript, first = Transcript(), item(1)
     transcript.bundle(PanelState(items=(first,)), "en")
     transcript.bundle(PanelState(items=(first, item(2))), "en")
@@ -124,8 +124,8 @@ def test_currencies_are_not_added_up() -> None:
             "timing": Timing(total=1.5),
         }
 
-    scene = PanelState(items=(item(1, **paid("0.1", "USD")), item(2, **paid("0.2", "USD")), item(3, **paid("3", "CNY"))))
-    assert presenter.totals(scene, "en") == "3 turns · 3,000 tokens · $0.30 · ¥3 · 4.50 s"
+    state = PanelState(items=(item(1, **paid("0.1", "USD")), item(2, **paid("0.2", "USD")), item(3, **paid("3", "CNY"))))
+    assert presenter.totals(state, "en") == "3 turns · 3,000 tokens · $0.30 · ¥3 · 4.50 s"
     assert presenter.totals(PanelState(), "en") == ""
 
 

@@ -333,7 +333,7 @@ def test_the_list_pages_searches_renames_and_finds_names(opened: Opener, monkeyp
 
 def test_a_long_list_is_read_once_and_searched_to_its_end(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "PAGE", 3)
-    monkeypatch.setattr(listing, "SEARCHED", 4)
+    monkeypatch.setattr(listing, "SEARCH_LIMIT", 4)
     page = opened()
     client = page.panel.session.client
     for n in range(10):
@@ -408,9 +408,9 @@ def test_a_panel_that_is_closed_deletes_what_waits_for_it(opened: Opener) -> Non
     page.ask("x", {"city": "Gera"})
     page.ended(1)
     page.until(lambda: page.parts["conversations"]["items"], "the list")
-    desk = Controller.of(page.panel.session)
+    controller = Controller.of(page.panel.session)
     page.do("delete", conversation=page.parts["conversations"]["items"][0]["id"])
-    waiting = list(desk._tasks)
+    waiting = list(controller._futures)
     page.panel.close()
     for task in waiting:
         task.result(10)
@@ -427,7 +427,7 @@ def test_earlier_messages_load_upward_and_the_conversation_goes_on(
     conversation = page.parts["conversation"]["id"]
     later = opened(conversation_id=conversation)
     later.ended(3)
-    monkeypatch.setattr("dify_notebook.panel.history.History.more.__defaults__", (2,))
+    monkeypatch.setattr("dify_notebook.panel.history.MessageReader.more.__defaults__", (2,))
     page.do("new")
     page.ended(0)
     page.do("open", conversation=conversation)
@@ -458,7 +458,7 @@ def test_an_export_has_what_was_not_loaded(opened: Opener, monkeypatch: pytest.M
         page.ask(f"m{at}", {"city": "Hof"})
         page.ended(at + 1)
     conversation = page.parts["conversation"]["id"]
-    monkeypatch.setattr("dify_notebook.panel.history.History.more.__defaults__", (1,))
+    monkeypatch.setattr("dify_notebook.panel.history.MessageReader.more.__defaults__", (1,))
     page.do("new")
     page.do("open", conversation=conversation)
     page.ended(1)

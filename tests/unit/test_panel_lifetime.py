@@ -51,7 +51,7 @@ def views(panel: ChatPanel, count: int) -> None:
 
 def placed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells without a kernel: whatever is shown stands in one."""
-    monkeypatch.setattr(PanelOutput, "shown", property(lambda place: True))
+    monkeypatch.setattr(PanelOutput, "shown", property(lambda output: True))
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["a session each", "one session"])

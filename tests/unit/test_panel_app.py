@@ -12,7 +12,7 @@ from support.raw_server import Connection, Request, serving
 
 from dify_notebook import ChatPanel, Dify, local
 from dify_notebook.i18n import Language
-from dify_notebook.panel import facts as f
+from dify_notebook.panel import app as f
 from dify_notebook.panel import messages as m
 from dify_notebook.panel.handlers import language_of
 from dify_notebook.wire.models import Parameters
