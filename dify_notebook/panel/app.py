@@ -1,4 +1,4 @@
-"""What the panel knows of its app: asked of the server once, told to the browser in its language."""
+"""What the panel knows of its app: fetched once, shown in the reader's language."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 
 
 class PanelApp(msgspec.Struct, frozen=True, kw_only=True):
-    """An app as the server told of it."""
+    """An app as its server describes it."""
 
     name: str
     mode: ChatMode
@@ -56,7 +56,7 @@ class PanelApp(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def parameters(self) -> Parameters:
-        """What it asks for and allows; nothing where it was not told."""
+        """What it asks for and allows; empty where the server does not say."""
         return self.known.parameters or Parameters()
 
     @property
@@ -235,13 +235,13 @@ def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language)
     kind = str(control.get("type"))
     kind = {"json_object": "json", "external_data_tool": "text-input"}.get(kind, kind)
     files = kind in FILE_CONTROLS
-    kinds = [str(one) for one in listed(control.get("allowed_file_types"))] if files else []
+    kinds = [str(name) for name in listed(control.get("allowed_file_types"))] if files else []
     extensions = _extensions(kinds, control.get("allowed_file_extensions")) if kinds else []
     max_length = control.get("max_length")
     limit = max_length if isinstance(max_length, int) and not isinstance(max_length, bool) and max_length > 0 else None
     hint = ""
     if kinds:
-        largest = {one: size for one, size in sizes(parameters).items() if one in kinds}
+        largest = {name: size for name, size in sizes(parameters).items() if name in kinds}
         number = limit or 1 if kind == "file-list" else 1
         hint = _rules(number, _kinds(kinds, extensions, largest, lang), lang)
     default = in_field(control, control.get("default"))

@@ -5,7 +5,6 @@ All panels of a session have one controller.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -17,7 +16,6 @@ from ..app.origin import Origin, Value, values
 from ..app.words import PANEL
 from ..errors import DifyError, InputError
 from ..i18n import t
-from ..net.client import AsyncDify
 from ..printable import one_line
 from ..session import Run, Session
 from ..turn.state import Turn, TurnError
@@ -53,11 +51,11 @@ class Controller(PanelStore):
     def of(cls, session: Session) -> Controller:
         """The session's controller, made when first asked for."""
         with cls._making:
-            found = session.shared.get("panel")
-            if not isinstance(found, cls):
-                found = session.shared["panel"] = cls(session)
-                found._begin()
-            return found
+            controller = session.shared.get("panel")
+            if not isinstance(controller, cls):
+                controller = session.shared["panel"] = cls(session)
+                controller._begin()
+            return controller
 
     # -- beginning
 
@@ -65,17 +63,16 @@ class Controller(PanelStore):
         """Show what the session has; read on where it has a conversation that began elsewhere."""
         turns = self.session.turns.of(self.session.conversation_id)
         if self.session.conversation_id is not None:
-            self.state = replace(self.state, items=tuple(self._ended_item(turn) for turn in turns))
+            self.state = replace(self.state, items=tuple(self._item_with(turn) for turn in turns))
             if not turns or turns[0].turn_number != 1:
                 self.start(self._load(MessageReader(self.client, self.session.conversation_id)))
         if (run := self.session.running) is not None:
             self._on_run(run, False)
         self.learn()
 
-    def _ended_item(self, turn: Turn) -> Item:
-        return Item(
-            key=self.new_key(), query=turn.query or "", turn=turn, inputs=turn.inputs or {}, asked_at=turn.created_at
-        )
+    def _item_with(self, turn: Turn) -> Item:
+        key, inputs = self.new_key(), turn.inputs or {}
+        return Item(key=key, query=turn.query or "", turn=turn, inputs=inputs, asked_at=turn.created_at)
 
     def learn(self) -> Future[None]:
         """Ask the server what the app is, unless that is known or being asked."""
@@ -86,21 +83,13 @@ class Controller(PanelStore):
 
     async def _learn(self) -> None:
         self.set_state(problem=None)
-        await self._refresh_client()
+        await self.refresh_client()
         known = await self.session.learn("parameters", "info", "site", "meta", again=True)
         app = await fetch_app(known, self.client)
-        controls = {name: one.get("default") for name, one in known.controls.items()}
-        defaults = values({name: one for name, one in controls.items() if one not in ("", [])}, Origin.SERVER)
+        stated = {name: control.get("default") for name, control in known.controls.items()}
+        defaults = values({name: value for name, value in stated.items() if value not in ("", [])}, Origin.SERVER)
         self.update_state(lambda state: replace(state, app=app, problem=None, inputs={**defaults, **state.inputs}))
         await list_conversations(self, "", more=False)
-
-    async def _refresh_client(self) -> None:
-        """The embedded server may have moved: another process serves it when the first has ended."""
-        client = self.client
-        if client.settings.origin == "local":
-            found = await asyncio.to_thread(AsyncDify.local, client.settings.app or "guide", client.user)
-            if found.settings != client.settings:
-                self.session.client = found
 
     # -- asking
 
@@ -120,13 +109,7 @@ class Controller(PanelStore):
             raise InputError(t("panel.empty"), code="query")
         with self._lock:
             fitted = self._fitted(inputs or {}, self.state.inputs)
-            waiting = QueuedQuestion(
-                id=f"q{next(self._numbers)}",
-                query=query,
-                inputs=fitted.given,
-                files=tuple(files),
-                attachments=tuple(attachments),
-            )
+            waiting = self._queued(query, fitted.given, files, attachments)
             future = self._questions[waiting.id] = Future()
             if self.state.running is None and not self.state.queue:
                 self._send(waiting)  # raises what is wrong with it
@@ -136,14 +119,21 @@ class Controller(PanelStore):
             self._report_dropped(fitted)
         return waiting.id, future
 
-    def _fitted(self, given: Mapping[str, Value], before: Mapping[str, Value]) -> Fitted:
+    def _queued(
+        self, query: str, inputs: Mapping[str, Any], files: Sequence[Any], attachments: Sequence[m.Attachment]
+    ) -> QueuedQuestion:
+        return QueuedQuestion(
+            id=f"q{next(self._numbers)}", query=query, inputs=inputs, files=tuple(files), attachments=tuple(attachments)
+        )
+
+    def _fitted(self, inputs: Mapping[str, Value], earlier: Mapping[str, Value]) -> Fitted:
         """The inputs as they are sent: what is given now, and what the form shows.
 
         While the form is not known only what was given here is sent, now or before.
         """
         later, filled = self.state.conversation_id is not None, self.state.app is not None
         return self.session.fit(
-            PANEL, given, before, later=later, filled=filled, picked=lambda id: self.upload(id)[0]
+            PANEL, inputs, earlier, later=later, filled=filled, picked=lambda id: self.upload(id)[0]
         )
 
     def _report_dropped(self, fitted: Fitted) -> None:
@@ -197,7 +187,7 @@ class Controller(PanelStore):
     def unqueue(self, id: str) -> None:
         """Take a waiting question back."""
         with self._lock:
-            self.set_state(queue=tuple(one for one in self.state.queue if one.id != id))
+            self.set_state(queue=tuple(question for question in self.state.queue if question.id != id))
             if future := self._questions.pop(id, None):
                 future.cancel()
 
@@ -212,18 +202,12 @@ class Controller(PanelStore):
             if self.state.running is not None:
                 raise InputError(t("panel.running"), code="running")
             fitted = self._inputs_again(item)
-            waiting = QueuedQuestion(
-                id=f"q{next(self._numbers)}",
-                query=item.query,
-                inputs=fitted.given,
-                files=item.files,
-                attachments=item.attachments,
-            )
+            waiting = self._queued(item.query, fitted.given, item.files, item.attachments)
             self._send(waiting, item if instead else None)
             self._report_dropped(fitted)
 
     def _inputs_again(self, item: Item) -> Fitted:
-        """What it was asked with; of a stored question the server may have told less than it needs."""
+        """What it was asked with; of a stored question the server may give less than it needs."""
         if item.turn is None or item.turn.source != "history":
             return Fitted(dict(item.inputs))
         if self.state.app is None:
@@ -256,17 +240,16 @@ class Controller(PanelStore):
             item = self._item_of(run, waiting, instead)
             items = self.state.items
             if instead is not None and items and items[-1].key == instead.key:
-                items = (*items[:-1], item)
-            else:
-                items = (*(one for one in items if one is not instead), item)
-            self.set_state(items=items, offer=None, problem=None)
+                items = items[:-1]
+            others = (other for other in items if other is not instead)
+            self.set_state(items=(*others, item), offer=None, problem=None)
 
     def _item_of(self, run: Run, waiting: QueuedQuestion | None, instead: Item | None) -> Item:
         last = self.state.items[-1] if self.state.items else None
-        same = instead is not None and last is not None and last.key == instead.key
+        replaced = instead if instead is not None and last is not None and last.key == instead.key else None
         return Item(
-            key=instead.key if same and instead is not None else self.new_key(),
-            attempt=instead.attempt + 1 if same and instead is not None else 0,
+            key=self.new_key() if replaced is None else replaced.key,
+            attempt=0 if replaced is None else replaced.attempt + 1,
             query=run.query,
             run=run,
             inputs=waiting.inputs if waiting else {},
@@ -280,25 +263,24 @@ class Controller(PanelStore):
         try:
             turn = run.turn
         except Exception as error:
-            told = problem_of(error)
-            turn = Turn(query=run.query, status="failed", error=TurnError(code="internal", message=told.message))
+            message = problem_of(error).message
+            turn = Turn(query=run.query, status="failed", error=TurnError(code="internal", message=message))
         with self._lock:
-            item, behind = self._background.pop(run, (None, ()))
-            shown = next((one for one in self.state.items if one.run is run), None)
+            hidden, behind = self._background.pop(run, (None, ()))
+            shown = next((item for item in self.state.items if item.run is run), None)
             if shown is not None:
                 self._put_ended(shown, turn)
                 if turn.status == "failed" and self.state.queue:
                     # They were meant to follow an answer; whether without it is for whoever asked to say.
-                    told = m.Problem(t("panel.queue_waits"), t("panel.queue_waits.hint"))
-                    self.set_state(problem=told)
-        problems = [problem for one in self._listeners if (problem := one.notify(turn)) is not None]
+                    self.set_state(problem=m.Problem(t("panel.queue_waits"), t("panel.queue_waits.hint")))
+        problems = [problem for listener in self._listeners if (problem := listener.notify(turn)) is not None]
         if behind:
             self._ask_in_background(behind, turn.conversation_id)
         elif shown is not None and turn.status != "failed":
             self._next()
-        if problems:  # told after the next question, which takes earlier problems away
+        if problems:  # shown after the next question, which takes earlier problems away
             self.set_state(problem=problems[-1])
-        if shown is not None or item is not None:
+        if shown is not None or hidden is not None:
             self.start(after_turn(self, turn))
 
     def _ask_in_background(self, behind: tuple[QueuedQuestion, ...], conversation_id: str | None) -> None:
@@ -307,20 +289,21 @@ class Controller(PanelStore):
             try:
                 if conversation_id is not None:
                     return self._send(behind[0], None, conversation_id, behind[1:])
-                problem = m.Problem(t("panel.not_asked", queries=" · ".join(one.query[:80] for one in behind)))
+                queries = " · ".join(question.query[:80] for question in behind)
+                problem = m.Problem(t("panel.not_asked", queries=queries))
             except DifyError as error:
                 problem = problem_of(error)
-            for one in behind:  # their conversation did not come to be, or takes no more
-                if future := self._questions.pop(one.id, None):
+            for question in behind:  # their conversation did not come to be, or takes no more
+                if future := self._questions.pop(question.id, None):
                     future.cancel()
             self.set_state(problem=problem)
 
     def _put_ended(self, item: Item, turn: Turn) -> None:
         ended = replace(item, run=None, turn=turn)
         state = self.state
-        plain = values({name: one for name, one in item.inputs.items() if _is_plain(one)}, Origin.EARLIER)
+        plain = values({name: value for name, value in item.inputs.items() if _is_plain(value)}, Origin.EARLIER)
         self.set_state(
-            items=tuple(ended if one is item else one for one in state.items),
+            items=tuple(ended if other is item else other for other in state.items),
             conversation_id=turn.conversation_id or state.conversation_id,
             inputs={**state.inputs, **plain},
             stopping=False,
@@ -331,10 +314,10 @@ class Controller(PanelStore):
     def _switch(self, conversation_id: str | None, name: str = "", inputs: Mapping[str, Value] | None = None) -> None:
         """Show another conversation, still empty. Answers that run go on out of sight. The lock is held."""
         state = self.state
-        for at, item in enumerate(one for one in state.items if one.run is not None):
+        for index, item in enumerate(item for item in state.items if item.run is not None):
             assert item.run is not None
             item.run.keep = False
-            self._background[item.run] = (item, state.queue if at == 0 else ())
+            self._background[item.run] = (item, state.queue if index == 0 else ())
         self._reader = None
         self.set_state(
             conversation_id=conversation_id,
@@ -365,10 +348,10 @@ class Controller(PanelStore):
         with self._lock:
             if conversation_id == self.state.conversation_id and self.state.items:
                 return
-            known = next((one for one in self.state.listing.items if one.id == conversation_id), None)
+            listed = next((item for item in self.state.listing.items if item.id == conversation_id), None)
             self.session.conversation_id = conversation_id
-            stored = values(known.inputs if known else None, Origin.SERVER)
-            self._switch(conversation_id, known.name if known else "", stored)
+            stored = values(listed.inputs if listed else None, Origin.SERVER)
+            self._switch(conversation_id, listed.name if listed else "", stored)
         await self._load(MessageReader(self.client, conversation_id))
 
     async def older(self) -> None:
@@ -383,15 +366,15 @@ class Controller(PanelStore):
             known = frozenset(item.turn.message_id for item in self.state.items if item.turn and item.turn.message_id)
             messages, older = await reader.more(known)
             app = self.state.app.name if self.state.app else None
-            found = [item_of(message, self.new_key(), self.client, app) for message in messages]
+            loaded = [item_of(message, self.new_key(), self.client, app) for message in messages]
             with self._lock:
                 if self._reader is not reader:  # another one was opened meanwhile
                     return
-                back = self._bring_back(reader.conversation_id)
-                here = {item.now.message_id for item in back} - {None}
-                items = tuple(item for item in found if item.turn and item.turn.message_id not in here)
-                inputs = self.state.inputs or values(found[-1].inputs if found else None, Origin.SERVER)
-                self.set_state(items=(*items, *self.state.items, *back), older=older, loading=False, inputs=inputs)
+                running = self._bring_back(reader.conversation_id)
+                running_ids = {item.now.message_id for item in running} - {None}
+                items = tuple(item for item in loaded if item.turn and item.turn.message_id not in running_ids)
+                inputs = self.state.inputs or values(loaded[-1].inputs if loaded else None, Origin.SERVER)
+                self.set_state(items=(*items, *self.state.items, *running), older=older, loading=False, inputs=inputs)
         except BaseException:
             if self._reader is reader:
                 self.set_state(loading=False)
@@ -399,14 +382,14 @@ class Controller(PanelStore):
 
     def _bring_back(self, conversation_id: str) -> list[Item]:
         """Answers of this conversation that still run. The lock is held."""
-        found = []
+        items = []
         for run, (item, behind) in list(self._background.items()):
             if conversation_id in (run.target, run.turn.conversation_id):
                 del self._background[run]
                 run.keep = True
-                found.append(item)
+                items.append(item)
                 self.set_state(queue=(*self.state.queue, *behind))
-        return found
+        return items
 
 
 def _is_plain(value: Any) -> bool:

@@ -90,7 +90,7 @@ class Handlers:
         with speaking(self._language()):  # also what a question that begins in here meets later
             try:
                 value, attached = await self._methods[type(command)](command, buffers)
-            except Exception as error:  # told to the browser; what is not ours is logged with its traceback
+            except Exception as error:  # shown in the browser; what is not ours is logged with its traceback
                 self._reply(m.Reply(id=command.id, ok=False, error=problem_of(error)), [])
             else:
                 self._reply(m.Reply(id=command.id, ok=True, value=value), attached)

@@ -94,8 +94,8 @@ async def list_conversations(store: PanelStore, search: str, *, more: bool) -> N
 
     def longer(listing: Listing) -> Listing:
         before = listing.items if more else ()
-        known = {one.id for one in (*before, *listing.hidden)}
-        items = (*before, *(one for one in found if one.id not in known))
+        known = {item.id for item in (*before, *listing.hidden)}
+        items = (*before, *(item for item in found if item.id not in known))
         return replace(listing, items=items, more=has_more, loading=False)
 
     update_listing(store, longer)
@@ -103,12 +103,12 @@ async def list_conversations(store: PanelStore, search: str, *, more: bool) -> N
         store.update_state(lambda state: _with_name_and_offer(state, found))
 
 
-def _with_name_and_offer(state: PanelState, found: list[Conversation]) -> PanelState:
+def _with_name_and_offer(state: PanelState, newest_first: list[Conversation]) -> PanelState:
     """The name of the conversation on show, and the offer to go on with the last one."""
-    current = next((one for one in found if one.id == state.conversation_id), None)
+    current = next((item for item in newest_first if item.id == state.conversation_id), None)
     if current is not None:
         return replace(state, name=current.name)
-    newest = found[0] if found else None
+    newest = newest_first[0] if newest_first else None
     when = (newest.updated_at or newest.created_at) if newest else None
     fresh = when is not None and datetime.now(UTC) - when < OFFER_AGE
     offered = newest if fresh and state.conversation_id is None and not state.items else None
@@ -124,12 +124,12 @@ async def rename(store: PanelStore, id: str, name: str | None) -> None:
     """
     if name is not None and not name.strip():
         raise InputError(t("panel.no_name"), code="name")
-    found = await store.client.conversations.rename(id, name, auto_generate=name is None)
-    new = found.name or name or ""
+    conversation = await store.client.conversations.rename(id, name, auto_generate=name is None)
+    new_name = conversation.name or name or ""
 
     def renamed(state: PanelState) -> PanelState:
-        items = tuple(replace(one, name=new) if one.id == id else one for one in state.listing.items)
-        current = new if state.conversation_id == id else state.name
+        items = tuple(replace(item, name=new_name) if item.id == id else item for item in state.listing.items)
+        current = new_name if state.conversation_id == id else state.name
         return replace(state, name=current, listing=replace(state.listing, items=items))
 
     store.update_state(renamed)
@@ -231,7 +231,7 @@ async def load_variables(store: PanelStore) -> None:
 
 async def after_turn(store: PanelStore, turn: Turn) -> None:
     """What is to be asked when an answer has ended: next questions, the list, the variables."""
-    item = next((one for one in store.state.items if one.turn is turn), None)
+    item = next((item for item in store.state.items if item.turn is turn), None)
     work: list[Any] = []
     if item is not None and _suggests(store, turn):
         work.append(_suggest(store, item, turn))
@@ -270,13 +270,13 @@ async def _refresh(store: PanelStore, turn: Turn) -> None:
         if not store.state.listing.search:
             update_listing(store, lambda listing, newest=newest: _with_newest(listing, newest))  # type: ignore[misc]
         store.update_state(lambda state, newest=newest: _with_name_and_offer(state, newest))  # type: ignore[misc]
-        name = next((one.name for one in newest if one.id == turn.conversation_id), "")
+        name = next((item.name for item in newest if item.id == turn.conversation_id), "")
         if turn.turn_number != 1 or name not in ("", "New conversation", turn.query):
             return
 
 
 def _with_newest(listing: Listing, newest: list[Conversation]) -> Listing:
-    hidden = {one.id for one in listing.hidden}
-    ids = hidden | {one.id for one in newest}
-    shown = (one for one in newest if one.id not in hidden)
-    return replace(listing, items=(*shown, *(one for one in listing.items if one.id not in ids)))
+    hidden = {item.id for item in listing.hidden}
+    ids = hidden | {item.id for item in newest}
+    shown = (item for item in newest if item.id not in hidden)
+    return replace(listing, items=(*shown, *(item for item in listing.items if item.id not in ids)))

@@ -25,7 +25,7 @@ from .app import in_field
 from .state import Item, PanelState
 
 VALUE_LIMIT = 20_000
-"""Characters of a variable's value that are told."""
+"""Characters of a variable's value, at most."""
 
 
 def texts(lang: Language) -> dict[str, str]:
@@ -274,7 +274,7 @@ def details(turn: Turn, id: str, lang: Language) -> c.NodeValue | None:
 
 
 def cut(value: Any, budget: list[int], lang: Language, depth: int = 0) -> Any:
-    """The JSON value with long texts, lists and depths cut, each cut told in its place, links unsigned.
+    """The JSON value with long texts, lists and depths cut, each cut said in its place, links unsigned.
 
     Args:
         budget: [characters that may still be used], counted down.

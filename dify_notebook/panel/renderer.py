@@ -199,7 +199,7 @@ class Renderer:
             ("conversation", m.SetConversation, presenter.conversation(state, lang, now)),
             ("conversations", m.SetConversations, self._conversations(state, lang, now, minute)),
             ("variables", m.SetVariables, presenter.variables(state)),
-            ("queue", m.SetQueue, [m.Queued(one.id, one.query) for one in state.queue]),
+            ("queue", m.SetQueue, [m.Queued(question.id, question.query) for question in state.queue]),
             ("status", m.SetStatus, presenter.status(state)),
         )
         for name, kind, value in parts:

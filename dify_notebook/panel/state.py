@@ -70,14 +70,14 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to see."""
 
     app: PanelApp | None = None
-    """None until the server has told."""
+    """None until the server has answered."""
     problem: m.Problem | None = None
     """What went wrong last, until something goes well."""
     conversation_id: str | None = None
     name: str = ""
     """Of the conversation; "" while it has none."""
     inputs: Mapping[str, Value] = {}
-    """What the form shows: sent from here, or told by the server."""
+    """What the form shows: sent from here, or given by the server."""
     loading: bool = False
     older: bool = False
     items: tuple[Item, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import itertools
 import threading
@@ -88,6 +89,14 @@ class PanelStore:
         """The session's client."""
         return self.session.client
 
+    async def refresh_client(self) -> None:
+        """The embedded server may have moved: another process serves it when the first has ended."""
+        client = self.client
+        if client.settings.origin == "local":
+            current = await asyncio.to_thread(AsyncDify.local, client.settings.app or "guide", client.user)
+            if current.settings != client.settings:
+                self.session.client = current
+
     def set_state(self, **parts: Any) -> None:
         """Replace parts of the state, and wake who watches."""
         self.update_state(lambda state: replace(state, **parts))
@@ -106,7 +115,7 @@ class PanelStore:
 
         def end() -> None:
             with self._lock:
-                self._watchers = tuple(one for one in self._watchers if one is not event)
+                self._watchers = tuple(watcher for watcher in self._watchers if watcher is not event)
 
         return end
 
@@ -126,7 +135,7 @@ class PanelStore:
 
         def end() -> None:
             with self._lock:
-                self._listeners = tuple(one for one in self._listeners if one is not listener)
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
 
         return end
 
