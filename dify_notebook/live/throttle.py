@@ -43,9 +43,9 @@ class Throttle:
         if early:
             self._waiting = self._waiting or changed
             return None
-        begun = self._clock()
+        started = self._clock()
         root = blocks(turn, now)
-        cost = self._clock() - begun
+        cost = self._clock() - started
         self.turn, self.now, self._waiting = turn, now, False
         return root, cost
 
@@ -56,6 +56,6 @@ class Throttle:
 
     def _idle(self, now: float) -> float:
         """Seconds until there is something to draw or to mend although nothing came."""
-        mend = self._channel.wait_mend(now)
+        repair = self._channel.wait_repair(now)
         tick = self.now + TICK - now
-        return tick if mend is None else min(tick, mend)
+        return tick if repair is None else min(tick, repair)

@@ -19,8 +19,8 @@ from IPython.core.getipython import get_ipython
 
 from ..console import complain, say
 from ..i18n import Language, t
-from ..live import wish
-from ..live.outputs import Output
+from ..live import mode_from_environment
+from ..live.outputs import WIDGET, CellOutput
 from ..views.html import element, escape
 from .controller import Controller
 from .saved import Transcript
@@ -29,8 +29,6 @@ from .state import PanelState
 if TYPE_CHECKING:
     from .widget import ChatPanel
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
-
 
 def watched() -> bool:
     """Whether a browser is likely to show widgets here. `DIFY_NOTEBOOK_LIVE=widget` says yes, its other values no.
@@ -38,7 +36,7 @@ def watched() -> bool:
     Raises:
         ConfigError: it holds something else.
     """
-    if (mode := wish()) is not None:
+    if (mode := mode_from_environment()) is not None:
         return mode == "widget"
     kernel = getattr(get_ipython(), "kernel", None)
     if kernel is None:
@@ -57,7 +55,7 @@ class PanelOutput:
         self._panel = panel
         self._controller = controller
         self._language = language
-        self._outputs: list[tuple[Output | None, Output]] = []
+        self._outputs: list[tuple[CellOutput | None, CellOutput]] = []
         """For each cell that shows it: the widget where there is one, and the saved conversation."""
         self._transcript = Transcript(saved_class)
         self._saved_from: object = None
@@ -75,17 +73,17 @@ class PanelOutput:
         if shell is None or not hasattr(shell, "kernel"):
             say(saved["text/plain"])
             return
-        widget_output: Output | None = None
+        widget_output: CellOutput | None = None
         if watched():
             try:
                 self._panel.open()
                 data, metadata = self._panel.view()
-                widget_output = Output()
+                widget_output = CellOutput()
                 widget_output.show({WIDGET: data[WIDGET], **_placeholder(lang)}, metadata)
             except Exception as problem:  # a frontend without widgets: the conversation is shown all the same
                 widget_output = None
                 complain("the panel's widget could not be shown", problem)
-        saved_output = Output()
+        saved_output = CellOutput()
         saved_output.show(saved)
         self._outputs.append((widget_output, saved_output))
         self._saved_from = self._fingerprint(state, lang)
