@@ -16,7 +16,7 @@ class Throttle:
     """Draws a turn when it is time to, and knows what was drawn last.
 
     A running turn waits while its channel rests. Then it is drawn if it changed, and without that each `TICK` and when
-    the channel has something to mend. One that ended never waits, and is drawn once.
+    the channel has something to repair. One that ended never waits, and is drawn once.
 
     Args:
         channel: where the blocks will go, which says how long drawing rests.
@@ -55,7 +55,7 @@ class Throttle:
         return wait if self._waiting else max(wait, self._idle(now))
 
     def _idle(self, now: float) -> float:
-        """Seconds until there is something to draw or to mend although nothing came."""
+        """Seconds until there is something to draw or to repair although nothing came."""
         repair = self._channel.wait_repair(now)
         tick = self.now + TICK - now
         return tick if repair is None else min(tick, repair)

@@ -32,7 +32,7 @@ class Question:
 
     @property
     def status(self) -> str:
-        """`waiting` behind another, then the turn's status."""
+        """`waiting` behind another question, then `Turn.status`."""
         turn = self.turn
         return "waiting" if turn is None else turn.status
 
@@ -56,8 +56,11 @@ class Question:
     def result(self, timeout: float | None = None) -> Turn:
         """Wait for the end and give the turn, whatever it came to. An Interrupt stops the answer.
 
+        Args:
+            timeout: seconds; None waits as long as it takes.
+
         Raises:
-            TimeoutError: it did not end in that many seconds; it goes on.
+            TimeoutError: it did not end in that time; it goes on.
             InputError: the question was taken back while it waited.
         """
         end = None if timeout is None else time.monotonic() + timeout

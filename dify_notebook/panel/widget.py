@@ -181,6 +181,9 @@ class ChatPanel(anywidget.AnyWidget):
                 `pathlib.Path`, bytes, an open or an uploaded file: a text is never taken for a path.
             files: paths, URLs, bytes or uploaded files.
 
+        Returns:
+            The question: `.turn` while the answer comes, `.result(timeout)` waits for its end.
+
         Raises:
             InputError: something would be refused or ignored by the server; nothing was sent.
         """
@@ -190,7 +193,11 @@ class ChatPanel(anywidget.AnyWidget):
         return Question(self._controller, id, query, future, self._renderer.settle)
 
     def stop(self) -> bool:
-        """Stop the running answer; whether there was one. It ends within about 3 s."""
+        """Stop the running answer, which ends within about 3 s.
+
+        Returns:
+            Whether one was running.
+        """
         return self._controller.stop() is not None
 
     def on_turn(self, callback: Callable[[Turn], object]) -> Callable[[], None]:
@@ -207,10 +214,15 @@ class ChatPanel(anywidget.AnyWidget):
     def rate(
         self, rating: Literal["like", "dislike"] | None, comment: str | None = None, *, turn: Turn | None = None
     ) -> None:
-        """Rate an answer, the last one by default; None takes the rating back.
+        """Rate an answer, and wait for the server's reply.
+
+        Args:
+            rating: None takes the rating back.
+            comment: kept by the server with the rating.
+            turn: one of `turns`; the last one that has ended by default.
 
         Raises:
-            InputError: there is no such answer.
+            InputError: there is no such answer, or `rating` is none of these.
             DifyError: the server refused.
         """
         if rating not in (None, "like", "dislike"):
@@ -220,7 +232,15 @@ class ChatPanel(anywidget.AnyWidget):
     def annotate(
         self, *, question: str | None = None, answer: str | None = None, turn: Turn | None = None
     ) -> Annotation:
-        """Make an annotation of an answer, the last one by default: the question is answered so from now on.
+        """Make an annotation of an answer: the question is answered so from now on.
+
+        Args:
+            question: the turn's own by default.
+            answer: the turn's own by default.
+            turn: one of `turns`; the last one that has ended by default.
+
+        Returns:
+            The annotation as the server stored it.
 
         Raises:
             InputError: there is no such answer, or one of the texts is empty.
@@ -239,7 +259,7 @@ class ChatPanel(anywidget.AnyWidget):
         self._controller.new()
 
     def show(self, conversation_id: str) -> None:
-        """Show another conversation and go on with it.
+        """Show another conversation, of this app and user, and go on with it.
 
         Raises:
             DifyError: the server has no such conversation, or cannot be reached.
@@ -247,7 +267,7 @@ class ChatPanel(anywidget.AnyWidget):
         portal().call(self._controller.open(conversation_id))
 
     def to_frame(self) -> pd.DataFrame:
-        """The turns on show as a table, one a row, as `frames.turns` makes it.
+        """The turns on show as a pandas DataFrame, one a row, oldest first; `frames.turns` says the columns.
 
         Raises:
             ImportError: pandas is not installed.
@@ -257,10 +277,13 @@ class ChatPanel(anywidget.AnyWidget):
         return frames.turns(self.turns)
 
     def export(self, as_: Literal["markdown", "cells"] = "markdown") -> str:
-        """The whole conversation as one text: markdown, or a notebook whose cells ask the questions again.
+        """The whole conversation as one text, turns that are not loaded included (at most 1,000).
+
+        Args:
+            as_: "markdown", or "cells": the JSON of a notebook (.ipynb) whose cells ask the questions again.
 
         Raises:
-            InputError: there is no such form.
+            InputError: `as_` is neither.
             DifyError: the server refused to give the earlier turns.
         """
         if as_ not in ("markdown", "cells"):
@@ -320,7 +343,7 @@ class ChatPanel(anywidget.AnyWidget):
         super().close()
 
     def view(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The widget as a mime bundle, with the metadata that some frontends want."""
+        """The widget as a mime bundle, and the metadata of its display that some frontends want."""
         return self._repr_mimebundle_() or ({}, {})
 
     def _ipython_display_(self, **_: object) -> None:

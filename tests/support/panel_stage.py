@@ -107,12 +107,12 @@ class Stage:
 
     def views(self) -> dict[int, Any]:
         """The blocks of each view as they are, in the form of the wire."""
-        found = {}
+        blocks = {}
         for channel in self.renderer._channels.values():
             root = channel.channel.differ.root
             assert root is not None
-            found[channel.view] = to_wire(root)
-        return found
+            blocks[channel.view] = to_wire(root)
+        return blocks
 
 
 def fixture() -> dict[str, Any]:
