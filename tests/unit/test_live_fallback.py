@@ -51,8 +51,8 @@ def fails(*_: Any, **__: Any) -> Any:
 
 def breaks_later(patch: pytest.MonkeyPatch) -> None:
     """The comm takes the first message and no other."""
-    told: list[object] = []
-    patch.setattr(LiveWidget, "send_message", lambda self, message: fails() if told else told.append(message))
+    sent: list[object] = []
+    patch.setattr(LiveWidget, "send_message", lambda self, message: fails() if sent else sent.append(message))
 
 
 def play(view: FallbackView) -> None:

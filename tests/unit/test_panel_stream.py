@@ -68,19 +68,19 @@ def test_a_browser_that_comes_in_the_middle_has_the_same_at_the_end(case: str) -
 
 def test_what_the_browser_s_tests_read_is_what_is_sent() -> None:
     """js/test reads the same file."""
-    now, kept = panel_stage.fixture(), panel_stage.read()
-    assert panel_stage.plain(kept) == panel_stage.plain(now), "run: python tests/support/panel_stage.py"
+    now, stored = panel_stage.fixture(), panel_stage.read()
+    assert panel_stage.plain(stored) == panel_stage.plain(now), "run: python tests/support/panel_stage.py"
     assert panel_stage.FIXTURE.stat().st_size < 100_000
 
 
 def test_the_fixture_comes_out_as_it_says() -> None:
-    kept = panel_stage.read()
+    stored = panel_stage.read()
     page = Browser(None)  # type: ignore[arg-type]
-    for step, before in zip(kept["steps"], [0, *(one["after"] for one in kept["steps"])], strict=False):
-        for content in kept["messages"][before : step["after"]]:
+    for step, before in zip(stored["steps"], [0, *(one["after"] for one in stored["steps"])], strict=False):
+        for content in stored["messages"][before : step["after"]]:
             page.take(content, [b""])
-        told = {int(view): panel_stage.from_wire(root) for view, root in step["views"].items()}
-        assert {view: root for view, (_, root) in page.views.items()} == told
+        expected = {int(view): panel_stage.from_wire(root) for view, root in step["views"].items()}
+        assert {view: root for view, (_, root) in page.views.items()} == expected
     assert page.failures == []
 
 
