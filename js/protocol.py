@@ -1,7 +1,7 @@
 """Writes the messages' TypeScript forms from their Python ones: python js/protocol.py
 
 src/protocol.gen.ts from dify_notebook/live/protocol.py, and
-src/panel/protocol.gen.ts from dify_notebook/panel/protocol.py.
+src/panel/protocol.gen.ts from messages.py and commands.py in dify_notebook/panel.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from dify_notebook.live import protocol as live
-from dify_notebook.panel import protocol as panel
+from dify_notebook.panel import commands, messages
 
 SOURCES = Path(__file__).parent / "src"
 
@@ -31,7 +31,7 @@ export type Op =
   | ["push", string, Block[]];
 """
 PANEL_HEAD = """\
-// Written by js/protocol.py from dify_notebook/panel/protocol.py; do not edit.
+// Written by js/protocol.py from dify_notebook/panel/messages.py and commands.py; do not edit.
 // Contents (files, sound) travel as buffers beside a message.
 import type { Block, Packed, Patch } from "../protocol.gen";
 """
@@ -115,8 +115,8 @@ def source() -> str:
 
 def panel_source() -> str:
     """The panel's file."""
-    names = ("SetState", "FromKernel", "ReplyValue", "FromBrowser")
-    unions = {name: typing.get_args(getattr(panel, name)) for name in names}
+    unions = {name: typing.get_args(getattr(messages, name)) for name in ("SetState", "FromKernel")}
+    unions |= {name: typing.get_args(getattr(commands, name)) for name in ("ReplyValue", "FromBrowser")}
     every = dict.fromkeys(
         each
         for members in unions.values()

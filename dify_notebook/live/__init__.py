@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .opening import Mode, check, open_view, wish
-from .safe import View
+from .fallback import View
+from .modes import Mode, check, mode_from_environment, open_view
 
-__all__ = ["Mode", "View", "check", "close", "open_view", "wish"]
+__all__ = ["Mode", "View", "check", "close", "mode_from_environment", "open_view"]
 
 
 def close() -> None:

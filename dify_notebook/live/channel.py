@@ -48,14 +48,14 @@ class Channel:
         self.opening = opening
         """What whole trees carry along."""
         self.differ = Differ()
-        self.sent = 0
+        self.bytes_sent = 0
         """Bytes of all messages, with an estimate of what carries them."""
         self.messages = 0
-        self.wholes = 0
+        self.whole_bytes = 0
         """Bytes of the whole trees among these."""
         self._size = 0
         """Bytes of the whole tree when it was last weighed."""
-        self._free = 0.0
+        self._next_draw = 0.0
         """When the next drawing may begin."""
         self._repair_at = 0.0
         self._states: deque[tuple[float, int]] = deque()
@@ -63,15 +63,15 @@ class Channel:
 
     def wait(self, now: float) -> float:
         """Seconds until something may be drawn and sent; 0 when it may be now."""
-        return max(0.0, self._free - now)
+        return max(0.0, self._next_draw - now)
 
-    def mending(self) -> bool:
+    def needs_repair(self) -> bool:
         """Whether changes are young enough that another repair should cover them."""
         return bool(self._states) and self._base(self._repair_at) < self.differ.seq
 
-    def wait_mend(self, now: float) -> float | None:
+    def wait_repair(self, now: float) -> float | None:
         """Seconds until the next repair; None when everything is covered."""
-        return max(0.0, self._repair_at - now) if self.mending() else None
+        return max(0.0, self._repair_at - now) if self.needs_repair() else None
 
     def offer(
         self, root: Block, now: float, cost: float = 0.0, say: str | None = None
@@ -80,7 +80,7 @@ class Channel:
 
         `cost` is the seconds that drawing the tree took.
         """
-        self._free = now + max(INTERVAL, COST_FACTOR * cost)
+        self._next_draw = now + max(INTERVAL, COST_FACTOR * cost)
         ops = self.differ.patch(root)
         seq = self.differ.seq
         if ops is not None:
@@ -122,12 +122,12 @@ class Channel:
 
     def _repair(self, now: float, say: str | None) -> Patch | Packed:
         self._repair_at = now + REPAIR_EVERY
-        spare = WHOLE_SHARE * self.sent - self.wholes
+        spare = WHOLE_SHARE * self.bytes_sent - self.whole_bytes
         if spare >= self._size:  # a tree seldom shrinks: below that it need not be weighed again
             message = self.whole(say)
-            self._size = _weigh(message)
+            self._size = _message_bytes(message)
             if self._size <= spare:
-                self.wholes += self._size
+                self.whole_bytes += self._size
                 return self._count(message)
         base = self._base(now)
         return self._count(
@@ -135,10 +135,10 @@ class Channel:
         )
 
     def _count(self, message: Patch | Packed) -> Patch | Packed:
-        self.sent += _weigh(message)
+        self.bytes_sent += _message_bytes(message)
         self.messages += 1
         return message
 
 
-def _weigh(message: Patch | Packed) -> int:
+def _message_bytes(message: Patch | Packed) -> int:
     return len(msgspec.json.encode(message)) + ENVELOPE

@@ -29,55 +29,56 @@ def output_widget() -> Any:
 
     It takes new outputs, and no updates of them (ipywidgets issue 1844).
     """
-    home, registry = (sys.modules.get(f"ipywidgets.widgets.{name}") for name in ("widget_output", "widget"))
+    module, registry = (sys.modules.get(f"ipywidgets.widgets.{name}") for name in ("widget_output", "widget"))
     shell: Any = get_ipython()
-    if home is None or registry is None or not hasattr(shell, "get_parent"):
+    if module is None or registry is None or not hasattr(shell, "get_parent"):
         return None
-    asked = ((shell.get_parent() or {}).get("header") or {}).get("msg_id")
-    for one in list(registry._instances.values()) if asked else ():
-        if issubclass(type(one), home.Output) and one.msg_id == asked:
-            return one
+    parent_id = ((shell.get_parent() or {}).get("header") or {}).get("msg_id")
+    for widget in list(registry._instances.values()) if parent_id else ():
+        if issubclass(type(widget), module.Output) and widget.msg_id == parent_id:
+            return widget
     return None
 
 
-class Output:
+class CellOutput:
     """A mime bundle in a cell, found again by its display id."""
 
     def __init__(self) -> None:
         self._id = uuid.uuid4().hex
-        self._holder: Any = None
+        self._output_widget: Any = None
         self._last: dict[str, Any] = {}
         self.shown = False
 
     def show(self, bundle: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         """Add the output to the running cell."""
         self.shown = True
-        self._holder, self._last = output_widget(), bundle
+        self._output_widget, self._last = output_widget(), bundle
         more = {"metadata": metadata} if metadata else {}
-        display(_for_here(bundle), raw=True, display_id=self._id, **more)
+        display(_printable(bundle), raw=True, display_id=self._id, **more)
 
     def replace(self, bundle: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         """Put this in place of what was shown, in whichever cell that is."""
         more = {"metadata": metadata} if metadata else {}
-        update_display(_for_here(bundle), raw=True, display_id=self._id, **more)
-        if self._holder is not None:
+        update_display(_printable(bundle), raw=True, display_id=self._id, **more)
+        if self._output_widget is not None:
             self._replace_inside(bundle)
 
     def _replace_inside(self, bundle: dict[str, Any]) -> None:
         """The same in the `ipywidgets.Output` that holds it, as far as the frontend has said what that holds."""
-        held, last = self._holder.outputs, self._last.get("text/html")
+        outputs, last = self._output_widget.outputs, self._last.get("text/html")
         after = tuple(
-            {**one, "data": bundle} if one.get("data", {}).get("text/html", "") == last else one for one in held
+            {**output, "data": bundle} if output.get("data", {}).get("text/html", "") == last else output
+            for output in outputs
         )
-        if after != held:
-            self._holder.outputs, self._last = after, bundle
+        if after != outputs:
+            self._output_widget.outputs, self._last = after, bundle
 
     def end(self, bundle: dict[str, Any]) -> None:
         """Leave this."""
         self.replace(bundle)
 
 
-class Standin:
+class Placeholder:
     """The same within an `ipywidgets.Output`: a widget stands in until the end, and nothing is left of it then."""
 
     def __init__(self) -> None:
@@ -101,7 +102,7 @@ class Standin:
         self._widget.value = ""
 
 
-def _for_here(bundle: dict[str, Any]) -> dict[str, Any]:
+def _printable(bundle: dict[str, Any]) -> dict[str, Any]:
     """The bundle as it may be displayed: a terminal's IPython prints the text as it is."""
     if "text/plain" not in bundle or hasattr(get_ipython(), "kernel"):
         return bundle

@@ -5,8 +5,8 @@ from __future__ import annotations
 from .. import console, views
 from ..i18n import Language, current_language
 from ..turn.state import Turn
-from .outputs import Output, Standin
-from .safe import NEVER
+from .fallback import NEVER
+from .outputs import CellOutput, Placeholder
 
 HTML_EVERY = 0.5
 """Seconds between two forms of an output that is sent whole, at least."""
@@ -15,21 +15,21 @@ HTML_BYTES = 30_000
 TEXT_EVERY = 0.05
 
 
-class _Resting:
+class _RateLimited:
     """Rests after each output; a turn that ended never waits."""
 
-    _free = 0.0
+    _next_output = 0.0
     """When the next output may come, in seconds since the question was sent."""
 
     def due(self, now: float) -> float:
         """Seconds until `update` would show something."""
-        return max(0.0, self._free - now)
+        return max(0.0, self._next_output - now)
 
     def _early(self, turn: Turn, now: float) -> bool:
-        return turn.status == "running" and now < self._free
+        return turn.status == "running" and now < self._next_output
 
 
-class TextView(_Resting):
+class TextView(_RateLimited):
     """Prints what is new; for a terminal."""
 
     def __init__(self, lang: Language | None = None) -> None:
@@ -42,7 +42,7 @@ class TextView(_Resting):
     def update(self, turn: Turn, now: float) -> None:
         """Print what came since the last call, at most 20 times a second."""
         if not self._early(turn, now):
-            self._free = now + TEXT_EVERY
+            self._next_output = now + TEXT_EVERY
             self._print(self._stream.feed(turn, now))
 
     def finish(self, turn: Turn) -> None:
@@ -59,12 +59,12 @@ class TextView(_Resting):
             raise
 
 
-class HtmlView(_Resting):
+class HtmlView(_RateLimited):
     """Replaces the output by the whole as HTML, at most twice a second and within a byte budget."""
 
-    def __init__(self, lang: Language | None = None, output: Output | Standin | None = None) -> None:
+    def __init__(self, lang: Language | None = None, output: CellOutput | Placeholder | None = None) -> None:
         self.lang: Language = lang or current_language()
-        self._output = output or Output()
+        self._output = output or CellOutput()
         self._turn: Turn | None = None
 
     def show(self) -> None:
@@ -78,7 +78,7 @@ class HtmlView(_Resting):
         self._turn = turn
         bundle = self._bundle(turn)
         size = sum(len(text.encode()) for text in bundle.values())
-        self._free = now + max(HTML_EVERY, size / HTML_BYTES)
+        self._next_output = now + max(HTML_EVERY, size / HTML_BYTES)
         self._output.replace(bundle)
 
     def finish(self, turn: Turn) -> None:
@@ -108,4 +108,4 @@ class EndView:
 
     def finish(self, turn: Turn) -> None:
         """Show the saved form."""
-        Output().show(views.bundle(turn, lang=self.lang))
+        CellOutput().show(views.bundle(turn, lang=self.lang))

@@ -16,7 +16,7 @@ class Throttle:
     """Draws a turn when it is time to, and knows what was drawn last.
 
     A running turn waits while its channel rests. Then it is drawn if it changed, and without that each `TICK` and when
-    the channel has something to mend. One that ended never waits, and is drawn once.
+    the channel has something to repair. One that ended never waits, and is drawn once.
 
     Args:
         channel: where the blocks will go, which says how long drawing rests.
@@ -43,9 +43,9 @@ class Throttle:
         if early:
             self._waiting = self._waiting or changed
             return None
-        begun = self._clock()
+        started = self._clock()
         root = blocks(turn, now)
-        cost = self._clock() - begun
+        cost = self._clock() - started
         self.turn, self.now, self._waiting = turn, now, False
         return root, cost
 
@@ -55,7 +55,7 @@ class Throttle:
         return wait if self._waiting else max(wait, self._idle(now))
 
     def _idle(self, now: float) -> float:
-        """Seconds until there is something to draw or to mend although nothing came."""
-        mend = self._channel.wait_mend(now)
+        """Seconds until there is something to draw or to repair although nothing came."""
+        repair = self._channel.wait_repair(now)
         tick = self.now + TICK - now
-        return tick if mend is None else min(tick, mend)
+        return tick if repair is None else min(tick, repair)

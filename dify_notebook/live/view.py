@@ -47,14 +47,14 @@ class LiveView:
         self._opening = Open(self.number, blocking, labels)
         self.channel = Channel(self.number, self._opening)
         self._on_stop = on_stop
-        self._drawing = views.TurnView(lang=self.lang)
+        self._turn_view = views.TurnView(lang=self.lang)
         self._throttle = Throttle(self.channel, clock)
         self._widget: LiveWidget | None = None
-        self._output: outputs.Output | None = None
-        self._left: Turn | None = None
-        """What is left behind, once it has ended."""
-        self._said: str | None = None
-        self._deaf = False
+        self._output: outputs.CellOutput | None = None
+        self._final: Turn | None = None
+        """The ended turn, whose saved form is left behind."""
+        self._announced: str | None = None
+        self._unreachable = False
 
     def show(self) -> None:
         """Begin: announce the view to the browser, then put the widget into the cell."""
@@ -62,23 +62,23 @@ class LiveView:
 
         self._widget = LiveWidget.current()
         self._widget.open_view(self)
-        self._widget.tell(self._opening)
-        self._output = outputs.Output()
+        self._widget.send_message(self._opening)
+        self._output = outputs.CellOutput()
         # A frontend without widgets shows the text, and later what replaces it.
         self._output.show(
             {
                 "text/plain": t("live.streaming", self.lang),
-                "application/vnd.jupyter.widget-view+json": self._widget.mime,
+                outputs.WIDGET: self._widget.mime,
             }
         )
 
     def update(self, turn: Turn, now: float) -> None:
         """Show this state if it is time to; cheap to call often. A turn that ended never waits."""
-        drawn = self._throttle.draw(turn, now, self._drawing.blocks)
-        if drawn is not None:
-            root, cost = drawn
-            for message in self.channel.offer(root, now, cost, self._news(turn)):
-                self._tell(message)
+        drawing = self._throttle.draw(turn, now, self._turn_view.blocks)
+        if drawing is not None:
+            root, cost = drawing
+            for message in self.channel.offer(root, now, cost, self._announcement(turn)):
+                self._send(message)
 
     def due(self, now: float) -> float:
         """Seconds until `update` would send something, if nothing else comes."""
@@ -90,44 +90,42 @@ class LiveView:
             raise RuntimeError("finish() came before show()")
         now = turn.timing.total if turn.timing and turn.timing.total is not None else self._throttle.now
         try:
-            self._tell(self.channel.end(self._drawing.blocks(turn, now=now), now, self._news(turn)))
+            self._send(self.channel.end(self._turn_view.blocks(turn, now=now), now, self._announcement(turn)))
         except Exception as problem:  # what is left in its place matters more
             console.complain("the end of an answer cannot be drawn", problem)
-        self._left = turn
+        self._final = turn
         self._output.replace(views.bundle(turn, lang=self.lang))
-        self._tell(Close(self.number))
+        self._send(Close(self.number))
         self._widget.close_view(self)
 
-    def stop_asked(self) -> None:
+    def stop_requested(self) -> None:
         """The reader pressed Stop."""
         if self._on_stop is not None:
             self._on_stop()
 
     def snapshot(self) -> list[FromKernel]:
         """For a browser that knows nothing of this view, or missed too much of it."""
-        drawn: list[FromKernel] = (
-            [self._opening] if self.channel.differ.root is None else [self.channel.whole()]
-        )
-        return [*drawn, Close(self.number)] if self._left is not None else drawn
+        messages: list[FromKernel] = [self._opening if self.channel.differ.root is None else self.channel.whole()]
+        return [*messages, Close(self.number)] if self._final is not None else messages
 
-    def end_again(self) -> None:
+    def resend_end(self) -> None:
         """For a browser that missed the end. Where it cannot replace the output (its page was
         loaded again, and knows the output no more), the picture itself is made whole."""
-        if self._output is not None and self._left is not None:
-            self._output.replace(views.bundle(self._left, lang=self.lang))
+        if self._output is not None and self._final is not None:
+            self._output.replace(views.bundle(self._final, lang=self.lang))
         for message in self.snapshot():
-            self._tell(message)
+            self._send(message)
 
-    def _tell(self, message: FromKernel) -> None:
-        if self._widget is None or self._deaf:
+    def _send(self, message: FromKernel) -> None:
+        if self._widget is None or self._unreachable:
             return
         try:
-            self._widget.tell(message)
+            self._widget.send_message(message)
         except Exception as problem:  # the comm is broken; the output itself is replaced in the end all the same
-            self._deaf = True
+            self._unreachable = True
             console.complain("the live view cannot be reached", problem)
 
-    def _news(self, turn: Turn) -> str | None:
+    def _announcement(self, turn: Turn) -> str | None:
         """What a screen reader should say now: the status, once each time it changes."""
         if turn.status != "running":
             key = f"live.say.{turn.status}"
@@ -135,7 +133,7 @@ class LiveView:
             key = "live.say.answering"
         else:
             key = "live.say.waiting"
-        if key == self._said:
+        if key == self._announced:
             return None
-        self._said = key
+        self._announced = key
         return t(key, self.lang)

@@ -24,18 +24,18 @@ CLOSED_KEPT = 4
 """How many ended views can still answer a browser that missed their end."""
 
 
-class Speaker(Protocol):
+class WidgetView(Protocol):
     """A view as the widget knows it. Called on any thread, so it sets, sends and returns."""
 
     number: int
 
-    def stop_asked(self) -> None: ...
+    def stop_requested(self) -> None: ...
 
     def snapshot(self) -> list[FromKernel]:
         """What brings a browser that knows nothing to the present picture."""
         ...
 
-    def end_again(self) -> None:
+    def resend_end(self) -> None:
         """Send once more what ends the view."""
         ...
 
@@ -50,10 +50,10 @@ class LiveWidget(anywidget.AnyWidget):
     _lock = threading.Lock()
 
     def __init__(self) -> None:
-        self._open: dict[int, Speaker] = {}
-        self._closed: dict[int, Speaker] = {}
+        self._open: dict[int, WidgetView] = {}
+        self._closed: dict[int, WidgetView] = {}
         super().__init__(css=views.css())
-        self.on_msg(self._heard)
+        self.on_msg(self._on_message)
 
     @classmethod
     def current(cls) -> LiveWidget:
@@ -77,44 +77,44 @@ class LiveWidget(anywidget.AnyWidget):
         """The content of application/vnd.jupyter.widget-view+json."""
         return {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
 
-    def open_view(self, view: Speaker) -> None:
+    def open_view(self, view: WidgetView) -> None:
         """From now on the browser's messages about this view reach it."""
         self._open[view.number] = view
 
-    def close_view(self, view: Speaker) -> None:
+    def close_view(self, view: WidgetView) -> None:
         """The view has ended; it is kept for a while, for a browser that missed the end."""
         self._closed[view.number] = view
         self._open.pop(view.number, None)
         while len(self._closed) > CLOSED_KEPT:
             del self._closed[next(iter(self._closed))]
 
-    def tell(self, message: FromKernel) -> None:
+    def send_message(self, message: FromKernel) -> None:
         """Send a message to every browser that shows this notebook; any thread may."""
         self.send(msgspec.to_builtins(message))
 
-    def _heard(self, _: object, content: object, __: object) -> None:
+    def _on_message(self, _: object, content: object, __: object) -> None:
         """Handle a message from a browser, on whatever thread the kernel reads them."""
         message = read(content)
         if isinstance(message, Stop):
             if view := self._open.get(message.view):
-                view.stop_asked()
-                self.tell(Heard(message.view))
+                view.stop_requested()
+                self.send_message(Heard(message.view))
             else:
-                self.tell(Close(message.view))
+                self.send_message(Close(message.view))
         elif isinstance(message, Hello):
-            self._answer(message)
+            self._on_hello(message)
 
-    def _answer(self, hello: Hello) -> None:
+    def _on_hello(self, hello: Hello) -> None:
         if hello.view is None:
             # For an output that outlived the page: what runs, else the last that ran.
             running = list(self._open.values())
             for view in running or list(self._closed.values())[-1:]:
                 for reply in view.snapshot():
-                    self.tell(reply)
+                    self.send_message(reply)
         elif hello.view in self._open:
             for reply in self._open[hello.view].snapshot():
-                self.tell(reply)
+                self.send_message(reply)
         elif hello.view in self._closed:
-            self._closed[hello.view].end_again()
+            self._closed[hello.view].resend_end()
         else:
-            self.tell(Close(hello.view))
+            self.send_message(Close(hello.view))

@@ -16,7 +16,7 @@ from ..views import Block, TurnView
 from ..views.html import escape
 from ..views.parts import sign
 from .history import without_user_files
-from .presenter import running_word
+from .presenter import waiting_text
 
 
 class TurnChannel:
@@ -32,16 +32,16 @@ class TurnChannel:
         lang: Language,
         icons: Mapping[str, str] | None = None,
         *,
-        take: int = 0,
+        attempt: int = 0,
         clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self.view = view
-        self.take = take
+        self.attempt = attempt
         self.channel = Channel(view)
         self._throttle = Throttle(self.channel, clock)
         self._lang = lang
         self._icons = icons
-        self._drawing: TurnView | None = None
+        self._turn_view: TurnView | None = None
 
     @property
     def turn(self) -> Turn | None:
@@ -55,12 +55,12 @@ class TurnChannel:
             now: seconds since the question was sent.
         """
         last = self.turn
-        drawn = self._throttle.draw(turn, now, self.picture)
-        if drawn is None:
+        drawing = self._throttle.draw(turn, now, self.blocks)
+        if drawing is None:
             return []
-        root, cost = drawn
+        root, cost = drawing
         if turn.status != "running":
-            self._drawing = None  # it will hardly be drawn again
+            self._turn_view = None  # it will hardly be drawn again
             if self.channel.differ.root is None or (last is not None and last.status == "running"):
                 return [self.channel.end(root, now)]
         return self.channel.offer(root, now, cost)
@@ -69,21 +69,21 @@ class TurnChannel:
         """Seconds until `update` would give something, if nothing else comes."""
         return self._throttle.due(now)
 
-    def picture(self, turn: Turn, now: float) -> Block:
+    def blocks(self, turn: Turn, now: float) -> Block:
         """The blocks of the answer."""
-        drawing = self._drawing = self._drawing or TurnView(self._lang, self._icons)
+        turn_view = self._turn_view = self._turn_view or TurnView(self._lang, self._icons)
         shown = without_user_files(turn)
         if shown.suggested or shown.feedback:  # the panel has its own places for these
             shown = msgspec.structs.replace(shown, suggested=None, feedback=None)
-        root = drawing.blocks(shown, now)
+        root = turn_view.blocks(shown, now)
         slots = tuple(self._slot(slot, turn, now) for slot in root.children)
         return Block(root.key, root.tag, root.attrs, "", slots)
 
     def _slot(self, slot: Block, turn: Turn, now: float) -> Block:
         if slot.key == "header":
-            word = running_word(turn, self._lang, now)
-            wait = (Block("wait", "span", {"class": "dn-wait"}, sign("running") + escape(word)),) if word else ()
-            return Block("header", "div", {"class": "dn-slot dn-head" if word else "dn-slot"}, "", wait)
+            text = waiting_text(turn, self._lang, now)
+            waiting = (Block("wait", "span", {"class": "dn-wait"}, sign("running") + escape(text)),) if text else ()
+            return Block("header", "div", {"class": "dn-slot dn-head" if text else "dn-slot"}, "", waiting)
         if slot.key == "footer" and turn.status != "running":
             return Block("footer", "div", {"class": "dn-slot"})
         return slot

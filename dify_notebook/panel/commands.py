@@ -1,328 +1,262 @@
-"""What the browser's commands do. Each is a coroutine on the portal; what it raises becomes its reply."""
+"""What the browser commands, and the values that replies bring: custom messages of the panel's widget.
+
+A command is acknowledged at once (`messages.Heard`) and replied to at its end (`messages.Reply`). Contents travel as
+binary buffers beside it, as those of the kernel's messages.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from .. import transcript
-from ..app.origin import Origin, values
-from ..data_uri import bounded
-from ..errors import InputError
-from ..i18n import Language, speaking, t
-from ..net.files import mime_of
-from ..turn.state import Turn
-from ..turn.stored import turn_of
-from ..views.pictures import picture_type
-from . import presenter
-from . import protocol as p
-from .controller import LEARN_SECONDS, Controller
-from .facts import sound_mime
-from .listing import list_conversations, load_variables, rename
-from .state import Item
-from .store import problem_of, replace
-from .uploads import Uploads, references
-
-Done = tuple[Any, list[bytes]]
-"""The value of a reply and its buffers."""
-NOTHING: Done = (None, [])
-EXPORTED = 1_000
-"""Turns of an export at most."""
+from .messages import Rating, Value
 
 
-class Commands:
-    """One panel's commands."""
+class Command(msgspec.Struct, frozen=True, tag_field="what", kw_only=True):
+    """What every command carries."""
 
-    def __init__(
-        self,
-        desk: Controller,
-        send: Callable[[p.Numbered, list[bytes]], None],
-        reply: Callable[[p.Reply, list[bytes]], None],
-        hello: Callable[[int, Language | None], None],
-        language: Callable[[], Language],
-    ) -> None:
-        self.desk = desk
-        self._reply = reply
-        self._hello = hello
-        self._language = language
-        self.uploads = Uploads(desk, lambda progress: send(progress, []))
-        self._ways: dict[type[p.Command], Callable[[Any, Sequence[bytes]], Awaitable[Done]]] = {
-            p.Ask: self._ask,
-            p.Stop: self._stop,
-            p.Retry: self._retry,
-            p.Regenerate: self._regenerate,
-            p.Unqueue: self._unqueue,
-            p.Rate: self._rate,
-            p.Annotate: self._annotate,
-            p.ListConversations: self._list,
-            p.OpenConversation: self._open,
-            p.New: self._new,
-            p.Rename: self._rename,
-            p.Delete: self._delete,
-            p.Undo: self._undo,
-            p.Older: self._older,
-            p.LoadVariables: self._variables,
-            p.SetVariable: self._set_variable,
-            p.Upload: self._upload,
-            p.UploadPart: self._upload_part,
-            p.UploadCancel: self._upload_cancel,
-            p.Hear: self._hear,
-            p.Speak: self._speak,
-            p.AskSound: self._sound,
-            p.AskFile: self._file,
-            p.AskNode: self._node,
-            p.Copy: self._copy,
-            p.Export: self._export,
-        }
-
-    async def run(self, command: p.FromBrowser, buffers: Sequence[bytes]) -> None:
-        """Do what is commanded, and reply. Raises nothing."""
-        if isinstance(command, p.Hello):
-            if self.desk.scene.facts is None:
-                self.desk.learn()
-            self._hello(command.id, language_of(command.lang))
-            return
-        with speaking(self._language()):  # also what a question that begins in here meets later
-            try:
-                value, attached = await self._ways[type(command)](command, buffers)
-            except Exception as error:  # told to the browser; what is not ours is logged with its traceback
-                self._reply(p.Reply(id=command.id, ok=False, error=problem_of(error)), [])
-            else:
-                self._reply(p.Reply(id=command.id, ok=True, value=value), attached)
-
-    # -- talking
-
-    async def _ask(self, command: p.Ask, __: Sequence[bytes]) -> Done:
-        if self.desk.scene.facts is None:  # the form is needed to check the inputs
-            done, _ = await asyncio.wait([asyncio.wrap_future(self.desk.learn())], timeout=LEARN_SECONDS)
-            for one in done:
-                one.exception()  # the desk has told it; asking will meet it too
-        files, attachments = references(self.desk, command.files)
-        self.desk.ask(command.query, values(command.inputs, Origin.FORM), files, attachments)
-        return NOTHING
-
-    async def _stop(self, _: p.Stop, __: Sequence[bytes]) -> Done:
-        if self.desk.stop() is None:
-            raise InputError(t("panel.not_running"), code="not_running")
-        return NOTHING
-
-    async def _retry(self, command: p.Retry, _: Sequence[bytes]) -> Done:
-        self.desk.again(command.key, instead=True)
-        return NOTHING
-
-    async def _regenerate(self, command: p.Regenerate, _: Sequence[bytes]) -> Done:
-        self.desk.again(command.key, instead=False)
-        return NOTHING
-
-    async def _unqueue(self, command: p.Unqueue, _: Sequence[bytes]) -> Done:
-        self.desk.unqueue(command.queue)
-        return NOTHING
-
-    # -- judging
-
-    async def _rate(self, command: p.Rate, _: Sequence[bytes]) -> Done:
-        await rate(self.desk, self.desk.item(command.key), command.rating, command.comment)
-        return NOTHING
-
-    async def _annotate(self, command: p.Annotate, _: Sequence[bytes]) -> Done:
-        await annotate(self.desk, self.desk.item(command.key), command.question, command.answer)
-        return NOTHING
-
-    # -- conversations
-
-    async def _list(self, command: p.ListConversations, _: Sequence[bytes]) -> Done:
-        await list_conversations(self.desk, command.search, more=command.more)
-        return NOTHING
-
-    async def _open(self, command: p.OpenConversation, _: Sequence[bytes]) -> Done:
-        await self.desk.open(command.conversation)
-        return NOTHING
-
-    async def _new(self, _: p.New, __: Sequence[bytes]) -> Done:
-        self.desk.new()
-        return NOTHING
-
-    async def _rename(self, command: p.Rename, _: Sequence[bytes]) -> Done:
-        await rename(self.desk, command.conversation, command.name)
-        return NOTHING
-
-    async def _delete(self, command: p.Delete, _: Sequence[bytes]) -> Done:
-        await self.desk.deletions.delete(command.conversation)
-        if command.conversation == self.desk.scene.conversation_id:
-            self.desk.new()
-        return NOTHING
-
-    async def _undo(self, command: p.Undo, _: Sequence[bytes]) -> Done:
-        self.desk.deletions.undo(command.conversation)
-        return NOTHING
-
-    async def _older(self, _: p.Older, __: Sequence[bytes]) -> Done:
-        await self.desk.older()
-        return NOTHING
-
-    async def _variables(self, _: p.LoadVariables, __: Sequence[bytes]) -> Done:
-        await load_variables(self.desk)
-        return NOTHING
-
-    async def _set_variable(self, command: p.SetVariable, _: Sequence[bytes]) -> Done:
-        conversation = self.desk.scene.conversation_id
-        if conversation is None:
-            raise InputError(t("panel.no_conversation"), code="conversation")
-        problem = ""
-        try:
-            value = json.loads(command.value)
-        except (ValueError, RecursionError) as error:
-            problem = str(error)
-        if problem:
-            raise InputError(t("panel.bad_json", problem=problem), code="value")
-        await self.desk.client.conversations.set_variable(conversation, command.variable, value)
-        await load_variables(self.desk)
-        return NOTHING
-
-    # -- files and sound
-
-    async def _upload(self, command: p.Upload, buffers: Sequence[bytes]) -> Done:
-        await self.uploads.begin(command, bytes(buffers[0]) if buffers else None)
-        return NOTHING
-
-    async def _upload_part(self, command: p.UploadPart, buffers: Sequence[bytes]) -> Done:
-        await self.uploads.part(command, bytes(buffers[0]) if buffers else b"")
-        return NOTHING
-
-    async def _upload_cancel(self, command: p.UploadCancel, _: Sequence[bytes]) -> Done:
-        self.uploads.cancel(command.upload)
-        return NOTHING
-
-    async def _hear(self, command: p.Hear, buffers: Sequence[bytes]) -> Done:
-        if not buffers or not buffers[0]:
-            raise InputError(t("panel.no_voice"), code="audio")
-        kind = command.mime.partition(";")[0].strip().lower()
-        ending = {"audio/mpeg": "mp3", "audio/mp4": "m4a", "audio/x-wav": "wav"}.get(kind, kind.rpartition("/")[2])
-        name = f"voice.{ending if ending.isalnum() else 'webm'}"
-        text = await self.desk.client.audio.to_text(bytes(buffers[0]), name=name, mime_type=kind)
-        return p.TextValue(text), []
-
-    async def _speak(self, command: p.Speak, _: Sequence[bytes]) -> Done:
-        turn = _ended(self.desk.item(command.key))
-        sound = await self.desk.client.audio.from_text(
-            None if turn.message_id else turn.answer, message_id=turn.message_id
-        )
-        return p.SoundValue(sound_mime(sound)), [sound]
-
-    async def _sound(self, command: p.AskSound, _: Sequence[bytes]) -> Done:
-        audio = self.desk.item(command.key).now.audio
-        if audio is None or not audio.chunks:
-            raise InputError(t("panel.no_sound"), code="audio")
-        return p.SoundValue(sound_mime(audio.data)), [audio.data]
-
-    async def _file(self, command: p.AskFile, _: Sequence[bytes]) -> Done:
-        item = self.desk.item(command.key)
-        if command.file in self.desk.uploaded:
-            uploaded, shown = self.desk.uploaded[command.file]
-            data = await self.desk.client.files.download(uploaded.id)
-            return p.FileValue(shown.name, uploaded.mime_type or "application/octet-stream"), [_bytes(data)]
-        files = item.now.files or ()
-        if not command.file.isdigit() or int(command.file) >= len(files):
-            raise InputError(t("panel.no_file"), code="file")
-        file = files[int(command.file)]
-        data = file.data if file.data is not None else await self.desk.client.files.download(file)
-        name = presenter.file_name(file)
-        mime = picture_type(_bytes(data)) or file.mime_type or mime_of(name)
-        return p.FileValue(name, mime), [_bytes(data)]
-
-    async def _node(self, command: p.AskNode, _: Sequence[bytes]) -> Done:
-        found = presenter.details(self.desk.item(command.key).now, command.node, self._language())
-        if found is None:
-            raise InputError(t("panel.no_node"), code="node")
-        return found, []
-
-    # -- taking away
-
-    async def _copy(self, command: p.Copy, _: Sequence[bytes]) -> Done:
-        turn = self.desk.item(command.key).now
-        if command.as_ == "markdown":
-            return p.TextValue(bounded(turn.answer)), []
-        settings = self.desk.client.settings
-        profile = settings.profile or (settings.app if settings.origin == "local" else None)
-        return p.TextValue(transcript.as_cell(turn, profile or "")), []
-
-    async def _export(self, command: p.Export, _: Sequence[bytes]) -> Done:
-        name, text = await export(self.desk, command.as_, self._language())
-        return p.ExportValue(name, text), []
+    kind: Literal["do"] = "do"
+    id: int
+    """From a random start in each browser view, one more for each."""
 
 
-def _bytes(data: Any) -> bytes:
-    assert isinstance(data, bytes)  # a download without `to` gives its content
-    return data
+class Hello(Command, frozen=True, kw_only=True, tag="hello"):
+    """The browser has nothing (have = 0), or missed what came after `have`."""
+
+    lang: list[str]
+    """navigator.languages"""
+    have: int
 
 
-def _ended(item: Item) -> Turn:
-    if item.turn is None:
-        raise InputError(t("panel.running"), code="running")
-    return item.turn
+class Ask(Command, frozen=True, kw_only=True, tag="ask"):
+    """Ask a question, or queue it behind the running one. Replies when it was sent or queued."""
+
+    query: str
+    inputs: dict[str, Any]
+    """By field name; files of the form are upload ids."""
+    files: list[str]
+    """Upload ids."""
 
 
-def language_of(wanted: Sequence[str]) -> Language:
-    """The first of the browser's languages that the panel speaks; English where it speaks none."""
-    for one in wanted:
-        if one.lower().startswith("zh"):
-            return "zh-Hans"
-        if one.lower().startswith("en"):
-            return "en"
-    return "en"
+class Stop(Command, frozen=True, kw_only=True, tag="stop"):
+    """Stop the running answer."""
 
 
-async def rate(desk: Controller, item: Item, rating: p.Rating | None, comment: str | None) -> None:
-    """Rate the item's answer; None takes the rating back.
+class Retry(Command, frozen=True, kw_only=True, tag="retry"):
+    """Ask again what failed; it replaces the failed turn."""
 
-    Raises:
-        InputError: the answer has no message on the server.
-        DifyError: the server refused.
-    """
-    turn = _ended(item)
-    if turn.message_id is None:
-        raise InputError(t("panel.no_message"), code="message")
-    if rating is not None or turn.feedback is not None:  # the server refuses to take back what is not there
-        await desk.client.messages.feedback(turn.message_id, rating, content=comment)
-    better = replace(turn, feedback=rating)
-    desk.session.replace(better)
-    desk.put(replace(desk.item(item.key), turn=better, comment=comment if rating else None))
+    key: str
 
 
-async def annotate(desk: Controller, item: Item, question: str, answer: str) -> Any:
-    """Make an annotation of the item: from now on the question is answered so.
+class Regenerate(Command, frozen=True, kw_only=True, tag="regenerate"):
+    """Ask the same again as a new turn."""
 
-    Raises:
-        InputError: question or answer is empty.
-        DifyError: the server refused.
-    """
-    if not question.strip() or not answer.strip():
-        raise InputError(t("panel.annotation_empty"), code="annotation")
-    made = await desk.client.annotations.create(question, answer)
-    desk.put(replace(desk.item(item.key), annotated=True))
-    return made
+    key: str
 
 
-async def export(desk: Controller, form: str, lang: Language) -> tuple[str, str]:
-    """(file name, text) of the whole conversation, turns that are not loaded included.
+class Unqueue(Command, frozen=True, kw_only=True, tag="unqueue"):
+    queue: str
 
-    Raises:
-        DifyError: the server refused.
-    """
-    scene = desk.scene
-    here = [item.now for item in scene.items]
-    known = {turn.message_id for turn in here if turn.message_id}
-    before: list[Turn] = []
-    if scene.older and scene.conversation_id is not None:
-        told = await desk.client.messages.list(scene.conversation_id).to_list(limit=EXPORTED)
-        before = [turn_of(one, server=desk.client.base_url) for one in reversed(told) if one.id not in known]
-    title = presenter.title(scene, lang)
-    turns = [msgspec.structs.replace(turn, suggested=None) for turn in (*before, *here)]
-    name = "".join(letter if letter.isalnum() or letter in " -_" else "_" for letter in title).strip()[:60] or "chat"
-    if form == "markdown":
-        return f"{name}.md", transcript.as_markdown(turns, title, lang=lang)
-    return f"{name}.ipynb", transcript.as_notebook(turns, title, lang=lang)
+
+class Rate(Command, frozen=True, kw_only=True, tag="rate"):
+    """Rate an answer; no rating revokes it."""
+
+    key: str
+    rating: Rating | None
+    comment: str | None
+
+
+class Annotate(Command, frozen=True, kw_only=True, tag="annotate"):
+    """Make an annotation of a turn: this question is answered so from now on."""
+
+    key: str
+    question: str
+    answer: str
+
+
+class ListConversations(Command, frozen=True, kw_only=True, tag="conversations"):
+    """List from the top, or (`more`) go on where the list ends."""
+
+    search: str
+    more: bool
+
+
+class OpenConversation(Command, frozen=True, kw_only=True, tag="open"):
+    conversation: str
+
+
+class New(Command, frozen=True, kw_only=True, tag="new"):
+    """Begin a new conversation with the next question."""
+
+
+class Rename(Command, frozen=True, kw_only=True, tag="rename"):
+    conversation: str
+    name: str | None
+    """None lets the server find a name."""
+
+
+class Delete(Command, frozen=True, kw_only=True, tag="delete"):
+    """Delete in 6 s unless `undo` comes."""
+
+    conversation: str
+
+
+class Undo(Command, frozen=True, kw_only=True, tag="undo"):
+    conversation: str
+
+
+class Older(Command, frozen=True, kw_only=True, tag="older"):
+    """Load turns before the first."""
+
+
+class LoadVariables(Command, frozen=True, kw_only=True, tag="variables"):
+    pass
+
+
+class SetVariable(Command, frozen=True, kw_only=True, tag="set_variable"):
+    variable: str
+    value: str
+    """JSON text."""
+
+
+class Upload(Command, frozen=True, kw_only=True, tag="upload"):
+    """Begin an upload; the whole file in a buffer, or none and `upload_part`s after it."""
+
+    upload: str
+    """An id made by the browser."""
+    name: str
+    type: str
+    """Its mime type, as the browser believes."""
+    size: int
+    field: str | None
+    """The form's field that it is for; None for an attachment."""
+
+
+class UploadPart(Command, frozen=True, kw_only=True, tag="upload_part"):
+    """A piece in a buffer."""
+
+    upload: str
+    offset: int
+    last: bool
+
+
+class UploadCancel(Command, frozen=True, kw_only=True, tag="upload_cancel"):
+    upload: str
+
+
+class Hear(Command, frozen=True, kw_only=True, tag="hear"):
+    """Turn a recorded voice (in a buffer) into text."""
+
+    mime: str
+
+
+class Speak(Command, frozen=True, kw_only=True, tag="speak"):
+    """Read an answer aloud."""
+
+    key: str
+
+
+class AskSound(Command, frozen=True, kw_only=True, tag="sound"):
+    """The sound that came with an answer."""
+
+    key: str
+
+
+class AskFile(Command, frozen=True, kw_only=True, tag="file"):
+    key: str
+    file: str
+
+
+class AskNode(Command, frozen=True, kw_only=True, tag="node"):
+    key: str
+    node: str
+
+
+class Copy(Command, frozen=True, kw_only=True, tag="copy"):
+    key: str
+    as_: Literal["markdown", "cell"] = msgspec.field(name="as")
+
+
+class Export(Command, frozen=True, kw_only=True, tag="export"):
+    as_: Literal["markdown", "cells"] = msgspec.field(name="as")
+
+
+# ------------------------------------------------------------------ values of replies
+
+
+class TextValue(Value, frozen=True):
+    """Reply to `hear` and `copy`."""
+
+    text: str
+
+
+class SoundValue(Value, frozen=True):
+    """Reply to `speak` and `sound`, with a buffer."""
+
+    mime: str
+
+
+class FileValue(Value, frozen=True):
+    """Reply to `file`, with a buffer."""
+
+    name: str
+    mime: str
+
+
+class ExportValue(Value, frozen=True):
+    """Reply to `export`: a file name and its text."""
+
+    name: str
+    text: str
+
+
+class NodeValue(Value, frozen=True):
+    """Reply to `node`; long texts and lists inside are cut, and say so."""
+
+    title: str
+    status: str
+    inputs: Any
+    process_data: Any
+    outputs: Any
+    error: str | None
+
+
+ReplyValue = TextValue | SoundValue | FileValue | ExportValue | NodeValue
+FromBrowser = (
+    Hello
+    | Ask
+    | Stop
+    | Retry
+    | Regenerate
+    | Unqueue
+    | Rate
+    | Annotate
+    | ListConversations
+    | OpenConversation
+    | New
+    | Rename
+    | Delete
+    | Undo
+    | Older
+    | LoadVariables
+    | SetVariable
+    | Upload
+    | UploadPart
+    | UploadCancel
+    | Hear
+    | Speak
+    | AskSound
+    | AskFile
+    | AskNode
+    | Copy
+    | Export
+)
+
+
+def read(content: object) -> FromBrowser | None:
+    """The command that the browser sent; None for anything else (a newer or a foreign one)."""
+    try:
+        return msgspec.convert(content, FromBrowser)  # type: ignore[no-any-return]
+    except msgspec.ValidationError:
+        return None

@@ -1,11 +1,10 @@
 """Where a session is talked to: the running answer, the questions behind it, the conversation on show.
 
-All panels of a session have one desk.
+All panels of a session have one controller.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -17,47 +16,46 @@ from ..app.origin import Origin, Value, values
 from ..app.words import PANEL
 from ..errors import DifyError, InputError
 from ..i18n import t
-from ..net.client import AsyncDify
 from ..printable import one_line
 from ..session import Run, Session
 from ..turn.state import Turn, TurnError
-from . import protocol as p
-from .facts import facts_of
-from .history import History, item_of
+from . import messages as m
+from .app import fetch_app
+from .history import MessageReader, item_of
 from .listing import Deletions, after_turn, list_conversations
-from .state import Item, Waiting
-from .store import Store, problem_of, replace
+from .state import Item, QueuedQuestion
+from .store import PanelStore, problem_of, replace
 
 LEARN_SECONDS = 15.0
 """How long a question waits for the app's form, without which its inputs cannot be checked here."""
 
 
-class Controller(Store):
+class Controller(PanelStore):
     """What the panels of one session have in common; `Controller.of(session)` gives it."""
 
     _making = threading.Lock()
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._asking: tuple[Waiting, Item | None, tuple[Waiting, ...]] | None = None
+        self._sending: tuple[QueuedQuestion, Item | None, tuple[QueuedQuestion, ...]] | None = None
         """What is being sent: the question, the item that it replaces, what waits behind it out of sight."""
         self._questions: dict[str, Future[Run]] = {}
-        self._away: dict[Run, tuple[Item, tuple[Waiting, ...]]] = {}
+        self._background: dict[Run, tuple[Item, tuple[QueuedQuestion, ...]]] = {}
         """Answers that run in conversations which are not on show, and what waits behind each."""
-        self._history: History | None = None
+        self._reader: MessageReader | None = None
         self._learning: Future[None] | None = None
         self.deletions = Deletions(self)
         session.subscribe(self._on_run)
 
     @classmethod
     def of(cls, session: Session) -> Controller:
-        """The session's desk, made when first asked for."""
+        """The session's controller, made when first asked for."""
         with cls._making:
-            found = session.shared.get("panel")
-            if not isinstance(found, cls):
-                found = session.shared["panel"] = cls(session)
-                found._begin()
-            return found
+            controller = session.shared.get("panel")
+            if not isinstance(controller, cls):
+                controller = session.shared["panel"] = cls(session)
+                controller._begin()
+            return controller
 
     # -- beginning
 
@@ -65,42 +63,33 @@ class Controller(Store):
         """Show what the session has; read on where it has a conversation that began elsewhere."""
         turns = self.session.turns.of(self.session.conversation_id)
         if self.session.conversation_id is not None:
-            self.scene = replace(self.scene, items=tuple(self._had(turn) for turn in turns))
+            self.state = replace(self.state, items=tuple(self._item_with(turn) for turn in turns))
             if not turns or turns[0].turn_number != 1:
-                self.start(self._load(History(self.client, self.session.conversation_id)))
+                self.start(self._load(MessageReader(self.client, self.session.conversation_id)))
         if (run := self.session.running) is not None:
             self._on_run(run, False)
         self.learn()
 
-    def _had(self, turn: Turn) -> Item:
-        return Item(
-            key=self.key(), query=turn.query or "", turn=turn, inputs=turn.inputs or {}, asked_at=turn.created_at
-        )
+    def _item_with(self, turn: Turn) -> Item:
+        key, inputs = self.new_key(), turn.inputs or {}
+        return Item(key=key, query=turn.query or "", turn=turn, inputs=inputs, asked_at=turn.created_at)
 
     def learn(self) -> Future[None]:
         """Ask the server what the app is, unless that is known or being asked."""
         with self._lock:
-            if self._learning is None or (self._learning.done() and self.scene.facts is None):
+            if self._learning is None or (self._learning.done() and self.state.app is None):
                 self._learning = self.start(self._learn())
             return self._learning
 
     async def _learn(self) -> None:
-        self.change(problem=None)
-        await self._renew()
-        app = await self.session.learn("parameters", "info", "site", "meta", again=True)
-        facts = await facts_of(app, self.client)
-        told = {name: one.get("default") for name, one in app.controls.items()}
-        defaults = values({name: one for name, one in told.items() if one not in ("", [])}, Origin.SERVER)
-        self.alter(lambda scene: replace(scene, facts=facts, problem=None, inputs={**defaults, **scene.inputs}))
+        self.set_state(problem=None)
+        await self.refresh_client()
+        known = await self.session.learn("parameters", "info", "site", "meta", again=True)
+        app = await fetch_app(known, self.client)
+        stated = {name: control.get("default") for name, control in known.controls.items()}
+        defaults = values({name: value for name, value in stated.items() if value not in ("", [])}, Origin.SERVER)
+        self.update_state(lambda state: replace(state, app=app, problem=None, inputs={**defaults, **state.inputs}))
         await list_conversations(self, "", more=False)
-
-    async def _renew(self) -> None:
-        """The embedded server may have moved: another process serves it when the first has ended."""
-        client = self.client
-        if client.settings.origin == "local":
-            found = await asyncio.to_thread(AsyncDify.local, client.settings.app or "guide", client.user)
-            if found.settings != client.settings:
-                self.session.client = found
 
     # -- asking
 
@@ -109,7 +98,7 @@ class Controller(Store):
         query: str,
         inputs: Mapping[str, Value] | None = None,
         files: Sequence[Any] = (),
-        attachments: Sequence[p.Attachment] = (),
+        attachments: Sequence[m.Attachment] = (),
     ) -> tuple[str, Future[Run]]:
         """Ask, or wait behind what runs. Gives the waiting question's id, and its run as soon as it has one.
 
@@ -119,51 +108,52 @@ class Controller(Store):
         if not query.strip():
             raise InputError(t("panel.empty"), code="query")
         with self._lock:
-            fitted = self._fitted(inputs or {}, self.scene.inputs)
-            waiting = Waiting(
-                id=f"q{next(self._numbers)}",
-                query=query,
-                inputs=fitted.given,
-                files=tuple(files),
-                attachments=tuple(attachments),
-            )
+            fitted = self._fitted(inputs or {}, self.state.inputs)
+            waiting = self._queued(query, fitted.given, files, attachments)
             future = self._questions[waiting.id] = Future()
-            if self.scene.running is None and not self.scene.queue:
+            if self.state.running is None and not self.state.queue:
                 self._send(waiting)  # raises what is wrong with it
             else:
-                self.change(queue=(*self.scene.queue, waiting))
+                self.set_state(queue=(*self.state.queue, waiting))
                 self._next()
-            self._tell_dropped(fitted)
+            self._report_dropped(fitted)
         return waiting.id, future
 
-    def _fitted(self, given: Mapping[str, Value], before: Mapping[str, Value]) -> Fitted:
+    def _queued(
+        self, query: str, inputs: Mapping[str, Any], files: Sequence[Any], attachments: Sequence[m.Attachment]
+    ) -> QueuedQuestion:
+        return QueuedQuestion(
+            id=f"q{next(self._numbers)}", query=query, inputs=inputs, files=tuple(files), attachments=tuple(attachments)
+        )
+
+    def _fitted(self, inputs: Mapping[str, Value], earlier: Mapping[str, Value]) -> Fitted:
         """The inputs as they are sent: what is given now, and what the form shows.
 
         While the form is not known only what was given here is sent, now or before.
         """
-        later, filled = self.scene.conversation_id is not None, self.scene.facts is not None
+        later, filled = self.state.conversation_id is not None, self.state.app is not None
         return self.session.fit(
-            PANEL, given, before, later=later, filled=filled, picked=lambda id: self.upload(id)[0]
+            PANEL, inputs, earlier, later=later, filled=filled, picked=lambda id: self.upload(id)[0]
         )
 
-    def _tell_dropped(self, fitted: Fitted) -> None:
+    def _report_dropped(self, fitted: Fitted) -> None:
         """Say which inputs of the server's it would not take back."""
         if fitted.dropped:
             controls = self.session.app.controls
             labels = (str(controls.get(name, {}).get("label") or name) for name in fitted.dropped)
             names = ", ".join(one_line(label, 80) for label in labels)
-            self.change(problem=p.Problem(t("panel.input.dropped", names=names)))
+            self.set_state(problem=m.Problem(t("panel.input.dropped", names=names)))
 
     def _send(
         self,
-        waiting: Waiting,
+        waiting: QueuedQuestion,
         instead: Item | None = None,
         conversation_id: str | None = "",
-        behind: tuple[Waiting, ...] = (),
+        behind: tuple[QueuedQuestion, ...] = (),
     ) -> None:
         """Send a question; with a conversation's id, out of sight. The lock is held."""
         future = self._questions.pop(waiting.id, None)
-        self._asking = (waiting, instead, behind)
+        self._sending = (waiting, instead, behind)
         try:
             run = self.session.ask(
                 waiting.query,
@@ -177,7 +167,7 @@ class Controller(Store):
                 future.set_exception(error)
             raise
         finally:
-            self._asking = None
+            self._sending = None
         if future is not None:
             future.set_result(run)
 
@@ -185,23 +175,23 @@ class Controller(Store):
         """Send what waits first, if nothing runs."""
         while True:
             with self._lock:
-                if self.scene.running is not None or not self.scene.queue:
+                if self.state.running is not None or not self.state.queue:
                     return
-                waiting = self.scene.queue[0]
-                self.change(queue=self.scene.queue[1:])
+                waiting = self.state.queue[0]
+                self.set_state(queue=self.state.queue[1:])
                 try:
                     return self._send(waiting)
                 except DifyError as error:
-                    self.change(problem=problem_of(error))
+                    self.set_state(problem=problem_of(error))
 
     def unqueue(self, id: str) -> None:
         """Take a waiting question back."""
         with self._lock:
-            self.change(queue=tuple(one for one in self.scene.queue if one.id != id))
+            self.set_state(queue=tuple(question for question in self.state.queue if question.id != id))
             if future := self._questions.pop(id, None):
                 future.cancel()
 
-    def again(self, key: str, *, instead: bool) -> None:
+    def ask_again(self, key: str, *, instead: bool) -> None:
         """Ask the question of an item once more; `instead` puts the new answer in its place.
 
         Raises:
@@ -209,33 +199,27 @@ class Controller(Store):
         """
         with self._lock:
             item = self.item(key)
-            if self.scene.running is not None:
+            if self.state.running is not None:
                 raise InputError(t("panel.running"), code="running")
-            fitted = self._again_inputs(item)
-            waiting = Waiting(
-                id=f"q{next(self._numbers)}",
-                query=item.query,
-                inputs=fitted.given,
-                files=item.files,
-                attachments=item.attachments,
-            )
+            fitted = self._inputs_again(item)
+            waiting = self._queued(item.query, fitted.given, item.files, item.attachments)
             self._send(waiting, item if instead else None)
-            self._tell_dropped(fitted)
+            self._report_dropped(fitted)
 
-    def _again_inputs(self, item: Item) -> Fitted:
-        """What it was asked with; of a stored question the server may have told less than it needs."""
+    def _inputs_again(self, item: Item) -> Fitted:
+        """What it was asked with; of a stored question the server may give less than it needs."""
         if item.turn is None or item.turn.source != "history":
             return Fitted(dict(item.inputs))
-        if self.scene.facts is None:
-            return self._fitted({}, self.scene.inputs)
-        return self._fitted({}, {**self.scene.inputs, **values(item.inputs, Origin.SERVER)})
+        if self.state.app is None:
+            return self._fitted({}, self.state.inputs)
+        return self._fitted({}, {**self.state.inputs, **values(item.inputs, Origin.SERVER)})
 
     def stop(self) -> Future[bool] | None:
         """Stop the running answer; None when nothing runs."""
-        item = self.scene.running
+        item = self.state.running
         if item is None or item.run is None:
             return None
-        self.change(stopping=True)
+        self.set_state(stopping=True)
         return item.run.stop()
 
     # -- what the session tells
@@ -245,28 +229,27 @@ class Controller(Store):
             self._ended(run)
             return
         with self._lock:
-            waiting, instead, behind = self._asking or (None, None, ())
+            waiting, instead, behind = self._sending or (None, None, ())
             if waiting is None and not run.keep:
                 return  # somebody asked beside the conversation
             if not run.keep:
-                self._away[run] = (self._item_of(run, waiting, None), behind)
+                self._background[run] = (self._item_of(run, waiting, None), behind)
                 return
-            if run.target != self.scene.conversation_id:
+            if run.target != self.state.conversation_id:
                 self._switch(run.target)
             item = self._item_of(run, waiting, instead)
-            items = self.scene.items
+            items = self.state.items
             if instead is not None and items and items[-1].key == instead.key:
-                items = (*items[:-1], item)
-            else:
-                items = (*(one for one in items if one is not instead), item)
-            self.change(items=items, offer=None, problem=None)
+                items = items[:-1]
+            others = (other for other in items if other is not instead)
+            self.set_state(items=(*others, item), offer=None, problem=None)
 
-    def _item_of(self, run: Run, waiting: Waiting | None, instead: Item | None) -> Item:
-        last = self.scene.items[-1] if self.scene.items else None
-        same = instead is not None and last is not None and last.key == instead.key
+    def _item_of(self, run: Run, waiting: QueuedQuestion | None, instead: Item | None) -> Item:
+        last = self.state.items[-1] if self.state.items else None
+        replaced = instead if instead is not None and last is not None and last.key == instead.key else None
         return Item(
-            key=instead.key if same and instead is not None else self.key(),
-            take=instead.take + 1 if same and instead is not None else 0,
+            key=self.new_key() if replaced is None else replaced.key,
+            attempt=0 if replaced is None else replaced.attempt + 1,
             query=run.query,
             run=run,
             inputs=waiting.inputs if waiting else {},
@@ -280,49 +263,49 @@ class Controller(Store):
         try:
             turn = run.turn
         except Exception as error:
-            told = problem_of(error)
-            turn = Turn(query=run.query, status="failed", error=TurnError(code="internal", message=told.message))
+            message = problem_of(error).message
+            turn = Turn(query=run.query, status="failed", error=TurnError(code="internal", message=message))
         with self._lock:
-            item, behind = self._away.pop(run, (None, ()))
-            shown = next((one for one in self.scene.items if one.run is run), None)
+            hidden, behind = self._background.pop(run, (None, ()))
+            shown = next((item for item in self.state.items if item.run is run), None)
             if shown is not None:
-                self._put_end(shown, turn)
-                if turn.status == "failed" and self.scene.queue:
+                self._put_ended(shown, turn)
+                if turn.status == "failed" and self.state.queue:
                     # They were meant to follow an answer; whether without it is for whoever asked to say.
-                    told = p.Problem(t("panel.queue_waits"), t("panel.queue_waits.hint"))
-                    self.change(problem=told)
-        problems = [problem for one in self._listeners if (problem := one.tell(turn)) is not None]
+                    self.set_state(problem=m.Problem(t("panel.queue_waits"), t("panel.queue_waits.hint")))
+        problems = [problem for listener in self._listeners if (problem := listener.notify(turn)) is not None]
         if behind:
-            self._ask_away(behind, turn.conversation_id)
+            self._ask_in_background(behind, turn.conversation_id)
         elif shown is not None and turn.status != "failed":
             self._next()
-        if problems:  # told after the next question, which takes earlier problems away
-            self.change(problem=problems[-1])
-        if shown is not None or item is not None:
+        if problems:  # shown after the next question, which takes earlier problems away
+            self.set_state(problem=problems[-1])
+        if shown is not None or hidden is not None:
             self.start(after_turn(self, turn))
 
-    def _ask_away(self, behind: tuple[Waiting, ...], conversation_id: str | None) -> None:
+    def _ask_in_background(self, behind: tuple[QueuedQuestion, ...], conversation_id: str | None) -> None:
         """Send what waited behind an answer out of sight, in its conversation."""
         with self._lock:
             try:
                 if conversation_id is not None:
                     return self._send(behind[0], None, conversation_id, behind[1:])
-                problem = p.Problem(t("panel.not_asked", queries=" · ".join(one.query[:80] for one in behind)))
+                queries = " · ".join(question.query[:80] for question in behind)
+                problem = m.Problem(t("panel.not_asked", queries=queries))
             except DifyError as error:
                 problem = problem_of(error)
-            for one in behind:  # their conversation did not come to be, or takes no more
-                if future := self._questions.pop(one.id, None):
+            for question in behind:  # their conversation did not come to be, or takes no more
+                if future := self._questions.pop(question.id, None):
                     future.cancel()
-            self.change(problem=problem)
+            self.set_state(problem=problem)
 
-    def _put_end(self, item: Item, turn: Turn) -> None:
+    def _put_ended(self, item: Item, turn: Turn) -> None:
         ended = replace(item, run=None, turn=turn)
-        scene = self.scene
-        plain = values({name: one for name, one in item.inputs.items() if _is_plain(one)}, Origin.EARLIER)
-        self.change(
-            items=tuple(ended if one is item else one for one in scene.items),
-            conversation_id=turn.conversation_id or scene.conversation_id,
-            inputs={**scene.inputs, **plain},
+        state = self.state
+        plain = values({name: value for name, value in item.inputs.items() if _is_plain(value)}, Origin.EARLIER)
+        self.set_state(
+            items=tuple(ended if other is item else other for other in state.items),
+            conversation_id=turn.conversation_id or state.conversation_id,
+            inputs={**state.inputs, **plain},
             stopping=False,
         )
 
@@ -330,16 +313,16 @@ class Controller(Store):
 
     def _switch(self, conversation_id: str | None, name: str = "", inputs: Mapping[str, Value] | None = None) -> None:
         """Show another conversation, still empty. Answers that run go on out of sight. The lock is held."""
-        scene = self.scene
-        for at, item in enumerate(one for one in scene.items if one.run is not None):
+        state = self.state
+        for index, item in enumerate(item for item in state.items if item.run is not None):
             assert item.run is not None
             item.run.keep = False
-            self._away[item.run] = (item, scene.queue if at == 0 else ())
-        self._history = None
-        self.change(
+            self._background[item.run] = (item, state.queue if index == 0 else ())
+        self._reader = None
+        self.set_state(
             conversation_id=conversation_id,
             name=name,
-            inputs=dict(inputs or {}) if conversation_id else scene.inputs,
+            inputs=dict(inputs or {}) if conversation_id else state.inputs,
             items=(),
             queue=(),
             older=False,
@@ -363,50 +346,50 @@ class Controller(Store):
             DifyError: the server has no such conversation, or cannot be reached.
         """
         with self._lock:
-            if conversation_id == self.scene.conversation_id and self.scene.items:
+            if conversation_id == self.state.conversation_id and self.state.items:
                 return
-            known = next((one for one in self.scene.listing.items if one.id == conversation_id), None)
+            listed = next((item for item in self.state.listing.items if item.id == conversation_id), None)
             self.session.conversation_id = conversation_id
-            stored = values(known.inputs if known else None, Origin.SERVER)
-            self._switch(conversation_id, known.name if known else "", stored)
-        await self._load(History(self.client, conversation_id))
+            stored = values(listed.inputs if listed else None, Origin.SERVER)
+            self._switch(conversation_id, listed.name if listed else "", stored)
+        await self._load(MessageReader(self.client, conversation_id))
 
     async def older(self) -> None:
         """Load the turns before the first."""
-        if self._history is not None and self.scene.older and not self.scene.loading:
-            await self._load(self._history)
+        if self._reader is not None and self.state.older and not self.state.loading:
+            await self._load(self._reader)
 
-    async def _load(self, history: History) -> None:
-        self._history = history
-        self.change(loading=True)
+    async def _load(self, reader: MessageReader) -> None:
+        self._reader = reader
+        self.set_state(loading=True)
         try:
-            known = frozenset(item.turn.message_id for item in self.scene.items if item.turn and item.turn.message_id)
-            messages, older = await history.more(known)
-            app = self.scene.facts.name if self.scene.facts else None
-            found = [item_of(message, self.key(), self.client, app) for message in messages]
+            known = frozenset(item.turn.message_id for item in self.state.items if item.turn and item.turn.message_id)
+            messages, older = await reader.more(known)
+            app = self.state.app.name if self.state.app else None
+            loaded = [item_of(message, self.new_key(), self.client, app) for message in messages]
             with self._lock:
-                if self._history is not history:  # another one was opened meanwhile
+                if self._reader is not reader:  # another one was opened meanwhile
                     return
-                back = self._back(history.conversation_id)
-                here = {item.now.message_id for item in back} - {None}
-                items = tuple(item for item in found if item.turn and item.turn.message_id not in here)
-                inputs = self.scene.inputs or values(found[-1].inputs if found else None, Origin.SERVER)
-                self.change(items=(*items, *self.scene.items, *back), older=older, loading=False, inputs=inputs)
+                running = self._bring_back(reader.conversation_id)
+                running_ids = {item.now.message_id for item in running} - {None}
+                items = tuple(item for item in loaded if item.turn and item.turn.message_id not in running_ids)
+                inputs = self.state.inputs or values(loaded[-1].inputs if loaded else None, Origin.SERVER)
+                self.set_state(items=(*items, *self.state.items, *running), older=older, loading=False, inputs=inputs)
         except BaseException:
-            if self._history is history:
-                self.change(loading=False)
+            if self._reader is reader:
+                self.set_state(loading=False)
             raise
 
-    def _back(self, conversation_id: str) -> list[Item]:
+    def _bring_back(self, conversation_id: str) -> list[Item]:
         """Answers of this conversation that still run. The lock is held."""
-        found = []
-        for run, (item, behind) in list(self._away.items()):
+        items = []
+        for run, (item, behind) in list(self._background.items()):
             if conversation_id in (run.target, run.turn.conversation_id):
-                del self._away[run]
+                del self._background[run]
                 run.keep = True
-                found.append(item)
-                self.change(queue=(*self.scene.queue, *behind))
-        return found
+                items.append(item)
+                self.set_state(queue=(*self.state.queue, *behind))
+        return items
 
 
 def _is_plain(value: Any) -> bool:

@@ -12,23 +12,22 @@ from ..printable import one_line
 from ..turn.state import MessageFile, Turn
 from ..turn.stored import turn_of
 from ..wire.models import StoredMessage
-from . import protocol as p
+from . import messages as m
 from .state import Item
 
 PAGE = 20
 """Turns that are loaded at once."""
 
 
-class History:
+class MessageReader:
     """Reads a conversation backwards. Used on the portal's loop only."""
 
     def __init__(self, client: AsyncDify, conversation_id: str) -> None:
-        self._client = client
         self.conversation_id = conversation_id
         self._messages: AsyncIterator[StoredMessage] = client.messages.list(conversation_id, page_size=PAGE).__aiter__()
-        self._held: StoredMessage | None = None
+        self._lookahead: StoredMessage | None = None
         """One more than was given, to know whether there are more."""
-        self._ended = False
+        self._exhausted = False
 
     async def more(self, known: frozenset[str], count: int = PAGE) -> tuple[list[StoredMessage], bool]:
         """The next older messages, oldest first, without those already known; and whether there are more.
@@ -36,37 +35,37 @@ class History:
         Raises:
             DifyError: the server refused.
         """
-        found: list[StoredMessage] = []
-        while not self._ended and (self._held is None or len(found) < count):
-            if self._held is not None:
-                found.append(self._held)
-                self._held = None
-            self._held = await self._next(known)
-        if self._ended and self._held is None:
-            return found[::-1], False
-        return found[::-1], True
+        messages: list[StoredMessage] = []
+        while not self._exhausted and (self._lookahead is None or len(messages) < count):
+            if self._lookahead is not None:
+                messages.append(self._lookahead)
+                self._lookahead = None
+            self._lookahead = await self._next(known)
+        if self._exhausted and self._lookahead is None:
+            return messages[::-1], False
+        return messages[::-1], True
 
     async def _next(self, known: frozenset[str]) -> StoredMessage | None:
         async for message in self._messages:
             if message.id not in known:
                 return message
-        self._ended = True
+        self._exhausted = True
         return None
 
 
 def item_of(message: StoredMessage, key: str, client: AsyncDify, app: str | None) -> Item:
     """A stored message as an item of the transcript."""
     turn = turn_of(message, user=client.user, server=client.base_url, app=app)
-    mine = [(at, file) for at, file in enumerate(turn.files or ()) if file.belongs_to == "user"]
+    user_files = [(index, file) for index, file in enumerate(turn.files or ()) if file.belongs_to == "user"]
     return Item(
         key=key,
         query=message.query,
         turn=turn,
         inputs={name: value for name, value in (message.inputs or {}).items() if value is not None},
-        files=tuple(reference for _, file in mine if (reference := _reference(file))),
+        files=tuple(reference for _, file in user_files if (reference := _reference(file))),
         attachments=tuple(
-            p.Attachment(str(at), one_line(file.name or "", 200) or "file", file.type or "custom", file.size, None)
-            for at, file in mine
+            m.Attachment(str(index), one_line(file.name or "", 200) or "file", file.type or "custom", file.size, None)
+            for index, file in user_files
         ),
         asked_at=turn.created_at,
     )

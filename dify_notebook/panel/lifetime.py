@@ -28,19 +28,19 @@ GRACE = 1.0
 
 _shown: dict[int, ChatPanel] = {}
 """Those that a page shows, by identity."""
-_ended: SimpleQueue[Cleanup] = SimpleQueue()  # may be put into from a finalizer, as nothing else
+_gone: SimpleQueue[Cleanup] = SimpleQueue()  # may be put into from a finalizer, as nothing else
 _starting = threading.Lock()
 _reaper: threading.Thread | None = None
 
 
-def weakly(method: Callable[P, object]) -> Callable[P, None]:
+def weak_callback(method: Callable[P, object]) -> Callable[P, None]:
     """Calls the method as long as its object lives, and does not hold it."""
     reference = weakref.WeakMethod(method)
 
     def call(*args: P.args, **kwargs: P.kwargs) -> None:
-        found = reference()
-        if found is not None:
-            found(*args, **kwargs)
+        live_method = reference()
+        if live_method is not None:
+            live_method(*args, **kwargs)
 
     return call
 
@@ -62,27 +62,27 @@ class Cleanup:
             self.layout.close()
 
 
-def watch(panel: ChatPanel, stop: Callable[[], object]) -> Cleanup:
+def clean_up_after(panel: ChatPanel, stop: Callable[[], object]) -> Cleanup:
     """When the panel goes, by whatever way, call `stop` and end what else it leaves."""
     global _reaper
     with _starting:
         if _reaper is None or not _reaper.is_alive():  # the first panel, or a fork
             _reaper = threading.Thread(target=_reap, name="dify_notebook panels' end", daemon=True)
             _reaper.start()
-    remains = Cleanup(stop)
-    weakref.finalize(panel, _ended.put, remains).atexit = False
-    return remains
+    cleanup = Cleanup(stop)
+    weakref.finalize(panel, _gone.put, cleanup).atexit = False
+    return cleanup
 
 
 def _reap() -> None:
     while True:
-        _ended.get().end()
+        _gone.get().end()
 
 
-def known_weakly(panel: ChatPanel, remains: Cleanup) -> None:
+def hold_comm_weakly(panel: ChatPanel, cleanup: Cleanup) -> None:
     """The panel has a comm from now on: let neither that nor the registry hold it."""
-    remains.comm, remains.layout = panel.comm, panel.layout
-    panel.comm.on_msg(weakly(panel._handle_msg))
+    cleanup.comm, cleanup.layout = panel.comm, panel.layout
+    panel.comm.on_msg(weak_callback(panel._handle_msg))
     registry._instances[panel.comm.comm_id] = weakref.proxy(panel)
 
 

@@ -13,109 +13,109 @@ from ..net.client import AsyncDify
 from ..turn.state import WELL, Turn
 from ..wire.models import Conversation
 from .state import Item, Listing, PanelState
-from .store import Store, log, problem_of, replace
+from .store import PanelStore, log, problem_of, replace
 
 PAGE = 30
 """Conversations that are listed at once."""
-ASKED = PAGE + 1
+REQUEST_SIZE = PAGE + 1
 """Conversations of one request: with one more than is listed it is known whether there are more."""
-SEARCHED = 500
+SEARCH_LIMIT = 500
 """Conversations that a search looks through at once."""
-SEARCHED_PAGE = 100
+SEARCH_REQUEST_SIZE = 100
 """Conversations of one request of a search."""
 UNDO_SECONDS = 6.0
 """How long a deletion can be taken back."""
 NAME_SECONDS = 2.5
 """A server gives a new conversation its name up to 2 s after the answer's end."""
-OFFERED = timedelta(hours=12)
+OFFER_AGE = timedelta(hours=12)
 """How old the last conversation may be that a new panel offers to go on with."""
 
 
-def relist(board: Store, change: Callable[[Listing], Listing]) -> None:
+def update_listing(store: PanelStore, change: Callable[[Listing], Listing]) -> None:
     """Replace the list by what is made of it."""
-    board.alter(lambda scene: replace(scene, listing=change(scene.listing)))
+    store.update_state(lambda state: replace(state, listing=change(state.listing)))
 
 
-class Reading:
+class ConversationReader:
     """The list of conversations, read from the newest on. Used on the portal's loop only."""
 
     def __init__(self, client: AsyncDify, search: str) -> None:
         self.search = search
         """Only those whose names hold it; the server knows no search."""
-        self._items = client.conversations.list(page_size=SEARCHED_PAGE if search else ASKED).__aiter__()
-        self._held: Conversation | None = None
+        self._items = client.conversations.list(page_size=SEARCH_REQUEST_SIZE if search else REQUEST_SIZE).__aiter__()
+        self._lookahead: Conversation | None = None
         """One more than was given, to know whether there are more."""
 
     async def more(self) -> tuple[list[Conversation], bool]:
-        """The next that fit, `PAGE` at most and among the next `SEARCHED`; and whether there may be more.
+        """The next that fit, `PAGE` at most and among the next `SEARCH_LIMIT`; and whether there may be more.
 
         Raises:
             DifyError: the server refused.
         """
-        found = [self._held] if self._held is not None else []
+        found = [self._lookahead] if self._lookahead is not None else []
         wanted = self.search.casefold()
-        self._held = None
+        self._lookahead = None
         looked = 0
-        async for one in self._items:
+        async for conversation in self._items:
             looked += 1
-            if wanted in one.name.casefold():
+            if wanted in conversation.name.casefold():
                 if len(found) >= PAGE:
-                    self._held = one
+                    self._lookahead = conversation
                     return found, True
-                found.append(one)
-            if wanted and looked >= SEARCHED:
+                found.append(conversation)
+            if wanted and looked >= SEARCH_LIMIT:
                 return found, True
         return found, False
 
 
-async def list_conversations(board: Store, search: str, *, more: bool) -> None:
+async def list_conversations(store: PanelStore, search: str, *, more: bool) -> None:
     """Read the list from the top, or go on where it ends.
 
     Raises:
         DifyError: the server refused.
     """
     search = search.strip()
-    reading = board.reading if more else None
-    if reading is None or reading.search != search:
-        reading = board.reading = Reading(board.client, search)
+    reader = store.reader if more else None
+    if reader is None or reader.search != search:
+        reader = store.reader = ConversationReader(store.client, search)
         more = False
-    elif board.scene.listing.loading:  # it goes on already
+    elif store.state.listing.loading:  # it goes on already
         return
-    relist(board, lambda listing: replace(listing, loading=True, search=search))
+    update_listing(store, lambda listing: replace(listing, loading=True, search=search))
     try:
-        found, beyond = await reading.more()
+        found, has_more = await reader.more()
     except BaseException:
-        if board.reading is reading:
-            board.reading = None  # a list that broke off is read from the top again
-            relist(board, lambda listing: replace(listing, loading=False))
+        if store.reader is reader:
+            store.reader = None  # a list that broke off is read from the top again
+            update_listing(store, lambda listing: replace(listing, loading=False))
         raise
-    if board.reading is not reading:  # another list was begun meanwhile
+    if store.reader is not reader:  # another list was begun meanwhile
         return
 
     def longer(listing: Listing) -> Listing:
         before = listing.items if more else ()
-        known = {one.id for one in (*before, *listing.hidden)}
-        items = (*before, *(one for one in found if one.id not in known))
-        return replace(listing, items=items, more=beyond, loading=False)
+        known = {item.id for item in (*before, *listing.hidden)}
+        items = (*before, *(item for item in found if item.id not in known))
+        return replace(listing, items=items, more=has_more, loading=False)
 
-    relist(board, longer)
+    update_listing(store, longer)
     if not (more or search):
-        board.alter(lambda scene: _told(scene, found))
+        store.update_state(lambda state: _with_name_and_offer(state, found))
 
 
-def _told(scene: PanelState, found: list[Conversation]) -> PanelState:
+def _with_name_and_offer(state: PanelState, newest_first: list[Conversation]) -> PanelState:
     """The name of the conversation on show, and the offer to go on with the last one."""
-    current = next((one for one in found if one.id == scene.conversation_id), None)
+    current = next((item for item in newest_first if item.id == state.conversation_id), None)
     if current is not None:
-        return replace(scene, name=current.name)
-    newest = found[0] if found else None
+        return replace(state, name=current.name)
+    newest = newest_first[0] if newest_first else None
     when = (newest.updated_at or newest.created_at) if newest else None
-    fresh = when is not None and datetime.now(UTC) - when < OFFERED
-    offered = newest if fresh and scene.conversation_id is None and not scene.items else None
-    return replace(scene, offer=offered)
+    fresh = when is not None and datetime.now(UTC) - when < OFFER_AGE
+    offered = newest if fresh and state.conversation_id is None and not state.items else None
+    return replace(state, offer=offered)
 
 
-async def rename(board: Store, id: str, name: str | None) -> None:
+async def rename(store: PanelStore, id: str, name: str | None) -> None:
     """Give a conversation another name; None lets the server find one.
 
     Raises:
@@ -124,22 +124,22 @@ async def rename(board: Store, id: str, name: str | None) -> None:
     """
     if name is not None and not name.strip():
         raise InputError(t("panel.no_name"), code="name")
-    found = await board.client.conversations.rename(id, name, auto_generate=name is None)
-    new = found.name or name or ""
+    conversation = await store.client.conversations.rename(id, name, auto_generate=name is None)
+    new_name = conversation.name or name or ""
 
-    def renamed(scene: PanelState) -> PanelState:
-        items = tuple(replace(one, name=new) if one.id == id else one for one in scene.listing.items)
-        current = new if scene.conversation_id == id else scene.name
-        return replace(scene, name=current, listing=replace(scene.listing, items=items))
+    def renamed(state: PanelState) -> PanelState:
+        items = tuple(replace(item, name=new_name) if item.id == id else item for item in state.listing.items)
+        current = new_name if state.conversation_id == id else state.name
+        return replace(state, name=current, listing=replace(state.listing, items=items))
 
-    board.alter(renamed)
+    store.update_state(renamed)
 
 
 class Deletions:
     """Conversations that are deleted in a while unless somebody takes it back."""
 
-    def __init__(self, board: Store, seconds: float = UNDO_SECONDS) -> None:
-        self._board = board
+    def __init__(self, store: PanelStore, seconds: float = UNDO_SECONDS) -> None:
+        self._store = store
         self._seconds = seconds
         self._waiting: dict[str, asyncio.Event] = {}
 
@@ -152,40 +152,44 @@ class Deletions:
         """
         if id in self._waiting:
             return
-        listing = self._board.scene.listing
-        found = next((one for one in listing.items if one.id == id), None)
-        if found is None:
+        listing = self._store.state.listing
+        conversation = next((item for item in listing.items if item.id == id), None)
+        if conversation is None:
             raise InputError(t("panel.no_conversation"), code="conversation")
-        place = listing.items.index(found)
-        hurry = self._waiting[id] = asyncio.Event()
-        relist(self._board, lambda now: replace(
-            now, items=tuple(one for one in now.items if one.id != id), hidden=(*now.hidden, found)
+        index = listing.items.index(conversation)
+        decided = self._waiting[id] = asyncio.Event()
+        update_listing(self._store, lambda current: replace(
+            current,
+            items=tuple(item for item in current.items if item.id != id),
+            hidden=(*current.hidden, conversation),
         ))  # fmt: skip
-        self._board.start(self._after_a_while(id, found, place, hurry))
+        self._store.start(self._delete_later(id, conversation, index, decided))
 
-    async def _after_a_while(self, id: str, found: Conversation, place: int, hurry: asyncio.Event) -> None:
+    async def _delete_later(self, id: str, conversation: Conversation, index: int, decided: asyncio.Event) -> None:
         try:
             async with asyncio.timeout(self._seconds):
-                await hurry.wait()
+                await decided.wait()
         except TimeoutError:
             pass  # the time is over: now it is done
         if self._waiting.pop(id, None) is None:
-            self._back(found, place)
+            self._restore(conversation, index)
             return
         try:
-            await self._board.client.conversations.delete(id)
+            await self._store.client.conversations.delete(id)
         except NotFoundError:
             pass  # it is gone, which is what was wanted
         except DifyError:
-            self._back(found, place)
+            self._restore(conversation, index)
             raise
-        relist(self._board, lambda now: replace(now, hidden=tuple(one for one in now.hidden if one.id != id)))
+        update_listing(self._store, lambda current: replace(
+            current, hidden=tuple(item for item in current.hidden if item.id != id)
+        ))  # fmt: skip
 
-    def _back(self, found: Conversation, place: int) -> None:
-        relist(self._board, lambda now: replace(
-            now,
-            items=(*now.items[:place], found, *now.items[place:]),
-            hidden=tuple(one for one in now.hidden if one.id != found.id),
+    def _restore(self, conversation: Conversation, index: int) -> None:
+        update_listing(self._store, lambda current: replace(
+            current,
+            items=(*current.items[:index], conversation, *current.items[index:]),
+            hidden=tuple(item for item in current.hidden if item.id != conversation.id),
         ))  # fmt: skip
 
     def undo(self, id: str) -> None:
@@ -194,12 +198,12 @@ class Deletions:
         Raises:
             InputError: it is too late.
         """
-        hurry = self._waiting.pop(id, None)
-        if hurry is None:
+        decided = self._waiting.pop(id, None)
+        if decided is None:
             raise InputError(t("panel.too_late"), code="conversation")
-        hurry.set()
+        decided.set()
 
-    def hurry(self) -> None:
+    def flush(self) -> None:
         """Delete now what waits for it: nobody is there any more to take it back. Any thread may call it."""
 
         async def now() -> None:
@@ -207,72 +211,72 @@ class Deletions:
                 event.set()
 
         if self._waiting:
-            self._board.start(now())
+            self._store.start(now())
 
 
-async def load_variables(board: Store) -> None:
+async def load_variables(store: PanelStore) -> None:
     """Read the conversation's variables.
 
     Raises:
         DifyError: the server refused.
     """
-    scene = board.scene
-    if scene.facts is None or not scene.facts.has_variables or scene.conversation_id is None:
-        board.change(variables=() if scene.facts and scene.facts.has_variables else None)
+    state = store.state
+    if state.app is None or not state.app.has_variables or state.conversation_id is None:
+        store.set_state(variables=() if state.app and state.app.has_variables else None)
         return
-    found = await board.client.conversations.variables(scene.conversation_id).to_list()
-    if board.scene.conversation_id == scene.conversation_id:
-        board.change(variables=tuple(found))
+    variables = await store.client.conversations.variables(state.conversation_id).to_list()
+    if store.state.conversation_id == state.conversation_id:
+        store.set_state(variables=tuple(variables))
 
 
-async def after_turn(board: Store, turn: Turn) -> None:
+async def after_turn(store: PanelStore, turn: Turn) -> None:
     """What is to be asked when an answer has ended: next questions, the list, the variables."""
-    item = next((one for one in board.scene.items if one.turn is turn), None)
+    item = next((item for item in store.state.items if item.turn is turn), None)
     work: list[Any] = []
-    if item is not None and _suggests(board, turn):
-        work.append(_suggest(board, item, turn))
+    if item is not None and _suggests(store, turn):
+        work.append(_suggest(store, item, turn))
     if turn.conversation_id:
-        work.append(_refresh(board, turn))
-    if board.scene.variables is not None:
-        work.append(load_variables(board))
-    for failed in await asyncio.gather(*work, return_exceptions=True):
-        if isinstance(failed, DifyError):
-            log.info("after a turn: %s", failed.code or type(failed).__name__)
-        elif isinstance(failed, BaseException):
-            board.change(problem=problem_of(failed))
+        work.append(_refresh(store, turn))
+    if store.state.variables is not None:
+        work.append(load_variables(store))
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, DifyError):
+            log.info("after a turn: %s", outcome.code or type(outcome).__name__)
+        elif isinstance(outcome, BaseException):
+            store.set_state(problem=problem_of(outcome))
 
 
-def _suggests(board: Store, turn: Turn) -> bool:
-    facts = board.scene.facts
-    told = facts.parameters.suggested_questions_after_answer if facts else None
+def _suggests(store: PanelStore, turn: Turn) -> bool:
+    app = store.state.app
+    setting = app.parameters.suggested_questions_after_answer if app else None
     ended = turn.status in WELL
-    return bool(ended and turn.message_id and turn.suggested is None and (told or {}).get("enabled"))
+    return bool(ended and turn.message_id and turn.suggested is None and (setting or {}).get("enabled"))
 
 
-async def _suggest(board: Store, item: Item, turn: Turn) -> None:
-    told = await board.client.messages.suggested(turn.message_id or "")
-    now = board.scene.find(item.key)
-    if now is not None and now.turn is not None and now.turn.message_id == turn.message_id:
-        better = replace(now.turn, suggested=tuple(told))
-        board.session.replace(better)
-        board.put(replace(now, turn=better))
+async def _suggest(store: PanelStore, item: Item, turn: Turn) -> None:
+    questions = await store.client.messages.suggested(turn.message_id or "")
+    current = store.state.find(item.key)
+    if current is not None and current.turn is not None and current.turn.message_id == turn.message_id:
+        suggested = replace(current.turn, suggested=tuple(questions))
+        store.session.replace(suggested)
+        store.put_item(replace(current, turn=suggested))
 
 
-async def _refresh(board: Store, turn: Turn) -> None:
+async def _refresh(store: PanelStore, turn: Turn) -> None:
     """Bring the list up to date; its first names come a little later."""
     for wait in (0.0, NAME_SECONDS):
         await asyncio.sleep(wait)
-        newest = await board.client.conversations.list(page_size=PAGE).to_list(limit=PAGE)
-        if not board.scene.listing.search:
-            relist(board, lambda listing, newest=newest: _with_newest(listing, newest))  # type: ignore[misc]
-        board.alter(lambda scene, newest=newest: _told(scene, newest))  # type: ignore[misc]
-        name = next((one.name for one in newest if one.id == turn.conversation_id), "")
+        newest = await store.client.conversations.list(page_size=PAGE).to_list(limit=PAGE)
+        if not store.state.listing.search:
+            update_listing(store, lambda listing, newest=newest: _with_newest(listing, newest))  # type: ignore[misc]
+        store.update_state(lambda state, newest=newest: _with_name_and_offer(state, newest))  # type: ignore[misc]
+        name = next((item.name for item in newest if item.id == turn.conversation_id), "")
         if turn.turn_number != 1 or name not in ("", "New conversation", turn.query):
             return
 
 
 def _with_newest(listing: Listing, newest: list[Conversation]) -> Listing:
-    hidden = {one.id for one in listing.hidden}
-    ids = hidden | {one.id for one in newest}
-    shown = (one for one in newest if one.id not in hidden)
-    return replace(listing, items=(*shown, *(one for one in listing.items if one.id not in ids)))
+    hidden = {item.id for item in listing.hidden}
+    ids = hidden | {item.id for item in newest}
+    shown = (item for item in newest if item.id not in hidden)
+    return replace(listing, items=(*shown, *(item for item in listing.items if item.id not in ids)))

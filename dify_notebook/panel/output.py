@@ -19,8 +19,8 @@ from IPython.core.getipython import get_ipython
 
 from ..console import complain, say
 from ..i18n import Language, t
-from ..live import wish
-from ..live.outputs import Output
+from ..live import mode_from_environment
+from ..live.outputs import WIDGET, CellOutput
 from ..views.html import element, escape
 from .controller import Controller
 from .saved import Transcript
@@ -29,8 +29,6 @@ from .state import PanelState
 if TYPE_CHECKING:
     from .widget import ChatPanel
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
-
 
 def watched() -> bool:
     """Whether a browser is likely to show widgets here. `DIFY_NOTEBOOK_LIVE=widget` says yes, its other values no.
@@ -38,7 +36,7 @@ def watched() -> bool:
     Raises:
         ConfigError: it holds something else.
     """
-    if (mode := wish()) is not None:
+    if (mode := mode_from_environment()) is not None:
         return mode == "widget"
     kernel = getattr(get_ipython(), "kernel", None)
     if kernel is None:
@@ -51,14 +49,16 @@ def watched() -> bool:
 class PanelOutput:
     """The outputs of one panel."""
 
-    def __init__(self, panel: ChatPanel, desk: Controller, language: Callable[[], Language], kept: str) -> None:
+    def __init__(
+        self, panel: ChatPanel, controller: Controller, language: Callable[[], Language], saved_class: str
+    ) -> None:
         self._panel = panel
-        self._desk = desk
+        self._controller = controller
         self._language = language
-        self._outputs: list[tuple[Output | None, Output]] = []
+        self._outputs: list[tuple[CellOutput | None, CellOutput]] = []
         """For each cell that shows it: the widget where there is one, and the saved conversation."""
-        self._transcript = Transcript(kept)
-        self._saved: object = None
+        self._transcript = Transcript(saved_class)
+        self._saved_from: object = None
         """What the saved form was last made of."""
 
     @property
@@ -68,54 +68,54 @@ class PanelOutput:
 
     def show(self) -> None:
         """Put the panel into the running cell."""
-        shell, lang, scene = get_ipython(), self._language(), self._desk.scene
-        saved = self._transcript.bundle(scene, lang)
+        shell, lang, state = get_ipython(), self._language(), self._controller.state
+        saved = self._transcript.bundle(state, lang)
         if shell is None or not hasattr(shell, "kernel"):
             say(saved["text/plain"])
             return
-        first: Output | None = None
+        widget_output: CellOutput | None = None
         if watched():
             try:
                 self._panel.open()
                 data, metadata = self._panel.view()
-                first = Output()
-                first.show({WIDGET: data[WIDGET], **_line(lang)}, metadata)
+                widget_output = CellOutput()
+                widget_output.show({WIDGET: data[WIDGET], **_placeholder(lang)}, metadata)
             except Exception as problem:  # a frontend without widgets: the conversation is shown all the same
-                first = None
+                widget_output = None
                 complain("the panel's widget could not be shown", problem)
-        second = Output()
-        second.show(saved)
-        self._outputs.append((first, second))
-        self._saved = self._made_of(scene, lang)
+        saved_output = CellOutput()
+        saved_output.show(saved)
+        self._outputs.append((widget_output, saved_output))
+        self._saved_from = self._fingerprint(state, lang)
 
-    def drawn(self, scene: PanelState) -> None:
-        """The panel has drawn this scene. When an answer has ended, the saved form follows."""
-        if not self._outputs or scene.running is not None or scene.loading:
+    def update(self, state: PanelState) -> None:
+        """The panel has drawn this state. When an answer has ended, the saved form follows."""
+        if not self._outputs or state.running is not None or state.loading:
             return
         lang = self._language()
-        now = self._made_of(scene, lang)
-        if now == self._saved:
+        fingerprint = self._fingerprint(state, lang)
+        if fingerprint == self._saved_from:
             return
-        self._saved = now
-        bundle = self._transcript.bundle(scene, lang)
-        for _, second in self._outputs:
-            second.replace(bundle)
+        self._saved_from = fingerprint
+        bundle = self._transcript.bundle(state, lang)
+        for _, saved_output in self._outputs:
+            saved_output.replace(bundle)
 
-    def close(self, scene: PanelState) -> None:
+    def close(self, state: PanelState) -> None:
         """Leave the conversation alone."""
         lang = self._language()
-        bundle = self._transcript.bundle(scene, lang) if self._outputs else {}
-        for first, second in self._outputs:
-            if first is not None:
-                first.replace(_line(lang))
-            second.replace(bundle)
+        bundle = self._transcript.bundle(state, lang) if self._outputs else {}
+        for widget_output, saved_output in self._outputs:
+            if widget_output is not None:
+                widget_output.replace(_placeholder(lang))
+            saved_output.replace(bundle)
         self._outputs.clear()
 
-    def _made_of(self, scene: PanelState, lang: Language) -> object:
-        return (tuple(id(item.turn) for item in scene.items), scene.older, scene.name, lang)
+    def _fingerprint(self, state: PanelState, lang: Language) -> object:
+        return (tuple(id(item.turn) for item in state.items), state.older, state.name, lang)
 
 
-def _line(lang: Language) -> dict[str, str]:
+def _placeholder(lang: Language) -> dict[str, str]:
     """What stands where the widget was, when there is none any more."""
     text = t("panel.saved.line", lang)
     return {"text/html": element("span", {"style": "opacity:.75;font-size:12px"}, escape(text)), "text/plain": text}

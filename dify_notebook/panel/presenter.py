@@ -1,4 +1,4 @@
-"""The scene in words: the values that the browser gets, in one language. Pure."""
+"""The state in words: the values that the browser gets, in one language. Pure."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from ..i18n import Language, sentences, t
 from ..printable import one_line, shown
 from ..redact import redact
 from ..turn.state import MessageFile, Turn
-from ..views import facts as told
 from ..views import timeline
+from ..views.facts import waiting
 from ..views.words import Words, last_part, number, price
 from ..wire.models import ConversationVariable
-from . import protocol as p
-from .facts import in_field
+from . import commands as c
+from . import messages as m
+from .app import in_field
 from .state import Item, PanelState
 
-LONGEST = 20_000
-"""Characters of a variable's value that are told."""
+VALUE_LIMIT = 20_000
+"""Characters of a variable's value, at most."""
 
 
 def texts(lang: Language) -> dict[str, str]:
@@ -50,29 +51,31 @@ def when(time: datetime | None, now: datetime, lang: Language) -> str:
 # -- states
 
 
-def conversation(scene: PanelState, lang: Language, now: datetime) -> p.Conversation:
+def conversation(state: PanelState, lang: Language, now: datetime) -> m.Conversation:
     """The conversation on show."""
     frozen = None
-    app = scene.facts.app if scene.facts is not None else KnownApp()
-    controls = app.controls
-    if app.old and scene.conversation_id and controls:
-        frozen = t("panel.frozen", lang, version=app.version)
-    offer = scene.offer
+    known = state.app.known if state.app is not None else KnownApp()
+    controls = known.controls
+    if known.old and state.conversation_id and controls:
+        frozen = t("panel.frozen", lang, version=known.version)
+    offer = state.offer
     notice, resume = None, None
     if offer is not None:
         name = one_line(offer.name, 80) or t("panel.unnamed", lang)
         notice = t("panel.offer", lang, name=name, when=when(offer.updated_at or offer.created_at, now, lang))
-        resume = p.Resume(offer.id, name)
-    return p.Conversation(
-        id=scene.conversation_id,
-        name=one_line(scene.name, 200) or t("panel.unnamed" if scene.conversation_id else "panel.new", lang),
+        resume = m.Resume(offer.id, name)
+    return m.Conversation(
+        id=state.conversation_id,
+        name=one_line(state.name, 200) or t("panel.unnamed" if state.conversation_id else "panel.new", lang),
         inputs={
-            name: in_field(controls.get(name, {}), one.value) for name, one in scene.inputs.items() if _shown(one.value)
+            name: in_field(controls.get(name, {}), value.value)
+            for name, value in state.inputs.items()
+            if _shown(value.value)
         },
         frozen=frozen,
-        older=scene.older,
-        loading=scene.loading,
-        totals=totals(scene, lang),
+        older=state.older,
+        loading=state.loading,
+        totals=totals(state, lang),
         notice=notice,
         resume=resume,
     )
@@ -85,13 +88,13 @@ def _shown(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     first = value[0] if isinstance(value, list) and value else value
-    named = isinstance(first, dict) and {"transfer_method", "upload_file_id"} & set(first)
-    return not named and not stored.is_file(value)
+    names_upload = isinstance(first, dict) and {"transfer_method", "upload_file_id"} & set(first)
+    return not names_upload and not stored.is_file(value)
 
 
-def totals(scene: PanelState, lang: Language) -> str:
+def totals(state: PanelState, lang: Language) -> str:
     """Turns, tokens, price and time of what is on show and has ended; "" for nothing."""
-    turns = [item.turn for item in scene.items if item.turn is not None]
+    turns = [item.turn for item in state.items if item.turn is not None]
     if not turns:
         return ""
     words = Words(lang)
@@ -110,111 +113,112 @@ def totals(scene: PanelState, lang: Language) -> str:
     return " · ".join(parts)
 
 
-def conversations(scene: PanelState, lang: Language, now: datetime) -> p.Conversations:
+def conversations(state: PanelState, lang: Language, now: datetime) -> m.Conversations:
     """The list."""
-    listing = scene.listing
-    last = listing.hidden[-1] if listing.hidden else None
+    listing = state.listing
     unnamed = t("panel.unnamed", lang)
-    return p.Conversations(
+    hidden = listing.hidden[-1] if listing.hidden else None
+    deleted = None if hidden is None else m.Deleted(hidden.id, one_line(hidden.name, 200) or unnamed)
+    return m.Conversations(
         items=[
-            p.Listed(
-                id=one.id,
-                name=one_line(one.name, 200) or unnamed,
-                when=when(one.updated_at or one.created_at, now, lang),
-                current=one.id == scene.conversation_id,
+            m.Listed(
+                id=item.id,
+                name=one_line(item.name, 200) or unnamed,
+                when=when(item.updated_at or item.created_at, now, lang),
+                current=item.id == state.conversation_id,
             )
-            for one in listing.items
+            for item in listing.items
         ],
         more=listing.more,
         loading=listing.loading,
         search=listing.search,
-        deleted=None if last is None else p.Deleted(last.id, one_line(last.name, 200) or unnamed),
+        deleted=deleted,
     )
 
 
-def variables(scene: PanelState) -> p.Variables | None:
+def variables(state: PanelState) -> m.Variables | None:
     """The conversation's variables, where they were asked for."""
-    if scene.variables is None:
+    if state.variables is None:
         return None
-    return p.Variables([_variable(one) for one in scene.variables])
+    return m.Variables([_variable(variable) for variable in state.variables])
 
 
-def _variable(one: ConversationVariable) -> p.Variable:
-    secret = one.value_type == "secret"
-    value = "" if secret else redact(json.dumps(one.parsed, ensure_ascii=False, default=str))[:LONGEST]
-    return p.Variable(
-        id=one.id,
-        name=one_line(one.name, 120),
-        type=one_line(one.value_type, 40),
+def _variable(variable: ConversationVariable) -> m.Variable:
+    secret = variable.value_type == "secret"
+    value = "" if secret else redact(json.dumps(variable.parsed, ensure_ascii=False, default=str))[:VALUE_LIMIT]
+    return m.Variable(
+        id=variable.id,
+        name=one_line(variable.name, 120),
+        type=one_line(variable.value_type, 40),
         value=value,
-        description=one_line(one.description or "", 400),
+        description=one_line(variable.description or "", 400),
     )
 
 
-def status(scene: PanelState) -> p.Status:
+def status(state: PanelState) -> m.Status:
     """How the panel is."""
-    running = scene.running
-    return p.Status(
+    running = state.running
+    return m.Status(
         running=running.key if running else None,
-        stopping=scene.stopping and running is not None,
-        connected=scene.facts is not None,
-        error=scene.problem,
+        stopping=state.stopping and running is not None,
+        connected=state.app is not None,
+        error=state.problem,
     )
 
 
 # -- turns
 
 
-def meta(item: Item, turn: Turn, view: int, scene: PanelState, lang: Language, now: datetime) -> p.TurnMeta:
+def meta(item: Item, turn: Turn, view: int, state: PanelState, lang: Language, now: datetime) -> m.TurnMeta:
     """What belongs to a question and its answer besides the blocks of the answer."""
-    facts = scene.facts
+    app = state.app
     ended = not turn.running
-    kept = ended and turn.message_id is not None
-    speech = (facts.parameters.text_to_speech or {}) if facts else {}
-    badly = turn.status in ("failed", "incomplete", "stopped")
-    return p.TurnMeta(
+    stored = ended and turn.message_id is not None
+    speech = (app.parameters.text_to_speech or {}) if app else {}
+    unsuccessful = turn.status in ("failed", "incomplete", "stopped")
+    return m.TurnMeta(
         key=item.key,
         view=view,
         query=shown(item.query),
         files=list(item.attachments),
         status=turn.status,
         message_id=turn.message_id,
-        rating=cast("p.Rating | None", turn.feedback if turn.feedback in ("like", "dislike") else None),
+        rating=cast("m.Rating | None", turn.feedback if turn.feedback in ("like", "dislike") else None),
         comment=item.comment,
         annotated=item.annotated,
-        can=p.Can(
-            retry=ended and badly,
-            regenerate=ended and not badly,
-            rate=kept and turn.status != "failed",
-            annotate=kept and bool(facts and facts.annotations) and bool(turn.answer),
-            speak=kept and bool(speech.get("enabled")) and bool(turn.answer),
+        can=m.Can(
+            retry=ended and unsuccessful,
+            regenerate=ended and not unsuccessful,
+            rate=stored and turn.status != "failed",
+            annotate=stored and bool(app and app.annotations) and bool(turn.answer),
+            speak=stored and bool(speech.get("enabled")) and bool(turn.answer),
         ),
-        suggested=[one_line(one, 300) for one in (turn.suggested or ())[:10]],
+        suggested=[one_line(question, 300) for question in (turn.suggested or ())[:10]],
         downloads=[
-            p.Download(str(at), file_name(file), file.type or "custom", _size(file))
-            for at, file in enumerate(turn.files or ())
+            m.Download(str(index), file_name(file), file.type or "custom", _size(file))
+            for index, file in enumerate(turn.files or ())
             if file.belongs_to != "user" and (file.url or file.id)
         ],
         audio=turn.audio is not None and bool(turn.audio.chunks),
         when=when(item.asked_at or turn.created_at, now, lang),
         facts=measures(turn, lang) if ended else "",
         nodes=nodes(turn, lang),
-        say=None if turn.source == "history" else t(_news(turn), lang),
+        say=None if turn.source == "history" else t(_status_key(turn), lang),
     )
 
 
 def file_name(file: MessageFile) -> str:
     """What a file of an answer is called: as the server names it, else by the last part of its address."""
-    told = one_line(file.name or "", 200)
+    name = one_line(file.name or "", 200)
     last = last_part(file.url or "")
-    return told or (last if "." in last.strip(".") else "file")
+    return name or (last if "." in last.strip(".") else "file")
 
 
 def _size(file: Any) -> int | None:
     return len(file.data) if file.data is not None else cast("int | None", file.size)
 
 
-def _news(turn: Turn) -> str:
+def _status_key(turn: Turn) -> str:
     if turn.status != "running":
         return f"live.say.{turn.status}"
     return "live.say.answering" if turn.answer else "live.say.waiting"
@@ -235,74 +239,73 @@ def measures(turn: Turn, lang: Language) -> str:
     return " · ".join(parts)
 
 
-def nodes(turn: Turn, lang: Language) -> list[p.NodeLine]:
+def nodes(turn: Turn, lang: Language) -> list[m.NodeLine]:
     """The steps that have more to tell than their line."""
     words = Words(lang)
     return [
-        p.NodeLine(node.id, timeline.name(node, words))
+        m.NodeLine(node.id, timeline.name(node, words))
         for node in turn.nodes or ()
         if node.inputs or node.outputs or node.process_data or node.error
     ][:200]
 
 
-CUT_TEXT = 8_000
+TEXT_LIMIT = 8_000
 """Characters of one text in a node's details."""
-CUT_ITEMS = 200
+ITEMS_LIMIT = 200
 """Items of one list or object."""
-CUT_ALL = 100_000
+DETAILS_LIMIT = 100_000
 """Characters of all details of a node together, about."""
 
 
-def details(turn: Turn, id: str, lang: Language) -> p.NodeValue | None:
+def details(turn: Turn, id: str, lang: Language) -> c.NodeValue | None:
     """What a step got and gave, long values cut; None where there is no such step."""
-    node = next((one for one in turn.nodes or () if one.id == id), None)
+    node = next((node for node in turn.nodes or () if node.id == id), None)
     if node is None:
         return None
-    words, left = Words(lang), [CUT_ALL]
-    return p.NodeValue(
+    words, budget = Words(lang), [DETAILS_LIMIT]
+    return c.NodeValue(
         title=timeline.name(node, words),
         status=node.status,
-        inputs=cut(node.inputs, left, lang),
-        process_data=cut(node.process_data, left, lang),
-        outputs=cut(node.outputs, left, lang),
+        inputs=cut(node.inputs, budget, lang),
+        process_data=cut(node.process_data, budget, lang),
+        outputs=cut(node.outputs, budget, lang),
         error=shown(node.error) if node.error else None,
     )
 
 
-def cut(value: Any, left: list[int], lang: Language, depth: int = 0) -> Any:
-    """The JSON value with long texts, lists and depths cut, each cut told in its place, links unsigned.
+def cut(value: Any, budget: list[int], lang: Language, depth: int = 0) -> Any:
+    """The JSON value with long texts, lists and depths cut, each cut said in its place, links unsigned.
 
     Args:
-        left: [characters that may still be used], counted down.
+        budget: [characters that may still be used], counted down.
     """
     if isinstance(value, str):
         text = shown(value)
-        limit = max(0, min(CUT_TEXT, left[0]))
-        left[0] -= min(len(text), limit)
+        limit = max(0, min(TEXT_LIMIT, budget[0]))
+        budget[0] -= min(len(text), limit)
         return text if len(text) <= limit else text[:limit] + t("panel.cut", lang, n=number(len(text) - limit))
     if isinstance(value, Mapping | list | tuple):
         size = len(value)
-        if depth > 12 or (left[0] <= 0 and size):
+        if depth > 12 or (budget[0] <= 0 and size):
             return t("panel.cut_items", lang, n=number(size))
-        beyond = size - CUT_ITEMS
+        beyond = size - ITEMS_LIMIT
         if isinstance(value, Mapping):
-            kept = {
-                one_line(str(key), 200): cut(one, left, lang, depth + 1) for key, one in list(value.items())[:CUT_ITEMS]
-            }
-            return {**kept, "…": t("panel.cut_items", lang, n=number(beyond))} if beyond > 0 else kept
-        some = [cut(one, left, lang, depth + 1) for one in value[:CUT_ITEMS]]
-        return [*some, t("panel.cut_items", lang, n=number(beyond))] if beyond > 0 else some
-    left[0] -= 8
-    plain = value is None or (isinstance(value, int | float) and (isinstance(value, int) or isfinite(value)))
-    return value if plain else shown(str(value))
+            items = list(value.items())[:ITEMS_LIMIT]
+            fields = {one_line(str(key), 200): cut(item, budget, lang, depth + 1) for key, item in items}
+            return {**fields, "…": t("panel.cut_items", lang, n=number(beyond))} if beyond > 0 else fields
+        elements = [cut(item, budget, lang, depth + 1) for item in value[:ITEMS_LIMIT]]
+        return [*elements, t("panel.cut_items", lang, n=number(beyond))] if beyond > 0 else elements
+    budget[0] -= 8
+    is_plain = value is None or (isinstance(value, int | float) and (isinstance(value, int) or isfinite(value)))
+    return value if is_plain else shown(str(value))
 
 
-def title(scene: PanelState, lang: Language) -> str:
+def title(state: PanelState, lang: Language) -> str:
     """What an export of the conversation is called."""
-    named = one_line(scene.name, 120) or (scene.facts.name if scene.facts else "")
-    return named or t("panel.unnamed", lang)
+    name = one_line(state.name, 120) or (state.app.name if state.app else "")
+    return name or t("panel.unnamed", lang)
 
 
-def running_word(turn: Turn, lang: Language, now: float) -> str:
+def waiting_text(turn: Turn, lang: Language, now: float) -> str:
     """What is said while nothing has come of an answer; "" after that."""
-    return told.waiting(turn, Words(lang), now)
+    return waiting(turn, Words(lang), now)

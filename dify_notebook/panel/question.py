@@ -18,9 +18,9 @@ class Question:
     """What `ChatPanel.ask` gives: the answer while it comes, and when it has come."""
 
     def __init__(
-        self, desk: Controller, id: str, query: str, future: Future[Run], settle: Callable[[], object]
+        self, controller: Controller, id: str, query: str, future: Future[Run], settle: Callable[[], object]
     ) -> None:
-        self._desk = desk
+        self._controller = controller
         self._id = id
         self._future = future
         self._settle = settle
@@ -32,7 +32,7 @@ class Question:
 
     @property
     def status(self) -> str:
-        """`waiting` behind another, then the turn's status."""
+        """`waiting` behind another question, then `Turn.status`."""
         turn = self.turn
         return "waiting" if turn is None else turn.status
 
@@ -49,15 +49,18 @@ class Question:
     def stop(self) -> None:
         """Stop the answer, or take the question back while it waits."""
         if not self._future.done():
-            self._desk.unqueue(self._id)
+            self._controller.unqueue(self._id)
         elif not self._future.cancelled():
             self._future.result().stop()
 
     def result(self, timeout: float | None = None) -> Turn:
         """Wait for the end and give the turn, whatever it came to. An Interrupt stops the answer.
 
+        Args:
+            timeout: seconds; None waits as long as it takes.
+
         Raises:
-            TimeoutError: it did not end in that many seconds; it goes on.
+            TimeoutError: it did not end in that time; it goes on.
             InputError: the question was taken back while it waited.
         """
         end = None if timeout is None else time.monotonic() + timeout

@@ -25,7 +25,7 @@ TURN_BUDGET = 200_000
 """Characters of html of one turn, above which its pictures are left out."""
 
 
-class Kept(NamedTuple):
+class SavedTurn(NamedTuple):
     """One turn in its three forms."""
 
     html: str
@@ -36,45 +36,45 @@ class Kept(NamedTuple):
 class Transcript:
     """Makes the saved form again and again; turns that stay the same are made once."""
 
-    def __init__(self, kept: str = "") -> None:
-        """`kept` is a class that the html can be found by."""
-        self._class = kept
-        self._made: dict[str, tuple[Item, Language, Kept]] = {}
+    def __init__(self, css_class: str = "") -> None:
+        """`css_class` is a class that the html can be found by."""
+        self._class = css_class
+        self._cache: dict[str, tuple[Item, Language, SavedTurn]] = {}
 
-    def bundle(self, scene: PanelState, lang: Language) -> dict[str, str]:
+    def bundle(self, state: PanelState, lang: Language) -> dict[str, str]:
         """The conversation by mime type. Answers that still run are left out."""
-        items = [item for item in scene.items if item.turn is not None]
-        kept: list[Kept] = []
+        items = [item for item in state.items if item.turn is not None]
+        saved: list[SavedTurn] = []
         size = 0
         for item in reversed(items):
-            one = self._kept(item, lang)
-            size += len(one.html)
-            if kept and size > BUDGET:
+            turn = self._saved_turn(item, lang)
+            size += len(turn.html)
+            if saved and size > BUDGET:
                 break
-            kept.append(one)
-        kept.reverse()
-        self._made = {item.key: self._made[item.key] for item in items[len(items) - len(kept) :]}
-        left = len(items) - len(kept)
-        earlier = t("panel.saved.earlier", lang, n=number(left)) if left or scene.older else ""
-        if scene.older and not left:
+            saved.append(turn)
+        saved.reverse()
+        self._cache = {item.key: self._cache[item.key] for item in items[len(items) - len(saved) :]}
+        omitted = len(items) - len(saved)
+        earlier = t("panel.saved.earlier", lang, n=number(omitted)) if omitted or state.older else ""
+        if state.older and not omitted:
             earlier = t("panel.saved.older", lang)
-        title, facts = presenter.title(scene, lang), self._facts(scene, lang)
+        title, facts = presenter.title(state, lang), self._facts(state, lang)
         again = t("panel.saved.again", lang)
         return {
-            "text/html": self._html(title, facts, earlier, again, kept),
-            "text/markdown": self._markdown(title, facts, earlier, kept, lang),
+            "text/html": self._html(title, facts, earlier, again, saved),
+            "text/markdown": self._markdown(title, facts, earlier, saved, lang),
             "text/plain": "\n\n".join(
-                [f"{title} · {facts}", *([earlier] if earlier else []), *(one.text for one in kept)]
+                [f"{title} · {facts}", *([earlier] if earlier else []), *(turn.text for turn in saved)]
             ),
         }
 
-    def _facts(self, scene: PanelState, lang: Language) -> str:
-        app = scene.facts.name if scene.facts else ""
-        server = next((host(item.turn.server) for item in scene.items if item.turn and item.turn.server), "")
-        told = presenter.totals(scene, lang) or t("panel.saved.empty", lang)
-        return " · ".join(one for one in (app, server, told) if one)
+    def _facts(self, state: PanelState, lang: Language) -> str:
+        app = state.app.name if state.app else ""
+        server = next((host(item.turn.server) for item in state.items if item.turn and item.turn.server), "")
+        totals = presenter.totals(state, lang) or t("panel.saved.empty", lang)
+        return " · ".join(part for part in (app, server, totals) if part)
 
-    def _html(self, title: str, facts: str, earlier: str, again: str, kept: list[Kept]) -> str:
+    def _html(self, title: str, facts: str, earlier: str, again: str, turns: list[SavedTurn]) -> str:
         head = element("span", {"class": "dn-title"}, escape(title)) + element(
             "span", {"class": "dn-quiet"}, escape(f" · {facts}")
         )
@@ -83,38 +83,39 @@ class Transcript:
             blocks.append(Block("earlier", "div", {"class": "dn-quiet"}, escape(earlier)))
         top = "".join(serialize(block, inline) for block in blocks)
         foot = serialize(Block("again", "div", {"class": "dn-head dn-quiet"}, escape(again)), inline)
-        body = top + "".join(one.html for one in kept) + foot
+        body = top + "".join(turn.html for turn in turns) + foot
         names = f"mathjax_ignore dn-talk {self._class}".strip()
         opening, closing = serialize(Block("talk", "div", {"class": names}), inline).split("></", 1)
         return f"{opening}>{body}</{closing}"
 
-    def _markdown(self, title: str, facts: str, earlier: str, kept: list[Kept], lang: Language) -> str:
-        text = transcript.as_markdown([one.turn for one in kept], title, lang=lang)
+    def _markdown(self, title: str, facts: str, earlier: str, turns: list[SavedTurn], lang: Language) -> str:
+        text = transcript.as_markdown([saved.turn for saved in turns], title, lang=lang)
         head, _, rest = text.partition("\n\n")
-        told = "\n\n".join(as_title(one) for one in (facts, earlier) if one)
-        return f"{head}\n\n{told}\n\n{rest}"
+        intro = "\n\n".join(as_title(line) for line in (facts, earlier) if line)
+        return f"{head}\n\n{intro}\n\n{rest}"
 
-    def _kept(self, item: Item, lang: Language) -> Kept:
-        made = self._made.get(item.key)
-        if made is None or made[0] is not item or made[1] != lang:
-            made = self._made[item.key] = (item, lang, _keep(item, lang))
-        return made[2]
+    def _saved_turn(self, item: Item, lang: Language) -> SavedTurn:
+        cached = self._cache.get(item.key)
+        if cached is None or cached[0] is not item or cached[1] != lang:
+            cached = self._cache[item.key] = (item, lang, _save(item, lang))
+        return cached[2]
 
 
-def _keep(item: Item, lang: Language) -> Kept:
+def _save(item: Item, lang: Language) -> SavedTurn:
     assert item.turn is not None
     turn = msgspec.structs.replace(  # what is the same for all stands above them
         without_user_files(item.turn), suggested=None, app=None, server=None, turn_number=None, conversation_name=None
     )
     html = views.html(turn, lang)
     if len(html) > TURN_BUDGET and turn.files:
-        turn = msgspec.structs.replace(turn, files=tuple(msgspec.structs.replace(one, data=None) for one in turn.files))
+        files = tuple(msgspec.structs.replace(file, data=None) for file in turn.files)
+        turn = msgspec.structs.replace(turn, files=files)
         html = views.html(turn, lang)
-    names = [one_line(one.name, 200) for one in item.attachments]
-    asked = escape(shown(item.query))
+    names = [one_line(file.name, 200) for file in item.attachments]
+    question = escape(shown(item.query))
     if names:
-        asked += element("div", {"class": "dn-quiet"}, escape("⎘ " + ", ".join(names)))
-    bubble = serialize(Block("ask", "div", {"class": "dn-ask"}, asked), inline)
+        question += element("div", {"class": "dn-quiet"}, escape("⎘ " + ", ".join(names)))
+    bubble = serialize(Block("ask", "div", {"class": "dn-ask"}, question), inline)
     lead = t("panel.saved.you", lang)
-    files = f"\n⎘ {', '.join(names)}" if names else ""
-    return Kept(bubble + html, f"{lead}: {shown(item.query)}{files}\n\n{views.text(turn, lang)}", turn)
+    named = f"\n⎘ {', '.join(names)}" if names else ""
+    return SavedTurn(bubble + html, f"{lead}: {shown(item.query)}{named}\n\n{views.text(turn, lang)}", turn)

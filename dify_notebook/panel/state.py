@@ -12,15 +12,15 @@ from ..app.origin import Value
 from ..session import Run
 from ..turn.state import Turn
 from ..wire.models import Conversation, ConversationVariable
-from . import protocol as p
-from .facts import Facts
+from . import messages as m
+from .app import PanelApp
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """A question of the conversation on show, and its answer as far as it has come."""
 
     key: str
-    take: int = 0
+    attempt: int = 0
     """How often it was asked again in its place."""
     query: str
     run: Run | None = None
@@ -30,7 +30,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, Any] = {}
     files: tuple[Any, ...] = ()
     """What the question named as files, to be named again."""
-    attachments: tuple[p.Attachment, ...] = ()
+    attachments: tuple[m.Attachment, ...] = ()
     comment: str | None = None
     """What was said with the rating, here."""
     annotated: bool = False
@@ -45,14 +45,14 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         return self.run.turn
 
 
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+class QueuedQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """A question behind the running one."""
 
     id: str
     query: str
     inputs: Mapping[str, Any]
     files: tuple[Any, ...]
-    attachments: tuple[p.Attachment, ...]
+    attachments: tuple[m.Attachment, ...]
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,20 +69,20 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to see."""
 
-    facts: Facts | None = None
-    """None until the server has told."""
-    problem: p.Problem | None = None
+    app: PanelApp | None = None
+    """None until the server has answered."""
+    problem: m.Problem | None = None
     """What went wrong last, until something goes well."""
     conversation_id: str | None = None
     name: str = ""
     """Of the conversation; "" while it has none."""
     inputs: Mapping[str, Value] = {}
-    """What the form shows: sent from here, or told by the server."""
+    """What the form shows: sent from here, or given by the server."""
     loading: bool = False
     older: bool = False
     items: tuple[Item, ...] = ()
     """Oldest first."""
-    queue: tuple[Waiting, ...] = ()
+    queue: tuple[QueuedQuestion, ...] = ()
     stopping: bool = False
     listing: Listing = Listing()
     variables: tuple[ConversationVariable, ...] | None = None

@@ -1,14 +1,15 @@
-"""The scene of a session's panels, who watches it, and work that goes on beside it."""
+"""The state of a session's panels, who watches it, and work that goes on beside it."""
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import itertools
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -20,24 +21,27 @@ from ..net.portal import portal
 from ..printable import one_line
 from ..session import Session
 from ..turn.state import Turn
-from . import protocol as p
+from . import messages as m
 from .state import Item, PanelState
+
+if TYPE_CHECKING:
+    from .listing import ConversationReader
 
 T = TypeVar("T")
 log = logger()
 replace = msgspec.structs.replace
 
 
-def problem_of(error: BaseException) -> p.Problem:
+def problem_of(error: BaseException) -> m.Problem:
     """An error in the reader's words; what is not ours is logged, and only said to have happened.
 
     Its traceback is logged at DEBUG: where nobody set up logging, Python prints what is worse into a cell.
     """
     if isinstance(error, DifyError):
-        return p.Problem(error.message, error.hint or None)
+        return m.Problem(error.message, error.hint or None)
     log.error("the chat panel failed: %s", type(error).__name__)
     log.debug("the chat panel failed", exc_info=error)
-    return p.Problem(t("panel.broken", kind=type(error).__name__), t("panel.broken.hint"))
+    return m.Problem(t("panel.broken", kind=type(error).__name__), t("panel.broken.hint"))
 
 
 class Listener(NamedTuple):
@@ -47,7 +51,7 @@ class Listener(NamedTuple):
     context: contextvars.Context
     """Of the cell that gave it: there stands what it prints."""
 
-    def tell(self, turn: Turn) -> p.Problem | None:
+    def notify(self, turn: Turn) -> m.Problem | None:
         """Call it; gives what went wrong in it. The line of it is logged, its traceback at DEBUG."""
         try:
             self.context.copy().run(self.call, turn)
@@ -56,62 +60,72 @@ class Listener(NamedTuple):
             what = one_line(traceback.format_exception_only(error)[-1], 300)
             inside = error.__traceback__.tb_next if error.__traceback__ else None
             place = t("panel.callback.line", line=inside.tb_lineno) if inside else ""
-            problem = p.Problem(t("panel.callback", name=name, place=place, what=what), t("panel.callback.hint"))
+            problem = m.Problem(t("panel.callback", name=name, place=place, what=what), t("panel.callback.hint"))
             self.context.copy().run(log.error, "%s", problem.message)
             log.debug("a callback of on_turn failed", exc_info=error)
             return problem
         return None
 
 
-class Store:
-    """What there is to see is `scene`, a frozen value that is replaced as a whole, so any thread may read
+class PanelStore:
+    """What there is to see is `state`, a frozen value that is replaced as a whole, so any thread may read
     it; who wants to know of changes gives an event."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.scene = PanelState(conversation_id=session.conversation_id)
-        self.uploaded: dict[str, tuple[Any, p.Attachment]] = {}
+        self.state = PanelState(conversation_id=session.conversation_id)
+        self.uploaded: dict[str, tuple[Any, m.Attachment]] = {}
         """By upload id: what a question names, and what is shown."""
-        self.reading: Any = None
-        """The list of conversations as far as it was read: a `listing.Reading`."""
+        self.reader: ConversationReader | None = None
+        """The list of conversations as far as it was read."""
         self._lock = threading.RLock()
         self._watchers: tuple[threading.Event, ...] = ()
         self._listeners: tuple[Listener, ...] = ()
         self._numbers = itertools.count(1)
-        self._tasks: set[Future[Any]] = set()
+        self._futures: set[Future[Any]] = set()
 
     @property
     def client(self) -> AsyncDify:
         """The session's client."""
         return self.session.client
 
-    def change(self, **parts: Any) -> None:
-        """Replace parts of the scene, and tell."""
-        self.alter(lambda scene: replace(scene, **parts))
+    async def refresh_client(self) -> None:
+        """The embedded server may have moved: another process serves it when the first has ended."""
+        client = self.client
+        if client.settings.origin == "local":
+            current = await asyncio.to_thread(AsyncDify.local, client.settings.app or "guide", client.user)
+            if current.settings != client.settings:
+                self.session.client = current
 
-    def alter(self, change: Callable[[PanelState], PanelState]) -> None:
-        """Replace the scene by what is made of it, and tell."""
+    def set_state(self, **parts: Any) -> None:
+        """Replace parts of the state, and wake who watches."""
+        self.update_state(lambda state: replace(state, **parts))
+
+    def update_state(self, change: Callable[[PanelState], PanelState]) -> None:
+        """Replace the state by what is made of it, and wake who watches."""
         with self._lock:
-            self.scene = change(self.scene)
+            self.state = change(self.state)
         for event in self._watchers:
             event.set()
 
     def watch(self, event: threading.Event) -> Callable[[], None]:
-        """Set that event with each change of the scene; what is returned ends it."""
+        """Set that event with each change of the state; what is returned ends it."""
         with self._lock:
             self._watchers += (event,)
 
         def end() -> None:
             with self._lock:
-                self._watchers = tuple(one for one in self._watchers if one is not event)
+                self._watchers = tuple(watcher for watcher in self._watchers if watcher is not event)
 
         return end
 
-    def put(self, item: Item) -> None:
+    def put_item(self, item: Item) -> None:
         """Put the item in the place of the one with its key, where that is still on show."""
-        self.alter(
-            lambda scene: replace(scene, items=tuple(item if one.key == item.key else one for one in scene.items))
-        )
+
+        def replaced(state: PanelState) -> PanelState:
+            return replace(state, items=tuple(item if other.key == item.key else other for other in state.items))
+
+        self.update_state(replaced)
 
     def on_turn(self, callback: Callable[[Turn], object]) -> Callable[[], None]:
         """Call back with each turn that ends; what is returned ends it."""
@@ -121,26 +135,26 @@ class Store:
 
         def end() -> None:
             with self._lock:
-                self._listeners = tuple(one for one in self._listeners if one is not listener)
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
 
         return end
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run it on the portal; what it raises, and nobody waits for, is shown."""
 
-        async def told() -> T:
+        async def reported() -> T:
             try:
                 return await work
             except Exception as error:
-                self.change(problem=problem_of(error))
+                self.set_state(problem=problem_of(error))
                 raise
 
-        future = portal().submit(told())
-        self._tasks.add(future)
-        future.add_done_callback(self._tasks.discard)
+        future = portal().submit(reported())
+        self._futures.add(future)
+        future.add_done_callback(self._futures.discard)
         return future
 
-    def key(self) -> str:
+    def new_key(self) -> str:
         """A key for another item."""
         return f"t{next(self._numbers)}"
 
@@ -150,18 +164,18 @@ class Store:
         Raises:
             InputError: it is not on show any more.
         """
-        found = self.scene.find(key)
-        if found is None:
+        item = self.state.find(key)
+        if item is None:
             raise InputError(t("panel.no_turn"), code="turn")
-        return found
+        return item
 
-    def upload(self, id: str) -> tuple[Any, p.Attachment]:
+    def upload(self, id: str) -> tuple[Any, m.Attachment]:
         """What was uploaded under that id.
 
         Raises:
             InputError: nothing was.
         """
-        found = self.uploaded.get(id)
-        if found is None:
+        upload = self.uploaded.get(id)
+        if upload is None:
             raise InputError(t("panel.no_upload"), code="file")
-        return found
+        return upload

@@ -13,28 +13,29 @@ from ..errors import InputError
 from ..i18n import t
 from ..net.files import mime_of
 from ..printable import one_line
-from . import protocol as p
-from .facts import attachment
-from .store import Store, problem_of
+from . import commands as c
+from . import messages as m
+from .app import attachment
+from .store import PanelStore, problem_of
 
-MOST = 200 * 1024 * 1024
+MAX_BYTES = 200 * 1024 * 1024
 """Bytes of one file at most, where the server names no limit."""
-TOLD_EVERY = 0.1
+REPORT_EVERY = 0.1
 """Seconds between two reports of how far an upload is."""
 
-Report = Callable[[p.Progress], None]
+Report = Callable[[m.Progress], None]
 
 
 class Uploads:
     """The uploads of one panel. Used on the portal's loop."""
 
-    def __init__(self, board: Store, report: Report) -> None:
-        self._board = board
+    def __init__(self, store: PanelStore, report: Report) -> None:
+        self._store = store
         self._report = report
-        self._coming: dict[str, tuple[p.Upload, bytearray]] = {}
+        self._receiving: dict[str, tuple[c.Upload, bytearray]] = {}
         self._cancelled: set[str] = set()
 
-    async def begin(self, asked: p.Upload, content: bytes | None) -> None:
+    async def begin(self, request: c.Upload, content: bytes | None) -> None:
         """Check what is announced; with its content, upload it.
 
         Raises:
@@ -42,105 +43,105 @@ class Uploads:
             DifyError: the server refused it.
         """
         try:
-            self._check(asked)
+            self._check(request)
         except InputError as error:
-            self._tell(asked, 0, error)
+            self._report_error(request, 0, error)
             raise
-        if content is not None and (content or asked.size == 0):
-            await self._send(asked, bytes(content))
+        if content is not None and (content or request.size == 0):
+            await self._send(request, bytes(content))
         else:
-            self._coming[asked.upload] = (asked, bytearray())
+            self._receiving[request.upload] = (request, bytearray())
 
-    async def part(self, part: p.UploadPart, content: bytes) -> None:
+    async def part(self, part: c.UploadPart, content: bytes) -> None:
         """Take the next piece; upload the whole with the last one.
 
         Raises:
             InputError: it is not the next piece, or more than was announced.
             DifyError: the server refused the file.
         """
-        found = self._coming.get(part.upload)
-        if found is None:
+        receiving = self._receiving.get(part.upload)
+        if receiving is None:
             raise InputError(t("panel.no_upload"), code="file")
-        asked, held = found
-        whole = len(held) + len(content)
-        if part.offset != len(held) or whole > asked.size or (part.last and whole != asked.size):
-            del self._coming[part.upload]
-            error = InputError(t("panel.upload_broken", name=_name(asked)), code="file")
-            self._tell(asked, len(held), error)
+        request, received = receiving
+        whole = len(received) + len(content)
+        if part.offset != len(received) or whole > request.size or (part.last and whole != request.size):
+            del self._receiving[part.upload]
+            error = InputError(t("panel.upload_broken", name=_name(request)), code="file")
+            self._report_error(request, len(received), error)
             raise error
-        held += content
+        received += content
         if part.last:
-            del self._coming[part.upload]
-            await self._send(asked, bytes(held))
+            del self._receiving[part.upload]
+            await self._send(request, bytes(received))
 
     def cancel(self, upload: str) -> None:
         """Take it no further; what lies on the server already stays there unused."""
-        if self._coming.pop(upload, None) is None:
+        if self._receiving.pop(upload, None) is None:
             self._cancelled.add(upload)
-        self._board.uploaded.pop(upload, None)
+        self._store.uploaded.pop(upload, None)
 
-    def _check(self, asked: p.Upload) -> None:
-        name, mime = _name(asked), asked.type or None
-        if asked.size < 0 or asked.size > MOST:
-            raise InputError(t("panel.upload_size", name=name, limit=MOST // (1024 * 1024)), code="file_too_large")
-        facts = self._board.scene.facts
-        if facts is None:
+    def _check(self, request: c.Upload) -> None:
+        name, mime = _name(request), request.type or None
+        if request.size < 0 or request.size > MAX_BYTES:
+            raise InputError(t("panel.upload_size", name=name, limit=MAX_BYTES // (1024 * 1024)), code="file_too_large")
+        app = self._store.state.app
+        if app is None:
             return
-        told = facts.parameters
-        rules.check_size(name, mime, asked.size, told)
-        place = t("net.place_files")
-        taken = told.file_upload
-        if asked.field is not None:
-            place = t("net.place_input", name=asked.field)
-            taken = next((one for one in told.controls if one.get("variable") == asked.field), None)
+        parameters = app.parameters
+        rules.check_size(name, mime, request.size, parameters)
+        location = t("net.place_files")
+        taken = parameters.file_upload
+        if request.field is not None:
+            location = t("net.place_input", name=request.field)
+            taken = next((item for item in parameters.controls if item.get("variable") == request.field), None)
             if taken is None or not rules.is_file(taken):
-                raise InputError(t("panel.input.unknown", name=asked.field, known="–"), code="input")
-        rules.check_kind(name, mime, taken, place)
+                raise InputError(t("panel.input.unknown", name=request.field, known="–"), code="input")
+        rules.check_kind(name, mime, taken, location)
 
-    async def _send(self, asked: p.Upload, content: bytes) -> None:
+    async def _send(self, request: c.Upload, content: bytes) -> None:
         last = [0.0]
 
         def progress(sent: int, total: int | None) -> None:
             now = time.monotonic()
-            if now - last[0] >= TOLD_EVERY:
+            if now - last[0] >= REPORT_EVERY:
                 last[0] = now
-                self._report(p.Progress(upload=asked.upload, sent=min(sent, asked.size), total=asked.size))
+                self._report(m.Progress(upload=request.upload, sent=min(sent, request.size), total=request.size))
 
         try:
-            uploaded = await self._board.client.files.upload(
+            uploaded = await self._store.client.files.upload(
                 io.BytesIO(content),
-                name=_name(asked),
-                mime_type=asked.type or mime_of(_name(asked)),
+                name=_name(request),
+                mime_type=request.type or mime_of(_name(request)),
                 progress=progress,
                 check=False,
             )
         except Exception as error:
-            self._tell(asked, 0, error)
+            self._report_error(request, 0, error)
             raise
-        if asked.upload in self._cancelled:
-            self._cancelled.discard(asked.upload)
+        if request.upload in self._cancelled:
+            self._cancelled.discard(request.upload)
             return
-        shown = attachment(asked.upload, _name(asked), asked.type, asked.size, content)
-        self._board.uploaded[asked.upload] = (uploaded, shown)
-        self._report(p.Progress(upload=asked.upload, sent=asked.size, total=asked.size, file=shown))
+        shown = attachment(request.upload, _name(request), request.type, request.size, content)
+        self._store.uploaded[request.upload] = (uploaded, shown)
+        self._report(m.Progress(upload=request.upload, sent=request.size, total=request.size, file=shown))
 
-    def _tell(self, asked: p.Upload, sent: int, error: BaseException) -> None:
-        self._report(p.Progress(upload=asked.upload, sent=sent, total=max(0, asked.size), error=problem_of(error)))
+    def _report_error(self, request: c.Upload, sent: int, error: BaseException) -> None:
+        self._report(m.Progress(upload=request.upload, sent=sent, total=max(0, request.size), error=problem_of(error)))
 
 
-def _name(asked: p.Upload) -> str:
+def _name(request: c.Upload) -> str:
     """The last part of the name that the browser gave."""
-    return one_line(asked.name.replace("\\", "/").rpartition("/")[2], 200) or "file"
+    return one_line(request.name.replace("\\", "/").rpartition("/")[2], 200) or "file"
 
 
-def references(board: Store, ids: list[str]) -> tuple[list[object], list[p.Attachment]]:
+def references(store: PanelStore, ids: list[str]) -> tuple[list[object], list[m.Attachment]]:
     """What a question names, and what is shown of it, for these upload ids.
 
     Raises:
         InputError: one of them is none, or there are more than the app takes.
     """
-    found = [board.upload(id) for id in ids]
-    facts = board.scene.facts
-    taken = facts.parameters.file_upload if facts else None
-    rules.check_count(len(found), (taken or {}).get("number_limits"), t("net.place_files"))
-    return [one for one, _ in found], [msgspec.structs.replace(shown) for _, shown in found]
+    uploads = [store.upload(id) for id in ids]
+    app = store.state.app
+    taken = app.parameters.file_upload if app else None
+    rules.check_count(len(uploads), (taken or {}).get("number_limits"), t("net.place_files"))
+    return [item for item, _ in uploads], [msgspec.structs.replace(shown) for _, shown in uploads]

@@ -31,11 +31,11 @@ from ..net.sync import Dify
 from ..session import Session
 from ..turn.state import Turn
 from ..wire.models import Annotation
-from . import commands as cmd
-from . import protocol as p
+from . import commands, handlers
+from . import messages as m
+from .app import attachments_of
 from .controller import LEARN_SECONDS, Controller
-from .facts import named
-from .lifetime import hold, known_weakly, release, views_changed, watch, weakly
+from .lifetime import clean_up_after, hold, hold_comm_weakly, release, views_changed, weak_callback
 from .output import PanelOutput, watched
 from .question import Question
 from .renderer import Renderer
@@ -87,7 +87,7 @@ class ChatPanel(anywidget.AnyWidget):
 
     _esm = package_files(__package__).joinpath("static/panel.js").read_text(encoding="utf-8")
     css = traitlets.Unicode().tag(sync=True)
-    _made = False
+    _initialized = False
 
     def __init__(
         self,
@@ -107,24 +107,28 @@ class ChatPanel(anywidget.AnyWidget):
         if conversation_id is not None and not self._session.turns:
             self._session.conversation_id = conversation_id
         self._lang = lang
-        self._n = 0
-        self._sending = threading.Lock()
-        self._desk = Controller.of(self._session)
-        kept = f"dn-kept-{secrets.token_hex(6)}"
-        self._painter = Renderer(
-            self._desk, weakly(self._tell), lang=lang or current_language(), height=height, kept=kept
+        self._number = 0
+        self._send_lock = threading.Lock()
+        self._controller = Controller.of(self._session)
+        saved_class = f"dn-kept-{secrets.token_hex(6)}"
+        self._renderer = Renderer(
+            self._controller,
+            weak_callback(self._send_message),
+            lang=lang or current_language(),
+            height=height,
+            saved_class=saved_class,
         )
-        self._commands = cmd.Commands(
-            self._desk, self._tell, self._painter.reply, self._hello, lambda: self._painter.lang
+        self._handlers = handlers.Handlers(
+            self._controller, self._send_message, self._renderer.reply, self._hello, lambda: self._renderer.lang
         )
-        self._place = PanelOutput(self, self._desk, lambda: self._painter.lang, kept)
-        self._painter.after_drawing(weakly(self._place.drawn))
+        self._output = PanelOutput(self, self._controller, lambda: self._renderer.lang, saved_class)
+        self._renderer.after_drawing(weak_callback(self._output.update))
         super().__init__(css=views.css(), _view_count=0)  # from 0 on, browsers count their views of it
-        self._made = True
-        self._remains = watch(self, self._painter.close)
-        self.on_msg(self._heard)
-        self._painter.start()
-        if conversation_id is not None and self._desk.scene.conversation_id != conversation_id:
+        self._initialized = True
+        self._cleanup = clean_up_after(self, self._renderer.close)
+        self.on_msg(self._on_message)
+        self._renderer.start()
+        if conversation_id is not None and self._controller.state.conversation_id != conversation_id:
             self.show(conversation_id)
 
     def __repr__(self) -> str:
@@ -140,28 +144,28 @@ class ChatPanel(anywidget.AnyWidget):
     @property
     def conversation_id(self) -> str | None:
         """The conversation on show; None before its first answer."""
-        return self._desk.scene.conversation_id
+        return self._controller.state.conversation_id
 
     @property
     def turns(self) -> list[Turn]:
         """The turns on show, oldest first; the last may still be running."""
-        return [item.now for item in self._desk.scene.items]
+        return [item.now for item in self._controller.state.items]
 
     @property
     def turn(self) -> Turn | None:
         """The last turn, as it is now; None before the first."""
-        items = self._desk.scene.items
+        items = self._controller.state.items
         return items[-1].now if items else None
 
     @property
     def ratings(self) -> dict[str, Rated]:
         """How answers were judged, by message id: those with a rating or an annotation."""
-        found = {}
-        for item in self._desk.scene.items:
+        ratings = {}
+        for item in self._controller.state.items:
             turn = item.turn
             if turn is not None and turn.message_id and (turn.feedback or item.annotated):
-                found[turn.message_id] = Rated(turn.feedback, item.comment, item.annotated)
-        return found
+                ratings[turn.message_id] = Rated(turn.feedback, item.comment, item.annotated)
+        return ratings
 
     def ask(
         self,
@@ -177,17 +181,24 @@ class ChatPanel(anywidget.AnyWidget):
                 `pathlib.Path`, bytes, an open or an uploaded file: a text is never taken for a path.
             files: paths, URLs, bytes or uploaded files.
 
+        Returns:
+            The question: `.turn` while the answer comes, `.result(timeout)` waits for its end.
+
         Raises:
             InputError: something would be refused or ignored by the server; nothing was sent.
         """
-        if self._desk.scene.facts is None:  # the form is needed to check the inputs; without it the server does
-            concurrent.futures.wait([self._desk.learn()], timeout=LEARN_SECONDS)
-        id, future = self._desk.ask(query, values(inputs, Origin.PYTHON), tuple(files), named(files))
-        return Question(self._desk, id, query, future, self._painter.settle)
+        if self._controller.state.app is None:  # the form is needed to check the inputs; without it the server does
+            concurrent.futures.wait([self._controller.learn()], timeout=LEARN_SECONDS)
+        id, future = self._controller.ask(query, values(inputs, Origin.PYTHON), tuple(files), attachments_of(files))
+        return Question(self._controller, id, query, future, self._renderer.settle)
 
     def stop(self) -> bool:
-        """Stop the running answer; whether there was one. It ends within about 3 s."""
-        return self._desk.stop() is not None
+        """Stop the running answer, which ends within about 3 s.
+
+        Returns:
+            Whether one was running.
+        """
+        return self._controller.stop() is not None
 
     def on_turn(self, callback: Callable[[Turn], object]) -> Callable[[], None]:
         """Call back with each turn of this session that has ended, on a worker thread.
@@ -198,50 +209,65 @@ class ChatPanel(anywidget.AnyWidget):
         Returns:
             What ends it.
         """
-        return self._desk.on_turn(callback)
+        return self._controller.on_turn(callback)
 
     def rate(
         self, rating: Literal["like", "dislike"] | None, comment: str | None = None, *, turn: Turn | None = None
     ) -> None:
-        """Rate an answer, the last one by default; None takes the rating back.
+        """Rate an answer, and wait for the server's reply.
+
+        Args:
+            rating: None takes the rating back.
+            comment: kept by the server with the rating.
+            turn: one of `turns`; the last one that has ended by default.
 
         Raises:
-            InputError: there is no such answer.
+            InputError: there is no such answer, or `rating` is none of these.
             DifyError: the server refused.
         """
         if rating not in (None, "like", "dislike"):
             raise InputError(t("panel.bad_rating", value=repr(rating)), code="rating")
-        portal().call(cmd.rate(self._desk, self._item(turn), rating, comment))
+        portal().call(handlers.rate(self._controller, self._item(turn), rating, comment))
 
     def annotate(
         self, *, question: str | None = None, answer: str | None = None, turn: Turn | None = None
     ) -> Annotation:
-        """Make an annotation of an answer, the last one by default: the question is answered so from now on.
+        """Make an annotation of an answer: the question is answered so from now on.
+
+        Args:
+            question: the turn's own by default.
+            answer: the turn's own by default.
+            turn: one of `turns`; the last one that has ended by default.
+
+        Returns:
+            The annotation as the server stored it.
 
         Raises:
             InputError: there is no such answer, or one of the texts is empty.
             DifyError: the server refused.
         """
         item = self._item(turn)
-        asked = item.query if question is None else question
-        said = (item.turn.answer if item.turn else "") if answer is None else answer
-        made: Annotation = portal().call(cmd.annotate(self._desk, item, asked, said))
-        return made
+        if question is None:
+            question = item.query
+        if answer is None:
+            answer = item.turn.answer if item.turn else ""
+        annotation: Annotation = portal().call(handlers.annotate(self._controller, item, question, answer))
+        return annotation
 
     def new(self) -> None:
         """The next question begins a new conversation. What runs goes on, out of sight."""
-        self._desk.new()
+        self._controller.new()
 
     def show(self, conversation_id: str) -> None:
-        """Show another conversation and go on with it.
+        """Show another conversation, of this app and user, and go on with it.
 
         Raises:
             DifyError: the server has no such conversation, or cannot be reached.
         """
-        portal().call(self._desk.open(conversation_id))
+        portal().call(self._controller.open(conversation_id))
 
     def to_frame(self) -> pd.DataFrame:
-        """The turns on show as a table, one a row, as `frames.turns` makes it.
+        """The turns on show as a pandas DataFrame, one a row, oldest first; `frames.turns` says the columns.
 
         Raises:
             ImportError: pandas is not installed.
@@ -251,22 +277,25 @@ class ChatPanel(anywidget.AnyWidget):
         return frames.turns(self.turns)
 
     def export(self, as_: Literal["markdown", "cells"] = "markdown") -> str:
-        """The whole conversation as one text: markdown, or a notebook whose cells ask the questions again.
+        """The whole conversation as one text, turns that are not loaded included (at most 1,000).
+
+        Args:
+            as_: "markdown", or "cells": the JSON of a notebook (.ipynb) whose cells ask the questions again.
 
         Raises:
-            InputError: there is no such form.
+            InputError: `as_` is neither.
             DifyError: the server refused to give the earlier turns.
         """
         if as_ not in ("markdown", "cells"):
             raise InputError(t("panel.bad_export", value=repr(as_)), code="export")
-        return portal().call(cmd.export(self._desk, as_, self._painter.lang))[1]
+        return portal().call(handlers.export(self._controller, as_, self._renderer.lang))[1]
 
     def _item(self, turn: Turn | None) -> Item:
-        for item in self._desk.scene.items:
+        for item in self._controller.state.items:
             if item.run is not None and item.now.status != "running":  # seen to its end, and being put away
                 with suppress(TimeoutError):
                     item.run.result(SETTLE_SECONDS)
-        items = [item for item in self._desk.scene.items if item.turn is not None]
+        items = [item for item in self._controller.state.items if item.turn is not None]
         if turn is not None:
             items = [
                 item
@@ -282,66 +311,66 @@ class ChatPanel(anywidget.AnyWidget):
     def open(self) -> None:
         """Open the comm to the browser, once it is to be shown; not where nobody watches, so that no widget state is
         saved there."""
-        if self._made and self.comm is None and watched():
+        if self._initialized and self.comm is None and watched():
             super().open()
-            known_weakly(self, self._remains)
+            hold_comm_weakly(self, self._cleanup)
 
     def __del__(self) -> None:
-        """Nothing: what is left of it is ended elsewhere (see `lasting`)."""
+        """Nothing: what is left of it is ended elsewhere (see `lifetime`)."""
 
     @property
     def model_id(self) -> str:
         """The id of its comm, which is opened where there is none yet: somebody is about to show it."""
         self.open()
-        found: str = self.comm.comm_id
-        return found
+        comm_id: str = self.comm.comm_id
+        return comm_id
 
     @traitlets.observe("_view_count")
     def _viewed(self, change: Any) -> None:
-        if self._made:
+        if self._initialized:
             views_changed(self, change["new"])
 
     def close(self) -> None:
         """End the panel: what it shows becomes the saved conversation. The session stays usable."""
-        painter = getattr(self, "_painter", None)
-        if painter is not None and not painter.closed:
-            self._desk.deletions.hurry()
-            painter.close()
-            self._place.close(self._desk.scene)
+        renderer = getattr(self, "_renderer", None)
+        if renderer is not None and not renderer.closed:
+            self._controller.deletions.flush()
+            renderer.close()
+            self._output.close(self._controller.state)
         release(self)
         if self.comm is not None:
             self.layout.close()  # a widget of its own, which ipywidgets made for ours
         super().close()
 
     def view(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The widget as a mime bundle, with the metadata that some frontends want."""
+        """The widget as a mime bundle, and the metadata of its display that some frontends want."""
         return self._repr_mimebundle_() or ({}, {})
 
     def _ipython_display_(self, **_: object) -> None:
-        self._place.show()
-        if self._place.shown:
+        self._output.show()
+        if self._output.shown:
             hold(self)
 
-    def _tell(self, message: p.Numbered, buffers: Sequence[bytes] = ()) -> None:
+    def _send_message(self, message: m.Numbered, buffers: Sequence[bytes] = ()) -> None:
         """Send a message to every browser that shows this panel; any thread may."""
-        with self._sending:
-            self._n += 1
-            numbered = msgspec.structs.replace(message, n=self._n)
+        with self._send_lock:
+            self._number += 1
+            numbered = msgspec.structs.replace(message, n=self._number)
             self.send(msgspec.to_builtins(numbered), list(buffers) or None)
 
     def _hello(self, command: int, lang: Language | None) -> None:
-        self._painter.hello(command, lang if self._lang is None else None)
+        self._renderer.hello(command, lang if self._lang is None else None)
 
-    def _heard(self, _: object, content: object, buffers: Sequence[Any]) -> None:
+    def _on_message(self, _: object, content: object, buffers: Sequence[Any]) -> None:
         """Take a command, on whatever thread the kernel reads them: say so, hand it on, return."""
-        command = p.read(content)
+        command = commands.read(content)
         if command is not None:
-            self._tell(p.Heard(id=command.id))
-            portal().submit(self._commands.run(command, [bytes(one) for one in buffers or ()]))
+            self._send_message(m.Heard(id=command.id))
+            portal().submit(self._handlers.run(command, [bytes(buffer) for buffer in buffers or ()]))
         elif isinstance(content, dict) and isinstance(content.get("id"), int):  # of a newer bundle, or broken
-            self._tell(p.Heard(id=content["id"]))
-            problem = p.Problem(t("panel.unknown_command", self._painter.lang))
-            self._tell(p.Reply(id=content["id"], ok=False, error=problem))
+            self._send_message(m.Heard(id=content["id"]))
+            problem = m.Problem(t("panel.unknown_command", self._renderer.lang))
+            self._send_message(m.Reply(id=content["id"], ok=False, error=problem))
 
 
 def _session(dify: Dify | AsyncDify | Session | None, session: Session | None) -> Session:
@@ -352,12 +381,12 @@ def _session(dify: Dify | AsyncDify | Session | None, session: Session | None) -
     """
     if session is not None and dify is not None:
         raise InputError(t("panel.two_clients"), code="dify")
-    given = session if session is not None else dify
-    if isinstance(given, Session):
-        return given
-    if isinstance(given, Dify | AsyncDify):
-        return Session(given)
-    if given is not None:
-        raise InputError(t("panel.no_client", type=type(given).__name__), code="dify")
+    source = session if session is not None else dify
+    if isinstance(source, Session):
+        return source
+    if isinstance(source, Dify | AsyncDify):
+        return Session(source)
+    if source is not None:
+        raise InputError(t("panel.no_client", type=type(source).__name__), code="dify")
     settings = resolve()
     return Session(AsyncDify.local("guide") if settings is None else AsyncDify.from_settings(settings))

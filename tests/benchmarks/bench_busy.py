@@ -20,17 +20,17 @@ from dify_notebook import local
 OPEN = """
 import os, time
 from dify_notebook import ChatPanel, Dify
-from dify_notebook.panel.channel import TurnChannel as Drawn
-drawn, picture = [], Drawn.picture
+from dify_notebook.panel.channel import TurnChannel
+drawn, blocks = [], TurnChannel.blocks
 
 def timed(*args):
     clock, own = time.perf_counter(), time.thread_time()
     try:
-        return picture(*args)
+        return blocks(*args)
     finally:
         drawn.append((time.perf_counter() - clock, time.thread_time() - own))
 
-Drawn.picture = timed
+TurnChannel.blocks = timed
 panel = ChatPanel(Dify(os.environ["TEST_KEY"], os.environ["TEST_URL"], user="bench"))
 panel
 """

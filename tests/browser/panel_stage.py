@@ -1,6 +1,6 @@
 """The chat panel on a page of its own: the real bundle, and a scripted kernel (`panel_stage.js`) in its place.
 
-The blocks are drawn by `views`, numbered by `live.channel`, and described by `panel.protocol`, as a kernel does it;
+The blocks are drawn by `views`, numbered by `live.channel`, and described by `panel.messages`, as a kernel does it;
 what the scripted kernel does with commands is in its own file.
 """
 
@@ -25,7 +25,8 @@ import msgspec
 from dify_notebook.i18n import Language
 from dify_notebook.live.channel import Channel
 from dify_notebook.live.protocol import unpack
-from dify_notebook.panel import protocol as p
+from dify_notebook.panel import commands as c
+from dify_notebook.panel import messages as m
 from dify_notebook.panel.presenter import texts
 from dify_notebook.turn.state import Citation, MessageFile, Node, Thought, Timing, Turn, TurnError
 from dify_notebook.views import TurnView, css
@@ -208,9 +209,9 @@ def turns(lang: Language) -> list[Turn]:
     ]
 
 
-def meta(turn: Turn, view: int, lang: Language, **changes: Any) -> p.TurnMeta:
+def meta(turn: Turn, view: int, lang: Language, **changes: Any) -> m.TurnMeta:
     """What is beside the blocks of that turn."""
-    seen = p.TurnMeta(
+    seen = m.TurnMeta(
         key=f"t{view}",
         view=view,
         query=turn.query or "",
@@ -220,13 +221,13 @@ def meta(turn: Turn, view: int, lang: Language, **changes: Any) -> p.TurnMeta:
         rating=None,
         comment=None,
         annotated=False,
-        can=p.Can(retry=turn.status == "failed", regenerate=True, rate=True, annotate=True, speak=True),
+        can=m.Can(retry=turn.status == "failed", regenerate=True, rate=True, annotate=True, speak=True),
         suggested=[],
         downloads=[],
         audio=False,
         when="14:0" + str(view % 10),
         facts="402 tokens · $0.0007 · 2.1 s" if lang == "en" else "402 词元 · $0.0007 · 2.1 秒",
-        nodes=[p.NodeLine(node.id, node.title) for node in turn.nodes or ()],
+        nodes=[m.NodeLine(node.id, node.title) for node in turn.nodes or ()],
         say=None,
     )
     return msgspec.structs.replace(seen, **changes)
@@ -250,7 +251,7 @@ def stream(turn: Turn, lang: Language, size: int = 6) -> list[Any]:
     return [msgspec.to_builtins(unpack(message)) for message in sent]
 
 
-def form(lang: Language) -> list[p.Field]:
+def form(lang: Language) -> list[m.Field]:
     """One field for each control."""
     labels = WORDS[lang]["form"]
     common: dict[str, Any] = {
@@ -272,14 +273,14 @@ def form(lang: Language) -> list[p.Field]:
         {"name": "tickets", "control": "file-list", "accept": ".pdf", "number": 2, "hint": "PDF · 15 MB"},
         {"name": "more", "control": "json", "default": {"trains": ["night"]}},
     ]
-    return [p.Field(label=label, **(common | each)) for label, each in zip(labels, special, strict=True)]
+    return [m.Field(label=label, **(common | each)) for label, each in zip(labels, special, strict=True)]
 
 
 def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
     """All that the scripted kernel says. `wish`: `empty` (nothing was asked), `form`, `turns` (so many)."""
     words = WORDS[lang]
     made = turns(lang)
-    rules = p.FileRules(
+    rules = m.FileRules(
         3,
         ["image", "document"],
         [".png", ".jpg", ".pdf", ".txt", ".csv"],
@@ -287,11 +288,11 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
         {"image": 10 << 20, "document": 15 << 20},
     )
     opening = Turn(answer=words["opening"], status="succeeded", end="message_end", complete=True)
-    app = p.App(
+    app = m.App(
         name=words["app"],
         mode="advanced-chat",
         description=words["about"],
-        icon=p.Icon("✈", "#DCE9FF", None),
+        icon=m.Icon("✈", "#DCE9FF", None),
         server=words["server"],
         local=True,
         opening=to_wire(TurnView(lang).blocks(opening)),
@@ -305,8 +306,8 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
     )
     thumb = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
     metas = [
-        meta(made[0], 1, lang, files=[p.Attachment("a", "harbour.png", "image", 48_213, thumb)], rating="like"),
-        meta(made[1], 2, lang, downloads=[p.Download("d", "prices.csv", "document", 2_310)]),
+        meta(made[0], 1, lang, files=[m.Attachment("a", "harbour.png", "image", 48_213, thumb)], rating="like"),
+        meta(made[1], 2, lang, downloads=[m.Download("d", "prices.csv", "document", 2_310)]),
         meta(made[2], 3, lang, suggested=words["next"]),
     ]
     patches = [whole(turn, view, lang) for view, turn in enumerate(made, 1)]
@@ -332,7 +333,7 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
             "height": wish.get("panel_height", 720),
             "lang": lang,
             "app": app,
-            "conversation": p.Conversation(
+            "conversation": m.Conversation(
                 id=None if wish.get("empty") else "c0",
                 name="" if wish.get("empty") else words["names"][0],
                 inputs={},
@@ -344,7 +345,7 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
                 resume=None,
             ),
             "conversations": [
-                p.Listed(f"c{i}", name, f"14:0{i}" if i < 4 else f"{i} Nov", i == 0 and not wish.get("empty"))
+                m.Listed(f"c{i}", name, f"14:0{i}" if i < 4 else f"{i} Nov", i == 0 and not wish.get("empty"))
                 for i, name in enumerate(words["names"])
             ],
             "turns": metas,
@@ -353,10 +354,10 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
             "streamed": meta(made[1], 0, lang, suggested=words["next"]),
             "failed": {"meta": meta(failed, 0, lang), "patch": whole(failed, 0, lang)["patch"]},
             "variables": [
-                p.Variable("v1", "city", "string", '"Lisbon"', "Where the trip goes"),
-                p.Variable("v2", "seen", "array[object]", json.dumps([{"id": 1}, {"id": 2}]), ""),
+                m.Variable("v1", "city", "string", '"Lisbon"', "Where the trip goes"),
+                m.Variable("v2", "seen", "array[object]", json.dumps([{"id": 1}, {"id": 2}]), ""),
             ],
-            "node": p.NodeValue(
+            "node": c.NodeValue(
                 "Writer",
                 "succeeded",
                 {

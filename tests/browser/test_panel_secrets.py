@@ -67,8 +67,8 @@ def test_no_key_no_traceback_and_no_text_of_the_model_but_as_text(open_panel: Op
         panel.world.server.faults.once(fault)
         panel.ask(f"fault {fault}")
         expect(panel.button("Try again", panel.turns.nth(at))).to_be_visible()
-    panel.python("setattr(type(panel), 'broken', 1) or panel._desk.client.conversations.__class__"
-                 ".__setattr__(panel._desk.client, 'conversations', None)")  # fmt: skip
+    panel.python("setattr(type(panel), 'broken', 1) or panel._controller.client.conversations.__class__"
+                 ".__setattr__(panel._controller.client, 'conversations', None)")  # fmt: skip
     panel.root.get_by_role("searchbox", name="Search conversations").fill("x")
     expect(panel.notices.last).to_contain_text("The panel failed: AttributeError.")
 

@@ -48,7 +48,7 @@ turn
 """
 PANEL = """
 panel.ask("fine").result()
-print(panel, vars(panel), vars(panel._desk), panel.get_state().keys(), panel.export(), panel.export("cells"))
+print(panel, vars(panel), vars(panel._controller), panel.get_state().keys(), panel.export(), panel.export("cells"))
 panel.rate("like")
 """
 BY_HAND = """

@@ -1,4 +1,4 @@
-"""A panel's painter without threads and without a server: recorded streams go in, messages come out.
+"""A panel's renderer without threads and without a server: recorded streams go in, messages come out.
 
 `fixture()` makes what js/test/fixtures/panel.json.gz holds; `python tests/support/panel_stage.py` writes it.
 """
@@ -22,7 +22,7 @@ if __name__ == "__main__":
 from contract.streams import Recording, load
 
 from dify_notebook.live.protocol import Packed, unpack
-from dify_notebook.panel.facts import Facts
+from dify_notebook.panel.app import PanelApp
 from dify_notebook.panel.renderer import Renderer
 from dify_notebook.panel.state import Item, PanelState
 from dify_notebook.turn.fold import Builder
@@ -42,7 +42,7 @@ CASES = [
 ]
 """What the browser's tests read: a workflow, an agent, a moderated, a thinking, a failing and a speaking one."""
 STEP = 0.045
-"""Seconds between two events, just more than the painter's pause."""
+"""Seconds between two events, just more than the renderer's pause."""
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 
 
@@ -63,7 +63,7 @@ def turns_of(recording: Recording) -> Iterator[Turn]:
 
 
 class PlayedRun:
-    """A run as the painter sees it."""
+    """A run as the renderer sees it."""
 
     def __init__(self) -> None:
         self.turn = Turn(query="What is it?")
@@ -77,13 +77,15 @@ class Stage:
     """One panel. `round()` draws; `sent` has what went to the browser."""
 
     def __init__(self) -> None:
-        facts = Facts(name="Recorded", mode="advanced-chat", description="A recording.")
+        app = PanelApp(name="Recorded", mode="advanced-chat", description="A recording.")
         client = SimpleNamespace(settings=SimpleNamespace(origin="arguments", host="dify.example"))
-        self.desk = SimpleNamespace(scene=PanelState(facts=facts), client=client, watch=lambda event: lambda: None)
+        self.controller = SimpleNamespace(state=PanelState(app=app), client=client, watch=lambda event: lambda: None)
         self.sent: list[dict[str, Any]] = []
         self.buffers: list[list[bytes]] = []
-        desk: Any = self.desk
-        self.painter = Renderer(desk, self._send, lang="en", height=640, moment=lambda: NOON, clock=lambda: 0.0)
+        controller: Any = self.controller
+        self.renderer = Renderer(
+            controller, self._send, lang="en", height=640, wall_clock=lambda: NOON, clock=lambda: 0.0
+        )
 
     def _send(self, message: Any, buffers: list[bytes]) -> None:
         numbered = msgspec.structs.replace(message, n=len(self.sent) + 1)
@@ -91,32 +93,32 @@ class Stage:
         self.buffers.append(buffers)
 
     def play(self, recording: Recording) -> Iterator[Turn]:
-        """Draw every step of a recorded answer as the last item of the scene."""
-        run, key = PlayedRun(), f"t{len(self.desk.scene.items) + 1}"
-        before = self.desk.scene.items
+        """Draw every step of a recorded answer as the last item of the state."""
+        run, key = PlayedRun(), f"t{len(self.controller.state.items) + 1}"
+        before = self.controller.state.items
         for turn in turns_of(recording):
             run.turn, run.now = turn, run.now + STEP
             over = turn.status != "running"
             item = Item(key=key, query="What is it?", asked_at=NOON, **({"turn": turn} if over else {"run": run}))
-            if over or len(self.desk.scene.items) == len(before):
-                self.desk.scene = msgspec.structs.replace(self.desk.scene, items=(*before, item))
-            self.painter.round()
+            if over or len(self.controller.state.items) == len(before):
+                self.controller.state = msgspec.structs.replace(self.controller.state, items=(*before, item))
+            self.renderer.round()
             yield turn
 
     def views(self) -> dict[int, Any]:
         """The blocks of each view as they are, in the form of the wire."""
-        found = {}
-        for drawn in self.painter._drawn.values():
-            root = drawn.channel.differ.root
+        blocks = {}
+        for channel in self.renderer._channels.values():
+            root = channel.channel.differ.root
             assert root is not None
-            found[drawn.view] = to_wire(root)
-        return found
+            blocks[channel.view] = to_wire(root)
+        return blocks
 
 
 def fixture() -> dict[str, Any]:
     """All messages of a panel in which the CASES were asked one after another, and what the browser must have."""
     stage = Stage()
-    stage.painter.hello(1, "en")
+    stage.renderer.hello(1, "en")
     recordings = load()
     steps = []
     for case in CASES:

@@ -102,8 +102,8 @@ class Browser:
     def send(self, what: str, buffers: list[bytes] | None = None, **arguments: Any) -> int:
         """Send a command as the kernel gets it; gives its id."""
         number = next(self._ids)
-        told = {name.rstrip("_"): value for name, value in arguments.items()}
-        content = {"kind": "do", "id": number, "what": what, **told}
+        fields = {name.rstrip("_"): value for name, value in arguments.items()}
+        content = {"kind": "do", "id": number, "what": what, **fields}
         self.panel._handle_msg(
             {"content": {"data": {"method": "custom", "content": content}}, "buffers": buffers or []}
         )

@@ -18,7 +18,7 @@ from support.raw_server import Connection, RawServer, Request, serving
 from dify_notebook import ChatPanel, Dify
 from dify_notebook.errors import InputError
 from dify_notebook.magic.magics import DifyMagics
-from dify_notebook.panel.protocol import Control
+from dify_notebook.panel.messages import Control
 
 KINDS = get_args(Control)
 """Controls of an app's form."""
@@ -103,7 +103,7 @@ class World:
     @contextmanager
     def panel(self, monkeypatch: pytest.MonkeyPatch, *, known: bool) -> Iterator[Browser]:
         """A panel's page; without the form where it is not `known`."""
-        monkeypatch.setattr("dify_notebook.panel.commands.LEARN_SECONDS", 0.1)
+        monkeypatch.setattr("dify_notebook.panel.handlers.LEARN_SECONDS", 0.1)
         monkeypatch.setattr("dify_notebook.panel.widget.LEARN_SECONDS", 0.1)
         if not known:
             self.app.site.clear()
@@ -115,7 +115,7 @@ class World:
                 yield page
             finally:
                 self.app.site.set()
-                wait([page.panel._desk.learn()], 20)
+                wait([page.panel._controller.learn()], 20)
                 page.panel.close()
 
     def leaks(self) -> int:

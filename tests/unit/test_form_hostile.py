@@ -16,7 +16,7 @@ from dify_notebook.app import limits as rules
 from dify_notebook.errors import InputError
 from dify_notebook.magic.complete import known_from
 from dify_notebook.magic.line import run_line
-from dify_notebook.panel.facts import field_of, file_rules, sizes
+from dify_notebook.panel.app import field_of, file_rules, sizes
 from dify_notebook.wire.models import Parameters, read
 
 LEAF = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5))

@@ -118,22 +118,22 @@ def test_the_last_change_is_repaired_until_it_is_covered_and_then_never_again() 
     channel.offer(tree, 4.0)
     repairs = []
     now = 4.0
-    while now < 20 and channel.mending():
-        wait = channel.wait_mend(now)
+    while now < 20 and channel.needs_repair():
+        wait = channel.wait_repair(now)
         assert wait is not None
         now += max(wait, 0.001)
         repairs += channel.offer(tree, now)
     assert 4 <= len(repairs) <= 7
     assert now < 8
     assert all(unpack(repair).base is not None for repair in repairs)
-    assert channel.wait_mend(now) is None
+    assert channel.wait_repair(now) is None
     assert channel.offer(tree, 30.0) == []
 
 
 def test_wholes_take_a_tenth_of_the_bytes_at_most() -> None:
     wrong, _, channel = run(50, 0.0, 7)
     assert wrong == []
-    assert 0 < channel.wholes <= policy.WHOLE_SHARE * channel.sent
+    assert 0 < channel.whole_bytes <= policy.WHOLE_SHARE * channel.bytes_sent
 
 
 def test_whoever_lost_ten_seconds_is_healed_by_a_whole() -> None:

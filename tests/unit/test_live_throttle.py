@@ -83,10 +83,10 @@ def test_a_still_picture_is_looked_at_twice_a_second() -> None:
 
 
 def drawn_at(throttle: Throttle, channel: Channel, now: float) -> bool:
-    found = throttle.draw(A, now, lambda turn, now: Block(key="r", tag="div", html="still"))
-    if found is not None:
-        channel.offer(found[0], now, found[1])
-    return found is not None
+    drawing = throttle.draw(A, now, lambda turn, now: Block(key="r", tag="div", html="still"))
+    if drawing is not None:
+        channel.offer(drawing[0], now, drawing[1])
+    return drawing is not None
 
 
 def test_what_could_not_be_drawn_is_still_to_be_drawn() -> None:

@@ -44,7 +44,7 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
         r"""rpartition\(['"]@['"]\)""",
         {"redact.py": "the redactor", "net/proxies.py": "what it sends to the proxy"},
     ),
-    "when a turn is drawn": (r"^wait_mend$", {"live/throttle.py": "the law"}),
+    "when a turn is drawn": (r"^wait_repair$", {"live/throttle.py": "the law"}),
 }
 """A law -> what whoever says it writes (a literal, a name, an import or a call), and where that may stand."""
 
@@ -92,7 +92,7 @@ def test_a_law_is_said_in_one_place(law: str) -> None:
         ("what a secret looks like", 're.compile(r"(?:app|dataset)-")'),
         ("what stands in a secret's place", 'shown = "***"'),
         ("a login in an address", 'address.rpartition("@")[2]'),
-        ("when a turn is drawn", "wait_mend(1)"),
+        ("when a turn is drawn", "wait_repair(1)"),
     ],
 )
 def test_the_guard_sees_a_law_said_again(law: str, source: str) -> None:

@@ -29,11 +29,11 @@ def upload(page: Browser, name: str, content: bytes, kind: str, field: str | Non
 def test_a_file_is_uploaded_asked_about_and_downloaded_again(opened: Opener) -> None:
     page = opened()
     picture = upload(page, "dir/one.png", PNG, "image/png")
-    told = page.progress[picture]
-    assert (told["sent"], told["total"]) == (len(PNG), len(PNG))
-    assert told["file"]["name"] == "one.png"
-    assert told["file"]["type"] == "image"
-    assert told["file"]["thumb"].startswith("data:image/png;base64,")
+    progress = page.progress[picture]
+    assert (progress["sent"], progress["total"]) == (len(PNG), len(PNG))
+    assert progress["file"]["name"] == "one.png"
+    assert progress["file"]["type"] == "image"
+    assert progress["file"]["thumb"].startswith("data:image/png;base64,")
     page.ask("look", {"city": "Wien"}, [picture])
     page.ended(1)
     [shown] = page.turns[0]["files"]

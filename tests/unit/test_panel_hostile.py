@@ -21,7 +21,7 @@ class Hostile:
     """Repeats the key and says evil things wherever it can."""
 
     def __init__(self) -> None:
-        self.way = "answer"
+        self.behaviour = "answer"
 
     def __call__(self, request: Request, connection: Connection) -> None:
         path = request.path.partition("?")[0]
@@ -30,8 +30,8 @@ class Hostile:
             connection.reply("200 OK", {"name": EVIL, "mode": "advanced-chat", "description": f"{EVIL} {shown}"})
         elif path.endswith("/parameters"):
             form = [{"text-input": {"variable": "v", "label": EVIL, "default": shown, "max_length": 900}}]
-            told = {"opening_statement": f"{EVIL} {shown}", "suggested_questions": [EVIL, shown]}
-            connection.reply("200 OK", {"user_input_form": form, **told})
+            texts = {"opening_statement": f"{EVIL} {shown}", "suggested_questions": [EVIL, shown]}
+            connection.reply("200 OK", {"user_input_form": form, **texts})
         elif path.endswith("/conversations"):
             data = [{"id": "c", "name": f"{EVIL} {shown}", "created_at": 1, "inputs": {"v": EVIL}}]
             connection.reply("200 OK", {"data": data, "has_more": False})
@@ -44,7 +44,7 @@ class Hostile:
 
     def answer(self, connection: Connection, shown: str) -> None:
         ids: dict[str, Any] = {"task_id": "t", "message_id": "m", "conversation_id": "c"}
-        if self.way == "refuse":
+        if self.behaviour == "refuse":
             connection.reply("400 BAD", {"code": "invalid_param", "message": f"{EVIL} {shown}", "status": 400})
             return
         connection.head()
@@ -58,7 +58,7 @@ class Hostile:
             "conversation_id": "c"
         })  # fmt: skip
         connection.event(event="message", answer=f"{EVIL} {shown}", **ids)
-        if self.way == "error":
+        if self.behaviour == "error":
             connection.event(event="error", code="x", status=400, message=f"{EVIL} {shown}", **ids)
         else:
             connection.event(event="message_end", metadata={}, **ids)
@@ -88,9 +88,9 @@ def blocks(tree: Any) -> Iterator[str]:
             yield from blocks(one)
 
 
-@pytest.mark.parametrize("way", ["answer", "error", "refuse"])
-def test_what_a_server_says_is_harmless(page: Browser, hostile: Hostile, way: str) -> None:
-    hostile.way = way
+@pytest.mark.parametrize("behaviour", ["answer", "error", "refuse"])
+def test_what_a_server_says_is_harmless(page: Browser, hostile: Hostile, behaviour: str) -> None:
+    hostile.behaviour = behaviour
     page.ask(f"say it {EVIL}")
     page.ended(1)
     page.until(lambda: page.parts["conversations"]["items"], "the list")
@@ -120,7 +120,7 @@ def test_a_mistake_of_ours_is_told_without_its_words(page: Browser, monkeypatch:
     async def broken(*_: Any) -> None:
         raise RuntimeError(f"secret words {KEY}")
 
-    monkeypatch.setitem(page.panel._commands._ways, type_of("variables"), broken)
+    monkeypatch.setitem(page.panel._handlers._methods, type_of("variables"), broken)
     message = page.refused("variables")
     assert "RuntimeError" in message
     assert "secret words" not in page.everything
@@ -128,16 +128,17 @@ def test_a_mistake_of_ours_is_told_without_its_words(page: Browser, monkeypatch:
 
 
 def type_of(what: str) -> type:
-    from dify_notebook.panel import protocol
+    from dify_notebook.panel import commands as c
 
-    return type(protocol.read({"kind": "do", "id": 1, "what": what}))
+    return type(c.read({"kind": "do", "id": 1, "what": what}))
 
 
 def test_the_key_is_in_no_repr_and_no_trait(page: Browser) -> None:
     panel = page.panel
     question = panel.ask("x", inputs={"v": "y"})
     question.result(10)
-    told = [repr(panel), repr(question), repr(panel.get_state()), repr(panel._desk.scene), str(vars(panel._desk))]
-    assert KEY not in "".join(told)
+    controller = panel._controller
+    reprs = [repr(panel), repr(question), repr(panel.get_state()), repr(controller.state), str(vars(controller))]
+    assert KEY not in "".join(reprs)
     synced = {name for name in panel.keys if not name.startswith("_")}
     assert synced == {"css", "layout", "tabbable", "tooltip"}

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dify_notebook.panel import protocol
-from dify_notebook.panel.protocol import Ask, Copy, Heard, Hello, Rate, SetQueue, Stop, read
+from dify_notebook.panel.commands import Ask, Copy, Hello, Rate, Stop, read
+from dify_notebook.panel.messages import Heard, Problem, Queued, Reply, SetQueue
 
 JS = Path(__file__).parents[2] / "js"
 
@@ -51,13 +51,13 @@ def test_what_the_browser_sends(content: object, expected: object) -> None:
 def test_what_the_kernel_sends() -> None:
     """Every message says its kind and number; nothing that is null is left out."""
     assert msgspec.to_builtins(Heard(n=3, id=7)) == {"kind": "heard", "n": 3, "id": 7}
-    assert msgspec.to_builtins(SetQueue(n=4, value=[protocol.Queued("1", "q")])) == {
+    assert msgspec.to_builtins(SetQueue(n=4, value=[Queued("1", "q")])) == {
         "kind": "state",
         "part": "queue",
         "n": 4,
         "value": [{"id": "1", "query": "q"}],
     }
-    reply = msgspec.to_builtins(protocol.Reply(n=5, id=7, ok=False, error=protocol.Problem("no")))
+    reply = msgspec.to_builtins(Reply(n=5, id=7, ok=False, error=Problem("no")))
     assert reply == {
         "kind": "reply",
         "n": 5,

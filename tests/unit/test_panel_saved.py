@@ -12,7 +12,7 @@ import pytest
 
 from dify_notebook.i18n import Language
 from dify_notebook.panel import output, presenter
-from dify_notebook.panel.protocol import Attachment
+from dify_notebook.panel.messages import Attachment
 from dify_notebook.panel.saved import BUDGET, TURN_BUDGET, Transcript
 from dify_notebook.panel.state import Item, PanelState
 from dify_notebook.panel.store import replace
@@ -31,15 +31,15 @@ def item(at: int, answer: str = "An answer.", **more: Any) -> Item:
 def test_the_conversation_is_there_in_three_forms_and_hostile_text_is_harmless() -> None:
     evil = "<img src=x onerror=alert(1)> $5 and $10 \x1b[31m"
     one = replace(item(1, answer=evil), query=evil, attachments=(Attachment("a", "<b>.png", "image", 1, None),))
-    found = Transcript("dn-kept-12").bundle(PanelState(items=(one,), name=evil, conversation_id="c"), "en")
-    assert set(found) == {"text/html", "text/markdown", "text/plain"}
-    html = found["text/html"]
+    result = Transcript("dn-kept-12").bundle(PanelState(items=(one,), name=evil, conversation_id="c"), "en")
+    assert set(result) == {"text/html", "text/markdown", "text/plain"}
+    html = result["text/html"]
     assert html.startswith('<div class="mathjax_ignore dn-kept-12" style=')
     assert html.endswith("</div>")
     assert html.count("<div") == html.count("</div")
     assert "<img" not in html
     assert "&lt;b&gt;.png" in html
-    assert "\x1b" not in found["text/plain"]
+    assert "\x1b" not in result["text/plain"]
     assert "var(" not in html.split("style=", 1)[1].split('"', 2)[1]
 
 
@@ -53,24 +53,24 @@ def test_the_markdown_is_in_the_panel_s_language(lang: Language, asked: str) -> 
 
 def test_a_running_answer_waits_and_an_empty_panel_says_so() -> None:
     running = Item(key="t2", query="And?", run=SimpleNamespace(turn=Turn(query="And?")))  # type: ignore[arg-type]
-    found = Transcript().bundle(PanelState(items=(item(1), running), conversation_id="c"), "en")
-    assert "And?" not in found["text/plain"]
-    assert "1 turn" in found["text/plain"]
+    result = Transcript().bundle(PanelState(items=(item(1), running), conversation_id="c"), "en")
+    assert "And?" not in result["text/plain"]
+    assert "1 turn" in result["text/plain"]
     assert "nothing was asked" in Transcript().bundle(PanelState(), "en")["text/plain"]
     assert "尚未提问" in Transcript().bundle(PanelState(), "zh-Hans")["text/html"]
 
 
 def test_the_newest_turns_are_kept_within_bounds_and_the_rest_is_told() -> None:
     long = "word " * (BUDGET // 50)
-    scene = PanelState(items=tuple(item(at, answer=long) for at in range(20)), conversation_id="c")
-    found = Transcript().bundle(scene, "en")
-    assert len(found["text/html"]) < BUDGET + 20_000
-    assert "Question 19?" in found["text/html"]
-    assert "Question 0?" not in found["text/html"]
-    for form in found.values():
+    state = PanelState(items=tuple(item(at, answer=long) for at in range(20)), conversation_id="c")
+    result = Transcript().bundle(state, "en")
+    assert len(result["text/html"]) < BUDGET + 20_000
+    assert "Question 19?" in result["text/html"]
+    assert "Question 0?" not in result["text/html"]
+    for form in result.values():
         assert "earlier turns are not kept" in form
     assert (
-        "Earlier turns" in Transcript().bundle(replace(scene, items=scene.items[-1:], older=True), "en")["text/plain"]
+        "Earlier turns" in Transcript().bundle(replace(state, items=state.items[-1:], older=True), "en")["text/plain"]
     )
 
 
@@ -85,13 +85,13 @@ def test_what_stays_the_same_is_made_once(monkeypatch: pytest.MonkeyPatch) -> No
     from dify_notebook.panel import saved
 
     made: list[str] = []
-    keep = saved._keep
+    save = saved._save
 
-    def counted(one: Item, lang: Language) -> saved.Kept:
+    def counted(one: Item, lang: Language) -> saved.SavedTurn:
         made.append(one.key)
-        return keep(one, lang)
+        return save(one, lang)
 
-    monkeypatch.setattr(saved, "_keep", counted)
+    monkeypatch.setattr(saved, "_save", counted)
     transcript, first = Transcript(), item(1)
     transcript.bundle(PanelState(items=(first,)), "en")
     transcript.bundle(PanelState(items=(first, item(2))), "en")
@@ -124,8 +124,8 @@ def test_currencies_are_not_added_up() -> None:
             "timing": Timing(total=1.5),
         }
 
-    scene = PanelState(items=(item(1, **paid("0.1", "USD")), item(2, **paid("0.2", "USD")), item(3, **paid("3", "CNY"))))
-    assert presenter.totals(scene, "en") == "3 turns · 3,000 tokens · $0.30 · ¥3 · 4.50 s"
+    state = PanelState(items=(item(1, **paid("0.1", "USD")), item(2, **paid("0.2", "USD")), item(3, **paid("3", "CNY"))))
+    assert presenter.totals(state, "en") == "3 turns · 3,000 tokens · $0.30 · ¥3 · 4.50 s"
     assert presenter.totals(PanelState(), "en") == ""
 
 
@@ -139,14 +139,14 @@ def test_long_values_are_cut_where_they_are_long() -> None:
         inputs={"text": "x" * 50_000, "list": list(range(5_000)), "deep": deep, "odd": float("nan"), "date": NOW},
         outputs={f"k{at}": "y" * 9_000 for at in range(300)},
     )
-    found = presenter.details(Turn(nodes=(node,)), "n", "en")
-    assert found is not None
-    text = msgspec.json.encode(found).decode()
+    result = presenter.details(Turn(nodes=(node,)), "n", "en")
+    assert result is not None
+    text = msgspec.json.encode(result).decode()
     assert len(text) < 150_000
     assert "42,000 more characters" in text
     assert "4,800 more" in text
-    assert found.inputs["odd"] == "nan"
-    assert found.inputs["date"].startswith("2026")
+    assert result.inputs["odd"] == "nan"
+    assert result.inputs["date"].startswith("2026")
     assert presenter.details(Turn(nodes=(node,)), "elsewhere", "en") is None
 
 

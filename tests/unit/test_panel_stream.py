@@ -11,7 +11,7 @@ from support import panel_stage
 from support.panel_stage import Stage
 from support.panels import Browser
 
-from dify_notebook.panel import protocol as p
+from dify_notebook.panel import messages as m
 from dify_notebook.panel.channel import TurnChannel
 from dify_notebook.turn.state import Turn
 from dify_notebook.views.html import serialize
@@ -26,7 +26,7 @@ class Page(Browser):
         super().__init__(None)  # type: ignore[arg-type]
         self.stage = stage
         self.read = 0
-        stage.painter.hello(1, "en")
+        stage.renderer.hello(1, "en")
 
     def catch_up(self) -> None:
         for content, buffers in zip(self.stage.sent[self.read :], self.stage.buffers[self.read :], strict=True):
@@ -42,11 +42,11 @@ def test_applied_patches_are_the_picture_at_every_step(case: str) -> None:
     for turn in stage.play(RECORDINGS[case]):
         page.catch_up()
         [meta] = page.turns
-        drawn = next(iter(stage.painter._drawn.values()))
+        channel = next(iter(stage.renderer._channels.values()))
         assert meta["status"] == turn.status
-        assert drawn.turn is turn, "nothing of a stream at this pace is left out"
+        assert channel.turn is turn, "nothing of a stream at this pace is left out"
         _, root = page.views[meta["view"]]
-        assert root == TurnChannel(9, "en").picture(turn, drawn._throttle.now)
+        assert root == TurnChannel(9, "en").blocks(turn, channel._throttle.now)
     assert page.failures == []
 
 
@@ -68,34 +68,34 @@ def test_a_browser_that_comes_in_the_middle_has_the_same_at_the_end(case: str) -
 
 def test_what_the_browser_s_tests_read_is_what_is_sent() -> None:
     """js/test reads the same file."""
-    now, kept = panel_stage.fixture(), panel_stage.read()
-    assert panel_stage.plain(kept) == panel_stage.plain(now), "run: python tests/support/panel_stage.py"
+    now, stored = panel_stage.fixture(), panel_stage.read()
+    assert panel_stage.plain(stored) == panel_stage.plain(now), "run: python tests/support/panel_stage.py"
     assert panel_stage.FIXTURE.stat().st_size < 100_000
 
 
 def test_the_fixture_comes_out_as_it_says() -> None:
-    kept = panel_stage.read()
+    stored = panel_stage.read()
     page = Browser(None)  # type: ignore[arg-type]
-    for step, before in zip(kept["steps"], [0, *(one["after"] for one in kept["steps"])], strict=False):
-        for content in kept["messages"][before : step["after"]]:
+    for step, before in zip(stored["steps"], [0, *(one["after"] for one in stored["steps"])], strict=False):
+        for content in stored["messages"][before : step["after"]]:
             page.take(content, [b""])
-        told = {int(view): panel_stage.from_wire(root) for view, root in step["views"].items()}
-        assert {view: root for view, (_, root) in page.views.items()} == told
+        expected = {int(view): panel_stage.from_wire(root) for view, root in step["views"].items()}
+        assert {view: root for view, (_, root) in page.views.items()} == expected
     assert page.failures == []
 
 
 def test_what_the_panel_shows_elsewhere_is_not_in_the_blocks() -> None:
     """The header's names and the foot of an ended answer are the panel's own; the counted seconds stay."""
-    drawn = TurnChannel(1, "en")
+    channel = TurnChannel(1, "en")
     waiting = Turn(query="q", app="App", server="http://h/v1", turn_number=1)
-    html = serialize(drawn.picture(waiting, 3.0))
+    html = serialize(channel.blocks(waiting, 3.0))
     assert "3 s" in html
     assert "New conversation" not in html
     assert "App" not in html
     ended = Turn(
         query="q", answer="The end", status="succeeded", suggested=("More?",), conversation_id="c" * 20, feedback="like"
     )
-    html = serialize(drawn.picture(ended, 3.0))
+    html = serialize(channel.blocks(ended, 3.0))
     assert "The end" in html
     assert "More?" not in html
     assert "dn-foot" not in html
@@ -106,10 +106,10 @@ def test_a_retry_begins_a_view_of_its_own() -> None:
     page = Page(stage)
     for _ in stage.play(RECORDINGS[panel_stage.CASES[0]]):
         pass
-    [item] = stage.desk.scene.items
-    again = msgspec.structs.replace(item, take=1, turn=Turn(query="q", answer="new", status="succeeded"))
-    stage.desk.scene = msgspec.structs.replace(stage.desk.scene, items=(again,))
-    stage.painter.round()
+    [item] = stage.controller.state.items
+    again = msgspec.structs.replace(item, attempt=1, turn=Turn(query="q", answer="new", status="succeeded"))
+    stage.controller.state = msgspec.structs.replace(stage.controller.state, items=(again,))
+    stage.renderer.round()
     page.catch_up()
     [meta] = page.turns
     assert (meta["key"], meta["view"]) == (item.key, 2)
@@ -119,24 +119,24 @@ def test_a_retry_begins_a_view_of_its_own() -> None:
 def test_a_mistake_in_drawing_is_told_and_drawing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
     stage = Stage()
-    stage.painter._send = lambda message, buffers: sent.append(message)
+    stage.renderer._send = lambda message, buffers: sent.append(message)
     broken: list[bool] = []
-    whole = stage.painter._turns
+    whole = stage.renderer._send_turns
 
     def turns(*given: Any) -> float:
         if broken.pop() if broken else False:
             raise RuntimeError("app-thisisnokey")
         return whole(*given)
 
-    monkeypatch.setattr(stage.painter, "_turns", turns)
-    stage.painter.start()
-    assert stage.painter.settle()
+    monkeypatch.setattr(stage.renderer, "_send_turns", turns)
+    stage.renderer.start()
+    assert stage.renderer.settle()
     broken.append(True)
-    stage.painter.reply(p.Reply(id=7, ok=True), [])
-    assert stage.painter.settle()
-    stage.painter.close()
-    problems = [each.value.error for each in sent if isinstance(each, p.SetStatus)]
+    stage.renderer.reply(m.Reply(id=7, ok=True), [])
+    assert stage.renderer.settle()
+    stage.renderer.close()
+    problems = [each.value.error for each in sent if isinstance(each, m.SetStatus)]
     assert [problem is not None for problem in problems] == [False, True, False]
     assert "RuntimeError" in str(problems[1])
     assert "thisisnokey" not in str(sent)
-    assert [each.id for each in sent if isinstance(each, p.Reply)] == [7]
+    assert [each.id for each in sent if isinstance(each, m.Reply)] == [7]

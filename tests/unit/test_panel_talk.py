@@ -229,28 +229,28 @@ def test_python_is_told_of_every_turn_and_a_broken_callback_stops_nothing(
     opened: Opener, caplog: pytest.LogCaptureFixture
 ) -> None:
     page = opened()
-    told: list[str | None] = []
+    queries: list[str | None] = []
 
     def broken(turn: Turn) -> None:
         raise ValueError(f"no use for {turn.query}\nat all")
 
     line = broken.__code__.co_firstlineno + 1
     ended = page.panel.on_turn(broken)
-    end = page.panel.on_turn(lambda turn: told.append(turn.query))
+    end = page.panel.on_turn(lambda turn: queries.append(turn.query))
     page.ask("a", {"city": "Lund"})
     page.ended(1)
     page.panel.ask("b").result(10)
     end()
     # It is said in the panel, and in one line on the log.
     page.until(lambda: "for b" in str(page.parts["status"]["error"]))
-    said = f"broken, given to on_turn, failed in line {line}: ValueError: no use for b at all"
-    assert said in page.parts["status"]["error"]["message"]
-    assert [said in each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == [False, True]
+    message = f"broken, given to on_turn, failed in line {line}: ValueError: no use for b at all"
+    assert message in page.parts["status"]["error"]["message"]
+    assert [message in each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == [False, True]
     assert all(each.exc_info is None for each in caplog.records if each.levelname != "DEBUG")
     ended()
     page.panel.ask("c").result(10)
     page.ended(3)
-    assert told == ["a", "b"]
+    assert queries == ["a", "b"]
     assert page.parts["status"]["error"] is None
 
     page.panel.on_turn(lambda: None)  # type: ignore[arg-type, misc]
@@ -333,16 +333,16 @@ def test_the_list_pages_searches_renames_and_finds_names(opened: Opener, monkeyp
 
 def test_a_long_list_is_read_once_and_searched_to_its_end(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "PAGE", 3)
-    monkeypatch.setattr(listing, "SEARCHED", 4)
+    monkeypatch.setattr(listing, "SEARCH_LIMIT", 4)
     page = opened()
     client = page.panel.session.client
     for n in range(10):
         page.panel.session.call(client.chat.send(f"about {'Ulm' if n < 2 else 'Bonn'} {n}", inputs={"city": "Ulm"}))
-    asked: list[int] = []
+    requests: list[int] = []
     whole = client.conversations.list
 
     def counted(**given: Any) -> Any:
-        asked.append(given["page_size"])
+        requests.append(given["page_size"])
         return whole(**given)
 
     monkeypatch.setattr(client.conversations, "list", counted)
@@ -356,7 +356,7 @@ def test_a_long_list_is_read_once_and_searched_to_its_end(opened: Opener, monkey
         page.do("conversations", search="", more=True)
         assert len(names()) == len(set(names())) == shown
     assert not page.parts["conversations"]["more"]
-    assert len(asked) == 1, "each page once, however far one scrolls"
+    assert len(requests) == 1, "each page once, however far one scrolls"
 
     # A search looks a while, and goes on when asked to.
     page.do("conversations", search="ulm", more=False)
@@ -408,9 +408,9 @@ def test_a_panel_that_is_closed_deletes_what_waits_for_it(opened: Opener) -> Non
     page.ask("x", {"city": "Gera"})
     page.ended(1)
     page.until(lambda: page.parts["conversations"]["items"], "the list")
-    desk = Controller.of(page.panel.session)
+    controller = Controller.of(page.panel.session)
     page.do("delete", conversation=page.parts["conversations"]["items"][0]["id"])
-    waiting = list(desk._tasks)
+    waiting = list(controller._futures)
     page.panel.close()
     for task in waiting:
         task.result(10)
@@ -427,7 +427,7 @@ def test_earlier_messages_load_upward_and_the_conversation_goes_on(
     conversation = page.parts["conversation"]["id"]
     later = opened(conversation_id=conversation)
     later.ended(3)
-    monkeypatch.setattr("dify_notebook.panel.history.History.more.__defaults__", (2,))
+    monkeypatch.setattr("dify_notebook.panel.history.MessageReader.more.__defaults__", (2,))
     page.do("new")
     page.ended(0)
     page.do("open", conversation=conversation)
@@ -437,12 +437,12 @@ def test_earlier_messages_load_upward_and_the_conversation_goes_on(
     assert page.panel.turns[0].source == "history"
     page.ask("m3")
     page.ended(3)
-    told = len(page.log)
+    before = len(page.log)
     page.do("older")
     page.ended(4)
     assert [turn["query"] for turn in page.turns] == ["m0", "m1", "m2", "m3"]
     # What is put above the reader does not grow there: its blocks come first. And it is there when it is said to be.
-    came = [(m["kind"], m.get("part") or m.get("where") or m.get("patch", {}).get("view")) for m in page.log[told:]]
+    came = [(m["kind"], m.get("part") or m.get("where") or m.get("patch", {}).get("view")) for m in page.log[before:]]
     blocks, turns = came.index(("patch", page.turns[0]["view"])), came.index(("turns", "older"))
     loaded = max(at for at, what in enumerate(came) if what == ("state", "conversation"))
     assert blocks < turns < loaded
@@ -458,7 +458,7 @@ def test_an_export_has_what_was_not_loaded(opened: Opener, monkeypatch: pytest.M
         page.ask(f"m{at}", {"city": "Hof"})
         page.ended(at + 1)
     conversation = page.parts["conversation"]["id"]
-    monkeypatch.setattr("dify_notebook.panel.history.History.more.__defaults__", (1,))
+    monkeypatch.setattr("dify_notebook.panel.history.MessageReader.more.__defaults__", (1,))
     page.do("new")
     page.do("open", conversation=conversation)
     page.ended(1)

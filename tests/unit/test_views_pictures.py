@@ -159,14 +159,14 @@ def everywhere(text: str) -> dict[str, str]:
     stream, pieces = views.TextStream("en"), ""
     for end in range(0, len(text), 997):
         pieces += stream.feed(msgspec.structs.replace(turn, answer=text[:end], status="running"), 2.0)
-    scene = PanelState(items=(Item(key="k", query=text, turn=turn),), name=text, conversation_id="c")
+    state = PanelState(items=(Item(key="k", query=text, turn=turn),), name=text, conversation_id="c")
     book = json.loads(transcript.as_notebook([turn], text))
     return {
         **views.bundle(turn, "en"),
         "repr": repr(turn),
         "terminal": pieces + stream.end(turn),
         **{f"talk {kind}": said for kind, said in views.transcript.bundle([turn], text, text).items()},
-        **{f"panel {kind}": said for kind, said in Transcript().bundle(scene, "en").items()},
+        **{f"panel {kind}": said for kind, said in Transcript().bundle(state, "en").items()},
         "notebook": "".join("".join(cell["source"]) for cell in book["cells"] if cell["cell_type"] == "markdown"),
     }
 

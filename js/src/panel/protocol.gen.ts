@@ -1,4 +1,4 @@
-// Written by js/protocol.py from dify_notebook/panel/protocol.py; do not edit.
+// Written by js/protocol.py from dify_notebook/panel/messages.py and commands.py; do not edit.
 // Contents (files, sound) travel as buffers beside a message.
 import type { Block, Packed, Patch } from "../protocol.gen";
 

@@ -12,9 +12,9 @@ from support.raw_server import Connection, Request, serving
 
 from dify_notebook import ChatPanel, Dify, local
 from dify_notebook.i18n import Language
-from dify_notebook.panel import facts as f
-from dify_notebook.panel import protocol as p
-from dify_notebook.panel.commands import language_of
+from dify_notebook.panel import app as panel_app
+from dify_notebook.panel import messages as m
+from dify_notebook.panel.handlers import language_of
 from dify_notebook.wire.models import Parameters
 from dify_notebook.wire.models import read as read_model
 
@@ -25,25 +25,25 @@ PNG = bytes.fromhex(
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
-def parameters(**told: Any) -> Parameters:
-    return read_model(Parameters, told)
+def parameters(**fields: Any) -> Parameters:
+    return read_model(Parameters, fields)
 
 
 def recorded() -> list[str]:
-    found = load_exchanges()
+    exchanges = load_exchanges()
     return sorted(
-        case for case, one in found.items() if one.request.path.startswith("/v1/parameters") and one.status == 200
+        case for case, one in exchanges.items() if one.request.path.startswith("/v1/parameters") and one.status == 200
     )
 
 
 @pytest.mark.parametrize("case", recorded())
-def test_the_parameters_of_real_servers_can_be_told(case: str) -> None:
-    told = read_model(Parameters, msgspec.json.decode(load_exchanges()[case].body))
+def test_the_parameters_of_real_servers_can_be_shown(case: str) -> None:
+    stated = read_model(Parameters, msgspec.json.decode(load_exchanges()[case].body))
     languages: tuple[Language, ...] = ("en", "zh-Hans")
     for lang in languages:
-        fields = [f.field_of(control, told, lang) for control in told.controls]
-        rules = f.file_rules(told, lang)
-        assert msgspec.json.decode(msgspec.json.encode(fields), type=list[p.Field]) == fields
+        fields = [panel_app.field_of(control, stated, lang) for control in stated.controls]
+        rules = panel_app.file_rules(stated, lang)
+        assert msgspec.json.decode(msgspec.json.encode(fields), type=list[m.Field]) == fields
         assert rules is None or (rules.extensions and rules.rules)
 
 
@@ -78,7 +78,7 @@ FILES = [
 
 @pytest.mark.parametrize(("told", "expected"), [row[1:] for row in FILES], ids=[row[0] for row in FILES])
 def test_rules_for_files(told: dict[str, Any], expected: tuple[int, list[str], str] | None) -> None:
-    rules = f.file_rules(parameters(file_upload=told), "en")
+    rules = panel_app.file_rules(parameters(file_upload=told), "en")
     if expected is None:
         assert rules is None
     else:
@@ -103,7 +103,7 @@ def test_the_first_language_that_is_spoken(wanted: list[str], language: str) -> 
      (b"\x1aE\xdf\xa3", "audio/webm"), (b"\0\0\0\x18ftypM4A ", "audio/mp4"), (b"", "audio/mpeg")],
 )  # fmt: skip
 def test_sounds_are_known_by_their_first_bytes(data: bytes, mime: str) -> None:
-    assert f.sound_mime(data) == mime
+    assert panel_app.sound_mime(data) == mime
 
 
 class Odd:
@@ -142,7 +142,7 @@ class Odd:
         elif path.endswith("/icon.svg"):
             connection.reply("200 OK", SVG, kind="image/svg+xml")
         elif path.endswith("/large.png"):
-            connection.reply("200 OK", PNG + bytes(f.ICON_BYTES), kind="image/png")
+            connection.reply("200 OK", PNG + bytes(panel_app.ICON_BYTES), kind="image/png")
         elif path.endswith("/chat-messages"):
             self.answer(connection)
         else:
@@ -244,10 +244,10 @@ FIELDS: list[tuple[str, Any, Any]] = [
 def test_a_field_shows_the_text_that_would_be_sent(kind: str, value: Any, shown: Any) -> None:
     """Defaults and inputs of stored conversations may be of any type; a browser would make `1,à` of a list."""
     control = {"type": kind, "variable": "v", "options": ["one"], "default": value}
-    field = f.field_of(control, Parameters(), "en")
-    assert (f.in_field(control, value), field.default) == (shown, None if shown == "" else shown)
+    field = panel_app.field_of(control, Parameters(), "en")
+    assert (panel_app.in_field(control, value), field.default) == (shown, None if shown == "" else shown)
 
 
 def test_what_a_tool_of_the_server_fills_in_is_not_asked_for() -> None:
     control = {"type": "external_data_tool", "variable": "v", "required": True}
-    assert not f.field_of(control, Parameters(), "en").required
+    assert not panel_app.field_of(control, Parameters(), "en").required

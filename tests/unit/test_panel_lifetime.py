@@ -51,7 +51,7 @@ def views(panel: ChatPanel, count: int) -> None:
 
 def placed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells without a kernel: whatever is shown stands in one."""
-    monkeypatch.setattr(PanelOutput, "shown", property(lambda place: True))
+    monkeypatch.setattr(PanelOutput, "shown", property(lambda output: True))
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["a session each", "one session"])
@@ -61,13 +61,13 @@ def test_panels_that_nobody_shows_or_names_are_gone(shared: bool) -> None:
         client = Dify("app-x", server.url, "u")
         session = Session(client)
         panels = [weakref.ref(ChatPanel(session if shared else client)) for _ in range(50)]
-        kept = ChatPanel(session)
+        named = ChatPanel(session)
         assert Wire.opened == []  # a panel that is not shown says nothing to any browser
         gc.collect()
         assert until(lambda: alive(panels) == 0)
         assert until(lambda: drawing() == before + 1)  # and their threads end
-        assert kept.session is session
-        kept.close()
+        assert named.session is session
+        named.close()
 
 
 def test_panels_whose_outputs_were_cleared_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,13 +123,13 @@ def test_a_panel_that_moves_on_its_page_lives(monkeypatch: pytest.MonkeyPatch) -
         views(panel, 1)
         views(panel, 0)  # its view is taken away, and comes back elsewhere
         views(panel, 1)
-        found = weakref.ref(panel)
+        reference = weakref.ref(panel)
         del panel
         time.sleep(0.5)
         gc.collect()
-        assert found() is not None
-        found().close()  # type: ignore[union-attr]
-        assert until(lambda: found() is None)
+        assert reference() is not None
+        reference().close()  # type: ignore[union-attr]
+        assert until(lambda: reference() is None)
 
 
 def test_a_browser_is_answered_by_a_panel_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,11 +143,11 @@ def test_a_browser_is_answered_by_a_panel_without_a_name(monkeypatch: pytest.Mon
             views(panel, 1)
             return panel.comm, weakref.ref(panel)
 
-        wire, found = made()
+        wire, reference = made()
         gc.collect()
         sent: list[dict[str, Any]] = []
         monkeypatch.setattr(type(wire), "publish_msg", lambda self, kind, data=None, **_: sent.append(data))
         content = {"kind": "do", "id": 7, "what": "hello", "lang": ["en"]}
         wire.handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
         assert until(lambda: any(data["content"].get("kind") == "reply" for data in sent if "content" in data))
-        found().close()  # type: ignore[union-attr]
+        reference().close()  # type: ignore[union-attr]

@@ -41,22 +41,24 @@ class View(Protocol):
         ...
 
 
-Maker = Callable[[], View]
+ViewFactory = Callable[[], View]
 
 
-class SafeView:
+class FallbackView:
     """Shows a turn with the first of some kinds of view that works here.
 
     A frontend may refuse a widget, a display publisher or a terminal may be broken. Each problem is logged, once for
     its kind. While the answer comes, a view that failed rests; at the end it is asked once more, then the plainer ones.
 
     Args:
-        kinds: what makes the views to begin with, the best first.
-        last: what makes those that show an ended turn, where the first could not; the best first.
+        factories: make the views to begin with, the best first.
+        end_factories: make those that show an ended turn, where the first could not; the best first.
     """
 
-    def __init__(self, kinds: Sequence[Maker], last: Sequence[Maker], lang: Language | None = None) -> None:
-        self._kinds, self._last = kinds, last
+    def __init__(
+        self, factories: Sequence[ViewFactory], end_factories: Sequence[ViewFactory], lang: Language | None = None
+    ) -> None:
+        self._factories, self._end_factories = factories, end_factories
         self._lang = lang or current_language()
         self.view: View | None = None
         """What shows it; None where nothing could."""
@@ -64,12 +66,12 @@ class SafeView:
 
     def show(self) -> None:
         """Begin, in the cell that runs now."""
-        for make in self._kinds:
+        for make in self._factories:
             try:
                 view = make()
                 view.show()
             except Exception as problem:
-                self._failed(problem)
+                self._log_failure(problem)
             else:
                 self.view = view
                 return
@@ -82,7 +84,7 @@ class SafeView:
             self.view.update(turn, now)
         except Exception as problem:
             self._resting = True
-            self._failed(problem)
+            self._log_failure(problem)
 
     def due(self, now: float) -> float:
         """Seconds until there is something to do although nothing comes."""
@@ -90,24 +92,24 @@ class SafeView:
 
     def finish(self, turn: Turn) -> None:
         """Leave behind what stays; where it cannot be shown, say where it is."""
-        if self.view is not None and self._ended(self.view, turn):
+        if self.view is not None and self._finished(self.view, turn):
             return
-        for make in self._last:
+        for make in self._end_factories:
             view = make()
-            if self._ended(view, turn, begin=True):
+            if self._finished(view, turn, show_first=True):
                 return
         if not console.say(shown(turn.answer)):
             console.say(t("live.not_shown", self._lang), "stderr")
 
-    def _ended(self, view: View, turn: Turn, begin: bool = False) -> bool:
+    def _finished(self, view: View, turn: Turn, show_first: bool = False) -> bool:
         try:
-            if begin:
+            if show_first:
                 view.show()
             view.finish(turn)
         except Exception as problem:
-            self._failed(problem)
+            self._log_failure(problem)
             return False
         return True
 
-    def _failed(self, problem: Exception) -> None:
+    def _log_failure(self, problem: Exception) -> None:
         console.complain("an answer could not be shown as planned", problem)

@@ -1,4 +1,4 @@
-"""Which view fits the place where the code runs."""
+"""How a turn is shown where the code runs: widget, html, text, or off."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from IPython.core.getipython import get_ipython
 from ..errors import ConfigError
 from ..i18n import Language, is_language, t
 from ..printable import one_line
-from .outputs import Output, Standin, captured, output_widget
+from .fallback import FallbackView, View, ViewFactory
+from .outputs import CellOutput, Placeholder, captured, output_widget
 from .plain import EndView, HtmlView, TextView
-from .safe import Maker, SafeView, View
 
 Mode = Literal["widget", "html", "text", "off"]
 MODES: tuple[Mode, ...] = ("widget", "html", "text", "off")
 
 
-def wish() -> Mode | None:
+def mode_from_environment() -> Mode | None:
     """What `DIFY_NOTEBOOK_LIVE` asks for; None where it says nothing.
 
     Raises:
         ConfigError: it is none of widget, html, text and off.
     """
-    named = os.environ.get("DIFY_NOTEBOOK_LIVE", "").strip()
+    value = os.environ.get("DIFY_NOTEBOOK_LIVE", "").strip()
     for mode in MODES:
-        if named.lower() == mode:
+        if value.lower() == mode:
             return mode
-    if named:
-        raise _unknown("DIFY_NOTEBOOK_LIVE", named, MODES)
+    if value:
+        raise _unknown_value("DIFY_NOTEBOOK_LIVE", value, MODES)
     return None
 
 
@@ -41,29 +41,29 @@ def check() -> None:
     Raises:
         ConfigError: `DIFY_NOTEBOOK_LIVE` or `DIFY_NOTEBOOK_LANG` holds something else.
     """
-    wish()
-    named = os.environ.get("DIFY_NOTEBOOK_LANG", "")
-    if not is_language(named):
-        raise _unknown("DIFY_NOTEBOOK_LANG", named, ("en", "zh-Hans"))
+    mode_from_environment()
+    value = os.environ.get("DIFY_NOTEBOOK_LANG", "")
+    if not is_language(value):
+        raise _unknown_value("DIFY_NOTEBOOK_LANG", value, ("en", "zh-Hans"))
 
 
-def _unknown(name: str, value: str, known: Sequence[str]) -> ConfigError:
+def _unknown_value(name: str, value: str, known: Sequence[str]) -> ConfigError:
     text = t("live.unknown_value", name=name, value=one_line(value, 80), known=", ".join(known))
     return ConfigError(text, code="environment", hint=t("live.unknown_value_hint", name=name))
 
 
-def choose() -> Mode:
-    """The best that works here: `DIFY_NOTEBOOK_LIVE`, else what the surroundings allow.
+def choose_mode() -> Mode:
+    """The best that works here: `DIFY_NOTEBOOK_LIVE`, else what the frontend allows.
 
     Raises:
-        ConfigError: as `wish`.
+        ConfigError: as `mode_from_environment`.
     """
-    mode = wish() or _possible()
+    mode = mode_from_environment() or _best_mode()
     # What collects displays keeps each update as one more: there only the last form should go.
     return "off" if mode in ("widget", "html") and captured() else mode
 
 
-def _possible() -> Mode:
+def _best_mode() -> Mode:
     shell = get_ipython()
     if shell is None or not hasattr(shell, "kernel"):
         return "text"
@@ -79,15 +79,15 @@ def open_view(
     mode: Mode | None = None,
     *,
     blocking: bool = True,
-) -> SafeView:
+) -> FallbackView:
     """A view of the kind that fits here, not yet shown. Whatever breaks in it, it raises nothing.
 
     `on_stop` and `blocking` as in `LiveView`; only the widget has a Stop button.
 
     Raises:
-        ConfigError: as `wish`; not where `mode` is given.
+        ConfigError: as `mode_from_environment`; not where `mode` is given.
     """
-    mode = mode or choose()
+    mode = mode or choose_mode()
     inside = output_widget() is not None
 
     def live() -> View:
@@ -96,18 +96,18 @@ def open_view(
         return LiveView(lang, on_stop, blocking)
 
     def html() -> View:
-        return HtmlView(lang, Standin() if inside else Output())
+        return HtmlView(lang, Placeholder() if inside else CellOutput())
 
     def text() -> View:
         return TextView(lang)
 
-    def end() -> View:
+    def at_end() -> View:
         return EndView(lang)
 
-    kinds: dict[Mode, list[Maker]] = {
-        "widget": [html, end] if inside else [live, html, text],
-        "html": [html, end] if inside else [html, text],
+    factories: dict[Mode, list[ViewFactory]] = {
+        "widget": [html, at_end] if inside else [live, html, text],
+        "html": [html, at_end] if inside else [html, text],
         "text": [text],
-        "off": [end],
+        "off": [at_end],
     }
-    return SafeView(kinds[mode], [text] if mode == "text" else [end, text], lang)
+    return FallbackView(factories[mode], [text] if mode == "text" else [at_end, text], lang)

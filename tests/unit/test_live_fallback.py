@@ -13,8 +13,8 @@ import pytest
 from dify_notebook import live, logs
 from dify_notebook.errors import ConfigError
 from dify_notebook.live import outputs
+from dify_notebook.live.fallback import FallbackView
 from dify_notebook.live.plain import EndView, HtmlView, TextView
-from dify_notebook.live.safe import SafeView
 from dify_notebook.live.view import LiveView
 from dify_notebook.live.widget import LiveWidget
 from dify_notebook.turn.state import Timing, Turn
@@ -51,11 +51,11 @@ def fails(*_: Any, **__: Any) -> Any:
 
 def breaks_later(patch: pytest.MonkeyPatch) -> None:
     """The comm takes the first message and no other."""
-    told: list[object] = []
-    patch.setattr(LiveWidget, "tell", lambda self, message: fails() if told else told.append(message))
+    sent: list[object] = []
+    patch.setattr(LiveWidget, "send_message", lambda self, message: fails() if sent else sent.append(message))
 
 
-def play(view: SafeView) -> None:
+def play(view: FallbackView) -> None:
     view.show()
     for tick in range(3):
         assert view.due(tick) >= 0
@@ -69,7 +69,7 @@ BREAKS: dict[str, tuple[Patch, type, str]] = {
     "a comm that does not open": (lambda patch: patch.setattr(comm, "create_comm", fails), HtmlView, "display"),
     "a widget that cannot be made": (lambda patch: patch.setattr(LiveWidget, "current", fails), HtmlView, "display"),
     "a comm that breaks": (breaks_later, LiveView, "display"),
-    "a comm that takes nothing": (lambda patch: patch.setattr(LiveWidget, "tell", fails), HtmlView, "display"),
+    "a comm that takes nothing": (lambda patch: patch.setattr(LiveWidget, "send_message", fails), HtmlView, "display"),
     "no library for widgets": (
         lambda patch: patch.setitem(sys.modules, "dify_notebook.live.widget", None),
         HtmlView,

@@ -1,4 +1,4 @@
-"""What the panel knows of its app: asked of the server once, told to the browser in its language."""
+"""What the panel knows of its app: fetched once, shown in the reader's language."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ..views.pictures import picture_source
 from ..views.words import last_part
 from ..wire.kinds import CHAT_MODES, CHATFLOW, FILE_CONTROLS, ChatMode
 from ..wire.models import AppInfo, Parameters, Site, UploadedFile
-from . import protocol as p
+from . import messages as m
 
 log = logger()
 
@@ -43,61 +43,61 @@ ICON_SECONDS = 5.0
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """An app as the server told of it."""
+class PanelApp(msgspec.Struct, frozen=True, kw_only=True):
+    """An app as its server describes it."""
 
     name: str
     mode: ChatMode
     description: str
-    app: KnownApp = KnownApp()
-    icon: p.Icon | None = None
+    known: KnownApp = KnownApp()
+    icon: m.Icon | None = None
     tool_icons: Mapping[str, str] = {}
     """By name of the tool: an emoji, or a data URI."""
 
     @property
     def parameters(self) -> Parameters:
-        """What it asks for and allows; nothing where it was not told."""
-        return self.app.parameters or Parameters()
+        """What it asks for and allows; empty where the server does not say."""
+        return self.known.parameters or Parameters()
 
     @property
     def annotations(self) -> bool:
         """Whether answers can be annotated: Dify 1.x."""
-        return self.app.old is False
+        return self.known.old is False
 
     @property
     def has_variables(self) -> bool:
         """Whether its conversations can have variables: chatflows of Dify 1.x."""
-        return self.mode == CHATFLOW and not self.app.old
+        return self.mode == CHATFLOW and not self.known.old
 
 
-async def facts_of(app: KnownApp, client: AsyncDify) -> Facts:
+async def fetch_app(known: KnownApp, client: AsyncDify) -> PanelApp:
     """The app as the panel shows it; its pictures are fetched.
 
     Raises:
         InputError: the app does not chat.
     """
-    info = app.info or AppInfo()
+    info = known.info or AppInfo()
     mode = info.mode or "chat"
     if mode not in CHAT_MODES:
         raise InputError(t("panel.not_chat", mode=one_line(str(mode), 40)), code="not_chat_app")
-    icon, tool_icons = await _pictures(client, app.meta.tool_icons if app.meta else {}, app.site)
-    return Facts(
+    icon, tool_icons = await _icons(client, known.meta.tool_icons if known.meta else {}, known.site)
+    return PanelApp(
         name=one_line(info.name or client.settings.app or client.settings.host, 80),
         mode=mode,
         description=one_line(info.description or "", 400),
-        app=app,
+        known=known,
         icon=icon,
         tool_icons=tool_icons,
     )
 
 
-async def _pictures(
+async def _icons(
     client: AsyncDify, tools: Mapping[str, Any], site: Site | None
-) -> tuple[p.Icon | None, dict[str, str]]:
+) -> tuple[m.Icon | None, dict[str, str]]:
     """The app's picture and those of its tools; what cannot be had in time is left out."""
-    wanted = {name: told for name, told in list(tools.items())[:ICONS]}
-    names = [name for name, told in wanted.items() if isinstance(told, str)]
-    urls = [str(wanted[name]) for name in names]
+    shown_tools = {name: value for name, value in list(tools.items())[:ICONS]}
+    image_names = [name for name, value in shown_tools.items() if isinstance(value, str)]
+    urls = [str(shown_tools[name]) for name in image_names]
     src = site.icon_url if site is not None and site.icon_type == "image" else None
     fetched: list[str] = [""] * (len(urls) + 1)
     try:
@@ -105,15 +105,18 @@ async def _pictures(
             fetched = list(await asyncio.gather(*(_fetch(client, url) for url in [*urls, src or ""])))
     except TimeoutError:
         log.info("the pictures of the tools did not come in time")
-    icons = {name: uri for name, uri in zip(names, fetched, strict=False) if uri}
+    icons = {name: uri for name, uri in zip(image_names, fetched, strict=False) if uri}
     icons |= {
-        name: sign for name, told in wanted.items() if isinstance(told, dict) and (sign := _emoji(told.get("content")))
+        name: emoji
+        for name, value in shown_tools.items()
+        if isinstance(value, dict) and (emoji := _emoji(value.get("content")))
     }
     if fetched[-1]:
-        return p.Icon(src=fetched[-1]), icons
-    sign = _emoji(site.icon) if site is not None else ""
-    ground = str((site.extra if site is not None else {}).get("icon_background") or "")
-    return (p.Icon(emoji=sign, background=ground if _COLOUR.fullmatch(ground) else None) if sign else None), icons
+        return m.Icon(src=fetched[-1]), icons
+    emoji = _emoji(site.icon) if site is not None else ""
+    background = str((site.extra if site is not None else {}).get("icon_background") or "")
+    checked = background if _COLOUR.fullmatch(background) else None
+    return (m.Icon(emoji=emoji, background=checked) if emoji else None), icons
 
 
 async def _fetch(client: AsyncDify, url: str) -> str:
@@ -124,36 +127,38 @@ async def _fetch(client: AsyncDify, url: str) -> str:
     return picture_source(file.data)
 
 
-def _emoji(told: Any) -> str:
-    """A sign, where it is one: names such as `robot_face` are not."""
-    text = one_line(told, 12) if isinstance(told, str) else ""
+def _emoji(value: Any) -> str:
+    """The emoji where the value is one, else "": names such as `robot_face` are not."""
+    text = one_line(value, 12) if isinstance(value, str) else ""
     return "" if not text or text.isascii() or len(text) > 8 else text
 
 
 # -- for the browser
 
 
-def app_value(facts: Facts, client: AsyncDify, lang: Language) -> p.App:
+def app_value(app: PanelApp, client: AsyncDify, lang: Language) -> m.App:
     """The part `app` of the panel's state."""
-    told, local = facts.parameters, client.settings.origin == "local"
-    speech = told.text_to_speech or {}
-    return p.App(
-        name=facts.name,
-        mode=facts.mode,
-        description=facts.description,
-        icon=facts.icon,
+    parameters, local = app.parameters, client.settings.origin == "local"
+    speech = parameters.text_to_speech or {}
+    return m.App(
+        name=app.name,
+        mode=app.mode,
+        description=app.description,
+        icon=app.icon,
         server=t("panel.local", lang) if local else client.settings.host,
         local=local,
-        opening=opening(told.opening_statement or "", lang),
+        opening=opening(parameters.opening_statement or "", lang),
         suggested=[
-            one_line(one, 300) for one in told.suggested_questions or () if isinstance(one, str) and one.strip()
+            one_line(question, 300)
+            for question in parameters.suggested_questions or ()
+            if isinstance(question, str) and question.strip()
         ],
-        speech_to_text=_on(told.speech_to_text),
-        text_to_speech=_on(speech),
-        autoplay=_on(speech) and speech.get("autoPlay") == "enabled",
-        annotations=facts.annotations,
-        files=file_rules(told, lang),
-        form=[field_of(control, told, lang) for control in told.controls if control.get("variable")],
+        speech_to_text=_enabled(parameters.speech_to_text),
+        text_to_speech=_enabled(speech),
+        autoplay=_enabled(speech) and speech.get("autoPlay") == "enabled",
+        annotations=app.annotations,
+        files=file_rules(parameters, lang),
+        form=[field_of(control, parameters, lang) for control in parameters.controls if control.get("variable")],
     )
 
 
@@ -166,8 +171,8 @@ def opening(text: str, lang: Language) -> list[Any] | None:
     return to_wire(Block("opening", "div", {"class": "dn"}, "", (answer,)))
 
 
-def _on(told: Mapping[str, Any] | None) -> bool:
-    return bool((told or {}).get("enabled"))
+def _enabled(setting: Mapping[str, Any] | None) -> bool:
+    return bool((setting or {}).get("enabled"))
 
 
 def sizes(parameters: Parameters) -> dict[str, int]:
@@ -176,33 +181,33 @@ def sizes(parameters: Parameters) -> dict[str, int]:
     return {kind: int(limit * 1024 * 1024) for kind, limit in limits.items() if limit is not None}
 
 
-def file_rules(parameters: Parameters, lang: Language) -> p.FileRules | None:
+def file_rules(parameters: Parameters, lang: Language) -> m.FileRules | None:
     """What a question may bring; None when it may bring nothing from here."""
-    told = parameters.file_upload or {}
-    image: dict[str, Any] = told["image"] if isinstance(told.get("image"), dict) else {}
-    if not told.get("enabled", image.get("enabled", False)):
+    upload = parameters.file_upload or {}
+    image: dict[str, Any] = upload["image"] if isinstance(upload.get("image"), dict) else {}
+    if not upload.get("enabled", image.get("enabled", False)):
         return None
-    methods = listed(told.get("allowed_file_upload_methods")) or listed(image.get("transfer_methods")) or ["local_file"]
-    if "local_file" not in methods:
+    methods = listed(upload.get("allowed_file_upload_methods")) or listed(image.get("transfer_methods"))
+    if methods and "local_file" not in methods:
         return None
-    kinds = [str(kind) for kind in listed(told.get("allowed_file_types")) or ["image"]]
-    number = told.get("number_limits") or image.get("number_limits")
+    kinds = [str(kind) for kind in listed(upload.get("allowed_file_types")) or ["image"]]
+    number = upload.get("number_limits") or image.get("number_limits")
     number = number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else 3
-    endings = _endings(kinds, told.get("allowed_file_extensions"))
+    extensions = _extensions(kinds, upload.get("allowed_file_extensions"))
     largest = {kind: size for kind, size in sizes(parameters).items() if kind in kinds}
-    rules = _rules(number, _kinds(kinds, endings, largest, lang), lang)
-    return p.FileRules(number=number, types=kinds, extensions=endings, rules=rules, sizes=largest)
+    rules = _rules(number, _kinds(kinds, extensions, largest, lang), lang)
+    return m.FileRules(number=number, types=kinds, extensions=extensions, rules=rules, sizes=largest)
 
 
-def _endings(kinds: list[str], told: Any) -> list[str]:
-    """The endings that a place takes. Those that are told rule `custom` files, and narrow the others where
+def _extensions(kinds: list[str], allowed: Any) -> list[str]:
+    """The extensions that are allowed. Those that the server lists are for `custom` files, and narrow the others where
     they name no other kind: Dify sends a list of its own that is for all."""
-    known = [ending for kind in kinds for ending in ENDINGS.get(kind, ())]
-    own = ["." + str(one).lower().lstrip(".") for one in listed(told)]
+    known = [extension for kind in kinds for extension in ENDINGS.get(kind, ())]
+    declared = ["." + str(extension).lower().lstrip(".") for extension in listed(allowed)]
     if "custom" in kinds:
-        return list(dict.fromkeys([*known, *own]))
-    others = {ending for endings in ENDINGS.values() for ending in endings} - set(known)
-    narrowed = [] if others & set(own) else [one for one in own if one in known]
+        return list(dict.fromkeys([*known, *declared]))
+    others = {extension for extensions in ENDINGS.values() for extension in extensions} - set(known)
+    narrowed = [] if others & set(declared) else [extension for extension in declared if extension in known]
     return narrowed or known
 
 
@@ -212,43 +217,44 @@ def _rules(number: int, kinds: str, lang: Language) -> str:
     return t("panel.files", lang, number=number, kinds=kinds)
 
 
-def _kinds(kinds: list[str], endings: list[str], largest: Mapping[str, int], lang: Language) -> str:
+def _kinds(kinds: list[str], extensions: list[str], largest: Mapping[str, int], lang: Language) -> str:
     parts = []
     for kind in kinds:
         word = t(f"panel.kind.{kind}", lang) if kind in (*ENDINGS, "custom") else one_line(kind, 20)
-        mine = [one for one in endings if one in ENDINGS.get(kind, ())] if kind != "custom" else []
-        shown = ", ".join(one.lstrip(".") for one in mine[:6]) + (" …" if len(mine) > 6 else "")
+        own = ENDINGS.get(kind, ()) if kind != "custom" else ()
+        matching = [extension for extension in extensions if extension in own]
+        shown = ", ".join(extension.lstrip(".") for extension in matching[:6]) + (" …" if len(matching) > 6 else "")
         limit = f"{largest[kind] // (1024 * 1024)} MB" if kind in largest else ""
-        inside = t("panel.then", lang).join(one for one in (shown, limit) if one)
+        inside = t("panel.then", lang).join(part for part in (shown, limit) if part)
         parts.append(t("panel.kind_with", lang, kind=word, details=inside) if inside else word)
     return t("panel.and", lang).join(parts)
 
 
-def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language) -> p.Field:
+def field_of(control: Mapping[str, Any], parameters: Parameters, lang: Language) -> m.Field:
     """One control of the form."""
     kind = str(control.get("type"))
     kind = {"json_object": "json", "external_data_tool": "text-input"}.get(kind, kind)
     files = kind in FILE_CONTROLS
-    kinds = [str(one) for one in listed(control.get("allowed_file_types"))] if files else []
-    endings = _endings(kinds, control.get("allowed_file_extensions")) if kinds else []
-    longest = control.get("max_length")
-    limit = longest if isinstance(longest, int) and not isinstance(longest, bool) and longest > 0 else None
+    kinds = [str(name) for name in listed(control.get("allowed_file_types"))] if files else []
+    extensions = _extensions(kinds, control.get("allowed_file_extensions")) if kinds else []
+    max_length = control.get("max_length")
+    limit = max_length if isinstance(max_length, int) and not isinstance(max_length, bool) and max_length > 0 else None
     hint = ""
     if kinds:
-        largest = {one: size for one, size in sizes(parameters).items() if one in kinds}
+        largest = {name: size for name, size in sizes(parameters).items() if name in kinds}
         number = limit or 1 if kind == "file-list" else 1
-        hint = _rules(number, _kinds(kinds, endings, largest, lang), lang)
+        hint = _rules(number, _kinds(kinds, extensions, largest, lang), lang)
     default = in_field(control, control.get("default"))
-    return p.Field(
+    return m.Field(
         name=str(control.get("variable")),
         label=one_line(str(control.get("label") or control.get("variable")), 120),
-        control=cast(p.Control, kind if kind in get_args(p.Control) else "text-input"),
+        control=cast(m.Control, kind if kind in get_args(m.Control) else "text-input"),
         required=is_required(control),
         max_length=None if files else limit,
         options=options_of(control),
         default=None if default == "" or files else default,
         hint=hint,
-        accept=",".join(endings),
+        accept=",".join(extensions),
         number=limit if kind == "file-list" else None,
     )
 
@@ -264,16 +270,16 @@ def in_field(control: Mapping[str, Any], value: Any) -> Any:
     return value if sent is None else sent
 
 
-def attachment(id: str, name: str, mime: str, size: int | None, data: bytes | None = None) -> p.Attachment:
+def attachment(id: str, name: str, mime: str, size: int | None, data: bytes | None = None) -> m.Attachment:
     """A file of a question; a small picture brings itself along."""
     thumb = picture_source(data) if data is not None and len(data) <= 4 * ICON_BYTES else ""
-    return p.Attachment(id, one_line(name, 200), kind_of(name, mime or mime_of(name)), size, thumb or None)
+    return m.Attachment(id, one_line(name, 200), kind_of(name, mime or mime_of(name)), size, thumb or None)
 
 
-def named(files: Sequence[Any]) -> list[p.Attachment]:
+def attachments_of(files: Sequence[Any]) -> list[m.Attachment]:
     """The files of a question that Python asked, as the panel shows them."""
-    found = []
-    for at, file in enumerate(files):
+    attachments = []
+    for index, file in enumerate(files):
         size: int | None = None
         if isinstance(file, UploadedFile):
             name, size = file.name, file.size
@@ -284,8 +290,8 @@ def named(files: Sequence[Any]) -> list[p.Attachment]:
             size = os.stat(file).st_size if not is_url(file) and os.path.isfile(file) else None
         else:
             name = Path(str(getattr(file, "name", "") or "file")).name
-        found.append(attachment(f"python-{at}", name or "file", "", size))
-    return found
+        attachments.append(attachment(f"python-{index}", name or "file", "", size))
+    return attachments
 
 
 SoundMime = Literal["audio/mpeg", "audio/wav", "audio/ogg", "audio/webm", "audio/mp4"]
