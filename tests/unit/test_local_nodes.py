@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import DifyError
-from dify_notebook.local.engine.conditions import ALIASES, CannotCompare, Condition, decided, results
 from dify_notebook.local.engine.functions import FunctionFailed, describe
+from dify_notebook.local.engine.graph.variable_pool import VariablePool
 from dify_notebook.local.engine.knowledge import PASSAGE, Knowledge, passages, read_files, search
-from dify_notebook.local.engine.node_types import Assignment
+from dify_notebook.local.engine.nodes.basic import Assignment
+from dify_notebook.local.engine.nodes.conditions import ALIASES, CannotCompare, Condition, decided, results
 from dify_notebook.local.engine.template import WrongTemplate, read, selector, shown, shown_in_answer, walk
 from dify_notebook.local.engine.tools.builtin import BUILTIN
-from dify_notebook.local.engine.variable_pool import VariablePool
 
 VALUES: dict[str, Any] = {
     "a": {"text": "x", "n": 3, "f": 1.5, "yes": True, "none": None, "list": ["p", {"q": 1}], "empty": []},

@@ -16,15 +16,15 @@ MAX_IMAGE = 10 * 1024 * 1024
 TEXTS = (".txt", ".md", ".markdown", ".csv", ".tsv", ".json", ".html", ".xml", ".py", ".log", ".yaml", ".yml", ".toml")
 
 
-def earlier(run: Run, most: int = MEMORY) -> list[dict[str, Any]]:
+def earlier(run: Run, limit: int = MEMORY) -> list[dict[str, Any]]:
     """Questions and answers before this one, without the reasoning in them; those that failed are left out."""
-    told: list[dict[str, Any]] = []
-    for row in list(run.history)[-most:]:
-        said = without_thoughts(row["answer"])
-        if row["state"] in ("done", "stopped") and said:
-            told.append({"role": "user", "content": row["query"]})
-            told.append({"role": "assistant", "content": said})
-    return told
+    messages: list[dict[str, Any]] = []
+    for row in list(run.history)[-limit:]:
+        answer = without_thoughts(row["answer"])
+        if row["state"] in ("done", "stopped") and answer:
+            messages.append({"role": "user", "content": row["query"]})
+            messages.append({"role": "assistant", "content": answer})
+    return messages
 
 
 def question(run: Run, text: str, *, vision: bool) -> dict[str, Any]:

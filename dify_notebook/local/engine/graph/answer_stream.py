@@ -1,69 +1,65 @@
 """The answer of a chatflow, said as early as it is known.
 
 An answer node's text is a row of parts: fixed texts, and values of other nodes. It may be begun as soon
-as it is certain that the node will be reached (no branch and no box before it is undecided), long before
+as it is certain that the node will be reached (no branch and no container before it is undecided), long before
 it runs; then its parts are said in their order, each when its value is there, and a model's text while it
 is being made. Several answer nodes wait for each other, so that texts are never mixed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from .flow import Course
-from .node_types import Answer
-from .template import Placeholder, Selector, shown_in_answer
-
-if TYPE_CHECKING:
-    from .run import Run
+from ..run import Run
+from ..template import Placeholder, Selector, shown_in_answer
+from .graph_state import GraphState
+from .variable_pool import VariablePool
 
 
 class AnswerStream:
     """Says the answers of one run."""
 
-    def __init__(self, run: Run, course: Course) -> None:
+    def __init__(self, run: Run, state: GraphState, pool: VariablePool) -> None:
         self._run = run
-        self._course = course
-        self._graph = course.graph
-        self._answers = [name for name in self._graph.order if isinstance(self._graph.nodes[name].work, Answer)]
+        self._state = state
+        self._pool = pool
+        self._graph = state.graph
+        self._parts: dict[str, list[str | Placeholder]] = {}
+        """Answer node -> what it says, each after those before it."""
+        for name in self._graph.order:
+            if template := self._graph.nodes[name].work.answer():
+                self._parts[name] = [part for part in template.parts if isinstance(part, str | Placeholder)]
         self._queue: list[_Saying] = []
         self._begun: set[str] = set()
-        self._made: dict[Selector, list[str]] = {}
-        """Pieces of the texts that are, or were, being made."""
+        self._pieces: dict[Selector, list[str]] = {}
+        """Of the texts that are, or were, being made."""
 
-    def heard(self, selector: Selector, text: str) -> None:
-        """A piece of a text came."""
-        self._made.setdefault(selector, []).append(text)
+    def add(self, node: str, name: str, text: str) -> None:
+        """A piece of an output came. Raises: Stopped."""
+        self._pieces.setdefault((node, name), []).append(text)
         self.speak()
 
     def speak(self) -> None:
         """Say what can be said now. Raises: Stopped."""
-        for name in self._answers:
+        for name, parts in self._parts.items():
             if name not in self._begun and self._certain(name):
                 self._begun.add(name)
-                self._queue.append(_Saying(name, self._parts(name)))
+                self._queue.append(_Saying(name, parts))
         while self._queue and self._say(self._queue[0]):
             self._queue.pop(0)
 
-    def _parts(self, name: str) -> list[str | Placeholder]:
-        work = self._graph.nodes[name].work
-        assert isinstance(work, Answer)
-        return [part for part in work.template.parts if isinstance(part, str | Placeholder)]
-
     def _certain(self, name: str) -> bool:
-        """Whether a node is sure to be reached: over ways that are taken, or that cannot fail to be."""
-        if name in self._course.skipped:
+        """Whether a node is sure to be reached: over edges that are taken, or that cannot fail to be."""
+        if name in self._state.skipped:
             return False
         waiting, seen = [name], {name}
         while waiting:
-            at = waiting.pop()
-            ways = self._graph.before[at]
-            if not ways:
+            node = waiting.pop()
+            edges = self._graph.incoming[node]
+            if not edges:
                 return True
-            for earlier, handle in ways:
-                decided = self._course.taken(earlier, handle, at)
-                open_ = decided is None and not self._graph.nodes[earlier].decides
-                if (decided or open_) and earlier not in seen:
+            for earlier, handle in edges:
+                taken = self._state.taken(earlier, handle, node)
+                certain = taken is None and not self._graph.nodes[earlier].decides
+                if (taken or certain) and earlier not in seen:
                     seen.add(earlier)
                     waiting.append(earlier)
         return False
@@ -82,18 +78,18 @@ class AnswerStream:
 
     def _value(self, saying: _Saying, selector: Selector) -> bool:
         """Say a value, as far as it is there; whether it was all."""
-        made = self._made.get(selector)
+        pieces = self._pieces.get(selector)
         settled = self._settled(saying.node, selector)
-        if made is not None:
-            while saying.said < len(made):
-                self._run.delta(made[saying.said], selector)
+        if pieces is not None:
+            while saying.said < len(pieces):
+                self._run.delta(pieces[saying.said], selector)
                 saying.said += 1
             if settled:
                 self._run.delta("", selector)  # as with the real one, a text ends with an empty piece
             return settled
         if not settled:
             return False
-        text = shown_in_answer(self._course.pool.get(selector))
+        text = shown_in_answer(self._pool.get(selector))
         if text:
             self._run.delta(text, selector)
         return True
@@ -102,14 +98,10 @@ class AnswerStream:
         """Whether a value will not change any more before the answer is at it."""
         owner = selector[0]
         if owner in self._graph.nodes:
-            return owner in self._course.done or owner in self._course.skipped
+            return self._state.settled(owner)
         if owner == "sys":
             return True
-        return all(
-            name in self._course.done or name in self._course.skipped
-            for name in self._graph.ancestors(answer)
-            if self._writes(name, owner)
-        )
+        return all(self._state.settled(name) for name in self._graph.ancestors(answer) if self._writes(name, owner))
 
     def _writes(self, name: str, owner: str) -> bool:
         return any(target[0] == owner for target in self._graph.nodes[name].work.writes())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .template import Selector, walk
+from ..template import Selector, walk
 
 
 class VariablePool:
-    """Values by the name of who put them there. A box (iteration, loop) lays a pool of its own on top."""
+    """Values by the name of who put them there. A round of a container lays a pool of its own on top."""
 
     def __init__(self, below: VariablePool | None = None) -> None:
         self._below = below
