@@ -63,6 +63,7 @@ CASES: dict[str, Case] = {
     "item that is too long": Case("fine, " + "x" * 501),
     "item that is too long in Chinese": Case("很好、" + "长" * 501),
     "too many items": Case("a\nb\nc\nd\ne"),
+    "more items than a declared iteration takes": Case("\n".join(f"i{number}" for number in range(1001))),
     "stopped at the start": Case("a, b", stop=("workflow_started", None, 1)),
     "stopped after the classifier": Case("a, b", stop=("node_finished", "classify", 1)),
     "stopped in a search": Case("How do I set a timeout?", stop=("node_started", "retrieve", 1)),

@@ -11,11 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import DifyError
+from dify_notebook.local.engine.declare.reader import TableReader
 from dify_notebook.local.engine.functions import FunctionFailed, describe
+from dify_notebook.local.engine.graph.graph import Graph
+from dify_notebook.local.engine.graph.graph_state import GraphState
+from dify_notebook.local.engine.graph.node import SOURCE, Node
+from dify_notebook.local.engine.graph.result import NodeRunResult
 from dify_notebook.local.engine.graph.variable_pool import VariablePool
 from dify_notebook.local.engine.knowledge import PASSAGE, Knowledge, passages, read_files, search
 from dify_notebook.local.engine.nodes.basic import Assignment
 from dify_notebook.local.engine.nodes.conditions import ALIASES, CannotCompare, Condition, decided, results
+from dify_notebook.local.engine.nodes.python import Python
 from dify_notebook.local.engine.template import WrongTemplate, read, selector, shown, shown_in_answer, walk
 from dify_notebook.local.engine.tools.builtin import BUILTIN
 
@@ -292,3 +298,42 @@ def test_calling_functions() -> None:
     ):
         with pytest.raises(FunctionFailed, match=told):
             asyncio.run(use[name].use(arguments, 0.05))
+
+
+# -- how far a graph has come --------------------------------------------------------------------
+
+
+def graph(**followers: dict[str, str]) -> Graph:
+    """Nodes by their names -> handle -> the nodes that follow, by their letters."""
+    work = Python(lambda context: NodeRunResult({}))
+    return Graph.of(
+        Node(name, "code", name, work, {handle: tuple(names) for handle, names in edges.items()}, TableReader({}, "", name))
+        for name, edges in followers.items()
+    )
+
+
+DIAMOND = {"a": {"yes": "b", "no": "c"}, "b": {SOURCE: "d"}, "c": {SOURCE: "d"}, "d": {}}
+TWO = {"a": {SOURCE: "bc"}, "b": {SOURCE: "d"}, "c": {SOURCE: "d"}, "d": {}}
+CHAIN = {"a": {"yes": "b", "no": "e"}, "b": {SOURCE: "c"}, "c": {SOURCE: "d"}, "d": {}, "e": {}}
+
+
+@pytest.mark.parametrize(
+    ("followers", "finished", "begun", "skipped"),
+    [
+        (DIAMOND, ["a yes", "b source", "d source"], ["b", "d", ""], "c"),
+        (DIAMOND, ["a no", "c source"], ["c", "d"], "b"),
+        (DIAMOND, ["a other"], [""], "bcd"),
+        (TWO, ["a source", "b source", "c source"], ["bc", "", "d"], ""),
+        (TWO, ["a source", "c source", "b fail-branch"], ["bc", "", "d"], ""),
+        (TWO, ["a source", "b fail-branch", "c fail-branch"], ["bc", "", ""], "d"),
+        (CHAIN, ["a no"], ["e"], "bcd"),
+    ],
+)
+def test_a_node_runs_when_all_edges_to_it_are_decided_and_one_is_taken(
+    followers: dict[str, dict[str, str]], finished: list[str], begun: list[str], skipped: str
+) -> None:
+    state = GraphState(graph(**followers))
+    assert ["".join(state.finish(*step.split())) for step in finished] == begun
+    assert "".join(sorted(state.skipped)) == skipped
+    done = {step.split()[0] for step in finished}
+    assert {name for name in followers if state.settled(name)} == done | set(skipped)

@@ -1,7 +1,7 @@
 """pipeline: a chatflow whose branches and times come from its work.
 
 Three kinds of question take three branches: a list of items is worked through one by one (compare), a
-question is looked up (lookup), and anything else is told what the pipeline does (help).
+question is looked up (lookup), and anything else gets what the pipeline does (help).
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ _ASKS = re.compile(
 )
 
 
-def items_of(query: str, given: str | None) -> list[str]:
-    """The items: those of the input if any, else lines of the question, else what stands between commas."""
-    source = given if given and given.strip() else query
-    body = source if source is given else re.sub(r"^[^\n:：]{0,80}[:：]\s*", "", source, count=1)
+def items_of(query: str, listed: str | None) -> list[str]:
+    """The items: those of the input `listed` if any, else lines of the question, else the texts between commas."""
+    source = listed if listed and listed.strip() else query
+    body = source if source is listed else re.sub(r"^[^\n:：]{0,80}[:：]\s*", "", source, count=1)
     lines = [line for line in body.splitlines() if line.strip()]
     if len(lines) < 2:
         lines = re.split(r"[,，、;；]", body)
@@ -62,10 +62,10 @@ def items_of(query: str, given: str | None) -> list[str]:
     return [item for item in items if item]
 
 
-def classify(query: str, given: str | None) -> tuple[Kind, list[str]]:
+def classify(query: str, listed: str | None) -> tuple[Kind, list[str]]:
     """The kind of a question, and its items where it is a list."""
-    items = items_of(query, given)
-    if given and given.strip():
+    items = items_of(query, listed)
+    if listed and listed.strip():
         return "compare", items
     if len(items) >= 2 and not (
         _ASKS.search(query) and "\n" not in query.strip() and ":" not in query and "：" not in query
@@ -108,7 +108,7 @@ def _graph(lang: Language) -> Graph:
         over=("classify", "items"),
         output=("match", "row"),
         inside=Graph.of(item),
-        limit=sys.maxsize,  # the item that is one too many is told as such
+        limit=sys.maxsize,  # the first item too many is what fails
         pause=STEP_PAUSE,
     )
     branches = {"compare": ("retrieve",), "lookup": ("retrieve",), "help": ("answer_help",)}
@@ -171,10 +171,10 @@ def _kind(context: NodeContext) -> str:
 
 
 def _classify(context: NodeContext) -> NodeRunResult:
-    query, given = context.run.query, context.run.inputs.get("items")
-    kind, items = classify(looked_at(query), given)
+    query, listed = context.run.query, context.run.inputs.get("items")
+    kind, items = classify(looked_at(query), listed)
     meter = Meter()
-    meter.read(query + (given or ""))
+    meter.read(query + (listed or ""))
     meter.wrote(kind)
     outputs = {"class_name": CLASSES[kind], "class_id": kind, "usage": meter.usage(0.0)}
     process = {"items_found": len(items)}

@@ -43,13 +43,13 @@ Source = App | str | os.PathLike[str] | Mapping[str, Any]
 
 
 def resolve(sources: Source | Iterable[Source], default: Wanted | None = None) -> tuple[App, ...]:
-    """Apps out of what was given.
+    """Apps out of their sources.
 
     Args:
         default: the model of apps that name none of their own.
 
     Raises:
-        DeclarationError: a declaration is wrong; the message names file, place and what to do.
+        DeclarationError: a declaration is wrong; the message names file, path and what to do.
     """
     apps: list[App] = []
     for source in [sources] if isinstance(sources, App | str | os.PathLike | Mapping) else sources:
@@ -271,16 +271,16 @@ def _described(table: TableReader, call: Any) -> Function:
 
 def _knowledge(table: TableReader, beside: Path) -> dict[str, Knowledge]:
     known: dict[str, Knowledge] = {}
-    for one in table.tables("knowledge", named="name"):
-        name = one.word("name")
+    for entry in table.tables("knowledge", named="name"):
+        name = entry.word("name")
         if name in known:
-            one.fail("local.declare.twice", "name", id=name)
+            entry.fail("local.declare.twice", "name", id=name)
         try:
-            texts = read_files(one.texts("files", None), beside)
+            texts = read_files(entry.texts("files", None), beside)
         except ValueError as problem:
-            one.fail("local.declare.files", "files", problem=str(problem))
+            entry.fail("local.declare.files", "files", problem=str(problem))
         known[name] = Knowledge(name, tuple(texts))
-        one.done()
+        entry.done()
     return known
 
 

@@ -184,11 +184,11 @@ def _llm(reader: _NodeReader) -> NodeType:
 def _classifier(reader: _NodeReader) -> NodeType:
     table = reader.table
     classes = []
-    for one in table.tables("classes", named="id"):
-        name = one.word("id")
-        classes.append(Class(name, one.word("name", name)))
-        _branch(reader, name, one)
-        one.done()
+    for entry in table.tables("classes", named="id"):
+        name = entry.word("id")
+        classes.append(Class(name, entry.word("name", name)))
+        _branch(reader, name, entry)
+        entry.done()
     if len(classes) < 2:
         table.fail("local.declare.classes", "classes")
     query = reader.template("query", "{{ sys.query }}")
@@ -210,16 +210,16 @@ def _retrieval(reader: _NodeReader) -> NodeType:
 
 def _if_else(reader: _NodeReader) -> NodeType:
     cases = []
-    for at, one in enumerate(reader.table.tables("cases", named="id"), start=1):
-        name = one.word("id", f"case-{at}")
+    for at, entry in enumerate(reader.table.tables("cases", named="id"), start=1):
+        name = entry.word("id", f"case-{at}")
         if name in reader.followers or name == "false":
-            one.fail("local.declare.twice", "id", id=name)
-        logic, conditions = conditions_of(one, "when", reader.scope)
+            entry.fail("local.declare.twice", "id", id=name)
+        logic, conditions = conditions_of(entry, "when", reader.scope)
         if not conditions:
-            one.fail("local.declare.missing", "when")
+            entry.fail("local.declare.missing", "when")
         cases.append(Case(name, logic, conditions))
-        _branch(reader, name, one)
-        one.done()
+        _branch(reader, name, entry)
+        entry.done()
     if not cases:
         reader.table.fail("local.declare.missing", "cases")
     otherwise = reader.table.texts("else")
@@ -247,19 +247,19 @@ def _transform(reader: _NodeReader) -> NodeType:
 
 def _assigner(reader: _NodeReader) -> NodeType:
     items = []
-    for one in reader.table.tables("set", named="variable"):
-        target = selector_of(one, "variable", reader.scope, one.text("variable"))
-        value_type = _type_of_target(one, target, reader.scope)
-        operation = one.choice("operation", OPERATIONS, "over-write")
-        source = selector_of(one, "from", reader.scope, one.text("from")) if one.has("from") else None
-        value = one.take("value")
+    for entry in reader.table.tables("set", named="variable"):
+        target = selector_of(entry, "variable", reader.scope, entry.text("variable"))
+        value_type = _type_of_target(entry, target, reader.scope)
+        operation = entry.choice("operation", OPERATIONS, "over-write")
+        source = selector_of(entry, "from", reader.scope, entry.text("from")) if entry.has("from") else None
+        value = entry.take("value")
         if operation not in NO_VALUE and (value is None) == (source is None):
-            one.fail("local.declare.one_value")
+            entry.fail("local.declare.one_value")
         assignment = Assignment(target, value_type, operation, value, source)
         if source is None and operation in ("over-write", "set") and not fits(value, value_type):
-            one.fail("local.declare.type", "value", wanted=value_type, found=type_of(value))
+            entry.fail("local.declare.type", "value", wanted=value_type, found=type_of(value))
         items.append(assignment)
-        one.done()
+        entry.done()
     if not items:
         reader.table.fail("local.declare.missing", "set")
     return Assign(reader.title, tuple(items))
@@ -340,15 +340,15 @@ def _loop(reader: _NodeReader) -> NodeType:
     table = reader.table
     rounds = table.integer("count", None, 1, MAX_ROUNDS)
     variables = []
-    for one in table.tables("variables", named="name"):
-        kind = one.choice("type", VALUE_TYPES)
-        source = selector_of(one, "from", reader.scope, one.text("from")) if one.has("from") else None
-        value = one.take("value")
+    for entry in table.tables("variables", named="name"):
+        kind = entry.choice("type", VALUE_TYPES)
+        source = selector_of(entry, "from", reader.scope, entry.text("from")) if entry.has("from") else None
+        value = entry.take("value")
         if source is None and not fits(value, kind):
-            one.fail("local.declare.type", "value", wanted=kind, found=type_of(value))
-        variables.append(LoopVariable(one.word("name"), kind, value, source))
-        one.done()
-    types = {one.name: one.value_type for one in variables}
+            entry.fail("local.declare.type", "value", wanted=kind, found=type_of(value))
+        variables.append(LoopVariable(entry.word("name"), kind, value, source))
+        entry.done()
+    types = {entry.name: entry.value_type for entry in variables}
     scope = replace(
         reader.scope, depth=reader.scope.depth + 1, loop_variables={**reader.scope.loop_variables, reader.name: types}
     )

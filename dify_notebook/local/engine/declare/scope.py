@@ -52,19 +52,19 @@ def selector_of(table: TableReader, name: str, scope: Scope, text: str) -> Selec
 
 
 def conditions_of(table: TableReader, name: str, scope: Scope) -> tuple[Logic, tuple[Condition, ...]]:
-    """Conditions, and whether all or one of them must hold. Raises: DeclarationError."""
+    """Conditions, and whether all or entry of them must hold. Raises: DeclarationError."""
     either: tuple[Logic, ...] = ("and", "or")
     logic = table.choice("logic", either, "and")
     conditions = []
-    for one in table.tables(name):
-        source = selector_of(one, "value_of", scope, one.text("value_of"))
-        operator = one.choice("is", OPERATORS)
+    for entry in table.tables(name):
+        source = selector_of(entry, "value_of", scope, entry.text("value_of"))
+        operator = entry.choice("is", OPERATORS)
         operator = ALIASES.get(operator, operator)
-        value: Any = one.take("value", "" if operator in NEEDS_NO_VALUE else None)
+        value: Any = entry.take("value", "" if operator in NEEDS_NO_VALUE else None)
         if value is None:
-            one.fail("local.declare.missing", "value")
+            entry.fail("local.declare.missing", "value")
         if isinstance(value, bool):
             value = "true" if value else "false"
-        conditions.append(Condition(source, operator, template(one, "value", scope, str(value))))
-        one.done()
+        conditions.append(Condition(source, operator, template(entry, "value", scope, str(value))))
+        entry.done()
     return logic, tuple(conditions)

@@ -1,8 +1,8 @@
-"""The answer of a chatflow, said as early as it is known.
+"""The answer of a chatflow, sent as early as it is known.
 
 An answer node's text is a row of parts: fixed texts, and values of other nodes. It may be begun as soon
 as it is certain that the node will be reached (no branch and no container before it is undecided), long before
-it runs; then its parts are said in their order, each when its value is there, and a model's text while it
+it runs; then its parts are sent in their order, each when its value is there, and a model's text while it
 is being made. Several answer nodes wait for each other, so that texts are never mixed.
 """
 
@@ -15,7 +15,7 @@ from .variable_pool import VariablePool
 
 
 class AnswerStream:
-    """Says the answers of one run."""
+    """Sends the answers of one run."""
 
     def __init__(self, run: Run, state: GraphState, pool: VariablePool) -> None:
         self._run = run
@@ -23,11 +23,11 @@ class AnswerStream:
         self._pool = pool
         self._graph = state.graph
         self._parts: dict[str, list[str | Placeholder]] = {}
-        """Answer node -> what it says, each after those before it."""
+        """Answer node -> the parts of its text; each node after those before it."""
         for name in self._graph.order:
             if template := self._graph.nodes[name].work.answer():
                 self._parts[name] = [part for part in template.parts if isinstance(part, str | Placeholder)]
-        self._queue: list[_Saying] = []
+        self._queue: list[_Cursor] = []
         self._begun: set[str] = set()
         self._pieces: dict[Selector, list[str]] = {}
         """Of the texts that are, or were, being made."""
@@ -35,15 +35,15 @@ class AnswerStream:
     def add(self, node: str, name: str, text: str) -> None:
         """A piece of an output came. Raises: Stopped."""
         self._pieces.setdefault((node, name), []).append(text)
-        self.speak()
+        self.advance()
 
-    def speak(self) -> None:
-        """Say what can be said now. Raises: Stopped."""
+    def advance(self) -> None:
+        """Send what can be sent now. Raises: Stopped."""
         for name, parts in self._parts.items():
             if name not in self._begun and self._certain(name):
                 self._begun.add(name)
-                self._queue.append(_Saying(name, parts))
-        while self._queue and self._say(self._queue[0]):
+                self._queue.append(_Cursor(name, parts))
+        while self._queue and self._send(self._queue[0]):
             self._queue.pop(0)
 
     def _certain(self, name: str) -> bool:
@@ -64,26 +64,26 @@ class AnswerStream:
                     waiting.append(earlier)
         return False
 
-    def _say(self, saying: _Saying) -> bool:
-        """Say on; whether it is at its end."""
-        while saying.at < len(saying.parts):
-            part = saying.parts[saying.at]
+    def _send(self, cursor: _Cursor) -> bool:
+        """Send on; whether it is at its end."""
+        while cursor.part < len(cursor.parts):
+            part = cursor.parts[cursor.part]
             if isinstance(part, str):
-                self._run.delta(part, (saying.node, "answer"))
-            elif not self._value(saying, part.selector):
+                self._run.delta(part, (cursor.node, "answer"))
+            elif not self._send_value(cursor, part.selector):
                 return False
-            saying.at += 1
-            saying.said = 0
+            cursor.part += 1
+            cursor.sent = 0
         return True
 
-    def _value(self, saying: _Saying, selector: Selector) -> bool:
-        """Say a value, as far as it is there; whether it was all."""
+    def _send_value(self, cursor: _Cursor, selector: Selector) -> bool:
+        """Send a value, as far as it is there; whether it was all."""
         pieces = self._pieces.get(selector)
-        settled = self._settled(saying.node, selector)
+        settled = self._settled(cursor.node, selector)
         if pieces is not None:
-            while saying.said < len(pieces):
-                self._run.delta(pieces[saying.said], selector)
-                saying.said += 1
+            while cursor.sent < len(pieces):
+                self._run.delta(pieces[cursor.sent], selector)
+                cursor.sent += 1
             if settled:
                 self._run.delta("", selector)  # as with the real one, a text ends with an empty piece
             return settled
@@ -107,13 +107,13 @@ class AnswerStream:
         return any(target[0] == owner for target in self._graph.nodes[name].work.writes())
 
 
-class _Saying:
-    """One answer node that has begun to be said."""
+class _Cursor:
+    """How far the text of an answer node was sent."""
 
     def __init__(self, node: str, parts: list[str | Placeholder]) -> None:
         self.node = node
         self.parts = parts
-        self.at = 0
-        """Part that is being said."""
-        self.said = 0
-        """Pieces of it that were said."""
+        self.part = 0
+        """Index of the part that is being sent."""
+        self.sent = 0
+        """Pieces of it that were sent."""

@@ -1,4 +1,4 @@
-"""The events of a workflow run, as the client is told of it and as it is stored.
+"""The events of a workflow run, as they are sent to the client and stored.
 
 The time of a node is the time of its work. Pauses lie between nodes and are in no node's time; only the whole run's
 time is what a clock on the wall would say.
@@ -41,7 +41,7 @@ class WorkflowEvents:
         self.exceptions = 0
         """Nodes that failed and had a branch or a value for that."""
         self.partial = False
-        """Whether outputs are told of a failed run too: those of the answers that were finished."""
+        """Whether a failed run has outputs too: those of the answers that were finished."""
         self._created = int(time.time())
         self._outputs: dict[str, Any] = {}
         self.inputs = {
@@ -56,7 +56,7 @@ class WorkflowEvents:
         }
 
     def start(self) -> None:
-        """Say that it begins; from here on its end is told too, by the run."""
+        """Send workflow_started; from here on the run asks for what workflow_finished says."""
         self.run.finish_workflow = self._finish
         data = {
             "id": self.id,
@@ -69,7 +69,7 @@ class WorkflowEvents:
     def node(
         self, node_id: str, node_type: str, title: str, round_: Round | None = None, *, counted: bool = True
     ) -> NodeEvents:
-        """Say that a node starts.
+        """Send node_started.
 
         Args:
             counted: whether the node is a step of the whole run.
@@ -105,7 +105,7 @@ class WorkflowEvents:
         }
 
     def emit(self, event: str, data: dict[str, Any]) -> None:
-        """Tell the client something of this run. Raises: Stopped."""
+        """Send an event of this run. Raises: Stopped."""
         self.run.emit(event, workflow_run_id=self.id, data=data)
 
 
@@ -142,7 +142,7 @@ class NodeEvents:
         workflow.emit("node_started", started)
 
     def retry(self, failure: NodeFailed, seconds: float, number: int) -> None:
-        """Say that it failed and is tried again, for the `number`-th time (from 1); count that."""
+        """Send that it failed and is tried again, for the `number`-th time (from 1); count that."""
         self._workflow.failures += 1
         self._workflow.steps += 1
         result = NodeRunResult({}, process_data=failure.process_data)
@@ -150,7 +150,7 @@ class NodeEvents:
         self._workflow.emit("node_retry", {**data, "retry_index": number})
 
     def finish(self, result: NodeRunResult, seconds: float, *, status: str, error: str | None = None) -> None:
-        """Say what came of it, count its tokens and store it."""
+        """Send what came of it, count its tokens and store it."""
         run = self._workflow.run
         run.meter.add(result.meter)
         finished = self._data(result, seconds, status, error)
@@ -232,7 +232,7 @@ class ContainerEvents:
         *,
         seconds: float | None = None,
     ) -> None:
-        """Tell that it has ended, and store it. `seconds` are what it took; None: since it began."""
+        """Send that it has ended, and store it. `seconds` are what it took; None: since it began."""
         run = self._workflow.run
         spent = Meter(
             run.meter.prompt - self._before[0],

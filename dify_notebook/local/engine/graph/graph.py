@@ -28,14 +28,14 @@ class Graph:
 
     def ancestors(self, node: str) -> set[str]:
         """Nodes that may have run when this one does."""
-        found: set[str] = set()
+        ancestors: set[str] = set()
         waiting = [node]
         while waiting:
             for earlier, _ in self.incoming[waiting.pop()]:
-                if earlier not in found:
-                    found.add(earlier)
+                if earlier not in ancestors:
+                    ancestors.add(earlier)
                     waiting.append(earlier)
-        return found
+        return ancestors
 
     @classmethod
     def of(cls, nodes: Iterable[Node]) -> Graph:

@@ -78,18 +78,18 @@ class GraphRun:
         result = await (self._run_container(node, context) if node.work.container else self._run_node(node, context))
         for name in self._state.finish(node.id, result.edge_source_handle or SOURCE):
             self._begin(name)
-        self._speak()
+        self._advance_answers()
 
     def _context(self, node: Node) -> NodeContext:
-        # A text that may be made anew is sent whole too: what was said cannot be taken back.
+        # A text that may be made anew is sent whole too: what was sent cannot be taken back.
         final = node.max_retries == 0 and node.on_error != "default-value"
-        on_text = partial(self._answers.add, node.id) if self._answers is not None and final else _unheard
+        on_text = partial(self._answers.add, node.id) if self._answers is not None and final else _discard
         return NodeContext(self._run, self._events, self._pool, node.id, on_text)
 
-    def _speak(self) -> None:
-        """Something was decided: perhaps more of the answer can be said."""
+    def _advance_answers(self) -> None:
+        """Something was decided: perhaps more of the answer can be sent."""
         if self._answers is not None:
-            self._answers.speak()
+            self._answers.advance()
 
     async def _run_container(self, node: Node, context: NodeContext) -> NodeRunResult:
         if self._counted:
@@ -124,7 +124,7 @@ class GraphRun:
         self._pool.put(node.id, result.outputs if result.variables is None else result.variables)
         events.finish(result, seconds, status="succeeded")
         if node.type == "answer":
-            self._speak()
+            self._advance_answers()
             self._events.answered(self._run.answer)
             self._events.partial = True
         return result
@@ -147,5 +147,5 @@ class GraphRun:
         return result
 
 
-def _unheard(name: str, text: str) -> None:
-    """Takes what is not sent while it is being made."""
+def _discard(name: str, text: str) -> None:
+    """What is not sent while it is being made."""

@@ -87,7 +87,7 @@ class Node:
     followers: Mapping[str, tuple[str, ...]]
     """Handle -> nodes that its edges lead to."""
     declaration: TableReader
-    """For telling where a mistake is."""
+    """For naming the place of a mistake."""
     on_error: str | None = None
     """None, fail-branch or default-value."""
     default: Mapping[str, Any] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Node:
     retry_interval: float = 0.0
     """Seconds before each retry."""
     prepare: Callable[[NodeContext], Awaitable[None]] | None = None
-    """Awaited before the node is told to start; in no node's time."""
+    """Awaited before node_started; in no node's time."""
 
     @property
     def decides(self) -> bool:

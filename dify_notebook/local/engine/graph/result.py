@@ -11,7 +11,7 @@ from ...tokens import Meter
 
 @dataclass
 class NodeRunResult:
-    """A node's outputs and what is told beside them; see Dify's class of that name."""
+    """A node's outputs and what its events say beside them; named as Dify's class."""
 
     outputs: dict[str, Any]
     inputs: dict[str, Any] = field(default_factory=dict)
@@ -30,5 +30,5 @@ class NodeFailed(Exception):
     def __init__(self, message: str, error_type: str, process_data: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.error_type = error_type
-        """Dify's name for it, told where the failure has a branch of its own."""
+        """Dify's name for it; an output where the failure has a branch of its own."""
         self.process_data = dict(process_data or {})
