@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..text import without_thoughts
+from .chat import Prompt
 from .functions import Function, FunctionExited, FunctionFailed, as_json, as_text
 from .models.model import Model, ModelFailed, Reply, ToolCall
-from .prompt import Prompt
 from .run import Run, RunFailed
 from .thought import Thought
 

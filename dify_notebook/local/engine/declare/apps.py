@@ -23,6 +23,7 @@ from ....wire.kinds import AGENT, CHAT_MODES, CHATFLOW, ChatMode
 from ...store.store import Row
 from ..agent import Agent
 from ..app import App, Variable
+from ..chat import Prompt, chat
 from ..forms import Control
 from ..functions import REGISTERED, Function, Functions, describe
 from ..graph.chatflow import chatflow
@@ -30,7 +31,6 @@ from ..graph.graph import Graph
 from ..knowledge import Knowledge, read_files
 from ..models.choice import Wanted, choose, prices
 from ..models.model import Model
-from ..prompt import Prompt, chat
 from ..template import Template, WrongTemplate, read
 from ..tools.builtin import BUILTIN
 from .parser import graph_of

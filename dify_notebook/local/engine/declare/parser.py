@@ -12,9 +12,7 @@ from ..graph.node import FAIL_BRANCH, SOURCE, Names, Node, NodeType
 from ..nodes.basic import (
     NO_VALUE,
     OPERATIONS,
-    Aggregate,
     Answer,
-    Assign,
     Assignment,
     Case,
     Code,
@@ -22,10 +20,12 @@ from ..nodes.basic import (
     HttpRequest,
     IfElse,
     Start,
-    Transform,
+    TemplateTransform,
+    VariableAggregator,
+    VariableAssigner,
 )
 from ..nodes.containers import MAX_PARALLEL, MAX_ROUNDS, Iteration, Loop, LoopVariable, OnError
-from ..nodes.model import Class, Classify, Llm, Retrieve
+from ..nodes.model import KnowledgeRetrieval, Llm, QuestionClass, QuestionClassifier
 from ..template import Selector, Template, WrongTemplate, selector
 from .reader import TableReader
 from .scope import Scope, conditions_of, selector_of, template
@@ -186,13 +186,13 @@ def _classifier(reader: _NodeReader) -> NodeType:
     classes = []
     for entry in table.tables("classes", named="id"):
         name = entry.word("id")
-        classes.append(Class(name, entry.word("name", name)))
+        classes.append(QuestionClass(name, entry.word("name", name)))
         _branch(reader, name, entry)
         entry.done()
     if len(classes) < 2:
         table.fail("local.declare.classes", "classes")
     query = reader.template("query", "{{ sys.query }}")
-    return Classify(reader.scope.model, query, tuple(classes), reader.optional_template("instruction"))
+    return QuestionClassifier(reader.scope.model, query, tuple(classes), reader.optional_template("instruction"))
 
 
 def _retrieval(reader: _NodeReader) -> NodeType:
@@ -205,7 +205,7 @@ def _retrieval(reader: _NodeReader) -> NodeType:
             table.fail("local.declare.choice", "knowledge", value=name, choices=", ".join(known), hint="")
     query = reader.template("query", "{{ sys.query }}")
     top_k, score_threshold = table.integer("top_k", 4, 1, 20), table.number("score", 0.0, 0, 1)
-    return Retrieve(tuple(known[name] for name in names), query, top_k, score_threshold)
+    return KnowledgeRetrieval(tuple(known[name] for name in names), query, top_k, score_threshold)
 
 
 def _if_else(reader: _NodeReader) -> NodeType:
@@ -242,7 +242,7 @@ def _transform(reader: _NodeReader) -> NodeType:
     }
     inner = replace(reader.scope, inputs=reader.scope.inputs - set(variables))
     text = reader.table.text("template")
-    return Transform(template(reader.table, "template", inner, text, loops=True), variables)
+    return TemplateTransform(template(reader.table, "template", inner, text, loops=True), variables)
 
 
 def _assigner(reader: _NodeReader) -> NodeType:
@@ -262,7 +262,7 @@ def _assigner(reader: _NodeReader) -> NodeType:
         entry.done()
     if not items:
         reader.table.fail("local.declare.missing", "set")
-    return Assign(reader.title, tuple(items))
+    return VariableAssigner(reader.title, tuple(items))
 
 
 def _type_of_target(table: TableReader, target: Selector, scope: Scope) -> str:
@@ -277,7 +277,7 @@ def _type_of_target(table: TableReader, target: Selector, scope: Scope) -> str:
 
 def _aggregator(reader: _NodeReader) -> NodeType:
     names = reader.table.texts("variables", None)
-    return Aggregate(tuple(selector_of(reader.table, "variables", reader.scope, one) for one in names))
+    return VariableAggregator(tuple(selector_of(reader.table, "variables", reader.scope, one) for one in names))
 
 
 def _code(reader: _NodeReader) -> NodeType:

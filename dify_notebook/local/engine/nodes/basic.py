@@ -59,7 +59,7 @@ class Answer(NodeType):
 
 
 @dataclass(frozen=True)
-class Transform(NodeType):
+class TemplateTransform(NodeType):
     """template-transform: a text out of a template and its variables."""
 
     template: Template
@@ -147,7 +147,7 @@ class IfElse(NodeType):
 
 
 @dataclass(frozen=True)
-class Aggregate(NodeType):
+class VariableAggregator(NodeType):
     """variable-aggregator: the first of several values that is there, after branches that exclude each other."""
 
     variables: tuple[Selector, ...]
@@ -238,7 +238,7 @@ def _calculated(old: Any, operation: str, value: Any) -> int | float:
 
 
 @dataclass(frozen=True)
-class Assign(NodeType):
+class VariableAssigner(NodeType):
     """assigner: changes variables, without code."""
 
     title: str

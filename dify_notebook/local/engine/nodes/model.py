@@ -13,8 +13,8 @@ from ...text import without_thoughts
 from ..graph.node import Names, NodeContext, NodeType
 from ..graph.result import NodeFailed, NodeRunResult
 from ..knowledge import Knowledge, search
+from ..messages import earlier_messages, user_message
 from ..models.model import Model, ModelFailed, Reply
-from ..prompting import earlier, question
 from ..search.resources import node_result
 from ..template import Selector, Template, shown, walk
 
@@ -54,8 +54,8 @@ class Llm(NodeType):
         if self.system is not None:
             messages.append({"role": "system", "content": self.system.render(look_up, shown)})
         if self.memory:
-            messages += earlier(context.run)
-        messages.append(question(context.run, self.user.render(look_up, shown), vision=self.model.vision))
+            messages += earlier_messages(context.run)
+        messages.append(user_message(context.run, self.user.render(look_up, shown), vision=self.model.vision))
         return passages, messages
 
     def needs(self) -> Iterable[Selector]:
@@ -107,7 +107,7 @@ def _prompt(message: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Class:
+class QuestionClass:
     """One class of questions."""
 
     id: str
@@ -115,12 +115,12 @@ class Class:
 
 
 @dataclass(frozen=True)
-class Classify(NodeType):
+class QuestionClassifier(NodeType):
     """question-classifier: the model says which of some classes a question is of."""
 
     model: Model
     query: Template
-    classes: tuple[Class, ...]
+    classes: tuple[QuestionClass, ...]
     instruction: Template | None
     branches = True
 
@@ -140,7 +140,7 @@ class Classify(NodeType):
         outputs = {"class_name": chosen.name, "class_id": chosen.id, "usage": process["usage"]}
         return NodeRunResult(outputs, {"query": query}, process, reply.meter, edge_source_handle=chosen.id)
 
-    def _chosen(self, reply: Reply) -> Class:
+    def _chosen(self, reply: Reply) -> QuestionClass:
         """By id in JSON, else by the id or name that stands in the text; else the first, as Dify has it."""
         text = without_thoughts(reply.text)
         match = re.search(r"\{[^{}]*\}", text)
@@ -170,7 +170,7 @@ class Classify(NodeType):
 
 
 @dataclass(frozen=True)
-class Retrieve(NodeType):
+class KnowledgeRetrieval(NodeType):
     """knowledge-retrieval: passages of the app's text files."""
 
     knowledge: tuple[Knowledge, ...]

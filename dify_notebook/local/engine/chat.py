@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from .knowledge import Knowledge, search
+from .messages import earlier_messages, user_message
 from .models.model import Model, ModelFailed
-from .prompting import earlier, question
 from .run import Run, RunFailed
 from .template import Template, shown, walk
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a chat or agent app's model is told before the conversation."""
+    """What stands before the conversation in the messages to a chat or agent app's model."""
 
     template: Template | None
     knowledge: tuple[Knowledge, ...] = ()
@@ -37,7 +37,7 @@ class Prompt:
             texts.append(_context(run.resources))
         system = "\n\n".join(text for text in texts if text.strip())
         messages = [{"role": "system", "content": system}] if system else []
-        return [*messages, *earlier(run), question(run, run.query, vision=model.vision)]
+        return [*messages, *earlier_messages(run), user_message(run, run.query, vision=model.vision)]
 
 
 def _context(resources: Sequence[dict[str, Any]]) -> str:
