@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 import pytest
 
 from dify_notebook.local.apps import matching, pipeline
-from dify_notebook.local.engine.run import Run
+from dify_notebook.local.engine.run import STEP_PAUSE, Run
 from dify_notebook.local.engine.search import ranking
 from dify_notebook.local.engine.search.sections import Language, Section
 
@@ -122,9 +122,18 @@ class Listener:
         self.finished = json.loads(json.dumps(kept))
 
 
+class WatchedRun(Run):
+    """Tells its pauses between steps as events too."""
+
+    async def pause(self, seconds: float) -> None:
+        if seconds == STEP_PAUSE and isinstance(self.events, Listener):
+            self.events.events.append({"event": "pause"})
+        await super().pause(seconds)
+
+
 async def _ask(case: Case) -> Listener:
     listener = Listener(case.stop)
-    run = listener.run = Run(
+    run = listener.run = WatchedRun(
         app=pipeline.PIPELINE,
         store=cast(Any, listener),
         user="someone",
@@ -152,7 +161,7 @@ def told(case: Case) -> Event:
     events = [_plain(event, ids) for event in listener.events]
     ended = [event["data"] for event in events if event["event"] in ("node_finished", "iteration_completed")]
     return {
-        "heads": sorted({json.dumps([event.get(name) for name in HEAD]) for event in events}),
+        "heads": sorted({json.dumps([one.get(name) for name in HEAD]) for one in events if one["event"] != "pause"}),
         "events": list(_short(events)),
         "nodes are stored as told": [_plain(node, ids) for node in listener.nodes] == ended,
         "stored": _plain(listener.finished, ids),

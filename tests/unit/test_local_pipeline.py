@@ -26,7 +26,7 @@ def test_each_kind_of_event_and_of_end_is_recorded() -> None:
     events = [event["event"] for case in RECORDED.values() for event in case["events"] if "event" in event]
     assert set(events) == {
         "workflow_started", "node_started", "node_finished", "iteration_started", "iteration_next",
-        "iteration_completed", "workflow_finished", "message_end", "error",
+        "iteration_completed", "workflow_finished", "message_end", "error", "pause",
     }  # fmt: skip
     assert {case["stored"]["state"] for case in RECORDED.values()} == {"done", "stopped", "failed"}
     assert all(case["nodes are stored as told"] and len(case["heads"]) <= 2 for case in RECORDED.values())
