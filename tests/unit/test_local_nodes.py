@@ -22,7 +22,14 @@ from dify_notebook.local.engine.knowledge import PASSAGE, Knowledge, passages, r
 from dify_notebook.local.engine.nodes.basic import Assignment
 from dify_notebook.local.engine.nodes.conditions import ALIASES, CannotCompare, Condition, decided, results
 from dify_notebook.local.engine.nodes.python import Python
-from dify_notebook.local.engine.template import WrongTemplate, read, selector, shown, shown_in_answer, walk
+from dify_notebook.local.engine.template import (
+    WrongTemplate,
+    parse_selector,
+    parse_template,
+    shown,
+    shown_in_answer,
+    walk,
+)
 from dify_notebook.local.engine.tools.builtin import BUILTIN
 
 VALUES: dict[str, Any] = {
@@ -32,7 +39,7 @@ VALUES: dict[str, Any] = {
 
 
 def rendered(text: str, **how: Any) -> str:
-    return read(text, **how).render(lambda path: walk(VALUES, path), shown)
+    return parse_template(text, **how).render(lambda path: walk(VALUES, path), shown)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +71,7 @@ def test_templates(text: str, result: str) -> None:
 )  # fmt: skip
 def test_templates_that_cannot_be_read(text: str) -> None:
     with pytest.raises(WrongTemplate):
-        read(text, loops=True)
+        parse_template(text, loops=True)
 
 
 def test_no_attribute_is_ever_looked_up() -> None:
@@ -75,7 +82,7 @@ def test_no_attribute_is_ever_looked_up() -> None:
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        template = read(text, loops=True)
+        template = parse_template(text, loops=True)
     except WrongTemplate:
         assert "{{" in text or "{%" in text
     else:
@@ -85,7 +92,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 def test_what_a_template_needs() -> None:
-    template = read(
+    template = parse_template(
         "{{a.b}}{% for x in c.d %}{{x.y}}{{e.f}}{% for z in x.q %}{{z}}{% endfor %}{% endfor %}", loops=True
     )
     assert list(template.needs()) == [("a", "b"), ("c", "d"), ("e", "f")]
@@ -94,10 +101,10 @@ def test_what_a_template_needs() -> None:
 
 
 def test_selectors() -> None:
-    assert selector("sys.query") == selector("{{#sys.query#}}") == selector("{{ sys.query }}") == ("sys", "query")
+    assert parse_selector("sys.query") == parse_selector("{{#sys.query#}}") == parse_selector("{{ sys.query }}") == ("sys", "query")
     for wrong in ("", "a b", "a.", "a.b()"):
         with pytest.raises(WrongTemplate):
-            selector(wrong)
+            parse_selector(wrong)
 
 
 def test_lists_in_answers() -> None:
@@ -121,20 +128,20 @@ CONDITIONS = [
 def test_conditions(name: str, operator: str, value: str, holds: bool) -> None:
     pool = VariablePool()
     pool.put("v", {"text": "hello", "list": ["a", 1], "none": None, "n": 3, "numeric": "10"})
-    assert Condition(("v", name), operator, read(value)).holds(pool) is holds
+    assert Condition(("v", name), operator, parse_template(value)).holds(pool) is holds
 
 
 def test_conditions_decide_early() -> None:
     pool = VariablePool()
     pool.put("v", {"n": 3})
-    yes, no = Condition(("v", "n"), "=", read("3")), Condition(("v", "n"), "=", read("4"))
+    yes, no = Condition(("v", "n"), "=", parse_template("3")), Condition(("v", "n"), "=", parse_template("4"))
     assert results((no, yes), "and", pool) == [False]
     assert results((no, yes), "or", pool) == [False, True]
     assert decided([False, True], "or")
     assert not decided([False], "and")
     assert set(ALIASES.values()) <= {"=", "≠", "≥", "≤"}
     with pytest.raises(CannotCompare, match="v.n > x: 3 is no number"):
-        Condition(("v", "n"), ">", read("x")).holds(pool)
+        Condition(("v", "n"), ">", parse_template("x")).holds(pool)
 
 
 ASSIGNED = [

@@ -73,7 +73,7 @@ class Template:
         return _rendered(self.parts, look_up, show)
 
 
-def read(text: str, *, loops: bool = False) -> Template:
+def parse_template(text: str, *, loops: bool = False) -> Template:
     """Read a template.
 
     Raises:
@@ -109,7 +109,7 @@ def read(text: str, *, loops: bool = False) -> Template:
     return Template(tuple(parts))
 
 
-def selector(text: str) -> Selector:
+def parse_selector(text: str) -> Selector:
     """A selector such as `llm.text` or Dify's `{{#llm.text#}}`. Raises: WrongTemplate."""
     bare = text.strip().removeprefix("{{").removesuffix("}}").strip().strip("#").strip()
     if not _SELECTOR.fullmatch(bare):

@@ -31,7 +31,7 @@ from ..graph.graph import Graph
 from ..knowledge import Knowledge, read_files
 from ..models.choice import Wanted, choose, prices
 from ..models.model import Model
-from ..template import Template, WrongTemplate, read
+from ..template import Template, WrongTemplate, parse_template
 from ..tools.builtin import BUILTIN
 from .parser import graph_of
 from .parts import control_of, files_of, moderation_of, variable_of, voice_of
@@ -214,7 +214,7 @@ def _prompt(table: TableReader, form: tuple[Control, ...]) -> Template | None:
     if not table.has("prompt"):
         return None
     try:
-        template = read(table.text("prompt"))
+        template = parse_template(table.text("prompt"))
     except WrongTemplate as problem:
         table.fail("local.declare.template", "prompt", problem=str(problem))
     known = {control.variable for control in form}

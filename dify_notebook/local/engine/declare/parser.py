@@ -26,7 +26,7 @@ from ..nodes.basic import (
 )
 from ..nodes.containers import MAX_PARALLEL, MAX_ROUNDS, Iteration, Loop, LoopVariable, OnError
 from ..nodes.model import KnowledgeRetrieval, Llm, QuestionClass, QuestionClassifier
-from ..template import Selector, Template, WrongTemplate, selector
+from ..template import Selector, Template, WrongTemplate, parse_selector
 from .reader import TableReader
 from .scope import Scope, conditions_of, selector_of, template
 
@@ -294,7 +294,7 @@ def _code(reader: _NodeReader) -> NodeType:
         try:
             # A name alone keeps the value's type; anything else is a text.
             named = "." in text or text.strip().startswith("{{")
-            inputs[key] = reader.scope.resolve(selector(text)) if named else Constant(text)
+            inputs[key] = reader.scope.resolve(parse_selector(text)) if named else Constant(text)
         except WrongTemplate:
             inputs[key] = template(table, f"inputs.{key}", reader.scope, text)
     outputs = table.texts("outputs") if table.has("outputs") else None

@@ -11,7 +11,7 @@ from ..functions import Functions
 from ..knowledge import Knowledge
 from ..models.model import Model
 from ..nodes.conditions import ALIASES, NEEDS_NO_VALUE, OPERATORS, Condition, Logic
-from ..template import Selector, Template, WrongTemplate, read, selector
+from ..template import Selector, Template, WrongTemplate, parse_selector, parse_template
 from .reader import TableReader
 
 
@@ -37,7 +37,7 @@ class Scope:
 def template(table: TableReader, name: str, scope: Scope, text: str, *, loops: bool = False) -> Template:
     """A template whose bare inputs are given their owner. Raises: DeclarationError."""
     try:
-        parsed = read(text, loops=loops)
+        parsed = parse_template(text, loops=loops)
     except WrongTemplate as problem:
         table.fail("local.declare.template", name, problem=str(problem))
     return parsed.mapped(scope.resolve)
@@ -46,7 +46,7 @@ def template(table: TableReader, name: str, scope: Scope, text: str, *, loops: b
 def selector_of(table: TableReader, name: str, scope: Scope, text: str) -> Selector:
     """Raises: DeclarationError."""
     try:
-        return scope.resolve(selector(text))
+        return scope.resolve(parse_selector(text))
     except WrongTemplate as problem:
         table.fail("local.declare.template", name, problem=str(problem))
 
