@@ -74,6 +74,7 @@ CASES: dict[str, Case] = {
     "stopped in the answer": Case("a, b", stop=("message", None, 4)),
     "stopped in the help": Case("xyzzy", stop=("message", None, 4)),
     "stopped at the answer's node": Case("xyzzy", stop=("node_started", "answer_help", 1)),
+    "stopped too late": Case("xyzzy", stop=("node_finished", "answer_help", 1)),
 }
 
 

@@ -18,7 +18,8 @@ def chatflow(graph: Graph, prices: Prices) -> Callable[[Run], Awaitable[None]]:
     async def answer(run: Run) -> None:
         run.meter = prices.meter()
         run.meter.latency = 0.0
-        await run_graph(run, graph)
+        # Models and other servers may take their time: they are cancelled when the user stops.
+        await run.heed(run_graph(run, graph))
 
     return answer
 
@@ -28,7 +29,7 @@ async def run_graph(run: Run, graph: Graph) -> None:
 
     Raises:
         RunFailed: a node failed, and the run with it.
-        Stopped: by the user.
+        Stopped: by the user, when a node tells something, pauses or works in a thread.
     """
     events = WorkflowEvents(run)
     system = {name.removeprefix("sys."): one for name, one in events.inputs.items() if name.startswith("sys.")}
@@ -37,7 +38,7 @@ async def run_graph(run: Run, graph: Graph) -> None:
     pool.put("conversation", run.variables)
     events.start()
     try:
-        await run.heed(GraphRun(run, events, graph, pool).execute())
+        await GraphRun(run, events, graph, pool).execute()
     except RunFailed:
         events.failures += 1
         raise
