@@ -13,8 +13,9 @@ from typing import Any
 
 from dify_notebook.local.engine.app import App, FileRules, Moderation, Variable, Voice
 from dify_notebook.local.engine.forms import Control
+from dify_notebook.local.engine.graph.events import WorkflowEvents
+from dify_notebook.local.engine.graph.result import NodeRunResult
 from dify_notebook.local.engine.run import Run, RunFailed
-from dify_notebook.local.engine.workflow import Outcome, Workflow
 from dify_notebook.local.store.store import Row
 from dify_notebook.local.tokens import Meter
 
@@ -99,7 +100,7 @@ async def reason(run: Run) -> None:
         await run.say("The answer is 42.")
 
 
-def model(run: Run) -> Outcome:
+def model(run: Run) -> NodeRunResult:
     meter = Meter()
     meter.read(run.query)
     meter.wrote(run.query)
@@ -108,56 +109,69 @@ def model(run: Run) -> Outcome:
         "model_mode": "chat", "prompts": [], "usage": usage, "finish_reason": "stop",
         "model_provider": "stub", "model_name": "stub",
     }  # fmt: skip
-    return Outcome({"text": run.query, "usage": usage}, {}, data, meter)
+    return NodeRunResult({"text": run.query, "usage": usage}, {}, data, meter)
+
+
+async def node(events: WorkflowEvents, name: str, kind: str, title: str, result: NodeRunResult) -> None:
+    await events.run.pause(0)
+    events.node(name, kind, title).finish(result, 0.0, status="succeeded")
+
+
+def begin(run: Run) -> WorkflowEvents:
+    events = WorkflowEvents(run)
+    events.start()
+    return events
+
+
+async def start(events: WorkflowEvents) -> None:
+    inputs = dict(events.inputs)
+    await node(events, "start", "start", "Start", NodeRunResult(inputs, inputs))
+
+
+async def end(events: WorkflowEvents, name: str) -> None:
+    answer = events.run.answer
+    await node(events, name, "answer", "Answer", NodeRunResult({"answer": answer, "files": []}))
+    events.answered(answer)
 
 
 async def flow(run: Run) -> None:
     """start, assigner, if-else, then llm or template, then answer."""
-    work = Workflow(run, run.inputs)
-    work.start()
-    await work.node("start", "start", "Start", lambda: Outcome(dict(work.inputs), dict(work.inputs)))
+    events = begin(run)
+    await start(events)
     run.variables["counter"] = (run.variables.get("counter") or 0) + 1
-    await work.node("assign", "assigner", "Variable Assigner", lambda: Outcome({}))
-    await work.node("route", "if-else", "IF/ELSE", lambda: Outcome({"result": False}))
+    await node(events, "assign", "assigner", "Variable Assigner", NodeRunResult({}))
+    await node(events, "route", "if-else", "IF/ELSE", NodeRunResult({"result": False}))
     if "template" in run.query:
-        await work.node("tmpl", "template-transform", "Template", lambda: Outcome({"output": run.query}))
+        await node(events, "tmpl", "template-transform", "Template", NodeRunResult({"output": run.query}))
         await run.say(f"T: {run.query}", ["tmpl", "output"])
     else:
-        await ask(run, work)
-    answer = run.answer
-    await work.node("ans_llm", "answer", "Answer", lambda: Outcome({"answer": answer, "files": []}))
-    work.answered(answer)
+        await ask(run, events)
+    await end(events, "ans_llm")
 
 
-async def ask(run: Run, work: Workflow) -> None:
-    def fails() -> Outcome:
-        from dify_notebook.local.engine.workflow import NodeFailed
-
-        raise NodeFailed("[stub] the model said no")
-
-    if any(word in run.query for word in FAILING):
-        await run.say("Reply: ", ["ans_llm", "answer"])
-        await work.node("llm", "llm", "LLM", fails)
+async def ask(run: Run, events: WorkflowEvents) -> None:
     await run.say("Reply: ", ["ans_llm", "answer"])
-    await run.say(run.query, ["llm", "text"])
-    if "MIDFAIL" in run.query:
-        await work.node("llm", "llm", "LLM", fails)
-    await work.node("llm", "llm", "LLM", lambda: model(run))
+    fails = any(word in run.query for word in FAILING)
+    if not fails:
+        await run.say(run.query, ["llm", "text"])
+    if fails or "MIDFAIL" in run.query:
+        error = "[stub] the model said no"
+        events.node("llm", "llm", "LLM").finish(NodeRunResult({}), 0.0, status="failed", error=error)
+        events.failures += 1
+        raise RunFailed(f"Run failed: {error}", "invalid_param")
+    await node(events, "llm", "llm", "LLM", model(run))
 
 
 async def small_flow(run: Run) -> None:
     """start, llm, answer."""
-    work = Workflow(run, run.inputs)
-    work.start()
-    await work.node("start", "start", "Start", lambda: Outcome(dict(work.inputs), dict(work.inputs)))
+    events = begin(run)
+    await start(events)
     if run.app.name == "ragflow":
         run.resources = [{**PASSAGE, "retriever_from": "workflow"}]
-        await work.node("kb", "knowledge-retrieval", "Knowledge", lambda: Outcome({"result": [dict(PASSAGE)]}))
+        await node(events, "kb", "knowledge-retrieval", "Knowledge", NodeRunResult({"result": [dict(PASSAGE)]}))
     await run.say(f"You said: {run.query}", ["llm", "text"])
-    await work.node("llm", "llm", "LLM", lambda: model(run))
-    answer = run.answer
-    await work.node("ans", "answer", "Answer", lambda: Outcome({"answer": answer, "files": []}))
-    work.answered(answer)
+    await node(events, "llm", "llm", "LLM", model(run))
+    await end(events, "ans")
 
 
 def questions(message: Row) -> list[str]:

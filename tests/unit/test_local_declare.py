@@ -12,7 +12,7 @@ import pytest
 from dify_notebook import local
 from dify_notebook.local.apps.guide import GUIDE
 from dify_notebook.local.engine.declare.apps import resolve
-from dify_notebook.local.engine.declare.table import DeclarationError
+from dify_notebook.local.engine.declare.reader import DeclarationError
 from dify_notebook.local.engine.functions import REGISTERED
 from dify_notebook.local.engine.models.choice import Wanted
 

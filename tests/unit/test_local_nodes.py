@@ -11,13 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import DifyError
-from dify_notebook.local.engine.conditions import ALIASES, CannotCompare, Condition, decided, results
+from dify_notebook.local.engine.declare.reader import TableReader
 from dify_notebook.local.engine.functions import FunctionFailed, describe
+from dify_notebook.local.engine.graph.graph import Graph
+from dify_notebook.local.engine.graph.graph_state import GraphState
+from dify_notebook.local.engine.graph.node import SOURCE, Node
+from dify_notebook.local.engine.graph.result import NodeRunResult
+from dify_notebook.local.engine.graph.variable_pool import VariablePool
 from dify_notebook.local.engine.knowledge import PASSAGE, Knowledge, passages, read_files, search
-from dify_notebook.local.engine.node_types import Assignment
-from dify_notebook.local.engine.template import WrongTemplate, read, selector, shown, shown_in_answer, walk
+from dify_notebook.local.engine.nodes.basic import Assignment
+from dify_notebook.local.engine.nodes.conditions import ALIASES, CannotCompare, Condition, decided, results
+from dify_notebook.local.engine.nodes.python import Python
+from dify_notebook.local.engine.template import (
+    WrongTemplate,
+    parse_selector,
+    parse_template,
+    shown,
+    shown_in_answer,
+    walk,
+)
 from dify_notebook.local.engine.tools.builtin import BUILTIN
-from dify_notebook.local.engine.variable_pool import VariablePool
 
 VALUES: dict[str, Any] = {
     "a": {"text": "x", "n": 3, "f": 1.5, "yes": True, "none": None, "list": ["p", {"q": 1}], "empty": []},
@@ -26,7 +39,7 @@ VALUES: dict[str, Any] = {
 
 
 def rendered(text: str, **how: Any) -> str:
-    return read(text, **how).render(lambda path: walk(VALUES, path), shown)
+    return parse_template(text, **how).render(lambda path: walk(VALUES, path), shown)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +71,7 @@ def test_templates(text: str, result: str) -> None:
 )  # fmt: skip
 def test_templates_that_cannot_be_read(text: str) -> None:
     with pytest.raises(WrongTemplate):
-        read(text, loops=True)
+        parse_template(text, loops=True)
 
 
 def test_no_attribute_is_ever_looked_up() -> None:
@@ -69,7 +82,7 @@ def test_no_attribute_is_ever_looked_up() -> None:
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        template = read(text, loops=True)
+        template = parse_template(text, loops=True)
     except WrongTemplate:
         assert "{{" in text or "{%" in text
     else:
@@ -79,7 +92,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 def test_what_a_template_needs() -> None:
-    template = read(
+    template = parse_template(
         "{{a.b}}{% for x in c.d %}{{x.y}}{{e.f}}{% for z in x.q %}{{z}}{% endfor %}{% endfor %}", loops=True
     )
     assert list(template.needs()) == [("a", "b"), ("c", "d"), ("e", "f")]
@@ -88,10 +101,10 @@ def test_what_a_template_needs() -> None:
 
 
 def test_selectors() -> None:
-    assert selector("sys.query") == selector("{{#sys.query#}}") == selector("{{ sys.query }}") == ("sys", "query")
+    assert parse_selector("sys.query") == parse_selector("{{#sys.query#}}") == parse_selector("{{ sys.query }}") == ("sys", "query")
     for wrong in ("", "a b", "a.", "a.b()"):
         with pytest.raises(WrongTemplate):
-            selector(wrong)
+            parse_selector(wrong)
 
 
 def test_lists_in_answers() -> None:
@@ -115,20 +128,20 @@ CONDITIONS = [
 def test_conditions(name: str, operator: str, value: str, holds: bool) -> None:
     pool = VariablePool()
     pool.put("v", {"text": "hello", "list": ["a", 1], "none": None, "n": 3, "numeric": "10"})
-    assert Condition(("v", name), operator, read(value)).holds(pool) is holds
+    assert Condition(("v", name), operator, parse_template(value)).holds(pool) is holds
 
 
 def test_conditions_decide_early() -> None:
     pool = VariablePool()
     pool.put("v", {"n": 3})
-    yes, no = Condition(("v", "n"), "=", read("3")), Condition(("v", "n"), "=", read("4"))
+    yes, no = Condition(("v", "n"), "=", parse_template("3")), Condition(("v", "n"), "=", parse_template("4"))
     assert results((no, yes), "and", pool) == [False]
     assert results((no, yes), "or", pool) == [False, True]
     assert decided([False, True], "or")
     assert not decided([False], "and")
     assert set(ALIASES.values()) <= {"=", "≠", "≥", "≤"}
     with pytest.raises(CannotCompare, match="v.n > x: 3 is no number"):
-        Condition(("v", "n"), ">", read("x")).holds(pool)
+        Condition(("v", "n"), ">", parse_template("x")).holds(pool)
 
 
 ASSIGNED = [
@@ -292,3 +305,42 @@ def test_calling_functions() -> None:
     ):
         with pytest.raises(FunctionFailed, match=told):
             asyncio.run(use[name].use(arguments, 0.05))
+
+
+# -- how far a graph has come --------------------------------------------------------------------
+
+
+def graph(**followers: dict[str, str]) -> Graph:
+    """Nodes by their names -> handle -> the nodes that follow, by their letters."""
+    work = Python(lambda context: NodeRunResult({}))
+    return Graph.of(
+        Node(name, "code", name, work, {handle: tuple(names) for handle, names in edges.items()}, TableReader({}, "", name))
+        for name, edges in followers.items()
+    )
+
+
+DIAMOND = {"a": {"yes": "b", "no": "c"}, "b": {SOURCE: "d"}, "c": {SOURCE: "d"}, "d": {}}
+TWO = {"a": {SOURCE: "bc"}, "b": {SOURCE: "d"}, "c": {SOURCE: "d"}, "d": {}}
+CHAIN = {"a": {"yes": "b", "no": "e"}, "b": {SOURCE: "c"}, "c": {SOURCE: "d"}, "d": {}, "e": {}}
+
+
+@pytest.mark.parametrize(
+    ("followers", "finished", "begun", "skipped"),
+    [
+        (DIAMOND, ["a yes", "b source", "d source"], ["b", "d", ""], "c"),
+        (DIAMOND, ["a no", "c source"], ["c", "d"], "b"),
+        (DIAMOND, ["a other"], [""], "bcd"),
+        (TWO, ["a source", "b source", "c source"], ["bc", "", "d"], ""),
+        (TWO, ["a source", "c source", "b fail-branch"], ["bc", "", "d"], ""),
+        (TWO, ["a source", "b fail-branch", "c fail-branch"], ["bc", "", ""], "d"),
+        (CHAIN, ["a no"], ["e"], "bcd"),
+    ],
+)
+def test_a_node_runs_when_all_edges_to_it_are_decided_and_one_is_taken(
+    followers: dict[str, dict[str, str]], finished: list[str], begun: list[str], skipped: str
+) -> None:
+    state = GraphState(graph(**followers))
+    assert ["".join(state.finish(*step.split())) for step in finished] == begun
+    assert "".join(sorted(state.skipped)) == skipped
+    done = {step.split()[0] for step in finished}
+    assert {name for name in followers if state.settled(name)} == done | set(skipped)

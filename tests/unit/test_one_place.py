@@ -45,6 +45,14 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
         {"redact.py": "the redactor", "net/proxies.py": "what it sends to the proxy"},
     ),
     "when a turn is drawn": (r"^wait_repair$", {"live/throttle.py": "the law"}),
+    "a node's events": (
+        r"^'node_(?:started|retry|finished)'$",
+        {
+            "wire/events.py": "what a client reads",
+            "local/engine/graph/events.py": "what the embedded server sends",
+            "local/simulate/dialect_015.py": "the same as an older server has them",
+        },
+    ),
 }
 """A law -> what whoever says it writes (a literal, a name, an import or a call), and where that may stand."""
 

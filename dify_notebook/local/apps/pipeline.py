@@ -1,23 +1,34 @@
 """pipeline: a chatflow whose branches and times come from its work.
 
-Three kinds of question go three ways: a list of items is worked through one by one (compare), a
-question is looked up (lookup), and anything else is told what the pipeline does (help).
+Three kinds of question take three branches: a list of items is worked through one by one (compare), a
+question is looked up (lookup), and anything else gets what the pipeline does (help).
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any, Literal
 
 from ...i18n import t
 from ..engine.app import App, Variable
+from ..engine.declare.reader import TableReader
 from ..engine.forms import Control
+from ..engine.graph.chatflow import run_graph
+from ..engine.graph.graph import Graph
+from ..engine.graph.node import SOURCE, Node, NodeContext, NodeType
+from ..engine.graph.result import NodeFailed, NodeRunResult
+from ..engine.nodes.basic import Start
+from ..engine.nodes.containers import Iteration
+from ..engine.nodes.python import Python
 from ..engine.run import STEP_PAUSE, Run
 from ..engine.search.ranking import index
 from ..engine.search.resources import node_result, retriever_resources
 from ..engine.search.sections import Language, paragraphs
 from ..engine.search.words import is_chinese, terms
-from ..engine.workflow import NodeFailed, Outcome, Workflow
+from ..engine.template import Selector
 from ..store.store import Row
 from ..tokens import Meter
 from .guide import look_up
@@ -38,10 +49,10 @@ _ASKS = re.compile(
 )
 
 
-def items_of(query: str, given: str | None) -> list[str]:
-    """The items: those of the input if any, else lines of the question, else what stands between commas."""
-    source = given if given and given.strip() else query
-    body = source if source is given else re.sub(r"^[^\n:：]{0,80}[:：]\s*", "", source, count=1)
+def items_of(query: str, listed: str | None) -> list[str]:
+    """The items: those of the input `listed` if any, else lines of the question, else the texts between commas."""
+    source = listed if listed and listed.strip() else query
+    body = source if source is listed else re.sub(r"^[^\n:：]{0,80}[:：]\s*", "", source, count=1)
     lines = [line for line in body.splitlines() if line.strip()]
     if len(lines) < 2:
         lines = re.split(r"[,，、;；]", body)
@@ -51,10 +62,10 @@ def items_of(query: str, given: str | None) -> list[str]:
     return [item for item in items if item]
 
 
-def classify(query: str, given: str | None) -> tuple[Kind, list[str]]:
+def classify(query: str, listed: str | None) -> tuple[Kind, list[str]]:
     """The kind of a question, and its items where it is a list."""
-    items = items_of(query, given)
-    if given and given.strip():
+    items = items_of(query, listed)
+    if listed and listed.strip():
         return "compare", items
     if len(items) >= 2 and not (
         _ASKS.search(query) and "\n" not in query.strip() and ":" not in query and "：" not in query
@@ -67,137 +78,176 @@ def classify(query: str, given: str | None) -> tuple[Kind, list[str]]:
 
 async def answer(run: Run) -> None:
     """Run the workflow."""
-    lang = _language(run.query)
-    given = run.inputs.get("items")
-    flow = Workflow(run, run.inputs)
-    flow.start()
-    started = {**flow.inputs, "sys.conversation_id": run.conversation_id}
-    await flow.node(
-        "start", "start", t("local.pipeline.start", lang), lambda: Outcome(started, inputs=started)
+    await run_graph(run, _graph(_language(run.query)))
+
+
+@cache
+def _graph(lang: Language) -> Graph:
+    """The nodes, titled in the language of the question. Each handle is a kind of question where they part."""
+
+    def node(
+        name: str,
+        node_type: str,
+        title: str,
+        work: NodeType,
+        followers: Mapping[str, tuple[str, ...]],
+        prepare: Callable[[NodeContext], Awaitable[None]] | None = _rest,
+    ) -> Node:
+        declaration = TableReader({}, "pipeline", name)
+        return Node(
+            name, node_type, t(f"local.pipeline.{title}", lang), work, followers, declaration, prepare=prepare
+        )
+
+    # The time between two nodes of an item is their own: nobody waits there.
+    item = [
+        node("measure", "code", "measure", Python(_measure), {SOURCE: ("match",)}, None),
+        node("match", "code", "match", Python(_match), {}, None),
+    ]
+    each = Iteration(
+        t("local.pipeline.each", lang),
+        over=("classify", "items"),
+        output=("match", "row"),
+        inside=Graph.of(item),
+        limit=sys.maxsize,  # the first item too many is what fails
+        pause=STEP_PAUSE,
     )
-    await run.pause(STEP_PAUSE)
+    branches = {"compare": ("retrieve",), "lookup": ("retrieve",), "help": ("answer_help",)}
+    nodes = [
+        node("start", "start", "start", Start(frozenset({"items", "style"})), {SOURCE: ("classify",)}, None),
+        node("classify", "question-classifier", "classify", Python(_classify), branches),
+        node(
+            "retrieve", "knowledge-retrieval", "retrieve", Python(_retrieve),
+            {"compare": ("each_item",), "lookup": ("template",)}, _begin_branch,
+        ),
+        node("each_item", "iteration", "each", each, {SOURCE: ("template",)}),
+        node(
+            "template", "template-transform", "template", Python(_template),
+            {"compare": ("answer_compare",), "lookup": ("answer_lookup",)},
+        ),
+        node("answer_compare", "answer", "answer", Python(_answered), {}, _say_report),
+        node("answer_lookup", "answer", "answer", Python(_answered), {}, _say_report),
+        node("answer_help", "answer", "answer", Python(_answered), {}, _say_help),
+    ]  # fmt: skip
+    return Graph.of(nodes)
 
-    found: list[str] = []
-    kind: Kind = "help"
 
-    def sort_out() -> Outcome:
-        nonlocal kind, found
-        kind, found = classify(looked_at(run.query), given)
-        meter = Meter()
-        meter.read(run.query + (given or ""))
-        meter.wrote(kind)
-        outputs = {"class_name": CLASSES[kind], "class_id": kind, "usage": meter.usage(0.0)}
-        return Outcome(outputs, {"query": run.query}, {"items_found": len(found)}, meter)
+# -- before a node ---------------------------------------------------------------------------------
 
-    await flow.node("classify", "question-classifier", t("local.pipeline.classify", lang), sort_out)
-    await run.pause(STEP_PAUSE)
-    run.variables["questions"] = int(run.variables["questions"]) + 1
-    run.variables["last_kind"] = kind
+
+async def _rest(context: NodeContext) -> None:
+    """A pause, so that someone can watch; it lies between nodes."""
+    await context.run.pause(STEP_PAUSE)
+
+
+async def _begin_branch(context: NodeContext) -> None:
+    """After the classifier: remember what it found in the conversation."""
+    await _rest(context)
+    kind, pool = _kind(context), context.pool
+    pool.set(("conversation", "questions"), int(pool.get(("conversation", "questions"))) + 1)
+    pool.set(("conversation", "last_kind"), kind)
     if kind == "compare":
-        run.variables["last_items"] = found[:MAX_ITEMS]
-        text = await _compare(run, flow, found, lang)
-        node = "answer_compare"
-    elif kind == "lookup":
-        text = await _lookup(run, flow, lang)
-        node = "answer_lookup"
+        pool.set(("conversation", "last_items"), pool.get(("classify", "items"))[:MAX_ITEMS])
+
+
+async def _say_report(context: NodeContext) -> None:
+    await _rest(context)
+    await _say(context.run, str(context.pool.get(("template", "output"))), ("template", "output"))
+
+
+async def _say_help(context: NodeContext) -> None:
+    await _begin_branch(context)
+    await _say(context.run, t("local.pipeline.help", _language(context.run.query)), (context.node_id, "answer"))
+
+
+async def _say(run: Run, text: str, selector: Selector) -> None:
+    await run.say("\n\n".join([text, *remark(run.query, _language(run.query))]), selector)
+
+
+# -- the work of the nodes -------------------------------------------------------------------------
+
+
+def _kind(context: NodeContext) -> str:
+    return str(context.pool.get(("classify", "class_id")))
+
+
+def _classify(context: NodeContext) -> NodeRunResult:
+    query, listed = context.run.query, context.run.inputs.get("items")
+    kind, items = classify(looked_at(query), listed)
+    meter = Meter()
+    meter.read(query + (listed or ""))
+    meter.wrote(kind)
+    outputs = {"class_name": CLASSES[kind], "class_id": kind, "usage": meter.usage(0.0)}
+    process = {"items_found": len(items)}
+    variables = {**outputs, "items": items}
+    return NodeRunResult(outputs, {"query": query}, process, meter, edge_source_handle=kind, variables=variables)
+
+
+def _retrieve(context: NodeContext) -> NodeRunResult:
+    """What the documentation says to the question, or to all items together."""
+    run, kind = context.run, _kind(context)
+    query = run.query if kind == "lookup" else " ".join(context.pool.get(("classify", "items")))
+    findings = look_up(looked_at(query), [looked_at(str(row["query"])) for row in run.history])
+    hits = findings.hits if findings.found else ()
+    run.resources = retriever_resources(hits, "workflow")
+    meter = Meter()
+    meter.read(query)
+    for hit in hits:
+        meter.read(hit.section.text)
+    result = {"result": node_result(run.resources)}
+    return NodeRunResult(result, {"query": query}, meter=meter, edge_source_handle=kind)
+
+
+def _measure(context: NodeContext) -> NodeRunResult:
+    item, index = context.pool.get(("each_item", "item")), context.pool.get(("each_item", "index"))
+    lang = _language(context.run.query)
+    if index >= MAX_ITEMS:
+        raise NodeFailed(t("local.pipeline.too_many", lang, most=MAX_ITEMS), "CodeNodeError")
+    if len(item) > MAX_ITEM:
+        problem = t("local.pipeline.too_long", lang, number=index + 1, most=MAX_ITEM)
+        raise NodeFailed(problem, "CodeNodeError")
+    measured = measure(item)
+    outputs = {"characters": measured.characters, "words": measured.words, "digest": measured.digest}
+    return NodeRunResult(outputs, {"item": item, "index": index})
+
+
+def _match(context: NodeContext) -> NodeRunResult:
+    item, index = context.pool.get(("each_item", "item")), context.pool.get(("each_item", "index"))
+    match = closest(item)
+    meter = Meter(prompt=library_tokens())
+    meter.read(item)
+    name = match.section.name if match.section else ""
+    outputs = {"passage": name, "similarity": match.similarity, "compared": match.compared}
+    row = {"item": item, **context.pool.get(("measure",)), **outputs}
+    return NodeRunResult(outputs, {"item": item, "index": index}, meter=meter, variables={**outputs, "row": row})
+
+
+def _template(context: NodeContext) -> NodeRunResult:
+    """The report on the items, or the best passage."""
+    lang, kind = _language(context.run.query), _kind(context)
+    style = context.run.inputs.get("style") or "list"
+    if kind == "compare":
+        rows = context.pool.get(("each_item", "output"))
+        inputs, text = {"rows": rows}, _report(rows, style, lang)
     else:
-        text = t("local.pipeline.help", lang)
-        node = "answer_help"
-    text = "\n\n".join([text, *remark(run.query, lang)])
-    await run.say(text, ["template", "output"] if kind != "help" else [node, "answer"])
-    outputs = {"answer": run.answer, "files": []}
-    await flow.node(node, "answer", t("local.pipeline.answer", lang), lambda: Outcome(outputs))
-    flow.answered(run.answer)
-    flow.tokens = run.meter.total
+        passages = [(str(one["document_name"]), str(one["content"])) for one in context.run.resources]
+        inputs, text = {"passages": [name for name, _ in passages]}, _quote(passages, style, lang)
+    return NodeRunResult({"output": text}, {**inputs, "style": style}, edge_source_handle=kind)
 
 
-async def _compare(run: Run, flow: Workflow, items: list[str], lang: Language) -> str:
-    """Look for what all items have in common, then work through them one by one."""
-    await _retrieve(run, flow, " ".join(items), lang)
-    await run.pause(STEP_PAUSE)
-    iteration = flow.iteration("each_item", t("local.pipeline.each", lang), items)
-
-    async def body(at: int, item: str) -> dict[str, Any]:
-        def measured() -> Outcome:
-            if at >= MAX_ITEMS:
-                raise NodeFailed(t("local.pipeline.too_many", lang, most=MAX_ITEMS))
-            if len(item) > MAX_ITEM:
-                raise NodeFailed(t("local.pipeline.too_long", lang, number=at + 1, most=MAX_ITEM))
-            told = measure(item)
-            outputs = {"characters": told.characters, "words": told.words, "digest": told.digest}
-            return Outcome(outputs, {"item": item, "index": at})
-
-        def compared() -> Outcome:
-            match = closest(item)
-            meter = Meter(prompt=library_tokens())
-            meter.read(item)
-            name = match.section.name if match.section else ""
-            outputs = {"passage": name, "similarity": match.similarity, "compared": match.compared}
-            return Outcome(outputs, {"item": item, "index": at}, meter=meter)
-
-        size = await flow.node(
-            "measure", "code", t("local.pipeline.measure", lang), measured, iteration="each_item", index=at
-        )
-        match = await flow.node(
-            "match", "code", t("local.pipeline.match", lang), compared, iteration="each_item", index=at
-        )
-        return {"item": item, **size.outputs, **match.outputs}
-
-    rows = await iteration.each(body)
-    await run.pause(STEP_PAUSE)
-    return await _template(run, flow, lang, lambda style: _report(rows, style, lang), {"rows": rows})
+def _answered(context: NodeContext) -> NodeRunResult:
+    """What was said before this node."""
+    return NodeRunResult({"answer": context.run.answer, "files": []})
 
 
-async def _lookup(run: Run, flow: Workflow, lang: Language) -> str:
-    """Retrieve, and quote the best passage."""
-    await _retrieve(run, flow, run.query, lang)
-    await run.pause(STEP_PAUSE)
-    passages = [(str(one["document_name"]), str(one["content"])) for one in run.resources]
-
-    def render(style: str) -> str:
-        if not passages:
-            return t("local.pipeline.no_passage", lang)
-        if style == "table":
-            rows = [f"| {name} | {_first(text)} |" for name, text in passages]
-            return "\n".join(
-                [
-                    f"| {t('local.pipeline.passage', lang)} | {t('local.pipeline.says', lang)} |",
-                    "| --- | --- |",
-                    *rows,
-                ]
-            )
-        name, text = passages[0]
-        return "\n\n".join([t("local.pipeline.found", lang, passage=name), *paragraphs(text)[:3]])
-
-    return await _template(run, flow, lang, render, {"passages": [name for name, _ in passages]})
-
-
-async def _retrieve(run: Run, flow: Workflow, query: str, lang: Language) -> None:
-    earlier = [looked_at(str(row["query"])) for row in run.history]
-
-    def search() -> Outcome:
-        findings = look_up(looked_at(query), earlier)
-        hits = findings.hits if findings.found else ()
-        run.resources = retriever_resources(hits, "workflow")
-        meter = Meter()
-        meter.read(query)
-        for hit in hits:
-            meter.read(hit.section.text)
-        return Outcome({"result": node_result(run.resources)}, {"query": query}, meter=meter)
-
-    await flow.node("retrieve", "knowledge-retrieval", t("local.pipeline.retrieve", lang), search)
-
-
-async def _template(run: Run, flow: Workflow, lang: Language, render: Any, inputs: dict[str, Any]) -> str:
-    style = run.inputs.get("style") or "list"
-    outcome = await flow.node(
-        "template",
-        "template-transform",
-        t("local.pipeline.template", lang),
-        lambda: Outcome({"output": render(style)}, {**inputs, "style": style}),
-    )
-    await run.pause(STEP_PAUSE)
-    return str(outcome.outputs["output"])
+def _quote(passages: list[tuple[str, str]], style: str, lang: Language) -> str:
+    """The best passage; as a table, the beginning of each."""
+    if not passages:
+        return t("local.pipeline.no_passage", lang)
+    if style == "table":
+        head = f"| {t('local.pipeline.passage', lang)} | {t('local.pipeline.says', lang)} |"
+        return "\n".join([head, "| --- | --- |", *(f"| {name} | {_first(text)} |" for name, text in passages)])
+    name, text = passages[0]
+    return "\n\n".join([t("local.pipeline.found", lang, passage=name), *paragraphs(text)[:3]])
 
 
 def _report(rows: list[dict[str, Any]], style: str, lang: Language) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..text import without_thoughts
+from .chat import Prompt
 from .functions import Function, FunctionExited, FunctionFailed, as_json, as_text
 from .models.model import Model, ModelFailed, Reply, ToolCall
-from .prompt import Prompt
 from .run import Run, RunFailed
 from .thought import Thought
 
@@ -28,9 +28,9 @@ class Agent:
     tools: tuple[Function, ...]
     rounds: int = 5
     """Times that tools may be called; after that the model has to answer."""
-    seconds: float = 30.0
-    """For each call of a tool."""
-    most: float = 300.0
+    tool_timeout: float = 30.0
+    """Seconds for each call of a tool."""
+    timeout: float = 300.0
     """Seconds for the whole answer."""
 
     def answer(self) -> Callable[[Run], Awaitable[None]]:
@@ -39,10 +39,10 @@ class Agent:
         async def answer(run: Run) -> None:
             run.meter = self.model.prices.meter()
             try:
-                async with asyncio.timeout(self.most):
+                async with asyncio.timeout(self.timeout):
                     await run.heed(self._talk(run))
             except TimeoutError:
-                raise RunFailed(f"The agent did not come to an end within {self.most:g} s") from None
+                raise RunFailed(f"The agent did not come to an end within {self.timeout:g} s") from None
 
         return answer
 
@@ -62,9 +62,9 @@ class Agent:
                 thought.tell(thought=reply.text)
                 return
             thought.tell(thought=reply.text, **_called(reply.calls, self.tools))
-            seen = await self._use(reply.calls)
-            thought.tell(observation=json.dumps({call.name: text for call, text in seen}, ensure_ascii=False))
-            messages += _exchange(reply, seen)
+            observations = await self._use(reply.calls)
+            thought.tell(observation=json.dumps({call.name: text for call, text in observations}, ensure_ascii=False))
+            messages += _exchange(reply, observations)
 
     async def _use(self, calls: Sequence[ToolCall]) -> list[tuple[ToolCall, str]]:
         """Call the tools, those of one round at the same time; what goes wrong is what is seen."""
@@ -78,7 +78,7 @@ class Agent:
         if arguments is None:
             return f"tool invoke error: the arguments are not a JSON object: {call.arguments[:200]}"
         try:
-            return as_text(await tool.use(arguments, self.seconds))
+            return as_text(await tool.use(arguments, self.tool_timeout))
         except FunctionExited as problem:
             raise RunFailed(str(problem)) from None
         except FunctionFailed as problem:
@@ -87,28 +87,28 @@ class Agent:
 
 def _arguments(call: ToolCall) -> dict[str, Any] | None:
     try:
-        told = json.loads(call.arguments or "{}")
+        arguments = json.loads(call.arguments or "{}")
     except ValueError:
         return None
-    return as_json(told) if isinstance(told, dict) else None
+    return as_json(arguments) if isinstance(arguments, dict) else None
 
 
-def _exchange(reply: Reply, seen: Sequence[tuple[ToolCall, str]]) -> list[dict[str, Any]]:
+def _exchange(reply: Reply, observations: Sequence[tuple[ToolCall, str]]) -> list[dict[str, Any]]:
     """A round as the model gets it back."""
     called = {
         "role": "assistant",
         "content": without_thoughts(reply.text),
         "tool_calls": [call.as_message() for call in reply.calls],
     }
-    return [called, *({"role": "tool", "tool_call_id": call.id, "content": text} for call, text in seen)]
+    return [called, *({"role": "tool", "tool_call_id": call.id, "content": text} for call, text in observations)]
 
 
 def _called(calls: Sequence[ToolCall], tools: Sequence[Function]) -> dict[str, Any]:
     """What a thought tells of calls; several of a round are named in a row, as Dify does."""
     labels = {tool.name: tool.label for tool in tools}
-    given = {call.name: _arguments(call) or {} for call in calls}
+    arguments = {call.name: _arguments(call) or {} for call in calls}
     return {
         "tool": ";".join(call.name for call in calls),
         "tool_labels": {call.name: labels.get(call.name, {}) for call in calls},
-        "tool_input": json.dumps(given, ensure_ascii=False),
+        "tool_input": json.dumps(arguments, ensure_ascii=False),
     }

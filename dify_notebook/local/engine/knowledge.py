@@ -42,46 +42,51 @@ def passages(file: str, text: str) -> list[Section]:
     whole = headed or [Section(language, file, 0, file, file, text)]
     if headed and (before := text.split("\n#", 1)[0].strip()) and not before.startswith("#"):
         whole = [Section(language, file, 0, file, file, before), *headed]
-    found: list[Section] = []
+    cuts: list[Section] = []
     for section in whole:
         for piece in _pieces(section.text):
-            found.append(Section(language, file, len(found), section.page, section.title, piece))
-    return found
+            cuts.append(Section(language, file, len(cuts), section.page, section.title, piece))
+    return cuts
 
 
 def _pieces(text: str) -> list[str]:
-    found: list[str] = []
+    pieces: list[str] = []
     for block in paragraphs(text):
         for start in range(0, len(block), 2 * PASSAGE):
             part = block[start : start + 2 * PASSAGE]
-            if found and len(found[-1]) + len(part) + 2 <= PASSAGE:
-                found[-1] += "\n\n" + part
+            if pieces and len(pieces[-1]) + len(part) + 2 <= PASSAGE:
+                pieces[-1] += "\n\n" + part
             else:
-                found.append(part)
-    return found
+                pieces.append(part)
+    return pieces
 
 
 def search(
-    known: Sequence[Knowledge], query: str, most: int, least: float, source: Literal["api", "workflow"]
+    known: Sequence[Knowledge],
+    query: str,
+    top_k: int,
+    score_threshold: float,
+    source: Literal["api", "workflow"],
 ) -> list[dict[str, Any]]:
     """The best passages as `retriever_resources`, best first.
 
     Args:
-        most: passages at most.
-        least: score, from 0 to 1, below which a passage is left out.
+        top_k: passages at most.
+        score_threshold: score, from 0 to 1, below which a passage is left out.
     """
-    found: list[dict[str, Any]] = []
+    resources: list[dict[str, Any]] = []
     for base in known:
-        for told in retriever_resources(base.index.search(query, most), source):
-            name = str(told["document_name"]).partition(" › ")[0].partition("/")[2]
-            told["dataset_id"] = fixed_id("knowledge", base.name)
-            told["dataset_name"] = base.name
-            told["document_id"] = fixed_id("knowledge", base.name, name)
-            told["document_name"] = name
-            told["segment_id"] = fixed_id("knowledge", base.name, name, str(told["content"]))
-            found.append(told)
-    found = sorted((one for one in found if one["score"] >= least), key=lambda one: -one["score"])[:most]
-    return [{**one, "position": at} for at, one in enumerate(found, start=1)]
+        for resource in retriever_resources(base.index.search(query, top_k), source):
+            name = str(resource["document_name"]).partition(" › ")[0].partition("/")[2]
+            resource["dataset_id"] = fixed_id("knowledge", base.name)
+            resource["dataset_name"] = base.name
+            resource["document_id"] = fixed_id("knowledge", base.name, name)
+            resource["document_name"] = name
+            resource["segment_id"] = fixed_id("knowledge", base.name, name, str(resource["content"]))
+            resources.append(resource)
+    good = (one for one in resources if one["score"] >= score_threshold)
+    best = sorted(good, key=lambda one: -one["score"])[:top_k]
+    return [{**one, "position": position} for position, one in enumerate(best, start=1)]
 
 
 def read_files(patterns: Iterable[str], beside: Path) -> list[tuple[str, str]]:
@@ -90,7 +95,7 @@ def read_files(patterns: Iterable[str], beside: Path) -> list[tuple[str, str]]:
     Raises:
         ValueError: in words for people; nothing is there, or something else than text.
     """
-    found: dict[Path, str] = {}
+    texts: dict[Path, str] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
         if path.is_absolute():
@@ -103,10 +108,10 @@ def read_files(patterns: Iterable[str], beside: Path) -> list[tuple[str, str]]:
         if not files:
             raise ValueError(f"{pattern}: no such file beside {beside}")
         for file in files:
-            if len(found) >= MAX_FILES or file.stat().st_size > MAX_FILE:
+            if len(texts) >= MAX_FILES or file.stat().st_size > MAX_FILE:
                 raise ValueError(f"{file.name}: at most {MAX_FILES} files of {MAX_FILE:,} bytes each")
             try:
-                found[file] = file.read_text(encoding="utf-8")
+                texts[file] = file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as problem:
                 raise ValueError(f"{file.name} is not a text in UTF-8 ({problem.__class__.__name__})") from None
-    return [(file.name, text) for file, text in found.items()]
+    return [(file.name, text) for file, text in texts.items()]

@@ -1,6 +1,6 @@
-"""Texts with places in them: `{{ llm.text }}`, Dify's `{{#llm.text#}}`, and `{% for x in list %}…{% endfor %}`.
+"""Texts with placeholders in them: `{{ llm.text }}`, Dify's `{{#llm.text#}}`, and `{% for x in list %}…{% endfor %}`.
 
-Places are looked up in dicts and lists, and nothing else happens: no attribute, no call, no expression.
+Placeholders are looked up in dicts and lists, and nothing else happens: no attribute, no call, no expression.
 So a template can be taken from anyone, and what it needs is known before it runs.
 """
 
@@ -14,11 +14,12 @@ from typing import Any
 
 Selector = tuple[str, ...]
 Lookup = Callable[[Selector], Any]
+Resolve = Callable[[Selector], Selector]
 
 _NAME = r"[A-Za-z_0-9][\w-]*"
 _PATH = rf"{_NAME}(?:\.{_NAME})*"
-_SIGN = re.compile(
-    rf"\{{\{{(?P<dify>\#)?\s*(?P<place>{_PATH})\s*(?(dify)\#)\}}\}}"
+_TAG = re.compile(
+    rf"\{{\{{(?P<dify>\#)?\s*(?P<path>{_PATH})\s*(?(dify)\#)\}}\}}"
     rf"|\{{%-?\s*for\s+(?P<name>[A-Za-z_]\w*)\s+in\s+(?P<list>{_PATH})\s*-?%\}}"
     r"|(?P<end>\{%-?\s*endfor\s*-?%\})"
     r"|(?P<wrong>\{\{|\{%)"
@@ -32,7 +33,7 @@ class WrongTemplate(ValueError):
 
 @dataclass(frozen=True)
 class Placeholder:
-    """A value's place."""
+    """Where a value is put in."""
 
     selector: Selector
 
@@ -59,9 +60,9 @@ class Template:
         """Selectors that it looks up, those of its own loops left out."""
         yield from _needs(self.parts, frozenset())
 
-    def mapped(self, see: Callable[[Selector], Selector]) -> Template:
+    def mapped(self, resolve: Resolve) -> Template:
         """This with its selectors replaced, those of its own loops left alone."""
-        return Template(_mapped(self.parts, see, frozenset()))
+        return Template(_mapped(self.parts, resolve, frozenset()))
 
     def render(self, look_up: Lookup, show: Callable[[Any], str]) -> str:
         """The text. `show` turns a value into text."""
@@ -72,28 +73,28 @@ class Template:
         return _rendered(self.parts, look_up, show)
 
 
-def read(text: str, *, loops: bool = False) -> Template:
+def parse_template(text: str, *, loops: bool = False) -> Template:
     """Read a template.
 
     Raises:
-        WrongTemplate: a sign is not closed, or not of the few that there are.
+        WrongTemplate: a tag is not closed, or not of the few that there are.
     """
     stack: list[tuple[str, Selector, list[Part]]] = []
     parts: list[Part] = []
-    at = 0
-    for sign in _SIGN.finditer(text):
-        if sign.start() > at:
-            parts.append(text[at : sign.start()])
-        at = sign.end()
-        if sign["wrong"]:
-            shown = text[sign.start() : sign.start() + 30].split("\n")[0]
+    end = 0
+    for tag in _TAG.finditer(text):
+        if tag.start() > end:
+            parts.append(text[end : tag.start()])
+        end = tag.end()
+        if tag["wrong"]:
+            shown = text[tag.start() : tag.start() + 30].split("\n")[0]
             raise WrongTemplate(f"{shown!r} is neither {{{{ name }}}} nor a for or endfor")
-        if sign["place"]:
-            parts.append(Placeholder(tuple(sign["place"].split("."))))
+        if tag["path"]:
+            parts.append(Placeholder(tuple(tag["path"].split("."))))
         elif not loops:
-            raise WrongTemplate(f"{sign.group()!r}: loops are for template-transform nodes only")
-        elif sign["name"]:
-            stack.append((sign["name"], tuple(sign["list"].split(".")), parts))
+            raise WrongTemplate(f"{tag.group()!r}: loops are for template-transform nodes only")
+        elif tag["name"]:
+            stack.append((tag["name"], tuple(tag["list"].split(".")), parts))
             parts = []
         else:
             if not stack:
@@ -103,12 +104,12 @@ def read(text: str, *, loops: bool = False) -> Template:
             parts = outer
     if stack:
         raise WrongTemplate(f"the loop over {'.'.join(stack[-1][1])} has no endfor")
-    if at < len(text):
-        parts.append(text[at:])
+    if end < len(text):
+        parts.append(text[end:])
     return Template(tuple(parts))
 
 
-def selector(text: str) -> Selector:
+def parse_selector(text: str) -> Selector:
     """A selector such as `llm.text` or Dify's `{{#llm.text#}}`. Raises: WrongTemplate."""
     bare = text.strip().removeprefix("{{").removesuffix("}}").strip().strip("#").strip()
     if not _SELECTOR.fullmatch(bare):
@@ -147,17 +148,17 @@ def _needs(parts: tuple[Part, ...], local: frozenset[str]) -> Iterator[Selector]
             yield from _needs(part.body, local | {part.name})
 
 
-def _mapped(parts: tuple[Part, ...], see: Callable[[Selector], Selector], local: frozenset[str]) -> tuple[Part, ...]:
-    found: list[Part] = []
+def _mapped(parts: tuple[Part, ...], resolve: Resolve, local: frozenset[str]) -> tuple[Part, ...]:
+    mapped: list[Part] = []
     for part in parts:
         if isinstance(part, Placeholder):
-            found.append(part if part.selector[0] in local else Placeholder(see(part.selector)))
+            mapped.append(part if part.selector[0] in local else Placeholder(resolve(part.selector)))
         elif isinstance(part, Each):
-            source = part.selector if part.selector[0] in local else see(part.selector)
-            found.append(Each(part.name, source, _mapped(part.body, see, local | {part.name})))
+            source = part.selector if part.selector[0] in local else resolve(part.selector)
+            mapped.append(Each(part.name, source, _mapped(part.body, resolve, local | {part.name})))
         else:
-            found.append(part)
-    return tuple(found)
+            mapped.append(part)
+    return tuple(mapped)
 
 
 def _rendered(parts: tuple[Part, ...], look_up: Lookup, show: Callable[[Any], str]) -> Iterator[str]:
@@ -167,8 +168,8 @@ def _rendered(parts: tuple[Part, ...], look_up: Lookup, show: Callable[[Any], st
         elif isinstance(part, Placeholder):
             yield show(look_up(part.selector))
         else:
-            found = look_up(part.selector)
-            for element in found if isinstance(found, list) else []:
+            elements = look_up(part.selector)
+            for element in elements if isinstance(elements, list) else []:
                 yield ""
                 yield from _rendered(part.body, _with(part.name, element, look_up), show)
 

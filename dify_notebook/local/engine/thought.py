@@ -13,7 +13,7 @@ class Thought:
 
     def __init__(self, run: Run, position: int) -> None:
         self._run = run
-        self._told: dict[str, Any] = {
+        self._thought: dict[str, Any] = {
             "id": str(uuid.uuid4()),
             "position": position,
             "thought": "",
@@ -25,8 +25,8 @@ class Thought:
         }
         self.tell()
 
-    def tell(self, **more: Any) -> None:
+    def tell(self, **fields: Any) -> None:
         """Say it, with these fields from now on. Raises: Stopped."""
-        self._told |= more
-        self._run.emit("agent_thought", **self._told)
-        self._run.store.write_thought(self._run.message_id, dict(self._told))
+        self._thought |= fields
+        self._run.emit("agent_thought", **self._thought)
+        self._run.store.write_thought(self._run.message_id, dict(self._thought))

@@ -1,3 +1,3 @@
-"""Declarations of apps (TOML, Python or dicts), read with an error that names file, place and what to do."""
+"""Declarations of apps (TOML, Python or dicts), read with an error that names file, path and what to do."""
 
 from __future__ import annotations

@@ -23,43 +23,43 @@ from ....wire.kinds import AGENT, CHAT_MODES, CHATFLOW, ChatMode
 from ...store.store import Row
 from ..agent import Agent
 from ..app import App, Variable
-from ..chatflow import chatflow
+from ..chat import Prompt, chat
 from ..forms import Control
 from ..functions import REGISTERED, Function, Functions, describe
-from ..graph import Graph
+from ..graph.chatflow import chatflow
+from ..graph.graph import Graph
 from ..knowledge import Knowledge, read_files
 from ..models.choice import Wanted, choose, prices
 from ..models.model import Model
-from ..prompt import Prompt, chat
-from ..template import Template, WrongTemplate, read
+from ..template import Template, WrongTemplate, parse_template
 from ..tools.builtin import BUILTIN
 from .parser import graph_of
 from .parts import control_of, files_of, moderation_of, variable_of, voice_of
+from .reader import DeclarationError, TableReader
 from .scope import Scope
-from .table import DeclarationError, Table
 
 Source = App | str | os.PathLike[str] | Mapping[str, Any]
 """What `serve(apps=[...])` takes: an app, a file, or a declaration as a dict."""
 
 
 def resolve(sources: Source | Iterable[Source], default: Wanted | None = None) -> tuple[App, ...]:
-    """Apps out of what was given.
+    """Apps out of their sources.
 
     Args:
         default: the model of apps that name none of their own.
 
     Raises:
-        DeclarationError: a declaration is wrong; the message names file, place and what to do.
+        DeclarationError: a declaration is wrong; the message names file, path and what to do.
     """
-    found: list[App] = []
+    apps: list[App] = []
     for source in [sources] if isinstance(sources, App | str | os.PathLike | Mapping) else sources:
-        found += _resolve(source, default or Wanted())
+        apps += _resolve(source, default or Wanted())
     seen: dict[str, str] = {}
-    for app in found:
+    for app in apps:
         if app.name in seen:
             raise DeclarationError(t("local.declare.two_apps", name=app.name))
         seen[app.name] = app.name
-    return tuple(found)
+    return tuple(apps)
 
 
 def _resolve(source: Source, default: Wanted) -> list[App]:
@@ -96,17 +96,17 @@ def _python(path: Path) -> list[Any]:
     except Exception as problem:
         text = f"{type(problem).__name__}: {problem}"
         raise DeclarationError(f"{path.name}: {t('local.declare.python', problem=text)}") from problem
-    found = names.get("apps", [names["app"]] if "app" in names else None)
-    if not isinstance(found, list | tuple) or not found:
+    apps = names.get("apps", [names["app"]] if "app" in names else None)
+    if not isinstance(apps, list | tuple) or not apps:
         raise DeclarationError(f"{path.name}: {t('local.declare.no_app')}")
-    return list(found)
+    return list(apps)
 
 
 def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
     """One app. Raises: DeclarationError."""
     named = values.get("name") if isinstance(values, Mapping) else None
-    table = Table(values, file or (f"app {named}" if named else "app"), "")
-    mode: ChatMode = table.choice("mode", CHAT_MODES)  # type: ignore[assignment]  # one of CHAT_MODES
+    table = TableReader(values, file or (f"app {named}" if named else "app"), "")
+    mode = table.choice("mode", CHAT_MODES)
     name = table.word("name", Path(file).stem if file else None)
     form = tuple(control_of(one) for one in table.tables("form", named="variable"))
     _distinct(table, "form", [control.variable for control in form])
@@ -126,9 +126,9 @@ def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
     app = App(
         name=name,
         mode=mode,
-        description=table.text("description", "", most=2000),
-        icon=table.text("icon", "🤖", most=10),
-        opening=table.text("opening_statement", "", most=10_000),
+        description=table.text("description", "", maximum=2000),
+        icon=table.text("icon", "🤖", maximum=10),
+        opening=table.text("opening_statement", "", maximum=10_000),
         suggested_questions=suggested,
         answer=answer,
         suggest=_suggester(follow),
@@ -153,7 +153,7 @@ def _suggester(questions: tuple[str, ...]) -> Any:
 
 
 def _graph(
-    table: Table,
+    table: TableReader,
     form: tuple[Control, ...],
     variables: tuple[Variable, ...],
     functions: Functions,
@@ -163,18 +163,18 @@ def _graph(
     for name in ("prompt", "tools"):
         if table.has(name):
             table.fail("local.declare.not_in_flow", name)
-    around = Scope(
+    scope = Scope(
         inputs=frozenset(control.variable for control in form),
         variables={variable.name: variable for variable in variables},
         model=model,
         functions=functions,
         knowledge=knowledge,
     )
-    return graph_of(table.tables("nodes", named="id"), around, table)
+    return graph_of(table.tables("nodes", named="id"), scope, table)
 
 
 def _spoken(
-    table: Table,
+    table: TableReader,
     mode: ChatMode,
     form: tuple[Control, ...],
     knowledge: Mapping[str, Knowledge],
@@ -185,83 +185,83 @@ def _spoken(
     if table.has("nodes"):
         table.fail("local.declare.only_flow", "nodes")
     search = table.table("search")
-    most, least = 4, 0.0
+    top_k, score_threshold = 4, 0.0
     if search is not None:
-        most, least = search.integer("top_k", 4, 1, 20), search.number("score", 0.0, 0, 1)
+        top_k, score_threshold = search.integer("top_k", 4, 1, 20), search.number("score", 0.0, 0, 1)
         search.done()
     template = _prompt(table, form)
-    prompt = Prompt(template, tuple(knowledge.values()), most, least)
+    prompt = Prompt(template, tuple(knowledge.values()), top_k, score_threshold)
     if mode != AGENT:
         for name in ("tools", "agent"):
             if table.has(name):
                 table.fail("local.declare.only_agent", name)
         return chat(prompt, model)
     tools = tuple(_tool(table, one, functions) for one in _list(table, "tools"))
-    bounds = table.table("agent") or Table({}, table.file, "agent")
+    bounds = table.table("agent") or TableReader({}, table.file, "agent")
     agent = Agent(
         prompt,
         model,
         tools,
         rounds=bounds.integer("rounds", 5, 1, 50),
-        seconds=bounds.number("tool_timeout", 30, 0.01, 600),
-        most=bounds.number("timeout", 300, 0.1, 3600),
+        tool_timeout=bounds.number("tool_timeout", 30, 0.01, 600),
+        timeout=bounds.number("timeout", 300, 0.1, 3600),
     )
     bounds.done()
     return agent.answer()
 
 
-def _prompt(table: Table, form: tuple[Control, ...]) -> Template | None:
+def _prompt(table: TableReader, form: tuple[Control, ...]) -> Template | None:
     if not table.has("prompt"):
         return None
     try:
-        found = read(table.text("prompt"))
+        template = parse_template(table.text("prompt"))
     except WrongTemplate as problem:
         table.fail("local.declare.template", "prompt", problem=str(problem))
     known = {control.variable for control in form}
-    for selector in found.needs():
+    for selector in template.needs():
         if selector[0] not in known and selector not in (("sys", "query"), ("sys", "user_id")):
             names = ", ".join([*sorted(known), "sys.query", "sys.user_id"])
             table.fail("local.declare.no_value", "prompt", name=".".join(selector), known=names, hint="")
-    return found
+    return template
 
 
-def _list(table: Table, name: str) -> list[Any]:
+def _list(table: TableReader, name: str) -> list[Any]:
     value = table.take(name, [])
     if not isinstance(value, list | tuple):
         table.fail("local.declare.type", name, wanted="list", found=type(value).__name__)
     return list(value)
 
 
-def _functions(table: Table) -> Functions:
+def _functions(table: TableReader) -> Functions:
     """What code nodes may call: built-in functions, registered ones, and those the app lists."""
-    found = Functions({one.name: one for one in (*BUILTIN, *REGISTERED)})
+    functions = Functions({one.name: one for one in (*BUILTIN, *REGISTERED)})
     for one in _list(table, "functions"):
-        found.add(_tool(table, one, found))
-    return found
+        functions.add(_tool(table, one, functions))
+    return functions
 
 
-def _tool(table: Table, told: Any, known: Functions) -> Function:
+def _tool(table: TableReader, source: Any, known: Functions) -> Function:
     """A function by its name, by `module:name`, or itself."""
-    if isinstance(told, Function):
-        return told
-    if callable(told):
-        return _described(table, told)
-    if not isinstance(told, str):
-        table.fail("local.declare.type", "tools", wanted="function or name", found=type(told).__name__)
-    found = known.get(told)
-    if found is not None:
-        return found
-    module, colon, name = told.partition(":")
+    if isinstance(source, Function):
+        return source
+    if callable(source):
+        return _described(table, source)
+    if not isinstance(source, str):
+        table.fail("local.declare.type", "tools", wanted="function or name", found=type(source).__name__)
+    function = known.get(source)
+    if function is not None:
+        return function
+    module, colon, name = source.partition(":")
     if not colon:
-        table.fail("local.declare.function", "tools", name=told, known=", ".join(known.names()))
+        table.fail("local.declare.function", "tools", name=source, known=", ".join(known.names()))
     try:
         call = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as problem:
-        table.fail("local.declare.import", "tools", name=told, problem=str(problem))
+        table.fail("local.declare.import", "tools", name=source, problem=str(problem))
     return _described(table, call)
 
 
-def _described(table: Table, call: Any) -> Function:
+def _described(table: TableReader, call: Any) -> Function:
     try:
         return describe(call)
     except (DifyError, TypeError, ValueError) as problem:
@@ -269,28 +269,28 @@ def _described(table: Table, call: Any) -> Function:
         table.fail("local.declare.not_a_tool", "tools", problem=str(problem))
 
 
-def _knowledge(table: Table, beside: Path) -> dict[str, Knowledge]:
-    found: dict[str, Knowledge] = {}
-    for one in table.tables("knowledge", named="name"):
-        name = one.word("name")
-        if name in found:
-            one.fail("local.declare.twice", "name", id=name)
+def _knowledge(table: TableReader, beside: Path) -> dict[str, Knowledge]:
+    known: dict[str, Knowledge] = {}
+    for entry in table.tables("knowledge", named="name"):
+        name = entry.word("name")
+        if name in known:
+            entry.fail("local.declare.twice", "name", id=name)
         try:
-            texts = read_files(one.texts("files", None), beside)
+            texts = read_files(entry.texts("files", None), beside)
         except ValueError as problem:
-            one.fail("local.declare.files", "files", problem=str(problem))
-        found[name] = Knowledge(name, tuple(texts))
-        one.done()
-    return found
+            entry.fail("local.declare.files", "files", problem=str(problem))
+        known[name] = Knowledge(name, tuple(texts))
+        entry.done()
+    return known
 
 
-def _model(table: Table, default: Wanted, beside: Path) -> Model:
+def _model(table: TableReader, default: Wanted, beside: Path) -> Model:
     own = table.table("model")
     wanted = default
     if own is not None:
-        told = {name: own.take(name) for name in ("price_in", "price_out") if own.has(name)}
+        declared = {name: own.take(name) for name in ("price_in", "price_out") if own.has(name)}
         try:
-            costs = prices(told)
+            costs = prices(declared)
         except (ValueError, InvalidOperation):
             own.fail("local.declare.price", "price_in")
         wanted = Wanted(
@@ -309,7 +309,7 @@ def _model(table: Table, default: Wanted, beside: Path) -> Model:
         raise DeclarationError(f"{table.file}: model: {problem}") from None
 
 
-def _distinct(table: Table, place: str, names: list[str]) -> None:
+def _distinct(table: TableReader, path: str, names: list[str]) -> None:
     for at, name in enumerate(names):
         if name in names[:at]:
-            table.fail("local.declare.twice", place, id=name)
+            table.fail("local.declare.twice", path, id=name)

@@ -10,13 +10,13 @@ from ...store.serializers import fits, type_of
 from ..app import FileRules, Moderation, Variable, Voice
 from ..forms import Control
 from .parser import VALUE_TYPES
-from .table import Table
+from .reader import TableReader
 
 
-def control_of(table: Table) -> Control:
+def control_of(table: TableReader) -> Control:
     kinds = (*CONTROLS, "json")
-    told = table.choice("type", kinds)
-    kind: Any = "json_object" if told == "json" else told
+    name_of_kind = table.choice("type", kinds)
+    kind: Any = "json_object" if name_of_kind == "json" else name_of_kind
     name = table.word("variable")
     if not name.isidentifier():
         table.fail("local.declare.name", "variable", name=name)
@@ -33,7 +33,7 @@ def control_of(table: Table) -> Control:
     control = Control(
         kind,
         name,
-        table.text("label", name, most=200),
+        table.text("label", name, maximum=200),
         table.flag("required", False),
         table.integer("max_length", longest, 1, 1_000_000),
         options,
@@ -49,7 +49,7 @@ def control_of(table: Table) -> Control:
     return control
 
 
-def variable_of(table: Table) -> Variable:
+def variable_of(table: TableReader) -> Variable:
     name = table.word("name")
     if not name.isidentifier():
         table.fail("local.declare.name", "name", name=name)
@@ -58,12 +58,12 @@ def variable_of(table: Table) -> Variable:
     value = table.take("value", empty)
     if not fits(value, kind) and not (kind == "array[any]" and isinstance(value, list)):
         table.fail("local.declare.type", "value", wanted=kind, found=type_of(value))
-    variable = Variable(name, kind, value, table.text("description", "", most=1000))
+    variable = Variable(name, kind, value, table.text("description", "", maximum=1000))
     table.done()
     return variable
 
 
-def files_of(table: Table | None) -> FileRules | None:
+def files_of(table: TableReader | None) -> FileRules | None:
     if table is None:
         return None
     rules = FileRules(
@@ -76,7 +76,7 @@ def files_of(table: Table | None) -> FileRules | None:
     return rules
 
 
-def _file_types(table: Table, name: str) -> tuple[str, ...]:
+def _file_types(table: TableReader, name: str) -> tuple[str, ...]:
     types = table.texts(name, ("document",))
     for one in types:
         if one not in FILE_KINDS:
@@ -84,11 +84,11 @@ def _file_types(table: Table, name: str) -> tuple[str, ...]:
     return types
 
 
-def _extensions(table: Table, name: str) -> tuple[str, ...]:
+def _extensions(table: TableReader, name: str) -> tuple[str, ...]:
     return tuple("." + one.lower().lstrip(".") for one in table.texts(name))
 
 
-def _methods(table: Table, name: str) -> tuple[str, ...]:
+def _methods(table: TableReader, name: str) -> tuple[str, ...]:
     known = ("local_file", "remote_url")
     methods = table.texts(name, ("local_file",))
     for one in methods:
@@ -97,7 +97,7 @@ def _methods(table: Table, name: str) -> tuple[str, ...]:
     return methods
 
 
-def voice_of(table: Table | None) -> Voice | None:
+def voice_of(table: TableReader | None) -> Voice | None:
     if table is None:
         return None
     voice = Voice(table.text("name", ""), table.text("language", "en-US"), table.flag("auto_play", False))
@@ -105,7 +105,7 @@ def voice_of(table: Table | None) -> Voice | None:
     return voice
 
 
-def moderation_of(table: Table | None) -> Moderation | None:
+def moderation_of(table: TableReader | None) -> Moderation | None:
     if table is None:
         return None
     words = table.texts("words", None)

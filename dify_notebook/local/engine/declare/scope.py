@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..app import Variable
-from ..conditions import ALIASES, NEEDS_NO_VALUE, OPERATORS, Condition, Logic
 from ..functions import Functions
 from ..knowledge import Knowledge
 from ..models.model import Model
-from ..template import Selector, Template, WrongTemplate, read, selector
-from .table import Table
+from ..nodes.conditions import ALIASES, NEEDS_NO_VALUE, OPERATORS, Condition, Logic
+from ..template import Selector, Template, WrongTemplate, parse_selector, parse_template
+from .reader import TableReader
 
 
 @dataclass(frozen=True)
@@ -25,45 +25,46 @@ class Scope:
     functions: Functions
     knowledge: Mapping[str, Knowledge]
     start: str = "start"
-    counters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    loop_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Loop -> its variables -> their types."""
     depth: int = 0
 
-    def see(self, found: Selector) -> Selector:
+    def resolve(self, name: Selector) -> Selector:
         """An input may be named without the node that it comes from."""
-        return (self.start, *found) if found[0] in self.inputs else found
+        return (self.start, *name) if name[0] in self.inputs else name
 
 
-def template(table: Table, name: str, around: Scope, text: str, *, loops: bool = False) -> Template:
+def template(table: TableReader, name: str, scope: Scope, text: str, *, loops: bool = False) -> Template:
     """A template whose bare inputs are given their owner. Raises: DeclarationError."""
     try:
-        found = read(text, loops=loops)
+        parsed = parse_template(text, loops=loops)
     except WrongTemplate as problem:
         table.fail("local.declare.template", name, problem=str(problem))
-    return found.mapped(around.see)
+    return parsed.mapped(scope.resolve)
 
 
-def selector_of(table: Table, name: str, around: Scope, text: str) -> Selector:
+def selector_of(table: TableReader, name: str, scope: Scope, text: str) -> Selector:
     """Raises: DeclarationError."""
     try:
-        return around.see(selector(text))
+        return scope.resolve(parse_selector(text))
     except WrongTemplate as problem:
         table.fail("local.declare.template", name, problem=str(problem))
 
 
-def conditions_of(table: Table, name: str, around: Scope) -> tuple[Logic, tuple[Condition, ...]]:
-    """Conditions, and whether all or one of them must hold. Raises: DeclarationError."""
-    logic: Logic = "or" if table.choice("logic", ("and", "or"), "and") == "or" else "and"
-    found = []
-    for one in table.tables(name):
-        chosen = selector_of(one, "value_of", around, one.text("value_of"))
-        operator = one.choice("is", OPERATORS)
+def conditions_of(table: TableReader, name: str, scope: Scope) -> tuple[Logic, tuple[Condition, ...]]:
+    """Conditions, and whether all or entry of them must hold. Raises: DeclarationError."""
+    either: tuple[Logic, ...] = ("and", "or")
+    logic = table.choice("logic", either, "and")
+    conditions = []
+    for entry in table.tables(name):
+        source = selector_of(entry, "value_of", scope, entry.text("value_of"))
+        operator = entry.choice("is", OPERATORS)
         operator = ALIASES.get(operator, operator)
-        wanted: Any = one.take("value", "" if operator in NEEDS_NO_VALUE else None)
-        if wanted is None:
-            one.fail("local.declare.missing", "value")
-        if isinstance(wanted, bool):
-            wanted = "true" if wanted else "false"
-        found.append(Condition(chosen, operator, template(one, "value", around, str(wanted))))
-        one.done()
-    return logic, tuple(found)
+        value: Any = entry.take("value", "" if operator in NEEDS_NO_VALUE else None)
+        if value is None:
+            entry.fail("local.declare.missing", "value")
+        if isinstance(value, bool):
+            value = "true" if value else "false"
+        conditions.append(Condition(source, operator, template(entry, "value", scope, str(value))))
+        entry.done()
+    return logic, tuple(conditions)

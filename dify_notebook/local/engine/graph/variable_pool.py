@@ -1,31 +1,31 @@
-"""The values of one run: what was asked, conversation variables, and what nodes have put out."""
+"""The values of one run: system and conversation variables, and the outputs of nodes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .template import Selector, walk
+from ..template import Selector, walk
 
 
 class VariablePool:
-    """Values by the name of who put them there. A box (iteration, loop) lays a pool of its own on top."""
+    """Values by their owner: a node, sys or conversation; a round of a container has a pool inside an outer one."""
 
-    def __init__(self, below: VariablePool | None = None) -> None:
-        self._below = below
+    def __init__(self, outer: VariablePool | None = None) -> None:
+        self._outer = outer
         self._values: dict[str, dict[str, Any]] = {}
 
     def put(self, owner: str, values: dict[str, Any]) -> None:
-        """Lay down all values of a node (or sys, conversation)."""
+        """All values of an owner."""
         self._values[owner] = values
 
     def set(self, selector: Selector, value: Any) -> None:
-        """Change one value, where its owner was laid down."""
+        """Change one value, in the pool that has its owner. Raises: KeyError."""
         pool: VariablePool | None = self
         while pool is not None:
             if selector[0] in pool._values:
                 pool._values[selector[0]][selector[1]] = value
                 return
-            pool = pool._below
+            pool = pool._outer
         raise KeyError(selector[0])
 
     def get(self, selector: Selector) -> Any:
@@ -34,5 +34,5 @@ class VariablePool:
         while pool is not None:
             if selector[0] in pool._values:
                 return walk(pool._values[selector[0]], selector[1:])
-            pool = pool._below
+            pool = pool._outer
         return None

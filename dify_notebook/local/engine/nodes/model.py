@@ -1,4 +1,4 @@
-"""Kinds of nodes that ask a model or search texts: llm, question-classifier, knowledge-retrieval."""
+"""Types of nodes that ask a model or search texts: llm, question-classifier, knowledge-retrieval."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..text import without_thoughts
-from .knowledge import Knowledge, search
-from .models.model import Model, ModelFailed, Reply
-from .node import Names, NodeFailed, Place, Result, Work
-from .prompting import earlier, question
-from .search.resources import node_result
-from .template import Selector, Template, shown, walk
+from ...text import without_thoughts
+from ..graph.node import Names, NodeContext, NodeType
+from ..graph.result import NodeFailed, NodeRunResult
+from ..knowledge import Knowledge, search
+from ..messages import earlier_messages, user_message
+from ..models.model import Model, ModelFailed, Reply
+from ..search.resources import node_result
+from ..template import Selector, Template, shown, walk
 
 CONTEXT: Selector = ("context",)
 
 
 @dataclass(frozen=True)
-class Llm(Work):
+class Llm(NodeType):
     """llm: asks the app's model; its text can be sent while it is being made."""
 
     model: Model
@@ -31,32 +32,31 @@ class Llm(Work):
     memory: bool
     streams = True
 
-    async def do(self, place: Place) -> Result:
-        (context, messages), _ = await place.run.work(self._asked, place)
-        told = partial(place.flow.stream, place, "text")
-        reply, process = await _ask(self.model, messages, "LLMNodeError", told)
+    async def run(self, context: NodeContext) -> NodeRunResult:
+        (passages, messages), _ = await context.run.work(self._messages, context)
+        reply, process = await _ask(self.model, messages, "LLMNodeError", partial(context.on_text, "text"))
         outputs = {
             "text": reply.text,
             "reasoning_content": "",
             "usage": process["usage"],
             "finish_reason": reply.finish_reason,
         }
-        return Result(outputs, {"#context#": context} if self.context else {}, process, reply.meter)
+        return NodeRunResult(outputs, {"#context#": passages} if self.context else {}, process, reply.meter)
 
-    def _asked(self, place: Place) -> tuple[str, list[dict[str, Any]]]:
-        """The context, and what the model is told."""
-        context = _context(place.pool.get(self.context)) if self.context else ""
+    def _messages(self, context: NodeContext) -> tuple[str, list[dict[str, Any]]]:
+        """The passages as text, and what the model is told."""
+        passages = _passages(context.pool.get(self.context)) if self.context else ""
 
         def look_up(selector: Selector) -> Any:
-            return context if selector == CONTEXT else place.pool.get(selector)
+            return passages if selector == CONTEXT else context.pool.get(selector)
 
         messages: list[dict[str, Any]] = []
         if self.system is not None:
             messages.append({"role": "system", "content": self.system.render(look_up, shown)})
         if self.memory:
-            messages += earlier(place.run)
-        messages.append(question(place.run, self.user.render(look_up, shown), vision=self.model.vision))
-        return context, messages
+            messages += earlier_messages(context.run)
+        messages.append(user_message(context.run, self.user.render(look_up, shown), vision=self.model.vision))
+        return passages, messages
 
     def needs(self) -> Iterable[Selector]:
         if self.context:
@@ -93,10 +93,10 @@ async def _ask(
     return reply, process
 
 
-def _context(found: Any) -> str:
-    if isinstance(found, list):
-        return "\n\n".join(shown(walk(one, ("content",))) if isinstance(one, dict) else shown(one) for one in found)
-    return shown(found)
+def _passages(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n\n".join(shown(walk(one, ("content",))) if isinstance(one, dict) else shown(one) for one in value)
+    return shown(value)
 
 
 def _prompt(message: dict[str, Any]) -> dict[str, Any]:
@@ -107,49 +107,49 @@ def _prompt(message: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Class:
-    """One kind of question."""
+class QuestionClass:
+    """One class of questions."""
 
     id: str
     name: str
 
 
 @dataclass(frozen=True)
-class Classify(Work):
-    """question-classifier: the model says which of some kinds a question is of."""
+class QuestionClassifier(NodeType):
+    """question-classifier: the model says which of some classes a question is of."""
 
     model: Model
     query: Template
-    classes: tuple[Class, ...]
+    classes: tuple[QuestionClass, ...]
     instruction: Template | None
     branches = True
 
-    async def do(self, place: Place) -> Result:
-        asked = place.fill(self.query)
-        kinds = [{"category_id": one.id, "category_name": one.name} for one in self.classes]
+    async def run(self, context: NodeContext) -> NodeRunResult:
+        query = context.render(self.query)
+        categories = [{"category_id": one.id, "category_name": one.name} for one in self.classes]
         lines = [
             "Decide to which one of these categories the user's text belongs:",
-            json.dumps(kinds, ensure_ascii=False),
+            json.dumps(categories, ensure_ascii=False),
         ]
         if self.instruction is not None:
-            lines.append(place.fill(self.instruction))
+            lines.append(context.render(self.instruction))
         lines.append('Answer with JSON alone, such as {"category_id": "' + self.classes[0].id + '"}.')
-        messages = [{"role": "system", "content": "\n".join(lines)}, {"role": "user", "content": asked}]
+        messages = [{"role": "system", "content": "\n".join(lines)}, {"role": "user", "content": query}]
         reply, process = await _ask(self.model, messages, "QuestionClassifierNodeError")
         chosen = self._chosen(reply)
         outputs = {"class_name": chosen.name, "class_id": chosen.id, "usage": process["usage"]}
-        return Result(outputs, {"query": asked}, process, reply.meter, branch=chosen.id)
+        return NodeRunResult(outputs, {"query": query}, process, reply.meter, edge_source_handle=chosen.id)
 
-    def _chosen(self, reply: Reply) -> Class:
+    def _chosen(self, reply: Reply) -> QuestionClass:
         """By id in JSON, else by the id or name that stands in the text; else the first, as Dify has it."""
         text = without_thoughts(reply.text)
-        found = re.search(r"\{[^{}]*\}", text)
+        match = re.search(r"\{[^{}]*\}", text)
         try:
-            told = json.loads(found.group()) if found else {}
+            reply_json = json.loads(match.group()) if match else {}
         except ValueError:
-            told = {}
+            reply_json = {}
         for one in self.classes:
-            if str(told.get("category_id")) == one.id or told.get("category_name") == one.name:
+            if str(reply_json.get("category_id")) == one.id or reply_json.get("category_name") == one.name:
                 return one
         low = text.casefold()
         for one in self.classes:
@@ -170,22 +170,25 @@ class Classify(Work):
 
 
 @dataclass(frozen=True)
-class Retrieve(Work):
+class KnowledgeRetrieval(NodeType):
     """knowledge-retrieval: passages of the app's text files."""
 
     knowledge: tuple[Knowledge, ...]
     query: Template
-    most: int
-    least: float
+    top_k: int
+    score_threshold: float
+    """From 0 to 1."""
 
-    async def do(self, place: Place) -> Result:
-        query = place.fill(self.query)
-        found, _ = await place.run.work(search, self.knowledge, query, self.most, self.least, "workflow")
+    async def run(self, context: NodeContext) -> NodeRunResult:
+        query = context.render(self.query)
+        passages, _ = await context.run.work(
+            search, self.knowledge, query, self.top_k, self.score_threshold, "workflow"
+        )
         # Counted on from what others found meanwhile: two of these may run at the same time.
-        already = len(place.run.resources)
-        resources = [{**one, "position": already + at} for at, one in enumerate(found, start=1)]
-        place.run.resources.extend(resources)
-        return Result({"result": node_result(resources)}, {"query": query})
+        already = len(context.run.resources)
+        resources = [{**one, "position": already + at} for at, one in enumerate(passages, start=1)]
+        context.run.resources.extend(resources)
+        return NodeRunResult({"result": node_result(resources)}, {"query": query})
 
     def needs(self) -> Iterable[Selector]:
         return self.query.needs()

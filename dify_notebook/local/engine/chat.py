@@ -7,42 +7,46 @@ from dataclasses import dataclass
 from typing import Any
 
 from .knowledge import Knowledge, search
+from .messages import earlier_messages, user_message
 from .models.model import Model, ModelFailed
-from .prompting import earlier, question
 from .run import Run, RunFailed
 from .template import Template, shown, walk
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a chat or agent app's model is told before the conversation."""
+    """What stands before the conversation in the messages to a chat or agent app's model."""
 
     template: Template | None
     knowledge: tuple[Knowledge, ...] = ()
-    most: int = 4
-    least: float = 0.0
+    top_k: int = 4
+    """Passages at most."""
+    score_threshold: float = 0.0
+    """Score, from 0 to 1, below which a passage is left out."""
 
     async def messages(self, run: Run, model: Model) -> list[dict[str, Any]]:
         """The prompt with the inputs filled in and what was looked up, earlier messages, the question."""
-        told, _ = await run.work(self._messages, run, model)
-        return told
+        messages, _ = await run.work(self._messages, run, model)
+        return messages
 
     def _messages(self, run: Run, model: Model) -> list[dict[str, Any]]:
         values = {**run.inputs, "sys": {"query": run.query, "user_id": run.user}}
-        told = [] if self.template is None else [self.template.render(lambda one: walk(values, one), shown)]
+        texts = [] if self.template is None else [self.template.render(lambda selector: walk(values, selector), shown)]
         if self.knowledge:
-            run.resources = search(self.knowledge, run.query, self.most, self.least, "api")
-            told.append(_context(run.resources))
-        system = "\n\n".join(text for text in told if text.strip())
+            run.resources = search(self.knowledge, run.query, self.top_k, self.score_threshold, "api")
+            texts.append(_context(run.resources))
+        system = "\n\n".join(text for text in texts if text.strip())
         messages = [{"role": "system", "content": system}] if system else []
-        return [*messages, *earlier(run), question(run, run.query, vision=model.vision)]
+        return [*messages, *earlier_messages(run), user_message(run, run.query, vision=model.vision)]
 
 
-def _context(found: Sequence[dict[str, Any]]) -> str:
+def _context(resources: Sequence[dict[str, Any]]) -> str:
     """Passages for the model to answer from."""
-    if not found:
+    if not resources:
         return ""
-    passages = "\n\n".join(f'<passage source="{one["document_name"]}">\n{one["content"]}\n</passage>' for one in found)
+    passages = "\n\n".join(
+        f'<passage source="{one["document_name"]}">\n{one["content"]}\n</passage>' for one in resources
+    )
     return (
         "Use these passages where they help to answer, and say that you do not know where they do not:\n\n" + passages
     )

@@ -1,4 +1,4 @@
-"""What a model is told of a conversation: earlier messages, and the question with its files."""
+"""A conversation as messages to a model: the earlier ones, and the question with its files."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ..text import without_thoughts
 from .run import Run, Upload
 
 MEMORY = 20
-"""Earlier messages that are told, newest last."""
+"""Earlier questions at most, with their answers."""
 MAX_TEXT = 60_000
-"""Characters of an attached text that are told."""
+"""Characters of an attached text that are sent."""
 MAX_IMAGE = 10 * 1024 * 1024
 TEXTS = (".txt", ".md", ".markdown", ".csv", ".tsv", ".json", ".html", ".xml", ".py", ".log", ".yaml", ".yml", ".toml")
 
 
-def earlier(run: Run, most: int = MEMORY) -> list[dict[str, Any]]:
+def earlier_messages(run: Run, limit: int = MEMORY) -> list[dict[str, Any]]:
     """Questions and answers before this one, without the reasoning in them; those that failed are left out."""
-    told: list[dict[str, Any]] = []
-    for row in list(run.history)[-most:]:
-        said = without_thoughts(row["answer"])
-        if row["state"] in ("done", "stopped") and said:
-            told.append({"role": "user", "content": row["query"]})
-            told.append({"role": "assistant", "content": said})
-    return told
+    messages: list[dict[str, Any]] = []
+    for row in list(run.history)[-limit:]:
+        answer = without_thoughts(row["answer"])
+        if row["state"] in ("done", "stopped") and answer:
+            messages.append({"role": "user", "content": row["query"]})
+            messages.append({"role": "assistant", "content": answer})
+    return messages
 
 
-def question(run: Run, text: str, *, vision: bool) -> dict[str, Any]:
+def user_message(run: Run, text: str, *, vision: bool) -> dict[str, Any]:
     """The user's message: the question, attached texts, and images for a model that sees."""
     texts = [text]
     images: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Kinds of nodes that need no model: start, answer, template, if-else, assigner, aggregator, code, http-request."""
+"""Types of nodes that need no model: start, answer, template, if-else, assigner, aggregator, code, http-request."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from ... import redact
-from ..store.serializers import fits, type_of
+from .... import redact
+from ...store.serializers import fits, type_of
+from ..fetch import FetchFailed, Refused, fetch, request_target
+from ..functions import Function, FunctionFailed, as_json
+from ..graph.graph import SYSTEM_VARIABLES
+from ..graph.node import Names, NodeContext, NodeType
+from ..graph.result import NodeFailed, NodeRunResult
+from ..template import Selector, Template, shown, shown_in_answer, walk
 from .conditions import CannotCompare, Condition, Logic, decided, results
-from .fetch import FetchFailed, Refused, fetch, request_target
-from .functions import Function, FunctionFailed, as_json
-from .graph import SYSTEM
-from .node import Names, NodeFailed, Place, Result, Work
-from .template import Selector, Template, shown, shown_in_answer, walk
 
 MAX_TEMPLATE = 400_000
 """Characters that a template may become."""
@@ -23,31 +24,29 @@ MAX_PIECES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Start(Work):
+class Start(NodeType):
     """Where a run begins; puts out the inputs."""
 
     variables: frozenset[str]
 
-    async def do(self, place: Place) -> Result:
-        given = {**place.flow.teller.inputs}
-        given["sys.conversation_id"] = place.run.conversation_id
-        outputs = {name: place.run.inputs.get(name) for name in self.variables}
-        place.pool.put(place.node, outputs)
-        return Result(given, given)
+    async def run(self, context: NodeContext) -> NodeRunResult:
+        inputs = {**context.events.inputs, "sys.conversation_id": context.run.conversation_id}
+        variables = {name: context.run.inputs.get(name) for name in self.variables}
+        return NodeRunResult(inputs, inputs, variables=variables)
 
     def outputs(self) -> Names:
-        return self.variables | {f"sys.{name}" for name in SYSTEM}
+        return self.variables | {f"sys.{name}" for name in SYSTEM_VARIABLES}
 
 
 @dataclass(frozen=True)
-class Answer(Work):
-    """A part of the answer; what it says is sent by `speaking.py` as soon as it is known."""
+class Answer(NodeType):
+    """A part of the answer; what it says is sent by `AnswerStream` as soon as it is known."""
 
     template: Template
 
-    async def do(self, place: Place) -> Result:
-        text = self.template.render(place.pool.get, shown_in_answer)
-        return Result({"answer": text, "files": []})
+    async def run(self, context: NodeContext) -> NodeRunResult:
+        text = self.template.render(context.pool.get, shown_in_answer)
+        return NodeRunResult({"answer": text, "files": []})
 
     def needs(self) -> Iterable[Selector]:
         return self.template.needs()
@@ -55,21 +54,24 @@ class Answer(Work):
     def outputs(self) -> Names:
         return frozenset({"answer", "files"})
 
+    def answer(self) -> Template:
+        return self.template
+
 
 @dataclass(frozen=True)
-class Transform(Work):
+class TemplateTransform(NodeType):
     """template-transform: a text out of a template and its variables."""
 
     template: Template
     variables: Mapping[str, Selector]
 
-    async def do(self, place: Place) -> Result:
-        values = {name: place.pool.get(selector) for name, selector in self.variables.items()}
+    async def run(self, context: NodeContext) -> NodeRunResult:
+        values = {name: context.pool.get(selector) for name, selector in self.variables.items()}
 
         def look_up(selector: Selector) -> Any:
             if selector[0] in values:
                 return walk(values[selector[0]], selector[1:])
-            return place.pool.get(selector)
+            return context.pool.get(selector)
 
         def render() -> str:
             made, size = list[str](), 0
@@ -81,8 +83,8 @@ class Transform(Work):
                     raise NodeFailed(problem, "TemplateTransformError")
             return "".join(made)
 
-        text, _ = await place.run.work(render)
-        return Result({"output": text}, values)
+        text, _ = await context.run.work(render)
+        return NodeRunResult({"output": text}, values)
 
     def needs(self) -> Iterable[Selector]:
         yield from self.variables.values()
@@ -94,7 +96,7 @@ class Transform(Work):
 
 @dataclass(frozen=True)
 class Case:
-    """One way of an if-else."""
+    """One branch of an if-else."""
 
     id: str
     logic: Logic
@@ -102,34 +104,34 @@ class Case:
 
 
 @dataclass(frozen=True)
-class IfElse(Work):
-    """The first case that holds decides; `false` is the way on when none does."""
+class IfElse(NodeType):
+    """The first case that holds decides; `false` is the handle when none does."""
 
     cases: tuple[Case, ...]
     branches = True
 
-    async def do(self, place: Place) -> Result:
-        told: list[dict[str, Any]] = []
+    async def run(self, context: NodeContext) -> NodeRunResult:
+        checked: list[dict[str, Any]] = []
         inputs: list[dict[str, Any]] = []
         chosen = "false"
         for case in self.cases:
-            inputs = [condition.told(place.pool) for condition in case.conditions]
+            inputs = [condition.as_input(context.pool) for condition in case.conditions]
             try:
-                found = results(case.conditions, case.logic, place.pool)
+                held = results(case.conditions, case.logic, context.pool)
             except CannotCompare as problem:
-                raise NodeFailed(str(problem), "ValueError", {"condition_results": told}) from None
-            holds = decided(found, case.logic)
+                raise NodeFailed(str(problem), "ValueError", {"condition_results": checked}) from None
+            holds = decided(held, case.logic)
             group = {
                 "case_id": case.id,
                 "logical_operator": case.logic,
-                "conditions": [condition.group(place.pool) for condition in case.conditions],
+                "conditions": [condition.group(context.pool) for condition in case.conditions],
             }
-            told.append({"group": group, "results": found, "final_result": holds})
+            checked.append({"group": group, "results": held, "final_result": holds})
             if holds:
                 chosen = case.id
                 break
         outputs = {"result": chosen != "false", "selected_case_id": chosen}
-        return Result(outputs, {"conditions": inputs}, {"condition_results": told}, branch=chosen)
+        return NodeRunResult(outputs, {"conditions": inputs}, {"condition_results": checked}, edge_source_handle=chosen)
 
     def needs(self) -> Iterable[Selector]:
         for case in self.cases:
@@ -145,17 +147,17 @@ class IfElse(Work):
 
 
 @dataclass(frozen=True)
-class Aggregate(Work):
+class VariableAggregator(NodeType):
     """variable-aggregator: the first of several values that is there, after branches that exclude each other."""
 
     variables: tuple[Selector, ...]
 
-    async def do(self, place: Place) -> Result:
+    async def run(self, context: NodeContext) -> NodeRunResult:
         for selector in self.variables:
-            value = place.pool.get(selector)
+            value = context.pool.get(selector)
             if value is not None:
-                return Result({"output": value}, {".".join(selector): value})
-        return Result({"output": None})
+                return NodeRunResult({"output": value}, {".".join(selector): value})
+        return NodeRunResult({"output": None})
 
     def needs(self) -> Iterable[Selector]:
         return self.variables
@@ -182,7 +184,8 @@ class Assignment:
     source: Selector | None = None
     """Where the value comes from; None for a constant."""
 
-    def told(self) -> dict[str, Any]:
+    def as_input(self) -> dict[str, Any]:
+        """As the node's inputs tell it."""
         return {
             "variable_selector": list(self.target),
             "input_type": "variable" if self.source else "constant",
@@ -219,9 +222,9 @@ def _list(value: Any) -> list[Any]:
 
 
 def _calculated(old: Any, operation: str, value: Any) -> int | float:
-    for one in (old, value):
-        if isinstance(one, bool) or not isinstance(one, int | float):
-            raise ValueError(f"{operation} is for numbers, and {type_of(one)} was found")
+    for operand in (old, value):
+        if isinstance(operand, bool) or not isinstance(operand, int | float):
+            raise ValueError(f"{operation} is for numbers, and {type_of(operand)} was found")
     try:
         result: int | float = {
             "+=": lambda: old + value,
@@ -235,13 +238,13 @@ def _calculated(old: Any, operation: str, value: Any) -> int | float:
 
 
 @dataclass(frozen=True)
-class Assign(Work):
+class VariableAssigner(NodeType):
     """assigner: changes variables, without code."""
 
     title: str
     items: tuple[Assignment, ...]
 
-    async def do(self, place: Place) -> Result:
+    async def run(self, context: NodeContext) -> NodeRunResult:
         inputs = {
             "title": self.title,
             "desc": "",
@@ -249,24 +252,24 @@ class Assign(Work):
             "error_strategy": None,
             "default_value": None,
             "retry_config": {"max_retries": 0, "retry_interval": 0, "retry_enabled": False},
-            "items": [item.told() for item in self.items],
+            "items": [item.as_input() for item in self.items],
         }
         new: dict[Selector, Any] = {}
         for item in self.items:
-            old = new.get(item.target, place.pool.get(item.target))
-            value = place.pool.get(item.source) if item.source else item.value
+            old = new.get(item.target, context.pool.get(item.target))
+            value = context.pool.get(item.source) if item.source else item.value
             try:
                 new[item.target] = item.result(old, value)
             except ValueError as problem:
                 raise NodeFailed(str(problem), "VariableOperatorNodeError") from None
         for target, value in new.items():
-            place.pool.set(target, value)
-        told = [
+            context.pool.set(target, value)
+        updated = [
             {"name": target[1], "selector": list(target), "value_type": type_of(value), "new_value": value}
             for target, value in new.items()
         ]
         process = {target[1]: value for target, value in new.items()}
-        return Result({}, inputs, {**process, "__updated_variables": told})
+        return NodeRunResult({}, inputs, {**process, "__updated_variables": updated})
 
     def needs(self) -> Iterable[Selector]:
         for item in self.items:
@@ -286,7 +289,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Code(Work):
+class Code(NodeType):
     """code: calls a Python function that was registered; there is no source text in a declaration."""
 
     function: Function
@@ -294,17 +297,17 @@ class Code(Work):
     names: frozenset[str] | None
     seconds: float
 
-    async def do(self, place: Place) -> Result:
-        values = {name: _value(place, source) for name, source in self.inputs.items()}
+    async def run(self, context: NodeContext) -> NodeRunResult:
+        values = {name: _value(context, source) for name, source in self.inputs.items()}
         try:
-            found = as_json(await self.function.use(values, self.seconds))
+            value = as_json(await self.function.use(values, self.seconds))
         except (FunctionFailed, ValueError) as problem:
             raise NodeFailed(str(problem), "CodeNodeError") from None
-        outputs = found if isinstance(found, dict) else {"result": found}
+        outputs = value if isinstance(value, dict) else {"result": value}
         missing = (self.names or frozenset()) - set(outputs)
         if missing:
             raise NodeFailed(f"Output {sorted(missing)[0]} is missing", "OutputValidationError")
-        return Result(outputs, values)
+        return NodeRunResult(outputs, values)
 
     def needs(self) -> Iterable[Selector]:
         for source in self.inputs.values():
@@ -317,14 +320,14 @@ class Code(Work):
         return self.names
 
 
-def _value(place: Place, source: Selector | Template | Constant) -> Any:
+def _value(context: NodeContext, source: Selector | Template | Constant) -> Any:
     if isinstance(source, Constant):
         return source.value
-    return place.fill(source) if isinstance(source, Template) else place.pool.get(source)
+    return context.render(source) if isinstance(source, Template) else context.pool.get(source)
 
 
 @dataclass(frozen=True)
-class HttpRequest(Work):
+class HttpRequest(NodeType):
     """http-request: to addresses on the server's allow-list and no others."""
 
     method: str
@@ -336,20 +339,20 @@ class HttpRequest(Work):
     statuses: bool
     """Whether a status of 400 and above is a failure."""
 
-    async def do(self, place: Place) -> Result:
-        url = place.fill(self.url).strip()
+    async def run(self, context: NodeContext) -> NodeRunResult:
+        url = context.render(self.url).strip()
         if self.params:
-            query = urlencode({name: place.fill(value) for name, value in self.params.items()})
+            query = urlencode({name: context.render(value) for name, value in self.params.items()})
             url += ("&" if "?" in url else "?") + query
-        headers = {name: place.fill(value) for name, value in self.headers.items()}
+        headers = {name: context.render(value) for name, value in self.headers.items()}
         if any("\n" in one or "\r" in one for one in [*headers, *headers.values()]):
             raise NodeFailed("a header holds a line break", "HttpRequestNodeError")
-        body = None if self.body is None else place.fill(self.body).encode()
+        body = None if self.body is None else context.render(self.body).encode()
         process = {"request": _request(self.method, url, headers, body)}
         try:
             answer = await fetch(
                 url,
-                allow=place.run.allow,
+                allow=context.run.allow,
                 method=self.method,
                 headers=headers,
                 body=body,
@@ -368,7 +371,7 @@ class HttpRequest(Work):
             "headers": answer.headers,
             "files": [],
         }
-        return Result(outputs, {}, process)
+        return NodeRunResult(outputs, {}, process)
 
     def needs(self) -> Iterable[Selector]:
         for template in (self.url, *self.headers.values(), *self.params.values(), self.body):

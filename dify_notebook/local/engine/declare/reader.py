@@ -1,34 +1,40 @@
-"""Reading a declaration so that each mistake is told with its file, its place and what to do about it."""
+"""Reading a declaration so that each mistake is told with its file, its path in there and what to do about it."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from ....errors import DifyError
 from ....i18n import t
+
+Choice = TypeVar("Choice", bound=str)
 
 
 class DeclarationError(DifyError):
     """A declared app cannot be used as it is written."""
 
 
-class Table:
-    """One table of a declaration: values are taken out by name, and what is left over is a mistake."""
+class TableReader:
+    """Reads one table of a declaration: values are taken out by name, and what is left over is a mistake.
 
-    def __init__(self, values: Any, file: str, place: str) -> None:
+    Args:
+        path: where the table stands in its file, such as `nodes[2] (llm).retry`; for errors.
+    """
+
+    def __init__(self, values: Any, file: str, path: str) -> None:
         self.file = file
-        self.place = place
+        self.path = path
         if not isinstance(values, Mapping):
             self.fail("local.declare.no_table", found=_kind(values))
         self._values = dict(values)
         self._known: list[str] = []
 
     def fail(self, key: str, name: str = "", /, **values: object) -> NoReturn:
-        """Raise the error of that sentence, with file and place in front."""
-        place = f"{self.place}.{name}" if name and self.place else name or self.place
-        raise DeclarationError(": ".join(part for part in (self.file, place, t(key, **values)) if part))
+        """Raise the error of that sentence, with file and path in front."""
+        path = f"{self.path}.{name}" if name and self.path else name or self.path
+        raise DeclarationError(": ".join(part for part in (self.file, path, t(key, **values)) if part))
 
     def has(self, name: str) -> bool:
         """Whether a value is there; asking makes the name a known one."""
@@ -44,33 +50,33 @@ class Table:
         self._known.append(name)
         return self._values.pop(name, default)
 
-    def text(self, name: str, default: str | None = None, *, most: int = 100_000) -> str:
+    def text(self, name: str, default: str | None = None, *, maximum: int = 100_000) -> str:
         """A text; required when there is no default."""
         value = self.take(name, default)
         if value is None:
             self.fail("local.declare.missing", name)
         if not isinstance(value, str):
             self.fail("local.declare.type", name, wanted="text", found=_kind(value))
-        if len(value) > most:
-            self.fail("local.declare.long", name, most=most)
+        if len(value) > maximum:
+            self.fail("local.declare.long", name, most=maximum)
         return value
 
     def word(self, name: str, default: str | None = None) -> str:
         """A text that is not empty."""
-        value = self.text(name, default, most=200)
+        value = self.text(name, default, maximum=200)
         if not value.strip():
             self.fail("local.declare.empty", name)
         return value
 
-    def choice(self, name: str, choices: Iterable[str], default: str | None = None) -> str:
+    def choice(self, name: str, choices: Iterable[Choice], default: str | None = None) -> Choice:
         """One of several texts."""
-        known = tuple(choices)
+        known = {str(choice): choice for choice in choices}
         value = self.text(name, default)
         if value not in known:
             near = difflib.get_close_matches(value, known, 1)
             hint = t("local.declare.near", near=near[0]) if near else ""
             self.fail("local.declare.choice", name, value=value, choices=", ".join(known), hint=hint)
-        return value
+        return known[value]
 
     def flag(self, name: str, default: bool) -> bool:
         value = self.take(name, default)
@@ -78,19 +84,19 @@ class Table:
             self.fail("local.declare.type", name, wanted="true/false", found=_kind(value))
         return value
 
-    def number(self, name: str, default: float | None, least: float, most: float) -> float:
+    def number(self, name: str, default: float | None, minimum: float, maximum: float) -> float:
         """A number between two others, ends included; required when the default is None."""
         value = self.take(name, default)
         if value is None:
             self.fail("local.declare.missing", name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.fail("local.declare.type", name, wanted="number", found=_kind(value))
-        if not least <= value <= most:
-            self.fail("local.declare.range", name, least=f"{least:g}", most=f"{most:g}")
+        if not minimum <= value <= maximum:
+            self.fail("local.declare.range", name, least=f"{minimum:g}", most=f"{maximum:g}")
         return float(value)
 
-    def integer(self, name: str, default: int | None, least: int, most: int) -> int:
-        value = self.number(name, default, least, most)
+    def integer(self, name: str, default: int | None, minimum: int, maximum: int) -> int:
+        value = self.number(name, default, minimum, maximum)
         if value != int(value):
             self.fail("local.declare.type", name, wanted="integer", found=str(value))
         return int(value)
@@ -106,22 +112,22 @@ class Table:
             self.fail("local.declare.type", name, wanted="list of texts", found=_kind(value))
         return tuple(value)
 
-    def table(self, name: str) -> Table | None:
+    def table(self, name: str) -> TableReader | None:
         """A table inside, or None where there is none."""
         value = self.take(name)
-        return None if value is None else Table(value, self.file, self._below(name))
+        return None if value is None else TableReader(value, self.file, self._below(name))
 
-    def tables(self, name: str, *, named: str = "") -> list[Table]:
+    def tables(self, name: str, *, named: str = "") -> list[TableReader]:
         """Tables in a list. `named` is the field that tells them apart in errors."""
         value = self.take(name, [])
         if not isinstance(value, list | tuple):
             self.fail("local.declare.type", name, wanted="list of tables", found=_kind(value))
-        found = []
-        for at, one in enumerate(value):
-            said = one.get(named) if named and isinstance(one, Mapping) else None
-            place = f"{name}[{at}]" if not isinstance(said, str) else f"{name}[{at}] ({said})"
-            found.append(Table(one, self.file, self._below(place)))
-        return found
+        readers = []
+        for index, element in enumerate(value):
+            label = element.get(named) if named and isinstance(element, Mapping) else None
+            path = f"{name}[{index}]" if not isinstance(label, str) else f"{name}[{index}] ({label})"
+            readers.append(TableReader(element, self.file, self._below(path)))
+        return readers
 
     def mapping(self, name: str) -> dict[str, Any]:
         """A table inside whose names are free."""
@@ -139,7 +145,7 @@ class Table:
             self.fail("local.declare.unknown", name, known=known, hint=hint)
 
     def _below(self, name: str) -> str:
-        return f"{self.place}.{name}" if self.place else name
+        return f"{self.path}.{name}" if self.path else name
 
 
 def _kind(value: Any) -> str:
