@@ -23,9 +23,9 @@ from .app.words import EntryPoint, in_words
 from .errors import DifyError, TapeGone, raise_for_turn
 from .i18n import t
 from .logs import logger
+from .net.app_cache import AppCache, Part, learn
 from .net.client import AsyncDify
 from .net.files import FileInput
-from .net.learning import Learned, Part, learn
 from .net.portal import portal
 from .net.stream import ChatStream
 from .net.sync import Dify
@@ -84,7 +84,7 @@ class Run:
         self._watchers += (event,)
         event.set()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._changed.set()
         for event in self._watchers:
             event.set()
@@ -95,10 +95,10 @@ class Run:
                 async with self._stream:
                     async for event in self._stream:
                         if type(event) is not Ping:
-                            self._tell()
+                            self._notify()
             except DifyError as problem:
                 self.error = problem
-            self._final = await self._with_pictures(self._decorate(self._told()))
+            self._final = await self._with_pictures(self._decorate(self._turn_or_rejected()))
         except BaseException as problem:
             self._failure = problem
             raise
@@ -107,15 +107,15 @@ class Run:
                 await asyncio.to_thread(self._on_end, self)
             finally:
                 self._done.set()
-                self._tell()
+                self._notify()
 
-    def _told(self) -> Turn:
+    def _turn_or_rejected(self) -> Turn:
         """The stream's turn; of a question that was refused before any of it was sent, a turn that says so."""
         turn = self._stream.turn
         if self.error is None or turn.status != "running":
             return turn
-        said = " ".join(one for one in (self.error.message, self.error.hint) if one)
-        refused = TurnError(code=self.error.code or "", message=said)
+        message = " ".join(part for part in (self.error.message, self.error.hint) if part)
+        refused = TurnError(code=self.error.code or "", message=message)
         return msgspec.structs.replace(turn, query=self.query, status="failed", end="error", error=refused)
 
     async def _with_pictures(self, turn: Turn) -> Turn:
@@ -126,11 +126,11 @@ class Run:
         client = self._stream.client
         under_way = {file: asyncio.ensure_future(client.files.fetch(file)) for file in pictures}
         try:
-            done, late = await asyncio.wait(under_way.values(), timeout=PICTURE_SECONDS)
+            done, pending = await asyncio.wait(under_way.values(), timeout=PICTURE_SECONDS)
         finally:
             for task in under_way.values():
                 task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*pending, return_exceptions=True)
         why = t("net.timeout", host=client.settings.host)
         fetched = {}
         for file, task in under_way.items():
@@ -138,8 +138,8 @@ class Run:
             if task in done and problem is None:
                 fetched[file] = task.result()
             else:  # no picture is worth the answer
-                told = why if problem is None else f"{type(problem).__name__}: {problem}"
-                fetched[file] = msgspec.structs.replace(file, data_error=told)
+                problem_text = why if problem is None else f"{type(problem).__name__}: {problem}"
+                fetched[file] = msgspec.structs.replace(file, data_error=problem_text)
         return msgspec.structs.replace(turn, files=tuple(fetched.get(file, file) for file in turn.files or ()))
 
     @property
@@ -231,9 +231,9 @@ class Session:
         self.conversation_id = conversation_id
         self.app = KnownApp()
         """What is known of the app: see `learn`."""
-        self._untold: set[Part] = set()
-        """What was asked for here in vain, of the client whose `_learned` that is."""
-        self._learned: Learned | None = None
+        self._unavailable: set[Part] = set()
+        """What was asked for here in vain, of the client whose `_cache` that is."""
+        self._cache: AppCache | None = None
         self.turns = Turns(keep)
         """The turns that were had here, oldest first."""
         self._runs: tuple[Run, ...] = ()
@@ -262,9 +262,9 @@ class Session:
             AuthenticationError, ConfigError, ConnectError: asking a question would fail in the same way.
         """
         client = self.client
-        if self._learned is not client._known:
-            self._learned, self._untold = client._known, set()
-        self.app = await learn(client, *(parts or ("parameters", "info")), again=again, untold=self._untold)
+        if self._cache is not client._cache:
+            self._cache, self._unavailable = client._cache, set()
+        self.app = await learn(client, *(parts or ("parameters", "info")), again=again, unavailable=self._unavailable)
         return self.app
 
     def fit(
@@ -299,10 +299,10 @@ class Session:
         """
         self._listeners += (listener,)
 
-        def end() -> None:
-            self._listeners = tuple(one for one in self._listeners if one is not listener)
+        def unsubscribe() -> None:
+            self._listeners = tuple(other for other in self._listeners if other is not listener)
 
-        return end
+        return unsubscribe
 
     @property
     def running(self) -> Run | None:
@@ -399,7 +399,7 @@ class Session:
                 log.exception("a listener of the session failed")
 
     def _forget(self, run: Run) -> None:
-        self._runs = tuple(one for one in self._runs if one is not run)
+        self._runs = tuple(other for other in self._runs if other is not run)
 
     def _ended(self, run: Run, number: int | None) -> None:
         """Put a finished turn away. Runs in a worker thread, once for each run."""
@@ -418,9 +418,9 @@ class Session:
             self.turns.append(turn)
             self._forget(run)
         if run.tape is not None:
-            self._put_away(run.tape, turn)
+            self._store_tape(run.tape, turn)
 
-    def _put_away(self, tape: Tape, turn: Turn) -> None:
+    def _store_tape(self, tape: Tape, turn: Turn) -> None:
         """Store the tape and read it from there from now on; where it is not stored, it stays in memory for a while."""
         path = store = None
         try:
@@ -440,8 +440,8 @@ class Session:
             return
         with self._lock:
             self._unstored.append(tape)
-            held = sum(one.entries.size for one in self._unstored)
-            while len(self._unstored) > UNSTORED or (held > UNSTORED_BYTES and len(self._unstored) > 1):
+            size = sum(tape_.entries.size for tape_ in self._unstored)
+            while len(self._unstored) > UNSTORED or (size > UNSTORED_BYTES and len(self._unstored) > 1):
                 oldest = self._unstored.popleft()
-                held -= oldest.entries.size
+                size -= oldest.entries.size
                 oldest.forget(t("tape.not_stored", count=UNSTORED))

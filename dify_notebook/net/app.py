@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..wire import calls, models
-from .pages import AsyncPages, Taken, numbered
+from .pages import AsyncPages, PageBudget, numbered
 from .resource import Resource
 
 
@@ -14,28 +14,28 @@ class AsyncApp(Resource):
 
     async def info(self) -> models.AppInfo:
         """Name, description and mode of the app."""
-        found = await self._dify._send(calls.app_info())
-        self._dify._known.tell(info=found)
-        return found
+        info = await self._dify._send(calls.app_info())
+        self._dify._cache.update(info=info)
+        return info
 
     async def parameters(self, *, user: str | None = None) -> models.Parameters:
         """The app's input form, opening statement and file rules."""
-        found = await self._dify._send(calls.app_parameters(user=self._dify.user_or(user)))
-        self._dify._known.tell(parameters=found)
-        self._dify._known.checks_files = True
-        return found
+        parameters = await self._dify._send(calls.app_parameters(user=self._dify.user_or(user)))
+        self._dify._cache.update(parameters=parameters)
+        self._dify._cache.checks_files = True
+        return parameters
 
     async def meta(self, *, user: str | None = None) -> models.AppMeta:
         """The icons of the app's tools."""
-        found = await self._dify._send(calls.app_meta(user=self._dify.user_or(user)))
-        self._dify._known.tell(meta=found)
-        return found
+        meta = await self._dify._send(calls.app_meta(user=self._dify.user_or(user)))
+        self._dify._cache.update(meta=meta)
+        return meta
 
     async def site(self) -> models.Site:
         """How the app's web page looks (Dify 1.x)."""
-        found = await self._dify._send(calls.app_site())
-        self._dify._known.tell(site=found)
-        return found
+        site = await self._dify._send(calls.app_site())
+        self._dify._cache.update(site=site)
+        return site
 
     def feedbacks(self, *, page_size: int = 100) -> AsyncPages[models.Feedback]:
         """All ratings of the app's answers, by every user (Dify 1.x)."""
@@ -47,15 +47,15 @@ class AsyncApp(Resource):
 def _numbered(dify: Any, call: Any, page_size: int, table: str) -> AsyncPages[Any]:
     """A list whose pages have numbers. Some tell `has_more`, for others a full page means more."""
     call(1)  # tells mistakes now
-    taken = Taken(dify.bounds.pages)
+    budget = PageBudget(dify.bounds.pages)
 
     async def fetch(number: int) -> Any:
         if number == 1:
-            taken.begin()
-        found = await dify._send(call(number), taken=taken)
-        return found.data, found.has_more if found.has_more is not None else len(found.data) >= page_size
+            budget.reset()
+        page = await dify._send(call(number), on_size=budget)
+        return page.data, page.has_more if page.has_more is not None else len(page.data) >= page_size
 
-    return numbered(fetch, most=dify.bounds.items, table=table)
+    return numbered(fetch, max_items=dify.bounds.items, table=table)
 
 
 class AsyncAnnotations(Resource):

@@ -9,13 +9,13 @@ from ..errors import APIError
 from ..i18n import t
 from ..wire import calls
 from . import files as fl
-from .bodies import pieces
+from .bodies import iter_decoded
 from .resource import Resource
-from .responses import kind_of, too_large
-from .thread import who_waits
+from .responses import content_type_of, too_large
+from .thread import current_owner
 
 #: What Dify calls the sound types that Python's table names otherwise (1.12 refuses audio/mpeg).
-_SOUND = {"audio/mpeg": "audio/mp3", "audio/x-wav": "audio/wav", "audio/mp4a-latm": "audio/m4a"}
+_MIME_TYPES = {"audio/mpeg": "audio/mp3", "audio/x-wav": "audio/wav", "audio/mp4a-latm": "audio/m4a"}
 
 
 class AsyncAudio(Resource):
@@ -29,16 +29,16 @@ class AsyncAudio(Resource):
         filename, content, ours = fl.open_file(file, name)
         kind = mime_type or fl.mime_of(filename)
         try:
-            found = await self._dify._send(
+            answer = await self._dify._send(
                 call,
-                files={"file": (filename, content, _SOUND.get(kind, kind))},
+                files={"file": (filename, content, _MIME_TYPES.get(kind, kind))},
                 data=dict(call.body or {}),
             )
         finally:
             if ours:
                 with suppress(OSError):
                     content.close()  # type: ignore[union-attr]  # ours is a file
-        return found.text
+        return answer.text
 
     async def from_text(
         self,
@@ -53,12 +53,12 @@ class AsyncAudio(Resource):
         Raises:
             ServerError: it is larger than `Bounds.body`.
         """
-        sound, most = bytearray(), self._dify.bounds.body
+        sound, limit = bytearray(), self._dify.bounds.body
         async with aclosing(self.stream_from_text(text, message_id=message_id, voice=voice, user=user)) as parts:
             async for part in parts:
                 sound += part
-                if len(sound) > most:
-                    raise too_large(most, None, "POST /text-to-audio")
+                if len(sound) > limit:
+                    raise too_large(limit, None, "POST /text-to-audio")
         return bytes(sound)
 
     async def stream_from_text(
@@ -71,8 +71,8 @@ class AsyncAudio(Resource):
     ) -> AsyncGenerator[bytes, None]:
         """As `from_text`, in pieces as they come."""
         call = calls.text_to_audio(text=text, message_id=message_id, voice=voice, user=self._dify.user_or(user))
-        async with self._dify._streamed(call, owner=who_waits()) as response:
-            kind = kind_of(response)
+        async with self._dify._streamed(call, owner=current_owner()) as response:
+            kind = content_type_of(response)
             if kind.startswith("text/") or "json" in kind or response.status_code == 204:
                 # Dify 1.12 answers 200 and `null` to a message that it does not know.
                 raise APIError(
@@ -81,5 +81,5 @@ class AsyncAudio(Resource):
                     status=response.status_code,
                     attempted=call.attempted,
                 )
-            async for chunk in pieces(response):
+            async for chunk in iter_decoded(response):
                 yield chunk

@@ -16,8 +16,8 @@ from ..errors import ConfigError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
 from ..secret import Secret
+from .base_client import BaseClient
 from .defaults import CONNECTIONS, RETRY_SECONDS
-from .sending import Sending
 
 if TYPE_CHECKING:
     from ..config import Settings
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .uploads import AsyncFiles
 
 
-class AsyncDify(Sending):
+class AsyncDify(BaseClient):
     """One app of one Dify server.
 
     It is configuration plus one connection pool for each running loop, made on first use
@@ -132,17 +132,17 @@ class AsyncDify(Sending):
         bounds: Bounds | None = None,
         **options: Any,
     ) -> None:
+        from .app_cache import AppCache
         from .bounds import Bounds
-        from .learning import Learned
         from .transport import LoopPools
 
         self._settings = settings
         self._retry_seconds = retry
         self._files_hosts = frozenset(files_hosts)
         self._bounds = bounds or Bounds()
-        filled = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
-        self._pools = LoopPools(settings, **filled)
-        self._known = Learned()
+        defaulted = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
+        self._pools = LoopPools(settings, **defaulted)
+        self._cache = AppCache()
         self._group()
 
     def _group(self) -> None:
@@ -211,12 +211,12 @@ class AsyncDify(Sending):
     @property
     def server_version(self) -> str | None:
         """What the server says of its version (`X-Version`), known after the first answer."""
-        return self._known.app.version
+        return self._cache.app.version
 
     @property
     def app_info(self) -> models.AppInfo | None:
         """What `/info` said, once it was asked."""
-        return self._known.app.info
+        return self._cache.app.info
 
     def __deepcopy__(self, memo: object) -> AsyncDify:
         """Itself: connections are not copied."""
@@ -254,8 +254,8 @@ class AsyncDify(Sending):
     @asynccontextmanager
     async def at_most(self, connections: int) -> AsyncIterator[None]:
         """Within this, up to so many requests may be under way to the server, where that is more than usual."""
-        gate = (await self._pools.hall()).gate
-        with gate.at_least(connections):
+        limiter = (await self._pools.current()).limiter
+        with limiter.raised_to(connections):
             yield
 
     def user_or(self, user: str | None) -> str:

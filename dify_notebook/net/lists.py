@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import EndlessList
 from ..wire import calls, models
 from ..wire.calls import Call, SortBy
-from .pages import AsyncPages, Page, Taken, by_time, warn_of_paging
+from .pages import AsyncPages, Page, PageBudget, by_time, warn_of_paging
 from .resource import Resource
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ class AsyncConversations(Resource):
         dify, name = self._dify, self._dify.user_or(user)
         calls.list_conversations(user=name, limit=page_size, sort_by=sort_by)  # tells mistakes now
 
-        field, taken = sort_by.lstrip("-"), Taken(dify.bounds.pages)
+        field, budget = sort_by.lstrip("-"), PageBudget(dify.bounds.pages)
 
         async def fetch(last_id: str | None) -> Page[models.Conversation]:
             if last_id is None:
-                taken.begin()
+                budget.reset()
             call = calls.list_conversations(user=name, limit=page_size, sort_by=sort_by, last_id=last_id)
-            page = await dify._send(call, taken=taken)
+            page = await dify._send(call, on_size=budget)
             return page.data, page.has_more
 
         def time_of(item: models.Conversation) -> datetime | None:
@@ -56,7 +56,7 @@ class AsyncConversations(Resource):
             time_of,
             what="conversations.list",
             page_size=page_size,
-            most=dify.bounds.items,
+            max_items=dify.bounds.items,
             moving=sort_by in _FRONT_GROWS,
             table="conversations",
             of={"user": name},
@@ -81,8 +81,10 @@ class AsyncConversations(Resource):
         call = calls.rename_conversation(
             conversation_id, name=name, auto_generate=auto_generate, user=self._dify.user_or(user)
         )
-        found = await self._dify._send(call)
-        return found if found.id else models.Conversation(id=conversation_id, name=name or "", extra=found.extra)
+        conversation = await self._dify._send(call)
+        if conversation.id:
+            return conversation
+        return models.Conversation(id=conversation_id, name=name or "", extra=conversation.extra)
 
     async def delete(self, conversation_id: str, *, user: str | None = None) -> None:
         """Delete a conversation for good.
@@ -104,32 +106,32 @@ class AsyncConversations(Resource):
         Args:
             variable_name: that one alone. Dify 1.12 fails on its own filter, so it is done here.
         """
-        dify, who = self._dify, self._dify.user_or(user)
-        calls.list_variables(conversation_id, user=who, limit=page_size)
+        dify, name = self._dify, self._dify.user_or(user)
+        calls.list_variables(conversation_id, user=name, limit=page_size)
 
         async def walk() -> AsyncIterator[builtins.list[models.ConversationVariable]]:
             last_id, count = None, 0
-            asked: set[str] = set()
-            taken = Taken(dify.bounds.pages)
+            cursors: set[str] = set()
+            budget = PageBudget(dify.bounds.pages)
             while True:
-                call = calls.list_variables(conversation_id, user=who, limit=page_size, last_id=last_id)
-                page = await dify._send(call, taken=taken)
+                call = calls.list_variables(conversation_id, user=name, limit=page_size, last_id=last_id)
+                page = await dify._send(call, on_size=budget)
                 if last_id is not None and not page.data:
                     # They were all made at once, and the server pages by that time.
                     warn_of_paging("net.paging_one_page", what="conversations.variables", count=count)
                 count += len(page.data)
                 yield page.data
-                if not page.has_more or not page.data or page.data[-1].id in asked:
+                if not page.has_more or not page.data or page.data[-1].id in cursors:
                     return
                 last_id = page.data[-1].id
-                asked.add(last_id)
+                cursors.add(last_id)
 
         return AsyncPages(
             walk,
-            most=dify.bounds.items,
+            max_items=dify.bounds.items,
             keep=lambda item: variable_name in (None, item.name),
             table="variables",
-            of={"conversation_id": conversation_id, "user": who},
+            of={"conversation_id": conversation_id, "user": name},
         )
 
     async def set_variable(
@@ -153,12 +155,12 @@ def message_pages(
     Args:
         call: `calls.list_message_rows` reads them for tables alone.
     """
-    taken = Taken(dify.bounds.pages)
+    budget = PageBudget(dify.bounds.pages)
 
     async def fetch(first_id: str | None) -> Page[models.StoredMessage]:
         if first_id is None:
-            taken.begin()
-        page = await dify._send(call(conversation_id, user=user, limit=page_size, first_id=first_id), taken=taken)
+            budget.reset()
+        page = await dify._send(call(conversation_id, user=user, limit=page_size, first_id=first_id), on_size=budget)
         # A page is the newest that are left, oldest first within the page.
         return page.data[::-1], page.has_more
 
@@ -167,7 +169,7 @@ def message_pages(
         lambda item: item.created_at,
         what="messages.list",
         page_size=page_size,
-        most=dify.bounds.items,
+        max_items=dify.bounds.items,
         table="messages",
         of={"user": user},
     )
@@ -200,18 +202,18 @@ class AsyncMessages(Resource):
 
         async def oldest_first() -> AsyncIterator[Sequence[models.StoredMessage]]:
             try:
-                found = await newest_first.to_list()
+                messages = await newest_first.to_list()
             except EndlessList as problem:
                 yield problem.items[::-1]
                 raise
-            yield found[::-1]
+            yield messages[::-1]
 
-        return AsyncPages(oldest_first, most=dify.bounds.items, table="messages", of={"user": name})
+        return AsyncPages(oldest_first, max_items=dify.bounds.items, table="messages", of={"user": name})
 
     async def suggested(self, message_id: str, *, user: str | None = None) -> builtins.list[str]:
         """Questions that could come next, where the app suggests some."""
-        found = await self._dify._send(calls.suggested_questions(message_id, user=self._dify.user_or(user)))
-        return found.data
+        suggestions = await self._dify._send(calls.suggested_questions(message_id, user=self._dify.user_or(user)))
+        return suggestions.data
 
     async def feedback(
         self,

@@ -14,7 +14,7 @@ from ..secret import Secret
 from .client import AsyncDify
 from .defaults import CONNECTIONS, RETRY_SECONDS
 from .portal import portal
-from .sync_base import Client, Group, Pages, pulled
+from .sync_base import Client, Group, Pages, iterate
 from .sync_base import Stream as Stream
 
 if TYPE_CHECKING:
@@ -606,7 +606,7 @@ class Audio(Group):
         user: str | None = None,
     ) -> Iterator[bytes]:
         """As `from_text`, in pieces as they come."""
-        return pulled(self._dify.audio.stream_from_text(text, message_id=message_id, voice=voice, user=user))
+        return iterate(self._dify.audio.stream_from_text(text, message_id=message_id, voice=voice, user=user))
 
 
 class App(Group):

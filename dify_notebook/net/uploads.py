@@ -25,8 +25,8 @@ from ..i18n import t
 from ..paths import expand
 from ..wire import calls, models
 from . import files as fl
-from .bodies import pieces, read
-from .bounds import spoken
+from .bodies import iter_decoded, read
+from .bounds import size_text
 from .checks import check_attachments, check_input
 from .files import FileInput
 from .resource import Resource
@@ -74,7 +74,7 @@ class AsyncFiles(Resource):
             if parameters is not None:
                 rules.check_size(filename, mime_type, fl.size_of(content), parameters)
                 rules.check_anywhere(filename, mime_type, parameters)
-            sent: Any = content if progress is None else fl.Told(content, progress)
+            sent: Any = content if progress is None else fl.ProgressFile(content, progress)
             return await self._dify._send(
                 call,
                 files={"file": (filename, sent, mime_type or fl.mime_of(filename))},
@@ -89,7 +89,7 @@ class AsyncFiles(Resource):
         """The app's parameters, where the check is wanted and they are known or may be asked for."""
         if check is False:
             return None
-        known = self._dify._known
+        known = self._dify._cache
         if check and known.app.parameters is None:
             await self._dify.app.parameters()
         known.checks_files |= bool(check)
@@ -118,21 +118,21 @@ class AsyncFiles(Resource):
         """
         if not fl.is_url(url):
             raise InputError(t("net.not_a_url", value=repr(url)), code="file")
-        with tempfile.SpooledTemporaryFile(max_size=8_000_000) as held:
-            response = await self._away(url, follow_redirects=True)
+        with tempfile.SpooledTemporaryFile(max_size=8_000_000) as spool:
+            response = await self._get_external(url, follow_redirects=True)
             try:
-                async for part in self._at_most(limit, response):
-                    _write(held, part, tempfile.gettempdir())
+                async for part in self._limited(limit, response):
+                    _write(spool, part, tempfile.gettempdir())
                 kind = response.headers.get("content-type", "").partition(";")[0].strip() or None
                 last = unquote(response.url.path).rpartition("/")[2]
-                called = name or fl.told_name(response.headers.get("content-disposition"), last)
+                filename = name or fl.download_name(response.headers.get("content-disposition"), last)
             finally:
                 await response.aclose()
-            held.seek(0)
-            content: Any = held
-            return await self.upload(content, name=called, mime_type=kind, user=user, progress=progress)
+            spool.seek(0)
+            content: Any = spool
+            return await self.upload(content, name=filename, mime_type=kind, user=user, progress=progress)
 
-    async def _away(self, url: str, **options: Any) -> httpx.Response:
+    async def _get_external(self, url: str, **options: Any) -> httpx.Response:
         """The response of an address that is not the API's, unread; errors told as ours."""
         host, error = fl.host_of(url), None
         try:
@@ -143,15 +143,15 @@ class AsyncFiles(Resource):
             raise error
         if response.status_code != 200:
             await response.aclose()
-            kind = NotFoundError if response.status_code == 404 else APIError
-            told = t("net.download_failed", status=response.status_code)
-            raise kind(told, status=response.status_code, attempted=f"GET {host}")
+            error_type = NotFoundError if response.status_code == 404 else APIError
+            message = t("net.download_failed", status=response.status_code)
+            raise error_type(message, status=response.status_code, attempted=f"GET {host}")
         return response
 
     async def _parts(self, response: httpx.Response) -> AsyncIterator[bytes]:
         error = None
         try:
-            async for part in pieces(response):
+            async for part in iter_decoded(response):
                 yield part
         except httpx.HTTPError as raised:
             error = as_error(raised, "GET", response.url.host)
@@ -165,8 +165,8 @@ class AsyncFiles(Resource):
         redirects, and at most `limit` bytes. Raises nothing: an answer without its picture is
         an answer.
         """
-        url, known = self._address(file.url or "")
-        if not known:
+        url, is_trusted = self._resolve(file.url or "")
+        if not is_trusted:
             return msgspec.structs.replace(file, data_error=t("net.file_elsewhere", host=fl.host_of(url)))
         problem, data = "", b""
         try:
@@ -175,8 +175,8 @@ class AsyncFiles(Resource):
                 if response.status_code != 200:
                     problem = t("net.file_status", status=response.status_code)
                 else:
-                    data, whole = await read(response, limit)
-                    problem = "" if whole else t("net.file_too_large", limit=spoken(limit))
+                    data, complete = await read(response, limit)
+                    problem = "" if complete else t("net.file_too_large", limit=size_text(limit))
             finally:
                 await response.aclose()
         except _NO_ANSWER as raised:
@@ -185,18 +185,18 @@ class AsyncFiles(Resource):
             return msgspec.structs.replace(file, data_error=problem)
         return msgspec.structs.replace(file, data=data, size=len(data))
 
-    def _address(self, url: str) -> tuple[str, bool]:
+    def _resolve(self, url: str) -> tuple[str, bool]:
         """A file's URL, whole, and whether it is the server's own (or one of `files_hosts`)."""
-        host = urlsplit(self._dify.base_url)
+        server = urlsplit(self._dify.base_url)
         try:
-            whole = urljoin(f"{host.scheme}://{host.netloc}/", url)
-            target, place = urlsplit(whole), origin(whole)
+            absolute = urljoin(f"{server.scheme}://{server.netloc}/", url)
+            target, target_origin = urlsplit(absolute), origin(absolute)
         except ValueError:  # no address at all
             return url, False
-        known = place == origin(self._dify.base_url) or bool(
+        is_trusted = target_origin == origin(self._dify.base_url) or bool(
             {target.netloc, target.hostname} & self._dify._files_hosts
         )
-        return whole, known and target.scheme in ("http", "https")
+        return absolute, is_trusted and target.scheme in ("http", "https")
 
     async def references(
         self,
@@ -248,23 +248,23 @@ class AsyncFiles(Resource):
         """
         app = KnownApp(parameters=await self._rules(None))
         controls = {name: control for name, control in app.controls.items() if rules.is_file(control)}
-        found, coming = dict(inputs), {}
-        for name, given in values(inputs, Origin.PYTHON).items():
+        result, coming_files = dict(inputs), {}
+        for name, value in values(inputs, Origin.PYTHON).items():
             if name in controls:
-                sent = in_words(PYTHON, fitted, name, controls[name], given)
-            elif holds_file(given.value):
-                sent = in_words(PYTHON, free, name, given)
+                sent = in_words(PYTHON, fitted, name, controls[name], value)
+            elif holds_file(value.value):
+                sent = in_words(PYTHON, free, name, value)
             else:
                 continue
             if isinstance(sent, ComingFile):
                 check_input(name, sent.sources, controls.get(name), app.parameters)
-                coming[name] = sent
+                coming_files[name] = sent
             elif sent is not None:
-                found[name] = sent
-        for name, one in coming.items():  # all of them were looked at before the first is sent
-            named = await self._named(one.sources, user)
-            found[name] = named if one.many else named[0]
-        return found
+                result[name] = sent
+        for name, coming_file in coming_files.items():  # all of them were looked at before the first is sent
+            references = await self._named(coming_file.sources, user)
+            result[name] = references if coming_file.many else references[0]
+        return result
 
     async def download(
         self,
@@ -296,22 +296,22 @@ class AsyncFiles(Resource):
         directory = None if to is None else expand(to, argument="to")
         if directory is not None and not directory.is_dir():
             raise InputError(t("net.no_directory", path=str(directory)), code="to")
-        told, url, name = _parts_of(file)
+        file_id, url, name = _parts_of(file)
         if url:
-            whole, known = self._address(url)
-            if not known:
-                raise InputError(t("net.file_elsewhere", host=fl.host_of(whole)), code="files_hosts")
-            response = await self._away(whole)
+            absolute, is_trusted = self._resolve(url)
+            if not is_trusted:
+                raise InputError(t("net.file_elsewhere", host=fl.host_of(absolute)), code="files_hosts")
+            response = await self._get_external(absolute)
             try:
-                return await self._into(response, directory, name or unquote(urlsplit(whole).path), limit)
+                return await self._save(response, directory, name or unquote(urlsplit(absolute).path), limit)
             finally:
                 await response.aclose()
-        if not told:
+        if not file_id:
             raise InputError(t("net.no_url"), code="file")
         missing = False
         try:
-            async with self._dify._streamed(calls.preview_file(told, user=self._dify.user_or(user))) as response:
-                return await self._into(response, directory, name or told, limit)
+            async with self._dify._streamed(calls.preview_file(file_id, user=self._dify.user_or(user))) as response:
+                return await self._save(response, directory, name or file_id, limit)
         except NotFoundError as problem:
             if problem.code != "not_json":
                 raise
@@ -319,41 +319,39 @@ class AsyncFiles(Resource):
         assert missing
         raise NotFoundError(t("net.no_preview"), code="no_preview", status=404, attempted="GET /files/…/preview")
 
-    async def _into(
-        self, response: httpx.Response, directory: Path | None, name: str, limit: int
-    ) -> bytes | Path:
+    async def _save(self, response: httpx.Response, directory: Path | None, name: str, limit: int) -> bytes | Path:
         if directory is None:
             data = bytearray()
-            async for part in self._at_most(limit, response):
+            async for part in self._limited(limit, response):
                 data += part
             return bytes(data)
-        path, file = fl.new_file(directory, fl.told_name(response.headers.get("content-disposition"), name))
-        whole = False
+        path, file = fl.new_file(directory, fl.download_name(response.headers.get("content-disposition"), name))
+        complete = False
         try:
             with file:
-                async for part in self._at_most(limit, response):
+                async for part in self._limited(limit, response):
                     _write(file, part, path)
-            whole = True
+            complete = True
         finally:
-            if not whole:
+            if not complete:
                 path.unlink(missing_ok=True)  # half a file would look like one
         return path
 
-    async def _at_most(self, limit: int, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _limited(self, limit: int, response: httpx.Response) -> AsyncIterator[bytes]:
         size = 0
         async for part in self._parts(response):
             size += len(part)
             if size > limit:
-                told = t("net.download_too_large", host=response.url.host, limit=spoken(limit))
-                raise InputError(told, code="file_too_large")
+                message = t("net.download_too_large", host=response.url.host, limit=size_text(limit))
+                raise InputError(message, code="file_too_large")
             yield part
 
 
-def _write(file: IO[bytes], part: bytes, place: str | os.PathLike[str]) -> None:
+def _write(file: IO[bytes], part: bytes, path: str | os.PathLike[str]) -> None:
     try:
         file.write(part)
     except OSError as raised:
-        problem = fl.not_written(place, raised)
+        problem = fl.write_error(path, raised)
     else:
         return
     raise problem
@@ -369,5 +367,5 @@ def _parts_of(file: str | MessageFile | Mapping[str, Any]) -> tuple[str, str, st
         return file.id or "", file.url or "", file.name or ""
     if not isinstance(file, Mapping):
         raise InputError(t("net.no_url"), code="file")
-    told = {key: str(file.get(key) or "") for key in ("upload_file_id", "id", "url", "filename")}
-    return told["upload_file_id"] or told["id"], told["url"], told["filename"]
+    fields = {key: str(file.get(key) or "") for key in ("upload_file_id", "id", "url", "filename")}
+    return fields["upload_file_id"] or fields["id"], fields["url"], fields["filename"]

@@ -38,7 +38,7 @@ CLIENT = '''\
 
 FACES = {
     "AsyncPages": ("Pages", "return Pages({})"),
-    "AsyncGenerator": ("Iterator", "return pulled({})"),
+    "AsyncGenerator": ("Iterator", "return iterate({})"),
     "ChatStream": ("Stream", "return Stream({})"),
     "Collecting": ("History", "return {}.now()"),
     "AsyncDify": ("Dify", "return Dify.wrap({})"),
@@ -62,7 +62,7 @@ OWN = {
     "AsyncDify": "from .client import AsyncDify",
     "Iterator": "from collections.abc import Iterator",
     "portal": "from .portal import portal",
-    **{name: f"from .sync_base import {name}" for name in ("Client", "Group", "Pages", "pulled")},
+    **{name: f"from .sync_base import {name}" for name in ("Client", "Group", "Pages", "iterate")},
     "Stream": "from .sync_base import Stream as Stream",
 }
 """Imports that the async modules do not have. For type checkers, too, `sync` is where a plain stream comes from."""
