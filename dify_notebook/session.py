@@ -80,7 +80,7 @@ class Run:
         portal().submit(self._stream_all())
 
     def watch(self, event: threading.Event) -> None:
-        """Set that event too with each change, the end included; several may watch."""
+        """Set `event` with each change from now on, the end included; several may watch."""
         self._watchers += (event,)
         event.set()
 
@@ -144,7 +144,7 @@ class Run:
 
     @property
     def done(self) -> bool:
-        """Whether it has ended, well or not, and been put away."""
+        """Whether it has ended, well or not, and the session has its turn."""
         return self._done.is_set()
 
     @property
@@ -154,7 +154,7 @@ class Run:
 
     @property
     def tape(self) -> Tape | None:
-        """What came over the wire so far."""
+        """What came over the wire so far; None where the stream keeps none."""
         return self._stream.tape
 
     @property
@@ -171,28 +171,47 @@ class Run:
         return snapshot[1]
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until something changed since the last wait, or it ended; False when the time passed."""
+        """Wait until something changed since the last wait, or it ended.
+
+        Args:
+            timeout: seconds; None waits for ever.
+
+        Returns:
+            False when the time passed.
+        """
         changed = self._changed.wait(timeout)
         if changed and not self.done:
             self._changed.clear()
         return changed
 
     def stop(self) -> concurrent.futures.Future[bool]:
-        """Ask the server to stop and return at once; the run ends within about 3 s."""
+        """Ask the server to stop and return at once; the run ends within about 3 s.
+
+        Returns:
+            A future: whether the server confirmed.
+        """
         return portal().submit(self._stream.stop())
 
     def result(self, timeout: float | None = None) -> Turn:
-        """Wait for the end and give the turn, whatever it came to.
+        """Wait for the end and return the turn, whatever it came to.
+
+        Args:
+            timeout: seconds; None waits for ever.
 
         Raises:
-            TimeoutError: it did not end in that many seconds.
+            TimeoutError: it did not end in time.
         """
         if not self._done.wait(timeout):
             raise TimeoutError
         return self.turn
 
     def raise_for_status(self) -> Turn:
-        """The turn, or the error that it ended in."""
+        """Wait for the end and return the turn.
+
+        Raises:
+            DifyError: the server refused the question or could not be reached.
+            TurnFailed: the answer ended in an error, or before its end (`TurnIncomplete`). `.turn` has what came.
+        """
         turn = self.result()
         if self.error is not None:
             self.error.turn = turn
@@ -230,7 +249,7 @@ class Session:
         self.client: AsyncDify = client.as_async if isinstance(client, Dify) else client
         self.conversation_id = conversation_id
         self.app = KnownApp()
-        """What is known of the app: see `learn`."""
+        """What is known of the app (`KnownApp`): see `learn`."""
         self._unavailable: set[Part] = set()
         """What was asked for here in vain, of the client whose `_cache` that is."""
         self._cache: AppCache | None = None
@@ -249,13 +268,18 @@ class Session:
         return one_line(f"<Session {self.client!r} conversation={self.conversation_id}>", MESSAGE)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run one of the client's coroutines on the portal and wait."""
+        """Run `work`, one of the client's coroutines, on the portal's thread, and wait for its result.
+
+        Raises:
+            RuntimeError: this is the portal's own thread, which would wait for itself.
+        """
         return portal().call(work)
 
     async def learn(self, *parts: Part, again: bool = False) -> KnownApp:
         """Ask the server what is not known yet of the app, its form and its name unless other parts are asked for.
 
         Args:
+            parts: "parameters" (its form), "info", "site", "meta".
             again: ask for it whatever is known: the app may have changed.
 
         Raises:
@@ -279,10 +303,12 @@ class Session:
     ) -> Fitted:
         """The inputs of a question as they will be sent, checked by the app's form as far as it is known.
 
-        Arguments as for `KnownApp.fit`.
+        Args:
+            door: where the values were entered (`app.words`: CELL, PYTHON or PANEL), which has its own messages.
+            given, before, later, filled, picked: as for `KnownApp.fit`.
 
         Raises:
-            InputError: a value is not in the form, does not fit, would be ignored, or is missing; in the door's words.
+            InputError: a value is not in the form, does not fit, would be ignored, or is missing.
         """
         return in_words(door, self.app.fit, given, before, later=later, filled=filled, picked=picked)
 
@@ -291,11 +317,11 @@ class Session:
         self.conversation_id = None
 
     def subscribe(self, listener: Callable[[Run, bool], object]) -> Callable[[], None]:
-        """Be told of each run: `listener(run, False)` before it begins, `listener(run, True)` when it has ended
-        and been put away. On the thread where that happens, so it sets, starts something and returns.
+        """Call `listener` as `listener(run, False)` before each run begins, and as `listener(run, True)` when it has
+        ended and its turn is in `turns`. On the thread where that happens, so it sets or starts something and returns.
 
         Returns:
-            What ends it.
+            A function that ends the subscription.
         """
         self._listeners += (listener,)
 
@@ -311,9 +337,10 @@ class Session:
         return runs[-1] if runs else None
 
     def stop(self) -> concurrent.futures.Future[bool] | None:
-        """Stop what is running, as `Run.stop`; None when nothing runs.
+        """Stop all that is running and return at once.
 
-        Of several answers that run at once all are stopped, and the result is whether the server confirmed each.
+        Returns:
+            A future: whether the server confirmed each stop. None when nothing runs.
         """
         stopping = [run.stop() for run in self._runs]
         if len(stopping) < 2:
@@ -321,12 +348,12 @@ class Session:
         return portal().submit(_all_of(stopping))
 
     def replace(self, turn: Turn) -> None:
-        """Put this in place of the turn with the same message (which was rated, say)."""
+        """Put `turn` in place of the one with the same message (which was rated, say)."""
         with self._lock:
             self.turns.put(turn)
 
     def turn_number(self, conversation_id: str | None) -> int | None:
-        """Which turn of that conversation the next would be, from 1; None where it is not known."""
+        """Which turn of the conversation `conversation_id` the next would be, from 1; None where it is not known."""
         if conversation_id is None:
             return 1
         count = self._counts.get(conversation_id)
@@ -344,15 +371,17 @@ class Session:
         auto_generate_name: bool = True,
         conversation_name: str | None = None,
     ) -> Run:
-        """Ask, and go on at once; the answer streams in the portal's thread.
+        """Ask, and return at once; the answer streams in the portal's thread.
 
         Args:
-            conversation_id: another conversation than the session's; None begins a new one.
+            query, inputs, files, auto_generate_name: as for `chat.send`.
+            conversation_id: another conversation than the session's, which is ""; None begins a new one.
             keep: whether the session goes on with that conversation afterwards.
-            timeout: seconds for the whole turn; then it is stopped.
+            timeout: seconds for the whole turn, uploads included; then it is stopped. None is no limit.
+            conversation_name: what the turn calls its conversation; the server is not told.
 
         Raises:
-            InputError: a value was refused before anything was sent.
+            InputError: an argument cannot be sent. What the server refuses later is `error` of the run.
             ConfigError: `DIFY_NOTEBOOK_RUNS` says neither yes nor no.
         """
         target = self.conversation_id if conversation_id == "" else conversation_id

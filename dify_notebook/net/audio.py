@@ -24,7 +24,18 @@ class AsyncAudio(Resource):
     async def to_text(
         self, file: fl.FileLike, *, name: str | None = None, mime_type: str | None = None, user: str | None = None
     ) -> str:
-        """What is said in a sound file (mp3, mp4, mpeg, mpga, m4a, wav, webm; 15 MB at most)."""
+        """What is said in a sound file (mp3, mp4, mpeg, mpga, m4a, wav, webm; 15 MB at most).
+
+        Args:
+            file, name, mime_type: as for `files.upload`.
+
+        Returns:
+            The text.
+
+        Raises:
+            InputError: there is no such file, or it is none.
+            APIError: speech to text is off in the app's settings, or the server refused the file.
+        """
         call = calls.audio_to_text(user=self._dify.user_or(user))
         filename, content, ours = fl.open_file(file, name)
         kind = mime_type or fl.mime_of(filename)
@@ -50,7 +61,18 @@ class AsyncAudio(Resource):
     ) -> bytes:
         """A text, or the answer of a message, as sound (mp3 unless the server's settings say otherwise).
 
+        Args:
+            text: what to say; not needed with a message.
+            message_id: of whose answer.
+            voice: by the server's name; None is the app's.
+
+        Returns:
+            The content of the sound file.
+
         Raises:
+            InputError: neither text nor message.
+            APIError: text to speech is off in the app's settings, or there was no sound (`code` is not_audio: of a
+                message that the server does not know, say).
             ServerError: it is larger than `Bounds.body`.
         """
         sound, limit = bytearray(), self._dify.bounds.body
@@ -69,7 +91,7 @@ class AsyncAudio(Resource):
         voice: str | None = None,
         user: str | None = None,
     ) -> AsyncGenerator[bytes, None]:
-        """As `from_text`, in pieces as they come."""
+        """As `from_text` (with `text`, `message_id`, `voice`), in pieces of bytes as they come, without a bound."""
         call = calls.text_to_audio(text=text, message_id=message_id, voice=voice, user=self._dify.user_or(user))
         async with self._dify._streamed(call, owner=current_owner()) as response:
             kind = content_type_of(response)

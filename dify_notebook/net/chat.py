@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class AsyncChat(Resource):
-    """Asking: `chat.send`, `chat.stream`, `chat.stop`."""
+    """Questions to the app: `send`, `stream`, `stop`."""
 
     async def send(
         self,
@@ -47,13 +47,13 @@ class AsyncChat(Resource):
         auto_generate_name: bool = True,
         timeout: float | None = None,
     ) -> Turn:
-        """Ask, and give the whole turn.
+        """Ask, and return the whole turn.
 
         It streams, also for apps that know no other way; `response_mode="blocking"` asks for
         the answer in one piece (not for agents; servers behind a gateway may give up first).
 
         Args:
-            query: the question.
+            query: the question; of a str subclass its characters.
             inputs: values for the app's variables, in the type that the app's form wants of each; the form is
                 asked for once, before the first question that has inputs. Where it asks for a file, paths
                 (`pathlib.Path`), bytes, open and uploaded files are uploaded and named, alone or in a list;
@@ -61,7 +61,7 @@ class AsyncChat(Resource):
                 files: Decimal as a number, dates in ISO 8601, an Enum as its value, a UUID as text.
             conversation_id: continue that conversation; None begins a new one.
             files: paths, URLs, bytes, open files or uploaded files. Paths are uploaded first.
-            user: another user for this call alone.
+            response_mode: "streaming", or "blocking" for one JSON answer.
             auto_generate_name: let the server name a new conversation, as it does by default. Dify
                 1.12 holds back a first turn by one second for it; False spares that second, and the
                 conversation is called by its question.
@@ -69,8 +69,11 @@ class AsyncChat(Resource):
                 takes 3 s at most, or left at once where its task has no name yet; the turn's end is `timed_out`.
 
         Raises:
-            TurnFailed: the answer ended in an error or before its end; `exc.turn` has what came.
-            DifyError: the server refused the question or could not be reached.
+            TurnFailed: the answer ended in an error, or before its end (`TurnIncomplete`: lost, timed out);
+                `.turn` has what came.
+            InputError: an argument or a file cannot be sent, or the app's form does not take an input.
+            DifyError: the server refused the question or could not be reached; while streaming `.turn` is the
+                failed turn.
         """
         stream = self._stream(query, inputs, conversation_id, files, user, response_mode, auto_generate_name, timeout)
         if response_mode == "blocking":
@@ -94,7 +97,11 @@ class AsyncChat(Resource):
     ) -> ChatStream:
         """Ask, and give the events as they come: `async with dify.chat.stream("hi") as stream`.
 
-        Arguments as for `send`. Nothing is sent before the stream is entered.
+        Arguments (`query`, `inputs`, `conversation_id`, `files`, `auto_generate_name`, `timeout`) as for `send`.
+        Nothing is sent before the stream is entered, once.
+
+        Raises:
+            InputError: an argument cannot be sent. What entering the stream raises: see `ChatStream`.
         """
         return self._stream(query, inputs, conversation_id, files, user, "streaming", auto_generate_name, timeout)
 
@@ -137,9 +144,14 @@ class AsyncChat(Resource):
         return _Question(dify, call, sent, own_inputs, list(files or ()), timeout=limit)
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:
-        """Stop a running task; True when the server says that it did.
+        """Stop a running task.
 
-        It must be the user who asked: for another one Dify says yes and goes on.
+        Args:
+            task_id: Dify's id of the task, as `stream.task_id` and `turn.task_id` have it.
+            user: who asked the question: for another one Dify says yes and goes on.
+
+        Returns:
+            Whether the server says that it stopped. Dify says so of tasks that it does not know, too.
         """
         answer = await self._dify._send(calls.stop_chat_message(task_id, user=self._dify.user_or(user)), bypass=True)
         return answer.result == "success"

@@ -34,7 +34,6 @@ class AsyncConversations(Resource):
 
         Args:
             sort_by: created_at, -created_at, updated_at or -updated_at.
-            page_size: how many to fetch at once, 1 to 100.
         """
         dify, name = self._dify, self._dify.user_or(user)
         calls.list_conversations(user=name, limit=page_size, sort_by=sort_by)  # tells mistakes now
@@ -72,11 +71,17 @@ class AsyncConversations(Resource):
     ) -> models.Conversation:
         """Give a conversation another name, or let the server find one.
 
-        Some servers answer with the conversation, some only that it went well: then `name` is
-        what was asked for.
+        Args:
+            name: at most 255 characters; None with `auto_generate`.
+            auto_generate: let the server's model name it.
+
+        Returns:
+            The conversation as the server tells it. Some only say that it went well: then it has `conversation_id`
+            and the `name` that was asked for.
 
         Raises:
-            InputError: neither a name nor `auto_generate`.
+            InputError: neither a name nor `auto_generate`, or a longer name.
+            NotFoundError: this user has no such conversation.
         """
         call = calls.rename_conversation(
             conversation_id, name=name, auto_generate=auto_generate, user=self._dify.user_or(user)
@@ -87,7 +92,7 @@ class AsyncConversations(Resource):
         return models.Conversation(id=conversation_id, name=name or "", extra=conversation.extra)
 
     async def delete(self, conversation_id: str, *, user: str | None = None) -> None:
-        """Delete a conversation for good.
+        """Delete the conversation `conversation_id` for good.
 
         Dify 1.12 says yes to any id, and deletes another user's conversation too.
         """
@@ -101,10 +106,13 @@ class AsyncConversations(Resource):
         page_size: int = 100,
         user: str | None = None,
     ) -> AsyncPages[models.ConversationVariable]:
-        """The conversation variables of a chatflow (Dify 1.x).
+        """The variables of the chatflow's conversation `conversation_id` (Dify 1.x), as the server orders them.
 
         Args:
             variable_name: that one alone. Dify 1.12 fails on its own filter, so it is done here.
+
+        Raises:
+            NotFoundError: when it is read: this user has no such conversation.
         """
         dify, name = self._dify, self._dify.user_or(user)
         calls.list_variables(conversation_id, user=name, limit=page_size)
@@ -137,7 +145,18 @@ class AsyncConversations(Resource):
     async def set_variable(
         self, conversation_id: str, variable_id: str, value: Any, *, user: str | None = None
     ) -> models.ConversationVariable:
-        """Set a conversation variable; the value's type must be the variable's."""
+        """Set the variable `variable_id` of the conversation `conversation_id` (Dify 1.x).
+
+        Args:
+            value: of the variable's type, as JSON has it.
+
+        Returns:
+            The variable as it is now.
+
+        Raises:
+            NotFoundError: this user has no such conversation, or it no such variable.
+            APIError: the value is of another type.
+        """
         call = calls.set_variable(conversation_id, variable_id, value=value, user=self._dify.user_or(user))
         return await self._dify._send(call)
 
@@ -186,12 +205,17 @@ class AsyncMessages(Resource):
         page_size: int = 100,
         user: str | None = None,
     ) -> AsyncPages[models.StoredMessage]:
-        """The messages of a conversation, by default the newest first.
+        """The messages of the conversation `conversation_id`, by default the newest first.
 
         Dify pages by whole seconds and would lose messages of the same second at a page's edge;
         so the last second of a page is read again with the next one. Only where a whole page lies
-        within one second nothing helps: a `PagingWarning` says so. `order="asc"` has to read
-        everything before it gives the first.
+        within one second nothing helps: a `PagingWarning` says so.
+
+        Args:
+            order: "desc", or "asc", which has to read everything before it gives the first.
+
+        Raises:
+            NotFoundError: when it is read: this user has no such conversation.
         """
         calls.one_of("order", order, ("asc", "desc"))
         dify, name = self._dify, self._dify.user_or(user)
@@ -211,7 +235,12 @@ class AsyncMessages(Resource):
         return AsyncPages(oldest_first, max_items=dify.bounds.items, table="messages", of={"user": name})
 
     async def suggested(self, message_id: str, *, user: str | None = None) -> builtins.list[str]:
-        """Questions that could come next, where the app suggests some."""
+        """Questions that could come after the message `message_id`; none where the app finds none.
+
+        Raises:
+            APIError: the app's settings suggest no questions.
+            NotFoundError: there is no such message for this user.
+        """
         suggestions = await self._dify._send(calls.suggested_questions(message_id, user=self._dify.user_or(user)))
         return suggestions.data
 
@@ -223,10 +252,15 @@ class AsyncMessages(Resource):
         content: str | None = None,
         user: str | None = None,
     ) -> None:
-        """Rate an answer; None takes the rating back.
+        """Rate the answer of the message `message_id`.
 
         Args:
+            rating: "like" or "dislike"; None takes the rating back.
             content: a comment. The server keeps it, and shows it in `app.feedbacks` alone.
+
+        Raises:
+            NotFoundError: there is no such message for this user.
+            APIError: there was no rating to take back.
         """
         await self._dify._send(
             calls.message_feedback(message_id, rating=rating, content=content, user=self._dify.user_or(user))

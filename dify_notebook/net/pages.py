@@ -87,7 +87,7 @@ class AsyncPages(Generic[M]):
         self.of = dict(of or {})
 
     async def pages(self) -> AsyncGenerator[list[M], None]:
-        """The items page by page, as they come; a page may be empty.
+        """Lists of the items, page by page, as they come; a page may be empty.
 
         Raises:
             EndlessList: there are more than `Bounds.items`, or they are larger than `Bounds.pages`.
@@ -137,7 +137,8 @@ class AsyncPages(Generic[M]):
         return items
 
     async def to_frame(self, limit: int | None = None) -> pd.DataFrame:
-        """Everything, or the first `limit` items, as a pandas DataFrame with the columns of `frames.SCHEMA`."""
+        """Everything, or the first `limit` items, as a pandas DataFrame: a row each, with the columns of
+        `frames.SCHEMA`. Raises as `to_list`."""
         from .. import frames
 
         items = await self.to_list(limit)

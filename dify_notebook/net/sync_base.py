@@ -65,7 +65,10 @@ class Group:
 
 
 class Pages(Generic[M]):
-    """A list that fetches its pages as it is read."""
+    """A list that fetches its pages as it is read: `for item in ...`. Nothing comes twice.
+
+    Reading it raises what `AsyncPages` names: an `EndlessList` beyond `Bounds.items` or `Bounds.pages`.
+    """
 
     def __init__(self, pages: AsyncPages[M]) -> None:
         self._pages = pages
@@ -74,11 +77,17 @@ class Pages(Generic[M]):
         return iterate(aiter(self._pages))
 
     def to_list(self, limit: int | None = None) -> list[M]:
-        """Everything, or the first `limit` items."""
+        """Everything, or the first `limit` items.
+
+        Raises:
+            EndlessList: there are more than `Bounds.items` and no `limit`, or they are larger than
+                `Bounds.pages`; `.items` has those that came.
+        """
         return portal().call(self._pages.to_list(limit))
 
     def to_frame(self, limit: int | None = None) -> pd.DataFrame:
-        """Everything, or the first `limit` items, as a pandas DataFrame with the columns of `frames.SCHEMA`."""
+        """Everything, or the first `limit` items, as a pandas DataFrame: a row each, with the columns of
+        `frames.SCHEMA`. Raises as `to_list`."""
         return portal().call(self._pages.to_frame(limit))
 
 
@@ -94,14 +103,18 @@ def iterate(items: AsyncIterator[P]) -> Iterator[P]:
 
 
 class Stream:
-    """The events of one answer, in order; a context manager and an iterator. See `ChatStream`."""
+    """The events of one answer, in order; a context manager and an iterator. See `ChatStream`.
+
+    Entering it raises `DifyError` where the server refuses the question or cannot be reached; `.turn` of the error
+    is then the failed turn. Reading raises nothing for what the stream says.
+    """
 
     def __init__(self, stream: ChatStream) -> None:
         self._stream = stream
 
     @property
     def turn(self) -> Turn:
-        """The turn as it is now."""
+        """The turn as it is now; its tape is attached once it has ended."""
         return self._stream.turn
 
     @property

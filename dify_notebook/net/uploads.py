@@ -58,14 +58,17 @@ class AsyncFiles(Resource):
             file: a path, bytes, or an open binary file.
             name: what to call it; guessed from the path.
             mime_type: guessed from the name.
-            progress: called with (bytes sent, all bytes) as it goes; on the thread that sends.
+            progress: called with (bytes sent, all bytes or None) as it goes; on the thread that sends.
             check: whether size and type are checked against the app's `/parameters` first. None
                 does so where they were asked for already, so that it costs no request; True asks
                 once if need be; False leaves it to the server.
 
         Raises:
             InputError: there is no such file, or the app does not take it.
-            DifyError: the server refused it (too large, say).
+            APIError: the server refused it (413: too large, 415: of a type that it does not take).
+
+        Returns:
+            The file as the server names it; its `id` stands for it in questions of this user.
         """
         call = calls.upload_file(user=self._dify.user_or(user))
         filename, content, ours = fl.open_file(file, name)
@@ -110,11 +113,17 @@ class AsyncFiles(Resource):
         only named to the server, which fetches it.
 
         Args:
-            limit: the most bytes to take.
+            url: http or https; redirects are followed.
+            name: what to call it; else as the address says.
+            limit: bytes to take at most.
+            progress: of the upload, see `upload`.
+
+        Returns:
+            The file as the server names it.
 
         Raises:
             InputError: it is no http(s) address, or larger than `limit`.
-            DifyError: the address or the server refused.
+            DifyError: the address or the server refused, or could not be reached.
         """
         if not fl.is_url(url):
             raise InputError(t("net.not_a_url", value=repr(url)), code="file")
@@ -159,7 +168,7 @@ class AsyncFiles(Resource):
             raise error
 
     async def fetch(self, file: MessageFile, *, limit: int = 10_000_000) -> MessageFile:
-        """The file with its content, or with the reason why it was not fetched.
+        """The `file` with its content (`data`, `size`), or with the reason why it was not fetched (`data_error`).
 
         Only from the server itself (or `files_hosts`), without the key, without following
         redirects, and at most `limit` bytes. Raises nothing: an answer without its picture is
@@ -206,11 +215,16 @@ class AsyncFiles(Resource):
         progress: fl.Progress | None = None,
         check: bool | None = None,
     ) -> list[dict[str, Any]]:
-        """What a question says of these files; those that lie here are uploaded.
+        """What a question says of these files, in their order; those that lie here are uploaded.
 
         Args:
+            files: paths, URLs, bytes, open files, uploaded files, or dicts in the API's own form.
             progress: called for each upload, see `upload`.
             check: number and types against the app's `/parameters`, see `upload`.
+
+        Raises:
+            InputError: a file is not there, or the app does not take it, or not so many; nothing was uploaded.
+            APIError: the server refused one.
         """
         check_attachments(files, await self._rules(check))
         return await self._named(files, user, progress, check)
@@ -236,7 +250,7 @@ class AsyncFiles(Resource):
         return named
 
     async def inputs(self, inputs: Mapping[str, Any], *, user: str | None = None) -> dict[str, Any]:
-        """Inputs with the files among them named as the API names them; those that lie here are uploaded.
+        """`inputs` with the files among them named as the API names them; those that lie here are uploaded.
 
         Paths (`pathlib.Path`), bytes, open files and uploaded files are files wherever they stand, also in
         a list. A text is never the path of one. Where the app's form is known and calls the input a file,
@@ -283,7 +297,7 @@ class AsyncFiles(Resource):
             to: a directory to write it into, as it comes. The name is the server's, its last
                 part alone, without what a disk would not take, and at most 200 bytes long; nothing
                 is overwritten.
-            limit: the most bytes to take.
+            limit: bytes to take at most.
 
         Returns:
             The bytes, or with `to` the path that was written.
