@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -12,8 +13,9 @@ from ..i18n import t
 from ..wire import events as ev
 from ..wire.calls import Call
 from ..wire.loose import loads, read, strict
-from ..wire.sse import Splitter
+from ..wire.sse import BEGINNINGS, Splitter
 from ..wire.surrogates import Surrogates
+from .bodies import iter_decoded
 from .bounds import size_text
 from .files import host_of
 
@@ -26,6 +28,27 @@ def content_type_of(response: httpx.Response) -> str:
 def is_event_stream(response: httpx.Response) -> bool:
     """Whether a body is of events, by its type."""
     return "event-stream" in content_type_of(response)
+
+
+async def events_body(response: httpx.Response) -> tuple[AsyncIterator[bytes], bool]:
+    """A body, decoded, and whether it is of events: by its type, or where a gateway lost that, by how it begins."""
+    body, content_type, head = iter_decoded(response), content_type_of(response), b""
+    if response.status_code >= 300 or "html" in content_type or "json" in content_type:
+        return body, False
+    if is_event_stream(response):
+        return body, True
+    async for chunk in body:
+        head += chunk
+        if len(head) >= len(max(BEGINNINGS, key=len)):
+            break
+    return _after(head, body), head.startswith(BEGINNINGS)
+
+
+async def _after(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if head:
+        yield head
+    async for chunk in rest:
+        yield chunk
 
 
 def blocking_events(body: bytes, at: float) -> list[ev.Event]:

@@ -19,13 +19,12 @@ from ..tape import Header, Tape
 from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
-from ..wire.sse import BEGINNINGS, KIND, Frame, Splitter
-from ..wire.surrogates import Surrogates
+from ..wire.sse import KIND, Frame
 from .bodies import iter_decoded, read_chunks
 from .bounds import size_text
+from .event_reader import EventReader
 from .interrupting import Interrupts
-from .responses import blocking_events, content_type_of, is_event_stream, too_large
-from .resume import Resume
+from .responses import blocking_events, content_type_of, events_body, is_event_stream, too_large
 from .retry import RetryBudget
 from .shared_builder import SharedBuilder
 from .thread import current_owner
@@ -80,7 +79,7 @@ class ChatStream:
         self._interrupts = Interrupts()
         self._opening: asyncio.Future[Any] | None = None  # what is waited for before there is a response
         self._sending = False  # whether the question was sent, or is about to be
-        self._buffered = 0
+        self._reader = EventReader(dify.bounds, dify.settings.api_key)
         self._end_reason: ev.Event | None = None  # why this side ended it
         self.tape: Tape | None = Tape() if tape else None
 
@@ -121,7 +120,7 @@ class ChatStream:
     @property
     def more_at_hand(self) -> bool:
         """Whether the next event has come already, with the last one's bytes."""
-        return self._buffered > 0
+        return self._reader.buffered > 0
 
     def __aiter__(self) -> AsyncIterator[ev.Event]:
         if self._events is None:
@@ -166,8 +165,8 @@ class ChatStream:
         try:
             self._response = await self._opening
             self._apply(ev.Opened(at=self.now))
-            self._body = iter_decoded(self._response)
-            if not await self._has_events(self._response):
+            self._body, is_stream = await events_body(self._response)
+            if not is_stream:
                 problem = await self._read_other(self._response)
         except DifyError as raised:  # no permit for one more
             problem = raised
@@ -243,22 +242,6 @@ class ChatStream:
             head = self.tape.header
             head.conversation_id, head.message_id, head.status = turn.conversation_id, turn.message_id, turn.status
 
-    async def _has_events(self, response: httpx.Response) -> bool:
-        """Whether the body is events: by its type, or where a gateway lost that, by how it begins."""
-        content_type = content_type_of(response)
-        if response.status_code >= 300 or "html" in content_type or "json" in content_type:
-            return False
-        if is_event_stream(response):
-            return True
-        assert self._body is not None
-        head = b""
-        async for chunk in self._body:
-            head += chunk
-            if len(head) >= len(max(BEGINNINGS, key=len)):
-                break
-        self._body = _after(head, self._body)
-        return head.startswith(BEGINNINGS)
-
     async def _read_other(self, response: httpx.Response) -> DifyError | None:
         expected = response.status_code < 300 and "json" in content_type_of(response)
         limit = self._dify.bounds.body if expected else self._dify.bounds.error
@@ -289,61 +272,48 @@ class ChatStream:
 
     async def _read(self) -> AsyncGenerator[ev.Event, None]:
         """The events of the body, and of the run where it is followed; sees to the end whatever that is."""
-        clean, key = self._dify.settings.api_key.taken_out_of, self._dify.settings.api_key.reveal().encode()
-        resume, attempts, remaining = Resume(), 0, self._dify.bounds.stream
+        reader, followed = self._reader, 0
         end: ev.Event | None = None
         try:
             while True:
-                splitter, surrogates = Splitter(self._dify.bounds.line), Surrogates()
                 try:
                     self._take_permit()
                     assert self._body is not None
                     async for chunk in self._body:
-                        at = time.monotonic() - self._t0
-                        frames = splitter.feed(chunk)
-                        self._buffered = len(frames)
-                        for frame in frames:
-                            self._buffered -= 1
-                            if frame[1] is not None and key in frame[1]:
-                                frame = (frame[0], clean(frame[1]))
-                            event = ev.decode(frame, at, surrogates)
-                            if not attempts:
-                                resume.record(event)
-                                self._record(frame, event)
+                        for frame, event in reader.feed(chunk, self.now):
+                            self._record(frame, event)
+                            if not isinstance(event, ev.Resumed):
                                 yield event
-                                continue
-                            for new in resume.new_events(event):
-                                self._record(frame if new is event else None, new)
-                                if not isinstance(new, ev.Resumed):
-                                    yield new
-                        remaining -= len(chunk)
-                        if splitter.too_long or remaining < 0:
+                        if reader.exceeded:
                             break
                         self._take_permit()
-                    rest = clean(splitter.rest())
-                    if splitter.too_long or remaining < 0:
-                        end = self._end_reason or await self._too_long(rest, "line" if splitter.too_long else "stream")
+                    if reader.exceeded:
+                        end = self._end_reason or await self._too_long(reader.rest(), reader.exceeded)
                         break
-                    for event in (last := self._last_events(rest, surrogates, resume if attempts else None)):
-                        yield event
-                    end = self._end_reason or ev.StreamEnd(at=self.now, rest=b"" if last else rest)
+                    last = reader.last(self.now) if self._end_reason is None else []
+                    for frame, event in last:
+                        self._record(frame, event)
+                    for _, event in last:
+                        if not isinstance(event, ev.Resumed):
+                            yield event
+                    end = self._end_reason or ev.StreamEnd(at=self.now, rest=b"" if last else reader.rest())
                 except httpx.ReadTimeout:
                     end = self._end_reason or ev.DeadlineExceeded(at=self.now)
                 except (httpx.HTTPError, httpx.StreamError, OSError) as problem:
                     words = str(problem) or type(problem).__name__
-                    end = self._end_reason or ev.Disconnected(at=self.now, message=words, rest=clean(splitter.rest()))
-                if attempts >= FOLLOWS or not await self._follow():
+                    end = self._end_reason or ev.Disconnected(at=self.now, message=words, rest=reader.rest())
+                if followed >= FOLLOWS or not await self._follow():
                     break
-                attempts += 1
+                followed += 1
                 end = None
                 turn = self._builder.turn()
-                resume.restart(turn.answer_raw, turn.reasoning_chunks)
+                reader.reconnect(turn.answer_raw, turn.reasoning_chunks)
                 self._apply(ev.Resumed(at=self.now, message=t("net.followed")))
             if self._stopping is not None:  # the stream may end before the stop is confirmed
                 await asyncio.wait([self._stopping], timeout=STOP_SECONDS)
-            if resume.following and self._builder.status == "running":
-                for new in resume.finish(self.now):
-                    self._apply(new)
+            if self._builder.status == "running":
+                for event in reader.finish(self.now):
+                    self._apply(event)
         finally:
             # Whoever was cancelled, or leaves early, says so on leaving (`__aexit__`).
             if end is not None:
@@ -363,17 +333,6 @@ class ChatStream:
             await self._post_stop()
         message = t("net.too_large", limit=size_text(getattr(self._dify.bounds, name)), name=name)
         return ev.Disconnected(at=self.now, code="too_large", message=message, rest=rest)
-
-    def _last_events(self, rest: bytes, surrogates: Surrogates, resume: Resume | None) -> list[ev.Event]:
-        """The last event where it is whole and only the blank line behind it was lost, and the body ended well."""
-        complete = rest.startswith((b"data", b"{")) and self._end_reason is None
-        frames = Splitter().feed(rest + b"\n\n") if complete else []
-        if len(frames) != 1 or isinstance(event := ev.decode(frames[0], self.now, surrogates), ev.Unknown):
-            return []
-        events = [event] if resume is None else resume.new_events(event)
-        for new in events:
-            self._record(frames[0] if new is event else None, new)
-        return [new for new in events if not isinstance(new, ev.Resumed)]
 
     def _record(self, frame: Frame | None, event: ev.Event) -> None:
         """Take an event in, and on the tape. One that was made up here has no frame of its own."""
@@ -496,10 +455,3 @@ async def _nothing() -> AsyncGenerator[ev.Event, None]:
     nothing: tuple[ev.Event, ...] = ()
     for event in nothing:
         yield event
-
-
-async def _after(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    if head:
-        yield head
-    async for chunk in rest:
-        yield chunk
