@@ -13,8 +13,8 @@ import pytest
 from support import sync_client
 
 from dify_notebook import AsyncDify, Bounds, Dify, Session, errors, local
+from dify_notebook.net.background import Run
 from dify_notebook.net.sync import Chat, Stream
-from dify_notebook.session import Run
 
 GROUPS = ["chat", "conversations", "messages", "files", "audio", "app", "annotations", "end_users"]
 
