@@ -13,7 +13,7 @@ from ..wire.models import Parameters
 from .named import kind_of, mime_of
 
 #: A limit in MB that is as good as none.
-_MOST = 1e9
+_UNLIMITED = 1e9
 
 
 def check_size(name: str, mime_type: str | None, size: int | None, parameters: Parameters) -> None:
@@ -36,7 +36,7 @@ def limit_of(kind: str, parameters: Parameters) -> int | float | None:
     for setting in (parameters.system_parameters, (parameters.file_upload or {}).get("fileUploadConfig")):
         if setting and isinstance(setting, Mapping):
             limit = setting.get(size_limit(kind))
-            is_limit = isinstance(limit, int | float) and not isinstance(limit, bool) and 0 <= limit < _MOST
+            is_limit = isinstance(limit, int | float) and not isinstance(limit, bool) and 0 <= limit < _UNLIMITED
             return limit if is_limit else None
     return None
 
@@ -61,7 +61,7 @@ def allowed_kinds(rules: Mapping[str, Any] | None) -> tuple[frozenset[str], froz
     return frozenset(map(str, types)), frozenset("." + str(ending).lower().lstrip(".") for ending in endings)
 
 
-def check_kind(name: str, mime_type: str | None, rules: Mapping[str, Any] | None, place: str) -> None:
+def check_kind(name: str, mime_type: str | None, rules: Mapping[str, Any] | None, where: str) -> None:
     """Refuse a file of a type that this place does not take.
 
     Raises:
@@ -76,17 +76,17 @@ def check_kind(name: str, mime_type: str | None, rules: Mapping[str, Any] | None
     if custom or (kind in kinds and kind != "custom"):
         return
     shown = ", ".join(sorted(kinds) + sorted(endings if "custom" in kinds else ()))
-    raise InputError(t("net.file_type", name=name, kind=kind, place=place, allowed=shown), code="file_type")
+    raise InputError(t("net.file_type", name=name, kind=kind, place=where, allowed=shown), code="file_type")
 
 
-def check_count(count: int, limit: Any, place: str) -> None:
+def check_count(count: int, limit: Any, where: str) -> None:
     """Refuse more files than a place takes.
 
     Raises:
         InputError: there are too many.
     """
     if isinstance(limit, int) and not isinstance(limit, bool) and 0 < limit < count:
-        raise InputError(t("net.file_count", count=count, place=place, limit=limit), code="file_count")
+        raise InputError(t("net.file_count", count=count, place=where, limit=limit), code="file_count")
 
 
 def check_anywhere(name: str, mime_type: str | None, parameters: Parameters) -> None:

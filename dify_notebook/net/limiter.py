@@ -32,7 +32,7 @@ def check_connections(connections: int, maximum: int = MAX_CONNECTIONS) -> int:
         InputError: it is another.
     """
     if isinstance(connections, bool) or not isinstance(connections, int) or not 1 <= connections <= maximum:
-        raise InputError(t("net.bad_connections", value=repr(connections), most=maximum), code="connections")
+        raise InputError(t("net.bad_connections", value=repr(connections), maximum=maximum), code="connections")
     return connections
 
 
@@ -130,7 +130,7 @@ class AdaptiveLimiter:
             other=len(self._active) - self._streams,
             allowed=self.allowed,
             seconds=self._timeout,
-            most=MAX_CONNECTIONS,
+            maximum=MAX_CONNECTIONS,
         )
         if self.allowed < self.limit:
             message += t("net.fewer_for_now", allowed=self.allowed, own=self.limit)
