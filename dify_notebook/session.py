@@ -1,15 +1,10 @@
-"""Who holds a conversation: its turns, the running one, and how to stop it.
-
-A `Run` streams in the portal's thread; whoever displays it waits for changes and takes
-snapshots at its own pace, on its own thread.
-"""
+"""Who holds a conversation: its turns, those that are running (`net.background`), and how to stop them."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
@@ -20,185 +15,24 @@ from .app.files import Picked
 from .app.known import Fitted, KnownApp
 from .app.origin import Value
 from .app.words import EntryPoint, in_words
-from .errors import DifyError, TapeGone, raise_for_turn
+from .errors import TapeGone
 from .i18n import t
 from .logs import logger
+from .net.app_cache import AppCache, Part, learn
+from .net.background import Run as Run
 from .net.client import AsyncDify
 from .net.files import FileInput
-from .net.learning import Learned, Part, learn
 from .net.portal import portal
-from .net.stream import ChatStream
 from .net.sync import Dify
 from .printable import MESSAGE, one_line
 from .tape import RunStore, Tape, Turns, run_store
 from .tape.store import not_kept, runs_wanted
-from .turn.state import Turn, TurnError
-from .wire.events import Ping
+from .turn.state import Turn
 
 T = TypeVar("T")
-#: Seconds that fetching an answer's images may take, all together.
-PICTURE_SECONDS = 10.0
 #: Tapes of runs that are not stored: how many of the newest a session holds in memory, and how many bytes of them.
 UNSTORED, UNSTORED_BYTES = 50, 64_000_000
 log = logger()
-
-
-class Run:
-    """One question that is being answered."""
-
-    def __init__(
-        self,
-        stream: ChatStream,
-        *,
-        query: str = "",
-        target: str | None = None,
-        keep: bool = True,
-        decorate: Callable[[Turn], Turn],
-        on_end: Callable[[Run], None],
-    ) -> None:
-        self.query = query
-        """What was asked."""
-        self.target = target
-        """The conversation that it was asked in; None began a new one."""
-        self.keep = keep
-        """Whether the session goes on with that conversation afterwards; may be changed until the end."""
-        self._stream = stream
-        self._decorate = decorate
-        self._on_end = on_end
-        self._changed = threading.Event()
-        self._done = threading.Event()
-        self._snapshot: tuple[int, Turn] | None = None
-        """The version of the stream and the turn at that time, together for readers on several threads."""
-        self._final: Turn | None = None
-        self._failure: BaseException | None = None
-        self._watchers: tuple[threading.Event, ...] = ()
-        self._started = time.monotonic()
-        self.error: DifyError | None = None
-        """Why the question was refused, where it was; the turn tells it too."""
-
-    def _begin(self) -> None:
-        portal().submit(self._stream_all())
-
-    def watch(self, event: threading.Event) -> None:
-        """Set that event too with each change, the end included; several may watch."""
-        self._watchers += (event,)
-        event.set()
-
-    def _tell(self) -> None:
-        self._changed.set()
-        for event in self._watchers:
-            event.set()
-
-    async def _stream_all(self) -> None:
-        try:
-            try:
-                async with self._stream:
-                    async for event in self._stream:
-                        if type(event) is not Ping:
-                            self._tell()
-            except DifyError as problem:
-                self.error = problem
-            self._final = await self._with_pictures(self._decorate(self._told()))
-        except BaseException as problem:
-            self._failure = problem
-            raise
-        finally:
-            try:
-                await asyncio.to_thread(self._on_end, self)
-            finally:
-                self._done.set()
-                self._tell()
-
-    def _told(self) -> Turn:
-        """The stream's turn; of a question that was refused before any of it was sent, a turn that says so."""
-        turn = self._stream.turn
-        if self.error is None or turn.status != "running":
-            return turn
-        said = " ".join(one for one in (self.error.message, self.error.hint) if one)
-        refused = TurnError(code=self.error.code or "", message=said)
-        return msgspec.structs.replace(turn, query=self.query, status="failed", end="error", error=refused)
-
-    async def _with_pictures(self, turn: Turn) -> Turn:
-        """The images of the answer, fetched for whoever displays it; signed URLs do not live long."""
-        pictures = [file for file in turn.files or () if file.type == "image" and file.url]
-        if not pictures:
-            return turn
-        client = self._stream.client
-        under_way = {file: asyncio.ensure_future(client.files.fetch(file)) for file in pictures}
-        try:
-            done, late = await asyncio.wait(under_way.values(), timeout=PICTURE_SECONDS)
-        finally:
-            for task in under_way.values():
-                task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        why = t("net.timeout", host=client.settings.host)
-        fetched = {}
-        for file, task in under_way.items():
-            problem = task.exception() if task in done and not task.cancelled() else None
-            if task in done and problem is None:
-                fetched[file] = task.result()
-            else:  # no picture is worth the answer
-                told = why if problem is None else f"{type(problem).__name__}: {problem}"
-                fetched[file] = msgspec.structs.replace(file, data_error=told)
-        return msgspec.structs.replace(turn, files=tuple(fetched.get(file, file) for file in turn.files or ()))
-
-    @property
-    def done(self) -> bool:
-        """Whether it has ended, well or not, and been put away."""
-        return self._done.is_set()
-
-    @property
-    def now(self) -> float:
-        """Seconds since the question was sent."""
-        return self._stream.now or time.monotonic() - self._started
-
-    @property
-    def tape(self) -> Tape | None:
-        """What came over the wire so far."""
-        return self._stream.tape
-
-    @property
-    def turn(self) -> Turn:
-        """The turn as it is now; the same object until something changes."""
-        if self._failure is not None:
-            raise self._failure
-        if self._final is not None:
-            return self._final
-        snapshot = self._snapshot
-        if snapshot is None or snapshot[0] != self._stream.version:
-            version, turn = self._stream.seen()
-            self._snapshot = snapshot = (version, self._decorate(turn))
-        return snapshot[1]
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until something changed since the last wait, or it ended; False when the time passed."""
-        changed = self._changed.wait(timeout)
-        if changed and not self.done:
-            self._changed.clear()
-        return changed
-
-    def stop(self) -> concurrent.futures.Future[bool]:
-        """Ask the server to stop and return at once; the run ends within about 3 s."""
-        return portal().submit(self._stream.stop())
-
-    def result(self, timeout: float | None = None) -> Turn:
-        """Wait for the end and give the turn, whatever it came to.
-
-        Raises:
-            TimeoutError: it did not end in that many seconds.
-        """
-        if not self._done.wait(timeout):
-            raise TimeoutError
-        return self.turn
-
-    def raise_for_status(self) -> Turn:
-        """The turn, or the error that it ended in."""
-        turn = self.result()
-        if self.error is not None:
-            self.error.turn = turn
-            raise self.error
-        raise_for_turn(turn)
-        return turn
 
 
 async def _all_of(answers: Sequence[concurrent.futures.Future[bool]]) -> bool:
@@ -230,10 +64,10 @@ class Session:
         self.client: AsyncDify = client.as_async if isinstance(client, Dify) else client
         self.conversation_id = conversation_id
         self.app = KnownApp()
-        """What is known of the app: see `learn`."""
-        self._untold: set[Part] = set()
-        """What was asked for here in vain, of the client whose `_learned` that is."""
-        self._learned: Learned | None = None
+        """What is known of the app (`KnownApp`): see `learn`."""
+        self._unavailable: set[Part] = set()
+        """What was asked for here in vain, of the client whose `_cache` that is."""
+        self._cache: AppCache | None = None
         self.turns = Turns(keep)
         """The turns that were had here, oldest first."""
         self._runs: tuple[Run, ...] = ()
@@ -249,22 +83,27 @@ class Session:
         return one_line(f"<Session {self.client!r} conversation={self.conversation_id}>", MESSAGE)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run one of the client's coroutines on the portal and wait."""
+        """Run `work`, one of the client's coroutines, on the portal's thread, and wait for its result.
+
+        Raises:
+            RuntimeError: this is the portal's own thread, which would wait for itself.
+        """
         return portal().call(work)
 
     async def learn(self, *parts: Part, again: bool = False) -> KnownApp:
         """Ask the server what is not known yet of the app, its form and its name unless other parts are asked for.
 
         Args:
+            parts: "parameters" (its form), "info", "site", "meta".
             again: ask for it whatever is known: the app may have changed.
 
         Raises:
             AuthenticationError, ConfigError, ConnectError: asking a question would fail in the same way.
         """
         client = self.client
-        if self._learned is not client._known:
-            self._learned, self._untold = client._known, set()
-        self.app = await learn(client, *(parts or ("parameters", "info")), again=again, untold=self._untold)
+        if self._cache is not client._cache:
+            self._cache, self._unavailable = client._cache, set()
+        self.app = await learn(client, *(parts or ("parameters", "info")), again=again, unavailable=self._unavailable)
         return self.app
 
     def fit(
@@ -279,10 +118,12 @@ class Session:
     ) -> Fitted:
         """The inputs of a question as they will be sent, checked by the app's form as far as it is known.
 
-        Arguments as for `KnownApp.fit`.
+        Args:
+            door: where the values were entered (`app.words`: CELL, PYTHON or PANEL), which has its own messages.
+            given, before, later, filled, picked: as for `KnownApp.fit`.
 
         Raises:
-            InputError: a value is not in the form, does not fit, would be ignored, or is missing; in the door's words.
+            InputError: a value is not in the form, does not fit, would be ignored, or is missing.
         """
         return in_words(door, self.app.fit, given, before, later=later, filled=filled, picked=picked)
 
@@ -291,18 +132,18 @@ class Session:
         self.conversation_id = None
 
     def subscribe(self, listener: Callable[[Run, bool], object]) -> Callable[[], None]:
-        """Be told of each run: `listener(run, False)` before it begins, `listener(run, True)` when it has ended
-        and been put away. On the thread where that happens, so it sets, starts something and returns.
+        """Call `listener` as `listener(run, False)` before each run begins, and as `listener(run, True)` when it has
+        ended and its turn is in `turns`. On the thread where that happens, so it sets or starts something and returns.
 
         Returns:
-            What ends it.
+            A function that ends the subscription.
         """
         self._listeners += (listener,)
 
-        def end() -> None:
-            self._listeners = tuple(one for one in self._listeners if one is not listener)
+        def unsubscribe() -> None:
+            self._listeners = tuple(other for other in self._listeners if other is not listener)
 
-        return end
+        return unsubscribe
 
     @property
     def running(self) -> Run | None:
@@ -311,9 +152,10 @@ class Session:
         return runs[-1] if runs else None
 
     def stop(self) -> concurrent.futures.Future[bool] | None:
-        """Stop what is running, as `Run.stop`; None when nothing runs.
+        """Stop all that is running and return at once.
 
-        Of several answers that run at once all are stopped, and the result is whether the server confirmed each.
+        Returns:
+            A future: whether the server confirmed each stop. None when nothing runs.
         """
         stopping = [run.stop() for run in self._runs]
         if len(stopping) < 2:
@@ -321,12 +163,12 @@ class Session:
         return portal().submit(_all_of(stopping))
 
     def replace(self, turn: Turn) -> None:
-        """Put this in place of the turn with the same message (which was rated, say)."""
+        """Put `turn` in place of the one with the same message (which was rated, say)."""
         with self._lock:
             self.turns.put(turn)
 
     def turn_number(self, conversation_id: str | None) -> int | None:
-        """Which turn of that conversation the next would be, from 1; None where it is not known."""
+        """Which turn of the conversation `conversation_id` the next would be, from 1; None where it is not known."""
         if conversation_id is None:
             return 1
         count = self._counts.get(conversation_id)
@@ -344,15 +186,17 @@ class Session:
         auto_generate_name: bool = True,
         conversation_name: str | None = None,
     ) -> Run:
-        """Ask, and go on at once; the answer streams in the portal's thread.
+        """Ask, and return at once; the answer streams in the portal's thread.
 
         Args:
-            conversation_id: another conversation than the session's; None begins a new one.
+            query, inputs, files, auto_generate_name: as for `chat.send`.
+            conversation_id: another conversation than the session's, which is ""; None begins a new one.
             keep: whether the session goes on with that conversation afterwards.
-            timeout: seconds for the whole turn; then it is stopped.
+            timeout: seconds for the whole turn, uploads included; then it is stopped. None is no limit.
+            conversation_name: what the turn calls its conversation; the server is not told.
 
         Raises:
-            InputError: a value was refused before anything was sent.
+            InputError: an argument cannot be sent. What the server refuses later is `error` of the run.
             ConfigError: `DIFY_NOTEBOOK_RUNS` says neither yes nor no.
         """
         target = self.conversation_id if conversation_id == "" else conversation_id
@@ -399,7 +243,7 @@ class Session:
                 log.exception("a listener of the session failed")
 
     def _forget(self, run: Run) -> None:
-        self._runs = tuple(one for one in self._runs if one is not run)
+        self._runs = tuple(other for other in self._runs if other is not run)
 
     def _ended(self, run: Run, number: int | None) -> None:
         """Put a finished turn away. Runs in a worker thread, once for each run."""
@@ -418,9 +262,9 @@ class Session:
             self.turns.append(turn)
             self._forget(run)
         if run.tape is not None:
-            self._put_away(run.tape, turn)
+            self._store_tape(run.tape, turn)
 
-    def _put_away(self, tape: Tape, turn: Turn) -> None:
+    def _store_tape(self, tape: Tape, turn: Turn) -> None:
         """Store the tape and read it from there from now on; where it is not stored, it stays in memory for a while."""
         path = store = None
         try:
@@ -440,8 +284,8 @@ class Session:
             return
         with self._lock:
             self._unstored.append(tape)
-            held = sum(one.entries.size for one in self._unstored)
-            while len(self._unstored) > UNSTORED or (held > UNSTORED_BYTES and len(self._unstored) > 1):
+            size = sum(tape_.entries.size for tape_ in self._unstored)
+            while len(self._unstored) > UNSTORED or (size > UNSTORED_BYTES and len(self._unstored) > 1):
                 oldest = self._unstored.popleft()
-                held -= oldest.entries.size
+                size -= oldest.entries.size
                 oldest.forget(t("tape.not_stored", count=UNSTORED))

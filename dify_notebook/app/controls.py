@@ -1,4 +1,4 @@
-"""One value in the type that its control wants: the same whichever door it came through. Pure.
+"""One value in the type that its control wants: the same from every entry point. Pure.
 
 A value that says nothing (None; "" for a number, checkbox or JSON; no file) is as if it were not given, but ""
 is a text like any other: a server takes it, also for a required one.
@@ -13,7 +13,7 @@ from typing import Any
 
 from ..wire.kinds import FILE_CONTROLS, TEXT_CONTROLS
 from . import stored
-from .files import FileInput, Picked, holds_file, sources_of, told_files
+from .files import FileInput, Picked, holds_file, server_files, sources_of
 from .misfit import Misfit
 from .origin import Origin, Value
 from .values import Unfit, to_builtins, to_text, unwrap
@@ -56,18 +56,18 @@ def fitted(name: str, control: Mapping[str, Any], given: Value, picked: Picked |
     return text
 
 
-def counted(name: str, control: Mapping[str, Any], found: FileInput) -> FileInput:
+def counted(name: str, control: Mapping[str, Any], files: FileInput) -> FileInput:
     """The same files, if the app takes so many.
 
     Raises:
         Misfit: it does not.
     """
-    count = len(found.sources)
-    if not found.many and count != 1:
+    count = len(files.sources)
+    if not files.many and count != 1:
         raise Misfit("one_file", name, control, count=count, limit=1)
-    if found.limit is not None and found.limit < count:
-        raise Misfit("files", name, control, count=count, limit=found.limit)
-    return found
+    if files.limit is not None and files.limit < count:
+        raise Misfit("files", name, control, count=count, limit=files.limit)
+    return files
 
 
 def free(name: str, given: Value, control: Mapping[str, Any] | None = None) -> Any:
@@ -88,8 +88,8 @@ def is_required(control: Mapping[str, Any]) -> bool:
 
 def options_of(control: Mapping[str, Any]) -> list[str]:
     """What a select offers; none where the form says something else in their place."""
-    told = control.get("options")
-    return [str(option) for option in told] if isinstance(told, list | tuple) else []
+    options = control.get("options")
+    return [str(option) for option in options] if isinstance(options, list | tuple) else []
 
 
 def limit_of(control: Mapping[str, Any]) -> int | None:
@@ -101,14 +101,14 @@ def limit_of(control: Mapping[str, Any]) -> int | None:
 def _files(name: str, control: Mapping[str, Any], given: Value, picked: Picked | None) -> Any:
     many = control.get("type") == "file-list"
     if not given.origin.own:
-        return told_files(given.value, many=many)
+        return server_files(given.value, many=many)
     if isinstance(given.value, str | list | tuple) and not given.value and given.origin is not Origin.LINE:
         return None
     sources = _sources(name, control, given, picked)
-    found = counted(name, control, FileInput(sources, many, limit_of(control) if many else 1))
-    if all(isinstance(one, dict) for one in found.sources):  # named already: there is nothing to upload
-        return _builtins(name, control, found.given)
-    return found
+    files = counted(name, control, FileInput(sources, many, limit_of(control) if many else 1))
+    if all(isinstance(source, dict) for source in files.sources):  # named already: there is nothing to upload
+        return _builtins(name, control, files.given)
+    return files
 
 
 def _sources(name: str, control: Mapping[str, Any], given: Value, picked: Picked | None) -> tuple[Any, ...]:

@@ -50,18 +50,18 @@ def sources_of(value: Value, picked: Picked | None = None) -> tuple[Any, ...]:
     if value.origin is Origin.TEMPLATE:
         return (_of_template(value),)
     listed = value.value if isinstance(value.value, list | tuple) else [value.value]
-    return tuple(_source(one, value.origin, picked) for one in listed)
+    return tuple(_source(item, value.origin, picked) for item in listed)
 
 
 def holds_file(value: Any) -> bool:
     """Whether Python gives a file, or a list with files in it, whatever the app asks for."""
-    return is_file(value) or (isinstance(value, list | tuple) and any(is_file(one) for one in value))
+    return is_file(value) or (isinstance(value, list | tuple) and any(is_file(item) for item in value))
 
 
-def told_files(value: Any, *, many: bool) -> Any:
+def server_files(value: Any, *, many: bool) -> Any:
     """A server's value for files, as it came; None where it is not in a form that a question may have."""
     listed = value if many and isinstance(value, list | tuple) else [value]
-    if not listed or not all(stored.is_reference(one) for one in listed):
+    if not listed or not all(stored.is_reference(item) for item in listed):
         return None
     return list(value) if isinstance(value, list | tuple) else value
 

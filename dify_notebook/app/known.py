@@ -1,4 +1,4 @@
-"""What is known of one app, and the one law of what its inputs may be: the same for every door. Pure.
+"""What is known of one app, and the one law of what its inputs may be: the same from every entry point. Pure.
 
 The server ignores inputs that it does not know. Here nothing is dropped in silence: what of the user's
 would not arrive is refused before sending, and what of the server's is not sent back is named.
@@ -19,7 +19,7 @@ from .controls import fitted, free, is_required
 from .files import FileInput, Picked
 from .misfit import Misfit, Unfit
 from .origin import Origin, Value
-from .surrogates import joined
+from .surrogates import join_surrogates
 from .values import to_text
 
 
@@ -34,7 +34,7 @@ class Fitted(msgspec.Struct, frozen=True):
     @property
     def given(self) -> dict[str, Any]:
         """The inputs as the client takes them."""
-        return {name: one.given if isinstance(one, FileInput) else one for name, one in self.inputs.items()}
+        return {name: value.given if isinstance(value, FileInput) else value for name, value in self.inputs.items()}
 
 
 class KnownApp(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +55,8 @@ class KnownApp(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def controls(self) -> dict[str, Mapping[str, Any]]:
         """The controls of its form by variable: `type`, `variable`, `required`, `max_length`, `options`, `default`."""
-        told = self.parameters.controls if self.parameters is not None else ()
-        return {str(control["variable"]): control for control in told if control.get("variable")}
+        controls = self.parameters.controls if self.parameters is not None else ()
+        return {str(control["variable"]): control for control in controls if control.get("variable")}
 
     @property
     def whole(self) -> bool:
@@ -90,40 +90,40 @@ class KnownApp(msgspec.Struct, frozen=True, kw_only=True):
             Misfit: a value is not in the form, does not fit, would be ignored, or is missing.
         """
         controls, whole = self.controls, whole and self.whole
-        known = {name: one for name, one in (before or {}).items() if not whole or name in controls}
-        asked, nothing = {**known, **given}, Value(None, Origin.SERVER)
-        inputs, dropped, missing = self._free(asked, whole), [], []
+        earlier = {name: value for name, value in (before or {}).items() if not whole or name in controls}
+        values, nothing = {**earlier, **given}, Value(None, Origin.SERVER)
+        inputs, dropped, missing = self._free(values, whole), [], []
         for name, control in controls.items():
             default = Value(control.get("default"), Origin.SERVER)
-            found = asked.get(name, default if filled and default.value not in ("", []) else nothing)
-            sent = fitted(name, control, found, picked)
-            needed = is_required(control) and (whole or name in asked)
-            if sent is None and needed and default.value not in (None, ""):
-                found, sent = default, fitted(name, control, default, picked)
-            if sent is not None:
-                inputs[name] = joined(sent, name)
+            value = values.get(name, default if filled and default.value not in ("", []) else nothing)
+            converted = fitted(name, control, value, picked)
+            needed = is_required(control) and (whole or name in values)
+            if converted is None and needed and default.value not in (None, ""):
+                value, converted = default, fitted(name, control, default, picked)
+            if converted is not None:
+                inputs[name] = join_surrogates(converted, name)
                 continue
             takes_files = control.get("type") in FILE_CONTROLS
-            if not found.origin.own and (stored.is_file(found.value) or (takes_files and found.value)):
+            if not value.origin.own and (stored.is_file(value.value) or (takes_files and value.value)):
                 dropped.append(name)
             if needed:
                 missing.append(control)
         if missing:
             raise Misfit("missing", controls=missing)
         if later and self.old:
-            ignored = [name for name in given if inputs.get(name) != known.get(name, nothing).value]
+            ignored = [name for name in given if inputs.get(name) != earlier.get(name, nothing).value]
             if ignored:
                 raise Misfit("ignored", names=ignored, version=self.version)
         return Fitted(inputs, tuple(dropped))
 
-    def _free(self, asked: Mapping[str, Value], whole: bool) -> dict[str, Any]:
+    def _free(self, values: Mapping[str, Value], whole: bool) -> dict[str, Any]:
         """Those that the form does not have."""
         controls = self.controls
-        others = {name: value for name, value in asked.items() if name not in controls}
+        others = {name: value for name, value in values.items() if name not in controls}
         if whole and others:
             raise Misfit("unknown", next(iter(others)), known=list(controls))
-        mine = {name: value for name, value in others.items() if value.origin is not Origin.SERVER}
-        return {name: joined(free(name, value), name) for name, value in mine.items()}
+        own = {name: value for name, value in others.items() if value.origin is not Origin.SERVER}
+        return {name: join_surrogates(free(name, value), name) for name, value in own.items()}
 
 
 def check(inputs: Mapping[str, Any]) -> None:
@@ -136,7 +136,7 @@ def check(inputs: Mapping[str, Any]) -> None:
     for name, value in inputs.items():
         calls.check_text("inputs", name)
         try:
-            joined(free(name, Value(value, Origin.PYTHON)), name)
+            join_surrogates(free(name, Value(value, Origin.PYTHON)), name)
         except Misfit as misfit:
             if misfit.reason == "half":
                 raise
@@ -144,4 +144,4 @@ def check(inputs: Mapping[str, Any]) -> None:
                 text = to_text(value, strict=True)
             except Unfit:
                 raise misfit from None
-            joined(text, name)
+            join_surrogates(text, name)

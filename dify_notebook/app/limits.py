@@ -13,7 +13,7 @@ from ..wire.models import Parameters
 from .named import kind_of, mime_of
 
 #: A limit in MB that is as good as none.
-_MOST = 1e9
+_UNLIMITED = 1e9
 
 
 def check_size(name: str, mime_type: str | None, size: int | None, parameters: Parameters) -> None:
@@ -27,41 +27,41 @@ def check_size(name: str, mime_type: str | None, size: int | None, parameters: P
     if size is None or limit is None:
         return
     if size > limit * 1024 * 1024:
-        told = f"{size / 1024 / 1024:.1f}"
-        raise InputError(t("net.file_size", name=name, size=told, limit=limit, kind=kind), code="file_too_large")
+        megabytes = f"{size / 1024 / 1024:.1f}"
+        raise InputError(t("net.file_size", name=name, size=megabytes, limit=limit, kind=kind), code="file_too_large")
 
 
 def limit_of(kind: str, parameters: Parameters) -> int | float | None:
     """The largest file of this kind in MB, as the server tells; None where it does not."""
-    for told in (parameters.system_parameters, (parameters.file_upload or {}).get("fileUploadConfig")):
-        if told and isinstance(told, Mapping):
-            limit = told.get(size_limit(kind))
-            known = isinstance(limit, int | float) and not isinstance(limit, bool) and 0 <= limit < _MOST
-            return limit if known else None
+    for setting in (parameters.system_parameters, (parameters.file_upload or {}).get("fileUploadConfig")):
+        if setting and isinstance(setting, Mapping):
+            limit = setting.get(size_limit(kind))
+            is_limit = isinstance(limit, int | float) and not isinstance(limit, bool) and 0 <= limit < _UNLIMITED
+            return limit if is_limit else None
     return None
 
 
-def listed(told: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
     """A list of the server's; empty where it tells something else in its place."""
-    return told if isinstance(told, list) else []
+    return value if isinstance(value, list) else []
 
 
 def allowed_kinds(rules: Mapping[str, Any] | None) -> tuple[frozenset[str], frozenset[str]] | None:
     """(kinds, endings of custom files) that a place takes; None where it says nothing."""
     if not rules:
         return None
-    told = rules.get("allowed_file_types")
-    if not isinstance(told, list) or not told:
+    types = rules.get("allowed_file_types")
+    if not isinstance(types, list) or not types:
         image = rules.get("image")
         if isinstance(image, Mapping) and image.get("enabled"):
-            told = ["image"]
+            types = ["image"]
         else:
             return None
     endings = listed(rules.get("allowed_file_extensions"))
-    return frozenset(map(str, told)), frozenset("." + str(one).lower().lstrip(".") for one in endings)
+    return frozenset(map(str, types)), frozenset("." + str(ending).lower().lstrip(".") for ending in endings)
 
 
-def check_kind(name: str, mime_type: str | None, rules: Mapping[str, Any] | None, place: str) -> None:
+def check_kind(name: str, mime_type: str | None, rules: Mapping[str, Any] | None, where: str) -> None:
     """Refuse a file of a type that this place does not take.
 
     Raises:
@@ -76,17 +76,17 @@ def check_kind(name: str, mime_type: str | None, rules: Mapping[str, Any] | None
     if custom or (kind in kinds and kind != "custom"):
         return
     shown = ", ".join(sorted(kinds) + sorted(endings if "custom" in kinds else ()))
-    raise InputError(t("net.file_type", name=name, kind=kind, place=place, allowed=shown), code="file_type")
+    raise InputError(t("net.file_type", name=name, kind=kind, place=where, allowed=shown), code="file_type")
 
 
-def check_count(count: int, limit: Any, place: str) -> None:
+def check_count(count: int, limit: Any, where: str) -> None:
     """Refuse more files than a place takes.
 
     Raises:
         InputError: there are too many.
     """
     if isinstance(limit, int) and not isinstance(limit, bool) and 0 < limit < count:
-        raise InputError(t("net.file_count", count=count, place=place, limit=limit), code="file_count")
+        raise InputError(t("net.file_count", count=count, place=where, limit=limit), code="file_count")
 
 
 def check_anywhere(name: str, mime_type: str | None, parameters: Parameters) -> None:
@@ -98,13 +98,13 @@ def check_anywhere(name: str, mime_type: str | None, parameters: Parameters) -> 
     places: Sequence[Mapping[str, Any] | None] = [
         parameters.file_upload, *(control for control in parameters.controls if is_file(control)),
     ]  # fmt: skip
-    told = [place for place in places if place]
-    if not told or any(allowed_kinds(place) is None for place in told):
+    rules = [rule for rule in places if rule]
+    if not rules or any(allowed_kinds(rule) is None for rule in rules):
         return
     problem: InputError | None = None
-    for place in told:
+    for rule in rules:
         try:
-            return check_kind(name, mime_type, place, t("net.place_files"))
+            return check_kind(name, mime_type, rule, t("net.place_files"))
         except InputError as raised:
             problem = raised
     if problem is not None:

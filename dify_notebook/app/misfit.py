@@ -1,4 +1,4 @@
-"""That a value does not fit, without words: each door says it in its own way."""
+"""That a value does not fit, without a message: each entry point has its own (`words.py`)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ class Misfit(Exception):
         values: what the sentence may tell.
     """
 
-    def __init__(
-        self, reason: str, name: str = "", control: Mapping[str, Any] | None = None, /, **values: Any
-    ) -> None:
+    def __init__(self, reason: str, name: str = "", control: Mapping[str, Any] | None = None, /, **values: Any) -> None:
         super().__init__(reason)
         self.reason, self.name, self.control, self.values = reason, name, control or {}, values
 

@@ -43,8 +43,8 @@ class Value(msgspec.Struct, frozen=True):
 def values(inputs: Mapping[str, Any] | None, origin: Origin) -> dict[str, Value]:
     """Inputs that are all of one origin. What the server tells as null was not given."""
     # A name that is no text stays as it is, for whoever asks to refuse.
-    given = {_plain(name): Value(one, origin) for name, one in (inputs or {}).items()}
-    return {name: one for name, one in given.items() if origin is not Origin.SERVER or one.value is not None}
+    named = {_plain(name): Value(value, origin) for name, value in (inputs or {}).items()}
+    return {name: value for name, value in named.items() if origin is not Origin.SERVER or value.value is not None}
 
 
 def _plain(name: Any) -> Any:

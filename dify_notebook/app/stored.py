@@ -8,13 +8,13 @@ from typing import Any
 
 def is_file(value: Any) -> bool:
     """Whether it is a file, or a list with files, as Dify names or keeps them."""
-    listed = value if isinstance(value, list | tuple) else (value,)
-    return any(_is_kept(one) or is_reference(one) for one in listed)
+    items = value if isinstance(value, list | tuple) else (value,)
+    return any(_is_stored_form(item) or is_reference(item) for item in items)
 
 
 def is_reference(value: Any) -> bool:
     """Whether a question may name a file so: an upload by its id, or an address that the server fetches."""
-    if not isinstance(value, Mapping) or _is_kept(value):
+    if not isinstance(value, Mapping) or _is_stored_form(value):
         return False
     for method, where in (("local_file", "upload_file_id"), ("remote_url", "url")):
         if value.get("transfer_method") == method:
@@ -22,6 +22,6 @@ def is_reference(value: Any) -> bool:
     return False
 
 
-def _is_kept(value: Any) -> bool:
+def _is_stored_form(value: Any) -> bool:
     """Files of a stored conversation come back in a form of the server's own, which it does not take."""
     return isinstance(value, Mapping) and "dify_model_identity" in value

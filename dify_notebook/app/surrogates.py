@@ -7,16 +7,16 @@ from typing import Any
 from .misfit import Misfit
 
 
-def joined(value: Any, place: str) -> Any:
+def join_surrogates(value: Any, path: str) -> Any:
     """The same with whole characters only: two halves that stand together are one. What is no JSON stays as it is.
 
     Raises:
         Misfit: half a character stands alone, which no server can be sent.
     """
     if isinstance(value, list):
-        return [joined(one, f"{place}[{at}]") for at, one in enumerate(value)]
+        return [join_surrogates(item, f"{path}[{at}]") for at, item in enumerate(value)]
     if isinstance(value, dict):
-        return {joined(key, place): joined(one, f"{place}[{key!r}]") for key, one in value.items()}
+        return {join_surrogates(key, path): join_surrogates(item, f"{path}[{key!r}]") for key, item in value.items()}
     if not isinstance(value, str):
         return value
     try:
@@ -29,4 +29,4 @@ def joined(value: Any, place: str) -> Any:
         return value.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
         pass
-    raise Misfit("half", ascii(place)[1:-1])
+    raise Misfit("half", ascii(path)[1:-1])

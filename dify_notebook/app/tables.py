@@ -37,7 +37,7 @@ def csv_of(value: Any, limit: int, cell: Callable[[Any, str], str]) -> str:
     header, rows = (_pandas if module_of(value) == "pandas" else _polars)(value)
     writer.writerow(header)
     for number, row in enumerate(rows):
-        writer.writerow(cell(one, f"[{number}]") for one in row)
+        writer.writerow(cell(item, f"[{number}]") for item in row)
         if out.tell() > limit:
             raise Unfit("too_long", value, length=f"{len(value):,} × {len(header)}")
     return out.getvalue()

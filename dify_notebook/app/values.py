@@ -242,8 +242,8 @@ def _duration(value: Any) -> str | None:
     digits = _BELOW_SECONDS.get(unit)
     if digits is None:
         return None
-    whole, rest = divmod(count, 10**digits)
-    return f"{sign}PT{whole}" + (f".{rest:0{digits}d}".rstrip("0") if rest else "") + "S"
+    whole, fraction = divmod(count, 10**digits)
+    return f"{sign}PT{whole}" + (f".{fraction:0{digits}d}".rstrip("0") if fraction else "") + "S"
 
 
 def is_missing(value: Any) -> bool:
@@ -356,8 +356,8 @@ def _why(value: Any) -> str:
 
 
 def _table(value: Any, limit: int) -> str:
-    def cell(one: Any, path: str) -> str:
-        plain = _plain(one, path, _Budget(limit, one), frozenset())
+    def cell(item: Any, path: str) -> str:
+        plain = _plain(item, path, _Budget(limit, item), frozenset())
         if plain is None:
             return ""
         return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, allow_nan=False)

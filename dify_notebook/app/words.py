@@ -1,4 +1,4 @@
-"""What does not fit, in the words of the door that it came through."""
+"""Entry points (cell, Python, panel), and the message of each for a value that does not fit."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 
 class EntryPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """How one way to ask says it."""
+    """One way to ask: which sentences of the catalogue it has for a value that does not fit."""
 
     sentences: str
-    """Where its sentences are: their keys end in the reason."""
+    """Prefix of their keys, which end in the reason."""
     hint: str = "magic.value.hint"
     keys: Mapping[str, str] = {}
     """Sentences with another key, by reason, or by reason and what about it: `unfit.precision`."""
@@ -59,61 +59,61 @@ PANEL = EntryPoint(
 )
 
 
-def in_words(door: EntryPoint, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """What the work gives.
+def in_words(entry_point: EntryPoint, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """What the work returns.
 
     Raises:
-        InputError: the work raised `Misfit`, in the door's words.
+        InputError: the work raised `Misfit`; the message is the entry point's.
     """
     try:
         return work(*args, **kwargs)
     except Misfit as misfit:
         problem = misfit
-    raise _refusal(problem, door)
+    raise _input_error(problem, entry_point)
 
 
-def suggestion(wrong: str, known: list[str] | tuple[str, ...]) -> str:
+def suggestion(word: str, names: list[str] | tuple[str, ...]) -> str:
     """` Did you mean …?` in the user's language, or nothing when nothing comes close."""
     from difflib import get_close_matches  # only a mistake needs it
 
-    close = get_close_matches(wrong.lower(), known, n=1, cutoff=0.6)
+    close = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return t("magic.did_you_mean", name=close[0]) if close else ""
 
 
-def _refusal(misfit: Misfit, door: EntryPoint) -> InputError:
+def _input_error(misfit: Misfit, entry_point: EntryPoint) -> InputError:
     reason, values = misfit.reason, {**misfit.values}
-    name = _called(misfit.control, misfit.name) if door.labels else misfit.name
-    where, about, usual = door.place + name, "", f"{door.sentences}.{reason}"
+    name = _label_of(misfit.control, misfit.name) if entry_point.labels else misfit.name
+    where, detail, default_key = entry_point.place + name, "", f"{entry_point.sentences}.{reason}"
     if reason == "unknown":
-        about = "" if values["known"] else "none"
+        detail = "" if values["known"] else "none"
         values |= {"suggestion": suggestion(name, values["known"]), "known": ", ".join(values["known"]) or "–"}
     elif reason == "missing":
-        values = _missing(values["controls"], door)
+        values = _missing(values["controls"], entry_point)
     elif reason == "ignored":
         values["names"] = ", ".join(values["names"])
     elif reason == "select":
         values["suggestion"] = suggestion(values["text"], values["options"])
         values |= {"text": values["text"][:80], "options": ", ".join(values["options"])}
     elif reason == "half":
-        usual = "net.half_character"
+        default_key = "net.half_character"
     elif reason == "unfit":
-        unfit, about = values["unfit"], values["unfit"].reason
-        where, usual = where + unfit.path, f"magic.value.{about}"
+        unfit, detail = values["unfit"], values["unfit"].reason
+        where, default_key = where + unfit.path, f"magic.value.{detail}"
         values = {"type": type(unfit.value).__name__, "limit": 0, "length": "", **unfit.values}
-    key = door.keys.get(f"{reason}.{about}") or door.keys.get(reason, usual)
-    told = t(key, **{"name": name, "where": where, "source": where, **values})
+    key = entry_point.keys.get(f"{reason}.{detail}") or entry_point.keys.get(reason, default_key)
+    message = t(key, **{"name": name, "where": where, "source": where, **values})
     if reason == "ignored":  # the code has a hint of its own
-        return InputError(redact(told), code="inputs")
-    return InputError(redact(told), code="input", hint=t(door.hints.get(reason, door.hint), name=name))
+        return InputError(redact(message), code="inputs")
+    return InputError(redact(message), code="input", hint=t(entry_point.hints.get(reason, entry_point.hint), name=name))
 
 
-def _missing(controls: list[Mapping[str, Any]], door: EntryPoint) -> dict[str, str]:
+def _missing(controls: list[Mapping[str, Any]], entry_point: EntryPoint) -> dict[str, str]:
     names = [str(control["variable"]) for control in controls]
-    labels = [_called(control, name) for control, name in zip(controls, names, strict=True)]
+    labels = [_label_of(control, name) for control, name in zip(controls, names, strict=True)]
     both = [name if label == name else f"{name} ({label})" for name, label in zip(names, labels, strict=True)]
-    shown, example = labels if door.labels else names, [f"-i {name}=…" for name in names]
+    shown, example = labels if entry_point.labels else names, [f"-i {name}=…" for name in names]
     return {"names": ", ".join(shown), "wanted": ", ".join(both), "example": " ".join(example)}
 
 
-def _called(control: Mapping[str, Any], name: str) -> str:
+def _label_of(control: Mapping[str, Any], name: str) -> str:
     return str(control.get("label") or name)

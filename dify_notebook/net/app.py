@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..wire import calls, models
-from .pages import AsyncPages, Taken, numbered
+from .pages import AsyncPages, PageBudget, numbered
 from .resource import Resource
 
 
@@ -14,31 +14,31 @@ class AsyncApp(Resource):
 
     async def info(self) -> models.AppInfo:
         """Name, description and mode of the app."""
-        found = await self._dify._send(calls.app_info())
-        self._dify._known.tell(info=found)
-        return found
+        info = await self._dify._send(calls.app_info())
+        self._dify._cache.update(info=info)
+        return info
 
     async def parameters(self, *, user: str | None = None) -> models.Parameters:
-        """The app's input form, opening statement and file rules."""
-        found = await self._dify._send(calls.app_parameters(user=self._dify.user_or(user)))
-        self._dify._known.tell(parameters=found)
-        self._dify._known.checks_files = True
-        return found
+        """The app's input form, opening statement and file rules. Files are checked by these from then on."""
+        parameters = await self._dify._send(calls.app_parameters(user=self._dify.user_or(user)))
+        self._dify._cache.update(parameters=parameters)
+        self._dify._cache.checks_files = True
+        return parameters
 
     async def meta(self, *, user: str | None = None) -> models.AppMeta:
         """The icons of the app's tools."""
-        found = await self._dify._send(calls.app_meta(user=self._dify.user_or(user)))
-        self._dify._known.tell(meta=found)
-        return found
+        meta = await self._dify._send(calls.app_meta(user=self._dify.user_or(user)))
+        self._dify._cache.update(meta=meta)
+        return meta
 
     async def site(self) -> models.Site:
         """How the app's web page looks (Dify 1.x)."""
-        found = await self._dify._send(calls.app_site())
-        self._dify._known.tell(site=found)
-        return found
+        site = await self._dify._send(calls.app_site())
+        self._dify._cache.update(site=site)
+        return site
 
     def feedbacks(self, *, page_size: int = 100) -> AsyncPages[models.Feedback]:
-        """All ratings of the app's answers, by every user (Dify 1.x)."""
+        """All ratings of the app's answers, by every user (Dify 1.x); `page_size` may be 101 here."""
         return _numbered(
             self._dify, lambda page: calls.app_feedbacks(page=page, limit=page_size), page_size, "feedbacks"
         )
@@ -47,22 +47,22 @@ class AsyncApp(Resource):
 def _numbered(dify: Any, call: Any, page_size: int, table: str) -> AsyncPages[Any]:
     """A list whose pages have numbers. Some tell `has_more`, for others a full page means more."""
     call(1)  # tells mistakes now
-    taken = Taken(dify.bounds.pages)
+    budget = PageBudget(dify.bounds.pages)
 
     async def fetch(number: int) -> Any:
         if number == 1:
-            taken.begin()
-        found = await dify._send(call(number), taken=taken)
-        return found.data, found.has_more if found.has_more is not None else len(found.data) >= page_size
+            budget.reset()
+        page = await dify._send(call(number), on_size=budget)
+        return page.data, page.has_more if page.has_more is not None else len(page.data) >= page_size
 
-    return numbered(fetch, most=dify.bounds.items, table=table)
+    return numbered(fetch, max_items=dify.bounds.items, table=table)
 
 
 class AsyncAnnotations(Resource):
     """Answers that people wrote: `list`, `create`, `update`, `delete`, and the automatic reply with them."""
 
     def list(self, *, keyword: str | None = None, page_size: int = 100) -> AsyncPages[models.Annotation]:
-        """The app's annotations, those with the keyword in question or answer alone if one is given."""
+        """The app's annotations (Dify 1.x), those with the `keyword` in question or answer alone if one is given."""
         return _numbered(
             self._dify,
             lambda page: calls.list_annotations(page=page, limit=page_size, keyword=keyword),
@@ -71,15 +71,31 @@ class AsyncAnnotations(Resource):
         )
 
     async def create(self, question: str, answer: str) -> models.Annotation:
-        """Write an annotation."""
+        """Write an annotation: the `answer` to give to questions like `question`.
+
+        Returns:
+            The annotation with its id.
+
+        Raises:
+            InputError: one of them is empty.
+        """
         return await self._dify._send(calls.create_annotation(question, answer))
 
     async def update(self, annotation_id: str, question: str, answer: str) -> models.Annotation:
-        """Write an annotation anew."""
+        """Write the annotation `annotation_id` anew, with `question` and `answer` as for `create`.
+
+        Raises:
+            InputError: question or answer is empty.
+            NotFoundError: there is no such annotation.
+        """
         return await self._dify._send(calls.update_annotation(annotation_id, question, answer))
 
     async def delete(self, annotation_id: str) -> None:
-        """Delete an annotation."""
+        """Delete the annotation `annotation_id`.
+
+        Raises:
+            NotFoundError: there is no such annotation.
+        """
         await self._dify._send(calls.delete_annotation(annotation_id))
 
     async def enable_reply(
@@ -89,6 +105,13 @@ class AsyncAnnotations(Resource):
 
         Args:
             score_threshold: how alike a question must be, 0 to 1.
+            embedding_provider_name, embedding_model_name: the model that compares questions, by the server's names.
+
+        Returns:
+            The job: its `job_id` and `job_status`.
+
+        Raises:
+            InputError: the threshold is another number.
         """
         return await self._dify._send(
             calls.annotation_reply(
@@ -104,7 +127,16 @@ class AsyncAnnotations(Resource):
         return await self._dify._send(calls.annotation_reply("disable"))
 
     async def reply_status(self, action: str, job_id: str) -> models.Job:
-        """How far a job of `enable_reply` or `disable_reply` is: waiting, completed or error."""
+        """How far a job of `enable_reply` or `disable_reply` is: its `job_status` is waiting, completed or error.
+
+        Args:
+            action: "enable" or "disable", as the job does.
+            job_id: as the job's `job_id` has it.
+
+        Raises:
+            InputError: `action` is another.
+            APIError: the server knows no such job.
+        """
         return await self._dify._send(calls.annotation_reply_status(action, job_id))
 
 
@@ -112,5 +144,9 @@ class AsyncEndUsers(Resource):
     """The app's users: `get`."""
 
     async def get(self, end_user_id: str) -> models.EndUser:
-        """An end user by the id that messages and feedbacks name (newer than Dify 1.12)."""
+        """The end user `end_user_id`, which feedbacks name as `from_end_user_id` (newer than Dify 1.12).
+
+        Raises:
+            NotFoundError: there is no such user, or the server does not have this route.
+        """
         return await self._dify._send(calls.end_user(end_user_id))

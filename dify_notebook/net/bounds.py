@@ -41,6 +41,6 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
                 raise InputError(t("net.bad_bound", name=name, value=repr(value)), code="bounds")
 
 
-def spoken(size: int) -> str:
+def size_text(size: int) -> str:
     """A number of bytes for people: `16 MB`, where it is no whole number of them `1,500 bytes`."""
     return f"{size // 1_000_000} MB" if size % 1_000_000 == 0 else f"{size:,} bytes"

@@ -24,7 +24,7 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.\d{1,3}\Z")
 _ENDINGS = (".pem", ".crt", ".cer")
 
 
-def given(verify: object) -> ssl.SSLContext | bool:
+def parse_verify(verify: object) -> ssl.SSLContext | bool:
     """`verify=` as it is used: a file or directory becomes a context, True stays (see `of_environment`).
 
     Raises:
@@ -33,7 +33,7 @@ def given(verify: object) -> ssl.SSLContext | bool:
     if isinstance(verify, bool | ssl.SSLContext):
         return verify
     if isinstance(verify, str | os.PathLike):
-        context = _bare()
+        context = _empty_context()
         _load(context, os.fspath(verify), "verify")
         return context
     raise ConfigError(t("net.verify_type", type=type(verify).__name__), code="tls")
@@ -61,19 +61,19 @@ def of_environment() -> ssl.SSLContext:
     Raises:
         ConfigError: one of them names no certificates.
     """
-    context = _bare()
+    context = _empty_context()
     named = {name: value for name in VARIABLES if (value := unquoted(os.environ.get(name, "")))}
     if not named:
         context.load_verify_locations(cafile=certifi.where())
     for name, value in named.items():
-        many = name == "SSL_CERT_DIR" and not os.path.exists(value)
-        for place in value.split(os.pathsep) if many else [value]:
-            if place:
-                _load(context, place, name)
+        is_list = name == "SSL_CERT_DIR" and not os.path.exists(value)
+        for path in value.split(os.pathsep) if is_list else [value]:
+            if path:
+                _load(context, path, name)
     return context
 
 
-def _bare() -> ssl.SSLContext:
+def _empty_context() -> ssl.SSLContext:
     """A context as `ssl.create_default_context` makes them, which trusts nobody yet.
 
     A file for its secrets (`SSLKEYLOGFILE`) that cannot be written is no reason to fail, as it is none for curl.
@@ -92,17 +92,17 @@ def _bare() -> ssl.SSLContext:
     return context
 
 
-def _load(context: ssl.SSLContext, place: str, name: str) -> None:
+def _load(context: ssl.SSLContext, location: str, name: str) -> None:
     """Trust the certificates of a file, or of a directory: those with OpenSSL's hashed names, else all that it has."""
     problem = ""
     try:
-        path = expand(place, argument=name)
+        path = expand(location, argument=name)
         if not path.is_dir():
             return _load_file(context, path)
         names = os.listdir(path)
         if any(map(_HASHED.match, names)):
             return context.load_verify_locations(capath=str(path))
-        files = [path / one for one in sorted(names) if one.lower().endswith(_ENDINGS)]
+        files = [path / filename for filename in sorted(names) if filename.lower().endswith(_ENDINGS)]
         if files:
             for file in files:
                 _load_file(context, file)
@@ -116,7 +116,7 @@ def _load(context: ssl.SSLContext, place: str, name: str) -> None:
         problem = t("net.trust.unreadable")
     except OSError as raised:
         problem = raised.strerror or str(raised)
-    raise ConfigError(t("net.trust", name=name, value=repr(one_line(place)), problem=problem), code="tls")
+    raise ConfigError(t("net.trust", name=name, value=repr(one_line(location)), problem=problem), code="tls")
 
 
 def _load_file(context: ssl.SSLContext, path: Path) -> None:

@@ -19,13 +19,13 @@ from ..turn.fold import Builder
 from ..wire import calls
 from ..wire import events as ev
 from ..wire.calls import Call
+from .app_cache import learn_form
 from .files import FileInput
-from .learning import learn_form
 from .resource import Resource
-from .responses import blocking_events, is_stream, streamed_events
+from .responses import blocking_events, is_event_stream, streamed_events
 from .retry import check_seconds
 from .stream import ChatStream
-from .thread import who_waits
+from .thread import current_owner
 
 if TYPE_CHECKING:
     from ..turn.state import Turn
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class AsyncChat(Resource):
-    """Asking: `chat.send`, `chat.stream`, `chat.stop`."""
+    """Questions to the app: `send`, `stream`, `stop`."""
 
     async def send(
         self,
@@ -47,13 +47,13 @@ class AsyncChat(Resource):
         auto_generate_name: bool = True,
         timeout: float | None = None,
     ) -> Turn:
-        """Ask, and give the whole turn.
+        """Ask, and return the whole turn.
 
         It streams, also for apps that know no other way; `response_mode="blocking"` asks for
         the answer in one piece (not for agents; servers behind a gateway may give up first).
 
         Args:
-            query: the question.
+            query: the question; of a str subclass its characters.
             inputs: values for the app's variables, in the type that the app's form wants of each; the form is
                 asked for once, before the first question that has inputs. Where it asks for a file, paths
                 (`pathlib.Path`), bytes, open and uploaded files are uploaded and named, alone or in a list;
@@ -61,7 +61,7 @@ class AsyncChat(Resource):
                 files: Decimal as a number, dates in ISO 8601, an Enum as its value, a UUID as text.
             conversation_id: continue that conversation; None begins a new one.
             files: paths, URLs, bytes, open files or uploaded files. Paths are uploaded first.
-            user: another user for this call alone.
+            response_mode: "streaming", or "blocking" for one JSON answer.
             auto_generate_name: let the server name a new conversation, as it does by default. Dify
                 1.12 holds back a first turn by one second for it; False spares that second, and the
                 conversation is called by its question.
@@ -69,8 +69,11 @@ class AsyncChat(Resource):
                 takes 3 s at most, or left at once where its task has no name yet; the turn's end is `timed_out`.
 
         Raises:
-            TurnFailed: the answer ended in an error or before its end; `exc.turn` has what came.
-            DifyError: the server refused the question or could not be reached.
+            TurnFailed: the answer ended in an error, or before its end (`TurnIncomplete`: lost, timed out);
+                `.turn` has what came.
+            InputError: an argument or a file cannot be sent, or the app's form does not take an input.
+            DifyError: the server refused the question or could not be reached; while streaming `.turn` is the
+                failed turn.
         """
         stream = self._stream(query, inputs, conversation_id, files, user, response_mode, auto_generate_name, timeout)
         if response_mode == "blocking":
@@ -94,7 +97,11 @@ class AsyncChat(Resource):
     ) -> ChatStream:
         """Ask, and give the events as they come: `async with dify.chat.stream("hi") as stream`.
 
-        Arguments as for `send`. Nothing is sent before the stream is entered.
+        Arguments (`query`, `inputs`, `conversation_id`, `files`, `auto_generate_name`, `timeout`) as for `send`.
+        Nothing is sent before the stream is entered, once.
+
+        Raises:
+            InputError: an argument cannot be sent. What entering the stream raises: see `ChatStream`.
         """
         return self._stream(query, inputs, conversation_id, files, user, "streaming", auto_generate_name, timeout)
 
@@ -108,15 +115,15 @@ class AsyncChat(Resource):
         response_mode: Literal["streaming", "blocking"],
         auto_generate_name: bool,
         timeout: float | None,
-    ) -> _Asking:
+    ) -> _Question:
         dify = self._dify
         name = dify.user_or(user)
         limit = check_seconds(timeout)
         if inputs is not None and not isinstance(inputs, Mapping):
             raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
         query = str.__str__(query) if isinstance(query, str) else query
-        given = _kept(inputs or {})
-        in_words(PYTHON, check, given)
+        own_inputs = _copied(inputs or {})
+        in_words(PYTHON, check, own_inputs)
         # Built once with nothing in it, so that a mistake is told here and not on entering.
         call = calls.chat_messages(
             query,
@@ -134,18 +141,23 @@ class AsyncChat(Resource):
             app=info.name if info else dify.settings.app,
             app_mode=info.mode if info else None,
         )
-        return _Asking(dify, call, sent, given, list(files or ()), timeout=limit)
+        return _Question(dify, call, sent, own_inputs, list(files or ()), timeout=limit)
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:
-        """Stop a running task; True when the server says that it did.
+        """Stop a running task.
 
-        It must be the user who asked: for another one Dify says yes and goes on.
+        Args:
+            task_id: Dify's id of the task, as `stream.task_id` and `turn.task_id` have it.
+            user: who asked the question: for another one Dify says yes and goes on.
+
+        Returns:
+            Whether the server says that it stopped. Dify says so of tasks that it does not know, too.
         """
-        answer = await self._dify._send(calls.stop_chat_message(task_id, user=self._dify.user_or(user)), aside=True)
+        answer = await self._dify._send(calls.stop_chat_message(task_id, user=self._dify.user_or(user)), bypass=True)
         return answer.result == "success"
 
 
-class _Asking(ChatStream):
+class _Question(ChatStream):
     """A stream whose files are uploaded when it is entered."""
 
     def __init__(
@@ -153,16 +165,16 @@ class _Asking(ChatStream):
         dify: AsyncDify,
         call: Call[Any],
         sent: ev.Sent,
-        given: dict[str, Any],
+        inputs: dict[str, Any],
         files: list[FileInput],
         *,
         timeout: float | None,
     ) -> None:
         super().__init__(dify, call, sent, timeout=timeout)
-        self._given = given
+        self._inputs = inputs
         """The inputs as they were given: what becomes of them may depend on the app's form."""
         self._files = files
-        self._used = False
+        self._entered = False
 
     async def __aenter__(self) -> ChatStream:
         await self._prepare_in_time()
@@ -170,7 +182,7 @@ class _Asking(ChatStream):
 
     async def _prepare_in_time(self) -> None:
         """Prepare, no longer than the whole turn may take, and no longer once it is stopped; `_spent` says how long."""
-        begun = time.monotonic()
+        started = time.monotonic()
         # A task of its own, so that a stop can end it without touching the caller.
         self._opening = asyncio.ensure_future(self._prepare())
         try:
@@ -180,20 +192,20 @@ class _Asking(ChatStream):
             if not limit.expired():
                 raise
         except asyncio.CancelledError:
-            if self._cut is None:
+            if self._end_reason is None:
                 raise
-        self._spent = time.monotonic() - begun
+        self._spent = time.monotonic() - started
 
     async def _prepare(self) -> None:
         """Once only: a question is never sent twice, and no answer is added to another."""
-        if self._used:
+        if self._entered:
             raise InputError(t("net.stream_used"), code="stream")
-        self._used = True
+        self._entered = True
         body = dict(self._call.body or {})
-        if self._given:
-            given = values(self._given, Origin.PYTHON)
+        if self._inputs:
+            inputs = values(self._inputs, Origin.PYTHON)
             app = await learn_form(self._dify, self._sent.user, self._timeout)
-            body["inputs"] = in_words(PYTHON, app.fit, given, whole=False).given
+            body["inputs"] = in_words(PYTHON, app.fit, inputs, whole=False).given
         self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
         if self._files:
             body["files"] = await self._dify.files.references(self._files, user=self._sent.user)
@@ -203,21 +215,21 @@ class _Asking(ChatStream):
         """The answer in one piece."""
         await self._prepare_in_time()
         builder = Builder()
-        begun = time.monotonic()
+        started = time.monotonic()
         builder.apply(self._sent)
-        owner, left, answer = who_waits(), self._remaining, None
+        owner, remaining, answer = current_owner(), self._remaining, None
         with suppress(TimeoutError):
-            async with asyncio.timeout(left):
-                if left is None or left > 0:
+            async with asyncio.timeout(remaining):
+                if remaining is None or remaining > 0:
                     answer = await self._dify._fetch(self._call, owner=owner)
-        at = time.monotonic() - begun
+        at = time.monotonic() - started
         if answer is None:
             builder.apply(ev.DeadlineExceeded(at=at, seconds=self._timeout or 0.0))
             return self._blocking(builder)
         body, response = answer
         events: list[ev.Event] | None = None
         with suppress(ValueError):
-            events = streamed_events(body, at) if is_stream(response) else blocking_events(body, at)
+            events = streamed_events(body, at) if is_event_stream(response) else blocking_events(body, at)
         if events is None:
             raise await self._dify._error_of(response, body, self._call)
         for event in (ev.Opened(at=at), *events):
@@ -231,22 +243,22 @@ class _Asking(ChatStream):
         return turn
 
 
-def _kept(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _copied(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs as they are now: whoever changes a list or dict of them later changes no question still to be sent."""
     copies: dict[int, Any] = {}
 
-    def kept(value: Any) -> Any:
+    def copied(value: Any) -> Any:
         if type(value) not in (dict, list):
             return value
         if id(value) not in copies:
-            copy = copies[id(value)] = type(value)()
+            duplicate = copies[id(value)] = type(value)()
             if type(value) is dict:
-                copy.update((key, kept(one)) for key, one in value.items())
+                duplicate.update((key, copied(item)) for key, item in value.items())
             else:
-                copy.extend(kept(one) for one in value)
+                duplicate.extend(copied(item) for item in value)
         return copies[id(value)]
 
     try:
-        return {name: kept(value) for name, value in inputs.items()}
+        return {name: copied(value) for name, value in inputs.items()}
     except RecursionError:  # nested too deeply, which is refused
         return dict(inputs)

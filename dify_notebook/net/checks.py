@@ -22,11 +22,11 @@ def check_attachments(files: Sequence[FileInput], parameters: Parameters | None)
     Raises:
         InputError: a file is not there, or the app does not take it, or not so many.
     """
-    taken = parameters.file_upload if parameters is not None else None
-    place = t("net.place_files")
-    if taken:
-        rules.check_count(len(files), taken.get("number_limits"), place)
-    _check(files, taken, place, parameters)
+    accepted = parameters.file_upload if parameters is not None else None
+    where = t("net.place_files")
+    if accepted:
+        rules.check_count(len(files), accepted.get("number_limits"), where)
+    _check(files, accepted, where, parameters)
 
 
 def check_input(
@@ -40,26 +40,26 @@ def check_input(
     Raises:
         InputError: a file is not there, or this input does not take it, or not so many.
     """
-    place = t("net.place_input", name=name)
+    where = t("net.place_input", name=name)
     if control is not None and control.get("type") == "file-list":
-        rules.check_count(len(files), control.get("max_length"), place)
-    _check(files, control, place, parameters)
+        rules.check_count(len(files), control.get("max_length"), where)
+    _check(files, control, where, parameters)
 
 
 def _check(
-    files: Sequence[FileInput], taken: Mapping[str, Any] | None, place: str, parameters: Parameters | None
+    files: Sequence[FileInput], accepted: Mapping[str, Any] | None, where: str, parameters: Parameters | None
 ) -> None:
     for file in files:
         if isinstance(file, (Mapping, UploadedFile)) or is_url(file):
             continue  # nothing of it is sent from here
-        name, content, ours = open_file(file, None)
+        name, content, opened = open_file(file, None)
         try:
             if isinstance(file, (str, os.PathLike)):  # of bytes and open files the name says too little
-                rules.check_kind(name, None, taken, place)
+                rules.check_kind(name, None, accepted, where)
             if parameters is not None:
                 rules.check_size(name, None, size_of(content), parameters)
                 rules.check_anywhere(name, None, parameters)
         finally:
-            if ours:
+            if opened:
                 with suppress(OSError):
                     content.close()  # type: ignore[union-attr]  # ours is a file

@@ -16,8 +16,8 @@ from ..errors import ConfigError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
 from ..secret import Secret
+from .base_client import BaseClient
 from .defaults import CONNECTIONS, RETRY_SECONDS
-from .sending import Sending
 
 if TYPE_CHECKING:
     from ..config import Settings
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .uploads import AsyncFiles
 
 
-class AsyncDify(Sending):
+class AsyncDify(BaseClient):
     """One app of one Dify server.
 
     It is configuration plus one connection pool for each running loop, made on first use
@@ -71,8 +71,19 @@ class AsyncDify(Sending):
             server is given.
 
     Raises:
-        ConfigError: no source gives both key and server.
-        InputError: `timeout` is no positive number of seconds, or `connections` another number.
+        ConfigError: no source gives both key and server, one of these is none, or `headers`, `verify` or
+            `transport` cannot be used.
+        InputError: `user` is empty, too long or no text, `timeout` is no positive number of seconds, or
+            `connections` another number.
+
+    In every call `user` is another user than the client's for that call alone, 1 to 255 characters, and `page_size`
+    how many items one request of a list fetches, 1 to 100. A call may raise, besides what its own text names:
+
+    - `InputError`: an argument cannot be sent; nothing was. Also where no connection comes free, see `connections`.
+    - `ConfigError`: a variable of the environment names no proxy or no certificates.
+    - `AuthenticationError` (401, 403), `NotFoundError` (404), `RateLimitError` (429), `ServerError` (500 and above,
+      and what is no Dify's answer), `APIError` (any other refusal).
+    - `ConnectError`: the server cannot be reached; its `TimeoutException` where it did not answer in time.
     """
 
     chat: AsyncChat
@@ -132,17 +143,17 @@ class AsyncDify(Sending):
         bounds: Bounds | None = None,
         **options: Any,
     ) -> None:
+        from .app_cache import AppCache
         from .bounds import Bounds
-        from .learning import Learned
         from .transport import LoopPools
 
         self._settings = settings
         self._retry_seconds = retry
         self._files_hosts = frozenset(files_hosts)
         self._bounds = bounds or Bounds()
-        filled = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
-        self._pools = LoopPools(settings, **filled)
-        self._known = Learned()
+        defaulted = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
+        self._pools = LoopPools(settings, **defaulted)
+        self._cache = AppCache()
         self._group()
 
     def _group(self) -> None:
@@ -163,7 +174,12 @@ class AsyncDify(Sending):
 
     @classmethod
     def from_settings(cls, settings: Settings, **options: Any) -> AsyncDify:
-        """A client for settings that were resolved already; options as for `AsyncDify`."""
+        """A client for settings that were resolved already, such as another client's `settings`.
+
+        Args:
+            options: headers, verify, timeout, transport, connections, retry, files_hosts and bounds, as for
+                `AsyncDify`, which also says what is raised.
+        """
         dify = cls.__new__(cls)
         dify._start(settings, **options)
         return dify
@@ -174,6 +190,11 @@ class AsyncDify(Sending):
 
         Args:
             app: guide (chat), toolbox (agent) or pipeline (chatflow).
+            user: whose conversations these are; None as for `AsyncDify`.
+
+        Raises:
+            LocalServerError: it cannot be started, its directory cannot be used, or it has no such app.
+            InputError: the user is empty or longer than 255 characters.
         """
         from .. import local as embedded
         from ..config import Settings, user_of
@@ -195,7 +216,7 @@ class AsyncDify(Sending):
 
     @property
     def user(self) -> str:
-        """Whose conversations these are."""
+        """Whose conversations these are, 1 to 255 characters."""
         return self._settings.user
 
     @property
@@ -205,25 +226,25 @@ class AsyncDify(Sending):
 
     @property
     def bounds(self) -> Bounds:
-        """How much is taken from the server."""
+        """How much is taken from the server, in bytes and items."""
         return self._bounds
 
     @property
     def server_version(self) -> str | None:
-        """What the server says of its version (`X-Version`), known after the first answer."""
-        return self._known.app.version
+        """The server's version, such as `1.12.1` (its header `X-Version`); None before the first answer, or untold."""
+        return self._cache.app.version
 
     @property
     def app_info(self) -> models.AppInfo | None:
-        """What `/info` said, once it was asked."""
-        return self._known.app.info
+        """What `/info` said; None until `app.info()` asked."""
+        return self._cache.app.info
 
     def __deepcopy__(self, memo: object) -> AsyncDify:
         """Itself: connections are not copied."""
         return self
 
     def as_user(self, user: str) -> AsyncDify:
-        """The same app for another user, with the same connections and what is known of the server.
+        """A client of the same app for another user, with the same connections and what is known of the server.
 
         Closing one closes the connections of both; both stay usable.
 
@@ -253,9 +274,13 @@ class AsyncDify(Sending):
 
     @asynccontextmanager
     async def at_most(self, connections: int) -> AsyncIterator[None]:
-        """Within this, up to so many requests may be under way to the server, where that is more than usual."""
-        gate = (await self._pools.hall()).gate
-        with gate.at_least(connections):
+        """Within this, up to so many requests may be under way to the server, where that is more than usual.
+
+        Args:
+            connections: requests at once.
+        """
+        limiter = (await self._pools.current()).limiter
+        with limiter.raised_to(connections):
             yield
 
     def user_or(self, user: str | None) -> str:
@@ -320,18 +345,20 @@ class AsyncDify(Sending):
             concurrency, progress: as for `history`.
 
         Raises:
-            InputError: it is another server's.
+            InputError: it is another server's, or `concurrency` is no number from 1 to 32.
+            DifyError: as for `history`.
         """
         from ..frames import fetch
 
         return fetch.update(self, history, concurrency, progress=progress)
 
     async def find_users(self) -> Users:
-        """Users whose conversations could be asked for, by name, each with where it was found.
+        """Users whose conversations could be asked for: a dict of names, each with where it was found.
 
-        The server lists no users. Found are this client's, those who asked from this machine (by the local
-        store of runs), and those who rated an answer, where the server tells their names (newer than Dify 1.12).
-        `.notes` of what comes back says who cannot be found.
+        The server lists no users. Found are this client's (`client`), those who asked from this machine (`runs`, by
+        the local store of runs), and those who rated an answer, where the server tells their names (`feedbacks`,
+        newer than Dify 1.12). `.notes` of what comes back says who cannot be found, and why; a refusal of the server
+        is such a note and raises nothing.
         """
         from ..frames import fetch
 

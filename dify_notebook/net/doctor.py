@@ -49,7 +49,7 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
         stream: ask one short question too, to see whether its answer comes in pieces. It costs
             what a question costs; its conversation is deleted afterwards.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     host = dify.settings.host
     call = calls.app_info()
     error: DifyError | None = None
@@ -66,47 +66,47 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
     if error is not None:
         kind = {"tls": "tls", "timeout": "timeout", "proxy": "proxy"}.get(error.code, "unreachable")
         return [Finding(kind, "wrong", {"host": host, "problem": error.message})]
-    found.append(Finding("reached", "ok", {"host": host}))
-    found += clock(response.headers.get("date"), datetime.now(UTC))
+    findings.append(Finding("reached", "ok", {"host": host}))
+    findings += clock(response.headers.get("date"), datetime.now(UTC))
     is_json = "json" in response.headers.get("content-type", "")
     if response.is_redirect or not is_json:
         if response.status_code in (502, 503, 504):
-            return [*found, Finding("down", "wrong", {"host": host, "status": response.status_code})]
-        return [*found, await _address(dify)]
+            return [*findings, Finding("down", "wrong", {"host": host, "status": response.status_code})]
+        return [*findings, await _address(dify)]
     mode, name = None, ""
     if response.status_code >= 300:
         refused = error_of(response, body, call)
         if isinstance(refused, AuthenticationError) or response.status_code >= 500:
-            return [*found, _refusal(refused)]
+            return [*findings, _refusal(refused)]
     else:
         try:
             data = loads(body)
             mode, name = data.get("mode"), str(data.get("name") or "")
         except (ValueError, AttributeError, RecursionError):
-            return [*found, Finding("not_dify", "wrong", {"url": dify.base_url})]
-    found.append(Finding("key", "ok"))
+            return [*findings, Finding("not_dify", "wrong", {"url": dify.base_url})]
+    findings.append(Finding("key", "ok"))
     if mode in OTHER_MODES:
-        return [*found, Finding("other_app", "wrong", {"app": name, "mode": mode})]
+        return [*findings, Finding("other_app", "wrong", {"app": name, "mode": mode})]
     try:
         await dify._send(calls.app_parameters(user=dify.user))
     except DifyError as raised:
-        return [*found, _refusal(raised)]
+        return [*findings, _refusal(raised)]
     try:
         await dify._send(calls.list_conversations(user=dify.user, limit=1))
     except DifyError as raised:
-        return [*found, _refusal(raised)]
-    found.append(Finding("app", "ok", {"app": name or host, "mode": mode or "chat"}))
-    found.append(await _user(dify, conversation_id))
-    found.append(await _streaming(dify) if stream else Finding("stream_not_tried", "unknown"))
-    return found
+        return [*findings, _refusal(raised)]
+    findings.append(Finding("app", "ok", {"app": name or host, "mode": mode or "chat"}))
+    findings.append(await _user(dify, conversation_id))
+    findings.append(await _streaming(dify) if stream else Finding("stream_not_tried", "unknown"))
+    return findings
 
 
 def clock(date: str | None, now: datetime) -> list[Finding]:
     """What the server's Date header says of this machine's clock."""
-    there = http_date(date)
-    if there is None:
+    server_time = http_date(date)
+    if server_time is None:
         return [Finding("clock_unknown", "unknown")]
-    ahead = (now - there).total_seconds()
+    ahead = (now - server_time).total_seconds()
     if abs(ahead) <= CLOCK_SECONDS:
         return [Finding("clock", "ok")]
     return [Finding("clock_ahead" if ahead > 0 else "clock_behind", "wrong", {"seconds": round(abs(ahead))})]
@@ -114,14 +114,14 @@ def clock(date: str | None, now: datetime) -> list[Finding]:
 
 def _refusal(error: DifyError) -> Finding:
     values = {"status": error.status, "code": error.code, "message": " ".join(error.message.split())[:300]}
-    said = error.message.lower()
+    message = error.message.lower()
     if error.status == 401:
         kind = "key"
     elif error.status == 403:
         kind = "api_off"
     elif error.code == "not_chat_app":
         return Finding("other_app", "wrong", {"app": "", "mode": "other"})
-    elif error.code == "app_unavailable" or "not published" in said:
+    elif error.code == "app_unavailable" or "not published" in message:
         kind = "unpublished"
     elif error.code in ("not_json", "unreadable", "redirect"):
         kind = "partly"
@@ -138,9 +138,9 @@ async def _address(dify: AsyncDify) -> Finding:
     better = f"{parts.scheme}://{parts.netloc}/v1"
     if better != dify.base_url:
         try:
-            hall = await dify._pools.hall()
+            pool = await dify._pools.current()
             headers = {"Accept": "application/json"}
-            response = await hall.send(lambda client: client.build_request("GET", better + "/info", headers=headers))
+            response = await pool.send(lambda client: client.build_request("GET", better + "/info", headers=headers))
             await response.aclose()
             if "json" in response.headers.get("content-type", ""):
                 return Finding("path", "wrong", {"url": dify.base_url, "better": better})
@@ -161,13 +161,13 @@ async def _user(dify: AsyncDify, conversation_id: str | None) -> Finding:
 
 
 async def _streaming(dify: AsyncDify) -> Finding:
-    begun = time.monotonic()
+    started = time.monotonic()
     times: list[float] = []
     conversation = None
     try:
         async with dify.chat.stream(QUESTION, auto_generate_name=False, timeout=120.0) as stream:
             async for _ in stream:
-                times.append(time.monotonic() - begun)
+                times.append(time.monotonic() - started)
         turn = stream.turn
         conversation = turn.conversation_id
         problem = turn.error.message if turn.error else ""

@@ -18,26 +18,26 @@ def mapped_to_httpx(request: httpx.Request | None = None) -> Iterator[None]:
     question had arrived, and does not translate all of them. httpx itself looks at the address of a redirect that it
     does not follow, and raises a ValueError (idna's) or InvalidURL for it.
     """
-    words, kind = "", httpx.RemoteProtocolError
+    message, kind = "", httpx.RemoteProtocolError
     try:
         yield
         return
     except httpx.ConnectTimeout as problem:
-        found = _meant(problem.__cause__)
-        if found is httpx.ConnectTimeout:
+        meant = _httpx_error_of(problem.__cause__)
+        if meant is httpx.ConnectTimeout:
             raise
         cause = problem.__cause__
         # What aiohttp adds to the system's words says "ssl" of every address.
-        words = str(getattr(cause, "os_error", "") or problem) or type(cause).__name__
+        message = str(getattr(cause, "os_error", "") or problem) or type(cause).__name__
         if not isinstance(getattr(cause, "message", ""), str):  # a head that came in part, with all its fields
-            words = type(cause).__name__
-        kind = found
-    except _unsaid() as problem:
-        words = str(problem) or type(problem).__name__
-    raise kind(words, request=request)
+            message = type(cause).__name__
+        kind = meant
+    except _untranslated_errors() as problem:
+        message = str(problem) or type(problem).__name__
+    raise kind(message, request=request)
 
 
-def _meant(cause: BaseException | None) -> Any:
+def _httpx_error_of(cause: BaseException | None) -> Any:
     """The httpx error of what aiohttp raised."""
     aiohttp = sys.modules.get("aiohttp")
     if aiohttp is None or not isinstance(cause, aiohttp.ClientError):
@@ -50,6 +50,6 @@ def _meant(cause: BaseException | None) -> Any:
     return httpx.RemoteProtocolError
 
 
-def _unsaid() -> tuple[type[Exception], ...]:
+def _untranslated_errors() -> tuple[type[Exception], ...]:
     aiohttp = sys.modules.get("aiohttp")
     return (httpx.InvalidURL, ValueError, *((aiohttp.ClientError,) if aiohttp else ()))

@@ -50,14 +50,14 @@ def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, 
     """
     if isinstance(file, (str, os.PathLike)):
         path, content = _opened(file)
-        return _sendable(name or path.name), content, True
+        return _encodable(name or path.name), content, True
     if isinstance(file, (bytes, bytearray, memoryview)):
-        return _sendable(name or "file"), bytes(file), False
+        return _encodable(name or "file"), bytes(file), False
     if isinstance(file, io.TextIOBase):
         raise InputError(t("net.text_file"), code="file")
     if hasattr(file, "read"):
-        told = getattr(file, "name", None)
-        return _sendable(name or (Path(told).name if isinstance(told, str) else "file")), file, False
+        own = getattr(file, "name", None)  # of a descriptor it is a number
+        return _encodable(name or (Path(own).name if isinstance(own, str) else "file")), file, False
     raise InputError(t("net.file_kind", kind=type(file).__name__), code="file")
 
 
@@ -72,26 +72,26 @@ def check_file(file: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _opened(place: str | os.PathLike[str]) -> tuple[Path, BinaryIO]:
+def _opened(path: str | os.PathLike[str]) -> tuple[Path, BinaryIO]:
     """A regular file of the disk, opened."""
     problem = ""
     try:
-        path = expand(place)
-        return path, open_regular(path)
+        expanded = expand(path)
+        return expanded, open_regular(expanded)
     except Irregular:
         pass
     except InputError as raised:
         problem = raised.message
     except FileNotFoundError:
-        raise InputError(t("net.no_file", path=str(place)), code="file") from None
+        raise InputError(t("net.no_file", path=str(path)), code="file") from None
     except (OSError, ValueError) as raised:  # no right to it, no name of a file
         problem = getattr(raised, "strerror", None) or str(raised)
     if problem:
-        raise InputError(t("net.file_unreadable", path=str(place), problem=problem), code="file")
-    raise InputError(t("net.not_a_file", path=str(place)), code="file")
+        raise InputError(t("net.file_unreadable", path=str(path), problem=problem), code="file")
+    raise InputError(t("net.not_a_file", path=str(path)), code="file")
 
 
-def _sendable(name: str) -> str:
+def _encodable(name: str) -> str:
     """A name without what is no character: file systems allow bytes that no server can be told."""
     return name.encode("utf-8", "replace").decode()
 
@@ -101,15 +101,15 @@ def size_of(content: bytes | BinaryIO) -> int | None:
     if isinstance(content, bytes):
         return len(content)
     try:
-        here = content.tell()
+        position = content.tell()
         end = content.seek(0, os.SEEK_END)
-        content.seek(here)
+        content.seek(position)
     except (OSError, AttributeError, ValueError):  # a pipe, say
         return None
-    return end - here
+    return end - position
 
 
-class Told:
+class ProgressFile:
     """A file that tells how much of it was read, for whoever watches an upload."""
 
     def __init__(self, content: bytes | BinaryIO, progress: Progress) -> None:
@@ -135,8 +135,8 @@ class Told:
         return self._file.seek(offset, whence)
 
 
-def told_name(disposition: str | None, fallback: str) -> str:
-    """The name that a server gives a download, as it may lie on a disk: see `plain_name`."""
+def download_name(disposition: str | None, fallback: str) -> str:
+    """The name that a server gives a download, as it may lie on a disk: see `safe_name`."""
     name = ""
     for part in (disposition or "").split(";")[1:]:
         key, _, value = part.strip().partition("=")
@@ -145,7 +145,7 @@ def told_name(disposition: str | None, fallback: str) -> str:
             break
         if key.lower() == "filename":
             name = value.strip('"')
-    return plain_name(name) or plain_name(fallback) or "file"
+    return safe_name(name) or safe_name(fallback) or "file"
 
 
 #: Bytes of a file's name. File systems take 255, and ` (2)` or an ending may come behind it.
@@ -157,13 +157,13 @@ _NOT_IN_NAMES = str.maketrans(dict.fromkeys('<>:"|?*', "_"))
 _DEVICES = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(?:\.|$)", re.IGNORECASE)
 
 
-def plain_name(name: str) -> str:
+def safe_name(name: str) -> str:
     """A name that every disk takes and that means nothing but itself; empty where nothing of it is left.
 
     Its last part alone, without characters that hide, turn or move (control and bidi characters, dots in
     front), no device's name, and at most 200 bytes in UTF-8, with its ending kept.
 
-    >>> plain_name("../.x/aux.txt"), len(plain_name("長" * 300 + ".pdf").encode())
+    >>> safe_name("../.x/aux.txt"), len(safe_name("長" * 300 + ".pdf").encode())
     ('_aux.txt', 199)
     """
     name = name.replace("\\", "/").rpartition("/")[2]
@@ -196,12 +196,12 @@ def new_file(directory: Path, name: str) -> tuple[Path, BinaryIO]:
         except FileExistsError:
             continue
         except OSError as raised:
-            problem = not_written(path, raised)
+            problem = write_error(path, raised)
         raise problem
     raise AssertionError("unreachable")
 
 
-def not_written(place: str | os.PathLike[str], problem: OSError) -> InputError:
+def write_error(path: str | os.PathLike[str], problem: OSError) -> InputError:
     """The error for a place of this machine that takes no file, or no more of one."""
-    told = t("net.not_written", path=str(place), problem=problem.strerror or str(problem))
-    return InputError(told, code="to")
+    message = t("net.not_written", path=str(path), problem=problem.strerror or str(problem))
+    return InputError(message, code="to")

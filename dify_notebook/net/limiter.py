@@ -1,4 +1,4 @@
-"""Many requests at once, and never too many: the gate of a server, and bounded work."""
+"""Many requests at once, and never too many: the limiter of a server, and bounded work."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from .defaults import CONNECTIONS
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: The most requests to a server at once that may be asked for.
-MOST_CONNECTIONS = 128
-#: The most that a history may be fetched with: reading pages gets no faster with more.
+#: Requests to a server at once that may be asked for, at most.
+MAX_CONNECTIONS = 128
+#: Those that a history may be fetched with: reading pages gets no faster with more.
 MOST_FETCHING = 32
-#: Places that short calls find beside answers that are open; no more than all places there are.
+#: Permits that short calls find beside answers that are open; no more than all there are.
 SPARE = 4
 #: Refusals within so many seconds are one: those under way were sent before the first was known.
 BURST_SECONDS = 1.0
 
 
-def check_connections(connections: int, most: int = MOST_CONNECTIONS) -> int:
-    """The number as it may be used: 1 to `most`.
+def check_connections(connections: int, maximum: int = MAX_CONNECTIONS) -> int:
+    """The number as it may be used: 1 to `maximum`.
 
     Raises:
         InputError: it is another.
     """
-    if isinstance(connections, bool) or not isinstance(connections, int) or not 1 <= connections <= most:
-        raise InputError(t("net.bad_connections", value=repr(connections), most=most), code="connections")
+    if isinstance(connections, bool) or not isinstance(connections, int) or not 1 <= connections <= maximum:
+        raise InputError(t("net.bad_connections", value=repr(connections), maximum=maximum), code="connections")
     return connections
 
 
 class Permit:
-    """A request's place at the gate, or one that waits for it.
+    """What lets a request go, or waits until it may.
 
     Args:
         owner: who reads an answer that stays open, a task or a thread; None for a short call.
@@ -51,8 +51,8 @@ class Permit:
         self.ready: asyncio.Future[None] | None = None
 
     @property
-    def lasts(self) -> bool:
-        """Whether it is an answer's, which stays open as long as it is read."""
+    def is_stream(self) -> bool:
+        """Whether it is for an answer, which stays open as long as it is read."""
         return self.owner is not None
 
 
@@ -60,147 +60,147 @@ class AdaptiveLimiter:
     """How many requests may be under way to one server; fewer once it says that there are too many.
 
     Whoever comes first goes first. Answers that stay open leave room for short calls (`SPARE`), which so
-    never wait for an answer to end. `too_many` halves what is allowed; a long row of requests that
-    went well (eight for each connection) gives one back, up to what was asked for.
+    never wait for an answer to end. `back_off` halves what is allowed; a long row of requests that
+    went well (eight for each connection) gives one back, up to the limit.
 
     Args:
-        most: how many at once.
-        patience: seconds to wait while no place comes free; None waits for ever.
+        limit: how many at once.
+        timeout: seconds to wait while none is released; None waits for ever.
     """
 
-    def __init__(self, most: int, patience: float | None = None) -> None:
-        self._own = most
+    def __init__(self, limit: int, timeout: float | None = None) -> None:
+        self._configured = limit
         self._raised: list[int] = []
-        self.most = most
-        self.allowed = most
-        self._patience = patience
-        self._inside: dict[Permit, None] = {}
-        self._answers = 0
-        self._left = {True: 0, False: 0}  # how many answers, and how many short calls, have left
+        self.limit = limit
+        self.allowed = limit
+        self._timeout = timeout
+        self._active: dict[Permit, None] = {}
+        self._streams = 0
+        self._released = {True: 0, False: 0}  # how many answers, and how many short calls, have left
         self._waiting: dict[bool, deque[Permit]] = {True: deque(), False: deque()}
         self._arrivals = 0
-        self._went_well = 0
-        self._halved = float("-inf")
+        self._successes = 0
+        self._halved_at = float("-inf")
 
     @property
-    def used(self) -> int:
+    def active(self) -> int:
         """Requests under way."""
-        return len(self._inside)
+        return len(self._active)
 
-    async def enter(self, owner: object | None = None) -> Permit:
-        """Wait for a place. Cancelling gives it up.
+    async def acquire(self, owner: object | None = None) -> Permit:
+        """Wait for a permit. Cancelling gives it up.
 
         Args:
             owner: of an answer that stays open: who opens it.
 
         Raises:
-            InputError: `owner` itself holds all places with answers that are open, or no place came
-                free in time.
+            InputError: `owner` itself holds all permits with answers that are open, or none was
+                released in time.
         """
-        place, waiting = Permit(owner), self._waiting[owner is not None]
-        if not waiting and self._has_room(place):
-            self._let_in(place)
-            return place
-        if owner is not None and sum(other.owner == owner for other in self._inside) >= self.allowed:
-            raise self._full("net.all_places_yours")
+        permit, waiting = Permit(owner), self._waiting[owner is not None]
+        if not waiting and self._has_room(permit):
+            self._admit(permit)
+            return permit
+        if owner is not None and sum(other.owner == owner for other in self._active) >= self.allowed:
+            raise self._no_permit("net.all_places_yours")
         self._arrivals += 1
-        place.arrival, place.ready = self._arrivals, asyncio.get_running_loop().create_future()
-        waiting.append(place)
+        permit.arrival, permit.ready = self._arrivals, asyncio.get_running_loop().create_future()
+        waiting.append(permit)
         try:
-            await self._until_ready(place, place.ready)
+            await self._until_ready(permit, permit.ready)
         except BaseException:
-            if place in self._inside:
-                self.leave(place)  # it was given in the same moment
+            if permit in self._active:
+                self.release(permit)  # it was given in the same moment
             else:
-                waiting.remove(place)
+                waiting.remove(permit)
             raise
-        return place
+        return permit
 
-    async def _until_ready(self, place: Permit, ready: asyncio.Future[None]) -> None:
+    async def _until_ready(self, permit: Permit, ready: asyncio.Future[None]) -> None:
         while not ready.done():
-            left = self._left[place.lasts]
-            await asyncio.wait([ready], timeout=self._patience)
-            if not ready.done() and left == self._left[place.lasts]:
-                raise self._full("net.no_place")
+            released = self._released[permit.is_stream]
+            await asyncio.wait([ready], timeout=self._timeout)
+            if not ready.done() and released == self._released[permit.is_stream]:
+                raise self._no_permit("net.no_place")
 
-    def _full(self, key: str) -> InputError:
-        told = t(
+    def _no_permit(self, key: str) -> InputError:
+        message = t(
             key,
-            open=self._answers,
-            other=len(self._inside) - self._answers,
+            open=self._streams,
+            other=len(self._active) - self._streams,
             allowed=self.allowed,
-            seconds=self._patience,
-            most=MOST_CONNECTIONS,
+            seconds=self._timeout,
+            maximum=MAX_CONNECTIONS,
         )
-        if self.allowed < self.most:
-            told += t("net.fewer_for_now", allowed=self.allowed, own=self.most)
-        return InputError(told, code="connections")
+        if self.allowed < self.limit:
+            message += t("net.fewer_for_now", allowed=self.allowed, own=self.limit)
+        return InputError(message, code="connections")
 
-    def _has_room(self, place: Permit) -> bool:
-        if len(self._inside) < self.allowed:
+    def _has_room(self, permit: Permit) -> bool:
+        if len(self._active) < self.allowed:
             return True
-        return not place.lasts and len(self._inside) - self._answers < min(SPARE, self.allowed)
+        return not permit.is_stream and len(self._active) - self._streams < min(SPARE, self.allowed)
 
-    def _let_in(self, place: Permit) -> None:
-        self._inside[place] = None
-        self._answers += place.lasts
+    def _admit(self, permit: Permit) -> None:
+        self._active[permit] = None
+        self._streams += permit.is_stream
 
-    def leave(self, place: Permit) -> None:
-        """Give a place back."""
-        del self._inside[place]
-        self._answers -= place.lasts
-        self._left[place.lasts] += 1
-        self._let_those_in()
+    def release(self, permit: Permit) -> None:
+        """Give a permit back."""
+        del self._active[permit]
+        self._streams -= permit.is_stream
+        self._released[permit.is_stream] += 1
+        self._admit_waiting()
 
-    def _let_those_in(self) -> None:
+    def _admit_waiting(self) -> None:
         while True:
-            first = sorted((line[0] for line in self._waiting.values() if line), key=lambda place: place.arrival)
-            place = next((place for place in first if self._has_room(place)), None)
-            if place is None:
+            first = sorted((line[0] for line in self._waiting.values() if line), key=lambda permit: permit.arrival)
+            permit = next((permit for permit in first if self._has_room(permit)), None)
+            if permit is None:
                 return
-            self._waiting[place.lasts].popleft()
-            self._let_in(place)
-            if place.ready is not None and not place.ready.done():
-                place.ready.set_result(None)
+            self._waiting[permit.is_stream].popleft()
+            self._admit(permit)
+            if permit.ready is not None and not permit.ready.done():
+                permit.ready.set_result(None)
 
     @contextmanager
-    def at_least(self, connections: int) -> Iterator[None]:
+    def raised_to(self, connections: int) -> Iterator[None]:
         """Within this, up to so many may be under way; of several that overlap, the highest counts.
 
         Afterwards it is as before; those under way beyond it are not disturbed. While the server says that there are
         too many, fewer go here, too.
         """
         self._raised.append(connections)
-        self._set_most()
+        self._set_limit()
         try:
             yield
         finally:
             self._raised.remove(connections)
-            self._set_most()
+            self._set_limit()
 
-    def _set_most(self) -> None:
-        before, self.most = self.most, max([self._own, *self._raised])
-        self.allowed = self.most if self.allowed == before else min(self.allowed, self.most)
-        self._let_those_in()
+    def _set_limit(self) -> None:
+        before, self.limit = self.limit, max([self._configured, *self._raised])
+        self.allowed = self.limit if self.allowed == before else min(self.allowed, self.limit)
+        self._admit_waiting()
 
-    def too_many(self) -> None:
+    def back_off(self) -> None:
         """The server said that there were too many at once. A burst of refusals halves once."""
         now = asyncio.get_running_loop().time()
-        if now - self._halved < BURST_SECONDS:
+        if now - self._halved_at < BURST_SECONDS:
             return
-        self._halved = now
+        self._halved_at = now
         self.allowed = max(1, self.allowed // 2)
-        self._went_well = 0
+        self._successes = 0
 
-    def went_well(self) -> None:
+    def succeeded(self) -> None:
         """A request was answered as it should be."""
-        if self.allowed >= self.most:
+        if self.allowed >= self.limit:
             return
-        self._went_well += 1
-        if self._went_well >= 8 * self.allowed:
-            self._went_well = 0
+        self._successes += 1
+        if self._successes >= 8 * self.allowed:
+            self._successes = 0
             self.allowed += 1
-            self._let_those_in()
+            self._admit_waiting()
 
 
 async def gather_bounded(
@@ -216,36 +216,36 @@ async def gather_bounded(
     >>> asyncio.run(gather_bounded(double, range(5), concurrency=2))
     [0, 2, 4, 6, 8]
     """
-    found: dict[int, R] = {}
+    results: dict[int, R] = {}
     concurrency = max(1, concurrency)
-    ready: asyncio.Queue[tuple[int, T] | None] = asyncio.Queue(concurrency)
+    queue: asyncio.Queue[tuple[int, T] | None] = asyncio.Queue(concurrency)
 
-    async def feed() -> None:
+    async def producer() -> None:
         number = 0
         async for item in _each(items):
-            await ready.put((number, item))
+            await queue.put((number, item))
             number += 1
         for _ in range(concurrency):
-            await ready.put(None)
+            await queue.put(None)
 
-    async def hand() -> None:
-        while (taken := await ready.get()) is not None:
-            number, item = taken
-            found[number] = await work(item)
+    async def worker() -> None:
+        while (entry := await queue.get()) is not None:
+            number, item = entry
+            results[number] = await work(item)
 
     problem: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(feed())
+            group.create_task(producer())
             for _ in range(concurrency):
-                group.create_task(hand())
-    except* Exception as many:
-        problem = many.exceptions[0]
+                group.create_task(worker())
+    except* Exception as group_error:
+        problem = group_error.exceptions[0]
     if problem is not None:
         while isinstance(problem, BaseExceptionGroup):
             problem = problem.exceptions[0]
         raise problem
-    return [found[number] for number in range(len(found))]
+    return [results[number] for number in range(len(results))]
 
 
 async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:

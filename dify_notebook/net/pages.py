@@ -13,7 +13,7 @@ from ..console import warn
 from ..errors import EndlessList
 from ..i18n import t
 from ..printable import MESSAGE, one_line
-from .bounds import spoken
+from .bounds import size_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,19 +30,19 @@ class Item(Protocol):
     def id(self) -> str: ...
 
 
-class Taken:
-    """Counts the bytes of a list's pages: `begin` with its first, then call it with the size of each.
+class PageBudget:
+    """Counts the bytes of a list's pages: `reset` with its first, then call it with the size of each.
 
     Args:
-        most: bytes of all of them; see `Bounds.pages`.
+        limit: bytes of all of them; see `Bounds.pages`.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = self._left = most
+    def __init__(self, limit: int) -> None:
+        self._limit = self._remaining = limit
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """The list is read from its beginning."""
-        self._left = self._most
+        self._remaining = self._limit
 
     def __call__(self, size: int) -> None:
         """A page of so many bytes came.
@@ -50,9 +50,9 @@ class Taken:
         Raises:
             EndlessList: they are too many.
         """
-        self._left -= size
-        if self._left < 0:
-            raise EndlessList(t("net.too_large", limit=spoken(self._most), name="pages"), code="too_large")
+        self._remaining -= size
+        if self._remaining < 0:
+            raise EndlessList(t("net.too_large", limit=size_text(self._limit), name="pages"), code="too_large")
 
 
 M = TypeVar("M", bound=Item)
@@ -65,7 +65,7 @@ class AsyncPages(Generic[M]):
 
     Args:
         walk: gives the pages, each without what earlier ones had.
-        most: items that are read without a `limit`.
+        max_items: how many are read without a `limit`.
         keep: whether an item is wanted; None wants all.
         table: the table that `to_frame` makes (see `dify_notebook.frames`).
         of: what the table needs to know besides the items: whose they are.
@@ -75,40 +75,40 @@ class AsyncPages(Generic[M]):
         self,
         walk: Callable[[], AsyncIterator[Sequence[M]]],
         *,
-        most: int,
+        max_items: int,
         keep: Callable[[M], bool] | None = None,
         table: str = "",
         of: Mapping[str, Any] | None = None,
     ) -> None:
         self._walk = walk
-        self._most = most
+        self._max_items = max_items
         self._keep = keep
         self.table = table
         self.of = dict(of or {})
 
     async def pages(self) -> AsyncGenerator[list[M], None]:
-        """The items page by page, as they come; a page may be empty.
+        """Lists of the items, page by page, as they come; a page may be empty.
 
         Raises:
             EndlessList: there are more than `Bounds.items`, or they are larger than `Bounds.pages`.
         """
-        async with aclosing(self._pages(self._most)) as pages:
+        async with aclosing(self._pages(self._max_items)) as pages:
             async for page in pages:
                 yield page
 
-    async def _pages(self, most: int) -> AsyncGenerator[list[M], None]:
+    async def _pages(self, max_items: int) -> AsyncGenerator[list[M], None]:
         seen: set[str] = set()
         async for page in self._walk():
             fresh: dict[str, M] = {}
             for item in page:
                 if item.id not in seen:
                     fresh.setdefault(item.id, item)
-            over = len(seen) + len(fresh) - most
-            found = list(fresh.values())[: len(fresh) - max(0, over)]
+            excess = len(seen) + len(fresh) - max_items
+            items = list(fresh.values())[: len(fresh) - max(0, excess)]
             seen.update(fresh)
-            yield [item for item in found if self._keep is None or self._keep(item)]
-            if over > 0:
-                raise EndlessList(t("net.too_many_items", limit=f"{most:,}"), code="too_large")
+            yield [item for item in items if self._keep is None or self._keep(item)]
+            if excess > 0:
+                raise EndlessList(t("net.too_many_items", limit=f"{max_items:,}"), code="too_large")
 
     async def __aiter__(self) -> AsyncIterator[M]:
         async for page in self.pages():
@@ -122,30 +122,31 @@ class AsyncPages(Generic[M]):
             EndlessList: there are more than `Bounds.items` and no `limit`, or they are larger than
                 `Bounds.pages`; `.items` has those that came.
         """
-        found: list[M] = []
+        items: list[M] = []
         if limit is not None and limit < 1:
-            return found
+            return items
         try:
-            async with aclosing(self._pages(max(self._most, limit or 0))) as pages:
+            async with aclosing(self._pages(max(self._max_items, limit or 0))) as pages:
                 async for page in pages:
-                    found += page
-                    if limit is not None and len(found) >= limit:
-                        return found[:limit]
+                    items += page
+                    if limit is not None and len(items) >= limit:
+                        return items[:limit]
         except EndlessList as problem:
-            problem.items = found
+            problem.items = items
             raise
-        return found
+        return items
 
     async def to_frame(self, limit: int | None = None) -> pd.DataFrame:
-        """Everything, or the first `limit` items, as a pandas DataFrame with the columns of `frames.SCHEMA`."""
+        """Everything, or the first `limit` items, as a pandas DataFrame: a row each, with the columns of
+        `frames.SCHEMA`. Raises as `to_list`."""
         from .. import frames
 
         items = await self.to_list(limit)
-        made: pd.DataFrame = getattr(frames, self.table)(items, **self.of)
-        return made
+        frame: pd.DataFrame = getattr(frames, self.table)(items, **self.of)
+        return frame
 
 
-def numbered(fetch: Callable[[int], Awaitable[Page[M]]], *, most: int, table: str = "") -> AsyncPages[M]:
+def numbered(fetch: Callable[[int], Awaitable[Page[M]]], *, max_items: int, table: str = "") -> AsyncPages[M]:
     """Pages that have numbers, from 1."""
 
     async def walk() -> AsyncIterator[Sequence[M]]:
@@ -158,7 +159,7 @@ def numbered(fetch: Callable[[int], Awaitable[Page[M]]], *, most: int, table: st
             if not more or not fresh:  # a server that repeats a page would never end
                 return
 
-    return AsyncPages(walk, most=most, table=table)
+    return AsyncPages(walk, max_items=max_items, table=table)
 
 
 def by_time(
@@ -167,7 +168,7 @@ def by_time(
     *,
     what: str,
     page_size: int,
-    most: int,
+    max_items: int,
     moving: bool = False,
     table: str = "",
     of: Mapping[str, Any] | None = None,
@@ -186,16 +187,16 @@ def by_time(
         page_size: how many items a full page has.
         moving: whether items move to the front while the list is read (`-updated_at`): then the
             front is read once more at the end, when there was more than one page.
-        most, table, of: see `AsyncPages`.
+        max_items, table, of: see `AsyncPages`.
     """
 
     async def walk() -> AsyncIterator[Sequence[M]]:
         seen: set[str] = set()
-        asked: set[str | None] = set()
+        cursors: set[str | None] = set()
         cursor: str | None = None
         pages = 0
-        while cursor not in asked:
-            asked.add(cursor)
+        while cursor not in cursors:
+            cursors.add(cursor)
             items, more = await fetch(cursor)
             pages += 1
             fresh = [item for item in items if item.id not in seen]
@@ -205,14 +206,14 @@ def by_time(
             if not items or not (more or len(items) >= page_size):
                 break
             behind = _earlier(items, time_of)
-            if behind is None or behind.id in asked:
+            if behind is None or behind.id in cursors:
                 if not more and not fresh:
                     break
                 if behind is None and len(items) > 1:
                     warn_of_paging("net.paging_ties", what=what, count=len(items), when=_when(time_of(items[-1])))
                 behind = items[-1]
             cursor = behind.id
-            if cursor in asked and more:
+            if cursor in cursors and more:
                 warn_of_paging("net.paging_stuck", what=what)
         if not moving or pages < 2:
             return
@@ -226,7 +227,7 @@ def by_time(
                 return
             cursor = items[-1].id
 
-    return AsyncPages(walk, most=most, table=table, of=of)
+    return AsyncPages(walk, max_items=max_items, table=table, of=of)
 
 
 def _earlier(items: Sequence[M], time_of: Callable[[M], datetime | None]) -> M | None:
@@ -245,24 +246,24 @@ def _when(time: datetime | None) -> str:
     return time.isoformat(timespec="seconds") if time else "?"
 
 
-_told: ContextVar[list[str] | None] = ContextVar("_told", default=None)
+_collected: ContextVar[list[str] | None] = ContextVar("_told", default=None)
 
 
 @contextmanager
 def paging_warnings() -> Iterator[list[str]]:
     """Within this, what a `PagingWarning` would say is collected instead; in this task alone."""
-    found: list[str] = []
-    token = _told.set(found)
+    messages: list[str] = []
+    token = _collected.set(messages)
     try:
-        yield found
+        yield messages
     finally:
-        _told.reset(token)
+        _collected.reset(token)
 
 
 def warn_of_paging(key: str, **values: object) -> None:
     """Tell that a list may lack something: as a `PagingWarning`, or to who collects them."""
-    found = _told.get()
-    if found is None:
+    messages = _collected.get()
+    if messages is None:
         warn(one_line(t(key, **values), MESSAGE), PagingWarning, stacklevel=3)
     else:
-        found.append(t(key, **values))
+        messages.append(t(key, **values))

@@ -21,9 +21,9 @@ _lock = threading.Lock()
 def portal() -> Portal:
     """The portal of this process."""
     global _portal, _lock
-    found = _portal
-    if found is not None and found.alive:
-        return found
+    running = _portal
+    if running is not None and running.alive:
+        return running
     from .thread import Portal
 
     with _lock:

@@ -26,7 +26,7 @@ from ..printable import one_line
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 """What httpx can go through, each with its usual port."""
-_SAME = {"socks": "socks5"}
+_ALIASES = {"socks": "socks5"}
 """GNOME's and many desktop tools' own name."""
 _SEPARATORS = re.compile(r"[,;\s]+")
 _SYSTEM = "system"
@@ -69,12 +69,13 @@ class Proxies:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         env = os.environ if environ is None else environ
         env = {name: env[name] for name in env if name.lower().endswith("_proxy") or name == _CGI}
-        self._named = {scheme: _variable(env, scheme) for scheme in ("http", "https", "all")}
+        self._variables = {scheme: _variable(env, scheme) for scheme in ("http", "https", "all")}
         name, value = _variable(env, "no") or ("NO_PROXY", "")
-        self._exceptions = Exceptions(value)
-        if environ is None and not any(self._named.values()) and not value:
-            found = urllib.request.getproxies()
-            self._named = {scheme: (_SYSTEM, found[scheme]) if found.get(scheme) else None for scheme in self._named}
+        self._no_proxy = NoProxy(value)
+        if environ is None and not any(self._variables.values()) and not value:
+            system = urllib.request.getproxies()
+            for scheme in self._variables:
+                self._variables[scheme] = (_SYSTEM, system[scheme]) if system.get(scheme) else None
 
     def of(self, url: httpx.URL) -> Proxy | None:
         """The proxy for an address; None where it is asked for directly, as loopback ever is.
@@ -82,20 +83,20 @@ class Proxies:
         Raises:
             ConfigError: the variable that names it holds no proxy's address.
         """
-        said = self._named.get(url.scheme) or self._named["all"]
-        host = _host(url)
-        if said is None or is_loopback(host) or self._exceptions.cover(host, url.port or _PORTS.get(url.scheme, 80)):
+        variable = self._variables.get(url.scheme) or self._variables["all"]
+        host, port = _host(url), url.port or _PORTS.get(url.scheme, 80)
+        if variable is None or is_loopback(host) or self._no_proxy.matches(host, port):
             return None
-        return read(*said)
+        return read(*variable)
 
 
 def _variable(env: Mapping[str, str], scheme: str) -> tuple[str, str] | None:
     """Name and value of the variable for that scheme; one in lower case that is empty hides the others."""
-    wanted = f"{scheme}_proxy"
-    names = sorted((name for name in env if name.lower() == wanted), reverse=True)  # lower case comes last
+    variable = f"{scheme}_proxy"
+    names = sorted((name for name in env if name.lower() == variable), reverse=True)  # lower case comes last
     if scheme == "http" and _CGI in env:  # a web server's child: the variable may be a client's header
-        names = [name for name in names if name == wanted]
-    return next(((name, unquoted(env[name])) for name in names if unquoted(env[name]) or name == wanted), None)
+        names = [name for name in names if name == variable]
+    return next(((name, unquoted(env[name])) for name in names if unquoted(env[name]) or name == variable), None)
 
 
 def read(name: str, value: str) -> Proxy | None:
@@ -107,10 +108,10 @@ def read(name: str, value: str) -> Proxy | None:
     text = unquoted(value).rstrip(",;")
     if not text:
         return None
-    told, mark, rest = text.partition("://") if "://" in text else ("http", "", text)
-    scheme = _SAME.get(told.lower(), told.lower())
-    login, at, place = rest.rpartition("@")
-    shown = one_line(f"{told}://" * bool(mark) + "***@" * bool(at) + place.rstrip("/"))
+    written, mark, rest = text.partition("://") if "://" in text else ("http", "", text)
+    scheme = _ALIASES.get(written.lower(), written.lower())
+    login, at, server = rest.rpartition("@")
+    shown = one_line(f"{written}://" * bool(mark) + "***@" * bool(at) + server.rstrip("/"))
     name = t("net.proxy_of_system") if name == _SYSTEM else name
 
     def wrong(key: str) -> ConfigError:
@@ -119,10 +120,10 @@ def read(name: str, value: str) -> Proxy | None:
 
     if scheme not in _PORTS:
         raise wrong("scheme")
-    found = _place(place)
-    if found is None:
+    host_port = _host_port(server)
+    if host_port is None:
         raise wrong("host")
-    host, port = found
+    host, port = host_port
     if not (port.isascii() and port.isdecimal() and 0 < int(port or 0) < 65536) and port:
         raise wrong("port")
     url = f"{scheme}://{host}:{port or _PORTS[scheme]}"
@@ -138,7 +139,7 @@ def read(name: str, value: str) -> Proxy | None:
     return Proxy(name, shown, url, auth)
 
 
-def _place(text: str) -> tuple[str, str] | None:
+def _host_port(text: str) -> tuple[str, str] | None:
     """Host and port of `host:port/…`; None where it has no host that can be one."""
     text = re.split(r"[/?#]", text, maxsplit=1)[0]
     if _address(text) is not None and ":" in text:  # an IPv6 address without its brackets
@@ -158,22 +159,22 @@ def _auth(login: str) -> tuple[str, str]:
     return unquote(user), unquote(password)
 
 
-class Exceptions:
+class NoProxy:
     """What `NO_PROXY` says: the hosts that no proxy is used for.
 
-    >>> nearby = Exceptions(".corp, 10.0.0.0/8, fd00::/8, [::1], example.com:8080")
-    >>> [nearby.cover(*place) for place in (("a.corp", 80), ("10.1.2.3", 443), ("fd00::2", 80), ("example.com", 80))]
+    >>> nearby = NoProxy(".corp, 10.0.0.0/8, fd00::/8, [::1], example.com:8080")
+    >>> [nearby.matches(*pair) for pair in (("a.corp", 80), ("10.1.2.3", 443), ("fd00::2", 80), ("example.com", 80))]
     [True, True, True, False]
     """
 
     def __init__(self, value: str) -> None:
-        self._entries = [entry for one in _SEPARATORS.split(value) if (entry := _entry(unquoted(one))) is not None]
+        self._entries = [entry for text in _SEPARATORS.split(value) if (entry := _entry(unquoted(text))) is not None]
 
-    def cover(self, host: str, port: int) -> bool:
+    def matches(self, host: str, port: int) -> bool:
         """Whether a host is one of them; an IPv6 address without brackets."""
         host = host.lower().strip("[]").rstrip(".")
         address = _address(host)
-        return any(entry.fits(host, address, port) for entry in self._entries)
+        return any(entry.matches(host, address, port) for entry in self._entries)
 
 
 class _Entry(NamedTuple):
@@ -182,7 +183,7 @@ class _Entry(NamedTuple):
     network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
     port: int | None
 
-    def fits(self, host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None, port: int) -> bool:
+    def matches(self, host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None, port: int) -> bool:
         if self.port is not None and self.port != port:
             return False
         if self.network is not None:
@@ -198,8 +199,8 @@ def _entry(text: str) -> _Entry | None:
     network = _network(text)
     if network is not None:
         return _Entry("", network, None)
-    host, colon, told = text.rpartition(":")
-    port = int(told) if colon and told.isascii() and told.isdecimal() and len(told) < 6 else None
+    host, colon, digits = text.rpartition(":")
+    port = int(digits) if colon and digits.isascii() and digits.isdecimal() and len(digits) < 6 else None
     host = host if port is not None else text.rstrip(":/")
     network = _network(host)
     if network is not None:

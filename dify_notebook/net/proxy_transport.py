@@ -28,7 +28,7 @@ class ProxyTransport(httpx.AsyncBaseTransport):
     def __init__(self, make: Make, trust: Callable[[], ssl.SSLContext]) -> None:
         self._make = make
         self._trust = trust
-        self._opened: dict[tuple[Proxy | None, ssl.SSLContext | bool], httpx.AsyncBaseTransport] = {}
+        self._transports: dict[tuple[Proxy | None, ssl.SSLContext | bool], httpx.AsyncBaseTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it.
@@ -41,51 +41,51 @@ class ProxyTransport(httpx.AsyncBaseTransport):
         transport = self._transport(proxy, request.url.scheme == "https")
         if proxy is None:
             return await transport.handle_async_request(request)
-        words = ""
+        message = ""
         try:
             if proxy.url.startswith("socks"):
-                return await _greeted(transport, request)
+                return await _through_socks(transport, request)
             return await transport.handle_async_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as problem:
-            words = str(problem) or type(problem).__name__
-            if isinstance(problem, httpx.ConnectError) and "certificate" in words.lower():
+            message = str(problem) or type(problem).__name__
+            if isinstance(problem, httpx.ConnectError) and "certificate" in message.lower():
                 raise  # of the server behind it
         except (httpx.RemoteProtocolError, httpx.NetworkError) as problem:
-            words = t("net.through_proxy", problem=str(problem), name=proxy.name, value=proxy.shown)
-            raise type(problem)(words, request=request) from None
+            message = t("net.through_proxy", problem=str(problem), name=proxy.name, value=proxy.shown)
+            raise type(problem)(message, request=request) from None
         except TimeoutError:
-            words = t("net.proxy_silent")
-        except _unsaid() as problem:
-            words = str(problem) or t("net.proxy_no_socks")
-        raise httpx.ProxyError(f"{proxy.name}={proxy.shown}: {words}", request=request)
+            message = t("net.proxy_silent")
+        except _socks_errors() as problem:
+            message = str(problem) or t("net.proxy_no_socks")
+        raise httpx.ProxyError(f"{proxy.name}={proxy.shown}: {message}", request=request)
 
     def _transport(self, proxy: Proxy | None, secure: bool) -> httpx.AsyncBaseTransport:
         needed = secure or (proxy is not None and proxy.url.startswith("https"))
         trust: ssl.SSLContext | bool = self._trust() if needed else False
-        found = self._opened.get((proxy, trust))
-        if found is not None:
-            return found
+        transport = self._transports.get((proxy, trust))
+        if transport is not None:
+            return transport
         missing = ""
         try:
-            through = None
+            httpx_proxy = None
             if proxy is not None:
-                own = trust if proxy.url.startswith("https") and isinstance(trust, ssl.SSLContext) else None
-                through = httpx.Proxy(proxy.url, auth=proxy.auth, ssl_context=own)
-            made = self._opened[proxy, trust] = self._make(through, trust)
+                context = trust if proxy.url.startswith("https") and isinstance(trust, ssl.SSLContext) else None
+                httpx_proxy = httpx.Proxy(proxy.url, auth=proxy.auth, ssl_context=context)
+            made = self._transports[proxy, trust] = self._make(httpx_proxy, trust)
             return made
         except ImportError as problem:  # of what SOCKS needs
             missing = str(problem)
         assert proxy is not None
-        told = t("net.no_socks", name=proxy.name, value=proxy.shown, problem=missing)
-        raise ConfigError(told, code="proxy")
+        message = t("net.no_socks", name=proxy.name, value=proxy.shown, problem=missing)
+        raise ConfigError(message, code="proxy")
 
     async def aclose(self) -> None:
         """Hang up everywhere."""
-        for transport in self._opened.values():
+        for transport in self._transports.values():
             await transport.aclose()
 
 
-async def _greeted(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
+async def _through_socks(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
     """The response through a SOCKS proxy, whose greeting takes no longer than connecting may: httpcore waits for ever.
 
     Raises:
@@ -106,7 +106,7 @@ async def _greeted(transport: httpx.AsyncBaseTransport, request: httpx.Request) 
         return await transport.handle_async_request(request)
 
 
-def _unsaid() -> tuple[type[Exception], ...]:
+def _socks_errors() -> tuple[type[Exception], ...]:
     """What comes of bytes that no SOCKS proxy says: httpcore asserts, and does not translate socksio's errors."""
     socksio = sys.modules.get("socksio")
     return (AssertionError, socksio.SOCKSError) if socksio else ()

@@ -26,9 +26,9 @@ from ..wire import events as ev
 class _Repeated:
     """Text that may repeat what we have, held back until that is clear."""
 
-    def __init__(self, had: str) -> None:
-        self.had = had
-        self.at = 0
+    def __init__(self, expected: str) -> None:
+        self.expected = expected
+        self.position = 0
         """How much of it was repeated."""
         self.open = True
         """Whether it still repeats what we have."""
@@ -36,35 +36,35 @@ class _Repeated:
         """Whether it repeated all of what we have."""
 
     @property
-    def held(self) -> str:
+    def repeated(self) -> str:
         """What was repeated so far."""
-        return self.had[: self.at]
+        return self.expected[: self.position]
 
     def feed(self, text: str) -> str:
         """The new part, if there is one."""
         if not self.open:
             return text
-        if self.had.startswith(text, self.at):
-            self.at += len(text)
-            self.proven = self.at == len(self.had)
+        if self.expected.startswith(text, self.position):
+            self.position += len(text)
+            self.proven = self.position == len(self.expected)
             return ""
         self.open = False
-        left = self.had[self.at :]
-        self.proven = text.startswith(left)
-        return text[len(left) :] if self.proven else self.held + text
+        rest = self.expected[self.position :]
+        self.proven = text.startswith(rest)
+        return text[len(rest) :] if self.proven else self.repeated + text
 
 
 class Resume:
     """Takes the events of one stream after another, and gives those that are new."""
 
     def __init__(self) -> None:
-        self._heard: Counter[Hashable] = Counter()
-        self._left: Counter[Hashable] = Counter()
+        self._seen: Counter[Hashable] = Counter()
+        self._unrepeated: Counter[Hashable] = Counter()
         self._text = ""
-        self._said: list[str] = []  # since we follow
+        self._new_text: list[str] = []  # since we follow
         self._answer: _Repeated | None = None
         self._reasoning: _Repeated | None = None
-        self._begun = False
+        self._started = False
         self._settled = True
 
     @property
@@ -72,80 +72,80 @@ class Resume:
         """Whether a lost connection was followed."""
         return self._answer is not None
 
-    def note(self, event: ev.Event) -> None:
+    def record(self, event: ev.Event) -> None:
         """An event of the first connection."""
         name = event.identity()
         if name is not None:
-            self._heard[name] += 1
+            self._seen[name] += 1
 
-    def follow(self, text: str, reasoning: str) -> None:
+    def restart(self, text: str, reasoning: str) -> None:
         """Another connection begins; this is what we have."""
-        self._left = self._heard.copy()
-        self._text, self._said = text, []
+        self._unrepeated = self._seen.copy()
+        self._text, self._new_text = text, []
         self._answer, self._reasoning = _Repeated(text), _Repeated(reasoning)
-        self._begun = self._settled = False
+        self._started = self._settled = False
 
-    def take(self, event: ev.Event) -> list[ev.Event]:
+    def new_events(self, event: ev.Event) -> list[ev.Event]:
         """What this event of a followed run says that is new; nothing, or some events."""
         assert self._answer is not None
         assert self._reasoning is not None
         if isinstance(event, ev.Ping):
             return [event]
-        if not self._begun:
-            self._begun = True
+        if not self._started:
+            self._started = True
             if not isinstance(event, ev.WorkflowStarted):  # it goes on where the server is now
                 self._answer.open = self._reasoning.open = False
-                self._left.clear()
+                self._unrepeated.clear()
         name = event.identity()
         if name is not None:
-            if self._left[name] > 0:
-                self._left[name] -= 1
+            if self._unrepeated[name] > 0:
+                self._unrepeated[name] -= 1
                 return self._settle(event) if isinstance(event, ev.WorkflowFinished) else []
-            self._heard[name] += 1
+            self._seen[name] += 1
         if isinstance(event, ev.MessageReplace):
             return self._replace(event)
         if event.answer_text is not None or event.reasoning_text is not None:
-            return [*self._reason(event), *self._answered(event)]
+            return [*self._new_reasoning(event), *self._new_answer(event)]
         if isinstance(event, (ev.WorkflowFinished, ev.MessageEnd, ev.Error)):
             return [*self._settle(event), event]
         return [event]
 
-    def end(self, at: float) -> list[ev.Event]:
+    def finish(self, at: float) -> list[ev.Event]:
         """What is to be said when the stream has ended, before its end is told."""
         return self._settle(ev.StreamEnd(at=at))
 
-    def _reason(self, event: ev.Event) -> list[ev.Event]:
+    def _new_reasoning(self, event: ev.Event) -> list[ev.Event]:
         assert self._reasoning is not None
         new = self._reasoning.feed(event.reasoning_text) if event.reasoning_text is not None else ""
-        return [_piece(ev.ReasoningChunk, event, reasoning=new)] if new else []
+        return [_part_of(ev.ReasoningChunk, event, reasoning=new)] if new else []
 
-    def _answered(self, event: ev.Event) -> list[ev.Event]:
+    def _new_answer(self, event: ev.Event) -> list[ev.Event]:
         assert self._answer is not None
-        return self._say(self._answer.feed(event.answer_text), event) if event.answer_text is not None else []
+        return self._emit(self._answer.feed(event.answer_text), event) if event.answer_text is not None else []
 
-    def _say(self, text: str, event: ev.Event) -> list[ev.Event]:
+    def _emit(self, text: str, event: ev.Event) -> list[ev.Event]:
         if not text:
             return []
-        self._said.append(text)
-        return [_piece(ev.Message, event, answer=text)]
+        self._new_text.append(text)
+        return [_part_of(ev.Message, event, answer=text)]
 
     def _replace(self, event: ev.MessageReplace) -> list[ev.Event]:
         """A snapshot gives the text so far in this form."""
         assert self._answer is not None
-        whole = event.answer or ""
-        if self._answer.open and not self._answer.at:
-            if not whole:  # a server that keeps no text before the end has none to tell; ours stands
+        text = event.answer or ""
+        if self._answer.open and not self._answer.position:
+            if not text:  # a server that keeps no text before the end has none to tell; ours stands
                 return []
-            return self._say(self._answer.feed(whole), event) if self._agrees(whole) else self._taken(event)
-        return self._taken(event)
+            return self._emit(self._answer.feed(text), event) if self._agrees(text) else self._replaced(event)
+        return self._replaced(event)
 
-    def _agrees(self, whole: str) -> bool:
-        return bool(whole) and (whole.startswith(self._text) or self._text.startswith(whole))
+    def _agrees(self, text: str) -> bool:
+        return bool(text) and (text.startswith(self._text) or self._text.startswith(text))
 
-    def _taken(self, event: ev.MessageReplace) -> list[ev.Event]:
+    def _replaced(self, event: ev.MessageReplace) -> list[ev.Event]:
         assert self._answer is not None
-        self._answer.open, self._answer.proven, self._answer.at = False, True, 0
-        self._text, self._said = event.answer or "", []
+        self._answer.open, self._answer.proven, self._answer.position = False, True, 0
+        self._text, self._new_text = event.answer or "", []
         return [event]
 
     def _settle(self, event: ev.Event) -> list[ev.Event]:
@@ -154,23 +154,23 @@ class Resume:
         if self._settled:
             return []
         self._settled = True
-        told = None
+        answer = None
         if isinstance(event, ev.WorkflowFinished) and isinstance((event.data or {}).get("outputs"), dict):
-            told = (event.data or {})["outputs"].get("answer")
-        said = "".join(self._said)
-        if isinstance(told, str) and told.startswith(self._text) and told.endswith(said):
-            if told == self._text + said:
+            answer = (event.data or {})["outputs"].get("answer")
+        new_text = "".join(self._new_text)
+        if isinstance(answer, str) and answer.startswith(self._text) and answer.endswith(new_text):
+            if answer == self._text + new_text:
                 return []
-            return [ev.Resumed(at=event.at, whole=True, answer=told)]
+            return [ev.Resumed(at=event.at, whole=True, answer=answer)]
         if self._answer.proven:
             return []
         return [ev.Resumed(at=event.at, whole=False, message=t("net.follow_gap"))]
 
 
-def _piece(kind: type[ev.Event], event: ev.Event, **fields: Any) -> ev.Event:
+def _part_of(kind: type[ev.Event], event: ev.Event, **fields: Any) -> ev.Event:
     """The new part of what an event says, as an event of that kind."""
-    fields |= {name: getattr(event, name, None) for name in _KEPT if name in kind.__struct_fields__}
+    fields |= {name: getattr(event, name, None) for name in _COMMON_FIELDS if name in kind.__struct_fields__}
     return kind(**fields)
 
 
-_KEPT = (*ev.ChatEvent.__struct_fields__, "workflow_run_id")
+_COMMON_FIELDS = (*ev.ChatEvent.__struct_fields__, "workflow_run_id")

@@ -18,7 +18,7 @@ from ..i18n import t
 
 #: Seconds that a call may take with all its repetitions where a server never answered and cannot be reached: its
 #: address is wrong most likely, or it is not up.
-UNHEARD_SECONDS = 1.5
+UNREACHED_SECONDS = 1.5
 _FIRST_WAIT = 0.3
 _LONGEST_WAIT = 8.0
 _SHORTEST_WAIT = 0.1
@@ -46,7 +46,7 @@ class RetryBudget:
         self._chance = chance
         self._begun = clock()
         self._end = self._begun + seconds
-        self._tries = 0
+        self._attempts = 0
 
     def shorten(self, seconds: float) -> None:
         """Take no longer than this altogether."""
@@ -54,22 +54,22 @@ class RetryBudget:
 
     def after_failure(self) -> float | None:
         """After a connection that failed."""
-        return self._wait(None)
+        return self._delay(None)
 
     def after_status(self, status: int, retry_after: str | None) -> float | None:
         """After an answer with that status."""
-        return self._wait(seconds_of(retry_after)) if status in _STATUSES else None
+        return self._delay(seconds_of(retry_after)) if status in _STATUSES else None
 
-    async def rest(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
         """Wait so long."""
         await self._sleep(seconds)
 
-    def _wait(self, told: float | None) -> float | None:
-        base = min(_FIRST_WAIT * 2 ** min(self._tries, 10), _LONGEST_WAIT)
-        self._tries += 1
+    def _delay(self, retry_after: float | None) -> float | None:
+        base = min(_FIRST_WAIT * 2 ** min(self._attempts, 10), _LONGEST_WAIT)
+        self._attempts += 1
         # A Retry-After of 0 does not mean as fast as the line can carry.
-        wait = max(told, _SHORTEST_WAIT) if told else base * (0.5 + self._chance() / 2)
-        return wait if self._clock() + wait < self._end else None
+        delay = max(retry_after, _SHORTEST_WAIT) if retry_after else base * (0.5 + self._chance() / 2)
+        return delay if self._clock() + delay < self._end else None
 
 
 def seconds_of(retry_after: str | None) -> float | None:
@@ -77,11 +77,11 @@ def seconds_of(retry_after: str | None) -> float | None:
     if not retry_after:
         return None
     try:
-        told = float(retry_after)
+        seconds = float(retry_after)
     except ValueError:
-        then = http_date(retry_after)
-        return None if then is None else max(0.0, (then - datetime.now(UTC)).total_seconds())
-    return None if math.isnan(told) else max(0.0, told)
+        date = http_date(retry_after)
+        return None if date is None else max(0.0, (date - datetime.now(UTC)).total_seconds())
+    return None if math.isnan(seconds) else max(0.0, seconds)
 
 
 def http_date(text: str | None) -> datetime | None:
@@ -91,10 +91,10 @@ def http_date(text: str | None) -> datetime | None:
     (2015, None)
     """
     try:
-        then = parsedate_to_datetime((text or "")[:_LONGEST_DATE])
-        if then.tzinfo is None:  # "-0000": UTC, of a place that is not told
-            return then.replace(tzinfo=UTC)
-        return then.astimezone(UTC)
+        date = parsedate_to_datetime((text or "")[:_LONGEST_DATE])
+        if date.tzinfo is None:  # "-0000": UTC, of a place that is not told
+            return date.replace(tzinfo=UTC)
+        return date.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 

@@ -14,7 +14,7 @@ from ..secret import Secret
 from .client import AsyncDify
 from .defaults import CONNECTIONS, RETRY_SECONDS
 from .portal import portal
-from .sync_base import Client, Group, Pages, pulled
+from .sync_base import Client, Group, Pages, iterate
 from .sync_base import Stream as Stream
 
 if TYPE_CHECKING:
@@ -73,8 +73,19 @@ class Dify(Client):
             server is given.
 
     Raises:
-        ConfigError: no source gives both key and server.
-        InputError: `timeout` is no positive number of seconds, or `connections` another number.
+        ConfigError: no source gives both key and server, one of these is none, or `headers`, `verify` or
+            `transport` cannot be used.
+        InputError: `user` is empty, too long or no text, `timeout` is no positive number of seconds, or
+            `connections` another number.
+
+    In every call `user` is another user than the client's for that call alone, 1 to 255 characters, and `page_size`
+    how many items one request of a list fetches, 1 to 100. A call may raise, besides what its own text names:
+
+    - `InputError`: an argument cannot be sent; nothing was. Also where no connection comes free, see `connections`.
+    - `ConfigError`: a variable of the environment names no proxy or no certificates.
+    - `AuthenticationError` (401, 403), `NotFoundError` (404), `RateLimitError` (429), `ServerError` (500 and above,
+      and what is no Dify's answer), `APIError` (any other refusal).
+    - `ConnectError`: the server cannot be reached; its `TimeoutException` where it did not answer in time.
     """
 
     def __init__(
@@ -129,7 +140,12 @@ class Dify(Client):
 
     @classmethod
     def from_settings(cls, settings: Settings, **options: Any) -> Dify:
-        """A client for settings that were resolved already; options as for `Dify`."""
+        """A client for settings that were resolved already, such as another client's `settings`.
+
+        Args:
+            options: headers, verify, timeout, transport, connections, retry, files_hosts and bounds, as for
+                `Dify`, which also says what is raised.
+        """
         return cls.wrap(AsyncDify.from_settings(settings, **options))
 
     @classmethod
@@ -138,6 +154,11 @@ class Dify(Client):
 
         Args:
             app: guide (chat), toolbox (agent) or pipeline (chatflow).
+            user: whose conversations these are; None as for `Dify`.
+
+        Raises:
+            LocalServerError: it cannot be started, its directory cannot be used, or it has no such app.
+            InputError: the user is empty or longer than 255 characters.
         """
         return cls.wrap(AsyncDify.local(app, user))
 
@@ -148,7 +169,7 @@ class Dify(Client):
 
     @property
     def user(self) -> str:
-        """Whose conversations these are."""
+        """Whose conversations these are, 1 to 255 characters."""
         return self.as_async.user
 
     @property
@@ -158,21 +179,21 @@ class Dify(Client):
 
     @property
     def bounds(self) -> Bounds:
-        """How much is taken from the server."""
+        """How much is taken from the server, in bytes and items."""
         return self.as_async.bounds
 
     @property
     def server_version(self) -> str | None:
-        """What the server says of its version (`X-Version`), known after the first answer."""
+        """The server's version, such as `1.12.1` (its header `X-Version`); None before the first answer, or untold."""
         return self.as_async.server_version
 
     @property
     def app_info(self) -> models.AppInfo | None:
-        """What `/info` said, once it was asked."""
+        """What `/info` said; None until `app.info()` asked."""
         return self.as_async.app_info
 
     def as_user(self, user: str) -> Dify:
-        """The same app for another user, with the same connections and what is known of the server.
+        """A client of the same app for another user, with the same connections and what is known of the server.
 
         Closing one closes the connections of both; both stay usable.
 
@@ -237,22 +258,24 @@ class Dify(Client):
             concurrency, progress: as for `history`.
 
         Raises:
-            InputError: it is another server's.
+            InputError: it is another server's, or `concurrency` is no number from 1 to 32.
+            DifyError: as for `history`.
         """
         return self.as_async.update(history, concurrency, progress=progress).now()
 
     def find_users(self) -> Users:
-        """Users whose conversations could be asked for, by name, each with where it was found.
+        """Users whose conversations could be asked for: a dict of names, each with where it was found.
 
-        The server lists no users. Found are this client's, those who asked from this machine (by the local
-        store of runs), and those who rated an answer, where the server tells their names (newer than Dify 1.12).
-        `.notes` of what comes back says who cannot be found.
+        The server lists no users. Found are this client's (`client`), those who asked from this machine (`runs`, by
+        the local store of runs), and those who rated an answer, where the server tells their names (`feedbacks`,
+        newer than Dify 1.12). `.notes` of what comes back says who cannot be found, and why; a refusal of the server
+        is such a note and raises nothing.
         """
         return portal().call(self.as_async.find_users())
 
 
 class Chat(Group):
-    """Asking: `chat.send`, `chat.stream`, `chat.stop`."""
+    """Questions to the app: `send`, `stream`, `stop`."""
 
     def send(
         self,
@@ -266,13 +289,13 @@ class Chat(Group):
         auto_generate_name: bool = True,
         timeout: float | None = None,
     ) -> Turn:
-        """Ask, and give the whole turn.
+        """Ask, and return the whole turn.
 
         It streams, also for apps that know no other way; `response_mode="blocking"` asks for
         the answer in one piece (not for agents; servers behind a gateway may give up first).
 
         Args:
-            query: the question.
+            query: the question; of a str subclass its characters.
             inputs: values for the app's variables, in the type that the app's form wants of each; the form is
                 asked for once, before the first question that has inputs. Where it asks for a file, paths
                 (`pathlib.Path`), bytes, open and uploaded files are uploaded and named, alone or in a list;
@@ -280,7 +303,7 @@ class Chat(Group):
                 files: Decimal as a number, dates in ISO 8601, an Enum as its value, a UUID as text.
             conversation_id: continue that conversation; None begins a new one.
             files: paths, URLs, bytes, open files or uploaded files. Paths are uploaded first.
-            user: another user for this call alone.
+            response_mode: "streaming", or "blocking" for one JSON answer.
             auto_generate_name: let the server name a new conversation, as it does by default. Dify
                 1.12 holds back a first turn by one second for it; False spares that second, and the
                 conversation is called by its question.
@@ -288,8 +311,11 @@ class Chat(Group):
                 takes 3 s at most, or left at once where its task has no name yet; the turn's end is `timed_out`.
 
         Raises:
-            TurnFailed: the answer ended in an error or before its end; `exc.turn` has what came.
-            DifyError: the server refused the question or could not be reached.
+            TurnFailed: the answer ended in an error, or before its end (`TurnIncomplete`: lost, timed out);
+                `.turn` has what came.
+            InputError: an argument or a file cannot be sent, or the app's form does not take an input.
+            DifyError: the server refused the question or could not be reached; while streaming `.turn` is the
+                failed turn.
         """
         return portal().call(
             self._dify.chat.send(
@@ -317,7 +343,11 @@ class Chat(Group):
     ) -> Stream:
         """Ask, and give the events as they come: `with dify.chat.stream("hi") as stream`.
 
-        Arguments as for `send`. Nothing is sent before the stream is entered.
+        Arguments (`query`, `inputs`, `conversation_id`, `files`, `auto_generate_name`, `timeout`) as for `send`.
+        Nothing is sent before the stream is entered, once.
+
+        Raises:
+            InputError: an argument cannot be sent. What entering the stream raises: see `ChatStream`.
         """
         return Stream(
             self._dify.chat.stream(
@@ -332,9 +362,14 @@ class Chat(Group):
         )
 
     def stop(self, task_id: str, *, user: str | None = None) -> bool:
-        """Stop a running task; True when the server says that it did.
+        """Stop a running task.
 
-        It must be the user who asked: for another one Dify says yes and goes on.
+        Args:
+            task_id: Dify's id of the task, as `stream.task_id` and `turn.task_id` have it.
+            user: who asked the question: for another one Dify says yes and goes on.
+
+        Returns:
+            Whether the server says that it stopped. Dify says so of tasks that it does not know, too.
         """
         return portal().call(self._dify.chat.stop(task_id, user=user))
 
@@ -353,7 +388,6 @@ class Conversations(Group):
 
         Args:
             sort_by: created_at, -created_at, updated_at or -updated_at.
-            page_size: how many to fetch at once, 1 to 100.
         """
         return Pages(self._dify.conversations.list(sort_by=sort_by, page_size=page_size, user=user))
 
@@ -367,18 +401,24 @@ class Conversations(Group):
     ) -> models.Conversation:
         """Give a conversation another name, or let the server find one.
 
-        Some servers answer with the conversation, some only that it went well: then `name` is
-        what was asked for.
+        Args:
+            name: at most 255 characters; None with `auto_generate`.
+            auto_generate: let the server's model name it.
+
+        Returns:
+            The conversation as the server tells it. Some only say that it went well: then it has `conversation_id`
+            and the `name` that was asked for.
 
         Raises:
-            InputError: neither a name nor `auto_generate`.
+            InputError: neither a name nor `auto_generate`, or a longer name.
+            NotFoundError: this user has no such conversation.
         """
         return portal().call(
             self._dify.conversations.rename(conversation_id, name, auto_generate=auto_generate, user=user)
         )
 
     def delete(self, conversation_id: str, *, user: str | None = None) -> None:
-        """Delete a conversation for good.
+        """Delete the conversation `conversation_id` for good.
 
         Dify 1.12 says yes to any id, and deletes another user's conversation too.
         """
@@ -392,10 +432,13 @@ class Conversations(Group):
         page_size: int = 100,
         user: str | None = None,
     ) -> Pages[models.ConversationVariable]:
-        """The conversation variables of a chatflow (Dify 1.x).
+        """The variables of the chatflow's conversation `conversation_id` (Dify 1.x), as the server orders them.
 
         Args:
             variable_name: that one alone. Dify 1.12 fails on its own filter, so it is done here.
+
+        Raises:
+            NotFoundError: when it is read: this user has no such conversation.
         """
         return Pages(
             self._dify.conversations.variables(
@@ -406,7 +449,18 @@ class Conversations(Group):
     def set_variable(
         self, conversation_id: str, variable_id: str, value: Any, *, user: str | None = None
     ) -> models.ConversationVariable:
-        """Set a conversation variable; the value's type must be the variable's."""
+        """Set the variable `variable_id` of the conversation `conversation_id` (Dify 1.x).
+
+        Args:
+            value: of the variable's type, as JSON has it.
+
+        Returns:
+            The variable as it is now.
+
+        Raises:
+            NotFoundError: this user has no such conversation, or it no such variable.
+            APIError: the value is of another type.
+        """
         return portal().call(self._dify.conversations.set_variable(conversation_id, variable_id, value, user=user))
 
 
@@ -421,17 +475,27 @@ class Messages(Group):
         page_size: int = 100,
         user: str | None = None,
     ) -> Pages[models.StoredMessage]:
-        """The messages of a conversation, by default the newest first.
+        """The messages of the conversation `conversation_id`, by default the newest first.
 
         Dify pages by whole seconds and would lose messages of the same second at a page's edge;
         so the last second of a page is read again with the next one. Only where a whole page lies
-        within one second nothing helps: a `PagingWarning` says so. `order="asc"` has to read
-        everything before it gives the first.
+        within one second nothing helps: a `PagingWarning` says so.
+
+        Args:
+            order: "desc", or "asc", which has to read everything before it gives the first.
+
+        Raises:
+            NotFoundError: when it is read: this user has no such conversation.
         """
         return Pages(self._dify.messages.list(conversation_id, order=order, page_size=page_size, user=user))
 
     def suggested(self, message_id: str, *, user: str | None = None) -> builtins.list[str]:
-        """Questions that could come next, where the app suggests some."""
+        """Questions that could come after the message `message_id`; none where the app finds none.
+
+        Raises:
+            APIError: the app's settings suggest no questions.
+            NotFoundError: there is no such message for this user.
+        """
         return portal().call(self._dify.messages.suggested(message_id, user=user))
 
     def feedback(
@@ -442,10 +506,15 @@ class Messages(Group):
         content: str | None = None,
         user: str | None = None,
     ) -> None:
-        """Rate an answer; None takes the rating back.
+        """Rate the answer of the message `message_id`.
 
         Args:
+            rating: "like" or "dislike"; None takes the rating back.
             content: a comment. The server keeps it, and shows it in `app.feedbacks` alone.
+
+        Raises:
+            NotFoundError: there is no such message for this user.
+            APIError: there was no rating to take back.
         """
         portal().call(self._dify.messages.feedback(message_id, rating, content=content, user=user))
 
@@ -469,14 +538,17 @@ class Files(Group):
             file: a path, bytes, or an open binary file.
             name: what to call it; guessed from the path.
             mime_type: guessed from the name.
-            progress: called with (bytes sent, all bytes) as it goes; on the thread that sends.
+            progress: called with (bytes sent, all bytes or None) as it goes; on the thread that sends.
             check: whether size and type are checked against the app's `/parameters` first. None
                 does so where they were asked for already, so that it costs no request; True asks
                 once if need be; False leaves it to the server.
 
         Raises:
             InputError: there is no such file, or the app does not take it.
-            DifyError: the server refused it (too large, say).
+            APIError: the server refused it (413: too large, 415: of a type that it does not take).
+
+        Returns:
+            The file as the server names it; its `id` stands for it in questions of this user.
         """
         return portal().call(
             self._dify.files.upload(file, name=name, mime_type=mime_type, user=user, progress=progress, check=check)
@@ -497,16 +569,22 @@ class Files(Group):
         only named to the server, which fetches it.
 
         Args:
-            limit: the most bytes to take.
+            url: http or https; redirects are followed.
+            name: what to call it; else as the address says.
+            limit: bytes to take at most.
+            progress: of the upload, see `upload`.
+
+        Returns:
+            The file as the server names it.
 
         Raises:
             InputError: it is no http(s) address, or larger than `limit`.
-            DifyError: the address or the server refused.
+            DifyError: the address or the server refused, or could not be reached.
         """
         return portal().call(self._dify.files.from_url(url, name=name, limit=limit, user=user, progress=progress))
 
     def fetch(self, file: MessageFile, *, limit: int = 10_000_000) -> MessageFile:
-        """The file with its content, or with the reason why it was not fetched.
+        """The `file` with its content (`data`, `size`), or with the reason why it was not fetched (`data_error`).
 
         Only from the server itself (or `files_hosts`), without the key, without following
         redirects, and at most `limit` bytes. Raises nothing: an answer without its picture is
@@ -522,16 +600,21 @@ class Files(Group):
         progress: fl.Progress | None = None,
         check: bool | None = None,
     ) -> list[dict[str, Any]]:
-        """What a question says of these files; those that lie here are uploaded.
+        """What a question says of these files, in their order; those that lie here are uploaded.
 
         Args:
+            files: paths, URLs, bytes, open files, uploaded files, or dicts in the API's own form.
             progress: called for each upload, see `upload`.
             check: number and types against the app's `/parameters`, see `upload`.
+
+        Raises:
+            InputError: a file is not there, or the app does not take it, or not so many; nothing was uploaded.
+            APIError: the server refused one.
         """
         return portal().call(self._dify.files.references(files, user=user, progress=progress, check=check))
 
     def inputs(self, inputs: Mapping[str, Any], *, user: str | None = None) -> dict[str, Any]:
-        """Inputs with the files among them named as the API names them; those that lie here are uploaded.
+        """`inputs` with the files among them named as the API names them; those that lie here are uploaded.
 
         Paths (`pathlib.Path`), bytes, open files and uploaded files are files wherever they stand, also in
         a list. A text is never the path of one. Where the app's form is known and calls the input a file,
@@ -560,7 +643,7 @@ class Files(Group):
             to: a directory to write it into, as it comes. The name is the server's, its last
                 part alone, without what a disk would not take, and at most 200 bytes long; nothing
                 is overwritten.
-            limit: the most bytes to take.
+            limit: bytes to take at most.
 
         Returns:
             The bytes, or with `to` the path that was written.
@@ -579,7 +662,18 @@ class Audio(Group):
     def to_text(
         self, file: fl.FileLike, *, name: str | None = None, mime_type: str | None = None, user: str | None = None
     ) -> str:
-        """What is said in a sound file (mp3, mp4, mpeg, mpga, m4a, wav, webm; 15 MB at most)."""
+        """What is said in a sound file (mp3, mp4, mpeg, mpga, m4a, wav, webm; 15 MB at most).
+
+        Args:
+            file, name, mime_type: as for `files.upload`.
+
+        Returns:
+            The text.
+
+        Raises:
+            InputError: there is no such file, or it is none.
+            APIError: speech to text is off in the app's settings, or the server refused the file.
+        """
         return portal().call(self._dify.audio.to_text(file, name=name, mime_type=mime_type, user=user))
 
     def from_text(
@@ -592,7 +686,18 @@ class Audio(Group):
     ) -> bytes:
         """A text, or the answer of a message, as sound (mp3 unless the server's settings say otherwise).
 
+        Args:
+            text: what to say; not needed with a message.
+            message_id: of whose answer.
+            voice: by the server's name; None is the app's.
+
+        Returns:
+            The content of the sound file.
+
         Raises:
+            InputError: neither text nor message.
+            APIError: text to speech is off in the app's settings, or there was no sound (`code` is not_audio: of a
+                message that the server does not know, say).
             ServerError: it is larger than `Bounds.body`.
         """
         return portal().call(self._dify.audio.from_text(text, message_id=message_id, voice=voice, user=user))
@@ -605,8 +710,8 @@ class Audio(Group):
         voice: str | None = None,
         user: str | None = None,
     ) -> Iterator[bytes]:
-        """As `from_text`, in pieces as they come."""
-        return pulled(self._dify.audio.stream_from_text(text, message_id=message_id, voice=voice, user=user))
+        """As `from_text` (with `text`, `message_id`, `voice`), in pieces of bytes as they come, without a bound."""
+        return iterate(self._dify.audio.stream_from_text(text, message_id=message_id, voice=voice, user=user))
 
 
 class App(Group):
@@ -617,7 +722,7 @@ class App(Group):
         return portal().call(self._dify.app.info())
 
     def parameters(self, *, user: str | None = None) -> models.Parameters:
-        """The app's input form, opening statement and file rules."""
+        """The app's input form, opening statement and file rules. Files are checked by these from then on."""
         return portal().call(self._dify.app.parameters(user=user))
 
     def meta(self, *, user: str | None = None) -> models.AppMeta:
@@ -629,7 +734,7 @@ class App(Group):
         return portal().call(self._dify.app.site())
 
     def feedbacks(self, *, page_size: int = 100) -> Pages[models.Feedback]:
-        """All ratings of the app's answers, by every user (Dify 1.x)."""
+        """All ratings of the app's answers, by every user (Dify 1.x); `page_size` may be 101 here."""
         return Pages(self._dify.app.feedbacks(page_size=page_size))
 
 
@@ -637,19 +742,35 @@ class Annotations(Group):
     """Answers that people wrote: `list`, `create`, `update`, `delete`, and the automatic reply with them."""
 
     def list(self, *, keyword: str | None = None, page_size: int = 100) -> Pages[models.Annotation]:
-        """The app's annotations, those with the keyword in question or answer alone if one is given."""
+        """The app's annotations (Dify 1.x), those with the `keyword` in question or answer alone if one is given."""
         return Pages(self._dify.annotations.list(keyword=keyword, page_size=page_size))
 
     def create(self, question: str, answer: str) -> models.Annotation:
-        """Write an annotation."""
+        """Write an annotation: the `answer` to give to questions like `question`.
+
+        Returns:
+            The annotation with its id.
+
+        Raises:
+            InputError: one of them is empty.
+        """
         return portal().call(self._dify.annotations.create(question, answer))
 
     def update(self, annotation_id: str, question: str, answer: str) -> models.Annotation:
-        """Write an annotation anew."""
+        """Write the annotation `annotation_id` anew, with `question` and `answer` as for `create`.
+
+        Raises:
+            InputError: question or answer is empty.
+            NotFoundError: there is no such annotation.
+        """
         return portal().call(self._dify.annotations.update(annotation_id, question, answer))
 
     def delete(self, annotation_id: str) -> None:
-        """Delete an annotation."""
+        """Delete the annotation `annotation_id`.
+
+        Raises:
+            NotFoundError: there is no such annotation.
+        """
         portal().call(self._dify.annotations.delete(annotation_id))
 
     def enable_reply(
@@ -659,6 +780,13 @@ class Annotations(Group):
 
         Args:
             score_threshold: how alike a question must be, 0 to 1.
+            embedding_provider_name, embedding_model_name: the model that compares questions, by the server's names.
+
+        Returns:
+            The job: its `job_id` and `job_status`.
+
+        Raises:
+            InputError: the threshold is another number.
         """
         return portal().call(
             self._dify.annotations.enable_reply(
@@ -673,7 +801,16 @@ class Annotations(Group):
         return portal().call(self._dify.annotations.disable_reply())
 
     def reply_status(self, action: str, job_id: str) -> models.Job:
-        """How far a job of `enable_reply` or `disable_reply` is: waiting, completed or error."""
+        """How far a job of `enable_reply` or `disable_reply` is: its `job_status` is waiting, completed or error.
+
+        Args:
+            action: "enable" or "disable", as the job does.
+            job_id: as the job's `job_id` has it.
+
+        Raises:
+            InputError: `action` is another.
+            APIError: the server knows no such job.
+        """
         return portal().call(self._dify.annotations.reply_status(action, job_id))
 
 
@@ -681,5 +818,9 @@ class EndUsers(Group):
     """The app's users: `get`."""
 
     def get(self, end_user_id: str) -> models.EndUser:
-        """An end user by the id that messages and feedbacks name (newer than Dify 1.12)."""
+        """The end user `end_user_id`, which feedbacks name as `from_end_user_id` (newer than Dify 1.12).
+
+        Raises:
+            NotFoundError: there is no such user, or the server does not have this route.
+        """
         return portal().call(self._dify.end_users.get(end_user_id))

@@ -65,43 +65,56 @@ class Group:
 
 
 class Pages(Generic[M]):
-    """A list that fetches its pages as it is read."""
+    """A list that fetches its pages as it is read: `for item in ...`. Nothing comes twice.
+
+    Reading it raises what `AsyncPages` names: an `EndlessList` beyond `Bounds.items` or `Bounds.pages`.
+    """
 
     def __init__(self, pages: AsyncPages[M]) -> None:
         self._pages = pages
 
     def __iter__(self) -> Iterator[M]:
-        return pulled(aiter(self._pages))
+        return iterate(aiter(self._pages))
 
     def to_list(self, limit: int | None = None) -> list[M]:
-        """Everything, or the first `limit` items."""
+        """Everything, or the first `limit` items.
+
+        Raises:
+            EndlessList: there are more than `Bounds.items` and no `limit`, or they are larger than
+                `Bounds.pages`; `.items` has those that came.
+        """
         return portal().call(self._pages.to_list(limit))
 
     def to_frame(self, limit: int | None = None) -> pd.DataFrame:
-        """Everything, or the first `limit` items, as a pandas DataFrame with the columns of `frames.SCHEMA`."""
+        """Everything, or the first `limit` items, as a pandas DataFrame: a row each, with the columns of
+        `frames.SCHEMA`. Raises as `to_list`."""
         return portal().call(self._pages.to_frame(limit))
 
 
-def pulled(items: AsyncIterator[P]) -> Iterator[P]:
+def iterate(items: AsyncIterator[P]) -> Iterator[P]:
     """What an async iterator gives, one crossing to the portal for each."""
-    end: Any = object()
+    exhausted: Any = object()
 
-    async def one() -> Any:
-        return await anext(items, end)
+    async def next_item() -> Any:
+        return await anext(items, exhausted)
 
-    while (item := portal().call(one())) is not end:
+    while (item := portal().call(next_item())) is not exhausted:
         yield item
 
 
 class Stream:
-    """The events of one answer, in order; a context manager and an iterator. See `ChatStream`."""
+    """The events of one answer, in order; a context manager and an iterator. See `ChatStream`.
+
+    Entering it raises `DifyError` where the server refuses the question or cannot be reached; `.turn` of the error
+    is then the failed turn. Reading raises nothing for what the stream says.
+    """
 
     def __init__(self, stream: ChatStream) -> None:
         self._stream = stream
 
     @property
     def turn(self) -> Turn:
-        """The turn as it is now."""
+        """The turn as it is now; its tape is attached once it has ended."""
         return self._stream.turn
 
     @property
@@ -118,23 +131,23 @@ class Stream:
     ) -> None:
         portal().call(self._stream.__aexit__(kind, problem, trace))
         if isinstance(problem, KeyboardInterrupt):
-            from .interrupting import hand_over
+            from .interrupting import attach_turn
 
-            hand_over(self._stream.turn, problem)
+            attach_turn(self._stream.turn, problem)
 
     def __iter__(self) -> Iterator[Event]:
         events = self._stream.__aiter__()
 
-        async def some() -> list[Event]:
+        async def next_batch() -> list[Event]:
             """The next event and those that have come with it: one crossing for a burst."""
-            found: list[Event] = []
+            batch: list[Event] = []
             async for event in events:
-                found.append(event)
-                if len(found) >= 64 or not self._stream.more_at_hand:
+                batch.append(event)
+                if len(batch) >= 64 or not self._stream.more_at_hand:
                     break
-            return found
+            return batch
 
-        while batch := portal().call(some()):
+        while batch := portal().call(next_batch()):
             yield from batch
 
     def read(self) -> Turn:
@@ -144,4 +157,3 @@ class Stream:
     def stop(self) -> bool:
         """Ask the server to stop; whether it confirmed. See `ChatStream.stop`."""
         return portal().call(self._stream.stop())
-

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 from ..i18n import t
-from .interrupting import hand_over
+from .interrupting import attach_turn
 
 T = TypeVar("T")
 
@@ -51,13 +51,13 @@ class Portal:
         if self.inside:
             work.close()
             raise RuntimeError(t("net.portal_deadlock"))
-        ends: list[asyncio.CancelledError] = []
-        whole = _seen(work, ends)
-        told = _caller.set(_Caller(whole, threading.current_thread()))
+        cancellations: list[asyncio.CancelledError] = []
+        recorded = _recording(work, cancellations)
+        token = _caller.set(_Caller(recorded, threading.current_thread()))
         try:
-            future = self.submit(whole)  # its task runs in a copy of this context
+            future = self.submit(recorded)  # its task runs in a copy of this context
         finally:
-            _caller.reset(told)
+            _caller.reset(token)
         try:
             return wait(future)
         except BaseException as problem:
@@ -67,17 +67,17 @@ class Portal:
                 barrier = self.submit(_settle())
                 concurrent.futures.wait([barrier], timeout=CLEANUP_SECONDS)
             if isinstance(problem, KeyboardInterrupt):
-                for turn in (end.turn for end in ends if hasattr(end, "turn")):
-                    hand_over(turn, problem)
+                for turn in (cancelled.turn for cancelled in cancellations if hasattr(cancelled, "turn")):
+                    attach_turn(turn, problem)
             raise
 
 
-async def _seen(work: Coroutine[Any, Any, T], ends: list[asyncio.CancelledError]) -> T:
+async def _recording(work: Coroutine[Any, Any, T], cancellations: list[asyncio.CancelledError]) -> T:
     """The same work; its cancelling is noted down, since a future that was cancelled knows nothing of it."""
     try:
         return await work
     except asyncio.CancelledError as cancelled:
-        ends.append(cancelled)
+        cancellations.append(cancelled)
         raise
 
 
@@ -89,11 +89,11 @@ class _Caller(NamedTuple):
 _caller: ContextVar[_Caller | None] = ContextVar("_caller", default=None)
 
 
-def who_waits() -> object:
+def current_owner() -> object:
     """Who does nothing else while this task runs: the thread whose call it is, else the task itself."""
-    task, told = asyncio.current_task(), _caller.get()
-    if told is not None and task is not None and task.get_coro() is told.work:
-        return told.thread
+    task, caller = asyncio.current_task(), _caller.get()
+    if caller is not None and task is not None and task.get_coro() is caller.work:
+        return caller.thread
     return task
 
 
@@ -103,12 +103,12 @@ def wait(future: concurrent.futures.Future[T], timeout: float | None = None) -> 
         return future.result(timeout)
     import time
 
-    end = None if timeout is None else time.monotonic() + timeout
+    deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         try:
             return future.result(0.1)
         except TimeoutError:
-            if future.done() or (end is not None and time.monotonic() >= end):
+            if future.done() or (deadline is not None and time.monotonic() >= deadline):
                 raise
 
 

@@ -20,11 +20,10 @@ from ..errors import ConfigError, ConnectError, DifyError, TimeoutException
 from ..i18n import t
 from ..logs import logger
 from .bounds import ENCODINGS
-from .certificates import context_of, settings_of
-from .certificates import given as certificates
+from .certificates import context_of, parse_verify, settings_of
 from .defaults import CONNECTIONS
 from .exceptions import mapped_to_httpx
-from .limiter import MOST_CONNECTIONS, SPARE, AdaptiveLimiter, Permit, check_connections
+from .limiter import MAX_CONNECTIONS, SPARE, AdaptiveLimiter, Permit, check_connections
 from .proxy_transport import ProxyTransport
 from .retry import check_seconds
 
@@ -56,7 +55,7 @@ class KeyAuth(httpx.Auth):
         yield request
 
 
-class OwnHeaders:
+class ServerHeaders:
     """The headers of a gateway or a profile, for the server alone that the key belongs to.
 
     A request hook of httpx, which is asked again at every redirect: they are put on as a request leaves
@@ -69,15 +68,15 @@ class OwnHeaders:
         self._origin = origin(base_url)
 
     async def __call__(self, request: httpx.Request) -> None:
-        own = origin(str(request.url)) == self._origin
+        same_origin = origin(str(request.url)) == self._origin
         for name, value in self._headers.items():
             lowered = name.lower()
-            if lowered in _THE_CALL_S and lowered in request.headers:
+            if lowered in _PER_CALL and lowered in request.headers:
                 continue
-            if own:
+            if same_origin:
                 request.headers[name] = value.reveal()
-            elif lowered in _USUAL:
-                request.headers[name] = _USUAL[lowered]
+            elif lowered in _DEFAULT_HEADERS:
+                request.headers[name] = _DEFAULT_HEADERS[lowered]
             elif lowered != "host":  # httpx writes it anew for another server
                 request.headers.pop(name, None)
 
@@ -94,19 +93,19 @@ class _Cookies(DefaultCookiePolicy):
         self._not_of = not_of
 
     def set_ok(self, cookie: Cookie, request: Request) -> bool:
-        said = f"{cookie.name}{cookie.value}{cookie.path}"
-        return said.isascii() and origin(request.get_full_url()) != self._not_of and super().set_ok(cookie, request)
+        text = f"{cookie.name}{cookie.value}{cookie.path}"
+        return text.isascii() and origin(request.get_full_url()) != self._not_of and super().set_ok(cookie, request)
 
 
 #: Headers that a request has anyway, where nobody gave others.
-_USUAL = {
+_DEFAULT_HEADERS = {
     "user-agent": f"dify_notebook/{__version__}",
     "accept-encoding": ENCODINGS,
     "accept": "*/*",
     "connection": "keep-alive",
 }
 #: Headers that a call knows better than whoever made the client.
-_THE_CALL_S = frozenset(("accept", "authorization", "content-type", "content-length", "transfer-encoding"))
+_PER_CALL = frozenset(("accept", "authorization", "content-type", "content-length", "transfer-encoding"))
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -116,95 +115,90 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 class LoopPool:
-    """The connections of one running loop: a gate, and behind it clients of four connections each.
+    """The connections of one running loop: a limiter, and behind it clients of four connections each.
 
     Args:
         make: makes a client of so many connections, with the key or without.
     """
 
-    def __init__(self, make: Callable[[int, bool], httpx.AsyncClient], gate: AdaptiveLimiter) -> None:
-        self.gate = gate
+    def __init__(self, make: Callable[[int, bool], httpx.AsyncClient], limiter: AdaptiveLimiter) -> None:
+        self.limiter = limiter
         self._make = make
-        self._pool = POOL
-        self._clients: list[list[Any]] = []  # [client, requests under way]
-        self._aside: httpx.AsyncClient | None = None
-        self._away: httpx.AsyncClient | None = None
+        self._active: dict[httpx.AsyncClient, int] = {}  # requests under way of each client
+        self._bypass: httpx.AsyncClient | None = None
+        self._external: httpx.AsyncClient | None = None
 
     async def send(
         self,
         build: Callable[[httpx.AsyncClient], httpx.Request],
         *,
-        aside: bool = False,
-        away: bool = False,
+        bypass: bool = False,
+        external: bool = False,
         owner: object | None = None,
         **options: Any,
     ) -> httpx.Response:
-        """Send a request, its body unread; its place is free again when the response is closed.
+        """Send a request, its body unread; its permit is given back when the response is closed.
 
         Args:
-            aside: past the gate, on a connection of its own: a stop must not wait for streams to end.
-            away: to an address that someone else wrote, on a client that has no key and no cookie of the server's.
-            owner: of an answer that stays open: who opens it. `place_of` the response knows it.
+            bypass: past the limiter, on a connection of its own: a stop must not wait for streams to end.
+            external: to an address that someone else wrote, on a client that has no key and no cookie of the server's.
+            owner: of an answer that stays open: who opens it. `permit_of` the response knows it.
 
         Raises:
-            InputError: there is no place for it, see `AdaptiveLimiter`.
+            InputError: it gets no permit, see `AdaptiveLimiter`.
         """
-        if aside:
-            self._aside = self._aside or self._make(POOL, True)
-            return await _sent(self._aside, build(self._aside), **options)
-        place = await self.gate.enter(owner)
-        pool: list[Any] | None = None
+        if bypass:
+            self._bypass = self._bypass or self._make(POOL, True)
+            return await _send(self._bypass, build(self._bypass), **options)
+        permit = await self.limiter.acquire(owner)
+        client: httpx.AsyncClient | None = None
         try:
-            if away:
-                client = self._away = self._away or self._make(MOST_CONNECTIONS + SPARE, False)
+            if external:
+                client = self._external = self._external or self._make(MAX_CONNECTIONS + SPARE, False)
             else:
-                pool = self._pool_with_room()
-                client = pool[0]
-            response = await _sent(client, build(client), **options)
+                client = self._client_with_room()
+            response = await _send(client, build(client), **options)
         except BaseException:
-            self._leave(place, pool)
+            self._release(permit, client)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _Counted(response.stream, lambda: self._leave(place, pool))
-        response.extensions[_PLACE] = place
+        response.stream = _ReleasingStream(response.stream, lambda: self._release(permit, client))
+        response.extensions[_PERMIT] = permit
         return response
 
-    def _pool_with_room(self) -> list[Any]:
-        for pool in self._clients:
-            if pool[1] < self._pool:  # fill one before the next: connections stay warm
-                break
-        else:
-            pool = [self._make(self._pool, True), 0]
-            self._clients.append(pool)
-        pool[1] += 1
-        return pool
+    def _client_with_room(self) -> httpx.AsyncClient:
+        # One is filled before the next: connections stay warm.
+        client = next((client for client, active in self._active.items() if active < POOL), None)
+        client = client or self._make(POOL, True)
+        self._active[client] = self._active.get(client, 0) + 1
+        return client
 
-    def _leave(self, place: Permit, pool: list[Any] | None) -> None:
-        if pool is not None:
-            pool[1] -= 1
-        self.gate.leave(place)
+    def _release(self, permit: Permit, client: httpx.AsyncClient | None) -> None:
+        if client in self._active:
+            self._active[client] -= 1
+        self.limiter.release(permit)
 
     async def aclose(self) -> None:
         """Hang up everywhere."""
-        for client in [*(pool[0] for pool in self._clients), self._aside, self._away]:
+        for client in [*self._active, self._bypass, self._external]:
             if client is not None:
                 await client.aclose()
 
 
-async def _sent(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
+async def _send(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
     with mapped_to_httpx(request):
         return await client.send(request, stream=True, **options)
 
 
-_PLACE = "dify_notebook.place"
+_PERMIT = "dify_notebook.permit"
 
 
-def place_of(response: httpx.Response) -> Permit | None:
-    """The place that an open response holds; None for one that went past the gate."""
-    return response.extensions.get(_PLACE)
+def permit_of(response: httpx.Response) -> Permit | None:
+    """The permit that an open response holds; None for one that went past the limiter."""
+    return response.extensions.get(_PERMIT)
 
 
-class _Counted(httpx.AsyncByteStream):
+class _ReleasingStream(httpx.AsyncByteStream):
     """A response's body that says when it is closed, once."""
 
     def __init__(self, inner: httpx.AsyncByteStream, closed: Callable[[], None]) -> None:
@@ -239,53 +233,53 @@ class LoopPools:
         connections: int = CONNECTIONS,
     ) -> None:
         self._settings = settings
-        given = {name: _header(name, value) for name, value in Secret.hide_all(headers).items()}
-        self._own_headers = OwnHeaders({**dict(settings.headers), **given}, settings.base_url)
-        self._verify = certificates(verify)
-        self._context: tuple[object, ssl.SSLContext] | None = None
-        given_whole = timeout is None or isinstance(timeout, httpx.Timeout | tuple)
-        self._timeout = (timeout or DEFAULT_TIMEOUT) if given_whole else check_seconds(timeout)
+        own = {name: _header(name, value) for name, value in Secret.hide_all(headers).items()}
+        self._own_headers = ServerHeaders({**dict(settings.headers), **own}, settings.base_url)
+        self._verify = parse_verify(verify)
+        self._cached_context: tuple[object, ssl.SSLContext] | None = None
+        is_complete = timeout is None or isinstance(timeout, httpx.Timeout | tuple)
+        self._timeout = (timeout or DEFAULT_TIMEOUT) if is_complete else check_seconds(timeout)
         self._transport = transport
         self._direct = _transport_kind(transport)
         self.answered = False
         """Whether the server ever answered."""
         self.connections = check_connections(connections)
-        self._halls: dict[int, tuple[asyncio.AbstractEventLoop, LoopPool, AsyncGenerator[None, None]]] = {}
+        self._pools: dict[int, tuple[asyncio.AbstractEventLoop, LoopPool, AsyncGenerator[None, None]]] = {}
         self._pid = os.getpid()
 
-    async def hall(self) -> LoopPool:
+    async def current(self) -> LoopPool:
         """The connections of the running loop."""
         if os.getpid() != self._pid:  # after a fork the parent's sockets are not ours
-            _left_to_the_parent.append(self._halls)
-            self._halls, self._pid = {}, os.getpid()
+            _parent_pools.append(self._pools)
+            self._pools, self._pid = {}, os.getpid()
         loop = asyncio.get_running_loop()
-        for key in [key for key, (other, _, _) in self._halls.items() if other.is_closed()]:
-            del self._halls[key]
-        found = self._halls.get(id(loop))
-        if found:
-            return found[1]
-        hall = LoopPool(self._make, AdaptiveLimiter(self.connections, httpx.Timeout(self._timeout).pool))
+        for key in [key for key, (owner, _, _) in self._pools.items() if owner.is_closed()]:
+            del self._pools[key]
+        entry = self._pools.get(id(loop))
+        if entry:
+            return entry[1]
+        pool = LoopPool(self._make, AdaptiveLimiter(self.connections, httpx.Timeout(self._timeout).pool))
         # asyncio.run closes its generators before its loop: that is when ours hangs up.
-        keeper = _keep(hall)
+        keeper = _close_with_loop(pool)
         await anext(keeper)
-        self._halls[id(loop)] = (loop, hall, keeper)
-        return hall
+        self._pools[id(loop)] = (loop, pool, keeper)
+        return pool
 
     def _make(self, connections: int, keyed: bool) -> httpx.AsyncClient:
-        given = self._transport if isinstance(self._transport, httpx.AsyncBaseTransport) else None
+        custom = self._transport if isinstance(self._transport, httpx.AsyncBaseTransport) else None
         client = httpx.AsyncClient(
             auth=KeyAuth(self._settings.api_key, self._settings.base_url) if keyed else None,
-            headers=_USUAL,
+            headers=_DEFAULT_HEADERS,
             event_hooks={"request": [self._own_headers]},
             timeout=self._timeout,
             trust_env=False,  # the environment is read by `ProxyTransport`
             follow_redirects=False,
-            transport=given or self._doors(connections, keyed),
+            transport=custom or self._proxy_transport(connections, keyed),
         )
         client.cookies.jar.set_policy(_Cookies(None if keyed else origin(self._settings.base_url)))
         return client
 
-    def _doors(self, connections: int, keyed: bool) -> ProxyTransport:
+    def _proxy_transport(self, connections: int, keyed: bool) -> ProxyTransport:
         limits = httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS)
 
         def make(proxy: httpx.Proxy | None, trust: ssl.SSLContext | bool) -> httpx.AsyncBaseTransport:
@@ -295,19 +289,20 @@ class LoopPools:
                 return self._direct(verify=trust, trust_env=False, limits=limits)
             return httpx.AsyncHTTPTransport(verify=trust, trust_env=False, limits=limits, proxy=proxy)
 
-        return ProxyTransport(make, self._trust)
+        return ProxyTransport(make, self._ssl_context)
 
-    def _trust(self) -> ssl.SSLContext:
-        said = settings_of(self._verify)
-        if self._context is None or self._context[0] != said:  # they take 12 ms to read: once for all clients
-            self._context = said, context_of(self._verify)
-        return self._context[1]
+    def _ssl_context(self) -> ssl.SSLContext:
+        settings = settings_of(self._verify)
+        # They take 12 ms to read: once for all clients.
+        if self._cached_context is None or self._cached_context[0] != settings:
+            self._cached_context = settings, context_of(self._verify)
+        return self._cached_context[1]
 
     async def aclose(self) -> None:
         """Hang up, in the running loop."""
-        found = self._halls.pop(id(asyncio.get_running_loop()), None)
-        if found:
-            await found[2].aclose()
+        entry = self._pools.pop(id(asyncio.get_running_loop()), None)
+        if entry:
+            await entry[2].aclose()
 
 
 def _header(name: str, value: object) -> Secret:
@@ -340,15 +335,15 @@ def _transport_kind(transport: httpx.AsyncBaseTransport | str | None) -> Callabl
     raise ConfigError(t("net.no_aiohttp"), code="transport")
 
 
-_left_to_the_parent: list[Any] = []  # kept, so that nothing in a forked child closes them
+_parent_pools: list[Any] = []  # kept, so that nothing in a forked child closes them
 
 
-async def _keep(hall: LoopPool) -> AsyncGenerator[None, None]:
+async def _close_with_loop(pool: LoopPool) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
         with suppress(RuntimeError):  # the loop went without a word
-            await hall.aclose()
+            await pool.aclose()
 
 
 UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)

@@ -25,8 +25,8 @@ from ..i18n import t
 from ..paths import expand
 from ..wire import calls, models
 from . import files as fl
-from .bodies import pieces, read
-from .bounds import spoken
+from .bodies import iter_decoded, read
+from .bounds import size_text
 from .checks import check_attachments, check_input
 from .files import FileInput
 from .resource import Resource
@@ -58,14 +58,17 @@ class AsyncFiles(Resource):
             file: a path, bytes, or an open binary file.
             name: what to call it; guessed from the path.
             mime_type: guessed from the name.
-            progress: called with (bytes sent, all bytes) as it goes; on the thread that sends.
+            progress: called with (bytes sent, all bytes or None) as it goes; on the thread that sends.
             check: whether size and type are checked against the app's `/parameters` first. None
                 does so where they were asked for already, so that it costs no request; True asks
                 once if need be; False leaves it to the server.
 
         Raises:
             InputError: there is no such file, or the app does not take it.
-            DifyError: the server refused it (too large, say).
+            APIError: the server refused it (413: too large, 415: of a type that it does not take).
+
+        Returns:
+            The file as the server names it; its `id` stands for it in questions of this user.
         """
         call = calls.upload_file(user=self._dify.user_or(user))
         filename, content, ours = fl.open_file(file, name)
@@ -74,7 +77,7 @@ class AsyncFiles(Resource):
             if parameters is not None:
                 rules.check_size(filename, mime_type, fl.size_of(content), parameters)
                 rules.check_anywhere(filename, mime_type, parameters)
-            sent: Any = content if progress is None else fl.Told(content, progress)
+            sent: Any = content if progress is None else fl.ProgressFile(content, progress)
             return await self._dify._send(
                 call,
                 files={"file": (filename, sent, mime_type or fl.mime_of(filename))},
@@ -89,7 +92,7 @@ class AsyncFiles(Resource):
         """The app's parameters, where the check is wanted and they are known or may be asked for."""
         if check is False:
             return None
-        known = self._dify._known
+        known = self._dify._cache
         if check and known.app.parameters is None:
             await self._dify.app.parameters()
         known.checks_files |= bool(check)
@@ -110,29 +113,35 @@ class AsyncFiles(Resource):
         only named to the server, which fetches it.
 
         Args:
-            limit: the most bytes to take.
+            url: http or https; redirects are followed.
+            name: what to call it; else as the address says.
+            limit: bytes to take at most.
+            progress: of the upload, see `upload`.
+
+        Returns:
+            The file as the server names it.
 
         Raises:
             InputError: it is no http(s) address, or larger than `limit`.
-            DifyError: the address or the server refused.
+            DifyError: the address or the server refused, or could not be reached.
         """
         if not fl.is_url(url):
             raise InputError(t("net.not_a_url", value=repr(url)), code="file")
-        with tempfile.SpooledTemporaryFile(max_size=8_000_000) as held:
-            response = await self._away(url, follow_redirects=True)
+        with tempfile.SpooledTemporaryFile(max_size=8_000_000) as spool:
+            response = await self._get_external(url, follow_redirects=True)
             try:
-                async for part in self._at_most(limit, response):
-                    _write(held, part, tempfile.gettempdir())
+                async for part in self._limited(limit, response):
+                    _write(spool, part, tempfile.gettempdir())
                 kind = response.headers.get("content-type", "").partition(";")[0].strip() or None
                 last = unquote(response.url.path).rpartition("/")[2]
-                called = name or fl.told_name(response.headers.get("content-disposition"), last)
+                filename = name or fl.download_name(response.headers.get("content-disposition"), last)
             finally:
                 await response.aclose()
-            held.seek(0)
-            content: Any = held
-            return await self.upload(content, name=called, mime_type=kind, user=user, progress=progress)
+            spool.seek(0)
+            content: Any = spool
+            return await self.upload(content, name=filename, mime_type=kind, user=user, progress=progress)
 
-    async def _away(self, url: str, **options: Any) -> httpx.Response:
+    async def _get_external(self, url: str, **options: Any) -> httpx.Response:
         """The response of an address that is not the API's, unread; errors told as ours."""
         host, error = fl.host_of(url), None
         try:
@@ -143,15 +152,15 @@ class AsyncFiles(Resource):
             raise error
         if response.status_code != 200:
             await response.aclose()
-            kind = NotFoundError if response.status_code == 404 else APIError
-            told = t("net.download_failed", status=response.status_code)
-            raise kind(told, status=response.status_code, attempted=f"GET {host}")
+            error_type = NotFoundError if response.status_code == 404 else APIError
+            message = t("net.download_failed", status=response.status_code)
+            raise error_type(message, status=response.status_code, attempted=f"GET {host}")
         return response
 
     async def _parts(self, response: httpx.Response) -> AsyncIterator[bytes]:
         error = None
         try:
-            async for part in pieces(response):
+            async for part in iter_decoded(response):
                 yield part
         except httpx.HTTPError as raised:
             error = as_error(raised, "GET", response.url.host)
@@ -159,14 +168,14 @@ class AsyncFiles(Resource):
             raise error
 
     async def fetch(self, file: MessageFile, *, limit: int = 10_000_000) -> MessageFile:
-        """The file with its content, or with the reason why it was not fetched.
+        """The `file` with its content (`data`, `size`), or with the reason why it was not fetched (`data_error`).
 
         Only from the server itself (or `files_hosts`), without the key, without following
         redirects, and at most `limit` bytes. Raises nothing: an answer without its picture is
         an answer.
         """
-        url, known = self._address(file.url or "")
-        if not known:
+        url, is_trusted = self._resolve(file.url or "")
+        if not is_trusted:
             return msgspec.structs.replace(file, data_error=t("net.file_elsewhere", host=fl.host_of(url)))
         problem, data = "", b""
         try:
@@ -175,8 +184,8 @@ class AsyncFiles(Resource):
                 if response.status_code != 200:
                     problem = t("net.file_status", status=response.status_code)
                 else:
-                    data, whole = await read(response, limit)
-                    problem = "" if whole else t("net.file_too_large", limit=spoken(limit))
+                    data, complete = await read(response, limit)
+                    problem = "" if complete else t("net.file_too_large", limit=size_text(limit))
             finally:
                 await response.aclose()
         except _NO_ANSWER as raised:
@@ -185,18 +194,18 @@ class AsyncFiles(Resource):
             return msgspec.structs.replace(file, data_error=problem)
         return msgspec.structs.replace(file, data=data, size=len(data))
 
-    def _address(self, url: str) -> tuple[str, bool]:
+    def _resolve(self, url: str) -> tuple[str, bool]:
         """A file's URL, whole, and whether it is the server's own (or one of `files_hosts`)."""
-        host = urlsplit(self._dify.base_url)
+        server = urlsplit(self._dify.base_url)
         try:
-            whole = urljoin(f"{host.scheme}://{host.netloc}/", url)
-            target, place = urlsplit(whole), origin(whole)
+            absolute = urljoin(f"{server.scheme}://{server.netloc}/", url)
+            target, target_origin = urlsplit(absolute), origin(absolute)
         except ValueError:  # no address at all
             return url, False
-        known = place == origin(self._dify.base_url) or bool(
+        is_trusted = target_origin == origin(self._dify.base_url) or bool(
             {target.netloc, target.hostname} & self._dify._files_hosts
         )
-        return whole, known and target.scheme in ("http", "https")
+        return absolute, is_trusted and target.scheme in ("http", "https")
 
     async def references(
         self,
@@ -206,11 +215,16 @@ class AsyncFiles(Resource):
         progress: fl.Progress | None = None,
         check: bool | None = None,
     ) -> list[dict[str, Any]]:
-        """What a question says of these files; those that lie here are uploaded.
+        """What a question says of these files, in their order; those that lie here are uploaded.
 
         Args:
+            files: paths, URLs, bytes, open files, uploaded files, or dicts in the API's own form.
             progress: called for each upload, see `upload`.
             check: number and types against the app's `/parameters`, see `upload`.
+
+        Raises:
+            InputError: a file is not there, or the app does not take it, or not so many; nothing was uploaded.
+            APIError: the server refused one.
         """
         check_attachments(files, await self._rules(check))
         return await self._named(files, user, progress, check)
@@ -236,7 +250,7 @@ class AsyncFiles(Resource):
         return named
 
     async def inputs(self, inputs: Mapping[str, Any], *, user: str | None = None) -> dict[str, Any]:
-        """Inputs with the files among them named as the API names them; those that lie here are uploaded.
+        """`inputs` with the files among them named as the API names them; those that lie here are uploaded.
 
         Paths (`pathlib.Path`), bytes, open files and uploaded files are files wherever they stand, also in
         a list. A text is never the path of one. Where the app's form is known and calls the input a file,
@@ -248,23 +262,23 @@ class AsyncFiles(Resource):
         """
         app = KnownApp(parameters=await self._rules(None))
         controls = {name: control for name, control in app.controls.items() if rules.is_file(control)}
-        found, coming = dict(inputs), {}
-        for name, given in values(inputs, Origin.PYTHON).items():
+        result, coming_files = dict(inputs), {}
+        for name, value in values(inputs, Origin.PYTHON).items():
             if name in controls:
-                sent = in_words(PYTHON, fitted, name, controls[name], given)
-            elif holds_file(given.value):
-                sent = in_words(PYTHON, free, name, given)
+                sent = in_words(PYTHON, fitted, name, controls[name], value)
+            elif holds_file(value.value):
+                sent = in_words(PYTHON, free, name, value)
             else:
                 continue
             if isinstance(sent, ComingFile):
                 check_input(name, sent.sources, controls.get(name), app.parameters)
-                coming[name] = sent
+                coming_files[name] = sent
             elif sent is not None:
-                found[name] = sent
-        for name, one in coming.items():  # all of them were looked at before the first is sent
-            named = await self._named(one.sources, user)
-            found[name] = named if one.many else named[0]
-        return found
+                result[name] = sent
+        for name, coming_file in coming_files.items():  # all of them were looked at before the first is sent
+            references = await self._named(coming_file.sources, user)
+            result[name] = references if coming_file.many else references[0]
+        return result
 
     async def download(
         self,
@@ -283,7 +297,7 @@ class AsyncFiles(Resource):
             to: a directory to write it into, as it comes. The name is the server's, its last
                 part alone, without what a disk would not take, and at most 200 bytes long; nothing
                 is overwritten.
-            limit: the most bytes to take.
+            limit: bytes to take at most.
 
         Returns:
             The bytes, or with `to` the path that was written.
@@ -296,22 +310,22 @@ class AsyncFiles(Resource):
         directory = None if to is None else expand(to, argument="to")
         if directory is not None and not directory.is_dir():
             raise InputError(t("net.no_directory", path=str(directory)), code="to")
-        told, url, name = _parts_of(file)
+        file_id, url, name = _parts_of(file)
         if url:
-            whole, known = self._address(url)
-            if not known:
-                raise InputError(t("net.file_elsewhere", host=fl.host_of(whole)), code="files_hosts")
-            response = await self._away(whole)
+            absolute, is_trusted = self._resolve(url)
+            if not is_trusted:
+                raise InputError(t("net.file_elsewhere", host=fl.host_of(absolute)), code="files_hosts")
+            response = await self._get_external(absolute)
             try:
-                return await self._into(response, directory, name or unquote(urlsplit(whole).path), limit)
+                return await self._save(response, directory, name or unquote(urlsplit(absolute).path), limit)
             finally:
                 await response.aclose()
-        if not told:
+        if not file_id:
             raise InputError(t("net.no_url"), code="file")
         missing = False
         try:
-            async with self._dify._streamed(calls.preview_file(told, user=self._dify.user_or(user))) as response:
-                return await self._into(response, directory, name or told, limit)
+            async with self._dify._streamed(calls.preview_file(file_id, user=self._dify.user_or(user))) as response:
+                return await self._save(response, directory, name or file_id, limit)
         except NotFoundError as problem:
             if problem.code != "not_json":
                 raise
@@ -319,41 +333,39 @@ class AsyncFiles(Resource):
         assert missing
         raise NotFoundError(t("net.no_preview"), code="no_preview", status=404, attempted="GET /files/…/preview")
 
-    async def _into(
-        self, response: httpx.Response, directory: Path | None, name: str, limit: int
-    ) -> bytes | Path:
+    async def _save(self, response: httpx.Response, directory: Path | None, name: str, limit: int) -> bytes | Path:
         if directory is None:
             data = bytearray()
-            async for part in self._at_most(limit, response):
+            async for part in self._limited(limit, response):
                 data += part
             return bytes(data)
-        path, file = fl.new_file(directory, fl.told_name(response.headers.get("content-disposition"), name))
-        whole = False
+        path, file = fl.new_file(directory, fl.download_name(response.headers.get("content-disposition"), name))
+        complete = False
         try:
             with file:
-                async for part in self._at_most(limit, response):
+                async for part in self._limited(limit, response):
                     _write(file, part, path)
-            whole = True
+            complete = True
         finally:
-            if not whole:
+            if not complete:
                 path.unlink(missing_ok=True)  # half a file would look like one
         return path
 
-    async def _at_most(self, limit: int, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _limited(self, limit: int, response: httpx.Response) -> AsyncIterator[bytes]:
         size = 0
         async for part in self._parts(response):
             size += len(part)
             if size > limit:
-                told = t("net.download_too_large", host=response.url.host, limit=spoken(limit))
-                raise InputError(told, code="file_too_large")
+                message = t("net.download_too_large", host=response.url.host, limit=size_text(limit))
+                raise InputError(message, code="file_too_large")
             yield part
 
 
-def _write(file: IO[bytes], part: bytes, place: str | os.PathLike[str]) -> None:
+def _write(file: IO[bytes], part: bytes, path: str | os.PathLike[str]) -> None:
     try:
         file.write(part)
     except OSError as raised:
-        problem = fl.not_written(place, raised)
+        problem = fl.write_error(path, raised)
     else:
         return
     raise problem
@@ -369,5 +381,5 @@ def _parts_of(file: str | MessageFile | Mapping[str, Any]) -> tuple[str, str, st
         return file.id or "", file.url or "", file.name or ""
     if not isinstance(file, Mapping):
         raise InputError(t("net.no_url"), code="file")
-    told = {key: str(file.get(key) or "") for key in ("upload_file_id", "id", "url", "filename")}
-    return told["upload_file_id"] or told["id"], told["url"], told["filename"]
+    fields = {key: str(file.get(key) or "") for key in ("upload_file_id", "id", "url", "filename")}
+    return fields["upload_file_id"] or fields["id"], fields["url"], fields["filename"]

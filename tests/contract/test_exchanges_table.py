@@ -21,7 +21,7 @@ from support.raw_server import Connection, RawServer, Request
 
 from dify_notebook import Dify
 from dify_notebook import errors as er
-from dify_notebook.net.files import told_name
+from dify_notebook.net.files import download_name
 from dify_notebook.turn.convert import as_citation
 
 UUID = "5c1f5fb1-8ad5-4f0c-b4d7-4b8f6b1b9f22"
@@ -198,7 +198,7 @@ def check(expected: eo.Outcome, found: Any, script: Replay) -> None:
             assert len(found) == expected.length
             assert found.startswith(expected.starts)
             if expected.name:
-                assert told_name(recording.header("content-disposition"), "x") == expected.name
+                assert download_name(recording.header("content-disposition"), "x") == expected.name
         case eo.Text():
             assert found == expected.text
         case eo.Info():

@@ -1,7 +1,7 @@
 """Writes `Dify` from `AsyncDify`: python tests/support/sync_client.py
 
 dify_notebook/net/sync.py gets a class for each class of calls, a method for each of its public methods, with the same
-signature and docstring. What a method gives says how it is called: see `FACES`. What is written by hand is
+signature and docstring. What a method gives says how it is called: see `RETURNS`. What is written by hand is
 dify_notebook/net/sync_base.py.
 """
 
@@ -36,9 +36,9 @@ CLIENT = '''\
 '''
 """How the docstring of `Dify` begins; arguments and errors are those of `AsyncDify`."""
 
-FACES = {
+RETURNS = {
     "AsyncPages": ("Pages", "return Pages({})"),
-    "AsyncGenerator": ("Iterator", "return pulled({})"),
+    "AsyncGenerator": ("Iterator", "return iterate({})"),
     "ChatStream": ("Stream", "return Stream({})"),
     "Collecting": ("History", "return {}.now()"),
     "AsyncDify": ("Dify", "return Dify.wrap({})"),
@@ -48,7 +48,7 @@ FACES = {
 AWAITED = re.compile(r"\b(Async\w+|AbstractAsync\w+|Awaitable|Coroutine|ChatStream|Collecting|Self)\b")
 """What no plain method may give."""
 
-SAID = {
+REWORDED = {
     "async with ": "with ",
     "await ": "",
     "AsyncDify": "Dify",
@@ -58,11 +58,11 @@ SAID = {
 }
 """What docstrings of plain methods say instead."""
 
-OWN = {
+EXTRA_IMPORTS = {
     "AsyncDify": "from .client import AsyncDify",
     "Iterator": "from collections.abc import Iterator",
     "portal": "from .portal import portal",
-    **{name: f"from .sync_base import {name}" for name in ("Client", "Group", "Pages", "pulled")},
+    **{name: f"from .sync_base import {name}" for name in ("Client", "Group", "Pages", "iterate")},
     "Stream": "from .sync_base import Stream as Stream",
 }
 """Imports that the async modules do not have. For type checkers, too, `sync` is where a plain stream comes from."""
@@ -97,8 +97,8 @@ class Module:
     def docstring(self, node: Method | ast.ClassDef) -> str:
         """The docstring as it is written, in the words of who does not await."""
         text = self.written(node.body[0])
-        for said, plain in SAID.items():
-            text = text.replace(said, plain)
+        for phrase, plain in REWORDED.items():
+            text = text.replace(phrase, plain)
         return text
 
 
@@ -106,12 +106,12 @@ def imported(node: ast.AST) -> Iterator[tuple[str, str]]:
     """Names that an import statement gives, each with a statement for it alone."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         for alias in node.names:
-            one = ast.Import([alias])
-            given = one if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], node.level)
-            yield alias.asname or alias.name, ast.unparse(given)
+            statement = ast.Import([alias])
+            bound = statement if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], node.level)
+            yield alias.asname or alias.name, ast.unparse(bound)
 
 
-def gives(method: Method) -> str:
+def returned_type(method: Method) -> str:
     """The type that calling it gives, or awaiting what it gives; without parameters."""
     kind = method.returns.value if isinstance(method.returns, ast.Subscript) else method.returns
     return "" if kind is None else ast.unparse(kind)
@@ -119,48 +119,49 @@ def gives(method: Method) -> str:
 
 def plain_type(method: Method) -> str:
     """What the plain method says that it returns."""
-    returns, kind = method.returns, gives(method)
+    returns, kind = method.returns, returned_type(method)
     assert returns is not None, method.name
-    told = ast.unparse(returns)
-    if kind in FACES:
-        told = FACES[kind][0]
+    annotation = ast.unparse(returns)
+    if kind in RETURNS:
+        annotation = RETURNS[kind][0]
         if isinstance(returns, ast.Subscript):
             items = returns.slice.elts[0] if isinstance(returns.slice, ast.Tuple) else returns.slice
-            told += f"[{ast.unparse(items)}]"
-    assert not AWAITED.search(told), f"{method.name} gives {told}, which has no plain face"
-    return told
+            annotation += f"[{ast.unparse(items)}]"
+    assert not AWAITED.search(annotation), f"{method.name} gives {annotation}, which has no plain face"
+    return annotation
 
 
 def arguments(method: Method) -> str:
     """What the method was given, to be handed on."""
-    given = method.args
-    assert given.vararg is None, method.name
-    parts = [arg.arg for arg in [*given.posonlyargs, *given.args][1:]]
-    parts += [f"{arg.arg}={arg.arg}" for arg in given.kwonlyargs]
-    parts += [f"**{given.kwarg.arg}"] if given.kwarg else []
+    signature = method.args
+    assert signature.vararg is None, method.name
+    parts = [arg.arg for arg in [*signature.posonlyargs, *signature.args][1:]]
+    parts += [f"{arg.arg}={arg.arg}" for arg in signature.kwonlyargs]
+    parts += [f"**{signature.kwarg.arg}"] if signature.kwarg else []
     return ", ".join(parts)
 
 
 def plain(module: Module, method: Method, of: str) -> str:
     """The method that calls the same of the async object `of`."""
     assert ast.get_docstring(method), f"{method.name} has no docstring"
-    late = isinstance(method, ast.AsyncFunctionDef) and gives(method) in FACES.keys() - {"AsyncGenerator"}
-    assert not late, f"{method.name} gives {gives(method)} only when it is awaited"
+    kind = returned_type(method)
+    awaited = isinstance(method, ast.AsyncFunctionDef) and kind in RETURNS.keys() - {"AsyncGenerator"}
+    assert not awaited, f"{method.name} gives {kind} only when it is awaited"
     decorators = [ast.unparse(each) for each in method.decorator_list]
     call = f"{of}.{method.name}" + ("" if decorators == ["property"] else f"({arguments(method)})")
     if decorators == ["classmethod"]:
-        assert (of, gives(method)) == ("self.as_async", "AsyncDify"), f"{method.name}: a classmethod makes a client"
+        assert (of, kind) == ("self.as_async", "AsyncDify"), f"{method.name}: a classmethod makes a client"
         body = f"return cls.wrap(AsyncDify.{method.name}({arguments(method)}))"
-    elif gives(method) in FACES:
-        body = FACES[gives(method)][1].format(call)
+    elif kind in RETURNS:
+        body = RETURNS[kind][1].format(call)
     elif isinstance(method, ast.AsyncFunctionDef):
-        body = f"{'' if gives(method) == 'None' else 'return '}portal().call({call})"
+        body = f"{'' if kind == 'None' else 'return '}portal().call({call})"
     else:
         body = f"return {call}"
     return f"{module.header(method, plain_type(method))}\n{module.docstring(method)}\n        {body}\n"
 
 
-def called(node: ast.stmt) -> TypeGuard[Method]:
+def is_call(node: ast.stmt) -> TypeGuard[Method]:
     """Whether it is something that users call; what is entered with `async with` has no plain form.
 
     `Client.close`, which `with` needs, is written by hand.
@@ -175,7 +176,7 @@ def called(node: ast.stmt) -> TypeGuard[Method]:
 def group(module: Module, name: str, attribute: str) -> str:
     """The plain class of a group of calls."""
     kind = module.classes[name]
-    calls = [plain(module, node, f"self._dify.{attribute}") for node in kind.body if called(node)]
+    calls = [plain(module, node, f"self._dify.{attribute}") for node in kind.body if is_call(node)]
     return "\n".join([f"class {name.removeprefix('Async')}(Group):\n{module.docstring(kind)}\n", *calls])
 
 
@@ -183,40 +184,40 @@ def client(module: Module, groups: dict[str, str]) -> str:
     """`Dify`. It is made of an `AsyncDify`, whose keys are hidden first: a traceback shows what a frame holds."""
     kind = module.classes["AsyncDify"]
     doc = module.docstring(kind)
-    begun = next(node for node in kind.body if isinstance(node, Method) and node.name == "__init__")
-    hidden = max(at for at, node in enumerate(begun.body, 1) if "hide" in module.written(node))
+    init = next(node for node in kind.body if isinstance(node, Method) and node.name == "__init__")
+    hidden = max(at for at, node in enumerate(init.body, 1) if "hide" in module.written(node))
     parts = [
         "class Dify(Client):",
         CLIENT + doc[doc.index("    Args:") :] + "\n",
-        module.header(begun, "None"),
-        *(module.written(node) for node in begun.body[:hidden]),
-        f"        self._start(AsyncDify({arguments(begun)}))\n",
+        module.header(init, "None"),
+        *(module.written(node) for node in init.body[:hidden]),
+        f"        self._start(AsyncDify({arguments(init)}))\n",
         "    def _start(self, dify: AsyncDify) -> None:",
         "        super()._start(dify)",
         *(f"        self.{attribute} = {name.removeprefix('Async')}(dify)" for attribute, name in groups.items()),
         "",
-        *(plain(module, node, "self.as_async") for node in kind.body if called(node)),
+        *(plain(module, node, "self.as_async") for node in kind.body if is_call(node)),
     ]
     return "\n".join(parts)
 
 
 def groups_of(module: Module) -> dict[str, str]:
     """The groups of calls by attribute: `self.chat = AsyncChat(self)`."""
-    found = {}
+    groups = {}
     for node in ast.walk(module.classes["AsyncDify"]):
         match node:
             case ast.Assign(targets=[ast.Attribute(attr=attribute)], value=ast.Call(func=ast.Name(id=name))):
                 if name in module.imports and name.startswith("Async"):
-                    found[attribute] = name
-    return found
+                    groups[attribute] = name
+    return groups
 
 
 def imports(body: str, modules: list[Module]) -> str:
     """The imports that the classes need, those of annotations for type checkers alone; ruff takes out hidden names."""
-    known = {name: statement for module in modules for name, statement in module.imports.items()} | OWN
+    known = {name: statement for module in modules for name, statement in module.imports.items()} | EXTRA_IMPORTS
     tree = ast.parse(body)
-    told = [getattr(node, name, None) for node in ast.walk(tree) for name in ("annotation", "returns")]
-    annotations = {id(node) for one in told if one is not None for node in ast.walk(one)}
+    typed = [getattr(node, name, None) for node in ast.walk(tree) for name in ("annotation", "returns")]
+    annotations = {id(node) for each in typed if each is not None for node in ast.walk(each)}
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in known]
     run = {known[name.id] for name in names if id(name) not in annotations}
     checked = {known[name.id] for name in names} - run
@@ -230,16 +231,19 @@ def source() -> str:
     groups = groups_of(asynchronous)
     homes = {name: Module(asynchronous.imports[name].split()[1].removeprefix(".")) for name in groups.values()}
     modules = [asynchronous, *homes.values()]
-    assert not [said for said in SAID if not any(said in module.text for module in modules)], "no docstring says that"
+    unused = [phrase for phrase in REWORDED if not any(phrase in module.text for module in modules)]
+    assert not unused, "no docstring says that"
     classes = [group(homes[name], name, attribute) for attribute, name in groups.items()]
     body = "\n\n".join([client(asynchronous, groups), *classes])
     text = f"{HEAD}\n{imports(body, modules)}\n\n\n{body}"
     for command in (["check", "--select", "I,F401", "--fix", "--quiet"], ["format"]):
         run = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(NET / "sync.py"), "-"]
-        done = subprocess.run(run, input=text, capture_output=True, text=True, encoding="utf-8", cwd=ROOT, check=False)
-        if done.returncode:
-            raise SystemExit(f"{' '.join(command)}: {done.stderr or done.stdout}")
-        text = done.stdout
+        result = subprocess.run(
+            run, input=text, capture_output=True, text=True, encoding="utf-8", cwd=ROOT, check=False
+        )
+        if result.returncode:
+            raise SystemExit(f"{' '.join(command)}: {result.stderr or result.stdout}")
+        text = result.stdout
     return text
 
 

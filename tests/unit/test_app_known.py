@@ -18,7 +18,7 @@ from dify_notebook.app.origin import Origin, Value, values
 from dify_notebook.app.words import CELL, PANEL, EntryPoint
 from dify_notebook.errors import AuthenticationError, InputError
 from dify_notebook.i18n import t
-from dify_notebook.net.learning import Part, learn, learn_form
+from dify_notebook.net.app_cache import Part, learn, learn_form
 from dify_notebook.wire.models import Parameters
 
 PARTS: tuple[Part, ...] = ("parameters", "info", "site", "meta")

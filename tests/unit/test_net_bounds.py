@@ -384,7 +384,7 @@ async def decoded(data: bytes, encoding: str, cut: int) -> list[bytes]:
             return chunks()
 
     response = httpx.Response(200, headers={"Content-Encoding": encoding}, stream=Body())
-    return [piece async for piece in bodies.pieces(response)]
+    return [piece async for piece in bodies.iter_decoded(response)]
 
 
 @given(
@@ -399,11 +399,11 @@ def test_a_body_is_what_was_packed_wherever_it_is_cut(data: bytes, windows: list
         press = zlib.compressobj(6, zlib.DEFLATED, window)
         body = press.compress(body) + press.flush()
         names.append("gzip" if window == GZIP else "deflate")
-    usual, bodies.PIECE = bodies.PIECE, piece
+    usual, bodies.CHUNK = bodies.CHUNK, piece
     try:
         found = asyncio.run(decoded(body, ", ".join(names), cut))
     finally:
-        bodies.PIECE = usual
+        bodies.CHUNK = usual
     assert b"".join(found) == data
     assert not windows or all(len(part) <= piece for part in found)
 

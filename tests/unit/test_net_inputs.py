@@ -16,7 +16,7 @@ from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify
 from dify_notebook.errors import ConnectError, InputError
-from dify_notebook.net import learning
+from dify_notebook.net import app_cache
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ async def test_without_a_form_the_server_checks_and_a_lasting_no_is_remembered(s
 
 
 async def test_a_form_that_does_not_come_holds_no_question_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "LEARN_SECONDS", 0.5)
+    monkeypatch.setattr(app_cache, "LEARN_SECONDS", 0.5)
     app, asked, release = App("number"), [], threading.Event()
 
     def script(request: Request, connection: Connection) -> None:

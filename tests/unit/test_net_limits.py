@@ -19,7 +19,7 @@ from dify_notebook import AsyncDify, Dify, Session, Turn
 from dify_notebook.errors import InputError, TurnIncomplete
 from dify_notebook.net import stream as stream_module
 from dify_notebook.net.limiter import AdaptiveLimiter
-from dify_notebook.net.shared import SharedBuilder
+from dify_notebook.net.shared_builder import SharedBuilder
 from dify_notebook.wire import events as ev
 
 pytestmark = pytest.mark.anyio
@@ -170,7 +170,7 @@ def test_looking_at_a_turn_from_other_threads_loses_nothing() -> None:
         thread.join()
     assert watched.turn() == quiet.turn()
     assert watched.turn().stop_confirmed is True
-    assert watched.seen() == (watched.version, watched.turn())
+    assert watched.snapshot() == (watched.version, watched.turn())
     assert all(mine == sorted(mine) for mine in lengths)  # nobody saw less than before
 
 
@@ -285,27 +285,27 @@ def test_stop_ends_all_that_runs() -> None:
 @pytest.mark.parametrize("order", [(16, 32), (32, 16), (32, 32), (4, 32), (32, 4)])
 @pytest.mark.parametrize("first_out", [0, 1])
 def test_a_raised_ceiling_comes_down_to_what_it_was(order: tuple[int, int], first_out: int) -> None:
-    gate = AdaptiveLimiter(8)
-    raised = [gate.at_least(one) for one in order]
+    limiter = AdaptiveLimiter(8)
+    raised = [limiter.raised_to(one) for one in order]
     for one in raised:
         one.__enter__()
-    assert (gate.most, gate.allowed) == (max(8, *order), max(8, *order))
+    assert (limiter.limit, limiter.allowed) == (max(8, *order), max(8, *order))
     raised.pop(first_out).__exit__(None, None, None)
     left = max(8, order[1 - first_out])
-    assert (gate.most, gate.allowed) == (left, left)
+    assert (limiter.limit, limiter.allowed) == (left, left)
     raised.pop().__exit__(None, None, None)
-    assert (gate.most, gate.allowed) == (8, 8)
+    assert (limiter.limit, limiter.allowed) == (8, 8)
 
 
 async def test_a_server_that_has_too_many_is_not_asked_for_more() -> None:
-    gate = AdaptiveLimiter(8)
-    gate.too_many()
-    with gate.at_least(32):
-        assert (gate.most, gate.allowed) == (32, 4)
+    limiter = AdaptiveLimiter(8)
+    limiter.back_off()
+    with limiter.raised_to(32):
+        assert (limiter.limit, limiter.allowed) == (32, 4)
         for _ in range(8 * 4):
-            gate.went_well()
-        assert gate.allowed == 5
-    assert (gate.most, gate.allowed) == (8, 5)
+            limiter.succeeded()
+        assert limiter.allowed == 5
+    assert (limiter.limit, limiter.allowed) == (8, 5)
 
 
 async def test_two_histories_at_once_leave_the_client_as_it_was() -> None:
@@ -314,9 +314,9 @@ async def test_two_histories_at_once_leave_the_client_as_it_was() -> None:
 
     with serving(script) as server:
         async with AsyncDify("app-x", server.url, "u") as dify:
-            gate = (await dify._pools.hall()).gate
+            limiter = (await dify._pools.current()).limiter
             await asyncio.gather(dify.history(concurrency=16, progress=False), dify.history(concurrency=32, progress=False))
-            assert (gate.most, gate.allowed) == (8, 8)
+            assert (limiter.limit, limiter.allowed) == (8, 8)
 
 
 def test_what_is_known_is_known_to_all_users_of_a_client() -> None:

@@ -18,7 +18,7 @@ from support.raw_server import Connection, Request, serving
 from dify_notebook import AsyncDify
 from dify_notebook.errors import DifyError, InputError, ServerError
 from dify_notebook.net.doctor import clock
-from dify_notebook.net.files import new_file, open_file, plain_name, told_name
+from dify_notebook.net.files import download_name, new_file, open_file, safe_name
 from dify_notebook.net.retry import RetryBudget, http_date, seconds_of
 from dify_notebook.turn.state import MessageFile
 
@@ -47,14 +47,14 @@ NAMES = [
 
 @pytest.mark.parametrize(("told", "plain"), NAMES)
 def test_a_name_as_it_may_lie_on_a_disk(told: str, plain: str) -> None:
-    assert plain_name(told) == plain
+    assert safe_name(told) == plain
 
 
 @given(st.text(max_size=400) | st.text(alphabet="長😀./\\ \u202e:", max_size=400))
 def test_a_plain_name_is_short_and_means_nothing_but_itself(told: str) -> None:
-    name = plain_name(told)
+    name = safe_name(told)
     assert len(name.encode()) <= 200
-    assert plain_name(name) == name
+    assert safe_name(name) == name
     assert name.isprintable()
     assert not set(name) & set('/\\<>:"|?*')
     assert name == name.strip(" .")
@@ -63,15 +63,15 @@ def test_a_plain_name_is_short_and_means_nothing_but_itself(told: str) -> None:
 @given(st.text(max_size=300), st.text(max_size=40))
 def test_there_is_always_a_name(disposition: str, fallback: str) -> None:
     for told in (disposition, f'attachment; filename="{disposition}"', f"attachment; filename*=UTF-8''{disposition}"):
-        name = told_name(told, fallback)
+        name = download_name(told, fallback)
         assert name
-        assert plain_name(name) == name
+        assert safe_name(name) == name
 
 
 def test_a_name_fits_however_many_have_it(tmp_path: Path) -> None:
     made = []
     for _ in range(12):
-        path, file = new_file(tmp_path, plain_name("長" * 300 + ".pdf"))
+        path, file = new_file(tmp_path, safe_name("長" * 300 + ".pdf"))
         file.close()
         made.append(path.name)
     assert len(set(made)) == 12
@@ -235,4 +235,4 @@ async def test_a_redirect_to_no_address_is_an_error_of_ours(place: str) -> None:
                 with pytest.raises(DifyError):
                     await ask()
             assert (await dify.files.fetch(MessageFile(url="/files/a"))).data_error
-            assert (await dify._pools.hall()).gate.used == 0
+            assert (await dify._pools.current()).limiter.active == 0

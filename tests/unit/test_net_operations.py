@@ -369,12 +369,12 @@ def test_waits_grow_with_jitter_and_obey_the_server() -> None:
     from dify_notebook.net.retry import RetryBudget, seconds_of
 
     now = [0.0]
-    patience = RetryBudget(100, clock=lambda: now[0], chance=lambda: 1.0)
-    assert [patience.after_failure() for _ in range(6)] == [0.3, 0.6, 1.2, 2.4, 4.8, 8.0]
-    assert patience.after_status(429, "7") == 7
-    assert patience.after_status(404, None) is None
+    budget = RetryBudget(100, clock=lambda: now[0], chance=lambda: 1.0)
+    assert [budget.after_failure() for _ in range(6)] == [0.3, 0.6, 1.2, 2.4, 4.8, 8.0]
+    assert budget.after_status(429, "7") == 7
+    assert budget.after_status(404, None) is None
     now[0] = 99.9
-    assert patience.after_failure() is None
+    assert budget.after_failure() is None
     assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert seconds_of("soon") is None
 
@@ -384,8 +384,8 @@ def test_a_retry_after_of_nothing_does_not_hammer() -> None:
 
     now = 0.0
     for told in ("0", "0.001", "-5"):
-        patience = RetryBudget(20, clock=lambda: now)
-        assert all((patience.after_status(429, told) or 0) >= 0.1 for _ in range(2_000))
+        budget = RetryBudget(20, clock=lambda: now)
+        assert all((budget.after_status(429, told) or 0) >= 0.1 for _ in range(2_000))
 
 
 @pytest.mark.parametrize("status", ["200 OK", "204 No Content"])

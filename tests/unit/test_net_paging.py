@@ -151,65 +151,65 @@ async def test_variables_that_the_server_withholds_are_warned_about() -> None:
 
 
 async def test_no_more_than_allowed_are_under_way() -> None:
-    gate, running, most = AdaptiveLimiter(3), 0, 0
+    limiter, running, most = AdaptiveLimiter(3), 0, 0
 
     async def work(number: int) -> int:
         nonlocal running, most
-        place = await gate.enter()
+        permit = await limiter.acquire()
         running += 1
         most = max(most, running)
         await asyncio.sleep(0)
         running -= 1
-        gate.leave(place)
+        limiter.release(permit)
         return number
 
     assert await asyncio.gather(*map(work, range(20))) == list(range(20))
-    assert (most, gate.used) == (3, 0)
+    assert (most, limiter.active) == (3, 0)
 
 
 async def test_a_place_that_is_given_up_is_given_on() -> None:
-    gate = AdaptiveLimiter(1)
-    first = await gate.enter()
-    waiting = [asyncio.create_task(gate.enter()) for _ in range(3)]
+    limiter = AdaptiveLimiter(1)
+    first = await limiter.acquire()
+    waiting = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
     await asyncio.sleep(0)
     waiting[0].cancel()
-    gate.leave(first)  # given to the second
+    limiter.release(first)  # given to the second
     await asyncio.sleep(0)
     waiting[1].cancel()  # it has come in already: cancelling is too late or hands it on
     await asyncio.wait(waiting[:2])
     if waiting[1].cancelled():
         await waiting[2]
     else:
-        gate.leave(waiting[1].result())
+        limiter.release(waiting[1].result())
         await waiting[2]
-    assert gate.used == 1
+    assert limiter.active == 1
 
 
 async def test_too_many_halves_once_for_a_burst_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = AdaptiveLimiter(8)
+    limiter = AdaptiveLimiter(8)
     for _ in range(5):
-        gate.too_many()
-    assert gate.allowed == 4
+        limiter.back_off()
+    assert limiter.allowed == 4
     monkeypatch.setattr("dify_notebook.net.limiter.BURST_SECONDS", 0.0)
     for _ in range(5):
-        gate.too_many()
-    assert gate.allowed == 1
+        limiter.back_off()
+    assert limiter.allowed == 1
     for _ in range(8 * 9 * 4):
-        gate.went_well()
-    assert gate.allowed == 8
+        limiter.succeeded()
+    assert limiter.allowed == 8
 
 
 @pytest.mark.parametrize(("status", "body"), [
     ("429 Too Many Requests", {"code": "too_many_requests", "message": "slow down"}),
     ("400 Bad Request", {"code": "invalid_param", "message": "Too many requests. Please try again later..."}),
 ])  # fmt: skip
-async def test_the_server_s_words_halve_the_gate(status: str, body: Row) -> None:
+async def test_the_server_s_words_halve_the_limiter(status: str, body: Row) -> None:
     with serving(lambda request, connection: connection.reply(status, body)) as server:
         async with AsyncDify("app-x", server.url, "me", retry=0, connections=16) as dify:
             with pytest.raises(Exception, match="slow down|Too many"):
                 await dify.app.info()
-            gate = (await dify._pools.hall()).gate
-            assert (gate.allowed, gate.used) == (8, 0)
+            limiter = (await dify._pools.current()).limiter
+            assert (limiter.allowed, limiter.active) == (8, 0)
 
 
 @pytest.mark.parametrize("connections", [1, 5, 8])

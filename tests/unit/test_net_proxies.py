@@ -20,7 +20,7 @@ from support.raw_server import Connection, RawServer, Request, serving
 from dify_notebook import AsyncDify, Dify, DifyError
 from dify_notebook.errors import ConfigError
 from dify_notebook.net.certificates import VARIABLES, context_of
-from dify_notebook.net.proxies import Exceptions, Proxies, read
+from dify_notebook.net.proxies import NoProxy, Proxies, read
 
 KEY = "app-x"
 AWAY = "http://dify.example"
@@ -110,7 +110,7 @@ COVERED = [
 
 @pytest.mark.parametrize(("host", "port", "direct"), COVERED)
 def test_no_proxy_takes_names_ports_addresses_and_networks(host: str, port: int, direct: bool) -> None:
-    assert Exceptions(NO).cover(host, port) is direct
+    assert NoProxy(NO).matches(host, port) is direct
 
 
 CHOSEN = [

@@ -13,7 +13,7 @@ from dify_notebook import AsyncDify, Dify, DifyError
 from dify_notebook.errors import ConnectError, TimeoutException
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.state import State
-from dify_notebook.net.retry import UNHEARD_SECONDS, RetryBudget
+from dify_notebook.net.retry import UNREACHED_SECONDS, RetryBudget
 
 pytestmark = pytest.mark.anyio
 TRANSPORTS: list[Any] = [None, "aiohttp"]
@@ -120,7 +120,7 @@ async def test_only_a_server_that_answered_before_is_waited_for(
             await dify.as_user("you").app.info()  # the same server
     with pytest.raises(ConnectError):
         await dify.app.parameters()
-    assert (clock.now > 4 * UNHEARD_SECONDS) if answered else (0 < clock.now <= UNHEARD_SECONDS)
+    assert (clock.now > 4 * UNREACHED_SECONDS) if answered else (0 < clock.now <= UNREACHED_SECONDS)
     await dify.aclose()
 
 
@@ -136,7 +136,7 @@ async def test_a_server_that_begins_to_answer_is_waited_for(clock: Clock) -> Non
 
     with serving(script) as server:
         assert (await AsyncDify("app-x", server.url, "me").app.info()).name == "here"
-    assert clock.now > UNHEARD_SECONDS
+    assert clock.now > UNREACHED_SECONDS
 
 
 def test_every_way_in_says_at_once_that_nobody_is_there(clock: Clock) -> None:
@@ -149,4 +149,4 @@ def test_every_way_in_says_at_once_that_nobody_is_there(clock: Clock) -> None:
     with pytest.raises(DifyError, match="cannot be reached"):
         run_line("use d", state, names) and run_line("apps", state, names)
     assert "cannot be reached" in run_line("doctor", state, names)
-    assert clock.now <= 3 * UNHEARD_SECONDS
+    assert clock.now <= 3 * UNREACHED_SECONDS

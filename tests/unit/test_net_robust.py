@@ -253,7 +253,7 @@ async def test_cancelling_any_call_closes_its_connection(call: str, headers: boo
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert await asyncio.to_thread(left.wait, 5)
-            assert (await dify._pools.hall()).gate.used == 0
+            assert (await dify._pools.current()).limiter.active == 0
 
 
 async def test_cancelling_in_the_moment_in_which_the_answer_opens_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +277,7 @@ async def test_cancelling_in_the_moment_in_which_the_answer_opens_closes_it(monk
             monkeypatch.setattr(dify, "_open", opened)
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert (await dify._pools.hall()).gate.used == 0
+            assert (await dify._pools.current()).limiter.active == 0
             assert await asyncio.to_thread(left.wait, 5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import re
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 from support import sync_client
 
-from dify_notebook import AsyncDify, Dify
+from dify_notebook import AsyncDify, Bounds, Dify, Session, errors, local
+from dify_notebook.net.background import Run
 from dify_notebook.net.sync import Chat, Stream
 
 GROUPS = ["chat", "conversations", "messages", "files", "audio", "app", "annotations", "end_users"]
@@ -97,3 +99,35 @@ def test_a_stream_comes_from_the_module_of_the_client() -> None:
 
 def test_a_repr_tells_where_and_who() -> None:
     assert repr(Dify("app-x", "http://127.0.0.1:9", "me")) == "<Dify http://127.0.0.1:9/v1 user='me'>"
+
+
+def told(name: str, doc: str) -> bool:
+    """Whether a docstring says what a parameter is: under `Args`, or by its name in the text."""
+    return f"`{name}`" in doc or re.search(rf"^ +(\w+, )*{name}(, \w+)*: ", doc, re.MULTILINE) is not None
+
+
+PUBLIC: list[type] = [Dify, *(type(getattr(Dify("app-x", "http://127.0.0.1:9"), group)) for group in GROUPS), Session, Run]
+
+
+@pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)
+def test_every_parameter_is_told(kind: type) -> None:
+    """In the docstring of the call; `user` and `page_size`, which mean the same in all of them, in that of the client."""
+    everywhere = Dify.__doc__ or ""
+    for name, call in vars(kind).items():
+        if inspect.isfunction(call) and not name.startswith("_"):
+            doc = call.__doc__ or ""
+            if "as for `history`" in doc:
+                doc += Dify.history.__doc__ or ""
+            parameters = [each for each in inspect.signature(call).parameters if each != "self"]
+            missing = [each for each in parameters if not told(each, doc) and not (each in ("user", "page_size") and told(each, everywhere))]
+            assert missing == [], name
+
+
+@pytest.mark.parametrize("kind", [Bounds, *PUBLIC], ids=lambda kind: kind.__name__)
+def test_every_error_that_is_named_exists(kind: type) -> None:
+    docs = [kind.__doc__ or "", *(inspect.getdoc(member) or "" for member in vars(kind).values() if callable(member))]
+    listed = [names for doc in docs for names in re.findall(r"^ +((?:[A-Z]\w+, )*[A-Z]\w+): ", doc.partition("Raises:")[2], re.MULTILINE)]
+    for name in {name for names in listed for name in names.split(", ")}:
+        error = getattr(errors, name, None) or getattr(builtins, name, None) or getattr(local, name, None)
+        assert isinstance(error, type), name
+        assert issubclass(error, Exception), name

@@ -185,7 +185,7 @@ async def test_a_url_is_downloaded_only_when_asked_and_without_the_key() -> None
                 await dify.files.from_url(other.url + "/no")
             with pytest.raises(InputError):
                 await dify.files.from_url("/etc/passwd")
-            assert (await dify._pools.hall()).gate.used == 0
+            assert (await dify._pools.current()).limiter.active == 0
 
 
 @pytest.mark.parametrize("file", [

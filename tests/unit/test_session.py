@@ -163,7 +163,7 @@ def test_several_watch_one_run() -> None:
 
 
 def test_one_picture_that_does_not_come_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "PICTURE_SECONDS", 0.5)
+    monkeypatch.setattr("dify_notebook.net.background.PICTURE_SECONDS", 0.5)
     over = threading.Event()
 
     def script(request: Request, connection: Connection) -> None:

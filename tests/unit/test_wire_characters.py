@@ -296,9 +296,9 @@ def test_a_tape_tells_the_same_turn(tmp_path: Path) -> None:
 
 
 def test_what_is_said_while_a_run_is_followed_is_counted() -> None:
-    rejoin = Resume()
-    rejoin.follow("a", "")
-    told = [new for event in events(piece("message", b"b\xff\\ud83d")) for new in rejoin.take(event)]
+    resume = Resume()
+    resume.restart("a", "")
+    told = [new for event in events(piece("message", b"b\xff\\ud83d")) for new in resume.new_events(event)]
     assert [(one.unread, one.half) for one in told] == [(1, True)]
     assert fold_all([*told, ev.StreamEnd()]).answer == f"b{BAD}{BAD}"
 

@@ -24,7 +24,7 @@ class SharedBuilder(Builder):
         with self._lock:
             return super().turn()
 
-    def seen(self) -> tuple[int, Turn]:
+    def snapshot(self) -> tuple[int, Turn]:
         """The version and the turn that belongs to it."""
         with self._lock:
             return self.version, super().turn()

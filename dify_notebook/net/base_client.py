@@ -1,4 +1,4 @@
-"""Sending: how a call becomes an answer, or an error of ours."""
+"""How a call becomes an answer, or an error of ours: what both clients stand on."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from .bodies import read
 if TYPE_CHECKING:
     from ..config import Settings
     from ..wire.calls import Call
+    from .app_cache import AppCache
     from .bounds import Bounds
-    from .learning import Learned
     from .transport import LoopPools
 
 T = TypeVar("T")
 
 
-class Sending:
-    """What of a client sends; the other half is what users call."""
+class BaseClient:
+    """The half of a client that sends; the other half is what users call."""
 
     _settings: Settings
     _pools: LoopPools
     _bounds: Bounds
     _retry_seconds: float
-    _known: Learned
+    _cache: AppCache
 
     async def _open(
         self,
         call: Call[Any],
         *,
         accept: str = "application/json",
-        aside: bool = False,
+        bypass: bool = False,
         owner: object | None = None,
         **content: Any,
     ) -> httpx.Response:
-        """Send a call and give the response with its body unread. Raises httpx's errors, and where there is no place.
+        """Send a call and give the response with its body unread. Raises httpx's errors, and where it gets no permit.
 
         Args:
-            aside, owner: see `LoopPool.send`.
+            bypass, owner: see `LoopPool.send`.
         """
         from ..wire.calls import encoded
 
-        kind = {}
+        content_type = {}
         if call.body is not None and not content:
-            content, kind = {"content": encoded(call.body)}, {"Content-Type": "application/json"}
-        hall = await self._pools.hall()
+            content, content_type = {"content": encoded(call.body)}, {"Content-Type": "application/json"}
+        pool = await self._pools.current()
 
         def build(client: httpx.AsyncClient) -> httpx.Request:
             try:
@@ -58,54 +58,54 @@ class Sending:
                     call.method,
                     self._settings.base_url + call.path,
                     params=dict(call.params) or None,
-                    headers={"Accept": accept, **kind},
+                    headers={"Accept": accept, **content_type},
                     **content,
                 )
             except httpx.InvalidURL as raised:  # of 64 kB and more, say
                 problem = str(raised)
             raise InputError(t("net.no_address", attempted=call.attempted[:200], problem=problem), code="address")
 
-        response = await hall.send(build, aside=aside, owner=owner)
+        response = await pool.send(build, bypass=bypass, owner=owner)
         self._pools.answered = True
         version = response.headers.get("x-version")
-        if version and version != self._known.app.version:
-            self._known.tell(version=version)
+        if version and version != self._cache.app.version:
+            self._cache.update(version=version)
         if response.status_code < 300:
-            hall.gate.went_well()
+            pool.limiter.succeeded()
         elif response.status_code == 429:
-            hall.gate.too_many()
+            pool.limiter.back_off()
         return response
 
     async def _get(self, url: str, **options: Any) -> httpx.Response:
         """The response of another address than the API's, without the key and unread."""
-        hall = await self._pools.hall()
-        return await hall.send(lambda client: client.build_request("GET", url), away=True, **options)
+        pool = await self._pools.current()
+        return await pool.send(lambda client: client.build_request("GET", url), external=True, **options)
 
-    async def _refusal(self, response: httpx.Response, call: Call[Any]) -> DifyError:
+    async def _read_error(self, response: httpx.Response, call: Call[Any]) -> DifyError:
         """The error that an answer means whose body is unread and is not what was asked for."""
-        body, whole = await read(response, self._bounds.error)
-        return await self._error_of(response, self._settings.api_key.taken_out_of(body), call, whole=whole)
+        body, complete = await read(response, self._bounds.error)
+        return await self._error_of(response, self._settings.api_key.taken_out_of(body), call, complete=complete)
 
     async def _error_of(
-        self, response: httpx.Response, body: bytes, call: Call[Any], *, whole: bool = True
+        self, response: httpx.Response, body: bytes, call: Call[Any], *, complete: bool = True
     ) -> DifyError:
         """The error that an answer means. Too many at once is a 400 too: then fewer go from now on."""
-        from .bounds import spoken
+        from .bounds import size_text
         from .responses import error_of
 
         error = error_of(response, body, call)
-        if not whole:
-            error.message += " " + t("net.error_cut", limit=spoken(self._bounds.error))
+        if not complete:
+            error.message += " " + t("net.error_cut", limit=size_text(self._bounds.error))
             error.args = (error.message,)
         if isinstance(error, RateLimitError) and response.status_code != 429:
-            (await self._pools.hall()).gate.too_many()
+            (await self._pools.current()).limiter.back_off()
         return error
 
-    async def _send(self, call: Call[T], *, taken: Callable[[int], None] | None = None, **content: Any) -> T:
+    async def _send(self, call: Call[T], *, on_size: Callable[[int], None] | None = None, **content: Any) -> T:
         """Send a call and read its answer as the call says.
 
         Args:
-            taken: hears how many bytes came, before they are read; may raise.
+            on_size: hears how many bytes came, before they are read; may raise.
 
         Raises:
             DifyError: the server refused it, could not be reached, or is no Dify.
@@ -115,8 +115,8 @@ class Sending:
         from ..wire import models
 
         body, response = await self._fetch(call, **content)
-        if taken is not None:
-            taken(len(body))
+        if on_size is not None:
+            on_size(len(body))
         problem = ""
         try:
             if not body and call.method == "GET":  # nothing is an answer to an order, not to a question
@@ -134,46 +134,46 @@ class Sending:
 
     async def _fetch(self, call: Call[Any], **content: Any) -> tuple[bytes, httpx.Response]:
         """Body and response of a call; idempotent ones are repeated as `retry` says."""
-        from .retry import UNHEARD_SECONDS, RetryBudget
+        from .retry import UNREACHED_SECONDS, RetryBudget
         from .transport import UNREACHED, as_error
 
-        patience = RetryBudget(self._retry_seconds if call.idempotent else 0.0)
+        budget = RetryBudget(self._retry_seconds if call.idempotent else 0.0)
         while True:
             error, wait = None, None
             try:
                 response = await self._open(call, **content)
                 try:
-                    body, error = await self._answer(response, call)
+                    body, error = await self._read_answer(response, call)
                 finally:
                     await response.aclose()
-                wait = patience.after_status(response.status_code, response.headers.get("retry-after"))
+                wait = budget.after_status(response.status_code, response.headers.get("retry-after"))
             except (httpx.HTTPError, OSError) as raised:
                 error = as_error(raised, call.attempted, self._settings.host)
                 if isinstance(raised, UNREACHED) and not self._pools.answered:
-                    patience.shorten(UNHEARD_SECONDS)
-                wait = patience.after_failure()
+                    budget.shorten(UNREACHED_SECONDS)
+                wait = budget.after_failure()
             if error is None:
                 return body, response
             if wait is None:
                 break
-            await patience.rest(wait)
+            await budget.wait(wait)
         raise error  # here, and not where it was caught: no frame of httpx hangs on it
 
-    async def _answer(self, response: httpx.Response, call: Call[Any]) -> tuple[bytes, DifyError | None]:
+    async def _read_answer(self, response: httpx.Response, call: Call[Any]) -> tuple[bytes, DifyError | None]:
         """The body of an answer, or the error that it is."""
-        from .responses import is_stream, kind_of, refused, too_large
+        from .responses import content_type_of, error_in_body, is_event_stream, too_large
 
         if response.status_code >= 300:
-            return b"", await self._refusal(response, call)
+            return b"", await self._read_error(response, call)
         # Some servers and gateways stream an answer whatever was asked for.
-        streamed = is_stream(response) and call.path == "/chat-messages"
-        as_told = "json" in kind_of(response) or streamed
-        most = self._bounds.body if as_told else self._bounds.error
-        body, whole = await read(response, most)
+        streamed = is_event_stream(response) and call.path == "/chat-messages"
+        expected = "json" in content_type_of(response) or streamed
+        limit = self._bounds.body if expected else self._bounds.error
+        body, complete = await read(response, limit)
         body = self._settings.api_key.taken_out_of(body)
-        if body and not as_told:
-            return body, await self._error_of(response, body, call, whole=whole)
-        return body, refused(body, call) if whole else too_large(most, response.status_code, call.attempted)
+        if body and not expected:
+            return body, await self._error_of(response, body, call, complete=complete)
+        return body, error_in_body(body, call) if complete else too_large(limit, response.status_code, call.attempted)
 
     @asynccontextmanager
     async def _streamed(self, call: Call[Any], *, owner: object | None = None) -> AsyncIterator[httpx.Response]:
@@ -193,7 +193,7 @@ class Sending:
             raise error
         try:
             if response.status_code >= 300:
-                error = await self._refusal(response, call)
+                error = await self._read_error(response, call)
             else:
                 yield response
         except httpx.HTTPError as raised:

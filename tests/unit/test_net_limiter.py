@@ -1,4 +1,4 @@
-"""Places at the gate: short calls beside open answers, and who waits for ever is told."""
+"""Permits of the limiter: short calls beside open answers, and who waits for ever is told."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify, Dify
 from dify_notebook.errors import DifyError, InputError
-from dify_notebook.net.limiter import MOST_CONNECTIONS, SPARE, AdaptiveLimiter
+from dify_notebook.net.limiter import MAX_CONNECTIONS, SPARE, AdaptiveLimiter
 from dify_notebook.net.stream import ChatStream
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +84,7 @@ async def test_short_calls_go_on_beside_open_answers(connections: int, transport
                     assert await dify.chat.stop("t") is True
                 world.release.set()
                 assert [(await stream.read()).status for stream in streams] == ["succeeded"] * connections
-            assert (await dify._pools.hall()).gate.used == 0
+            assert (await dify._pools.current()).limiter.active == 0
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -171,7 +171,7 @@ async def test_who_waits_while_none_ends_is_told_so() -> None:
                 for task in waiting:
                     with pytest.raises(DifyError, match=r"2 answers are open.*none has ended for 0.3 s.*connections="):
                         await task
-                assert (await dify._pools.hall()).gate.used == 2
+                assert (await dify._pools.current()).limiter.active == 2
                 world.release.set()
             assert (await dify.chat.send("short")).answer == "a"
 
@@ -191,22 +191,22 @@ async def test_a_waiting_answer_can_be_cancelled_and_runs_out_of_time() -> None:
                 assert caught.value.turn is not None
                 assert caught.value.turn.end == "timed_out"
                 world.release.set()
-            assert (await dify._pools.hall()).gate.used == 0
+            assert (await dify._pools.current()).limiter.active == 0
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_128_answers_at_once(transport: Any) -> None:
     with answering() as (world, server):
-        client = AsyncDify("app-x", server.url, "me", connections=MOST_CONNECTIONS, transport=transport)
-        async with client as dify, opened(dify, MOST_CONNECTIONS) as streams:
+        client = AsyncDify("app-x", server.url, "me", connections=MAX_CONNECTIONS, transport=transport)
+        async with client as dify, opened(dify, MAX_CONNECTIONS) as streams:
             assert (await dify.app.info()).name == "a"
-            assert world.most == MOST_CONNECTIONS
+            assert world.most == MAX_CONNECTIONS
             world.release.set()
             turns = await asyncio.gather(*(stream.read() for stream in streams))
     assert {turn.status for turn in turns} == {"succeeded"}
 
 
-# -- the gate by itself ------------------------------------------------------------------------
+# -- the limiter by itself ------------------------------------------------------------------------
 
 
 async def step() -> None:
@@ -218,21 +218,21 @@ async def step() -> None:
     most=st.integers(1, 6),
     acts=st.lists(st.tuples(st.sampled_from(["answer", "short", "leave", "cancel", "refused"]), st.integers(0, 9))),
 )
-def test_the_gate_keeps_its_promises(most: int, acts: list[tuple[str, int]]) -> None:
+def test_the_limiter_keeps_its_promises(most: int, acts: list[tuple[str, int]]) -> None:
     """Never more answers than allowed when they come in, never a short call without its spare place, nobody lost."""
 
     async def play() -> None:
-        gate = AdaptiveLimiter(most)
+        limiter = AdaptiveLimiter(most)
         tasks: list[asyncio.Task[Any]] = []
         for act, number in acts:
             if act in ("answer", "short"):
-                tasks.append(asyncio.create_task(gate.enter(object() if act == "answer" else None)))
+                tasks.append(asyncio.create_task(limiter.acquire(object() if act == "answer" else None)))
             elif act == "leave":
                 inside = [task for task in tasks if task.done()]
                 if inside:
                     task = inside[number % len(inside)]
                     tasks.remove(task)
-                    gate.leave(task.result())
+                    limiter.release(task.result())
             elif act == "cancel":
                 outside = [task for task in tasks if not task.done()]
                 if outside:
@@ -240,38 +240,38 @@ def test_the_gate_keeps_its_promises(most: int, acts: list[tuple[str, int]]) -> 
                     tasks.remove(task)
                     task.cancel()
             else:
-                gate.too_many()
+                limiter.back_off()
             await step()
-            places = [task.result() for task in tasks if task.done()]
-            answers = sum(place.lasts for place in places)
-            short = len(places) - answers
-            waiting_short = sum(not task.done() for task in tasks) - waiting_answers(gate)
-            assert gate.used == len(places) <= most + min(SPARE, most)
+            permits = [task.result() for task in tasks if task.done()]
+            answers = sum(permit.is_stream for permit in permits)
+            short = len(permits) - answers
+            waiting_short = sum(not task.done() for task in tasks) - waiting_answers(limiter)
+            assert limiter.active == len(permits) <= most + min(SPARE, most)
             assert answers <= most
-            assert not waiting_short or short >= min(SPARE, gate.allowed)
-            assert not waiting_answers(gate) or gate.used >= gate.allowed
+            assert not waiting_short or short >= min(SPARE, limiter.allowed)
+            assert not waiting_answers(limiter) or limiter.active >= limiter.allowed
         for task in tasks:
             if not task.done():
                 task.cancel()
         await step()
 
-    def waiting_answers(gate: AdaptiveLimiter) -> int:
-        return len(gate._waiting[True])
+    def waiting_answers(limiter: AdaptiveLimiter) -> int:
+        return len(limiter._waiting[True])
 
     asyncio.run(play())
 
 
 async def test_who_came_first_goes_first() -> None:
-    gate = AdaptiveLimiter(1)
-    first = await gate.enter(object())
-    spare = await gate.enter()
+    limiter = AdaptiveLimiter(1)
+    first = await limiter.acquire(object())
+    spare = await limiter.acquire()
     order: list[str] = []
 
     async def one(name: str, owner: object | None) -> None:
-        place = await gate.enter(owner)
+        permit = await limiter.acquire(owner)
         order.append(name)
         await asyncio.sleep(0)
-        gate.leave(place)
+        limiter.release(permit)
 
     tasks = [
         asyncio.create_task(one(name, owner))
@@ -279,25 +279,25 @@ async def test_who_came_first_goes_first() -> None:
     ]
     await step()
     assert order == []
-    gate.leave(spare)
+    limiter.release(spare)
     await asyncio.gather(tasks[1], tasks[3])
     assert order == ["s", "t"]
-    gate.leave(first)
+    limiter.release(first)
     await asyncio.gather(*tasks)
     assert order == ["s", "t", "a", "b"]
-    assert gate.used == 0
+    assert limiter.active == 0
 
 
 async def test_that_a_server_had_too_many_is_told_where_that_is_why() -> None:
-    gate, me = AdaptiveLimiter(4, patience=0.01), object()
-    await gate.enter(me)
-    await gate.enter(me)
-    gate.too_many()
+    limiter, me = AdaptiveLimiter(4, timeout=0.01), object()
+    await limiter.acquire(me)
+    await limiter.acquire(me)
+    limiter.back_off()
     with pytest.raises(InputError, match="2 may be at once") as caught:
-        await gate.enter(me)
+        await limiter.acquire(me)
     assert "2 of 4" in caught.value.message
     full = AdaptiveLimiter(1)
-    await full.enter(me)
+    await full.acquire(me)
     with pytest.raises(InputError) as caught:
-        await full.enter(me)
+        await full.acquire(me)
     assert " of 1 " not in caught.value.message

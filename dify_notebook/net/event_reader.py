@@ -1,0 +1,89 @@
+"""The bytes of an answer, over one connection or several, as frames and their events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from ..secret import Secret
+from ..wire import events as ev
+from ..wire.sse import Frame, Splitter
+from ..wire.surrogates import Surrogates
+from .bounds import Bounds
+from .resume import Resume
+
+Framed = tuple[Frame | None, ev.Event]
+"""An event with the frame that it came in; None where `Resume` made it of a part of one."""
+
+
+class EventReader:
+    """Takes the chunks of a body; of a connection that goes on with a run it gives only what is new.
+
+    Args:
+        bounds: `line` and `stream` hold, the latter over all connections.
+        key: taken out of what a server says.
+    """
+
+    def __init__(self, bounds: Bounds, key: Secret) -> None:
+        self._bounds = bounds
+        self._key = key
+        self._remaining = bounds.stream
+        self._resume = Resume()
+        self._connect()
+
+    def _connect(self) -> None:
+        self._splitter, self._surrogates = Splitter(self._bounds.line), Surrogates()
+        self.buffered = 0
+        """Frames of the last chunk that are not given yet."""
+
+    def reconnect(self, answer: str, reasoning: str) -> None:
+        """Another connection begins; these are the texts that came so far."""
+        self._connect()
+        self._resume.restart(answer, reasoning)
+
+    @property
+    def exceeded(self) -> Literal["line", "stream"] | None:
+        """The bound that was passed: no more may be fed."""
+        if self._splitter.too_long:
+            return "line"
+        return "stream" if self._remaining < 0 else None
+
+    def feed(self, chunk: bytes, at: float) -> Iterator[Framed]:
+        """What a chunk completes, decoded as it is asked for.
+
+        Args:
+            at: seconds since the question was sent.
+        """
+        key = self._key.reveal().encode()
+        frames = self._splitter.feed(chunk)
+        self.buffered = len(frames)
+        for frame in frames:
+            self.buffered -= 1
+            if frame[1] is not None and key in frame[1]:
+                frame = (frame[0], self._key.taken_out_of(frame[1]))
+            event = ev.decode(frame, at, self._surrogates)
+            if self._resume.following:
+                yield from self._new(frame, event)
+            else:
+                self._resume.record(event)
+                yield frame, event
+        self._remaining -= len(chunk)
+
+    def _new(self, frame: Frame, event: ev.Event) -> list[Framed]:
+        return [(frame if new is event else None, new) for new in self._resume.new_events(event)]
+
+    def rest(self) -> bytes:
+        """What came of a frame that is not complete."""
+        return self._key.taken_out_of(self._splitter.rest())
+
+    def last(self, at: float) -> list[Framed]:
+        """The last event where it is whole, and only the blank line behind it was lost."""
+        rest = self.rest()
+        frames = Splitter().feed(rest + b"\n\n") if rest.startswith((b"data", b"{")) else []
+        if len(frames) != 1 or isinstance(event := ev.decode(frames[0], at, self._surrogates), ev.Unknown):
+            return []
+        return self._new(frames[0], event) if self._resume.following else [(frames[0], event)]
+
+    def finish(self, at: float) -> list[ev.Event]:
+        """What is to be said of a run that was followed, before its end."""
+        return self._resume.finish(at) if self._resume.following else []
