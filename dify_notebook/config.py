@@ -1,4 +1,4 @@
-"""Where key and server come from: one source, never mixed, each with its origin.
+"""Where key and server come from: one source, never mixed.
 
 arguments > `profile=` > `DIFY_PROFILE` > `DIFY_API_KEY` with `DIFY_BASE_URL`. A key alone
 means Dify Cloud; a URL alone is an error, since the key of one server must never go to another.
@@ -40,14 +40,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Ends in /v1, without credentials or query."""
     api_key: Secret
     user: str
-    origin: str
-    """arguments, profile, profile_variable (DIFY_PROFILE), environment or local."""
+    source: str
+    """Where they came from: arguments, profile, profile_variable (DIFY_PROFILE), environment or local."""
     app: str | None = None
     """Name of the app, where the source gives one."""
     profile: str | None = None
     """Name of the profile, where it is the source."""
     headers: tuple[tuple[str, Secret], ...] = ()
     """Headers of the profile. Their values hide themselves: a gateway's may be as good as a key."""
+
+    @property
+    def origin(self) -> str:
+        """`source`, by its name of 0.1.0."""
+        return self.source
 
     @property
     def host(self) -> str:
@@ -119,13 +124,13 @@ def resolve(
     if api_key is not None and not isinstance(api_key, Secret):
         raise ConfigError(t("net.no_text", name="api_key", kind=type(api_key).__name__), code="api_key")
     env = os.environ if environ is None else environ
-    origin, headers = "arguments", dict[str, Secret]()
+    source, headers = "arguments", dict[str, Secret]()
     chosen = tidied(env, "DIFY_PROFILE")
     place_of_key, place_of_url = "api_key", "base_url"
     if api_key is not None or base_url is not None:
         profile = None
     elif profile is not None or chosen:
-        origin = "profile" if profile is not None else "profile_variable"
+        source = "profile" if profile is not None else "profile_variable"
         profile = profile if profile is not None else chosen
         found = find(profile)
         place_of_key = place_of_url = t("net.place_profile", name=one_line(profile))
@@ -135,11 +140,11 @@ def resolve(
             missing = t(f"net.profile.no_key.{_kind(found.key)}", name=profile, place=found.key)
             raise ConfigError(missing, code="api_key")
     else:
-        place_of_key, place_of_url, origin = "DIFY_API_KEY", "DIFY_BASE_URL", "environment"
+        place_of_key, place_of_url, source = "DIFY_API_KEY", "DIFY_BASE_URL", "environment"
         api_key, base_url = Secret(tidied(env, place_of_key)), address.hide_key(tidied(env, place_of_url))
         if not api_key.reveal() and not base_url:
             return None
-    key = check_key(api_key or Secret(""), origin, place_of_key)
+    key = check_key(api_key or Secret(""), source, place_of_key)
     url = clean_base_url(CLOUD if base_url is None or base_url == "" else base_url, place_of_url)
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
@@ -149,7 +154,7 @@ def resolve(
         base_url=url,
         api_key=key,
         user=name,
-        origin=origin,
+        source=source,
         profile=profile,
         headers=tuple(headers.items()),
     )
@@ -191,7 +196,7 @@ def _warn_plain(host: str) -> None:
         say_once(told, told)
 
 
-def check_key(key: Secret, origin: str = "arguments", place: str = "api_key") -> Secret:
+def check_key(key: Secret, source: str = "arguments", place: str = "api_key") -> Secret:
     """The key as it may be sent: without quotes, `Bearer` and the like that were pasted with it.
 
     Args:
@@ -202,7 +207,7 @@ def check_key(key: Secret, origin: str = "arguments", place: str = "api_key") ->
     """
     clean = Secret(address.clean_key(key.reveal()))
     if not clean.reveal():
-        kind = origin if origin in ("arguments", "environment") else "profile"
+        kind = source if source in ("arguments", "environment") else "profile"
         raise ConfigError(t(f"net.url_without_key.{kind}"), code="api_key")
     if (fault := address.fault_of_key(clean.reveal())) is not None:
         raise ConfigError(t(fault, place=place), code="api_key")
