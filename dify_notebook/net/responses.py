@@ -11,6 +11,7 @@ from ..errors import DifyError, ServerError, from_response
 from ..i18n import t
 from ..wire import events as ev
 from ..wire.calls import Call
+from ..wire.decoder import decode
 from ..wire.loose import loads, read, strict
 from ..wire.sse import Splitter
 from ..wire.surrogates import Surrogates
@@ -45,7 +46,7 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
         {"event": "message", "answer": data["answer"]},
         {"event": "message_end", "metadata": data.get("metadata"), "files": data.get("files")},
     ]
-    events = [ev.decode(("", msgspec.json.encode(common | one)), at) for one in told]
+    events = [decode(("", msgspec.json.encode(common | one)), at) for one in told]
     events[0].unread = unread
     return events
 
@@ -53,7 +54,7 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
 def streamed_events(body: bytes, at: float) -> list[ev.Event]:
     """A whole answer that came as a stream where it should have come in one piece."""
     splitter, halves = Splitter(), Surrogates()
-    events = [ev.decode(frame, at, halves) for frame in splitter.feed(body)]
+    events = [decode(frame, at, halves) for frame in splitter.feed(body)]
     return [*events, ev.StreamEnd(at=at, rest=splitter.rest())]
 
 

@@ -19,6 +19,7 @@ from ..tape import Header, Tape
 from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
+from ..wire.decoder import decode
 from ..wire.sse import BEGINNINGS, KIND, Frame, Splitter
 from ..wire.surrogates import Surrogates
 from .bodies import joined, pieces
@@ -306,7 +307,7 @@ class ChatStream:
                             self._at_hand -= 1
                             if frame[1] is not None and key in frame[1]:
                                 frame = (frame[0], clean(frame[1]))
-                            event = ev.decode(frame, at, halves)
+                            event = decode(frame, at, halves)
                             if not again:
                                 rejoin.note(event)
                                 self._keep(frame, event)
@@ -368,7 +369,7 @@ class ChatStream:
         """The last event where it is whole and only the blank line behind it was lost, and the body ended well."""
         whole = rest.startswith((b"data", b"{")) and self._cut is None
         frames = Splitter().feed(rest + b"\n\n") if whole else []
-        if len(frames) != 1 or isinstance(event := ev.decode(frames[0], self.now, halves), ev.Unknown):
+        if len(frames) != 1 or isinstance(event := decode(frames[0], self.now, halves), ev.Unknown):
             return []
         found = [event] if rejoin is None else rejoin.take(event)
         for new in found:

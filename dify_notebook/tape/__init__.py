@@ -19,7 +19,8 @@ from ..errors import TapeGone
 from ..paths import expand
 from ..private import mine
 from ..redact import redact
-from ..wire.events import Event, decode
+from ..wire.decoder import decode
+from ..wire.events import Event
 from ..wire.sse import Frame
 from ..wire.surrogates import Surrogates
 from .entries import SPOOL_BYTES, Entries, GoneEntries

@@ -21,7 +21,8 @@ from dify_notebook.errors import DifyError, TapeError, TapeGone
 from dify_notebook.tape import Header, RunStore, StoredEntries, Tape, entries, redact
 from dify_notebook.tape.entries import Entries
 from dify_notebook.turn.fold import fold_all
-from dify_notebook.wire.events import StreamEnd, decode
+from dify_notebook.wire.decoder import decode
+from dify_notebook.wire.events import StreamEnd
 from dify_notebook.wire.sse import Frame, Splitter
 
 
