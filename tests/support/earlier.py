@@ -9,8 +9,8 @@ makes an archive with
     config/     `profiles.toml`, and a key in a file
     fetched/    the guide's history, written while it was fetched (`history(to=)`)
     written/    the toolbox's by `to_parquet`
-    pickles/    values that users hold: turns, events of every kind, errors, what the API's lists gave, a history;
-                `names.json` has the name under which each of them was written
+    pickles/    values that users hold: turns, events of every kind, errors, what the API's lists gave, and in `places`
+                a history, a session's turns and a turn's events; `names.json` has the name of each one's class
     told.json   what all of that told when it was made, in the form of `told`
 
 `tests/contract/test_earlier.py` opens each archive of that directory. One is added for a version and never made again;
@@ -69,9 +69,9 @@ def told(directory: Path) -> dict[str, Any]:
         "runs_table": table(frames.runs()),
         "entries": [_entry(at, *frame)
                     for turn in frames.replay() if turn.query == FRAMES for at, frame in turn.tape.entries],
-        # A history is told where it lies, and its pickle opens on a system with the same paths alone.
+        # Paths are of one kind of system.
         "pickles": {path.stem: [_fields(value) for value in unpickled(path)]
-                    for path in pickles(directory) if path.stem != "history"},
+                    for path in pickles(directory) if path.stem != "places"},
         "profiles": {name: one and _place(one) for name, one in places.items()},
         **{name: {"facts": _facts(History.read(directory / name)), **tables(History.read(directory / name))}
            for name in ("fetched", "written")},
@@ -258,7 +258,8 @@ def _pickles(directory: Path) -> None:
 
     values: dict[str, list[Any]] = {
         "bounds": [Bounds(line=1_000)], "errors": list(_errors()), "events": list(_events()),
-        "history": [History.read(directory / "fetched")], "models": list(_models()), "turns": _turns(),
+        "models": list(_models()), "turns": _turns(),
+        "places": [History.read(directory / "fetched"), _session_turns(), _turns()[0].events],
     }  # fmt: skip
     (directory / "pickles").mkdir()
     for name, held in values.items():
@@ -331,6 +332,16 @@ def _turns() -> list[Any]:
         forms=(state.Form(id="o"),), audio=state.Audio(chunks=("aGk=",), complete=True), annotation={"id": "a"},
         message_id="m1", conversation_id="c1", created_at=datetime(2026, 1, 2, tzinfo=UTC), pings=3, halves=("answer",),
     )]  # fmt: skip
+
+
+def _session_turns() -> Any:
+    """Two, of which the first is a reference to its tape."""
+    from dify_notebook.tape import Tape, Turns, run_store
+
+    turns = Turns(1)
+    for path in run_store().paths()[-2:]:
+        turns.append(Tape.at(path).replay())
+    return turns
 
 
 def pack(directory: Path, target: Path) -> None:
