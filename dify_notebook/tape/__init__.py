@@ -65,15 +65,15 @@ class Events(Sequence[Event]):
     def __getitem__(self, index: slice) -> list[Event]: ...
     def __getitem__(self, index: int | slice) -> Event | list[Event]:
         if isinstance(index, slice):
-            halves = Surrogates()
-            return [decode(frame, at, halves) for at, frame in self._entries[index]]
+            surrogates = Surrogates()
+            return [decode(frame, at, surrogates) for at, frame in self._entries[index]]
         at, frame = self._entries[index]
         return decode(frame, at)
 
     def __iter__(self) -> Iterator[Event]:
-        halves = Surrogates()
+        surrogates = Surrogates()
         for at, frame in self._entries:
-            yield decode(frame, at, halves)
+            yield decode(frame, at, surrogates)
 
     def __repr__(self) -> str:
         try:
@@ -112,11 +112,13 @@ class Tape:
         """Whether they are the same on a disk; those whose entries are gone are by their headers."""
         if not isinstance(other, Tape):
             return NotImplemented
-        return self is other or (self._head() == other._head() and self._lines() == other._lines())
+        if self is other:
+            return True
+        return self._redacted_header() == other._redacted_header() and self._lines() == other._lines()
 
     __hash__ = None  # type: ignore[assignment]  # a running answer's grows
 
-    def _head(self) -> Header:
+    def _redacted_header(self) -> Header:
         return msgspec.json.decode(redact(msgspec.json.encode(self.header)), type=Header)
 
     def _lines(self) -> list[bytes] | None:
@@ -131,8 +133,8 @@ class Tape:
         try:
             lines = [line_of(*entry) for entry in self.entries]
         except TapeGone as gone:
-            return _unpickled, (self._head(), gone.message, self.entries.seconds)
-        return _unpickled, (self._head(), lines)
+            return _unpickled, (self._redacted_header(), gone.message, self.entries.seconds)
+        return _unpickled, (self._redacted_header(), lines)
 
     def __deepcopy__(self, memo: object) -> Tape:
         return self
@@ -190,8 +192,8 @@ class Tape:
             InputError: that is no path.
             TapeError: it is no tape, no regular file, or longer than `limit`. It is a ValueError too.
         """
-        head, entries = read_tape(expand(path), limit)
-        tape = cls(head)
+        header, entries = read_tape(expand(path), limit)
+        tape = cls(header)
         tape.entries.extend(entries)
         return tape
 
@@ -202,8 +204,8 @@ class Tape:
         Raises:
             TapeError: it is no tape, or gone.
         """
-        head, entries = StoredEntries.of(path)
-        tape = cls(head)
+        header, entries = StoredEntries.of(path)
+        tape = cls(header)
         tape.entries = entries
         return tape
 
@@ -213,23 +215,19 @@ class Tape:
         from ..wire import events as ev
 
         builder = Builder()
-        head = self.header
-        builder.apply(
-            ev.Sent(
-                query=head.query, conversation_id=head.conversation_id, user=head.user, server=head.server, app=head.app
-            )
-        )
+        fields = ("query", "conversation_id", "user", "server", "app")
+        builder.apply(ev.Sent(**{name: getattr(self.header, name) for name in fields}))
         for event in self.events:
             builder.apply(event)
         builder.apply(ev.StreamEnd(at=self.entries.seconds))
         return msgspec.structs.replace(builder.turn(), source="tape", tape=self)
 
 
-def _unpickled(header: Header, held: list[bytes] | str, seconds: float = 0.0) -> Tape:
+def _unpickled(header: Header, content: list[bytes] | str, seconds: float = 0.0) -> Tape:
     tape = Tape(header)
-    if isinstance(held, str):
-        tape.entries = GoneEntries(held, seconds)
+    if isinstance(content, str):
+        tape.entries = GoneEntries(content, seconds)
         return tape
-    for line in held:
+    for line in content:
         tape.append(*entry_of(line))
     return tape

@@ -328,7 +328,7 @@ def test_a_long_stored_run_is_not_held(tmp_path: Path) -> None:
     tape.stored(tape.save(tmp_path / "t.gz"))
     assert [tape.entries[n] for n in (0, 49, -1, -50)] == [told[0], told[49], told[49], told[0]]
     assert (tape.entries[5:9], tape.entries[::-20], tape.entries[60:]) == (told[5:9], told[::-20], [])
-    assert StoredEntries._remembered is None or StoredEntries._remembered[0] != tmp_path / "t.gz"
+    assert StoredEntries._cached is None or StoredEntries._cached[0] != tmp_path / "t.gz"
     for wrong in (50, -51):
         with pytest.raises(IndexError):
             tape.entries[wrong]
