@@ -29,7 +29,7 @@ from .private import data_dir, mine
 from .profiles import find
 from .secret import Secret as Secret
 
-_MARKS = ("", "\ufeff", "export ")
+_PREFIXES = ("", "\ufeff", "export ")
 """What a file of variables may have put before a name: its byte order mark, or the shell's word."""
 
 
@@ -67,13 +67,13 @@ def check_user(user: str) -> str:
         InputError: it is empty, too long or no text.
     """
     fits = isinstance(user, str) and 1 <= len(user) <= 255
-    if not fits or any("\ud800" <= letter <= "\udfff" for letter in user):  # half a character cannot be sent
+    if not fits or any("\ud800" <= character <= "\udfff" for character in user):  # half a character cannot be sent
         raise InputError(t("net.bad_user"), code="user")
     return user
 
 
 @cache
-def _made_up() -> str:
+def _random_user() -> str:
     return f"notebook-{secrets.token_hex(4)}"
 
 
@@ -85,9 +85,9 @@ def stored_user() -> str:
     try:
         return _stored_user(data_dir() / "user")
     except (OSError, ValueError, ConfigError, InputError) as problem:
-        why = problem.message if isinstance(problem, DifyError) else str(problem)
-        say_once(f"user {why}", t("net.user_not_kept", user=_made_up(), problem=one_line(why, MESSAGE)))
-        return _made_up()
+        reason = problem.message if isinstance(problem, DifyError) else str(problem)
+        say_once(f"user {reason}", t("net.user_not_kept", user=_random_user(), problem=one_line(reason, MESSAGE)))
+        return _random_user()
 
 
 def _stored_user(path: Path) -> str:
@@ -125,19 +125,19 @@ def resolve(
         raise ConfigError(t("net.no_text", name="api_key", kind=type(api_key).__name__), code="api_key")
     env = os.environ if environ is None else environ
     source, headers = "arguments", dict[str, Secret]()
-    chosen = tidied(env, "DIFY_PROFILE")
+    from_variable = tidied(env, "DIFY_PROFILE")
     place_of_key, place_of_url = "api_key", "base_url"
     if api_key is not None or base_url is not None:
         profile = None
-    elif profile is not None or chosen:
+    elif profile is not None or from_variable:
         source = "profile" if profile is not None else "profile_variable"
-        profile = profile if profile is not None else chosen
-        found = find(profile)
+        profile = profile if profile is not None else from_variable
+        entry = find(profile)
         place_of_key = place_of_url = t("net.place_profile", name=one_line(profile))
-        base_url, user, headers = clean_base_url(found.base_url, place_of_url), user or found.user, dict(found.headers)
-        api_key = credentials.load(credentials.account(profile, base_url), found.key, env)
+        base_url, user, headers = clean_base_url(entry.base_url, place_of_url), user or entry.user, dict(entry.headers)
+        api_key = credentials.load(credentials.account(profile, base_url), entry.key, env)
         if api_key is None:
-            missing = t(f"net.profile.no_key.{_kind(found.key)}", name=profile, place=found.key)
+            missing = t(f"net.profile.no_key.{_kind_of_place(entry.key)}", name=profile, place=entry.key)
             raise ConfigError(missing, code="api_key")
     else:
         place_of_key, place_of_url, source = "DIFY_API_KEY", "DIFY_BASE_URL", "environment"
@@ -149,25 +149,25 @@ def resolve(
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         _warn_plain(one_line(parts.hostname or ""))
-    name = user_of(user, environ)
+    user_name = user_of(user, environ)
     return Settings(
         base_url=url,
         api_key=key,
-        user=name,
+        user=user_name,
         source=source,
         profile=profile,
         headers=tuple(headers.items()),
     )
 
 
-def user_of(given: str | None, environ: Mapping[str, str] | None = None) -> str:
+def user_of(value: str | None, environ: Mapping[str, str] | None = None) -> str:
     """The user that was given, else that of `DIFY_USER`, else this machine's; checked.
 
     Raises:
         InputError: it cannot be sent.
     """
     env = os.environ if environ is None else environ
-    name = given if given is not None else tidied(env, "DIFY_USER", quoted=False) or stored_user()
+    name = value if value is not None else tidied(env, "DIFY_USER", quoted=False) or stored_user()
     return check_user(name)  # a line of its own: a traceback shows the values of the line that raises
 
 
@@ -177,8 +177,8 @@ def tidied(environ: Mapping[str, str], name: str, *, quoted: bool = True) -> str
     Args:
         quoted: whether quotes around it are the file's, and not the value's.
     """
-    told = next((found for mark in _MARKS if (found := _set(environ, mark + name))), "")
-    return address.tidy(told, ()) if quoted else told.strip()
+    value = next((text for prefix in _PREFIXES if (text := _set(environ, prefix + name))), "")
+    return address.tidy(value, ()) if quoted else value.strip()
 
 
 def _set(environ: Mapping[str, str], name: str) -> str:
@@ -189,11 +189,11 @@ def _set(environ: Mapping[str, str], name: str) -> str:
 
 
 def _warn_plain(host: str) -> None:
-    told = t("net.plain_http", host=host)
+    message = t("net.plain_http", host=host)
     try:
-        warn(told, UserWarning, stacklevel=4)
+        warn(message, UserWarning, stacklevel=4)
     except UserWarning:  # PYTHONWARNINGS=error: it is told all the same, and is no reason not to ask
-        say_once(told, told)
+        say_once(message, message)
 
 
 def check_key(key: Secret, source: str = "arguments", place: str = "api_key") -> Secret:
@@ -214,5 +214,5 @@ def check_key(key: Secret, source: str = "arguments", place: str = "api_key") ->
     return clean
 
 
-def _kind(place: str) -> str:
+def _kind_of_place(place: str) -> str:
     return "variable" if place.startswith("env:") else place

@@ -181,13 +181,13 @@ def without_key(data: str | bytes, key: str | None) -> str | bytes:
     return data.replace(own, b"***") if own in data else data
 
 
-def without_login(place: str) -> str:
+def without_login(netloc: str) -> str:
     """Host and port of an address, without the user and the password before them.
 
     >>> without_login("me:pw@host:8")
     'host:8'
     """
-    return place.rpartition("@")[2]
+    return netloc.rpartition("@")[2]
 
 
 def without_query(url: str | None, schemes: Collection[str] | None = ("http", "https", "")) -> str | None:
@@ -210,8 +210,8 @@ def without_query(url: str | None, schemes: Collection[str] | None = ("http", "h
         return None
     if schemes is not None and parts.scheme not in schemes:
         return None
-    place = without_login(parts.netloc)
-    return f"{parts.scheme}://{place}{parts.path}" if place else parts.path or None
+    netloc = without_login(parts.netloc)
+    return f"{parts.scheme}://{netloc}{parts.path}" if netloc else parts.path or None
 
 
 def header(name: str, value: str) -> str:

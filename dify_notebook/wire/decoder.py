@@ -8,7 +8,7 @@ from typing import Any, Union
 
 import msgspec
 
-from ..refusals import refusal
+from ..error_bodies import error_of
 from .events import Error, Event, Ping, Unknown, wire_events
 from .loose import DEEPEST, counted, is_shallow, raw_loads, shallow
 from .sse import STRAY, Frame
@@ -93,8 +93,8 @@ def _text(data: bytes) -> str:
 
 
 def _error_of_body(body: dict[str, Any]) -> Event | None:
-    """The error of a body that names no event: see `refusals`."""
-    error = refusal(body)
+    """The error of a body that names no event: see `error_bodies`."""
+    error = error_of(body)
     return None if error is None else _converted(Error, error)
 
 
