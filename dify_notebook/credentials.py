@@ -68,16 +68,16 @@ def _is_insecure(backend: Any) -> bool:
     return any(word in name for word in ("null", "fail", "plaintext", "plain_text"))
 
 
-def store(account: str, key: Secret, place: Place) -> None:
+def store(account: str, key: Secret, storage: Place) -> None:
     """Keep the key there.
 
     Raises:
-        ConfigError: the place does not take it.
+        ConfigError: it does not take it.
     """
-    if place == "memory":
+    if storage == "memory":
         _memory[account] = key
         return
-    if place == "file":
+    if storage == "file":
         path = key_path(account)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.chmod(path.parent, 0o700)
@@ -98,20 +98,20 @@ def store(account: str, key: Secret, place: Place) -> None:
         raise ConfigError(t("net.keyring", problem=problem), code="keyring")
 
 
-def load(account: str, place: str, environ: Mapping[str, str]) -> Secret | None:
+def load(account: str, storage: str, environ: Mapping[str, str]) -> Secret | None:
     """The key that lies there, or None.
 
     Args:
-        place: keyring, file, memory or env:NAME.
+        storage: keyring, file, memory or env:NAME.
 
     Raises:
         ConfigError: the keyring does not answer, or the file cannot be read.
     """
-    if place.startswith("env:"):
-        return Secret.hide(environ.get(place[4:]) or None)
-    if place == "memory":
+    if storage.startswith("env:"):
+        return Secret.hide(environ.get(storage[4:]) or None)
+    if storage == "memory":
         return _memory.get(account)
-    if place == "file":
+    if storage == "file":
         return _read_file(key_path(account))
 
     def get() -> Secret | None:
@@ -127,12 +127,12 @@ def load(account: str, place: str, environ: Mapping[str, str]) -> Secret | None:
     raise ConfigError(t("net.keyring", problem=problem), code="keyring")
 
 
-def remove(account: str, place: str) -> bool:
+def remove(account: str, storage: str) -> bool:
     """Take the key away; False when the keyring did not let it go. A variable stays as it is."""
     _memory.pop(account, None)
-    if place == "file":
+    if storage == "file":
         key_path(account).unlink(missing_ok=True)
-    elif place == "keyring":
+    elif storage == "keyring":
 
         def drop() -> None:
             import keyring

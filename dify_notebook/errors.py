@@ -73,9 +73,9 @@ class DifyError(Exception):
 
     def __str__(self) -> str:
         facts = [str(self.status) if self.status else "", one_line(self.code)]
-        said = " ".join(fact for fact in facts if fact)
+        summary = " ".join(fact for fact in facts if fact)
         head = f"{one_line(self.attempted)}: " if self.attempted else ""
-        lines = [f"{head}{said + ': ' if said else ''}{said_by(self.message)}"]
+        lines = [f"{head}{summary + ': ' if summary else ''}{said_by(self.message)}"]
         if self.request_id:
             lines.append(f"request id: {one_line(self.request_id)}")
         if self.hint:

@@ -21,7 +21,7 @@ from .private import config_dir, write_private
 from .redact import has_key, redact
 from .secret import Secret
 
-TAKEN = ("guide", "toolbox", "pipeline", "local")
+RESERVED = ("guide", "toolbox", "pipeline", "local")
 """Names of the embedded server's apps, which no profile may have."""
 
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}\Z")
@@ -54,7 +54,7 @@ def check_name(name: str) -> str:
         ConfigError: it has other characters than letters, digits, `.`, `_` and `-`, is longer
             than 64, or is the name of an embedded app.
     """
-    if name in TAKEN:
+    if name in RESERVED:
         raise ConfigError(t("net.profile.taken", name=name), code="profile")
     if not _NAME.match(name):
         raise ConfigError(t("net.profile.bad_name", name=redact(name)), code="profile")

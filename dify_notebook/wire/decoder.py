@@ -10,7 +10,7 @@ import msgspec
 
 from ..error_bodies import error_of
 from .events import Error, Event, Ping, Unknown, wire_events
-from .loose import DEEPEST, counted, is_shallow, raw_loads, shallow
+from .loose import DEEPEST, is_shallow, raw_loads, replace_surrogates, shallow
 from .sse import STRAY, Frame
 from .surrogates import Surrogates
 
@@ -69,7 +69,7 @@ def _decode_loosely(name: str, data: bytes, at: float, surrogates: Surrogates | 
         kind = wire_events().get(tag) if isinstance(tag, str) else None
         if kind is not None:
             half = surrogates is not None and surrogates.join(kind, value)
-            value, halves = counted(value)
+            value, halves = replace_surrogates(value)
             event = _converted(kind, value)
             if event is not None:
                 event.at, event.unread, event.half = at, unread + halves, half
@@ -77,7 +77,7 @@ def _decode_loosely(name: str, data: bytes, at: float, surrogates: Surrogates | 
         elif isinstance(tag, str):
             return Unknown(name=tag.encode("utf-8", "replace").decode(), raw=data, at=at)
         elif tag is None:
-            value, halves = counted(value)
+            value, halves = replace_surrogates(value)
             if (error := _error_of_body(value)) is not None:
                 error.at, error.unread = at, unread + halves
                 return error

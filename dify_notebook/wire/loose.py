@@ -52,7 +52,7 @@ def read(data: bytes) -> tuple[Any, int]:
             value, bad = raw_loads(data)
         except ValueError:
             raise problem from None
-    value, halves = counted(value)
+    value, halves = replace_surrogates(value)
     return value, bad + halves
 
 
@@ -122,21 +122,21 @@ def _without_bad_escapes(text: str) -> tuple[str, int]:
 
 def sound(value: Any) -> Any:
     """JSON in which all text can be encoded: half a character, which Python's `json` lets pass, is U+FFFD."""
-    return counted(value)[0]
+    return replace_surrogates(value)[0]
 
 
-def counted(value: Any) -> tuple[Any, int]:
-    """The same, and how many halves there were."""
+def replace_surrogates(value: Any) -> tuple[Any, int]:
+    """JSON in which all text can be encoded, and how many halves of characters U+FFFD replaced."""
     if isinstance(value, str):
         if not _SURROGATE.search(value):
             return value, 0
         whole = _ESCAPED_BYTES.sub(_as_text, value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return whole, whole.count(BAD) - value.count(BAD)
     if isinstance(value, list):
-        items = [counted(item) for item in value]
+        items = [replace_surrogates(item) for item in value]
         return [item for item, _ in items], sum(bad for _, bad in items)
     if isinstance(value, dict):
-        pairs = [(counted(name), counted(item)) for name, item in value.items()]
+        pairs = [(replace_surrogates(name), replace_surrogates(item)) for name, item in value.items()]
         return {name[0]: item[0] for name, item in pairs}, sum(name[1] + item[1] for name, item in pairs)
     return value, 0
 
