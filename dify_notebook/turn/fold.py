@@ -15,32 +15,10 @@ import msgspec
 from ..i18n import t
 from ..wire import events as ev
 from ..wire.kinds import AGENT, CHATFLOW, WORKFLOW
-from .convert import (
-    as_citation,
-    as_dict,
-    as_file,
-    as_float,
-    as_int,
-    as_size,
-    as_text,
-    as_time,
-    as_usage,
-)  # fmt: skip
+from .agent import Agent
+from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
 from .nodes import Nodes
-from .state import (
-    WELL,
-    AgentLog,
-    Audio,
-    End,
-    Form,
-    MessageFile,
-    Status,
-    Thought,
-    Timing,
-    Turn,
-    TurnError,
-    Workflow,
-)  # fmt: skip
+from .state import WELL, Audio, End, Form, MessageFile, Status, Timing, Turn, TurnError, Workflow
 from .texts import Texts
 from .warnings import Warnings
 
@@ -69,8 +47,7 @@ class Builder:
         self._fields: dict[str, Any] = {}
         self._texts = Texts(turn, ended=not turn.running)
         self._warnings = Warnings(turn)
-        self._thoughts = {item.id: item for item in turn.thoughts or ()}
-        self._logs = {item.id: item for item in turn.logs or ()}
+        self._agent = Agent(turn)
         self._nodes = Nodes(turn.nodes or (), self._warn)
         self._files = None if turn.files is None else list(turn.files)
         self._file_ids = {item.id for item in turn.files or ()}
@@ -97,8 +74,8 @@ class Builder:
                     "reasoning": texts.reasoning,
                     "reasoning_chunks": texts.chunks,
                     "halves": tuple(sorted(self._texts.halves)),
-                    "thoughts": tuple(self._thoughts.values()),
-                    "logs": tuple(self._logs.values()),
+                    "thoughts": self._agent.thoughts(),
+                    "logs": self._agent.logs(),
                     "nodes": self._nodes.all(),
                     "files": None if self._files is None else tuple(self._files),
                     "forms": tuple(self._forms.values()),
@@ -257,45 +234,10 @@ class Builder:
         self._files = self._files or []
         self._files.append(file)
 
-    # -- agents ------------------------------------------------------------------
-
     def _agent_thought(self, event: ev.AgentThought) -> None:
         if self._get("app_mode") is None:
             self._set(app_mode=AGENT)
-        key, position = event.id or as_text(event.position), as_int(event.position)
-        files = event.message_files if isinstance(event.message_files, list) else ()
-        old = self._thoughts.get(key)
-        self._thoughts[key] = Thought(
-            id=key,
-            position=position if position is not None else (old.position if old else None),
-            thought=event.thought or (old.thought if old else ""),
-            tool=event.tool or (old.tool if old else ""),
-            tool_input=as_text(event.tool_input) or (old.tool_input if old else ""),
-            observation=as_text(event.observation) or (old.observation if old else ""),
-            tool_labels=as_dict(event.tool_labels) or (old.tool_labels if old else None),
-            message_files=tuple(str(f) for f in files if f) or (old.message_files if old else ()),
-            created_at=as_time(event.created_at) or (old.created_at if old else None),
-            started_at=old.started_at if old else event.at,
-            finished_at=event.at,
-        )
-
-    def _agent_log(self, event: ev.AgentLog) -> None:
-        data = event.data or {}
-        key = str(data.get("id") or data.get("message_id") or len(self._logs))
-        old = self._logs.get(key)
-        status = str(data.get("status") or "")
-        self._logs[key] = AgentLog(
-            id=key,
-            label=str(data.get("label") or (old.label if old else "")),
-            node_id=as_text(data.get("node_id") or data.get("node_execution_id")) or (old.node_id if old else None),
-            parent_id=as_text(data.get("parent_id")) or (old.parent_id if old else None),
-            status=status or (old.status if old else ""),
-            error=as_text(data.get("error")) or None,
-            data=data.get("data") if data.get("data") is not None else (old.data if old else None),
-            metadata=as_dict(data.get("metadata")) or (old.metadata if old else None),
-            started_at=old.started_at if old else event.at,
-            finished_at=None if status in ("start", "") else event.at,
-        )
+        self._agent.think(event)
 
     # -- workflow ----------------------------------------------------------------
 
@@ -507,7 +449,7 @@ MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.MessageReplace: Builder._message_replace,
     ev.MessageFile: Builder._message_file,
     ev.AgentThought: Builder._agent_thought,
-    ev.AgentLog: Builder._agent_log,
+    ev.AgentLog: lambda builder, event: builder._agent.log(event),
     ev.MessageEnd: Builder._message_end,
     ev.TtsMessage: Builder._tts,
     ev.TtsMessageEnd: Builder._tts,

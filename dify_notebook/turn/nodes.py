@@ -111,28 +111,39 @@ class Nodes:
         data = event.data or {}
         run = self._open_run(data, event.at)
         meta = as_dict(data.get("execution_metadata")) or {}
+        tokens = as_int(meta.get("total_tokens"))
+        self._end_run(run, data, event.at, process_data=data.get("process_data"), total_tokens=tokens)
+        self._note_branch(self._runs.get(run.id) or run)
+
+    def _end_run(self, run: Node, data: Mapping[str, Any], at: float, container: str = "", **fields: Any) -> None:
+        """Take in what the end of a node or a container tells.
+
+        Args:
+            container: the one that ends.
+            fields: what only one of the two tells, or tells elsewhere.
+        """
+        meta = as_dict(data.get("execution_metadata")) or {}
         status = str(data.get("status") or "succeeded")
-        placement = Placement.of(data)
+        placement = Placement.of(data, container)
         parent = self._containers.parent_of(placement, run.node_id, run)
+        run = self._runs.get(run.id) or run
         self._containers.put(
             msgspec.structs.replace(
                 run,
                 parent=parent,
+                round=self._containers.round_in(placement, parent, run),
                 status=status if status in _STATUSES else "unknown",
                 error=as_text(data.get("error")) or None,
                 inputs=data.get("inputs") if data.get("inputs") is not None else run.inputs,
-                process_data=data.get("process_data"),
                 outputs=data.get("outputs"),
                 metadata=meta or None,
-                total_tokens=as_int(meta.get("total_tokens")),
                 total_price=as_decimal(meta.get("total_price")),
                 currency=as_text(meta.get("currency")) or None,
                 elapsed=as_float(data.get("elapsed_time")),
-                finished_at=event.at,
-                round=self._containers.round_in(placement, parent, run),
+                finished_at=at,
+                **fields,
             )
         )
-        self._note_branch(self._runs.get(run.id) or run)
 
     def retried(self, event: ev.NodeRetry) -> None:
         data = event.data or {}
@@ -204,29 +215,9 @@ class Nodes:
         if node is None:
             self._warn("unexpected", t("turn.no_end", node=repr(data.get("node_id"))), event.at)
             return
+        self._end_run(node, data, event.at, node.node_id, total_tokens=as_int(data.get("total_tokens")))
         meta = as_dict(data.get("execution_metadata")) or {}
         times = as_dict(meta.get(f"{node.kind}_duration_map")) or {}
-        status = str(data.get("status") or "succeeded")
-        placement = Placement.of(data, node.node_id)
-        parent = self._containers.parent_of(placement, node.node_id, node)
-        node = self._runs.get(node.id) or node
-        self._containers.put(
-            msgspec.structs.replace(
-                node,
-                parent=parent,
-                round=self._containers.round_in(placement, parent, node),
-                status=status if status in _STATUSES else "unknown",
-                error=as_text(data.get("error")) or None,
-                inputs=data.get("inputs") if data.get("inputs") is not None else node.inputs,
-                outputs=data.get("outputs"),
-                metadata=meta or None,
-                total_tokens=as_int(data.get("total_tokens")),
-                total_price=as_decimal(meta.get("total_price")),
-                currency=as_text(meta.get("currency")) or None,
-                elapsed=as_float(data.get("elapsed_time")),
-                finished_at=event.at,
-            )
-        )
         rounds = self._runs.rounds(node.id)
         for name, elapsed in times.items():
             round_ = rounds.get(at) if (at := as_int(name)) is not None else None
