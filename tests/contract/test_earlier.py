@@ -87,9 +87,9 @@ def test_pickles_have_every_class_under_the_name_of_then(kept: Path) -> None:
     }  # fmt: skip
     tags = {event.__struct_config__.tag for event in values["events"]}
     assert tags >= {f"§{tag}" for tag in ("sent", "opened", "stop_asked", "refused", "eof", "lost", "followed", "out_of_time", "cancelled")}
-    assert values["turns"][0].tape.entries[-1][1][0] == "§stray"
+    assert "§stray" in {frame[0] for _, frame in values["turns"][0].tape.entries}
     history, turns, events = values["places"]
-    assert (repr(turns), repr(events)) == ("<2 turns>", "<8 events>")
+    assert (repr(turns), repr(events)) == ("<2 turns>", "<18 events>")
     assert turns[1].query == "recorded 2"
     with pytest.raises(errors.TapeGone):  # its tape lay on another machine
         turns[0]

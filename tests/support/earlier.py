@@ -67,8 +67,8 @@ def told(directory: Path) -> dict[str, Any]:
         "apps": apps,
         "runs": [_turn(turn) for turn in frames.replay()],
         "runs_table": table(frames.runs()),
-        "entries": [_entry(at, *frame)
-                    for turn in frames.replay() if turn.query == FRAMES for at, frame in turn.tape.entries],
+        "frames": [[[_entry(at, *frame) for at, frame in turn.tape.entries], msgspec.to_builtins(list(turn.events)),
+                    msgspec.to_builtins(turn.warnings)] for turn in frames.replay() if turn.query == FRAMES],
         # Paths are of one kind of system.
         "pickles": {path.stem: [_fields(value) for value in unpickled(path)]
                     for path in pickles(directory) if path.stem != "places"},
@@ -215,9 +215,12 @@ def _frames() -> None:
 
     tape = Tape(Header(query=FRAMES, created_at="2026-03-01T09:00:00+00:00", message_id="frames", status="failed"))
     cut = (b'{"event":"message","answer":"a\xf0\x9f"}', b'{"event":"message","answer":"\x98\x80"}')
+    frames: tuple[tuple[str, bytes | None], ...]
     frames = (("ping", None), *(("", data) for data in cut), ("", b"\xff\xfe"), ("", b"base64:aGk="),
               ("brand_new", b"{}"), ("error", b"gave up"),
               ("§stray", b'{"code":"c","message":"in plain JSON"}'))  # fmt: skip
+    ours = (event for event in _events() if str(event.__struct_config__.tag).startswith("§"))
+    frames += tuple(("", msgspec.json.encode(event)) for event in ours)  # of a run that was followed a tape has some
     for number, frame in enumerate(frames):
         tape.append(number / 4, frame)
     run_store().add(tape, "frames")
