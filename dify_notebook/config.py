@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Ends in /v1, without credentials or query."""
     api_key: Secret
     user: str
+    """1 to 255 characters."""
     source: str
     """Where they came from: arguments, profile, profile_variable (DIFY_PROFILE), environment or local."""
     app: str | None = None

@@ -134,10 +134,10 @@ def _value(match: re.Match[str]) -> str:
 def _basic(match: re.Match[str]) -> str:
     """RFC 7617: the credential is base64 of a user, a colon and a password."""
     try:
-        said = binascii.a2b_base64(match[2]).decode()
+        login = binascii.a2b_base64(match[2]).decode()
     except ValueError:  # no base64, or of no text
         return match[0]
-    return match[1] + "***" if ":" in said and said.isprintable() else match[0]
+    return match[1] + "***" if ":" in login and login.isprintable() else match[0]
 
 
 Pattern = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]

@@ -19,6 +19,7 @@ from ..errors import TapeGone
 from ..paths import expand
 from ..private import mine
 from ..redact import redact
+from ..turn.state import Turn
 from ..wire.decoder import decode
 from ..wire.events import Event
 from ..wire.sse import Frame
@@ -36,7 +37,7 @@ __all__ = [
 
 
 class Events(Sequence[Event]):
-    """The events of a tape, decoded each time that they are asked for.
+    """The events of a tape (`wire.events`), decoded each time that they are asked for; `at` is seconds since sent.
 
     A character that two of them share is whole when they are read in order; in one that is asked for alone U+FFFD
     stands for its half.
@@ -84,6 +85,10 @@ class Events(Sequence[Event]):
 
 class Tape:
     """Frames with the seconds at which they came.
+
+    Attributes:
+        header: what was asked, when and of whom; the first line on a disk.
+        entries: (seconds since the question was sent, (event name, data)), in order.
 
     Args:
         spool: where a long tape may go while it is written, asked for once it is longer than `limit`
@@ -209,8 +214,13 @@ class Tape:
         tape.entries = entries
         return tape
 
-    def replay(self) -> Any:
-        """The turn that this tape tells, folded anew (`source` is tape)."""
+    def replay(self) -> Turn:
+        """The turn that this tape tells, folded anew (`source` is tape).
+
+        Raises:
+            TapeGone: its events are kept nowhere any more.
+            TapeError: they lie in a file of the store that is damaged.
+        """
         from ..turn.fold import Builder
         from ..wire import events as ev
 

@@ -35,8 +35,9 @@ class RunStore:
     ) -> None:
         self.directory = expand(directory, argument="directory").absolute()
         self.max_bytes = max_bytes
+        """Of all tapes, packed; the oldest go first."""
         self.max_age = max_age
-        """Seconds."""
+        """Seconds since a tape was written."""
         self._clock = clock
 
     @property

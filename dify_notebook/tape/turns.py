@@ -42,8 +42,7 @@ class Kept(NamedTuple):
         from . import Tape
 
         fields = {name: value for name, value in zip(_FIELDS, self.fields, strict=True) if value is not None}
-        turn: Turn = msgspec.structs.replace(Tape.at(self.path).replay(), **fields)
-        return turn
+        return msgspec.structs.replace(Tape.at(self.path).replay(), **fields)
 
 
 class Turns(MutableSequence[Turn]):

@@ -157,7 +157,7 @@ class Containers:
             candidates = [parent, *(key for key in candidates if key != parent)]
         current = None if run is None else (run.parent, run.round, run.node_id)
         positions = ((key, self.round_in(placement, key, run), node_id) for key in candidates)
-        match = next((one[0] for one in positions if self._inside[one] == (one == current)), None)
+        match = next((at[0] for at in positions if self._inside[at] == (at == current)), None)
         return match or (parent if parent in candidates else candidates[-1])
 
     def round_in(self, placement: Placement, key: str | None, run: Node | None = None) -> int | None:
@@ -221,7 +221,7 @@ class Containers:
     def _score(self, key: str, placement: Placement) -> tuple[int, int]:
         """How many of the rounds around a run are not those that are told (below 0), and how many are."""
         rounds = [(inner.round, placement.round_in(outer)) for inner, outer in self._ancestors(key)]
-        matches = [actual == told for actual, told in rounds if actual is not None and told is not None]
+        matches = [known == placed for known, placed in rounds if known is not None and placed is not None]
         return -matches.count(False), matches.count(True)
 
     def _is_open(self, key: str) -> bool:

@@ -66,6 +66,6 @@ def _thought(step: Mapping[str, Any], number: int) -> Thought:
         tool_input=as_text(step.get("tool_input")),
         observation=as_text(step.get("observation")),
         tool_labels=labels if isinstance(labels, dict) else None,
-        message_files=tuple(str(one) for one in files if one) if isinstance(files, list) else (),
+        message_files=tuple(str(file) for file in files if file) if isinstance(files, list) else (),
         created_at=as_time(step.get("created_at")),
     )
