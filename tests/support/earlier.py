@@ -67,8 +67,7 @@ def told(directory: Path) -> dict[str, Any]:
         "apps": apps,
         "runs": [_turn(turn) for turn in frames.replay()],
         "runs_table": table(frames.runs()),
-        "frames": [[[_entry(at, *frame) for at, frame in turn.tape.entries], msgspec.to_builtins(list(turn.events)),
-                    msgspec.to_builtins(turn.warnings)] for turn in frames.replay() if turn.query == FRAMES],
+        "frames": [_frames_of(turn) for turn in frames.replay() if turn.query == FRAMES],
         # Paths are of one kind of system.
         "pickles": {path.stem: [_fields(value) for value in unpickled(path)]
                     for path in pickles(directory) if path.stem != "places"},
@@ -105,6 +104,11 @@ def _fields(value: Any) -> Any:
     if isinstance(value, BaseException):
         return {name: str(field) for name, field in vars(value).items()} | {"str": str(value)}
     return msgspec.to_builtins(value, enc_hook=str)
+
+
+def _frames_of(turn: Any) -> list[Any]:
+    entries = [_entry(at, *frame) for at, frame in turn.tape.entries]
+    return [entries, msgspec.to_builtins(list(turn.events)), msgspec.to_builtins(turn.warnings)]
 
 
 def _entry(at: float, name: str, data: bytes | None) -> list[Any]:
