@@ -18,15 +18,15 @@ from .redact import is_key, without_login
 from .secret import Secret
 
 CLOUD = "https://api.dify.ai/v1"
-_LONGEST = 2_000
+_MAX_LENGTH = 2_000
 """Characters of an address; longer ones are none."""
 
 _INVISIBLE = "\u00ad\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2066\u2067\u2068\u2069\ufeff"
 _JOINERS = "\u200c\u200d"  # letters of some scripts are joined by them, so inside a name they stay
 _BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 _QUOTES = "\"'`<>“”„‟‘’‚‛«»‹›「」『』《》〝〞＂＇()（）"
-_EDGES = _BLANKS + _INVISIBLE + _JOINERS + _QUOTES
-_AFTER = _EDGES + ",;，；。、"
+_STRIPPED = _BLANKS + _INVISIBLE + _JOINERS + _QUOTES
+_STRIPPED_AT_END = _STRIPPED + ",;，；。、"
 
 _ASSIGNED = re.compile(
     r"""(?:(?:export|set|env|const|let|var|-H|--header)[ \t]++)?["']?(?:\$(?:env:)?)?"""
@@ -45,9 +45,9 @@ _ENDPOINTS = {
     "app", "apps", "audio-to-text", "chat-messages", "completion-messages", "conversations", "datasets", "end-users",
     "files", "form", "info", "messages", "meta", "parameters", "site", "text-to-audio", "v1", "workflow", "workflows",
 }  # fmt: skip
-_OF_THE_CLOUD = {"cloud.dify.ai", "udify.app", "dify.ai", "www.dify.ai", "docs.dify.ai", "marketplace.dify.ai"}
-_VIEWS = {"overview", "develop", "configuration", "workflow", "logs", "annotations"}
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_CLOUD_HOSTS = {"cloud.dify.ai", "udify.app", "dify.ai", "www.dify.ai", "docs.dify.ai", "marketplace.dify.ai"}
+_APP_PAGES = {"overview", "develop", "configuration", "workflow", "logs", "annotations"}
+_HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _WEB_APPS = {"chat", "chatbot", "completion", "workflow", "agent"}
 _CONSOLE = {"apps", "signin", "install"}
 
@@ -71,14 +71,14 @@ def clean_base_url(text: object, place: str = "base_url") -> str:
         raise ConfigError(t("net.key_for_address", place=place), code="base_url")
     if not isinstance(text, str):
         raise ConfigError(t("net.no_text", name=place, kind=type(text).__name__), code="base_url")
-    said = tidy(text, _ADDRESS_NAMES).translate(dict.fromkeys(map(ord, _INVISIBLE)))
-    parts = _parts(_with_scheme(said.translate(_WIDE), place), place)
-    segments = [one for one in parts.path.split("/") if one]
+    address = tidy(text, _ADDRESS_NAMES).translate(dict.fromkeys(map(ord, _INVISIBLE)))
+    parts = _parts(_with_scheme(address.translate(_WIDE), place), place)
+    segments = [segment for segment in parts.path.split("/") if segment]
     root, cut = _root(segments)
     if parts.username or parts.password or ((parts.query or parts.fragment) and not cut):
         raise ConfigError(t("net.base_url_extra", host=parts.hostname), code="base_url")
     if not cut and _is_page(parts.hostname or "", segments):
-        guess = CLOUD if parts.hostname in _OF_THE_CLOUD else f"{parts.scheme}://{parts.netloc}/v1"
+        guess = CLOUD if parts.hostname in _CLOUD_HOSTS else f"{parts.scheme}://{parts.netloc}/v1"
         raise ConfigError(t("net.page_for_address", place=place, host=parts.hostname, guess=guess), code="base_url")
     return urlunsplit((parts.scheme, parts.netloc.rstrip(":"), "/" + "/".join([*root, "v1"]), "", ""))
 
@@ -89,21 +89,21 @@ def tidy(text: str, names: tuple[str, ...]) -> str:
     Args:
         names: how a variable's name ends that is taken off, in lower case.
     """
-    said = str.__str__(text).strip(_EDGES)
-    if (comment := _COMMENT.search(said)) is not None:
-        said = said[: comment.start()]
-    assigned = _ASSIGNED.match(said)
+    result = str.__str__(text).strip(_STRIPPED)
+    if (comment := _COMMENT.search(result)) is not None:
+        result = result[: comment.start()]
+    assigned = _ASSIGNED.match(result)
     if assigned is not None and assigned[1].lower().endswith(names):
-        said = said[assigned.end() :]
-    return said.rstrip(_AFTER).lstrip(_EDGES)
+        result = result[assigned.end() :]
+    return result.rstrip(_STRIPPED_AT_END).lstrip(_STRIPPED)
 
 
 def clean_key(text: str) -> str:
     """A pasted key; what cannot be a key is left as it is, to be refused."""
-    said = tidy(text, _KEY_NAMES)
-    if (bearer := _BEARER.match(said)) is not None and not said[bearer.end() :].startswith("-"):
-        said = said[bearer.end() :].strip(_EDGES)
-    return said.translate(dict.fromkeys(map(ord, _INVISIBLE + _JOINERS)))
+    key = tidy(text, _KEY_NAMES)
+    if (bearer := _BEARER.match(key)) is not None and not key[bearer.end() :].startswith("-"):
+        key = key[bearer.end() :].strip(_STRIPPED)
+    return key.translate(dict.fromkeys(map(ord, _INVISIBLE + _JOINERS)))
 
 
 def fault_of_key(key: str) -> str | None:
@@ -112,7 +112,7 @@ def fault_of_key(key: str) -> str | None:
         return "net.address_for_key"
     if key.startswith("dataset-"):
         return "net.dataset_key"
-    return None if all("!" <= letter <= "~" for letter in key) else "net.bad_key"
+    return None if all("!" <= character <= "~" for character in key) else "net.bad_key"
 
 
 def hide_key(address: Any) -> Any:
@@ -141,25 +141,25 @@ def _bad(place: str, scheme: str = "", host: str = "") -> ConfigError:
     return ConfigError(t("net.bad_base_url", place=place, url=url), code="base_url")
 
 
-def _with_scheme(said: str, place: str) -> str:
+def _with_scheme(address: str, place: str) -> str:
     """The address with its scheme written as it must be."""
-    if len(said) > _LONGEST or any(letter.isspace() for letter in said):
+    if len(address) > _MAX_LENGTH or any(character.isspace() for character in address):
         raise _bad(place)
     scheme = ""
-    while (web := _WEB.match(said)) is not None:  # twice where it was pasted behind another
-        scheme, said = ("https" if web[0].lower().startswith("https") else "http"), said[web.end() :]
+    while (match := _WEB.match(address)) is not None:  # twice where it was pasted behind another
+        scheme, address = ("https" if match[0].lower().startswith("https") else "http"), address[match.end() :]
     if scheme:
-        return f"{scheme}://{said}"
-    if other := _SCHEME.match(said):
-        raise _bad(place, other[0][:-3])
-    parts = _parts(f"http://{said.lstrip('/')}", place)
+        return f"{scheme}://{address}"
+    if match := _SCHEME.match(address):
+        raise _bad(place, match[0][:-3])
+    parts = _parts(f"http://{address.lstrip('/')}", place)
     host = parts.hostname or ""
     if is_loopback(host):
         return parts.geturl()
     if not {".", ":"} & set(parts.netloc):
         raise _bad(place)
-    where = without_login(parts.netloc)
-    raise ConfigError(t("net.no_scheme", place=place, host=where), code="base_url")
+    host_port = without_login(parts.netloc)
+    raise ConfigError(t("net.no_scheme", place=place, host=host_port), code="base_url")
 
 
 def _parts(url: str, place: str) -> SplitResult:
@@ -171,12 +171,12 @@ def _parts(url: str, place: str) -> SplitResult:
         fits = _is_host(parts.hostname or "", bracketed="[" in parts.netloc)
     except ValueError:  # a bracket that is not closed, a name that no network has
         pass
-    where = without_login(parts.netloc)
-    if "[" not in where and where.count(":") > 1:
+    host_port = without_login(parts.netloc)
+    if "[" not in host_port and host_port.count(":") > 1:
         raise ConfigError(t("net.bare_ipv6", place=place), code="base_url")
     if not fits:
         raise _bad(place, parts.scheme, parts.hostname or "")
-    port = where.rpartition("]")[2].rpartition(":")[2] if ":" in where.rpartition("]")[2] else ""
+    port = host_port.rpartition("]")[2].rpartition(":")[2] if ":" in host_port.rpartition("]")[2] else ""
     if port and not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= 65_535):
         raise ConfigError(t("net.bad_port", place=place, host=parts.hostname), code="base_url")
     return parts
@@ -192,15 +192,15 @@ def _is_host(host: str, *, bracketed: bool) -> bool:
         host = idna.encode(host).decode()
         idna.decode(host)
     name = host.encode("idna").decode()
-    return name.lower() != "v1" and _NAME.fullmatch(name) is not None  # not `https://<your-host>`, nor `https:///v1`
+    return name.lower() != "v1" and _HOST_NAME.fullmatch(name) is not None  # not `https://<your-host>`, nor `https:///v1`
 
 
 def _root(segments: list[str]) -> tuple[list[str], bool]:
     """The path before `/v1`, and whether it was that of an endpoint."""
     for at, segment in enumerate(segments):
-        behind = segments[at + 1 : at + 2]
-        if segment.lower() == "v1" and (not behind or behind[0] in _ENDPOINTS):
-            return segments[:at], bool(behind)
+        following = segments[at + 1 : at + 2]
+        if segment.lower() == "v1" and (not following or following[0] in _ENDPOINTS):
+            return segments[:at], bool(following)
         if segment in ("chat-messages", "completion-messages"):
             return segments[:at], True
     return segments, False
@@ -208,12 +208,12 @@ def _root(segments: list[str]) -> tuple[list[str], bool]:
 
 def _is_page(host: str, segments: list[str]) -> bool:
     """Whether it is a page of Dify's console, or an app's web page."""
-    if host in _OF_THE_CLOUD or segments[:1] == ["explore"]:
+    if host in _CLOUD_HOSTS or segments[:1] == ["explore"]:
         return True
     if len(segments) == 1:
         return segments[0] in _CONSOLE
-    behind = segments[segments.index("app") + 1 :] if "app" in segments else []
-    if behind and (behind[0].count("-") == 4 or behind[1:2] and behind[1] in _VIEWS):
+    following = segments[segments.index("app") + 1 :] if "app" in segments else []
+    if following and (following[0].count("-") == 4 or following[1:2] and following[1] in _APP_PAGES):
         return True
     return len(segments) > 1 and segments[-2] in _WEB_APPS and _is_code(segments[-1])
 

@@ -1,4 +1,4 @@
-"""Where key and server come from: one source, never mixed, each with its origin.
+"""Where key and server come from: one source, never mixed.
 
 arguments > `profile=` > `DIFY_PROFILE` > `DIFY_API_KEY` with `DIFY_BASE_URL`. A key alone
 means Dify Cloud; a URL alone is an error, since the key of one server must never go to another.
@@ -29,7 +29,7 @@ from .private import data_dir, mine
 from .profiles import find
 from .secret import Secret as Secret
 
-_MARKS = ("", "\ufeff", "export ")
+_PREFIXES = ("", "\ufeff", "export ")
 """What a file of variables may have put before a name: its byte order mark, or the shell's word."""
 
 
@@ -40,14 +40,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Ends in /v1, without credentials or query."""
     api_key: Secret
     user: str
-    origin: str
-    """arguments, profile, profile_variable (DIFY_PROFILE), environment or local."""
+    """1 to 255 characters."""
+    source: str
+    """Where they came from: arguments, profile, profile_variable (DIFY_PROFILE), environment or local."""
     app: str | None = None
     """Name of the app, where the source gives one."""
     profile: str | None = None
     """Name of the profile, where it is the source."""
     headers: tuple[tuple[str, Secret], ...] = ()
     """Headers of the profile. Their values hide themselves: a gateway's may be as good as a key."""
+
+    @property
+    def origin(self) -> str:
+        """`source`, by its name of 0.1.0."""
+        return self.source
 
     @property
     def host(self) -> str:
@@ -62,13 +68,13 @@ def check_user(user: str) -> str:
         InputError: it is empty, too long or no text.
     """
     fits = isinstance(user, str) and 1 <= len(user) <= 255
-    if not fits or any("\ud800" <= letter <= "\udfff" for letter in user):  # half a character cannot be sent
+    if not fits or any("\ud800" <= character <= "\udfff" for character in user):  # half a character cannot be sent
         raise InputError(t("net.bad_user"), code="user")
     return user
 
 
 @cache
-def _made_up() -> str:
+def _random_user() -> str:
     return f"notebook-{secrets.token_hex(4)}"
 
 
@@ -80,9 +86,9 @@ def stored_user() -> str:
     try:
         return _stored_user(data_dir() / "user")
     except (OSError, ValueError, ConfigError, InputError) as problem:
-        why = problem.message if isinstance(problem, DifyError) else str(problem)
-        say_once(f"user {why}", t("net.user_not_kept", user=_made_up(), problem=one_line(why, MESSAGE)))
-        return _made_up()
+        reason = problem.message if isinstance(problem, DifyError) else str(problem)
+        say_once(f"user {reason}", t("net.user_not_kept", user=_random_user(), problem=one_line(reason, MESSAGE)))
+        return _random_user()
 
 
 def _stored_user(path: Path) -> str:
@@ -119,50 +125,50 @@ def resolve(
     if api_key is not None and not isinstance(api_key, Secret):
         raise ConfigError(t("net.no_text", name="api_key", kind=type(api_key).__name__), code="api_key")
     env = os.environ if environ is None else environ
-    origin, headers = "arguments", dict[str, Secret]()
-    chosen = tidied(env, "DIFY_PROFILE")
+    source, headers = "arguments", dict[str, Secret]()
+    from_variable = tidied(env, "DIFY_PROFILE")
     place_of_key, place_of_url = "api_key", "base_url"
     if api_key is not None or base_url is not None:
         profile = None
-    elif profile is not None or chosen:
-        origin = "profile" if profile is not None else "profile_variable"
-        profile = profile if profile is not None else chosen
-        found = find(profile)
+    elif profile is not None or from_variable:
+        source = "profile" if profile is not None else "profile_variable"
+        profile = profile if profile is not None else from_variable
+        entry = find(profile)
         place_of_key = place_of_url = t("net.place_profile", name=one_line(profile))
-        base_url, user, headers = clean_base_url(found.base_url, place_of_url), user or found.user, dict(found.headers)
-        api_key = credentials.load(credentials.account(profile, base_url), found.key, env)
+        base_url, user, headers = clean_base_url(entry.base_url, place_of_url), user or entry.user, dict(entry.headers)
+        api_key = credentials.load(credentials.account(profile, base_url), entry.key, env)
         if api_key is None:
-            missing = t(f"net.profile.no_key.{_kind(found.key)}", name=profile, place=found.key)
+            missing = t(f"net.profile.no_key.{_kind_of_place(entry.key)}", name=profile, place=entry.key)
             raise ConfigError(missing, code="api_key")
     else:
-        place_of_key, place_of_url, origin = "DIFY_API_KEY", "DIFY_BASE_URL", "environment"
+        place_of_key, place_of_url, source = "DIFY_API_KEY", "DIFY_BASE_URL", "environment"
         api_key, base_url = Secret(tidied(env, place_of_key)), address.hide_key(tidied(env, place_of_url))
         if not api_key.reveal() and not base_url:
             return None
-    key = check_key(api_key or Secret(""), origin, place_of_key)
+    key = check_key(api_key or Secret(""), source, place_of_key)
     url = clean_base_url(CLOUD if base_url is None or base_url == "" else base_url, place_of_url)
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         _warn_plain(one_line(parts.hostname or ""))
-    name = user_of(user, environ)
+    user_name = user_of(user, environ)
     return Settings(
         base_url=url,
         api_key=key,
-        user=name,
-        origin=origin,
+        user=user_name,
+        source=source,
         profile=profile,
         headers=tuple(headers.items()),
     )
 
 
-def user_of(given: str | None, environ: Mapping[str, str] | None = None) -> str:
+def user_of(value: str | None, environ: Mapping[str, str] | None = None) -> str:
     """The user that was given, else that of `DIFY_USER`, else this machine's; checked.
 
     Raises:
         InputError: it cannot be sent.
     """
     env = os.environ if environ is None else environ
-    name = given if given is not None else tidied(env, "DIFY_USER", quoted=False) or stored_user()
+    name = value if value is not None else tidied(env, "DIFY_USER", quoted=False) or stored_user()
     return check_user(name)  # a line of its own: a traceback shows the values of the line that raises
 
 
@@ -172,8 +178,8 @@ def tidied(environ: Mapping[str, str], name: str, *, quoted: bool = True) -> str
     Args:
         quoted: whether quotes around it are the file's, and not the value's.
     """
-    told = next((found for mark in _MARKS if (found := _set(environ, mark + name))), "")
-    return address.tidy(told, ()) if quoted else told.strip()
+    value = next((text for prefix in _PREFIXES if (text := _set(environ, prefix + name))), "")
+    return address.tidy(value, ()) if quoted else value.strip()
 
 
 def _set(environ: Mapping[str, str], name: str) -> str:
@@ -184,14 +190,14 @@ def _set(environ: Mapping[str, str], name: str) -> str:
 
 
 def _warn_plain(host: str) -> None:
-    told = t("net.plain_http", host=host)
+    message = t("net.plain_http", host=host)
     try:
-        warn(told, UserWarning, stacklevel=4)
+        warn(message, UserWarning, stacklevel=4)
     except UserWarning:  # PYTHONWARNINGS=error: it is told all the same, and is no reason not to ask
-        say_once(told, told)
+        say_once(message, message)
 
 
-def check_key(key: Secret, origin: str = "arguments", place: str = "api_key") -> Secret:
+def check_key(key: Secret, source: str = "arguments", place: str = "api_key") -> Secret:
     """The key as it may be sent: without quotes, `Bearer` and the like that were pasted with it.
 
     Args:
@@ -202,12 +208,12 @@ def check_key(key: Secret, origin: str = "arguments", place: str = "api_key") ->
     """
     clean = Secret(address.clean_key(key.reveal()))
     if not clean.reveal():
-        kind = origin if origin in ("arguments", "environment") else "profile"
+        kind = source if source in ("arguments", "environment") else "profile"
         raise ConfigError(t(f"net.url_without_key.{kind}"), code="api_key")
     if (fault := address.fault_of_key(clean.reveal())) is not None:
         raise ConfigError(t(fault, place=place), code="api_key")
     return clean
 
 
-def _kind(place: str) -> str:
+def _kind_of_place(place: str) -> str:
     return "variable" if place.startswith("env:") else place

@@ -47,37 +47,37 @@ def keyring_answers() -> bool:
         import keyring
 
         backend = keyring.get_keyring()
-        if _refused(backend):
+        if _is_insecure(backend):
             return False
         backend.get_password(SERVICE, "probe")
         return True
 
     try:
-        return _within(probe)
+        return _call_in_thread(probe)
     except _NoAnswer:
         return False
 
 
-def _refused(backend: Any) -> bool:
+def _is_insecure(backend: Any) -> bool:
     """Backends that keep nothing, or keep it readable; a chain with one of them may use just that one."""
     inner = getattr(backend, "backends", None)
-    if inner is not None and any(_refused(one) for one in inner):
+    if inner is not None and any(_is_insecure(inner_backend) for inner_backend in inner):
         return True
     kind = type(backend)
     name = f"{kind.__module__}.{kind.__qualname__}".lower()
     return any(word in name for word in ("null", "fail", "plaintext", "plain_text"))
 
 
-def store(account: str, key: Secret, place: Place) -> None:
+def store(account: str, key: Secret, storage: Place) -> None:
     """Keep the key there.
 
     Raises:
-        ConfigError: the place does not take it.
+        ConfigError: it does not take it.
     """
-    if place == "memory":
+    if storage == "memory":
         _memory[account] = key
         return
-    if place == "file":
+    if storage == "file":
         path = key_path(account)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.chmod(path.parent, 0o700)
@@ -91,48 +91,48 @@ def store(account: str, key: Secret, place: Place) -> None:
 
     problem = ""
     try:
-        _within(put)
+        _call_in_thread(put)
     except _NoAnswer as raised:
         problem = str(raised)
     if problem:
         raise ConfigError(t("net.keyring", problem=problem), code="keyring")
 
 
-def load(account: str, place: str, environ: Mapping[str, str]) -> Secret | None:
+def load(account: str, storage: str, environ: Mapping[str, str]) -> Secret | None:
     """The key that lies there, or None.
 
     Args:
-        place: keyring, file, memory or env:NAME.
+        storage: keyring, file, memory or env:NAME.
 
     Raises:
         ConfigError: the keyring does not answer, or the file cannot be read.
     """
-    if place.startswith("env:"):
-        return Secret.hide(environ.get(place[4:]) or None)
-    if place == "memory":
+    if storage.startswith("env:"):
+        return Secret.hide(environ.get(storage[4:]) or None)
+    if storage == "memory":
         return _memory.get(account)
-    if place == "file":
-        return _from_file(key_path(account))
+    if storage == "file":
+        return _read_file(key_path(account))
 
     def get() -> Secret | None:
         import keyring
 
         backend = keyring.get_keyring()
-        return None if _refused(backend) else Secret.hide(backend.get_password(SERVICE, account))
+        return None if _is_insecure(backend) else Secret.hide(backend.get_password(SERVICE, account))
 
     try:
-        return _within(get)
+        return _call_in_thread(get)
     except _NoAnswer as raised:
         problem = str(raised)
     raise ConfigError(t("net.keyring", problem=problem), code="keyring")
 
 
-def remove(account: str, place: str) -> bool:
+def remove(account: str, storage: str) -> bool:
     """Take the key away; False when the keyring did not let it go. A variable stays as it is."""
     _memory.pop(account, None)
-    if place == "file":
+    if storage == "file":
         key_path(account).unlink(missing_ok=True)
-    elif place == "keyring":
+    elif storage == "keyring":
 
         def drop() -> None:
             import keyring
@@ -142,7 +142,7 @@ def remove(account: str, place: str) -> bool:
                 backend.delete_password(SERVICE, account)
 
         try:
-            _within(drop)
+            _call_in_thread(drop)
         except _NoAnswer:
             return False
     return True
@@ -158,14 +158,14 @@ def key_path(account: str) -> Path:
     return keys_dir() / hashlib.sha256(account.encode()).hexdigest()[:32]
 
 
-def _from_file(path: Path) -> Secret | None:
+def _read_file(path: Path) -> Secret | None:
     problem = ""
     try:
-        found = Secret.hide(path.read_text(encoding="utf-8"))
+        key = Secret.hide(path.read_text(encoding="utf-8"))
         if os.name == "posix" and path.stat().st_mode & 0o077:
             os.chmod(path, 0o600)
             warn(one_line(t("net.key_file_open", path=path), MESSAGE), UserWarning, stacklevel=4)
-        return found
+        return key
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as raised:
@@ -173,7 +173,7 @@ def _from_file(path: Path) -> Secret | None:
     raise ConfigError(t("net.key_file", path=path, problem=problem), code="api_key")
 
 
-def _within(work: Callable[[], T]) -> T:
+def _call_in_thread(call: Callable[[], T]) -> T:
     """What it gives, from a thread that is left alone when it does not answer in time.
 
     Raises:
@@ -183,15 +183,15 @@ def _within(work: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            answers.put((True, work()))
+            answers.put((True, call()))
         except BaseException as raised:  # whatever a backend raises is an answer of no use
             answers.put((False, type(raised).__name__))
 
     threading.Thread(target=run, name="dify_notebook keyring", daemon=True).start()
-    good = False
+    succeeded = False
     answer: Any = f"{KEYRING_SECONDS:g} s"
     with suppress(queue.Empty):
-        good, answer = answers.get(timeout=KEYRING_SECONDS)
-    if not good:
+        succeeded, answer = answers.get(timeout=KEYRING_SECONDS)
+    if not succeeded:
         raise _NoAnswer(answer)
     return answer  # type: ignore[no-any-return]  # what `work` gave

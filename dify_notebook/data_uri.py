@@ -24,7 +24,7 @@ _LINES = (64, 76)
 """Letters of the lines in which programs write base64 (RFC 7468, RFC 2045)."""
 _FOLD = re.compile(r"\r?\n[ \t]{0,12}")
 _LINE = re.compile(r"[A-Za-z0-9+/_-]{0,77}={0,2}")
-_LAST = 20
+_LAST_LINE = 20
 """Letters of a last line that nothing else shows to be one: more than a word has."""
 UNDECIDED: Final = -1
 """Only more of the text will tell."""
@@ -65,12 +65,12 @@ def bounded(text: str) -> str:
     """
     if "ata:" not in text and "ATA:" not in text:
         return text
-    out, at = [], 0
-    while found := HEAD.search(text, at):
-        end = _whole(found, text, found.end())
-        out += [text[at : found.start()], made(found, text[found.end() : end]).told]
-        at = end
-    return "".join([*out, text[at:]])
+    parts, position = [], 0
+    while match := HEAD.search(text, position):
+        end = _whole(match, text, match.end())
+        parts += [text[position : match.start()], made(match, text[match.end() : end]).told]
+        position = end
+    return "".join([*parts, text[position:]])
 
 
 def run(head: re.Match[str], text: str, at: int, *, begin: bool = True) -> int:
@@ -81,9 +81,9 @@ def run(head: re.Match[str], text: str, at: int, *, begin: bool = True) -> int:
     """
     if begin and head[2] and text[at : at + 1] == " ":
         at += 1  # some write one behind the comma
-    found = (_BASE64 if head[2] else _OTHER).match(text, at)
-    assert found is not None  # it matches nothing too
-    return found.end()
+    match = (_BASE64 if head[2] else _OTHER).match(text, at)
+    assert match is not None  # it matches nothing too
+    return match.end()
 
 
 def fold(head: re.Match[str], text: str, at: int, line: int, *, ended: bool) -> int | None:
@@ -99,10 +99,10 @@ def fold(head: re.Match[str], text: str, at: int, line: int, *, ended: bool) -> 
     """
     if line not in _LINES or not head[2]:
         return None
-    begun = _FOLD.match(text, at)
-    if begun is None:
+    match = _FOLD.match(text, at)
+    if match is None:
         return UNDECIDED if not ended and text[at:] == "\r" else None
-    start = begun.end()
+    start = match.end()
     more = _LINE.match(text, start)
     assert more is not None  # it matches nothing too
     if more.end() == len(text) and not ended and len(more[0]) <= line:
@@ -110,7 +110,7 @@ def fold(head: re.Match[str], text: str, at: int, line: int, *, ended: bool) -> 
     behind = text[more.end() : more.end() + 1]
     goes_on = len(more[0]) == line and not behind.isalnum()
     is_last = 0 < len(more[0]) < line and (
-        behind in tuple(")\"'`<>]}") or (not behind.strip() and (more[0].endswith("=") or len(more[0]) >= _LAST))
+        behind in tuple(")\"'`<>]}") or (not behind.strip() and (more[0].endswith("=") or len(more[0]) >= _LAST_LINE))
     )
     return start if goes_on or is_last else None
 
@@ -118,8 +118,8 @@ def fold(head: re.Match[str], text: str, at: int, line: int, *, ended: bool) -> 
 def _whole(head: re.Match[str], text: str, at: int) -> int:
     """Where all the letters end that stand there."""
     end = run(head, text, at)
-    while (behind := fold(head, text, end, end - at, ended=True)) is not None:
-        at, end = behind, run(head, text, behind, begin=False)
+    while (next_line := fold(head, text, end, end - at, ended=True)) is not None:
+        at, end = next_line, run(head, text, next_line, begin=False)
     return end
 
 

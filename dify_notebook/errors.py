@@ -23,9 +23,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .error_bodies import error_of
 from .i18n import current_language, sentences, t
 from .printable import MESSAGE, one_line, shown, visible
-from .refusals import refusal
 
 if TYPE_CHECKING:
     from .turn.state import Turn
@@ -73,9 +73,9 @@ class DifyError(Exception):
 
     def __str__(self) -> str:
         facts = [str(self.status) if self.status else "", one_line(self.code)]
-        said = " ".join(fact for fact in facts if fact)
+        summary = " ".join(fact for fact in facts if fact)
         head = f"{one_line(self.attempted)}: " if self.attempted else ""
-        lines = [f"{head}{said + ': ' if said else ''}{said_by(self.message)}"]
+        lines = [f"{head}{summary + ': ' if summary else ''}{said_by(self.message)}"]
         if self.request_id:
             lines.append(f"request id: {one_line(self.request_id)}")
         if self.hint:
@@ -212,8 +212,8 @@ def from_response(attempted: str, status: int, content_type: str, body: bytes, r
         message = str(data.get("message") or "")
         if data.get("params"):
             message = f"{message} ({data['params']})" if message else str(data["params"])
-        if not message and (told := refusal(data)) is not None:  # a gateway's
-            code, message = str(told["code"] or ""), told["message"]
+        if not message and (error := error_of(data)) is not None:  # a gateway's
+            code, message = str(error["code"] or ""), error["message"]
         if code and not message:
             message = t("net.no_reason")
     if not message:

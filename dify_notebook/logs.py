@@ -30,9 +30,9 @@ _HARMLESS = _Harmless()
 
 def logger(name: str = "dify_notebook") -> logging.Logger:
     """The logger of that name. Its records are made harmless before any handler sees them."""
-    found = logging.getLogger(name)
-    found.addFilter(_HARMLESS)  # once, however often it is asked for
-    return found
+    result = logging.getLogger(name)
+    result.addFilter(_HARMLESS)  # once, however often it is asked for
+    return result
 
 
 _said: set[str] = set()

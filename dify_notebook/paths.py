@@ -70,10 +70,10 @@ def settled(path: str | os.PathLike[str], name: str) -> Path:
     """
     problem = ""
     try:
-        given = expand(path, argument=name)
-        if given.is_absolute():
-            return given
-        return _absolute.setdefault((name, str(given)), given.absolute())
+        expanded = expand(path, argument=name)
+        if expanded.is_absolute():
+            return expanded
+        return _absolute.setdefault((name, str(expanded)), expanded.absolute())
     except (InputError, OSError) as raised:
         problem = raised.message if isinstance(raised, InputError) else str(raised)
     raise ConfigError(problem, code="no_path")
@@ -93,8 +93,9 @@ def user_directory(kind: str) -> Path:
     if chosen is not None:
         return chosen
     xdg = f"XDG_{kind.upper()}_HOME"
-    said = os.environ.get(xdg, "")
-    if os.name == "posix" and (said[:1] in ("~", "$") or unquoted(said) != said):  # platformdirs takes it as it stands
+    value = os.environ.get(xdg, "")
+    # platformdirs takes it as it stands
+    if os.name == "posix" and (value[:1] in ("~", "$") or unquoted(value) != value):
         chosen = of_variable(xdg)
         if chosen is not None:
             return chosen / "dify_notebook"

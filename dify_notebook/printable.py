@@ -20,7 +20,7 @@ MESSAGE = 4_000
 TEXT = 100_000
 """Characters of a table or a traceback, which are printed as a whole."""
 
-_ODD = re.compile(
+_UNPRINTABLE = re.compile(
     "["
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 without tab, LF and CR; DEL; C1
     "\u202a-\u202e\u2066-\u206f"  # embeddings, overrides, isolates of the reading direction
@@ -51,7 +51,7 @@ def glyphs(text: str) -> str:
 
     Each character is replaced on its own, so the result of a beginning is a beginning of the result.
     """
-    return _ODD.sub(_glyph, text) if _ODD.search(text) else text
+    return _UNPRINTABLE.sub(_glyph, text) if _UNPRINTABLE.search(text) else text
 
 
 def visible(text: str, limit: int | None = None) -> str:
@@ -78,7 +78,7 @@ def shown(text: str, limit: int | None = None) -> str:
     >>> shown("two\\r\\nlines: a?sign=cd")
     'two\\nlines: a?sign=-'
     """
-    bounded, redact = _takers()
+    bounded, redact = _filters()
     text = bounded(text)
     whole = limit is None or len(text) <= 2 * limit  # of what is longer by far not all is looked at
     return _cut(visible(redact(text if whole else text[: 2 * (limit or 0)])), limit, whole)
@@ -90,7 +90,7 @@ def one_line(text: str, limit: int = LINE) -> str:
     >>> one_line("two\\r\\nlines")
     'two lines'
     """
-    bounded, _ = _takers()
+    bounded, _ = _filters()
     text = bounded(text)
     whole = len(text) <= 8 * limit  # much of it may be white space; of what is longer by far not all is looked at
     flat = _SPACES.sub(" ", shown(text if whole else text[: 8 * limit])).strip()
@@ -98,7 +98,7 @@ def one_line(text: str, limit: int = LINE) -> str:
 
 
 @cache
-def _takers() -> tuple[Callable[[str], str], Callable[[str], str]]:
+def _filters() -> tuple[Callable[[str], str], Callable[[str], str]]:
     """What takes data and secrets out, from the first use on: their patterns take time when the package is imported."""
     from .data_uri import bounded
     from .redact import redact
@@ -114,7 +114,7 @@ def _cut(text: str, limit: int | None, whole: bool) -> str:
 
 def is_plain(text: str) -> bool:
     """Whether a text may be offered as it stands: one short line in which nothing would have to be replaced."""
-    return len(text) <= LINE and _ODD.search(text) is None and _BREAKS.search(text) is None
+    return len(text) <= LINE and _UNPRINTABLE.search(text) is None and _BREAKS.search(text) is None
 
 
 class BoundedRepr:

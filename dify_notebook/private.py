@@ -15,7 +15,7 @@ from .logs import logger
 from .paths import user_directory
 
 log = logger()
-_said: set[Path] = set()
+_logged: set[Path] = set()
 
 
 def data_dir(*, make: bool = True) -> Path:
@@ -86,8 +86,8 @@ def _close(path: Path, mode: int) -> None:
         with suppress(OSError):  # what came of it is looked at below
             path.chmod(0o700)
     closed = not os.stat(path).st_mode & 0o077
-    if path.resolve() not in _said:
-        _said.add(path.resolve())
+    if path.resolve() not in _logged:
+        _logged.add(path.resolve())
         log.warning(t("private.closed" if closed else "private.open", path=path))
 
 

@@ -21,7 +21,7 @@ from .private import config_dir, write_private
 from .redact import has_key, redact
 from .secret import Secret
 
-TAKEN = ("guide", "toolbox", "pipeline", "local")
+RESERVED = ("guide", "toolbox", "pipeline", "local")
 """Names of the embedded server's apps, which no profile may have."""
 
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}\Z")
@@ -54,7 +54,7 @@ def check_name(name: str) -> str:
         ConfigError: it has other characters than letters, digits, `.`, `_` and `-`, is longer
             than 64, or is the name of an embedded app.
     """
-    if name in TAKEN:
+    if name in RESERVED:
         raise ConfigError(t("net.profile.taken", name=name), code="profile")
     if not _NAME.match(name):
         raise ConfigError(t("net.profile.bad_name", name=redact(name)), code="profile")
@@ -72,7 +72,7 @@ def profiles() -> dict[str, Profile]:
     Raises:
         ConfigError: the file cannot be read, or says what no profile can say.
     """
-    return {name: _profile(name, said) for name, said in _tables(_read()).items()}
+    return {name: _profile(name, table) for name, table in _tables(_read()).items()}
 
 
 def find(name: str) -> Profile:
@@ -81,11 +81,11 @@ def find(name: str) -> Profile:
     Raises:
         ConfigError: there is none, or the file cannot be read.
     """
-    said = _tables(_read())
-    if name not in said:
-        known = ", ".join(said) or t("net.profile.none_yet")
+    tables = _tables(_read())
+    if name not in tables:
+        known = ", ".join(tables) or t("net.profile.none_yet")
         raise ConfigError(t("net.profile.unknown", name=redact(name), known=known), code="profile")
-    return _profile(name, said[name])
+    return _profile(name, tables[name])
 
 
 def save(profile: Profile) -> None:
@@ -97,11 +97,11 @@ def save(profile: Profile) -> None:
     """
     check_name(profile.name)
     data = _read()
-    table = {"base_url": profile.base_url, "user": profile.user, "key": profile.key}
-    kept: dict[str, Any] = {name: value for name, value in table.items() if value is not None}
+    fields = {"base_url": profile.base_url, "user": profile.user, "key": profile.key}
+    entry: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     if profile.headers:
-        kept["headers"] = {name: value.reveal() for name, value in profile.headers.items()}
-    data["profiles"] = {**_tables(data), profile.name: kept}
+        entry["headers"] = {name: value.reveal() for name, value in profile.headers.items()}
+    data["profiles"] = {**_tables(data), profile.name: entry}
     _write(data)
 
 
@@ -112,11 +112,11 @@ def delete(name: str) -> Profile:
         ConfigError: there is none, or the file cannot be read.
         OSError: the file cannot be written.
     """
-    found = find(name)
+    profile = find(name)
     data = _read()
-    data["profiles"] = {other: said for other, said in _tables(data).items() if other != name}
+    data["profiles"] = {other: table for other, table in _tables(data).items() if other != name}
     _write(data)
-    return found
+    return profile
 
 
 def _tables(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,28 +126,28 @@ def _tables(data: Mapping[str, Any]) -> dict[str, Any]:
     return tables
 
 
-def _profile(name: str, said: Any) -> Profile:
+def _profile(name: str, table: Any) -> Profile:
     def wrong(what: str) -> ConfigError:
         problem = f"profiles.{name}: {what}"
         return ConfigError(t("net.profile.bad_file", path=profiles_path(), problem=problem), code="profile")
 
-    if not isinstance(said, dict):
-        raise wrong(type(said).__name__)
-    headers = said.get("headers", {})
+    if not isinstance(table, dict):
+        raise wrong(type(table).__name__)
+    headers = table.get("headers", {})
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise wrong("headers")
-    names = {key.lower() for key in said} | {key.lower() for key in headers}
-    if names & {*_SECRETS, "authorization"} or has_key(str(said.get("key", ""))):
+    names = {key.lower() for key in table} | {key.lower() for key in headers}
+    if names & {*_SECRETS, "authorization"} or has_key(str(table.get("key", ""))):
         raise ConfigError(t("net.profile.key_in_file", name=name, path=profiles_path()), code="profile")
-    if not isinstance(said.get("base_url"), str):
+    if not isinstance(table.get("base_url"), str):
         raise wrong("base_url")
-    if not isinstance(said.get("user", ""), str):
+    if not isinstance(table.get("user", ""), str):
         raise wrong("user")
-    place = said.get("key", "keyring")
+    place = table.get("key", "keyring")
     if not isinstance(place, str) or not _PLACE.match(place):
         raise wrong("key")
     hidden = {header: Secret(value) for header, value in headers.items()}
-    return Profile(name=name, base_url=said["base_url"], user=said.get("user") or None, headers=hidden, key=place)
+    return Profile(name=name, base_url=table["base_url"], user=table.get("user") or None, headers=hidden, key=place)
 
 
 def _read() -> dict[str, Any]:

@@ -134,10 +134,10 @@ def _value(match: re.Match[str]) -> str:
 def _basic(match: re.Match[str]) -> str:
     """RFC 7617: the credential is base64 of a user, a colon and a password."""
     try:
-        said = binascii.a2b_base64(match[2]).decode()
+        login = binascii.a2b_base64(match[2]).decode()
     except ValueError:  # no base64, or of no text
         return match[0]
-    return match[1] + "***" if ":" in said and said.isprintable() else match[0]
+    return match[1] + "***" if ":" in login and login.isprintable() else match[0]
 
 
 Pattern = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
@@ -181,13 +181,13 @@ def without_key(data: str | bytes, key: str | None) -> str | bytes:
     return data.replace(own, b"***") if own in data else data
 
 
-def without_login(place: str) -> str:
+def without_login(netloc: str) -> str:
     """Host and port of an address, without the user and the password before them.
 
     >>> without_login("me:pw@host:8")
     'host:8'
     """
-    return place.rpartition("@")[2]
+    return netloc.rpartition("@")[2]
 
 
 def without_query(url: str | None, schemes: Collection[str] | None = ("http", "https", "")) -> str | None:
@@ -210,8 +210,8 @@ def without_query(url: str | None, schemes: Collection[str] | None = ("http", "h
         return None
     if schemes is not None and parts.scheme not in schemes:
         return None
-    place = without_login(parts.netloc)
-    return f"{parts.scheme}://{place}{parts.path}" if place else parts.path or None
+    netloc = without_login(parts.netloc)
+    return f"{parts.scheme}://{netloc}{parts.path}" if netloc else parts.path or None
 
 
 def header(name: str, value: str) -> str:

@@ -39,9 +39,9 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     handle = os.open(path, _FLAGS)
     file = os.fdopen(handle, "rb")
     try:
-        found = os.fstat(handle)  # it may have become another meanwhile
-        _check(found)
-        if not found.st_size and file.read(1):
+        info = os.fstat(handle)  # it may have become another meanwhile
+        _check(info)
+        if not info.st_size and file.read(1):
             raise Irregular("made_up")
     except BaseException:
         file.close()
@@ -49,7 +49,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     return file
 
 
-def _check(found: os.stat_result) -> None:
-    kind = next((name for is_kind, name in _KINDS if is_kind(found.st_mode)), "device")
+def _check(info: os.stat_result) -> None:
+    kind = next((name for is_kind, name in _KINDS if is_kind(info.st_mode)), "device")
     if kind:
         raise Irregular(kind)

@@ -8,6 +8,7 @@ from typing import Any
 from ..redact import redact
 from ..turn.state import Turn, Usage
 from ..wire import events as ev
+from ..wire.decoder import decode
 from ..wire.surrogates import Surrogates
 from .tables import PART_ROWS, Block, block_of, message_ids
 from .texts import as_json, as_microseconds, clean
@@ -106,7 +107,7 @@ def event_rows(turns: Sequence[Turn]) -> Block:
             continue
         halves = Surrogates()
         for position, (at, (name, data)) in enumerate(turn.tape.entries):
-            event = ev.decode((name, data), at, halves)
+            event = decode((name, data), at, halves)
             told = event.name if isinstance(event, ev.Unknown) else str(event.__struct_config__.tag)
             rows.append(
                 {

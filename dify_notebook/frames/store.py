@@ -15,7 +15,8 @@ from ..logs import logger
 from ..tape import Header, RunStore, Tape, read_tape, run_store
 from ..turn.convert import as_usage
 from ..turn.state import Turn, Usage
-from ..wire.events import ChatEvent, MessageEnd, decode
+from ..wire.decoder import decode
+from ..wire.events import ChatEvent, MessageEnd
 from .tables import Block
 from .texts import as_microseconds, clean
 from .times import span

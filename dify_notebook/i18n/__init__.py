@@ -19,7 +19,7 @@ from typing import Literal
 Language = Literal["en", "zh-Hans"]
 
 _chosen: Language | None = None
-_spoken: ContextVar[Language | None] = ContextVar("dify_notebook_language", default=None)
+_context_language: ContextVar[Language | None] = ContextVar("dify_notebook_language", default=None)
 
 
 def set_language(language: Language | None) -> None:
@@ -33,18 +33,18 @@ def set_language(language: Language | None) -> None:
 @contextmanager
 def speaking(language: Language) -> Iterator[None]:
     """Speak that language in here, and in the tasks that are begun in here: to whom it is said matters."""
-    token = _spoken.set(language)
+    token = _context_language.set(language)
     try:
         yield
     finally:
-        _spoken.reset(token)
+        _context_language.reset(token)
 
 
 def current_language() -> Language:
     """The language in force: `speaking`, else chosen, else `DIFY_NOTEBOOK_LANG`, else the locale's, else English."""
-    spoken = _spoken.get() or _chosen
-    if spoken:
-        return spoken
+    language = _context_language.get() or _chosen
+    if language:
+        return language
     name = os.environ.get("DIFY_NOTEBOOK_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
     if not name:
         try:
@@ -65,14 +65,14 @@ def is_language(name: str) -> bool:
 @cache
 def sentences(language: Language) -> dict[str, str]:
     """All sentences of a language, by key."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for entry in sorted(Path(__file__).parent.iterdir()):
         if entry.name.endswith(f".{language}.json"):
             for key, text in json.loads(entry.read_text(encoding="utf-8")).items():
-                if key in found:
+                if key in result:
                     raise ValueError(f"{entry.name}: the key {key!r} stands in two files")
-                found[key] = text
-    return found
+                result[key] = text
+    return result
 
 
 def t(key: str, lang: Language | None = None, /, **values: object) -> str:

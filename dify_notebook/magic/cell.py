@@ -167,7 +167,7 @@ def cell_key(
     seat: AppSession, line: str, body: str, cell_id: str | None, *, terminal: bool = False
 ) -> tuple[str, ...]:
     """What a cell, or a terminal's line, is recognised by: its id where the frontend gives one, else its text."""
-    server = "local" if seat.settings.origin == "local" else seat.settings.base_url
+    server = "local" if seat.settings.source == "local" else seat.settings.base_url
     place = (server, seat.label, seat.settings.user)
     if cell_id:
         return (*place, "id", cell_id)

@@ -73,15 +73,14 @@ def _seat(seat: AppSession, state: State) -> str:
 
 
 def _app(seat: AppSession) -> str:
-    if seat.settings.origin == "local":
+    if seat.settings.source == "local":
         return f"{seat.label} · {t(f'magic.app.{seat.label}')}"
     info = seat.client.app_info
     return one_line(info.name if info and info.name else seat.label)
 
 
 def _server(seat: AppSession) -> str:
-    origin = "local" if seat.settings.origin == "local" else seat.settings.origin
-    where = t(f"magic.origin.{origin}", profile=one_line(seat.settings.profile or ""))
+    where = t(f"magic.origin.{seat.settings.source}", profile=one_line(seat.settings.profile or ""))
     return f"{one_line(seat.settings.base_url)} · {where}"
 
 

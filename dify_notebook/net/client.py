@@ -201,7 +201,7 @@ class AsyncDify(BaseClient):
 
         server = embedded.ensure()
         key = Secret(server.api_key(app))
-        settings = Settings(base_url=server.base_url, api_key=key, user=user_of(user), origin="local", app=app)
+        settings = Settings(base_url=server.base_url, api_key=key, user=user_of(user), source="local", app=app)
         return cls.from_settings(settings)
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..secret import Secret
 from ..wire import events as ev
+from ..wire.decoder import decode
 from ..wire.sse import Frame, Splitter
 from ..wire.surrogates import Surrogates
 from .bounds import Bounds
@@ -27,6 +28,7 @@ class EventReader:
     def __init__(self, bounds: Bounds, key: Secret) -> None:
         self._bounds = bounds
         self._key = key
+        self._key_bytes = key.reveal().encode()
         self._remaining = bounds.stream
         self._resume = Resume()
         self._connect()
@@ -54,14 +56,13 @@ class EventReader:
         Args:
             at: seconds since the question was sent.
         """
-        key = self._key.reveal().encode()
         frames = self._splitter.feed(chunk)
         self.buffered = len(frames)
         for frame in frames:
             self.buffered -= 1
-            if frame[1] is not None and key in frame[1]:
+            if frame[1] is not None and self._key_bytes in frame[1]:
                 frame = (frame[0], self._key.taken_out_of(frame[1]))
-            event = ev.decode(frame, at, self._surrogates)
+            event = decode(frame, at, self._surrogates)
             if self._resume.following:
                 yield from self._new(frame, event)
             else:
@@ -80,7 +81,7 @@ class EventReader:
         """The last event where it is whole, and only the blank line behind it was lost."""
         rest = self.rest()
         frames = Splitter().feed(rest + b"\n\n") if rest.startswith((b"data", b"{")) else []
-        if len(frames) != 1 or isinstance(event := ev.decode(frames[0], at, self._surrogates), ev.Unknown):
+        if len(frames) != 1 or isinstance(event := decode(frames[0], at, self._surrogates), ev.Unknown):
             return []
         return self._new(frames[0], event) if self._resume.following else [(frames[0], event)]
 

@@ -12,6 +12,7 @@ from ..errors import DifyError, ServerError, from_response
 from ..i18n import t
 from ..wire import events as ev
 from ..wire.calls import Call
+from ..wire.decoder import decode
 from ..wire.loose import loads, read, strict
 from ..wire.sse import BEGINNINGS, Splitter
 from ..wire.surrogates import Surrogates
@@ -68,7 +69,7 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
         {"event": "message", "answer": data["answer"]},
         {"event": "message_end", "metadata": data.get("metadata"), "files": data.get("files")},
     ]
-    events = [ev.decode(("", msgspec.json.encode(common | fields)), at) for fields in messages]
+    events = [decode(("", msgspec.json.encode(common | fields)), at) for fields in messages]
     events[0].unread = unread
     return events
 
@@ -76,7 +77,7 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
 def streamed_events(body: bytes, at: float) -> list[ev.Event]:
     """A whole answer that came as a stream where it should have come in one piece."""
     splitter, surrogates = Splitter(), Surrogates()
-    events = [ev.decode(frame, at, surrogates) for frame in splitter.feed(body)]
+    events = [decode(frame, at, surrogates) for frame in splitter.feed(body)]
     return [*events, ev.StreamEnd(at=at, rest=splitter.rest())]
 
 

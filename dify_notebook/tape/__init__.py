@@ -19,7 +19,9 @@ from ..errors import TapeGone
 from ..paths import expand
 from ..private import mine
 from ..redact import redact
-from ..wire.events import Event, decode
+from ..turn.state import Turn
+from ..wire.decoder import decode
+from ..wire.events import Event
 from ..wire.sse import Frame
 from ..wire.surrogates import Surrogates
 from .entries import SPOOL_BYTES, Entries, GoneEntries
@@ -35,7 +37,7 @@ __all__ = [
 
 
 class Events(Sequence[Event]):
-    """The events of a tape, decoded each time that they are asked for.
+    """The events of a tape (`wire.events`), decoded each time that they are asked for; `at` is seconds since sent.
 
     A character that two of them share is whole when they are read in order; in one that is asked for alone U+FFFD
     stands for its half.
@@ -64,15 +66,15 @@ class Events(Sequence[Event]):
     def __getitem__(self, index: slice) -> list[Event]: ...
     def __getitem__(self, index: int | slice) -> Event | list[Event]:
         if isinstance(index, slice):
-            halves = Surrogates()
-            return [decode(frame, at, halves) for at, frame in self._entries[index]]
+            surrogates = Surrogates()
+            return [decode(frame, at, surrogates) for at, frame in self._entries[index]]
         at, frame = self._entries[index]
         return decode(frame, at)
 
     def __iter__(self) -> Iterator[Event]:
-        halves = Surrogates()
+        surrogates = Surrogates()
         for at, frame in self._entries:
-            yield decode(frame, at, halves)
+            yield decode(frame, at, surrogates)
 
     def __repr__(self) -> str:
         try:
@@ -83,6 +85,10 @@ class Events(Sequence[Event]):
 
 class Tape:
     """Frames with the seconds at which they came.
+
+    Attributes:
+        header: what was asked, when and of whom; the first line on a disk.
+        entries: (seconds since the question was sent, (event name, data)), in order.
 
     Args:
         spool: where a long tape may go while it is written, asked for once it is longer than `limit`
@@ -111,11 +117,13 @@ class Tape:
         """Whether they are the same on a disk; those whose entries are gone are by their headers."""
         if not isinstance(other, Tape):
             return NotImplemented
-        return self is other or (self._head() == other._head() and self._lines() == other._lines())
+        if self is other:
+            return True
+        return self._redacted_header() == other._redacted_header() and self._lines() == other._lines()
 
     __hash__ = None  # type: ignore[assignment]  # a running answer's grows
 
-    def _head(self) -> Header:
+    def _redacted_header(self) -> Header:
         return msgspec.json.decode(redact(msgspec.json.encode(self.header)), type=Header)
 
     def _lines(self) -> list[bytes] | None:
@@ -130,8 +138,8 @@ class Tape:
         try:
             lines = [line_of(*entry) for entry in self.entries]
         except TapeGone as gone:
-            return _unpickled, (self._head(), gone.message, self.entries.seconds)
-        return _unpickled, (self._head(), lines)
+            return _unpickled, (self._redacted_header(), gone.message, self.entries.seconds)
+        return _unpickled, (self._redacted_header(), lines)
 
     def __deepcopy__(self, memo: object) -> Tape:
         return self
@@ -189,8 +197,8 @@ class Tape:
             InputError: that is no path.
             TapeError: it is no tape, no regular file, or longer than `limit`. It is a ValueError too.
         """
-        head, entries = read_tape(expand(path), limit)
-        tape = cls(head)
+        header, entries = read_tape(expand(path), limit)
+        tape = cls(header)
         tape.entries.extend(entries)
         return tape
 
@@ -201,34 +209,35 @@ class Tape:
         Raises:
             TapeError: it is no tape, or gone.
         """
-        head, entries = StoredEntries.of(path)
-        tape = cls(head)
+        header, entries = StoredEntries.of(path)
+        tape = cls(header)
         tape.entries = entries
         return tape
 
-    def replay(self) -> Any:
-        """The turn that this tape tells, folded anew (`source` is tape)."""
+    def replay(self) -> Turn:
+        """The turn that this tape tells, folded anew (`source` is tape).
+
+        Raises:
+            TapeGone: its events are kept nowhere any more.
+            TapeError: they lie in a file of the store that is damaged.
+        """
         from ..turn.fold import Builder
         from ..wire import events as ev
 
         builder = Builder()
-        head = self.header
-        builder.apply(
-            ev.Sent(
-                query=head.query, conversation_id=head.conversation_id, user=head.user, server=head.server, app=head.app
-            )
-        )
+        fields = ("query", "conversation_id", "user", "server", "app")
+        builder.apply(ev.Sent(**{name: getattr(self.header, name) for name in fields}))
         for event in self.events:
             builder.apply(event)
         builder.apply(ev.StreamEnd(at=self.entries.seconds))
         return msgspec.structs.replace(builder.turn(), source="tape", tape=self)
 
 
-def _unpickled(header: Header, held: list[bytes] | str, seconds: float = 0.0) -> Tape:
+def _unpickled(header: Header, content: list[bytes] | str, seconds: float = 0.0) -> Tape:
     tape = Tape(header)
-    if isinstance(held, str):
-        tape.entries = GoneEntries(held, seconds)
+    if isinstance(content, str):
+        tape.entries = GoneEntries(content, seconds)
         return tape
-    for line in held:
+    for line in content:
         tape.append(*entry_of(line))
     return tape

@@ -12,7 +12,7 @@ from ..printable import BoundedRepr
 from ..redact import redact
 from ..wire.sse import Frame
 
-_OLD_MARK = "base64:"
+_BASE64_MARK = "base64:"
 """What earlier versions put before the data of bytes that are no text, and nothing told from a text that begins so."""
 
 
@@ -53,8 +53,8 @@ def line_of(at: float, frame: Frame) -> bytes:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        return msgspec.json.encode((*start, _OLD_MARK + base64.b64encode(data).decode(), "base64"))
-    return msgspec.json.encode((*start, text, "text") if text.startswith(_OLD_MARK) else (*start, text))
+        return msgspec.json.encode((*start, _BASE64_MARK + base64.b64encode(data).decode(), "base64"))
+    return msgspec.json.encode((*start, text, "text") if text.startswith(_BASE64_MARK) else (*start, text))
 
 
 def entry_of(line: bytes) -> tuple[float, Frame]:
@@ -68,10 +68,10 @@ def entry_of(line: bytes) -> tuple[float, Frame]:
 
 
 def _data(text: str, form: str | None) -> bytes:
-    if form == "text" or not text.startswith(_OLD_MARK):
+    if form == "text" or not text.startswith(_BASE64_MARK):
         return text.encode()
     try:
-        return base64.b64decode(text[len(_OLD_MARK) :], validate=True)
+        return base64.b64decode(text[len(_BASE64_MARK) :], validate=True)
     except binascii.Error as problem:
         if form is None:  # an earlier version wrote a text so
             return text.encode()

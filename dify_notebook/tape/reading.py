@@ -40,32 +40,32 @@ def read_tape(
         TapeError: it is no tape, no regular file, or longer than that; also while the entries are read.
     """
     lines = _lines(path, limit)
-    with _told(path):
+    with _as_tape_errors(path):
         first = next(lines, None)
         if first is None:
             raise EOFError("empty")
-        head = msgspec.json.decode(first, type=Header)
-    return head, _entries(path, lines)
+        header = msgspec.json.decode(first, type=Header)
+    return header, _entries(path, lines)
 
 
 def _entries(path: str | os.PathLike[str], lines: Iterator[bytes]) -> Iterator[tuple[float, Frame]]:
-    with _told(path):
+    with _as_tape_errors(path):
         for line in lines:
             yield entry_of(line)
 
 
 def _lines(path: str | os.PathLike[str], limit: int) -> Iterator[bytes]:
-    left = limit
-    with _regular(path) as raw, gzip.GzipFile(fileobj=raw) as file:
-        while line := file.readline(min(left, LINE_BYTES) + 1):
-            left -= len(line) + ENTRY_BYTES
-            if len(line) > LINE_BYTES or left < 0:
+    remaining = limit
+    with _open(path) as raw, gzip.GzipFile(fileobj=raw) as file:
+        while line := file.readline(min(remaining, LINE_BYTES) + 1):
+            remaining -= len(line) + ENTRY_BYTES
+            if len(line) > LINE_BYTES or remaining < 0:
                 bound = LINE_BYTES if len(line) > LINE_BYTES else limit
                 raise TapeError(t("tape.too_long", path=path, limit=bound), code="tape", hint=t("tape.too_long.hint"))
             yield line
 
 
-def _regular(path: str | os.PathLike[str]) -> BinaryIO:
+def _open(path: str | os.PathLike[str]) -> BinaryIO:
     """The file, opened; a pipe or a device is not waited for.
 
     Raises:
@@ -80,7 +80,7 @@ def _regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 @contextmanager
-def _told(path: str | os.PathLike[str]) -> Iterator[None]:
+def _as_tape_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error, msgspec.DecodeError, RecursionError) as problem:
@@ -95,14 +95,14 @@ class StoredEntries(Entries):
     """
 
     __slots__ = ("_length", "path")
-    _remembered: tuple[Path, list[tuple[float, Frame]]] | None = None
+    _cached: tuple[Path, list[tuple[float, Frame]]] | None = None
 
     def __init__(self, path: Path, count: int, seconds: float, size: int) -> None:
         super().__init__()
         self.path = path
         self._length = count
-        self._last = seconds
-        self._bytes = size
+        self._seconds = seconds
+        self._memory_bytes = size
 
     @property
     def spooled(self) -> bool:
@@ -125,10 +125,10 @@ class StoredEntries(Entries):
             TapeError: it is no tape, or gone.
         """
         count, seconds, size = 0, 0.0, 0
-        head, entries = _opened(path)
+        header, entries = _read_stored(path)
         for at, (name, data) in entries:
             count, seconds, size = count + 1, at, size + ENTRY_BYTES + len(name) + len(data or b"")
-        return head, cls(path, count, seconds, size)
+        return header, cls(path, count, seconds, size)
 
     def __len__(self) -> int:
         if not self.path.exists():
@@ -144,28 +144,28 @@ class StoredEntries(Entries):
         if self.size <= SPOOL_BYTES:
             return self._all()[index]
         if isinstance(index, slice):
-            wanted = range(*index.indices(length))
-            if not wanted:
+            numbers = range(*index.indices(length))
+            if not numbers:
                 return []
-            low, high = min(wanted), max(wanted)
-            found = list(islice(self, low, high + 1))
-            return [found[number - low] for number in wanted]
+            low, high = min(numbers), max(numbers)
+            entries = list(islice(self, low, high + 1))
+            return [entries[number - low] for number in numbers]
         number = index + length if index < 0 else index
         if not 0 <= number < length:
             raise IndexError(index)
         return next(islice(self, number, None))
 
     def __iter__(self) -> Iterator[tuple[float, Frame]]:
-        return _opened(self.path)[1]
+        return _read_stored(self.path)[1]
 
     def _all(self) -> list[tuple[float, Frame]]:
-        held = StoredEntries._remembered
-        if held is None or held[0] != self.path:
-            held = StoredEntries._remembered = (self.path, list(self))
-        return held[1]
+        cached = StoredEntries._cached
+        if cached is None or cached[0] != self.path:
+            cached = StoredEntries._cached = (self.path, list(self))
+        return cached[1]
 
 
-def _opened(path: Path) -> tuple[Header, Iterator[tuple[float, Frame]]]:
+def _read_stored(path: Path) -> tuple[Header, Iterator[tuple[float, Frame]]]:
     """A tape of the store: it was bounded when it was written, and is read as a stream."""
     try:
         return read_tape(path, sys.maxsize)

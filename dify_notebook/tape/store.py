@@ -19,7 +19,7 @@ from ..private import data_dir
 
 if TYPE_CHECKING:
     from . import Tape
-_END = ".tape.gz"
+_SUFFIX = ".tape.gz"
 
 
 class RunStore:
@@ -35,8 +35,9 @@ class RunStore:
     ) -> None:
         self.directory = expand(directory, argument="directory").absolute()
         self.max_bytes = max_bytes
+        """Of all tapes, packed; the oldest go first."""
         self.max_age = max_age
-        """Seconds."""
+        """Seconds since a tape was written."""
         self._clock = clock
 
     @property
@@ -46,18 +47,18 @@ class RunStore:
         Raises:
             ConfigError: `DIFY_NOTEBOOK_RUNS` is a word that says neither.
         """
-        return runs_wanted() and not self._off.exists()
+        return runs_wanted() and not self._off_file.exists()
 
     @enabled.setter
     def enabled(self, on: bool) -> None:
         self._make()
         if on:
-            self._off.unlink(missing_ok=True)
+            self._off_file.unlink(missing_ok=True)
         else:
-            self._off.touch()
+            self._off_file.touch()
 
     @property
-    def _off(self) -> Path:
+    def _off_file(self) -> Path:
         return self.directory / "off"
 
     def _make(self) -> None:
@@ -86,9 +87,9 @@ class RunStore:
         self._make()
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(self._clock()))
         safe = re.sub(r"[^A-Za-z0-9-]", "", name)[:40] or "run"
-        path = self.directory / f"{stamp}-{safe}{_END}"
+        path = self.directory / f"{stamp}-{safe}{_SUFFIX}"
         if path.exists():  # two runs without a message in one second
-            path = self.directory / f"{stamp}-{safe}-{secrets.token_hex(3)}{_END}"
+            path = self.directory / f"{stamp}-{safe}-{secrets.token_hex(3)}{_SUFFIX}"
         try:
             tape.save(path)
         except BaseException:
@@ -96,26 +97,26 @@ class RunStore:
                 path.unlink(missing_ok=True)
             raise
         with suppress(OSError):  # it is kept, whatever became of the others
-            self._sweep()
+            self._prune()
         return path if path.exists() else None
 
     def paths(self) -> list[Path]:
         """The tapes, oldest first."""
-        return sorted(self.directory.glob(f"*{_END}"))
+        return sorted(self.directory.glob(f"*{_SUFFIX}"))
 
-    def _sweep(self) -> None:
+    def _prune(self) -> None:
         now, total = self._clock(), 0
-        with os.scandir(self.directory) as found:
-            tapes = sorted((one for one in found if one.name.endswith(_END)), key=lambda one: one.name, reverse=True)
-        for one in tapes:
-            with suppress(OSError):  # swept by another kernel, read by one (on Windows), or on a disk that fails
-                info = one.stat()
+        with os.scandir(self.directory) as entries:
+            tapes = [entry for entry in entries if entry.name.endswith(_SUFFIX)]
+        for entry in sorted(tapes, key=lambda entry: entry.name, reverse=True):
+            with suppress(OSError):  # pruned by another kernel, read by one (on Windows), or on a disk that fails
+                info = entry.stat()
                 total += info.st_size
                 if total > self.max_bytes or now - info.st_mtime > self.max_age:
-                    os.unlink(one)
+                    os.unlink(entry)
 
 
-class NoStore(RunStore):
+class NullStore(RunStore):
     """In the place of a store that cannot be: nothing is kept, and nothing is there.
 
     Args:
@@ -143,8 +144,8 @@ class NoStore(RunStore):
         return []
 
 
-_WANTED = {"": True, "on": True, "1": True, "yes": True, "true": True}
-_WANTED |= {"off": False, "0": False, "no": False, "false": False}
+_ANSWERS = {"": True, "on": True, "1": True, "yes": True, "true": True}
+_ANSWERS |= {"off": False, "0": False, "no": False, "false": False}
 
 
 def runs_wanted() -> bool:
@@ -154,7 +155,7 @@ def runs_wanted() -> bool:
         ConfigError: it is a word that says neither; whoever wants nothing kept must not be misunderstood.
     """
     value = os.environ.get("DIFY_NOTEBOOK_RUNS", "")
-    wanted = _WANTED.get(unquoted(value).lower())
+    wanted = _ANSWERS.get(unquoted(value).lower())
     if wanted is None:
         raise ConfigError(t("tape.bad_setting", value=repr(value)), code="runs")
     return wanted
@@ -170,12 +171,12 @@ def run_store() -> RunStore:
         return RunStore(directory)
     except (OSError, ValueError, ConfigError) as problem:
         not_kept(problem)
-        return NoStore(directory, problem)
+        return NullStore(directory, problem)
 
 
 def not_kept(problem: Exception, directory: Path | None = None) -> None:
     """Say that runs are not kept, and why: once for each cause, and not with every run's own name."""
-    words = problem.message if isinstance(problem, DifyError) else str(problem) or type(problem).__name__
+    reason = problem.message if isinstance(problem, DifyError) else str(problem) or type(problem).__name__
     if isinstance(problem, OSError) and problem.strerror and directory is not None:
-        words = f"{problem.strerror}: {directory}"
-    say_once(f"runs {words}", t("tape.not_kept", problem=words))
+        reason = f"{problem.strerror}: {directory}"
+    say_once(f"runs {reason}", t("tape.not_kept", problem=reason))

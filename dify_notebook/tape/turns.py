@@ -12,7 +12,7 @@ from ..errors import TapeError
 from ..turn.state import Turn
 from .reading import StoredEntries
 
-_BESIDE = ("message_id", "conversation_id", "app", "app_mode", "turn_number", "conversation_name", "feedback", "user")
+_FIELDS = ("message_id", "conversation_id", "app", "app_mode", "turn_number", "conversation_name", "feedback", "user")
 """What a turn keeps beside its tape."""
 
 
@@ -20,17 +20,17 @@ class Kept(NamedTuple):
     """A turn that is read from its tape when it is asked for."""
 
     path: Path
-    beside: tuple[Any, ...]
+    fields: tuple[Any, ...]
 
     @property
     def conversation_id(self) -> str | None:
-        found: str | None = self.beside[1]
-        return found
+        id: str | None = self.fields[1]
+        return id
 
     @property
     def message_id(self) -> str | None:
-        found: str | None = self.beside[0]
-        return found
+        id: str | None = self.fields[0]
+        return id
 
     def turn(self) -> Turn:
         """The turn, told anew.
@@ -41,9 +41,8 @@ class Kept(NamedTuple):
         """
         from . import Tape
 
-        known = {name: value for name, value in zip(_BESIDE, self.beside, strict=True) if value is not None}
-        turn: Turn = msgspec.structs.replace(Tape.at(self.path).replay(), **known)
-        return turn
+        fields = {name: value for name, value in zip(_FIELDS, self.fields, strict=True) if value is not None}
+        return msgspec.structs.replace(Tape.at(self.path).replay(), **fields)
 
 
 class Turns(MutableSequence[Turn]):
@@ -69,7 +68,7 @@ class Turns(MutableSequence[Turn]):
     def __getitem__(self, index: slice) -> list[Turn]: ...
     def __getitem__(self, index: int | slice) -> Turn | list[Turn]:
         if isinstance(index, slice):
-            return [_turn(one) for one in self._held[index]]
+            return [_turn(item) for item in self._held[index]]
         return _turn(self._held[index])
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -83,7 +82,7 @@ class Turns(MutableSequence[Turn]):
         self._held.insert(index, value)
         older = len(self._held) - 1 - (self._keep or len(self._held))
         if older >= 0:
-            self._held[older] = _reference(self._held[older])
+            self._held[older] = _without_content(self._held[older])
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, list | Turns) else NotImplemented
@@ -95,31 +94,31 @@ class Turns(MutableSequence[Turn]):
 
     def put(self, turn: Turn) -> None:
         """Put this in place of the turn with the same message; one that is kept by reference learns of its rating."""
-        for at, one in enumerate(self._held):
-            if turn.message_id and one.message_id == turn.message_id:
-                self._held[at] = turn if isinstance(one, Turn) else one._replace(beside=_beside(turn))
+        for index, item in enumerate(self._held):
+            if turn.message_id and item.message_id == turn.message_id:
+                self._held[index] = turn if isinstance(item, Turn) else item._replace(fields=_fields_of(turn))
 
     def of(self, conversation_id: str | None) -> list[Turn]:
         """Those of a conversation that can still be told."""
-        found = []
-        for one in self._held:
-            if one.conversation_id == conversation_id:
+        turns = []
+        for item in self._held:
+            if item.conversation_id == conversation_id:
                 try:
-                    found.append(_turn(one))
+                    turns.append(_turn(item))
                 except TapeError:  # the server's history has it
                     continue
-        return found
+        return turns
 
 
-def _turn(one: Turn | Kept) -> Turn:
-    return one.turn() if isinstance(one, Kept) else one
+def _turn(item: Turn | Kept) -> Turn:
+    return item.turn() if isinstance(item, Kept) else item
 
 
-def _beside(turn: Turn) -> tuple[Any, ...]:
-    return tuple(getattr(turn, name) for name in _BESIDE)
+def _fields_of(turn: Turn) -> tuple[Any, ...]:
+    return tuple(getattr(turn, name) for name in _FIELDS)
 
 
-def _reference(one: Turn | Kept) -> Turn | Kept:
-    if isinstance(one, Kept) or one.tape is None or not isinstance(one.tape.entries, StoredEntries):
-        return one
-    return Kept(one.tape.entries.path, _beside(one))
+def _without_content(item: Turn | Kept) -> Turn | Kept:
+    if isinstance(item, Kept) or item.tape is None or not isinstance(item.tape.entries, StoredEntries):
+        return item
+    return Kept(item.tape.entries.path, _fields_of(item))

@@ -15,32 +15,10 @@ import msgspec
 from ..i18n import t
 from ..wire import events as ev
 from ..wire.kinds import AGENT, CHATFLOW, WORKFLOW
-from .convert import (
-    as_citation,
-    as_dict,
-    as_file,
-    as_float,
-    as_int,
-    as_size,
-    as_text,
-    as_time,
-    as_usage,
-)  # fmt: skip
+from .agent import Agent
+from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
 from .nodes import Nodes
-from .state import (
-    WELL,
-    AgentLog,
-    Audio,
-    End,
-    Form,
-    MessageFile,
-    Status,
-    Thought,
-    Timing,
-    Turn,
-    TurnError,
-    Workflow,
-)  # fmt: skip
+from .state import WELL, Audio, End, Form, MessageFile, Status, Timing, Turn, TurnError, Workflow
 from .texts import Texts
 from .warnings import Warnings
 
@@ -68,9 +46,8 @@ class Builder:
         self._base = turn
         self._fields: dict[str, Any] = {}
         self._texts = Texts(turn, ended=not turn.running)
-        self._warned = Warnings(turn)
-        self._thoughts = {item.id: item for item in turn.thoughts or ()}
-        self._logs = {item.id: item for item in turn.logs or ()}
+        self._warnings = Warnings(turn)
+        self._agent = Agent(turn)
         self._nodes = Nodes(turn.nodes or (), self._warn)
         self._files = None if turn.files is None else list(turn.files)
         self._file_ids = {item.id for item in turn.files or ()}
@@ -86,8 +63,8 @@ class Builder:
     def turn(self) -> Turn:
         """The turn as it is now; the same object until something changes."""
         if self._snapshot is None:
-            texts = self._texts.told()
-            spoken = self._audio or self._audio_ended
+            texts = self._texts.snapshot()
+            has_audio = self._audio or self._audio_ended
             self._snapshot = self._base = msgspec.structs.replace(
                 self._base,
                 **{
@@ -97,13 +74,13 @@ class Builder:
                     "reasoning": texts.reasoning,
                     "reasoning_chunks": texts.chunks,
                     "halves": tuple(sorted(self._texts.halves)),
-                    "thoughts": tuple(self._thoughts.values()),
-                    "logs": tuple(self._logs.values()),
+                    "thoughts": self._agent.thoughts(),
+                    "logs": self._agent.logs(),
                     "nodes": self._nodes.all(),
                     "files": None if self._files is None else tuple(self._files),
                     "forms": tuple(self._forms.values()),
-                    "audio": Audio(chunks=tuple(self._audio), complete=self._audio_ended) if spoken else None,
-                    "warnings": self._warned.all(),
+                    "audio": Audio(chunks=tuple(self._audio), complete=self._audio_ended) if has_audio else None,
+                    "warnings": self._warnings.all(),
                 },
             )
             self._fields = {}
@@ -125,8 +102,8 @@ class Builder:
     def unfinished_run(self) -> str | None:
         """Id of the chatflow's run, where one was told to begin and none to end."""
         workflow: Workflow | None = self._get("workflow")
-        over = workflow is None or workflow.status != "running" or self.status != "running"
-        return None if over else self._get("workflow_run_id")
+        ended = workflow is None or workflow.status != "running" or self.status != "running"
+        return None if ended else self._get("workflow_run_id")
 
     def _get(self, name: str) -> Any:
         return self._fields[name] if name in self._fields else getattr(self._base, name)
@@ -144,7 +121,7 @@ class Builder:
         if isinstance(event, ev.ChatEvent):
             self._ids(event)
         if event.unread:
-            self._warned.unread(event.unread, event.at, self._texts.length)
+            self._warnings.unread(event.unread, event.at, self._texts.length)
         handler(self, event)
         if event.half:
             self._texts.halves.add("reasoning" if event.answer_text is None else "answer")
@@ -181,11 +158,11 @@ class Builder:
             self._set(timing=msgspec.structs.replace(timing, first_token=at))
 
     def _warn(self, code: str, message: str, at: float, raw: bytes | str | None = None) -> None:
-        self._warned.add(code, message, at, self._texts.length, raw)
+        self._warnings.add(code, message, at, self._texts.length, raw)
 
     def _settle(self, at: float) -> None:
         """The text ends here, also where it ended in half a character."""
-        self._warned.unread(self._texts.settle(), at, self._texts.length)
+        self._warnings.unread(self._texts.settle(), at, self._texts.length)
 
     def _finish(self, status: Status, end: End, at: float, *, whole: bool) -> None:
         """The turn has ended; later events may still add speech."""
@@ -196,7 +173,7 @@ class Builder:
         self._set(
             status=status,
             end=end,
-            complete=whole and self._warned.codes.isdisjoint(("damaged", "gap")),
+            complete=whole and self._warnings.codes.isdisjoint(("damaged", "gap")),
             timing=msgspec.structs.replace(timing, total=at),
         )
         self._nodes.end("stopped" if status == "stopped" else "paused" if status == "paused" else "unknown", at)
@@ -225,11 +202,11 @@ class Builder:
 
     def _message_replace(self, event: ev.MessageReplace) -> None:
         self._set(replaced=True)
-        self._write_again(event.answer, event.at)
+        self._replace_answer(event.answer, event.at)
 
-    def _write_again(self, text: str | None, at: float) -> None:
+    def _replace_answer(self, text: str | None, at: float) -> None:
         self._texts.forget()
-        self._warned.displace()
+        self._warnings.forget_offsets()
         self._say(text, at)
         if self._texts.ended:
             self._texts.end()
@@ -257,45 +234,10 @@ class Builder:
         self._files = self._files or []
         self._files.append(file)
 
-    # -- agents ------------------------------------------------------------------
-
     def _agent_thought(self, event: ev.AgentThought) -> None:
         if self._get("app_mode") is None:
             self._set(app_mode=AGENT)
-        key, position = event.id or as_text(event.position), as_int(event.position)
-        files = event.message_files if isinstance(event.message_files, list) else ()
-        old = self._thoughts.get(key)
-        self._thoughts[key] = Thought(
-            id=key,
-            position=position if position is not None else (old.position if old else None),
-            thought=event.thought or (old.thought if old else ""),
-            tool=event.tool or (old.tool if old else ""),
-            tool_input=as_text(event.tool_input) or (old.tool_input if old else ""),
-            observation=as_text(event.observation) or (old.observation if old else ""),
-            tool_labels=as_dict(event.tool_labels) or (old.tool_labels if old else None),
-            message_files=tuple(str(f) for f in files if f) or (old.message_files if old else ()),
-            created_at=as_time(event.created_at) or (old.created_at if old else None),
-            started_at=old.started_at if old else event.at,
-            finished_at=event.at,
-        )
-
-    def _agent_log(self, event: ev.AgentLog) -> None:
-        data = event.data or {}
-        key = str(data.get("id") or data.get("message_id") or len(self._logs))
-        old = self._logs.get(key)
-        status = str(data.get("status") or "")
-        self._logs[key] = AgentLog(
-            id=key,
-            label=str(data.get("label") or (old.label if old else "")),
-            node_id=as_text(data.get("node_id") or data.get("node_execution_id")) or (old.node_id if old else None),
-            parent_id=as_text(data.get("parent_id")) or (old.parent_id if old else None),
-            status=status or (old.status if old else ""),
-            error=as_text(data.get("error")) or None,
-            data=data.get("data") if data.get("data") is not None else (old.data if old else None),
-            metadata=as_dict(data.get("metadata")) or (old.metadata if old else None),
-            started_at=old.started_at if old else event.at,
-            finished_at=None if status in ("start", "") else event.at,
-        )
+        self._agent.think(event)
 
     # -- workflow ----------------------------------------------------------------
 
@@ -367,22 +309,22 @@ class Builder:
         for item in event.files or ():
             if isinstance(item, dict):
                 self._add_file(as_file(item))
-        told = self._told()
-        if self._get("end") in _OURS or self._get("end") == "error":
+        run_status = self._run_status()
+        if self._get("end") in _LOCAL_ENDS or self._get("end") == "error":
             return  # this side had ended it, or an error had; what still came is welcome
         if self._get("stop_confirmed") is not None:
             self._finish("stopped", "stopped", event.at, whole=True)
-        elif told == "failed":
+        elif run_status == "failed":
             self._run_failed()
             self._finish("failed", "message_end", event.at, whole=True)
-        elif told == "stopped":
+        elif run_status == "stopped":
             self._finish("stopped", "message_end", event.at, whole=True)
-        elif told == "partial_succeeded":
+        elif run_status == "partial_succeeded":
             self._finish("partial_succeeded", "message_end", event.at, whole=True)
         else:
             self._finish("succeeded", "message_end", event.at, whole=True)
 
-    def _told(self) -> str:
+    def _run_status(self) -> str:
         """How the chatflow's run ended, with `_` where Dify writes `-` (or, elsewhere, `_`); empty without a run."""
         workflow: Workflow | None = self._get("workflow")
         return workflow.status.replace("-", "_") if workflow else ""
@@ -396,7 +338,7 @@ class Builder:
     def _error(self, event: ev.Error) -> None:
         error = TurnError(code=event.code or "", message=event.message or "", status=event.status)
         self._set(error=error)
-        if self._get("end") not in _OURS:
+        if self._get("end") not in _LOCAL_ENDS:
             self._finish("failed", "error", event.at, whole=True)
 
     def _tts(self, event: ev.TtsMessage | ev.TtsMessageEnd) -> None:
@@ -417,50 +359,50 @@ class Builder:
     # -- this side of the wire -----------------------------------------------------
 
     def _sent(self, event: ev.Sent) -> None:
-        told = {name: getattr(event, name) for name in _SENT_FIELDS if getattr(event, name) is not None}
-        self._set(status="running", created_at=as_time(event.created_at), **told)
+        known = {name: getattr(event, name) for name in _SENT_FIELDS if getattr(event, name) is not None}
+        self._set(status="running", created_at=as_time(event.created_at), **known)
 
     def _opened(self, event: ev.Opened) -> None:
         timing: Timing = self._get("timing") or Timing()
         self._set(timing=msgspec.structs.replace(timing, opened=event.at))
 
-    def _stop_asked(self, event: ev.StopRequested) -> None:
+    def _stop_requested(self, event: ev.StopRequested) -> None:
         # Asked after the end, nothing was stopped; a wire that has said "stopped" was.
         if self._get("status") in ("running", "stopped") or self._get("end") == "timed_out":
             self._set(stop_confirmed=bool(event.confirmed))
             if self._get("status") == "stopped":
                 self._set(end="stopped")
 
-    def _refused(self, event: ev.Rejected) -> None:
+    def _rejected(self, event: ev.Rejected) -> None:
         self._set(error=TurnError(code=event.code, message=event.message, status=event.status))
         self._finish("failed", "error", event.at, whole=False)
 
-    def _cut(self, rest: bytes, at: float) -> None:
+    def _warn_of_rest(self, rest: bytes, at: float) -> None:
         if rest:
             self._warn("damaged", t("turn.cut"), at, rest)
 
-    def _eof(self, event: ev.StreamEnd) -> None:
-        self._cut(event.rest, event.at)
+    def _stream_end(self, event: ev.StreamEnd) -> None:
+        self._warn_of_rest(event.rest, event.at)
         if self._get("status") != "running":
             if event.rest:
                 self._set(complete=False)
             return
-        told = self._told()
+        run_status = self._run_status()
         if self._get("stop_confirmed") is not None:
             self._finish("stopped", "stopped", event.at, whole=False)
-        elif told == "failed":
+        elif run_status == "failed":
             self._run_failed()
             self._finish("failed", "eof", event.at, whole=False)
-        elif told in WELL and "followed" in self._warned.codes:
+        elif run_status in WELL and "followed" in self._warnings.codes:
             # A run that is followed to its end tells its own end, not always the message's.
-            self._finish(told, "eof", event.at, whole=True)
-        elif self._get("app_mode") == WORKFLOW and told in WELL:
+            self._finish(run_status, "eof", event.at, whole=True)
+        elif self._get("app_mode") == WORKFLOW and run_status in WELL:
             # Workflow apps have no message, so no message_end either.
-            self._finish(told, "eof", event.at, whole=True)
+            self._finish(run_status, "eof", event.at, whole=True)
         else:
             self._finish("incomplete", "eof", event.at, whole=False)
 
-    def _gone(self, end: End, at: float) -> None:
+    def _break_off(self, end: End, at: float) -> None:
         """The reader or the connection went before the end."""
         if self._get("status") != "running":
             return
@@ -468,32 +410,32 @@ class Builder:
         status: Status = "stopped" if stopped else "incomplete"
         self._finish(status, "stopped" if stopped and end != "timed_out" else end, at, whole=False)
 
-    def _lost(self, event: ev.Disconnected) -> None:
-        self._cut(event.rest, event.at)
+    def _disconnected(self, event: ev.Disconnected) -> None:
+        self._warn_of_rest(event.rest, event.at)
         if self._get("status") != "running":
             self._warn("connection", event.message, event.at)  # only speech could be missing
         elif event.code:
             self._set(error=TurnError(code=event.code, message=event.message))
-        self._gone("disconnected", event.at)
+        self._break_off("disconnected", event.at)
 
-    def _followed(self, event: ev.Resumed) -> None:
+    def _resumed(self, event: ev.Resumed) -> None:
         if event.whole is None:
             self._warn("followed", event.message, event.at)
         elif not event.whole:
             self._warn("gap", event.message, event.at)
             self._set(complete=False)
         elif event.answer is not None:
-            self._write_again(event.answer, event.at)
+            self._replace_answer(event.answer, event.at)
 
-    def _out_of_time(self, event: ev.DeadlineExceeded) -> None:
-        self._gone("timed_out", event.at)
+    def _deadline_exceeded(self, event: ev.DeadlineExceeded) -> None:
+        self._break_off("timed_out", event.at)
 
     def _cancelled(self, event: ev.Cancelled) -> None:
-        self._gone("cancelled", event.at)
+        self._break_off("cancelled", event.at)
 
 
 #: Ends that this side decided on; nothing that still comes overturns them.
-_OURS: frozenset[str | None] = frozenset(("timed_out", "cancelled"))
+_LOCAL_ENDS: frozenset[str | None] = frozenset(("timed_out", "cancelled"))
 
 _SENT_FIELDS = (
     "query", "inputs", "conversation_id", "user", "server", "app", "app_mode", "turn_number", "conversation_name",
@@ -507,7 +449,7 @@ MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.MessageReplace: Builder._message_replace,
     ev.MessageFile: Builder._message_file,
     ev.AgentThought: Builder._agent_thought,
-    ev.AgentLog: Builder._agent_log,
+    ev.AgentLog: lambda builder, event: builder._agent.log(event),
     ev.MessageEnd: Builder._message_end,
     ev.TtsMessage: Builder._tts,
     ev.TtsMessageEnd: Builder._tts,
@@ -533,12 +475,12 @@ MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.Unknown: Builder._unknown,
     ev.Sent: Builder._sent,
     ev.Opened: Builder._opened,
-    ev.StopRequested: Builder._stop_asked,
-    ev.Rejected: Builder._refused,
-    ev.StreamEnd: Builder._eof,
-    ev.Disconnected: Builder._lost,
-    ev.Resumed: Builder._followed,
-    ev.DeadlineExceeded: Builder._out_of_time,
+    ev.StopRequested: Builder._stop_requested,
+    ev.Rejected: Builder._rejected,
+    ev.StreamEnd: Builder._stream_end,
+    ev.Disconnected: Builder._disconnected,
+    ev.Resumed: Builder._resumed,
+    ev.DeadlineExceeded: Builder._deadline_exceeded,
     ev.Cancelled: Builder._cancelled,
 }
 """Event -> what it means: a row for each."""

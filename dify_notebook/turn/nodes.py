@@ -9,12 +9,12 @@ import msgspec
 
 from ..i18n import t
 from ..wire import events as ev
-from .containers import Containers, Told
+from .containers import Containers, Placement
 from .convert import as_decimal, as_dict, as_float, as_int, as_text
 from .nodetable import NodeTable
 from .state import Node, NodeStatus, Retry, Round
 
-_STATUS = frozenset(get_args(NodeStatus))
+_STATUSES = frozenset(get_args(NodeStatus))
 
 
 def _name(data: Mapping[str, Any]) -> str:
@@ -40,10 +40,10 @@ class Nodes:
         self._warn = warn
         self._numbers: dict[str, int] = {}
         """Name -> the number of its newest run, from the second on."""
-        self._lanes: dict[tuple[str | None, str], list[str]] = {}
+        self._branches: dict[tuple[str | None, str], list[str]] = {}
         """Container and the name that Dify 0.15 gives to one of its parallel rounds -> the runs in that round."""
         for node in self._runs:
-            self._note_lane(node)
+            self._note_branch(node)
 
     def all(self) -> tuple[Node, ...]:
         """The runs as they are now."""
@@ -53,25 +53,25 @@ class Nodes:
         """The turn has ended: what still runs never told its own end."""
         self._runs.end(left, at)
 
-    def _note_lane(self, node: Node) -> None:
-        lane = as_text((node.metadata or {}).get("parallel_mode_run_id"))
-        if lane and node.round is None:
-            self._lanes.setdefault((node.parent, lane), []).append(node.id)
+    def _note_branch(self, node: Node) -> None:
+        branch = as_text((node.metadata or {}).get("parallel_mode_run_id"))
+        if branch and node.round is None:
+            self._branches.setdefault((node.parent, branch), []).append(node.id)
 
     def started(self, event: ev.NodeStarted) -> None:
         self._start(event.data or {}, event.at)
 
     def _start(self, data: Mapping[str, Any], at: float) -> Node:
-        node_id, told = str(data.get("node_id") or ""), Told.of(data)
+        node_id, placement = str(data.get("node_id") or ""), Placement.of(data)
         key = _name(data) or str(len(self._runs))
-        if not _has_own_id(data) and told.names:
+        if not _has_own_id(data) and placement.containers:
             key = self._new_key(key)
-        old = self._runs.get(key)
-        parent = self._containers.around(told, node_id, old)
+        run = self._runs.get(key)
+        parent = self._containers.parent_of(placement, node_id, run)
         if data.get("parallel_run_id"):
             self._containers.run_side_by_side(parent)
         run = msgspec.structs.replace(
-            old or Node(id=key, started_at=at, round=self._containers.round_in(told, parent)),
+            run or Node(id=key, started_at=at, round=self._containers.round_in(placement, parent)),
             node_id=node_id,
             node_type=str(data.get("node_type") or ""),
             title=str(data.get("title") or ""),
@@ -88,69 +88,81 @@ class Nodes:
         Dify 0.15 gives each retry a new run id; then it is the open run of the same node
         that goes on under the new id.
         """
-        key, told, own = _name(data) or str(len(self._runs)), Told.of(data), _has_own_id(data)
-        run = self._runs.get(key) if own or not told.names else None
+        key, placement, has_own_id = _name(data) or str(len(self._runs)), Placement.of(data), _has_own_id(data)
+        run = self._runs.get(key) if has_own_id or not placement.containers else None
         if run is not None:
             return run
         # Where no retry is told of, one that runs is another round's run of the node, not a retry of this one.
-        statuses: tuple[NodeStatus, ...] = ("running", "retry") if "retry_index" in data or not own else ("retry",)
+        may_run = "retry_index" in data or not has_own_id
+        statuses: tuple[NodeStatus, ...] = ("running", "retry") if may_run else ("retry",)
         node_id = data.get("node_id")
         if isinstance(node_id, str):
-            parents = self._containers.possible(told, node_id)
-            found = (self._runs.first_open(node_id, parent, statuses) for parent in parents)
-            run = next((one for one in found if one is not None), None)
+            parents = self._containers.possible_parents(placement, node_id)
+            matches = (self._runs.first_open(node_id, parent, statuses) for parent in parents)
+            run = next((match for match in matches if match is not None), None)
         if run is None:
             return self._start(data, at)
-        if own:
+        if has_own_id:
             self._runs.rename(run.id, key)
             run = msgspec.structs.replace(run, id=key)
         return run
 
     def finished(self, event: ev.NodeFinished) -> None:
         data = event.data or {}
-        old = self._open_run(data, event.at)
+        run = self._open_run(data, event.at)
         meta = as_dict(data.get("execution_metadata")) or {}
-        told = str(data.get("status") or "succeeded")
-        given = Told.of(data)
-        parent = self._containers.around(given, old.node_id, old)
+        tokens = as_int(meta.get("total_tokens"))
+        self._end_run(run, data, event.at, process_data=data.get("process_data"), total_tokens=tokens)
+        self._note_branch(self._runs.get(run.id) or run)
+
+    def _end_run(self, run: Node, data: Mapping[str, Any], at: float, container: str = "", **fields: Any) -> None:
+        """Take in what the end of a node or a container tells.
+
+        Args:
+            container: the one that ends.
+            fields: what only one of the two tells, or tells elsewhere.
+        """
+        meta = as_dict(data.get("execution_metadata")) or {}
+        status = str(data.get("status") or "succeeded")
+        placement = Placement.of(data, container)
+        parent = self._containers.parent_of(placement, run.node_id, run)
+        run = self._runs.get(run.id) or run
         self._containers.put(
             msgspec.structs.replace(
-                old,
+                run,
                 parent=parent,
-                status=told if told in _STATUS else "unknown",
+                round=self._containers.round_in(placement, parent, run),
+                status=status if status in _STATUSES else "unknown",
                 error=as_text(data.get("error")) or None,
-                inputs=data.get("inputs") if data.get("inputs") is not None else old.inputs,
-                process_data=data.get("process_data"),
+                inputs=data.get("inputs") if data.get("inputs") is not None else run.inputs,
                 outputs=data.get("outputs"),
                 metadata=meta or None,
-                total_tokens=as_int(meta.get("total_tokens")),
                 total_price=as_decimal(meta.get("total_price")),
                 currency=as_text(meta.get("currency")) or None,
                 elapsed=as_float(data.get("elapsed_time")),
-                finished_at=event.at,
-                round=self._containers.round_in(given, parent, old),
+                finished_at=at,
+                **fields,
             )
         )
-        self._note_lane(self._runs.get(old.id) or old)
 
     def retried(self, event: ev.NodeRetry) -> None:
         data = event.data or {}
-        old = self._open_run(data, event.at)
+        run = self._open_run(data, event.at)
         retry = Retry(
-            index=as_int(data.get("retry_index")) or len(self._runs.retries(old.id)) + 1,
+            index=as_int(data.get("retry_index")) or len(self._runs.retries(run.id)) + 1,
             error=as_text(data.get("error")) or None,
             elapsed=as_float(data.get("elapsed_time")),
             at=event.at,
         )
-        self._runs.put(msgspec.structs.replace(old, status="retry"))
-        self._runs.add_retry(old.id, retry)
+        self._runs.put(msgspec.structs.replace(run, status="retry"))
+        self._runs.add_retry(run.id, retry)
 
     def container_started(self, event: ev.IterationStarted | ev.LoopStarted) -> None:
         data = event.data or {}
         kind = "iteration" if isinstance(event, ev.IterationStarted) else "loop"
         name = str(data.get("node_id") or data.get("id") or "")
-        key, told = self._new_key(_name(data)), Told.of(data, name)
-        parent = self._containers.around(told, name)
+        key, placement = self._new_key(_name(data)), Placement.of(data, name)
+        parent = self._containers.parent_of(placement, name)
         meta = as_dict(data.get("metadata")) or {}
         length = next((as_int(meta[k]) for k in (f"{kind}_length", "iterator_length") if k in meta), None)
         self._containers.put(
@@ -161,7 +173,7 @@ class Nodes:
                 title=str(data.get("title") or ""),
                 kind=kind,  # type: ignore[arg-type]  # one of the literals, from a table
                 parent=parent,
-                round=self._containers.round_in(told, parent),
+                round=self._containers.round_in(placement, parent),
                 parallel_id=as_text(data.get("parallel_id")) or None,
                 inputs=data.get("inputs"),
                 started_at=event.at,
@@ -181,53 +193,33 @@ class Nodes:
     def next_round(self, event: ev.IterationNext | ev.LoopNext) -> None:
         data = event.data or {}
         index = as_int(data.get("index"))
-        node = self._containers.meant(data, index)
+        node = self._containers.run_of(data, index)
         if node is None:
             self._warn("unexpected", t("turn.no_round", node=repr(data.get("node_id"))), event.at)
             return
         rounds = self._runs.rounds(node.id)
         index = len(rounds) if index is None else index
         # Dify 0.15 sends one more after the last item.
-        over = node.kind == "iteration" and node.length is not None and index >= node.length
-        if not over and index not in rounds:
+        beyond = node.kind == "iteration" and node.length is not None and index >= node.length
+        if not beyond and index not in rounds:
             self._runs.put_round(node.id, Round(index=index, started_at=event.at))
         # Dify 0.15 tells so that a parallel round is over, and counts on from it.
-        for key in self._lanes.pop((node.id, as_text(data.get("parallel_mode_run_id"))), ()):
+        for key in self._branches.pop((node.id, as_text(data.get("parallel_mode_run_id"))), ()):
             run = self._runs.get(key)
             if run is not None and run.round is None and index > 0:
                 self._containers.put(msgspec.structs.replace(run, round=index - 1))
 
     def container_completed(self, event: ev.IterationCompleted | ev.LoopCompleted) -> None:
         data = event.data or {}
-        node = self._containers.meant(data)
+        node = self._containers.run_of(data)
         if node is None:
             self._warn("unexpected", t("turn.no_end", node=repr(data.get("node_id"))), event.at)
             return
+        self._end_run(node, data, event.at, node.node_id, total_tokens=as_int(data.get("total_tokens")))
         meta = as_dict(data.get("execution_metadata")) or {}
         times = as_dict(meta.get(f"{node.kind}_duration_map")) or {}
-        told = str(data.get("status") or "succeeded")
-        given = Told.of(data, node.node_id)
-        parent = self._containers.around(given, node.node_id, node)
-        node = self._runs.get(node.id) or node
-        self._containers.put(
-            msgspec.structs.replace(
-                node,
-                parent=parent,
-                round=self._containers.round_in(given, parent, node),
-                status=told if told in _STATUS else "unknown",
-                error=as_text(data.get("error")) or None,
-                inputs=data.get("inputs") if data.get("inputs") is not None else node.inputs,
-                outputs=data.get("outputs"),
-                metadata=meta or None,
-                total_tokens=as_int(data.get("total_tokens")),
-                total_price=as_decimal(meta.get("total_price")),
-                currency=as_text(meta.get("currency")) or None,
-                elapsed=as_float(data.get("elapsed_time")),
-                finished_at=event.at,
-            )
-        )
         rounds = self._runs.rounds(node.id)
         for name, elapsed in times.items():
-            one = rounds.get(at) if (at := as_int(name)) is not None else None
-            if one is not None and name == str(at):
-                self._runs.put_round(node.id, msgspec.structs.replace(one, elapsed=as_float(elapsed)))
+            round_ = rounds.get(at) if (at := as_int(name)) is not None else None
+            if round_ is not None and name == str(at):
+                self._runs.put_round(node.id, msgspec.structs.replace(round_, elapsed=as_float(elapsed)))

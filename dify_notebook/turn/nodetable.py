@@ -9,7 +9,7 @@ import msgspec
 
 from .state import Node, NodeStatus, Retry, Round
 
-_UNENDED: frozenset[str] = frozenset(("running", "retry"))
+_OPEN: frozenset[str] = frozenset(("running", "retry"))
 
 
 class NodeTable:
@@ -20,19 +20,19 @@ class NodeTable:
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self._nodes: list[Node] = []
-        self._places: dict[str, int] = {}
+        self._indexes: dict[str, int] = {}
         """Id -> where it stands; the others below are by place too."""
         self._rounds: dict[int, dict[int, Round]] = {}
         self._retries: dict[int, list[Retry]] = {}
         self._grown: set[int] = set()
-        self._unended: set[int] = set()
+        self._unfinished: set[int] = set()
         self._open: dict[tuple[str, str | None, str], list[int]] = {}
         """Node id, parent and status -> heap of the runs that were open so; some are no longer."""
         for node in nodes:
             self.put(node)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._places
+        return key in self._indexes
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -42,80 +42,80 @@ class NodeTable:
 
     def get(self, key: str | None) -> Node | None:
         """The run of that id, without what grows beside it."""
-        place = None if key is None else self._places.get(key)
-        return None if place is None else self._nodes[place]
+        index = None if key is None else self._indexes.get(key)
+        return None if index is None else self._nodes[index]
 
     def put(self, node: Node) -> None:
         """Take a run in: in the place of the one of that id, else as the last."""
-        place = self._places.setdefault(node.id, len(self._nodes))
-        if place == len(self._nodes):
+        index = self._indexes.setdefault(node.id, len(self._nodes))
+        if index == len(self._nodes):
             self._nodes.append(node)
-            before = None
+            previous = None
         else:
-            before = _state(self._nodes[place])
-            self._nodes[place] = node
-        if node.status not in _UNENDED:
-            self._unended.discard(place)
+            previous = _state_of(self._nodes[index])
+            self._nodes[index] = node
+        if node.status not in _OPEN:
+            self._unfinished.discard(index)
             return
-        self._unended.add(place)
-        if node.kind == "node" and _state(node) != before:
-            heappush(self._open.setdefault(_state(node), []), place)
+        self._unfinished.add(index)
+        if node.kind == "node" and _state_of(node) != previous:
+            heappush(self._open.setdefault(_state_of(node), []), index)
 
     def rename(self, old: str, new: str) -> None:
         """Give a run another id and leave it in its place."""
-        place = self._places.pop(old)
-        self._places[new] = place
-        self._nodes[place] = msgspec.structs.replace(self._nodes[place], id=new)
+        index = self._indexes.pop(old)
+        self._indexes[new] = index
+        self._nodes[index] = msgspec.structs.replace(self._nodes[index], id=new)
 
     def first_open(self, node_id: str, parent: str | None, statuses: Iterable[NodeStatus]) -> Node | None:
         """The first of the runs of that node which have one of the statuses, running or retry."""
-        found = []
+        indexes = []
         for status in statuses:
-            state = (node_id, parent, status)
-            heap = self._open.get(state, [])
-            while heap and _state(self._nodes[heap[0]]) != state:
+            key = (node_id, parent, status)
+            heap = self._open.get(key, [])
+            while heap and _state_of(self._nodes[heap[0]]) != key:
                 heappop(heap)
-            found += heap[:1]
-        return self._nodes[min(found)] if found else None
+            indexes += heap[:1]
+        return self._nodes[min(indexes)] if indexes else None
 
-    def end(self, left: NodeStatus, at: float) -> None:
+    def end(self, status: NodeStatus, at: float) -> None:
         """Whatever still runs ends so."""
-        for place in self._unended:
-            self._nodes[place] = msgspec.structs.replace(self._nodes[place], status=left, finished_at=at)
-        self._unended.clear()
+        for index in self._unfinished:
+            self._nodes[index] = msgspec.structs.replace(self._nodes[index], status=status, finished_at=at)
+        self._unfinished.clear()
 
     # -- what grows ----------------------------------------------------------------------
 
     def rounds(self, key: str) -> dict[int, Round]:
         """The rounds of a run by their index, in the order in which they were told."""
-        place = self._places[key]
-        if place not in self._rounds:
-            self._rounds[place] = {one.index: one for one in self._nodes[place].rounds}
-        return self._rounds[place]
+        index = self._indexes[key]
+        if index not in self._rounds:
+            self._rounds[index] = {round_.index: round_ for round_ in self._nodes[index].rounds}
+        return self._rounds[index]
 
-    def put_round(self, key: str, one: Round) -> None:
+    def put_round(self, key: str, round_: Round) -> None:
         """Add a round of a run, or take it in the place of the one of that index."""
         self.rounds(key)
-        place = self._places[key]
-        self._rounds[place][one.index] = one
-        self._grown.add(place)
+        index = self._indexes[key]
+        self._rounds[index][round_.index] = round_
+        self._grown.add(index)
 
     def retries(self, key: str) -> list[Retry]:
         """The tries of a run that failed; `add_retry` adds to them."""
-        place = self._places[key]
-        return self._retries.setdefault(place, list(self._nodes[place].retries))
+        index = self._indexes[key]
+        return self._retries.setdefault(index, list(self._nodes[index].retries))
 
-    def add_retry(self, key: str, one: Retry) -> None:
+    def add_retry(self, key: str, retry: Retry) -> None:
         """Add a try that failed."""
-        self.retries(key).append(one)
-        self._grown.add(self._places[key])
+        self.retries(key).append(retry)
+        self._grown.add(self._indexes[key])
 
     def all(self) -> tuple[Node, ...]:
         """The runs as they are now."""
-        for place in self._grown:
-            node = self._nodes[place]
-            rounds, retries = self._rounds.get(place), self._retries.get(place)
-            self._nodes[place] = msgspec.structs.replace(
+        for index in self._grown:
+            node = self._nodes[index]
+            rounds, retries = self._rounds.get(index), self._retries.get(index)
+            self._nodes[index] = msgspec.structs.replace(
                 node,
                 rounds=node.rounds if rounds is None else tuple(rounds.values()),
                 retries=node.retries if retries is None else tuple(retries),
@@ -124,5 +124,5 @@ class NodeTable:
         return tuple(self._nodes)
 
 
-def _state(node: Node) -> tuple[str, str | None, str]:
+def _state_of(node: Node) -> tuple[str, str | None, str]:
     return (node.node_id, node.parent, node.status)

@@ -21,12 +21,12 @@ _BREAKS, _BLANKS = re.compile(r"[\r\n]*"), re.compile(r"\s*")
 class ReasoningSplitter:
     """Fed with pieces of text, keeps what is answer apart from what is reasoning; in time linear in the text."""
 
-    __slots__ = ("_closing", "_code", "_held", "_skip_newlines", "_visible", "answer", "reasoning")
+    __slots__ = ("_closing", "_code", "_pending", "_skip_newlines", "_visible", "answer", "reasoning")
 
     def __init__(self) -> None:
         self.answer: list[str] = []
         self.reasoning: list[str] = []
-        self._held = ""  # what may turn out to be the beginning of a tag
+        self._pending = ""  # what may turn out to be the beginning of a tag
         self._closing = ""  # the closing tag that we are waiting for, inside reasoning
         self._code = _Code()  # of the visible text
         self._skip_newlines = False
@@ -34,64 +34,64 @@ class ReasoningSplitter:
 
     def feed(self, text: str) -> None:
         """Take the next piece, cut anywhere."""
-        if not self._held and not self._closing and not self._skip_newlines and "<" not in text:
+        if not self._pending and not self._closing and not self._skip_newlines and "<" not in text:
             self._show(text)  # the usual case
             return
-        text = self._held + text
-        self._held = ""
+        text = self._pending + text
+        self._pending = ""
         at = 0
         while at < len(text):
             at = self._inside(text, at) if self._closing else self._outside(text, at)
 
     def end(self) -> None:
         """Nothing follows: what was held back is text."""
-        held, self._held = self._held, ""
+        pending, self._pending = self._pending, ""
         if self._closing:
-            self.reasoning.append(held)
+            self.reasoning.append(pending)
         else:
-            self._show(held)
+            self._show(pending)
 
     def _inside(self, text: str, at: int) -> int:
         """Take the reasoning that begins at `at`; the place behind it."""
-        place = text.find(self._closing, at)
-        if place >= 0:
-            self.reasoning.append(text[at:place])
-            at = place + len(self._closing)
+        end = text.find(self._closing, at)
+        if end >= 0:
+            self.reasoning.append(text[at:end])
+            at = end + len(self._closing)
             self._closing = ""
             self._skip_newlines = True
             return at
-        kept = len(text) - _overlap(text, at, self._closing)
-        self.reasoning.append(text[at:kept])
-        self._held = text[kept:]
+        size = len(text) - _overlap(text, at, self._closing)
+        self.reasoning.append(text[at:size])
+        self._pending = text[size:]
         return len(text)
 
     def _outside(self, text: str, at: int) -> int:
         """Take the answer that begins at `at`; the place behind it."""
         if self._skip_newlines:
-            found = (_BREAKS if self._visible else _BLANKS).match(text, at)
-            at = found.end() if found else at
+            match = (_BREAKS if self._visible else _BLANKS).match(text, at)
+            at = match.end() if match else at
             if at == len(text):
                 return at
             self._skip_newlines = False
-        shown = at
-        while (place := text.find("<", at)) >= 0:
-            at = place + 1
-            tag = next((tag for tag in (_THINK, _DETAILS) if text.startswith(tag, place)), "")
+        begin = at
+        while (start := text.find("<", at)) >= 0:
+            at = start + 1
+            tag = next((tag for tag in (_THINK, _DETAILS) if text.startswith(tag, start)), "")
             if tag:
-                self._show(text[shown:place])
-                shown = place
+                self._show(text[begin:start])
+                begin = start
                 if not self._code.open:
                     if self.reasoning:
                         self.reasoning.append("\n\n")
                     self._closing = "</think>" if tag == _THINK else "</details>"
-                    return place + len(tag)
-            elif len(text) - place < len(_DETAILS):  # the beginning of a tag can stand at the end alone
-                cut = text[place:]
+                    return start + len(tag)
+            elif len(text) - start < len(_DETAILS):  # the beginning of a tag can stand at the end alone
+                cut = text[start:]
                 if any(tag.startswith(cut) for tag in (_THINK, _DETAILS)):
-                    self._show(text[shown:place])
-                    self._held = cut
+                    self._show(text[begin:start])
+                    self._pending = cut
                     return len(text)
-        self._show(text[shown:])
+        self._show(text[begin:])
         return len(text)
 
     def _show(self, text: str) -> None:
@@ -108,7 +108,7 @@ class _Code:
     Of the open line it keeps what that takes, and not the line, which may be the whole answer.
     """
 
-    __slots__ = ("_fence", "_form", "_head", "_odd", "_tick")
+    __slots__ = ("_ends_in_tick", "_fence", "_head", "_odd", "_shape")
 
     def __init__(self) -> None:
         self._fence = ""
@@ -116,14 +116,14 @@ class _Code:
 
     def _begin(self) -> None:
         self._head = ""  # its first characters, where a fence may stand
-        self._form = ""  # blanks, marks and blanks, one for each run; "x" when there is anything else
+        self._shape = ""  # blanks, marks and blanks, one for each run; "x" when there is anything else
         self._odd = False  # whether it has an odd number of backticks
-        self._tick = False  # whether it ends with one
+        self._ends_in_tick = False  # whether it ends with one
 
     @property
     def open(self) -> bool:
         """Whether what follows is code, or stands right behind a backtick."""
-        return bool(self._fence) or self._tick or self._odd
+        return bool(self._fence) or self._ends_in_tick or self._odd
 
     def feed(self, text: str) -> None:
         """Take the next piece, cut anywhere."""
@@ -141,10 +141,10 @@ class _Code:
         self._more(last)
 
     def _end_line(self) -> None:
-        found = _FENCE.match(self._head)
-        if found and not self._fence:
-            self._fence = found[1]
-        elif found and found[1] == self._fence and self._form != "x":
+        match = _FENCE.match(self._head)
+        if match and not self._fence:
+            self._fence = match[1]
+        elif match and match[1] == self._fence and self._shape != "x":
             self._fence = ""
         self._begin()
 
@@ -153,14 +153,14 @@ class _Code:
             return
         if len(self._head) < 6:  # three blanks and three marks
             self._head = (self._head + text)[:6]
-        self._tick = text[-1] == "`"
-        if self._tick or "`" in text:
+        self._ends_in_tick = text[-1] == "`"
+        if self._ends_in_tick or "`" in text:
             self._odd ^= text.count("`") % 2 == 1
-        if self._form != "x":
-            line = self._form + text
+        if self._shape != "x":
+            line = self._shape + text
             marks = line.strip()
             ends = (line[:1].isspace(), bool(marks) and line[-1].isspace())
-            self._form = "x" if marks.strip("`~") else " " * ends[0] + marks[:1] + " " * ends[1]
+            self._shape = "x" if marks.strip("`~") else " " * ends[0] + marks[:1] + " " * ends[1]
 
 
 def _overlap(text: str, begin: int, tag: str) -> int:

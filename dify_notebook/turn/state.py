@@ -129,23 +129,28 @@ class AgentLog(Value, frozen=True):
     data: Any = None
     metadata: Mapping[str, Any] | None = None
     started_at: float | None = None
+    """Seconds since sent, when it was first seen."""
     finished_at: float | None = None
+    """Seconds since sent, when its end was seen; None until then."""
 
 
 class Retry(Value, frozen=True):
     """One failed try of a node that was tried again (`node_retry`)."""
 
     index: int
+    """Which try it was, from 1 (Dify's `retry_index`)."""
     error: str | None = None
     elapsed: float | None = None
     """Seconds, as told."""
     at: float | None = None
+    """Seconds since sent."""
 
 
 class Round(Value, frozen=True):
     """One round of an iteration or a loop."""
 
     index: int
+    """From 0."""
     started_at: float | None = None
     """Seconds since sent; in parallel mode all rounds are announced first."""
     elapsed: float | None = None
@@ -244,6 +249,7 @@ class Audio(Value, frozen=True):
     chunks: tuple[str, ...] = ()
     """Base64 pieces in order; `data` joins them."""
     complete: bool = False
+    """Whether its end came (`tts_message_end`)."""
 
     @property
     def data(self) -> bytes:
@@ -278,8 +284,11 @@ class Workflow(Value, frozen=True):
     total_tokens: int | None = None
     total_steps: int | None = None
     exceptions_count: int | None = None
+    """Nodes that failed and whose error was handled (Dify's partial-succeeded)."""
     started_at: float | None = None
+    """Seconds since sent."""
     finished_at: float | None = None
+    """Seconds since sent; None while it runs."""
 
 
 class Form(Value, frozen=True):
@@ -287,6 +296,7 @@ class Form(Value, frozen=True):
 
     id: str
     data: Any = None
+    """The event's `data`, as told: the form's content and inputs."""
     status: Literal["waiting", "filled", "timeout"] = "waiting"
 
 
@@ -300,6 +310,7 @@ class Turn(Value, frozen=True):
 
     query: str | None = None
     inputs: Mapping[str, Any] | None = None
+    """As they were sent; None where the source does not tell them."""
     answer: str = ""
     """The text without the model's reasoning, as markdown."""
     answer_raw: str = ""
@@ -322,7 +333,9 @@ class Turn(Value, frozen=True):
     usage: Usage | None = None
     timing: Timing | None = None
     suggested: tuple[str, ...] | None = None
+    """Questions that could come next, where they were asked for."""
     feedback: str | None = None
+    """like or dislike; None where it was not rated."""
     workflow: Workflow | None = None
     forms: tuple[Form, ...] = ()
     audio: Audio | None = None
@@ -345,6 +358,7 @@ class Turn(Value, frozen=True):
     """Which turn of its conversation this is, from 1, where known."""
     conversation_name: str | None = None
     created_at: datetime | None = None
+    """Aware, in UTC: when the question was sent, else as the server tells."""
     source: Literal["stream", "blocking", "tape", "history"] = "stream"
     tape: Any = msgspec.field(default=None)
     """What came over the wire, with times (`dify_notebook.tape.Tape`), where kept."""
@@ -353,6 +367,7 @@ class Turn(Value, frozen=True):
     agent_spoke: bool = False
     """Whether text came as `agent_message`; then a `message` with all of it again is no more text."""
     pings: int = 0
+    """How many the server sent to keep the connection."""
     halves: tuple[str, ...] = ()
     """While it runs: its texts (answer, reasoning) that end in half a character, which the next piece may complete."""
 

@@ -33,7 +33,7 @@ def turn_of(
         error=TurnError(code="", message=message.error or "") if failed else None,
         complete=True,
         thoughts=_thoughts(message.agent_thoughts),
-        files=None if files is None else tuple(as_file(one) for one in files if isinstance(one, dict)),
+        files=None if files is None else tuple(as_file(file) for file in files if isinstance(file, dict)),
         citations=_citations(message.retriever_resources),
         feedback=rating if isinstance(rating, str) else None,
         message_id=message.id,
@@ -46,26 +46,26 @@ def turn_of(
     )
 
 
-def _citations(told: list[dict[str, Any]] | None) -> Any:
-    return None if told is None else tuple(as_citation(one) for one in told if isinstance(one, dict))
+def _citations(resources: list[dict[str, Any]] | None) -> Any:
+    return None if resources is None else tuple(as_citation(item) for item in resources if isinstance(item, dict))
 
 
-def _thoughts(told: list[dict[str, Any]] | None) -> tuple[Thought, ...] | None:
-    if told is None:
+def _thoughts(steps: list[dict[str, Any]] | None) -> tuple[Thought, ...] | None:
+    if steps is None:
         return None
-    return tuple(_thought(one, at) for at, one in enumerate(told) if isinstance(one, dict))
+    return tuple(_thought(step, number) for number, step in enumerate(steps) if isinstance(step, dict))
 
 
-def _thought(told: Mapping[str, Any], at: int) -> Thought:
-    labels, files = told.get("tool_labels"), told.get("message_files") or told.get("files")
+def _thought(step: Mapping[str, Any], number: int) -> Thought:
+    labels, files = step.get("tool_labels"), step.get("message_files") or step.get("files")
     return Thought(
-        id=as_text(told.get("id")) or str(at),
-        position=as_int(told.get("position")),
-        thought=as_text(told.get("thought")),
-        tool=as_text(told.get("tool")),
-        tool_input=as_text(told.get("tool_input")),
-        observation=as_text(told.get("observation")),
+        id=as_text(step.get("id")) or str(number),
+        position=as_int(step.get("position")),
+        thought=as_text(step.get("thought")),
+        tool=as_text(step.get("tool")),
+        tool_input=as_text(step.get("tool_input")),
+        observation=as_text(step.get("observation")),
         tool_labels=labels if isinstance(labels, dict) else None,
-        message_files=tuple(str(one) for one in files if one) if isinstance(files, list) else (),
-        created_at=as_time(told.get("created_at")),
+        message_files=tuple(str(file) for file in files if file) if isinstance(files, list) else (),
+        created_at=as_time(step.get("created_at")),
     )

@@ -8,10 +8,10 @@ from .reasoning import ReasoningSplitter
 from .state import Turn
 
 _PIECES = 8_192  # pieces of text that are held apart before they are joined
-_BAD = "\ufffd"
+_REPLACEMENT = "\ufffd"
 
 
-class Told(NamedTuple):
+class Snapshot(NamedTuple):
     """The texts as they are now."""
 
     answer: str
@@ -48,20 +48,20 @@ class Texts:
         self._raw.append(text)
         self.length += len(text)
         self._splitter.feed(text)
-        self._one_more_piece()
+        self._count_piece()
 
     def reason(self, text: str) -> None:
         """More of the reasoning that comes apart."""
         self.halves.discard("reasoning")
         self._chunks.append(text)
-        self._one_more_piece()
+        self._count_piece()
 
-    def _one_more_piece(self) -> None:
+    def _count_piece(self) -> None:
         self._pieces += 1
         if self._pieces >= _PIECES:  # a text object a token costs ten times the token
             self._pieces = 0
             for pieces in (self._raw, self._chunks, self._splitter.answer, self._splitter.reasoning):
-                _joined(pieces)
+                _join(pieces)
 
     def forget(self) -> None:
         """The answer begins anew."""
@@ -70,10 +70,10 @@ class Texts:
 
     def settle(self) -> int:
         """Nothing completes what ends in half a character: how many texts that were."""
-        waiting = sorted(self.halves)
-        for one in waiting:
-            (self.say if one == "answer" else self.reason)(_BAD)
-        return len(waiting)
+        incomplete = sorted(self.halves)
+        for name in incomplete:
+            (self.say if name == "answer" else self.reason)(_REPLACEMENT)
+        return len(incomplete)
 
     def end(self) -> None:
         """The answer is whole: what looked like the beginning of a mark is text."""
@@ -87,35 +87,35 @@ class Texts:
         """
         if 2 * len(text) + 1_000 < self.length:
             return False
-        text, said = text.strip(), _joined(self._raw).strip()
-        return text == said or _is_damaged(text, said) or _is_damaged(said, text)
+        text, answer = text.strip(), _join(self._raw).strip()
+        return text == answer or _is_damaged(text, answer) or _is_damaged(answer, text)
 
-    def told(self) -> Told:
+    def snapshot(self) -> Snapshot:
         """The texts as they are now."""
-        inline, chunks = _joined(self._splitter.reasoning).strip(), _joined(self._chunks)
-        answer, raw = _joined(self._splitter.answer), _joined(self._raw)
+        inline, chunks = _join(self._splitter.reasoning).strip(), _join(self._chunks)
+        answer, raw = _join(self._splitter.answer), _join(self._raw)
         if answer == raw and raw:  # most are: held once
             self._splitter.answer[:], answer = [raw], raw
         reasoning = "\n\n".join(part for part in (chunks.strip(), inline) if part)
-        return Told(answer, raw, reasoning, chunks)
+        return Snapshot(answer, raw, reasoning, chunks)
 
 
 def _is_damaged(text: str, whole: str) -> bool:
     """Whether one text is the other, but for a few characters that could not be read."""
-    bad = text.count(_BAD)
+    bad = text.count(_REPLACEMENT)
     if not bad or 16 * bad > len(text) or abs(len(text) - len(whole)) > 8 * bad:
         return False
-    *parts, last = text.split(_BAD)
-    place = 0
+    *parts, last = text.split(_REPLACEMENT)
+    end = 0
     for number, part in enumerate(parts):
-        found = whole.find(part, place)
-        if found < 0 or (number == 0 and found > 0):
+        start = whole.find(part, end)
+        if start < 0 or (number == 0 and start > 0):
             return False
-        place = found + len(part)
-    return len(whole) - place >= len(last) and whole.endswith(last)
+        end = start + len(part)
+    return len(whole) - end >= len(last) and whole.endswith(last)
 
 
-def _joined(pieces: list[str]) -> str:
+def _join(pieces: list[str]) -> str:
     """The text of these pieces, which become one."""
     if len(pieces) > 1:
         pieces[:] = ["".join(pieces)]

@@ -12,7 +12,7 @@ from ..printable import BoundedRepr
 V = TypeVar("V", bound="Value")
 
 
-class _Lasting:
+class _Stable:
     """Mixin: hashed by what can be, and pickled by the names of its fields.
 
     A pickle of an earlier version, which knows the fields by their order, is read as well: new fields come last.
@@ -23,8 +23,8 @@ class _Lasting:
 
     def __hash__(self) -> int:
         """Equal values have equal hashes, also those that hold what has none (inputs and outputs are dicts)."""
-        plain = (getattr(self, name) for name in self.__struct_fields__)
-        return hash((type(self), *(one for one in plain if isinstance(one, (str, int, float)))))
+        values = (getattr(self, name) for name in self.__struct_fields__)
+        return hash((type(self), *(value for value in values if isinstance(value, (str, int, float)))))
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[type, dict[str, Any]]]:
         return restored, (type(self), self._state())
@@ -33,7 +33,7 @@ class _Lasting:
         return {name: getattr(self, name) for name in self.__struct_fields__}
 
 
-class Value(_Lasting, BoundedRepr, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Value(_Stable, BoundedRepr, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of all values here: frozen, compared by content."""
 
 

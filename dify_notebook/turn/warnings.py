@@ -19,7 +19,7 @@ class Warnings:
         self._all = list(turn.warnings)
         self.codes = {warning.code for warning in turn.warnings}
         """Codes that were told so far."""
-        self._unplaced = 0  # so many, the first ones, are of a text that was replaced
+        self._without_offset = 0  # so many, the first ones, are of a text that was replaced
         self._characters = sum(warning.code == "character" for warning in turn.warnings)
 
     def all(self) -> tuple[Warning_, ...]:
@@ -47,11 +47,11 @@ class Warnings:
         before = self._characters
         self._characters = min(before + count, _CHARACTERS + 1)
         for number in range(before, self._characters):
-            told = "turn.character" if number < _CHARACTERS else "turn.more_characters"
-            self.add("character", t(told), at, offset)
+            key = "turn.character" if number < _CHARACTERS else "turn.more_characters"
+            self.add("character", t(key), at, offset)
 
-    def displace(self) -> None:
-        """The answer was replaced: those so far have no place in it."""
-        for place in range(self._unplaced, len(self._all)):
-            self._all[place] = msgspec.structs.replace(self._all[place], offset=None)
-        self._unplaced = len(self._all)
+    def forget_offsets(self) -> None:
+        """The answer was replaced: those so far have no offset in it."""
+        for index in range(self._without_offset, len(self._all)):
+            self._all[index] = msgspec.structs.replace(self._all[index], offset=None)
+        self._without_offset = len(self._all)

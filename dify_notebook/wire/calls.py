@@ -46,10 +46,10 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise InputError(t("net.one_of", name=name, value=repr(value), allowed=", ".join(allowed)), code=name)
 
 
-def check_limit(limit: int, most: int = 100) -> int:
+def check_limit(limit: int, maximum: int = 100) -> int:
     """Page sizes run from 1 to 100, those of feedbacks to 101 (API document)."""
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= most:
-        raise InputError(t("net.bad_limit", value=repr(limit), most=most), code="limit")
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= maximum:
+        raise InputError(t("net.bad_limit", value=repr(limit), most=maximum), code="limit")
     return limit
 
 
@@ -57,11 +57,11 @@ def check_text(name: str, value: object) -> None:
     """Refuse what is no text, and text with half a character in it, which no server can be sent."""
     if not isinstance(value, str):
         raise InputError(t("net.no_text", name=name, kind=type(value).__name__), code=name)
-    if not _whole(value):
+    if not _is_encodable(value):
         raise InputError(t("net.half_character", name=name), code=name)
 
 
-def _whole(text: str) -> bool:
+def _is_encodable(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -71,7 +71,7 @@ def _whole(text: str) -> bool:
 
 def segment(name: str, value: str) -> str:
     """One path segment, escaped; refuses what would mean another path."""
-    if not isinstance(value, str) or not value.strip() or value in (".", "..") or not _whole(value):
+    if not isinstance(value, str) or not value.strip() or value in (".", "..") or not _is_encodable(value):
         raise InputError(t("net.bad_id", name=name, value=repr(value)), code=name)
     return quote(value, safe="")
 
@@ -253,8 +253,8 @@ def set_variable(
     conversation_id: str, variable_id: str, *, value: Any, user: str
 ) -> Call[models.ConversationVariable]:
     """PUT /conversations/{conversation_id}/variables/{variable_id} (Dify 1.x)."""
-    place = f"/conversations/{segment('conversation_id', conversation_id)}"
-    path = f"{place}/variables/{segment('variable_id', variable_id)}"
+    conversation = f"/conversations/{segment('conversation_id', conversation_id)}"
+    path = f"{conversation}/variables/{segment('variable_id', variable_id)}"
     body = {"value": value, "user": user}
     return Call(method="PUT", path=path, body=body, result=models.ConversationVariable, idempotent=True)
 
@@ -276,11 +276,11 @@ def text_to_audio(
     """POST /text-to-audio."""
     if not (text or message_id):
         raise InputError(t("net.nothing_to_say"), code="text")
-    told = {"text": text, "message_id": message_id, "voice": voice}
-    for name, value in told.items():
+    values = {"text": text, "message_id": message_id, "voice": voice}
+    for name, value in values.items():
         if value is not None:
             check_text(name, value)
-    body = {**{name: value for name, value in told.items() if value is not None}, "user": user, "streaming": True}
+    body = {**{name: value for name, value in values.items() if value is not None}, "user": user, "streaming": True}
     return Call(method="POST", path="/text-to-audio", body=body, result=bytes)
 
 

@@ -1,7 +1,7 @@
-"""Frames to events: one struct for each event of the API, `Unknown` for the rest.
+"""One struct for each event of the API, `Unknown` for the rest.
 
 Fields are permissive on purpose: real servers send null, numbers as text and fields
-that no document names. What cannot be read is kept as `Unknown`, never raised.
+that no document names.
 Every event carries `at`, seconds since the question was sent, set by whoever read it.
 A struct says here where its text stands and what tells it apart; that is all there is to a new one but its
 meaning, in `turn/fold.py`. The last group never comes over the wire: it is what happened on this side of it.
@@ -10,17 +10,12 @@ meaning, in `turn/fold.py`. The last group never comes over the wire: it is what
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from contextlib import suppress
 from functools import cache
-from typing import Any, ClassVar, Union
+from typing import Any, ClassVar
 
 import msgspec
 
 from ..printable import BoundedRepr
-from ..refusals import refusal
-from .loose import DEEPEST, counted, is_shallow, raw_loads, shallow
-from .sse import STRAY, Frame
-from .surrogates import Surrogates
 
 
 class Event(BoundedRepr, msgspec.Struct, tag_field="event", kw_only=True):
@@ -52,17 +47,17 @@ class Event(BoundedRepr, msgspec.Struct, tag_field="event", kw_only=True):
         """The piece of the model's reasoning that it brings, which may be empty; None where it brings none."""
         return self._text_in(self.REASONING) if self.REASONING else None
 
-    def _text_in(self, places: tuple[str, ...]) -> str | None:
+    def _text_in(self, paths: tuple[str, ...]) -> str | None:
         if self.UNLESS and getattr(self, self.UNLESS):
             return None
-        found = None
-        for place in places:
-            outer, _, field = place.rpartition(".")
+        result = None
+        for path in paths:
+            outer, _, field = path.rpartition(".")
             text = (getattr(self, outer) or {}).get(field) if outer else getattr(self, field)
             if text and isinstance(text, str):
                 return text
-            found = "" if text == "" else found
-        return found
+            result = "" if text == "" else result
+        return result
 
     def identity(self) -> Hashable | None:
         """What it has in common with its first telling where it is told again; None where it has no name."""
@@ -222,8 +217,8 @@ class RoundEvent(WorkflowEvent):
     def identity(self) -> Hashable | None:
         data = self.data or {}
         name = data.get("node_id") or data.get("id") or data.get("form_id") or self.workflow_run_id
-        told = data.get("created_at")
-        second = int(told) if isinstance(told, (int, float)) else str(told)
+        time = data.get("created_at")
+        second = int(time) if isinstance(time, (int, float)) else str(time)
         return (type(self), str(name), str(data.get("index")), second)
 
 
@@ -324,7 +319,7 @@ class Sent(Event, tag="§sent"):
 
 
 class Opened(Event, tag="§opened"):
-    """The response headers came."""
+    """The response's status line and headers came."""
 
 
 class StopRequested(Event, tag="§stop_asked"):
@@ -389,134 +384,14 @@ def wire_events() -> dict[str, type[Event]]:
     Of several with one name the first is it: one that somebody derives of `Message` takes no messages away.
     """
     named: dict[str, type[Event]] = {}
-    for kind in _below(Event):
+    for kind in _subclasses(Event):
         name = kind.__struct_config__.tag
         if isinstance(name, str) and name != kind.__name__ and not name.startswith("§"):
             named.setdefault(name, kind)
     return named
 
 
-def _below(kind: type[Event]) -> Iterator[type[Event]]:
-    for one in kind.__subclasses__():
-        yield one
-        yield from _below(one)
-
-
-@cache
-def _decoder() -> msgspec.json.Decoder[Any]:
-    """Built when the first event comes, not on import."""
-    # strict=False: the documents' own examples hold "total_steps": "1".
-    return msgspec.json.Decoder(Union[tuple(wire_events().values())], strict=False)  # noqa: UP007
-
-
-def decode(frame: Frame, at: float = 0.0, halves: Surrogates | None = None) -> Event:
-    """The event that a frame holds. Never raises; what is nested deeper than `DEEPEST` is damaged.
-
-    What is no character is U+FFFD, and counted in `unread`.
-
-    Args:
-        frame: event name and data, as the splitter gives them.
-        at: seconds since the question was sent.
-        halves: of the stream, whose frames come in order; then a character that two events share is whole.
-    """
-    name, data = frame
-    if data is None:
-        return Ping(at=at) if name == "ping" else Unknown(name=name, at=at)
-    if name == STRAY:
-        return _loosely(name, data, at, halves)
-    try:
-        event: Event = _decoder().decode(data)
-        if len(data) > 2 * DEEPEST and data.count(b"[") + data.count(b"{") > DEEPEST:
-            shallow(list(msgspec.structs.astuple(event)))
-    except (ValueError, RecursionError) as problem:  # of msgspec, or broken UTF-8
-        return _loosely(name, data, at, halves, str(problem))
-    if halves is not None and halves.waiting and (event.ANSWER or event.REASONING or event.ENDS_TEXT):
-        return _loosely(name, data, at, halves)
-    event.at = at
-    return event
-
-
-def _loosely(name: str, data: bytes, at: float, halves: Surrogates | None, reason: str = "") -> Event:
-    """Read what can be read without guessing; tell an event that is new to us from a line that is damaged."""
-    if data.strip() == b"[DONE]":  # a habit of other APIs that gateways add
-        return Unknown(name="[DONE]", raw=data, at=at)
-    stray, name = name == STRAY, "" if name == STRAY else name
-    found: Any = None
-    unread = 0
-    with suppress(ValueError, RecursionError):
-        found, unread = raw_loads(data)
-        if isinstance(found, dict) and found.get("event", name) == "error":
-            found = {field: value for field, value in found.items() if is_shallow(value)}
-        elif not is_shallow(found):
-            found = None
-    if isinstance(found, dict):
-        told = found.get("event", name or None)
-        if stray and told is not None and told != "error":  # an event without `data:` is none
-            return Unknown(raw=data, at=at)
-        kind = wire_events().get(told) if isinstance(told, str) else None
-        if kind is not None:
-            half = halves is not None and halves.join(kind, found)
-            found, halved = counted(found)
-            mended = _mended(kind, found)
-            if mended is not None:
-                mended.at, mended.unread, mended.half = at, unread + halved, half
-                return mended
-        elif isinstance(told, str):
-            return Unknown(name=told.encode("utf-8", "replace").decode(), raw=data, at=at)
-        elif told is None:
-            found, halved = counted(found)
-            if (body := _error_body(found)) is not None:
-                body.at, body.unread = at, unread + halved
-                return body
-    if name == "error" and (words := found if isinstance(found, str) else "" if found is not None else _text(data)):
-        return Error(message=words, at=at)
-    if name == "ping" and not (isinstance(found, dict) and "event" in found):
-        return Ping(at=at)  # whatever stands beside it (nothing, a time) is no answer
-    return Unknown(name=name, raw=data, damaged=not stray, reason=reason, at=at)
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace").strip()
-
-
-def _error_body(found: dict[str, Any]) -> Error | None:
-    """The error of a body that names no event: see `refusals`."""
-    told = refusal(found)
-    mended = None if told is None else _mended(Error, told)
-    return mended if isinstance(mended, Error) else None
-
-
-_OURS = frozenset(field.name for field in msgspec.structs.fields(Event))
-
-
-@cache
-def _fields(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
-    return tuple((field.encode_name, field.type) for field in msgspec.structs.fields(kind) if field.name not in _OURS)
-
-
-def _mended(kind: type[Event], found: dict[str, Any]) -> Event | None:
-    """The event whose fields are written in another way: a number where text belongs, an empty thing for none.
-
-    None where one cannot be read so. An error is never lost: what cannot be read of it is left out.
-    """
-    fitted: dict[str, Any] = {}
-    for name, type_ in _fields(kind):
-        if name not in found:
-            continue
-        value = found[name]
-        ways = [value]
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            ways.append(str(value))
-        if not value and not isinstance(value, (int, float)):
-            ways.append(None)  # "", [] and {} say nothing, whatever belongs there
-        if kind is Error:
-            ways += [msgspec.json.encode(value).decode(), None]
-        for way in ways:
-            try:
-                fitted[name] = msgspec.convert(way, type_, strict=False)
-                break
-            except msgspec.ValidationError:
-                continue
-        else:
-            return None
-    return msgspec.convert(fitted | {"event": kind.__struct_config__.tag}, kind)
+def _subclasses(kind: type[Event]) -> Iterator[type[Event]]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)

@@ -19,18 +19,18 @@ DEEPEST = 200
 
 BAD = "\ufffd"
 """Stands for what is no character."""
-_SURROGATES = re.compile(rb"\xed([\xa0-\xbf][\x80-\xbf])")  # halves of characters as bytes, as CESU-8 has them
+_CESU_8 = re.compile(rb"\xed([\xa0-\xbf][\x80-\xbf])")  # halves of characters as bytes, as CESU-8 has them
 _ESCAPES = re.compile(
     r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'  # those of JSON
     r"|(\\(?:u[0-9a-fA-F\ufffd]{0,4}|\ufffd)?"  # what is left of one that was damaged
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f])"  # controls other than white space, which JSON has as escapes alone
 )
-_HALVES = re.compile("[\ud800-\udfff]")
-_CUT = re.compile(  # bytes of a character that was cut where a text ends or begins
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CUT_BYTES = re.compile(  # bytes of a character that was cut where a text ends or begins
     rb'(?<!\\)((?:\\\\)*+)([\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=")'
     rb'|(?<=")([\x80-\xbf]{1,3})'
 )
-_BYTES = re.compile("(?<![\ud800-\udbff])[\udc80-\udcf4]+")
+_ESCAPED_BYTES = re.compile("(?<![\ud800-\udbff])[\udc80-\udcf4]+")
 
 
 def loads(data: bytes) -> Any:
@@ -52,8 +52,8 @@ def read(data: bytes) -> tuple[Any, int]:
             value, bad = raw_loads(data)
         except ValueError:
             raise problem from None
-    value, halved = counted(value)
-    return value, bad + halved
+    value, halves = replace_surrogates(value)
+    return value, bad + halves
 
 
 def strict(data: bytes) -> bytes:
@@ -81,14 +81,14 @@ def raw_loads(data: bytes) -> tuple[Any, int]:
         ValueError: it is no JSON.
         RecursionError: it is nested deeper than anyone means.
     """
-    text = _CUT.sub(_as_escapes, _SURROGATES.sub(_as_escape, data)).decode("utf-8", "replace")
+    text = _CUT_BYTES.sub(_as_escapes, _CESU_8.sub(_as_escape, data)).decode("utf-8", "replace")
     bad = text.count(BAD) - data.count(BAD.encode())
     text, mended = _without_bad_escapes(text)
-    value = json.loads(text, strict=False, parse_constant=lambda _: None, parse_float=_finite)
+    value = json.loads(text, strict=False, parse_constant=lambda _: None, parse_float=_finite_float)
     return value, bad + mended
 
 
-def _finite(text: str) -> float | None:
+def _finite_float(text: str) -> float | None:
     number = float(text)
     return number if isfinite(number) else None
 
@@ -122,21 +122,21 @@ def _without_bad_escapes(text: str) -> tuple[str, int]:
 
 def sound(value: Any) -> Any:
     """JSON in which all text can be encoded: half a character, which Python's `json` lets pass, is U+FFFD."""
-    return counted(value)[0]
+    return replace_surrogates(value)[0]
 
 
-def counted(value: Any) -> tuple[Any, int]:
-    """The same, and how many halves there were."""
+def replace_surrogates(value: Any) -> tuple[Any, int]:
+    """JSON in which all text can be encoded, and how many halves of characters U+FFFD replaced."""
     if isinstance(value, str):
-        if not _HALVES.search(value):
+        if not _SURROGATE.search(value):
             return value, 0
-        whole = _BYTES.sub(_as_text, value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        whole = _ESCAPED_BYTES.sub(_as_text, value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return whole, whole.count(BAD) - value.count(BAD)
     if isinstance(value, list):
-        items = [counted(item) for item in value]
+        items = [replace_surrogates(item) for item in value]
         return [item for item, _ in items], sum(bad for _, bad in items)
     if isinstance(value, dict):
-        pairs = [(counted(name), counted(item)) for name, item in value.items()]
+        pairs = [(replace_surrogates(name), replace_surrogates(item)) for name, item in value.items()]
         return {name[0]: item[0] for name, item in pairs}, sum(name[1] + item[1] for name, item in pairs)
     return value, 0
 

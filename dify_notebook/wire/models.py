@@ -87,8 +87,8 @@ def _shaped(kind: type[Model], data: Any) -> Any:
             except (OverflowError, OSError, ValueError):
                 fields[name], extra[name] = None, value
         elif inner is not None and name in inner and isinstance(value, list):
-            within = inner[name]
-            fields[name] = [_shaped(within, item) for item in value]
+            model = inner[name]
+            fields[name] = [_shaped(model, item) for item in value]
         else:
             fields[name] = value
     if extra:
@@ -106,16 +106,16 @@ def _fitted(kind: type[Model], shaped: dict[str, Any]) -> dict[str, Any]:
             continue
         value = shaped[field.name]
         if field.name in inner and (isinstance(value, list) or not value):
-            within = inner[field.name]
-            value = [_fitted(within, item) if isinstance(item, dict) else item for item in value or ()]
-        ways = [value]
+            model = inner[field.name]
+            value = [_fitted(model, item) if isinstance(item, dict) else item for item in value or ()]
+        forms = [value]
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            ways.append(str(value))  # an id, a name
+            forms.append(str(value))  # an id, a name
         if isinstance(value, list) and field.name not in inner:
-            ways.append([item for item in value if _fits([item], field.type)])
-        for way in ways:
-            if _fits(way, field.type):
-                fields[field.name] = way
+            forms.append([item for item in value if _fits([item], field.type)])
+        for form in forms:
+            if _fits(form, field.type):
+                fields[field.name] = form
                 break
         else:
             if field.required:
@@ -259,18 +259,18 @@ class Parameters(Model, frozen=True):
     @property
     def controls(self) -> list[dict[str, Any]]:
         """The input form, flat: each control with its `type` (text-input, paragraph, select, number, ...)."""
-        found = []
+        controls = []
         for wrapped in self.user_input_form:
             for kind, control in wrapped.items():
                 if isinstance(control, dict):
-                    found.append({"type": kind, **control})
-        return found
+                    controls.append({"type": kind, **control})
+        return controls
 
     @property
     def form_known(self) -> bool:
         """Whether all of the input form could be read; if not, the app may ask for more than `controls` say."""
-        told = self.extra.get("user_input_form") or ()
-        return isinstance(told, (list, tuple)) and all(isinstance(one, dict) for one in told if one)
+        unread = self.extra.get("user_input_form") or ()
+        return isinstance(unread, (list, tuple)) and all(isinstance(item, dict) for item in unread if item)
 
 
 class AppMeta(Model, frozen=True):

@@ -43,7 +43,7 @@ class Splitter:
     ([], [('', b'{"a": 1}')])
     """
 
-    __slots__ = ("_data", "_event", "_limit", "_line", "_skip_lf", "_started", "_stray", "_taken", "too_long")
+    __slots__ = ("_data", "_event", "_limit", "_line", "_size", "_skip_lf", "_started", "_stray", "too_long")
 
     def __init__(self, limit: int = sys.maxsize) -> None:
         self._limit = limit
@@ -51,7 +51,7 @@ class Splitter:
         self._data: bytearray | None = None  # the event's lines of data so far, each with a line feed behind it
         self._event = b""
         self._stray = bytearray()  # the event's lines that are of no stream: perhaps an error, told in plain JSON
-        self._taken = 0  # bytes of the event's lines so far
+        self._size = 0  # bytes of the event's lines so far
         self._skip_lf = False  # the last chunk ended in CR: a LF would belong to it
         self._started = False  # whether the first line, which may carry a BOM, is behind us
         self.too_long = False
@@ -87,7 +87,7 @@ class Splitter:
                 self._line += line
                 line = bytes(self._line)
                 self._line.clear()
-            if line and self._taken + len(line) > self._limit:
+            if line and self._size + len(line) > self._limit:
                 self.too_long = True
                 self._line += line
                 return frames
@@ -99,19 +99,19 @@ class Splitter:
                 continue
             name, _, value = line.partition(b":")
             if name == b"data":
-                self._taken += len(line) + 1
+                self._size += len(line) + 1
                 self._data = bytearray() if self._data is None else self._data
                 self._data += value.removeprefix(b" ")
                 self._data += b"\n"
             elif name == b"event":
                 self._event = value.removeprefix(b" ")
             elif name not in _SILENT and (self._stray or line.lstrip().startswith(b"{")):
-                self._taken += len(line) + 1
+                self._size += len(line) + 1
                 self._stray += line + b"\n"
             # Comments (an empty name), id, retry and unknown fields say nothing to us.
         if tail:
             self._line += tail
-            self.too_long = self._taken + len(self._line) > self._limit
+            self.too_long = self._size + len(self._line) > self._limit
         return frames
 
     def _end_event(self, frames: list[Frame]) -> None:
@@ -128,19 +128,19 @@ class Splitter:
             frames.append((self._event.decode("utf-8", "replace") or STRAY, stray))
         self._data = None
         self._event = b""
-        self._taken = 0
+        self._size = 0
 
     def rest(self) -> bytes:
         """What came after the last whole frame: cut off, if the stream has ended here. The head of what is too long."""
-        most = _HEAD if self.too_long else None
-        found: list[bytes] = []
+        limit = _HEAD if self.too_long else None
+        parts: list[bytes] = []
         if self._data is not None:
-            found.append(_lines(self._data[:-1][:most]))
+            parts.append(_lines(self._data[:-1][:limit]))
         if self._stray:
-            found.append(bytes(self._stray[:-1][:most]))
+            parts.append(bytes(self._stray[:-1][:limit]))
         if self._line:
-            found.append(bytes(self._line[:most]))
-        return b"\n".join(found)
+            parts.append(bytes(self._line[:limit]))
+        return b"\n".join(parts)
 
 
 def frames(chunks: Iterable[bytes]) -> Iterator[Frame]:

@@ -23,40 +23,40 @@ class Surrogates:
     character is seen there.
     """
 
-    __slots__ = ("waiting",)
+    __slots__ = ("pending",)
 
     def __init__(self) -> None:
-        self.waiting: dict[str, str] = {}
+        self.pending: dict[str, str] = {}
         """Text (answer or reasoning) -> the half that it waits with."""
 
-    def join(self, kind: type[Event], told: dict[str, Any]) -> bool:
-        """Put the half that waits before the text of an event, and hold back the one that ends it.
+    def join(self, kind: type[Event], fields: dict[str, Any]) -> bool:
+        """Put the pending half before the text of an event, and hold back the one that ends it.
 
         Args:
             kind: the event's; it says where its text stands.
-            told: the event as JSON; its text is written anew.
+            fields: the event as JSON; its text is written anew.
 
         Returns:
             whether the text waits now.
         """
         if kind.ENDS_TEXT:  # what waits is not completed any more
-            self.waiting.clear()
+            self.pending.clear()
             return False
-        if kind.UNLESS and told.get(kind.UNLESS):
+        if kind.UNLESS and fields.get(kind.UNLESS):
             return False
-        for text, places in (("answer", kind.ANSWER), ("reasoning", kind.REASONING)):
-            for place in places:
-                outer, _, field = place.rpartition(".")
-                holder = told.get(outer) if outer else told
+        for text, paths in (("answer", kind.ANSWER), ("reasoning", kind.REASONING)):
+            for path in paths:
+                outer, _, field = path.rpartition(".")
+                holder = fields.get(outer) if outer else fields
                 if isinstance(holder, dict) and isinstance(holder.get(field), str) and holder[field]:
-                    return self._joined(text, holder, field)
+                    return self._join(text, holder, field)
         return False
 
-    def _joined(self, text: str, holder: dict[str, Any], field: str) -> bool:
-        joined = self.waiting.pop(text, "") + holder[field]
+    def _join(self, text: str, holder: dict[str, Any], field: str) -> bool:
+        joined = self.pending.pop(text, "") + holder[field]
         cut = _CUT.search(joined[-3:])
         if cut is not None:
-            self.waiting[text] = cut[0]
+            self.pending[text] = cut[0]
             joined = joined[: -len(cut[0])]
         holder[field] = joined
-        return text in self.waiting
+        return text in self.pending

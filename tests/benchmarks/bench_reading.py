@@ -30,7 +30,7 @@ import httpx_sse
 
 from dify_notebook import AsyncDify, Session
 from dify_notebook.tape import RunStore
-from dify_notebook.wire.events import decode
+from dify_notebook.wire.decoder import decode
 from dify_notebook.wire.sse import Splitter
 
 IDS = {

@@ -1,4 +1,4 @@
-"""What earlier versions left on a disk is read, and goes on: data directories, tapes, profiles, histories.
+"""What earlier versions left on a disk is read, and goes on: data directories, tapes, profiles, histories, pickles.
 
 `support/earlier.py` made the archives, each with its own version, and says what is in them.
 """
@@ -10,12 +10,13 @@ import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
 from support import earlier
 
-from dify_notebook import Dify, History, frames, local
+from dify_notebook import Dify, History, errors, frames, local
 
 pytest.importorskip("pyarrow")  # an extra
 ARCHIVES = sorted((Path(__file__).parent / "earlier").glob("*.tar.xz"))
@@ -68,6 +69,31 @@ def test_there_is_something_of_each_kind(kept: Path) -> None:
     assert then["profiles"]["团队"][2:] == ["app-team", {"X-Team": "red\tand blue"}]
     assert all(then["fetched"][name] for name in ("messages", "conversations", "citations", "feedbacks", "annotations"))
     assert all(then["written"][name] for name in ("messages", "conversations", "thoughts", "files"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="some hold a path")
+@pytest.mark.parametrize("kept", [path for path in ARCHIVES if path.name != "0.1.0.tar.xz"], indirect=True)
+def test_pickles_have_every_class_under_the_name_of_then(kept: Path) -> None:
+    """Public names that are others now are aliases."""
+    names = json.loads((kept / "pickles" / "names.json").read_text(encoding="utf-8"))
+    values = {path.stem: earlier.unpickled(path) for path in earlier.pickles(kept)}
+    assert {name: [resolve_name(one) for one in ones] for name, ones in names.items()} == {
+        name: [type(value) for value in held] for name, held in values.items()
+    }
+    assert {*sum(names.values(), [])} >= {
+        *(f"dify_notebook.wire.events:{name}" for name in ("StopAsked", "Refused", "Eof", "Lost", "Followed", "OutOfTime")),
+        *(f"dify_notebook.errors:{name}" for name in ("ConnectionFailed", "TimedOut", "TurnIncomplete")),
+        "dify_notebook.net.bounds:Bounds", "dify_notebook.wire.models:StoredMessage",
+    }  # fmt: skip
+    tags = {event.__struct_config__.tag for event in values["events"]}
+    assert tags >= {f"§{tag}" for tag in ("sent", "opened", "stop_asked", "refused", "eof", "lost", "followed", "out_of_time", "cancelled")}
+    assert "§stray" in {frame[0] for _, frame in values["turns"][0].tape.entries}
+    history, turns, events = values["places"]
+    assert (repr(turns), repr(events)) == ("<2 turns>", "<18 events>")
+    assert turns[1].query == "recorded 2"
+    with pytest.raises(errors.TapeGone):  # its tape lay on another machine
+        turns[0]
+    assert history.facts == History.read(kept / "fetched").facts
 
 
 def test_conversations_go_on_and_histories_are_brought_up_to_date(kept: Path) -> None:

@@ -11,7 +11,8 @@ from contract.streams import Recording, load
 
 from dify_notebook.turn.fold import Builder, fold, fold_all
 from dify_notebook.turn.state import Turn
-from dify_notebook.wire.events import Disconnected, Event, StreamEnd, decode
+from dify_notebook.wire.decoder import decode
+from dify_notebook.wire.events import Disconnected, Event, StreamEnd
 from dify_notebook.wire.sse import Frame, Splitter
 
 CASES = sorted(EXPECTED)

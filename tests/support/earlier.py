@@ -9,25 +9,34 @@ makes an archive with
     config/     `profiles.toml`, and a key in a file
     fetched/    the guide's history, written while it was fetched (`history(to=)`)
     written/    the toolbox's by `to_parquet`
+    pickles/    values that users hold: turns, events of every kind, errors, what the API's lists gave, and in `places`
+                a history, a session's turns and a turn's events; `names.json` has the name of each one's class
     told.json   what all of that told when it was made, in the form of `told`
 
-`tests/contract/test_earlier.py` opens each archive of that directory. One is added for a version and never made again.
+`tests/contract/test_earlier.py` opens each archive of that directory. One is added for a version and never made again;
+what it lacks comes with another (`0.1.0-2.tar.xz` has the pickles, and tapes with every form of frame).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import pickle
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 USER = "visitor"
 APPS = ("guide", "toolbox", "pipeline")
 TABLE = b"city,ferries\nOslo,12\nBergen,30\n"
 """The upload."""
+FRAMES = "every form of frame"
+"""The question of a tape of those."""
 RECORDED = ("1.12.1/chat-messages__richflow-streaming", "1.12.1/chat-messages__agent-chat-speak",
             "0.15.3/chat-messages-stop__plain-chat-stopped-by-same-user")  # fmt: skip
 
@@ -58,6 +67,10 @@ def told(directory: Path) -> dict[str, Any]:
         "apps": apps,
         "runs": [_turn(turn) for turn in frames.replay()],
         "runs_table": table(frames.runs()),
+        "frames": [_frames_of(turn) for turn in frames.replay() if turn.query == FRAMES],
+        # Paths are of one kind of system.
+        "pickles": {path.stem: [_fields(value) for value in unpickled(path)]
+                    for path in pickles(directory) if path.stem != "places"},
         "profiles": {name: one and _place(one) for name, one in places.items()},
         **{name: {"facts": _facts(History.read(directory / name)), **tables(History.read(directory / name))}
            for name in ("fetched", "written")},
@@ -74,6 +87,32 @@ def table(frame: Any) -> Any:
     """Rows as plain values. A signed link is another each time: of links, only whether there is one is told."""
     rows = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
     return [{name: bool(value) if name == "url" else value for name, value in row.items()} for row in rows]
+
+
+def pickles(directory: Path) -> list[Path]:
+    """The files of values, each a list."""
+    return sorted((directory / "pickles").glob("*.pickle"))
+
+
+def unpickled(path: Path) -> list[Any]:
+    """The values of such a file."""
+    return list(pickle.loads(path.read_bytes()))
+
+
+def _fields(value: Any) -> Any:
+    """A value as plain JSON, without the name of its class."""
+    if isinstance(value, BaseException):
+        return {name: str(field) for name, field in vars(value).items()} | {"str": str(value)}
+    return msgspec.to_builtins(value, enc_hook=str)
+
+
+def _frames_of(turn: Any) -> list[Any]:
+    entries = [_entry(at, *frame) for at, frame in turn.tape.entries]
+    return [entries, msgspec.to_builtins(list(turn.events)), msgspec.to_builtins(turn.warnings)]
+
+
+def _entry(at: float, name: str, data: bytes | None) -> list[Any]:
+    return [at, name, None if data is None else data.decode("utf-8", "backslashreplace")]
 
 
 def _place(settings: Any) -> list[Any]:
@@ -145,8 +184,10 @@ def make(directory: Path) -> None:
             dify.messages.feedback(dify.messages.list(first.id).to_list()[0].id, "like", content="as I meant it")
             dify.annotations.create("Is it free?", "Yes, under Apache 2.0.")
             dify.history(to=directory / "fetched")
+    _frames()
     _recorded()
     _profiles()
+    _pickles(directory)
 
 
 def _upload(directory: Path) -> Path:
@@ -170,6 +211,23 @@ def _ask(dify: Any, questions: list[tuple[str, dict[str, Any]]]) -> None:
     session = Session(dify)
     for query, more in questions:
         session.ask(query, **more).result(60)
+
+
+def _frames() -> None:
+    """A tape of each form of frame: no data, no text, a text that looks like such bytes, JSON without `data:`."""
+    from dify_notebook.tape import Header, Tape, run_store
+
+    tape = Tape(Header(query=FRAMES, created_at="2026-03-01T09:00:00+00:00", message_id="frames", status="failed"))
+    cut = (b'{"event":"message","answer":"a\xf0\x9f"}', b'{"event":"message","answer":"\x98\x80"}')
+    frames: tuple[tuple[str, bytes | None], ...]
+    frames = (("ping", None), *(("", data) for data in cut), ("", b"\xff\xfe"), ("", b"base64:aGk="),
+              ("brand_new", b"{}"), ("error", b"gave up"),
+              ("§stray", b'{"code":"c","message":"in plain JSON"}'))  # fmt: skip
+    ours = (event for event in _events() if str(event.__struct_config__.tag).startswith("§"))
+    frames += tuple(("", msgspec.json.encode(event)) for event in ours)  # of a run that was followed a tape has some
+    for number, frame in enumerate(frames):
+        tape.append(number / 4, frame)
+    run_store().add(tape, "frames")
 
 
 def _recorded() -> None:
@@ -200,6 +258,97 @@ def _profiles() -> None:
     save(support)
     team = {"X-Team": Secret("red\tand blue")}
     save(Profile(name="团队", base_url="http://127.0.0.1:5001/v1", headers=team, key="env:TEAM_KEY"))
+
+
+def _pickles(directory: Path) -> None:
+    from dify_notebook import Bounds, History
+
+    values: dict[str, list[Any]] = {
+        "bounds": [Bounds(line=1_000)], "errors": list(_errors()), "events": list(_events()),
+        "models": list(_models()), "turns": _turns(),
+        "places": [History.read(directory / "fetched"), _session_turns(), _turns()[0].events],
+    }  # fmt: skip
+    (directory / "pickles").mkdir()
+    for name, held in values.items():
+        (directory / "pickles" / f"{name}.pickle").write_bytes(pickle.dumps(held, 4))
+    kinds = {name: [type(value) for value in held] for name, held in values.items()}
+    names = {name: [f"{kind.__module__}:{kind.__qualname__}" for kind in held] for name, held in kinds.items()}
+    (directory / "pickles" / "names.json").write_text(json.dumps(names, indent=1), encoding="utf-8")
+
+
+def _classes(module: Any, base: type) -> Iterator[Any]:
+    kinds = (kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, base))
+    yield from dict.fromkeys(kinds)  # an alias is no other
+
+
+def _errors() -> Iterator[Any]:
+    from dify_notebook import DifyError, Turn, errors
+
+    turn = Turn(query="q", answer="a")
+    for kind in _classes(errors, DifyError):
+        yield kind("m", code="c", status=400, request_id="r", hint="h", attempted="POST /x", turn=turn)
+
+
+def _events() -> Iterator[Any]:
+    """One of each kind, with a value of each type in its fields."""
+    from dify_notebook.wire import events
+
+    samples = {
+        "dict": {"id": "x"}, "list": [1], "bytes": b"\xff", "str": "text", "int": 3, "float": 0.5, "bool": True,
+    }  # fmt: skip
+    for kind in _classes(events, events.Event):
+        fields = msgspec.structs.fields(kind)
+        types = {field.name: str(getattr(field.type, "__name__", field.type)) for field in fields}
+        yield kind(**{name: next((value for word, value in samples.items() if word in type_), None)
+                      for name, type_ in types.items()})  # fmt: skip
+
+
+def _models() -> Iterator[Any]:
+    from dify_notebook import Dify, local
+
+    with local.serve(pace=0) as server, Dify(server.api_key("toolbox"), server.base_url, user=USER) as dify:
+        yield from (dify.app.info(), dify.app.parameters(), dify.app.meta(), dify.app.site())
+        for talk in dify.conversations.list().to_list():
+            yield talk
+            yield from dify.messages.list(talk.id).to_list()
+    with local.serve(pace=0) as server, Dify(server.api_key("guide"), server.base_url, user=USER) as dify:
+        yield from dify.app.feedbacks().to_list()
+        yield from dify.annotations.list().to_list()
+
+
+def _turns() -> list[Any]:
+    """Some with their tapes, and one with all that a turn can hold."""
+    from datetime import UTC, datetime
+    from decimal import Decimal
+
+    from dify_notebook import frames
+    from dify_notebook.turn import state
+
+    return [*list(frames.replay())[-4:], state.Turn(
+        query="q", inputs={"a": [1]}, answer="hi", answer_raw="hi", reasoning="so", status="incomplete",
+        end="timed_out", stop_confirmed=False, error=state.TurnError(code="c", message="m", status=400),
+        warnings=(state.Warning_(code="unexpected", message="w", at=0.5, offset=1, raw="r"),),
+        thoughts=(state.Thought(id="t", position=1, thought="x", tool="a;b"),),
+        logs=(state.AgentLog(id="l", data=[1]),),
+        nodes=(state.Node(id="n", node_id="n1", kind="loop", rounds=(state.Round(index=0, elapsed=0.25),),
+                          retries=(state.Retry(index=1, error="e"),)),),
+        files=(state.MessageFile(id="f", type="image", url="https://dify.example/x.png", size=3),),
+        citations=(state.Citation(position=1, content="c", extra={"k": 1}),), suggested=("a",), feedback="like",
+        usage=state.Usage(total_tokens=2, total_price=Decimal("0.001"), currency="USD"),
+        timing=state.Timing(opened=0.1, total=0.5), workflow=state.Workflow(id="w", status="succeeded"),
+        forms=(state.Form(id="o"),), audio=state.Audio(chunks=("aGk=",), complete=True), annotation={"id": "a"},
+        message_id="m1", conversation_id="c1", created_at=datetime(2026, 1, 2, tzinfo=UTC), pings=3, halves=("answer",),
+    )]  # fmt: skip
+
+
+def _session_turns() -> Any:
+    """Two, of which the first is a reference to its tape."""
+    from dify_notebook.tape import Tape, Turns, run_store
+
+    turns = Turns(1)
+    for path in run_store().paths()[-2:]:
+        turns.append(Tape.at(path).replay())
+    return turns
 
 
 def pack(directory: Path, target: Path) -> None:

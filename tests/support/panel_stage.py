@@ -28,7 +28,8 @@ from dify_notebook.panel.state import Item, PanelState
 from dify_notebook.turn.fold import Builder
 from dify_notebook.turn.state import Turn
 from dify_notebook.views.diff import from_wire, to_wire
-from dify_notebook.wire.events import Disconnected, Sent, StreamEnd, decode
+from dify_notebook.wire.decoder import decode
+from dify_notebook.wire.events import Disconnected, Sent, StreamEnd
 from dify_notebook.wire.sse import Splitter
 
 FIXTURE = Path(__file__).parents[2] / "js" / "test" / "fixtures" / "panel.json.gz"

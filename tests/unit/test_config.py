@@ -51,10 +51,11 @@ def test_arguments_come_before_the_environment_and_are_never_mixed() -> None:
     env = {"DIFY_API_KEY": "app-env", "DIFY_BASE_URL": "https://env.example.com", "DIFY_USER": "eve"}
     found = resolve("app-arg", environ=env)
     assert found is not None
-    assert (found.base_url, found.api_key, found.origin) == (CLOUD, Secret("app-arg"), "arguments")
+    assert (found.base_url, found.api_key, found.source) == (CLOUD, Secret("app-arg"), "arguments")
     found = resolve(environ=env)
     assert found is not None
-    assert (found.base_url, found.user, found.origin) == ("https://env.example.com/v1", "eve", "environment")
+    assert found.origin == found.source, "its name of 0.1.0"
+    assert (found.base_url, found.user, found.source) == ("https://env.example.com/v1", "eve", "environment")
 
 
 def test_a_key_alone_means_the_cloud_and_nothing_means_nothing() -> None:

@@ -65,7 +65,7 @@ def test_sources_by_precedence_and_never_mixed() -> None:
     def found(*args: str, **more: str) -> tuple[str, str, str, str]:
         settings = resolve(*args, environ=env, **more)
         assert settings is not None
-        return settings.base_url, settings.api_key.reveal(), settings.user, settings.origin
+        return settings.base_url, settings.api_key.reveal(), settings.user, settings.source
 
     assert found("app-arg", profile="support") == (CLOUD, "app-arg", "eve", "arguments")
     assert found(profile="support") == (URL, KEY, "anna", "profile")

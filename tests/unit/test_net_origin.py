@@ -104,7 +104,7 @@ async def test_no_header_reaches_another_origin(
     options = {"transport": transport, "files_hosts": ["127.0.0.1"]}
     if of_profile:
         settings = Settings(
-            base_url=world.own.url, api_key=Secret(KEY), user="me", origin="arguments", headers=tuple(named.items())
+            base_url=world.own.url, api_key=Secret(KEY), user="me", source="arguments", headers=tuple(named.items())
         )
         dify = AsyncDify.from_settings(settings, **options)
     else:

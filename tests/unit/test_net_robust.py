@@ -31,7 +31,8 @@ from dify_notebook.session import Session
 from dify_notebook.tape import RunStore, Tape
 from dify_notebook.turn.fold import fold_all
 from dify_notebook.turn.state import Turn
-from dify_notebook.wire.events import StreamEnd, decode
+from dify_notebook.wire.decoder import decode
+from dify_notebook.wire.events import StreamEnd
 from dify_notebook.wire.sse import Splitter
 
 pytestmark = pytest.mark.anyio

@@ -27,7 +27,7 @@ def mode(path: Path) -> int:
 
 @pytest.fixture(autouse=True)
 def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(private, "_said", set())
+    monkeypatch.setattr(private, "_logged", set())
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_where_modes_do_nothing_it_is_said_once_and_goes_on(
         raise PermissionError(1, "Operation not permitted")
 
     for way in (lambda path, to: None, refused):
-        monkeypatch.setattr(private, "_said", set())
+        monkeypatch.setattr(private, "_logged", set())
         caplog.clear()
         monkeypatch.setattr(Path, "chmod", way)
         for _ in range(3):

@@ -131,7 +131,7 @@ InteractiveShell.instance().run_line_magic('load_ext', 'dify_notebook')
 
 BASE = {
     "address", "errors", "config", "console", "secret", "paths", "private", "profiles", "redact", "regular", "data_uri", "i18n",
-    "printable", "logs", "refusals", "_version",
+    "printable", "logs", "error_bodies", "_version",
 }  # fmt: skip
 DATA = BASE | {"wire", "turn", "tape"}
 ASKING = DATA | {"net", "session"}
@@ -145,8 +145,8 @@ ARROWS: dict[str, set[str]] = {
     "regular": set(),
     "logs": {"printable", "redact"},
     "console": {"logs"},
-    "errors": {"i18n", "printable", "redact", "refusals"},
-    "refusals": set(),
+    "errors": {"i18n", "printable", "redact", "error_bodies"},
+    "error_bodies": set(),
     "secret": {"redact"},
     "address": {"errors", "i18n", "redact", "secret"},
     "paths": {"errors", "i18n"},

@@ -15,6 +15,7 @@ from dify_notebook.turn.fold import fold, fold_all
 from dify_notebook.turn.state import Node, Turn
 from dify_notebook.views.timeline import groups
 from dify_notebook.wire import events as ev
+from dify_notebook.wire.decoder import decode
 from dify_notebook.wire.sse import frames
 
 IN_ORDER = {
@@ -158,7 +159,7 @@ def test_rounds_that_begin_while_others_run_are_not_taken_for_them() -> None:
 def test_a_recorded_parallel_iteration_tells_each_round(version: str) -> None:
     """The old server names a round when it is over, the newer one where a node ends."""
     body = load()[f"{version}/chat-messages__iterfail-parallel-streaming"].body
-    turn = fold_all([ev.decode(frame) for frame in frames([body])])
+    turn = fold_all([decode(frame) for frame in frames([body])])
     box = next(node for node in turn.nodes or () if node.kind == "iteration")
     ran = {node.inputs["p"]: (node.parent, node.round) for node in turn.nodes or () if node.node_id == "codeb"}
     assert ran == {"/ok1": (box.id, 0), "/status/500": (box.id, 1), "/ok2": (box.id, 2)}

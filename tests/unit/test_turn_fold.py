@@ -20,6 +20,7 @@ from dify_notebook.turn.fold import fold, fold_all
 from dify_notebook.turn.state import Turn
 from dify_notebook.views.saved import bundle
 from dify_notebook.wire import events as ev
+from dify_notebook.wire.decoder import decode
 from dify_notebook.wire.sse import frames
 
 IDS: dict[str, Any] = {"task_id": "t", "message_id": "m", "conversation_id": "c"}
@@ -126,7 +127,7 @@ def test_whatever_a_server_writes_is_folded_and_shown() -> None:
     rnd = random.Random(4)
     streams = [case.body for case in load().values() if 5 < case.body.count(b"data: ") < 80]
     for _ in range(250):
-        read = [ev.decode(frame) for frame in frames([rnd.choice(streams)])]
+        read = [decode(frame) for frame in frames([rnd.choice(streams)])]
         told = [json.loads(msgspec.json.encode(event)) for event in read if not isinstance(event, ev.Unknown)]
         for _ in range(3):
             place = rnd.choice(told)
@@ -138,7 +139,7 @@ def test_whatever_a_server_writes_is_folded_and_shown() -> None:
                     continue
                 place[key] = copy.deepcopy(rnd.choice(JUNK))
                 break
-        events = [ev.decode(("", json.dumps(one).encode())) for one in told]
+        events = [decode(("", json.dumps(one).encode())) for one in told]
         turn = fold_all([ev.Sent(query="q"), *events, ev.StreamEnd()])
         assert turn.status != "running"
         assert bundle(turn)["text/html"]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from support.raw_server import Connection, Request, serving
 from dify_notebook import AsyncDify, Dify, DifyError, History, Turn, errors
 from dify_notebook.tape import Header, Tape
 from dify_notebook.turn import state
+from dify_notebook.wire import events
 
 KEY = "app-" + "v" * 24
 IDS = {"task_id": "t", "message_id": "m1", "conversation_id": "c1"}
@@ -154,6 +156,30 @@ def test_errors_keep_all_that_they_say(kind: type[DifyError], way: str, asked: T
     error.add_note("a note")
     back = WAYS[way](error)
     assert (type(back), vars(back), str(back), back.args) == (kind, vars(error), str(error), error.args)
+
+
+#: Name of 0.1.0 -> name.
+EARLIER_NAMES = {
+    errors: {"ConnectionFailed": "ConnectError", "TimedOut": "TimeoutException"},
+    events: {"StopAsked": "StopRequested", "Refused": "Rejected", "Eof": "StreamEnd", "Lost": "Disconnected",
+             "Followed": "Resumed", "OutOfTime": "DeadlineExceeded"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", EARLIER_NAMES, ids=lambda module: str(module.__name__))
+def test_a_name_of_an_earlier_version_is_the_same_class(module: ModuleType) -> None:
+    for old, new in EARLIER_NAMES[module].items():
+        assert getattr(module, old) is getattr(module, new), old
+        assert getattr(module, new).__name__ == new
+
+
+def test_errors_are_caught_by_their_names_of_earlier_versions() -> None:
+    with Dify(KEY, "http://127.0.0.1:1", "u") as dify, pytest.raises(errors.ConnectionFailed) as caught:
+        dify.app.info()
+    assert type(caught.value) is errors.ConnectError
+    with pytest.raises(errors.TimedOut):
+        raise errors.TimeoutException("nothing came")
+    assert issubclass(errors.TimedOut, errors.ConnectionFailed)
 
 
 @pytest.mark.parametrize("client", [Dify, AsyncDify])

@@ -24,7 +24,7 @@ from dify_notebook.turn.state import Turn
 from dify_notebook.views import facts
 from dify_notebook.views.words import Words
 from dify_notebook.wire import events as ev
-from dify_notebook.wire.events import decode
+from dify_notebook.wire.decoder import decode
 from dify_notebook.wire.loose import loads, read, strict
 from dify_notebook.wire.surrogates import Surrogates
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dify_notebook.wire import events as ev
-from dify_notebook.wire.events import decode
+from dify_notebook.wire.decoder import decode
 from dify_notebook.wire.sse import Frame
 
 TABLE = [

@@ -14,6 +14,7 @@ from dify_notebook import frames
 from dify_notebook.turn.fold import fold_all
 from dify_notebook.views.saved import bundle
 from dify_notebook.wire import events as ev
+from dify_notebook.wire.decoder import decode
 from dify_notebook.wire.loose import DEEPEST
 
 PLACES = {
@@ -42,7 +43,7 @@ def nested(levels: int) -> str:
 @pytest.mark.parametrize("place", PLACES)
 def test_whatever_is_nested_deeply_is_unknown_and_does_no_harm(place: str) -> None:
     for levels in (DEEPEST, 500, 990, 995, 1_000, 5_000):
-        event = ev.decode(("", (PLACES[place] % nested(levels)).encode()))
+        event = decode(("", (PLACES[place] % nested(levels)).encode()))
         turn = fold_all([event, ev.StreamEnd()])
         if place not in ("a field that nobody knows", "an event that nobody knows"):
             assert isinstance(event, ev.Unknown)
@@ -55,14 +56,14 @@ def test_whatever_is_nested_deeply_is_unknown_and_does_no_harm(place: str) -> No
 @pytest.mark.parametrize("use", USES)
 def test_what_is_nested_as_deeply_as_allowed_goes_everywhere(use: str) -> None:
     for place in ("the outputs of a node", "what a tool was given", "an entry of a log", "a citation"):
-        event = ev.decode(("", (PLACES[place] % nested(DEEPEST - 5)).encode()))
+        event = decode(("", (PLACES[place] % nested(DEEPEST - 5)).encode()))
         assert not isinstance(event, ev.Unknown)
         USES[use](fold_all([event, ev.StreamEnd()]))
 
 
 def test_a_wide_value_is_not_a_deep_one() -> None:
     wide = [{"a": [n]} for n in range(5_000)]
-    event = ev.decode(("", json.dumps({"event": "node_finished", "data": {"id": "a", "outputs": wide}}).encode()))
+    event = decode(("", json.dumps({"event": "node_finished", "data": {"id": "a", "outputs": wide}}).encode()))
     assert isinstance(event, ev.NodeFinished)
     assert event.data is not None
     assert event.data["outputs"] == wide
@@ -71,6 +72,6 @@ def test_a_wide_value_is_not_a_deep_one() -> None:
 @pytest.mark.parametrize("levels", [DEEPEST, 500])
 def test_an_error_is_never_lost(levels: int) -> None:
     """What cannot be read of it is left out."""
-    event = ev.decode(("", b'{"event":"error","code":"c","message":' + nested(levels).encode() + b"}"))
+    event = decode(("", b'{"event":"error","code":"c","message":' + nested(levels).encode() + b"}"))
     assert isinstance(event, ev.Error)
     assert event.code == "c"

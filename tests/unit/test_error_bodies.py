@@ -10,7 +10,7 @@ import pytest
 from dify_notebook.errors import from_response
 from dify_notebook.turn.fold import fold
 from dify_notebook.turn.state import Turn
-from dify_notebook.wire.events import decode
+from dify_notebook.wire.decoder import decode
 from dify_notebook.wire.sse import Splitter
 
 WORDS = "the quota is used up"

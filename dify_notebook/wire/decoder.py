@@ -1,0 +1,134 @@
+"""Frames to events. What cannot be read is kept as `Unknown`, never raised."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cache
+from typing import Any, Union
+
+import msgspec
+
+from ..error_bodies import error_of
+from .events import Error, Event, Ping, Unknown, wire_events
+from .loose import DEEPEST, is_shallow, raw_loads, replace_surrogates, shallow
+from .sse import STRAY, Frame
+from .surrogates import Surrogates
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Any]:
+    """Built when the first event comes, not on import."""
+    # strict=False: the documents' own examples hold "total_steps": "1".
+    return msgspec.json.Decoder(Union[tuple(wire_events().values())], strict=False)  # noqa: UP007
+
+
+def decode(frame: Frame, at: float = 0.0, surrogates: Surrogates | None = None) -> Event:
+    """The event that a frame holds. Never raises; what is nested deeper than `DEEPEST` is damaged.
+
+    What is no character is U+FFFD, and counted in `unread`.
+
+    Args:
+        frame: event name and data, as the splitter gives them.
+        at: seconds since the question was sent.
+        surrogates: of the stream, whose frames come in order; then a character that two events share is whole.
+    """
+    name, data = frame
+    if data is None:
+        return Ping(at=at) if name == "ping" else Unknown(name=name, at=at)
+    if name == STRAY:
+        return _decode_loosely(name, data, at, surrogates)
+    try:
+        event: Event = _decoder().decode(data)
+        if len(data) > 2 * DEEPEST and data.count(b"[") + data.count(b"{") > DEEPEST:
+            shallow(list(msgspec.structs.astuple(event)))
+    except (ValueError, RecursionError) as problem:  # of msgspec, or broken UTF-8
+        return _decode_loosely(name, data, at, surrogates, str(problem))
+    if surrogates is not None and surrogates.pending and (event.ANSWER or event.REASONING or event.ENDS_TEXT):
+        return _decode_loosely(name, data, at, surrogates)
+    event.at = at
+    return event
+
+
+def _decode_loosely(name: str, data: bytes, at: float, surrogates: Surrogates | None, reason: str = "") -> Event:
+    """Read what can be read without guessing; tell an event that is new to us from a line that is damaged."""
+    if data.strip() == b"[DONE]":  # a habit of other APIs that gateways add
+        return Unknown(name="[DONE]", raw=data, at=at)
+    stray, name = name == STRAY, "" if name == STRAY else name
+    value: Any = None
+    unread = 0
+    with suppress(ValueError, RecursionError):
+        value, unread = raw_loads(data)
+        if isinstance(value, dict) and value.get("event", name) == "error":
+            value = {field: item for field, item in value.items() if is_shallow(item)}
+        elif not is_shallow(value):
+            value = None
+    if isinstance(value, dict):
+        tag = value.get("event", name or None)
+        if stray and tag is not None and tag != "error":  # an event without `data:` is none
+            return Unknown(raw=data, at=at)
+        kind = wire_events().get(tag) if isinstance(tag, str) else None
+        if kind is not None:
+            half = surrogates is not None and surrogates.join(kind, value)
+            value, halves = replace_surrogates(value)
+            event = _converted(kind, value)
+            if event is not None:
+                event.at, event.unread, event.half = at, unread + halves, half
+                return event
+        elif isinstance(tag, str):
+            return Unknown(name=tag.encode("utf-8", "replace").decode(), raw=data, at=at)
+        elif tag is None:
+            value, halves = replace_surrogates(value)
+            if (error := _error_of_body(value)) is not None:
+                error.at, error.unread = at, unread + halves
+                return error
+    if name == "error" and (words := value if isinstance(value, str) else "" if value is not None else _text(data)):
+        return Error(message=words, at=at)
+    if name == "ping" and not (isinstance(value, dict) and "event" in value):
+        return Ping(at=at)  # whatever stands beside it (nothing, a time) is no answer
+    return Unknown(name=name, raw=data, damaged=not stray, reason=reason, at=at)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace").strip()
+
+
+def _error_of_body(body: dict[str, Any]) -> Event | None:
+    """The error of a body that names no event: see `error_bodies`."""
+    error = error_of(body)
+    return None if error is None else _converted(Error, error)
+
+
+_OURS = frozenset(field.name for field in msgspec.structs.fields(Event))
+
+
+@cache
+def _fields(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.encode_name, field.type) for field in msgspec.structs.fields(kind) if field.name not in _OURS)
+
+
+def _converted(kind: type[Event], values: dict[str, Any]) -> Event | None:
+    """The event whose fields are written in another way: a number where text belongs, an empty thing for none.
+
+    None where one cannot be read so. An error is never lost: what cannot be read of it is left out.
+    """
+    fields: dict[str, Any] = {}
+    for name, type_ in _fields(kind):
+        if name not in values:
+            continue
+        value = values[name]
+        forms = [value]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            forms.append(str(value))
+        if not value and not isinstance(value, (int, float)):
+            forms.append(None)  # "", [] and {} say nothing, whatever belongs there
+        if kind is Error:
+            forms += [msgspec.json.encode(value).decode(), None]
+        for form in forms:
+            try:
+                fields[name] = msgspec.convert(form, type_, strict=False)
+                break
+            except msgspec.ValidationError:
+                continue
+        else:
+            return None
+    return msgspec.convert(fields | {"event": kind.__struct_config__.tag}, kind)
