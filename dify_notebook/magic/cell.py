@@ -23,7 +23,7 @@ from ..net import files as net_files
 from ..net.checks import check_attachments, check_input
 from ..wire import calls
 from ..wire.models import UploadedFile
-from .names import why_unbound
+from .namespace import unbound_message
 from .parse import Arguments, Assignment
 from .split import split
 from .state import AppSession, State
@@ -47,30 +47,35 @@ class Question(msgspec.Struct, kw_only=True):
 
 
 def prepare(
-    arguments: Arguments, body: str, seat: AppSession, state: State, names: dict[str, Any], cell: tuple[str, ...]
+    arguments: Arguments,
+    body: str,
+    app_session: AppSession,
+    state: State,
+    namespace: dict[str, Any],
+    cell: tuple[str, ...],
 ) -> Question:
     """What the cell asks. Nothing of it has been sent; the app's form may have been asked for.
 
     Args:
-        names: the notebook's variables; expressions are evaluated in them.
+        namespace: the notebook's variables; expressions are evaluated in them.
         cell: what the cell is recognised by, for `--again`.
 
     Raises:
         DifyError: something does not fit, and why.
     """
-    fill = {} if arguments.no_vars else names
+    fill = {} if arguments.no_vars else namespace
     query = _without_blank_ends(body if arguments.no_vars else expand(body, fill, first_line=2))
     if not query:
         raise InputError(t("magic.empty"), code="query")
-    given = given_by(arguments, names)
+    given = given_by(arguments, namespace)
     files: list[Any] = []
     for text in arguments.files:
-        named = _filled(text, arguments, names, "-f")
+        named = _filled(text, arguments, namespace, "-f")
         files += find_files(in_words(replace(CELL, place=f"-f {text}"), sources_of, named))
-    session = seat.session
+    session = app_session.session
     app = session.call(session.learn())
-    conversation, again = _conversation(arguments, seat, state, names, cell)
-    before = seat.known.get(conversation or "")
+    conversation, again = _conversation(arguments, app_session, state, namespace, cell)
+    before = app_session.conversations.get(conversation or "")
     known = {} if before is None else before.values
     fitted = session.fit(CELL, given, known, later=conversation is not None)
     inputs = fitted.inputs
@@ -92,42 +97,42 @@ def _without_blank_ends(text: str) -> str:
     return text[text.rfind("\n", 0, blank) + 1 :].rstrip()
 
 
-def _filled(text: str, arguments: Arguments, names: Mapping[str, Any], where: str) -> Value:
+def _filled(text: str, arguments: Arguments, namespace: Mapping[str, Any], where: str) -> Value:
     """What a text of the line says, and whose words those are."""
     if arguments.no_vars:
         return Value(text, Origin.LINE)
-    parts = pieces(text, names, where=where)
+    parts = pieces(text, namespace, where=where)
     if len(parts) == 1 and isinstance(parts[0], Filled) and holds_file(parts[0].value):
         return Value(parts[0].value, Origin.PYTHON)
     filled = any(isinstance(part, Filled) for part in parts)
-    return Value(expand(text, names, where=where), Origin.TEMPLATE if filled else Origin.LINE, tuple(parts))
+    return Value(expand(text, namespace, where=where), Origin.TEMPLATE if filled else Origin.LINE, tuple(parts))
 
 
-def given_by(arguments: Arguments, names: dict[str, Any]) -> dict[str, Value]:
-    """The inputs that a line gives, each with its origin; expressions are evaluated in `names`."""
+def given_by(arguments: Arguments, namespace: dict[str, Any]) -> dict[str, Value]:
+    """The inputs that a line gives, each with its origin; expressions are evaluated in `namespace`."""
     found: Any = arguments.inputs_from or {}
     if isinstance(found, str):
-        found = resolve(found, names)
+        found = resolve(found, namespace)
         if not isinstance(found, Mapping):
             kind = type(found).__name__
             raise InputError(t("magic.inputs_no_dict", name=arguments.inputs_from, type=kind), code="inputs")
     given = values({str(name): one for name, one in found.items()}, Origin.PYTHON)
     for one in arguments.inputs:
         if one.expression:
-            given[one.name] = Value(_evaluate(one, names), Origin.PYTHON)
+            given[one.name] = Value(_evaluate(one, namespace), Origin.PYTHON)
         else:
-            given[one.name] = _filled(one.text, arguments, names, f"-i {one.name}")
+            given[one.name] = _filled(one.text, arguments, namespace, f"-i {one.name}")
     return given
 
 
-def _evaluate(one: Assignment, names: dict[str, Any]) -> Any:
+def _evaluate(one: Assignment, namespace: dict[str, Any]) -> Any:
     problem = ""
     try:
         # The user's own code in the user's own kernel, as in any cell.
-        return eval(compile(one.text, f"<-i {one.name}>", "eval"), names)
+        return eval(compile(one.text, f"<-i {one.name}>", "eval"), namespace)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
-        if isinstance(error, NameError) and (told := why_unbound(error.name or "", names)):
+        if isinstance(error, NameError) and (told := unbound_message(error.name or "", namespace)):
             problem = told.rstrip(".。")
     raise InputError(t("magic.expression_failed", name=one.name, text=one.text, problem=problem), code="inputs")
 
@@ -164,11 +169,11 @@ def _paths_of(text: str) -> list[Path]:
 
 
 def cell_key(
-    seat: AppSession, line: str, body: str, cell_id: str | None, *, terminal: bool = False
+    app_session: AppSession, line: str, body: str, cell_id: str | None, *, terminal: bool = False
 ) -> tuple[str, ...]:
     """What a cell, or a terminal's line, is recognised by: its id where the frontend gives one, else its text."""
-    server = "local" if seat.settings.origin == "local" else seat.settings.base_url
-    place = (server, seat.label, seat.settings.user)
+    server = "local" if app_session.settings.origin == "local" else app_session.settings.base_url
+    place = (server, app_session.label, app_session.settings.user)
     if cell_id:
         return (*place, "id", cell_id)
     words = [word.text for word in split(line) if word.text != "--again"]
@@ -176,20 +181,20 @@ def cell_key(
 
 
 def _conversation(
-    arguments: Arguments, seat: AppSession, state: State, names: Mapping[str, Any], cell: tuple[str, ...]
+    arguments: Arguments, app_session: AppSession, state: State, namespace: Mapping[str, Any], cell: tuple[str, ...]
 ) -> tuple[str | None, bool]:
     """Where the cell asks, and whether that place has gone on since its first run."""
     if arguments.new:
         return None, False
-    if arguments.again and (known := state.start_of(cell)) is not None:
+    if arguments.again and (known := state.start_key(cell)) is not None:
         start = state.starts[known]
         return start, start is not None
     if arguments.conversation is not None:
-        return seat.find(arguments.conversation, names), False
-    return (None if state.mode == "fresh" else seat.session.conversation_id), False
+        return app_session.find(arguments.conversation, namespace), False
+    return (None if state.mode == "fresh" else app_session.session.conversation_id), False
 
 
-def describe(question: Question, seat: AppSession, timeout: float | None) -> dict[str, Any]:
+def describe(question: Question, app_session: AppSession, timeout: float | None) -> dict[str, Any]:
     """Exactly what would be sent, for `--dry-run`: everything but the key."""
     files = [_promised(source) for source in question.files]
     inputs: dict[str, Any] = {}
@@ -201,12 +206,12 @@ def describe(question: Question, seat: AppSession, timeout: float | None) -> dic
             inputs[name] = value
     call = calls.chat_messages(
         question.query,
-        user=seat.settings.user,
+        user=app_session.settings.user,
         inputs=inputs,
         conversation_id=question.conversation_id,
         files=files or None,
     )
-    url = seat.settings.base_url + call.path
+    url = app_session.settings.base_url + call.path
     shown: dict[str, Any] = {"method": call.method, "url": url, "json": call.body}
     if timeout is not None:
         shown["timeout"] = timeout
@@ -228,6 +233,6 @@ def _promised(source: Any) -> dict[str, Any]:
     return {"type": kind, "transfer_method": "local_file", "upload_file_id": told}
 
 
-def uploaded(question: Question, seat: AppSession) -> dict[str, Any]:
+def uploaded(question: Question, app_session: AppSession) -> dict[str, Any]:
     """The inputs with their files uploaded, as they are sent."""
-    return seat.session.call(seat.client.files.inputs(Fitted(question.inputs).given))
+    return app_session.session.call(app_session.client.files.inputs(Fitted(question.inputs).given))

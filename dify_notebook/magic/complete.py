@@ -261,18 +261,18 @@ class Matcher:
 
 
 def known_from(
-    names: Mapping[str, Any],
+    namespace: Mapping[str, Any],
     conversations: Iterable[str],
     controls: Iterable[Mapping[str, Any]],
     profiles: Iterable[str] = (),
 ) -> Known:
-    """What the notebook's variables and the seat's memory have to offer."""
+    """What the notebook's variables and the app session's memory have to offer."""
     from ..app.controls import options_of
     from ..turn.state import Turn
 
     plain = {
         name: value
-        for name, value in dict(names).items()
+        for name, value in dict(namespace).items()
         if not name.startswith("_") and name not in ("In", "Out", "exit", "quit", "get_ipython", "open")
     }
     return Known(

@@ -12,11 +12,11 @@ from .state import AppSession
 SIGNS = {"ok": "✓", "wrong": "✗", "unknown": "·"}
 
 
-def doctor(seat: AppSession, *, stream: bool) -> str:
-    """Examine the seat's server, and say what was found."""
-    found = seat.session.call(examine(seat.client, seat.session.conversation_id, stream=stream))
-    lines = [line for finding in found for line in told(finding)]
-    wrong = sum(finding.state == "wrong" for finding in found)
+def doctor(app_session: AppSession, *, stream: bool) -> str:
+    """Examine the app's server; the findings as text, a line or more each."""
+    findings = app_session.session.call(examine(app_session.client, app_session.session.conversation_id, stream=stream))
+    lines = [line for finding in findings for line in told(finding)]
+    wrong = sum(finding.state == "wrong" for finding in findings)
     lines.append(t("magic.doctor.end", count=wrong) if wrong else t("magic.doctor.well"))
     return redact("\n".join(lines))
 

@@ -26,7 +26,7 @@ from .split import split
 from .state import LOCAL_APPS, AppSession, State
 
 
-def run_line(line: str, state: State, names: Mapping[str, Any]) -> str:
+def run_line(line: str, state: State, namespace: Mapping[str, Any]) -> str:
     """Do what the line says; the text to print.
 
     Raises:
@@ -37,7 +37,7 @@ def run_line(line: str, state: State, names: Mapping[str, Any]) -> str:
         _refuse("magic.line.open", quote=found[-1].quote)
     words = [word.text for word in found]
     if not words:
-        return status(state, names)
+        return status(state, namespace)
     name, rest = words[0], words[1:]
     if name in ("-h", "--help"):
         name = "help"
@@ -49,66 +49,66 @@ def run_line(line: str, state: State, names: Mapping[str, Any]) -> str:
             suggestion=suggestion(name, list(SUBCOMMANDS)),
             known=", ".join(SUBCOMMANDS),
         )
-    return command(rest, state, names)
+    return command(rest, state, namespace)
 
 
-def status(state: State, names: Mapping[str, Any]) -> str:
+def status(state: State, namespace: Mapping[str, Any]) -> str:
     """Where am I: app, server, user, conversation, and how to connect elsewhere."""
-    seat = state.seat(None, None, names)
-    return _seat(seat, state) + "\n" + t("magic.status.connect")
+    app_session = state.app_session(None, None, namespace)
+    return _describe(app_session, state) + "\n" + t("magic.status.connect")
 
 
-def _seat(seat: AppSession, state: State) -> str:
+def _describe(app_session: AppSession, state: State) -> str:
     rows = [
-        ("app", _app(seat)),
-        ("server", _server(seat)),
-        ("user", one_line(seat.settings.user)),
-        ("conversation", _conversation(seat)),
+        ("app", _app(app_session)),
+        ("server", _server(app_session)),
+        ("user", one_line(app_session.settings.user)),
+        ("conversation", _conversation(app_session)),
         ("mode", t(f"magic.mode.{state.mode}")),
     ]
-    names = [t(f"magic.status.{key}") for key, _ in rows]
-    widest = max(width(name) for name in names)
-    padded = [name + " " * (widest - width(name)) for name in names]
-    return "\n".join(f"{name}  {text}" for name, (_, text) in zip(padded, rows, strict=True))
+    labels = [t(f"magic.status.{key}") for key, _ in rows]
+    widest = max(width(label) for label in labels)
+    padded = [label + " " * (widest - width(label)) for label in labels]
+    return "\n".join(f"{label}  {text}" for label, (_, text) in zip(padded, rows, strict=True))
 
 
-def _app(seat: AppSession) -> str:
-    if seat.settings.origin == "local":
-        return f"{seat.label} · {t(f'magic.app.{seat.label}')}"
-    info = seat.client.app_info
-    return one_line(info.name if info and info.name else seat.label)
+def _app(app_session: AppSession) -> str:
+    if app_session.settings.origin == "local":
+        return f"{app_session.label} · {t(f'magic.app.{app_session.label}')}"
+    info = app_session.client.app_info
+    return one_line(info.name if info and info.name else app_session.label)
 
 
-def _server(seat: AppSession) -> str:
-    origin = "local" if seat.settings.origin == "local" else seat.settings.origin
-    where = t(f"magic.origin.{origin}", profile=one_line(seat.settings.profile or ""))
-    return f"{one_line(seat.settings.base_url)} · {where}"
+def _server(app_session: AppSession) -> str:
+    origin = "local" if app_session.settings.origin == "local" else app_session.settings.origin
+    where = t(f"magic.origin.{origin}", profile=one_line(app_session.settings.profile or ""))
+    return f"{one_line(app_session.settings.base_url)} · {where}"
 
 
-def _conversation(seat: AppSession) -> str:
-    id = seat.session.conversation_id
+def _conversation(app_session: AppSession) -> str:
+    id = app_session.session.conversation_id
     if id is None:
         return t("magic.status.no_conversation")
-    number = seat.session.turn_number(id)
+    number = app_session.session.turn_number(id)
     shown = one_line(id)
     return shown if number is None else t("magic.status.turns", id=shown, count=number - 1)
 
 
-def _use(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _use(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if len(rest) != 1:
         _refuse("magic.line.use", known=", ".join([*profiles(), *APPS]))
-    seat = state.seat(rest[0], None, names)
+    app_session = state.app_session(rest[0], None, namespace)
     state.choice = rest[0]
-    return _seat(seat, state)
+    return _describe(app_session, state)
 
 
-def _new(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _new(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     _nothing_more("new", rest)
-    state.seat(None, None, names).session.new()
+    state.app_session(None, None, namespace).session.new()
     return t("magic.new")
 
 
-def _mode(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _mode(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if rest:
         if rest[0] not in ("fresh", "continue") or len(rest) > 1:
             _refuse("magic.line.mode", text=" ".join(rest))
@@ -116,13 +116,13 @@ def _mode(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     return t(f"magic.mode.{state.mode}")
 
 
-def _apps(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _apps(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     _nothing_more("apps", rest)
     lines = []
     if resolve() is not None or (state.choice is not None and state.choice not in APPS):
-        seat = state.seat(None, None, names)
-        seat.session.call(seat.session.learn())
-        lines += [_remote(seat), ""]
+        app_session = state.app_session(None, None, namespace)
+        app_session.session.call(app_session.session.learn())
+        lines += [_remote(app_session), ""]
     stored = profiles()
     if stored:
         lines.append(t("magic.apps.profiles"))
@@ -135,14 +135,14 @@ def _apps(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     return "\n".join([*lines, t("magic.apps.use")])
 
 
-def _remote(seat: AppSession) -> str:
-    info = seat.client.app_info
-    lines = [f"{_app(seat)} · {_server(seat)}"]
+def _remote(app_session: AppSession) -> str:
+    info = app_session.client.app_info
+    lines = [f"{_app(app_session)} · {_server(app_session)}"]
     if info and info.description:
         lines.append("    " + one_line(info.description, 1_000))
     if info and info.mode:
         lines.append("    " + one_line(info.mode))
-    for control in seat.session.app.controls.values():
+    for control in app_session.session.app.controls.values():
         needed = t("magic.apps.required") if control.get("required") else ""
         options = ", ".join(options_of(control))
         told = (one_line(str(control.get("type"))), needed, one_line(options, 1_000))
@@ -151,7 +151,7 @@ def _remote(seat: AppSession) -> str:
     return "\n".join(lines)
 
 
-def _runs(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _runs(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     store = run_store()
     what = rest[0] if rest else "list"
     if len(rest) > 1 or what not in SUBCOMMANDS["runs"]:
@@ -186,39 +186,39 @@ def _short(path: Path) -> str:
     return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 
-def _connect(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _connect(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if len(rest) != 1:
         _refuse("magic.line.one_name", name="connect")
     said = connect(rest[0], state)
-    return f"{said}\n{_seat(state.seat(None, None, {}), state)}"
+    return f"{said}\n{_describe(state.app_session(None, None, {}), state)}"
 
 
-def _forget(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _forget(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if len(rest) != 1:
         _refuse("magic.line.one_name", name="forget")
     return forget(rest[0], state)
 
 
-def _doctor(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _doctor(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if rest not in ([], ["--stream"]):
         _refuse("magic.line.nothing_more", name="doctor", text=" ".join(rest))
-    return doctor(state.seat(None, None, names), stream=bool(rest))
+    return doctor(state.app_session(None, None, namespace), stream=bool(rest))
 
 
-def _conversations(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _conversations(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if rest and (not rest[0].isdecimal() or len(rest) not in (1, 3) or rest[1:2] not in ([], ["--export"])):
         _refuse("magic.line.conversations", text=" ".join(rest))
-    seat = state.seat(None, None, names)
-    return conversations(seat, int(rest[0]) if rest else None, rest[2] if len(rest) == 3 else None)
+    app_session = state.app_session(None, None, namespace)
+    return conversations(app_session, int(rest[0]) if rest else None, rest[2] if len(rest) == 3 else None)
 
 
-def _history(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    name, found, said = history([redact(word) for word in rest], state.seat(None, None, names), names)
+def _history(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    name, found, said = history([redact(word) for word in rest], state.app_session(None, None, namespace), namespace)
     state.results[name] = found
     return said
 
 
-def _help(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _help(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     return help_text()
 
 

@@ -25,7 +25,7 @@ from .help import help_text
 from .line import first_time, run_line
 from .parse import parse_line
 from .run_cell import run_cell
-from .scope import caller, seen_from
+from .scope import calling_frame, visible_namespace
 from .state import AppSession, State
 
 DRY_RUN = 1_000_000
@@ -73,18 +73,18 @@ class DifyMagics(Magics):
     def dify(self, line: str, cell: str | None = None) -> None:
         # The docstring is written when the magics are registered: see `register`.
         problem: BaseException
-        names = seen_from(caller(sys._getframe()), self._notebook())
+        namespace = visible_namespace(calling_frame(sys._getframe()), self._notebook())
         try:
             if cell is not None:
                 line, cell = self._typed.of(line, cell)
             self._warn_of_key(line, cell or "")
             if cell is None:
-                said = run_line(line, self.state, names)
+                said = run_line(line, self.state, namespace)
                 results, self.state.results = self.state.results, {}
                 self.shell.push(results)
                 say(shown(said, TEXT))
             else:
-                self._ask(line, cell, names)
+                self._ask(line, cell, namespace)
             return
         except DifyError as error:
             problem = dressed(error)
@@ -92,27 +92,27 @@ class DifyMagics(Magics):
             problem = error if hasattr(error, "_render_traceback_") else interrupted(sent=False)
         raise problem  # here, where nothing hangs on it: a friendly line and no traceback
 
-    def _ask(self, line: str, body: str, names: dict[str, Any]) -> None:
+    def _ask(self, line: str, body: str, namespace: dict[str, Any]) -> None:
         check()
         arguments = parse_line(line)
-        seat = self.state.seat(arguments.profile, arguments.user, names)
-        key = cells.cell_key(seat, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))
-        question = cells.prepare(arguments, body, seat, self.state, names, key)
+        app_session = self.state.app_session(arguments.profile, arguments.user, namespace)
+        key = cells.cell_key(app_session, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))
+        question = cells.prepare(arguments, body, app_session, self.state, namespace, key)
         if question.dropped:
             names_left = ", ".join(one_line(name, 80) for name in question.dropped)
             say(t("magic.input.dropped", names=names_left), "stderr")
         if arguments.dry_run:
-            shown = cells.describe(question, seat, arguments.timeout)
+            shown = cells.describe(question, app_session, arguments.timeout)
             say(visible(redact(json.dumps(shown, ensure_ascii=False, indent=2)), DRY_RUN))
             return
-        inputs = cells.uploaded(question, seat)
+        inputs = cells.uploaded(question, app_session)
         if question.again:
             say(t("magic.again"))
-        self.state.started(key, question.conversation_id)
-        known = seat.known.get(question.conversation_id or "")
+        self.state.record_start(key, question.conversation_id)
+        known = app_session.conversations.get(question.conversation_id or "")
 
         def start() -> Run:
-            return seat.session.ask(
+            return app_session.session.ask(
                 question.query,
                 inputs=inputs,
                 files=question.files,
@@ -127,7 +127,7 @@ class DifyMagics(Magics):
 
         def keep(turn: Turn) -> None:
             if turn.conversation_id:
-                seat.remember(turn.conversation_id, inputs)
+                app_session.remember(turn.conversation_id, inputs)
             self._bind(turn, arguments.out)
 
         run, turn, was_interrupted = run_cell(start, None if arguments.quiet else view, keep)
@@ -166,10 +166,12 @@ class DifyMagics(Magics):
             say(t("magic.key_in_cell", number=self.shell.displayhook.prompt_count), "stderr")
 
     def _known(self) -> Known:
-        seat: AppSession | None = self.state.last_seat
-        conversations = list(seat.known) if seat else []
+        app_session: AppSession | None = self.state.last_app_session
         try:
             stored = list(profiles())
         except DifyError:  # the file is damaged: Tab is no place to say so
             stored = []
-        return known_from(self._notebook(), conversations, seat.session.app.controls.values() if seat else (), stored)
+        if app_session is None:
+            return known_from(self._notebook(), (), (), stored)
+        controls = app_session.session.app.controls.values()
+        return known_from(self._notebook(), list(app_session.conversations), controls, stored)

@@ -15,7 +15,7 @@ from ..app.words import suggestion
 from ..errors import InputError
 from ..i18n import t
 from ..profiles import can_be_asked
-from .names import plain_name
+from .namespace import normalized_name
 from .split import Word, split
 from .typography import DASHES, WIDE, stray_quote
 
@@ -214,7 +214,7 @@ def _put(found: dict[str, Any], option: Option, name: str, value: str) -> None:
         found["timeout"] = _seconds(value)
         return
     if option.field == "out":
-        value = plain_name(value)
+        value = normalized_name(value)
         if not value.isidentifier() or keyword.iskeyword(value):
             _refuse("magic.line.out", name=value)
     found[option.field] = value

@@ -24,7 +24,7 @@ from ..app.origin import Filled
 from ..app.values import Unfit, to_text
 from ..errors import InputError
 from ..i18n import t
-from .names import plain_name, why_unbound
+from .namespace import normalized_name, unbound_message
 
 LIMIT = 200_000
 """Characters of the whole text, values included, unless told otherwise."""
@@ -55,12 +55,12 @@ _CALL = re.compile(r"\s*\(")
 
 
 def expand(
-    text: str, names: Mapping[str, Any], *, limit: int = LIMIT, first_line: int = 1, where: str = ""
+    text: str, namespace: Mapping[str, Any], *, limit: int = LIMIT, first_line: int = 1, where: str = ""
 ) -> str:
     """The text with every `{{ … }}` replaced by its value.
 
     Args:
-        names: the variables; it is only read, and only at the names that occur.
+        namespace: the variables; it is only read, and only at the names that occur.
         limit: longest result in characters.
         first_line: number of the text's first line, for the places that errors name.
         where: what the text is, such as `-i city`, for errors; empty for the cell's text.
@@ -72,12 +72,12 @@ def expand(
         TemplateError: a name is not defined, a value does not fit into text, or the whole is too long.
     """
     try:
-        return _fill(split_text(text), names, limit)
+        return _fill(split_text(text), namespace, limit)
     except _Problem as problem:
         raise _placed(problem, text, first_line, where) from None
 
 
-def pieces(text: str, names: Mapping[str, Any], *, where: str = "") -> list[str | Filled]:
+def pieces(text: str, namespace: Mapping[str, Any], *, where: str = "") -> list[str | Filled]:
     """The pieces of which `expand` makes the text: those as typed, and the values between them.
 
     Raises:
@@ -87,7 +87,7 @@ def pieces(text: str, names: Mapping[str, Any], *, where: str = "") -> list[str 
         found: list[str | Filled] = []
         for part in split_text(text):
             if isinstance(part, Placeholder):
-                found.append(Filled(part.source, _follow(part, names)))
+                found.append(Filled(part.source, _follow(part, namespace)))
             elif part:
                 found.append(part)
         return found
@@ -103,7 +103,7 @@ def _placed(problem: _Problem, text: str, first_line: int, where: str) -> Templa
     return TemplateError(f"{place}: {problem.message}", code="template", hint=problem.hint)
 
 
-def resolve(source: str, names: Mapping[str, Any]) -> Any:
+def resolve(source: str, namespace: Mapping[str, Any]) -> Any:
     """The object that a path such as `config.inputs["a"]` names, outside of any text.
 
     Raises:
@@ -113,7 +113,7 @@ def resolve(source: str, names: Mapping[str, Any]) -> Any:
         place, end = _path(source, 0, 0)
         if source[end:].strip():
             _stop(0, "magic.template.syntax", source=source)
-        return _follow(place, names)
+        return _follow(place, namespace)
     except _Problem as problem:
         raise TemplateError(problem.message, code="template", hint=problem.hint) from None
 
@@ -162,14 +162,14 @@ class _Problem(Exception):
 def _path(text: str, start: int, offset: int) -> tuple[Placeholder, int]:
     """The path that begins at `start`, and where it ends."""
     match = _NAME.match(text, start)
-    name = "" if match is None else plain_name(match[1])
+    name = "" if match is None else normalized_name(match[1])
     if match is None or not name.isidentifier():
         _stop(offset, "magic.template.syntax", source=_excerpt(text, start))
     at = match.end()
     steps: list[tuple[str, str | int]] = []
     while True:
         if attribute := _ATTRIBUTE.match(text, at):
-            steps.append(("attribute", plain_name(attribute[1])))
+            steps.append(("attribute", normalized_name(attribute[1])))
             at = attribute.end()
         elif index := _INDEX.match(text, at):
             steps.append(("index", int(index[1]) if index[1] else _string(index[2], offset)))
@@ -199,7 +199,7 @@ def _excerpt(text: str, start: int) -> str:
     return text[start : start + 200].partition("\n")[0].partition("}}")[0].strip()[:40]
 
 
-def _fill(parts: list[str | Placeholder], names: Mapping[str, Any], limit: int) -> str:
+def _fill(parts: list[str | Placeholder], namespace: Mapping[str, Any], limit: int) -> str:
     filled: list[str] = []
     left = limit - sum(len(part) for part in parts if isinstance(part, str))
     if left < 0:
@@ -208,7 +208,7 @@ def _fill(parts: list[str | Placeholder], names: Mapping[str, Any], limit: int) 
         if isinstance(part, str):
             filled.append(part)
             continue
-        value = _follow(part, names)
+        value = _follow(part, namespace)
         try:
             text = to_text(value, left)
         except Unfit as unfit:
@@ -220,18 +220,18 @@ def _fill(parts: list[str | Placeholder], names: Mapping[str, Any], limit: int) 
     return "".join(filled)
 
 
-def _follow(place: Placeholder, names: Mapping[str, Any]) -> Any:
+def _follow(place: Placeholder, namespace: Mapping[str, Any]) -> Any:
     """The value of a path. Runs no more code than attribute access and indexing do."""
     if place.name.startswith("__") and place.name.strip("_"):
         _stop(place.offset, "magic.template.private", source=place.source, name=place.name)
-    if told := why_unbound(place.name, names):
+    if told := unbound_message(place.name, namespace):
         raise _Problem(place.offset, told, t("magic.template.hint"))
-    if place.name not in names:
-        known = [name for name in names if isinstance(name, str) and not name.startswith("_")]
+    if place.name not in namespace:
+        known = [name for name in namespace if isinstance(name, str) and not name.startswith("_")]
         close = get_close_matches(place.name, known, n=1, cutoff=0.6)
         guess = t("magic.did_you_mean", name=close[0]) if close else ""
         _stop(place.offset, "magic.template.undefined", name=place.name, suggestion=guess)
-    value = names[place.name]
+    value = namespace[place.name]
     walked = place.name
     for kind, key in place.steps:
         step = f".{key}" if kind == "attribute" else f"[{key!r}]"

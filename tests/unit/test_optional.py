@@ -95,7 +95,7 @@ def test_a_data_directory_that_cannot_be_is_told_once_and_the_question_asked(
     assert first_time() is None
     assert run_store().paths() == []
     for _ in range(2):
-        seat = State().seat("guide", None, {})
+        seat = State().app_session("guide", None, {})
         assert seat.session.ask("What are the apps?").result(30).status == "succeeded"
     assert caplog.text.count("last until Python ends") == 1
 
