@@ -17,15 +17,15 @@ from .state import AppSession
 if TYPE_CHECKING:
     from ..frames.history import History
 
-NAME = "history"
+DEFAULT_NAME = "history"
 """The variable, where none is named."""
 OPTIONS = ("--since", "--until", "--users")
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What the line asks for."""
+class HistoryArguments(msgspec.Struct, frozen=True):
+    """The arguments of a `%dify history` line."""
 
-    name: str = NAME
+    name: str = DEFAULT_NAME
     named: bool = False
     """Whether the variable was named, so that what it holds may be replaced."""
     since: str | None = None
@@ -34,15 +34,15 @@ class Asked(msgspec.Struct, frozen=True):
     """None: the app session's user. Empty: everyone who can be found."""
 
     @property
-    def plain(self) -> bool:
-        """Whether nothing was said but perhaps a name."""
+    def is_default(self) -> bool:
+        """Whether the line has no option."""
         return self.since is None and self.until is None and self.users is None
 
 
-def read_line(rest: list[str]) -> Asked:
+def parse_history_line(rest: list[str]) -> HistoryArguments:
     """What stands behind `%dify history`.
 
-    >>> read_line(["logs", "--users", "anna,ben"]).users
+    >>> parse_history_line(["logs", "--users", "anna,ben"]).users
     ('anna', 'ben')
 
     Raises:
@@ -75,7 +75,7 @@ def read_line(rest: list[str]) -> Asked:
             _refuse("magic.history.name", name=word)
         else:
             values |= {"name": word, "named": True}
-    return Asked(**values)
+    return HistoryArguments(**values)
 
 
 def _users(value: str) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def history(rest: list[str], app_session: AppSession, namespace: Mapping[str, An
         InputError: the line cannot be read, or the variable holds something else.
         DifyError: the server refused it.
     """
-    arguments = read_line(rest)
+    arguments = parse_history_line(rest)
     existing = namespace.get(arguments.name)
     if not _is_history(existing):
         if existing is not None and not arguments.named:
@@ -101,7 +101,7 @@ def history(rest: list[str], app_session: AppSession, namespace: Mapping[str, An
     client = app_session.client
     # Both are awaitable too; here, where a cell waits, `now` does so and obeys Interrupt.
     collecting: Any
-    if existing is not None and arguments.plain and existing.facts.server == client.base_url:
+    if existing is not None and arguments.is_default and existing.facts.server == client.base_url:
         collecting = client.update(existing)
     else:
         users: Any = arguments.users
@@ -129,7 +129,8 @@ def summary(history: History, name: str) -> str:
     lines += [one_line(note, MESSAGE) for note in history.notes]
     if history.failures:
         lines.append(t("magic.history.failures", count=len(history.failures), name=name))
-    lines.append(t("magic.history.next", name=name, again="%dify history" + (f" {name}" if name != NAME else "")))
+    again = "%dify history" if name == DEFAULT_NAME else f"%dify history {name}"
+    lines.append(t("magic.history.next", name=name, again=again))
     return "\n".join(lines)
 
 

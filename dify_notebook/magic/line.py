@@ -1,4 +1,4 @@
-"""What `%dify …` says and does: the chosen app, the conversation, the tapes, help. Prints text."""
+"""The commands of `%dify …`: the chosen app, the conversation, the tapes, help. Each returns the text to print."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..profiles import profiles
 from ..redact import redact
 from ..tape import run_store
 from .complete import APPS, SUBCOMMANDS
-from .connect import connect, forget, place_of
+from .connect import connect, describe_key_storage, forget
 from .conversations import conversations
 from .doctor import doctor
 from .help import help_text, width
@@ -32,10 +32,10 @@ def run_line(line: str, state: State, namespace: Mapping[str, Any]) -> str:
     Raises:
         DifyError: it cannot be read, or what it asks for failed.
     """
-    found = split(line)
-    if found and found[-1].quote:
-        _refuse("magic.line.open", quote=found[-1].quote)
-    words = [word.text for word in found]
+    parsed = split(line)
+    if parsed and parsed[-1].quote:
+        _refuse("magic.line.open", quote=parsed[-1].quote)
+    words = [word.text for word in parsed]
     if not words:
         return status(state, namespace)
     name, rest = words[0], words[1:]
@@ -81,8 +81,8 @@ def _app(app_session: AppSession) -> str:
 
 def _server(app_session: AppSession) -> str:
     origin = "local" if app_session.settings.origin == "local" else app_session.settings.origin
-    where = t(f"magic.origin.{origin}", profile=one_line(app_session.settings.profile or ""))
-    return f"{one_line(app_session.settings.base_url)} · {where}"
+    source_text = t(f"magic.origin.{origin}", profile=one_line(app_session.settings.profile or ""))
+    return f"{one_line(app_session.settings.base_url)} · {source_text}"
 
 
 def _conversation(app_session: AppSession) -> str:
@@ -103,7 +103,7 @@ def _use(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 
 
 def _new(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    _nothing_more("new", rest)
+    _refuse_arguments("new", rest)
     state.app_session(None, None, namespace).session.new()
     return t("magic.new")
 
@@ -117,7 +117,7 @@ def _mode(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 
 
 def _apps(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    _nothing_more("apps", rest)
+    _refuse_arguments("apps", rest)
     lines = []
     if resolve() is not None or (state.choice is not None and state.choice not in APPS):
         app_session = state.app_session(None, None, namespace)
@@ -127,7 +127,8 @@ def _apps(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if stored:
         lines.append(t("magic.apps.profiles"))
         lines += [
-            f"    {one_line(name):<9} {one_line(one.base_url)} · {place_of(one.key)}" for name, one in stored.items()
+            f"    {one_line(name):<9} {one_line(profile.base_url)} · {describe_key_storage(profile.key)}"
+            for name, profile in stored.items()
         ]
         lines.append("")
     lines.append(t("magic.apps.local"))
@@ -145,31 +146,31 @@ def _remote(app_session: AppSession) -> str:
     for control in app_session.session.app.controls.values():
         needed = t("magic.apps.required") if control.get("required") else ""
         options = ", ".join(options_of(control))
-        told = (one_line(str(control.get("type"))), needed, one_line(options, 1_000))
-        facts = " · ".join(fact for fact in told if fact)
+        parts = (one_line(str(control.get("type"))), needed, one_line(options, 1_000))
+        facts = " · ".join(fact for fact in parts if fact)
         lines.append(f"    -i {one_line(str(control.get('variable')))}=…  {facts}")
     return "\n".join(lines)
 
 
 def _runs(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     store = run_store()
-    what = rest[0] if rest else "list"
-    if len(rest) > 1 or what not in SUBCOMMANDS["runs"]:
+    action = rest[0] if rest else "list"
+    if len(rest) > 1 or action not in SUBCOMMANDS["runs"]:
         _refuse("magic.line.runs", text=" ".join(rest))
-    if what in ("on", "off"):
+    if action in ("on", "off"):
         try:
-            store.enabled = what == "on"
+            store.enabled = action == "on"
         except OSError as problem:
-            raise InputError(t("tape.not_switched", problem=problem, what=what), code="runs") from None
-    kept = t("magic.runs.on" if store.enabled else "magic.runs.off", directory=_short(store.directory))
-    if what != "list":
-        return kept
+            raise InputError(t("tape.not_switched", problem=problem, what=action), code="runs") from None
+    setting = t("magic.runs.on" if store.enabled else "magic.runs.off", directory=_with_tilde(store.directory))
+    if action != "list":
+        return setting
     paths = store.paths()
     newest = [f"    {one_line(path.name)}  {path.stat().st_size:,} B" for path in reversed(paths[-10:])]
-    return "\n".join([kept, t("magic.runs.count", count=len(paths)), *newest])
+    return "\n".join([setting, t("magic.runs.count", count=len(paths)), *newest])
 
 
-def first_time() -> str | None:
+def recording_notice() -> str | None:
     """What to say before the first run is ever recorded on this machine; None when it was said."""
     try:
         store = run_store()
@@ -177,10 +178,10 @@ def first_time() -> str | None:
             return None
     except (OSError, DifyError):  # what is wrong is said when something is asked
         return None
-    return t("magic.runs.on", directory=_short(store.directory))
+    return t("magic.runs.on", directory=_with_tilde(store.directory))
 
 
-def _short(path: Path) -> str:
+def _with_tilde(path: Path) -> str:
     """The path with the home directory as ~: it often carries the login name."""
     home = os.path.expanduser("~")  # itself, for an account that has none
     return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
@@ -189,8 +190,8 @@ def _short(path: Path) -> str:
 def _connect(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if len(rest) != 1:
         _refuse("magic.line.one_name", name="connect")
-    said = connect(rest[0], state)
-    return f"{said}\n{_describe(state.app_session(None, None, {}), state)}"
+    text = connect(rest[0], state)
+    return f"{text}\n{_describe(state.app_session(None, None, {}), state)}"
 
 
 def _forget(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
@@ -213,16 +214,16 @@ def _conversations(rest: list[str], state: State, namespace: Mapping[str, Any]) 
 
 
 def _history(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    name, found, said = history([redact(word) for word in rest], state.app_session(None, None, namespace), namespace)
-    state.results[name] = found
-    return said
+    name, result, text = history([redact(word) for word in rest], state.app_session(None, None, namespace), namespace)
+    state.results[name] = result
+    return text
 
 
 def _help(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     return help_text()
 
 
-def _nothing_more(name: str, rest: list[str]) -> None:
+def _refuse_arguments(name: str, rest: list[str]) -> None:
     if rest:
         _refuse("magic.line.nothing_more", name=name, text=" ".join(rest))
 

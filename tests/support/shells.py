@@ -33,7 +33,7 @@ class Shell:
 
         def seen(line: str, cell: str | None = None) -> None:
             self.names.append(visible_namespace(calling_frame(sys._getframe(1)), self.shell.user_ns))
-            self.texts.append(self.typed.of(line, cell or ""))
+            self.texts.append(self.typed.as_typed(line, cell or ""))
 
         self.shell.register_magic_function(no_var_expand(seen), "line_cell", "seen")
 

@@ -12,7 +12,7 @@ import pytest
 
 from dify_notebook.errors import AuthenticationError, ConfigError, DifyError, InputError
 from dify_notebook.magic import cell as cells
-from dify_notebook.magic.line import first_time, run_line
+from dify_notebook.magic.line import recording_notice, run_line
 from dify_notebook.magic.namespace import Namespace
 from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
@@ -84,13 +84,13 @@ class Notebook:
         self.state = State()
         self.names: dict[str, Any] = {"c": client(self.server), **names}
 
-    def prepare(self, line: str, body: str = "hi") -> cells.Question:
+    def prepare(self, line: str, body: str = "hi") -> cells.ChatRequest:
         arguments = parse_line(line)
         self.app_session = self.state.app_session(arguments.profile or "c", arguments.user, self.names)
         self.key = cells.cell_key(self.app_session, line, body, None, terminal=self.terminal)
-        return cells.prepare(arguments, body, self.app_session, self.state, self.names, self.key)
+        return cells.build_request(arguments, body, self.app_session, self.state, self.names, self.key)
 
-    def ran(self, question: cells.Question, conversation: str) -> None:
+    def ran(self, question: cells.ChatRequest, conversation: str) -> None:
         """What the magic remembers once the answer is there."""
         self.state.record_start(self.key, question.conversation_id)
         self.app_session.session.conversation_id = conversation
@@ -254,7 +254,7 @@ def test_dry_run_shows_what_would_be_sent_and_no_key(tmp_path: Path) -> None:
     form: list[dict[str, Any]] = [*CITY, {"file": {"variable": "doc"}}]
     book = Notebook(Server(form=form))
     question = book.prepare(f"-i city=Lyon -f {path} -i doc={path} -f https://example.org/x.pdf?sign=1")
-    shown = cells.describe(question, book.app_session, 30.0)
+    shown = cells.describe_request(question, book.app_session, 30.0)
     promise = "(given after uploading a.png, 5 bytes)"
     image = {"type": "image", "transfer_method": "local_file", "upload_file_id": promise}
     remote = {"type": "document", "transfer_method": "remote_url", "url": "https://example.org/x.pdf?sign=1"}
@@ -286,7 +286,7 @@ def test_file_inputs_are_uploaded_and_sent_again_by_their_id(tmp_path: Path) -> 
     ]
     book = Notebook(Server(form=form), folder=tmp_path)
     question = book.prepare("-i 'one={{ folder }}/a.png' -i 'many={{ folder }}/*.png' -i t=x")
-    sent = cells.uploaded(question, book.app_session)
+    sent = cells.upload_inputs(question, book.app_session)
     image = {"type": "image", "transfer_method": "local_file"}
     assert sent == {
         "one": {**image, "upload_file_id": "file-1"},
@@ -296,7 +296,7 @@ def test_file_inputs_are_uploaded_and_sent_again_by_their_id(tmp_path: Path) -> 
     assert book.server.uploads == ["a.png", "a.png", "b.png"]
     book.app_session.session.conversation_id = FIRST
     book.app_session.remember(FIRST, sent)
-    assert cells.uploaded(book.prepare(""), book.app_session) == sent
+    assert cells.upload_inputs(book.prepare(""), book.app_session) == sent
     assert len(book.server.uploads) == 3
     with pytest.raises(InputError, match="one takes one file"):
         book.prepare("-i 'one={{ folder }}/*.png'")
@@ -336,9 +336,9 @@ def test_files_are_refused_before_anything_is_sent(
     book = Notebook(server)
     if says is None:
         question = book.prepare(line)
-        assert cells.describe(question, book.app_session, None)["json"]["query"] == "hi"
+        assert cells.describe_request(question, book.app_session, None)["json"]["query"] == "hi"
         asked = [part for part in line.split() if part.startswith(("picture=", "papers="))]
-        assert set(cells.uploaded(question, book.app_session)) == {part.partition("=")[0] for part in asked}
+        assert set(cells.upload_inputs(question, book.app_session)) == {part.partition("=")[0] for part in asked}
         return
     with pytest.raises(InputError) as caught:
         book.prepare(line)
@@ -359,7 +359,7 @@ def test_of_a_form_that_is_read_in_part_only_what_is_given_is_sent(tmp_path: Pat
     book = Notebook(Server(form=form))
     question = book.prepare(f"-i doc={tmp_path / 'a.png'} -i other=~/x")
     assert question.inputs["other"] == "~/x"
-    assert cells.uploaded(question, book.app_session)["doc"]["upload_file_id"] == "file-1"
+    assert cells.upload_inputs(question, book.app_session)["doc"]["upload_file_id"] == "file-1"
     assert set(question.inputs) == {"doc", "other"}
 
 
@@ -432,9 +432,9 @@ def test_runs_are_switched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_recording_is_said_before_the_first_run() -> None:
-    assert "runs off" in (first_time() or "")
+    assert "runs off" in (recording_notice() or "")
     run_line("runs off", State(), {})
-    assert first_time() is None
+    assert recording_notice() is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from support.raw_server import Connection, Request, serving
 from dify_notebook import config, profiles
 from dify_notebook.errors import DifyError
 from dify_notebook.i18n import sentences, set_language
-from dify_notebook.magic.doctor import told
+from dify_notebook.magic.doctor import describe_finding
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.state import State
 from dify_notebook.net import doctor as net_doctor
@@ -197,7 +197,7 @@ def test_the_doctor_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_stream_that_is_held_back(first: float, total: float, count: int, kind: str) -> None:
     assert net_doctor.judge(first, total, count).kind == kind
-    told(net_doctor.judge(first, total, count))
+    describe_finding(net_doctor.judge(first, total, count))
 
 
 def test_the_doctor_measures_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
