@@ -1,8 +1,8 @@
-"""What stands in a cell, as it was typed.
+"""The source of a cell as it was typed.
 
 IPython takes what looks like its own prompts, and Python's, out of a cell before a magic sees it, wherever a line
-begins so; and it ends the magic's line at characters that end no line of a cell. The cell as typed is told before
-each run, by the event `pre_run_cell`.
+begins so; and it ends the magic's line at characters that end no line of a cell. The event `pre_run_cell` has the
+cell as typed, before each run.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class CellSources:
 
 
 def _depth() -> int:
-    """How many cells are running inside each other here. A cell that was broken off may not be told to have ended."""
+    """How many cells run inside each other on this stack. A cell that was broken off may have no `post_run_cell`."""
     depth, frame = 0, inspect.currentframe()
     while frame is not None:
         depth += frame.f_code.co_name == "run_cell_async"
@@ -105,7 +105,7 @@ def _depth() -> int:
 
 
 def _magic_call(code: str) -> tuple[str, str, str] | None:
-    """What code hands to a cell's magic; None where it is anything else than that one call."""
+    """Name, line and body of a call of a cell magic; None where the code is anything but that one call."""
     if not code.startswith(_CALL):
         return None
     try:

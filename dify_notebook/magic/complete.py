@@ -96,12 +96,12 @@ def _with_prefix(fragment: str, texts: Iterable[str]) -> Completions:
     return Completions(fragment, tuple(text for text in texts if text.startswith(fragment)))
 
 
-def _cell_line(rest: str, candidates: Candidates, paths: Callable[[str], list[str]]) -> Completions | None:
-    braces = _NAME_IN_BRACES.search(rest)
+def _cell_line(line: str, candidates: Candidates, paths: Callable[[str], list[str]]) -> Completions | None:
+    braces = _NAME_IN_BRACES.search(line)
     if braces:
         return _with_prefix(braces[1] or "", candidates.names)
-    words = split(rest)
-    open_word = words[-1] if words and (words[-1].end == len(rest) and not rest[-1:].isspace()) else None
+    words = split(line)
+    open_word = words[-1] if words and (words[-1].end == len(line) and not line[-1:].isspace()) else None
     if words and words[-1].quote:
         open_word = words[-1]
     complete_words = words[:-1] if open_word else words
@@ -115,7 +115,7 @@ def _cell_line(rest: str, candidates: Candidates, paths: Callable[[str], list[st
         if _has_profile(complete_words):
             return None
         return _with_prefix(value, (*candidates.profiles, *APPS, *candidates.clients))
-    return _value(option, value, candidates, paths, open_word, rest)
+    return _value(option, value, candidates, paths, open_word, line)
 
 
 def _option_at(complete_words: list[Word], open_word: Word | None) -> tuple[str | None, str]:
@@ -145,7 +145,7 @@ def _value(
     candidates: Candidates,
     paths: Callable[[str], list[str]],
     word: Word | None,
-    rest: str,
+    line: str,
 ) -> Completions | None:
     if field == "inputs":
         name, equals, text = value.partition("=")
@@ -166,7 +166,7 @@ def _value(
 
 
 def _quoted(value: str, texts: Iterable[str], word: Word | None) -> Completions:
-    """Texts of a server's as they stand on the line: in one word, which fills in no variable and is no code."""
+    """Completions of a server's texts, quoted as one word of the line; without those that a template would fill in."""
     quote = word.quote if word else ""
     fitting = [text for text in texts if text.strip() and text.startswith(value) and "{{" not in text]
     if quote:
@@ -176,7 +176,7 @@ def _quoted(value: str, texts: Iterable[str], word: Word | None) -> Completions:
 
 
 def _parses_as(written: str, text: str) -> bool:
-    """Whether the line says that text; one that begins as a path of Windows protects nothing with its backslashes."""
+    """Whether a word of the line is read as that text; backslashes protect nothing in a path of Windows."""
     return [word.text for word in split(f"{written} tone={written}")] == [text, f"tone={text}"]
 
 
@@ -209,9 +209,9 @@ def _paths(start: str) -> list[str]:
     return paths
 
 
-def _line(rest: str, candidates: Candidates) -> Completions | None:
-    words = rest.split()
-    typing = "" if not rest or rest[-1].isspace() else words.pop()
+def _line(line: str, candidates: Candidates) -> Completions | None:
+    words = line.split()
+    typing = "" if not line or line[-1].isspace() else words.pop()
     if not words:
         return _with_prefix(typing, SUBCOMMANDS)
     if words[0] == "history":

@@ -24,7 +24,7 @@ from .state import State
 
 
 def connect(name: str, state: State) -> str:
-    """Ask for a server and its key, try them, store them and choose the profile; what to say then.
+    """Ask for a server and its key, try them, store them and choose the profile; the text to print.
 
     Raises:
         ConfigError: nobody can be asked, or what was typed cannot be right.
@@ -59,7 +59,7 @@ def connect(name: str, state: State) -> str:
 
 
 def forget(name: str, state: State) -> str:
-    """Take the profile and its key away.
+    """Delete the profile and its key; the text to print.
 
     Raises:
         ConfigError: there is no such profile.

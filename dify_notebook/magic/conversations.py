@@ -45,9 +45,9 @@ def _list(app_session: AppSession) -> str:
     rows = []
     for number, conversation in enumerate(listed, 1):
         time = conversation.updated_at or conversation.created_at
-        shown = time.astimezone().strftime("%Y-%m-%d %H:%M") if time else "-"
+        date = time.astimezone().strftime("%Y-%m-%d %H:%M") if time else "-"
         mark = "*" if conversation.id == app_session.session.conversation_id else " "
-        rows.append(f"{mark}{number:>3}  {shown:<16}  {one_line(conversation.id)}  {one_line(conversation.name, 60)}")
+        rows.append(f"{mark}{number:>3}  {date:<16}  {one_line(conversation.id)}  {one_line(conversation.name, 60)}")
     more = [t("magic.conversations.more", count=MAXIMUM)] if len(listed) == MAXIMUM else []
     return "\n".join([*rows, *more, t("magic.conversations.how")])
 

@@ -39,7 +39,7 @@ class HistoryArguments(msgspec.Struct, frozen=True):
         return self.since is None and self.until is None and self.users is None
 
 
-def parse_history_line(rest: list[str]) -> HistoryArguments:
+def parse_history_line(args: list[str]) -> HistoryArguments:
     """What stands behind `%dify history`.
 
     >>> parse_history_line(["logs", "--users", "anna,ben"]).users
@@ -49,7 +49,7 @@ def parse_history_line(rest: list[str]) -> HistoryArguments:
         InputError: it cannot be read.
     """
     values: dict[str, Any] = {}
-    words = list(rest)
+    words = list(args)
     while words:
         word = words.pop(0)
         option, equals, value = word.partition("=")
@@ -82,7 +82,7 @@ def _users(value: str) -> tuple[str, ...]:
     return () if value == "all" else tuple(name for name in value.split(",") if name)
 
 
-def history(rest: list[str], app_session: AppSession, namespace: Mapping[str, Any]) -> tuple[str, History, str]:
+def history(args: list[str], app_session: AppSession, namespace: Mapping[str, Any]) -> tuple[str, History, str]:
     """Fetch what the line asks for, or bring the variable's history up to date.
 
     Returns:
@@ -92,7 +92,7 @@ def history(rest: list[str], app_session: AppSession, namespace: Mapping[str, An
         InputError: the line cannot be read, or the variable holds something else.
         DifyError: the server refused it.
     """
-    arguments = parse_history_line(rest)
+    arguments = parse_history_line(args)
     existing = namespace.get(arguments.name)
     if not _is_history(existing):
         if existing is not None and not arguments.named:

@@ -27,7 +27,7 @@ from .state import LOCAL_APPS, AppSession, State
 
 
 def run_line(line: str, state: State, namespace: Mapping[str, Any]) -> str:
-    """Do what the line says; the text to print.
+    """Run the command of the line; the text to print.
 
     Raises:
         DifyError: it cannot be read, or what it asks for failed.
@@ -38,7 +38,7 @@ def run_line(line: str, state: State, namespace: Mapping[str, Any]) -> str:
     words = [word.text for word in parsed]
     if not words:
         return status(state, namespace)
-    name, rest = words[0], words[1:]
+    name, args = words[0], words[1:]
     if name in ("-h", "--help"):
         name = "help"
     command = _COMMANDS.get(name)
@@ -49,7 +49,7 @@ def run_line(line: str, state: State, namespace: Mapping[str, Any]) -> str:
             suggestion=suggestion(name, list(SUBCOMMANDS)),
             known=", ".join(SUBCOMMANDS),
         )
-    return command(rest, state, namespace)
+    return command(args, state, namespace)
 
 
 def status(state: State, namespace: Mapping[str, Any]) -> str:
@@ -90,34 +90,34 @@ def _conversation(app_session: AppSession) -> str:
     if id is None:
         return t("magic.status.no_conversation")
     number = app_session.session.turn_number(id)
-    shown = one_line(id)
-    return shown if number is None else t("magic.status.turns", id=shown, count=number - 1)
+    text = one_line(id)
+    return text if number is None else t("magic.status.turns", id=text, count=number - 1)
 
 
-def _use(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    if len(rest) != 1:
+def _use(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if len(args) != 1:
         _refuse("magic.line.use", known=", ".join([*profiles(), *APPS]))
-    app_session = state.app_session(rest[0], None, namespace)
-    state.choice = rest[0]
+    app_session = state.app_session(args[0], None, namespace)
+    state.choice = args[0]
     return _describe(app_session, state)
 
 
-def _new(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    _refuse_arguments("new", rest)
+def _new(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    _refuse_arguments("new", args)
     state.app_session(None, None, namespace).session.new()
     return t("magic.new")
 
 
-def _mode(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    if rest:
-        if rest[0] not in ("fresh", "continue") or len(rest) > 1:
-            _refuse("magic.line.mode", text=" ".join(rest))
-        state.mode = "fresh" if rest[0] == "fresh" else "continue"
+def _mode(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if args:
+        if args[0] not in ("fresh", "continue") or len(args) > 1:
+            _refuse("magic.line.mode", text=" ".join(args))
+        state.mode = "fresh" if args[0] == "fresh" else "continue"
     return t(f"magic.mode.{state.mode}")
 
 
-def _apps(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    _refuse_arguments("apps", rest)
+def _apps(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    _refuse_arguments("apps", args)
     lines = []
     if resolve() is not None or (state.choice is not None and state.choice not in APPS):
         app_session = state.app_session(None, None, namespace)
@@ -152,11 +152,11 @@ def _remote(app_session: AppSession) -> str:
     return "\n".join(lines)
 
 
-def _runs(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+def _runs(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     store = run_store()
-    action = rest[0] if rest else "list"
-    if len(rest) > 1 or action not in SUBCOMMANDS["runs"]:
-        _refuse("magic.line.runs", text=" ".join(rest))
+    action = args[0] if args else "list"
+    if len(args) > 1 or action not in SUBCOMMANDS["runs"]:
+        _refuse("magic.line.runs", text=" ".join(args))
     if action in ("on", "off"):
         try:
             store.enabled = action == "on"
@@ -171,7 +171,7 @@ def _runs(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 
 
 def recording_notice() -> str | None:
-    """What to say before the first run is ever recorded on this machine; None when it was said."""
+    """The notice before the first run is recorded on this machine; None once there are tapes, or with recording off."""
     try:
         store = run_store()
         if store.directory.exists() or not store.enabled:
@@ -187,45 +187,45 @@ def _with_tilde(path: Path) -> str:
     return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 
-def _connect(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    if len(rest) != 1:
+def _connect(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if len(args) != 1:
         _refuse("magic.line.one_name", name="connect")
-    text = connect(rest[0], state)
+    text = connect(args[0], state)
     return f"{text}\n{_describe(state.app_session(None, None, {}), state)}"
 
 
-def _forget(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    if len(rest) != 1:
+def _forget(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if len(args) != 1:
         _refuse("magic.line.one_name", name="forget")
-    return forget(rest[0], state)
+    return forget(args[0], state)
 
 
-def _doctor(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    if rest not in ([], ["--stream"]):
-        _refuse("magic.line.nothing_more", name="doctor", text=" ".join(rest))
-    return doctor(state.app_session(None, None, namespace), stream=bool(rest))
+def _doctor(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if args not in ([], ["--stream"]):
+        _refuse("magic.line.nothing_more", name="doctor", text=" ".join(args))
+    return doctor(state.app_session(None, None, namespace), stream=bool(args))
 
 
-def _conversations(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    if rest and (not rest[0].isdecimal() or len(rest) not in (1, 3) or rest[1:2] not in ([], ["--export"])):
-        _refuse("magic.line.conversations", text=" ".join(rest))
+def _conversations(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if args and (not args[0].isdecimal() or len(args) not in (1, 3) or args[1:2] not in ([], ["--export"])):
+        _refuse("magic.line.conversations", text=" ".join(args))
     app_session = state.app_session(None, None, namespace)
-    return conversations(app_session, int(rest[0]) if rest else None, rest[2] if len(rest) == 3 else None)
+    return conversations(app_session, int(args[0]) if args else None, args[2] if len(args) == 3 else None)
 
 
-def _history(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    name, result, text = history([redact(word) for word in rest], state.app_session(None, None, namespace), namespace)
+def _history(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    name, result, text = history([redact(word) for word in args], state.app_session(None, None, namespace), namespace)
     state.results[name] = result
     return text
 
 
-def _help(rest: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+def _help(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     return help_text()
 
 
-def _refuse_arguments(name: str, rest: list[str]) -> None:
-    if rest:
-        _refuse("magic.line.nothing_more", name=name, text=" ".join(rest))
+def _refuse_arguments(name: str, args: list[str]) -> None:
+    if args:
+        _refuse("magic.line.nothing_more", name=name, text=" ".join(args))
 
 
 def _refuse(key: str, /, **values: object) -> NoReturn:

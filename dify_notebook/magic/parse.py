@@ -94,7 +94,7 @@ _CONFLICTS = (
 )
 INPUT_NAME = re.compile(r"[^\W\d][\w.-]*")
 """How an input may be called behind `-i`."""
-_INPUT = re.compile(r"(?P<name>[^\W\d][\w.-]*)(?P<sign>:?=)(?P<text>.*)", re.DOTALL)
+_INPUT = re.compile(r"(?P<name>[^\W\d][\w.-]*)(?P<operator>:?=)(?P<text>.*)", re.DOTALL)
 
 
 def parse_line(line: str) -> Arguments:
@@ -189,8 +189,8 @@ def _profile(word: Word, fields: dict[str, Any]) -> None:
 
 def _intended_option(text: str) -> str:
     """The option that begins with hyphens where a text has another dash."""
-    rest = text.lstrip("-" + DASHES)
-    return f"--{rest}" if f"--{rest.partition('=')[0]}" in BY_NAME else f"-{rest}"
+    name = text.lstrip("-" + DASHES)
+    return f"--{name}" if f"--{name.partition('=')[0]}" in BY_NAME else f"-{name}"
 
 
 def _put(fields: dict[str, Any], option: Option, name: str, value: str) -> None:
@@ -224,10 +224,10 @@ def _assignment(text: str) -> Assignment:
     match = _INPUT.fullmatch(text)
     if match is None and (meant := _INPUT.fullmatch(text.translate(FULLWIDTH))) is not None:
         character = text[meant.end("name")]
-        _refuse("magic.line.wide", sign=character, name=meant["name"], meant=meant["sign"])
+        _refuse("magic.line.wide", sign=character, name=meant["name"], meant=meant["operator"])
     if match is None:
         _refuse("magic.line.input", text=text)
-    name, value, expression = match["name"], match["text"], match["sign"] == ":="
+    name, value, expression = match["name"], match["text"], match["operator"] == ":="
     if expression:
         try:
             ast.parse(value.strip(), mode="eval")

@@ -110,14 +110,14 @@ def _enclosing(code: CodeType, frame: FrameType, stacks: list[list[FrameType]]) 
     """The functions around the code, outermost first; none where neither the stacks nor its source tell."""
     if not stacks:
         return []
-    codes = dict.fromkeys(one.f_code for stack in stacks for one in stack)
-    running = [one for one in codes if one.co_filename == code.co_filename]
-    whole = [one for one in running if "<locals>" not in one.co_qualname]
-    parts = [one for one in running if "<locals>" in one.co_qualname]
-    for root in (*whole, _compiled(code.co_filename, frame.f_globals), *reversed(parts)):
+    codes = dict.fromkeys(each.f_code for stack in stacks for each in stack)
+    running = [each for each in codes if each.co_filename == code.co_filename]
+    outermost = [each for each in running if "<locals>" not in each.co_qualname]
+    nested = [each for each in running if "<locals>" in each.co_qualname]
+    for root in (*outermost, _compiled(code.co_filename, frame.f_globals), *reversed(nested)):
         path = _nesting(root, code) if root is not None else None
         if path is not None:
-            return [one for one in path if _is_function(one)]
+            return [each for each in path if _is_function(each)]
     return []
 
 
@@ -135,7 +135,7 @@ def _nesting(root: CodeType, code: CodeType) -> list[CodeType] | None:
 
 
 def _same_code(code: CodeType, other: CodeType) -> bool:
-    """Whether two codes come from the same place of a source, which may have been compiled twice."""
+    """Whether two codes come from the same lines of a source, which may have been compiled twice."""
     return code is other or (
         (code.co_qualname, code.co_firstlineno, code.co_filename, code.co_varnames, code.co_freevars)
         == (other.co_qualname, other.co_firstlineno, other.co_filename, other.co_varnames, other.co_freevars)

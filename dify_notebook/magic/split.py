@@ -1,4 +1,4 @@
-r"""Splits a magic's line into words as a shell would, with the place of each.
+r"""Splits a magic's line into words as a shell would, with the position of each.
 
 Quotes group and can stand inside a word; a backslash protects a space, a quote or
 another backslash and is otherwise an ordinary character, so that `C:\data\x.csv`
@@ -37,7 +37,7 @@ class Word(msgspec.Struct, frozen=True):
 
 
 def split(line: str) -> list[Word]:
-    """The words of a line. An unclosed quote runs to the end and is told in `Word.quote`.
+    """The words of a line. An unclosed quote runs to the end and stands in `Word.quote`.
 
     >>> [word.text for word in split("-i 'city=New York' -f C:\\\\data\\\\x.csv")]
     ['-i', 'city=New York', '-f', 'C:\\\\data\\\\x.csv']

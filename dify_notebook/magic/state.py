@@ -35,11 +35,11 @@ class Conversation(msgspec.Struct):
     """What it was last asked with: later turns need the required ones again."""
     name: str | None = None
     asked_here: bool = True
-    """Whether it was asked in this kernel; else it came from the server's list."""
+    """Whether a question of it was sent from this kernel; else it came from the server's list."""
 
     @property
     def values(self) -> dict[str, Value]:
-        """Its inputs with their origin: sent from here, or told by the server."""
+        """Its inputs with their origin: sent from here, or of the server's list."""
         origin = Origin.EARLIER if self.asked_here else Origin.SERVER
         return values(self.inputs, origin)
 
@@ -64,12 +64,12 @@ class AppSession:
         return self.client.settings
 
     def use_client(self, client: AsyncDify) -> None:
-        """From now on ask with that client, where it is another one: it may trust or time otherwise."""
+        """Use that client from now on, where it is another one: its certificates or timeouts may differ."""
         if client._pools is not self.client._pools:
             self.session.client = client if client.user == self.settings.user else client.as_user(self.settings.user)
 
     def remember(self, id: str, inputs: Mapping[str, Any]) -> None:
-        """A turn of this conversation was asked with these inputs."""
+        """Store the inputs that a question of this conversation was sent with."""
         conversation = self.conversations.setdefault(id, Conversation(id))
         conversation.inputs, conversation.asked_here = dict(inputs), True
 
@@ -103,15 +103,15 @@ class AppSession:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            some = ", ".join(id[: len(text) + 6] + "…" for id in matches[:4])
-            raise InputError(t("magic.conversation.many", text=text, some=some), code="conversation")
+            examples = ", ".join(id[: len(text) + 6] + "…" for id in matches[:4])
+            raise InputError(t("magic.conversation.many", text=text, some=examples), code="conversation")
         if len(text) == 36 and text.count("-") == 4:  # a whole id: the server may know more than it lists
             return text
         raise InputError(t("magic.conversation.none", text=text), code="conversation")
 
 
 def without_nulls(inputs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The inputs of a stored conversation; Dify says null for every variable that was not given."""
+    """The inputs of a stored conversation; Dify sends null for every variable that was not given."""
     return {name: value for name, value in (inputs or {}).items() if value is not None}
 
 
@@ -130,13 +130,13 @@ class State:
         """What the last line is to leave in variables, by name."""
 
     def record_start(self, cell: tuple[str, ...], conversation_id: str | None) -> None:
-        """A cell is asked in this conversation, or begins one (None)."""
+        """Store in which conversation a cell was run; None: it began a new one."""
         self.starts[cell] = conversation_id
         if cell[-2] == "line":
             self.starts[*cell[:-2], "newest"] = conversation_id
 
     def start_key(self, cell: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Under which name of `starts` the cell's last run stands; None where it never ran.
+        """The key of the cell's last run in `starts`; None where it never ran.
 
         A terminal's lines have no ids and are known by their text; one that was reworded is taken for the newest.
         """

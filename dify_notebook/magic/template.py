@@ -31,7 +31,7 @@ LIMIT = 200_000
 
 
 class TemplateError(InputError):
-    """A `{{ … }}` cannot be filled; says which and where."""
+    """A `{{ … }}` cannot be filled; the message has which, line and column."""
 
 
 class Placeholder(msgspec.Struct, frozen=True):

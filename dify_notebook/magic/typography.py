@@ -1,4 +1,4 @@
-"""Signs that a text processor or an input method puts in the place of those that a line needs. Pure."""
+"""Characters that a text processor or an input method puts in the place of those that a line needs. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of a turn: a tree of blocks with fixed places."""
+"""A turn as a tree of blocks, in fixed slots."""
 
 from __future__ import annotations
 

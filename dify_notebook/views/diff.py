@@ -90,7 +90,7 @@ def from_wire(wire: Wire) -> Block:
 
 
 class _Mark:
-    """What is remembered of one place: its block, and when it last changed in which way.
+    """The state of one path: its block, and the `seq` at which it last changed in which way.
 
     Marks below a block are made only when something below it changes, so a closed
     block costs one mark however much it holds.
@@ -212,7 +212,7 @@ class Differ:
 
 
 def _compare(mark: _Mark, new: Block, path: str, seq: int, ops: list[Op]) -> bool:
-    """Append the operations for one place; return whether there were any."""
+    """Append the operations for one path; return whether there were any."""
     old = mark.block
     if old is new:
         return False
@@ -273,7 +273,7 @@ def _compare_children(mark: _Mark, new: Block, path: str, seq: int, ops: list[Op
 
 
 def _repair(mark: _Mark, path: str, base: int, ops: list[Op]) -> None:
-    """Append what turns this place, as it was in any state since `base`, into what it is."""
+    """Append the operations that turn every state of this path since `base` into the present one."""
     if mark.touched_at <= base:
         return
     block = mark.block

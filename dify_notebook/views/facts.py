@@ -15,7 +15,7 @@ from . import limits
 from .diff import common_prefix
 from .words import Words, host, number, pretty, price, short
 
-MARK = "\u26a0"
+WARNING_SYMBOL = "\u26a0"
 
 STATUS_SYMBOLS = {
     "running": "\u25cf",
@@ -65,7 +65,7 @@ def has_content(turn: Turn) -> bool:
 
 
 def waiting(turn: Turn, words: Words, now: float) -> str:
-    """What is said while nothing has come; "" after that."""
+    """The text while nothing of the answer has come; "" after that."""
     if turn.status != "running" or has_content(turn):
         return ""
     return words("waiting", time=words.count_up(now))
@@ -123,7 +123,7 @@ def _warnings(turn: Turn, words: Words) -> list[Notice]:
         raw = "\n".join(shown(warning.raw or warning.message) for warning in damaged[: limits.DAMAGED])
         if hidden := words.omitted(len(damaged), limits.DAMAGED, "turn.warnings"):
             raw += f"\n{hidden}"
-        out.append(Notice("warning", words("damaged", n=len(damaged), mark=MARK), raw))
+        out.append(Notice("warning", words("damaged", n=len(damaged), mark=WARNING_SYMBOL), raw))
     if unread := sum(warning.code == "character" for warning in turn.warnings):
         out.append(Notice("info", words("characters", n=unread)))
     others = [warning for warning in turn.warnings if warning.code not in ("damaged", "character")]
@@ -226,7 +226,7 @@ def step_running(thought: Thought, turn: Turn) -> bool:
 def sources(turn: Turn) -> list[Citation]:
     """The first passages in the order of their numbers."""
     cited = list(turn.citations or ())
-    cited.sort(key=lambda one: one.position if one.position is not None else len(cited) + 1)
+    cited.sort(key=lambda each: each.position if each.position is not None else len(cited) + 1)
     return cited[: limits.CITATIONS]
 
 
@@ -280,7 +280,7 @@ def log_tree(logs: Sequence[AgentLog]) -> list[tuple[int, AgentLog]]:
 
 
 def marked_answer(turn: Turn) -> str:
-    """The answer, with a sign at each place where a line of the stream was damaged."""
+    """The answer, with a warning symbol wherever a line of the stream was damaged."""
     offsets = [w.offset for w in turn.warnings if w.code == "damaged" and w.offset is not None][: limits.MARKS]
     answer = turn.answer
     for offset in sorted(set(_answer_offsets(turn, offsets)), reverse=True):
@@ -306,12 +306,12 @@ def _answer_offsets(turn: Turn, offsets: list[int]) -> list[int]:
 
 
 def _mark(answer: str, offset: int) -> str:
-    """Put the sign where it changes no line's meaning: not before a line's first character."""
+    """Put the symbol where it changes no line's meaning: not before a line's first character."""
     head = answer[:offset]
     bare = head.rstrip("\n")
     if head and bare == head:
-        return f"{head}{MARK}{answer[offset:]}"
+        return f"{head}{WARNING_SYMBOL}{answer[offset:]}"
     last = bare.rpartition("\n")[2].strip()
     if bare and not last.startswith(("```", "~~~", "|", "$$", "\\[", "\\]", "---", "===", "***")):
-        return f"{bare} {MARK}{answer[len(bare) :]}"
-    return f"{head}{MARK}\n{answer[offset:]}"
+        return f"{bare} {WARNING_SYMBOL}{answer[len(bare) :]}"
+    return f"{head}{WARNING_SYMBOL}\n{answer[offset:]}"

@@ -19,8 +19,8 @@ WEB = r"(?:https?://|mailto:)"
 
 _FIELD = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-    | {sign: f"&#{ord(sign)};" for sign in "`[]|$\\"}
-    | {sign: f"\\{sign}" for sign in "*_#!~"}
+    | {char: f"&#{ord(char)};" for char in "`[]|$\\"}
+    | {char: f"\\{char}" for char in "*_#!~"}
 )
 _BARE = re.compile(r"(?i)(https?|ftp)://|www\.")
 _LINE_START = re.compile(r"^(\d*)([-+=:.)])")
@@ -29,7 +29,7 @@ _RUNS = re.compile(r"`+")
 _WORD = re.compile(r"[^ \t\n\r\f\v]*")  # other blanks are part of an address to some
 _MARKED = re.compile(r"\*|~~|(?<![^\W_])_|_(?![^\W_])")
 """What means emphasis to those who look for addresses last."""
-_LABEL = str.maketrans({sign: f"&#{ord(sign)};" for sign in "*_~"})
+_LABEL = str.maketrans({char: f"&#{ord(char)};" for char in "*_~"})
 _GOES_ON = tuple("|{}")
 """Signs of ASCII that are part of an address to some."""
 
@@ -134,7 +134,7 @@ class _Guard:
         at = 0
         while match := _SIGN.search(self.text, at):
             self.parts.append(self.text[at : match.start()])
-            at = self._sign(match.group(), match.start())
+            at = self._write_marker(match.group(), match.start())
         self.parts.append(self.text[at:])
         plain = self._ambiguous()
         return "".join(part if isinstance(part, str) else _span(*part, plain=plain) for part in self.parts)
@@ -149,21 +149,21 @@ class _Guard:
             or any(dollars[0] < at < dollars[-1] for at in spans if dollars)
         )
 
-    def _sign(self, sign: str, at: int) -> int:
+    def _write_marker(self, marker: str, at: int) -> int:
         """Write what begins here, and say where to go on."""
         text, parts = self.text, self.parts
-        first = sign[0]
+        first = marker[0]
         if first == "`":
             return self._code(at)
         if first == "\\":
             return self._backslash(at)
         if first == "$":
             return self._dollar(at)
-        if first == "*" or sign == "~~":
-            return self._emphasis(sign, at)
-        if sign in ("[", "]"):
-            self.bracket = sign == "["
-            parts.append(sign)
+        if first == "*" or marker == "~~":
+            return self._emphasis(marker, at)
+        if marker in ("[", "]"):
+            self.bracket = marker == "["
+            parts.append(marker)
             return at + 1
         if first == "<":
             if line_breaks := _LINE_BREAKS.match(text, at):
@@ -176,20 +176,20 @@ class _Guard:
             parts.append("&lt;" if _TAG.match(text, at) else "<")
             return at + 1
         self.bracket = self.bracket and first != "]"
-        if sign == "![":
+        if marker == "![":
             parts.append("!&#91;")
-        elif sign == "](":
+        elif marker == "](":
             if target := _TARGET.match(text, at):
                 parts.append(target.group())
                 return target.end()
             parts.append("]&#40;")
-        elif sign == "]:":
-            parts.append(sign if _LEADS.match(text, at + 2) else "]&#58;")
+        elif marker == "]:":
+            parts.append(marker if _LEADS.match(text, at + 2) else "]&#58;")
         elif first == "~":
-            parts.append("&#126;" * len(sign))
+            parts.append("&#126;" * len(marker))
         else:
-            return self._bare(sign, at)
-        return at + len(sign)
+            return self._bare(marker, at)
+        return at + len(marker)
 
     def _bare(self, begin: str, at: int) -> int:
         if linked := self._linked(at):
@@ -353,8 +353,8 @@ class _Guard:
 
 def inert(tex: str) -> str:
     """The same formula with a blank more, and no tag, image or link for those who know no formulas."""
-    for sign, apart in (("](", "] ("), ("![", "! ["), ("]:", "] :")):
-        tex = tex.replace(sign, apart)
+    for marker, apart in (("](", "] ("), ("![", "! ["), ("]:", "] :")):
+        tex = tex.replace(marker, apart)
     return _TAG.sub("< ", tex)
 
 

@@ -12,63 +12,15 @@ from collections.abc import Callable, Mapping
 
 from .block import Block
 
-TAGS = frozenset(
-    [
-        "a",
-        "blockquote",
-        "br",
-        "code",
-        "details",
-        "div",
-        "em",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "img",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "s",
-        "section",
-        "span",
-        "strong",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-    ]
-)
+TAGS = frozenset({
+    "a", "blockquote", "br", "code", "details", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img", "li",
+    "ol", "p", "pre", "s", "section", "span", "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul",
+})  # fmt: skip
 VOID = frozenset({"br", "hr", "img"})
-ATTRIBUTES = frozenset(
-    [
-        "alt",
-        "class",
-        "colspan",
-        "href",
-        "lang",
-        "open",
-        "rel",
-        "role",
-        "src",
-        "start",
-        "style",
-        "target",
-        "title",
-        "aria-busy",
-        "aria-hidden",
-        "aria-label",
-        "aria-live",
-    ]
-)
+ATTRIBUTES = frozenset({
+    "alt", "class", "colspan", "href", "lang", "open", "rel", "role", "src", "start", "style", "target", "title",
+    "aria-busy", "aria-hidden", "aria-label", "aria-live",
+})  # fmt: skip
 SCHEMES = ("http://", "https://", "mailto:")
 PICTURES = (
     "data:image/png;base64,",
@@ -160,7 +112,7 @@ def _write(block: Block, inline: Inliner | None, out: list[str]) -> None:
         return
     if block.html:
         # In text "<" is always escaped, so every tag that is found in a leaf is ours.
-        out.append(_OPENING.sub(lambda found: _inlined(found, inline), block.html) if inline else block.html)
+        out.append(_OPENING.sub(lambda match: _inlined(match, inline), block.html) if inline else block.html)
     for child in block.children:
         _write(child, inline, out)
     out.append(f"</{block.tag}>")

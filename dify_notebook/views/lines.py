@@ -178,10 +178,10 @@ class Parser:
                 node.end = self.line
             return
         while not cursor.blank:
-            begun = self._start(cursor, depth)
-            if begun == "leaf":
+            opened = self._start(cursor, depth)
+            if opened == "leaf":
                 return
-            if begun is None:
+            if opened is None:
                 break
             depth = len(self.open_nodes)
         self._text(cursor, depth)

@@ -1,4 +1,4 @@
-"""The parts of the picture of a turn, from top to bottom, as blocks."""
+"""The slots of a turn, from top to bottom, as blocks."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class Memo:
     """Keeps what was made from values, as long as the values stay the same."""
 
     def __init__(self) -> None:
-        self._made: dict[object, tuple[tuple[object, ...], Any]] = {}
+        self._results: dict[object, tuple[tuple[object, ...], Any]] = {}
 
     def get(self, key: object, values: tuple[object, ...], make: Callable[..., T], *args: object) -> T:
-        """What `make(*args)` gave for these values, or gives now. All that matters has to be in `values`."""
-        known = self._made.get(key)
-        if known is not None and all(a is b or a == b for a, b in zip(known[0], values, strict=True)):
-            made: T = known[1]
-            return made
-        made = make(*args)
-        self._made[key] = (values, made)
-        return made
+        """The result of `make(*args)`, cached while `values` stay equal: all that it depends on has to be in them."""
+        cached = self._results.get(key)
+        if cached is not None and all(a is b or a == b for a, b in zip(cached[0], values, strict=True)):
+            result: T = cached[1]
+            return result
+        result = make(*args)
+        self._results[key] = (values, result)
+        return result
 
 
 def span(name: str, text: str) -> str:
@@ -50,7 +50,7 @@ def span(name: str, text: str) -> str:
 
 
 def sign(status: str) -> str:
-    """The sign of a status, in its colour; the word always stands beside it."""
+    """The symbol of a status, in its colour; the word always stands beside it."""
     colour = _COLOURS.get(status)
     name = f"dn-sign dn-g{colour}" if colour else "dn-sign"
     return element("span", {"class": name, "aria-hidden": "true"}, facts.STATUS_SYMBOLS.get(status, "\u00b7"))
@@ -161,7 +161,7 @@ def thoughts(turn: Turn, words: Words, memo: Memo, icons: Mapping[str, str] | No
 
 
 def icon(name: str, icons: Mapping[str, str]) -> str:
-    """The picture of a tool: an image as a data URI, or a sign; "" where it has none."""
+    """The icon of a tool: an image as a data URI, or an emoji; "" where it has none."""
     picture = icons.get(name, "")
     if picture.startswith("data:"):
         return element("img", {"class": "dn-icon", "src": picture, "alt": ""})

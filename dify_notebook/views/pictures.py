@@ -62,7 +62,7 @@ class Pictures:
         self._last: Data | None = None  # what the text has ended with
 
     def take(self, fresh: str, *, ended: bool = False) -> str:
-        """What of the text is decided, which is all where it has ended: with marks in the place of data."""
+        """The text that is decided (all of it where it has ended), with marks in the place of data."""
         out, at = [], 0
         if self._head is not None:
             text = self._held + fresh

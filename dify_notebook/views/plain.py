@@ -19,7 +19,7 @@ def head_line(turn: Turn, words: Words) -> str:
 
 
 def node_line(node: Node, depth: int, turn: Turn, words: Words, now: float) -> str:
-    """One node: sign, title, kind, status unless it is well, seconds, tokens."""
+    """One node: symbol, title, kind, status unless it is well, seconds, tokens."""
     status = timeline.node_status(node, turn)
     title, kind = timeline.name(node, words), timeline.kind(node, words)
     parts = [title]
@@ -78,7 +78,7 @@ def thought_lines(thought: Thought, index: int, words: Words) -> list[str]:
 def notice_lines(turn: Turn, words: Words) -> list[str]:
     out = []
     for item in facts.notices(turn, words):
-        symbol = {"error": "\u2715", "warning": facts.MARK}.get(item.kind, "\u00b7")
+        symbol = {"error": "\u2715", "warning": facts.WARNING_SYMBOL}.get(item.kind, "\u00b7")
         out.append(f"{symbol} {item.text}")
         if item.detail:
             text, note = truncated(shown(item.detail), words, 1_000)

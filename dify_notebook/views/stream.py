@@ -15,7 +15,7 @@ SLOW_NODE = 1.0
 
 
 class TextStream:
-    """Says what to print next for a turn that grows.
+    """The text to print next for a turn that grows.
 
     Steps are told until the answer begins; those that end later come after it, so
     that the text of the answer stays in one piece.
@@ -81,7 +81,7 @@ class TextStream:
         return f"{line}\n" if line else ""
 
     def _new_steps(self, turn: Turn, now: float, *, last: bool) -> str:
-        """Nodes, steps and reasoning that were not told yet."""
+        """Nodes, steps and reasoning that were not printed yet."""
         words = self._words
         out = []
         for group in timeline.groups(turn):
@@ -125,7 +125,7 @@ class TextStream:
             line_end = "\n" if self._line_open else ""
             self._reading, self._secrets = TerminalText(), StreamRedactor()
             text = self._more(answer, last=last)
-            out = f"{line_end}\n{facts.MARK} {self._words('replaced')}\n\n{text}"
+            out = f"{line_end}\n{facts.WARNING_SYMBOL} {self._words('replaced')}\n\n{text}"
         self._answer = answer
         return out
 

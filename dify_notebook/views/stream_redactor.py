@@ -1,4 +1,4 @@
-"""An answer's text without secrets while it grows; what is done costs nothing again."""
+"""A growing text without secrets; what was redacted once costs nothing again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class StreamRedactor:
         return self._done + redact(line[self._at :])
 
     def take(self, text: str, *, last: bool = False) -> str:
-        """What of the text may be printed behind what was; the rest with the next piece, or with the last."""
+        """The redacted text that can be printed now; the rest comes with the next piece, or with the last."""
         *lines, rest = text.split("\n")
         out = []
         for line in lines:

@@ -32,7 +32,7 @@ class TerminalText:
         self._owed = ""  # what a break is, told when more of its line comes
 
     def take(self, text: str, *, last: bool = False) -> str:
-        """What of the text can be told behind what was; the rest with the next piece, or with the last."""
+        """The text that can be printed now; the rest comes with the next piece, or with the last."""
         fresh = self._pictures.take(glyphs(text), ended=last) + (self._pictures.rest(ended=True) if last else "")
         fresh = self._pending + self._pictures.replace_marks(fresh)
         unfinished = None if last else _BEGUN.search(fresh, max(0, len(fresh) - _LONGEST))

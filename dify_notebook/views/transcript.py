@@ -76,9 +76,9 @@ def text(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language |
     return "\n\n".join(parts) + "\n"
 
 
-def _name(turn: Turn, what: str, number: int, words: Words) -> str:
+def _name(turn: Turn, role: str, number: int, words: Words) -> str:
     """Question 2 · 2026-07-01 12:00 UTC · disliked"""
-    parts = [words(f"transcript.{what}", number=number)]
+    parts = [words(f"transcript.{role}", number=number)]
     if turn.created_at is not None:
         parts.append(f"{turn.created_at:%Y-%m-%d %H:%M %Z}".strip())
     if turn.feedback:

@@ -62,10 +62,10 @@ class Words:
 
     def count_up(self, value: float) -> str:
         """Whole seconds, for times that still run."""
-        whole = max(0, int(value))
-        if whole < 60:
-            return self("seconds", n=whole)
-        return self("minutes", m=whole // 60, s=f"{whole % 60:02d}")
+        elapsed = max(0, int(value))
+        if elapsed < 60:
+            return self("seconds", n=elapsed)
+        return self("minutes", m=elapsed // 60, s=f"{elapsed % 60:02d}")
 
     def size(self, count: int) -> str:
         """Bytes for people: 900 B, 12 kB, 3.4 MB."""
