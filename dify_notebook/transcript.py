@@ -28,8 +28,8 @@ def as_notebook(turns: Sequence[Turn], title: str, *, lang: Language | None = No
     cells: list[dict[str, Any]] = [_cell("markdown", f"# {as_title(title)}")]
     cells.append(_cell("code", "%load_ext dify_notebook"))
     for turn in turns:
-        if left := _members(turn)[1]:
-            cells.append(_cell("markdown", t("views.transcript.left_out", lang, count=left)))
+        if left_out := _members(turn)[1]:
+            cells.append(_cell("markdown", t("views.transcript.left_out", lang, count=left_out)))
         cells.append(_cell("code", as_cell(turn)))
         cells.append(_cell("markdown", quoted(markdown(turn, lang))))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -60,10 +60,10 @@ def _members(turn: Turn) -> tuple[list[str], int]:
 
     Those that begin with `sys.` are the server's own.
     """
-    told = {str(name): value for name, value in (turn.inputs or {}).items()}
-    mine = {name: value for name, value in told.items() if not name.startswith("sys.")}
-    members = [member for name, value in mine.items() if not is_file(value) and (member := _member(name, value))]
-    return members, len(mine) - len(members)
+    inputs = {str(name): value for name, value in (turn.inputs or {}).items()}
+    own = {name: value for name, value in inputs.items() if not name.startswith("sys.")}
+    members = [member for name, value in own.items() if not is_file(value) and (member := _member(name, value))]
+    return members, len(own) - len(members)
 
 
 def _member(name: str, value: Any) -> str:
@@ -79,8 +79,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+        return {str(name): _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _cell(kind: str, source: str) -> dict[str, Any]:

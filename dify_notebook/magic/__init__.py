@@ -28,6 +28,6 @@ def unload(shell: Any) -> None:
     """
     from .magics import DifyMagics
 
-    found = shell.magics_manager.registry.get(DifyMagics.__name__)
-    if found is not None:
-        found.unregister()
+    magics = shell.magics_manager.registry.get(DifyMagics.__name__)
+    if magics is not None:
+        magics.unregister()

@@ -1,4 +1,4 @@
-"""One `%%dify` cell: what it would send, sending it, and what becomes of the answer."""
+"""One `%%dify` cell as a request: what it would send, and its files uploaded."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from ..net import files as net_files
 from ..net.checks import check_attachments, check_input
 from ..wire import calls
 from ..wire.models import UploadedFile
-from .names import why_unbound
+from .namespace import unbound_message
 from .parse import Arguments, Assignment
 from .split import split
 from .state import AppSession, State
-from .template import expand, pieces, resolve
+from .template import expand, literals_and_values, resolve
 
 
-class Question(msgspec.Struct, kw_only=True):
-    """Everything that a cell asks, ready to be sent."""
+class ChatRequest(msgspec.Struct, kw_only=True):
+    """What a cell sends to `/chat-messages`, complete."""
 
     query: str
     inputs: dict[str, Any]
@@ -46,43 +46,48 @@ class Question(msgspec.Struct, kw_only=True):
     """Inputs that the server told of and does not take back: files in a form of its own."""
 
 
-def prepare(
-    arguments: Arguments, body: str, seat: AppSession, state: State, names: dict[str, Any], cell: tuple[str, ...]
-) -> Question:
-    """What the cell asks. Nothing of it has been sent; the app's form may have been asked for.
+def build_request(
+    arguments: Arguments,
+    body: str,
+    app_session: AppSession,
+    state: State,
+    namespace: dict[str, Any],
+    cell: tuple[str, ...],
+) -> ChatRequest:
+    """The request of the cell. Nothing of it has been sent; the app's form may have been fetched.
 
     Args:
-        names: the notebook's variables; expressions are evaluated in them.
+        namespace: the notebook's variables; expressions are evaluated in them.
         cell: what the cell is recognised by, for `--again`.
 
     Raises:
         DifyError: something does not fit, and why.
     """
-    fill = {} if arguments.no_vars else names
+    fill = {} if arguments.no_vars else namespace
     query = _without_blank_ends(body if arguments.no_vars else expand(body, fill, first_line=2))
     if not query:
         raise InputError(t("magic.empty"), code="query")
-    given = given_by(arguments, names)
+    values = input_values(arguments, namespace)
     files: list[Any] = []
     for text in arguments.files:
-        named = _filled(text, arguments, names, "-f")
-        files += find_files(in_words(replace(CELL, place=f"-f {text}"), sources_of, named))
-    session = seat.session
+        source = _expanded(text, arguments, namespace, "-f")
+        files += find_files(in_words(replace(CELL, place=f"-f {text}"), sources_of, source))
+    session = app_session.session
     app = session.call(session.learn())
-    conversation, again = _conversation(arguments, seat, state, names, cell)
-    before = seat.known.get(conversation or "")
-    known = {} if before is None else before.values
-    fitted = session.fit(CELL, given, known, later=conversation is not None)
+    conversation_id, again = _conversation(arguments, app_session, state, namespace, cell)
+    conversation = app_session.conversations.get(conversation_id or "")
+    earlier = {} if conversation is None else conversation.values
+    fitted = session.fit(CELL, values, earlier, later=conversation_id is not None)
     inputs = fitted.inputs
     check_attachments(files, app.parameters)
     for name, value in inputs.items():
         if isinstance(value, FileInput):
             control = app.controls.get(name, {})
-            found = replace(value, sources=tuple(find_files(value.sources)))
-            inputs[name] = in_words(CELL, counted, name, control, found)
-            check_input(name, found.sources, control, app.parameters)
-    return Question(
-        query=query, inputs=inputs, files=files, conversation_id=conversation, again=again, dropped=fitted.dropped
+            file = replace(value, sources=tuple(find_files(value.sources)))
+            inputs[name] = in_words(CELL, counted, name, control, file)
+            check_input(name, file.sources, control, app.parameters)
+    return ChatRequest(
+        query=query, inputs=inputs, files=files, conversation_id=conversation_id, again=again, dropped=fitted.dropped
     )
 
 
@@ -92,44 +97,45 @@ def _without_blank_ends(text: str) -> str:
     return text[text.rfind("\n", 0, blank) + 1 :].rstrip()
 
 
-def _filled(text: str, arguments: Arguments, names: Mapping[str, Any], where: str) -> Value:
-    """What a text of the line says, and whose words those are."""
+def _expanded(text: str, arguments: Arguments, namespace: Mapping[str, Any], label: str) -> Value:
+    """A text of the line with its placeholders filled, and its origin."""
     if arguments.no_vars:
         return Value(text, Origin.LINE)
-    parts = pieces(text, names, where=where)
+    parts = literals_and_values(text, namespace, label=label)
     if len(parts) == 1 and isinstance(parts[0], Filled) and holds_file(parts[0].value):
         return Value(parts[0].value, Origin.PYTHON)
-    filled = any(isinstance(part, Filled) for part in parts)
-    return Value(expand(text, names, where=where), Origin.TEMPLATE if filled else Origin.LINE, tuple(parts))
+    has_values = any(isinstance(part, Filled) for part in parts)
+    return Value(expand(text, namespace, label=label), Origin.TEMPLATE if has_values else Origin.LINE, tuple(parts))
 
 
-def given_by(arguments: Arguments, names: dict[str, Any]) -> dict[str, Value]:
-    """The inputs that a line gives, each with its origin; expressions are evaluated in `names`."""
-    found: Any = arguments.inputs_from or {}
-    if isinstance(found, str):
-        found = resolve(found, names)
-        if not isinstance(found, Mapping):
-            kind = type(found).__name__
+def input_values(arguments: Arguments, namespace: dict[str, Any]) -> dict[str, Value]:
+    """The inputs that a line gives, each with its origin; expressions are evaluated in `namespace`."""
+    mapping: Any = arguments.inputs_from or {}
+    if isinstance(mapping, str):
+        mapping = resolve(mapping, namespace)
+        if not isinstance(mapping, Mapping):
+            kind = type(mapping).__name__
             raise InputError(t("magic.inputs_no_dict", name=arguments.inputs_from, type=kind), code="inputs")
-    given = values({str(name): one for name, one in found.items()}, Origin.PYTHON)
-    for one in arguments.inputs:
-        if one.expression:
-            given[one.name] = Value(_evaluate(one, names), Origin.PYTHON)
+    inputs = values({str(name): value for name, value in mapping.items()}, Origin.PYTHON)
+    for assignment in arguments.inputs:
+        if assignment.expression:
+            inputs[assignment.name] = Value(_evaluate(assignment, namespace), Origin.PYTHON)
         else:
-            given[one.name] = _filled(one.text, arguments, names, f"-i {one.name}")
-    return given
+            inputs[assignment.name] = _expanded(assignment.text, arguments, namespace, f"-i {assignment.name}")
+    return inputs
 
 
-def _evaluate(one: Assignment, names: dict[str, Any]) -> Any:
+def _evaluate(assignment: Assignment, namespace: dict[str, Any]) -> Any:
     problem = ""
     try:
         # The user's own code in the user's own kernel, as in any cell.
-        return eval(compile(one.text, f"<-i {one.name}>", "eval"), names)
+        return eval(compile(assignment.text, f"<-i {assignment.name}>", "eval"), namespace)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
-        if isinstance(error, NameError) and (told := why_unbound(error.name or "", names)):
-            problem = told.rstrip(".。")
-    raise InputError(t("magic.expression_failed", name=one.name, text=one.text, problem=problem), code="inputs")
+        if isinstance(error, NameError) and (message := unbound_message(error.name or "", namespace)):
+            problem = message.rstrip(".。")
+    text = t("magic.expression_failed", name=assignment.name, text=assignment.text, problem=problem)
+    raise InputError(text, code="inputs")
 
 
 def find_files(sources: Sequence[Any]) -> list[Any]:
@@ -138,96 +144,96 @@ def find_files(sources: Sequence[Any]) -> list[Any]:
     Raises:
         InputError: there is none, or it is a directory.
     """
-    found: list[Any] = []
+    files: list[Any] = []
     for source in sources:
         if isinstance(source, Pattern):
-            found += _paths_of(source.text)
+            files += _matching_paths(source.text)
         elif isinstance(source, os.PathLike):
-            found.append(net_files.check_file(source))
+            files.append(net_files.check_file(source))
         else:
-            found.append(source)
-    return found
+            files.append(source)
+    return files
 
 
-def _paths_of(text: str) -> list[Path]:
+def _matching_paths(text: str) -> list[Path]:
     """The files that a typed path or pattern names."""
     path = Path(os.path.expanduser(text))
     if path.is_dir():
         raise InputError(t("magic.file.directory", path=text, pattern=os.path.join(text, "*")), code="file")
     if path.exists():
         return [path]
-    found = sorted(one for one in glob.glob(str(path), recursive=True) if os.path.isfile(one))
-    if not found:
-        where = os.getcwd().replace(os.path.expanduser("~"), "~", 1)
-        raise InputError(t("magic.file.none", path=text, where=where), code="file")
-    return [Path(one).absolute() if one.startswith("~") else Path(one) for one in found]
+    matches = sorted(match for match in glob.glob(str(path), recursive=True) if os.path.isfile(match))
+    if not matches:
+        directory = os.getcwd().replace(os.path.expanduser("~"), "~", 1)
+        raise InputError(t("magic.file.none", path=text, where=directory), code="file")
+    return [Path(match).absolute() if match.startswith("~") else Path(match) for match in matches]
 
 
 def cell_key(
-    seat: AppSession, line: str, body: str, cell_id: str | None, *, terminal: bool = False
+    app_session: AppSession, line: str, body: str, cell_id: str | None, *, terminal: bool = False
 ) -> tuple[str, ...]:
     """What a cell, or a terminal's line, is recognised by: its id where the frontend gives one, else its text."""
-    server = "local" if seat.settings.source == "local" else seat.settings.base_url
-    place = (server, seat.label, seat.settings.user)
+    server = "local" if app_session.settings.source == "local" else app_session.settings.base_url
+    prefix = (server, app_session.label, app_session.settings.user)
     if cell_id:
-        return (*place, "id", cell_id)
+        return (*prefix, "id", cell_id)
     words = [word.text for word in split(line) if word.text != "--again"]
-    return (*place, "line" if terminal else "text", hashlib.sha256("\0".join([*words, "", body]).encode()).hexdigest())
+    return (*prefix, "line" if terminal else "text", hashlib.sha256("\0".join([*words, "", body]).encode()).hexdigest())
 
 
 def _conversation(
-    arguments: Arguments, seat: AppSession, state: State, names: Mapping[str, Any], cell: tuple[str, ...]
+    arguments: Arguments, app_session: AppSession, state: State, namespace: Mapping[str, Any], cell: tuple[str, ...]
 ) -> tuple[str | None, bool]:
-    """Where the cell asks, and whether that place has gone on since its first run."""
+    """The id of the conversation to ask in (None: a new one), and whether it has gone on since the cell's first run."""
     if arguments.new:
         return None, False
-    if arguments.again and (known := state.start_of(cell)) is not None:
-        start = state.starts[known]
+    if arguments.again and (key := state.start_key(cell)) is not None:
+        start = state.starts[key]
         return start, start is not None
     if arguments.conversation is not None:
-        return seat.find(arguments.conversation, names), False
-    return (None if state.mode == "fresh" else seat.session.conversation_id), False
+        return app_session.find(arguments.conversation, namespace), False
+    return (None if state.mode == "fresh" else app_session.session.conversation_id), False
 
 
-def describe(question: Question, seat: AppSession, timeout: float | None) -> dict[str, Any]:
+def describe_request(request: ChatRequest, app_session: AppSession, timeout: float | None) -> dict[str, Any]:
     """Exactly what would be sent, for `--dry-run`: everything but the key."""
-    files = [_promised(source) for source in question.files]
+    files = [_file_reference(source) for source in request.files]
     inputs: dict[str, Any] = {}
-    for name, value in question.inputs.items():
+    for name, value in request.inputs.items():
         if isinstance(value, FileInput):
-            promised = [_promised(source) for source in value.sources]
-            inputs[name] = promised if value.many else promised[0]
+            references = [_file_reference(source) for source in value.sources]
+            inputs[name] = references if value.many else references[0]
         else:
             inputs[name] = value
     call = calls.chat_messages(
-        question.query,
-        user=seat.settings.user,
+        request.query,
+        user=app_session.settings.user,
         inputs=inputs,
-        conversation_id=question.conversation_id,
+        conversation_id=request.conversation_id,
         files=files or None,
     )
-    url = seat.settings.base_url + call.path
-    shown: dict[str, Any] = {"method": call.method, "url": url, "json": call.body}
+    url = app_session.settings.base_url + call.path
+    description: dict[str, Any] = {"method": call.method, "url": url, "json": call.body}
     if timeout is not None:
-        shown["timeout"] = timeout
-    return shown
+        description["timeout"] = timeout
+    return description
 
 
-def _promised(source: Any) -> dict[str, Any]:
-    """How the question will name a file that is not uploaded yet; its content is left alone."""
+def _file_reference(source: Any) -> dict[str, Any]:
+    """How the request will name a file that is not uploaded yet; its content is not read."""
     if isinstance(source, dict):
         return source
     if isinstance(source, UploadedFile):
         return dict(net_files.reference(source))
-    name, content, ours = net_files.open_file(source, None)
+    name, content, opened_here = net_files.open_file(source, None)
     size = net_files.size_of(content)
-    if ours:
+    if opened_here:
         content.close()  # type: ignore[union-attr]  # ours is a file
-    told = t("magic.dry_run.upload", name=name, size="?" if size is None else f"{size:,}")
+    upload_note = t("magic.dry_run.upload", name=name, size="?" if size is None else f"{size:,}")
     kind = net_files.kind_of(name, net_files.mime_of(name))
-    return {"type": kind, "transfer_method": "local_file", "upload_file_id": told}
+    return {"type": kind, "transfer_method": "local_file", "upload_file_id": upload_note}
 
 
-def uploaded(question: Question, seat: AppSession) -> dict[str, Any]:
-    """The inputs with their files uploaded, as they are sent."""
-    return seat.session.call(seat.client.files.inputs(Fitted(question.inputs).given))
+def upload_inputs(request: ChatRequest, app_session: AppSession) -> dict[str, Any]:
+    """The inputs as they are sent, with their files uploaded."""
+    return app_session.session.call(app_session.client.files.inputs(Fitted(request.inputs).given))

@@ -1,8 +1,8 @@
-"""What stands in a cell, as it was typed.
+"""The source of a cell as it was typed.
 
 IPython takes what looks like its own prompts, and Python's, out of a cell before a magic sees it, wherever a line
-begins so; and it ends the magic's line at characters that end no line of a cell. The cell as typed is told before
-each run, by the event `pre_run_cell`.
+begins so; and it ends the magic's line at characters that end no line of a cell. The event `pre_run_cell` has the
+cell as typed, before each run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 _LINE = re.compile(r"(?P<indent>[^\S\r\n]*)(?P<text>[^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _CALL = "get_ipython().run_cell_magic"
-_MOST = 8
+_MAX_MAGICS = 8
 """Magics of a cell that are looked at, one below the other: those in front of ours run what follows as a cell."""
 
 
@@ -36,7 +36,7 @@ class CellSources:
     def __init__(self, shell: Any, magic: str) -> None:
         self._shell, self._magic = shell, magic
         self._running = Running()
-        self._listeners = {"pre_run_cell": self._begins, "post_run_cell": self._ended}
+        self._listeners = {"pre_run_cell": self._pre_run_cell, "post_run_cell": self._post_run_cell}
 
     def register(self) -> None:
         """Listen to the shell's cells."""
@@ -49,39 +49,39 @@ class CellSources:
             if listener in self._shell.events.callbacks[event]:
                 self._shell.events.unregister(event, listener)
 
-    def _begins(self, info: Any) -> None:
+    def _pre_run_cell(self, info: Any) -> None:
         self._running.cells = (*self._running.cells[: max(0, _depth() - 1)], str(info.raw_cell or ""))
 
-    def _ended(self, result: Any) -> None:
+    def _post_run_cell(self, result: Any) -> None:
         self._running.cells = self._running.cells[: _depth()]
 
-    def of(self, line: str, body: str) -> tuple[str, str]:
+    def as_typed(self, line: str, body: str) -> tuple[str, str]:
         """The magic's line and body as typed in the cell that IPython made into these; else they themselves.
 
         Code that calls the magic has handed over what it meant, and a cell that was pasted with its prompts, the
         magic's line too, means what stands behind them.
         """
         for cell in self._running.cells:
-            for times, text in enumerate(islice(_cells_in(cell), _MOST), 1):
+            for times, text in enumerate(islice(_cells_in(cell), _MAX_MAGICS), 1):
                 parts = self._parts(text)
-                if parts is not None and self._handed(text, times) == (line, body):
+                if parts is not None and self._transformed(text, times) == (line, body):
                     return parts
         return line, body
 
-    def _handed(self, text: str, times: int) -> tuple[str, str] | None:
+    def _transformed(self, text: str, times: int) -> tuple[str, str] | None:
         """The line and the body that IPython hands over after it made a call of the cell so many times.
 
         A cell in front of which other magics stand is gone through by each of them.
         """
-        handed = None
+        transformed = None
         for _ in range(times):
-            given = _given(self._shell.transform_cell(text))
-            if given is None or given[0] != self._magic:
+            call = _magic_call(self._shell.transform_cell(text))
+            if call is None or call[0] != self._magic:
                 return None
-            _, line, body = given
-            handed = (line, body)
+            _, line, body = call
+            transformed = (line, body)
             text = f"%%{self._magic} {line}\n{body}"
-        return handed
+        return transformed
 
     def _parts(self, text: str) -> tuple[str, str] | None:
         """Line and body of a cell that begins with the magic, without the indentation that its line has."""
@@ -96,7 +96,7 @@ class CellSources:
 
 
 def _depth() -> int:
-    """How many cells are running inside each other here. A cell that was broken off may not be told to have ended."""
+    """How many cells run inside each other on this stack. A cell that was broken off may have no `post_run_cell`."""
     depth, frame = 0, inspect.currentframe()
     while frame is not None:
         depth += frame.f_code.co_name == "run_cell_async"
@@ -104,8 +104,8 @@ def _depth() -> int:
     return depth
 
 
-def _given(code: str) -> tuple[str, str, str] | None:
-    """What code hands to a cell's magic; None where it is anything else than that one call."""
+def _magic_call(code: str) -> tuple[str, str, str] | None:
+    """Name, line and body of a call of a cell magic; None where the code is anything but that one call."""
     if not code.startswith(_CALL):
         return None
     try:
@@ -117,12 +117,12 @@ def _given(code: str) -> tuple[str, str, str] | None:
 
 def _cells_in(cell: str) -> Iterator[str]:
     """What is left of a cell without the blank lines and the magics in front, once for each."""
-    at = 0
-    while at < len(cell):
-        line = _LINE.match(cell, at)
+    position = 0
+    while position < len(cell):
+        line = _LINE.match(cell, position)
         assert line is not None  # it matches everywhere
         if line["text"]:
-            yield cell[at:]
+            yield cell[position:]
             if not line["text"].startswith("%%"):
                 return
-        at = line.end()
+        position = line.end()

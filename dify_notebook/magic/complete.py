@@ -1,6 +1,6 @@
 """What the Tab key offers on a `%%dify` or `%dify` line, and for names inside `{{ }}`.
 
-The decision is pure (`offers`); `Matcher` hands it to IPython. Nothing here asks a server:
+The decision is pure (`complete`); `Matcher` hands it to IPython. Nothing here asks a server:
 inputs and conversations are offered when they are known already.
 """
 
@@ -39,8 +39,8 @@ _LINE = re.compile(r"\A\s*%dify(?=\s)[ \t]*")
 _NAME_IN_BRACES = re.compile(r"(?<!\\)\{\{\s*([^\W\d]\w*)?\Z")
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What can be offered without asking anybody."""
+class Candidates(msgspec.Struct, frozen=True):
+    """What can be completed without a request to the server."""
 
     clients: tuple[str, ...] = ()
     """Notebook variables that are clients."""
@@ -60,175 +60,179 @@ class Known(msgspec.Struct, frozen=True):
     """Names of profiles."""
 
 
-class Offers(msgspec.Struct, frozen=True):
-    """What may stand in place of `fragment`, the last piece of the text before the cursor."""
+class Completions(msgspec.Struct, frozen=True):
+    """What may replace `fragment`, the end of the text before the cursor."""
 
     fragment: str
     texts: tuple[str, ...]
 
 
-def offers(before: str, known: Known, paths: Callable[[str], list[str]] | None = None) -> Offers | None:
+def complete(typed: str, candidates: Candidates, paths: Callable[[str], list[str]] | None = None) -> Completions | None:
     """The completions for a cell's text before the cursor, or None where it is not ours.
 
     What cannot be typed on a line as it stands, or is longer than a line should be, is not offered: names come
     from servers and file systems too.
 
-    >>> offers("%%dify --ti", Known()).texts
+    >>> complete("%%dify --ti", Candidates()).texts
     ('--timeout',)
     """
-    found = _all_offers(before, known, paths)
-    return found and Offers(found.fragment, tuple(text for text in found.texts if is_plain(text)))
+    found = _complete(typed, candidates, paths)
+    return found and Completions(found.fragment, tuple(text for text in found.texts if is_plain(text)))
 
 
-def _all_offers(before: str, known: Known, paths: Callable[[str], list[str]] | None) -> Offers | None:
-    if (cell := _CELL.match(before)) is not None:
-        if "\n" not in before:
-            return _cell_line(before[cell.end() :], known, paths or _paths)
-        braces = _NAME_IN_BRACES.search(before)
-        return _starting(braces[1] or "", known.names) if braces else None
-    current = before.rpartition("\n")[2]
+def _complete(typed: str, candidates: Candidates, paths: Callable[[str], list[str]] | None) -> Completions | None:
+    if (cell := _CELL.match(typed)) is not None:
+        if "\n" not in typed:
+            return _cell_line(typed[cell.end() :], candidates, paths or _paths)
+        braces = _NAME_IN_BRACES.search(typed)
+        return _with_prefix(braces[1] or "", candidates.names) if braces else None
+    current = typed.rpartition("\n")[2]
     if (line := _LINE.match(current)) is not None:
-        return _line(current[line.end() :], known)
+        return _line(current[line.end() :], candidates)
     return None
 
 
-def _starting(fragment: str, words: Iterable[str]) -> Offers:
-    return Offers(fragment, tuple(word for word in words if word.startswith(fragment)))
+def _with_prefix(fragment: str, texts: Iterable[str]) -> Completions:
+    return Completions(fragment, tuple(text for text in texts if text.startswith(fragment)))
 
 
-def _cell_line(rest: str, known: Known, paths: Callable[[str], list[str]]) -> Offers | None:
-    braces = _NAME_IN_BRACES.search(rest)
+def _cell_line(line: str, candidates: Candidates, paths: Callable[[str], list[str]]) -> Completions | None:
+    braces = _NAME_IN_BRACES.search(line)
     if braces:
-        return _starting(braces[1] or "", known.names)
-    words = split(rest)
-    open_word = words[-1] if words and (words[-1].end == len(rest) and not rest[-1:].isspace()) else None
+        return _with_prefix(braces[1] or "", candidates.names)
+    words = split(line)
+    open_word = words[-1] if words and (words[-1].end == len(line) and not line[-1:].isspace()) else None
     if words and words[-1].quote:
         open_word = words[-1]
-    done = words[:-1] if open_word else words
-    option, value = _option_at(done, open_word)
+    complete_words = words[:-1] if open_word else words
+    option, value = _option_at(complete_words, open_word)
     if option is None:
         if value.startswith("-"):
-            written = {word.text.partition("=")[0] for word in done}
+            written = {word.text.partition("=")[0] for word in complete_words}
             used = {BY_NAME[name].field for name in written if name in BY_NAME}
-            free = [o for o in OPTIONS if o.many or o.field not in used]
-            return _starting(value, [o.names[-1] for o in free])
-        return _starting(value, (*known.profiles, *APPS, *known.clients)) if not _has_profile(done) else None
-    return _value(option, value, known, paths, open_word, rest)
+            free = [o for o in OPTIONS if o.multiple or o.field not in used]
+            return _with_prefix(value, [o.names[-1] for o in free])
+        if _has_profile(complete_words):
+            return None
+        return _with_prefix(value, (*candidates.profiles, *APPS, *candidates.clients))
+    return _value(option, value, candidates, paths, open_word, line)
 
 
-def _option_at(done: list[Word], open_word: Word | None) -> tuple[str | None, str]:
+def _option_at(complete_words: list[Word], open_word: Word | None) -> tuple[str | None, str]:
     """The field whose value is being typed (None: an option or a profile), and its text so far."""
     text = open_word.text if open_word else ""
-    if done and (option := BY_NAME.get(done[-1].text)) is not None and not option.switch:
+    if complete_words and (option := BY_NAME.get(complete_words[-1].text)) is not None and not option.is_flag:
         return option.field, text
     name, equals, value = text.partition("=")
-    if equals and name.startswith("--") and (option := BY_NAME.get(name)) is not None and not option.switch:
+    if equals and name.startswith("--") and (option := BY_NAME.get(name)) is not None and not option.is_flag:
         return option.field, value
     return None, text
 
 
-def _has_profile(done: list[Word]) -> bool:
-    takes = False
-    for word in done:
+def _has_profile(complete_words: list[Word]) -> bool:
+    takes_value = False
+    for word in complete_words:
         option = BY_NAME.get(word.text.partition("=")[0])
-        if not takes and option is None and not word.text.startswith("-"):
+        if not takes_value and option is None and not word.text.startswith("-"):
             return True
-        takes = option is not None and not option.switch and "=" not in word.text
+        takes_value = option is not None and not option.is_flag and "=" not in word.text
     return False
 
 
 def _value(
     field: str,
     value: str,
-    known: Known,
+    candidates: Candidates,
     paths: Callable[[str], list[str]],
     word: Word | None,
-    rest: str,
-) -> Offers | None:
+    line: str,
+) -> Completions | None:
     if field == "inputs":
         name, equals, text = value.partition("=")
         if not equals:
-            return _starting(name, [f"{variable}=" for variable, _ in known.inputs if INPUT_NAME.fullmatch(variable)])
-        return None if name.endswith(":") else _told(text, dict(known.inputs).get(name, ()), word)
+            variables = [variable for variable, _ in candidates.inputs if INPUT_NAME.fullmatch(variable)]
+            return _with_prefix(name, [f"{variable}=" for variable in variables])
+        return None if name.endswith(":") else _quoted(text, dict(candidates.inputs).get(name, ()), word)
     if field == "inputs_from":
-        return _starting(value, known.dicts)
+        return _with_prefix(value, candidates.dicts)
     if field == "conversation":
-        ids = [id for id in known.conversations if not id.startswith("-")]
-        return _told(value, (*known.turns, *ids), word)
+        ids = [id for id in candidates.conversations if not id.startswith("-")]
+        return _quoted(value, (*candidates.turns, *ids), word)
     if field == "files":
         return _file(value, paths, word.quote if word else "")
     if field == "out":
-        return _starting(value, dict.fromkeys(("answer", *known.turns)))
+        return _with_prefix(value, dict.fromkeys(("answer", *candidates.turns)))
     return None
 
 
-def _told(value: str, texts: Iterable[str], word: Word | None) -> Offers:
-    """Texts of a server's as they stand on the line: in one word, which fills in no variable and is no code."""
+def _quoted(value: str, texts: Iterable[str], word: Word | None) -> Completions:
+    """Completions of a server's texts, quoted as one word of the line; without those that a template would fill in."""
     quote = word.quote if word else ""
-    found = [text for text in texts if text.strip() and text.startswith(value) and "{{" not in text]
+    fitting = [text for text in texts if text.strip() and text.startswith(value) and "{{" not in text]
     if quote:
-        return Offers(value, tuple(text for text in found if quote not in text and "\\" not in text))
-    written = ((_protected(text, "\\"), text) for text in found)
-    return Offers(_protected(value, "\\"), tuple(one for one, text in written if _is_read_as(one, text)))
+        return Completions(value, tuple(text for text in fitting if quote not in text and "\\" not in text))
+    written = ((_escaped(text, "\\"), text) for text in fitting)
+    return Completions(_escaped(value, "\\"), tuple(escaped for escaped, text in written if _parses_as(escaped, text)))
 
 
-def _is_read_as(written: str, text: str) -> bool:
-    """Whether the line says that text; one that begins as a path of Windows protects nothing with its backslashes."""
+def _parses_as(written: str, text: str) -> bool:
+    """Whether a word of the line is read as that text; backslashes protect nothing in a path of Windows."""
     return [word.text for word in split(f"{written} tone={written}")] == [text, f"tone={text}"]
 
 
-def _protected(text: str, also: str = "") -> str:
+def _escaped(text: str, also: str = "") -> str:
     """The text with a backslash before what would end its word."""
-    return "".join(f"\\{one}" if one.isspace() or one in "'\"" or one == also else one for one in text)
+    special = f"'\"{also}"
+    return "".join(f"\\{each}" if each.isspace() or each in special else each for each in text)
 
 
-def _file(value: str, paths: Callable[[str], list[str]], quote: str) -> Offers:
+def _file(value: str, paths: Callable[[str], list[str]], quote: str) -> Completions:
     # Only the last part of the path is replaced: what stands before it may be quoted or protected.
     fragment = re.split(r"[/\\]", value)[-1]
     head = value[: len(value) - len(fragment)]
-    found = []
+    names = []
     for path in paths(value):
         name = path[len(head) :]
         if quote not in name or not quote:
-            found.append(name if quote else _protected(name))
-    typed = fragment if quote else _protected(fragment)
-    return Offers(typed, tuple(found))
+            names.append(name if quote else _escaped(name))
+    typed = fragment if quote else _escaped(fragment)
+    return Completions(typed, tuple(names))
 
 
 def _paths(start: str) -> list[str]:
     """Paths that begin so, directories with a separator at the end; hidden ones when asked for."""
     expanded = os.path.expanduser(start)
-    found = []
+    paths = []
     for path in sorted(glob.glob(glob.escape(expanded) + "*"))[:200]:
         path += os.sep if os.path.isdir(path) else ""
-        found.append(start + path[len(expanded) :])
-    return found
+        paths.append(start + path[len(expanded) :])
+    return paths
 
 
-def _line(rest: str, known: Known) -> Offers | None:
-    words = rest.split()
-    typing = "" if not rest or rest[-1].isspace() else words.pop()
+def _line(line: str, candidates: Candidates) -> Completions | None:
+    words = line.split()
+    typing = "" if not line or line[-1].isspace() else words.pop()
     if not words:
-        return _starting(typing, SUBCOMMANDS)
+        return _with_prefix(typing, SUBCOMMANDS)
     if words[0] == "history":
-        return _history(typing, words[1:], known)
+        return _history(typing, words[1:], candidates)
     if len(words) == 1 and words[0] in SUBCOMMANDS:
         more = {
-            "use": (*known.profiles, *known.clients),
-            "connect": known.profiles,
-            "forget": known.profiles,
+            "use": (*candidates.profiles, *candidates.clients),
+            "connect": candidates.profiles,
+            "forget": candidates.profiles,
         }.get(words[0], ())
-        return _starting(typing, (*SUBCOMMANDS[words[0]], *more))
+        return _with_prefix(typing, (*SUBCOMMANDS[words[0]], *more))
     return None
 
 
-def _history(typing: str, done: list[str], known: Known) -> Offers:
+def _history(typing: str, words: list[str], candidates: Candidates) -> Completions:
     """A variable first, then options in any order, each once; after --users the word for everyone."""
     options = SUBCOMMANDS["history"]
-    if done and done[-1] in options:
-        return _starting(typing, ("all",) if done[-1] == "--users" else ())
-    free = [option for option in options if option not in done]
-    return _starting(typing, (*(() if done else known.histories), *free))
+    if words and words[-1] in options:
+        return _with_prefix(typing, ("all",) if words[-1] == "--users" else ())
+    free = [option for option in options if option not in words]
+    return _with_prefix(typing, (*(() if words else candidates.histories), *free))
 
 
 class Matcher:
@@ -238,50 +242,50 @@ class Matcher:
     matcher_priority = 0.0
     matcher_api_version = 2
 
-    def __init__(self, known: Callable[[], Known]) -> None:
-        self._known = known
+    def __init__(self, candidates: Callable[[], Candidates]) -> None:
+        self._candidates = candidates
         self.__qualname__ = type(self).__qualname__  # IPython names a matcher by it
 
     def __call__(self, context: Any) -> dict[str, Any]:
         from IPython.core.completer import SimpleCompletion
 
         lines = context.full_text.split("\n")[: context.cursor_line + 1]
-        before = "\n".join([*lines[:-1], lines[-1][: context.cursor_position]])
-        found = None
-        if "%dify" in before:
-            found = offers(before, self._known())
-        if found is None or not found.texts:
+        typed = "\n".join([*lines[:-1], lines[-1][: context.cursor_position]])
+        completions = None
+        if "%dify" in typed:
+            completions = complete(typed, self._candidates())
+        if completions is None or not completions.texts:
             return {"completions": []}
         return {
-            "completions": [SimpleCompletion(text=text, type="dify") for text in found.texts],
-            "matched_fragment": found.fragment,
+            "completions": [SimpleCompletion(text=text, type="dify") for text in completions.texts],
+            "matched_fragment": completions.fragment,
             "ordered": True,
             "suppress": True,
         }
 
 
-def known_from(
-    names: Mapping[str, Any],
+def candidates_from(
+    namespace: Mapping[str, Any],
     conversations: Iterable[str],
     controls: Iterable[Mapping[str, Any]],
     profiles: Iterable[str] = (),
-) -> Known:
-    """What the notebook's variables and the seat's memory have to offer."""
+) -> Candidates:
+    """What the notebook's variables and the app session's memory have to offer."""
     from ..app.controls import options_of
     from ..turn.state import Turn
 
-    plain = {
+    variables = {
         name: value
-        for name, value in dict(names).items()
+        for name, value in dict(namespace).items()
         if not name.startswith("_") and name not in ("In", "Out", "exit", "quit", "get_ipython", "open")
     }
-    return Known(
-        clients=tuple(name for name, value in plain.items() if is_client(value)),
-        names=tuple(plain),
-        dicts=tuple(name for name, value in plain.items() if isinstance(value, Mapping)),
-        turns=tuple(name for name, value in plain.items() if isinstance(value, Turn)),
+    return Candidates(
+        clients=tuple(name for name, value in variables.items() if is_client(value)),
+        names=tuple(variables),
+        dicts=tuple(name for name, value in variables.items() if isinstance(value, Mapping)),
+        turns=tuple(name for name, value in variables.items() if isinstance(value, Turn)),
         histories=tuple(
-            name for name, value in plain.items() if type(value).__module__ == "dify_notebook.frames.history"
+            name for name, value in variables.items() if type(value).__module__ == "dify_notebook.frames.history"
         ),
         conversations=tuple(conversations),
         profiles=tuple(profiles),

@@ -24,69 +24,69 @@ from .state import State
 
 
 def connect(name: str, state: State) -> str:
-    """Ask for a server and its key, try them, store them and choose the profile; what to say then.
+    """Ask for a server and its key, try them, store them and choose the profile; the text to print.
 
     Raises:
         ConfigError: nobody can be asked, or what was typed cannot be right.
         DifyError: the server refused it; nothing is stored then.
     """
     check_name(name)
-    before = profiles().get(name)
-    base_url, key = _ask(name, before.base_url if before else CLOUD)
+    existing = profiles().get(name)
+    base_url, key = _ask(name, existing.base_url if existing else CLOUD)
     profile = Profile(
         name=name,
         base_url=clean_base_url(base_url),
-        user=before.user if before else None,
-        headers=before.headers if before and clean_base_url(before.base_url) == clean_base_url(base_url) else {},
+        user=existing.user if existing else None,
+        headers=existing.headers if existing and clean_base_url(existing.base_url) == clean_base_url(base_url) else {},
     )
-    app = try_out(profile, key)
-    place = _place()
-    profile = msgspec.structs.replace(profile, key=place)
-    filed = credentials.account(name, profile.base_url)
+    app = check_connection(profile, key)
+    storage = _choose_key_storage()
+    profile = msgspec.structs.replace(profile, key=storage)
+    account = credentials.account(name, profile.base_url)
     try:
-        credentials.store(filed, key, place)
+        credentials.store(account, key, storage)
         save(profile)
     except OSError as problem:
-        raise _not_kept(problem) from None
-    if before and (credentials.account(name, clean_base_url(before.base_url)), before.key) != (filed, place):
-        old = credentials.account(name, clean_base_url(before.base_url))
-        if before.key != "memory" and not before.key.startswith("env:"):
-            credentials.remove(old, before.key)
-            if place == "memory":
-                credentials.store(filed, key, place)
+        raise _not_saved(problem) from None
+    if existing and (credentials.account(name, clean_base_url(existing.base_url)), existing.key) != (account, storage):
+        old = credentials.account(name, clean_base_url(existing.base_url))
+        if existing.key != "memory" and not existing.key.startswith("env:"):
+            credentials.remove(old, existing.key)
+            if storage == "memory":
+                credentials.store(account, key, storage)
     state.choice = name
-    return t("magic.connect.done", name=one_line(name), app=one_line(app), place=place_of(place))
+    return t("magic.connect.done", name=one_line(name), app=one_line(app), place=describe_key_storage(storage))
 
 
 def forget(name: str, state: State) -> str:
-    """Take the profile and its key away.
+    """Delete the profile and its key; the text to print.
 
     Raises:
         ConfigError: there is no such profile.
     """
     try:
         profile = delete(name)
-        gone = credentials.remove(credentials.account(name, clean_base_url(profile.base_url)), profile.key)
+        removed = credentials.remove(credentials.account(name, clean_base_url(profile.base_url)), profile.key)
     except OSError as problem:
-        raise _not_kept(problem) from None
+        raise _not_saved(problem) from None
     if state.choice == name:
         state.choice = None
-    return t("magic.forget.done" if gone else "magic.forget.key_left", name=name)
+    return t("magic.forget.done" if removed else "magic.forget.key_left", name=name)
 
 
-def _not_kept(problem: OSError) -> ConfigError:
-    told = t("net.profile.not_kept", directory=config_dir(), problem=problem.strerror or problem)
-    return ConfigError(told, code="profile", hint=t("net.profile.not_kept.hint"))
+def _not_saved(problem: OSError) -> ConfigError:
+    message = t("net.profile.not_kept", directory=config_dir(), problem=problem.strerror or problem)
+    return ConfigError(message, code="profile", hint=t("net.profile.not_kept.hint"))
 
 
-def place_of(place: str) -> str:
-    """Where a key lies, in words."""
-    if place.startswith("env:"):
-        return t("magic.place.variable", name=one_line(place[4:]))
-    return t(f"magic.place.{place}", directory=credentials.keys_dir())
+def describe_key_storage(storage: str) -> str:
+    """Where a key is stored, in words."""
+    if storage.startswith("env:"):
+        return t("magic.place.variable", name=one_line(storage[4:]))
+    return t(f"magic.place.{storage}", directory=credentials.keys_dir())
 
 
-def try_out(profile: Profile, key: Secret) -> str:
+def check_connection(profile: Profile, key: Secret) -> str:
     """Ask the server what app the key opens; its name and mode.
 
     Raises:
@@ -95,10 +95,10 @@ def try_out(profile: Profile, key: Secret) -> str:
     settings = resolve(key, profile.base_url, profile.user)
     assert settings is not None  # a key was given
     settings = msgspec.structs.replace(settings, headers=tuple(profile.headers.items()))
-    return portal().call(_look(AsyncDify.from_settings(settings, retry=0)))
+    return portal().call(_check_app(AsyncDify.from_settings(settings, retry=0)))
 
 
-async def _look(dify: AsyncDify) -> str:
+async def _check_app(dify: AsyncDify) -> str:
     try:
         try:
             info = await dify.app.info()
@@ -112,22 +112,22 @@ async def _look(dify: AsyncDify) -> str:
             raise ConfigError(t("magic.connect.other_app", app=name, mode=t(f"magic.app_mode.{mode}")), code="mode")
         await dify.app.parameters()
         if mode is None:  # Dify 0.15 does not tell: what only chat apps have does
-            await _only_chat(dify, name)
+            await _check_chat_app(dify, name)
     finally:
         await dify.aclose()
     return " · ".join(part for part in (name, mode) if part) or dify.settings.host
 
 
-async def _only_chat(dify: AsyncDify, name: str) -> None:
-    other = False
+async def _check_chat_app(dify: AsyncDify, name: str) -> None:
+    not_chat = False
     try:
         async for _ in dify.conversations.list(page_size=1):
             break
     except DifyError as error:
         if error.code != "not_chat_app":
             raise
-        other = True
-    if other:
+        not_chat = True
+    if not_chat:
         raise ConfigError(t("magic.connect.other_app", app=name, mode=t("magic.app_mode.other")), code="mode")
 
 
@@ -146,8 +146,8 @@ def _prompt(key: str, **values: object) -> str:
     return fitting(t(key, **values) + " ", sys.stdout)
 
 
-def _place() -> credentials.Place:
-    """Where the key shall lie: a keyring without asking, a file when the user agrees, else memory."""
+def _choose_key_storage() -> credentials.Place:
+    """Where the key is stored: a keyring without asking, a file when the user agrees, else memory."""
     if credentials.keyring_answers():
         return "keyring"
     try:

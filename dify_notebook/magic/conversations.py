@@ -10,68 +10,66 @@ from ..paths import expand
 from ..printable import one_line
 from ..transcript import as_markdown, as_notebook
 from ..turn.stored import turn_of
-from .state import AppSession, Conversation, told
+from .state import AppSession
 
-MOST = 50
+MAXIMUM = 50
 """How many are listed."""
 
 
-def conversations(seat: AppSession, number: int | None, export: str | None) -> str:
-    """List the seat's conversations, go on with one of them, or write one into a file.
+def conversations(app_session: AppSession, number: int | None, export: str | None) -> str:
+    """List the app's conversations, go on with one of them, or write one into a file.
 
     Raises:
         InputError: there is no such number, or the file exists or has another ending.
         DifyError: the server refused it.
     """
     if number is None:
-        return _list(seat)
-    id = _pick(seat, number)
+        return _list(app_session)
+    id = _pick(app_session, number)
     if export is not None:
-        return _export(seat, id, export)
-    seat.session.conversation_id = id
-    return t("magic.conversations.continued", name=one_line(seat.known[id].name or id), id=one_line(id))
+        return _export(app_session, id, export)
+    app_session.session.conversation_id = id
+    return t("magic.conversations.continued", name=one_line(app_session.conversations[id].name or id), id=one_line(id))
 
 
-def _fetch(seat: AppSession) -> list[Any]:
-    found = seat.session.call(seat.client.conversations.list().to_list(limit=MOST))
-    seat.listed = [one.id for one in found]
-    for one in found:
-        known = seat.known.setdefault(one.id, Conversation(one.id, told(one.inputs), here=False))
-        known.name = one_line(one.name) or None
-    return list(found)
+def _fetch(app_session: AppSession) -> list[Any]:
+    listed = app_session.fetch_conversations(MAXIMUM)
+    app_session.listed = [conversation.id for conversation in listed]
+    return listed
 
 
-def _list(seat: AppSession) -> str:
-    found = _fetch(seat)
-    if not found:
-        return t("magic.conversations.none", user=seat.settings.user)
+def _list(app_session: AppSession) -> str:
+    listed = _fetch(app_session)
+    if not listed:
+        return t("magic.conversations.none", user=app_session.settings.user)
     rows = []
-    for at, one in enumerate(found, 1):
-        when = one.updated_at or one.created_at
-        shown = when.astimezone().strftime("%Y-%m-%d %H:%M") if when else "-"
-        mark = "*" if one.id == seat.session.conversation_id else " "
-        rows.append(f"{mark}{at:>3}  {shown:<16}  {one_line(one.id)}  {one_line(one.name, 60)}")
-    more = [t("magic.conversations.more", count=MOST)] if len(found) == MOST else []
+    for number, conversation in enumerate(listed, 1):
+        time = conversation.updated_at or conversation.created_at
+        date = time.astimezone().strftime("%Y-%m-%d %H:%M") if time else "-"
+        mark = "*" if conversation.id == app_session.session.conversation_id else " "
+        rows.append(f"{mark}{number:>3}  {date:<16}  {one_line(conversation.id)}  {one_line(conversation.name, 60)}")
+    more = [t("magic.conversations.more", count=MAXIMUM)] if len(listed) == MAXIMUM else []
     return "\n".join([*rows, *more, t("magic.conversations.how")])
 
 
-def _pick(seat: AppSession, number: int) -> str:
-    if not seat.listed:
-        _fetch(seat)
-    if not 1 <= number <= len(seat.listed):
-        raise InputError(t("magic.conversations.no_number", number=number, count=len(seat.listed)), code="conversation")
-    return seat.listed[number - 1]
+def _pick(app_session: AppSession, number: int) -> str:
+    if not app_session.listed:
+        _fetch(app_session)
+    if not 1 <= number <= len(app_session.listed):
+        problem = t("magic.conversations.no_number", number=number, count=len(app_session.listed))
+        raise InputError(problem, code="conversation")
+    return app_session.listed[number - 1]
 
 
-def _export(seat: AppSession, id: str, target: str) -> str:
+def _export(app_session: AppSession, id: str, target: str) -> str:
     path = expand(target)
     if path.suffix not in (".md", ".ipynb"):
         raise InputError(t("magic.conversations.ending", path=target), code="export")
     if path.exists():
         raise InputError(t("magic.conversations.exists", path=target), code="export")
-    kept = seat.session.call(seat.client.messages.list(id, order="asc").to_list())
-    turns = [turn_of(message) for message in kept]
-    title = seat.known[id].name or id
+    messages = app_session.session.call(app_session.client.messages.list(id, order="asc").to_list())
+    turns = [turn_of(message) for message in messages]
+    title = one_line(app_session.conversations[id].name or id)
     text = as_markdown(turns, title) if path.suffix == ".md" else as_notebook(turns, title)
     problem = ""
     try:

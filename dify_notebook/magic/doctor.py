@@ -9,20 +9,20 @@ from ..printable import one_line
 from ..redact import redact
 from .state import AppSession
 
-SIGNS = {"ok": "✓", "wrong": "✗", "unknown": "·"}
+SYMBOLS = {"ok": "✓", "wrong": "✗", "unknown": "·"}
 
 
-def doctor(seat: AppSession, *, stream: bool) -> str:
-    """Examine the seat's server, and say what was found."""
-    found = seat.session.call(examine(seat.client, seat.session.conversation_id, stream=stream))
-    lines = [line for finding in found for line in told(finding)]
-    wrong = sum(finding.state == "wrong" for finding in found)
+def doctor(app_session: AppSession, *, stream: bool) -> str:
+    """Examine the app's server; the findings as text, a line or more each."""
+    findings = app_session.session.call(examine(app_session.client, app_session.session.conversation_id, stream=stream))
+    lines = [line for finding in findings for line in describe_finding(finding)]
+    wrong = sum(finding.state == "wrong" for finding in findings)
     lines.append(t("magic.doctor.end", count=wrong) if wrong else t("magic.doctor.well"))
     return redact("\n".join(lines))
 
 
-def told(finding: Finding) -> list[str]:
-    """A finding in words; for what is wrong, a second line says what to do."""
+def describe_finding(finding: Finding) -> list[str]:
+    """The lines of one finding; for what is wrong, the second says what to do."""
     key = f"magic.doctor.{finding.kind}"
     values = {
         name: one_line(value, 300) if isinstance(value, str) else value for name, value in finding.values.items()
@@ -35,4 +35,4 @@ def told(finding: Finding) -> list[str]:
         lines = [t(key, **values)]
     if finding.state == "wrong":
         lines.append(t(f"{key}.do", **values))
-    return [f"{SIGNS[finding.state]} {lines[0]}", *(f"    {line}" for line in lines[1:])]
+    return [f"{SYMBOLS[finding.state]} {lines[0]}", *(f"    {line}" for line in lines[1:])]

@@ -18,8 +18,8 @@ from ..redact import redact
 E = TypeVar("E", bound=BaseException)
 
 
-def dressed(error: E) -> E:
-    """The same exception, which IPython will show as one friendly paragraph."""
+def without_traceback(error: E) -> E:
+    """The same exception, which IPython will show as one friendly paragraph, without its traceback."""
     lines = _lines(error)
     # IPython prints them, and raises where the terminal lacks a character.
     error._render_traceback_ = lambda: [fitting(line, sys.stdout) for line in lines]  # type: ignore[attr-defined]  # IPython looks for it
@@ -30,19 +30,19 @@ def dressed(error: E) -> E:
     return error
 
 
-def interrupted(sent: bool) -> KeyboardInterrupt:
+def keyboard_interrupt(sent: bool) -> KeyboardInterrupt:
     """What ends an interrupted cell, so that Run All stops there."""
     key = "magic.interrupted" if sent else "magic.interrupted_before"
-    return dressed(KeyboardInterrupt(t(key)))
+    return without_traceback(KeyboardInterrupt(t(key)))
 
 
 def _lines(error: BaseException) -> list[str]:
     if not isinstance(error, DifyError):
         return [f"{type(error).__name__}: {said_by(str(error))}"]
     # The code matters where it is the server's; ours only repeat what the sentence says.
-    told = error.status is not None or isinstance(error, APIError | ConnectError | TurnFailed)
-    said = " ".join(one_line(str(fact)) for fact in (error.status, error.code) if fact) if told else ""
-    lines = [f"✗ {said_by(error.message)}" + (f" [{said}]" if said else "")]
+    from_server = error.status is not None or isinstance(error, APIError | ConnectError | TurnFailed)
+    facts = " ".join(one_line(str(fact)) for fact in (error.status, error.code) if fact) if from_server else ""
+    lines = [f"✗ {said_by(error.message)}" + (f" [{facts}]" if facts else "")]
     if error.hint:
         lines.append(f"  {visible(error.hint, MESSAGE)}")
     if error.request_id:

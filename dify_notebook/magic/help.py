@@ -46,4 +46,4 @@ def _table(rows: list[tuple[str, str]]) -> str:
 
 def width(text: str) -> int:
     """Columns in a terminal, where Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -17,51 +17,51 @@ from .state import AppSession
 if TYPE_CHECKING:
     from ..frames.history import History
 
-NAME = "history"
+DEFAULT_NAME = "history"
 """The variable, where none is named."""
 OPTIONS = ("--since", "--until", "--users")
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What the line asks for."""
+class HistoryArguments(msgspec.Struct, frozen=True):
+    """The arguments of a `%dify history` line."""
 
-    name: str = NAME
+    name: str = DEFAULT_NAME
     named: bool = False
     """Whether the variable was named, so that what it holds may be replaced."""
     since: str | None = None
     until: str | None = None
     users: tuple[str, ...] | None = None
-    """None: this seat's user. Empty: everyone who can be found."""
+    """None: the app session's user. Empty: everyone who can be found."""
 
     @property
-    def plain(self) -> bool:
-        """Whether nothing was said but perhaps a name."""
+    def is_default(self) -> bool:
+        """Whether the line has no option."""
         return self.since is None and self.until is None and self.users is None
 
 
-def read_line(rest: list[str]) -> Asked:
+def parse_history_line(args: list[str]) -> HistoryArguments:
     """What stands behind `%dify history`.
 
-    >>> read_line(["logs", "--users", "anna,ben"]).users
+    >>> parse_history_line(["logs", "--users", "anna,ben"]).users
     ('anna', 'ben')
 
     Raises:
         InputError: it cannot be read.
     """
-    found: dict[str, Any] = {}
-    words = list(rest)
+    values: dict[str, Any] = {}
+    words = list(args)
     while words:
         word = words.pop(0)
         option, equals, value = word.partition("=")
         if option in OPTIONS:
             field = option[2:]
-            if field in found:
+            if field in values:
                 _refuse("magic.history.twice", option=option)
             if not equals:
                 value = words.pop(0) if words else ""
             if not value or value.startswith("--"):
                 _refuse("magic.history.no_value", option=option)
-            found[field] = _users(value) if field == "users" else value
+            values[field] = _users(value) if field == "users" else value
         elif word.startswith("-"):
             _refuse(
                 "magic.history.unknown",
@@ -69,20 +69,20 @@ def read_line(rest: list[str]) -> Asked:
                 suggestion=suggestion(word, list(OPTIONS)),
                 known=", ".join(OPTIONS),
             )
-        elif "name" in found:
-            _refuse("magic.history.two_names", first=found["name"], second=word)
+        elif "name" in values:
+            _refuse("magic.history.two_names", first=values["name"], second=word)
         elif not word.isidentifier() or keyword.iskeyword(word):
             _refuse("magic.history.name", name=word)
         else:
-            found |= {"name": word, "named": True}
-    return Asked(**found)
+            values |= {"name": word, "named": True}
+    return HistoryArguments(**values)
 
 
 def _users(value: str) -> tuple[str, ...]:
     return () if value == "all" else tuple(name for name in value.split(",") if name)
 
 
-def history(rest: list[str], seat: AppSession, names: Mapping[str, Any]) -> tuple[str, History, str]:
+def history(args: list[str], app_session: AppSession, namespace: Mapping[str, Any]) -> tuple[str, History, str]:
     """Fetch what the line asks for, or bring the variable's history up to date.
 
     Returns:
@@ -92,24 +92,24 @@ def history(rest: list[str], seat: AppSession, names: Mapping[str, Any]) -> tupl
         InputError: the line cannot be read, or the variable holds something else.
         DifyError: the server refused it.
     """
-    asked = read_line(rest)
-    before = names.get(asked.name)
-    if not _is_history(before):
-        if before is not None and not asked.named:
-            _refuse("magic.history.held", name=asked.name, type=type(before).__name__)
-        before = None
-    client = seat.client
+    arguments = parse_history_line(args)
+    existing = namespace.get(arguments.name)
+    if not _is_history(existing):
+        if existing is not None and not arguments.named:
+            _refuse("magic.history.held", name=arguments.name, type=type(existing).__name__)
+        existing = None
+    client = app_session.client
     # Both are awaitable too; here, where a cell waits, `now` does so and obeys Interrupt.
     collecting: Any
-    if before is not None and asked.plain and before.facts.server == client.base_url:
-        collecting = client.update(before)
+    if existing is not None and arguments.is_default and existing.facts.server == client.base_url:
+        collecting = client.update(existing)
     else:
-        users: Any = asked.users
+        users: Any = arguments.users
         if users == ():
-            users = seat.session.call(client.find_users())
-        collecting = client.history(users, since=asked.since, until=asked.until)
-    found: History = collecting.now()
-    return asked.name, found, summary(found, asked.name)
+            users = app_session.session.call(client.find_users())
+        collecting = client.history(users, since=arguments.since, until=arguments.until)
+    result: History = collecting.now()
+    return arguments.name, result, summary(result, arguments.name)
 
 
 def summary(history: History, name: str) -> str:
@@ -129,7 +129,8 @@ def summary(history: History, name: str) -> str:
     lines += [one_line(note, MESSAGE) for note in history.notes]
     if history.failures:
         lines.append(t("magic.history.failures", count=len(history.failures), name=name))
-    lines.append(t("magic.history.next", name=name, again="%dify history" + (f" {name}" if name != NAME else "")))
+    again = "%dify history" if name == DEFAULT_NAME else f"%dify history {name}"
+    lines.append(t("magic.history.next", name=name, again=again))
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""What `%dify …` says and does: the chosen app, the conversation, the tapes, help. Prints text."""
+"""The commands of `%dify …`: the chosen app, the conversation, the tapes, help. Each returns the text to print."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..profiles import profiles
 from ..redact import redact
 from ..tape import run_store
 from .complete import APPS, SUBCOMMANDS
-from .connect import connect, forget, place_of
+from .connect import connect, describe_key_storage, forget
 from .conversations import conversations
 from .doctor import doctor
 from .help import help_text, width
@@ -26,19 +26,19 @@ from .split import split
 from .state import LOCAL_APPS, AppSession, State
 
 
-def run_line(line: str, state: State, names: Mapping[str, Any]) -> str:
-    """Do what the line says; the text to print.
+def run_line(line: str, state: State, namespace: Mapping[str, Any]) -> str:
+    """Run the command of the line; the text to print.
 
     Raises:
         DifyError: it cannot be read, or what it asks for failed.
     """
-    found = split(line)
-    if found and found[-1].quote:
-        _refuse("magic.line.open", quote=found[-1].quote)
-    words = [word.text for word in found]
+    parsed = split(line)
+    if parsed and parsed[-1].quote:
+        _refuse("magic.line.open", quote=parsed[-1].quote)
+    words = [word.text for word in parsed]
     if not words:
-        return status(state, names)
-    name, rest = words[0], words[1:]
+        return status(state, namespace)
+    name, args = words[0], words[1:]
     if name in ("-h", "--help"):
         name = "help"
     command = _COMMANDS.get(name)
@@ -49,84 +49,85 @@ def run_line(line: str, state: State, names: Mapping[str, Any]) -> str:
             suggestion=suggestion(name, list(SUBCOMMANDS)),
             known=", ".join(SUBCOMMANDS),
         )
-    return command(rest, state, names)
+    return command(args, state, namespace)
 
 
-def status(state: State, names: Mapping[str, Any]) -> str:
+def status(state: State, namespace: Mapping[str, Any]) -> str:
     """Where am I: app, server, user, conversation, and how to connect elsewhere."""
-    seat = state.seat(None, None, names)
-    return _seat(seat, state) + "\n" + t("magic.status.connect")
+    app_session = state.app_session(None, None, namespace)
+    return _describe(app_session, state) + "\n" + t("magic.status.connect")
 
 
-def _seat(seat: AppSession, state: State) -> str:
+def _describe(app_session: AppSession, state: State) -> str:
     rows = [
-        ("app", _app(seat)),
-        ("server", _server(seat)),
-        ("user", one_line(seat.settings.user)),
-        ("conversation", _conversation(seat)),
+        ("app", _app(app_session)),
+        ("server", _server(app_session)),
+        ("user", one_line(app_session.settings.user)),
+        ("conversation", _conversation(app_session)),
         ("mode", t(f"magic.mode.{state.mode}")),
     ]
-    names = [t(f"magic.status.{key}") for key, _ in rows]
-    widest = max(width(name) for name in names)
-    padded = [name + " " * (widest - width(name)) for name in names]
-    return "\n".join(f"{name}  {text}" for name, (_, text) in zip(padded, rows, strict=True))
+    labels = [t(f"magic.status.{key}") for key, _ in rows]
+    widest = max(width(label) for label in labels)
+    padded = [label + " " * (widest - width(label)) for label in labels]
+    return "\n".join(f"{label}  {text}" for label, (_, text) in zip(padded, rows, strict=True))
 
 
-def _app(seat: AppSession) -> str:
-    if seat.settings.source == "local":
-        return f"{seat.label} · {t(f'magic.app.{seat.label}')}"
-    info = seat.client.app_info
-    return one_line(info.name if info and info.name else seat.label)
+def _app(app_session: AppSession) -> str:
+    if app_session.settings.source == "local":
+        return f"{app_session.label} · {t(f'magic.app.{app_session.label}')}"
+    info = app_session.client.app_info
+    return one_line(info.name if info and info.name else app_session.label)
 
 
-def _server(seat: AppSession) -> str:
-    where = t(f"magic.origin.{seat.settings.source}", profile=one_line(seat.settings.profile or ""))
-    return f"{one_line(seat.settings.base_url)} · {where}"
+def _server(app_session: AppSession) -> str:
+    source_text = t(f"magic.origin.{app_session.settings.source}", profile=one_line(app_session.settings.profile or ""))
+    return f"{one_line(app_session.settings.base_url)} · {source_text}"
 
 
-def _conversation(seat: AppSession) -> str:
-    id = seat.session.conversation_id
+def _conversation(app_session: AppSession) -> str:
+    id = app_session.session.conversation_id
     if id is None:
         return t("magic.status.no_conversation")
-    number = seat.session.turn_number(id)
-    shown = one_line(id)
-    return shown if number is None else t("magic.status.turns", id=shown, count=number - 1)
+    number = app_session.session.turn_number(id)
+    text = one_line(id)
+    return text if number is None else t("magic.status.turns", id=text, count=number - 1)
 
 
-def _use(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    if len(rest) != 1:
+def _use(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if len(args) != 1:
         _refuse("magic.line.use", known=", ".join([*profiles(), *APPS]))
-    seat = state.seat(rest[0], None, names)
-    state.choice = rest[0]
-    return _seat(seat, state)
+    app_session = state.app_session(args[0], None, namespace)
+    state.choice = args[0]
+    return _describe(app_session, state)
 
 
-def _new(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    _nothing_more("new", rest)
-    state.seat(None, None, names).session.new()
+def _new(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    _refuse_arguments("new", args)
+    state.app_session(None, None, namespace).session.new()
     return t("magic.new")
 
 
-def _mode(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    if rest:
-        if rest[0] not in ("fresh", "continue") or len(rest) > 1:
-            _refuse("magic.line.mode", text=" ".join(rest))
-        state.mode = "fresh" if rest[0] == "fresh" else "continue"
+def _mode(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if args:
+        if args[0] not in ("fresh", "continue") or len(args) > 1:
+            _refuse("magic.line.mode", text=" ".join(args))
+        state.mode = "fresh" if args[0] == "fresh" else "continue"
     return t(f"magic.mode.{state.mode}")
 
 
-def _apps(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    _nothing_more("apps", rest)
+def _apps(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    _refuse_arguments("apps", args)
     lines = []
     if resolve() is not None or (state.choice is not None and state.choice not in APPS):
-        seat = state.seat(None, None, names)
-        seat.session.call(seat.session.learn())
-        lines += [_remote(seat), ""]
+        app_session = state.app_session(None, None, namespace)
+        app_session.session.call(app_session.session.learn())
+        lines += [_remote(app_session), ""]
     stored = profiles()
     if stored:
         lines.append(t("magic.apps.profiles"))
         lines += [
-            f"    {one_line(name):<9} {one_line(one.base_url)} · {place_of(one.key)}" for name, one in stored.items()
+            f"    {one_line(name):<9} {one_line(profile.base_url)} · {describe_key_storage(profile.key)}"
+            for name, profile in stored.items()
         ]
         lines.append("")
     lines.append(t("magic.apps.local"))
@@ -134,96 +135,96 @@ def _apps(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
     return "\n".join([*lines, t("magic.apps.use")])
 
 
-def _remote(seat: AppSession) -> str:
-    info = seat.client.app_info
-    lines = [f"{_app(seat)} · {_server(seat)}"]
+def _remote(app_session: AppSession) -> str:
+    info = app_session.client.app_info
+    lines = [f"{_app(app_session)} · {_server(app_session)}"]
     if info and info.description:
         lines.append("    " + one_line(info.description, 1_000))
     if info and info.mode:
         lines.append("    " + one_line(info.mode))
-    for control in seat.session.app.controls.values():
+    for control in app_session.session.app.controls.values():
         needed = t("magic.apps.required") if control.get("required") else ""
         options = ", ".join(options_of(control))
-        told = (one_line(str(control.get("type"))), needed, one_line(options, 1_000))
-        facts = " · ".join(fact for fact in told if fact)
+        parts = (one_line(str(control.get("type"))), needed, one_line(options, 1_000))
+        facts = " · ".join(fact for fact in parts if fact)
         lines.append(f"    -i {one_line(str(control.get('variable')))}=…  {facts}")
     return "\n".join(lines)
 
 
-def _runs(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _runs(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     store = run_store()
-    what = rest[0] if rest else "list"
-    if len(rest) > 1 or what not in SUBCOMMANDS["runs"]:
-        _refuse("magic.line.runs", text=" ".join(rest))
-    if what in ("on", "off"):
+    action = args[0] if args else "list"
+    if len(args) > 1 or action not in SUBCOMMANDS["runs"]:
+        _refuse("magic.line.runs", text=" ".join(args))
+    if action in ("on", "off"):
         try:
-            store.enabled = what == "on"
+            store.enabled = action == "on"
         except OSError as problem:
-            raise InputError(t("tape.not_switched", problem=problem, what=what), code="runs") from None
-    kept = t("magic.runs.on" if store.enabled else "magic.runs.off", directory=_short(store.directory))
-    if what != "list":
-        return kept
+            raise InputError(t("tape.not_switched", problem=problem, what=action), code="runs") from None
+    setting = t("magic.runs.on" if store.enabled else "magic.runs.off", directory=_with_tilde(store.directory))
+    if action != "list":
+        return setting
     paths = store.paths()
     newest = [f"    {one_line(path.name)}  {path.stat().st_size:,} B" for path in reversed(paths[-10:])]
-    return "\n".join([kept, t("magic.runs.count", count=len(paths)), *newest])
+    return "\n".join([setting, t("magic.runs.count", count=len(paths)), *newest])
 
 
-def first_time() -> str | None:
-    """What to say before the first run is ever recorded on this machine; None when it was said."""
+def recording_notice() -> str | None:
+    """The notice before the first run is recorded on this machine; None once there are tapes, or with recording off."""
     try:
         store = run_store()
         if store.directory.exists() or not store.enabled:
             return None
     except (OSError, DifyError):  # what is wrong is said when something is asked
         return None
-    return t("magic.runs.on", directory=_short(store.directory))
+    return t("magic.runs.on", directory=_with_tilde(store.directory))
 
 
-def _short(path: Path) -> str:
+def _with_tilde(path: Path) -> str:
     """The path with the home directory as ~: it often carries the login name."""
     home = os.path.expanduser("~")  # itself, for an account that has none
     return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 
-def _connect(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    if len(rest) != 1:
+def _connect(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if len(args) != 1:
         _refuse("magic.line.one_name", name="connect")
-    said = connect(rest[0], state)
-    return f"{said}\n{_seat(state.seat(None, None, {}), state)}"
+    text = connect(args[0], state)
+    return f"{text}\n{_describe(state.app_session(None, None, {}), state)}"
 
 
-def _forget(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    if len(rest) != 1:
+def _forget(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if len(args) != 1:
         _refuse("magic.line.one_name", name="forget")
-    return forget(rest[0], state)
+    return forget(args[0], state)
 
 
-def _doctor(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    if rest not in ([], ["--stream"]):
-        _refuse("magic.line.nothing_more", name="doctor", text=" ".join(rest))
-    return doctor(state.seat(None, None, names), stream=bool(rest))
+def _doctor(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if args not in ([], ["--stream"]):
+        _refuse("magic.line.nothing_more", name="doctor", text=" ".join(args))
+    return doctor(state.app_session(None, None, namespace), stream=bool(args))
 
 
-def _conversations(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    if rest and (not rest[0].isdecimal() or len(rest) not in (1, 3) or rest[1:2] not in ([], ["--export"])):
-        _refuse("magic.line.conversations", text=" ".join(rest))
-    seat = state.seat(None, None, names)
-    return conversations(seat, int(rest[0]) if rest else None, rest[2] if len(rest) == 3 else None)
+def _conversations(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if args and (not args[0].isdecimal() or len(args) not in (1, 3) or args[1:2] not in ([], ["--export"])):
+        _refuse("magic.line.conversations", text=" ".join(args))
+    app_session = state.app_session(None, None, namespace)
+    return conversations(app_session, int(args[0]) if args else None, args[2] if len(args) == 3 else None)
 
 
-def _history(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
-    name, found, said = history([redact(word) for word in rest], state.seat(None, None, names), names)
-    state.results[name] = found
-    return said
+def _history(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    name, result, text = history([redact(word) for word in args], state.app_session(None, None, namespace), namespace)
+    state.results[name] = result
+    return text
 
 
-def _help(rest: list[str], state: State, names: Mapping[str, Any]) -> str:
+def _help(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     return help_text()
 
 
-def _nothing_more(name: str, rest: list[str]) -> None:
-    if rest:
-        _refuse("magic.line.nothing_more", name=name, text=" ".join(rest))
+def _refuse_arguments(name: str, args: list[str]) -> None:
+    if args:
+        _refuse("magic.line.nothing_more", name=name, text=" ".join(args))
 
 
 def _refuse(key: str, /, **values: object) -> NoReturn:

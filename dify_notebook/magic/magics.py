@@ -19,13 +19,13 @@ from ..session import Run
 from ..turn.state import Turn
 from . import cell as cells
 from .cell_source import CellSources
-from .complete import Known, Matcher, known_from
-from .failure import dressed, interrupted
+from .complete import Candidates, Matcher, candidates_from
+from .failure import keyboard_interrupt, without_traceback
 from .help import help_text
-from .line import first_time, run_line
+from .line import recording_notice, run_line
 from .parse import parse_line
 from .run_cell import run_cell
-from .scope import caller, seen_from
+from .scope import calling_frame, visible_namespace
 from .state import AppSession, State
 
 DRY_RUN = 1_000_000
@@ -41,8 +41,8 @@ class DifyMagics(Magics):
     def __init__(self, shell: Any, state: State | None = None) -> None:
         super().__init__(shell)
         self.state = state or State()
-        self._matcher = Matcher(self._known)
-        self._typed = CellSources(shell, "dify")
+        self._matcher = Matcher(self._candidates)
+        self._cell_sources = CellSources(shell, "dify")
 
     def register(self) -> None:
         """Put the magics and the completion into the shell."""
@@ -50,8 +50,8 @@ class DifyMagics(Magics):
         type(self).dify.__doc__ = fitting(help_text(), sys.stdout)
         self.shell.register_magics(self)
         self.shell.Completer.custom_matchers.append(self._matcher)
-        self._typed.register()
-        if note := first_time():
+        self._cell_sources.register()
+        if note := recording_notice():
             say(shown(note, TEXT))
 
     def unregister(self) -> None:
@@ -65,7 +65,7 @@ class DifyMagics(Magics):
         matchers = self.shell.Completer.custom_matchers
         if self._matcher in matchers:
             matchers.remove(self._matcher)
-        self._typed.unregister()
+        self._cell_sources.unregister()
         close()
 
     @no_var_expand
@@ -73,53 +73,53 @@ class DifyMagics(Magics):
     def dify(self, line: str, cell: str | None = None) -> None:
         # The docstring is written when the magics are registered: see `register`.
         problem: BaseException
-        names = seen_from(caller(sys._getframe()), self._notebook())
+        namespace = visible_namespace(calling_frame(sys._getframe()), self._notebook())
         try:
             if cell is not None:
-                line, cell = self._typed.of(line, cell)
+                line, cell = self._cell_sources.as_typed(line, cell)
             self._warn_of_key(line, cell or "")
             if cell is None:
-                said = run_line(line, self.state, names)
+                text = run_line(line, self.state, namespace)
                 results, self.state.results = self.state.results, {}
                 self.shell.push(results)
-                say(shown(said, TEXT))
+                say(shown(text, TEXT))
             else:
-                self._ask(line, cell, names)
+                self._ask(line, cell, namespace)
             return
         except DifyError as error:
-            problem = dressed(error)
+            problem = without_traceback(error)
         except KeyboardInterrupt as error:
-            problem = error if hasattr(error, "_render_traceback_") else interrupted(sent=False)
+            problem = error if hasattr(error, "_render_traceback_") else keyboard_interrupt(sent=False)
         raise problem  # here, where nothing hangs on it: a friendly line and no traceback
 
-    def _ask(self, line: str, body: str, names: dict[str, Any]) -> None:
+    def _ask(self, line: str, body: str, namespace: dict[str, Any]) -> None:
         check()
         arguments = parse_line(line)
-        seat = self.state.seat(arguments.profile, arguments.user, names)
-        key = cells.cell_key(seat, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))
-        question = cells.prepare(arguments, body, seat, self.state, names, key)
-        if question.dropped:
-            names_left = ", ".join(one_line(name, 80) for name in question.dropped)
-            say(t("magic.input.dropped", names=names_left), "stderr")
+        app_session = self.state.app_session(arguments.profile, arguments.user, namespace)
+        key = cells.cell_key(app_session, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))
+        request = cells.build_request(arguments, body, app_session, self.state, namespace, key)
+        if request.dropped:
+            dropped = ", ".join(one_line(name, 80) for name in request.dropped)
+            say(t("magic.input.dropped", names=dropped), "stderr")
         if arguments.dry_run:
-            shown = cells.describe(question, seat, arguments.timeout)
-            say(visible(redact(json.dumps(shown, ensure_ascii=False, indent=2)), DRY_RUN))
+            description = cells.describe_request(request, app_session, arguments.timeout)
+            say(visible(redact(json.dumps(description, ensure_ascii=False, indent=2)), DRY_RUN))
             return
-        inputs = cells.uploaded(question, seat)
-        if question.again:
+        inputs = cells.upload_inputs(request, app_session)
+        if request.again:
             say(t("magic.again"))
-        self.state.started(key, question.conversation_id)
-        known = seat.known.get(question.conversation_id or "")
+        self.state.record_start(key, request.conversation_id)
+        conversation = app_session.conversations.get(request.conversation_id or "")
 
         def start() -> Run:
-            return seat.session.ask(
-                question.query,
+            return app_session.session.ask(
+                request.query,
                 inputs=inputs,
-                files=question.files,
-                conversation_id=question.conversation_id,
+                files=request.files,
+                conversation_id=request.conversation_id,
                 keep=not arguments.once,
                 timeout=arguments.timeout,
-                conversation_name=known.name if known else None,
+                conversation_name=conversation.name if conversation else None,
             )
 
         def view(run: Any) -> View:
@@ -127,12 +127,12 @@ class DifyMagics(Magics):
 
         def keep(turn: Turn) -> None:
             if turn.conversation_id:
-                seat.remember(turn.conversation_id, inputs)
+                app_session.remember(turn.conversation_id, inputs)
             self._bind(turn, arguments.out)
 
         run, turn, was_interrupted = run_cell(start, None if arguments.quiet else view, keep)
         if was_interrupted:
-            raise interrupted(sent=True)
+            raise keyboard_interrupt(sent=True)
         if run.error is not None:
             raise run.error
         raise_for_turn(turn)
@@ -151,25 +151,27 @@ class DifyMagics(Magics):
 
     def _notebook(self) -> dict[str, Any]:
         """The variables of the notebook, or of where `IPython.embed()` stands."""
-        own: dict[str, Any] = self.shell.user_ns
-        further_out = self.shell.user_global_ns
-        return own if own is further_out else {**further_out, **own}
+        inner: dict[str, Any] = self.shell.user_ns
+        outer = self.shell.user_global_ns
+        return inner if inner is outer else {**outer, **inner}
 
     def _cell_id(self) -> str | None:
         """The running cell's id, where the frontend sends one (JupyterLab and Notebook 7 do)."""
         parent = self.shell.get_parent() if hasattr(self.shell, "get_parent") else {}
-        found = (parent or {}).get("metadata", {}).get("cellId")
-        return found if isinstance(found, str) else None
+        cell_id = (parent or {}).get("metadata", {}).get("cellId")
+        return cell_id if isinstance(cell_id, str) else None
 
     def _warn_of_key(self, line: str, body: str) -> None:
         if has_key(line) or has_key(body):
             say(t("magic.key_in_cell", number=self.shell.displayhook.prompt_count), "stderr")
 
-    def _known(self) -> Known:
-        seat: AppSession | None = self.state.last_seat
-        conversations = list(seat.known) if seat else []
+    def _candidates(self) -> Candidates:
+        app_session: AppSession | None = self.state.last_app_session
         try:
             stored = list(profiles())
         except DifyError:  # the file is damaged: Tab is no place to say so
             stored = []
-        return known_from(self._notebook(), conversations, seat.session.app.controls.values() if seat else (), stored)
+        if app_session is None:
+            return candidates_from(self._notebook(), (), (), stored)
+        controls = app_session.session.app.controls.values()
+        return candidates_from(self._notebook(), list(app_session.conversations), controls, stored)

@@ -15,9 +15,9 @@ from ..app.words import suggestion
 from ..errors import InputError
 from ..i18n import t
 from ..profiles import can_be_asked
-from .names import plain_name
+from .namespace import normalized_name
 from .split import Word, split
-from .typography import DASHES, WIDE, stray_quote
+from .typography import DASHES, FULLWIDTH, stray_quote
 
 
 class LineError(InputError):
@@ -61,17 +61,17 @@ class Option(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     value: str = ""
     """What its value is called in help, such as `NAME=TEXT`; empty for a switch."""
-    many: bool = False
+    multiple: bool = False
 
     @property
-    def switch(self) -> bool:
+    def is_flag(self) -> bool:
         return not self.value
 
 
 OPTIONS = (
-    Option("inputs", ("-i", "--input"), "NAME=TEXT", many=True),
+    Option("inputs", ("-i", "--input"), "NAME=TEXT", multiple=True),
     Option("inputs_from", ("--inputs",), "DICT_OR_JSON"),
-    Option("files", ("-f", "--file"), "PATH_OR_URL", many=True),
+    Option("files", ("-f", "--file"), "PATH_OR_URL", multiple=True),
     Option("conversation", ("-c", "--conversation"), "ID"),
     Option("new", ("--new",)),
     Option("again", ("--again",)),
@@ -94,7 +94,7 @@ _CONFLICTS = (
 )
 INPUT_NAME = re.compile(r"[^\W\d][\w.-]*")
 """How an input may be called behind `-i`."""
-_INPUT = re.compile(r"(?P<name>[^\W\d][\w.-]*)(?P<sign>:?=)(?P<text>.*)", re.DOTALL)
+_INPUT = re.compile(r"(?P<name>[^\W\d][\w.-]*)(?P<operator>:?=)(?P<text>.*)", re.DOTALL)
 
 
 def parse_line(line: str) -> Arguments:
@@ -116,36 +116,36 @@ def parse_line(line: str) -> Arguments:
         _refuse("magic.line.typographic", quote=line[stray], column=stray + 1)
     closed = max((word.start for word in words if "}}" in word.text), default=0)
     for word in words:
-        if word.start < closed and _is_cut(word.text):
+        if word.start < closed and _ends_in_braces(word.text):
             _refuse("magic.line.braces", text=word.text)
-    found: dict[str, Any] = {}
-    at = 0
-    while at < len(words):
-        word = words[at]
-        at += 1
+    fields: dict[str, Any] = {}
+    index = 0
+    while index < len(words):
+        word = words[index]
+        index += 1
         if not _looks_like_option(word, line):
-            _profile(word, found)
+            _profile(word, fields)
             continue
         option, name, value = _option(word.text)
-        if option.switch:
+        if option.is_flag:
             if value is not None:
                 _refuse("magic.line.no_value", option=name)
-            found[option.field] = True
+            fields[option.field] = True
             continue
         if value is None:
-            if at == len(words) or _is_known(words[at].text):
+            if index == len(words) or _is_known(words[index].text):
                 _refuse("magic.line.missing_value", option=name, value=option.value)
-            value = words[at].text
-            at += 1
-        _put(found, option, name, value)
-    for one, other, key in _CONFLICTS:
-        if found.get(one) and found.get(other):
+            value = words[index].text
+            index += 1
+        _put(fields, option, name, value)
+    for option_name, other_name, key in _CONFLICTS:
+        if fields.get(option_name) and fields.get(other_name):
             _refuse(key)
-    given: dict[str, Any] = {field: tuple(v) if isinstance(v, list) else v for field, v in found.items()}
-    return Arguments(**given)
+    values: dict[str, Any] = {field: tuple(v) if isinstance(v, list) else v for field, v in fields.items()}
+    return Arguments(**values)
 
 
-def _is_cut(text: str) -> bool:
+def _ends_in_braces(text: str) -> bool:
     """Whether a word ends within `{{ … }}`."""
     return "{{" in text and "}}" not in text.rpartition("{{")[2]
 
@@ -167,7 +167,7 @@ def _option(text: str) -> tuple[Option, str, str | None]:
             return BY_NAME[name], name, value if equals else None
     elif text[:2] in BY_NAME:
         return BY_NAME[text[:2]], text[:2], text[2:].removeprefix("=") or None if len(text) > 2 else None
-    known = [one for one in BY_NAME if one.startswith("--")]
+    known = [option_name for option_name in BY_NAME if option_name.startswith("--")]
     short = name if name.startswith("--") else "-" + name
     _refuse(
         "magic.line.unknown",
@@ -177,57 +177,57 @@ def _option(text: str) -> tuple[Option, str, str | None]:
     )
 
 
-def _profile(word: Word, found: dict[str, Any]) -> None:
+def _profile(word: Word, fields: dict[str, Any]) -> None:
     if word.text[0:1] in DASHES and len(word.text) > 1:
-        _refuse("magic.line.dash", text=word.text, dash=word.text[0], meant=_meant(word.text))
-    if "profile" in found:
-        _refuse("magic.line.two_profiles", first=found["profile"], second=word.text)
+        _refuse("magic.line.dash", text=word.text, dash=word.text[0], meant=_intended_option(word.text))
+    if "profile" in fields:
+        _refuse("magic.line.two_profiles", first=fields["profile"], second=word.text)
     if not can_be_asked(word.text):
         _refuse("magic.line.profile", text=word.text)
-    found["profile"] = word.text
+    fields["profile"] = word.text
 
 
-def _meant(text: str) -> str:
+def _intended_option(text: str) -> str:
     """The option that begins with hyphens where a text has another dash."""
-    rest = text.lstrip("-" + DASHES)
-    return f"--{rest}" if f"--{rest.partition('=')[0]}" in BY_NAME else f"-{rest}"
+    name = text.lstrip("-" + DASHES)
+    return f"--{name}" if f"--{name.partition('=')[0]}" in BY_NAME else f"-{name}"
 
 
-def _put(found: dict[str, Any], option: Option, name: str, value: str) -> None:
+def _put(fields: dict[str, Any], option: Option, name: str, value: str) -> None:
     if option.field == "inputs":
-        given = _assignment(value)
-        if any(one.name == given.name for one in found.get("inputs", ())):
-            _refuse("magic.line.input_twice", name=given.name)
-        found.setdefault("inputs", []).append(given)
+        assignment = _assignment(value)
+        if any(other.name == assignment.name for other in fields.get("inputs", ())):
+            _refuse("magic.line.input_twice", name=assignment.name)
+        fields.setdefault("inputs", []).append(assignment)
         return
     if not value.strip():
         _refuse("magic.line.missing_value", option=name, value=option.value)
-    if option.many:
-        found.setdefault(option.field, []).append(value)
+    if option.multiple:
+        fields.setdefault(option.field, []).append(value)
         return
-    if option.field in found:
+    if option.field in fields:
         _refuse("magic.line.twice", option=name)
     if option.field == "inputs_from" and value.lstrip().startswith("{"):
-        found["inputs_from"] = _json(value)
+        fields["inputs_from"] = _json(value)
         return
     if option.field == "timeout":
-        found["timeout"] = _seconds(value)
+        fields["timeout"] = _seconds(value)
         return
     if option.field == "out":
-        value = plain_name(value)
+        value = normalized_name(value)
         if not value.isidentifier() or keyword.iskeyword(value):
             _refuse("magic.line.out", name=value)
-    found[option.field] = value
+    fields[option.field] = value
 
 
 def _assignment(text: str) -> Assignment:
     match = _INPUT.fullmatch(text)
-    if match is None and (meant := _INPUT.fullmatch(text.translate(WIDE))) is not None:
-        sign = text[meant.end("name")]
-        _refuse("magic.line.wide", sign=sign, name=meant["name"], meant=meant["sign"])
+    if match is None and (meant := _INPUT.fullmatch(text.translate(FULLWIDTH))) is not None:
+        character = text[meant.end("name")]
+        _refuse("magic.line.wide", sign=character, name=meant["name"], meant=meant["operator"])
     if match is None:
         _refuse("magic.line.input", text=text)
-    name, value, expression = match["name"], match["text"], match["sign"] == ":="
+    name, value, expression = match["name"], match["text"], match["operator"] == ":="
     if expression:
         try:
             ast.parse(value.strip(), mode="eval")
@@ -240,16 +240,16 @@ def _assignment(text: str) -> Assignment:
 def _json(text: str) -> dict[str, Any]:
     problem = ""
     try:
-        found = json.loads(text, parse_constant=_no_number)
+        value = json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
         problem = str(error)
     if problem:
         _refuse("magic.line.inputs_json", problem=problem)
-    assert isinstance(found, dict)  # it begins with a brace
-    return found
+    assert isinstance(value, dict)  # it begins with a brace
+    return value
 
 
-def _no_number(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 

@@ -1,4 +1,4 @@
-"""Shows a running answer in its cell until it ends, and obeys Interrupt meanwhile."""
+"""Runs a question in its cell: shows the answer until it ends, and obeys Interrupt meanwhile."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import msgspec
 from ..errors import DifyError
 from ..turn.state import Turn
 
-FRAME = 1 / 30
-"""Seconds between two snapshots, at least."""
-REST = 3.0
-"""A snapshot and its drawing are followed by a rest of this many times what they cost."""
-GRACE = 4.0
+MIN_INTERVAL = 1 / 30
+"""Seconds between two updates of the view, at least."""
+REST_FACTOR = 3.0
+"""An update of the view is followed by a pause of this many times what it took."""
+STOP_TIMEOUT = 4.0
 """Seconds that a stop may take after an Interrupt; the run itself gives up after 3."""
-TICK = 0.2
+POLL_INTERVAL = 0.2
 """Longest wait in seconds, for systems where a wait is deaf to Interrupt."""
 
 
@@ -52,7 +52,7 @@ class Run(Protocol):
 def run_cell(
     start: Callable[[], Run],
     open_view: Callable[[Run], View] | None,
-    keep: Callable[[Turn], object] = lambda turn: None,
+    on_end: Callable[[Turn], object] = lambda turn: None,
 ) -> tuple[Run, Turn, bool]:
     """Start a run and wait until it ends; the run, its turn, and whether an Interrupt ended it.
 
@@ -63,7 +63,7 @@ def run_cell(
     Args:
         start: sends the question.
         open_view: makes the view, not shown yet; None shows nothing.
-        keep: is given the turn when it has ended, before it is shown: what may go wrong then costs nobody the answer.
+        on_end: is given the turn when it has ended, before it is shown: what may go wrong then costs nobody the answer.
 
     Raises:
         DifyError: `start` refused the question.
@@ -72,19 +72,19 @@ def run_cell(
     view: View | None = None
     interrupted = False
     try:
-        with uninterrupted():
+        with defer_interrupt():
             run = start()
             view = open_view(run) if open_view else None
             if view is not None:
                 view.show()
-        _until(run, view, None)
+        _show_until(run, view, None)
     except KeyboardInterrupt:
         if run is None:
             raise
         interrupted = True
         with suppress(KeyboardInterrupt):
             run.stop()
-            _until(run, view, time.monotonic() + GRACE)
+            _show_until(run, view, time.monotonic() + STOP_TIMEOUT)
     except Exception:
         if run is not None:
             run.stop()  # nobody would see the answer that is still coming
@@ -93,8 +93,8 @@ def run_cell(
     if turn.status == "running":  # left before the stream ended
         turn = msgspec.structs.replace(turn, status="stopped", end="stopped", stop_confirmed=False)
     try:
-        with uninterrupted():
-            keep(turn)
+        with defer_interrupt():
+            on_end(turn)
             if view is not None:
                 view.finish(turn)
     except KeyboardInterrupt:
@@ -103,7 +103,7 @@ def run_cell(
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def defer_interrupt() -> Iterator[None]:
     """Hold an Interrupt back until the block is done, and raise it then.
 
     Half a view is worse than one that comes a moment later: it would show nothing, or for ever
@@ -112,27 +112,27 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # signals, and so Interrupts, reach the main thread only
         return
-    came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    received: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if came:
+        signal.signal(signal.SIGINT, previous)
+    if received:
         raise KeyboardInterrupt
 
 
-def _until(run: Run, view: View | None, deadline: float | None) -> None:
+def _show_until(run: Run, view: View | None, deadline: float | None) -> None:
     """Show what comes until the run ends or the clock reaches the deadline."""
     while not run.done and (deadline is None or time.monotonic() < deadline):
         if view is None:
-            _pause(run, TICK)
+            _pause(run, POLL_INTERVAL)
             continue
-        run.wait(min(view.due(run.now), TICK))
-        begun = time.monotonic()
+        run.wait(min(view.due(run.now), POLL_INTERVAL))
+        started = time.monotonic()
         view.update(run.turn, run.now)
-        cost = time.monotonic() - begun
-        _pause(run, max(FRAME, REST * cost))
+        cost = time.monotonic() - started
+        _pause(run, max(MIN_INTERVAL, REST_FACTOR * cost))
 
 
 def _pause(run: Run, seconds: float) -> None:

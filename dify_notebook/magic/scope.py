@@ -1,4 +1,4 @@
-"""Which variables the author of a call sees: `{{ name }}` means what Python would mean by it at that place.
+"""The namespace of the code that calls a magic: `{{ name }}` means what Python would mean by it there.
 
 IPython hands a magic the notebook's variables only. For `run_cell_magic` in a function that is not enough: the
 frame of whoever wrote the call is found, and its variables are read without running any of its code.
@@ -18,11 +18,11 @@ from typing import Any
 
 import IPython
 
-from .names import Names
+from .namespace import Namespace
 
-_CALLS = {"run_cell_magic", "run_line_magic", "magic"}
+_MAGIC_CALLS = {"run_cell_magic", "run_line_magic", "magic"}
 """How a magic is called from code."""
-_BETWEEN = tuple(
+_PASSING_ON = tuple(
     os.path.normcase(os.path.dirname(file)) + os.sep
     for file in (os.__file__, IPython.__file__, os.path.dirname(__file__))
 )
@@ -30,7 +30,7 @@ _BETWEEN = tuple(
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
-def caller(frame: FrameType | None) -> FrameType | None:
+def calling_frame(frame: FrameType | None) -> FrameType | None:
     """From a magic's own frame the one of the code that called it, in which its author wrote.
 
     Frames of IPython, of this package and of the standard library only pass calls on; those of installed packages
@@ -41,7 +41,7 @@ def caller(frame: FrameType | None) -> FrameType | None:
     return frame
 
 
-def seen_from(frame: FrameType | None, notebook: dict[str, Any]) -> dict[str, Any]:
+def visible_namespace(frame: FrameType | None, notebook: dict[str, Any]) -> dict[str, Any]:
     """The variables that code in this frame sees: its own, its enclosing functions', its module's, the notebook's.
 
     Enclosing functions are looked through whether or not the inner one uses the variable. Where such a function has
@@ -53,39 +53,39 @@ def seen_from(frame: FrameType | None, notebook: dict[str, Any]) -> dict[str, An
     if frame is None or (frame.f_globals is notebook and frame.f_locals is notebook):
         return notebook
     outside = {**notebook, **frame.f_globals}
-    names, code = Names(outside, notebook), frame.f_code
-    stacks = _running(frame) if "<locals>" in code.co_qualname else []
-    for around in _enclosing(code, frame, stacks):
-        names.let_through(_globals_of(around), outside)
-        names.lay(_own(around), _values(around, stacks), around.co_name)
-    names.let_through(_globals_of(code), outside)
+    namespace, code = Namespace(outside, notebook), frame.f_code
+    stacks = _call_stacks(frame) if "<locals>" in code.co_qualname else []
+    for enclosing in _enclosing(code, frame, stacks):
+        namespace.expose_globals(_global_names(enclosing), outside)
+        namespace.add_function(_local_names(enclosing), _values(enclosing, stacks), enclosing.co_name)
+    namespace.expose_globals(_global_names(code), outside)
     if _is_function(code):
-        names.lay((*_own(code), *code.co_freevars), frame.f_locals, code.co_name)
+        namespace.add_function((*_local_names(code), *code.co_freevars), frame.f_locals, code.co_name)
     else:
-        names.lay(tuple(frame.f_locals), frame.f_locals, code.co_name)
-    return names
+        namespace.add_function(tuple(frame.f_locals), frame.f_locals, code.co_name)
+    return namespace
 
 
 def _passes_on(code: CodeType) -> bool:
     file = os.path.normcase(code.co_filename)
-    if any(part in file for part in _INSTALLED) and not file.startswith(_BETWEEN[1:]):
-        return not _CALLS.intersection(code.co_names)
-    return file.startswith((*_BETWEEN, "<frozen ", "<decorator-gen"))
+    if any(part in file for part in _INSTALLED) and not file.startswith(_PASSING_ON[1:]):
+        return not _MAGIC_CALLS.intersection(code.co_names)
+    return file.startswith((*_PASSING_ON, "<frozen ", "<decorator-gen"))
 
 
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
 
 
-def _running(frame: FrameType) -> list[list[FrameType]]:
+def _call_stacks(frame: FrameType) -> list[list[FrameType]]:
     """The frames in which this one may lie: those of its thread, then those of all threads.
 
     A lambda that runs in a pool of threads lies in the function that waits for it on another one.
     """
-    others = [one for top in sys._current_frames().values() for one in _stack(top)]
-    return [list(_stack(frame.f_back)), others]
+    all_frames = [other for top in sys._current_frames().values() for other in _frames(top)]
+    return [list(_frames(frame.f_back)), all_frames]
 
 
 def _is_function(code: CodeType) -> bool:
@@ -93,50 +93,51 @@ def _is_function(code: CodeType) -> bool:
     return bool(code.co_flags & inspect.CO_OPTIMIZED)
 
 
-def _own(code: CodeType) -> tuple[str, ...]:
+def _local_names(code: CodeType) -> tuple[str, ...]:
     # The iterator of a comprehension is called .0
     return tuple(name for name in (*code.co_varnames, *code.co_cellvars) if name.isidentifier())
 
 
-def _globals_of(code: CodeType) -> set[str]:
+def _global_names(code: CodeType) -> set[str]:
     """The names by which the code means something outside of all functions, declared so or found nowhere else."""
     if not _is_function(code):
         return set()
-    return {str(one.argval) for one in dis.get_instructions(code) if one.opname.endswith("_GLOBAL")}
+    instructions = dis.get_instructions(code)
+    return {str(each.argval) for each in instructions if each.opname.endswith("_GLOBAL")}
 
 
 def _enclosing(code: CodeType, frame: FrameType, stacks: list[list[FrameType]]) -> list[CodeType]:
     """The functions around the code, outermost first; none where neither the stacks nor its source tell."""
     if not stacks:
         return []
-    codes = dict.fromkeys(one.f_code for stack in stacks for one in stack)
-    running = [one for one in codes if one.co_filename == code.co_filename]
-    whole = [one for one in running if "<locals>" not in one.co_qualname]
-    parts = [one for one in running if "<locals>" in one.co_qualname]
-    for root in (*whole, _compiled(code.co_filename, frame.f_globals), *reversed(parts)):
-        path = _path(root, code) if root is not None else None
+    codes = dict.fromkeys(each.f_code for stack in stacks for each in stack)
+    running = [each for each in codes if each.co_filename == code.co_filename]
+    outermost = [each for each in running if "<locals>" not in each.co_qualname]
+    nested = [each for each in running if "<locals>" in each.co_qualname]
+    for root in (*outermost, _compiled(code.co_filename, frame.f_globals), *reversed(nested)):
+        path = _nesting(root, code) if root is not None else None
         if path is not None:
-            return [one for one in path if _is_function(one)]
+            return [each for each in path if _is_function(each)]
     return []
 
 
-def _path(root: CodeType, code: CodeType) -> list[CodeType] | None:
+def _nesting(root: CodeType, code: CodeType) -> list[CodeType] | None:
     """What leads from a code down to one in it: itself first, the code left out."""
-    ways = [[root]]
-    while ways:
-        way = ways.pop()
-        for inner in way[-1].co_consts:
+    paths = [[root]]
+    while paths:
+        path = paths.pop()
+        for inner in path[-1].co_consts:
             if isinstance(inner, CodeType):
-                if _same(inner, code):
-                    return way
-                ways.append([*way, inner])
+                if _same_code(inner, code):
+                    return path
+                paths.append([*path, inner])
     return None
 
 
-def _same(one: CodeType, other: CodeType) -> bool:
-    """Whether two codes come from the same place of a source, which may have been compiled twice."""
-    return one is other or (
-        (one.co_qualname, one.co_firstlineno, one.co_filename, one.co_varnames, one.co_freevars)
+def _same_code(code: CodeType, other: CodeType) -> bool:
+    """Whether two codes come from the same lines of a source, which may have been compiled twice."""
+    return code is other or (
+        (code.co_qualname, code.co_firstlineno, code.co_filename, code.co_varnames, code.co_freevars)
         == (other.co_qualname, other.co_firstlineno, other.co_filename, other.co_varnames, other.co_freevars)
     )  # fmt: skip
 
@@ -152,11 +153,11 @@ def _compiled(file: str, module: dict[str, Any]) -> CodeType | None:
 
 def _values(code: CodeType, stacks: list[list[FrameType]]) -> dict[str, Any]:
     """The variables of a function's calls that are under way; of several, those on which all agree."""
-    found: dict[str, Any] = {}
-    under_way = ([frame.f_locals for frame in stack if _same(frame.f_code, code)] for stack in stacks)
-    calls: list[Any] = next(filter(None, under_way), [])
-    for name in _own(code):
-        held = [variables[name] for variables in calls if name in variables]
-        if held and len(held) == len(calls) and all(one is held[0] for one in held):
-            found[name] = held[0]
-    return found
+    values: dict[str, Any] = {}
+    per_stack = ([frame.f_locals for frame in stack if _same_code(frame.f_code, code)] for stack in stacks)
+    calls: list[Any] = next(filter(None, per_stack), [])
+    for name in _local_names(code):
+        candidates = [variables[name] for variables in calls if name in variables]
+        if candidates and len(candidates) == len(calls) and all(value is candidates[0] for value in candidates):
+            values[name] = candidates[0]
+    return values

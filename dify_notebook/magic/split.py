@@ -1,4 +1,4 @@
-r"""Splits a magic's line into words as a shell would, with the place of each.
+r"""Splits a magic's line into words as a shell would, with the position of each.
 
 Quotes group and can stand inside a word; a backslash protects a space, a quote or
 another backslash and is otherwise an ordinary character, so that `C:\data\x.csv`
@@ -37,64 +37,64 @@ class Word(msgspec.Struct, frozen=True):
 
 
 def split(line: str) -> list[Word]:
-    """The words of a line. An unclosed quote runs to the end and is told in `Word.quote`.
+    """The words of a line. An unclosed quote runs to the end and stands in `Word.quote`.
 
     >>> [word.text for word in split("-i 'city=New York' -f C:\\\\data\\\\x.csv")]
     ['-i', 'city=New York', '-f', 'C:\\\\data\\\\x.csv']
     """
     words: list[Word] = []
-    at = 0
-    while at < len(line):
-        if line[at].isspace():
-            at += 1
+    position = 0
+    while position < len(line):
+        if line[position].isspace():
+            position += 1
             continue
-        word = _word(line, at)
+        word = _word(line, position)
         words.append(word)
-        at = word.end
+        position = word.end
     return words
 
 
 def _word(line: str, start: int) -> Word:
-    at, quote, kept = start, "", []
+    position, quote, characters = start, "", []
     windows = _begins_path(line, start)
-    while at < len(line):
-        char = line[at]
-        after = line[at + 1] if at + 1 < len(line) else ""
-        protected = _is_blank_of_path(line, at, quote) if windows else _is_protected(after, quote)
-        if char == "\\" and protected:
-            kept.append(after)
-            at += 2
+    while position < len(line):
+        character = line[position]
+        after = line[position + 1] if position + 1 < len(line) else ""
+        protected = _is_blank_of_path(line, position, quote) if windows else _is_protected(after, quote)
+        if character == "\\" and protected:
+            characters.append(after)
+            position += 2
             continue
         if quote:
-            if char == quote:
+            if character == quote:
                 quote = ""
             else:
-                kept.append(char)
-        elif char in "'\"":
-            quote = char
-        elif char.isspace():
+                characters.append(character)
+        elif character in "'\"":
+            quote = character
+        elif character.isspace():
             break
         else:
-            kept.append(char)
-        at += 1
-    return Word("".join(kept), start, at, quote)
+            characters.append(character)
+        position += 1
+    return Word("".join(characters), start, position, quote)
 
 
 def _begins_path(line: str, start: int) -> bool:
     """Whether the value of the word that starts there begins as a path of Windows does."""
-    before = _VALUE.match(line, start)
-    return any(_WINDOWS.match(line, at) for at in {start, before.end() if before else start})
+    prefix = _VALUE.match(line, start)
+    return any(_WINDOWS.match(line, position) for position in {start, prefix.end() if prefix else start})
 
 
-def _is_blank_of_path(line: str, at: int, quote: str) -> bool:
+def _is_blank_of_path(line: str, position: int, quote: str) -> bool:
     """Whether the backslash there protects a blank in a path of Windows."""
-    return not quote and line[at + 1 : at + 2].isspace() and _OPTION.match(line, at + 1) is None
+    return not quote and line[position + 1 : position + 2].isspace() and _OPTION.match(line, position + 1) is None
 
 
-def _is_protected(char: str, quote: str) -> bool:
+def _is_protected(character: str, quote: str) -> bool:
     """Whether a backslash before this character is a protection and not itself meant."""
     if quote == "'":
         return False
     if quote == '"':
-        return char in ('"', "\\")
-    return char != "" and (char in "'\"\\" or char.isspace())
+        return character in ('"', "\\")
+    return character != "" and (character in "'\"\\" or character.isspace())

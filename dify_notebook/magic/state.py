@@ -16,29 +16,30 @@ from ..net.client import AsyncDify
 from ..net.sync import Dify
 from ..profiles import profiles
 from ..session import Session
+from ..wire import models
 from .complete import APPS, is_client
-from .names import notebook_of
+from .namespace import notebook_namespace
 
 Mode = Literal["continue", "fresh"]
-KEPT = 50
+MAX_TURNS = 50
 """Turns that a conversation's session holds in memory; those before are read from their tapes."""
 LOCAL_APPS = ("guide", "toolbox", "pipeline")
 
 
 class Conversation(msgspec.Struct):
-    """A conversation of a seat."""
+    """A conversation of an app session."""
 
     id: str
     inputs: dict[str, Any] = {}
     """What it was last asked with: later turns need the required ones again."""
     name: str | None = None
-    here: bool = True
-    """Whether it was asked in this kernel; else it came from the server's list."""
+    asked_here: bool = True
+    """Whether a question of it was sent from this kernel; else it came from the server's list."""
 
     @property
     def values(self) -> dict[str, Value]:
-        """Its inputs with their origin: sent from here, or told by the server."""
-        origin = Origin.EARLIER if self.here else Origin.SERVER
+        """Its inputs with their origin: sent from here, or of the server's list."""
+        origin = Origin.EARLIER if self.asked_here else Origin.SERVER
         return values(self.inputs, origin)
 
 
@@ -46,10 +47,10 @@ class AppSession:
     """One app of one server as one user: the client, its conversation, what is known of the app."""
 
     def __init__(self, client: AsyncDify, label: str) -> None:
-        self.session = Session(client, keep=KEPT)
+        self.session = Session(client, keep=MAX_TURNS)
         self.label = label
         """How the user names it: guide, or a variable."""
-        self.known: dict[str, Conversation] = {}
+        self.conversations: dict[str, Conversation] = {}
         self.listed: list[str] = []
         """Ids of the conversations as they were last listed: the numbers that people see."""
 
@@ -61,17 +62,25 @@ class AppSession:
     def settings(self) -> Settings:
         return self.client.settings
 
-    def take(self, client: AsyncDify) -> None:
-        """From now on ask with that client, where it is another one: it may trust or time otherwise."""
+    def use_client(self, client: AsyncDify) -> None:
+        """Use that client from now on, where it is another one: its certificates or timeouts may differ."""
         if client._pools is not self.client._pools:
             self.session.client = client if client.user == self.settings.user else client.as_user(self.settings.user)
 
     def remember(self, id: str, inputs: Mapping[str, Any]) -> None:
-        """A turn of this conversation was asked with these inputs."""
-        found = self.known.setdefault(id, Conversation(id))
-        found.inputs, found.here = dict(inputs), True
+        """Store the inputs that a question of this conversation was sent with."""
+        conversation = self.conversations.setdefault(id, Conversation(id))
+        conversation.inputs, conversation.asked_here = dict(inputs), True
 
-    def find(self, text: str, names: Mapping[str, Any]) -> str:
+    def fetch_conversations(self, limit: int) -> list[models.Conversation]:
+        """The newest conversations as the server lists them, `limit` at most; their names and inputs are remembered."""
+        listed = self.session.call(self.client.conversations.list().to_list(limit=limit))
+        for record in listed:
+            new = Conversation(record.id, without_nulls(record.inputs), asked_here=False)
+            self.conversations.setdefault(record.id, new).name = record.name or None
+        return listed
+
+    def find(self, text: str, namespace: Mapping[str, Any]) -> str:
         """The conversation that `-c` means: a Turn's variable, an id, or the beginning of one.
 
         Raises:
@@ -79,31 +88,29 @@ class AppSession:
         """
         from ..turn.state import Turn
 
-        value = names.get(text)
+        value = namespace.get(text)
         if isinstance(value, Turn):
             if not value.conversation_id:
                 raise InputError(t("magic.conversation.turn", name=text), code="conversation")
             return value.conversation_id
-        if text in self.known:
+        if text in self.conversations:
             return text
-        matches = [id for id in self.known if id.startswith(text)]
-        if not matches or not self.known[matches[0]].here:
-            for one in self.session.call(self.client.conversations.list().to_list(limit=500)):
-                found = self.known.setdefault(one.id, Conversation(one.id, told(one.inputs), here=False))
-                found.name = one.name or None
-            matches = [id for id in self.known if id.startswith(text)]
+        matches = [id for id in self.conversations if id.startswith(text)]
+        if not matches or not self.conversations[matches[0]].asked_here:
+            self.fetch_conversations(limit=500)
+            matches = [id for id in self.conversations if id.startswith(text)]
         if len(matches) == 1:
             return matches[0]
         if matches:
-            some = ", ".join(id[: len(text) + 6] + "…" for id in matches[:4])
-            raise InputError(t("magic.conversation.many", text=text, some=some), code="conversation")
+            examples = ", ".join(id[: len(text) + 6] + "…" for id in matches[:4])
+            raise InputError(t("magic.conversation.many", text=text, some=examples), code="conversation")
         if len(text) == 36 and text.count("-") == 4:  # a whole id: the server may know more than it lists
             return text
         raise InputError(t("magic.conversation.none", text=text), code="conversation")
 
 
-def told(inputs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The inputs of a stored conversation; Dify says null for every variable that was not given."""
+def without_nulls(inputs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The inputs of a stored conversation; Dify sends null for every variable that was not given."""
     return {name: value for name, value in (inputs or {}).items() if value is not None}
 
 
@@ -114,21 +121,21 @@ class State:
         self.choice: str | None = None
         """What `%dify use` chose; None: the environment's app, else the guide."""
         self.mode: Mode = "continue"
-        self.seats: dict[tuple[str, str | Secret, str], AppSession] = {}
+        self.app_sessions: dict[tuple[str, str | Secret, str], AppSession] = {}
         self.starts: dict[tuple[str, ...], str | None] = {}
         """Where a cell's last run started, by cell: a conversation, or None for a new one."""
-        self.last_seat: AppSession | None = None
+        self.last_app_session: AppSession | None = None
         self.results: dict[str, Any] = {}
         """What the last line is to leave in variables, by name."""
 
-    def started(self, cell: tuple[str, ...], conversation_id: str | None) -> None:
-        """A cell is asked in this conversation, or begins one (None)."""
+    def record_start(self, cell: tuple[str, ...], conversation_id: str | None) -> None:
+        """Store in which conversation a cell was run; None: it began a new one."""
         self.starts[cell] = conversation_id
         if cell[-2] == "line":
             self.starts[*cell[:-2], "newest"] = conversation_id
 
-    def start_of(self, cell: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Under which name of `starts` the cell's last run stands; None where it never ran.
+    def start_key(self, cell: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The key of the cell's last run in `starts`; None where it never ran.
 
         A terminal's lines have no ids and are known by their text; one that was reworded is taken for the newest.
         """
@@ -137,8 +144,8 @@ class State:
             return newest if newest in self.starts else None
         return cell if cell in self.starts else None
 
-    def seat(self, name: str | None, user: str | None, names: Mapping[str, Any]) -> AppSession:
-        """The seat for an app, profile or client variable; None takes the chosen one.
+    def app_session(self, name: str | None, user: str | None, namespace: Mapping[str, Any]) -> AppSession:
+        """The session of an app, profile or client variable; None takes the chosen one.
 
         Raises:
             InputError: there is no such app or variable.
@@ -147,53 +154,53 @@ class State:
         if user is not None:
             check_user(user)
         if name is None:  # it was chosen in the notebook, whatever has that name where the cell is asked from
-            name, names = self.choice, notebook_of(names)
-        value: Any = names.get(name) if name else None
+            name, namespace = self.choice, notebook_namespace(namespace)
+        value: Any = namespace.get(name) if name else None
         if name and is_client(value):
             client: AsyncDify = value.as_async if isinstance(value, Dify) else value
-            seat = self._remote(client if user is None else client.as_user(user), name)
-            seat.take(client)
+            app_session = self._remote(client if user is None else client.as_user(user), name)
+            app_session.use_client(client)
         elif name in APPS:
-            seat = self._local("guide" if name == "local" else str(name), user)
+            app_session = self._local("guide" if name == "local" else str(name), user)
         elif name and name in profiles():
             settings = resolve(profile=name, user=user)
             assert settings is not None  # a profile gives settings or raises
-            seat = self._remote(AsyncDify.from_settings(settings), name)
+            app_session = self._remote(AsyncDify.from_settings(settings), name)
         elif name:
-            raise _no_such(name, value, names)
+            raise _unknown_app(name, value, namespace)
         else:
             settings = resolve(user=user)
             if settings is None:
-                seat = self._local("guide", user)
+                app_session = self._local("guide", user)
             else:
-                seat = self._remote(AsyncDify.from_settings(settings), settings.profile or "environment")
-        self.last_seat = seat
-        return seat
+                app_session = self._remote(AsyncDify.from_settings(settings), settings.profile or "environment")
+        self.last_app_session = app_session
+        return app_session
 
     def _remote(self, client: AsyncDify, label: str) -> AppSession:
         settings = client.settings
         key = (settings.base_url, settings.api_key, settings.user)
-        seat = self.seats.get(key)
-        if seat is None:
-            seat = self.seats[key] = AppSession(client, label)
-        seat.label = label
-        return seat
+        app_session = self.app_sessions.get(key)
+        if app_session is None:
+            app_session = self.app_sessions[key] = AppSession(client, label)
+        app_session.label = label
+        return app_session
 
     def _local(self, app: str, user: str | None) -> AppSession:
         client = AsyncDify.local(app, user)
         key = ("local", app, client.user)
-        seat = self.seats.get(key)
-        if seat is None:
-            seat = self.seats[key] = AppSession(client, app)
-        elif seat.settings != client.settings:  # another process serves it now, with the same conversations
-            seat.session.client = client
-        return seat
+        app_session = self.app_sessions.get(key)
+        if app_session is None:
+            app_session = self.app_sessions[key] = AppSession(client, app)
+        elif app_session.settings != client.settings:  # another process serves it now, with the same conversations
+            app_session.session.client = client
+        return app_session
 
 
-def _no_such(name: str, value: object, names: Mapping[str, Any]) -> InputError:
+def _unknown_app(name: str, value: object, namespace: Mapping[str, Any]) -> InputError:
     if value is not None:
         return InputError(t("magic.app.no_client", name=name, type=type(value).__name__), code="app")
-    clients = [key for key, held in dict(names).items() if is_client(held)]
+    clients = [key for key, variable in dict(namespace).items() if is_client(variable)]
     known = [*profiles(), *APPS, *clients]
-    guess = suggestion(name, known)
-    return InputError(t("magic.app.unknown", name=name, suggestion=guess, known=", ".join(known)), code="app")
+    hint = suggestion(name, known)
+    return InputError(t("magic.app.unknown", name=name, suggestion=hint, known=", ".join(known)), code="app")

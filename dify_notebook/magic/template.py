@@ -24,14 +24,14 @@ from ..app.origin import Filled
 from ..app.values import Unfit, to_text
 from ..errors import InputError
 from ..i18n import t
-from .names import plain_name, why_unbound
+from .namespace import normalized_name, unbound_message
 
 LIMIT = 200_000
 """Characters of the whole text, values included, unless told otherwise."""
 
 
 class TemplateError(InputError):
-    """A `{{ … }}` cannot be filled; says which and where."""
+    """A `{{ … }}` cannot be filled; the message has which, line and column."""
 
 
 class Placeholder(msgspec.Struct, frozen=True):
@@ -55,15 +55,15 @@ _CALL = re.compile(r"\s*\(")
 
 
 def expand(
-    text: str, names: Mapping[str, Any], *, limit: int = LIMIT, first_line: int = 1, where: str = ""
+    text: str, namespace: Mapping[str, Any], *, limit: int = LIMIT, first_line: int = 1, label: str = ""
 ) -> str:
     """The text with every `{{ … }}` replaced by its value.
 
     Args:
-        names: the variables; it is only read, and only at the names that occur.
+        namespace: the variables; it is only read, and only at the names that occur.
         limit: longest result in characters.
         first_line: number of the text's first line, for the places that errors name.
-        where: what the text is, such as `-i city`, for errors; empty for the cell's text.
+        label: what the text is, such as `-i city`, for errors; empty for the cell's text.
 
     >>> expand("Weather in {{ city }}: {{ days[0] }}?", {"city": "Lyon", "days": [1, 2]})
     'Weather in Lyon: 1?'
@@ -72,86 +72,86 @@ def expand(
         TemplateError: a name is not defined, a value does not fit into text, or the whole is too long.
     """
     try:
-        return _fill(split_text(text), names, limit)
-    except _Problem as problem:
-        raise _placed(problem, text, first_line, where) from None
+        return _fill(split_text(text), namespace, limit)
+    except _TemplateFailure as problem:
+        raise _located(problem, text, first_line, label) from None
 
 
-def pieces(text: str, names: Mapping[str, Any], *, where: str = "") -> list[str | Filled]:
-    """The pieces of which `expand` makes the text: those as typed, and the values between them.
+def literals_and_values(text: str, namespace: Mapping[str, Any], *, label: str = "") -> list[str | Filled]:
+    """The parts of which `expand` makes the text: literal text, and the values between.
 
     Raises:
         TemplateError: a name is not defined.
     """
     try:
-        found: list[str | Filled] = []
+        parts: list[str | Filled] = []
         for part in split_text(text):
             if isinstance(part, Placeholder):
-                found.append(Filled(part.source, _follow(part, names)))
+                parts.append(Filled(part.source, _lookup(part, namespace)))
             elif part:
-                found.append(part)
-        return found
-    except _Problem as problem:
-        raise _placed(problem, text, 1, where) from None
+                parts.append(part)
+        return parts
+    except _TemplateFailure as problem:
+        raise _located(problem, text, 1, label) from None
 
 
-def _placed(problem: _Problem, text: str, first_line: int, where: str) -> TemplateError:
+def _located(problem: _TemplateFailure, text: str, first_line: int, label: str) -> TemplateError:
     line = text.count("\n", 0, problem.offset) + first_line
     column = problem.offset - (text.rfind("\n", 0, problem.offset) + 1) + 1
-    key = "magic.template.in" if where else "magic.template.at"
-    place = t(key, where=where, line=line, column=column)
-    return TemplateError(f"{place}: {problem.message}", code="template", hint=problem.hint)
+    key = "magic.template.in" if label else "magic.template.at"
+    location = t(key, where=label, line=line, column=column)
+    return TemplateError(f"{location}: {problem.message}", code="template", hint=problem.hint)
 
 
-def resolve(source: str, names: Mapping[str, Any]) -> Any:
+def resolve(source: str, namespace: Mapping[str, Any]) -> Any:
     """The object that a path such as `config.inputs["a"]` names, outside of any text.
 
     Raises:
         TemplateError: it is no such path, or does not lead to anything.
     """
     try:
-        place, end = _path(source, 0, 0)
+        placeholder, end = _parse_path(source, 0, 0)
         if source[end:].strip():
-            _stop(0, "magic.template.syntax", source=source)
-        return _follow(place, names)
-    except _Problem as problem:
+            _fail(0, "magic.template.syntax", source=source)
+        return _lookup(placeholder, namespace)
+    except _TemplateFailure as problem:
         raise TemplateError(problem.message, code="template", hint=problem.hint) from None
 
 
-def places(text: str) -> list[Placeholder]:
-    """The places that `expand` would fill, in order."""
+def placeholders(text: str) -> list[Placeholder]:
+    """The placeholders that `expand` would fill, in order."""
     try:
         return [part for part in split_text(text) if isinstance(part, Placeholder)]
-    except _Problem as problem:
+    except _TemplateFailure as problem:
         raise TemplateError(problem.message, code="template", hint=problem.hint) from None
 
 
 def split_text(text: str) -> list[str | Placeholder]:
-    """The text in pieces: literal ones as they will be sent, and the places between them."""
+    """The text in parts: literal text as it will be sent, and the placeholders between."""
     parts: list[str | Placeholder] = []
-    done = 0
+    position = 0
     while True:
-        match = _OPEN.search(text, done)
+        match = _OPEN.search(text, position)
         if match is None:
-            parts.append(text[done:])
+            parts.append(text[position:])
             return parts
-        parts.append(text[done : match.start()])
-        done = match.end()
+        parts.append(text[position : match.start()])
+        position = match.end()
         opening = match[0]
         if opening.startswith("\\"):
             parts.append("{{")
         elif opening != "{{":
             parts.append(opening)
         else:
-            place, done = _path(text, match.end(), match.start())
-            close = _CLOSE.match(text, done)
+            placeholder, position = _parse_path(text, match.end(), match.start())
+            close = _CLOSE.match(text, position)
             if close is None:
-                _no_close(text, place, done)
-            parts.append(place)
-            done = close.end()
+                _fail_unclosed(text, placeholder, position)
+            parts.append(placeholder)
+            position = close.end()
 
 
-class _Problem(Exception):
+class _TemplateFailure(Exception):
     """Something at an offset; `expand` turns it into an error that names line and column."""
 
     def __init__(self, offset: int, message: str, hint: str) -> None:
@@ -159,39 +159,39 @@ class _Problem(Exception):
         self.offset, self.message, self.hint = offset, message, hint
 
 
-def _path(text: str, start: int, offset: int) -> tuple[Placeholder, int]:
+def _parse_path(text: str, start: int, offset: int) -> tuple[Placeholder, int]:
     """The path that begins at `start`, and where it ends."""
     match = _NAME.match(text, start)
-    name = "" if match is None else plain_name(match[1])
+    name = "" if match is None else normalized_name(match[1])
     if match is None or not name.isidentifier():
-        _stop(offset, "magic.template.syntax", source=_excerpt(text, start))
-    at = match.end()
+        _fail(offset, "magic.template.syntax", source=_excerpt(text, start))
+    position = match.end()
     steps: list[tuple[str, str | int]] = []
     while True:
-        if attribute := _ATTRIBUTE.match(text, at):
-            steps.append(("attribute", plain_name(attribute[1])))
-            at = attribute.end()
-        elif index := _INDEX.match(text, at):
+        if attribute := _ATTRIBUTE.match(text, position):
+            steps.append(("attribute", normalized_name(attribute[1])))
+            position = attribute.end()
+        elif index := _INDEX.match(text, position):
             steps.append(("index", int(index[1]) if index[1] else _string(index[2], offset)))
-            at = index.end()
+            position = index.end()
         else:
-            return Placeholder(text[match.start(1) : at], name, tuple(steps), offset), at
+            return Placeholder(text[match.start(1) : position], name, tuple(steps), offset), position
 
 
 def _string(literal: str, offset: int) -> str:
     try:
         return str(ast.literal_eval(literal))
     except (SyntaxError, ValueError):
-        _stop(offset, "magic.template.syntax", source=literal)
+        _fail(offset, "magic.template.syntax", source=literal)
 
 
-def _no_close(text: str, place: Placeholder, at: int) -> NoReturn:
-    if _CALL.match(text, at):
-        _stop(place.offset, "magic.template.call", source=place.source)
-    rest = text[at:].partition("\n")[0]
+def _fail_unclosed(text: str, placeholder: Placeholder, position: int) -> NoReturn:
+    if _CALL.match(text, position):
+        _fail(placeholder.offset, "magic.template.call", source=placeholder.source)
+    rest = text[position:].partition("\n")[0]
     if "}}" not in rest:
-        _stop(place.offset, "magic.template.open", source=place.source)
-    _stop(place.offset, "magic.template.syntax", source=_excerpt(text, place.offset + 2))
+        _fail(placeholder.offset, "magic.template.open", source=placeholder.source)
+    _fail(placeholder.offset, "magic.template.syntax", source=_excerpt(text, placeholder.offset + 2))
 
 
 def _excerpt(text: str, start: int) -> str:
@@ -199,49 +199,49 @@ def _excerpt(text: str, start: int) -> str:
     return text[start : start + 200].partition("\n")[0].partition("}}")[0].strip()[:40]
 
 
-def _fill(parts: list[str | Placeholder], names: Mapping[str, Any], limit: int) -> str:
-    filled: list[str] = []
-    left = limit - sum(len(part) for part in parts if isinstance(part, str))
-    if left < 0:
-        _stop(0, "magic.template.text_too_long", length=limit - left, limit=limit)
+def _fill(parts: list[str | Placeholder], namespace: Mapping[str, Any], limit: int) -> str:
+    texts: list[str] = []
+    remaining = limit - sum(len(part) for part in parts if isinstance(part, str))
+    if remaining < 0:
+        _fail(0, "magic.template.text_too_long", length=limit - remaining, limit=limit)
     for part in parts:
         if isinstance(part, str):
-            filled.append(part)
+            texts.append(part)
             continue
-        value = _follow(part, names)
+        value = _lookup(part, namespace)
         try:
-            text = to_text(value, left)
+            text = to_text(value, remaining)
         except Unfit as unfit:
-            spot = part.source + unfit.path
+            source = part.source + unfit.path
             values = {"type": type(unfit.value).__name__, "limit": limit, **unfit.values}
-            _stop(part.offset, f"magic.value.{unfit.reason}", source=spot, **values)
-        left -= len(text)
-        filled.append(text)
-    return "".join(filled)
+            _fail(part.offset, f"magic.value.{unfit.reason}", source=source, **values)
+        remaining -= len(text)
+        texts.append(text)
+    return "".join(texts)
 
 
-def _follow(place: Placeholder, names: Mapping[str, Any]) -> Any:
+def _lookup(placeholder: Placeholder, namespace: Mapping[str, Any]) -> Any:
     """The value of a path. Runs no more code than attribute access and indexing do."""
-    if place.name.startswith("__") and place.name.strip("_"):
-        _stop(place.offset, "magic.template.private", source=place.source, name=place.name)
-    if told := why_unbound(place.name, names):
-        raise _Problem(place.offset, told, t("magic.template.hint"))
-    if place.name not in names:
-        known = [name for name in names if isinstance(name, str) and not name.startswith("_")]
-        close = get_close_matches(place.name, known, n=1, cutoff=0.6)
+    if placeholder.name.startswith("__") and placeholder.name.strip("_"):
+        _fail(placeholder.offset, "magic.template.private", source=placeholder.source, name=placeholder.name)
+    if message := unbound_message(placeholder.name, namespace):
+        raise _TemplateFailure(placeholder.offset, message, t("magic.template.hint"))
+    if placeholder.name not in namespace:
+        known = [name for name in namespace if isinstance(name, str) and not name.startswith("_")]
+        close = get_close_matches(placeholder.name, known, n=1, cutoff=0.6)
         guess = t("magic.did_you_mean", name=close[0]) if close else ""
-        _stop(place.offset, "magic.template.undefined", name=place.name, suggestion=guess)
-    value = names[place.name]
-    walked = place.name
-    for kind, key in place.steps:
+        _fail(placeholder.offset, "magic.template.undefined", name=placeholder.name, suggestion=guess)
+    value = namespace[placeholder.name]
+    walked = placeholder.name
+    for kind, key in placeholder.steps:
         step = f".{key}" if kind == "attribute" else f"[{key!r}]"
         if kind == "attribute" and str(key).startswith("_"):
-            _stop(place.offset, "magic.template.private", source=place.source, name=key)
+            _fail(placeholder.offset, "magic.template.private", source=placeholder.source, name=key)
         try:
             value = getattr(value, str(key)) if kind == "attribute" else value[key]
         except Exception as error:  # properties and __getitem__ are anyone's code
-            _stop(
-                place.offset,
+            _fail(
+                placeholder.offset,
                 "magic.template.as_index" if _meant_index(kind, key, value) else "magic.template.step",
                 source=walked + step,
                 walked=walked,
@@ -262,6 +262,6 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
-def _stop(offset: int, key: str, /, **values: object) -> NoReturn:
+def _fail(offset: int, key: str, /, **values: object) -> NoReturn:
     hint = t("magic.value.hint") if key.startswith("magic.value.") else t("magic.template.hint")
-    raise _Problem(offset, t(key, **values), hint)
+    raise _TemplateFailure(offset, t(key, **values), hint)

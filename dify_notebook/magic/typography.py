@@ -1,4 +1,4 @@
-"""Signs that a text processor or an input method puts in the place of those that a line needs. Pure."""
+"""Characters that a text processor or an input method puts in the place of those that a line needs. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .split import Word
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 """Hyphens and dashes that are none of a line's, the minus sign too."""
-WIDE = {ord("\uff1d"): "=", ord("\uff1a"): ":"}
+FULLWIDTH = {ord("\uff1d"): "=", ord("\uff1a"): ":"}
 """The signs of `NAME=TEXT` and `NAME:=EXPRESSION` as wide as a Chinese letter."""
 _CLOSING = {
     **dict.fromkeys("\u201c\u201d\u201e\u201f", "\u201d\u201c"),
@@ -27,13 +27,13 @@ _BEFORE = re.compile(r"(?:-[A-Za-z]=?|[^\s=]*+=)?")
 def stray_quote(line: str, words: list[Word]) -> int | None:
     """Where a quotation mark of a text opens what only a later word closes: it was meant to group, and does not."""
     written = [line[word.start : word.end] for word in words]
-    last = {char: number for number, text in enumerate(written) for char in text}
+    last = {character: number for number, text in enumerate(written) for character in text}
     for number, text in enumerate(written):
-        before = _BEFORE.match(text)
-        for at in sorted({0, before.end() if before else 0}):
-            closing = _CLOSING.get(text[at : at + 1])
-            if closing is None or any(one in text[at + 1 :] for one in closing):
+        prefix = _BEFORE.match(text)
+        for position in sorted({0, prefix.end() if prefix else 0}):
+            closing = _CLOSING.get(text[position : position + 1])
+            if closing is None or any(mark in text[position + 1 :] for mark in closing):
                 continue
-            if any(last.get(one, 0) > number for one in closing):
-                return words[number].start + at
+            if any(last.get(mark, 0) > number for mark in closing):
+                return words[number].start + position
     return None

@@ -138,7 +138,7 @@ def _emoji(value: Any) -> str:
 
 def app_value(app: PanelApp, client: AsyncDify, lang: Language) -> m.App:
     """The part `app` of the panel's state."""
-    parameters, local = app.parameters, client.settings.origin == "local"
+    parameters, local = app.parameters, client.settings.source == "local"
     speech = parameters.text_to_speech or {}
     return m.App(
         name=app.name,

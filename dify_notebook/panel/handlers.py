@@ -248,7 +248,7 @@ class Handlers:
         if command.as_ == "markdown":
             return c.TextValue(bounded(turn.answer)), []
         settings = self.controller.client.settings
-        profile = settings.profile or (settings.app if settings.origin == "local" else None)
+        profile = settings.profile or (settings.app if settings.source == "local" else None)
         return c.TextValue(transcript.as_cell(turn, profile or "")), []
 
     async def _export(self, command: c.Export, _: Sequence[bytes]) -> Result:

@@ -92,7 +92,7 @@ class PanelStore:
     async def refresh_client(self) -> None:
         """The embedded server may have moved: another process serves it when the first has ended."""
         client = self.client
-        if client.settings.origin == "local":
+        if client.settings.source == "local":
             current = await asyncio.to_thread(AsyncDify.local, client.settings.app or "guide", client.user)
             if current.settings != client.settings:
                 self.session.client = current

@@ -23,20 +23,20 @@ _CJK = (
 _NATIVE = re.compile(rf"(?i:www\.)?{_CJK}")
 
 
-def _host(here: str) -> str:
-    """A host that neither goes on nor is a user's name; `here` stands behind each of its letters."""
-    name = rf"(?:[\w-]{here}){{1,63}}+"
-    return rf"{name}(?:\.{name}){{0,20}}+(?![\w@]{here})(?!:[^/?#@\s]{{0,300}}@)"
+def _host(lookbehind: str) -> str:
+    """A host that neither goes on nor is a user's name; `lookbehind` stands behind each of its letters."""
+    name = rf"(?:[\w-]{lookbehind}){{1,63}}+"
+    return rf"{name}(?:\.{name}){{0,20}}+(?![\w@]{lookbehind})(?!:[^/?#@\s]{{0,300}}@)"
 
 
-def _path(here: str) -> str:
-    sign = rf"(?:[\w!#$%&'()*+,\-./:;=?@~\u0300-\u036f]{here}|\[(?![^\[\]\s]{{0,200}}\]\()|\](?!\())"
-    return rf"(?:[/?#:]{sign}*+)?"  # not into a link that follows
+def _path(lookbehind: str) -> str:
+    character = rf"(?:[\w!#$%&'()*+,\-./:;=?@~\u0300-\u036f]{lookbehind}|\[(?![^\[\]\s]{{0,200}}\]\()|\](?!\())"
+    return rf"(?:[/?#:]{character}*+)?"  # not into a link that follows
 
 
 _HOST, _PATH = re.compile(_host(f"(?<!{_CJK})")), re.compile(_path(f"(?<!{_CJK})"))
 _NATIVE_HOST, _NATIVE_PATH = re.compile(_host("")), re.compile(_path(""))
-LONGEST = 2_000
+MAX_LENGTH = 2_000
 """Characters of an address; what goes on for longer is text."""
 
 _STOPS = "?!.,:*_~'\""
@@ -46,11 +46,11 @@ _REFERENCE = re.compile(r"&[0-9A-Za-z]{1,31};")
 
 def address_end(text: str, at: int, limit: int) -> int | None:
     """The end of the address that begins at `at`; None where none does."""
-    begun = _BEGIN.match(text, at, limit)
-    if begun is None:
+    match = _BEGIN.match(text, at, limit)
+    if match is None:
         return None
-    start = begun.end()
-    bound = min(limit, at + LONGEST)
+    start = match.end()
+    bound = min(limit, at + MAX_LENGTH)
     native = _NATIVE.match(text, start, limit) is not None
     host = (_NATIVE_HOST if native else _HOST).match(text, start, bound)
     if host is None or "_" in "".join(host[0].split(".")[-2:]):
@@ -65,17 +65,19 @@ def address_end(text: str, at: int, limit: int) -> int | None:
 
 def _trimmed(text: str, start: int, end: int) -> int:
     """Without what is the sentence's at the end: its stops, quotes and brackets, and a character reference."""
-    spare = {close: text.count(close, start, end) - text.count(begin, start, end) for close, begin in _OPENERS.items()}
+    unmatched = {
+        close: text.count(close, start, end) - text.count(begin, start, end) for close, begin in _OPENERS.items()
+    }
     while end > start:
         last = text[end - 1]
         if last in _STOPS:
             end -= 1
-        elif spare.get(last, 0) > 0:
-            spare[last] -= 1
+        elif unmatched.get(last, 0) > 0:
+            unmatched[last] -= 1
             end -= 1
         elif last == ";":
-            begun = text.rfind("&", max(start, end - 33), end)
-            end = begun if begun >= 0 and _REFERENCE.fullmatch(text, begun, end) else end - 1
+            reference = text.rfind("&", max(start, end - 33), end)
+            end = reference if reference >= 0 and _REFERENCE.fullmatch(text, reference, end) else end - 1
         else:
             break
     return end

@@ -1,4 +1,4 @@
-"""The piece that views are made of: one element of the picture of a turn."""
+"""The block that views are made of: one element of a drawn turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of a turn: a tree of blocks with fixed places."""
+"""A turn as a tree of blocks, in fixed slots."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..i18n import Language
 from ..turn.state import Turn
 from . import facts, parts
 from .block import Block
-from .markdown import Renderer
+from .markdown import MarkdownRenderer
 from .parts import Memo
 from .words import Words
 
@@ -40,7 +40,7 @@ class TurnView:
         """`icons` are those of tools, by name: an emoji, or an image as a data URI."""
         self._words = Words(lang)
         self._icons = dict(icons or {})
-        self._renderer = Renderer()
+        self._renderer = MarkdownRenderer()
         self._memo = Memo()
 
     def blocks(self, turn: Turn, now: float = 0.0) -> Block:

@@ -56,8 +56,8 @@ def _definitions(parser: Parser) -> list[str]:
     for label, reference in parser.references.items():
         if _LABEL.fullmatch(label) and _ADDRESS.fullmatch(reference["href"]):
             title = reference["title"]
-            told = f' "{title}"' if title and _TITLE.fullmatch(title) else ""
-            lines.append(f"[{label}]: <{reference['href']}>{told}")
+            suffix = f' "{title}"' if title and _TITLE.fullmatch(title) else ""
+            lines.append(f"[{label}]: <{reference['href']}>{suffix}")
     return ["\n".join(lines)] if lines else []
 
 
@@ -80,7 +80,7 @@ def _blocks(nodes: Sequence[Node], gap: str, *, top: bool = False) -> list[_Piec
 def _block(node: Node, top: bool) -> list[_Piece]:
     if node.kind == "quote":
         inner = _blocks(node.children, "\n\n")
-        return [one if one.code else _Piece(_prefixed(one.text, "> ", "> ")) for one in inner] or [_Piece(">")]
+        return [piece if piece.code else _Piece(_prefixed(piece.text, "> ", "> ")) for piece in inner] or [_Piece(">")]
     if node.kind == "list":
         return _list(node)
     if node.kind in ("fence", "code"):
@@ -105,10 +105,10 @@ def _paragraph(lines: list[str]) -> str:
 
 def _line(line: str) -> str:
     """A line of a paragraph, which begins nothing."""
-    found = _STRUCTURE.match(line)
-    if found is None:
+    match = _STRUCTURE.match(line)
+    if match is None:
         return line
-    number = found.group(1) or ""
+    number = match.group(1) or ""
     return f"{number}\\{line[len(number) :]}"
 
 
@@ -153,12 +153,12 @@ def _list(node: Node) -> list[_Piece]:
     out: list[_Piece] = []
     items: list[str] = []
     for mark, item in zip(_marks(node), node.children, strict=False):
-        whole = _blocks(item.children, gap)
-        if whole and whole[0].code:
-            whole.insert(0, _Piece("&nbsp;"))
-        items.append(_prefixed(whole[0].text if whole else "", f"{mark} ", " " * (len(mark) + 1)))
-        if len(whole) > 1:
-            out += [_Piece(gap.join(items)), *whole[1:]]
+        pieces = _blocks(item.children, gap)
+        if pieces and pieces[0].code:
+            pieces.insert(0, _Piece("&nbsp;"))
+        items.append(_prefixed(pieces[0].text if pieces else "", f"{mark} ", " " * (len(mark) + 1)))
+        if len(pieces) > 1:
+            out += [_Piece(gap.join(items)), *pieces[1:]]
             items = []
     return [*out, _Piece(gap.join(items))] if items else out
 
@@ -172,5 +172,5 @@ def _marks(node: Node) -> Iterator[str]:
 
 def _prefixed(text: str, first: str, others: str) -> str:
     lines = text.split("\n")
-    leads = [first] + [others] * (len(lines) - 1)
-    return "\n".join(lead + line if line else lead.rstrip() for lead, line in zip(leads, lines, strict=True))
+    prefixes = [first] + [others] * (len(lines) - 1)
+    return "\n".join(prefix + line if line else prefix.rstrip() for prefix, line in zip(prefixes, lines, strict=True))

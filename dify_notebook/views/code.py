@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 LIMIT = 100_000
 """Characters; longer code stays plain, so that no frame waits for it."""
-CHUNK = 1_200
-"""Characters after which the next line end closes a stretch of code."""
-LONGEST = 2_400
-"""Characters after which a stretch is closed inside a line."""
+MIN_CHUNK = 1_200
+"""Characters after which the next line end closes a chunk of code."""
+MAX_CHUNK = 2_400
+"""Characters after which a chunk is closed inside a line."""
 
 _NAME = re.compile(r"[A-Za-z0-9_+#.-]{1,30}")
 _CLASSES = (
@@ -41,40 +41,40 @@ _CLASSES = (
 def language(info: str) -> str:
     """Name of the language behind a fence, "" where none can be read."""
     words = info.split()
-    found = _NAME.match(words[0].strip("{}").lstrip(".")) if words else None
-    return found.group().lower() if found else ""
+    match = _NAME.match(words[0].strip("{}").lstrip(".")) if words else None
+    return match.group().lower() if match else ""
 
 
-def stretches(code: str) -> list[str]:
-    """The code in stretches whose ends depend on nothing that comes later."""
+def chunks(code: str) -> list[str]:
+    """The code in chunks whose ends depend on nothing that comes later."""
     parts = []
     at, size = 0, len(code)
-    while (end := stretch_end(code, at)) is not None and end < size:
+    while (end := chunk_end(code, at)) is not None and end < size:
         parts.append(code[at:end])
         at = end
     parts.append(code[at:])
     return parts
 
 
-def stretch_end(code: str, at: int) -> int | None:
-    """Where the stretch that begins at `at` ends; None while that is open."""
-    line = code.find("\n", at + CHUNK, at + LONGEST)
+def chunk_end(code: str, at: int) -> int | None:
+    """Where the chunk that begins at `at` ends; None while that is open."""
+    line = code.find("\n", at + MIN_CHUNK, at + MAX_CHUNK)
     if line >= 0:
         return line + 1
-    return at + LONGEST if len(code) >= at + LONGEST else None
+    return at + MAX_CHUNK if len(code) >= at + MAX_CHUNK else None
 
 
-def highlighted(code: str, name: str) -> list[str] | None:
-    """The stretches of complete code as HTML with classes; None where it stays plain."""
+def highlight(code: str, name: str) -> list[str] | None:
+    """The chunks of complete code as HTML with classes; None where it stays plain."""
     if not name or len(code) > LIMIT:
         return None
     lexer = _lexer(name)
     if lexer is None:
         return None
-    tokens = _joined(lexer.get_tokens_unprocessed(code))
+    tokens = _merged(lexer.get_tokens_unprocessed(code))
     out: list[str] = []
-    for stretch in stretches(code):
-        out.append(_stretch(tokens, len(stretch)))
+    for chunk in chunks(code):
+        out.append(_chunk(tokens, len(chunk)))
     return out
 
 
@@ -83,30 +83,30 @@ class _Tokens:
 
     def __init__(self, tokens: Iterator[tuple[str, str]]) -> None:
         self.tokens = tokens
-        self.left: tuple[str, str] | None = None
+        self.remainder: tuple[str, str] | None = None
 
     def take(self, size: int) -> Iterator[tuple[str, str]]:
         while size > 0:
-            one = self.left or next(self.tokens, None)
-            self.left = None
-            if one is None:
+            token = self.remainder or next(self.tokens, None)
+            self.remainder = None
+            if token is None:
                 return
-            name, text = one
+            name, text = token
             if len(text) > size:
-                self.left = (name, text[size:])
+                self.remainder = (name, text[size:])
                 text = text[:size]
             size -= len(text)
             yield name, text
 
 
-def _stretch(tokens: _Tokens, size: int) -> str:
+def _chunk(tokens: _Tokens, size: int) -> str:
     return "".join(
         f'<span class="{name}">{escape(text)}</span>' if name else escape(text)
         for name, text in tokens.take(size)
     )
 
 
-def _joined(tokens: Any) -> _Tokens:
+def _merged(tokens: Any) -> _Tokens:
     def run() -> Iterator[tuple[str, str]]:
         last = ""
         texts: list[str] = []

@@ -36,7 +36,7 @@ Op = list[Any]
 Wire = list[Any]
 """A block as it travels: [key, tag, attrs, body]."""
 
-KEEPS = 128
+MAX_PREFIXES = 128
 """How many changes of one leaf are remembered apart; older ones are merged."""
 
 
@@ -90,56 +90,59 @@ def from_wire(wire: Wire) -> Block:
 
 
 class _Mark:
-    """What is remembered of one place: its block, and when it last changed in which way.
+    """The state of one path: its block, and the `seq` at which it last changed in which way.
 
     Marks below a block are made only when something below it changes, so a closed
     block costs one mark however much it holds.
     """
 
-    __slots__ = ("attrs_at", "block", "born", "holds", "keeps", "kids", "latest", "list_at", "made")
+    __slots__ = (
+        "attrs_at", "block", "body", "children", "children_at", "prefixes", "present_since", "replaced_at",
+        "touched_at",
+    )  # fmt: skip
 
     def __init__(self, block: Block, seq: int) -> None:
-        self.born = seq
+        self.present_since = seq
         """Since when a block of this key stands here."""
         self.reset(block, seq)
 
     def reset(self, block: Block, seq: int) -> None:
         """The block was replaced as a whole."""
         self.block = block
-        self.made = seq
+        self.replaced_at = seq
         self.attrs_at = seq
-        self.list_at = seq
+        self.children_at = seq
         """When children were last appended or taken away."""
-        self.latest = seq
+        self.touched_at = seq
         """When anything here or below was last touched."""
-        self.holds = "html" if block.html else "list" if block.children else ""
+        self.body = "html" if block.html else "list" if block.children else ""
         """What the body is or was; going from one to the other replaces the block."""
-        self.keeps: list[tuple[int, int, int]] = []
+        self.prefixes: list[tuple[int, int, int]] = []
         """(seq, characters, UTF-16 units) of the unchanged prefix at each change of the
         html; both counts increase along the list, since a later smaller one hides the
         larger ones before it."""
-        self.kids: list[_Mark] | None = None
+        self.children: list[_Mark] | None = None
 
     def expand(self) -> list[_Mark]:
         """The marks of the children, made now if nothing below had changed before."""
-        if self.kids is None:
-            self.kids = [_Mark(child, self.made) for child in self.block.children]
-        return self.kids
+        if self.children is None:
+            self.children = [_Mark(child, self.replaced_at) for child in self.block.children]
+        return self.children
 
-    def kept(self, seq: int, characters: int, code_units: int) -> None:
+    def record_prefix(self, seq: int, characters: int, code_units: int) -> None:
         """The html changed after this prefix."""
-        keeps = self.keeps
-        while keeps and keeps[-1][1] >= characters:
-            keeps.pop()
-        keeps.append((seq, characters, code_units))
-        if len(keeps) > KEEPS:
+        prefixes = self.prefixes
+        while prefixes and prefixes[-1][1] >= characters:
+            prefixes.pop()
+        prefixes.append((seq, characters, code_units))
+        if len(prefixes) > MAX_PREFIXES:
             # Two old changes become one, with the later number and the shorter prefix.
-            _, shorter, its_units = keeps[0]
-            keeps[0:2] = [(keeps[1][0], shorter, its_units)]
+            _, shorter, its_units = prefixes[0]
+            prefixes[0:2] = [(prefixes[1][0], shorter, its_units)]
 
     def prefix_since(self, base: int) -> tuple[int, int]:
         """(characters, UTF-16 units) that no change after `base` touched."""
-        for seq, characters, code_units in self.keeps:
+        for seq, characters, code_units in self.prefixes:
             if seq > base:
                 return characters, code_units
         return len(self.block.html), units(self.block.html)
@@ -204,12 +207,12 @@ class Differ:
         if self._top is None:
             raise ValueError("nothing was drawn yet")
         ops: list[Op] = []
-        _mend(self._top, "", base, ops)
+        _repair(self._top, "", base, ops)
         return ops
 
 
 def _compare(mark: _Mark, new: Block, path: str, seq: int, ops: list[Op]) -> bool:
-    """Append the operations for one place; return whether there were any."""
+    """Append the operations for one path; return whether there were any."""
     old = mark.block
     if old is new:
         return False
@@ -217,8 +220,8 @@ def _compare(mark: _Mark, new: Block, path: str, seq: int, ops: list[Op]) -> boo
         mark.reset(new, seq)
         ops.append(["set", path, to_wire(new)])
         return True
-    holds = "html" if new.html else "list" if new.children else mark.holds
-    if old.tag != new.tag or (mark.holds and holds != mark.holds):
+    body = "html" if new.html else "list" if new.children else mark.body
+    if old.tag != new.tag or (mark.body and body != mark.body):
         mark.reset(new, seq)
         ops.append(["set", path, to_wire(new)])
         return True
@@ -231,14 +234,14 @@ def _compare(mark: _Mark, new: Block, path: str, seq: int, ops: list[Op]) -> boo
         characters = common_prefix(old.html, new.html)
         code_units = units(new.html[:characters])
         ops.append(["tail", path, code_units, new.html[characters:]])
-        mark.kept(seq, characters, code_units)
+        mark.record_prefix(seq, characters, code_units)
         touched = True
     elif old.children is not new.children and _compare_children(mark, new, path, seq, ops):
         touched = True
     mark.block = new
-    mark.holds = holds
+    mark.body = body
     if touched:
-        mark.latest = seq
+        mark.touched_at = seq
     return touched
 
 
@@ -258,41 +261,41 @@ def _compare_children(mark: _Mark, new: Block, path: str, seq: int, ops: list[Op
     if same < len(old_children):
         ops.append(["cut", path, same])
         del marks[same:]
-        mark.list_at = seq
+        mark.children_at = seq
         touched = True
     if same < len(new_children):
-        fresh = new_children[same:]
-        ops.append(["push", path, [to_wire(child) for child in fresh]])
-        marks.extend(_Mark(child, seq) for child in fresh)
-        mark.list_at = seq
+        appended = new_children[same:]
+        ops.append(["push", path, [to_wire(child) for child in appended]])
+        marks.extend(_Mark(child, seq) for child in appended)
+        mark.children_at = seq
         touched = True
     return touched
 
 
-def _mend(mark: _Mark, path: str, base: int, ops: list[Op]) -> None:
-    """Append what turns this place, as it was in any state since `base`, into what it is."""
-    if mark.latest <= base:
+def _repair(mark: _Mark, path: str, base: int, ops: list[Op]) -> None:
+    """Append the operations that turn every state of this path since `base` into the present one."""
+    if mark.touched_at <= base:
         return
     block = mark.block
-    if mark.made > base:
+    if mark.replaced_at > base:
         ops.append(["set", path, to_wire(block)])
         return
     if mark.attrs_at > base:
         ops.append(["attrs", path, block.attrs])
-    if mark.keeps and mark.keeps[-1][0] > base:
+    if mark.prefixes and mark.prefixes[-1][0] > base:
         characters, code_units = mark.prefix_since(base)
         ops.append(["tail", path, code_units, block.html[characters:]])
-    if mark.kids is None:
+    if mark.children is None:
         return
     stayed = 0
-    for kid in mark.kids:
-        if kid.born > base:
+    for child in mark.children:
+        if child.present_since > base:
             break  # those behind it are not older: what follows a cut is new
-        if kid.latest > base:
-            below = f"{path}/{step(kid.block.key)}" if path else step(kid.block.key)
-            _mend(kid, below, base, ops)
+        if child.touched_at > base:
+            below = f"{path}/{step(child.block.key)}" if path else step(child.block.key)
+            _repair(child, below, base, ops)
         stayed += 1
-    if mark.list_at > base:
+    if mark.children_at > base:
         ops.append(["cut", path, stayed])
         if stayed < len(block.children):
             ops.append(["push", path, [to_wire(child) for child in block.children[stayed:]]])
@@ -339,10 +342,10 @@ def _change(block: Block | None, op: Op) -> Block:
     if name == "attrs":
         return msgspec.structs.replace(block, attrs=op[2])
     if name == "tail":
-        kept = block.html.encode("utf-16-le", "surrogatepass")[: 2 * op[2]].decode(
+        prefix = block.html.encode("utf-16-le", "surrogatepass")[: 2 * op[2]].decode(
             "utf-16-le", "surrogatepass"
         )
-        return msgspec.structs.replace(block, html=kept + op[3], children=())
+        return msgspec.structs.replace(block, html=prefix + op[3], children=())
     if name == "cut":
         return msgspec.structs.replace(block, html="", children=block.children[: op[2]])
     if name == "push":

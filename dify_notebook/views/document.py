@@ -12,7 +12,7 @@ from ..turn.state import Thought, Turn
 from . import facts, limits, plain, timeline
 from .canonical import canonical
 from .guard import escaped, fenced
-from .words import Words, cut, pretty
+from .words import Words, pretty, truncated
 
 
 def document(turn: Turn, words: Words) -> str:
@@ -22,42 +22,42 @@ def document(turn: Turn, words: Words) -> str:
     if head:
         parts.append(f"*{escaped(head)}*")
     parts.append(canonical(facts.marked_answer(turn)).strip("\n"))
-    for one in facts.notices(turn, words):
-        detail = f"\n\n{_quoted(fenced(cut(one.detail, words, 2_000)[0]))}" if one.detail else ""
-        parts.append(f"> **{escaped(one.text)}**" + ("\n>" + detail[1:] if detail else ""))
+    for item in facts.notices(turn, words):
+        detail = f"\n\n{_quoted(fenced(truncated(item.detail, words, 2_000)[0]))}" if item.detail else ""
+        parts.append(f"> **{escaped(item.text)}**" + ("\n>" + detail[1:] if detail else ""))
     if turn.files or turn.audio is not None:
         parts.append("\n".join(f"- {escaped(line.strip())}" for line in plain.file_lines(turn, words)))
     if turn.nodes:
         summary = escaped(timeline.summary(turn, words))
         parts.append(f"**{words('workflow')}** \u00b7 {summary}\n\n{_table(turn, words)}")
-    steps, rests = facts.steps(turn), facts.rests(turn, words)
-    if steps or rests["thoughts"]:
+    steps, omitted = facts.steps(turn), facts.omitted(turn, words)
+    if steps or omitted["thoughts"]:
         parts.append(f"**{words('thoughts')}**")
-        parts += [_step(thought, at, words) for at, thought in enumerate(steps)]
-        parts.append(escaped(rests["thoughts"]))
+        parts += [_step(thought, index, words) for index, thought in enumerate(steps)]
+        parts.append(escaped(omitted["thoughts"]))
     if turn.reasoning.strip():
-        told, note = cut(shown(turn.reasoning.strip()), words)
+        reasoning, note = truncated(shown(turn.reasoning.strip()), words)
         parts.append(
-            f"**{words('reasoning')}**\n\n{fenced(told, 'text')}" + (f"\n\n{escaped(note)}" if note else "")
+            f"**{words('reasoning')}**\n\n{fenced(reasoning, 'text')}" + (f"\n\n{escaped(note)}" if note else "")
         )
     if turn.logs:
         parts.append(f"**{words('logs')}**\n\n{fenced(chr(10).join(plain.log_lines(turn, words)), 'text')}")
     if turn.citations:
         lines = [
-            f"- {escaped(facts.source_title(one, at, words))}" for at, one in enumerate(facts.sources(turn))
+            f"- {escaped(facts.source_title(item, index, words))}" for index, item in enumerate(facts.sources(turn))
         ]
-        lines += _more(rests["citations"])
+        lines += _more(omitted["citations"])
         parts.append(f"**{words('sources', n=len(turn.citations))}**\n\n" + "\n".join(lines))
     if turn.suggested:
         lines = [f"- {escaped(one_line(text, 300))}" for text in turn.suggested[: limits.SUGGESTED]]
-        lines += _more(rests["suggested"])
+        lines += _more(omitted["suggested"])
         parts.append(f"**{words('suggested')}**\n\n" + "\n".join(lines))
     parts.append(f"---\n\n{escaped(plain.foot_line(turn, words))}")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _more(rest: str) -> list[str]:
-    return [f"- {escaped(rest)}"] if rest else []
+def _more(omitted: str) -> list[str]:
+    return [f"- {escaped(omitted)}"] if omitted else []
 
 
 def _quoted(text: str) -> str:
@@ -73,30 +73,30 @@ def _table(turn: Turn, words: Words) -> str:
     for group in timeline.groups(turn):
         for row in group:
             node = row.node
-            lead = "\u2003" * row.depth + ("\u21b3 " if row.depth else "")
+            indent = "\u2003" * row.depth + ("\u21b3 " if row.depth else "")
             if node is None:
-                lines.append(f"| {lead}{words.count('more_steps', row.more)} | | | | |")
+                lines.append(f"| {indent}{words.count('more_steps', row.hidden)} | | | | |")
                 continue
-            status = timeline.state(node, turn)
-            kind = " \u00b7 ".join([timeline.kind(node, words), *timeline.remarks(node, words)])
-            word = f"{facts.STATUS_SIGNS.get(status, '?')} {words.known(f'status.{status}', status)}"
+            status = timeline.node_status(node, turn)
+            kind = " \u00b7 ".join([timeline.kind(node, words), *timeline.counters(node, words)])
+            word = f"{facts.STATUS_SYMBOLS.get(status, '?')} {words.known(f'status.{status}', status)}"
             error = f"{words.colon}{escaped(one_line(node.error, 200))}" if node.error else ""
             tokens = f"{node.total_tokens:,}" if node.total_tokens else ""
-            length = timeline.length(node, turn, words, 0.0)
-            title = lead + escaped(timeline.name(node, words))
-            lines.append(f"| {title} | {escaped(kind)} | {escaped(word)}{error} | {length} | {tokens} |")
-    if rest := facts.rests(turn, words)["nodes"]:
-        lines.append(f"| {escaped(rest)} | | | | |")
+            duration = timeline.duration(node, turn, words, 0.0)
+            title = indent + escaped(timeline.name(node, words))
+            lines.append(f"| {title} | {escaped(kind)} | {escaped(word)}{error} | {duration} | {tokens} |")
+    if omitted := facts.omitted(turn, words)["nodes"]:
+        lines.append(f"| {escaped(omitted)} | | | | |")
     return "\n".join(lines)
 
 
-def _step(thought: Thought, at: int, words: Words) -> str:
-    parts = [f"**{at + 1}.** {escaped(facts.step_tools(thought, words))}"]
+def _step(thought: Thought, index: int, words: Words) -> str:
+    parts = [f"**{index + 1}.** {escaped(facts.step_tools(thought, words))}"]
     if thought.thought.strip():
         parts.append(escaped(one_line(thought.thought, 600)))
     for label, value in ((words("input"), thought.tool_input), (words("observation"), thought.observation)):
         if value.strip():
-            text, note = cut(pretty(value, thought.tools), words, 2_000)
+            text, note = truncated(pretty(value, thought.tools), words, 2_000)
             parts.append(f"{escaped(label)}{' (' + escaped(note) + ')' if note else ''}{words.colon.rstrip()}")
             parts.append(fenced(shown(text), "text"))
     return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""What is to be said of a turn, in words; how it looks is the business of others.
+"""The texts about a turn, in the reader's language; `parts`, `plain` and `document` lay them out.
 
 The live view, the saved page, markdown and plain text all take their sentences from
 here, so they cannot disagree.
@@ -15,9 +15,9 @@ from . import limits
 from .diff import common_prefix
 from .words import Words, host, number, pretty, price, short
 
-MARK = "\u26a0"
+WARNING_SYMBOL = "\u26a0"
 
-STATUS_SIGNS = {
+STATUS_SYMBOLS = {
     "running": "\u25cf",
     "succeeded": "\u2713",
     "partial_succeeded": "\u2713",
@@ -54,25 +54,25 @@ def title(turn: Turn, words: Words) -> str:
     return name
 
 
-def place(turn: Turn) -> list[str]:
+def app_and_server(turn: Turn) -> list[str]:
     """App and server."""
     return [text for text in (one_line(turn.app or "", 60), host(turn.server) if turn.server else "") if text]
 
 
-def begun(turn: Turn) -> bool:
+def has_content(turn: Turn) -> bool:
     """Whether anything can be seen of the answer."""
     return bool(turn.answer or turn.reasoning or turn.thoughts or turn.nodes or turn.files or turn.logs)
 
 
 def waiting(turn: Turn, words: Words, now: float) -> str:
-    """What is said while nothing has come; "" after that."""
-    if turn.status != "running" or begun(turn):
+    """The text while nothing of the answer has come; "" after that."""
+    if turn.status != "running" or has_content(turn):
         return ""
     return words("waiting", time=words.count_up(now))
 
 
-def ended_word(turn: Turn, words: Words) -> str:
-    """How the turn stands, in a word or two."""
+def status_text(turn: Turn, words: Words) -> str:
+    """The status of the turn, in a word or two."""
     if turn.status == "incomplete" and turn.end in CUT:
         return words(f"end.{turn.end}")
     return words.known(f"status.{turn.status}", turn.status)
@@ -86,10 +86,10 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         status = f" ({turn.error.status})" if turn.error.status else ""
         out.append(Notice("error", f"{words('error')}{words.colon}{code}{status}", shown(turn.error.message).strip()))
     if turn.end == "stopped" or turn.status == "stopped":
-        heard = {True: "stopped.confirmed", False: "stopped.unconfirmed", None: "stopped.server"}[
+        key = {True: "stopped.confirmed", False: "stopped.unconfirmed", None: "stopped.server"}[
             turn.stop_confirmed
         ]
-        out.append(Notice("info", words(heard)))
+        out.append(Notice("info", words(key)))
     elif turn.end in CUT:
         text = words(f"told.{turn.end}")
         if turn.end in ("timed_out", "cancelled") and turn.stop_confirmed is not None:
@@ -111,8 +111,8 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         )
         forms = turn.forms[: limits.FORMS]
         out += [Notice("info", words(f"form.{form.status}"), pretty(form.data)) for form in forms]
-        if rest := words.rest(len(turn.forms), limits.FORMS, "turn.forms"):
-            out.append(Notice("info", rest))
+        if hidden := words.omitted(len(turn.forms), limits.FORMS, "turn.forms"):
+            out.append(Notice("info", hidden))
     return out + _warnings(turn, words)
 
 
@@ -121,22 +121,22 @@ def _warnings(turn: Turn, words: Words) -> list[Notice]:
     damaged = [warning for warning in turn.warnings if warning.code == "damaged"]
     if damaged:
         raw = "\n".join(shown(warning.raw or warning.message) for warning in damaged[: limits.DAMAGED])
-        if rest := words.rest(len(damaged), limits.DAMAGED, "turn.warnings"):
-            raw += f"\n{rest}"
-        out.append(Notice("warning", words("damaged", n=len(damaged), mark=MARK), raw))
+        if hidden := words.omitted(len(damaged), limits.DAMAGED, "turn.warnings"):
+            raw += f"\n{hidden}"
+        out.append(Notice("warning", words("damaged", n=len(damaged), mark=WARNING_SYMBOL), raw))
     if unread := sum(warning.code == "character" for warning in turn.warnings):
         out.append(Notice("info", words("characters", n=unread)))
     others = [warning for warning in turn.warnings if warning.code not in ("damaged", "character")]
     for warning in others[: limits.WARNINGS]:
         head = words.known(f"warning.{warning.code}", warning.code)
         out.append(Notice("warning", head, one_line(f"{warning.message} {warning.raw or ''}", 400)))
-    if rest := words.rest(len(others), limits.WARNINGS, "turn.warnings"):
-        out.append(Notice("warning", rest))
+    if hidden := words.omitted(len(others), limits.WARNINGS, "turn.warnings"):
+        out.append(Notice("warning", hidden))
     return out
 
 
-def measures(turn: Turn, words: Words, now: float) -> list[str]:
-    """What the foot of a turn tells: tokens, price, times, server, ids."""
+def metrics(turn: Turn, words: Words, now: float) -> list[str]:
+    """The facts in the footer of a turn: tokens, price, times, server, ids."""
     out = []
     usage, timing = turn.usage, turn.timing
     if usage is not None and usage.total_tokens is not None:
@@ -170,15 +170,15 @@ def measures(turn: Turn, words: Words, now: float) -> list[str]:
     return out
 
 
-def rests(turn: Turn, words: Words) -> dict[str, str]:
-    """What is said of that which no view shows, by the place where it would stand; "" where all is shown."""
+def omitted(turn: Turn, words: Words) -> dict[str, str]:
+    """The sentence about what the views leave out of a turn's items, by field; "" where all are shown."""
     return {
-        "nodes": words.rest(len(turn.nodes or ()), limits.NODES, "turn.nodes_frame()"),
-        "thoughts": words.rest(len(turn.thoughts or ()), limits.THOUGHTS, "turn.thoughts_frame()"),
-        "logs": words.rest(len(turn.logs or ()), limits.LOGS, "turn.logs"),
-        "files": words.rest(len(turn.files or ()), limits.FILES, "turn.files"),
-        "citations": words.rest(len(turn.citations or ()), limits.CITATIONS, "turn.citations"),
-        "suggested": words.rest(len(turn.suggested or ()), limits.SUGGESTED, "turn.suggested"),
+        "nodes": words.omitted(len(turn.nodes or ()), limits.NODES, "turn.nodes_frame()"),
+        "thoughts": words.omitted(len(turn.thoughts or ()), limits.THOUGHTS, "turn.thoughts_frame()"),
+        "logs": words.omitted(len(turn.logs or ()), limits.LOGS, "turn.logs"),
+        "files": words.omitted(len(turn.files or ()), limits.FILES, "turn.files"),
+        "citations": words.omitted(len(turn.citations or ()), limits.CITATIONS, "turn.citations"),
+        "suggested": words.omitted(len(turn.suggested or ()), limits.SUGGESTED, "turn.suggested"),
     }
 
 
@@ -193,9 +193,9 @@ def steps(turn: Turn) -> list[Thought]:
     ]
 
 
-def step_title(thought: Thought, at: int, words: Words) -> str:
+def step_title(thought: Thought, index: int, words: Words) -> str:
     """Number and tools of a step, with the label that the app gives a tool."""
-    return words("step", n=at + 1, what=step_tools(thought, words))
+    return words("step", n=index + 1, what=step_tools(thought, words))
 
 
 def step_tools(thought: Thought, words: Words) -> str:
@@ -219,25 +219,25 @@ def _labelled(name: str, labels: Mapping[str, object] | None, words: Words) -> s
 
 def step_running(thought: Thought, turn: Turn) -> bool:
     """Whether a tool works at this moment: the last step, called and not answered yet."""
-    last = turn.thoughts[-1] if turn.thoughts else None
-    return turn.status == "running" and thought is last and bool(thought.tool) and not thought.observation
+    last_thought = turn.thoughts[-1] if turn.thoughts else None
+    return turn.status == "running" and thought is last_thought and bool(thought.tool) and not thought.observation
 
 
 def sources(turn: Turn) -> list[Citation]:
     """The first passages in the order of their numbers."""
     cited = list(turn.citations or ())
-    cited.sort(key=lambda one: one.position if one.position is not None else len(cited) + 1)
+    cited.sort(key=lambda each: each.position if each.position is not None else len(cited) + 1)
     return cited[: limits.CITATIONS]
 
 
-def source_title(citation: Citation, at: int, words: Words) -> str:
+def source_title(citation: Citation, index: int, words: Words) -> str:
     """Number, document, data set and score of a passage."""
     parts = [one_line(citation.document_name or citation.document_id or words("document"), 100)]
     if citation.dataset_name:
         parts.append(one_line(citation.dataset_name, 60))
     if citation.score is not None:
         parts.append(words("score", n=f"{citation.score:.2f}"))
-    return f"[{citation.position if citation.position is not None else at + 1}] " + " \u00b7 ".join(parts)
+    return f"[{citation.position if citation.position is not None else index + 1}] " + " \u00b7 ".join(parts)
 
 
 def file_title(file: MessageFile, words: Words) -> str:
@@ -259,59 +259,59 @@ def file_title(file: MessageFile, words: Words) -> str:
 def log_tree(logs: Sequence[AgentLog]) -> list[tuple[int, AgentLog]]:
     """The beginning of an agent's log as (depth, entry), each below its parent; an unknown parent is none."""
     logs = logs[: limits.LOGS]
-    known = {entry.id for entry in logs}
-    below: dict[str | None, list[AgentLog]] = {}
+    ids = {entry.id for entry in logs}
+    children: dict[str | None, list[AgentLog]] = {}
     for entry in logs:
-        parent = entry.parent_id if entry.parent_id in known and entry.parent_id != entry.id else None
-        below.setdefault(parent, []).append(entry)
+        parent = entry.parent_id if entry.parent_id in ids and entry.parent_id != entry.id else None
+        children.setdefault(parent, []).append(entry)
     out: list[tuple[int, AgentLog]] = []
     seen: set[str] = set()
-    stack = [(0, entry) for entry in reversed(below.get(None, []))]
+    stack = [(0, entry) for entry in reversed(children.get(None, []))]
     while stack:
         depth, entry = stack.pop()
         if entry.id in seen:
             continue
         seen.add(entry.id)
         out.append((depth, entry))
-        stack += [(min(depth + 1, 8), child) for child in reversed(below.get(entry.id, []))]
+        stack += [(min(depth + 1, 8), child) for child in reversed(children.get(entry.id, []))]
     # Entries whose parents go round in a circle belong to nobody above.
     out += [(0, entry) for entry in logs if entry.id not in seen]
     return out
 
 
 def marked_answer(turn: Turn) -> str:
-    """The answer, with a sign at each place where a line of the stream was damaged."""
+    """The answer, with a warning symbol wherever a line of the stream was damaged."""
     offsets = [w.offset for w in turn.warnings if w.code == "damaged" and w.offset is not None][: limits.MARKS]
     answer = turn.answer
-    for at in sorted(set(_places(turn, offsets)), reverse=True):
-        answer = _mark(answer, at)
+    for offset in sorted(set(_answer_offsets(turn, offsets)), reverse=True):
+        answer = _mark(answer, offset)
     return answer
 
 
-def _places(turn: Turn, offsets: list[int]) -> list[int]:
-    """Places in `answer_raw` as places in `answer`, which lacks the reasoning."""
+def _answer_offsets(turn: Turn, offsets: list[int]) -> list[int]:
+    """Offsets in `answer_raw` as offsets in `answer`, which lacks the reasoning."""
     raw, answer = turn.answer_raw, turn.answer
     if raw == answer or not raw:
         return [min(offset, len(answer)) for offset in offsets]
     if raw.endswith(answer):
         return [max(0, min(len(answer), offset - (len(raw) - len(answer)))) for offset in offsets]
     same = common_prefix(raw, answer)
-    behind = common_prefix(raw[::-1], answer[same:][::-1])
+    common_end = common_prefix(raw[::-1], answer[same:][::-1])
     out = []
     for offset in offsets:
         from_end = len(raw) - offset
-        ends = len(answer) - from_end if 0 <= from_end <= behind else same
+        ends = len(answer) - from_end if 0 <= from_end <= common_end else same
         out.append(offset if offset <= same else ends)
     return out
 
 
-def _mark(answer: str, at: int) -> str:
-    """Put the sign where it changes no line's meaning: not before a line's first character."""
-    before = answer[:at]
-    bare = before.rstrip("\n")
-    if before and bare == before:
-        return f"{before}{MARK}{answer[at:]}"
+def _mark(answer: str, offset: int) -> str:
+    """Put the symbol where it changes no line's meaning: not before a line's first character."""
+    head = answer[:offset]
+    bare = head.rstrip("\n")
+    if head and bare == head:
+        return f"{head}{WARNING_SYMBOL}{answer[offset:]}"
     last = bare.rpartition("\n")[2].strip()
     if bare and not last.startswith(("```", "~~~", "|", "$$", "\\[", "\\]", "---", "===", "***")):
-        return f"{bare} {MARK}{answer[len(bare) :]}"
-    return f"{before}{MARK}\n{answer[at:]}"
+        return f"{bare} {WARNING_SYMBOL}{answer[len(bare) :]}"
+    return f"{head}{WARNING_SYMBOL}\n{answer[offset:]}"

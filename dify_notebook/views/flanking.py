@@ -27,11 +27,11 @@ class Side(NamedTuple):
 
     space: bool
     """White space, or the end of the text."""
-    sign: bool
+    punctuation: bool
     """Punctuation or a symbol, as CommonMark 0.31 sees it."""
     cjk: bool
     """Of Chinese, Japanese or Korean writing."""
-    mark: bool
+    strict_punctuation: bool
     """Punctuation alone, which is all that versions before 0.31 see."""
 
 
@@ -49,62 +49,65 @@ def side(text: str, at: int, step: int, limit: int) -> Side:
     """The side of a run: the character at `at`, and where need be those behind it in the direction of `step`."""
     if not 0 <= at < limit:
         return _END
-    char = text[at]
-    if char < "\x80":
-        return Side(char.isspace(), category(char)[0] in "PS", False, category(char)[0] in "PS")
-    if step < 0 and at and _selects(char) and is_cjk(text[at - 1]):
-        char = text[at - 1]
-    kind = category(char)
-    cjk = is_cjk(char)
-    if not cjk and kind[0] == "P" and east_asian_width(char) == "A":
+    character = text[at]
+    if character < "\x80":
+        return Side(character.isspace(), category(character)[0] in "PS", False, category(character)[0] in "PS")
+    if step < 0 and at and _selects(character) and is_cjk(text[at - 1]):
+        character = text[at - 1]
+    kind = category(character)
+    cjk = is_cjk(character)
+    if not cjk and kind[0] == "P" and east_asian_width(character) == "A":
         cjk = _of_cjk(text, at, step, limit)
     return Side(kind == "Zs", kind[0] in "PS", cjk, kind[0] == "P")
 
 
-def flanks(before: Side, behind: Side, *, alone: bool = False) -> Flanks:
+def flanks(before: Side, after: Side, *, alone: bool = False) -> Flanks:
     """What the run between them may do.
 
     Args:
         alone: whether the run is a star alone.
     """
-    sign_before, sign_behind = before.sign and not before.cjk, behind.sign and not behind.cjk
-    opens = not behind.space and (not sign_behind or before.space or before.sign or before.cjk)
-    if alone and not (before.cjk and behind.cjk):  # as CommonMark says
-        opens = not behind.space and (not behind.sign or before.space or before.sign)
-    return Flanks(opens, not before.space and (not sign_before or behind.space or behind.sign or behind.cjk))
+    punctuation_before, punctuation_after = before.punctuation and not before.cjk, after.punctuation and not after.cjk
+    opens = not after.space and (not punctuation_after or before.space or before.punctuation or before.cjk)
+    if alone and not (before.cjk and after.cjk):  # as CommonMark says
+        opens = not after.space and (not after.punctuation or before.space or before.punctuation)
+    return Flanks(opens, not before.space and (not punctuation_before or after.space or after.punctuation or after.cjk))
 
 
-def strictly(before: Side, behind: Side) -> Flanks:
+def commonmark_flanks(before: Side, after: Side) -> Flanks:
     """What it may do in the eyes of all readers that follow CommonMark, whichever version."""
-    newer = flanks(before._replace(cjk=False), behind._replace(cjk=False))
-    older = flanks(before._replace(cjk=False, sign=before.mark), behind._replace(cjk=False, sign=behind.mark))
+    newer = flanks(before._replace(cjk=False), after._replace(cjk=False))
+    older = flanks(
+        before._replace(cjk=False, punctuation=before.strict_punctuation),
+        after._replace(cjk=False, punctuation=after.strict_punctuation),
+    )
     return Flanks(newer.opens and older.opens, newer.closes and older.closes)
 
 
 @lru_cache(maxsize=4_096)
-def is_cjk(char: str) -> bool:
+def is_cjk(character: str) -> bool:
     """Whether a character is of these scripts: wide, full or half in width (UAX 11), and no emoji; "" is not."""
-    if not char or char < "\x80":
+    if not character or character < "\x80":
         return False
-    code = ord(char)
-    if east_asian_width(char) not in "WFH":
+    code = ord(character)
+    if east_asian_width(character) not in "WFH":
         return any(code in block for block in _NEUTRAL)
-    if category(char) in ("So", "Sk"):
+    if category(character) in ("So", "Sk"):
         return 0x2E80 <= code < 0x1F000 or 0x1F200 <= code < 0x1F300
     return True
 
 
-def _selects(char: str) -> bool:
+def _selects(character: str) -> bool:
     """Whether it only says how the character before it looks."""
-    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
+    return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
 
 
 def _of_cjk(text: str, at: int, step: int, limit: int) -> bool:
-    for near in range(at + step, at + step * _CHAIN, step):
-        if not 0 <= near < limit or text[near] < "\x80":
+    for index in range(at + step, at + step * _CHAIN, step):
+        if not 0 <= index < limit or text[index] < "\x80":
             return False
-        if is_cjk(text[near]):
+        if is_cjk(text[index]):
             return True
-        if category(text[near])[0] != "P":
+        if category(text[index])[0] != "P":
             return False
     return False

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..printable import one_line
 from .addresses import address_end
-from .flanking import Side, flanks, side, strictly
+from .flanking import Side, commonmark_flanks, flanks, side
 from .inline import LINE_BREAK, formula
 
 WEB = r"(?:https?://|mailto:)"
@@ -19,8 +19,8 @@ WEB = r"(?:https?://|mailto:)"
 
 _FIELD = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-    | {sign: f"&#{ord(sign)};" for sign in "`[]|$\\"}
-    | {sign: f"\\{sign}" for sign in "*_#!~"}
+    | {char: f"&#{ord(char)};" for char in "`[]|$\\"}
+    | {char: f"\\{char}" for char in "*_#!~"}
 )
 _BARE = re.compile(r"(?i)(https?|ftp)://|www\.")
 _LINE_START = re.compile(r"^(\d*)([-+=:.)])")
@@ -29,13 +29,13 @@ _RUNS = re.compile(r"`+")
 _WORD = re.compile(r"[^ \t\n\r\f\v]*")  # other blanks are part of an address to some
 _MARKED = re.compile(r"\*|~~|(?<![^\W_])_|_(?![^\W_])")
 """What means emphasis to those who look for addresses last."""
-_LABEL = str.maketrans({sign: f"&#{ord(sign)};" for sign in "*_~"})
+_LABEL = str.maketrans({char: f"&#{ord(char)};" for char in "*_~"})
 _GOES_ON = tuple("|{}")
 """Signs of ASCII that are part of an address to some."""
 
 _RUN = re.compile(r"\*+|~~")
 _INSIDE = re.compile(r"_++(?=[^\W_])")
-_REFERENCE = Side(space=False, sign=True, cjk=False, mark=True)
+_REFERENCE = Side(space=False, punctuation=True, cjk=False, strict_punctuation=True)
 """What others see of a character that is written as a reference: a semicolon, or an ampersand."""
 _LINE_BREAKS = re.compile(rf"(?:{LINE_BREAK.pattern})++")
 _SIGN = re.compile(r"(?i)[`\\<$]|!?\[|\](?:\(|:)?|\*+|~{2,}|(?:https?|ftp)://|www\.")
@@ -63,11 +63,11 @@ def escaped(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return _BARE.sub(lambda found: _unlinked(found.group()), text.translate(_FIELD))
+    return _BARE.sub(lambda match: _unlinked(match.group()), text.translate(_FIELD))
 
 
-def _reference(char: str) -> str:
-    return f"&#{ord(char)};"
+def _reference(character: str) -> str:
+    return f"&#{ord(character)};"
 
 
 def _unlinked(begin: str) -> str:
@@ -111,7 +111,7 @@ class _Guard:
         self.line_break = line_break
         self.referred = -1
         """Behind which character, written as a reference, the text goes on."""
-        self.begun: set[str] = set()
+        self.opened: set[str] = set()
         """The marks of emphasis of which there was a run."""
         self.bracket = False
         """Whether a bracket is open, so that this may be the text of a link."""
@@ -123,7 +123,7 @@ class _Guard:
         """Where runs of so many backticks stand, the last first."""
         for run in reversed(list(_RUNS.finditer(text))):
             self.runs.setdefault(len(run.group()), []).append(run.start())
-        self.ends = {found.group(): found.start() for found in _END.finditer(text)}
+        self.ends = {match.group(): match.start() for match in _END.finditer(text)}
         """Where each sign that ends a formula stands last."""
         self.word = (0, -1, -1)
         """Where the present word ends; the last places in it that an address cannot hold, and that are not ASCII."""
@@ -132,64 +132,64 @@ class _Guard:
 
     def out(self) -> str:
         at = 0
-        while found := _SIGN.search(self.text, at):
-            self.parts.append(self.text[at : found.start()])
-            at = self._sign(found.group(), found.start())
+        while match := _SIGN.search(self.text, at):
+            self.parts.append(self.text[at : match.start()])
+            at = self._write_marker(match.group(), match.start())
         self.parts.append(self.text[at:])
         plain = self._ambiguous()
-        return "".join(one if isinstance(one, str) else _span(*one, plain=plain) for one in self.parts)
+        return "".join(part if isinstance(part, str) else _span(*part, plain=plain) for part in self.parts)
 
     def _ambiguous(self) -> bool:
         """Whether others could take for text what is a span here: marks or dollars would pair otherwise."""
-        spans = [at for at, one in enumerate(self.parts) if isinstance(one, tuple)]
-        dollars = [at for at, one in enumerate(self.parts) if isinstance(one, str) and "$" in one]
+        spans = [at for at, part in enumerate(self.parts) if isinstance(part, tuple)]
+        dollars = [at for at, part in enumerate(self.parts) if isinstance(part, str) and "$" in part]
         return (
             self.unclear
             or any(_AMBIGUOUS.search(self.parts[at][1]) for at in spans)
             or any(dollars[0] < at < dollars[-1] for at in spans if dollars)
         )
 
-    def _sign(self, sign: str, at: int) -> int:
+    def _write_marker(self, marker: str, at: int) -> int:
         """Write what begins here, and say where to go on."""
         text, parts = self.text, self.parts
-        first = sign[0]
+        first = marker[0]
         if first == "`":
             return self._code(at)
         if first == "\\":
             return self._backslash(at)
         if first == "$":
             return self._dollar(at)
-        if first == "*" or sign == "~~":
-            return self._emphasis(sign, at)
-        if sign in ("[", "]"):
-            self.bracket = sign == "["
-            parts.append(sign)
+        if first == "*" or marker == "~~":
+            return self._emphasis(marker, at)
+        if marker in ("[", "]"):
+            self.bracket = marker == "["
+            parts.append(marker)
             return at + 1
         if first == "<":
-            if found := _LINE_BREAKS.match(text, at):
-                count = found[0].count("<") if found.end() < len(text) else 0
+            if line_breaks := _LINE_BREAKS.match(text, at):
+                count = line_breaks[0].count("<") if line_breaks.end() < len(text) else 0
                 parts.append(self.line_break * count)
-                return found.end()
+                return line_breaks.end()
             if link := _AUTOLINK.match(text, at):
                 parts.append(link.group())
                 return link.end()
             parts.append("&lt;" if _TAG.match(text, at) else "<")
             return at + 1
         self.bracket = self.bracket and first != "]"
-        if sign == "![":
+        if marker == "![":
             parts.append("!&#91;")
-        elif sign == "](":
+        elif marker == "](":
             if target := _TARGET.match(text, at):
                 parts.append(target.group())
                 return target.end()
             parts.append("]&#40;")
-        elif sign == "]:":
-            parts.append(sign if _LEADS.match(text, at + 2) else "]&#58;")
+        elif marker == "]:":
+            parts.append(marker if _LEADS.match(text, at + 2) else "]&#58;")
         elif first == "~":
-            parts.append("&#126;" * len(sign))
+            parts.append("&#126;" * len(marker))
         else:
-            return self._bare(sign, at)
-        return at + len(sign)
+            return self._bare(marker, at)
+        return at + len(marker)
 
     def _bare(self, begin: str, at: int) -> int:
         if linked := self._linked(at):
@@ -205,13 +205,13 @@ class _Guard:
         if end is None or not self._ends_unseen(at, end):
             return None
         address = self.text[at:end]
-        whole = "://" in address[:8]
-        link = _AUTOLINK.fullmatch(f"<{address}>" if whole else f"<http://{address}>")
+        has_scheme = "://" in address[:8]
+        link = _AUTOLINK.fullmatch(f"<{address}>" if has_scheme else f"<http://{address}>")
         label = address.translate(_LABEL)
-        return _Linked(link[0] if whole else f"[{label}]({link[0]})", end) if link else None
+        return _Linked(link[0] if has_scheme else f"[{label}]({link[0]})", end) if link else None
 
     def _ends_unseen(self, at: int, end: int) -> bool:
-        self._look(at)
+        self._scan_word(at)
         text = self.text
         return (
             max(self.word[1:]) >= end
@@ -224,20 +224,20 @@ class _Guard:
         """Marks beside writing without blanks: CommonMark's readers have to see punctuation on the outer side too."""
         end = at + len(run)
         self.parts.append(run)
-        near = self.text[max(0, at - 1) : end + 5]
-        if self.referred != at and near.isascii() and self.text[end : end + 1] not in tuple("hHwW"):
-            self.begun.add(run[0])
+        surroundings = self.text[max(0, at - 1) : end + 5]
+        if self.referred != at and surroundings.isascii() and self.text[end : end + 1] not in tuple("hHwW"):
+            self.opened.add(run[0])
             return end
-        before, behind = self._needs(at, end, referred=self.referred == at)
-        self.begun.add(run[0])
+        before, after = self._needs(at, end, referred=self.referred == at)
+        self.opened.add(run[0])
         if before:
             self._refer_to_last(self.text[at - 1])
-        if behind:
+        if after:
             self.parts.append(_reference(self.text[end]))
             self.referred = end + 1
-            if found := _INSIDE.match(self.text, end + 1):
-                self.parts.append(found[0].replace("_", "&#95;"))
-                return found.end()
+            if match := _INSIDE.match(self.text, end + 1):
+                self.parts.append(match[0].replace("_", "&#95;"))
+                return match.end()
             return end + 1
         return end
 
@@ -249,59 +249,59 @@ class _Guard:
             ahead: whether to look if the run behind the next character needs one there.
         """
         text = self.text
-        before, behind = side(text, at - 1, -1, len(text)), side(text, end, 1, len(text))
+        before, after = side(text, at - 1, -1, len(text)), side(text, end, 1, len(text))
         run = _RUN.match(text, end + 1) if ahead else None
         punctual = self._linked(end) is not None or (run and self._needs(run.start(), run.end(), ahead=False)[0])
-        if not (before.cjk or behind.cjk or referred or punctual):
+        if not (before.cjk or after.cjk or referred or punctual):
             return False, False
-        meant = flanks(before, behind, alone=end - at == 1)
-        strict = strictly(_REFERENCE if referred else before, _REFERENCE if punctual else behind)
+        meant = flanks(before, after, alone=end - at == 1)
+        strict = commonmark_flanks(_REFERENCE if referred else before, _REFERENCE if punctual else after)
         opens = meant.opens and not strict.opens and text.find(text[at], end) >= 0
-        closes = meant.closes and not strict.closes and not punctual and text[at] in self.begun
+        closes = meant.closes and not strict.closes and not punctual and text[at] in self.opened
         return opens, closes
 
-    def _refer_to_last(self, char: str) -> None:
+    def _refer_to_last(self, character: str) -> None:
         """Write the last character before the run as a reference to it."""
         at = len(self.parts) - 2
         while at > 0 and not self.parts[at]:
             at -= 1
         part = self.parts[at]
-        if isinstance(part, str) and part.endswith(char):
-            lead = part[:-1]
-            if lead == "\\":
-                lead = "&#92;"
-            elif lead.rstrip("_")[-1:].isalnum():
-                lead = lead.rstrip("_") + "&#95;" * (len(lead) - len(lead.rstrip("_")))
-            self.parts[at] = lead + _reference(char)
+        if isinstance(part, str) and part.endswith(character):
+            prefix = part[:-1]
+            if prefix == "\\":
+                prefix = "&#92;"
+            elif prefix.rstrip("_")[-1:].isalnum():
+                prefix = prefix.rstrip("_") + "&#95;" * (len(prefix) - len(prefix.rstrip("_")))
+            self.parts[at] = prefix + _reference(character)
 
     def _code(self, at: int) -> int:
         run = _RUNS.match(self.text, at)
         assert run is not None
         size = len(run.group())
-        places = self.runs.get(size, [])
-        while places and places[-1] <= at:
-            places.pop()
-        if not places:
+        positions = self.runs.get(size, [])
+        while positions and positions[-1] <= at:
+            positions.pop()
+        if not positions:
             self.parts.append("&#96;" * size)
             return run.end()
-        code = self.text[run.end() : places[-1]].replace("\n", " ")
+        code = self.text[run.end() : positions[-1]].replace("\n", " ")
         self.parts.append((run.group(), code))
-        return places[-1] + size
+        return positions[-1] + size
 
     def _unclear(self, at: int) -> bool:
         """Whether the address that begins here runs into something that has to be guarded."""
-        self._look(at)
+        self._scan_word(at)
         return self.word[1] > at
 
-    def _look(self, at: int) -> None:
+    def _scan_word(self, at: int) -> None:
         """Read the word, unless it is the one that was read last."""
         if at >= self.word[0]:
             word = _WORD.match(self.text, at)
             assert word is not None
             last = [-1, -1]
-            for place, pattern in enumerate((_UNCLEAR, _ABROAD)):
-                for found in pattern.finditer(self.text, at, word.end()):
-                    last[place] = found.start()
+            for index, pattern in enumerate((_UNCLEAR, _ABROAD)):
+                for match in pattern.finditer(self.text, at, word.end()):
+                    last[index] = match.start()
             self.word = (word.end(), last[0], last[1])
 
     def _backslash(self, at: int) -> int:
@@ -309,9 +309,9 @@ class _Guard:
         two = text[at : at + 2]
         if two in ("\\(", "\\[") and self._formula(at):
             return self.after
-        if two == "\\\\" and (begun := text[at + 2 : at + 3]) in ("(", "["):
-            closed = self._closed("\\\\)" if begun == "(" else "\\\\]", at)
-            parts.append(two if closed else f"{two}&#{ord(begun)};")
+        if two == "\\\\" and (bracket := text[at + 2 : at + 3]) in ("(", "["):
+            closed = self._closed("\\\\)" if bracket == "(" else "\\\\]", at)
+            parts.append(two if closed else f"{two}&#{ord(bracket)};")
             return at + 2 if closed else at + 3
         if begin := _BEGIN.match(text, at):
             closed = self._closed(f"\\end{{{begin.group(1)}}}", at)
@@ -339,27 +339,27 @@ class _Guard:
 
     def _formula(self, at: int) -> bool:
         """Write the formula that begins here, if there is one, and one for others too."""
-        found = formula(self.text, at, len(self.text))
-        if found is None:
+        result = formula(self.text, at, len(self.text))
+        if result is None:
             return False
-        begin, end = at + found.marks, found.end - found.marks
+        begin, end = at + result.marks, result.end - result.marks
         tex = self.text[begin:end]
         if re.search(r"[`$]|~{3}|\\\\[\[(]", tex) or tex.endswith("\\") or not _balanced(tex):
             return False
-        self.parts.append(f"{self.text[at:begin]}{inert(tex)}{self.text[end : found.end]}")
-        self.after = found.end
+        self.parts.append(f"{self.text[at:begin]}{inert(tex)}{self.text[end : result.end]}")
+        self.after = result.end
         return True
 
 
 def inert(tex: str) -> str:
     """The same formula with a blank more, and no tag, image or link for those who know no formulas."""
-    for sign, apart in (("](", "] ("), ("![", "! ["), ("]:", "] :")):
-        tex = tex.replace(sign, apart)
+    for marker, apart in (("](", "] ("), ("![", "! ["), ("]:", "] :")):
+        tex = tex.replace(marker, apart)
     return _TAG.sub("< ", tex)
 
 
 def _balanced(tex: str) -> bool:
-    ends = {found.group(): found.start() for found in _END.finditer(tex)}
+    ends = {match.group(): match.start() for match in _END.finditer(tex)}
     return all(ends.get(f"\\end{{{begin.group(1)}}}", -1) > begin.start() for begin in _BEGIN.finditer(tex))
 
 

@@ -12,63 +12,15 @@ from collections.abc import Callable, Mapping
 
 from .block import Block
 
-TAGS = frozenset(
-    [
-        "a",
-        "blockquote",
-        "br",
-        "code",
-        "details",
-        "div",
-        "em",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "img",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "s",
-        "section",
-        "span",
-        "strong",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-    ]
-)
+TAGS = frozenset({
+    "a", "blockquote", "br", "code", "details", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img", "li",
+    "ol", "p", "pre", "s", "section", "span", "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul",
+})  # fmt: skip
 VOID = frozenset({"br", "hr", "img"})
-ATTRIBUTES = frozenset(
-    [
-        "alt",
-        "class",
-        "colspan",
-        "href",
-        "lang",
-        "open",
-        "rel",
-        "role",
-        "src",
-        "start",
-        "style",
-        "target",
-        "title",
-        "aria-busy",
-        "aria-hidden",
-        "aria-label",
-        "aria-live",
-    ]
-)
+ATTRIBUTES = frozenset({
+    "alt", "class", "colspan", "href", "lang", "open", "rel", "role", "src", "start", "style", "target", "title",
+    "aria-busy", "aria-hidden", "aria-label", "aria-live",
+})  # fmt: skip
 SCHEMES = ("http://", "https://", "mailto:")
 PICTURES = (
     "data:image/png;base64,",
@@ -77,7 +29,7 @@ PICTURES = (
     "data:image/webp;base64,",
 )
 
-_STAYING = ("mathjax_", "dn-kept-")
+_KEPT_CLASSES = ("mathjax_", "dn-kept-")
 """Classes that stay in the saved form: what keeps dollars from being math, and what a panel is known by."""
 
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("'"): "&#39;"}
@@ -122,11 +74,11 @@ def attributes(tag: str, attrs: Mapping[str, str], inline: Inliner | None = None
             styles += value
             continue
         if name == "class" and inline is not None:
-            kept = " ".join(one for one in value.split() if one.startswith(_STAYING))
+            classes = " ".join(each for each in value.split() if each.startswith(_KEPT_CLASSES))
             styles = inline(value) + styles
-            if not kept:
+            if not classes:
                 continue
-            value = kept
+            value = classes
         parts.append(f' {name}="{escape(value)}"')
     if styles:
         parts.append(f' style="{escape(styles)}"')
@@ -160,27 +112,27 @@ def _write(block: Block, inline: Inliner | None, out: list[str]) -> None:
         return
     if block.html:
         # In text "<" is always escaped, so every tag that is found in a leaf is ours.
-        out.append(_OPENING.sub(lambda found: _inlined(found, inline), block.html) if inline else block.html)
+        out.append(_OPENING.sub(lambda match: _inlined(match, inline), block.html) if inline else block.html)
     for child in block.children:
         _write(child, inline, out)
     out.append(f"</{block.tag}>")
 
 
-def _inlined(found: re.Match[str], inline: Inliner | None) -> str:
+def _inlined(match: re.Match[str], inline: Inliner | None) -> str:
     """A tag inside a leaf once more, with styles instead of classes; values are escaped already."""
-    if inline is None or ' class="' not in found.group(2):
-        return found.group()
-    kept, styles = [], ""
-    for name, value in _ATTRIBUTE.findall(found.group(2)):
+    if inline is None or ' class="' not in match.group(2):
+        return match.group()
+    rendered, styles = [], ""
+    for name, value in _ATTRIBUTE.findall(match.group(2)):
         if name == "style":
             styles += value
         elif name == "class":
             styles = escape(inline(value)) + styles
-            stays = " ".join(one for one in value.split() if one.startswith(_STAYING))
+            stays = " ".join(each for each in value.split() if each.startswith(_KEPT_CLASSES))
             if stays:
-                kept.append(f' class="{stays}"')
+                rendered.append(f' class="{stays}"')
         else:
-            kept.append(f' {name}="{value}"')
+            rendered.append(f' {name}="{value}"')
     if styles:
-        kept.append(f' style="{styles}"')
-    return f"<{found.group(1)}{''.join(kept)}>"
+        rendered.append(f' style="{styles}"')
+    return f"<{match.group(1)}{''.join(rendered)}>"

@@ -25,14 +25,14 @@ SENTENCE = r"(?:[.!?][\"')\]*_]*+\s++|\n[ \t]*+|[。！？；…][”’」』�
 LINE_BREAK = re.compile(r"(?i:</?br[ \t]*+/?>)[ \t]*+\n?[ \t]*+")
 """A line break as HTML has it, and the blanks behind it."""
 
-LONGEST_FORMULA = 2_000
+MAX_FORMULA = 2_000
 """Characters of a formula inside a line; what goes on for longer is text."""
 
 _HAS_TEX = re.compile(r"[\\^_{}=+<>|/*-]|^\S+$")
 _WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}")
 _CUT = re.compile(SENTENCE)
 # What reaches further than a formula: addresses, scripts, classes, macros for the whole page.
-_REACHING = re.compile(
+_UNSAFE_TEX = re.compile(
     r"\\(?:href|url|require|class|cssId|style|data|def|gdef|edef|xdef|let|futurelet|newcommand|renewcommand"
     r"|providecommand|newenvironment|renewenvironment|DeclareMathOperator|DeclarePairedDelimiters?X?(?:PP)?"
     r"|unicode|mmlToken|begingroup|bbox|toggle|mathtip|texttip|includegraphics|csname|input|include|color"
@@ -55,7 +55,7 @@ def link_address(address: str) -> str | None:
 
 def math(tex: str, *, display: bool) -> str:
     """A formula as TeX source between the signs that MathJax looks for."""
-    if _REACHING.search(tex):
+    if _UNSAFE_TEX.search(tex):
         return element("code", {"class": "dn-code"}, escape(tex))
     begin, end = ("\\[", "\\]") if display else ("\\(", "\\)")
     return element("span", {"class": "dn-math mathjax_process"}, f"{begin}{escape(tex)}{end}")
@@ -86,7 +86,7 @@ def render(text: str, references: dict[str, Reference], pictures: Pictures = _NO
     from .scanner import read
 
     state = read(text, {"references": references})
-    return Inlines(_Html(pictures).of(state.tokens), _is_open(state))
+    return Inlines(_Html(pictures).render(state.tokens), _is_open(state))
 
 
 _MARKUP = re.compile(rf"(?i)[\\`*_\[\]!<&~$\n{MARK}]|://|www\.")
@@ -103,10 +103,10 @@ def _is_open(state: StateInline) -> bool:
             if "`" in content or "$$" in content:
                 return True
             if "[" in content or "]" in content:
-                for char in content:
-                    if char == "[":
+                for character in content:
+                    if character == "[":
                         brackets += 1
-                    elif char == "]" and brackets:
+                    elif character == "]" and brackets:
                         brackets -= 1
         elif token.type == "text_special" and token.markup in ("\\(", "\\["):
             return True
@@ -124,26 +124,26 @@ class _Html:
         self.links: list[str] = []
         """How each link that is open has to end."""
 
-    def of(self, tokens: list[Token]) -> str:
+    def render(self, tokens: list[Token]) -> str:
         return "".join(
             [  # most are text without a mark
-                escape(token.content) if token.type == "text" and MARK not in token.content else self.one(token)
+                escape(token.content) if token.type == "text" and MARK not in token.content else self.token(token)
                 for token in tokens
             ]
         )
 
-    def one(self, token: Token) -> str:
+    def token(self, token: Token) -> str:
         kind = token.type
         if kind in ("text", "text_special"):
-            return self.said(token.content)
+            return self.text(token.content)
         if kind == "softbreak":
             return "\n"
         if kind == "hardbreak":
             return "<br>\n"
         if kind == "code_inline":
-            return element("code", {"class": "dn-code"}, self.said(token.content))
+            return element("code", {"class": "dn-code"}, self.text(token.content))
         if kind == "math":
-            return math(self.pictures.told(token.content), display=bool(token.block))
+            return math(self.pictures.replace_marks(token.content), display=bool(token.block))
         if kind == "link_open":
             return self.link(str(token.attrs.get("href", "")), str(token.attrs.get("title", "")))
         if kind == "link_close":
@@ -156,23 +156,23 @@ class _Html:
             return f"</{name}>"
         raise ValueError(f"no HTML for the markdown token {kind!r}")
 
-    def said(self, text: str) -> str:
-        return escape(self.pictures.told(text))
+    def text(self, text: str) -> str:
+        return escape(self.pictures.replace_marks(text))
 
     def link(self, href: str, title: str) -> str:
         if MARK in href:
-            self.links.append(f" ({self.said(href)})")  # data is no place to go to
+            self.links.append(f" ({self.text(href)})")  # data is no place to go to
             return ""
         if not href:
             self.links.append("]()")  # a link to nowhere is the text that it was
             return "["
         self.links.append("</a>")
-        return _anchor(href, f"{href} \u2014 {self.pictures.told(title)}" if title else href)
+        return _anchor(href, f"{href} \u2014 {self.pictures.replace_marks(title)}" if title else href)
 
     def image(self, token: Token) -> str:
         """An image that is not fetched: its words and its address; opening it is the reader's choice."""
         address = str(token.attrs.get("src", ""))
-        words = self.pictures.told(_plain(token.children or []))
+        words = self.pictures.replace_marks(_plain(token.children or []))
         data = self.pictures.find(address)
         if data is not None:
             return _picture(data, words)
@@ -223,18 +223,18 @@ def formula(text: str, at: int, limit: int) -> Formula | None:
     two = text[at : at + 2]
     if two in ("$$", "\\(", "\\["):
         end = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}[two]
-        close = text.find(end, at + 2, min(limit, at + 2 + LONGEST_FORMULA))
+        close = text.find(end, at + 2, min(limit, at + 2 + MAX_FORMULA))
         if close < 0 or not text[at + 2 : close].strip() or (end == "$$" and text[close + 2 : close + 3] == "$"):
             return None
         return Formula(close + 2, 2, two != "\\(")
     if two[:1] == "$":
         close = text.find("$", at + 1, min(limit, at + 302))
-        if close >= 0 and _formula(text[at + 1 : close], text[at - 1 : at], text[close + 1 : close + 2]):
+        if close >= 0 and _is_formula(text[at + 1 : close], text[at - 1 : at], text[close + 1 : close + 2]):
             return Formula(close + 1, 1, False)
     return None
 
 
-def _formula(tex: str, before: str, after: str) -> bool:
+def _is_formula(tex: str, before: str, after: str) -> bool:
     """Whether `$tex$` is a formula. What stands between two prices is not."""
     if not tex or tex[0].isspace() or tex[-1].isspace() or tex.endswith("\\"):
         return False

@@ -1,7 +1,7 @@
 """The block structure of markdown, read line by line.
 
 A line is read once. What is open (the way from the document down to the last
-paragraph, list item, fence ...) lies on `Parser.spine`; all else is closed and never
+paragraph, list item, fence ...) lies on `Parser.open_nodes`; all else is closed and never
 changes again, but for two things that markdown decides late: whether a list is
 loose, and where `[a reference]` leads. So a growing text costs as much as its
 new lines, however long it is.
@@ -26,10 +26,10 @@ _ITEM = re.compile(r"(?:([*+-])|(\d{1,9})([.)]))(?=[ \t]|$)")
 _ALIGNS = re.compile(r"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+$")
 _BLANKS = re.compile(r"[ \t]*")
 
-DEEPEST = 40
+MAX_DEPTH = 40
 """Nodes inside each other; deeper quotes and lists are text."""
 
-_HOLDERS = frozenset({"doc", "quote", "item"})
+_CONTAINERS = frozenset({"doc", "quote", "item"})
 _RAW = frozenset({"code", "fence", "math"})
 
 
@@ -37,7 +37,7 @@ class Node:
     """One block of markdown. Fields that its kind does not use keep their first value."""
 
     __slots__ = (
-        "aligns", "bounded", "cache", "children", "done", "end", "indent", "info", "kind", "labels",
+        "aligns", "terminated", "cache", "children", "done", "end", "indent", "info", "kind", "labels",
         "level", "lines", "loose", "mark", "memo", "width",
     )  # fmt: skip
 
@@ -61,7 +61,7 @@ class Node:
         self.width = 0
         """Columns that continue a list item."""
         self.loose = False
-        self.bounded = False
+        self.terminated = False
         """Whether the end of a fence or of math has come."""
         self.aligns: tuple[str, ...] = ()
         # Kept for the renderer, shared by all forks: what was made of closed content.
@@ -103,11 +103,11 @@ class Cursor:
     def look(self) -> None:
         """Find the next character that is no blank, and how many columns away it is."""
         column = self.column
-        found = _BLANKS.match(self.text, self.pos)
-        assert found is not None
-        for number, blanks in enumerate(found.group().split("\t")):
+        match = _BLANKS.match(self.text, self.pos)
+        assert match is not None
+        for number, blanks in enumerate(match.group().split("\t")):
             column += (4 - column % 4 if number else 0) + len(blanks)
-        self.next = found.end()
+        self.next = match.end()
         self.indent = column - self.column
         self.blank = self.next == len(self.text)
 
@@ -115,12 +115,12 @@ class Cursor:
         """Go on by so many columns of blanks; a tab that is cut becomes blanks."""
         while columns > 0 and self.pos < len(self.text):
             if self.text[self.pos] == "\t":
-                wide = 4 - self.column % 4
-                if wide > columns:
-                    self.text = self.text[: self.pos] + " " * wide + self.text[self.pos + 1 :]
+                width = 4 - self.column % 4
+                if width > columns:
+                    self.text = self.text[: self.pos] + " " * width + self.text[self.pos + 1 :]
                     continue
-                self.column += wide
-                columns -= wide
+                self.column += width
+                columns -= width
             else:
                 self.column += 1
                 columns -= 1
@@ -146,7 +146,7 @@ class Parser:
 
     def __init__(self) -> None:
         self.doc = Node("doc", 0)
-        self.spine = [self.doc]
+        self.open_nodes = [self.doc]
         self.line = 0
         self.references: dict[str, Reference] = {}
         self.last = self.doc
@@ -157,20 +157,20 @@ class Parser:
         twin = Parser.__new__(Parser)
         twin.line = self.line
         twin.references = self.references.copy()
-        twin.spine = [node.copy() for node in self.spine]
-        for parent, child in zip(twin.spine, twin.spine[1:], strict=False):
+        twin.open_nodes = [node.copy() for node in self.open_nodes]
+        for parent, child in zip(twin.open_nodes, twin.open_nodes[1:], strict=False):
             parent.children[-1] = child
-        twin.doc = twin.last = twin.spine[0]
+        twin.doc = twin.last = twin.open_nodes[0]
         return twin
 
     def read(self, text: str) -> None:
         """Take one line, without its end."""
         self.line += 1
         cursor = Cursor(text)
-        depth = self._match(cursor)
+        depth = self._continued(cursor)
         if depth == 0:
             return
-        node = self.spine[depth - 1]
+        node = self.open_nodes[depth - 1]
         if node.kind in _RAW:
             self.last = node
             node.lines.append(cursor.rest())
@@ -178,12 +178,12 @@ class Parser:
                 node.end = self.line
             return
         while not cursor.blank:
-            begun = self._start(cursor, depth)
-            if begun == "leaf":
+            opened = self._start(cursor, depth)
+            if opened == "leaf":
                 return
-            if begun is None:
+            if opened is None:
                 break
-            depth = len(self.spine)
+            depth = len(self.open_nodes)
         self._text(cursor, depth)
 
     def finish(self) -> None:
@@ -192,10 +192,10 @@ class Parser:
 
     # --- which of the open nodes go on
 
-    def _match(self, cursor: Cursor) -> int:
+    def _continued(self, cursor: Cursor) -> int:
         """How many of the open nodes this line continues; 0 when it was an end sign and is used up."""
         depth = 1
-        for node in self.spine[1:]:
+        for node in self.open_nodes[1:]:
             kind = node.kind
             if kind == "quote":
                 if cursor.blank or cursor.indent > 3 or cursor.text[cursor.next] != ">":
@@ -217,14 +217,14 @@ class Parser:
                 if cursor.indent < 4:
                     end = _FENCE_END.match(cursor.text, cursor.next)
                     if end and end.group(1).startswith(node.mark):
-                        return self._bound(node, depth)
+                        return self._terminate(node, depth)
                 cursor.skip(min(node.indent, cursor.indent))
             elif kind == "math":
                 words = cursor.words().rstrip(" \t")
                 if words.endswith(node.mark):
                     if words != node.mark:
                         node.lines.append(words[: -len(node.mark)].rstrip(" \t"))
-                    return self._bound(node, depth)
+                    return self._terminate(node, depth)
             elif kind == "code":
                 if cursor.indent > 3:
                     cursor.skip(4)
@@ -235,8 +235,8 @@ class Parser:
             depth += 1
         return depth
 
-    def _bound(self, node: Node, depth: int) -> int:
-        node.bounded = True
+    def _terminate(self, node: Node, depth: int) -> int:
+        node.terminated = True
         node.end = self.line
         self._close(depth)
         return 0
@@ -249,46 +249,46 @@ class Parser:
 
     # --- what begins here
 
-    def _start(self, cursor: Cursor, depth: int) -> Literal["leaf", "holder"] | None:
+    def _start(self, cursor: Cursor, depth: int) -> Literal["leaf", "container"] | None:
         """Open what begins at the cursor; None when it is only text."""
-        container = self.spine[depth - 1]
+        container = self.open_nodes[depth - 1]
         if cursor.indent > 3:
-            if self.spine[-1].kind == "p":
+            if self.open_nodes[-1].kind == "p":
                 return None
             cursor.skip(4)
             self._open("code", depth).lines.append(cursor.rest())
             return "leaf"
         words = cursor.words()
-        char = words[0]
-        if char == ">" and depth < DEEPEST:
+        character = words[0]
+        if character == ">" and depth < MAX_DEPTH:
             self._into_quote(cursor)
             self._open("quote", depth)
-            return "holder"
-        if char == "#" and (found := _ATX.match(words)):
+            return "container"
+        if character == "#" and (match := _ATX.match(words)):
             node = self._open("h", depth)
-            node.level = len(found.group(1))
-            node.lines.append(_heading(words[found.end() :]))
-            self.spine.pop()
+            node.level = len(match.group(1))
+            node.lines.append(_heading(words[match.end() :]))
+            self.open_nodes.pop()
             return "leaf"
-        if char in "`~" and (found := _FENCE.match(words)):
+        if character in "`~" and (match := _FENCE.match(words)):
             node = self._open("fence", depth)
-            node.mark = found.group(1) or found.group(2)
+            node.mark = match.group(1) or match.group(2)
             node.info = words[len(node.mark) :].strip()
             node.indent = cursor.indent
             return "leaf"
-        if char in "$\\" and self._math(words.rstrip(" \t"), depth):
+        if character in "$\\" and self._math(words.rstrip(" \t"), depth):
             return "leaf"
         if container.kind == "p":
-            if char in "|:-" and "|" in words and self._table(words, depth):
+            if character in "|:-" and "|" in words and self._table(words, depth):
                 return "leaf"
-            if char in "=-" and (found := _SETEXT.match(words)) and self._underlined(container, found):
+            if character in "=-" and (match := _SETEXT.match(words)) and self._underlined(container, match):
                 return "leaf"
-        if char in "*-_" and _RULE.match(words):
+        if character in "*-_" and _RULE.match(words):
             self._open("rule", depth)
-            self.spine.pop()
+            self.open_nodes.pop()
             return "leaf"
-        if depth < DEEPEST and (found := _ITEM.match(words)) is not None and self._item(found, cursor, depth):
-            return "holder"
+        if depth < MAX_DEPTH and (match := _ITEM.match(words)) is not None and self._item(match, cursor, depth):
+            return "container"
         return None
 
     def _math(self, words: str, depth: int) -> bool:
@@ -304,25 +304,25 @@ class Parser:
         node.mark = end
         if inner:
             node.lines.append(inner[:-2].strip(" \t"))
-            node.bounded = True
-            self.spine.pop()
+            node.terminated = True
+            self.open_nodes.pop()
         return True
 
-    def _underlined(self, paragraph: Node, found: re.Match[str]) -> bool:
+    def _underlined(self, paragraph: Node, match: re.Match[str]) -> bool:
         """A paragraph becomes a heading, if more than link definitions is in it."""
         self._define(paragraph)
         if not paragraph.lines:
             # All of it were definitions: the line under them is text, in the same place.
             return False
         paragraph.kind = "h"
-        paragraph.level = 1 if found.group(1)[0] == "=" else 2
+        paragraph.level = 1 if match.group(1)[0] == "=" else 2
         paragraph.end = self.line
-        self.spine.pop()
+        self.open_nodes.pop()
         return True
 
     def _table(self, words: str, depth: int) -> bool:
         """The last line of a paragraph becomes the head of a table, if this line is the rule under it."""
-        paragraph = self.spine[depth - 1]
+        paragraph = self.open_nodes[depth - 1]
         head = paragraph.lines[-1]
         if "|" not in head or words[:2] in ("- ", "-\t") or not _ALIGNS.match(words):
             return False
@@ -334,48 +334,48 @@ class Parser:
             paragraph.end = self.line - 2
             self._close(depth - 1)
         else:
-            self.spine.pop()
-            self.spine[-1].children.pop()
+            self.open_nodes.pop()
+            self.open_nodes[-1].children.pop()
         table = Node("table", self.line)
         table.aligns = tuple(_ALIGN[rule.startswith(":"), rule.endswith(":")] for rule in rules)
         table.lines = [head]
-        self.spine[-1].children.append(table)
-        self.spine.append(table)
+        self.open_nodes[-1].children.append(table)
+        self.open_nodes.append(table)
         return True
 
-    def _item(self, found: re.Match[str], cursor: Cursor, depth: int) -> bool:
-        container = self.spine[depth - 1]
-        sign = found.group(0)
+    def _item(self, match: re.Match[str], cursor: Cursor, depth: int) -> bool:
+        container = self.open_nodes[depth - 1]
+        marker = match.group(0)
         if container.kind == "p" and (
-            not cursor.text[cursor.next + len(sign) :].strip(" \t")
-            or (found.group(2) and int(found.group(2)) != 1)
+            not cursor.text[cursor.next + len(marker) :].strip(" \t")
+            or (match.group(2) and int(match.group(2)) != 1)
         ):
             return False
-        mark = found.group(1) or found.group(3)
+        mark = match.group(1) or match.group(3)
         indent = cursor.indent
-        cursor.take(len(sign))
-        width = indent + len(sign) + (1 if cursor.blank or cursor.indent > 4 else cursor.indent)
+        cursor.take(len(marker))
+        width = indent + len(marker) + (1 if cursor.blank or cursor.indent > 4 else cursor.indent)
         if not cursor.blank:
             cursor.skip(1 if cursor.indent > 4 else cursor.indent)
         if container.kind != "list" or container.mark != mark:
             node = self._open("list", depth)
             node.mark = mark
-            node.info = found.group(2) or ""
-            depth = len(self.spine)
+            node.info = match.group(2) or ""
+            depth = len(self.open_nodes)
         self._open("item", depth).width = width
         return True
 
     # --- text, opening, closing
 
     def _text(self, cursor: Cursor, depth: int) -> None:
-        tip = self.spine[-1]
-        if depth < len(self.spine) and not cursor.blank and tip.kind == "p":
+        tip = self.open_nodes[-1]
+        if depth < len(self.open_nodes) and not cursor.blank and tip.kind == "p":
             self._add(tip, cursor.words())  # a lazy line: it goes on with the paragraph all the same
             return
         self._close(depth)
         if cursor.blank:
             return
-        node = self.spine[-1]
+        node = self.open_nodes[-1]
         if node.kind == "table":
             row = self.last = Node("row", self.line)
             row.lines.append(cursor.words())
@@ -384,7 +384,7 @@ class Parser:
         else:
             if node.kind != "p":
                 node = self._open("p", depth)
-                parent = self.spine[-2]
+                parent = self.open_nodes[-2]
                 if parent.kind == "item" and len(parent.children) == 1:
                     node.mark = "first"
             self._add(node, cursor.words())
@@ -399,40 +399,40 @@ class Parser:
         self.last = paragraph
 
     def _open(self, kind: str, depth: int) -> Node:
-        while not (self.spine[depth - 1].kind in _HOLDERS and kind != "item") and not (
-            self.spine[depth - 1].kind == "list" and kind == "item"
+        while not (self.open_nodes[depth - 1].kind in _CONTAINERS and kind != "item") and not (
+            self.open_nodes[depth - 1].kind == "list" and kind == "item"
         ):
             depth -= 1
         self._close(depth)
-        parent = self.spine[-1]
+        parent = self.open_nodes[-1]
         if (
             parent.children
             and parent.kind in ("item", "list")
             and parent.children[-1].last_line() < self.line - 1
         ):
-            (parent if parent.kind == "list" else self.spine[-2]).loose = True
+            (parent if parent.kind == "list" else self.open_nodes[-2]).loose = True
         node = self.last = Node(kind, self.line)
         parent.children.append(node)
-        self.spine.append(node)
+        self.open_nodes.append(node)
         return node
 
     def _close(self, depth: int) -> None:
-        while len(self.spine) > depth:
-            node = self.spine.pop()
+        while len(self.open_nodes) > depth:
+            node = self.open_nodes.pop()
             if node.kind == "p":
                 self._define(node)
                 if not node.lines:
-                    self.spine[-1].children.pop()
+                    self.open_nodes[-1].children.pop()
 
     def _define(self, paragraph: Node, *, whole: bool = False) -> None:
         """Take the link definitions at the beginning of a paragraph out of it; or all of it, or nothing."""
         if paragraph.lines and paragraph.lines[0].startswith("["):
-            found, rest = definitions("\n".join(paragraph.lines))
+            defined, rest = definitions("\n".join(paragraph.lines))
             if whole and rest:
                 return
-            for label, reference in found:
+            for label, reference in defined:
                 self.references.setdefault(label, reference)
-            if found:
+            if defined:
                 paragraph.lines = rest.split("\n") if rest else []
 
 

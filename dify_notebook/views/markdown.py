@@ -1,6 +1,6 @@
 """Markdown that grows, as blocks: only what is open is rendered again.
 
-`Renderer.update(text)` is called with a longer and longer text. The lines are read
+`MarkdownRenderer.update(text)` is called with a longer and longer text. The lines are read
 once (`lines.py`); closed nodes keep their very `Block`; of the open one only its open
 piece is rendered: the last stretch of a fence, the last item, the last row, the last
 sentences of a paragraph. What it gives depends on the text alone, never on the
@@ -10,7 +10,7 @@ Two things reach back: a list that turns loose renders its items again, and a
 link definition that arrives late renders again what mentions it.
 
 A paragraph is cut into pieces of some sentences where nothing is open (emphasis,
-code, brackets, math), at the latest after `LONGEST` characters; there, and only there, a
+code, brackets, math), at the latest after `MAX_PIECE` characters; there, and only there, a
 mark that stays open for so long does not reach beyond.
 """
 
@@ -24,16 +24,16 @@ from ..printable import glyphs
 from ..redact import redact
 from . import code as codes
 from .block import Block
-from .growing import Growing
 from .html import escape
 from .inline import SENTENCE, math, render
 from .lines import Node, Parser, split_row
 from .pictures import MARK, Pictures
 from .references import Reference, definitions, labels
+from .stream_redactor import StreamRedactor
 
-SHORTEST = 600
+MIN_PIECE = 600
 """Characters before a paragraph is cut."""
-LONGEST = 2_400
+MAX_PIECE = 2_400
 """Characters after which a paragraph is cut though something is open in it."""
 
 _CUT = re.compile(SENTENCE + r"(?=\S)")
@@ -55,10 +55,10 @@ class Piece(NamedTuple):
     block: Block
 
 
-class Renderer:
+class MarkdownRenderer:
     """Renders one text while it grows.
 
-    >>> renderer = Renderer()
+    >>> renderer = MarkdownRenderer()
     >>> [block.tag for block in renderer.update("# Hi\\n\\nSome *te")]
     ['h1', 'p']
     >>> renderer.update("# Hi\\n\\nSome *text*")[1].html
@@ -72,7 +72,7 @@ class Renderer:
         self._text = ""
         self._ended = False
         self._pending = ""
-        self._secrets = Growing()
+        self._secrets = StreamRedactor()
         self._pictures = Pictures()
         self._parser = Parser()
         self._references: dict[str, Reference] = {}
@@ -99,20 +99,20 @@ class Renderer:
         pending = self._pending + rest
         if not ended and _OPEN_PICTURE.search(pending, max(0, len(pending) - 4)):
             pending += ")"  # it is known to be a picture, and stands in its place while it comes
-        shown = self._parser
-        counts = [len(node.children) - 1 for node in shown.spine[:-1]]
-        tip = shown.spine[-1]
+        parser = self._parser
+        counts = [len(node.children) - 1 for node in parser.open_nodes[:-1]]
+        tip = parser.open_nodes[-1]
         counts.append(len(tip.children))
-        settled = {id(node): count for node, count in zip(shown.spine, counts, strict=True)}
+        settled = {id(node): count for node, count in zip(parser.open_nodes, counts, strict=True)}
         if pending:
-            shown = shown.fork()
-            settled = {id(node): count for node, count in zip(shown.spine, counts, strict=True)}
-            shown.read(self._secrets.line(pending).rstrip("\r"))
-            leaf = shown.last
+            parser = parser.fork()
+            settled = {id(node): count for node, count in zip(parser.open_nodes, counts, strict=True)}
+            parser.read(self._secrets.line(pending).rstrip("\r"))
+            leaf = parser.last
             if id(leaf) not in settled:
                 leaf.memo = self._drafts.setdefault(leaf.kind, [])
-        self._refer(shown)
-        self._known = _Frame(settled, self._references, self._pictures).children(shown.doc, False)
+        self._refer(parser)
+        self._known = _Frame(settled, self._references, self._pictures).children(parser.doc, False)
         return self._known
 
     def _take(self, buffer: str, *, ended: bool) -> None:
@@ -129,20 +129,20 @@ class Renderer:
         for line in lines:
             self._parser.read(redact(line))
         if lines:
-            self._secrets = Growing()
-        tip = self._parser.spine[-1]
+            self._secrets = StreamRedactor()
+        tip = self._parser.open_nodes[-1]
         if lines and not tip.memo and tip.kind in ("p", "fence"):
             tip.memo = self._drafts.pop(tip.kind, [])
 
-    def _refer(self, shown: Parser) -> None:
+    def _refer(self, parser: Parser) -> None:
         """Note all link definitions; drop what mentions one that is new or another now."""
-        references = shown.references
-        tip = shown.spine[-1]
+        references = parser.references
+        tip = parser.open_nodes[-1]
         if tip.kind == "p" and tip.lines and tip.lines[0].startswith("["):
-            found, _ = definitions("\n".join(tip.lines))
-            if found:
+            defined, _ = definitions("\n".join(tip.lines))
+            if defined:
                 references = references.copy()
-                for label, reference in found:
+                for label, reference in defined:
                     references.setdefault(label, reference)
         if references != self._references:
             changed = {
@@ -155,7 +155,7 @@ class Renderer:
             self._references = dict(references)
 
 
-def _kept(text: str, memo: list[Piece]) -> int:
+def _kept_size(text: str, memo: list[Piece]) -> int:
     """Forget the pieces that are no more of this text; gives where the others end."""
     at, known = 0, 0
     while known < len(memo) and text.startswith(memo[known].source, at):
@@ -194,10 +194,10 @@ class _Frame:
         count = self.settled.get(id(node), 0)
         done: Sequence[Block] = ()
         if count:
-            made = cast("list[Block]", node.done.setdefault(tight, []))
-            for at in range(len(made), count):
-                made.append(self.closed(node.children[at], str(at), tight))
-            done = made[:count]
+            blocks = cast("list[Block]", node.done.setdefault(tight, []))
+            for at in range(len(blocks), count):
+                blocks.append(self.closed(node.children[at], str(at), tight))
+            done = blocks[:count]
         rest = [
             self.block(child, str(at), tight)
             for at, child in enumerate(node.children[count:], count)
@@ -214,7 +214,7 @@ class _Frame:
     def block(self, node: Node, key: str, tight: bool) -> Block:
         if tight in node.cache:
             return cast(Block, node.cache[tight])
-        return _KINDS[node.kind](self, node, key, tight)
+        return _RENDERERS[node.kind](self, node, key, tight)
 
     # --- leaves of text
 
@@ -237,30 +237,30 @@ class _Frame:
 
     def _pieces(self, text: str, memo: list[Piece]) -> Block:
         """Bring the closed pieces of a text up to date, and give the open one."""
-        at = _kept(text, memo)
+        at = _kept_size(text, memo)
         while (cut := self._cut(text, at)) is not None:
-            end, seen, html = cut
-            memo.append(Piece(end - at, text[at:seen], Block(str(len(memo)), "span", {}, html)))
+            end, read_to, html = cut
+            memo.append(Piece(end - at, text[at:read_to], Block(str(len(memo)), "span", {}, html)))
             at = end
         return Block(str(len(memo)), "span", {}, render(text[at:], self.references, self.pictures).html)
 
     def _cut(self, text: str, at: int) -> tuple[int, int, str] | None:
         """Where the piece that begins at `at` ends, up to where that had to be read, and its html."""
-        if len(text) <= at + SHORTEST:
+        if len(text) <= at + MIN_PIECE:
             return None
-        look = at + SHORTEST
-        while (found := _CUT.search(text, look, at + LONGEST + 1)) is not None:
-            inlines = render(text[at : found.end()], self.references, self.pictures)
+        search_from = at + MIN_PIECE
+        while (match := _CUT.search(text, search_from, at + MAX_PIECE + 1)) is not None:
+            inlines = render(text[at : match.end()], self.references, self.pictures)
             if not inlines.open:
-                return found.end(), found.end() + 1, inlines.html
-            look = max(found.end(), found.start() + 200)
-        if len(text) <= at + LONGEST + _GROWING:
+                return match.end(), match.end() + 1, inlines.html
+            search_from = max(match.end(), match.start() + 200)
+        if len(text) <= at + MAX_PIECE + _GROWING:
             return None
-        end = at + LONGEST
-        for found in _SPACE.finditer(text, at + max(SHORTEST, LONGEST - 200), at + LONGEST):
-            end = found.end()
+        end = at + MAX_PIECE
+        for match in _SPACE.finditer(text, at + max(MIN_PIECE, MAX_PIECE - 200), at + MAX_PIECE):
+            end = match.end()
         end -= text[end - 1] == MARK
-        return end, at + LONGEST + 1, render(text[at:end], self.references, self.pictures).html
+        return end, at + MAX_PIECE + 1, render(text[at:end], self.references, self.pictures).html
 
     def paragraph(self, node: Node, key: str, tight: bool) -> Block:
         html, pieces = self._prose(self._words(node), node)
@@ -276,11 +276,11 @@ class _Frame:
     # --- leaves of lines
 
     def fence(self, node: Node, key: str, tight: bool) -> Block:
-        text = self.pictures.told("\n".join(node.lines))
+        text = self.pictures.replace_marks("\n".join(node.lines))
         if node.kind == "code":
             text = text.rstrip(" \t\n")
         name = codes.language(node.info)
-        parts = codes.highlighted(text, name) if node.bounded else None
+        parts = codes.highlight(text, name) if node.terminated else None
         inner: Sequence[Block]
         if parts is None:
             inner = self._plain(text, node)
@@ -296,8 +296,8 @@ class _Frame:
 
     def _plain(self, text: str, node: Node) -> list[Block]:
         memo = cast("list[Piece]", node.memo)
-        at = _kept(text, memo)
-        while (end := codes.stretch_end(text, at)) is not None and end < len(text):
+        at = _kept_size(text, memo)
+        while (end := codes.chunk_end(text, at)) is not None and end < len(text):
             memo.append(
                 Piece(end - at, text[at : end + 1], Block(str(len(memo)), "span", {}, escape(text[at:end])))
             )
@@ -305,7 +305,7 @@ class _Frame:
         return [*(piece.block for piece in memo), Block(str(len(memo)), "span", {}, escape(text[at:]))]
 
     def formula(self, node: Node, key: str, tight: bool) -> Block:
-        tex = self.pictures.told("\n".join(node.lines))
+        tex = self.pictures.replace_marks("\n".join(node.lines))
         return Block(key, "div", {"class": "dn-display"}, math(tex.strip(), display=True))
 
     # --- what holds others
@@ -361,7 +361,7 @@ class _Frame:
         return Block(key, "tr", {"class": "dn-tr"}, "".join(html))
 
 
-_KINDS = {
+_RENDERERS = {
     "p": _Frame.paragraph,
     "h": _Frame.heading,
     "rule": _Frame.rule,

@@ -1,4 +1,4 @@
-"""The parts of the picture of a turn, from top to bottom, as blocks."""
+"""The slots of a turn, from top to bottom, as blocks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..printable import one_line, shown
 from ..turn.state import AgentLog, MessageFile, Node, Thought, Turn
 from . import facts, limits, timeline
 from .block import Block
-from .code import stretches
+from .code import chunks
 from .html import element, escape
 from .pictures import picture_source
-from .words import Words, cut, empty, pretty
+from .words import Words, is_empty, pretty, truncated
 
 T = TypeVar("T")
 
@@ -31,17 +31,17 @@ class Memo:
     """Keeps what was made from values, as long as the values stay the same."""
 
     def __init__(self) -> None:
-        self._made: dict[object, tuple[tuple[object, ...], Any]] = {}
+        self._results: dict[object, tuple[tuple[object, ...], Any]] = {}
 
     def get(self, key: object, values: tuple[object, ...], make: Callable[..., T], *args: object) -> T:
-        """What `make(*args)` gave for these values, or gives now. All that matters has to be in `values`."""
-        known = self._made.get(key)
-        if known is not None and all(a is b or a == b for a, b in zip(known[0], values, strict=True)):
-            made: T = known[1]
-            return made
-        made = make(*args)
-        self._made[key] = (values, made)
-        return made
+        """The result of `make(*args)`, cached while `values` stay equal: all that it depends on has to be in them."""
+        cached = self._results.get(key)
+        if cached is not None and all(a is b or a == b for a, b in zip(cached[0], values, strict=True)):
+            result: T = cached[1]
+            return result
+        result = make(*args)
+        self._results[key] = (values, result)
+        return result
 
 
 def span(name: str, text: str) -> str:
@@ -50,10 +50,10 @@ def span(name: str, text: str) -> str:
 
 
 def sign(status: str) -> str:
-    """The sign of a status, in its colour; the word always stands beside it."""
+    """The symbol of a status, in its colour; the word always stands beside it."""
     colour = _COLOURS.get(status)
     name = f"dn-sign dn-g{colour}" if colour else "dn-sign"
-    return element("span", {"class": name, "aria-hidden": "true"}, facts.STATUS_SIGNS.get(status, "\u00b7"))
+    return element("span", {"class": name, "aria-hidden": "true"}, facts.STATUS_SYMBOLS.get(status, "\u00b7"))
 
 
 def section(key: str, summary: str, body: Iterable[Block], *, opened: bool = False) -> Block:
@@ -66,14 +66,14 @@ def section(key: str, summary: str, body: Iterable[Block], *, opened: bool = Fal
     return Block(key, "details", attrs, "", parts)
 
 
-def caption(label: str, rest: str = "", name: str = "dn-cap") -> str:
+def caption(label: str, details: str = "", name: str = "dn-cap") -> str:
     """The line of something that folds: a label, in small capitals unless it is a name, and quiet words."""
-    return span(name, label) + (" " + span("dn-quiet", rest) if rest else "")
+    return span(name, label) + (" " + span("dn-quiet", details) if details else "")
 
 
 def field(key: str, label: str, value: Any, words: Words, tools: tuple[str, ...] = ()) -> list[Block]:
     """A labelled value, long ones cut."""
-    text, note = cut(pretty(value, tools), words)
+    text, note = truncated(pretty(value, tools), words)
     out = [
         Block(f"{key}-label", "div", {"class": "dn-field"}, escape(label)),
         Block(key, "pre", {"class": "dn-val"}, escape(text)),
@@ -83,10 +83,10 @@ def field(key: str, label: str, value: Any, words: Words, tools: tuple[str, ...]
     return out
 
 
-def rest(turn: Turn, words: Words, place: str) -> list[Block]:
+def omitted_blocks(turn: Turn, words: Words, section: str) -> list[Block]:
     """The line about what is not shown, if there is anything."""
-    told = facts.rests(turn, words)[place]
-    return [Block("rest", "div", {"class": "dn-note-cut"}, escape(told))] if told else []
+    text = facts.omitted(turn, words)[section]
+    return [Block("rest", "div", {"class": "dn-note-cut"}, escape(text))] if text else []
 
 
 # --- head and foot
@@ -94,17 +94,17 @@ def rest(turn: Turn, words: Words, place: str) -> list[Block]:
 
 def header(turn: Turn, words: Words, now: float) -> list[Block]:
     title = facts.title(turn, words)
-    place = " \u00b7 ".join(facts.place(turn))
+    server = " \u00b7 ".join(facts.app_and_server(turn))
     out = []
     line = span("dn-title", title) if title else ""
-    if place:
-        line += span("dn-meta", (" \u00b7 " if title else "") + place)
+    if server:
+        line += span("dn-meta", (" \u00b7 " if title else "") + server)
     if line:
         out.append(Block("title", "span", {}, line))
     wait = facts.waiting(turn, words, now)
     if wait:
-        lead = element("span", {}, " \u00b7 ") if line else ""
-        out.append(Block("wait", "span", {"class": "dn-wait"}, lead + sign("running") + escape(wait)))
+        separator = element("span", {}, " \u00b7 ") if line else ""
+        out.append(Block("wait", "span", {"class": "dn-wait"}, separator + sign("running") + escape(wait)))
     return out
 
 
@@ -112,39 +112,39 @@ def footer(turn: Turn, words: Words, now: float) -> list[Block]:
     out = []
     if turn.suggested:
         items = "".join(f"<li>{escape(one_line(text, 300))}</li>" for text in turn.suggested[: limits.SUGGESTED])
-        if told := facts.rests(turn, words)["suggested"]:
-            items += f"<li>{escape(told)}</li>"
+        if omitted := facts.omitted(turn, words)["suggested"]:
+            items += f"<li>{escape(omitted)}</li>"
         list_ = element("ul", {"class": "dn-list"}, items)
         out.append(Block("suggested", "div", {"class": "dn-more"}, caption(words("suggested")) + list_))
-    if turn.status == "running" and not facts.begun(turn):
+    if turn.status == "running" and not facts.has_content(turn):
         return out  # the header counts the seconds
-    measures = facts.measures(turn, words, now)
-    line = sign(turn.status) + " " + span("dn-state", facts.ended_word(turn, words))
+    measures = facts.metrics(turn, words, now)
+    line = sign(turn.status) + " " + span("dn-state", facts.status_text(turn, words))
     line += span("dn-quiet", "".join(f" \u00b7 {text}" for text in measures))
-    whole = [
+    ids = [
         words(key, id=one_line(identity, 80))
         for key, identity in (("conversation", turn.conversation_id), ("task", turn.task_id))
         if identity
     ]
-    out.append(Block("line", "div", {"title": " \u00b7 ".join(whole)} if whole else {}, line))
+    out.append(Block("line", "div", {"title": " \u00b7 ".join(ids)} if ids else {}, line))
     return out
 
 
 def notice(turn: Turn, words: Words) -> list[Block]:
     out = []
-    for at, one in enumerate(facts.notices(turn, words)):
+    for index, item in enumerate(facts.notices(turn, words)):
         name, status = {"error": ("dn-nbad", "failed"), "warning": ("dn-nwarm", "incomplete")}.get(
-            one.kind, ("", "")
+            item.kind, ("", "")
         )
         lead = sign(status) + " " if status else ""
-        parts = [Block("text", "div", {}, lead + element("strong", {}, escape(one.text)))]
-        if one.detail:
-            text, note = cut(one.detail, words, 2_000)
+        parts = [Block("text", "div", {}, lead + element("strong", {}, escape(item.text)))]
+        if item.detail:
+            text, note = truncated(item.detail, words, 2_000)
             parts.append(Block("detail", "div", {"class": "dn-plain"}, escape(text)))
             if note:
                 parts.append(Block("cut", "div", {"class": "dn-note-cut"}, escape(note)))
-        role = {"role": "alert"} if one.kind == "error" else {}
-        out.append(Block(str(at), "div", {"class": f"dn-note {name}".strip(), **role}, "", tuple(parts)))
+        role = {"role": "alert"} if item.kind == "error" else {}
+        out.append(Block(str(index), "div", {"class": f"dn-note {name}".strip(), **role}, "", tuple(parts)))
     return out
 
 
@@ -153,65 +153,66 @@ def notice(turn: Turn, words: Words) -> list[Block]:
 
 def thoughts(turn: Turn, words: Words, memo: Memo, icons: Mapping[str, str] | None = None) -> list[Block]:
     out = []
-    for at, thought in enumerate(facts.steps(turn)):
+    for index, thought in enumerate(facts.steps(turn)):
         running = facts.step_running(thought, turn)
-        out.append(memo.get(("thought", at), (thought, running), _thought, thought, at, running, words, icons or {}))
-    return out + rest(turn, words, "thoughts")
+        key, values = ("thought", index), (thought, running)
+        out.append(memo.get(key, values, _thought, thought, index, running, words, icons or {}))
+    return out + omitted_blocks(turn, words, "thoughts")
 
 
 def icon(name: str, icons: Mapping[str, str]) -> str:
-    """The picture of a tool: an image as a data URI, or a sign; "" where it has none."""
-    told = icons.get(name, "")
-    if told.startswith("data:"):
-        return element("img", {"class": "dn-icon", "src": told, "alt": ""})
-    return element("span", {"class": "dn-icon", "aria-hidden": "true"}, escape(told)) if told else ""
+    """The icon of a tool: an image as a data URI, or an emoji; "" where it has none."""
+    picture = icons.get(name, "")
+    if picture.startswith("data:"):
+        return element("img", {"class": "dn-icon", "src": picture, "alt": ""})
+    return element("span", {"class": "dn-icon", "aria-hidden": "true"}, escape(picture)) if picture else ""
 
 
-def _thought(thought: Thought, at: int, running: bool, words: Words, icons: Mapping[str, str]) -> Block:
-    rest = words("working") if running else ""
+def _thought(thought: Thought, index: int, running: bool, words: Words, icons: Mapping[str, str]) -> Block:
+    summary = words("working") if running else ""
     if not running and thought.observation:
-        rest = one_line(pretty(thought.observation, thought.tools), 90)
+        summary = one_line(pretty(thought.observation, thought.tools), 90)
     line = (sign("running") + " " if running else "") + "".join(icon(name, icons) for name in thought.tools[:5])
-    line += caption(facts.step_title(thought, at, words), rest, "dn-name")
+    line += caption(facts.step_title(thought, index, words), summary, "dn-name")
     body = []
     if thought.thought.strip():
         body += [Block("thought", "div", {"class": "dn-plain"}, escape(shown(thought.thought.strip())))]
-    if not empty(thought.tool_input.strip()):
+    if not is_empty(thought.tool_input.strip()):
         body += field("input", words("input"), thought.tool_input, words, thought.tools)
-    if not empty(thought.observation.strip()):
+    if not is_empty(thought.observation.strip()):
         body += field("observation", words("observation"), thought.observation, words, thought.tools)
     elif running:
         body.append(Block("running", "div", {"class": "dn-quiet"}, escape(words("working"))))
-    return section(str(at), line, body)
+    return section(str(index), line, body)
 
 
 def reasoning(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     text = shown(turn.reasoning)
     if not text.strip():
         return []
-    parts = stretches(text)
-    blocks = [memo.get(("reasoning", at), (part,), _stretch, at, part) for at, part in enumerate(parts)]
+    parts = chunks(text)
+    blocks = [memo.get(("reasoning", index), (part,), _chunk, index, part) for index, part in enumerate(parts)]
     thinking = turn.status == "running" and not turn.answer
     line = (sign("running") + " " if thinking else "") + caption(words("reasoning"))
     return [section("reasoning", line, (Block("text", "div", {"class": "dn-plain"}, "", tuple(blocks)),))]
 
 
-def _stretch(at: int, text: str) -> Block:
-    return Block(str(at), "span", {}, escape(text))
+def _chunk(index: int, text: str) -> Block:
+    return Block(str(index), "span", {}, escape(text))
 
 
 def logs(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     if not turn.logs:
         return []
     rows = []
-    for at, (depth, entry) in enumerate(facts.log_tree(turn.logs)):
+    for index, (depth, entry) in enumerate(facts.log_tree(turn.logs)):
         # What stands still is made once; the tree is flat here and indented by depth.
-        rows.append(memo.get(("log", entry.id), (at, depth, entry), _log, entry, at, depth, words))
-    rows += rest(turn, words, "logs")
+        rows.append(memo.get(("log", entry.id), (index, depth, entry), _log, entry, index, depth, words))
+    rows += omitted_blocks(turn, words, "logs")
     return [section("logs", caption(words("logs"), words.count("entries", len(turn.logs))), rows)]
 
 
-def _log(entry: AgentLog, at: int, depth: int, words: Words) -> Block:
+def _log(entry: AgentLog, index: int, depth: int, words: Words) -> Block:
     status = {"start": "running", "success": "succeeded", "error": "failed"}.get(entry.status, "unknown")
     facts_ = [words.known(f"status.{status}", entry.status)]
     if entry.started_at is not None and entry.finished_at is not None and status != "running":
@@ -221,16 +222,16 @@ def _log(entry: AgentLog, at: int, depth: int, words: Words) -> Block:
     body = []
     if entry.error:
         body += field("error", words("error"), entry.error, words)
-    if not empty(entry.data):
+    if not is_empty(entry.data):
         body += field("data", words("data"), entry.data, words)
     style = {"style": f"margin-left:{depth * 14}px"}
     if not body:
-        return Block(str(at), "div", style, line)
+        return Block(str(index), "div", style, line)
     parts = (
         Block("summary", "summary", {"class": "dn-ios"}, line),
         Block("body", "div", {}, "", tuple(body)),
     )
-    return Block(str(at), "details", style, "", parts)
+    return Block(str(index), "details", style, "", parts)
 
 
 # --- the timeline
@@ -252,7 +253,7 @@ def nodes(turn: Turn, words: Words, now: float, memo: Memo) -> list[Block]:
     ) + element("th", {"class": "dn-tlh dn-c5"}, escape(words("col.tokens")))
     bodies = [
         Block(
-            str(rows[0].at),
+            str(rows[0].position),
             "tbody",
             {},
             "",
@@ -264,7 +265,7 @@ def nodes(turn: Turn, words: Words, now: float, memo: Memo) -> list[Block]:
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tlr"}, head),)),
         *bodies,
     ))  # fmt: skip
-    more = rest(turn, words, "nodes")
+    more = omitted_blocks(turn, words, "nodes")
     running = turn.status == "running"
     line = (sign("running") + " " if running else "") + caption(
         words("workflow"), timeline.summary(turn, words)
@@ -287,21 +288,21 @@ def _row(row: timeline.Row, turn: Turn, words: Words, now: float, width: float, 
     node = row.node
     if node is None:
         cell = element(
-            "td", {"class": "dn-tlc dn-quiet", "colspan": "5"}, escape(words.count("more_steps", row.more))
+            "td", {"class": "dn-tlc dn-quiet", "colspan": "5"}, escape(words.count("more_steps", row.hidden))
         )
-        return Block(f"more{row.depth}-{row.more}", "tr", {"class": "dn-tlr"}, cell)
-    status = timeline.state(node, turn)
-    length = timeline.length(node, turn, words, now)
-    place = timeline.bar(node, turn, now, width)
+        return Block(f"more{row.depth}-{row.hidden}", "tr", {"class": "dn-tlr"}, cell)
+    status = timeline.node_status(node, turn)
+    duration = timeline.duration(node, turn, words, now)
+    bar = timeline.bar(node, turn, now, width)
     return memo.get(
-        ("row", row.at),
-        (node, row.depth, status, length, place),
+        ("row", row.position),
+        (node, row.depth, status, duration, bar),
         _node,
         row,
         node,
         status,
-        length,
-        place,
+        duration,
+        bar,
         words,
         memo,
     )
@@ -311,25 +312,25 @@ def _node(
     row: timeline.Row,
     node: Node,
     status: str,
-    length: str,
-    place: tuple[float, float] | None,
+    duration: str,
+    extent: tuple[float, float] | None,
     words: Words,
     memo: Memo,
 ) -> Block:
-    name = memo.get(("name", row.at), (node, row.depth), _name, row, node, words)
+    name = memo.get(("name", row.position), (node, row.depth), _name, row, node, words)
     word = words.known(f"status.{status}", status)
     bar: tuple[Block, ...] = ()
-    if place is not None:
+    if extent is not None:
         attrs = {
             "class": _bar_class(status),
-            "style": f"margin-left:{place[0]:g}%;width:{place[1]:g}%",
+            "style": f"margin-left:{extent[0]:g}%;width:{extent[1]:g}%",
         }
-        label = words("bar", name=timeline.name(node, words), status=word, time=length or words("no_time"))
+        label = words("bar", name=timeline.name(node, words), status=word, time=duration or words("no_time"))
         track = {
             "class": "dn-track",
             "role": "img",
             "aria-label": label,
-            "title": f"{word} \u00b7 {length}".strip(" \u00b7"),
+            "title": f"{word} \u00b7 {duration}".strip(" \u00b7"),
         }
         bar = (Block("track", "div", track, "", (Block("bar", "div", attrs),)),)
     tokens = f"{node.total_tokens:,}" if node.total_tokens else ""
@@ -337,22 +338,22 @@ def _node(
         name,
         Block("time", "td", {"class": "dn-tlc"}, "", bar),
         Block("status", "td", {"class": "dn-tlc"}, sign(status) + " " + escape(word)),
-        Block("seconds", "td", {"class": "dn-tln"}, escape(length)),
+        Block("seconds", "td", {"class": "dn-tln"}, escape(duration)),
         Block("tokens", "td", {"class": "dn-tln dn-tle"}, tokens),
     )
-    return Block(str(row.at), "tr", {"class": "dn-tlr"}, "", cells)
+    return Block(str(row.position), "tr", {"class": "dn-tlr"}, "", cells)
 
 
 def _name(row: timeline.Row, node: Node, words: Words) -> Block:
     title, kind = timeline.name(node, words), timeline.kind(node, words)
     quiet = [
         text
-        for text in (kind if kind.lower() != title.lower() else "", *timeline.remarks(node, words))
+        for text in (kind if kind.lower() != title.lower() else "", *timeline.counters(node, words))
         if text
     ]
-    lead = "\u21b3 " if row.depth else ""
+    arrow = "\u21b3 " if row.depth else ""
     line = (
-        escape(lead)
+        escape(arrow)
         + span("dn-name", title)
         + (span("dn-quiet", " " + " \u00b7 ".join(quiet)) if quiet else "")
     )
@@ -361,14 +362,14 @@ def _name(row: timeline.Row, node: Node, words: Words) -> Block:
     if node.error:
         body += field("error", words("error"), node.error, words)
     for retry in node.retries[: limits.RETRIES]:
-        told = one_line(retry.error or "", 300)
-        text = words("retry", n=retry.index) + (f"{words.colon}{told}" if told else "")
+        error = one_line(retry.error or "", 300)
+        text = words("retry", n=retry.index) + (f"{words.colon}{error}" if error else "")
         body.append(Block(f"retry{len(body)}", "div", {"class": "dn-quiet"}, escape(text)))
-    if more := words.rest(len(node.retries), limits.RETRIES, "turn.nodes"):
+    if more := words.omitted(len(node.retries), limits.RETRIES, "turn.nodes"):
         body.append(Block("retries", "div", {"class": "dn-quiet"}, escape(more)))
-    if not empty(node.inputs):
+    if not is_empty(node.inputs):
         body += field("inputs", words("inputs"), node.inputs, words)
-    if not empty(node.outputs):
+    if not is_empty(node.outputs):
         body += field("outputs", words("outputs"), node.outputs, words)
     if not body:
         return Block("name", "td", attrs, line)
@@ -384,9 +385,9 @@ def _name(row: timeline.Row, node: Node, words: Words) -> Block:
 
 def files(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     out = []
-    for at, file in enumerate((turn.files or ())[: limits.FILES]):
-        out.append(memo.get(("file", at), (file,), _file, file, at, words))
-    out += rest(turn, words, "files")
+    for index, file in enumerate((turn.files or ())[: limits.FILES]):
+        out.append(memo.get(("file", index), (file,), _file, file, index, words))
+    out += omitted_blocks(turn, words, "files")
     if turn.audio is not None and turn.audio.chunks:
         size = sum(len(chunk) for chunk in turn.audio.chunks) * 3 // 4
         key = "audio" if turn.audio.complete else "audio_part"
@@ -396,36 +397,36 @@ def files(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     return out
 
 
-def _file(file: MessageFile, at: int, words: Words) -> Block:
+def _file(file: MessageFile, index: int, words: Words) -> Block:
     label = facts.file_title(file, words)
     line = Block("line", "div", {"class": "dn-quiet"}, escape(label))
     source = picture_source(file.data)
     if not source:
-        return Block(str(at), "div", {"class": "dn-file"}, "", (line,))
+        return Block(str(index), "div", {"class": "dn-file"}, "", (line,))
     alt = one_line(file.name or "", 100) or words("image")
     image = Block("image", "img", {"class": "dn-pic", "src": source, "alt": alt})
-    return Block(str(at), "div", {"class": "dn-file"}, "", (image, line))
+    return Block(str(index), "div", {"class": "dn-file"}, "", (image, line))
 
 
 def citations(turn: Turn, words: Words) -> list[Block]:
     cited = facts.sources(turn)
     if not cited:
         return []
-    names = list(dict.fromkeys(one_line(one.document_name or "", 50) for one in cited if one.document_name))
-    told = ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else "")
+    names = list(dict.fromkeys(one_line(each.document_name, 50) for each in cited if each.document_name))
+    documents = ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else "")
     body = []
-    for at, one in enumerate(cited):
-        line = escape(facts.source_title(one, at, words))
-        if not one.content.strip():
-            body.append(Block(str(at), "div", {"class": "dn-src"}, line))
+    for index, citation in enumerate(cited):
+        line = escape(facts.source_title(citation, index, words))
+        if not citation.content.strip():
+            body.append(Block(str(index), "div", {"class": "dn-src"}, line))
             continue
-        text, note = cut(shown(one.content.strip()), words)
+        text, note = truncated(shown(citation.content.strip()), words)
         parts = [
             Block("summary", "summary", {"class": "dn-ios"}, line),
             Block("text", "div", {"class": "dn-val"}, escape(text)),
         ]
         if note:
             parts.append(Block("cut", "div", {"class": "dn-note-cut"}, escape(note)))
-        body.append(Block(str(at), "details", {"class": "dn-src"}, "", tuple(parts)))
-    body += rest(turn, words, "citations")
-    return [section("citations", caption(words("sources", n=len(turn.citations or ())), told), body)]
+        body.append(Block(str(index), "details", {"class": "dn-src"}, "", tuple(parts)))
+    body += omitted_blocks(turn, words, "citations")
+    return [section("citations", caption(words("sources", n=len(turn.citations or ())), documents), body)]

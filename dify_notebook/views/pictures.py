@@ -21,7 +21,7 @@ _FIRST = 0xE000
 COMING: Final = MARK + chr(_FIRST)
 """The mark at a text's end that stands for more and more, as long as letters come."""
 
-_MOST = 6_000
+_MAX_PICTURES = 6_000
 _URL_SAFE = str.maketrans("-_", "+/")
 _MARKS = re.compile(f"{MARK}(.?)", re.DOTALL)
 
@@ -62,7 +62,7 @@ class Pictures:
         self._last: Data | None = None  # what the text has ended with
 
     def take(self, fresh: str, *, ended: bool = False) -> str:
-        """What of the text is decided, which is all where it has ended: with marks in the place of data."""
+        """The text that is decided (all of it where it has ended), with marks in the place of data."""
         out, at = [], 0
         if self._head is not None:
             text = self._held + fresh
@@ -73,15 +73,15 @@ class Pictures:
         else:
             text, at = self._before + self._held + fresh, len(self._before)
         self._held = ""
-        while found := HEAD.search(text, at):
-            out.append(text[at : found.start()])
-            self._head, self._letters, self._count, self._line = found, [], 0, 0
-            at = self._read(text, found.end(), ended)
+        while match := HEAD.search(text, at):
+            out.append(text[at : match.start()])
+            self._head, self._letters, self._count, self._line = match, [], 0, 0
+            at = self._read(text, match.end(), ended)
             if at < 0:
                 return "".join(out)
             out.append(self._close())
-        begun = BEGUN.search(text, max(at, len(text) - LONGEST_HEAD))
-        cut = begun.start() if begun else len(text)
+        beginning = BEGUN.search(text, max(at, len(text) - LONGEST_HEAD))
+        cut = beginning.start() if beginning else len(text)
         self._held, self._before = text[cut:], text[:cut][-2:]
         return "".join([*out, text[at:cut]])
 
@@ -93,20 +93,20 @@ class Pictures:
             self._letters.append(text[at:end])
             self._count += end - at
             self._line += end - at
-            behind = fold(self._head, text, end, self._line, ended=ended) if end < len(text) else UNDECIDED
-            if behind is None:
+            folded = fold(self._head, text, end, self._line, ended=ended) if end < len(text) else UNDECIDED
+            if folded is None:
                 return end
-            if behind == UNDECIDED:
+            if folded == UNDECIDED:
                 self._held = text[end:]
                 return -1
-            at, self._line = behind, 0
+            at, self._line = folded, 0
 
     def rest(self, *, ended: bool = False) -> str:
         """The end of the text as it has to be shown now: for good where it has ended, else though more may come."""
         if self._head is None:
             return self._held
         if ended:
-            self._last = self._made(self._head, "".join(self._letters))
+            self._last = self._make_data(self._head, "".join(self._letters))
             return MARK + chr(_FIRST + len(self._known) + 1)
         if self._count > SHORT:
             return COMING
@@ -123,25 +123,25 @@ class Pictures:
             return self._last
         return self._known[at - 1] if 0 < at <= len(self._known) else None
 
-    def told(self, text: str) -> str:
+    def replace_marks(self, text: str) -> str:
         """The text with words in the place of the marks."""
-        return _MARKS.sub(self._told, text) if MARK in text else text
+        return _MARKS.sub(self._replacement, text) if MARK in text else text
 
-    def _told(self, found: re.Match[str]) -> str:
-        data = self.find(found[0])
-        return f"\ufffd{found[1]}" if data is None else data.told
+    def _replacement(self, match: re.Match[str]) -> str:
+        data = self.find(match[0])
+        return f"\ufffd{match[1]}" if data is None else data.told
 
     def _close(self) -> str:
         assert self._head is not None
-        data = self._made(self._head, "".join(self._letters))
+        data = self._make_data(self._head, "".join(self._letters))
         self._head, self._letters = None, []
-        if len(self._known) == _MOST:
+        if len(self._known) == _MAX_PICTURES:
             return data.told
         self._shown += data.size if data.source else 0
         self._known.append(data)
         return MARK + chr(_FIRST + len(self._known))
 
-    def _made(self, head: re.Match[str], letters: str) -> Data:
+    def _make_data(self, head: re.Match[str], letters: str) -> Data:
         data = made(head, letters)
         if data.kind.startswith("image/") and data.size <= limits.PICTURE_BYTES:
             source = picture_source(_decoded(letters))

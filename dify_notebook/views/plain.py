@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..printable import one_line, shown
 from ..turn.state import Node, Thought, Turn
 from . import facts, limits, timeline
-from .reading import readable
-from .words import Words, cut, pretty
+from .terminal import terminal_text
+from .words import Words, pretty, truncated
 
 
 def indented(text: str, by: str = "    ") -> str:
@@ -15,25 +15,25 @@ def indented(text: str, by: str = "    ") -> str:
 
 def head_line(turn: Turn, words: Words) -> str:
     """Conversation, app and server; "" where nothing is known."""
-    return " \u00b7 ".join(text for text in (facts.title(turn, words), *facts.place(turn)) if text)
+    return " \u00b7 ".join(text for text in (facts.title(turn, words), *facts.app_and_server(turn)) if text)
 
 
 def node_line(node: Node, depth: int, turn: Turn, words: Words, now: float) -> str:
-    """One node: sign, title, kind, status unless it is well, seconds, tokens."""
-    status = timeline.state(node, turn)
+    """One node: symbol, title, kind, status unless it is well, seconds, tokens."""
+    status = timeline.node_status(node, turn)
     title, kind = timeline.name(node, words), timeline.kind(node, words)
     parts = [title]
     if kind and kind.lower() != title.lower():
         parts.append(kind)
-    parts += timeline.remarks(node, words)
+    parts += timeline.counters(node, words)
     if status != "succeeded":
         parts.append(words.known(f"status.{status}", status))
-    length = timeline.length(node, turn, words, now)
-    if length:
-        parts.append(length)
+    duration = timeline.duration(node, turn, words, now)
+    if duration:
+        parts.append(duration)
     if node.total_tokens:
         parts.append(words("tokens", n=f"{node.total_tokens:,}"))
-    line = f"{'  ' * (depth + 1)}{facts.STATUS_SIGNS.get(status, '?')} " + " \u00b7 ".join(parts)
+    line = f"{'  ' * (depth + 1)}{facts.STATUS_SYMBOLS.get(status, '?')} " + " \u00b7 ".join(parts)
     if node.error:
         line += f"\n{'  ' * (depth + 3)}{one_line(node.error, 300)}"
     return line
@@ -45,27 +45,27 @@ def node_lines(turn: Turn, words: Words, now: float = 0.0) -> list[str]:
     for group in timeline.groups(turn):
         for row in group:
             if row.node is None:
-                out.append(f"{'  ' * (row.depth + 1)}{words.count('more_steps', row.more)}")
+                out.append(f"{'  ' * (row.depth + 1)}{words.count('more_steps', row.hidden)}")
             else:
                 out.append(node_line(row.node, row.depth, turn, words, now))
-    return out + rest_line(turn, words, "nodes")
+    return out + omitted_lines(turn, words, "nodes")
 
 
-def rest_line(turn: Turn, words: Words, place: str) -> list[str]:
+def omitted_lines(turn: Turn, words: Words, section: str) -> list[str]:
     """The line about what is not shown, if there is anything."""
-    told = facts.rests(turn, words)[place]
-    return [f"  {told}"] if told else []
+    text = facts.omitted(turn, words)[section]
+    return [f"  {text}"] if text else []
 
 
 def step_lines(turn: Turn, words: Words) -> list[str]:
     """The steps of an agent."""
-    lines = [line for at, one in enumerate(facts.steps(turn)) for line in thought_lines(one, at, words)]
-    return lines + rest_line(turn, words, "thoughts")
+    lines = [line for index, step in enumerate(facts.steps(turn)) for line in thought_lines(step, index, words)]
+    return lines + omitted_lines(turn, words, "thoughts")
 
 
-def thought_lines(thought: Thought, at: int, words: Words) -> list[str]:
+def thought_lines(thought: Thought, index: int, words: Words) -> list[str]:
     """One step of an agent."""
-    out = [f"  {facts.step_title(thought, at, words)}"]
+    out = [f"  {facts.step_title(thought, index, words)}"]
     if thought.thought.strip():
         out.append(indented(one_line(thought.thought, 600)))
     if thought.tool_input.strip():
@@ -77,18 +77,18 @@ def thought_lines(thought: Thought, at: int, words: Words) -> list[str]:
 
 def notice_lines(turn: Turn, words: Words) -> list[str]:
     out = []
-    for one in facts.notices(turn, words):
-        lead = {"error": "\u2715", "warning": facts.MARK}.get(one.kind, "\u00b7")
-        out.append(f"{lead} {one.text}")
-        if one.detail:
-            text, note = cut(shown(one.detail), words, 1_000)
+    for item in facts.notices(turn, words):
+        symbol = {"error": "\u2715", "warning": facts.WARNING_SYMBOL}.get(item.kind, "\u00b7")
+        out.append(f"{symbol} {item.text}")
+        if item.detail:
+            text, note = truncated(shown(item.detail), words, 1_000)
             out.append(indented(text + (f" ({note})" if note else "")))
     return out
 
 
 def file_lines(turn: Turn, words: Words) -> list[str]:
     out = [f"  {facts.file_title(file, words)}" for file in (turn.files or ())[: limits.FILES]]
-    out += rest_line(turn, words, "files")
+    out += omitted_lines(turn, words, "files")
     if turn.audio is not None and turn.audio.chunks:
         size = sum(len(chunk) for chunk in turn.audio.chunks) * 3 // 4
         out.append("  " + words("audio" if turn.audio.complete else "audio_part", size=words.size(size)))
@@ -96,8 +96,8 @@ def file_lines(turn: Turn, words: Words) -> list[str]:
 
 
 def source_lines(turn: Turn, words: Words) -> list[str]:
-    lines = [f"  {facts.source_title(one, at, words)}" for at, one in enumerate(facts.sources(turn))]
-    return lines + rest_line(turn, words, "citations")
+    lines = [f"  {facts.source_title(source, index, words)}" for index, source in enumerate(facts.sources(turn))]
+    return lines + omitted_lines(turn, words, "citations")
 
 
 def log_lines(turn: Turn, words: Words) -> list[str]:
@@ -105,20 +105,20 @@ def log_lines(turn: Turn, words: Words) -> list[str]:
     for depth, entry in facts.log_tree(turn.logs or ()):
         status = {"start": "running", "success": "succeeded", "error": "failed"}.get(entry.status, "unknown")
         error = f"{words.colon}{one_line(entry.error, 200)}" if entry.error else ""
-        out.append(f"{'  ' * (depth + 1)}{facts.STATUS_SIGNS[status]} {one_line(entry.label, 100)}{error}")
-    return out + rest_line(turn, words, "logs")
+        out.append(f"{'  ' * (depth + 1)}{facts.STATUS_SYMBOLS[status]} {one_line(entry.label, 100)}{error}")
+    return out + omitted_lines(turn, words, "logs")
 
 
 def suggested_lines(turn: Turn, words: Words) -> list[str]:
     lines = [f"  - {one_line(text, 300)}" for text in (turn.suggested or ())[: limits.SUGGESTED]]
-    return lines + rest_line(turn, words, "suggested")
+    return lines + omitted_lines(turn, words, "suggested")
 
 
 def foot_line(turn: Turn, words: Words, now: float = 0.0) -> str:
     return " \u00b7 ".join(
         [
-            f"{facts.STATUS_SIGNS.get(turn.status, '?')} {facts.ended_word(turn, words)}",
-            *facts.measures(turn, words, now),
+            f"{facts.STATUS_SYMBOLS.get(turn.status, '?')} {facts.status_text(turn, words)}",
+            *facts.metrics(turn, words, now),
         ]
     )
 
@@ -131,11 +131,11 @@ def plain_text(turn: Turn, words: Words) -> str:
     if steps := step_lines(turn, words):
         blocks.append([words("thoughts"), *steps])
     if turn.reasoning.strip():
-        told, note = cut(shown(turn.reasoning.strip()), words, 2_000)
-        blocks.append([words("reasoning"), indented(told), *([indented(note)] if note else [])])
+        text, note = truncated(shown(turn.reasoning.strip()), words, 2_000)
+        blocks.append([words("reasoning"), indented(text), *([indented(note)] if note else [])])
     if turn.logs:
         blocks.append([words("logs"), *log_lines(turn, words)])
-    blocks.append([shown(readable(facts.marked_answer(turn))).strip("\n")])
+    blocks.append([shown(terminal_text(facts.marked_answer(turn))).strip("\n")])
     if turn.files or turn.audio is not None:
         blocks.append([words("files"), *file_lines(turn, words)])
     if turn.citations:

@@ -10,7 +10,7 @@ _GAP = re.compile(r"[ \t]*\n?[ \t]*")
 _LINE_END = re.compile(r"[ \t]*(?:\n|$)")
 _BRACKETS = re.compile(r"\[((?:[^\[\]\\]|\\.){1,999}?)\]", re.DOTALL)
 
-LONGEST_ADDRESS = 2_000
+MAX_ADDRESS = 2_000
 """Characters of an address or a title in a definition; what is longer defines nothing."""
 
 
@@ -23,15 +23,15 @@ class Reference(TypedDict):
 
 def definitions(text: str) -> tuple[list[tuple[str, Reference]], str]:
     """The definitions at the beginning of a paragraph, and the rest of it."""
-    found = []
+    result = []
     at = 0
     while at < len(text) and text[at] == "[":
-        one = _definition(text, at)
-        if one is None:
+        definition = _definition(text, at)
+        if definition is None:
             break
-        label, reference, at = one
-        found.append((label, reference))
-    return found, text[at:]
+        label, reference, at = definition
+        result.append((label, reference))
+    return result, text[at:]
 
 
 def labels(text: str) -> frozenset[str]:
@@ -40,7 +40,7 @@ def labels(text: str) -> frozenset[str]:
         return frozenset()
     from markdown_it.common.utils import normalizeReference
 
-    return frozenset(normalizeReference(found) for found in _BRACKETS.findall(text))
+    return frozenset(normalizeReference(label) for label in _BRACKETS.findall(text))
 
 
 def _definition(text: str, at: int) -> tuple[str, Reference, int] | None:
@@ -49,28 +49,28 @@ def _definition(text: str, at: int) -> tuple[str, Reference, int] | None:
 
     from .inline import link_address
 
-    named = _LABEL.match(text, at)
-    if named is None or not named.group(1).strip():
+    label_match = _LABEL.match(text, at)
+    if label_match is None or not label_match.group(1).strip():
         return None
-    gap = _GAP.match(text, named.end())
+    gap = _GAP.match(text, label_match.end())
     assert gap is not None
-    limit = min(len(text), gap.end() + LONGEST_ADDRESS)
-    place = parseLinkDestination(text, gap.end(), limit)
-    if not place.ok or (place.pos == limit < len(text)):
+    limit = min(len(text), gap.end() + MAX_ADDRESS)
+    destination = parseLinkDestination(text, gap.end(), limit)
+    if not destination.ok or (destination.pos == limit < len(text)):
         return None
-    href = link_address(place.str)
+    href = link_address(destination.str)
     if href is None:
         return None
     title, end = "", None
-    gap = _GAP.match(text, place.pos)
+    gap = _GAP.match(text, destination.pos)
     assert gap is not None
-    if gap.end() > place.pos:
-        words = parseLinkTitle(text, gap.end(), min(len(text), gap.end() + LONGEST_ADDRESS))
-        if words.ok and (line_end := _LINE_END.match(text, words.pos)):
-            title, end = words.str, line_end.end()
+    if gap.end() > destination.pos:
+        title_match = parseLinkTitle(text, gap.end(), min(len(text), gap.end() + MAX_ADDRESS))
+        if title_match.ok and (line_end := _LINE_END.match(text, title_match.pos)):
+            title, end = title_match.str, line_end.end()
     if end is None:
-        line_end = _LINE_END.match(text, place.pos)
+        line_end = _LINE_END.match(text, destination.pos)
         if line_end is None:
             return None
         end = line_end.end()
-    return normalizeReference(named.group(1)), {"title": title, "href": href}, end
+    return normalizeReference(label_match.group(1)), {"title": title, "href": href}, end

@@ -20,9 +20,9 @@ def html(turn: Turn, lang: Language | None = None, now: float = 0.0) -> str:
     `mathjax_ignore` keeps dollar signs from becoming formulas; what is one says so itself.
     `now` matters for a turn that still runs only: seconds since it was sent.
     """
-    drawn = TurnView(lang).blocks(turn, now)
-    filled = tuple(slot for slot in drawn.children if slot.children)
-    return serialize(Block(drawn.key, "div", {"class": "mathjax_ignore dn"}, "", filled), inline)
+    root = TurnView(lang).blocks(turn, now)
+    slots = tuple(slot for slot in root.children if slot.children)
+    return serialize(Block(root.key, "div", {"class": "mathjax_ignore dn"}, "", slots), inline)
 
 
 def markdown(turn: Turn, lang: Language | None = None) -> str:
@@ -40,14 +40,14 @@ def bundle(turn: Turn, lang: Language | None = None) -> dict[str, str]:
 
     A form that cannot be drawn is left out; the text says so, and has the answer in any case.
     """
-    made: dict[str, str] = {}
+    forms: dict[str, str] = {}
     problem: Exception | None = None
     for kind, draw in (("text/html", html), ("text/markdown", markdown), ("text/plain", text)):
         try:
-            made[kind] = draw(turn, lang)
+            forms[kind] = draw(turn, lang)
         except Exception as raised:  # a mistake of ours must not cost anyone the answer
             problem = raised
     if problem is not None:
-        told = t("views.not_drawn", lang, problem=one_line(f"{type(problem).__name__}: {problem}"))
-        made["text/plain"] = f"{made.get('text/plain') or shown(turn.answer)}\n\n{told}"
-    return made
+        note = t("views.not_drawn", lang, problem=one_line(f"{type(problem).__name__}: {problem}"))
+        forms["text/plain"] = f"{forms.get('text/plain') or shown(turn.answer)}\n\n{note}"
+    return forms

@@ -35,10 +35,10 @@ class State(StateInline):
         if not canSplitWord or (self.src[max(0, start - 1) : start] + self.src[end : end + 1]).isascii():
             return scanned
         before = side(self.src, start - 1, -1, self.posMax)
-        behind = side(self.src, end, 1, self.posMax)
-        if not (before.cjk or behind.cjk):
+        after = side(self.src, end, 1, self.posMax)
+        if not (before.cjk or after.cjk):
             return scanned
-        return Scanned(*flanks(before, behind, alone=scanned.length == 1), scanned.length)
+        return Scanned(*flanks(before, after, alone=scanned.length == 1), scanned.length)
 
 
 class _Parser(MarkdownIt):
@@ -61,8 +61,8 @@ def read(text: str, env: dict[str, Any]) -> State:
 
 
 def _text(state: StateInline, silent: bool) -> bool:
-    found = _NEXT.search(state.src, state.pos, state.posMax)
-    end = found.start() if found else state.posMax
+    match = _NEXT.search(state.src, state.pos, state.posMax)
+    end = match.start() if match else state.posMax
     if end == state.pos:
         return False
     if not silent:
@@ -78,12 +78,12 @@ def _address(state: StateInline, silent: bool) -> bool:
     end = address_end(state.src, state.pos, state.posMax)
     if end is None:
         return False
-    told = unescapeAll(state.src[state.pos : end])
-    href = link_address(told if "://" in told[:8] else f"http://{told}")
+    address = unescapeAll(state.src[state.pos : end])
+    href = link_address(address if "://" in address[:8] else f"http://{address}")
     if href is None:
         return False
     state.push("link_open", "a", 1).attrs = {"href": href}
-    state.push("text", "", 0).content = told
+    state.push("text", "", 0).content = address
     state.push("link_close", "a", -1)
     state.pos = end
     return True
@@ -92,24 +92,24 @@ def _address(state: StateInline, silent: bool) -> bool:
 def _break(state: StateInline, silent: bool) -> bool:
     if state.src[state.pos] != "<":
         return False
-    found = LINE_BREAK.match(state.src, state.pos, state.posMax)
-    if found is None:
+    match = LINE_BREAK.match(state.src, state.pos, state.posMax)
+    if match is None:
         return False
     if not silent:
         state.push("hardbreak", "br", 0)
-    state.pos = found.end()
+    state.pos = match.end()
     return True
 
 
 def _math(state: StateInline, silent: bool) -> bool:
-    found = formula(state.src, state.pos, state.posMax)
-    if found is None:
+    result = formula(state.src, state.pos, state.posMax)
+    if result is None:
         return False
     if not silent:
         token = state.push("math", "span", 0)
-        token.content = state.src[state.pos + found.marks : found.end - found.marks].strip()
-        token.block = found.display
-    state.pos = found.end
+        token.content = state.src[state.pos + result.marks : result.end - result.marks].strip()
+        token.block = result.display
+    state.pos = result.end
     return True
 
 

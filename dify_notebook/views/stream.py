@@ -6,16 +6,16 @@ from ..i18n import Language
 from ..printable import visible
 from ..turn.state import Turn
 from . import facts, plain, timeline
-from .growing import Growing
-from .reading import Reading
+from .stream_redactor import StreamRedactor
+from .terminal import TerminalText
 from .words import Words
 
-PATIENCE = 1.0
+SLOW_NODE = 1.0
 """Seconds that a node runs before a line says that it does."""
 
 
 class TextStream:
-    """Says what to print next for a turn that grows.
+    """The text to print next for a turn that grows.
 
     Steps are told until the answer begins; those that end later come after it, so
     that the text of the answer stays in one piece.
@@ -24,34 +24,34 @@ class TextStream:
     def __init__(self, lang: Language | None = None) -> None:
         self._words = Words(lang)
         self._headed = False
-        self._told: set[int] = set()
-        self._begun: set[int] = set()
+        self._printed: set[int] = set()
+        self._announced: set[int] = set()
         self._steps = 0
         self._reasoned = False
         self._answer = ""
-        self._reading, self._secrets = Reading(), Growing()
+        self._reading, self._secrets = TerminalText(), StreamRedactor()
         self._line_open = False
 
     def feed(self, turn: Turn, now: float = 0.0) -> str:
         """What to print next; "" when nothing is new. `now` is in seconds since the question was sent."""
         out = self._head(turn)
         if not turn.answer:
-            out += self._led_to(turn, now, last=False)
-        return self._keep(out + self._grown(turn, last=False))
+            out += self._new_steps(turn, now, last=False)
+        return self._track_line(out + self._answer_delta(turn, last=False))
 
     def end(self, turn: Turn) -> str:
         """The rest: what is left of the answer, late steps, files, sources, notices, the foot."""
         words = self._words
         out = self._head(turn)
         if not self._answer:
-            out += self._led_to(turn, 0.0, last=True)
-        out = self._keep(out + self._grown(turn, last=True))
+            out += self._new_steps(turn, 0.0, last=True)
+        out = self._track_line(out + self._answer_delta(turn, last=True))
         rest = []
-        late = self._led_to(turn, 0.0, last=True).rstrip("\n")
+        late = self._new_steps(turn, 0.0, last=True).rstrip("\n")
         if late:
             rest.append(late)
-        for place in ("nodes", "thoughts"):
-            rest += plain.rest_line(turn, words, place)
+        for section in ("nodes", "thoughts"):
+            rest += plain.omitted_lines(turn, words, section)
         if turn.logs:
             rest.append("\n".join([words("logs"), *plain.log_lines(turn, words)]))
         if turn.files or turn.audio is not None:
@@ -64,11 +64,11 @@ class TextStream:
         if notices:
             rest.append("\n".join(notices))
         rest.append(plain.foot_line(turn, words))
-        lead = "\n" if self._line_open else ""
+        line_end = "\n" if self._line_open else ""
         gap = "\n" if self._answer else ""
-        return self._keep(out + lead + gap + "\n\n".join(rest) + "\n")
+        return self._track_line(out + line_end + gap + "\n\n".join(rest) + "\n")
 
-    def _keep(self, text: str) -> str:
+    def _track_line(self, text: str) -> str:
         if text:
             self._line_open = not text.endswith("\n")
         return text
@@ -80,26 +80,26 @@ class TextStream:
         line = plain.head_line(turn, self._words)
         return f"{line}\n" if line else ""
 
-    def _led_to(self, turn: Turn, now: float, *, last: bool) -> str:
-        """Nodes, steps and reasoning that were not told yet."""
+    def _new_steps(self, turn: Turn, now: float, *, last: bool) -> str:
+        """Nodes, steps and reasoning that were not printed yet."""
         words = self._words
         out = []
         for group in timeline.groups(turn):
             for row in group:
                 node = row.node
-                if node is None or row.at in self._told:
+                if node is None or row.position in self._printed:
                     continue
                 if node.status != "running" or last:
-                    self._told.add(row.at)
+                    self._printed.add(row.position)
                 elif (
-                    row.at in self._begun
+                    row.position in self._announced
                     or node.kind == "parallel"
                     or node.started_at is None
-                    or now - node.started_at < PATIENCE
+                    or now - node.started_at < SLOW_NODE
                 ):
                     continue
                 else:
-                    self._begun.add(row.at)
+                    self._announced.add(row.position)
                 out.append(plain.node_line(node, row.depth, turn, words, now))
         steps = facts.steps(turn)
         for at in range(self._steps, len(steps)):
@@ -112,7 +112,7 @@ class TextStream:
             out.append(f"  {words('reasoned', n=f'{len(turn.reasoning):,}')}")
         return "".join(f"{line}\n" for line in out)
 
-    def _grown(self, turn: Turn, *, last: bool) -> str:
+    def _answer_delta(self, turn: Turn, *, last: bool) -> str:
         answer = turn.answer
         if not last and answer.endswith("\r"):
             answer = answer[:-1]  # it may be half of a line end
@@ -122,10 +122,10 @@ class TextStream:
             out = "" if self._answer or not self._headed else "\n"
             out += self._more(answer[len(self._answer) :], last=last)
         else:
-            lead = "\n" if self._line_open else ""
-            self._reading, self._secrets = Reading(), Growing()
-            told = self._more(answer, last=last)
-            out = f"{lead}\n{facts.MARK} {self._words('replaced')}\n\n{told}"
+            line_end = "\n" if self._line_open else ""
+            self._reading, self._secrets = TerminalText(), StreamRedactor()
+            text = self._more(answer, last=last)
+            out = f"{line_end}\n{facts.WARNING_SYMBOL} {self._words('replaced')}\n\n{text}"
         self._answer = answer
         return out
 

@@ -16,49 +16,49 @@ _SCALES = (1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 90, 120, 180, 300, 450, 600, 900, 
 class Row(NamedTuple):
     """One line of the timeline."""
 
-    at: int
-    """Place of the node in `Turn.nodes`; -1 for the line that counts what is left out."""
+    position: int
+    """Index of the node in `Turn.nodes`; -1 for the line that counts what is left out."""
     depth: int
     node: Node | None
-    more: int = 0
+    hidden: int = 0
 
 
 def groups(turn: Turn) -> list[list[Row]]:
     """The rows of the first nodes, each top-level node with all that ran inside it as one group."""
     nodes = (turn.nodes or ())[: limits.NODES]
-    places = {node.id: at for at, node in enumerate(nodes)}
-    above = [places.get(node.parent) if node.parent is not None else None for node in nodes]
-    circling = _circling(above)
-    below: dict[str, list[int]] = {}
+    indexes = {node.id: index for index, node in enumerate(nodes)}
+    parents = [indexes.get(node.parent) if node.parent is not None else None for node in nodes]
+    circling = _in_cycles(parents)
+    children: dict[str, list[int]] = {}
     top = []
-    for at, node in enumerate(nodes):
-        if node.parent is None or above[at] is None or circling[at]:
-            top.append(at)
+    for index, node in enumerate(nodes):
+        if node.parent is None or parents[index] is None or circling[index]:
+            top.append(index)
         else:
-            below.setdefault(node.parent, []).append(at)
-    return [_below(nodes, below, at, 0) for at in top]
+            children.setdefault(node.parent, []).append(index)
+    return [_rows_below(nodes, children, index, 0) for index in top]
 
 
-def _circling(above: list[int | None]) -> list[bool]:
-    """Of each place, whether the way up from it never ends."""
+def _in_cycles(parents: list[int | None]) -> list[bool]:
+    """For each node, whether its chain of parents ends in a cycle."""
     known: dict[int | None, bool] = {None: False}
-    for at in range(len(above)):
-        way: dict[int | None, None] = {}
-        place: int | None = at
-        while place is not None and place not in known and place not in way:
-            way[place] = None
-            place = above[place]
-        known |= dict.fromkeys(way, known.get(place, True))
-    return [known[at] for at in range(len(above))]
+    for index in range(len(parents)):
+        path: dict[int | None, None] = {}
+        parent: int | None = index
+        while parent is not None and parent not in known and parent not in path:
+            path[parent] = None
+            parent = parents[parent]
+        known |= dict.fromkeys(path, known.get(parent, True))
+    return [known[index] for index in range(len(parents))]
 
 
-def _below(nodes: tuple[Node, ...], below: dict[str, list[int]], at: int, depth: int) -> list[Row]:
-    rows = [Row(at, depth, nodes[at])]
-    inside = below.get(nodes[at].id, [])
+def _rows_below(nodes: tuple[Node, ...], children: dict[str, list[int]], index: int, depth: int) -> list[Row]:
+    rows = [Row(index, depth, nodes[index])]
+    inside = children.get(nodes[index].id, [])
     if depth >= limits.DEPTH:
         return rows + ([Row(-1, depth, None, len(inside))] if inside else [])
     for child in inside[: limits.CHILDREN]:
-        rows += _below(nodes, below, child, depth + 1)
+        rows += _rows_below(nodes, children, child, depth + 1)
     if len(inside) > limits.CHILDREN:
         rows.append(Row(-1, depth + 1, None, len(inside) - limits.CHILDREN))
     return rows
@@ -72,8 +72,8 @@ def scale(turn: Turn, now: float) -> float:
         starts = [node.started_at for node in turn.nodes or () if node.started_at is not None]
         return max(latest, *starts, 0.001) if starts else max(latest, 0.001)
     latest = max(latest, now)
-    at = bisect_left(_SCALES, latest)
-    return float(_SCALES[at]) if at < len(_SCALES) else latest
+    index = bisect_left(_SCALES, latest)
+    return float(_SCALES[index]) if index < len(_SCALES) else latest
 
 
 def bar(node: Node, turn: Turn, now: float, width: float) -> tuple[float, float] | None:
@@ -94,28 +94,28 @@ def overview(turn: Turn, now: float) -> list[tuple[str, float, float]]:
     """Status, gap and width (per cent) of the top-level nodes, one behind the other on the scale."""
     width = scale(turn, now)
     out = []
-    at = 0.0
+    position = 0.0
     for group in groups(turn):
         node = group[0].node
-        place = bar(node, turn, now, width) if node is not None else None
-        if node is None or place is None:
+        extent = bar(node, turn, now, width) if node is not None else None
+        if node is None or extent is None:
             continue
-        left, end = max(at, place[0]), place[0] + place[1]
+        left, end = max(position, extent[0]), extent[0] + extent[1]
         if end > left:
-            out.append((state(node, turn), round(left - at, 2), round(end - left, 2)))
-            at = end
+            out.append((node_status(node, turn), round(left - position, 2), round(end - left, 2)))
+            position = end
     return out
 
 
-def state(node: Node, turn: Turn) -> str:
-    """Status of a node for people: a node that runs in a turn that ended never told its end."""
+def node_status(node: Node, turn: Turn) -> str:
+    """The status to show: a node that still runs in a turn that ended never reported its end."""
     if node.status == "running" and turn.status != "running":
         return "stopped" if turn.status == "stopped" else "unfinished"
     return node.status
 
 
-def length(node: Node, turn: Turn, words: Words, now: float) -> str:
-    """Seconds of a node: as told, else as seen, else counting."""
+def duration(node: Node, turn: Turn, words: Words, now: float) -> str:
+    """Seconds of a node: as reported, else as measured here, else counting."""
     if node.elapsed is not None:
         return words.seconds(node.elapsed)
     if node.started_at is None:
@@ -136,7 +136,7 @@ def kind(node: Node, words: Words) -> str:
     return words.known(f"node.{raw}", raw) if raw else ""
 
 
-def remarks(node: Node, words: Words) -> list[str]:
+def counters(node: Node, words: Words) -> list[str]:
     """Rounds and retries of a node, in words."""
     out = []
     if node.rounds:

@@ -41,15 +41,15 @@ def html(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language |
     parts = [_leaf("title", "div", "dn-h dn-h2", one_line(title))]
     if about:
         parts.append(_leaf("about", "div", "dn-meta", one_line(about, 400)))
-    for at, turn in enumerate(turns, 1):
+    for number, turn in enumerate(turns, 1):
         inner = (
-            _leaf("name", "div", "dn-field", _name(turn, "question", at, words)),
+            _leaf("name", "div", "dn-field", _name(turn, "question", number, words)),
             _leaf("text", "div", "dn-plain", shown(turn.query or "")),
         )
-        parts.append(Block(f"q{at}", "div", {"class": "dn-note"}, "", inner))
-        drawn = TurnView(lang).blocks(turn)
-        filled = tuple(slot for slot in drawn.children if slot.children)
-        parts.append(Block(f"a{at}", "section", {"class": "dn-more"}, "", filled))
+        parts.append(Block(f"q{number}", "div", {"class": "dn-note"}, "", inner))
+        root = TurnView(lang).blocks(turn)
+        slots = tuple(slot for slot in root.children if slot.children)
+        parts.append(Block(f"a{number}", "section", {"class": "dn-more"}, "", slots))
     return serialize(Block("transcript", "div", {"class": "mathjax_ignore dn"}, "", tuple(parts)), inline)
 
 
@@ -59,10 +59,10 @@ def markdown(turns: Sequence[Turn], title: str, about: str = "", *, lang: Langua
     parts = [f"# {as_title(title)}"]
     if about:
         parts.append(f"*{as_title(about)}*")
-    for at, turn in enumerate(turns, 1):
-        asked = quoted(fenced(shown(turn.query or ""), "text"))
-        parts.append(f"## {as_title(_name(turn, 'question', at, words))}\n\n{asked}")
-        parts.append(f"## {as_title(words('transcript.answer', number=at))}\n\n{quoted(document(turn, words))}")
+    for number, turn in enumerate(turns, 1):
+        question = quoted(fenced(shown(turn.query or ""), "text"))
+        parts.append(f"## {as_title(_name(turn, 'question', number, words))}\n\n{question}")
+        parts.append(f"## {as_title(words('transcript.answer', number=number))}\n\n{quoted(document(turn, words))}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -70,15 +70,15 @@ def text(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language |
     """Plain text for a terminal, without control characters."""
     words = Words(lang)
     parts = ["\n".join(line for line in (one_line(title), one_line(about, 400)) if line)]
-    for at, turn in enumerate(turns, 1):
-        parts.append(f"{_name(turn, 'question', at, words)}\n{indented(shown(turn.query or ''))}")
-        parts.append(f"{words('transcript.answer', number=at)}\n{indented(plain_text(turn, words).rstrip())}")
+    for number, turn in enumerate(turns, 1):
+        parts.append(f"{_name(turn, 'question', number, words)}\n{indented(shown(turn.query or ''))}")
+        parts.append(f"{words('transcript.answer', number=number)}\n{indented(plain_text(turn, words).rstrip())}")
     return "\n\n".join(parts) + "\n"
 
 
-def _name(turn: Turn, what: str, at: int, words: Words) -> str:
+def _name(turn: Turn, role: str, number: int, words: Words) -> str:
     """Question 2 · 2026-07-01 12:00 UTC · disliked"""
-    parts = [words(f"transcript.{what}", number=at)]
+    parts = [words(f"transcript.{role}", number=number)]
     if turn.created_at is not None:
         parts.append(f"{turn.created_at:%Y-%m-%d %H:%M %Z}".strip())
     if turn.feedback:
@@ -86,8 +86,8 @@ def _name(turn: Turn, what: str, at: int, words: Words) -> str:
     return " \u00b7 ".join(parts)
 
 
-def _leaf(key: str, tag: str, kind: str, said: str) -> Block:
-    return Block(key, tag, {"class": kind}, escape(said))
+def _leaf(key: str, tag: str, kind: str, text: str) -> Block:
+    return Block(key, tag, {"class": kind}, escape(text))
 
 
 def quoted(text: str) -> str:

@@ -15,7 +15,7 @@ from ..printable import one_line, shown
 LIMIT = 4_000
 """Characters of a value that are shown; what is longer is cut, and the cut is told."""
 
-_SIGNS = {"USD": "$", "EUR": "\u20ac", "GBP": "\u00a3", "CNY": "\u00a5", "RMB": "\u00a5"}
+_CURRENCY_SYMBOLS = {"USD": "$", "EUR": "\u20ac", "GBP": "\u00a3", "CNY": "\u00a5", "RMB": "\u00a5"}
 
 
 class Words:
@@ -33,21 +33,21 @@ class Words:
         """The sentence with a number, in the singular for one where the language has one."""
         from ..i18n import sentences
 
-        one = f"{key}.one"
-        if n == 1 and f"views.{one}" in sentences(self.lang):
-            return self(one, **values)
+        singular = f"{key}.one"
+        if n == 1 and f"views.{singular}" in sentences(self.lang):
+            return self(singular, **values)
         return self(key, n=number(n), **values)
 
-    def rest(self, count: int, limit: int, where: str) -> str:
+    def omitted(self, count: int, limit: int, attribute: str) -> str:
         """The sentence about what a view leaves out of so many things, and what holds all; "" where it shows them."""
-        return self.count("rest", count - limit, where=where) if count > limit else ""
+        return self.count("rest", count - limit, where=attribute) if count > limit else ""
 
     def known(self, key: str, otherwise: str) -> str:
         """The sentence of that key, or the words as they came, cleaned, where we have none."""
         from ..i18n import sentences
 
-        found = sentences(self.lang).get(f"views.{key}")
-        return one_line(otherwise, 60) if found is None else found
+        sentence = sentences(self.lang).get(f"views.{key}")
+        return one_line(otherwise, 60) if sentence is None else sentence
 
     def seconds(self, value: float) -> str:
         """A length of time: 0.42 s, 12.3 s, 2 min 05 s."""
@@ -57,15 +57,15 @@ class Words:
             return self("seconds", n=f"{value:.2f}")
         if value < 59.95:
             return self("seconds", n=f"{value:.1f}")
-        minutes, rest = divmod(round(value), 60)
-        return self("minutes", m=minutes, s=f"{rest:02d}")
+        minutes, remainder = divmod(round(value), 60)
+        return self("minutes", m=minutes, s=f"{remainder:02d}")
 
     def count_up(self, value: float) -> str:
         """Whole seconds, for times that still run."""
-        whole = max(0, int(value))
-        if whole < 60:
-            return self("seconds", n=whole)
-        return self("minutes", m=whole // 60, s=f"{whole % 60:02d}")
+        elapsed = max(0, int(value))
+        if elapsed < 60:
+            return self("seconds", n=elapsed)
+        return self("minutes", m=elapsed // 60, s=f"{elapsed % 60:02d}")
 
     def size(self, count: int) -> str:
         """Bytes for people: 900 B, 12 kB, 3.4 MB."""
@@ -84,18 +84,18 @@ def price(value: Decimal, currency: str | None) -> str:
         digits = digits.rstrip("0")
         whole, _, part = digits.partition(".")
         digits = f"{whole}.{part.ljust(2, '0')}" if part else whole
-    sign = _SIGNS.get((currency or "").upper())
-    if sign:
-        return f"-{sign}{digits[1:]}" if digits.startswith("-") else f"{sign}{digits}"
+    symbol = _CURRENCY_SYMBOLS.get((currency or "").upper())
+    if symbol:
+        return f"-{symbol}{digits[1:]}" if digits.startswith("-") else f"{symbol}{digits}"
     return f"{digits} {one_line(currency, 12)}" if currency else digits
 
 
 def host(server: str) -> str:
     """The machine in an address, without what could lie in user name, path or query."""
     try:
-        place = urlsplit(server if "//" in server else f"//{server}")
-        name = place.hostname or ""
-        port = place.port
+        parts = urlsplit(server if "//" in server else f"//{server}")
+        name = parts.hostname or ""
+        port = parts.port
     except ValueError:
         return one_line(server, 60)
     name = f"[{name}]" if ":" in name else name
@@ -127,14 +127,14 @@ def pretty(value: Any, tools: Sequence[str] = ()) -> str:
         return shown(str(value))
 
 
-def cut(text: str, words: Words, limit: int = LIMIT) -> tuple[str, str]:
+def truncated(text: str, words: Words, limit: int = LIMIT) -> tuple[str, str]:
     """The beginning of a long text, and a sentence that tells of the rest ("" where there is none)."""
     if len(text) <= limit:
         return text, ""
     return text[:limit], words("cut", shown=number(limit), all=number(len(text)))
 
 
-def empty(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
     """Whether there is nothing to show: None, an empty text, list or object."""
     return value is None or (isinstance(value, str | Mapping | Sequence) and not value)
 

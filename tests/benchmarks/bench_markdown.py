@@ -14,7 +14,7 @@ import time
 
 from dify_notebook.views.block import Block
 from dify_notebook.views.html import serialize
-from dify_notebook.views.markdown import Renderer
+from dify_notebook.views.markdown import MarkdownRenderer
 
 WORDS = (
     "the model reads a question and **answers** it with `code`, "
@@ -67,7 +67,7 @@ def changed(old: Block | None, new: Block) -> int:
 
 def measure(text: str, updates: int) -> tuple[list[float], float, int]:
     """CPU seconds of each update, of one rendering of the whole, and bytes of changes."""
-    renderer = Renderer()
+    renderer = MarkdownRenderer()
     spent, sent = [], 0
     shown = Block("answer", "div", {})
     for n in range(1, updates + 1):
@@ -78,7 +78,7 @@ def measure(text: str, updates: int) -> tuple[list[float], float, int]:
         sent += changed(shown, now)
         shown = now
     begun = time.process_time()
-    Renderer().update(text)
+    MarkdownRenderer().update(text)
     return spent, time.process_time() - begun, sent
 
 
@@ -89,7 +89,7 @@ def main() -> None:
         "--step", type=int, default=30, help="characters per update (1,000 tokens a second at 30 Hz: 150)"
     )
     options = parser.parse_args()
-    Renderer().update(texts(9_000)["mixed"])
+    MarkdownRenderer().update(texts(9_000)["mixed"])
     print(
         f"{'text':15} {'size':>8} {'updates':>8} {'CPU s':>7} {'median ms':>10} "
         f"{'slowest ms':>11} {'whole ms':>9} {'sent kB':>8}"

@@ -299,7 +299,7 @@ def test_stop_button_ends_the_cell_without_an_error(book: Book) -> None:
         "def press():\n"
         "    state = get_ipython().magics_manager.registry['DifyMagics'].state\n"
         "    while True:\n"
-        "        run = state.last_seat and state.last_seat.session.running\n"
+        "        run = state.last_app_session and state.last_app_session.session.running\n"
         "        if run and run.turn.answer == 'partial answer':\n"
         "            return run.stop()\n"
         "        time.sleep(0.01)\n"

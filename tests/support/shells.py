@@ -14,7 +14,7 @@ from IPython.core.magic import no_var_expand
 from traitlets.config import Config
 
 from dify_notebook.magic.cell_source import CellSources
-from dify_notebook.magic.scope import caller, seen_from
+from dify_notebook.magic.scope import calling_frame, visible_namespace
 
 
 class Shell:
@@ -32,8 +32,8 @@ class Shell:
         self.texts: list[tuple[str, str]] = []
 
         def seen(line: str, cell: str | None = None) -> None:
-            self.names.append(seen_from(caller(sys._getframe(1)), self.shell.user_ns))
-            self.texts.append(self.typed.of(line, cell or ""))
+            self.names.append(visible_namespace(calling_frame(sys._getframe(1)), self.shell.user_ns))
+            self.texts.append(self.typed.as_typed(line, cell or ""))
 
         self.shell.register_magic_function(no_var_expand(seen), "line_cell", "seen")
 

@@ -176,10 +176,10 @@ def from_connect(key: str, url: str) -> tuple[str, str]:
 
 
 PLACES = [from_environment, from_arguments, from_async_arguments, from_profile, from_kept_profile, from_connect]
-places = pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+placeholders = pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
 
 
-@places
+@placeholders
 @pytest.mark.parametrize("around", ["{}", '"{}"', "“{}”\r\n", "\ufeff'{}' # ours"])
 def test_every_place_understands_a_paste(place: Callable[[str, str], tuple[str, str]], around: str) -> None:
     assert place(around.format(KEY), around.format(URL)) == (KEY, URL)
@@ -192,7 +192,7 @@ SAID = {
 }  # fmt: skip
 
 
-@places
+@placeholders
 @pytest.mark.parametrize(
     ("key", "url", "wrong", "says"),
     [(URL, KEY, None, "where"), (OTHER_KEY, URL, 0, "knowledge base"), (KEY, "dify.example.com", 1, "without https"), (KEY, KEY, 1, "holds a key")],

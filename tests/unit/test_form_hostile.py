@@ -14,7 +14,7 @@ from support.provenance import App, counted
 
 from dify_notebook.app import limits as rules
 from dify_notebook.errors import InputError
-from dify_notebook.magic.complete import known_from
+from dify_notebook.magic.complete import candidates_from
 from dify_notebook.magic.line import run_line
 from dify_notebook.panel.app import field_of, file_rules, sizes
 from dify_notebook.wire.models import Parameters, read
@@ -51,7 +51,7 @@ def test_what_an_app_asks_for_is_read_as_far_as_it_makes_sense(told: dict[str, A
     parameters = read(Parameters, told)
     shown = [field_of(control, parameters, "en") for control in parameters.controls]
     assert msgspec.json.encode([shown, file_rules(parameters, "en"), sizes(parameters)])
-    assert len(known_from({}, [], parameters.controls).inputs) == len(shown)
+    assert len(candidates_from({}, [], parameters.controls).inputs) == len(shown)
     checks: list[Callable[[], None]] = [
         lambda: rules.check_anywhere("a.txt", None, parameters),
         lambda: rules.check_size("a.txt", None, 5, parameters),

@@ -12,8 +12,8 @@ import pytest
 
 from dify_notebook.errors import AuthenticationError, ConfigError, DifyError, InputError
 from dify_notebook.magic import cell as cells
-from dify_notebook.magic.line import first_time, run_line
-from dify_notebook.magic.names import Names
+from dify_notebook.magic.line import recording_notice, run_line
+from dify_notebook.magic.namespace import Namespace
 from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
 from dify_notebook.net.client import AsyncDify
@@ -84,17 +84,17 @@ class Notebook:
         self.state = State()
         self.names: dict[str, Any] = {"c": client(self.server), **names}
 
-    def prepare(self, line: str, body: str = "hi") -> cells.Question:
+    def prepare(self, line: str, body: str = "hi") -> cells.ChatRequest:
         arguments = parse_line(line)
-        self.seat = self.state.seat(arguments.profile or "c", arguments.user, self.names)
-        self.key = cells.cell_key(self.seat, line, body, None, terminal=self.terminal)
-        return cells.prepare(arguments, body, self.seat, self.state, self.names, self.key)
+        self.app_session = self.state.app_session(arguments.profile or "c", arguments.user, self.names)
+        self.key = cells.cell_key(self.app_session, line, body, None, terminal=self.terminal)
+        return cells.build_request(arguments, body, self.app_session, self.state, self.names, self.key)
 
-    def ran(self, question: cells.Question, conversation: str) -> None:
+    def ran(self, question: cells.ChatRequest, conversation: str) -> None:
         """What the magic remembers once the answer is there."""
-        self.state.started(self.key, question.conversation_id)
-        self.seat.session.conversation_id = conversation
-        self.seat.remember(conversation, question.inputs)
+        self.state.record_start(self.key, question.conversation_id)
+        self.app_session.session.conversation_id = conversation
+        self.app_session.remember(conversation, question.inputs)
 
 
 def test_text_and_inputs_are_filled() -> None:
@@ -188,20 +188,20 @@ def test_in_a_terminal_a_reworded_question_is_asked_from_where_the_newest_was() 
     book.ran(reworded, SECOND)
     book.ran(book.prepare("", "two"), SECOND)
     assert book.prepare("--again", "two, differently").conversation_id == SECOND
-    other = book.state.seat("c", "berta", book.names)
+    other = book.state.app_session("c", "berta", book.names)
     alone = cells.cell_key(other, "--again", "x", None, terminal=True)
-    assert book.state.start_of(alone) is None, "nobody else's newest"
-    cell = cells.cell_key(book.seat, "--again", "x", None)
-    assert book.state.start_of(cell) is None, "a cell of a notebook is itself"
+    assert book.state.start_key(alone) is None, "nobody else's newest"
+    cell = cells.cell_key(book.app_session, "--again", "x", None)
+    assert book.state.start_key(cell) is None, "a cell of a notebook is itself"
 
 
 def test_cell_is_recognised_by_its_id_whatever_its_text() -> None:
     book = Notebook()
     book.prepare("")
-    key = cells.cell_key(book.seat, "", "one", "id-1")
-    assert key == cells.cell_key(book.seat, "--again", "two", "id-1")
-    assert key != cells.cell_key(book.seat, "", "one", "id-2")
-    assert cells.cell_key(book.seat, "--again", "one", None) == cells.cell_key(book.seat, "", "one", None)
+    key = cells.cell_key(book.app_session, "", "one", "id-1")
+    assert key == cells.cell_key(book.app_session, "--again", "two", "id-1")
+    assert key != cells.cell_key(book.app_session, "", "one", "id-2")
+    assert cells.cell_key(book.app_session, "--again", "one", None) == cells.cell_key(book.app_session, "", "one", None)
 
 
 def test_conversation_by_prefix_turn_or_id() -> None:
@@ -210,7 +210,7 @@ def test_conversation_by_prefix_turn_or_id() -> None:
     assert book.prepare("-c answer").conversation_id == THIRD
     assert "/conversations" not in book.server.asked
     assert book.prepare("-c 2222").conversation_id == THIRD
-    assert book.seat.known[FIRST].inputs == {"city": "Lyon"}
+    assert book.app_session.conversations[FIRST].inputs == {"city": "Lyon"}
     with pytest.raises(InputError, match="more than one"):
         book.prepare("-c 1111")
     second = book.prepare("-c 11111111-b")
@@ -227,8 +227,8 @@ def test_state_belongs_to_server_app_and_user() -> None:
     book = Notebook()
     book.ran(book.prepare(""), FIRST)
     assert book.prepare("--user ben").conversation_id is None
-    assert book.seat.settings.user == "ben"
-    assert book.seat.client.conversations._dify is book.seat.client
+    assert book.app_session.settings.user == "ben"
+    assert book.app_session.client.conversations._dify is book.app_session.client
     assert book.prepare("").conversation_id == FIRST
     book.names["other"] = client(book.server)
     assert book.prepare("other").conversation_id == FIRST, "another variable, the same server, app and user"
@@ -254,7 +254,7 @@ def test_dry_run_shows_what_would_be_sent_and_no_key(tmp_path: Path) -> None:
     form: list[dict[str, Any]] = [*CITY, {"file": {"variable": "doc"}}]
     book = Notebook(Server(form=form))
     question = book.prepare(f"-i city=Lyon -f {path} -i doc={path} -f https://example.org/x.pdf?sign=1")
-    shown = cells.describe(question, book.seat, 30.0)
+    shown = cells.describe_request(question, book.app_session, 30.0)
     promise = "(given after uploading a.png, 5 bytes)"
     image = {"type": "image", "transfer_method": "local_file", "upload_file_id": promise}
     remote = {"type": "document", "transfer_method": "remote_url", "url": "https://example.org/x.pdf?sign=1"}
@@ -286,7 +286,7 @@ def test_file_inputs_are_uploaded_and_sent_again_by_their_id(tmp_path: Path) -> 
     ]
     book = Notebook(Server(form=form), folder=tmp_path)
     question = book.prepare("-i 'one={{ folder }}/a.png' -i 'many={{ folder }}/*.png' -i t=x")
-    sent = cells.uploaded(question, book.seat)
+    sent = cells.upload_inputs(question, book.app_session)
     image = {"type": "image", "transfer_method": "local_file"}
     assert sent == {
         "one": {**image, "upload_file_id": "file-1"},
@@ -294,9 +294,9 @@ def test_file_inputs_are_uploaded_and_sent_again_by_their_id(tmp_path: Path) -> 
         "t": "x",
     }
     assert book.server.uploads == ["a.png", "a.png", "b.png"]
-    book.seat.session.conversation_id = FIRST
-    book.seat.remember(FIRST, sent)
-    assert cells.uploaded(book.prepare(""), book.seat) == sent
+    book.app_session.session.conversation_id = FIRST
+    book.app_session.remember(FIRST, sent)
+    assert cells.upload_inputs(book.prepare(""), book.app_session) == sent
     assert len(book.server.uploads) == 3
     with pytest.raises(InputError, match="one takes one file"):
         book.prepare("-i 'one={{ folder }}/*.png'")
@@ -336,9 +336,9 @@ def test_files_are_refused_before_anything_is_sent(
     book = Notebook(server)
     if says is None:
         question = book.prepare(line)
-        assert cells.describe(question, book.seat, None)["json"]["query"] == "hi"
+        assert cells.describe_request(question, book.app_session, None)["json"]["query"] == "hi"
         asked = [part for part in line.split() if part.startswith(("picture=", "papers="))]
-        assert set(cells.uploaded(question, book.seat)) == {part.partition("=")[0] for part in asked}
+        assert set(cells.upload_inputs(question, book.app_session)) == {part.partition("=")[0] for part in asked}
         return
     with pytest.raises(InputError) as caught:
         book.prepare(line)
@@ -359,7 +359,7 @@ def test_of_a_form_that_is_read_in_part_only_what_is_given_is_sent(tmp_path: Pat
     book = Notebook(Server(form=form))
     question = book.prepare(f"-i doc={tmp_path / 'a.png'} -i other=~/x")
     assert question.inputs["other"] == "~/x"
-    assert cells.uploaded(question, book.seat)["doc"]["upload_file_id"] == "file-1"
+    assert cells.upload_inputs(question, book.app_session)["doc"]["upload_file_id"] == "file-1"
     assert set(question.inputs) == {"doc", "other"}
 
 
@@ -386,13 +386,13 @@ def test_a_profile_can_be_asked_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp
         save(Profile(name=name, base_url="http://127.0.0.1:9/v1", key="env:TEST_KEY"))
         asked = parse_line(f"{name} --new").profile
         for names in ({}, {name: "a text"}):
-            assert State().seat(asked, "anna", names).settings.profile == name
+            assert State().app_session(asked, "anna", names).settings.profile == name
 
 
 def test_environment_that_is_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIFY_BASE_URL", "http://127.0.0.1:9")
     with pytest.raises(ConfigError):
-        State().seat(None, None, {})
+        State().app_session(None, None, {})
 
 
 def test_lines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,11 +406,11 @@ def test_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEY not in told
     used = run_line("use c", state, names)
     assert "anna" in used
-    book.seat = state.seat(None, None, names)
-    book.seat.session.conversation_id = FIRST
+    book.app_session = state.app_session(None, None, names)
+    book.app_session.session.conversation_id = FIRST
     assert FIRST in run_line("", state, names)
     assert "new conversation" in run_line("new", state, names)
-    assert book.seat.session.conversation_id is None
+    assert book.app_session.session.conversation_id is None
     assert run_line("mode", state, names).startswith("continue")
     assert run_line("mode 'fresh'", state, names).startswith("fresh")
     assert state.mode == "fresh"
@@ -432,9 +432,9 @@ def test_runs_are_switched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_recording_is_said_before_the_first_run() -> None:
-    assert "runs off" in (first_time() or "")
+    assert "runs off" in (recording_notice() or "")
     run_line("runs off", State(), {})
-    assert first_time() is None
+    assert recording_notice() is None
 
 
 @pytest.mark.parametrize(
@@ -465,22 +465,22 @@ def test_what_was_chosen_is_the_notebooks(monkeypatch: pytest.MonkeyPatch) -> No
     """A function's variable that happens to be called like the chosen client is not asked in its place."""
     book = Notebook()
     run_line("use c", book.state, book.names)
-    within = Names({"c": 3, "d": client(book.server, "ben")}, book.names)
-    assert book.state.seat(None, None, within).settings.user == "anna"
-    assert book.state.seat("d", None, within).settings.user == "ben"
+    within = Namespace({"c": 3, "d": client(book.server, "ben")}, book.names)
+    assert book.state.app_session(None, None, within).settings.user == "anna"
+    assert book.state.app_session("d", None, within).settings.user == "ben"
     with pytest.raises(InputError, match="c is a int"):
-        book.state.seat("c", None, within)
+        book.state.app_session("c", None, within)
 
 
 def test_names_of_a_function_come_first() -> None:
     """All that a line and a text can name is what the function sees; without a value it is an error that says so."""
-    lost = Names({"town": "elsewhere", "city": "no"}, {})
-    lost.lay(("city",), {}, "ask")
+    lost = Namespace({"town": "elsewhere", "city": "no"}, {})
+    lost.add_function(("city",), {}, "ask")
     turn = Turn(conversation_id=FIRST)
-    near = Names({"city": "elsewhere", "given": {}, "before": None}, {})
-    near.lay(("city", "given", "before"), {"city": "Lyon", "given": {"city": "Nice"}, "before": turn}, "ask")
+    near = Namespace({"city": "elsewhere", "given": {}, "before": None}, {})
+    near.add_function(("city", "given", "before"), {"city": "Lyon", "given": {"city": "Nice"}, "before": turn}, "ask")
     book = Notebook(Server(form=CITY))
-    book.names = Names({**book.names, **near}, book.names)
+    book.names = Namespace({**book.names, **near}, book.names)
     assert book.prepare("-i city:=city.upper()", "In {{ city }}?").query == "In Lyon?"
     assert book.prepare("""-i "city:=[city + n for n in 'b'][0]\"""").inputs == {"city": "Lyonb"}
     assert book.prepare("--inputs given -c before").conversation_id == FIRST

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dify_notebook import Dify
-from dify_notebook.magic.complete import Known, Matcher, known_from, offers
+from dify_notebook.magic.complete import Candidates, Matcher, candidates_from, complete
 from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.template import expand
 from dify_notebook.turn.state import Turn
 
-KNOWN = Known(
+KNOWN = Candidates(
     clients=("support",),
     names=("city", "cities", "answer", "support"),
     dicts=("config",),
@@ -71,7 +71,7 @@ OFFERED = [
 
 @pytest.mark.parametrize(("before", "fragment", "texts"), [pytest.param(*c[1:], id=c[0]) for c in OFFERED])
 def test_offered(before: str, fragment: str | None, texts: list[str] | None) -> None:
-    found = offers(before, KNOWN)
+    found = complete(before, KNOWN)
     if fragment is None:
         assert found is None or not found.texts
     else:
@@ -94,9 +94,9 @@ TOLD = st.one_of(
 @settings(max_examples=300)
 @given(st.lists(TOLD, max_size=4), st.sampled_from(["", "'", '"']))
 def test_what_a_server_tells_is_offered_as_one_text_of_one_option(told: list[str], quote: str) -> None:
-    known = Known(inputs=tuple((name, tuple(told)) for name in ("tone", *told)), conversations=tuple(told))
+    known = Candidates(inputs=tuple((name, tuple(told)) for name in ("tone", *told)), conversations=tuple(told))
     for before in (f"%%dify -i {quote}", f"%%dify -i {quote}tone=", f"%%dify -c {quote}"):
-        found = offers(before, known)
+        found = complete(before, known)
         for text in found.texts if found is not None else ():
             assert found is not None
             line = before.removeprefix("%%dify ") + text.removeprefix(found.fragment) + quote
@@ -112,11 +112,11 @@ def test_what_a_server_tells_is_offered_as_one_text_of_one_option(told: list[str
 
 
 def test_an_expression_is_never_offered() -> None:
-    known = Known(inputs=(("tone", ("__import__",)), ("tone:", ("x",))))
+    known = Candidates(inputs=(("tone", ("__import__",)), ("tone:", ("x",))))
     for before in ("%%dify -i tone:=", "%%dify -i tone:=__"):
-        found = offers(before, known)
+        found = complete(before, known)
         assert found is None or not found.texts
-    named = offers("%%dify -i to", known)
+    named = complete("%%dify -i to", known)
     assert named is not None
     assert named.texts == ("tone=",)
 
@@ -127,16 +127,16 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data" / "a b.csv").touch()
     (tmp_path / "data" / "ab.csv").touch()
     (tmp_path / "[x].txt").touch()
-    found = offers("%%dify -f da", KNOWN)
+    found = complete("%%dify -f da", KNOWN)
     assert found is not None
     assert found.texts == ("data/",)
-    found = offers("%%dify -f data/a", KNOWN)
+    found = complete("%%dify -f data/a", KNOWN)
     assert found is not None
     assert (found.fragment, found.texts) == ("a", ("a\\ b.csv", "ab.csv"))
-    quoted = offers('%%dify -f "data/a', KNOWN)
+    quoted = complete('%%dify -f "data/a', KNOWN)
     assert quoted is not None
     assert quoted.texts == ("a b.csv", "ab.csv")
-    found = offers("%%dify -f [", KNOWN)
+    found = complete("%%dify -f [", KNOWN)
     assert found is not None
     assert found.texts == ("[x].txt",)
 
@@ -144,8 +144,8 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_known_comes_from_variables() -> None:
     client = Dify(api_key="app-" + "x" * 24, base_url="http://127.0.0.1:1")
     names = {"c": client, "d": {"a": 1}, "t": Turn(), "_hidden": 1, "In": [], "n": 2}
-    known = known_from(names, ["id"], [{"variable": "v", "options": ["o"]}])
-    assert known == Known(
+    known = candidates_from(names, ["id"], [{"variable": "v", "options": ["o"]}])
+    assert known == Candidates(
         clients=("c",), names=("c", "d", "t", "n"), dicts=("d",), turns=("t",), conversations=("id",),
         inputs=(("v", ("o",)),),
     )  # fmt: skip
@@ -154,7 +154,7 @@ def test_known_comes_from_variables() -> None:
 def test_matcher_asks_for_names_only_on_our_lines() -> None:
     asked: list[int] = []
 
-    def known() -> Known:
+    def known() -> Candidates:
         asked.append(1)
         return KNOWN
 

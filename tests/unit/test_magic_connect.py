@@ -15,7 +15,7 @@ from support.raw_server import Connection, Request, serving
 from dify_notebook import config, profiles
 from dify_notebook.errors import DifyError
 from dify_notebook.i18n import sentences, set_language
-from dify_notebook.magic.doctor import told
+from dify_notebook.magic.doctor import describe_finding
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.state import State
 from dify_notebook.net import doctor as net_doctor
@@ -83,7 +83,7 @@ def test_connect_use_apps_forget(answers: list[str]) -> None:
         assert "from the profile support" in run_line("use support", state, {})
         listed = run_line("apps", state, {})
         assert f"support   {at.url}" in listed
-        assert state.seat("support", None, {}).settings.api_key == config.Secret(KEY)
+        assert state.app_session("support", None, {}).settings.api_key == config.Secret(KEY)
         assert "gone" in run_line("forget support", state, {})
         assert at.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert state.choice is None
@@ -178,7 +178,7 @@ def test_the_doctor_on_clock_and_user(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = ("404 NOT FOUND", {"code": "not_found", "message": "Conversation Not Exists."})
     with server(f"Date: {date}\r\n", messages=gone) as at:
         state = connected(monkeypatch, at.url)
-        state.seat(None, None, {}).session.conversation_id = ID
+        state.app_session(None, None, {}).session.conversation_id = ID
         said = run_line("doctor", state, {})
     assert "ahead of the server" in said
     assert f"has no conversation {ID}" in said
@@ -197,7 +197,7 @@ def test_the_doctor_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_stream_that_is_held_back(first: float, total: float, count: int, kind: str) -> None:
     assert net_doctor.judge(first, total, count).kind == kind
-    told(net_doctor.judge(first, total, count))
+    describe_finding(net_doctor.judge(first, total, count))
 
 
 def test_the_doctor_measures_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ def test_conversations_are_listed_continued_and_exported(
         assert "\x1b" not in listed
         assert "one ␛[31mtwo" in listed
         assert ID in run_line("conversations 1", state, {})
-        assert state.seat(None, None, {}).session.conversation_id == ID
+        assert state.app_session(None, None, {}).session.conversation_id == ID
         with pytest.raises(DifyError, match="no conversation number 2"):
             run_line("conversations 2", state, {})
         for name in ("c.md", "c.ipynb"):

@@ -9,7 +9,7 @@ import pytest
 
 from dify_notebook import Dify, History, local
 from dify_notebook.errors import InputError
-from dify_notebook.magic.history import Asked, read_line
+from dify_notebook.magic.history import HistoryArguments, parse_history_line
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.state import State
 
@@ -101,10 +101,10 @@ def test_what_cannot_be_meant(rest: str, said: str, names: dict[str, Any]) -> No
 
 
 def test_the_line_is_read() -> None:
-    assert read_line([]) == Asked()
-    assert read_line(["logs", "--users=all"]) == Asked(name="logs", named=True, users=())
-    assert not read_line(["--users", "all"]).plain
-    assert read_line(["logs"]).plain
+    assert parse_history_line([]) == HistoryArguments()
+    assert parse_history_line(["logs", "--users=all"]) == HistoryArguments(name="logs", named=True, users=())
+    assert not parse_history_line(["--users", "all"]).is_default
+    assert parse_history_line(["logs"]).is_default
 
 
 def test_a_key_on_the_line_is_not_said_again(names: dict[str, Any]) -> None:

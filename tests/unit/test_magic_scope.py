@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.shells import Shell, shell
 
-from dify_notebook.magic.names import Names
+from dify_notebook.magic.namespace import Namespace
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_name_means_what_python_means(place: str, book: Shell) -> None:
     book.run(cell.replace("ASK", ASK))
     names = book.names[-1]
     if meant is UNBOUND:
-        assert isinstance(names, Names)
+        assert isinstance(names, Namespace)
         assert ("city" in names, "city" in names.unbound) == (False, True)
     else:
         assert names["city"] == meant

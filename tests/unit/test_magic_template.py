@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import config
-from dify_notebook.magic.template import LIMIT, TemplateError, expand, places, resolve
+from dify_notebook.magic.template import LIMIT, TemplateError, expand, placeholders, resolve
 from dify_notebook.turn.state import Turn
 
 
@@ -220,7 +220,7 @@ def test_place_is_line_and_column() -> None:
     with pytest.raises(TemplateError, match="Line 4, column 5"):
         expand("one\ntwo\nthr {{ nothing }}", {}, first_line=2)
     with pytest.raises(TemplateError, match="In -i city, column 3"):
-        expand("a {{ nothing }}", {}, where="-i city")
+        expand("a {{ nothing }}", {}, label="-i city")
 
 
 def test_too_long_names_the_variable() -> None:
@@ -240,7 +240,7 @@ def test_something_huge_is_refused_early() -> None:
 
 
 def test_places_tells_what_would_be_filled() -> None:
-    assert [place.source for place in places(r"{{ a.b[0] }} \{{ c }} {{#d#}} {{e}}")] == ["a.b[0]", "e"]
+    assert [place.source for place in placeholders(r"{{ a.b[0] }} \{{ c }} {{#d#}} {{e}}")] == ["a.b[0]", "e"]
 
 
 def test_resolve_gives_the_object_itself() -> None:

@@ -145,7 +145,7 @@ def test_every_way_in_says_at_once_that_nobody_is_there(clock: Clock) -> None:
     names = {"d": Dify("app-x", url, "me")}
     state = State()
     with pytest.raises(DifyError, match="cannot be reached"):
-        (session := state.seat("d", None, names).session).call(session.learn())
+        (session := state.app_session("d", None, names).session).call(session.learn())
     with pytest.raises(DifyError, match="cannot be reached"):
         run_line("use d", state, names) and run_line("apps", state, names)
     assert "cannot be reached" in run_line("doctor", state, names)

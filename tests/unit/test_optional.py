@@ -23,7 +23,7 @@ import dify_notebook
 from dify_notebook import Dify, DifyError, Session, config, i18n, local, logs
 from dify_notebook.errors import ConfigError, TapeGone
 from dify_notebook.local.server import process as local_server
-from dify_notebook.magic.line import first_time, run_line
+from dify_notebook.magic.line import recording_notice, run_line
 from dify_notebook.magic.state import State
 from dify_notebook.private import data_dir
 from dify_notebook.tape import RunStore, Tape, run_store
@@ -92,10 +92,10 @@ def test_a_data_directory_that_cannot_be_is_told_once_and_the_question_asked(
     assert len(turn.events) == 4
     assert caplog.text.count("could not be kept") == 1
     assert caplog.text.count("name made up") == 1
-    assert first_time() is None
+    assert recording_notice() is None
     assert run_store().paths() == []
     for _ in range(2):
-        seat = State().seat("guide", None, {})
+        seat = State().app_session("guide", None, {})
         assert seat.session.ask("What are the apps?").result(30).status == "succeeded"
     assert caplog.text.count("last until Python ends") == 1
 
@@ -259,7 +259,7 @@ def test_a_mistyped_setting_is_named_before_anything_is_sent(value: str, monkeyp
         with pytest.raises(ConfigError, match="DIFY_NOTEBOOK_RUNS"):
             Session(dify).ask("hi")
         assert server.requests == []
-    assert first_time() is None
+    assert recording_notice() is None
     with pytest.raises(ConfigError, match="DIFY_NOTEBOOK_RUNS"):
         run_line("runs", State(), {})
 

@@ -83,7 +83,7 @@ def test_exported_cells_give_exactly_the_inputs_that_were_stored(inputs: dict[st
     arguments, body = read(cell)
     assert arguments == Arguments(no_vars=True, inputs_from=inputs or None)
     assert body == "q\n"
-    given = cells.given_by(arguments, {})
+    given = cells.input_values(arguments, {})
     assert {value.origin for value in given.values()} <= {Origin.PYTHON}, "no path of a file, no expression"
     assert {name: free(name, value) for name, value in given.items()} == inputs
 

@@ -11,7 +11,7 @@ from support.readers import READERS
 from unit.test_views_markdown import whole
 
 from dify_notebook.views.canonical import canonical
-from dify_notebook.views.markdown import Renderer
+from dify_notebook.views.markdown import MarkdownRenderer
 
 LINKS = {
     "见 https://x.example/a。后": ["https://x.example/a"],
@@ -89,9 +89,9 @@ def test_marks_in_an_address_are_of_the_address(reader: str) -> None:
 
 @pytest.mark.parametrize("text", LINKS, ids=[text[:40] for text in LINKS])
 def test_every_beginning_is_as_the_whole(text: str) -> None:
-    renderer = Renderer()
+    renderer = MarkdownRenderer()
     for end in range(1, min(len(text), 200) + 1):
-        assert renderer.update(text[:end]) == Renderer().update(text[:end]), text[:end]
+        assert renderer.update(text[:end]) == MarkdownRenderer().update(text[:end]), text[:end]
 
 
 @pytest.mark.parametrize(

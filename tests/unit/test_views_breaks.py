@@ -12,8 +12,8 @@ from support.readers import READERS, live
 from unit.test_views_markdown import whole
 
 from dify_notebook.views.canonical import canonical
-from dify_notebook.views.markdown import Renderer
-from dify_notebook.views.reading import Reading, readable
+from dify_notebook.views.markdown import MarkdownRenderer
+from dify_notebook.views.terminal import TerminalText, terminal_text
 
 SPELLED = ["<br>", "<br/>", "<br />", "<BR>", "<Br  />", "</br>"]
 NOT_BREAKS = ["<br onclick=x>", "<br class='a'>", "<brx>", "&lt;br&gt;", "\\<br>", "<hr>", "<sub>2</sub>", "<img src=x onerror=y>"]
@@ -45,7 +45,7 @@ def test_other_html_stays_text(place: str, other: str) -> None:
     assert "&lt;" in html
     for reader in READERS.values():
         assert live(reader(canonical(PLACES[place].format(other)))) == []
-    assert readable(PLACES[place].format(other)) == PLACES[place].format(other)
+    assert terminal_text(PLACES[place].format(other)) == PLACES[place].format(other)
 
 
 @pytest.mark.parametrize("code", ["`<br>`", "```\n<br>\n```", "    <br>"])
@@ -53,7 +53,7 @@ def test_in_code_it_is_what_was_written(code: str) -> None:
     assert "<br>" not in whole(code)
     assert "&lt;br&gt;" in whole(code)
     assert "<br>" in canonical(code)
-    assert "<br>" in readable(code) or code.startswith("    ")
+    assert "<br>" in terminal_text(code) or code.startswith("    ")
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -103,7 +103,7 @@ def test_what_is_written_for_others(text: str, written: str) -> None:
     ],
 )
 def test_what_a_terminal_shows(text: str, told: str) -> None:
-    assert readable(text) == told
+    assert terminal_text(text) == told
 
 
 PARTS = ["a", " ", "\n", "\r\n", "<", "b", "br", ">", "<br>", "<br />", "`", "\\", "```\n", "| ", "~~~", "> ", "data:", "image/png", ";base64,"] + [
@@ -116,18 +116,18 @@ PARTS = ["a", " ", "\n", "\r\n", "<", "b", "br", ">", "<br>", "<br />", "`", "\\
 def test_a_terminal_shows_the_same_however_it_comes(parts: list[str], data: st.DataObject) -> None:
     text = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
-    reading, told = Reading(), ""
+    reading, told = TerminalText(), ""
     for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
         told += reading.take(text[begin:end])
-    assert told + reading.take("", last=True) == readable(text)
+    assert told + reading.take("", last=True) == terminal_text(text)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(PARTS), max_size=10).map("".join))
 def test_every_beginning_is_as_the_whole(text: str) -> None:
-    renderer = Renderer()
+    renderer = MarkdownRenderer()
     for end in range(1, len(text) + 1):
-        assert renderer.update(text[:end]) == Renderer().update(text[:end]), text[:end]
+        assert renderer.update(text[:end]) == MarkdownRenderer().update(text[:end]), text[:end]
 
 
 @pytest.mark.parametrize("piece", ["<br>", "<br", "a<br>\n", "| <br>", "`<br>", "<br />x "])
@@ -135,6 +135,6 @@ def test_the_cost_grows_as_the_text(piece: str) -> None:
     def work(text: str) -> None:
         whole(text)
         canonical(text)
-        readable(text)
+        terminal_text(text)
 
     assert growth(lambda count: piece * count, work, 6_000 // len(piece)) <= MOST

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dify_notebook.views.block import Block
-from dify_notebook.views.diff import KEEPS, Differ, apply, common_prefix, from_wire, step, to_wire, units
+from dify_notebook.views.diff import MAX_PREFIXES, Differ, apply, common_prefix, from_wire, step, to_wire, units
 
 FIXTURE = Path(__file__).parents[2] / "js" / "test" / "fixtures" / "patches.json"
 
@@ -116,7 +116,7 @@ def test_repair_of_a_growing_leaf_sends_what_is_new_since_the_base_only() -> Non
 def test_old_changes_of_a_leaf_are_merged_and_stay_valid() -> None:
     differ = Differ()
     states: list[Block | None] = [None]
-    for length in range(1, 2 * KEEPS):
+    for length in range(1, 2 * MAX_PREFIXES):
         ops = differ.patch(box("r", leaf("p", "x" * length)))
         assert ops
         states.append(apply(states[-1], ops))

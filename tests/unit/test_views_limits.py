@@ -135,7 +135,7 @@ def test_nodes_in_each_other_are_walked_once() -> None:
     """Below the bound as well the cost is that of the nodes."""
     for count in (100, 400):
         for above in (Counted([None, *range(count - 1)]), Counted([*range(1, count), None]), Counted([*range(1, count), 0])):
-            assert timeline._circling(above) == [above[count - 1] == 0] * count
+            assert timeline._in_cycles(above) == [above[count - 1] == 0] * count
             assert above.asked <= 2 * count + 2
 
 

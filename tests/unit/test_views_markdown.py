@@ -21,13 +21,13 @@ from dify_notebook.views import references
 from dify_notebook.views.block import Block
 from dify_notebook.views.diff import Differ
 from dify_notebook.views.html import serialize
-from dify_notebook.views.markdown import Renderer
+from dify_notebook.views.markdown import MarkdownRenderer
 
 growing = importlib.import_module("dify_notebook.views.markdown")  # `views.markdown` itself is a function
 
 
 def whole(text: str) -> str:
-    return "".join(serialize(block) for block in Renderer().update(text))
+    return "".join(serialize(block) for block in MarkdownRenderer().update(text))
 
 
 def bare(html: str) -> str:
@@ -87,19 +87,19 @@ PIECES = ["a", "b c", "- ", "* ", "1. ", "> ", ">", "# ", "\n", "\n", "\n\n", "\
 def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The law holds wherever pieces are cut; tiny ones make every text one of many pieces."""
     if request.param == "tiny pieces":
-        monkeypatch.setattr(growing, "SHORTEST", 8)
-        monkeypatch.setattr(growing, "LONGEST", 60)
-        monkeypatch.setattr(codes, "CHUNK", 6)
-        monkeypatch.setattr(codes, "LONGEST", 14)
+        monkeypatch.setattr(growing, "MIN_PIECE", 8)
+        monkeypatch.setattr(growing, "MAX_PIECE", 60)
+        monkeypatch.setattr(codes, "MIN_CHUNK", 6)
+        monkeypatch.setattr(codes, "MAX_CHUNK", 14)
 
 
 @pytest.mark.usefixtures("sizes")
 @pytest.mark.parametrize("text", [text for _, text in DOCUMENTS], ids=[name for name, _ in DOCUMENTS])
 def test_every_beginning_is_what_rendering_it_at_once_gives(text: str) -> None:
     """The law of the renderer: the steps in which a text came leave no trace."""
-    renderer = Renderer()
+    renderer = MarkdownRenderer()
     for end in range(1, len(text) + 1):
-        assert renderer.update(text[:end]) == Renderer().update(text[:end]), repr(text[:end])
+        assert renderer.update(text[:end]) == MarkdownRenderer().update(text[:end]), repr(text[:end])
 
 
 @pytest.mark.usefixtures("sizes")
@@ -108,11 +108,11 @@ def test_every_beginning_of_made_up_texts(seed: int) -> None:
     """The same for texts that nobody would write."""
     rng = random.Random(seed)
     text = "".join(rng.choice(PIECES) for _ in range(rng.randint(5, 45)))
-    renderer = Renderer()
+    renderer = MarkdownRenderer()
     end = 0
     while end < len(text):
         end += 1 if rng.random() < 0.7 else rng.randint(1, 9)
-        assert renderer.update(text[:end]) == Renderer().update(text[:end]), repr(text[:end])
+        assert renderer.update(text[:end]) == MarkdownRenderer().update(text[:end]), repr(text[:end])
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -133,7 +133,7 @@ def test_the_structure_is_commonmark(seed: int) -> None:
 def test_closed_blocks_are_the_same_objects() -> None:
     """What is closed is passed over by comparing identities: it must not be made again."""
     text = "# Title\n\npara *one*\n\n- a\n- b\n- c\n\n| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\n```py\nx = 1\n```\n\nend"
-    renderer = Renderer()
+    renderer = MarkdownRenderer()
     closed: dict[str, Block] = {}
     for end in range(len(text) + 1):
         blocks = renderer.update(text[:end])
@@ -162,7 +162,7 @@ def test_inside_the_open_block_only_the_last_piece_is_new(
     start: str, unit: str, find: Callable[[Block], tuple[Block, ...]]
 ) -> None:
     """One block of any length costs as much per update as a short one."""
-    renderer = Renderer()
+    renderer = MarkdownRenderer()
     text = start + unit * 400
     before = find(renderer.update(text)[0])
     after = find(renderer.update(text + unit[:10])[0])
@@ -177,7 +177,7 @@ def test_time_grows_with_the_text_not_with_its_square() -> None:
     unit = "Some **words** with `code`, a [link](https://a.b) and more of them here, so many. "
 
     def work(text: str) -> None:
-        renderer = Renderer()
+        renderer = MarkdownRenderer()
         for end in range(0, len(text), 60):
             renderer.update(text[:end])
 
@@ -185,9 +185,9 @@ def test_time_grows_with_the_text_not_with_its_square() -> None:
 
 
 def test_a_text_that_does_not_go_on_starts_afresh() -> None:
-    renderer = Renderer()
+    renderer = MarkdownRenderer()
     renderer.update("first *text*")
-    assert renderer.update("second") == Renderer().update("second")
+    assert renderer.update("second") == MarkdownRenderer().update("second")
     assert renderer.update("") == ()
 
 
@@ -308,7 +308,7 @@ def test_an_open_block_of_any_length_costs_what_its_end_costs(name: str, monkeyp
     def counting(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(text: str, *rest: Any) -> Any:
             nonlocal seen
-            seen += min(len(text), references.LONGEST_ADDRESS) if function is definitions else len(text)
+            seen += min(len(text), references.MAX_ADDRESS) if function is definitions else len(text)
             return function(text, *rest)
 
         return call
@@ -320,7 +320,7 @@ def test_an_open_block_of_any_length_costs_what_its_end_costs(name: str, monkeyp
     costs = []
     for size in (8_000, 16_000):
         seen = sent = 0
-        renderer, differ = Renderer(), Differ()
+        renderer, differ = MarkdownRenderer(), Differ()
         for text in grown(name, size):
             ops = differ.patch(Block("answer", "div", {}, "", renderer.update(text)))
             sent += len(json.dumps(ops)) if ops else 0
@@ -333,7 +333,7 @@ def test_an_open_block_of_any_length_costs_what_its_end_costs(name: str, monkeyp
 @pytest.mark.parametrize("name", ["a definition", "definitions", "a heading", "a cell"])
 def test_reading_an_open_line_takes_time_as_it_grows(name: str) -> None:
     def work(texts: list[str]) -> None:
-        renderer = Renderer()
+        renderer = MarkdownRenderer()
         for text in texts:
             renderer.update(text)
 
@@ -341,4 +341,4 @@ def test_reading_an_open_line_takes_time_as_it_grows(name: str) -> None:
 
 
 def test_a_long_text_without_ends_is_cut_by_looking_no_further() -> None:
-    assert growth(lambda words: "word " * words, lambda text: Renderer().update(text), 50_000) <= MOST
+    assert growth(lambda words: "word " * words, lambda text: MarkdownRenderer().update(text), 50_000) <= MOST

@@ -20,8 +20,8 @@ from dify_notebook.turn.state import AgentLog, Citation, Form, Node, Thought, Tu
 from dify_notebook.views import limits
 from dify_notebook.views.canonical import canonical
 from dify_notebook.views.html import serialize
-from dify_notebook.views.markdown import Renderer
-from dify_notebook.views.reading import readable
+from dify_notebook.views.markdown import MarkdownRenderer
+from dify_notebook.views.terminal import terminal_text
 
 LARGE = PNG + bytes(range(256)) * 240
 """Some 60 kB, as a chart has."""
@@ -43,7 +43,7 @@ LETTERS = re.compile(r"[A-Za-z0-9+/%=]{200}")
 
 
 def whole(text: str, *, ended: bool = True) -> str:
-    return "".join(serialize(block) for block in Renderer().update(text, ended=ended))
+    return "".join(serialize(block) for block in MarkdownRenderer().update(text, ended=ended))
 
 
 def seen(html: str) -> str:
@@ -125,7 +125,7 @@ def test_all_else_is_a_word(text: str, told: str) -> None:
 def test_short_data_and_words_stay_as_they_are(text: str) -> None:
     for place in (text, f"`{text}`", f"{text} and more"):
         assert re.sub(r"<[^>]*>", "", whole(place)) == place.replace("`", "")
-        assert readable(place) == place
+        assert terminal_text(place) == place
     assert bounded(text) == text
 
 
@@ -196,14 +196,14 @@ def test_the_answer_itself_is_kept() -> None:
 def test_every_beginning_is_as_the_whole() -> None:
     text = f"Hi ![a]({GIF[:300]}) and [b]({GIF[:300]}) d `{GIF[:300]}`\r![c][d] ![e][f]\n\n[d]: {GIF[:300]}\n\ndat\n\n[f]: {GIF[:300]}"
     text += f" ![g](data:image/gif;base64,{in_lines(GIF[22:300], end=chr(13) + chr(10))})\n{GIF[:98]}\nno {GIF[:98]}\nQUJD\n"
-    renderer = Renderer()
+    renderer = MarkdownRenderer()
     for end in range(1, len(text) + 1):
-        assert renderer.update(text[:end]) == Renderer().update(text[:end]), text[:end]
-        grown = Renderer()
+        assert renderer.update(text[:end]) == MarkdownRenderer().update(text[:end]), text[:end]
+        grown = MarkdownRenderer()
         grown.update(text[:end])
-        assert grown.update(text[:end], ended=True) == Renderer().update(text[:end], ended=True)
-    assert renderer.update(text, ended=True) == Renderer().update(text, ended=True)
-    assert renderer.update(text + " more") == Renderer().update(text + " more")
+        assert grown.update(text[:end], ended=True) == MarkdownRenderer().update(text[:end], ended=True)
+    assert renderer.update(text, ended=True) == MarkdownRenderer().update(text, ended=True)
+    assert renderer.update(text + " more") == MarkdownRenderer().update(text + " more")
 
 
 def test_one_that_comes_stands_in_its_place() -> None:
@@ -232,7 +232,7 @@ def test_one_that_comes_costs_what_comes(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(pictures, "run", counting)
     for size in (20_000, 40_000):
         seen = 0
-        renderer = Renderer()
+        renderer = MarkdownRenderer()
         for text in coming(size):
             renderer.update(text)
         counts.append(seen)
@@ -243,7 +243,7 @@ def test_one_that_comes_costs_what_comes(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_cost_grows_as_the_text(piece: str) -> None:
     def work(text: str) -> None:
         bounded(text)
-        readable(text)
+        terminal_text(text)
         whole(text)
         canonical(text)
 

@@ -128,13 +128,13 @@ def test_a_client_that_is_made_anew_is_the_one_that_a_cell_asks_with() -> None:
     """It has the same server, key and user, and may trust another certificate."""
     state = State()
     names = {"d": Dify(KEY, "http://127.0.0.1:9", "me")}
-    seat = state.seat("d", None, names)
-    seat.session.conversation_id = "kept"
-    assert state.seat("d", None, names).client is names["d"].as_async
+    app_session = state.app_session("d", None, names)
+    app_session.session.conversation_id = "kept"
+    assert state.app_session("d", None, names).client is names["d"].as_async
     names["d"] = Dify(KEY, "http://127.0.0.1:9", "me", verify=False)
-    again = state.seat("d", None, names)
-    assert again is seat, "the conversation goes on"
+    again = state.app_session("d", None, names)
+    assert again is app_session, "the conversation goes on"
     assert again.client is names["d"].as_async
-    other = state.seat("d", "you", names)
+    other = state.app_session("d", "you", names)
     assert other.settings.user == "you"
-    assert state.seat("d", "you", names).client is other.client
+    assert state.app_session("d", "you", names).client is other.client

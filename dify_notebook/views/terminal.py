@@ -20,24 +20,24 @@ _FRONT = 120
 """Characters of a line that say what it is."""
 
 
-class Reading:
-    """Reads one answer in pieces, each character once. Together they give what the whole gives."""
+class TerminalText:
+    """One answer as text, taken in pieces, each character once. Together they give what the whole gives."""
 
     def __init__(self) -> None:
         self._pictures = Pictures()
-        self._held = ""
+        self._pending = ""
         self._front = ""
         self._ticks = 0
         self._fence = ""
         self._owed = ""  # what a break is, told when more of its line comes
 
     def take(self, text: str, *, last: bool = False) -> str:
-        """What of the text can be told behind what was; the rest with the next piece, or with the last."""
+        """The text that can be printed now; the rest comes with the next piece, or with the last."""
         fresh = self._pictures.take(glyphs(text), ended=last) + (self._pictures.rest(ended=True) if last else "")
-        fresh = self._held + self._pictures.told(fresh)
-        begun = None if last else _BEGUN.search(fresh, max(0, len(fresh) - _LONGEST))
-        end = begun.start() if begun else len(fresh)
-        self._held = fresh[end:]
+        fresh = self._pending + self._pictures.replace_marks(fresh)
+        unfinished = None if last else _BEGUN.search(fresh, max(0, len(fresh) - _LONGEST))
+        end = unfinished.start() if unfinished else len(fresh)
+        self._pending = fresh[end:]
         first, *others = fresh[:end].split("\n")
         out = [self._more(first)]
         for line in others:
@@ -49,32 +49,32 @@ class Reading:
         """More of the present line."""
         out, at = [], 0
         self._front += piece[: _FRONT - len(self._front)]
-        for found in _BREAK.finditer(piece):
-            out.append(self._told(piece[at : found.start()]))
-            at = found.end()
+        for match in _BREAK.finditer(piece):
+            out.append(self._write(piece[at : match.start()]))
+            at = match.end()
             if self._fence or self._ticks % 2:
-                out.append(found[0])
+                out.append(match[0])
             else:
                 self._owed += " " if _ROW.match(self._front) else "\n"
-        return "".join([*out, self._told(piece[at:])])
+        return "".join([*out, self._write(piece[at:])])
 
-    def _told(self, piece: str) -> str:
+    def _write(self, piece: str) -> str:
         if not piece.strip(" \t\r"):
             return "" if self._owed else piece
         self._ticks += piece.count("`")
-        owed, self._owed = self._owed, ""
-        return owed + (piece.lstrip(" \t") if owed else piece)
+        breaks, self._owed = self._owed, ""
+        return breaks + (piece.lstrip(" \t") if breaks else piece)
 
     def _end(self) -> None:
         """The line has ended; a break at its end is no second one."""
-        found = _FENCE.match(self._front)
-        if found is not None and not self._fence:
-            self._fence = found[1]
-        elif found is not None and found[1].startswith(self._fence) and not found[2].strip():
+        match = _FENCE.match(self._front)
+        if match is not None and not self._fence:
+            self._fence = match[1]
+        elif match is not None and match[1].startswith(self._fence) and not match[2].strip():
             self._fence = ""
         self._front, self._ticks, self._owed = "", 0, ""
 
 
-def readable(answer: str) -> str:
+def terminal_text(answer: str) -> str:
     """The whole answer."""
-    return Reading().take(answer, last=True)
+    return TerminalText().take(answer, last=True)

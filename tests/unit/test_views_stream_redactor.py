@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.linear import MOST, growth
 
 from dify_notebook.redact import redact
-from dify_notebook.views.growing import Growing
+from dify_notebook.views.stream_redactor import StreamRedactor
 
 PARTS = st.lists(
     st.sampled_from(
@@ -24,7 +24,7 @@ PARTS = st.lists(
 def test_pieces_make_what_the_whole_is(parts: list[str], data: st.DataObject) -> None:
     text = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    growing, out = Growing(), ""
+    growing, out = StreamRedactor(), ""
     for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
         out += growing.take(text[begin:end], last=end == len(text))
     assert out == "\n".join(redact(line) for line in text.split("\n"))
@@ -34,14 +34,14 @@ def test_pieces_make_what_the_whole_is(parts: list[str], data: st.DataObject) ->
 @given(PARTS.map(lambda parts: "".join(parts).replace("\n", "")), st.integers(0, 1_500), st.sampled_from([" many words", "字"]))
 def test_a_line_at_any_length_is_redacted(line: str, before: int, filling: str) -> None:
     line = filling * (before // len(filling)) + " " + line + filling * 50
-    growing, said = Growing(), ""
+    growing, said = StreamRedactor(), ""
     for end in range(0, len(line) + 40, 40):
         said = growing.line(line[:end])
     assert said == redact(line)
 
 
 def test_text_without_secrets_is_not_held() -> None:
-    growing = Growing()
+    growing = StreamRedactor()
     assert [growing.take(piece) for piece in ("What ", "is ", "a=1", "?")] == ["What ", "is ", "a=1", "?"]
     assert growing.take(" app-") == ""
     assert growing.take("store\n") == " app-store\n"
@@ -50,7 +50,7 @@ def test_text_without_secrets_is_not_held() -> None:
 @pytest.mark.parametrize("piece", ["words and more ", "字" * 15, "a?sign=b c ", "basic thinking "])
 def test_what_is_done_costs_nothing_again(piece: str) -> None:
     def work(line: str) -> None:
-        growing = Growing()
+        growing = StreamRedactor()
         for end in range(0, len(line), 30):
             growing.line(line[:end])
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from dify_notebook.errors import DifyError, InputError
-from dify_notebook.magic import run_cell as following
+from dify_notebook.magic import run_cell as running
 from dify_notebook.turn.state import Turn
 
 
@@ -68,8 +68,8 @@ class FakeView:
         self.finished.append(turn)
 
 
-def follow(run: FakeRun, view: FakeView | None) -> tuple[Turn, bool]:
-    started, turn, interrupted = following.run_cell(lambda: run, None if view is None else lambda _: view)
+def ask(run: FakeRun, view: FakeView | None) -> tuple[Turn, bool]:
+    started, turn, interrupted = running.run_cell(lambda: run, None if view is None else lambda _: view)
     assert started is run
     return turn, interrupted
 
@@ -77,7 +77,7 @@ def follow(run: FakeRun, view: FakeView | None) -> tuple[Turn, bool]:
 def test_shows_until_the_end() -> None:
     run = FakeRun()
     view = FakeView(lambda n: run.end("succeeded") if n == 3 else None)
-    turn, interrupted = follow(run, view)
+    turn, interrupted = ask(run, view)
     assert (turn.status, interrupted, run.stops) == ("succeeded", False, 0)
     assert len(view.updates) == 3
     assert view.finished == [turn]
@@ -86,7 +86,7 @@ def test_shows_until_the_end() -> None:
 def test_without_a_view_it_waits_only() -> None:
     run = FakeRun()
     threading.Timer(0.05, run.end, ["succeeded"]).start()
-    assert follow(run, None)[0].status == "succeeded"
+    assert ask(run, None)[0].status == "succeeded"
 
 
 def test_interrupt_stops_and_waits_for_the_end() -> None:
@@ -99,7 +99,7 @@ def test_interrupt_stops_and_waits_for_the_end() -> None:
             run.end("stopped")
 
     view = FakeView(at)
-    turn, interrupted = follow(run, view)
+    turn, interrupted = ask(run, view)
     assert (turn.status, interrupted, run.stops) == ("stopped", True, 1)
     assert len(view.updates) == 4, "the end of the stream is shown too"
     assert view.finished == [turn]
@@ -113,21 +113,21 @@ def test_second_interrupt_leaves_at_once() -> None:
             raise KeyboardInterrupt
 
     view = FakeView(at)
-    turn, interrupted = follow(run, view)
+    turn, interrupted = ask(run, view)
     assert interrupted
     assert (turn.status, turn.end, turn.stop_confirmed, turn.answer) == ("stopped", "stopped", False, "a")
     assert view.finished == [turn]
 
 
 def test_a_stop_that_is_not_heard_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dify_notebook.magic.run_cell.GRACE", 0.1)
+    monkeypatch.setattr("dify_notebook.magic.run_cell.STOP_TIMEOUT", 0.1)
     run = FakeRun()
 
     def at(n: int) -> None:
         if n == 1:
             raise KeyboardInterrupt
 
-    turn, interrupted = follow(run, FakeView(at))
+    turn, interrupted = ask(run, FakeView(at))
     assert (turn.status, interrupted) == ("stopped", True)
 
 
@@ -149,7 +149,7 @@ def test_interrupt_while_showing_or_finishing_waits_until_that_is_done() -> None
         if method == "finish":
             run.end("succeeded")
         before = signal.getsignal(signal.SIGINT)
-        turn, interrupted = follow(run, view)
+        turn, interrupted = ask(run, view)
         assert interrupted
         assert whole == ["whole"]
         assert (view.shown, view.finished) == (1, [turn])
@@ -163,7 +163,7 @@ def test_a_view_that_breaks_stops_the_run() -> None:
         raise ValueError("cannot draw")
 
     with pytest.raises(ValueError, match="cannot draw"):
-        follow(run, FakeView(broken))
+        ask(run, FakeView(broken))
     assert run.stops == 1
 
 
@@ -177,7 +177,7 @@ def test_the_turn_is_kept_before_it_is_shown() -> None:
             raise ValueError(f"{len(kept)} kept")
 
     with pytest.raises(ValueError, match="1 kept"):
-        following.run_cell(lambda: run, lambda _: Breaking(lambda n: None), kept.append)
+        running.run_cell(lambda: run, lambda _: Breaking(lambda n: None), kept.append)
 
 
 def test_refused_question_opens_no_view() -> None:
@@ -188,7 +188,7 @@ def test_refused_question_opens_no_view() -> None:
         raise AssertionError
 
     with pytest.raises(InputError):
-        following.run_cell(refuse, never)
+        running.run_cell(refuse, never)
 
 
 def test_a_fast_source_is_not_drawn_for_each_token() -> None:
@@ -197,5 +197,5 @@ def test_a_fast_source_is_not_drawn_for_each_token() -> None:
     run.wait = lambda timeout=None: True  # type: ignore[method-assign]  # this run always has something new
     threading.Timer(0.3, run.end, ["succeeded"]).start()
     view = FakeView(lambda n: None)
-    follow(run, view)
+    ask(run, view)
     assert 1 <= len(view.updates) <= 12

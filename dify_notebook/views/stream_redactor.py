@@ -1,4 +1,4 @@
-"""An answer's text without secrets while it grows; what is done costs nothing again."""
+"""A growing text without secrets; what was redacted once costs nothing again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _HELD = 200
 """So many are held back where something in them may become one."""
 
 
-class Growing:
+class StreamRedactor:
     """One text: use either `line`, for one line as a whole, or `take`, for pieces of text as they are printed."""
 
-    __slots__ = ("_at", "_done", "_line", "_told")
+    __slots__ = ("_at", "_done", "_line", "_emitted")
 
     def __init__(self) -> None:
         self._begin()
@@ -22,7 +22,7 @@ class Growing:
     def _begin(self) -> None:
         self._line = ""
         self._done, self._at = "", 0  # the front of the line, redacted, and how much of the line that is
-        self._told = ""
+        self._emitted = ""
 
     def line(self, line: str) -> str:
         """The line so far, which goes on from what it was."""
@@ -37,7 +37,7 @@ class Growing:
         return self._done + redact(line[self._at :])
 
     def take(self, text: str, *, last: bool = False) -> str:
-        """What of the text may be printed behind what was; the rest with the next piece, or with the last."""
+        """The redacted text that can be printed now; the rest comes with the next piece, or with the last."""
         *lines, rest = text.split("\n")
         out = []
         for line in lines:
@@ -49,5 +49,5 @@ class Growing:
         return "".join(out)
 
     def _more(self, line: str) -> str:
-        told, self._told = self._told, self.line(line)
-        return self._told[common_prefix(told, self._told) :]
+        emitted, self._emitted = self._emitted, self.line(line)
+        return self._emitted[common_prefix(emitted, self._emitted) :]
