@@ -191,7 +191,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
 """Single arrows beside the table, each with its reason: for imports inside functions alone."""
 
 OWNERS: dict[str, set[str]] = {
-    "httpx": {"net"},
+    "httpx": {"net", "local"},
     "anywidget": {"live", "panel"},
     "ipywidgets": {"live", "panel"},
     "traitlets": {"live", "panel"},

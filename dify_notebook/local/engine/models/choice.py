@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from ....errors import DifyError
 from ....i18n import t
 from ....paths import expand
 from . import gguf
-from .model import Backend, Model, ModelFailed, Prices
+from .model import Backend, Chunk, Model, ModelFailed, Prices
 from .remote import Remote
 
 KEY_VARIABLES = ("DIFY_NOTEBOOK_MODEL_KEY", "OPENAI_API_KEY")
@@ -106,5 +106,6 @@ class _None:
 
     provider = "none"
 
-    def chat(self, body: object, tell: object, asked: object) -> None:
+    async def chat(self, body: object) -> AsyncGenerator[Chunk, None]:
         raise ModelFailed(t("local.model.none"))
+        yield {}  # which makes it a generator
