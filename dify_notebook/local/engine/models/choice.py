@@ -86,12 +86,12 @@ def choose(wanted: Wanted, beside: Path | None = None) -> Model:
     return Model(backend, name, wanted.options or {}, wanted.prices, wanted.vision)
 
 
-def prices(told: Mapping[str, Any]) -> Prices:
+def prices(settings: Mapping[str, Any]) -> Prices:
     """Prices per thousand tokens; raises ValueError for what is no price."""
-    found = [Decimal(str(told.get(name, 0))) for name in ("price_in", "price_out")]
-    if not all(price.is_finite() and 0 <= price <= 1000 for price in found):
+    amounts = [Decimal(str(settings.get(name, 0))) for name in ("price_in", "price_out")]
+    if not all(price.is_finite() and 0 <= price <= 1000 for price in amounts):
         raise ValueError("a price is a number of US dollars from 0 to 1000")
-    return Prices(*found)
+    return Prices(*amounts)
 
 
 def _key(variable: str | None) -> str | None:
