@@ -13,8 +13,8 @@ from ..engine.search.words import is_chinese
 from ..engine.thought import Thought
 from ..engine.tools import arithmetic, clock, tables, text_stats
 from ..store.store import Row
-from .asking import TABLE_NAMES, TEXT_NAMES, Call, calls
 from .looking import looked_at, remark
+from .tool_calls import TABLE_NAMES, TEXT_NAMES, Call, calls
 
 _NAMES = {
     "calculator": ("计算器", "Calculator", "Calculadora", "電卓"),

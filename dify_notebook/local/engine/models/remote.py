@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
-from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -68,7 +67,8 @@ class Remote:
             ) as response:
                 if response.status_code != 200:
                     raise ModelFailed(self._refusal(response, await read(response, _ERROR_BODY)))
-                if _media_type(response) == "application/json":
+                media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+                if media_type == "application/json":
                     yield _object(await read(response, _LINE * 4))
                     return
                 async for data in _events(response):
@@ -94,12 +94,6 @@ class Remote:
         if error is not None:
             return without_key(error_text(error), self._key)
         return f"The model answered with status {response.status_code} {response.reason_phrase}".rstrip()
-
-
-def _media_type(response: httpx.Response) -> str:
-    message = Message()
-    message["Content-Type"] = response.headers.get("content-type", "")
-    return message.get_content_type()
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[bytes, None]:

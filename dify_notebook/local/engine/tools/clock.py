@@ -64,7 +64,7 @@ _WORDS = ("half", "half_alone", "day", "dayhan", "word", "wordhan")
 
 @dataclass(frozen=True)
 class Clock:
-    """A time said in a question; no zone with it."""
+    """A time of day that a question names, without a zone."""
 
     hour: int
     minute: int
@@ -111,10 +111,10 @@ def places(text: str) -> list[tuple[str, str]]:
     return [(name, zone) for _, _, name, zone in chosen]
 
 
-def said_time(text: str) -> Clock | None:
+def spoken_time(text: str) -> Clock | None:
     """A time that a text says, such as 3pm, 15:30, noon or 下午3点半; None where it says none.
 
-    >>> said_time("12 am"), said_time("晚上12点"), said_time("12:30 p.m.")
+    >>> spoken_time("12 am"), spoken_time("晚上12点"), spoken_time("12:30 p.m.")
     (Clock(hour=0, minute=0), Clock(hour=0, minute=0), Clock(hour=12, minute=30))
     """
     for match in _TIME.finditer(text):

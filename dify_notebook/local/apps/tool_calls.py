@@ -185,7 +185,7 @@ def _computes(text: str) -> bool:
 
 def _time_calls(text: str) -> list[tuple[int, Call]]:
     places = clock.places(text)
-    spoken = clock.said_time(text)
+    spoken = clock.spoken_time(text)
     match = _TIME.search(text) or (clock._TIME.search(text) if spoken and len(places) > 1 else None)
     if not match:
         return []
