@@ -138,7 +138,7 @@ class Model:
         except TimeoutError:
             raise ModelFailed(f"The model's answer took longer than {MAX_SECONDS:g} s") from None
         # Where the model does not count, that is our work.
-        return reader.reply() if reader.counted else await in_thread(reader.reply)
+        return reader.reply() if reader.usage else await in_thread(reader.reply)
 
 
 async def _chunks(backend: Backend, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
@@ -170,7 +170,8 @@ class _Reader:
         self._size = 0
         self._calls: dict[int, dict[str, str]] = {}
         self._finish: str | None = None
-        self._usage: tuple[int, int] | None = None
+        self.usage: tuple[int, int] | None = None
+        """Tokens of the question and of the answer, where the model told them."""
 
     def chunk(self, chunk: Chunk) -> None:
         """Raises: ModelFailed, for an error object or something else than a chunk."""
@@ -179,7 +180,7 @@ class _Reader:
                 raise ModelFailed(error_text(chunk["error"]))
             usage = chunk.get("usage")
             if usage:
-                self._usage = (int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
+                self.usage = (int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
             for choice in (chunk.get("choices") or [])[:1]:
                 self._choice(choice)
             if chunk is DONE and (self._text or self._calls):
@@ -233,11 +234,6 @@ class _Reader:
         self._text.append(text)
         self._on_text(text)
 
-    @property
-    def counted(self) -> bool:
-        """Whether the model told its tokens."""
-        return self._usage is not None
-
     def reply(self) -> Reply:
         """Raises: ModelFailed, when the answer broke off."""
         if self._finish is None:
@@ -248,8 +244,8 @@ class _Reader:
             for index, call in sorted(self._calls.items())
         ]
         meter = self._model.prices.meter()
-        if self._usage is not None:
-            meter.prompt, meter.completion = self._usage
+        if self.usage is not None:
+            meter.prompt, meter.completion = self.usage
         else:
             # The model does not count, so our own unit has to do.
             meter.prompt = sum(count(json.dumps(message["content"], ensure_ascii=False)) for message in self._messages)
