@@ -44,6 +44,21 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
         r"""rpartition\(['"]@['"]\)""",
         {"redact.py": "the redactor", "net/proxies.py": "what it sends to the proxy"},
     ),
+    "connections to others": (
+        r"^AsyncHTTPTransport$|^HTTPTransport$|^HTTPS?Connection$|^urlopen$|^httpx\.(?:AsyncClient|Client|get|post|stream)\(",
+        {
+            "net/transport.py": "the clients of a Dify server",
+            "local/engine/transport.py": "the embedded server, to other machines",
+            "local/server/process.py": "whether the embedded server of another process answers",
+        },
+    ),
+    "where the embedded server may go": (
+        r"^exchange$",
+        {
+            "local/engine/fetch.py": "the allow-list, at every redirect",
+            "local/engine/models/remote.py": "the model that it was given",
+        },
+    ),
     "when a turn is drawn": (r"^wait_mend$", {"live/throttle.py": "the law"}),
 }
 """A law -> what whoever says it writes (a literal, a name, an import or a call), and where that may stand."""
@@ -92,6 +107,9 @@ def test_a_law_is_said_in_one_place(law: str) -> None:
         ("what a secret looks like", 're.compile(r"(?:app|dataset)-")'),
         ("what stands in a secret's place", 'shown = "***"'),
         ("a login in an address", 'address.rpartition("@")[2]'),
+        ("connections to others", "async with httpx.AsyncClient() as client: pass"),
+        ("connections to others", "from http.client import HTTPSConnection"),
+        ("where the embedded server may go", "from .transport import exchange"),
         ("when a turn is drawn", "wait_mend(1)"),
     ],
 )

@@ -195,7 +195,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
 """Single arrows beside the table, each with its reason: for imports inside functions alone."""
 
 OWNERS: dict[str, set[str]] = {
-    "httpx": {"net", "local"},
+    "httpx": {"net", "local"},  # to a Dify server; and from the embedded one to models and what nodes fetch
     "anywidget": {"live", "panel"},
     "ipywidgets": {"live", "panel"},
     "traitlets": {"live", "panel"},
