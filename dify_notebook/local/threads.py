@@ -1,20 +1,22 @@
-"""Blocking work beside the loop, in a thread of its own, and hanging up on it.
+"""Blocking work beside the loop, each in a thread of its own.
 
-The loop's own pool has few threads and is for short work. What waits for another machine, or for a function of
-the user's, would hold them all up; and a server that ends must not wait for it.
+`asyncio.to_thread` and `anyio.to_thread` share a few threads between all, for short work. What waits for another
+machine, for a model in this process or for a function of the user's would hold them all up; and a server that ends
+must not wait for it, as it does for theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import contextvars
-import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 Arguments = ParamSpec("Arguments")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -22,39 +24,8 @@ class Exited(Exception):
     """What was called wanted to end its thread or the whole process (`sys.exit()`); the text names how."""
 
     def __init__(self, problem: BaseException) -> None:
-        said = str(problem)
-        super().__init__(f"{type(problem).__name__}: {said}" if said else type(problem).__name__)
-
-
-class Asked:
-    """Something under way, as who does it sees it: whether anyone still waits, and how to hang up."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._hang_up: Callable[[], None] | None = None
-        self.over = False
-
-    def on_cancel(self, hang_up: Callable[[], None] | None) -> None:
-        """What ends a blocking read; called at once when nobody waits already."""
-        with self._lock:
-            over = self.over
-            self._hang_up = None if over else hang_up
-        if over and hang_up is not None:
-            hang_up()
-
-    def cancel(self) -> None:
-        """Nobody waits any more. From any thread; harmless when repeated."""
-        with self._lock:
-            self.over = True
-            hang_up, self._hang_up = self._hang_up, None
-        if hang_up is not None:
-            hang_up()
-
-
-def shut(plug: socket.socket) -> None:
-    """End a blocking read of a socket that another thread is at."""
-    with contextlib.suppress(OSError):
-        plug.shutdown(socket.SHUT_RDWR)
+        text = str(problem)
+        super().__init__(f"{type(problem).__name__}: {text}" if text else type(problem).__name__)
 
 
 async def in_thread(
@@ -71,7 +42,7 @@ async def in_thread(
     done: asyncio.Future[Result] = loop.create_future()
     context = contextvars.copy_context()
 
-    def give(value: Result) -> None:
+    def succeed(value: Result) -> None:
         if not done.done():
             done.set_result(value)
 
@@ -83,20 +54,54 @@ async def in_thread(
         try:
             value = context.run(call, *args, **kwargs)
         except StopIteration as stop:
-            tell(fail, RuntimeError(f"StopIteration: {stop}"))  # a future cannot carry one
+            on_loop(fail, RuntimeError(f"StopIteration: {stop}"))  # a future cannot carry one
         except Exception as problem:
-            tell(fail, problem)
+            on_loop(fail, problem)
         except BaseException as problem:
-            tell(fail, Exited(problem))
+            on_loop(fail, Exited(problem))
         else:
-            tell(give, value)
+            on_loop(succeed, value)
 
-    def tell(how: Callable[..., None], what: object) -> None:
+    def on_loop(callback: Callable[..., None], argument: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits
-            loop.call_soon_threadsafe(how, what)
+            loop.call_soon_threadsafe(callback, argument)
 
     threading.Thread(target=work, name="dify_notebook-aside", daemon=True).start()
     return await done
+
+
+async def items_of(produce: Callable[[Callable[[Item], bool]], object]) -> AsyncGenerator[Item, None]:
+    """What a blocking function hands over, while it runs in a thread of its own; raises what it raises.
+
+    Args:
+        produce: is given a function that takes an item and returns whether anyone waits for more.
+    """
+    loop = asyncio.get_running_loop()
+    items: asyncio.Queue[Item | None] = asyncio.Queue()
+    abandoned = threading.Event()
+
+    def put(item: Item) -> bool:
+        if not abandoned.is_set():
+            try:
+                loop.call_soon_threadsafe(items.put_nowait, item)
+            except RuntimeError:  # the loop has closed: nobody waits
+                abandoned.set()
+        return not abandoned.is_set()
+
+    def ended(work: asyncio.Future[object]) -> None:
+        items.put_nowait(None)
+        if not work.cancelled():
+            work.exception()  # told below where anyone still waits
+
+    working = asyncio.ensure_future(in_thread(produce, put))
+    working.add_done_callback(ended)
+    try:
+        while (item := await items.get()) is not None:
+            yield item
+        await working
+    finally:
+        abandoned.set()
+        working.cancel()
 
 
 async def in_own_loop(
@@ -109,23 +114,20 @@ async def in_own_loop(
     Raises:
         Exited: see `in_thread`.
     """
-    asked = Asked()
+    begun: concurrent.futures.Future[Callable[[], object]] = concurrent.futures.Future()
 
     async def watched() -> Result:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
+        cancel = task.cancel
+        begun.set_result(lambda: loop.call_soon_threadsafe(cancel))
+        return await call(*args, **kwargs)
 
-        def hang_up() -> None:
-            with contextlib.suppress(RuntimeError):  # that loop has closed: there is nothing left to end
-                loop.call_soon_threadsafe(task.cancel)
-
-        asked.on_cancel(hang_up)
-        try:
-            return await call(*args, **kwargs)
-        finally:
-            asked.on_cancel(None)
+    def cancelled(begun: concurrent.futures.Future[Callable[[], object]]) -> None:
+        with contextlib.suppress(RuntimeError):  # that loop has closed: there is nothing left to end
+            begun.result()()
 
     try:
         return await in_thread(asyncio.run, watched())
     finally:
-        asked.cancel()
+        begun.add_done_callback(cancelled)  # at once, or as soon as the thread has begun

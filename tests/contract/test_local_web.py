@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from pathlib import Path
@@ -113,6 +114,35 @@ def test_silence_ends_in_time_and_holds_up_nobody(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         client.http.close()
+
+
+def test_names_that_nobody_knows_yet_hold_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking a name up is waiting for another machine too."""
+    known, looking, look_up = threading.Event(), threading.Semaphore(0), socket.getaddrinfo
+
+    def slow(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host not in ("slow.test", b"slow.test"):
+            return look_up(host, *args, **kwargs)
+        looking.release()
+        known.wait(60)
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with serve(tmp_path, flow("http://slow.test/x", timeout=60), "http://slow.test") as one:
+        client = Client(one, "flow")
+        threads = [threading.Thread(target=next, args=(client.stream("x"),)) for _ in range(40)]
+        for thread in threads:
+            thread.start()
+        assert all(looking.acquire(timeout=20) for _ in threads)
+        with Client(one, "guide") as other:
+            assert other.upload("a.csv", b"a,b\n").status_code == 201
+        one.close()
+        assert not known.is_set(), "nobody waited for it"
+        assert not one.alive
+        for thread in threads:
+            thread.join()
+        client.http.close()
+    known.set()
 
 
 def test_an_answer_in_drops_ends_in_time(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.patterns import GENERIC, grows
 
-from dify_notebook.local.apps import asking, guide, looking, pipeline
-from dify_notebook.local.apps.asking import calls
+from dify_notebook.local.apps import guide, looking, pipeline, tool_calls
+from dify_notebook.local.apps.tool_calls import calls
 from dify_notebook.local.engine.search.words import terms
 from dify_notebook.local.engine.titles import title
 from dify_notebook.local.engine.tools import clock, tables, text_stats
@@ -19,10 +19,10 @@ from dify_notebook.local.tokens import count, pieces
 LINE = "2026-11-03 12:04:07,123 INFO worker[7] GET /v1/x?a=1&b=(2,3) 200 1,234 bytes in 12.5 ms, Tokyo 3pm -> ok\n"
 TEXTS = (*GENERIC, LINE, "1,234 ", "12:30 ", "3 的 ", "max(1,", "tokyo ", "count the words: a ", "“", "1+", "9 squared ")
 READERS: dict[str, Callable[[str], object]] = {
-    "expressions": asking.expressions,
+    "expressions": tool_calls.expressions,
     "calls": calls,
     "places": clock.places,
-    "said_time": clock.said_time,
+    "spoken_time": clock.spoken_time,
     "statistics": text_stats.statistics,
     "reply_to": lambda text: guide.reply_to(text, [text]),
     "classify": lambda text: pipeline.classify(text, None),
@@ -76,6 +76,6 @@ def test_sums_written_in_words_are_still_read() -> None:
         "factorial of 5": "factorial(5)",
         "6 times 7": "6*7",
     }
-    assert {said: [one for _, one in asking.expressions(said)] for said in table} == {
+    assert {said: [one for _, one in tool_calls.expressions(said)] for said in table} == {
         said: [meant] for said, meant in table.items()
     }

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import AsyncGenerator, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.fake_model import FakeModel, Said, always, delta, end, usage, words
+from support.loopback import closed_origin
+from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook.local.engine.models import gguf
 from dify_notebook.local.engine.models.choice import Wanted, WrongModel, choose, prices
 from dify_notebook.local.engine.models.model import Model, ModelFailed, Prices, Reply, error_text
 from dify_notebook.local.engine.models.remote import Remote
-from dify_notebook.local.threads import Asked
 from dify_notebook.local.tokens import Meter
 
 USER = [{"role": "user", "content": "hi"}]
@@ -31,12 +33,12 @@ class Scripted:
         self.chunks = chunks
         self.body: dict[str, Any] = {}
 
-    def chat(self, body: dict[str, Any], tell: Callable[[Any], None], asked: Asked) -> None:
+    async def chat(self, body: dict[str, Any]) -> AsyncGenerator[Any, None]:
         self.body = body
         for chunk in self.chunks:
             if isinstance(chunk, Exception):
                 raise chunk
-            tell(chunk)
+            yield chunk
 
 
 def ask(*chunks: Any, **model: Any) -> tuple[Reply, list[str]]:
@@ -119,26 +121,19 @@ def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_whole_time_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dify_notebook.local.engine.models.model.MAX_SECONDS", 0.05)
-    free = threading.Event()
+    left: list[str] = []
 
     class Silent(Scripted):
-        def chat(self, body: dict[str, Any], tell: Callable[[Any], None], asked: Asked) -> None:
-            asked.on_cancel(free.set)
-            assert free.wait(10)
+        async def chat(self, body: dict[str, Any]) -> AsyncGenerator[Any, None]:
+            try:
+                await asyncio.Event().wait()
+                yield {}
+            finally:
+                left.append("the back end")
 
     with pytest.raises(ModelFailed, match="took longer than 0.05 s"):
         asyncio.run(Model(Silent(), "m").ask(USER))
-    assert free.wait(5), "and it was hung up on"
-
-
-def test_hanging_up_too_late_happens_at_once() -> None:
-    asked = Asked()
-    asked.cancel()
-    done: list[int] = []
-    asked.on_cancel(lambda: done.append(1))
-    assert done == [1]
-    asked.cancel()
-    assert done == [1]
+    assert left == ["the back end"], "and it was hung up on"
 
 
 def test_the_request() -> None:
@@ -199,6 +194,122 @@ def test_cancelling_hangs_up() -> None:
         with pytest.raises(TimeoutError):
             asyncio.run(short())
         assert model.hung_up.wait(5)
+
+
+STREAMS = [
+    ("one line after the other", b'data: {"choices":[{"delta":{"content":"a"}}]}\ndata: %s\ndata: [DONE]\n'),
+    ("CRLF", b'data: {"choices":[{"delta":{"content":"a"}}]}\r\n\r\ndata: %s\r\n\r\n'),
+    ("comments, names and ids", b': hi\n\nevent: x\nid: 7\nretry: 1\ndata:{"choices":[{"delta":{"content":"a"}}]}\n\ndata: %s\n\n'),
+    ("a mark of its order", b'\xef\xbb\xbfdata: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: %s\n\n'),
+    ("no end of the last line", b'data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: %s'),
+    ("JSON that is no event", b'{"no": "event"}\n\ndata: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: %s\n\n'),
+    ("nothing behind the end", b'data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata:  [DONE] \n\ndata: %s oops\n\n'),
+]
+
+
+@pytest.mark.parametrize("raw", [raw for _, raw in STREAMS], ids=[name for name, _ in STREAMS])
+@pytest.mark.parametrize("step", [1, 10_000])
+def test_streams_as_servers_write_them(raw: bytes, step: int) -> None:
+    raw = raw % b'{"choices":[{"delta":{"content":"b"},"finish_reason":"stop"}]}'
+    with FakeModel(always(Said([raw[at : at + step] for at in range(0, len(raw), step)], done=False))) as model:
+        assert asyncio.run(Model(Remote(model.url), "m").ask(USER)).text in ("ab", "a")
+
+
+def test_the_key_goes_to_the_endpoint_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not where it redirects to, and through no proxy of the environment."""
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.reply("307 Temporary Redirect", b"", extra=f"Location: {other.url}/chat/completions\r\n")
+
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, closed_origin())
+    with FakeModel() as other, serving(script) as server:
+        with pytest.raises(ModelFailed, match="^The model answered with status 307 Temporary Redirect$"):
+            asyncio.run(Model(Remote(server.url, "sk-hush-hush"), "m").ask(USER))
+        assert [one.headers["authorization"] for one in server.requests] == ["Bearer sk-hush-hush"]
+        assert other.asked == []
+
+
+@pytest.mark.parametrize("key", ["sk-first\nhush-hush", "sk-hush-hush\x0b1", "sk-hush-天气"])
+def test_a_key_that_no_header_can_hold_is_not_told(key: str) -> None:
+    backend = Remote("http://127.0.0.1:9/v1", key)
+    with pytest.raises(ModelFailed, match="cannot be reached") as caught:
+        asyncio.run(Model(backend, "m").ask(USER))
+    assert "hush" not in f"{caught.value!r} {backend!r}"
+
+
+def test_an_answer_in_one_piece_is_bounded() -> None:
+    whole = {"choices": [{"message": {"content": "x" * 5_000_000}, "finish_reason": "stop"}]}
+    with FakeModel(always(Said(body=whole))) as model, pytest.raises(ModelFailed, match="not JSON"):
+        asyncio.run(Model(Remote(model.url), "m").ask(USER))
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_cancelled_question_is_hung_up_on_at_once(begun: bool) -> None:
+    """Before the model says anything, and in the middle, while the loop goes on."""
+    left: list[bool] = []
+    waiting = threading.Event()
+
+    def script(request: Request, connection: Connection) -> None:
+        if begun:
+            connection.head()
+            connection.event(**delta(content="a"))
+        waiting.set()
+        left.append(connection.wait_until_left(20))
+
+    async def leave(server: RawServer) -> None:
+        task = asyncio.ensure_future(Model(Remote(server.url), "m").ask(USER))
+        assert await asyncio.to_thread(waiting.wait, 10)
+        task.cancel()
+        await asyncio.wait({task})
+        await asyncio.to_thread(server._threads[0].join, 10)
+        assert left == [True]
+
+    with serving(script) as server:
+        asyncio.run(leave(server))
+
+
+def test_a_connection_that_breaks() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        connection.event(**delta(content="a"))
+        connection.reset()
+
+    with serving(script) as server, pytest.raises(ModelFailed, match="^The model at 127.0.0.1 cannot be reached: ."):
+        asyncio.run(Model(Remote(server.url), "m").ask(USER))
+
+
+class Library:
+    """In the place of xllamacpp's server: says a word again and again until it is told to end."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def handle_chat_completions(self, body: dict[str, Any], on_chunk: Callable[[Any], bool]) -> Any:
+        while not on_chunk(body["chunk"]):
+            time.sleep(0.001)
+        self.ended.set()
+
+
+@pytest.mark.parametrize("chunk", [delta(content="word "), "no chunk"])
+def test_a_model_in_this_process_is_ended(chunk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nobody waits any more, and when it says what is none."""
+    library = Library()
+    monkeypatch.setattr(gguf.InProcess, "_server", lambda self: library)
+    model = Model(gguf.InProcess(tmp_path / "m.gguf"), "m", {"chunk": chunk})
+    texts: list[str] = []
+
+    async def short() -> None:
+        asking = asyncio.ensure_future(model.ask(USER, texts.append))
+        while not texts and not asking.done():
+            await asyncio.sleep(0.001)
+        asking.cancel()
+        await asking
+
+    with pytest.raises((asyncio.CancelledError, ModelFailed)) as caught:
+        asyncio.run(short())
+    assert library.ended.wait(10)
+    assert bool(texts) == (caught.type is asyncio.CancelledError) == isinstance(chunk, dict)
 
 
 def test_choosing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

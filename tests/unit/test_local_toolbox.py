@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dify_notebook.local.apps.asking import Call, calls
+from dify_notebook.local.apps.tool_calls import Call, calls
 from dify_notebook.local.engine.tools import clock, tables, text_stats
 from dify_notebook.local.engine.tools.arithmetic import NotComputable, evaluate, show
 
@@ -165,7 +165,7 @@ SAID = {
     ("text", "time"), [(text, time) for time, texts in SAID.items() for text in re.split(", ?(?!there)", texts)]
 )
 def test_the_time_that_a_text_says(text: str, time: str) -> None:
-    said = clock.said_time(f"when it is {text}, 。" if text.isascii() else f"北京{text}是几时几分")
+    said = clock.spoken_time(f"when it is {text}, 。" if text.isascii() else f"北京{text}是几时几分")
     assert (f"{said.hour:02}:{said.minute:02}" if said else "") == time
 
 

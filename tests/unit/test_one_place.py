@@ -53,6 +53,21 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
             "local/simulate/dialect_015.py": "the same as an older server has them",
         },
     ),
+    "connections to others": (
+        r"^AsyncHTTPTransport$|^HTTPTransport$|^HTTPS?Connection$|^urlopen$|^httpx\.(?:AsyncClient|Client|get|post|stream)\(",
+        {
+            "net/transport.py": "the clients of a Dify server",
+            "local/engine/transport.py": "the embedded server, to other machines",
+            "local/server/process.py": "whether the embedded server of another process answers",
+        },
+    ),
+    "where the embedded server may go": (
+        r"^exchange$",
+        {
+            "local/engine/fetch.py": "the allow-list, at every redirect",
+            "local/engine/models/remote.py": "the model that it was given",
+        },
+    ),
 }
 """A law -> what whoever says it writes (a literal, a name, an import or a call), and where that may stand."""
 
@@ -101,6 +116,9 @@ def test_a_law_is_said_in_one_place(law: str) -> None:
         ("what stands in a secret's place", 'shown = "***"'),
         ("a login in an address", 'address.rpartition("@")[2]'),
         ("when a turn is drawn", "wait_repair(1)"),
+        ("connections to others", "async with httpx.AsyncClient() as client: pass"),
+        ("connections to others", "from http.client import HTTPSConnection"),
+        ("where the embedded server may go", "from .transport import exchange"),
     ],
 )
 def test_the_guard_sees_a_law_said_again(law: str, source: str) -> None:

@@ -14,7 +14,7 @@ def test_all_patterns_are_found() -> None:
     """A test of nothing would be green too."""
     places = {found.place for found in EVERYTHING}
     assert len(EVERYTHING) > 80
-    assert "dify_notebook.local.apps.asking._MATH" in places
+    assert "dify_notebook.local.apps.tool_calls._MATH" in places
     assert any(isinstance(found.pattern.pattern, bytes) for found in EVERYTHING)
 
 

@@ -118,6 +118,10 @@ def test_what_comes_late_is_there() -> None:
     assert [name for name in LATE if find_spec(name) is None] == []
 
 
+def test_registering_a_function_loads_no_server() -> None:
+    assert loaded_by("from dify_notebook import local\nlocal.tool").isdisjoint(HEAVY)
+
+
 def test_loading_the_extension_waits_with_the_widget_and_the_server() -> None:
     """`%load_ext` is the first thing that is felt; the widget and the server come with the first cell."""
     code = """
@@ -191,7 +195,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
 """Single arrows beside the table, each with its reason: for imports inside functions alone."""
 
 OWNERS: dict[str, set[str]] = {
-    "httpx": {"net"},
+    "httpx": {"net", "local"},  # to a Dify server; and from the embedded one to models and what nodes fetch
     "anywidget": {"live", "panel"},
     "ipywidgets": {"live", "panel"},
     "traitlets": {"live", "panel"},

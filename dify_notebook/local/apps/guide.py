@@ -133,21 +133,21 @@ def _fitting(section: Section, question: str) -> str:
     wanted = set(weighted(question))
     blocks = paragraphs(section.text)
     worth = [len(wanted & set(terms(block))) for block in blocks]
-    order = sorted(range(len(blocks)), key=lambda at: (-worth[at], at))
+    order = sorted(range(len(blocks)), key=lambda number: (-worth[number], number))
     chosen: set[int] = {0}
     size = len(blocks[0])
-    for at in order:
+    for number in order:
         # A sentence that ends in a colon and the code under it go together.
-        group = {at}
-        if blocks[at].rstrip().endswith((":", "：")) and at + 1 < len(blocks):
-            group.add(at + 1)
-        if blocks[at].startswith("```") and at > 0:
-            group.add(at - 1)
-        more = sum(len(blocks[one]) for one in group - chosen)
+        group = {number}
+        if blocks[number].rstrip().endswith((":", "：")) and number + 1 < len(blocks):
+            group.add(number + 1)
+        if blocks[number].startswith("```") and number > 0:
+            group.add(number - 1)
+        more = sum(len(blocks[member]) for member in group - chosen)
         if size + more <= _QUOTE or not chosen:
             chosen |= group
             size += more
-    return "\n\n".join(blocks[at] for at in sorted(chosen))
+    return "\n\n".join(blocks[number] for number in sorted(chosen))
 
 
 def _opening(section: Section) -> str:
@@ -171,17 +171,17 @@ class Reply:
 
 def reply_to(question: str, earlier: list[str]) -> Reply:
     """Search, and put together what was found."""
-    asked, before = looked_at(question), [looked_at(one) for one in earlier]
-    lang: Language = "zh-Hans" if is_chinese(asked) else "en"
-    if _GREETING.match(asked) or not asked.strip():
+    beginning, before = looked_at(question), [looked_at(previous) for previous in earlier]
+    lang: Language = "zh-Hans" if is_chinese(beginning) else "en"
+    if _GREETING.match(beginning) or not beginning.strip():
         return Reply("\n\n".join([t("local.guide.hello", lang), *remark(question, lang)]), searched=False)
-    findings = look_up(asked, before)
+    findings = look_up(beginning, before)
     lang = findings.language
     if not findings.found:
         topics = "\n".join(f"- {page}" for page in _pages(lang))
         return Reply("\n\n".join([t("local.guide.nothing", lang, topics=topics), *remark(question, lang)]))
-    said = compose(findings, " ".join([*before[-1:], asked]) if findings.followed else asked)
-    return Reply("\n\n".join([said, *remark(question, lang)]), findings.hits)
+    text = compose(findings, " ".join([*before[-1:], beginning]) if findings.followed else beginning)
+    return Reply("\n\n".join([text, *remark(question, lang)]), findings.hits)
 
 
 async def answer(run: Run) -> None:
@@ -208,7 +208,7 @@ def _pages(language: Language) -> list[str]:
 def suggest(message: Row) -> list[str]:
     """Ask on: about the other passages that were cited, then about the first pages."""
     lang: Language = "zh-Hans" if is_chinese(looked_at(message["query"])) else "en"
-    cited = [one["document_name"].rpartition(" › ")[2] for one in message["resources"][1:]]
+    cited = [resource["document_name"].rpartition(" › ")[2] for resource in message["resources"][1:]]
     titles = list(dict.fromkeys([*cited, *_pages(lang)]))
     return [t("local.guide.ask_about", lang, title=title) for title in titles[:3]]
 

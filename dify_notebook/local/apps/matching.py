@@ -21,7 +21,7 @@ class Measured:
     characters: int
     words: int
     digest: str
-    """The first eight signs of its SHA-256: the same item gives the same everywhere."""
+    """The first eight characters of its SHA-256: the same item gives the same everywhere."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Match:
 
 
 def measure(item: str) -> Measured:
-    told = statistics(item)
-    words = int(told["words"]) + int(told["chinese_characters"])
-    return Measured(item, int(told["characters"]), words, hashlib.sha256(item.encode()).hexdigest()[:8])
+    counted = statistics(item)
+    words = int(counted["words"]) + int(counted["chinese_characters"])
+    return Measured(item, int(counted["characters"]), words, hashlib.sha256(item.encode()).hexdigest()[:8])
 
 
 def closest(item: str) -> Match:
@@ -66,7 +66,7 @@ def closest(item: str) -> Match:
 
 
 def groups(text: str) -> Counter[str]:
-    """How often each group of three neighbouring signs stands in a text, upper and lower case alike."""
+    """How often each group of three neighbouring characters stands in a text, upper and lower case alike."""
     folded = " ".join(text.lower().split())
     return Counter(folded[at : at + 3] for at in range(max(len(folded) - 2, 1)))
 

@@ -13,8 +13,8 @@ from ..engine.search.words import is_chinese
 from ..engine.thought import Thought
 from ..engine.tools import arithmetic, clock, tables, text_stats
 from ..store.store import Row
-from .asking import TABLE_NAMES, TEXT_NAMES, Call, calls
 from .looking import looked_at, remark
+from .tool_calls import TABLE_NAMES, TEXT_NAMES, Call, calls
 
 _NAMES = {
     "calculator": ("计算器", "Calculator", "Calculadora", "電卓"),
@@ -39,21 +39,21 @@ def use(call: Call, uploads: dict[str, Upload]) -> dict[str, Any]:
     Raises:
         ToolFailed: it cannot be done.
     """
-    given = call.arguments
+    arguments = call.arguments
     try:
         match call.tool:
             case "calculator":
-                return {"result": arithmetic.show(arithmetic.evaluate(given["expression"]))}
+                return {"result": arithmetic.show(arithmetic.evaluate(arguments["expression"]))}
             case "current_time":
-                return clock.now_in(given["timezone"])
+                return clock.now_in(arguments["timezone"])
             case "convert_time":
-                hour, _, minute = given["time"].partition(":")
-                return clock.convert(int(hour), int(minute), given["from"], given["to"])
+                hour, _, minute = arguments["time"].partition(":")
+                return clock.convert(int(hour), int(minute), arguments["from"], arguments["to"])
             case "text_statistics":
-                text = given["text"] if "text" in given else _read(uploads[given["file"]])
+                text = arguments["text"] if "text" in arguments else _read(uploads[arguments["file"]])
                 return text_stats.statistics(text)
             case "csv_summary":
-                upload = uploads[given["file"]]
+                upload = uploads[arguments["file"]]
                 return tables.summary(upload.path, upload.name)
     except (arithmetic.NotComputable, tables.NotATable, ValueError, OSError) as error:
         raise ToolFailed(str(error)) from error
@@ -76,40 +76,40 @@ async def answer(run: Run) -> None:
         lang: Language = "zh-Hans" if is_chinese(looked_at(question)) else "en"
         return lang, calls(question, list(uploads))
 
-    (lang, wanted), _ = await run.work(read)
-    told: list[str] = []
-    for position, call in enumerate(wanted, start=1):
-        told.append(await _round(run, position, call, uploads, lang))
+    (lang, requested), _ = await run.work(read)
+    paragraphs: list[str] = []
+    for position, call in enumerate(requested, start=1):
+        paragraphs.append(await _round(run, position, call, uploads, lang))
         await run.pause(STEP_PAUSE)
-    if not wanted:
-        told.append(t("local.toolbox.nothing", lang))
-    told += remark(question, lang)
-    await _conclude(run, len(wanted) + 1, "\n\n".join(told))
+    if not requested:
+        paragraphs.append(t("local.toolbox.nothing", lang))
+    paragraphs += remark(question, lang)
+    await _conclude(run, len(requested) + 1, "\n\n".join(paragraphs))
 
 
 async def _round(run: Run, position: int, call: Call, uploads: dict[str, Upload], lang: Language) -> str:
     """One tool: the thought comes three times, empty, with the call, and with what was seen."""
     thought = Thought(run, position)
     await run.pause(STEP_PAUSE)
-    asked = json.dumps({call.tool: call.arguments}, ensure_ascii=False)
-    thought.tell(tool=call.tool, tool_labels={call.tool: LABELS[call.tool]}, tool_input=asked)
+    tool_input = json.dumps({call.tool: call.arguments}, ensure_ascii=False)
+    thought.tell(tool=call.tool, tool_labels={call.tool: LABELS[call.tool]}, tool_input=tool_input)
 
-    def called() -> tuple[dict[str, Any], str]:
-        run.meter.wrote(asked)
+    def observe() -> tuple[dict[str, Any], str]:
+        run.meter.wrote(tool_input)
         try:
-            seen = use(call, uploads)
-            said = _sentence(call, seen, lang)
+            result = use(call, uploads)
+            text = _sentence(call, result, lang)
         except ToolFailed as failure:
-            seen = {"error": str(failure)}
-            said = t("local.toolbox.failed", lang, tool=_label(call.tool, lang), error=str(failure))
-        return seen, said
+            result = {"error": str(failure)}
+            text = t("local.toolbox.failed", lang, tool=_label(call.tool, lang), error=str(failure))
+        return result, text
 
-    (seen, told), _ = await run.work(called)
-    observation = json.dumps({call.tool: seen}, ensure_ascii=False)
+    (result, sentence), _ = await run.work(observe)
+    observation = json.dumps({call.tool: result}, ensure_ascii=False)
     run.meter.read(observation)
     await run.pause(STEP_PAUSE)
     thought.tell(observation=observation)
-    return told
+    return sentence
 
 
 async def _conclude(run: Run, position: int, text: str) -> None:
@@ -188,8 +188,8 @@ def suggest(message: Row) -> list[str]:
     """One question for each tool that was not used."""
     lang: Language = "zh-Hans" if is_chinese(looked_at(message["query"])) else "en"
     used = {thought["tool"] for thought in message["thoughts"]}
-    ways = ("calculator", "current_time", "convert_time", "text_statistics")
-    return [t(f"local.toolbox.try_{tool}", lang) for tool in ways if tool not in used][:3]
+    offered = ("calculator", "current_time", "convert_time", "text_statistics")
+    return [t(f"local.toolbox.try_{tool}", lang) for tool in offered if tool not in used][:3]
 
 
 TOOLBOX = App(

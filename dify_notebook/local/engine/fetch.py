@@ -7,16 +7,19 @@ cloud's metadata. Nothing is allowed unless the server was told so (`serve(allow
 from __future__ import annotations
 
 import asyncio
-import http.client
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import quote, urljoin, urlsplit
 
+import httpx
+
 from ...redact import without_query
-from ..threads import Asked, in_thread, shut
+from .transport import Origin, RequestError, exchange, read
 
 _REDIRECTS = 5
+_REDIRECTED = (301, 302, 303, 307, 308)
+_NONE = httpx.Timeout(None)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PLAIN = "/%:@!$&'()*+,;=~"
 _UNSAFE_HEADERS = frozenset(["host", "content-length", "transfer-encoding", "connection"])
@@ -44,15 +47,15 @@ class Fetched:
     @property
     def text(self) -> str:
         """The body in its charset; in UTF-8 where none that is known was named."""
-        told = Message()
-        told["Content-Type"] = self.headers.get("content-type", "")
+        message = Message()
+        message["Content-Type"] = self.headers.get("content-type", "")
         try:
-            return self.body.decode(str(told.get_content_charset("utf-8")), "replace")
-        except LookupError:
+            return self.body.decode(str(message.get_content_charset("utf-8")), "replace")
+        except (LookupError, ValueError):  # no charset, or one that cannot replace what is damaged
             return self.body.decode("utf-8", "replace")
 
 
-def origin(url: str) -> tuple[str, str, int]:
+def origin(url: str) -> Origin:
     """Scheme, host and port of an address. Raises: Refused, where it has none that may be used."""
     try:
         parts = urlsplit(url)
@@ -72,9 +75,9 @@ def allowed(url: str, allow: Iterable[str]) -> bool:
         wanted = origin(url)
     except Refused:
         return False
-    for one in allow:
+    for entry in allow:
         try:
-            if origin(one) == wanted:
+            if origin(entry) == wanted:
                 return True
         except Refused:
             continue
@@ -91,26 +94,21 @@ async def fetch(
     limit: int = 15 * 1024 * 1024,
     timeout: float = 15.0,
 ) -> Fetched:
-    """Fetch an address beside the loop; proxies and cookies are not used. When nobody waits any more it hangs up.
+    """Fetch an address; proxies and cookies are not used. A cancelled one hangs up.
 
     Args:
-        limit: bytes of the body.
+        limit: bytes of the body, which is taken as it comes.
         timeout: seconds for all of it.
 
     Raises:
         Refused: the address, or one that it redirects to, is not allowed.
         FetchFailed: it did not work, or not in time.
     """
-    asked = Asked()
     try:
         async with asyncio.timeout(timeout):
-            return await in_thread(
-                _fetch, url, tuple(allow), method, dict(headers or {}), body, limit, timeout, asked
-            )
+            return await _follow(url, tuple(allow), method, headers or {}, body, limit)
     except TimeoutError:
         raise FetchFailed(f"{_named(url)}: it took longer than {timeout:g} s") from None
-    finally:
-        asked.cancel()
 
 
 def request_target(url: str) -> str:
@@ -120,60 +118,37 @@ def request_target(url: str) -> str:
     return path + (f"?{quote(parts.query, safe=_PLAIN + '?', errors='replace')}" if parts.query else "")
 
 
-def _fetch(
-    url: str,
-    allow: tuple[str, ...],
-    method: str,
-    headers: dict[str, str],
-    body: bytes | None,
-    limit: int,
-    timeout: float,
-    asked: Asked,
+async def _follow(
+    url: str, allow: tuple[str, ...], method: str, headers: Mapping[str, str], body: bytes | None, limit: int
 ) -> Fetched:
+    written = {name: value.strip() for name, value in headers.items() if name.lower() not in _UNSAFE_HEADERS}
     first = None
     for _ in range(_REDIRECTS + 1):
         if not allowed(url, allow):
             raise Refused(f"{_named(url)} is not on this server's allow-list")
+        server = origin(url)
+        first = first or server
         # Headers may hold a key; they go to the origin for which they were written and no other.
-        first = first or origin(url)
-        sent = headers if origin(url) == first else {}
-        answer = _once(url, method, sent, body, limit, timeout, asked)
-        if answer.status not in (301, 302, 303, 307, 308) or "location" not in answer.headers:
-            return answer
+        own = written if server == first else {}
         try:
-            url = urljoin(url, answer.headers["location"])
+            async with exchange(method, server, request_target(url), headers=own, body=body, timeout=_NONE) as response:
+                status = response.status_code
+                pairs = response.headers.raw
+                received = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+                if status not in _REDIRECTED or "location" not in received:
+                    content = await read(response, limit + 1)
+                    if len(content) > limit:
+                        raise FetchFailed(f"the answer is larger than {limit} bytes")
+                    return Fetched(status, received, content, url)
+        except RequestError as problem:
+            raise FetchFailed(f"{_named(url)}: {problem}") from problem
+        try:
+            url = urljoin(url, received["location"])
         except ValueError:
             raise FetchFailed("it redirects to what is no address") from None
-        if answer.status in (301, 302, 303) and method != "HEAD":
+        if status in (301, 302, 303) and method != "HEAD":
             method, body = "GET", None
     raise FetchFailed("too many redirects")
-
-
-def _once(
-    url: str, method: str, headers: dict[str, str], body: bytes | None, limit: int, timeout: float, asked: Asked
-) -> Fetched:
-    scheme, host, port = origin(url)
-    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-    connection = kind(host, port, timeout=timeout)
-    sent = {name: value for name, value in headers.items() if name.lower() not in _UNSAFE_HEADERS}
-    try:
-        connection.connect()
-        plug = connection.sock
-        asked.on_cancel(lambda: shut(plug))
-        connection.request(method, request_target(url), body, sent)
-        response = connection.getresponse()
-        found = {name.lower(): value for name, value in response.getheaders()}
-        content = bytearray()
-        while piece := response.read1(65536):
-            content += piece
-            if len(content) > limit:
-                raise FetchFailed(f"the answer is larger than {limit} bytes")
-        return Fetched(response.status, found, bytes(content), url)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise FetchFailed(f"{_named(url)}: {error}") from error
-    finally:
-        asked.on_cancel(None)
-        connection.close()
 
 
 def _named(url: str) -> str:

@@ -23,8 +23,8 @@ from ..threads import Exited, in_own_loop, in_thread
 
 SECONDS = 30.0
 """That a call may take."""
-MOST = 100_000
-"""Characters of a result that are kept."""
+MAX_RESULT = 100_000
+"""Characters of a result that a model gets."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _TYPES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object"}
 
@@ -51,14 +51,14 @@ class Function:
 
     def as_tool(self) -> dict[str, Any]:
         """For a `chat/completions` request."""
-        told = {"name": self.name, "description": self.description, "parameters": dict(self.schema)}
-        return {"type": "function", "function": told}
+        function = {"name": self.name, "description": self.description, "parameters": dict(self.schema)}
+        return {"type": "function", "function": function}
 
     @property
     def label(self) -> dict[str, str]:
         """As `tool_labels` has it, in Dify's four languages."""
-        said = self.name.replace("_", " ").capitalize()
-        return dict.fromkeys(("zh_Hans", "en_US", "pt_BR", "ja_JP"), said)
+        label = self.name.replace("_", " ").capitalize()
+        return dict.fromkeys(("zh_Hans", "en_US", "pt_BR", "ja_JP"), label)
 
     async def use(self, arguments: Mapping[str, Any], seconds: float = SECONDS) -> Any:
         """Call it with a bound on its time, in a thread of its own; an `async` one on a loop of its own there.
@@ -89,21 +89,21 @@ class Function:
 class Functions:
     """Functions by name."""
 
-    def __init__(self, found: Mapping[str, Function] | None = None) -> None:
-        self._found = dict(found or {})
+    def __init__(self, functions: Mapping[str, Function] | None = None) -> None:
+        self._functions = dict(functions or {})
 
     def __iter__(self) -> typing.Iterator[Function]:
-        return iter(self._found.values())
+        return iter(self._functions.values())
 
     def get(self, name: str) -> Function | None:
-        return self._found.get(name)
+        return self._functions.get(name)
 
     def names(self) -> list[str]:
-        return sorted(self._found)
+        return sorted(self._functions)
 
     def add(self, function: Function) -> None:
         """The later one of a name takes the earlier's place, as when a cell is run again."""
-        self._found[function.name] = function
+        self._functions[function.name] = function
 
 
 REGISTERED = Functions()
@@ -137,18 +137,18 @@ def tool(
         DifyError: its name cannot be told to a model, or it takes arguments without names.
     """
 
-    def register(one: Called) -> Called:
-        REGISTERED.add(describe(one, name, description))
-        return one
+    def register(call: Called) -> Called:
+        REGISTERED.add(describe(call, name, description))
+        return call
 
     return register if function is None else register(function)
 
 
 def describe(call: Callable[..., Any], name: str | None = None, description: str | None = None) -> Function:
     """A function and its schema. Raises: DifyError; see `tool`."""
-    called = str(name or getattr(call, "__name__", ""))
-    if not _NAME.fullmatch(called):
-        raise DifyError(t("local.tool.name", name=called))
+    tool_name = str(name or getattr(call, "__name__", ""))
+    if not _NAME.fullmatch(tool_name):
+        raise DifyError(t("local.tool.name", name=tool_name))
     try:
         hints = typing.get_type_hints(call, include_extras=True)
     except Exception:  # an annotation that cannot be looked up says nothing, and is no reason to refuse
@@ -157,18 +157,18 @@ def describe(call: Callable[..., Any], name: str | None = None, description: str
     required: list[str] = []
     for parameter in inspect.signature(call).parameters.values():
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
-            raise DifyError(t("local.tool.arguments", name=called, argument=parameter.name))
+            raise DifyError(t("local.tool.arguments", name=tool_name, argument=parameter.name))
         if parameter.kind is parameter.VAR_KEYWORD:
             continue
-        told = schema_of(hints.get(parameter.name, Any))
+        parameter_schema = schema_of(hints.get(parameter.name, Any))
         if parameter.default is parameter.empty:
             required.append(parameter.name)
         elif _is_json(parameter.default):
-            told = {**told, "default": parameter.default}
-        properties[parameter.name] = told
-    text = description or inspect.getdoc(call) or called
+            parameter_schema = {**parameter_schema, "default": parameter.default}
+        properties[parameter.name] = parameter_schema
+    text = description or inspect.getdoc(call) or tool_name
     schema = {"type": "object", "properties": properties, "required": required}
-    return Function(called, text, schema, call)
+    return Function(tool_name, text, schema, call)
 
 
 def schema_of(hint: Any) -> dict[str, Any]:
@@ -177,8 +177,8 @@ def schema_of(hint: Any) -> dict[str, Any]:
         return {"type": _TYPES[hint]}
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
-        said = next((one for one in inner[1:] if isinstance(one, str)), None)
-        return {**schema_of(inner[0]), **({"description": said} if said else {})}
+        description = next((entry for entry in inner[1:] if isinstance(entry, str)), None)
+        return {**schema_of(inner[0]), **({"description": description} if description else {})}
     if origin is Literal:
         return {"enum": list(inner)}
     if hint in (list, tuple, set) or origin in (list, tuple, set):
@@ -186,15 +186,15 @@ def schema_of(hint: Any) -> dict[str, Any]:
     if origin is dict:
         return {"type": "object"}
     if origin in (typing.Union, types.UnionType):
-        kinds = [one for one in inner if one is not type(None)]
-        return schema_of(kinds[0]) if len(kinds) == 1 else {"anyOf": [schema_of(one) for one in kinds]}
+        members = [entry for entry in inner if entry is not type(None)]
+        return schema_of(members[0]) if len(members) == 1 else {"anyOf": [schema_of(entry) for entry in members]}
     return {}
 
 
 def as_text(value: Any) -> str:
     """A result as the text that a model gets."""
     text = well_formed(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
-    return text if len(text) <= MOST else text[:MOST] + "…"
+    return text if len(text) <= MAX_RESULT else text[:MAX_RESULT] + "…"
 
 
 def as_json(value: Any) -> Any:

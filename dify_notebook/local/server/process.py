@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from ..store.damage import damaged_store, is_damage
 from ..store.directory import APP_NAMES, Directory, Keys
 from ..store.directory import LocalServerError as LocalServerError
 from ..store.lock import DirectoryLock
+from ..threads import in_thread
 
 if TYPE_CHECKING:
     from ..store.store import Store
@@ -101,6 +103,8 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
     """As `asyncio.run`, which at its end starts a thread to wait for its workers: since Python 3.12 that raises
     where the interpreter itself is ending, and that is when a script's server ends."""
     loop = asyncio.new_event_loop()
+    # Looking up a name waits for another machine, see threads.py; the loop would do it in its pool.
+    loop.getaddrinfo = partial(in_thread, socket.getaddrinfo)  # type: ignore[method-assign,call-arg]
     workers = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="dify_notebook.local")
     loop.set_default_executor(workers)
     try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from ...private import mine
-from ..threads import Asked, in_thread
+from ..threads import in_thread
 from .store import Row, Store, Unknown, end_user_of, second
 
 
@@ -41,11 +42,11 @@ class Uploads:
         Raises:
             OSError: it cannot be written.
         """
-        part, asked = path.with_name(path.name + ".part"), Asked()
+        part, abandoned = path.with_name(path.name + ".part"), threading.Event()
 
         def bytes_aside() -> None:
             _written(part, write)
-            if asked.over:  # the request is gone, and with it whoever would take this away
+            if abandoned.is_set():  # the request is gone, and with it whoever would take this away
                 part.unlink(missing_ok=True)
 
         def job(db: sqlite3.Connection) -> Row:
@@ -61,7 +62,7 @@ class Uploads:
             path.unlink(missing_ok=True)
             raise
         finally:
-            asked.cancel()
+            abandoned.set()
             part.unlink(missing_ok=True)
 
     async def find(self, key: str, app: str | None = None) -> Row:

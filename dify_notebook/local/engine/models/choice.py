@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from ....errors import DifyError
 from ....i18n import t
 from ....paths import expand
 from . import gguf
-from .model import Backend, Model, ModelFailed, Prices
+from .model import Backend, Chunk, Model, ModelFailed, Prices
 from .remote import Remote
 
 KEY_VARIABLES = ("DIFY_NOTEBOOK_MODEL_KEY", "OPENAI_API_KEY")
@@ -86,12 +86,12 @@ def choose(wanted: Wanted, beside: Path | None = None) -> Model:
     return Model(backend, name, wanted.options or {}, wanted.prices, wanted.vision)
 
 
-def prices(told: Mapping[str, Any]) -> Prices:
+def prices(settings: Mapping[str, Any]) -> Prices:
     """Prices per thousand tokens; raises ValueError for what is no price."""
-    found = [Decimal(str(told.get(name, 0))) for name in ("price_in", "price_out")]
-    if not all(price.is_finite() and 0 <= price <= 1000 for price in found):
+    amounts = [Decimal(str(settings.get(name, 0))) for name in ("price_in", "price_out")]
+    if not all(price.is_finite() and 0 <= price <= 1000 for price in amounts):
         raise ValueError("a price is a number of US dollars from 0 to 1000")
-    return Prices(*found)
+    return Prices(*amounts)
 
 
 def _key(variable: str | None) -> str | None:
@@ -106,5 +106,6 @@ class _None:
 
     provider = "none"
 
-    def chat(self, body: object, tell: object, asked: object) -> None:
+    async def chat(self, body: object) -> AsyncGenerator[Chunk, None]:
         raise ModelFailed(t("local.model.none"))
+        yield {}  # which makes it a generator

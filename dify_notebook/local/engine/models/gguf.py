@@ -9,11 +9,11 @@ from __future__ import annotations
 import importlib.util
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
-from ...threads import Asked
+from ...threads import items_of
 from .model import Chunk, ModelFailed
 
 CONTEXT = 4096
@@ -53,25 +53,26 @@ class InProcess:
     def __repr__(self) -> str:
         return f"InProcess({self.file.name!r})"
 
-    def chat(self, body: dict[str, Any], tell: Callable[[Chunk], None], asked: Asked) -> None:
+    def chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
         """See `Backend.chat`."""
-        server = self._server()
-        failures: list[ModelFailed] = []
 
-        def heard(chunk: Any) -> bool:
-            if asked.over:
-                return True  # ends the generation
-            if not isinstance(chunk, dict):
-                failures.append(ModelFailed("The model sent something that is not a chunk"))
-                return True
-            tell(chunk)
-            return False
+        def generate(put: Callable[[Chunk], bool]) -> None:
+            server = self._server()
+            failures: list[ModelFailed] = []
 
-        whole = server.handle_chat_completions(body, heard)
-        if failures:
-            raise failures[0]
-        if isinstance(whole, dict):
-            tell(whole)
+            def on_chunk(chunk: Any) -> bool:
+                """Whether the generation is to end."""
+                if not isinstance(chunk, dict):
+                    failures.append(ModelFailed("The model sent something that is not a chunk"))
+                return bool(failures) or not put(chunk)
+
+            whole = server.handle_chat_completions(body, on_chunk)
+            if failures:
+                raise failures[0]
+            if isinstance(whole, dict):
+                put(whole)
+
+        return items_of(generate)
 
     def _server(self) -> Any:
         with _lock:

@@ -1,8 +1,6 @@
 """What a model is to an app: it is asked in the form of `chat/completions` and answers in chunks of that form.
 
-Every back end speaks that one dialect, so that what reads the chunks exists once. A back end is plain
-blocking code; each question gets a thread of its own, since answers take long and the loop's small pool
-of threads is for short work.
+Every back end speaks that one dialect, so that what reads the chunks exists once.
 """
 
 from __future__ import annotations
@@ -10,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import codecs
 import json
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
 from ...text import THINKS, THOUGHT, well_formed
-from ...threads import Asked, in_thread
+from ...threads import Exited, in_thread
 from ...tokens import Meter, count
 
 Message = dict[str, Any]
@@ -54,8 +52,11 @@ class Backend(Protocol):
     provider: str
     """Told in a node's process data."""
 
-    def chat(self, body: dict[str, Any], tell: Callable[[Chunk], None], asked: Asked) -> None:
-        """Answer; gives each chunk to `tell` as it comes, and returns after the last.
+    def chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
+        """The chunks of an answer, each as it comes; closed early, the back end is to stop.
+
+        Args:
+            body: of a `chat/completions` request.
 
         Raises:
             ModelFailed: for anything that went wrong.
@@ -111,11 +112,11 @@ class Model:
     async def ask(
         self,
         messages: Sequence[Message],
-        tell: Callable[[str], None] = lambda text: None,
+        on_text: Callable[[str], None] = lambda text: None,
         *,
         tools: Sequence[Mapping[str, Any]] = (),
     ) -> Reply:
-        """Ask, and give each piece of text to `tell` as it comes.
+        """Ask, and give each piece of text to `on_text` as it comes.
 
         Raises:
             ModelFailed: it could not be asked, refused, or broke off.
@@ -129,27 +130,48 @@ class Model:
         }
         if tools:
             body["tools"] = list(tools)
-        reading = _Reading(self, messages, tell)
-        await _in_thread(self.backend, body, reading)
-        return await in_thread(reading.reply)  # where the model does not count, that is our work
+        reader = _Reader(self, messages, on_text)
+        try:
+            async with asyncio.timeout(MAX_SECONDS), aclosing(_chunks(self.backend, body)) as chunks:
+                async for chunk in chunks:
+                    reader.chunk(chunk)
+        except TimeoutError:
+            raise ModelFailed(f"The model's answer took longer than {MAX_SECONDS:g} s") from None
+        # Where the model does not count, that is our work.
+        return reader.reply() if reader.usage else await in_thread(reader.reply)
 
 
-class _Reading:
+async def _chunks(backend: Backend, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
+    """What a back end answers; a bug of it is a failed answer. Raises: ModelFailed."""
+    try:
+        async with aclosing(backend.chat(body)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    except ModelFailed:
+        raise
+    except Exited as failure:
+        raise ModelFailed(f"{failure} in the model's back end") from failure
+    except Exception as failure:
+        raise ModelFailed(f"{type(failure).__name__} in the model's back end: {failure}") from failure
+
+
+class _Reader:
     """Puts the chunks of one answer together."""
 
-    def __init__(self, model: Model, messages: Sequence[Message], tell: Callable[[str], None]) -> None:
+    def __init__(self, model: Model, messages: Sequence[Message], on_text: Callable[[str], None]) -> None:
         self._begun = time.monotonic()
         self._first: float | None = None
         self._model = model
         self._messages = messages
-        self._tell = tell
+        self._on_text = on_text
         self._text: list[str] = []
-        self._signs = codecs.getincrementaldecoder("utf-16-le")("replace")
+        self._characters = codecs.getincrementaldecoder("utf-16-le")("replace")
         self._thinking = False
         self._size = 0
         self._calls: dict[int, dict[str, str]] = {}
         self._finish: str | None = None
-        self._usage: tuple[int, int] | None = None
+        self.usage: tuple[int, int] | None = None
+        """Tokens of the question and of the answer, where the model told them."""
 
     def chunk(self, chunk: Chunk) -> None:
         """Raises: ModelFailed, for an error object or something else than a chunk."""
@@ -158,7 +180,7 @@ class _Reading:
                 raise ModelFailed(error_text(chunk["error"]))
             usage = chunk.get("usage")
             if usage:
-                self._usage = (int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
+                self.usage = (int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
             for choice in (chunk.get("choices") or [])[:1]:
                 self._choice(choice)
             if chunk is DONE and (self._text or self._calls):
@@ -172,8 +194,8 @@ class _Reading:
         # DeepSeek, vLLM and llama.cpp call it the one, Ollama and OpenRouter the other.
         self._say(delta.get("reasoning_content") or delta.get("reasoning"), reasoning=True)
         self._say(delta.get("content"), reasoning=False)
-        for at, call in enumerate(delta.get("tool_calls") or []):
-            known = self._calls.setdefault(call.get("index", at), {"id": "", "name": "", "arguments": ""})
+        for index, call in enumerate(delta.get("tool_calls") or []):
+            known = self._calls.setdefault(call.get("index", index), {"id": "", "name": "", "arguments": ""})
             function = call.get("function") or {}
             known["id"] = call.get("id") or known["id"]
             known["name"] += function.get("name") or ""
@@ -200,8 +222,8 @@ class _Reading:
         self._write(text)
 
     def _write(self, text: str) -> None:
-        # Some cut a sign in two, and only the second chunk makes it whole.
-        text = self._signs.decode(text.encode("utf-16-le", "surrogatepass"))
+        # Some cut a character in two, and only the second chunk makes it whole.
+        text = self._characters.decode(text.encode("utf-16-le", "surrogatepass"))
         if not text:
             return
         if self._first is None:
@@ -210,7 +232,7 @@ class _Reading:
         if self._size > MAX_ANSWER:
             raise ModelFailed(f"The model's answer is longer than {MAX_ANSWER:,} characters")
         self._text.append(text)
-        self._tell(text)
+        self._on_text(text)
 
     def reply(self) -> Reply:
         """Raises: ModelFailed, when the answer broke off."""
@@ -218,53 +240,18 @@ class _Reading:
             raise ModelFailed("The model's answer broke off before its end")
         text = "".join(self._text)
         calls = [
-            ToolCall(told["id"] or f"call_{index}", well_formed(told["name"]), well_formed(told["arguments"]))
-            for index, told in sorted(self._calls.items())
+            ToolCall(call["id"] or f"call_{index}", well_formed(call["name"]), well_formed(call["arguments"]))
+            for index, call in sorted(self._calls.items())
         ]
         meter = self._model.prices.meter()
-        if self._usage is not None:
-            meter.prompt, meter.completion = self._usage
+        if self.usage is not None:
+            meter.prompt, meter.completion = self.usage
         else:
             # The model does not count, so our own unit has to do.
-            meter.prompt = sum(count(json.dumps(one["content"], ensure_ascii=False)) for one in self._messages)
+            meter.prompt = sum(count(json.dumps(message["content"], ensure_ascii=False)) for message in self._messages)
             meter.completion = count(text) + sum(count(call.arguments) for call in calls)
         latency = time.monotonic() - self._begun
         return Reply(text, calls, self._finish, meter, latency, self._first)
-
-
-async def _in_thread(backend: Backend, body: dict[str, Any], reading: _Reading) -> None:
-    loop = asyncio.get_running_loop()
-    arrived: asyncio.Queue[Chunk | ModelFailed | None] = asyncio.Queue()
-    asked = Asked()
-
-    def put(item: Chunk | ModelFailed | None) -> None:
-        if not asked.over:
-            try:
-                loop.call_soon_threadsafe(arrived.put_nowait, item)
-            except RuntimeError:  # the loop has closed: nobody waits
-                asked.cancel()
-
-    def talk() -> None:
-        try:
-            backend.chat(body, put, asked)
-        except ModelFailed as failure:
-            put(failure)
-        except BaseException as failure:  # a back end's bug is a failed answer, not a hanging one
-            put(ModelFailed(f"{type(failure).__name__} in the model's back end: {failure}"))
-        else:
-            put(None)
-
-    threading.Thread(target=talk, name="dify_notebook-model", daemon=True).start()
-    try:
-        async with asyncio.timeout(MAX_SECONDS):
-            while (item := await arrived.get()) is not None:
-                if isinstance(item, ModelFailed):
-                    raise item
-                reading.chunk(item)
-    except TimeoutError:
-        raise ModelFailed(f"The model's answer took longer than {MAX_SECONDS:g} s") from None
-    finally:
-        asked.cancel()
 
 
 def error_text(error: Any) -> str:

@@ -31,8 +31,8 @@ class Hit:
 class Index:
     """Sections with their terms counted once."""
 
-    def __init__(self, found: Sequence[Section]) -> None:
-        self.sections = tuple(found)
+    def __init__(self, sections: Sequence[Section]) -> None:
+        self.sections = tuple(sections)
         self._counts: list[Counter[str]] = []
         for section in self.sections:
             counted = Counter(terms(section.text))

@@ -23,11 +23,11 @@ def scores(hits: Sequence[Hit]) -> list[float]:
 
 def retriever_resources(hits: Sequence[Hit], source: Literal["api", "workflow"]) -> list[dict[str, Any]]:
     """What `message_end` tells; a chatflow's retrieval also counts words and hits, a chat app's does not."""
-    told: list[dict[str, Any]] = []
+    resources: list[dict[str, Any]] = []
     for position, (hit, score) in enumerate(zip(hits, scores(hits), strict=True), start=1):
         section = hit.section
         flow = source == "workflow"
-        told.append(
+        resources.append(
             {
                 "position": position,
                 "dataset_id": fixed_id("dataset", section.language),
@@ -50,7 +50,7 @@ def retriever_resources(hits: Sequence[Hit], source: Literal["api", "workflow"])
                 "summary": None,
             }
         )
-    return told
+    return resources
 
 
 def node_result(resources: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -59,25 +59,25 @@ def node_result(resources: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "metadata": {
                 "_source": "knowledge",
-                "position": one["position"],
-                "dataset_id": one["dataset_id"],
-                "dataset_name": one["dataset_name"],
-                "document_id": one["document_id"],
-                "document_name": one["document_name"],
-                "data_source_type": one["data_source_type"],
-                "segment_id": one["segment_id"],
-                "retriever_from": one["retriever_from"],
-                "score": one["score"],
-                "segment_hit_count": one["hit_count"],
-                "segment_word_count": one["word_count"],
-                "segment_position": one["segment_position"],
-                "segment_index_node_hash": one["index_node_hash"],
-                "doc_metadata": one["doc_metadata"],
+                "position": resource["position"],
+                "dataset_id": resource["dataset_id"],
+                "dataset_name": resource["dataset_name"],
+                "document_id": resource["document_id"],
+                "document_name": resource["document_name"],
+                "data_source_type": resource["data_source_type"],
+                "segment_id": resource["segment_id"],
+                "retriever_from": resource["retriever_from"],
+                "score": resource["score"],
+                "segment_hit_count": resource["hit_count"],
+                "segment_word_count": resource["word_count"],
+                "segment_position": resource["segment_position"],
+                "segment_index_node_hash": resource["index_node_hash"],
+                "doc_metadata": resource["doc_metadata"],
             },
-            "title": one["document_name"],
-            "files": one["files"],
-            "content": one["content"],
-            "summary": one["summary"],
+            "title": resource["document_name"],
+            "files": resource["files"],
+            "content": resource["content"],
+            "summary": resource["summary"],
         }
-        for one in resources
+        for resource in resources
     ]

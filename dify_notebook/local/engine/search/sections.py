@@ -44,13 +44,13 @@ class Section:
 def cut(language: Language, file: str, text: str) -> list[Section]:
     """Cut one page at its headings; a `#` inside a code fence is none."""
     page, title, lines = "", "", list[str]()
-    found: list[Section] = []
+    result: list[Section] = []
     fenced = False
 
     def close() -> None:
         body = "\n".join(lines).strip()
         if title and body:
-            found.append(Section(language, file, len(found), page, title, body))
+            result.append(Section(language, file, len(result), page, title, body))
 
     for line in text.splitlines():
         if _FENCE.match(line):
@@ -65,18 +65,18 @@ def cut(language: Language, file: str, text: str) -> list[Section]:
         if len(match.group(1)) == 1:
             page = title
     close()
-    return found
+    return result
 
 
 @cache
 def sections(language: Language) -> tuple[Section, ...]:
     """All sections of a language, in the order of their files."""
     folder = files("dify_notebook").joinpath("docs", language)
-    found: list[Section] = []
+    result: list[Section] = []
     for page in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if page.name.endswith(".md"):
-            found.extend(cut(language, page.name, page.read_text(encoding="utf-8")))
-    return tuple(found)
+            result.extend(cut(language, page.name, page.read_text(encoding="utf-8")))
+    return tuple(result)
 
 
 def paragraphs(text: str) -> list[str]:

@@ -231,8 +231,8 @@ def weighted(question: str) -> dict[str, float]:
     """Terms of a question with their weights: its own count 1, synonyms 0.7."""
     weights = dict.fromkeys(terms(question, question=True), 1.0)
     lowered = unicodedata.normalize("NFKC", question).lower()
-    for said, meant in SYNONYMS.items():
-        hit = said in lowered if _HAN.match(said) else stem(said) in weights
+    for word, meant in SYNONYMS.items():
+        hit = word in lowered if _HAN.match(word) else stem(word) in weights
         if hit:
             for term in terms(meant):
                 weights.setdefault(term, 0.7)

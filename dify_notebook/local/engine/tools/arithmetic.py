@@ -35,7 +35,7 @@ def evaluate(expression: str) -> int | float:
     text = expression.strip()
     if len(text) > MAX_LENGTH:
         raise NotComputable(f"the expression is longer than {MAX_LENGTH} characters")
-    for said, meant in (
+    for written, meant in (
         ("×", "*"),
         ("÷", "/"),
         ("−", "-"),
@@ -45,7 +45,7 @@ def evaluate(expression: str) -> int | float:
         ("）", ")"),
         ("，", ","),
     ):
-        text = text.replace(said, meant)
+        text = text.replace(written, meant)
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -49,8 +49,8 @@ def join_texts(items: list[str], separator: str = "\n") -> dict[str, str]:
 
 
 BUILTIN: tuple[Function, ...] = tuple(
-    describe(one)
-    for one in (
+    describe(function)
+    for function in (
         calculator,
         convert_time,
         current_time,

@@ -64,7 +64,7 @@ _WORDS = ("half", "half_alone", "day", "dayhan", "word", "wordhan")
 
 @dataclass(frozen=True)
 class Clock:
-    """A time said in a question; no zone with it."""
+    """A time of day that a question names, without a zone."""
 
     hour: int
     minute: int
@@ -73,7 +73,7 @@ class Clock:
 @cache
 def zones() -> dict[str, str]:
     """Names of places in lower case, with their zones."""
-    found: dict[str, str] = {}
+    by_city: dict[str, str] = {}
     for zone in sorted(available_timezones()):
         region, _, city = zone.rpartition("/")
         if region.split("/")[0] in (
@@ -86,35 +86,35 @@ def zones() -> dict[str, str]:
             "Indian",
             "Pacific",
         ):
-            found.setdefault(city.replace("_", " ").lower(), zone)
-    return found | _PLACES
+            by_city.setdefault(city.replace("_", " ").lower(), zone)
+    return by_city | _PLACES
 
 
 def places(text: str) -> list[tuple[str, str]]:
     """Places that a text names, in its order, with their zones; a zone's own name counts too."""
-    found: list[tuple[int, int, str, str]] = []
+    matches: list[tuple[int, int, str, str]] = []
     lowered = text.lower()
     for match in re.finditer(r"\b[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_]+)+\b", text):
         if match.group() in available_timezones():
-            found.append((match.start(), match.end(), match.group(), match.group()))
+            matches.append((match.start(), match.end(), match.group(), match.group()))
     for name, zone in zones().items():
         edge = r"(?<![a-z])" if name.isascii() else ""
         end = r"(?![a-z])" if name.isascii() else ""
         if name not in lowered or len(name) < 2 or (len(name) < 4 and name.isascii() and name not in _PLACES):
             continue
         for match in re.finditer(edge + re.escape(name) + end, lowered):
-            found.append((match.start(), match.end(), text[match.start() : match.end()], zone))
+            matches.append((match.start(), match.end(), text[match.start() : match.end()], zone))
     chosen: list[tuple[int, int, str, str]] = []
-    for one in sorted(found, key=lambda item: (item[0], -item[1])):
-        if not chosen or one[0] >= chosen[-1][1]:
-            chosen.append(one)
+    for candidate in sorted(matches, key=lambda item: (item[0], -item[1])):
+        if not chosen or candidate[0] >= chosen[-1][1]:
+            chosen.append(candidate)
     return [(name, zone) for _, _, name, zone in chosen]
 
 
-def said_time(text: str) -> Clock | None:
+def spoken_time(text: str) -> Clock | None:
     """A time that a text says, such as 3pm, 15:30, noon or 下午3点半; None where it says none.
 
-    >>> said_time("12 am"), said_time("晚上12点"), said_time("12:30 p.m.")
+    >>> spoken_time("12 am"), spoken_time("晚上12点"), spoken_time("12:30 p.m.")
     (Clock(hour=0, minute=0), Clock(hour=0, minute=0), Clock(hour=12, minute=30))
     """
     for match in _TIME.finditer(text):
@@ -123,9 +123,9 @@ def said_time(text: str) -> Clock | None:
         if match["hourhan"] == "一" and not word and match.group()[-1] in "点點":
             continue  # "a little"
         period = _PERIOD_OF.get(word.lower().replace(".", ""), "")
-        found = _hour(hour, minute, period, digital=match["hour24"] is not None)
-        if found is not None and minute < 60:
-            return Clock((found - ((match["side"] or "").lower() == "to")) % 24, minute)
+        meant = _hour(hour, minute, period, digital=match["hour24"] is not None)
+        if meant is not None and minute < 60:
+            return Clock((meant - ((match["side"] or "").lower() == "to")) % 24, minute)
     return None
 
 

@@ -50,8 +50,8 @@ def summary(path: Path, name: str) -> dict[str, Any]:
                 column.append(row[at].strip() if at < len(row) else "")
     except csv.Error as error:
         raise NotATable(str(error)) from None
-    told = [_column(title, values) for title, values in zip(header, columns, strict=True)]
-    return {"file": name, "rows": count, "uneven_rows": uneven, "columns": told}
+    described = [_column(title, values) for title, values in zip(header, columns, strict=True)]
+    return {"file": name, "rows": count, "uneven_rows": uneven, "columns": described}
 
 
 def _text(raw: bytes) -> str:
@@ -64,32 +64,32 @@ def _text(raw: bytes) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """The sign that cuts the first lines into most columns, evenly."""
+    """The character that cuts the first lines into most columns, evenly."""
     lines = [line for line in text.splitlines()[:20] if line.strip()]
 
-    def worth(sign: str) -> tuple[int, int]:
-        counts = [line.count(sign) for line in lines]
+    def worth(character: str) -> tuple[int, int]:
+        counts = [line.count(character) for line in lines]
         return (min(counts), sum(counts))
 
     return max((",", "\t", ";", "|"), key=worth)
 
 
 def _column(title: str, values: list[str]) -> dict[str, Any]:
-    there = [value for value in values if value]
-    told: dict[str, Any] = {
+    present = [value for value in values if value]
+    described: dict[str, Any] = {
         "name": title,
         "type": "text",
-        "missing": len(values) - len(there),
-        "distinct": len(set(there)),
+        "missing": len(values) - len(present),
+        "distinct": len(set(present)),
     }
-    numbers = [_number(value) for value in there]
-    if there and all(number is not None for number in numbers):
+    numbers = [_number(value) for value in present]
+    if present and all(number is not None for number in numbers):
         real = [number for number in numbers if number is not None]
-        told["type"] = "number"
-        told["min"], told["max"] = min(real), max(real)
-        told["mean"] = round(statistics.fmean(real), 6)
-        told["median"] = round(statistics.median(real), 6)
-    return told
+        described["type"] = "number"
+        described["min"], described["max"] = min(real), max(real)
+        described["mean"] = round(statistics.fmean(real), 6)
+        described["median"] = round(statistics.median(real), 6)
+    return described
 
 
 def _number(text: str) -> float | None:

@@ -30,11 +30,11 @@ def statistics(text: str) -> dict[str, Any]:
     common = Counter(word for word in words if len(word) > 1).most_common(3)
     return {
         "characters": len(text),
-        "characters_without_spaces": sum(1 for sign in text if not sign.isspace()),
+        "characters_without_spaces": sum(1 for character in text if not character.isspace()),
         "words": len(words),
         "chinese_characters": len(_HAN.findall(text)),
         "sentences": sentences,
         "lines": text.count("\n") + 1 if text else 0,
-        "punctuation": sum(1 for sign in text if unicodedata.category(sign).startswith("P")),
+        "punctuation": sum(1 for character in text if unicodedata.category(character).startswith("P")),
         "most_frequent": [{"word": word, "count": count} for word, count in common],
     }

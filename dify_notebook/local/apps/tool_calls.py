@@ -89,20 +89,20 @@ def calls(question: str, files: Sequence[str] = ()) -> list[Call]:
     Args:
         files: names of the files that came with it.
     """
-    found: list[tuple[int, Call]] = []
+    matches: list[tuple[int, Call]] = []
     rest = head = looked_at(question)
     counted = _COUNTING.search(head)
     if counted:
         text, span = _text_to_count(question, counted)
         if text:
-            found.append((counted.start(), Call("text_statistics", {"text": text})))
+            matches.append((counted.start(), Call("text_statistics", {"text": text})))
             # What stands in the text is to be counted, not to be computed.
             rest = rest[: span[0]] + " " * (min(span[1], len(rest)) - span[0]) + rest[span[1] :]
     timed = _time_calls(rest)
-    found.extend(timed)
-    for at, expression in expressions(_blank_times(rest) if timed else rest):
-        found.append((at, Call("calculator", {"expression": expression})))
-    ordered = [call for _, call in sorted(found, key=lambda item: item[0])]
+    matches.extend(timed)
+    for position, expression in expressions(_blank_times(rest) if timed else rest):
+        matches.append((position, Call("calculator", {"expression": expression})))
+    ordered = [call for _, call in sorted(matches, key=lambda item: item[0])]
     for name in files:
         lowered = name.lower()
         if lowered.endswith(TABLE_NAMES) and (not ordered or _TABLE.search(head)):
@@ -122,17 +122,17 @@ def expressions(text: str) -> list[tuple[int, str]]:
     """Arithmetic in a text, with its places: what can be computed and computes something."""
     text = _DATE.sub(lambda match: " " * len(match.group()), text)
     text = _joined(text)
-    for pattern, put in _WORDS:
-        text = pattern.sub(put, text)
+    for pattern, replacement in _WORDS:
+        text = pattern.sub(replacement, text)
     # Chinese stands against numbers without a space between; Latin letters do not.
     text = re.sub(rf"(?<=[{_CJK}])(?=[\d(])|(?<=[\d)])(?=[{_CJK}])", " ", text)
-    found: list[tuple[int, str]] = []
+    matches: list[tuple[int, str]] = []
     for match in _MATH.finditer(text):
         piece = match.group().strip(" \t\n,，.")
         for candidate in _candidates(piece):
             if _computes(candidate):
-                found.append((match.start(), _bare(candidate)))
-    return found
+                matches.append((match.start(), _bare(candidate)))
+    return matches
 
 
 def _joined(text: str) -> str:
@@ -184,32 +184,32 @@ def _computes(text: str) -> bool:
 
 
 def _time_calls(text: str) -> list[tuple[int, Call]]:
-    where = clock.places(text)
-    said = clock.said_time(text)
-    asked = _TIME.search(text) or (clock._TIME.search(text) if said and len(where) > 1 else None)
-    if not asked:
+    places = clock.places(text)
+    spoken = clock.spoken_time(text)
+    match = _TIME.search(text) or (clock._TIME.search(text) if spoken and len(places) > 1 else None)
+    if not match:
         return []
-    at = asked.start()
-    if said and len(where) >= 2:
-        first, *others = where
+    position = match.start()
+    if spoken and len(places) >= 2:
+        first, *others = places
         if re.search(rf"(?:\bin|to|到|换成|是)\s*{re.escape(first[0])}.*\bwhen\b|当", text, re.IGNORECASE):
             # "what time is it in A when it is 3pm in B"
-            others, first = [first], where[-1]
+            others, first = [first], places[-1]
         return [
             (
-                at,
+                position,
                 Call(
-                    "convert_time", {"time": f"{said.hour:02}:{said.minute:02}", "from": first[1], "to": zone}
+                    "convert_time", {"time": f"{spoken.hour:02}:{spoken.minute:02}", "from": first[1], "to": zone}
                 ),
             )
             for _, zone in others
         ]
-    if where:
-        return [(at, Call("current_time", {"timezone": zone})) for _, zone in where]
-    if said:
+    if places:
+        return [(position, Call("current_time", {"timezone": zone})) for _, zone in places]
+    if spoken:
         return []
-    if re.search(r"time|date|day|几点|时间|日期|今天|现在", asked.group(), re.IGNORECASE):
-        return [(at, Call("current_time", {"timezone": "UTC"}))]
+    if re.search(r"time|date|day|几点|时间|日期|今天|现在", match.group(), re.IGNORECASE):
+        return [(position, Call("current_time", {"timezone": "UTC"}))]
     return []
 
 
@@ -217,13 +217,13 @@ def _blank_times(text: str) -> str:
     return clock._TIME.sub(lambda match: " " * len(match.group()), text)
 
 
-def _text_to_count(question: str, asked: re.Match[str]) -> tuple[str, tuple[int, int]]:
+def _text_to_count(question: str, match: re.Match[str]) -> tuple[str, tuple[int, int]]:
     """The text in quotes, else what follows a colon or a line break."""
     quoted = _QUOTED.search(question)
     if quoted:
         return next(group for group in quoted.groups() if group), quoted.span()
-    after = re.search(r"[:：]\s*|\n", question[asked.start() :])
+    after = re.search(r"[:：]\s*|\n", question[match.start() :])
     if after:
-        start = asked.start() + after.end()
+        start = match.start() + after.end()
         return question[start : start + text_stats.MAX_LENGTH + 1].strip(), (start, len(question))
     return "", (0, 0)

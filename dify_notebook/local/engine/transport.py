@@ -1,0 +1,102 @@
+"""One HTTP request to another machine: of an http-request node, for a remote file, or to a model.
+
+It is httpx's transport and not its client, which does more than may be done here: a transport follows no redirect,
+keeps no cookie, undoes no compression and, with `trust_env=False`, reads no proxy and no `.netrc`. Each request has a
+connection of its own: none waits for a place in a pool, none meets one that the other side is about to close, and the
+connection is closed with the request, also when that is cancelled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+from collections.abc import AsyncIterator, Mapping
+
+import httpx
+
+from ...logs import logger
+from ..threads import in_thread
+
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
+
+_TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For plain http, which needs no certificates."""
+
+for _name in ("httpcore.connection", "httpcore.http11"):
+    logger(_name)  # they write a server's headers as they came
+
+
+class RequestError(Exception):
+    """There was no answer, or half of one. The text holds nothing of the request."""
+
+
+@contextlib.asynccontextmanager
+async def exchange(
+    method: str,
+    origin: Origin,
+    target: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    timeout: httpx.Timeout,
+) -> AsyncIterator[httpx.Response]:
+    """Send a request and give the response, whose body is read inside the block, with `aiter_raw()` or `read`.
+
+    https trusts the certificates of the system, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+
+    Args:
+        target: path and query, quoted.
+        timeout: seconds for connecting, and without a byte.
+
+    Raises:
+        TimeoutError: a time of `timeout` has passed.
+        RequestError: something else failed, in the block too.
+    """
+    scheme, host, port = origin
+    try:
+        sent = httpx.Headers(headers, encoding="latin-1")
+        sent.setdefault("Accept-Encoding", "identity")  # what is sent compressed anyway stays as it came
+        raw = target.encode("ascii")
+        url = httpx.URL(scheme=scheme, host=host, port=port, raw_path=raw)
+        # The target as it was quoted: an httpx.URL would resolve the dots in it.
+        extensions = {"timeout": timeout.as_dict(), "target": raw}
+        request = httpx.Request(method, url, headers=sent, content=body, extensions=extensions)
+        # Reading the certificates takes long enough to hold up others.
+        trust = await in_thread(ssl.create_default_context) if scheme == "https" else _TRUSTS_NOBODY
+        async with (
+            httpx.AsyncHTTPTransport(verify=trust, trust_env=False) as transport,
+            contextlib.aclosing(await transport.handle_async_request(request)) as response,
+        ):
+            yield response
+    except (httpx.TimeoutException, TimeoutError):
+        raise TimeoutError from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as problem:
+        raise RequestError(_reason(problem)) from problem
+
+
+async def read(response: httpx.Response, limit: int) -> bytes:
+    """The body as it came, and no more of it than that many bytes. Raises: see `exchange`."""
+    content = bytearray()
+    async for piece in response.aiter_raw():
+        content += piece
+        if len(content) >= limit:
+            break
+    return bytes(content[:limit])
+
+
+def _reason(problem: BaseException) -> str:
+    """What failed, in the system's words where it is the system that says so: the libraries above say less."""
+    if isinstance(problem, httpx.LocalProtocolError):
+        return "a header holds what cannot be sent"  # h11 would show its value
+    text = str(problem) or type(problem).__name__
+    cause: BaseException | None = problem
+    while cause is not None:
+        if isinstance(cause, BaseExceptionGroup):  # of several addresses
+            cause = cause.exceptions[-1]
+        if isinstance(cause, OSError) and cause.errno is not None:
+            plain = cause.errno > 0 and not isinstance(cause, ssl.SSLError)
+            text = f"[Errno {cause.errno}] {os.strerror(cause.errno)}" if plain else str(cause)
+        cause = cause.__cause__ or cause.__context__
+    return text
