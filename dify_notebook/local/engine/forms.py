@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...wire.kinds import FILE_CONTROLS, TEXT_CONTROLS, ControlKind
-from ..responses import invalid
+from ..api_error import invalid
 
 if TYPE_CHECKING:
     from ..store.store import Row

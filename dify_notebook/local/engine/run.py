@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from ...i18n import t
 from ...logs import logger
 from .. import tokens
-from ..responses import ApiError
+from ..api_error import ApiError
 from ..store.damage import damaged_store, is_damage
 from ..store.store import INTERRUPTED, Row, Store
 from ..threads import Exited, in_thread

@@ -15,9 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from ...logs import logger
-from ..faults import Dropped, Faults
-from ..responses import ApiError, html_not_found
-from ..simulate.dialect import Dialect015
+from ..api_error import ApiError
+from ..responses import error_reply, html_not_found
+from ..simulate.dialect import DialectMiddleware
+from ..simulate.faults import Dropped, FaultMiddleware
 from ..store.damage import damaged_store, is_damage
 from .context import Context, context_of
 from .guard import Guard
@@ -72,7 +73,7 @@ def application(context: Context) -> Starlette:
 
     options = context.options
     middleware = [
-        Middleware(Faults, box=context.faults, ping_interval=options.ping_interval),
+        Middleware(FaultMiddleware, plan=context.faults, ping_interval=options.ping_interval),
         Middleware(Guard, host=options.host),
     ]
     if options.cors:
@@ -87,7 +88,7 @@ def application(context: Context) -> Starlette:
             )
         )
     if options.older:
-        middleware.append(Middleware(Dialect015, asked=context.opened_by, played=context.player is not None))
+        middleware.append(Middleware(DialectMiddleware, app_of=context.opened_by, played=context.player is not None))
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
@@ -110,7 +111,7 @@ def application(context: Context) -> Starlette:
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return error.response()
+    return error_reply(error)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -119,14 +120,14 @@ async def _http_error(request: Request, error: Exception) -> Response:
         return html_not_found()
     if error.status_code == 405:
         message = "The method is not allowed for the requested URL."
-        return ApiError(405, "method_not_allowed", message, dict(error.headers or {})).response()
-    return ApiError(error.status_code, "bad_request", str(error.detail)).response()
+        return error_reply(ApiError(405, "method_not_allowed", message, dict(error.headers or {})))
+    return error_reply(ApiError(error.status_code, "bad_request", str(error.detail)))
 
 
 async def _gone(request: Request, error: Exception) -> Response:
     """Who hung up in the middle of a body hears nothing; that is no failure of the server."""
     log.debug("%s %s: the client went away", request.method, request.url.path)
-    return ApiError(400, "bad_request", "The request was cut off.").response()
+    return error_reply(ApiError(400, "bad_request", "The request was cut off."))
 
 
 async def _crash(request: Request, error: Exception) -> Response:
@@ -136,4 +137,4 @@ async def _crash(request: Request, error: Exception) -> Response:
         message = "The database of this server is damaged; its log names the file and says what to do."
     elif not isinstance(error, Dropped):  # that was asked for
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return ApiError(500, "internal_server_error", message).response()
+    return error_reply(ApiError(500, "internal_server_error", message))

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from ..api_error import ApiError
 from ..engine.app import App
 from ..engine.run import Runs
 from ..engine.speech import Speech
 from ..faults import FaultPlan
 from ..options import Options
-from ..responses import ApiError
 from ..simulate.playback import Player
 from ..store.directory import Directory, Keys
 from ..store.store import Store

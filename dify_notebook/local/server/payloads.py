@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from ..responses import ApiError, invalid
+from ..api_error import ApiError, invalid
 
 MAX_USER = 255
 MAX_FILES = 10

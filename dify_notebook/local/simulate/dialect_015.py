@@ -7,11 +7,14 @@ of an item) is read off the order of events.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
-Event = dict[str, Any]
+import msgspec
+
+from .items import Event, Item, Written
 
 THINKS = (
     '<details style="color:gray;background-color: #f8f8f8;padding: 8px;border-radius: 4px;" open>'
@@ -49,7 +52,7 @@ def _resource(told: dict[str, Any]) -> dict[str, Any]:
 
 
 class Stream:
-    """One stream on its way; an event may become none, one or several."""
+    """A `Change`: the events of one stream in the older form; one may become none, one or several."""
 
     def __init__(self, runs: Iterator[int]) -> None:
         """Args: runs: numbers of runs, from 1."""
@@ -63,8 +66,15 @@ class Stream:
         self._boxes: dict[str, _Iteration] = {}
         self._held: Event | None = None
 
-    def tell(self, event: Event) -> Iterator[Event]:
-        """The event in the older form."""
+    def __call__(self, item: Item) -> Iterator[Item]:
+        if isinstance(item, dict):
+            yield from map(_written, self._older(item))
+        else:
+            if item is None:
+                yield from map(_written, self._let_go())
+            yield item
+
+    def _older(self, event: Event) -> Iterator[Event]:
         name: str = event["event"]
         data: dict[str, Any] = event.get("data") or {}
         if name in ("message", "agent_message"):
@@ -97,10 +107,6 @@ class Stream:
             return
         yield from self._let_go()
         yield event
-
-    def end(self) -> Iterator[Event]:
-        """What is still to be told when nothing more comes."""
-        yield from self._let_go()
 
     def _let_go(self) -> Iterator[Event]:
         if self._held is not None:
@@ -186,6 +192,15 @@ class Stream:
         self._last[None] = key
         yield {**event, "data": {**data, "execution_metadata": {"total_tokens": spent}}}
         yield from self._let_go()
+
+
+def _written(event: Event) -> Written:
+    """The older version escapes what is beyond ASCII."""
+    try:
+        data = json.dumps(event, allow_nan=False)
+    except ValueError:  # no number, which is null in JSON
+        data = json.dumps(msgspec.json.decode(msgspec.json.encode(event)))
+    return Written(("", data.encode()), event)
 
 
 class _Iteration:

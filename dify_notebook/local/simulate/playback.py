@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from ...tape import Tape
 from ...wire.loose import loads
-from ...wire.sse import written
-from ..responses import ApiError
+from ...wire.sse import Frame
+from ..api_error import ApiError
+from .items import Event, Item, Written
 
 _LONGEST = 600.0
 """Seconds that one pause may take, whatever a tape says."""
@@ -21,9 +24,7 @@ class Playing:
     """One tape on its way to one client."""
 
     def __init__(self, tape: Tape, speed: float) -> None:
-        self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
-        """Frames as bytes; None at the end."""
-        self.gone = False
+        self.events: asyncio.Queue[Item] = asyncio.Queue()
         self._tape = tape
         self._speed = speed
         self._stopped = asyncio.Event()
@@ -43,7 +44,7 @@ class Playing:
                     await asyncio.wait_for(self._stopped.wait(), pause)
             if self._stopped.is_set():
                 break
-            self.events.put_nowait(written(frame))
+            self.events.put_nowait(Written(frame, _event(frame)))
         self.events.put_nowait(None)
 
 
@@ -85,7 +86,7 @@ class Player:
         """
         answer: list[str] = []
         body: dict[str, Any] = {}
-        for event in _told(next(self._tapes)):
+        for event in _events(next(self._tapes)):
             kind = event.get("event")
             if kind in ("message", "agent_message"):
                 answer.append(str(event.get("answer", "")))
@@ -107,8 +108,7 @@ class Player:
         return {"event": "message", "id": body["message_id"], "mode": "chat", **body, "answer": "".join(answer)}
 
 
-def _told(tape: Tape) -> list[dict[str, Any]]:
-    found = []
+def _events(tape: Tape) -> Iterator[Event]:
     for _, (_, data) in tape.entries:
         if data is not None:
             try:
@@ -116,9 +116,17 @@ def _told(tape: Tape) -> list[dict[str, Any]]:
             except ValueError:
                 continue  # a tape may hold what was cut off; a player of it does not judge
             if isinstance(event, dict):
-                found.append(event)
-    return found
+                yield event
+
+
+def _event(frame: Frame) -> Event | None:
+    """The event in a frame, where anyone can read it."""
+    name, data = frame
+    if data is not None and name in ("", "message"):
+        with contextlib.suppress(ValueError, RecursionError):
+            return msgspec.json.decode(data, type=dict[str, Any])
+    return None
 
 
 def _task_id(tape: Tape) -> str:
-    return next((str(event["task_id"]) for event in _told(tape) if event.get("task_id")), "")
+    return next((str(event["task_id"]) for event in _events(tape) if event.get("task_id")), "")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...api_error import ApiError
 from ...engine.app import fixed_id
-from ...responses import ApiError, reply
+from ...responses import reply
 from ...store import serializers
 from ...store.annotations import Annotations
 from ...store.store import Unknown

@@ -7,7 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...responses import ApiError, empty_reply, invalid, not_found, reply
+from ...api_error import ApiError, invalid, not_found
+from ...responses import empty_reply, reply
 from ...store.annotations import Annotations
 from ...store.store import Row, Unknown
 from ..context import app_of, context_of

@@ -8,9 +8,10 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from ...api_error import ApiError, invalid
 from ...engine.app import FILE_LIMITS, MEGABYTE
 from ...engine.speech import NoSpeech
-from ...responses import VERSION_HEADERS, ApiError, invalid, reply
+from ...responses import VERSION_HEADERS, reply
 from ...store.store import Unknown
 from ...threads import Exited, in_thread
 from ..context import app_of, context_of

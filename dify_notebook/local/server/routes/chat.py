@@ -14,11 +14,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from ....wire.kinds import FILE_CONTROLS
+from ...api_error import ApiError, invalid, not_found
 from ...engine.app import FILE_LIMITS, MEGABYTE, App, FileRules
 from ...engine.fetch import FetchFailed, Refused, fetch
 from ...engine.forms import as_input, check_inputs
 from ...engine.run import Run, Upload
-from ...responses import ApiError, blocking_reply, invalid, not_found, reply
+from ...responses import blocking_reply, reply
 from ...simulate.playback import Player
 from ...store.annotations import Annotations
 from ...store.store import INTERRUPTED, Row, Unknown

@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from ....wire.kinds import size_limit
+from ...api_error import ApiError, invalid
 from ...engine.app import FILE_LIMITS, MEGABYTE, fixed_id
-from ...responses import VERSION_HEADERS, ApiError, html_not_found, invalid, reply
+from ...responses import VERSION_HEADERS, html_not_found, reply
 from ...store.serializers import upload as upload_shape
 from ...store.store import DEFAULT_USER, Row, Unknown
 from ...store.uploads import Uploads

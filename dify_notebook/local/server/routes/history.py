@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...api_error import ApiError, invalid, not_found
 from ...engine.titles import title
-from ...responses import ApiError, empty_reply, invalid, not_found, reply
+from ...responses import empty_reply, reply
 from ...store import serializers
 from ...store.store import DEFAULT_USER, Row, Unknown
 from ...store.variables import Variables
