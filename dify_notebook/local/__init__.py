@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .engine.functions import tool
     from .engine.speech import Speech
     from .options import Dialect
-    from .server.process import LocalServer, Server
+    from .server import LocalServer, Server
     from .simulate.seeding import Seeded
 
 __all__ = ["dump", "ensure", "seed", "serve", "tool"]
@@ -90,8 +90,8 @@ def serve(
     from .engine.declare.apps import resolve
     from .engine.models.choice import Wanted
     from .options import Options, read_tapes
-    from .server.process import LocalServerError
     from .server.process import serve as start
+    from .store.directory import LocalServerError
 
     try:
         tapes = read_tapes(play)

@@ -38,7 +38,7 @@ class JSONReply(Response):
         self.content = content
         self.status_code = status
         self.background = None
-        self._headers = headers or {}
+        self._extra = headers or {}
         self._charset = charset
         self._end = end
 
@@ -48,7 +48,7 @@ class JSONReply(Response):
         if dialect is not None:
             (status, content), charset = dialect.json(status, content), ""
         body = None if status == 204 else (json.dumps(content) + self._end).encode()
-        headers = {**VERSION_HEADERS, **self._headers, "Content-Type": f"application/json{charset}"}
+        headers = {**VERSION_HEADERS, **self._extra, "Content-Type": f"application/json{charset}"}
         await Response(body, status, headers)(scope, receive, send)
 
 

@@ -27,8 +27,8 @@ from dify_notebook import Dify, local
 from dify_notebook.local.engine import fetch as fetching
 from dify_notebook.local.engine.app import App, FileRules, Moderation, Voice
 from dify_notebook.local.engine.run import Run
+from dify_notebook.local.server import LocalServer, LocalServerError
 from dify_notebook.local.server.guard import Guard
-from dify_notebook.local.server.process import LocalServer, LocalServerError
 from dify_notebook.local.store import schema
 from dify_notebook.local.store.annotations import Question, similarity
 from dify_notebook.tape import Tape

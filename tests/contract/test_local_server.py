@@ -21,8 +21,8 @@ import pytest
 from local_helpers import Client, answer_of
 
 from dify_notebook import local
+from dify_notebook.local.server import LocalServer, LocalServerError, Server
 from dify_notebook.local.server import process as server_module
-from dify_notebook.local.server.process import LocalServer, LocalServerError, Server
 from dify_notebook.local.store import journal, lock, schema
 from dify_notebook.local.store.directory import Directory, default_directory
 from dify_notebook.local.store.store import Store

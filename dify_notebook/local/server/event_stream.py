@@ -7,19 +7,18 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Any
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
 from ...wire.sse import KIND, PING, written
 from ..responses import VERSION_HEADERS
-from ..simulate.items import Change, Item, Written
+from ..simulate.items import Change, Event, Item, Written
 
 _encode = msgspec.json.Encoder().encode
 
 
-def frame(event: dict[str, Any]) -> bytes:
+def frame(event: Event) -> bytes:
     """One event: compact JSON in raw UTF-8."""
     return written(("", _encode(event)))
 
@@ -32,7 +31,12 @@ class EventStream:
     and the run is left to itself: closing a connection is not stopping.
     """
 
-    def __init__(self, events: asyncio.Queue[Item], ping_interval: float, gone: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        events: asyncio.Queue[Event | None] | asyncio.Queue[Item],
+        ping_interval: float,
+        gone: Callable[[], None],
+    ) -> None:
         """Args:
         ping_interval: seconds.
         """

@@ -7,7 +7,6 @@ import atexit
 import concurrent.futures
 import contextlib
 import errno
-import http.client
 import os
 import secrets
 import socket
@@ -15,26 +14,23 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from typing import Any
 
 from ...console import warn
-from ...errors import ConfigError, DifyError, InputError
+from ...errors import DifyError
 from ...i18n import t
 from ...logs import logger, say_once
 from ...printable import one_line
 from ..faults import FaultPlan
 from ..options import Options
-from ..store.damage import damaged_store, is_damage
-from ..store.directory import APP_NAMES, Directory, Keys
-from ..store.directory import LocalServerError as LocalServerError
+from ..store import registry
+from ..store.damage import is_damage
+from ..store.directory import APP_NAMES, Directory, Keys, LocalServerError
 from ..store.lock import DirectoryLock
-
-if TYPE_CHECKING:
-    from ..store.store import Store
+from ..store.store import Store
+from .server import Server, answers
 
 log = logger("dify_notebook.local")
 
@@ -45,56 +41,6 @@ _DISK = frozenset(
 )
 _PATIENCE = 10.0
 """Seconds to wait for another process that has the directory and does not answer yet."""
-
-
-class Server:
-    """An embedded server that answers, whichever process runs it."""
-
-    def __init__(self, url: str, directory: Directory, keys: Keys) -> None:
-        self.url = url
-        """Scheme, host and port."""
-        self.directory = directory
-        self._keys = keys
-
-    @property
-    def base_url(self) -> str:
-        """What a client needs; ends in /v1."""
-        return f"{self.url}/v1"
-
-    @property
-    def data_dir(self) -> Path:
-        """Where it keeps its things."""
-        return self.directory.root
-
-    @property
-    def apps(self) -> tuple[str, ...]:
-        """Names of its apps."""
-        return tuple(self._keys.apps)
-
-    def api_key(self, app: str = "guide") -> str:
-        """The key of one of its apps: guide, toolbox, pipeline, or one that was given to `serve()`.
-
-        Raises:
-            LocalServerError: no such app.
-        """
-        try:
-            return self._keys.apps[app]
-        except KeyError:
-            raise LocalServerError(t("local.no_app", app=app, apps=", ".join(self._keys.apps))) from None
-
-    def close(self) -> None:
-        """Nothing to do: another process runs it, and this one only found it."""
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.base_url} data_dir={str(self.data_dir)!r}>"
 
 
 def run_to_end(work: Coroutine[Any, Any, None]) -> None:
@@ -123,7 +69,6 @@ class LocalServer(Server):
 
     def __init__(self, directory: Directory, lock: DirectoryLock, options: Options) -> None:
         from ..engine.run import Runs
-        from ..store.store import Store
 
         # A wrong fault is told before anything is opened.
         self.faults = FaultPlan.of(options.faults)
@@ -172,9 +117,10 @@ class LocalServer(Server):
         """End it; running answers are written down as far as they got. May be repeated, also in a fork."""
         if self._owner != os.getpid():
             return
-        with _guard:
+        with registry.guard:
             if _own.get(self.data_dir) is self:
                 del _own[self.data_dir]
+            registry.remove(self._store)
         self._end_runs()
         self._uvicorn.should_exit = True
         if self._thread.is_alive() and self._thread is not threading.current_thread():
@@ -275,8 +221,7 @@ class LocalServer(Server):
 
 
 _own: dict[Path, LocalServer] = {}
-"""Servers of this process, by directory: the lock between processes does not see two in one."""
-_guard = threading.RLock()
+"""Servers of this process, by directory; `registry.guard` guards it."""
 
 
 def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalServer:
@@ -287,12 +232,11 @@ def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalSer
         raise LocalServerError(str(error)) from None
     if options.host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
         warn(t("local.exposed", host=one_line(options.host)), stacklevel=3)
-    directory = _open(data_dir)
-    with _guard:
+    directory = registry.open_directory(data_dir)
+    with registry.guard:
         started = _start(directory, options)
     if started is None:
-        told = directory.read_server() or {"pid": "?", "url": "?"}
-        raise LocalServerError(t("local.taken", path=directory.root, pid=told["pid"], url=told["url"]))
+        raise registry.taken(directory)
     return started
 
 
@@ -327,16 +271,16 @@ def _unwritable(error: LocalServerError) -> bool:
 
 
 def _ensure(data_dir: str | os.PathLike[str] | None) -> Server:
-    directory = _open(data_dir)
+    directory = registry.open_directory(data_dir)
     own = _own.get(directory.root)
     if own is not None and own.alive:
         return own
     end = time.monotonic() + _PATIENCE
     while True:
         told = directory.read_server()
-        if told is not None and told["pid"] != os.getpid() and _answers(told["url"], told["nonce"]):
+        if told is not None and told["pid"] != os.getpid() and answers(told["url"], told["nonce"]):
             return Server(told["url"], directory, directory.read_keys())
-        with _guard:
+        with registry.guard:
             own = _own.get(directory.root)
             if own is not None and own.alive:
                 return own
@@ -349,40 +293,6 @@ def _ensure(data_dir: str | os.PathLike[str] | None) -> Server:
         time.sleep(0.05)
 
 
-@contextlib.contextmanager
-def store_of(data_dir: str | os.PathLike[str] | None) -> Iterator[tuple[Directory, Store]]:
-    """A data directory and its store, for work that is no request.
-
-    It is the store of this process's server where one runs there, else one that is opened for as long as this lasts.
-
-    Raises:
-        LocalServerError: another process serves the directory, or it cannot be used.
-    """
-    from ..store.schema import NewerStore
-    from ..store.store import Store
-
-    directory = _open(data_dir)
-    with _guard:
-        own = _own.get(directory.root)
-        if own is not None and own.alive:
-            yield directory, own._store
-            return
-        lock = DirectoryLock(directory.lock)
-        if not _acquired(lock):
-            told = directory.read_server() or {"pid": "?", "url": "?"}
-            raise LocalServerError(t("local.taken", path=directory.root, pid=told["pid"], url=told["url"]))
-        try:
-            store = Store(directory)
-        except (OSError, sqlite3.Error, NewerStore) as error:
-            lock.release()
-            raise _not_started(directory, error) from error
-        try:
-            yield directory, store
-        finally:
-            store.close()
-            lock.release()
-
-
 def _start(directory: Directory, options: Options) -> LocalServer | None:
     """A server of this process, or None when the directory is taken."""
     own = _own.get(directory.root)
@@ -390,8 +300,8 @@ def _start(directory: Directory, options: Options) -> LocalServer | None:
         if own.alive:
             return None
         own.close()
-    lock = DirectoryLock(directory.lock)
-    if not _acquired(lock):
+    lock = registry.lock_of(directory)
+    if lock is None:
         return None
     try:
         server = LocalServer(directory, lock, options)
@@ -400,32 +310,10 @@ def _start(directory: Directory, options: Options) -> LocalServer | None:
         lock.release()
         if isinstance(error, DifyError) or not isinstance(error, Exception):
             raise
-        raise _not_started(directory, error) from error
+        raise registry.not_started(directory, error) from error
     _own[directory.root] = server
+    registry.add(directory, server._store)
     return server
-
-
-def _acquired(lock: DirectoryLock) -> bool:
-    try:
-        return lock.acquire()
-    except OSError as error:  # something else has its name, or it cannot be opened
-        raise LocalServerError(t("local.no_directory", reason=error), code="data_dir") from error
-
-
-def _not_started(directory: Directory, error: Exception) -> LocalServerError:
-    if is_damage(error):
-        return LocalServerError(damaged_store(directory.database, error), code="data_dir")
-    where = f"{directory.database}: " if isinstance(error, sqlite3.Error) else ""
-    return LocalServerError(t("local.not_started", reason=f"{where}{error}"))
-
-
-def _open(data_dir: str | os.PathLike[str] | None) -> Directory:
-    try:
-        return Directory.open(data_dir)
-    except (ConfigError, InputError) as error:
-        raise LocalServerError(error.message, code=error.code) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
-        raise LocalServerError(t("local.no_directory", reason=error)) from error
 
 
 def _listen(options: Options, directory: Directory) -> socket.socket:
@@ -453,28 +341,7 @@ def _listen(options: Options, directory: Directory) -> socket.socket:
     raise AssertionError("a port was tried")
 
 
-def _answers(url: str, nonce: str) -> bool:
-    """Whether the server at an address is alive and the one that wrote server.json."""
-    from .challenge import proof
-
-    parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname is None or parts.port is None:
-        return False
-    challenge = secrets.token_urlsafe(16)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=2)
-    try:
-        connection.request("GET", "/?" + urlencode({"challenge": challenge}))
-        response = connection.getresponse()
-        return response.status == 200 and proof(nonce, challenge).encode() in response.read(65536)
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
 def _after_fork() -> None:
-    global _guard
-    _guard = threading.RLock()
     for server in _own.values():
         server._forked()
     _own.clear()

@@ -20,9 +20,10 @@ from ...i18n import t
 from ...paths import expand
 from ...private import mine
 from ...spreadsheets import plain_cell
+from ..apps.catalog import APPS
 from ..engine.app import fixed_id
-from ..server.process import store_of
 from ..store import serializers
+from ..store.registry import store_of
 from ..store.store import Row
 
 _COLUMNS = {
@@ -65,12 +66,12 @@ def write(
 ) -> dict[str, Path]:
     """See `dify_notebook.local.dump`."""
     target = expand(directory, argument="directory")
-    with store_of(data_dir) as (place, store):
+    with store_of(data_dir) as (source, store):
 
         def job(db: sqlite3.Connection) -> dict[str, Path]:
             known = [row[0] for row in db.execute("SELECT DISTINCT app FROM conversations ORDER BY app")]
             if app not in known:
-                raise DumpError(t("local.dump.no_app", app=app, path=place.root, known=", ".join(known) or "-"))
+                raise DumpError(t("local.dump.no_app", app=app, path=source.root, known=", ".join(known) or "-"))
             target.mkdir(parents=True, exist_ok=True)
             tables: dict[str, Iterable[Row]] = {
                 "messages": _messages(db, app),
@@ -150,8 +151,6 @@ def _messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
 
 
 def _conversations(db: sqlite3.Connection, app: str) -> Iterator[Row]:
-    from ..apps.catalog import APPS
-
     mode = APPS[app].mode if app in APPS else None
     for row in map(dict, db.execute("SELECT * FROM conversations WHERE app = ? ORDER BY seq", (app,))):
         more = {"mode": mode, "status": "normal", "is_deleted": "f", "invoke_from": "service-api"}

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from ....errors import DifyError
 from ....i18n import t
-from ...server.process import store_of
+from ...store.registry import store_of
 from .answers import Answers
 from .crowd import Calendar
 from .rows import Writer
