@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from ..api_error import ApiError
 from ..engine.app import App
-from ..engine.run import Runs
+from ..engine.runs import Runs
 from ..engine.speech import Speech
 from ..faults import FaultPlan
 from ..options import Options

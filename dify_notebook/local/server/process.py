@@ -68,7 +68,7 @@ class LocalServer(Server):
     """A server that this process runs, in a thread that dies with it."""
 
     def __init__(self, directory: Directory, lock: DirectoryLock, options: Options) -> None:
-        from ..engine.run import Runs
+        from ..engine.runs import Runs
 
         # A wrong fault is told before anything is opened.
         self.faults = FaultPlan.of(options.faults)

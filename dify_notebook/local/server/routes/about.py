@@ -10,6 +10,7 @@ from ...engine.app import fixed_id
 from ...responses import reply
 from ...store import serializers
 from ...store.annotations import Annotations
+from ...store.conversations import Conversations
 from ...store.store import Unknown
 from ..challenge import proof
 from ..context import app_of, context_of
@@ -67,7 +68,7 @@ async def feedbacks(request: Request) -> Response:
     app = app_of(request)
     page = query_whole(request, "page", "FeedbackListQuery", default=1)
     limit = query_whole(request, "limit", "FeedbackListQuery", default=20, most=101)
-    rows = await context_of(request).store.feedbacks(app.name, page=page, limit=limit)
+    rows = await Conversations(context_of(request).store).feedbacks(app.name, page=page, limit=limit)
     return reply({"data": [serializers.feedback(row, app.id) for row in rows]})
 
 

@@ -12,6 +12,7 @@ from ...api_error import ApiError, invalid
 from ...engine.app import FILE_LIMITS, MEGABYTE
 from ...engine.speech import NoSpeech
 from ...responses import VERSION_HEADERS, reply
+from ...store.conversations import Conversations
 from ...store.store import Unknown
 from ...threads import Exited, in_thread
 from ..context import app_of, context_of
@@ -57,7 +58,7 @@ async def from_text(request: Request) -> Response:
         if not is_uuid(asked.message_id):
             return reply(None)
         try:
-            text = await context.store.answer_of(app.name, asked.message_id.lower())
+            text = await Conversations(context.store).answer_of(app.name, asked.message_id.lower())
         except Unknown:
             return reply(None)
     else:

@@ -22,6 +22,7 @@ from ...engine.run import Run, Upload
 from ...responses import blocking_reply, reply
 from ...simulate.playback import Player
 from ...store.annotations import Annotations
+from ...store.conversations import Conversations
 from ...store.store import INTERRUPTED, Row, Unknown
 from ...store.uploads import Uploads
 from ...store.variables import Variables
@@ -90,7 +91,7 @@ async def _kept_inputs(context: Context, app: App, asked: ChatRequest) -> dict[s
         return None
     user = await context.store.known_user(app.name, asked.user)
     try:
-        row = await context.store.conversation(app.name, user, asked.conversation_id)
+        row = await Conversations(context.store).get(app.name, user, asked.conversation_id)
     except Unknown:
         raise not_found("Conversation Not Exists.") from None
     inputs: dict[str, Any] = json.loads(row["inputs"])
@@ -112,7 +113,8 @@ async def _begin(
     history: list[Row] = []
     try:
         if asked.conversation_id is not None:
-            history, _ = await store.messages(app.name, user, asked.conversation_id, first_id=None, limit=HISTORY)
+            stored = Conversations(store)
+            history, _ = await stored.messages(app.name, user, asked.conversation_id, first_id=None, limit=HISTORY)
         conversation = await store.begin(
             app=app.name,
             user=user,

@@ -9,6 +9,7 @@ from ...api_error import ApiError, invalid, not_found
 from ...engine.titles import title
 from ...responses import empty_reply, reply
 from ...store import serializers
+from ...store.conversations import Conversations
 from ...store.store import DEFAULT_USER, Row, Unknown
 from ...store.variables import Variables
 from ...threads import in_thread
@@ -55,9 +56,9 @@ async def conversations(request: Request) -> Response:
     last = query_uuid(request, "last_id", model)
     limit, sort = query_limit(request, model), query_sort(request)
     app, user = await _asker(request)
-    store = context_of(request).store
+    stored = Conversations(context_of(request).store)
     try:
-        rows, more = await store.conversations(app, user, sort_by=sort, last_id=last, limit=limit)
+        rows, more = await stored.page(app, user, sort_by=sort, last_id=last, limit=limit)
     except Unknown as error:
         raise _missing(error) from None
     return _page(limit, more, [serializers.conversation(row) for row in rows])
@@ -72,9 +73,9 @@ async def messages(request: Request) -> Response:
     app, user = await _asker(request)
     if conversation is None:
         return _page(limit, False, [])
-    signer = signer_of(request)
+    signer, stored = signer_of(request), Conversations(context_of(request).store)
     try:
-        rows, more = await context_of(request).store.messages(app, user, conversation, first_id=first, limit=limit)
+        rows, more = await stored.messages(app, user, conversation, first_id=first, limit=limit)
     except Unknown as error:
         raise _missing(error) from None
     return _page(limit, more, [serializers.message(row, signer.url) for row in rows])
@@ -85,7 +86,7 @@ async def suggested(request: Request) -> Response:
     app, context = app_of(request), context_of(request)
     name, user = await _asker(request, default=None)
     try:
-        row = await context.store.message(name, user, str(request.path_params["message"]))
+        row = await Conversations(context.store).message(name, user, str(request.path_params["message"]))
     except Unknown as error:
         raise _missing(error) from None
     if not app.suggests:
@@ -101,7 +102,7 @@ async def feedback(request: Request) -> Response:
     rated, content = rating(body)
     user = await store.known_user(app.name, session)
     try:
-        done = await store.rate(app.name, user, str(request.path_params["message"]), rated, content)
+        done = await Conversations(store).rate(app.name, user, str(request.path_params["message"]), rated, content)
     except Unknown as error:
         raise _missing(error) from None
     if not done:
@@ -116,12 +117,12 @@ async def rename(request: Request) -> Response:
     body = await json_body(request)
     user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
     name = new_name(body, older=context.options.older)
-    key = str(request.path_params["conversation"])
+    key, stored = str(request.path_params["conversation"]), Conversations(store)
     try:
         if name is None:
-            rows, _ = await store.messages(app.name, user, key, first_id=None, limit=100)
+            rows, _ = await stored.messages(app.name, user, key, first_id=None, limit=100)
             name = title(rows[0]["query"]) if rows else "…"
-        row = await store.rename(app.name, user, key, name)
+        row = await stored.rename(app.name, user, key, name)
     except Unknown as error:
         raise _missing(error) from None
     return reply(serializers.conversation(row))
@@ -133,7 +134,7 @@ async def delete(request: Request) -> Response:
     body = await json_body(request)
     user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
     try:
-        await store.delete(app.name, user, str(request.path_params["conversation"]))
+        await Conversations(store).delete(app.name, user, str(request.path_params["conversation"]))
     except Unknown as error:
         raise _missing(error) from None
     return empty_reply()
@@ -146,8 +147,8 @@ async def variables(request: Request) -> Response:
     last, limit = query_uuid(request, "last_id", model), query_limit(request, model)
     app, user = await _asker(request)
     try:
-        kept = Variables(context_of(request).store)
-        rows = await kept.of(app, user, str(request.path_params["conversation"]))
+        stored = Variables(context_of(request).store)
+        rows = await stored.of(app, user, str(request.path_params["conversation"]))
     except Unknown as error:
         raise _missing(error) from None
     wanted = request.query_params.get("variable_name")
@@ -169,10 +170,10 @@ async def set_variable(request: Request) -> Response:
     if "value" not in body:
         raise invalid("value is required")
     conversation, key = str(request.path_params["conversation"]), str(request.path_params["variable"])
-    kept = Variables(store)
+    stored = Variables(store)
 
     async def find() -> Row:
-        for row in await kept.of(app.name, user, conversation):
+        for row in await stored.of(app.name, user, conversation):
             if row["id"] == key:
                 return row
         raise not_found("Conversation Variable Not Exists.")
@@ -183,7 +184,7 @@ async def set_variable(request: Request) -> Response:
             told = serializers.type_of(body["value"])
             message = f"Type mismatch: variable '{row['name']}' expects {row['value_type']}, but got {told} type"
             raise ApiError(400, "bad_request", message)
-        await kept.set(conversation, key, body["value"])
+        await stored.set(conversation, key, body["value"])
         return reply(serializers.variable(await find()))
     except Unknown as error:
         raise _missing(error) from None
