@@ -108,14 +108,14 @@ def serve(
         play=tapes,
         speed=speed,
         allow=_texts(allow),
-        cors=tuple(one.rstrip("/") for one in _texts(cors)),
+        cors=tuple(origin.rstrip("/") for origin in _texts(cors)),
         speech=speech,
     )
     return start(data_dir, options)
 
 
-def _texts(given: str | Iterable[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:

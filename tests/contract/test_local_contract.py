@@ -151,9 +151,9 @@ def test_a_matching_annotation_answers_and_is_counted(plain: Client) -> None:
 
 def plain_server(client: Client) -> LocalServer:
     """The server that a client speaks to."""
-    from dify_notebook.local.server.process import _own
+    from dify_notebook.local.server.process import _servers
 
-    return next(one for one in _own.values() if str(client.http.base_url).startswith(one.url))
+    return next(one for one in _servers.values() if str(client.http.base_url).startswith(one.url))
 
 
 def test_annotations_are_listed_changed_and_deleted(server: LocalServer) -> None:

@@ -224,7 +224,7 @@ def test_a_silent_owner_is_told(tmp_path: Path, others: Any, monkeypatch: pytest
     other = others(f"local.ensure({str(tmp_path)!r})")
     told = json.loads((tmp_path / "server.json").read_text())
     (tmp_path / "server.json").write_text(json.dumps({**told, "nonce": "another"}))
-    monkeypatch.setattr(server_module, "_PATIENCE", 0.3)
+    monkeypatch.setattr(server_module, "_TIMEOUT", 0.3)
     with pytest.raises(LocalServerError, match=f"another process \\({other.process.pid}"):
         local.ensure(tmp_path)
 

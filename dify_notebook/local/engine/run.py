@@ -37,7 +37,7 @@ TOKEN_PAUSE = 0.012
 """Seconds before each piece of text, at pace 1."""
 STEP_PAUSE = 0.15
 """Seconds between two steps (nodes, tool calls), at pace 1."""
-_KEEP_EVERY = 0.2
+_PARTIAL_INTERVAL = 0.2
 """Seconds between two writings of an unfinished answer."""
 
 
@@ -110,13 +110,13 @@ class Run:
     """Set by a workflow; called with status and error before the answer is committed."""
 
     def __post_init__(self) -> None:
-        self._found = copy.deepcopy(self.variables)
-        self._begun = time.monotonic()
+        self._initial = copy.deepcopy(self.variables)
+        self._started_at = time.monotonic()
         self._first_token: float | None = None
         self._text: list[str] = []
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._kept = 0.0
-        self._gone = False
+        self._written_at = 0.0
+        self._client_gone = False
         self.ended = False
         """Whether the last event was said."""
         self._unmetered = False
@@ -167,8 +167,8 @@ class Run:
             chosen = None if selector is None else list(selector)
             self.emit("message", id=self.message_id, answer=piece, from_variable_selector=chosen)
         self._text.append(piece)  # what a stop kept from being said is not kept either
-        if self.elapsed - self._kept >= _KEEP_EVERY:
-            self._kept = self.elapsed
+        if self.elapsed - self._written_at >= _PARTIAL_INTERVAL:
+            self._written_at = self.elapsed
             self.store.write_partial(self.message_id, self.answer)
 
     async def pause(self, seconds: float) -> None:
@@ -231,7 +231,7 @@ class Run:
     @property
     def elapsed(self) -> float:
         """Seconds since the question came in."""
-        return time.monotonic() - self._begun
+        return time.monotonic() - self._started_at
 
     @property
     def first_token(self) -> float | None:
@@ -243,20 +243,20 @@ class Run:
         if not self._stopping.done():
             self._stopping.set_result(None)
 
-    def leave(self) -> None:
+    def disconnected(self) -> None:
         """The client went away; the run goes on unheard."""
-        self._gone = True
+        self._client_gone = True
 
     async def drive(self) -> None:
         """Let the app answer, then commit, then say the last event."""
         state: str = "done"
         try:
             # A question may be long and the words many: where there are rules they are held against it aside.
-            instead = self._instead() if self.app.moderation is None else (await self.work(self._instead))[0]
-            if instead is None:
+            preset = self._preset_answer() if self.app.moderation is None else (await self.work(self._preset_answer))[0]
+            if preset is None:
                 await self.app.answer(self)
             else:
-                await self._recite(instead)
+                await self._say_preset(preset)
         except Stopped:
             state = "stopped"
         except RunFailed as failure:
@@ -305,7 +305,7 @@ class Run:
             status = {"done": "succeeded", "stopped": "stopped", "failed": "failed"}[state]
             ran = self.finish_workflow(status, message)
             self._send("workflow_finished", workflow_run_id=ran["id"], data=ran)
-        replaced = None if self.app.moderation is None else await in_thread(self._replacement, state)
+        replaced = None if self.app.moderation is None else await in_thread(self._moderated, state)
         if replaced is not None:
             self._text = [replaced]
         try:
@@ -324,7 +324,7 @@ class Run:
             self._send("message_end", id=self.message_id, metadata=self.metadata, files=files)
             if state == "done":
                 await self._speak()
-        if self._gone and state == "done":
+        if self._client_gone and state == "done":
             await self.store.abandon(self.message_id)
 
     @property
@@ -341,7 +341,7 @@ class Run:
             annotated = {"id": self.annotation["id"], "account": account}
         return {"annotation_reply": annotated, "retriever_resources": self.resources, "usage": self.usage}
 
-    def _instead(self) -> str | None:
+    def _preset_answer(self) -> str | None:
         """What is said in place of the app's answer: to a question that may not be asked, or annotated."""
         rules = self.app.moderation
         if rules is not None and rules.question is not None and rules.caught(self.query):
@@ -349,17 +349,17 @@ class Run:
             return rules.question
         return None if self.annotation is None else str(self.annotation["answer"])
 
-    async def _recite(self, text: str) -> None:
+    async def _say_preset(self, text: str) -> None:
         """Say a text that is ready. Nothing is counted, and a workflow says it whole, without nodes."""
         self._unmetered = True
         if self.app.is_flow:
             self.delta(text)
             return
-        for sign in text:
+        for character in text:
             await self.pause(TOKEN_PAUSE)
-            self.delta(sign)
+            self.delta(character)
 
-    def _replacement(self, state: str) -> str | None:
+    def _moderated(self, state: str) -> str | None:
         """What takes the place of an answer that may not be given."""
         rules = self.app.moderation
         if rules is None or rules.answer is None or state != "done" or self._unmetered:
@@ -369,7 +369,7 @@ class Run:
     async def _speak(self) -> None:
         """The sound of the answer, after the last event of the text, where the app speaks by itself."""
         voice = self.app.voice
-        if voice is None or not voice.auto_play or self.speech is None or self.events is None or self._gone:
+        if voice is None or not voice.auto_play or self.speech is None or self.events is None or self._client_gone:
             return
         try:
             sound, _ = await in_thread(self.speech.speak, self.answer, voice.name, voice.language)
@@ -393,11 +393,11 @@ class Run:
             workflow_run=workflow_run,
             name=title(self.query) if named else None,
             # Those that were left alone may have been set from outside meanwhile.
-            variables={name: value for name, value in self.variables.items() if value != self._found.get(name)},
+            variables={name: value for name, value in self.variables.items() if value != self._initial.get(name)},
         )
 
     def _send(self, event: str, **fields: Any) -> None:
-        if self.events is None or self._gone:
+        if self.events is None or self._client_gone:
             return
         head = {
             "event": event,
@@ -410,7 +410,7 @@ class Run:
 
     def _send_error(self, error: RunFailed) -> None:
         """Dify's error event is the one without a task_id."""
-        if self.events is not None and not self._gone:
+        if self.events is not None and not self._client_gone:
             self.events.put_nowait(
                 {
                     "event": "error",

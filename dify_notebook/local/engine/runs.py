@@ -23,26 +23,26 @@ class Runs:
 
     def __init__(self) -> None:
         self._running: dict[str, Run] = {}
-        self._coming: Counter[str] = Counter()
+        self._reserved: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def of(self, app: str) -> int:
+    def count(self, app: str) -> int:
         """How many of them are an app's, with those that are about to start."""
-        return self._coming[app] + sum(1 for run in self._running.values() if run.app.name == app)
+        return self._reserved[app] + sum(1 for run in self._running.values() if run.app.name == app)
 
     @contextlib.contextmanager
-    def coming(self, app: str) -> Iterator[None]:
+    def reserve(self, app: str) -> Iterator[None]:
         """Hold a place while a question is written down, so that of two at once both are counted."""
-        self._coming[app] += 1
+        self._reserved[app] += 1
         try:
             yield
         finally:
-            self._coming[app] -= 1
+            self._reserved[app] -= 1
 
     @property
     def full(self) -> bool:
-        return len(self._running) + self._coming.total() >= self.LIMIT
+        return len(self._running) + self._reserved.total() >= self.LIMIT
 
     def start(self, run: Run) -> asyncio.Task[None]:
         """Let it answer, in a task of its own.

@@ -29,7 +29,7 @@ log = logger("dify_notebook.local")
 
 def application(context: Context) -> Starlette:
     """An application over a context; its lifespan ends the runs, the server closes the store."""
-    one = "/conversations/{conversation:uuid}"
+    conversation = "/conversations/{conversation:uuid}"
     v1 = [
         Route("/chat-messages", chat.ask, methods=["POST"]),
         Route("/chat-messages/{task_id}/stop", chat.stop, methods=["POST"]),
@@ -39,10 +39,10 @@ def application(context: Context) -> Starlette:
         Route("/messages/{message:uuid}/suggested", history.suggested, methods=["GET"]),
         Route("/messages/{message:uuid}/feedbacks", history.feedback, methods=["POST"]),
         Route("/conversations", history.conversations, methods=["GET"]),
-        Route(one, history.delete, methods=["DELETE"]),
-        Route(f"{one}/name", history.rename, methods=["POST"]),
-        Route(f"{one}/variables", history.variables, methods=["GET"]),
-        Route(f"{one}/variables/{{variable:uuid}}", history.set_variable, methods=["PUT"]),
+        Route(conversation, history.delete, methods=["DELETE"]),
+        Route(f"{conversation}/name", history.rename, methods=["POST"]),
+        Route(f"{conversation}/variables", history.variables, methods=["GET"]),
+        Route(f"{conversation}/variables/{{variable:uuid}}", history.set_variable, methods=["PUT"]),
         Route("/audio-to-text", audio.to_text, methods=["POST"]),
         Route("/text-to-audio", audio.from_text, methods=["POST"]),
         Route("/end-users/{end_user:uuid}", about.end_user, methods=["GET"]),
@@ -77,18 +77,18 @@ def application(context: Context) -> Starlette:
         Middleware(Guard, host=options.host),
     ]
     if options.cors:
-        told = ["X-Version", "X-Env"]
+        exposed = ["X-Version", "X-Env"]
         middleware.append(
             Middleware(
                 CORSMiddleware,
                 allow_origins=options.cors,
                 allow_methods=["*"],
                 allow_headers=["*"],
-                expose_headers=told,
+                expose_headers=exposed,
             )
         )
     if options.older:
-        middleware.append(Middleware(DialectMiddleware, app_of=context.opened_by, played=context.player is not None))
+        middleware.append(Middleware(DialectMiddleware, app_of=context.app_for, played=context.player is not None))
     app = Starlette(
         routes=routes,
         lifespan=lifespan,

@@ -27,7 +27,7 @@ class EventStream:
     """The response to a streaming question: events, as the request's dialect and faults change them, and pings.
 
     Nothing is sent, not even the status, before there is something to say. Pings come at multiples
-    of the interval since the start, between events too. When the client goes away, `gone` is called
+    of the interval since the start, between events too. When the client goes away, `on_disconnect` is called
     and the run is left to itself: closing a connection is not stopping.
     """
 
@@ -35,14 +35,14 @@ class EventStream:
         self,
         events: asyncio.Queue[Event | None] | asyncio.Queue[Item],
         ping_interval: float,
-        gone: Callable[[], None],
+        on_disconnect: Callable[[], None],
     ) -> None:
         """Args:
         ping_interval: seconds.
         """
         self._events = events
         self._interval = ping_interval
-        self._gone = gone
+        self._on_disconnect = on_disconnect
         self._started = False
         self.ended = False
 
@@ -59,7 +59,7 @@ class EventStream:
             listening.cancel()
             sending.cancel()
             if not self.ended:
-                self._gone()
+                self._on_disconnect()
 
     async def _send_all(self, send: Send, changes: list[Change]) -> None:
         start = time.monotonic()

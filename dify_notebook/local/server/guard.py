@@ -48,26 +48,26 @@ class Guard:
         if length.isdigit() and int(length) > limit:
             await self._too_large(scope, receive, send)
             return
-        came = 0
-        begun = False
+        received = 0
+        started = False
 
         async def counted() -> Message:
-            nonlocal came
+            nonlocal received
             message = await receive()
-            came += len(message.get("body", b""))
-            if came > limit:
+            received += len(message.get("body", b""))
+            if received > limit:
                 raise TooLarge
             return message
 
         async def watched(message: Message) -> None:
-            nonlocal begun
-            begun = True
+            nonlocal started
+            started = True
             await send(message)
 
         try:
             await self._app(scope, counted, watched)
         except TooLarge:
-            if begun:
+            if started:
                 raise
             await self._too_large(scope, receive, send)
 

@@ -39,7 +39,7 @@ CONNECTIONS = 1024
 _DISK = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 )
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 """Seconds to wait for another process that has the directory and does not answer yet."""
 
 
@@ -74,17 +74,17 @@ class LocalServer(Server):
         self.faults = FaultPlan.of(options.faults)
         """Faults for the next question: `server.faults.once("drop=100")`; see faults.py."""
         served = [*APP_NAMES, *(app.name for app in options.apps)]
-        kept = directory.keys_for(served)
+        stored = directory.keys_for(served)
         directory.sweep()
         # The directory also keeps the keys of apps that were served from it before.
-        keys = Keys({name: kept.apps[name] for name in dict.fromkeys(served)}, kept.signing)
+        keys = Keys({name: stored.apps[name] for name in dict.fromkeys(served)}, stored.signing)
         self._lock = lock
         self._owner = os.getpid()
         self._socket = _listen(options, directory)
         host, number = self._socket.getsockname()[:2]
         # Who listens everywhere is reached at 127.0.0.1 too.
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-        super().__init__(f"http://{shown}:{number}", directory, keys)
+        reached_at = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+        super().__init__(f"http://{reached_at}:{number}", directory, keys)
         self._nonce = secrets.token_urlsafe(24)
         self._ready = threading.Event()
         self._ended = threading.Event()
@@ -106,7 +106,7 @@ class LocalServer(Server):
             LocalServerError: it does not come up.
         """
         self._thread.start()
-        self._ready.wait(_PATIENCE)
+        self._ready.wait(_TIMEOUT)
         if self._failure is not None or not self._ready.is_set():
             self.close()
             raise LocalServerError(t("local.not_started", reason=self._failure or "timeout"))
@@ -118,17 +118,17 @@ class LocalServer(Server):
         if self._owner != os.getpid():
             return
         with registry.guard:
-            if _own.get(self.data_dir) is self:
-                del _own[self.data_dir]
+            if _servers.get(self.data_dir) is self:
+                del _servers[self.data_dir]
             registry.remove(self._store)
         self._end_runs()
         self._uvicorn.should_exit = True
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(_PATIENCE)
+            self._thread.join(_TIMEOUT)
         self._store.close()
         self._socket.close()
-        told = self.directory.read_server()
-        if told is not None and told["nonce"] == self._nonce:
+        published = self.directory.read_server()
+        if published is not None and published["nonce"] == self._nonce:
             self.directory.server.unlink(missing_ok=True)
         self._lock.release()
 
@@ -194,7 +194,7 @@ class LocalServer(Server):
             return
         with contextlib.suppress(concurrent.futures.TimeoutError, RuntimeError):
             # RuntimeError: the loop closed meanwhile, and the runs with it.
-            asyncio.run_coroutine_threadsafe(self._runs.close(), self._loop).result(_PATIENCE)
+            asyncio.run_coroutine_threadsafe(self._runs.close(), self._loop).result(_TIMEOUT)
 
     def _run(self) -> None:
         async def main() -> None:
@@ -220,7 +220,7 @@ class LocalServer(Server):
         self._socket.close()
 
 
-_own: dict[Path, LocalServer] = {}
+_servers: dict[Path, LocalServer] = {}
 """Servers of this process, by directory; `registry.guard` guards it."""
 
 
@@ -240,7 +240,7 @@ def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalSer
     return started
 
 
-_aside: list[tempfile.TemporaryDirectory[str]] = []
+_temporary: list[tempfile.TemporaryDirectory[str]] = []
 """The directory of this process's own, where the user's cannot be used."""
 
 
@@ -248,7 +248,7 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
     """See `dify_notebook.local.ensure`."""
     if data_dir is not None:
         return _ensure(data_dir)
-    if not _aside:
+    if not _temporary:
         try:
             return _ensure(None)
         except LocalServerError as error:
@@ -256,11 +256,11 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
                 raise
             problem = error
         try:
-            _aside.append(tempfile.TemporaryDirectory(prefix="dify_notebook-", ignore_cleanup_errors=True))
+            _temporary.append(tempfile.TemporaryDirectory(prefix="dify_notebook-", ignore_cleanup_errors=True))
         except OSError:  # nowhere at all
             raise problem from None
         say_once("local", t("local.aside", problem=problem.message))
-    return _ensure(_aside[0].name)
+    return _ensure(_temporary[0].name)
 
 
 def _unwritable(error: LocalServerError) -> bool:
@@ -272,34 +272,34 @@ def _unwritable(error: LocalServerError) -> bool:
 
 def _ensure(data_dir: str | os.PathLike[str] | None) -> Server:
     directory = registry.open_directory(data_dir)
-    own = _own.get(directory.root)
-    if own is not None and own.alive:
-        return own
-    end = time.monotonic() + _PATIENCE
+    server = _servers.get(directory.root)
+    if server is not None and server.alive:
+        return server
+    end = time.monotonic() + _TIMEOUT
     while True:
-        told = directory.read_server()
-        if told is not None and told["pid"] != os.getpid() and answers(told["url"], told["nonce"]):
-            return Server(told["url"], directory, directory.read_keys())
+        published = directory.read_server()
+        if published is not None and published["pid"] != os.getpid() and answers(published["url"], published["nonce"]):
+            return Server(published["url"], directory, directory.read_keys())
         with registry.guard:
-            own = _own.get(directory.root)
-            if own is not None and own.alive:
-                return own
+            server = _servers.get(directory.root)
+            if server is not None and server.alive:
+                return server
             started = _start(directory, Options())
         if started is not None:
             return started
         if time.monotonic() > end:
-            told = told or {"pid": "?", "url": "?"}
-            raise LocalServerError(t("local.silent", path=directory.root, pid=told["pid"], url=told["url"]))
+            published = published or {"pid": "?", "url": "?"}
+            raise LocalServerError(t("local.silent", path=directory.root, pid=published["pid"], url=published["url"]))
         time.sleep(0.05)
 
 
 def _start(directory: Directory, options: Options) -> LocalServer | None:
     """A server of this process, or None when the directory is taken."""
-    own = _own.get(directory.root)
-    if own is not None:
-        if own.alive:
+    server = _servers.get(directory.root)
+    if server is not None:
+        if server.alive:
             return None
-        own.close()
+        server.close()
     lock = registry.lock_of(directory)
     if lock is None:
         return None
@@ -311,19 +311,19 @@ def _start(directory: Directory, options: Options) -> LocalServer | None:
         if isinstance(error, DifyError) or not isinstance(error, Exception):
             raise
         raise registry.not_started(directory, error) from error
-    _own[directory.root] = server
+    _servers[directory.root] = server
     registry.add(directory, server._store)
     return server
 
 
 def _listen(options: Options, directory: Directory) -> socket.socket:
     """A listening socket. With port 0 the last port is tried first, so that addresses in use stay good."""
-    wanted = [options.port]
+    ports = [options.port]
     if options.port == 0 and (last := directory.last_port()):
-        wanted.insert(0, last)
+        ports.insert(0, last)
     host = options.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for number in wanted:
+    for port in ports:
         # The protocol by name: only then does asyncio switch off Nagle's algorithm, which would hold back
         # the second piece of each answer on a kept connection for 40 ms.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -331,24 +331,24 @@ def _listen(options: Options, directory: Directory) -> socket.socket:
             if os.name == "posix":
                 # On Windows this option would let a second server share the port.
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((host, number))
+            listener.bind((host, port))
             listener.listen(256)
             return listener
         except OSError:
             listener.close()
-            if number == wanted[-1]:
+            if port == ports[-1]:
                 raise
     raise AssertionError("a port was tried")
 
 
 def _after_fork() -> None:
-    for server in _own.values():
+    for server in _servers.values():
         server._forked()
-    _own.clear()
+    _servers.clear()
 
 
 def _at_exit() -> None:
-    for server in list(_own.values()):
+    for server in list(_servers.values()):
         server.close()
 
 

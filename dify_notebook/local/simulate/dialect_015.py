@@ -32,23 +32,23 @@ def text(answer: str) -> str:
     return answer.replace("<think>", THINKS).replace("</think>", "</details>")
 
 
-def usage(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if not name.startswith("time_to_")}
+def usage(usage: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in usage.items() if not name.startswith("time_to_")}
 
 
-def metadata(told: dict[str, Any]) -> dict[str, Any]:
+def metadata(content: dict[str, Any]) -> dict[str, Any]:
     """Only what there is, and no times of a model."""
-    kept = {name: value for name, value in told.items() if value}
-    if "usage" in kept:
-        kept["usage"] = usage(kept["usage"])
-    if "retriever_resources" in kept:
-        kept["retriever_resources"] = [_resource(one) for one in kept["retriever_resources"]]
-    return kept
+    changed = {name: value for name, value in content.items() if value}
+    if "usage" in changed:
+        changed["usage"] = usage(changed["usage"])
+    if "retriever_resources" in changed:
+        changed["retriever_resources"] = [_resource(resource) for resource in changed["retriever_resources"]]
+    return changed
 
 
-def _resource(told: dict[str, Any]) -> dict[str, Any]:
-    away = _NEWER_RESOURCE + (() if told.get("retriever_from") == "workflow" else _FLOW_RESOURCE)
-    return {name: value for name, value in told.items() if name not in away}
+def _resource(resource: dict[str, Any]) -> dict[str, Any]:
+    left_out = _NEWER_RESOURCE + (() if resource.get("retriever_from") == "workflow" else _FLOW_RESOURCE)
+    return {name: value for name, value in resource.items() if name not in left_out}
 
 
 class Stream:
@@ -92,8 +92,8 @@ class Stream:
             event["data"] = {**data, "sequence_number": self._run, "inputs": self._system(data["inputs"], event)}
         elif name == "workflow_finished":
             outputs = {key: value for key, value in data["outputs"].items() if key != "files"}
-            kept = outputs if data["status"] != "failed" else None
-            more = {"sequence_number": self._run, "outputs": kept or None, "total_steps": self._index}
+            stored = outputs if data["status"] != "failed" else None
+            more = {"sequence_number": self._run, "outputs": stored or None, "total_steps": self._index}
             event["data"] = {**data, **more}
         elif name in ("node_started", "node_retry", "node_finished"):
             event["data"] = self._node(name, event)
@@ -115,28 +115,28 @@ class Stream:
 
     def _node(self, name: str, event: Event) -> dict[str, Any]:
         data = event["data"]
-        box = data["iteration_id"] or data["loop_id"]
+        container = data["iteration_id"] or data["loop_id"]
         if name == "node_started":
             self._index += 1
-            self._steps[data["id"]] = (self._index, self._last.get(box))
+            self._steps[data["id"]] = (self._index, self._last.get(container))
         index, before = self._steps[data["id"]]
-        told = {key: value for key, value in data.items() if key not in _NEWER}
-        told |= {"index": index, "predecessor_node_id": before}
+        changed = {key: value for key, value in data.items() if key not in _NEWER}
+        changed |= {"index": index, "predecessor_node_id": before}
         for key in ("inputs", "process_data", "outputs"):
-            if key in told:
-                told[key] = self._values(data["node_type"], key, told[key] or None, event)
-        told |= dict.fromkeys(
+            if key in changed:
+                changed[key] = self._values(data["node_type"], key, changed[key] or None, event)
+        changed |= dict.fromkeys(
             ("parallel_id", "parallel_start_node_id", "parent_parallel_id", "parent_parallel_start_node_id")
         )
         if name == "node_started":
-            told["parallel_run_id"] = None
+            changed["parallel_run_id"] = None
         elif name == "node_retry":
-            told["execution_metadata"] = {"iteration_id": data["iteration_id"], "parallel_mode_run_id": None}
+            changed["execution_metadata"] = {"iteration_id": data["iteration_id"], "parallel_mode_run_id": None}
         else:
-            self._last[box] = data["node_id"]
+            self._last[container] = data["node_id"]
             if data["iteration_id"] in self._boxes:
-                self._boxes[data["iteration_id"]].ended(told)
-        return told
+                self._boxes[data["iteration_id"]].ended(changed)
+        return changed
 
     def _values(self, kind: str, key: str, values: Any, event: Event) -> Any:
         """Inputs, process data or outputs of a node."""
@@ -147,8 +147,8 @@ class Stream:
         if kind == "if-else" and values.get("selected_case_id") == "false":
             return {**values, "selected_case_id": None}
         if kind == "llm":
-            away = ("usage", "finish_reason") if key == "process_data" else ("reasoning_content",)
-            values = {name: value for name, value in values.items() if name not in away}
+            left_out = ("usage", "finish_reason") if key == "process_data" else ("reasoning_content",)
+            values = {name: value for name, value in values.items() if name not in left_out}
             if isinstance(values.get("usage"), dict):
                 values["usage"] = usage(values["usage"])
             if isinstance(values.get("text"), str):
@@ -171,13 +171,13 @@ class Stream:
             event["data"] = {**data, "metadata": {"iterator_length": self._boxes[key].length}}
             yield event
             return
-        box = self._boxes[key]
+        iteration = self._boxes[key]
         if what == "next":
             yield from self._let_go()
             # Those that begin while others still run are told when they have ended.
             self._last[key] = f"{key}start"
-            if data["index"] == box.done:
-                yield {**event, "data": {**data, **box.told(data["index"])}}
+            if data["index"] == iteration.done:
+                yield {**event, "data": {**data, **iteration.told(data["index"])}}
             return
         spent = data["execution_metadata"]["total_tokens"]
         failed = data["status"] == "failed"
@@ -186,8 +186,8 @@ class Stream:
         else:
             yield from self._let_go()
             head = {name: data[name] for name in ("id", "node_id", "node_type", "title", "created_at", "extras")}
-            for index in range(box.untold, box.length + 1):
-                next_ = {**head, "parallel_id": None, "parallel_start_node_id": None, **box.told(index)}
+            for index in range(iteration.untold, iteration.length + 1):
+                next_ = {**head, "parallel_id": None, "parallel_start_node_id": None, **iteration.told(index)}
                 yield {**event, "event": "iteration_next", "data": {**next_, "index": index}}
         self._last[None] = key
         yield {**event, "data": {**data, "execution_metadata": {"total_tokens": spent}}}
@@ -225,7 +225,7 @@ class _Iteration:
 
     def told(self, index: int) -> dict[str, Any]:
         """What an iteration_next says of the item before."""
-        took = None if index == 0 else round(time.monotonic() - self._since, 6)
+        duration = None if index == 0 else round(time.monotonic() - self._since, 6)
         self._since = time.monotonic()
         self.untold = index + 1
-        return {"pre_iteration_output": self._output, "parallel_mode_run_id": None, "duration": took}
+        return {"pre_iteration_output": self._output, "parallel_mode_run_id": None, "duration": duration}

@@ -16,11 +16,11 @@ from ...wire.sse import Frame
 from ..api_error import ApiError
 from .items import Event, Item, Written
 
-_LONGEST = 600.0
+_MAX_PAUSE = 600.0
 """Seconds that one pause may take, whatever a tape says."""
 
 
-class Playing:
+class Playback:
     """One tape on its way to one client."""
 
     def __init__(self, tape: Tape, speed: float) -> None:
@@ -37,7 +37,7 @@ class Playing:
         """Put the frames into the queue at their times."""
         before = 0.0
         for at, frame in self._tape.entries:
-            pause = 0.0 if self._speed == 0 else min((at - before) / self._speed, _LONGEST)
+            pause = 0.0 if self._speed == 0 else min((at - before) / self._speed, _MAX_PAUSE)
             before = at
             if pause > 0:
                 with contextlib.suppress(TimeoutError):
@@ -54,13 +54,13 @@ class Player:
     def __init__(self, tapes: Sequence[Tape], speed: float) -> None:
         self._tapes = itertools.cycle(tapes)
         self._speed = speed
-        self._playing: dict[str, set[Playing]] = {}
+        self._playing: dict[str, set[Playback]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self) -> Playing:
+    def start(self) -> Playback:
         """Begin the next tape."""
         tape = next(self._tapes)
-        playing = Playing(tape, self._speed)
+        playing = Playback(tape, self._speed)
         task_id = _task_id(tape)
         self._playing.setdefault(task_id, set()).add(playing)
         task = asyncio.get_running_loop().create_task(playing.play())
@@ -78,7 +78,7 @@ class Player:
         for playing in list(self._playing.get(task_id, ())):
             playing.stop()
 
-    def whole(self) -> dict[str, Any]:
+    def blocking_answer(self) -> dict[str, Any]:
         """The next tape as an answer in one piece.
 
         Raises:

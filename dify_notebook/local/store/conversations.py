@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from .store import Row, Store, Unknown, conversation_of, second, touch
+from .store import NotFound, Row, Store, conversation_of, second, touch
 
 
 class Conversations:
@@ -18,24 +18,24 @@ class Conversations:
         self._store = store
 
     async def get(self, app: str, user: str, key: str) -> Row:
-        """One conversation. Raises: Unknown."""
+        """One conversation. Raises: NotFound."""
         return await self._store.reader.do(lambda db: dict(conversation_of(db, app, user, key)))
 
     async def page(
         self, app: str, user: str, *, sort_by: str, last_id: str | None, limit: int
     ) -> tuple[list[Row], bool]:
-        """A page, and whether there is more. Raises: Unknown, for the conversation to go on from."""
+        """A page, and whether there is more. Raises: NotFound, for the conversation to go on from."""
         column = "touched" if sort_by.endswith("updated_at") else "seq"
-        order, beyond = ("DESC", "<") if sort_by.startswith("-") else ("ASC", ">")
+        order, comparison = ("DESC", "<") if sort_by.startswith("-") else ("ASC", ">")
 
         def job(db: sqlite3.Connection) -> list[Row]:
             where, values = "app = ? AND end_user = ?", [app, user]
             if last_id:
                 try:
                     last = conversation_of(db, app, user, last_id)
-                except Unknown:
-                    raise Unknown("last_conversation") from None
-                where += f" AND {column} {beyond} ?"
+                except NotFound:
+                    raise NotFound("last_conversation") from None
+                where += f" AND {column} {comparison} ?"
                 values.append(last[column])
             rows = db.execute(
                 f"SELECT * FROM conversations WHERE {where} ORDER BY {column} {order} LIMIT ?",
@@ -51,7 +51,7 @@ class Conversations:
     ) -> tuple[list[Row], bool]:
         """A page, oldest first, of the messages before `first_id` (or the newest); whether older ones exist.
 
-        Each has its `thoughts`, `files` and `rating`. Raises: Unknown (conversation, first_message).
+        Each has its `thoughts`, `files` and `rating`. Raises: NotFound (conversation, first_message).
         """
 
         def job(db: sqlite3.Connection) -> list[Row]:
@@ -62,7 +62,7 @@ class Conversations:
                     "SELECT seq FROM messages WHERE id = ? AND conversation = ?", (first_id, conversation)
                 ).fetchone()
                 if first is None:
-                    raise Unknown("first_message")
+                    raise NotFound("first_message")
                 before = first["seq"]
             rows = db.execute(
                 "SELECT m.*, f.rating FROM messages m LEFT JOIN feedbacks f ON f.message = m.id"
@@ -75,7 +75,7 @@ class Conversations:
         return rows[:limit][::-1], len(rows) > limit
 
     async def message(self, app: str, user: str, key: str) -> Row:
-        """One message of this user's. Raises: Unknown."""
+        """One message of this user's. Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> Row:
             row = db.execute(
@@ -84,13 +84,13 @@ class Conversations:
                 (key, app, user),
             ).fetchone()
             if row is None:
-                raise Unknown("message")
+                raise NotFound("message")
             return _whole(db, row)
 
         return await self._store.reader.do(job)
 
     async def answer_of(self, app: str, key: str) -> str:
-        """What a message of an app, whoever asked it, says. Raises: Unknown."""
+        """What a message of an app, whoever asked it, says. Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> str:
             row = db.execute(
@@ -99,7 +99,7 @@ class Conversations:
                 (key, app),
             ).fetchone()
             if row is None:
-                raise Unknown("message")
+                raise NotFound("message")
             return str(row["answer"])
 
         return await self._store.reader.do(job)
@@ -128,7 +128,7 @@ class Conversations:
         )
 
     async def rename(self, app: str, user: str, key: str, name: str) -> Row:
-        """Raises: Unknown."""
+        """Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> Row:
             conversation_of(db, app, user, key)
@@ -141,7 +141,7 @@ class Conversations:
         return await self._store.writer.do(job)
 
     async def delete(self, app: str, user: str, key: str) -> None:
-        """With all its messages. Raises: Unknown."""
+        """With all its messages. Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> None:
             conversation_of(db, app, user, key)
@@ -153,7 +153,7 @@ class Conversations:
         """Set a feedback, or take it back with None; False when there was none to take back.
 
         Raises:
-            Unknown: not this user's message.
+            NotFound: not this user's message.
         """
         await self.message(app, user, message)
 

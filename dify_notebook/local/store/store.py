@@ -26,7 +26,7 @@ INTERRUPTED = "The server ended while it was answering; this is what it had said
 GIVEN_UP = "The server could not answer this; its log says why."
 
 
-class Unknown(LookupError):
+class NotFound(LookupError):
     """There is no such thing for this app and user; `what` says which kind."""
 
     def __init__(self, what: str) -> None:
@@ -71,12 +71,12 @@ class Store:
         return await self.reader.do(lambda db: _user(db, app, session))
 
     async def end_user_by_id(self, app: str, key: str) -> Row:
-        """One end user of an app. Raises: Unknown."""
+        """One end user of an app. Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> Row:
             row = db.execute("SELECT * FROM end_users WHERE id = ? AND app = ?", (key, app)).fetchone()
             if row is None:
-                raise Unknown("end_user")
+                raise NotFound("end_user")
             return dict(row)
 
         return await self.reader.do(job)
@@ -103,7 +103,7 @@ class Store:
             name: of a conversation that begins with it.
 
         Raises:
-            Unknown: the conversation is not there for this app and user.
+            NotFound: the conversation is not there for this app and user.
         """
 
         def job(db: sqlite3.Connection) -> Row:
@@ -115,12 +115,12 @@ class Store:
                     " updated_at, touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (key, app, user, name, as_json(inputs), introduction, now, now, touch(db)),
                 )
-                for made in variables:
+                for variable in variables:
                     db.execute(
                         "INSERT INTO variables VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                         (
-                            key, made["id"], made["name"], made["value_type"], as_json(made["value"]),
-                            made["description"], now, now,
+                            key, variable["id"], variable["name"], variable["value_type"], as_json(variable["value"]),
+                            variable["description"], now, now,
                         ),
                     )  # fmt: skip
             else:
@@ -280,12 +280,12 @@ def _recover(db: sqlite3.Connection) -> None:
 
 
 def conversation_of(db: sqlite3.Connection, app: str, user: str, key: str) -> sqlite3.Row:
-    """A user's conversation, inside a job. Raises: Unknown."""
+    """A user's conversation, inside a job. Raises: NotFound."""
     row = db.execute(
         "SELECT * FROM conversations WHERE id = ? AND app = ? AND end_user = ?", (key, app, user)
     ).fetchone()
     if row is None:
-        raise Unknown("conversation")
+        raise NotFound("conversation")
     return row  # type: ignore[no-any-return]  # fetchone gives Any
 
 

@@ -10,7 +10,7 @@ from ...engine.titles import title
 from ...responses import empty_reply, reply
 from ...store import serializers
 from ...store.conversations import Conversations
-from ...store.store import DEFAULT_USER, Row, Unknown
+from ...store.store import DEFAULT_USER, NotFound, Row
 from ...store.variables import Variables
 from ...threads import in_thread
 from ..context import app_of, context_of, signer_of
@@ -33,7 +33,7 @@ _MISSING = {
 }
 
 
-def _missing(error: Unknown) -> ApiError:
+def _missing(error: NotFound) -> ApiError:
     return not_found(_MISSING[error.what])
 
 
@@ -59,7 +59,7 @@ async def conversations(request: Request) -> Response:
     stored = Conversations(context_of(request).store)
     try:
         rows, more = await stored.page(app, user, sort_by=sort, last_id=last, limit=limit)
-    except Unknown as error:
+    except NotFound as error:
         raise _missing(error) from None
     return _page(limit, more, [serializers.conversation(row) for row in rows])
 
@@ -76,7 +76,7 @@ async def messages(request: Request) -> Response:
     signer, stored = signer_of(request), Conversations(context_of(request).store)
     try:
         rows, more = await stored.messages(app, user, conversation, first_id=first, limit=limit)
-    except Unknown as error:
+    except NotFound as error:
         raise _missing(error) from None
     return _page(limit, more, [serializers.message(row, signer.url) for row in rows])
 
@@ -87,7 +87,7 @@ async def suggested(request: Request) -> Response:
     name, user = await _asker(request, default=None)
     try:
         row = await Conversations(context.store).message(name, user, str(request.path_params["message"]))
-    except Unknown as error:
+    except NotFound as error:
         raise _missing(error) from None
     if not app.suggests:
         raise ApiError(400, "bad_request", "Suggested Questions Is Disabled.")
@@ -103,7 +103,7 @@ async def feedback(request: Request) -> Response:
     user = await store.known_user(app.name, session)
     try:
         done = await Conversations(store).rate(app.name, user, str(request.path_params["message"]), rated, content)
-    except Unknown as error:
+    except NotFound as error:
         raise _missing(error) from None
     if not done:
         raise invalid("rating cannot be None when feedback not exists")
@@ -123,7 +123,7 @@ async def rename(request: Request) -> Response:
             rows, _ = await stored.messages(app.name, user, key, first_id=None, limit=100)
             name = title(rows[0]["query"]) if rows else "…"
         row = await stored.rename(app.name, user, key, name)
-    except Unknown as error:
+    except NotFound as error:
         raise _missing(error) from None
     return reply(serializers.conversation(row))
 
@@ -135,7 +135,7 @@ async def delete(request: Request) -> Response:
     user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
     try:
         await Conversations(store).delete(app.name, user, str(request.path_params["conversation"]))
-    except Unknown as error:
+    except NotFound as error:
         raise _missing(error) from None
     return empty_reply()
 
@@ -149,16 +149,16 @@ async def variables(request: Request) -> Response:
     try:
         stored = Variables(context_of(request).store)
         rows = await stored.of(app, user, str(request.path_params["conversation"]))
-    except Unknown as error:
+    except NotFound as error:
         raise _missing(error) from None
-    wanted = request.query_params.get("variable_name")
-    if wanted:
-        rows = [row for row in rows if row["name"] == wanted]
+    name = request.query_params.get("variable_name")
+    if name:
+        rows = [row for row in rows if row["name"] == name]
     if last:
-        places = [at for at, row in enumerate(rows) if row["id"] == last]
-        if not places:
+        positions = [at for at, row in enumerate(rows) if row["id"] == last]
+        if not positions:
             raise not_found("Last Conversation Variable Not Exists.")
-        rows = rows[places[0] + 1 :]
+        rows = rows[positions[0] + 1 :]
     return _page(limit, len(rows) > limit, [serializers.variable(row) for row in rows[:limit]])
 
 
@@ -181,10 +181,10 @@ async def set_variable(request: Request) -> Response:
     try:
         row = await find()
         if not serializers.fits(body["value"], row["value_type"]):
-            told = serializers.type_of(body["value"])
-            message = f"Type mismatch: variable '{row['name']}' expects {row['value_type']}, but got {told} type"
+            actual = serializers.type_of(body["value"])
+            message = f"Type mismatch: variable '{row['name']}' expects {row['value_type']}, but got {actual} type"
             raise ApiError(400, "bad_request", message)
         await stored.set(conversation, key, body["value"])
         return reply(serializers.variable(await find()))
-    except Unknown as error:
+    except NotFound as error:
         raise _missing(error) from None
