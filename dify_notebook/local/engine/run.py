@@ -39,8 +39,6 @@ STEP_PAUSE = 0.15
 """Seconds between two steps (nodes, tool calls), at pace 1."""
 _PARTIAL_INTERVAL = 0.2
 """Seconds between two writings of an unfinished answer."""
-
-
 _SOUND_PIECE = 1200
 """Bytes of sound in one event."""
 
@@ -56,6 +54,11 @@ class RunFailed(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
+
+    @property
+    def status(self) -> int:
+        """Of the `error` event and of the response in blocking mode."""
+        return 500 if self.code == "internal_server_error" else 400
 
 
 @dataclass(frozen=True)
@@ -90,12 +93,10 @@ class Run:
     auto_name: bool
     events: asyncio.Queue[dict[str, Any] | None] | None
     """Where events go; None in blocking mode."""
-
     annotation: Row | None = None
     """The annotation that answers instead of the app."""
     speech: Speech | None = None
     """What speaks after an answer, for an app that does so by itself."""
-
     allow: tuple[str, ...] = ()
     """Origins that http-request nodes may reach."""
     files: Sequence[dict[str, Any]] = ()
@@ -112,7 +113,8 @@ class Run:
     def __post_init__(self) -> None:
         self._initial = copy.deepcopy(self.variables)
         self._started_at = time.monotonic()
-        self._first_token: float | None = None
+        self.first_token: float | None = None
+        """Seconds from the question to the first text."""
         self._text: list[str] = []
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._written_at = 0.0
@@ -159,8 +161,8 @@ class Run:
         Raises:
             Stopped: the user asked to stop.
         """
-        if self._first_token is None:
-            self._first_token = self.elapsed
+        if self.first_token is None:
+            self.first_token = self.elapsed
         if self.app.is_agent:
             self.emit("agent_message", id=self.message_id, answer=piece)
         else:
@@ -217,14 +219,7 @@ class Run:
             start = time.perf_counter()
             return function(*args, **kwargs), time.perf_counter() - start
 
-        working = asyncio.ensure_future(in_thread(timed))
-        either: set[asyncio.Future[Any]] = {working, self._stopping}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            # Its result is of no use any more, its error must still be fetched.
-            working.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise Stopped
-        return working.result()
+        return await self.heed(in_thread(timed))
 
     # -- for the server -------------------------------------------------------------------------
 
@@ -232,11 +227,6 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since the question came in."""
         return time.monotonic() - self._started_at
-
-    @property
-    def first_token(self) -> float | None:
-        """Seconds from the question to the first text."""
-        return self._first_token
 
     def stop(self) -> None:
         """Ask the run to end; on the loop's thread."""
@@ -292,7 +282,7 @@ class Run:
         workflow = self.app.is_flow
         first, generate = None, None
         if workflow:
-            first = None if self._first_token is None else round(self._first_token, 3)
+            first = None if self.first_token is None else round(self.first_token, 3)
             generate = None if first is None else round(self.elapsed - first, 3)
         self.usage = (
             tokens.nothing_used(first, generate)
@@ -311,7 +301,8 @@ class Run:
         try:
             await self._commit(state, message, ran)
         except Exception as failure:
-            log.error(_why(self.store, failure), exc_info=failure)
+            damage = damaged_store(self.store.path, failure) if is_damage(failure) else None
+            log.error(damage or "an answer could not be stored", exc_info=failure)
             self.error = RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
             self.store.give_up(self.message_id)
         if self.error is not None:
@@ -399,31 +390,15 @@ class Run:
     def _send(self, event: str, **fields: Any) -> None:
         if self.events is None or self._client_gone:
             return
-        head = {
+        head: dict[str, Any] = {
             "event": event,
             "conversation_id": self.conversation_id,
             "message_id": self.message_id,
             "created_at": self.created_at,
-            "task_id": self.task_id,
         }
+        if event != "error":  # Dify's has none
+            head["task_id"] = self.task_id
         self.events.put_nowait({**head, **fields})
 
     def _send_error(self, error: RunFailed) -> None:
-        """Dify's error event is the one without a task_id."""
-        if self.events is not None and not self._client_gone:
-            self.events.put_nowait(
-                {
-                    "event": "error",
-                    "conversation_id": self.conversation_id,
-                    "message_id": self.message_id,
-                    "created_at": self.created_at,
-                    "code": error.code,
-                    "status": 500 if error.code == "internal_server_error" else 400,
-                    "message": error.message,
-                }
-            )
-
-
-def _why(store: Store, failure: Exception) -> str:
-    """What the log says of an answer that could not be stored."""
-    return damaged_store(store.path, failure) if is_damage(failure) else "an answer could not be stored"
+        self._send("error", code=error.code, status=error.status, message=error.message)

@@ -266,9 +266,7 @@ def _play(context: Context, player: Player, *, streaming: bool) -> Response | AS
 
 def _blocking_answer(run: Run) -> Response:
     if run.error is not None:
-        if run.error.code == "internal_server_error":
-            raise ApiError(500, run.error.code, run.error.message)
-        raise ApiError(400, run.error.code, run.error.message)
+        raise ApiError(run.error.status, run.error.code, run.error.message)
     return blocking_reply(
         {
             "event": "message",
