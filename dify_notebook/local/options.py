@@ -1,4 +1,4 @@
-"""What an embedded server is told when it starts: by `serve()`, or on the command line."""
+"""The options of an embedded server: of `serve()`, or on the command line."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def _check_origin(option: str, text: str) -> None:
     except Refused:
         raise ValueError(t("local.options.origin", option=option, text=text)) from None
     if rest or any(character in text for character in "?#"):
-        shown = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-        raise ValueError(t("local.options.origin_only", option=option, text=text, origin=shown))
+        example = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        raise ValueError(t("local.options.origin_only", option=option, text=text, origin=example))
 
 
 def read_tapes(

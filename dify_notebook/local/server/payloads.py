@@ -245,7 +245,7 @@ def new_name(body: dict[str, Any], *, older: bool = False) -> str | None:
     """The name that a conversation shall get; None to have one generated.
 
     Args:
-        older: take what Dify 0.15 takes: numbers, and names without a sign.
+        older: take what Dify 0.15 takes: numbers, and blank names.
 
     Raises:
         ApiError: 400.

@@ -66,7 +66,7 @@ class DialectMiddleware:
 
 
 class Dialect015:
-    """How 0.15 answers one request, told in the words of 1.12."""
+    """How 0.15 gives what 1.12 answers to one request."""
 
     def __init__(self, path: str, flow: bool, events: Change | None) -> None:
         """Args:
@@ -118,7 +118,7 @@ def _error(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _message(row: dict[str, Any], *, flow: bool) -> dict[str, Any]:
-    """A message of the history; those of a chatflow do not tell what was found."""
+    """A message of the history; those of a chatflow have no retriever resources."""
     thoughts = [
         {**{name: value for name, value in thought.items() if name != "files"}, "message_files": []}
         for thought in row["agent_thoughts"]

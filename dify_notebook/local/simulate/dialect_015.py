@@ -1,4 +1,4 @@
-"""Events as Dify 0.15 sends them, told anew from those of 1.12.
+"""Events as Dify 0.15 sends them, made from those of 1.12.
 
 An older stream numbers its nodes and names the one before each, says how far an iteration has come after each
 item, and leaves out what it does not know yet. What only the newer one lacks to tell (the node before, the result
@@ -60,10 +60,10 @@ class Stream:
         self._run = 0
         self._index = 0
         self._last: dict[str | None, str] = {}
-        """Box, or None for the flow itself -> the node that ended last there."""
+        """Container, or None for the flow itself -> the node that ended last there."""
         self._steps: dict[str, tuple[int, str | None]] = {}
         """Id of a node's run -> its number and the node before it."""
-        self._boxes: dict[str, _Iteration] = {}
+        self._iterations: dict[str, _Iteration] = {}
         self._held: Event | None = None
 
     def __call__(self, item: Item) -> Iterator[Item]:
@@ -71,7 +71,7 @@ class Stream:
             yield from map(_written, self._older(item))
         else:
             if item is None:
-                yield from map(_written, self._let_go())
+                yield from map(_written, self._flush())
             yield item
 
     def _older(self, event: Event) -> Iterator[Event]:
@@ -99,16 +99,16 @@ class Stream:
             event["data"] = self._node(name, event)
             if name == "node_finished" and data["status"] == "failed" and data["iteration_id"]:
                 # Where that ends the iteration, the older version tells the iteration's end first.
-                yield from self._let_go()
+                yield from self._flush()
                 self._held = event
                 return
         elif name.startswith("iteration_"):
             yield from self._iteration(name.removeprefix("iteration_"), event)
             return
-        yield from self._let_go()
+        yield from self._flush()
         yield event
 
-    def _let_go(self) -> Iterator[Event]:
+    def _flush(self) -> Iterator[Event]:
         if self._held is not None:
             yield self._held
             self._held = None
@@ -134,8 +134,8 @@ class Stream:
             changed["execution_metadata"] = {"iteration_id": data["iteration_id"], "parallel_mode_run_id": None}
         else:
             self._last[container] = data["node_id"]
-            if data["iteration_id"] in self._boxes:
-                self._boxes[data["iteration_id"]].ended(changed)
+            if data["iteration_id"] in self._iterations:
+                self._iterations[data["iteration_id"]].ended(changed)
         return changed
 
     def _values(self, kind: str, key: str, values: Any, event: Event) -> Any:
@@ -165,33 +165,33 @@ class Stream:
         data |= {"parallel_id": None, "parallel_start_node_id": None}
         key = data["node_id"]
         if what == "started":
-            yield from self._let_go()
+            yield from self._flush()
             self._index += 1
-            self._boxes[key] = _Iteration(data["metadata"]["iteration_length"])
-            event["data"] = {**data, "metadata": {"iterator_length": self._boxes[key].length}}
+            self._iterations[key] = _Iteration(data["metadata"]["iteration_length"])
+            event["data"] = {**data, "metadata": {"iterator_length": self._iterations[key].length}}
             yield event
             return
-        iteration = self._boxes[key]
+        iteration = self._iterations[key]
         if what == "next":
-            yield from self._let_go()
+            yield from self._flush()
             # Those that begin while others still run are told when they have ended.
             self._last[key] = f"{key}start"
             if data["index"] == iteration.done:
-                yield {**event, "data": {**data, **iteration.told(data["index"])}}
+                yield {**event, "data": {**data, **iteration.next_data(data["index"])}}
             return
         spent = data["execution_metadata"]["total_tokens"]
         failed = data["status"] == "failed"
         if failed:
             data["outputs"] = {"output": None}
         else:
-            yield from self._let_go()
+            yield from self._flush()
             head = {name: data[name] for name in ("id", "node_id", "node_type", "title", "created_at", "extras")}
-            for index in range(iteration.untold, iteration.length + 1):
-                next_ = {**head, "parallel_id": None, "parallel_start_node_id": None, **iteration.told(index)}
+            for index in range(iteration.next_index, iteration.length + 1):
+                next_ = {**head, "parallel_id": None, "parallel_start_node_id": None, **iteration.next_data(index)}
                 yield {**event, "event": "iteration_next", "data": {**next_, "index": index}}
         self._last[None] = key
         yield {**event, "data": {**data, "execution_metadata": {"total_tokens": spent}}}
-        yield from self._let_go()
+        yield from self._flush()
 
 
 def _written(event: Event) -> Written:
@@ -210,7 +210,7 @@ class _Iteration:
         self.length = length
         self.done = 0
         """Items of which a node was told to have ended, one after another."""
-        self.untold = 0
+        self.next_index = 0
         """The next number to be told."""
         self._output: Any = None
         self._since = time.monotonic()
@@ -223,9 +223,9 @@ class _Iteration:
         if index == self.done:
             self.done = index + 1
 
-    def told(self, index: int) -> dict[str, Any]:
+    def next_data(self, index: int) -> dict[str, Any]:
         """What an iteration_next says of the item before."""
         duration = None if index == 0 else round(time.monotonic() - self._since, 6)
         self._since = time.monotonic()
-        self.untold = index + 1
+        self.next_index = index + 1
         return {"pre_iteration_output": self._output, "parallel_mode_run_id": None, "duration": duration}

@@ -14,7 +14,7 @@ from collections import Counter
 
 from .store import NotFound, Row, Store
 
-LONGEST = 20_000
+MAX_CHARACTERS = 20_000
 """Characters of a question that is held against annotations."""
 
 
@@ -48,7 +48,7 @@ class Question:
             return 0.0
         if text == self._text:
             return 1.0
-        # A text has as many groups as signs.
+        # A text has as many groups as characters.
         total = len(text) + len(self._text)
         if 2 * min(len(text), len(self._text)) < minimum * total:
             return 0.0
@@ -158,10 +158,10 @@ class Annotations:
     async def match(self, app: str, question: str) -> Row | None:
         """The annotation that answers a question, where answers are on and one is like enough.
 
-        A question of more than `LONGEST` characters is like none.
+        A question of more than `MAX_CHARACTERS` characters is like none.
         """
         settings = await self.settings(app)
-        if settings is None or len(question) > LONGEST:
+        if settings is None or len(question) > MAX_CHARACTERS:
             return None
 
         def job(db: sqlite3.Connection) -> Row | None:

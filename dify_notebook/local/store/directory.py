@@ -46,8 +46,8 @@ class Keys:
     def app_of(self, key: str) -> str | None:
         """Name of the app that a key opens; compared without telling by time how much of it is right."""
         app = None
-        for name, own in self.apps.items():
-            if secrets.compare_digest(own.encode(), key.encode("utf-8", "replace")):
+        for name, known in self.apps.items():
+            if secrets.compare_digest(known.encode(), key.encode("utf-8", "replace")):
                 app = name
         return app
 

@@ -36,9 +36,9 @@ def conversation(row: Row) -> dict[str, Any]:
 def message(row: Row, sign_url: SignURL) -> dict[str, Any]:
     """A message of the history.
 
-    What is kept and what is told differ on purpose. Dify keeps no answer that failed and none whose
-    client went away, so neither is told, although the row has it: a program that works here must work
-    there. An answer cut short by the end of the server is told, with status `error`.
+    What is stored and what is answered differ on purpose. Dify keeps no answer that failed and none whose
+    client went away, so neither is given, although the row has it: a program that works here must work
+    there. An answer cut short by the end of the server is given, with status `error`.
     """
     answer = row["answer"] if row["state"] in ("done", "stopped", "interrupted") else ""
     wrong = row["state"] in ("failed", "interrupted")
@@ -135,7 +135,7 @@ def feedback(row: Row, app_id: str) -> dict[str, Any]:
 
 def end_user(row: Row, app_id: str, tenant: str) -> dict[str, Any]:
     """An end user."""
-    made = _moment(row["created_at"])
+    created = _moment(row["created_at"])
     return {
         "id": row["id"],
         "tenant_id": tenant,
@@ -145,8 +145,8 @@ def end_user(row: Row, app_id: str, tenant: str) -> dict[str, Any]:
         "name": None,
         "is_anonymous": row["session"] == DEFAULT_USER,
         "session_id": row["session"],
-        "created_at": made,
-        "updated_at": made,
+        "created_at": created,
+        "updated_at": created,
     }
 
 
@@ -155,7 +155,7 @@ def _moment(seconds: int) -> str:
 
 
 def variable(row: Row) -> dict[str, Any]:
-    """A conversation variable; its value is always told as a text."""
+    """A conversation variable; its value is always a text."""
     value = row["value"]
     return {
         "id": row["id"],

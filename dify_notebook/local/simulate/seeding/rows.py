@@ -111,16 +111,16 @@ class Writer:
         key = self._id()
         opener = chance.choice(_OPENERS[thread.lang]) if chance.random() < 0.15 and thread.topic != "list" else ""
         inputs = {control.variable: None for control in app.form}
-        moment, last, asked = begun, begun, 0
-        kept: Answer | None = None
+        moment, last, turns = begun, begun, 0
+        last_kept: Answer | None = None
         first = (opener + thread.questions[0]) if opener else thread.questions[0]
         for question, answer in zip(thread.questions, answers, strict=True):
             outcome = self._outcome(moment, app, answer)
-            query = first if asked == 0 else question
-            self._message(rows, key, user, person, app, query, inputs, moment, answer, outcome, asked + 1)
-            asked += 1
+            query = first if turns == 0 else question
+            self._message(rows, key, user, person, app, query, inputs, moment, answer, outcome, turns + 1)
+            turns += 1
             if outcome.state == "done":
-                kept = answer
+                last_kept = answer
             last = moment + timedelta(seconds=outcome.seconds)
             moment = last + timedelta(seconds=2 + chance.lognormvariate(3.6, 0.8))
             if chance.random() < (0.5 if outcome.state == "failed" else 0.3) or moment.date() >= self._calendar.until:
@@ -128,15 +128,15 @@ class Writer:
         rows.conversations.append(
             (
                 key, app.name, user, title(first), as_json(inputs), app.introduction(inputs),
-                _seconds(begun), _seconds(last), asked,
+                _seconds(begun), _seconds(last), turns,
             )
         )  # fmt: skip
         for variable in app.variables:
-            made = variable.row(app.name)
-            value = made["value"] if kept is None else kept.variables[variable.name]
+            row = variable.row(app.name)
+            value = row["value"] if last_kept is None else last_kept.variables[variable.name]
             rows.variables.append(
                 (
-                    key, made["id"], made["name"], made["value_type"], as_json(value), made["description"],
+                    key, row["id"], row["name"], row["value_type"], as_json(value), row["description"],
                     _seconds(begun), _seconds(last),
                 )
             )  # fmt: skip
@@ -212,15 +212,15 @@ class Writer:
         if answer.workflow_run is None:
             return None
         status = {"failed": "failed", "stopped": "stopped"}.get(outcome.state, "succeeded")
-        good = status == "succeeded"
+        finished = status == "succeeded"
         return {
             **answer.workflow_run,
             "id": self._id(),
             "status": status,
-            "outputs": answer.workflow_run["outputs"] if good else {},
+            "outputs": answer.workflow_run["outputs"] if finished else {},
             "error": "Stopped by user." if status == "stopped" else error,
             "elapsed_time": round(outcome.seconds, 6),
-            "total_tokens": answer.workflow_run["total_tokens"] if good else 0,
+            "total_tokens": answer.workflow_run["total_tokens"] if finished else 0,
             "created_by": {"id": user, "user": person.session},
             "created_at": at,
             "finished_at": at + int(outcome.seconds),
