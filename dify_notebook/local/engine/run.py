@@ -280,10 +280,8 @@ class Run:
 
     async def _end(self, state: str) -> None:
         workflow = self.app.is_flow
-        first, generate = None, None
-        if workflow:
-            first = None if self.first_token is None else round(self.first_token, 3)
-            generate = None if first is None else round(self.elapsed - first, 3)
+        first = None if self.first_token is None or not workflow else round(self.first_token, 3)
+        generate = None if first is None else round(self.elapsed - first, 3)
         self.usage = (
             tokens.nothing_used(first, generate)
             if state == "stopped" or self._unmetered or self.meter.idle
@@ -309,10 +307,8 @@ class Run:
             self._send_error(self.error)
         else:
             if replaced is not None:
-                reason = "output_moderation" if workflow else ""
-                self._send("message_replace", answer=replaced, reason=reason)
-            files: list[Any] | None = [] if workflow else None
-            self._send("message_end", id=self.message_id, metadata=self.metadata, files=files)
+                self._send("message_replace", answer=replaced, reason="output_moderation" if workflow else "")
+            self._send("message_end", id=self.message_id, metadata=self.metadata, files=[] if workflow else None)
             if state == "done":
                 await self._speak()
         if self._client_gone and state == "done":

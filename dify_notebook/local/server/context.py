@@ -35,7 +35,7 @@ class Context:
     player: Player | None
     speech: Speech | None
     nonce: str
-    """Known to this server and to who may read its directory; see server.py."""
+    """Known to this server and to who may read its directory; see `server.answers`."""
 
     def app_for(self, authorization: str) -> App | None:
         """The app whose key an Authorization header carries; None where there is none, or none of ours."""
