@@ -29,23 +29,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 HEADER = "X-Dify-Fault"
-KINDS = frozenset(
-    [
-        "latency",
-        "stall",
-        "drop",
-        "cut",
-        "ping",
-        "error",
-        "no_end",
-        "duplicate",
-        "unknown",
-        "replace",
-        "429",
-        "500",
-        "502",
-    ]
-)
+KINDS = frozenset((
+    "latency", "stall", "drop", "cut", "ping", "error", "no_end", "duplicate", "unknown", "replace", "429", "500",
+    "502",
+))  # fmt: skip
 _LIMIT = 600.0
 """Seconds, or pings."""
 

@@ -9,48 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-NETWORK_TYPES = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "afpfs",
-        "webdav",
-        "davfs",
-        "9p",
-        "afs",
-        "openafs",
-        "ncpfs",
-        "ceph",
-        "glusterfs",
-        "lustre",
-        "gpfs",
-        "beegfs",
-        "pvfs2",
-        "orangefs",
-        "ocfs2",
-        "gfs2",
-        "moosefs",
-        "panfs",
-        "fuse.sshfs",
-        "fuse.glusterfs",
-        "fuse.ceph",
-        "fuse.s3fs",
-        "fuse.gcsfuse",
-        "fuse.rclone",
-        "fuse.davfs",
-        "fuse.goofys",
-        "fuse.mfs",
-        "macfuse",
-        "virtiofs",
-        "prl_fs",
-        "vboxsf",
-    ]
-)
+NETWORK_TYPES = frozenset((
+    "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "webdav", "davfs", "9p", "afs", "openafs",
+    "ncpfs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "pvfs2", "orangefs", "ocfs2", "gfs2", "moosefs",
+    "panfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.davfs",
+    "fuse.goofys", "fuse.mfs", "macfuse", "virtiofs", "prl_fs", "vboxsf",
+))  # fmt: skip
 
 
 def journal_mode(directory: Path) -> str:
