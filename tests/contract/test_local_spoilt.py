@@ -205,3 +205,9 @@ def test_an_answer_is_kept_whole_when_only_its_client_heard_an_error(tmp_path: P
             stop -= 1
             assert stop, message
         assert message["error"] is None
+
+
+def test_a_connection_drops_also_when_its_stall_ends_before_the_answer(tmp_path: Path) -> None:
+    with local.serve(data_dir=tmp_path, pace=0.1, faults=True) as server:
+        lost = Answer(server, "guide", "stall=0.05, drop=10")
+    assert (sum(map(len, lost.body)), lost.whole) == (10, False)
