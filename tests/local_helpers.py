@@ -13,7 +13,7 @@ import pytest
 
 from dify_notebook.local.apps import matching
 from dify_notebook.local.engine.search import words
-from dify_notebook.local.server.process import Server
+from dify_notebook.local.server import Server
 
 Event = dict[str, Any]
 NOWHERE = "00000000-0000-4000-8000-000000000000"

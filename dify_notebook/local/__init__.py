@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .engine.functions import tool
     from .engine.speech import Speech
     from .options import Dialect
-    from .server.process import LocalServer, Server
+    from .server import LocalServer, Server
     from .simulate.seeding import Seeded
 
 __all__ = ["dump", "ensure", "seed", "serve", "tool"]
@@ -82,6 +82,9 @@ def serve(
         cors: origins of web pages that may read answers; `"*"` lets all of them.
         speech: what speaks and hears for apps with sound; None takes `espeak-ng` where it is installed.
 
+    Returns:
+        The running server: `base_url`, `api_key(app)`, `faults`, `close()`.
+
     Raises:
         LocalServerError: another process (or this one) already serves this directory, the
             port is taken, or the directory, a tape or a fault cannot be used.
@@ -90,8 +93,8 @@ def serve(
     from .engine.declare.apps import resolve
     from .engine.models.choice import Wanted
     from .options import Options, read_tapes
-    from .server.process import LocalServerError
     from .server.process import serve as start
+    from .store.directory import LocalServerError
 
     try:
         tapes = read_tapes(play)
@@ -108,14 +111,14 @@ def serve(
         play=tapes,
         speed=speed,
         allow=_texts(allow),
-        cors=tuple(one.rstrip("/") for one in _texts(cors)),
+        cors=tuple(origin.rstrip("/") for origin in _texts(cors)),
         speech=speech,
     )
     return start(data_dir, options)
 
 
-def _texts(given: str | Iterable[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
@@ -123,6 +126,13 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
 
     Cheap enough to be called before each use: it asks the server whether it is alive and
     really ours, and takes over when the process that ran it has ended.
+
+    Args:
+        data_dir: where it keeps its things; None is this user's own directory, or one that lasts until Python ends
+            where that cannot be written.
+
+    Returns:
+        A `LocalServer` where this process runs it, else a `Server`, whose `close()` does nothing.
 
     Raises:
         LocalServerError: the directory cannot be used, or its owner does not answer.
@@ -153,6 +163,9 @@ def seed(
         seed: another number is another history.
         until: the first day (UTC) after it, as a date or `"2026-10-01"`, which is also what None is.
         days: how long it lasts, 14 to 3660.
+
+    Returns:
+        What was written: numbers of conversations, messages and feedbacks, the users, and the times (UTC) between.
 
     Raises:
         SeedError: the directory has messages from before `until`, or an argument cannot be.

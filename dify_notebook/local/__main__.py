@@ -19,25 +19,25 @@ from .options import add_arguments, from_arguments
 from .server.process import serve
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Serve, or do what the first word says; gives the exit status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["seed"]:
-        return _seed(arguments[1:])
-    if arguments[:1] == ["dump"]:
-        return _dump(arguments[1:])
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["seed"]:
+        return _seed(argv[1:])
+    if argv[:1] == ["dump"]:
+        return _dump(argv[1:])
     parser = argparse.ArgumentParser(prog="python -m dify_notebook.local", description=t("local.cli.about"))
     add_arguments(parser)
-    given = parser.parse_args(arguments)
+    arguments = parser.parse_args(argv)
     try:
-        options = from_arguments(given)
+        options = from_arguments(arguments)
     except DifyError as error:
         say(str(error), "stderr")
         return 1
     except (OSError, ValueError) as error:
         parser.error(str(error))
     try:
-        server = serve(given.data_dir, options)
+        server = serve(arguments.data_dir, options)
     except DifyError as error:
         say(str(error), "stderr")
         return 1
@@ -68,7 +68,7 @@ def _interrupted_by_term() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _seed(arguments: list[str]) -> int:
+def _seed(argv: list[str]) -> int:
     from . import seed
 
     parser = argparse.ArgumentParser(prog="python -m dify_notebook.local seed", description=t("local.seed.about"))
@@ -77,14 +77,14 @@ def _seed(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help=t("local.seed.seed_help"))
     parser.add_argument("--until", default=None, metavar="DATE", help=t("local.seed.until_help"))
     parser.add_argument("--days", type=int, default=183, metavar="N", help=t("local.seed.days_help"))
-    given = parser.parse_args(arguments)
+    arguments = parser.parse_args(argv)
     try:
         done = seed(
-            given.data_dir,
-            conversations=given.conversations,
-            seed=given.seed,
-            until=given.until,
-            days=given.days,
+            arguments.data_dir,
+            conversations=arguments.conversations,
+            seed=arguments.seed,
+            until=arguments.until,
+            days=arguments.days,
         )
     except DifyError as error:
         say(str(error), "stderr")
@@ -93,7 +93,7 @@ def _seed(arguments: list[str]) -> int:
     return 0
 
 
-def _dump(arguments: list[str]) -> int:
+def _dump(argv: list[str]) -> int:
     from . import dump
 
     parser = argparse.ArgumentParser(prog="python -m dify_notebook.local dump", description=t("local.dump.about"))
@@ -101,10 +101,13 @@ def _dump(arguments: list[str]) -> int:
     parser.add_argument("--data-dir", default=None, help=t("local.cli.data_dir"))
     parser.add_argument("--app", default="guide", help=t("local.dump.app"))
     parser.add_argument("--safe-for-spreadsheets", action="store_true", help=t("local.dump.spreadsheets"))
-    given = parser.parse_args(arguments)
+    arguments = parser.parse_args(argv)
     try:
         written = dump(
-            given.directory, given.data_dir, app=given.app, safe_for_spreadsheets=given.safe_for_spreadsheets
+            arguments.directory,
+            arguments.data_dir,
+            app=arguments.app,
+            safe_for_spreadsheets=arguments.safe_for_spreadsheets,
         )
     except DifyError as error:
         say(str(error), "stderr")

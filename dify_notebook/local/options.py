@@ -1,4 +1,4 @@
-"""What an embedded server is told when it starts: by `serve()`, or on the command line."""
+"""The options of an embedded server: of `serve()`, or on the command line."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class Options:
             raise ValueError(t("local.options.ping"))
         if self.dialect not in DIALECTS:
             raise ValueError(t("local.options.dialect", dialect=self.dialect, known=", ".join(DIALECTS)))
-        for one in self.allow:
-            _check_origin("allow", one)
-        for one in self.cors:
-            if one not in ("*", "null"):
-                _check_origin("cors", one)
+        for origin in self.allow:
+            _check_origin("allow", origin)
+        for origin in self.cors:
+            if origin not in ("*", "null"):
+                _check_origin("cors", origin)
 
 
 def _check_origin(option: str, text: str) -> None:
@@ -76,9 +76,9 @@ def _check_origin(option: str, text: str) -> None:
         rest = text.strip().partition("://")[2].partition("/")[2]
     except Refused:
         raise ValueError(t("local.options.origin", option=option, text=text)) from None
-    if rest or any(sign in text for sign in "?#"):
-        shown = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-        raise ValueError(t("local.options.origin_only", option=option, text=text, origin=shown))
+    if rest or any(character in text for character in "?#"):
+        example = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        raise ValueError(t("local.options.origin_only", option=option, text=text, origin=example))
 
 
 def read_tapes(
@@ -92,8 +92,8 @@ def read_tapes(
     """
     from ..tape import Tape
 
-    given = play if isinstance(play, list) else [] if play is None else [play]
-    tapes = tuple(one if isinstance(one, Tape) else Tape.load(one) for one in given)
+    items = play if isinstance(play, list) else [] if play is None else [play]
+    tapes = tuple(item if isinstance(item, Tape) else Tape.load(item) for item in items)
     if any(not tape.entries for tape in tapes):
         raise ValueError(t("local.options.empty_tape"))
     return tapes
@@ -117,7 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cors", action="append", default=[], metavar="ORIGIN", help=t("local.cli.cors"))
 
 
-def from_arguments(given: argparse.Namespace) -> Options:
+def from_arguments(arguments: argparse.Namespace) -> Options:
     """Options out of what the command line said.
 
     Raises:
@@ -128,20 +128,20 @@ def from_arguments(given: argparse.Namespace) -> Options:
     from .engine.models.choice import Wanted
 
     faults: bool | tuple[str, ...] = False
-    if given.faults is not None:
-        faults = (given.faults,) if given.faults else True
+    if arguments.faults is not None:
+        faults = (arguments.faults,) if arguments.faults else True
     options = Options(
-        port=given.port,
-        host=given.host,
-        pace=given.pace,
-        ping_interval=given.ping,
-        dialect=given.dialect,
+        port=arguments.port,
+        host=arguments.host,
+        pace=arguments.pace,
+        ping_interval=arguments.ping,
+        dialect=arguments.dialect,
         faults=faults,
-        play=read_tapes(list(given.play)),
-        speed=given.speed,
-        apps=resolve(given.app, Wanted(url=given.model_url, name=given.model)),
-        allow=tuple(given.allow),
-        cors=tuple(one.rstrip("/") for one in given.cors),
+        play=read_tapes(list(arguments.play)),
+        speed=arguments.speed,
+        apps=resolve(arguments.app, Wanted(url=arguments.model_url, name=arguments.model)),
+        allow=tuple(arguments.allow),
+        cors=tuple(origin.rstrip("/") for origin in arguments.cors),
     )
     options.check()
     return options

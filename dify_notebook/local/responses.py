@@ -1,11 +1,14 @@
-"""How the server speaks: JSON in Dify's two styles, the error envelope, and headers."""
+"""Responses of the server: JSON in Dify's two styles, the error envelope, and headers."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from .api_error import ApiError
 
 VERSION_HEADERS = {"X-Version": "1.12.1", "X-Env": "LOCAL"}
 """The contract that is spoken; clients read the version from here."""
@@ -18,46 +21,55 @@ _NOT_FOUND = """<!doctype html>
 """
 
 
-class ApiError(Exception):
-    """A request that is answered with the error envelope `{code, message, status}`."""
+class Dialect(Protocol):
+    """How another version answers one request; middleware puts it into the `state` of the scope."""
 
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.headers = headers or {}
-
-    def response(self) -> Response:
-        body = {"code": self.code, "message": self.message, "status": self.status}
-        return reply(body, self.status, self.headers)
+    def json(self, status: int, content: Any) -> tuple[int, Any]:
+        """Status and content as that version has them."""
+        ...
 
 
-def invalid(message: str) -> ApiError:
-    """400 invalid_param."""
-    return ApiError(400, "invalid_param", message)
+class JSONReply(Response):
+    """A JSON response. It is encoded when it is sent: a dialect may change what it says before."""
 
+    def __init__(
+        self, content: Any, status: int = 200, headers: dict[str, str] | None = None, charset: str = "", end: str = ""
+    ) -> None:
+        self.content = content
+        self.status_code = status
+        self.background = None
+        self._extra = headers or {}
+        self._charset = charset
+        self._end = end
 
-def not_found(message: str) -> ApiError:
-    """404 not_found."""
-    return ApiError(404, "not_found", message)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        dialect: Dialect | None = scope.get("state", {}).get("dialect")
+        status, content, charset = self.status_code, self.content, self._charset
+        if dialect is not None:
+            (status, content), charset = dialect.json(status, content), ""
+        body = None if status == 204 else (json.dumps(content) + self._end).encode()
+        headers = {**VERSION_HEADERS, **self._extra, "Content-Type": f"application/json{charset}"}
+        await Response(body, status, headers)(scope, receive, send)
 
 
 def reply(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON answer; text outside ASCII is escaped and the body ends with a line feed, as Dify's do."""
-    content = json.dumps(body).encode() + b"\n"
-    return Response(content, status, {**VERSION_HEADERS, **(headers or {})}, media_type="application/json")
+    return JSONReply(body, status, headers, end="\n")
 
 
 def blocking_reply(body: Any) -> Response:
     """The one JSON answer that Dify writes otherwise: a charset, and no line feed."""
-    kind = "application/json; charset=utf-8"
-    return Response(json.dumps(body).encode(), 200, {**VERSION_HEADERS, "Content-Type": kind})
+    return JSONReply(body, charset="; charset=utf-8")
 
 
 def empty_reply() -> Response:
     """204."""
-    return Response(None, 204, {**VERSION_HEADERS, "Content-Type": "application/json"})
+    return JSONReply(None, 204, end="\n")
+
+
+def error_reply(error: ApiError) -> Response:
+    """The error envelope."""
+    return reply({"code": error.code, "message": error.message, "status": error.status}, error.status, error.headers)
 
 
 def html_not_found() -> Response:

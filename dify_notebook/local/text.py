@@ -7,7 +7,7 @@ THINKS, THOUGHT = "<think>\n", "\n</think>\n"
 
 
 def well_formed(text: str) -> str:
-    r"""A text without halves of signs, which JSON can name (`"\ud83d"`) and UTF-8 cannot say.
+    r"""A text without lone surrogates, which JSON can name (`"\ud83d"`) and UTF-8 cannot encode.
 
     >>> well_formed("a\ud83db")
     'a\ufffdb'
@@ -25,9 +25,9 @@ def without_thoughts(text: str) -> str:
     >>> without_thoughts("<think>\\nHm.\\n</think>\\nYes.")
     'Yes.'
     """
-    said, thinks, rest = text.partition("<think>")
+    visible, thinks, rest = text.partition("<think>")
     while thinks:
         _, _, after = rest.partition("</think>")
         more, thinks, rest = after.lstrip("\n").partition("<think>")
-        said += more
-    return said
+        visible += more
+    return visible

@@ -2,7 +2,7 @@
 
 The built-in apps have no model, so the unit is our own and easy to check by hand: every Chinese,
 Japanese or Korean character is one token, every run of Latin letters or digits is one token
-per started six characters, and every other visible sign is one. Prices follow Dify's
+per started six characters, and every other visible character is one. Prices follow Dify's
 form: tokens x unit price x price unit, seven decimals, US dollars. They are nominal. A declared app's
 meter takes over what its model counted, at the prices that were declared.
 """
@@ -19,7 +19,7 @@ _TOKEN = re.compile(rf"[{_WIDE}]|[^\W_{_WIDE}]{{1,6}}|[^\w\s]|_")
 UNIT_PRICE_IN = Decimal("0.001")
 UNIT_PRICE_OUT = Decimal("0.002")
 PRICE_UNIT = Decimal("0.001")
-_PLACES = Decimal("0.0000001")
+_DECIMALS = Decimal("0.0000001")
 
 
 def count(text: str) -> int:
@@ -123,4 +123,4 @@ def _price(*tokens_and_units: int | Decimal) -> str:
     total = Decimal(0)
     for tokens, unit in zip(tokens_and_units[::2], tokens_and_units[1::2], strict=True):
         total += Decimal(tokens) * Decimal(unit) * PRICE_UNIT
-    return format(total.quantize(_PLACES, rounding=ROUND_HALF_UP), "f")
+    return format(total.quantize(_DECIMALS, rounding=ROUND_HALF_UP), "f")

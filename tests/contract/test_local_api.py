@@ -71,8 +71,8 @@ def test_bad_inputs(pipeline: Client, inputs: dict[str, Any], part: str) -> None
 
 def test_required_inputs() -> None:
     """None of the three apps has one; the rule is there for forms that have."""
+    from dify_notebook.local.api_error import ApiError
     from dify_notebook.local.engine.forms import Control, check_inputs
-    from dify_notebook.local.responses import ApiError
 
     form = (
         Control("text-input", "city", "City", required=True, max_length=12),

@@ -27,8 +27,8 @@ from dify_notebook import Dify, local
 from dify_notebook.local.engine import fetch as fetching
 from dify_notebook.local.engine.app import App, FileRules, Moderation, Voice
 from dify_notebook.local.engine.run import Run
+from dify_notebook.local.server import LocalServer, LocalServerError
 from dify_notebook.local.server.guard import Guard
-from dify_notebook.local.server.process import LocalServer, LocalServerError
 from dify_notebook.local.store import schema
 from dify_notebook.local.store.annotations import Question, similarity
 from dify_notebook.tape import Tape
@@ -151,9 +151,9 @@ def test_a_matching_annotation_answers_and_is_counted(plain: Client) -> None:
 
 def plain_server(client: Client) -> LocalServer:
     """The server that a client speaks to."""
-    from dify_notebook.local.server.process import _own
+    from dify_notebook.local.server.process import _servers
 
-    return next(one for one in _own.values() if str(client.http.base_url).startswith(one.url))
+    return next(one for one in _servers.values() if str(client.http.base_url).startswith(one.url))
 
 
 def test_annotations_are_listed_changed_and_deleted(server: LocalServer) -> None:

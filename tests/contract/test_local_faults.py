@@ -16,7 +16,7 @@ from local_helpers import Client, answer_of, events_of, names
 from dify_notebook import AsyncDify, Dify, Turn, local
 from dify_notebook.errors import DifyError, RateLimitError, ServerError, TurnIncomplete
 from dify_notebook.local import faults
-from dify_notebook.local.server.process import LocalServer, LocalServerError
+from dify_notebook.local.server import LocalServer, LocalServerError
 from dify_notebook.wire.events import Ping
 
 QUERY = "怎样上传文件？"

@@ -65,10 +65,10 @@ def test_signed_urls_age(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -
 
     signer = signing.Signer("secret", "http://127.0.0.1:1")
     query = httpx.URL(signer.url("f")).params
-    assert signer.good("f", query["timestamp"], query["nonce"], query["sign"])
+    assert signer.verify("f", query["timestamp"], query["nonce"], query["sign"])
     later = time.time() + signing.LIFETIME + 2
     monkeypatch.setattr(time, "time", lambda: later)
-    assert not signer.good("f", query["timestamp"], query["nonce"], query["sign"])
+    assert not signer.verify("f", query["timestamp"], query["nonce"], query["sign"])
 
 
 UPLOADS: list[tuple[str, dict[str, Any], int, str]] = [

@@ -23,8 +23,9 @@ import pytest
 from local_helpers import NOWHERE, Client, answer_of
 
 from dify_notebook import local
-from dify_notebook.local.engine.run import Run, Runs
-from dify_notebook.local.server.process import LocalServer, LocalServerError
+from dify_notebook.local.engine.run import Run
+from dify_notebook.local.engine.runs import Runs
+from dify_notebook.local.server import LocalServer, LocalServerError
 from dify_notebook.local.store import uploads as kept_uploads
 from dify_notebook.local.store.annotations import Annotations
 from dify_notebook.local.store.store import Store

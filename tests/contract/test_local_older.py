@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from dify_notebook.local.engine.app import App
 from dify_notebook.local.engine.forms import Control
 from dify_notebook.local.engine.run import Run
 from dify_notebook.local.server.process import LocalServer
+from dify_notebook.local.simulate.dialect_015 import Stream
+from dify_notebook.local.simulate.items import Written
 from dify_notebook.tape import Tape
 
 
@@ -124,6 +127,13 @@ def test_the_older_workflow_events(older: LocalServer) -> None:
     finished = next(one["data"] for one in events if one["event"] == "workflow_finished")
     assert finished["sequence_number"] == started["data"]["sequence_number"]
     assert finished["outputs"].keys() == {"answer"}
+
+
+def test_what_is_no_number_is_null_in_an_event() -> None:
+    """As the newer version writes it: NaN and Infinity are no JSON."""
+    (item,) = Stream(count(1))({"event": "other", "data": {"numbers": [1.5, float("nan"), float("inf")], "text": "é"}})
+    assert isinstance(item, Written)
+    assert item.frame == ("", b'{"event": "other", "data": {"numbers": [1.5, null, null], "text": "\\u00e9"}}')
 
 
 def test_this_client_reads_the_older_dialect(older: LocalServer) -> None:

@@ -21,9 +21,10 @@ import pytest
 from local_helpers import Client, answer_of
 
 from dify_notebook import local
+from dify_notebook.local.server import LocalServer, LocalServerError, Server
 from dify_notebook.local.server import process as server_module
-from dify_notebook.local.server.process import LocalServer, LocalServerError, Server
 from dify_notebook.local.store import journal, lock, schema
+from dify_notebook.local.store.conversations import Conversations
 from dify_notebook.local.store.directory import Directory, default_directory
 from dify_notebook.local.store.store import Store
 
@@ -223,7 +224,7 @@ def test_a_silent_owner_is_told(tmp_path: Path, others: Any, monkeypatch: pytest
     other = others(f"local.ensure({str(tmp_path)!r})")
     told = json.loads((tmp_path / "server.json").read_text())
     (tmp_path / "server.json").write_text(json.dumps({**told, "nonce": "another"}))
-    monkeypatch.setattr(server_module, "_PATIENCE", 0.3)
+    monkeypatch.setattr(server_module, "_TIMEOUT", 0.3)
     with pytest.raises(LocalServerError, match=f"another process \\({other.process.pid}"):
         local.ensure(tmp_path)
 
@@ -330,7 +331,7 @@ def test_node_runs_are_kept(tmp_path: Path) -> None:
     """The API never gives them, the store has them."""
     with local.serve(data_dir=tmp_path, pace=0) as server:
         events = Client(server, "pipeline").ask("alpha, beta")
-        kept = asyncio.run(server._store.node_runs(events[0]["message_id"]))
+        kept = asyncio.run(Conversations(server._store).node_runs(events[0]["message_id"]))
     told = [event["data"] for event in events if event["event"] in ("node_finished", "iteration_completed")]
     assert kept == told
 

@@ -18,6 +18,7 @@ from local_helpers import Client, answer_of, names
 
 from dify_notebook import local
 from dify_notebook.local.server.process import LocalServer
+from dify_notebook.local.store.conversations import Conversations
 
 HEAD = "event conversation_id message_id created_at task_id"
 NODE = "id node_id node_type title index predecessor_node_id inputs inputs_truncated created_at"
@@ -401,7 +402,7 @@ def finished(server: LocalServer, user: str, message: str) -> dict[str, Any]:
     async def wait() -> dict[str, Any]:
         end_user = await server._store.end_user("guide", user)
         async with asyncio.timeout(10):
-            while (row := await server._store.message("guide", end_user, message))["state"] in (
+            while (row := await Conversations(server._store).message("guide", end_user, message))["state"] in (
                 "running",
                 "done",
             ):

@@ -15,7 +15,7 @@ from support.loopback import Web
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import local
-from dify_notebook.local.server.process import LocalServer, LocalServerError
+from dify_notebook.local.server import LocalServer, LocalServerError
 
 Declared = dict[str, Any]
 

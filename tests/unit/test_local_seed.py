@@ -16,7 +16,7 @@ from local_helpers import Client, passages_read_once
 
 from dify_notebook import local
 from dify_notebook.local.apps.guide import look_up
-from dify_notebook.local.server.process import LocalServerError
+from dify_notebook.local.server import LocalServerError
 from dify_notebook.local.simulate.seeding import Seeded, SeedError
 from dify_notebook.local.simulate.seeding.threads import BILLING, threads
 

@@ -58,7 +58,7 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
         {
             "net/transport.py": "the clients of a Dify server",
             "local/engine/transport.py": "the embedded server, to other machines",
-            "local/server/process.py": "whether the embedded server of another process answers",
+            "local/server/server.py": "whether the embedded server of another process answers",
         },
     ),
     "where the embedded server may go": (

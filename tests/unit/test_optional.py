@@ -85,7 +85,7 @@ def test_a_data_directory_that_cannot_be_is_told_once_and_the_question_asked(
 ) -> None:
     where = str(place(tmp_path))
     monkeypatch.setenv("DIFY_NOTEBOOK_DATA_DIR", where)
-    monkeypatch.setattr(local_server, "_aside", [])
+    monkeypatch.setattr(local_server, "_temporary", [])
     turn = asked(user=None, times=2)
     assert (turn.answer, turn.status) == ("one two three", "succeeded")
     assert turn.user == config.stored_user(), "one name for as long as Python runs"
@@ -117,7 +117,7 @@ def test_a_relative_data_directory_where_the_working_directory_is_gone_is_no_mat
 def test_an_embedded_server_without_a_place_of_its_own_takes_another(
     problem: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(local_server, "_aside", [])
+    monkeypatch.setattr(local_server, "_temporary", [])
     start = local_server.LocalServer.__init__
 
     def fails_at_home(self: Any, directory: Any, *more: Any) -> None:
@@ -132,7 +132,7 @@ def test_an_embedded_server_without_a_place_of_its_own_takes_another(
     assert caplog.text.count("last until Python ends") == 1
     with pytest.raises(DifyError):  # one that somebody names is meant
         local.serve(data_dir=data_dir() / "mine")
-    monkeypatch.setattr(local_server, "_aside", [])
+    monkeypatch.setattr(local_server, "_temporary", [])
     monkeypatch.setattr(tempfile, "TemporaryDirectory", fails(errno.ENOENT))
     with pytest.raises(DifyError, match=re.escape(str(problem))):
         Dify.local()

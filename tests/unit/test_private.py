@@ -14,7 +14,8 @@ import pytest
 
 from dify_notebook import private
 from dify_notebook.errors import ConfigError
-from dify_notebook.local.server.process import LocalServerError, ensure
+from dify_notebook.local import ensure
+from dify_notebook.local.server import LocalServerError
 from dify_notebook.local.store.directory import Directory
 from dify_notebook.private import data_dir, mine, private_directory, write_private
 

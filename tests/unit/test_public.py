@@ -52,6 +52,22 @@ def test_every_public_name_can_be_touched_and_is_listed() -> None:
         getattr(dify_notebook, name)
 
 
+def test_the_names_of_the_embedded_server_that_annotations_need_stand_in_one_module() -> None:
+    """They come when they are first asked for; what is raised is what is caught."""
+    from dify_notebook.errors import DifyError
+    from dify_notebook.local import faults, server, tool
+
+    assert server.__all__ == ["LocalServer", "LocalServerError", "Server"]
+    assert issubclass(server.LocalServer, server.Server)
+    assert issubclass(server.LocalServerError, DifyError)
+    assert faults.parse("drop=200, duplicate") == {"drop": 200.0, "duplicate": 1.0}
+    assert callable(tool)
+    with pytest.raises(AttributeError, match="LocalServe"):
+        _ = server.LocalServe
+    loaded = loaded_by("from dify_notebook import local\nfrom dify_notebook.local import faults, server")
+    assert loaded.isdisjoint({*HEAVY, "sqlite3", "dify_notebook.local.server.process"})
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="Difi"):
         _ = dify_notebook.Difi
@@ -221,6 +237,23 @@ OWNERS: dict[str, set[str]] = {
 FREE = {"__init__"}
 """The front door leads into every room."""
 
+WORDS = {"api_error", "faults", "text", "threads", "tokens"}
+LOCAL: dict[str, set[str]] = {
+    **dict.fromkeys(sorted(WORDS), set()),
+    "responses": {"api_error"},
+    "store": WORDS,
+    "engine": WORDS | {"store"},
+    "options": WORDS | {"engine"},
+    "apps": WORDS | {"store", "engine"},
+    "simulate": WORDS | {"responses", "store", "engine", "apps"},
+    "server": WORDS | {"responses", "store", "engine", "options", "apps", "simulate"},
+    "__init__": WORDS | {"store", "engine", "options", "simulate", "server"},
+    "__main__": {"__init__", "options", "server"},
+}
+"""Room of the embedded server -> the rooms beside it that it may import, also in functions."""
+LOCAL_TOP = 15
+"""Files beside the rooms, at most."""
+
 PURE = {"wire", "turn", "views"}
 IMPURE = {
     "asyncio", "concurrent", "http", "io", "locale", "logging", "multiprocessing", "os", "pathlib",
@@ -325,6 +358,27 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     TopologicalSorter(graph).prepare()
 
 
+def wrong_in_local(found: Import) -> str | None:
+    """What is wrong with an import between two rooms of the embedded server, or None."""
+    path = Path(found.place.rpartition(":")[0])
+    if path.parts[0] != "local" or not f"{found.name}.".startswith("dify_notebook.local."):
+        return None
+    room, parts = path.parts[1].removesuffix(".py"), found.name.split(".")
+    target = parts[2] if len(parts) > 2 and parts[2] in LOCAL else "__init__"
+    if room == target or target in LOCAL.get(room, set()):
+        return None
+    return f"{found.place}: {room} imports {target}"
+
+
+def test_the_rooms_of_the_embedded_server_follow_theirs() -> None:
+    assert {*TopologicalSorter(LOCAL).static_order()} == {*LOCAL}
+    top = [path for path in (PACKAGE / "local").iterdir() if path.suffix == ".py"]
+    assert len(top) <= LOCAL_TOP
+    rooms = {path.parent.name for path in (PACKAGE / "local").glob("*/__init__.py")}
+    assert {path.stem for path in top} | rooms == {*LOCAL}
+    assert [problem for found in all_imports() if (problem := wrong_in_local(found))] == []
+
+
 def test_imports_follow_the_arrows() -> None:
     used: set[tuple[str, str]] = set()
     assert [problem for found in all_imports() if (problem := wrong(found, used))] == []
@@ -349,6 +403,22 @@ def test_imports_follow_the_arrows() -> None:
 )
 def test_the_guard_sees_a_wrong_arrow(path: str, source: str, told: str) -> None:
     problems = [problem for found in imports_of(source, Path(path)) if (problem := wrong(found, set()))]
+    assert [problem.partition(": ")[2] for problem in problems] == [told]
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "told"),
+    [
+        ("local/engine/x.py", "from ..server.process import ensure", "engine imports server"),
+        ("local/engine/tools/x.py", "def f():\n    from ...apps import catalog", "engine imports apps"),
+        ("local/store/x.py", "from ..engine.app import App", "store imports engine"),
+        ("local/simulate/x.py", "from .. import server", "simulate imports server"),
+        ("local/text.py", "from .threads import in_thread", "text imports threads"),
+        ("local/apps/x.py", "from dify_notebook import local", "apps imports __init__"),
+    ],
+)
+def test_the_guard_sees_a_wrong_arrow_between_rooms_of_the_server(path: str, source: str, told: str) -> None:
+    problems = [problem for found in imports_of(source, Path(path)) if (problem := wrong_in_local(found))]
     assert [problem.partition(": ")[2] for problem in problems] == [told]
 
 

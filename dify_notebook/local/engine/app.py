@@ -172,8 +172,8 @@ class App:
         if self.voice is None:
             return {"enabled": False, "voice": "", "language": ""}
         play = "enabled" if self.voice.auto_play else "disabled"
-        told = {"enabled": True, "voice": self.voice.name, "language": self.voice.language}
-        return {**told, "autoPlay": play}
+        settings = {"enabled": True, "voice": self.voice.name, "language": self.voice.language}
+        return {**settings, "autoPlay": play}
 
     def _file_upload(self) -> dict[str, Any]:
         if self.files is None:
@@ -181,7 +181,7 @@ class App:
         return {
             "enabled": True,
             "allowed_file_types": list(self.files.types),
-            "allowed_file_extensions": [one.upper() for one in self.files.extensions],
+            "allowed_file_extensions": [extension.upper() for extension in self.files.extensions],
             "allowed_file_upload_methods": list(self.files.methods),
             "number_limits": self.files.limit,
             "fileUploadConfig": {"batch_count_limit": 5, **FILE_LIMITS},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...wire.kinds import FILE_CONTROLS, TEXT_CONTROLS, ControlKind
-from ..responses import invalid
+from ..api_error import invalid
 
 if TYPE_CHECKING:
     from ..store.store import Row
@@ -42,21 +42,21 @@ class Control:
 
     def as_parameter(self, *, flow: bool = True) -> dict[str, Any]:
         """Its entry in `user_input_form`; those of chat and agent apps have a default and no type."""
-        told: dict[str, Any] = {"variable": self.variable, "label": self.label, "required": self.required}
+        parameter: dict[str, Any] = {"variable": self.variable, "label": self.label, "required": self.required}
         if flow:
-            told["type"] = self.kind
+            parameter["type"] = self.kind
         if self.kind not in ("select", "checkbox", "json_object"):
-            told["max_length"] = self.max_length
+            parameter["max_length"] = self.max_length
         if flow or self.kind == "select":
-            told["options"] = list(self.options)
+            parameter["options"] = list(self.options)
         if self.default is not None or not flow:
-            told["default"] = "" if self.default is None else self.default
+            parameter["default"] = "" if self.default is None else self.default
         if self.kind in FILE_CONTROLS:
             rules = self.file_rules
-            told["allowed_file_types"] = list(rules.types)
-            told["allowed_file_extensions"] = [one.upper() for one in rules.extensions]
-            told["allowed_file_upload_methods"] = list(rules.methods)
-        return {self.kind: told}
+            parameter["allowed_file_types"] = list(rules.types)
+            parameter["allowed_file_extensions"] = [extension.upper() for extension in rules.extensions]
+            parameter["allowed_file_upload_methods"] = list(rules.methods)
+        return {self.kind: parameter}
 
     def check(self, value: Any) -> Any:
         """The value as the app gets it; None when it was not given.
@@ -85,7 +85,7 @@ class Control:
             if not isinstance(value, dict):
                 raise invalid(f"{name} in input form must be a file")
             return value
-        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise invalid(f"{name} in input form must be a list of files")
         if len(value) > self.max_length:
             raise invalid(f"{name} in input form must be less than {self.max_length} files")
@@ -118,9 +118,9 @@ class Control:
         if isinstance(value, bool):
             return value
         known = {"true": True, "false": False, "1": True, "0": False}
-        said = str(value).strip().lower()
-        if isinstance(value, str | int) and said in known:
-            return known[said]
+        text = str(value).strip().lower()
+        if isinstance(value, str | int) and text in known:
+            return known[text]
         raise invalid(f"(type 'checkbox') {self.variable} in input form must be a boolean")
 
 
@@ -133,15 +133,15 @@ def check_inputs(form: tuple[Control, ...], inputs: dict[str, Any]) -> dict[str,
     return {control.variable: control.check(inputs.get(control.variable)) for control in form}
 
 
-def as_input(used: Row, row: Row, sign: Callable[[str], str]) -> dict[str, Any]:
+def as_input(reference: Row, row: Row, sign_url: Callable[[str], str]) -> dict[str, Any]:
     """A file that is an input, as Dify tells and keeps it."""
     return {
         "dify_model_identity": "__dify__file__",
         "id": None,
         "tenant_id": row["end_user"],
-        "type": used["type"],
-        "transfer_method": used["transfer_method"],
-        "remote_url": used.get("url") or sign(row["id"]),
+        "type": reference["type"],
+        "transfer_method": reference["transfer_method"],
+        "remote_url": reference.get("url") or sign_url(row["id"]),
         "related_id": row["id"],
         "filename": row["name"],
         "extension": f".{row['extension']}" if row["extension"] else "",

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import copy
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -21,7 +19,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from ...i18n import t
 from ...logs import logger
 from .. import tokens
-from ..responses import ApiError
 from ..store.damage import damaged_store, is_damage
 from ..store.store import INTERRUPTED, Row, Store
 from ..threads import Exited, in_thread
@@ -40,10 +37,8 @@ TOKEN_PAUSE = 0.012
 """Seconds before each piece of text, at pace 1."""
 STEP_PAUSE = 0.15
 """Seconds between two steps (nodes, tool calls), at pace 1."""
-_KEEP_EVERY = 0.2
+_PARTIAL_INTERVAL = 0.2
 """Seconds between two writings of an unfinished answer."""
-
-
 _SOUND_PIECE = 1200
 """Bytes of sound in one event."""
 
@@ -59,6 +54,11 @@ class RunFailed(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
+
+    @property
+    def status(self) -> int:
+        """Of the `error` event and of the response in blocking mode."""
+        return 500 if self.code == "internal_server_error" else 400
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,10 @@ class Run:
     auto_name: bool
     events: asyncio.Queue[dict[str, Any] | None] | None
     """Where events go; None in blocking mode."""
-
     annotation: Row | None = None
     """The annotation that answers instead of the app."""
     speech: Speech | None = None
     """What speaks after an answer, for an app that does so by itself."""
-
     allow: tuple[str, ...] = ()
     """Origins that http-request nodes may reach."""
     files: Sequence[dict[str, Any]] = ()
@@ -113,13 +111,14 @@ class Run:
     """Set by a workflow; called with status and error before the answer is committed."""
 
     def __post_init__(self) -> None:
-        self._found = copy.deepcopy(self.variables)
-        self._begun = time.monotonic()
-        self._first_token: float | None = None
+        self._initial = copy.deepcopy(self.variables)
+        self._started_at = time.monotonic()
+        self.first_token: float | None = None
+        """Seconds from the question to the first text."""
         self._text: list[str] = []
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._kept = 0.0
-        self._gone = False
+        self._written_at = 0.0
+        self._client_gone = False
         self.ended = False
         """Whether the last event was said."""
         self._unmetered = False
@@ -162,16 +161,16 @@ class Run:
         Raises:
             Stopped: the user asked to stop.
         """
-        if self._first_token is None:
-            self._first_token = self.elapsed
+        if self.first_token is None:
+            self.first_token = self.elapsed
         if self.app.is_agent:
             self.emit("agent_message", id=self.message_id, answer=piece)
         else:
             chosen = None if selector is None else list(selector)
             self.emit("message", id=self.message_id, answer=piece, from_variable_selector=chosen)
         self._text.append(piece)  # what a stop kept from being said is not kept either
-        if self.elapsed - self._kept >= _KEEP_EVERY:
-            self._kept = self.elapsed
+        if self.elapsed - self._written_at >= _PARTIAL_INTERVAL:
+            self._written_at = self.elapsed
             self.store.write_partial(self.message_id, self.answer)
 
     async def pause(self, seconds: float) -> None:
@@ -220,46 +219,34 @@ class Run:
             start = time.perf_counter()
             return function(*args, **kwargs), time.perf_counter() - start
 
-        working = asyncio.ensure_future(in_thread(timed))
-        either: set[asyncio.Future[Any]] = {working, self._stopping}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            # Its result is of no use any more, its error must still be fetched.
-            working.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise Stopped
-        return working.result()
+        return await self.heed(in_thread(timed))
 
     # -- for the server -------------------------------------------------------------------------
 
     @property
     def elapsed(self) -> float:
         """Seconds since the question came in."""
-        return time.monotonic() - self._begun
-
-    @property
-    def first_token(self) -> float | None:
-        """Seconds from the question to the first text."""
-        return self._first_token
+        return time.monotonic() - self._started_at
 
     def stop(self) -> None:
         """Ask the run to end; on the loop's thread."""
         if not self._stopping.done():
             self._stopping.set_result(None)
 
-    def leave(self) -> None:
+    def disconnected(self) -> None:
         """The client went away; the run goes on unheard."""
-        self._gone = True
+        self._client_gone = True
 
     async def drive(self) -> None:
         """Let the app answer, then commit, then say the last event."""
         state: str = "done"
         try:
             # A question may be long and the words many: where there are rules they are held against it aside.
-            instead = self._instead() if self.app.moderation is None else (await self.work(self._instead))[0]
-            if instead is None:
+            preset = self._preset_answer() if self.app.moderation is None else (await self.work(self._preset_answer))[0]
+            if preset is None:
                 await self.app.answer(self)
             else:
-                await self._recite(instead)
+                await self._say_preset(preset)
         except Stopped:
             state = "stopped"
         except RunFailed as failure:
@@ -293,10 +280,8 @@ class Run:
 
     async def _end(self, state: str) -> None:
         workflow = self.app.is_flow
-        first, generate = None, None
-        if workflow:
-            first = None if self._first_token is None else round(self._first_token, 3)
-            generate = None if first is None else round(self.elapsed - first, 3)
+        first = None if self.first_token is None or not workflow else round(self.first_token, 3)
+        generate = None if first is None else round(self.elapsed - first, 3)
         self.usage = (
             tokens.nothing_used(first, generate)
             if state == "stopped" or self._unmetered or self.meter.idle
@@ -308,26 +293,25 @@ class Run:
             status = {"done": "succeeded", "stopped": "stopped", "failed": "failed"}[state]
             ran = self.finish_workflow(status, message)
             self._send("workflow_finished", workflow_run_id=ran["id"], data=ran)
-        replaced = None if self.app.moderation is None else await in_thread(self._replacement, state)
+        replaced = None if self.app.moderation is None else await in_thread(self._moderated, state)
         if replaced is not None:
             self._text = [replaced]
         try:
             await self._commit(state, message, ran)
         except Exception as failure:
-            log.error(_why(self.store, failure), exc_info=failure)
+            damage = damaged_store(self.store.path, failure) if is_damage(failure) else None
+            log.error(damage or "an answer could not be stored", exc_info=failure)
             self.error = RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
             self.store.give_up(self.message_id)
         if self.error is not None:
             self._send_error(self.error)
         else:
             if replaced is not None:
-                reason = "output_moderation" if workflow else ""
-                self._send("message_replace", answer=replaced, reason=reason)
-            files: list[Any] | None = [] if workflow else None
-            self._send("message_end", id=self.message_id, metadata=self.metadata, files=files)
+                self._send("message_replace", answer=replaced, reason="output_moderation" if workflow else "")
+            self._send("message_end", id=self.message_id, metadata=self.metadata, files=[] if workflow else None)
             if state == "done":
                 await self._speak()
-        if self._gone and state == "done":
+        if self._client_gone and state == "done":
             await self.store.abandon(self.message_id)
 
     @property
@@ -344,7 +328,7 @@ class Run:
             annotated = {"id": self.annotation["id"], "account": account}
         return {"annotation_reply": annotated, "retriever_resources": self.resources, "usage": self.usage}
 
-    def _instead(self) -> str | None:
+    def _preset_answer(self) -> str | None:
         """What is said in place of the app's answer: to a question that may not be asked, or annotated."""
         rules = self.app.moderation
         if rules is not None and rules.question is not None and rules.caught(self.query):
@@ -352,17 +336,17 @@ class Run:
             return rules.question
         return None if self.annotation is None else str(self.annotation["answer"])
 
-    async def _recite(self, text: str) -> None:
+    async def _say_preset(self, text: str) -> None:
         """Say a text that is ready. Nothing is counted, and a workflow says it whole, without nodes."""
         self._unmetered = True
         if self.app.is_flow:
             self.delta(text)
             return
-        for sign in text:
+        for character in text:
             await self.pause(TOKEN_PAUSE)
-            self.delta(sign)
+            self.delta(character)
 
-    def _replacement(self, state: str) -> str | None:
+    def _moderated(self, state: str) -> str | None:
         """What takes the place of an answer that may not be given."""
         rules = self.app.moderation
         if rules is None or rules.answer is None or state != "done" or self._unmetered:
@@ -372,7 +356,7 @@ class Run:
     async def _speak(self) -> None:
         """The sound of the answer, after the last event of the text, where the app speaks by itself."""
         voice = self.app.voice
-        if voice is None or not voice.auto_play or self.speech is None or self.events is None or self._gone:
+        if voice is None or not voice.auto_play or self.speech is None or self.events is None or self._client_gone:
             return
         try:
             sound, _ = await in_thread(self.speech.speak, self.answer, voice.name, voice.language)
@@ -396,109 +380,21 @@ class Run:
             workflow_run=workflow_run,
             name=title(self.query) if named else None,
             # Those that were left alone may have been set from outside meanwhile.
-            variables={name: value for name, value in self.variables.items() if value != self._found.get(name)},
+            variables={name: value for name, value in self.variables.items() if value != self._initial.get(name)},
         )
 
     def _send(self, event: str, **fields: Any) -> None:
-        if self.events is None or self._gone:
+        if self.events is None or self._client_gone:
             return
-        head = {
+        head: dict[str, Any] = {
             "event": event,
             "conversation_id": self.conversation_id,
             "message_id": self.message_id,
             "created_at": self.created_at,
-            "task_id": self.task_id,
         }
+        if event != "error":  # Dify's has none
+            head["task_id"] = self.task_id
         self.events.put_nowait({**head, **fields})
 
     def _send_error(self, error: RunFailed) -> None:
-        """Dify's error event is the one without a task_id."""
-        if self.events is not None and not self._gone:
-            self.events.put_nowait(
-                {
-                    "event": "error",
-                    "conversation_id": self.conversation_id,
-                    "message_id": self.message_id,
-                    "created_at": self.created_at,
-                    "code": error.code,
-                    "status": 500 if error.code == "internal_server_error" else 400,
-                    "message": error.message,
-                }
-            )
-
-
-def _why(store: Store, failure: Exception) -> str:
-    """What the log says of an answer that could not be stored."""
-    return damaged_store(store.path, failure) if is_damage(failure) else "an answer could not be stored"
-
-
-class Runs:
-    """The runs of a server that are not finished."""
-
-    LIMIT = 512
-    """At once; more are refused."""
-
-    def __init__(self) -> None:
-        self._running: dict[str, Run] = {}
-        self._coming: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._closed = False
-
-    def of(self, app: str) -> int:
-        """How many of them are an app's, with those that are about to start."""
-        return self._coming[app] + sum(1 for run in self._running.values() if run.app.name == app)
-
-    @contextlib.contextmanager
-    def coming(self, app: str) -> Iterator[None]:
-        """Hold a place while a question is written down, so that of two at once both are counted."""
-        self._coming[app] += 1
-        try:
-            yield
-        finally:
-            self._coming[app] -= 1
-
-    @property
-    def full(self) -> bool:
-        return len(self._running) + self._coming.total() >= self.LIMIT
-
-    def start(self, run: Run) -> asyncio.Task[None]:
-        """Let it answer, in a task of its own.
-
-        Raises:
-            ApiError: 500; the server is ending, and nothing would end this.
-        """
-        if self._closed:
-            raise ApiError(500, "internal_server_error", INTERRUPTED)
-        self._running[run.task_id] = run
-        task = asyncio.get_running_loop().create_task(run.drive())
-        self._tasks.add(task)
-
-        def ended(done: asyncio.Task[None]) -> None:
-            self._tasks.discard(done)
-            self._running.pop(run.task_id, None)
-            if not done.cancelled() and (error := done.exception()) is not None:
-                log.error("a run ended badly", exc_info=error)
-            if not run.ended:  # it was cancelled before it could begin
-                run.never_began()
-
-        task.add_done_callback(ended)
-        return task
-
-    def stop(self, task_id: str, app: str, user: str) -> bool:
-        """Stop a run of this app and user; False where there is none, which Dify does not tell."""
-        run = self._running.get(task_id)
-        if run is None or run.app.name != app or run.user != user:
-            return False
-        run.stop()
-        return True
-
-    async def close(self) -> None:
-        """End all of them, and take no more; each writes down what it had said."""
-        self._closed = True
-        tasks = list(self._tasks)
-        for task in tasks:
-            if not task.cancelling():
-                task.cancel()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                await asyncio.gather(*tasks, return_exceptions=True)
+        self._send("error", code=error.code, status=error.status, message=error.message)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .process import LocalServer, LocalServerError, Server
+    from ..store.directory import LocalServerError
+    from .process import LocalServer
+    from .server import Server
 
 __all__ = ["LocalServer", "LocalServerError", "Server"]
 

@@ -15,9 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from ...logs import logger
-from ..faults import Dropped, Faults
-from ..responses import ApiError, html_not_found
-from ..simulate.dialect import Dialect015
+from ..api_error import ApiError
+from ..responses import error_reply, html_not_found
+from ..simulate.dialect import DialectMiddleware
+from ..simulate.faults import Dropped, FaultMiddleware
 from ..store.damage import damaged_store, is_damage
 from .context import Context, context_of
 from .guard import Guard
@@ -28,7 +29,7 @@ log = logger("dify_notebook.local")
 
 def application(context: Context) -> Starlette:
     """An application over a context; its lifespan ends the runs, the server closes the store."""
-    one = "/conversations/{conversation:uuid}"
+    conversation = "/conversations/{conversation:uuid}"
     v1 = [
         Route("/chat-messages", chat.ask, methods=["POST"]),
         Route("/chat-messages/{task_id}/stop", chat.stop, methods=["POST"]),
@@ -38,10 +39,10 @@ def application(context: Context) -> Starlette:
         Route("/messages/{message:uuid}/suggested", history.suggested, methods=["GET"]),
         Route("/messages/{message:uuid}/feedbacks", history.feedback, methods=["POST"]),
         Route("/conversations", history.conversations, methods=["GET"]),
-        Route(one, history.delete, methods=["DELETE"]),
-        Route(f"{one}/name", history.rename, methods=["POST"]),
-        Route(f"{one}/variables", history.variables, methods=["GET"]),
-        Route(f"{one}/variables/{{variable:uuid}}", history.set_variable, methods=["PUT"]),
+        Route(conversation, history.delete, methods=["DELETE"]),
+        Route(f"{conversation}/name", history.rename, methods=["POST"]),
+        Route(f"{conversation}/variables", history.variables, methods=["GET"]),
+        Route(f"{conversation}/variables/{{variable:uuid}}", history.set_variable, methods=["PUT"]),
         Route("/audio-to-text", audio.to_text, methods=["POST"]),
         Route("/text-to-audio", audio.from_text, methods=["POST"]),
         Route("/end-users/{end_user:uuid}", about.end_user, methods=["GET"]),
@@ -72,22 +73,22 @@ def application(context: Context) -> Starlette:
 
     options = context.options
     middleware = [
-        Middleware(Faults, box=context.faults, ping_interval=options.ping_interval),
+        Middleware(FaultMiddleware, plan=context.faults, ping_interval=options.ping_interval),
         Middleware(Guard, host=options.host),
     ]
     if options.cors:
-        told = ["X-Version", "X-Env"]
+        exposed = ["X-Version", "X-Env"]
         middleware.append(
             Middleware(
                 CORSMiddleware,
                 allow_origins=options.cors,
                 allow_methods=["*"],
                 allow_headers=["*"],
-                expose_headers=told,
+                expose_headers=exposed,
             )
         )
     if options.older:
-        middleware.append(Middleware(Dialect015, asked=context.opened_by, played=context.player is not None))
+        middleware.append(Middleware(DialectMiddleware, app_of=context.app_for, played=context.player is not None))
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
@@ -110,7 +111,7 @@ def application(context: Context) -> Starlette:
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return error.response()
+    return error_reply(error)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -119,14 +120,14 @@ async def _http_error(request: Request, error: Exception) -> Response:
         return html_not_found()
     if error.status_code == 405:
         message = "The method is not allowed for the requested URL."
-        return ApiError(405, "method_not_allowed", message, dict(error.headers or {})).response()
-    return ApiError(error.status_code, "bad_request", str(error.detail)).response()
+        return error_reply(ApiError(405, "method_not_allowed", message, dict(error.headers or {})))
+    return error_reply(ApiError(error.status_code, "bad_request", str(error.detail)))
 
 
 async def _gone(request: Request, error: Exception) -> Response:
     """Who hung up in the middle of a body hears nothing; that is no failure of the server."""
     log.debug("%s %s: the client went away", request.method, request.url.path)
-    return ApiError(400, "bad_request", "The request was cut off.").response()
+    return error_reply(ApiError(400, "bad_request", "The request was cut off."))
 
 
 async def _crash(request: Request, error: Exception) -> Response:
@@ -136,4 +137,4 @@ async def _crash(request: Request, error: Exception) -> Response:
         message = "The database of this server is damaged; its log names the file and says what to do."
     elif not isinstance(error, Dropped):  # that was asked for
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return ApiError(500, "internal_server_error", message).response()
+    return error_reply(ApiError(500, "internal_server_error", message))

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from ..api_error import ApiError
 from ..engine.app import App
-from ..engine.run import Runs
+from ..engine.runs import Runs
 from ..engine.speech import Speech
 from ..faults import FaultPlan
 from ..options import Options
-from ..responses import ApiError
 from ..simulate.playback import Player
 from ..store.directory import Directory, Keys
 from ..store.store import Store
@@ -35,9 +35,9 @@ class Context:
     player: Player | None
     speech: Speech | None
     nonce: str
-    """Known to this server and to who may read its directory; see server.py."""
+    """Known to this server and to who may read its directory; see `server.answers`."""
 
-    def opened_by(self, authorization: str) -> App | None:
+    def app_for(self, authorization: str) -> App | None:
         """The app whose key an Authorization header carries; None where there is none, or none of ours."""
         scheme, _, key = authorization.partition(" ")
         name = self.keys.app_of(key.strip()) if scheme.lower() == "bearer" else None
@@ -45,13 +45,13 @@ class Context:
 
 
 def context_of(request: Request) -> Context:
-    found: Context = request.app.state.context
-    return found
+    context: Context = request.app.state.context
+    return context
 
 
 def signer_of(request: Request) -> Signer:
     """What signs links for who asks: by the name under which this server was reached, which the guard let through."""
-    return context_of(request).signer.at(f"{request.url.scheme}://{request.url.netloc}")
+    return context_of(request).signer.for_origin(f"{request.url.scheme}://{request.url.netloc}")
 
 
 def app_of(request: Request) -> App:
@@ -66,7 +66,7 @@ def app_of(request: Request) -> App:
         raise _unauthorized("Authorization header must be provided and start with 'Bearer'")
     if scheme.lower() != "bearer":
         raise _unauthorized("Authorization scheme must be 'Bearer'")
-    app = context_of(request).opened_by(header)
+    app = context_of(request).app_for(header)
     if app is None:
         raise _unauthorized("Access token is invalid")
     if app.closed == "disabled":

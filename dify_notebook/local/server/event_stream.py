@@ -5,100 +5,93 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from itertools import chain
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from ...wire.sse import KIND, PING, frames, written
+from ...wire.sse import KIND, PING, written
 from ..responses import VERSION_HEADERS
+from ..simulate.items import Change, Event, Item, Written
 
-HEADERS = ((b"content-type", f"{KIND}; charset=utf-8".encode()),)
 _encode = msgspec.json.Encoder().encode
 
 
-def frame(event: dict[str, Any]) -> bytes:
+def frame(event: Event) -> bytes:
     """One event: compact JSON in raw UTF-8."""
     return written(("", _encode(event)))
 
 
-def event_of(piece: bytes) -> dict[str, Any] | None:
-    """The event in a piece of a body, as `frame` writes one; None for anything else, as a tape may hold."""
-    for name, data in frames([piece]):
-        if data is not None and not name:
-            with contextlib.suppress(msgspec.DecodeError):
-                return msgspec.json.decode(data, type=dict[str, Any])
-    return None
-
-
 class EventStream:
-    """The response to a streaming question.
+    """The response to a streaming question: events, as the request's dialect and faults change them, and pings.
 
     Nothing is sent, not even the status, before there is something to say. Pings come at multiples
-    of the interval since the start, between events too. When the client goes away, `gone` is called
+    of the interval since the start, between events too. When the client goes away, `on_disconnect` is called
     and the run is left to itself: closing a connection is not stopping.
     """
 
     def __init__(
         self,
-        events: asyncio.Queue[dict[str, Any] | None] | asyncio.Queue[bytes | None],
+        events: asyncio.Queue[Event | None] | asyncio.Queue[Item],
         ping_interval: float,
-        gone: Callable[[], None],
+        on_disconnect: Callable[[], None],
     ) -> None:
+        """Args:
+        ping_interval: seconds.
+        """
         self._events = events
         self._interval = ping_interval
-        self._gone = gone
+        self._on_disconnect = on_disconnect
         self._started = False
         self.ended = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         listening = asyncio.ensure_future(_disconnected(receive))
-        speaking = asyncio.ensure_future(self._speak(send))
+        sending = asyncio.ensure_future(self._send_all(send, _changes(scope)))
         try:
-            await asyncio.wait({listening, speaking}, return_when=asyncio.FIRST_COMPLETED)
-            if not speaking.done():
-                speaking.cancel()
+            await asyncio.wait({listening, sending}, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                sending.cancel()
             with contextlib.suppress(asyncio.CancelledError, OSError):
-                await speaking
+                await sending
         finally:
             listening.cancel()
-            speaking.cancel()
+            sending.cancel()
             if not self.ended:
-                self._gone()
+                self._on_disconnect()
 
-    async def _speak(self, send: Send) -> None:
+    async def _send_all(self, send: Send, changes: list[Change]) -> None:
         start = time.monotonic()
         pings = 1
-        while True:
-            patience = start + pings * self._interval - time.monotonic()
+        over = False
+        while not over:
+            seconds = start + pings * self._interval - time.monotonic()
             try:
-                event = await self._next(patience)
+                item = await self._next(seconds)
             except TimeoutError:
                 pings += 1
                 await self._send(send, PING)
                 continue
-            if event is None:
-                break
-            if isinstance(event, bytes):
-                await self._send(send, event)
-                continue
-            await self._send(send, frame(event))
-            if event["event"] in ("message_end", "error"):
+            for changed in _changed(item, changes):
+                if changed is None:
+                    over = True
+                    break
+                await self._send(send, written(changed.frame) if isinstance(changed, Written) else frame(changed))
+            if over or (isinstance(item, dict) and item["event"] in ("message_end", "error")):
                 self.ended = True
-        self.ended = True
         if not self._started:
             await send(_headers())
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _next(self, patience: float) -> dict[str, Any] | bytes | None:
-        if patience <= 0:
+    async def _next(self, seconds: float) -> Item:
+        if seconds <= 0:
             raise TimeoutError
         try:
             # A task and a timer for each event would cost more than the event.
             return self._events.get_nowait()
         except asyncio.QueueEmpty:
-            return await asyncio.wait_for(self._events.get(), patience)
+            return await asyncio.wait_for(self._events.get(), seconds)
 
     async def _send(self, send: Send, body: bytes) -> None:
         if not self._started:
@@ -107,10 +100,25 @@ class EventStream:
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
+def _changes(scope: Scope) -> list[Change]:
+    """What changes the events of this request, in order: first how the dialect says them, then what goes wrong."""
+    state = scope.get("state", {})
+    changes = [state["dialect"].events if "dialect" in state else None, state.get("faults")]
+    return [change for change in changes if change is not None]
+
+
+def _changed(item: Item, changes: list[Change]) -> Iterable[Item]:
+    """One by one: what comes behind the end is never asked for."""
+    items: Iterable[Item] = (item,)
+    for change in changes:
+        items = chain.from_iterable(map(change, items))
+    return items
+
+
 def _headers() -> Message:
-    headers = [*HEADERS]
-    headers += [(name.lower().encode(), value.encode()) for name, value in VERSION_HEADERS.items()]
-    return {"type": "http.response.start", "status": 200, "headers": headers}
+    headers = {"content-type": f"{KIND}; charset=utf-8", **VERSION_HEADERS}
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return {"type": "http.response.start", "status": 200, "headers": encoded}
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -7,8 +7,9 @@ import ipaddress
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..api_error import ApiError
 from ..engine.app import FILE_LIMITS, MEGABYTE
-from ..responses import ApiError
+from ..responses import error_reply
 
 HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -40,33 +41,33 @@ class Guard:
         headers = Headers(scope=scope)
         if not self._answers_to(headers.get("host", "")):
             refused = ApiError(403, "forbidden", "This server answers to 127.0.0.1, localhost and [::1] only.")
-            await refused.response()(scope, receive, send)
+            await error_reply(refused)(scope, receive, send)
             return
         limit = MAX_UPLOAD if scope["path"] in ("/v1/files/upload", "/v1/audio-to-text") else MAX_BODY
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > limit:
             await self._too_large(scope, receive, send)
             return
-        came = 0
-        begun = False
+        received = 0
+        started = False
 
         async def counted() -> Message:
-            nonlocal came
+            nonlocal received
             message = await receive()
-            came += len(message.get("body", b""))
-            if came > limit:
+            received += len(message.get("body", b""))
+            if received > limit:
                 raise TooLarge
             return message
 
         async def watched(message: Message) -> None:
-            nonlocal begun
-            begun = True
+            nonlocal started
+            started = True
             await send(message)
 
         try:
             await self._app(scope, counted, watched)
         except TooLarge:
-            if begun:
+            if started:
                 raise
             await self._too_large(scope, receive, send)
 
@@ -90,7 +91,7 @@ class Guard:
             if message["type"] == "http.disconnect" or not message.get("more_body"):
                 break
         error = ApiError(413, "file_too_large", "The request is too large.", {"Connection": "close"})
-        await error.response()(scope, receive, send)
+        await error_reply(error)(scope, receive, send)
 
 
 def loopback(host: str) -> bool:

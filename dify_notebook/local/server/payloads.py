@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from ..responses import ApiError, invalid
+from ..api_error import ApiError, invalid
 
 MAX_USER = 255
 MAX_FILES = 10
@@ -22,8 +22,8 @@ MAX_FILES = 10
 
 def _wrong(model: str, field: str, problem: str, kind: str) -> ApiError:
     """Dify hands on what its validation library says; only the field should be read out of it."""
-    place = f"\n{field}\n" if field else "\n"
-    return invalid(f"1 validation error for {model}{place}  {problem} [type={kind}]")
+    location = f"\n{field}\n" if field else "\n"
+    return invalid(f"1 validation error for {model}{location}  {problem} [type={kind}]")
 
 
 @asynccontextmanager
@@ -160,14 +160,14 @@ def chat_request(body: dict[str, Any], *, older: bool = False) -> ChatRequest:
 
 def _as_older(body: dict[str, Any]) -> dict[str, Any]:
     """The older version reads what is of another kind as text, or as nothing."""
-    made = dict(body)
+    changed = dict(body)
     if "inputs" in body and not isinstance(body["inputs"], dict):
-        made["inputs"] = {}
+        changed["inputs"] = {}
     if "query" in body and not isinstance(body["query"], str):
-        made["query"] = "" if body["query"] is None else json.dumps(body["query"])
+        changed["query"] = "" if body["query"] is None else json.dumps(body["query"])
     if not isinstance(body.get("files"), list):
-        made["files"] = None
-    return made
+        changed["files"] = None
+    return changed
 
 
 def is_uuid(text: str) -> bool:
@@ -188,10 +188,10 @@ def query_uuid(request: Request, name: str, model: str) -> str | None:
 
 def query_limit(request: Request, model: str) -> int:
     """`limit` of most lists, from 1 to 100; 20 when it is not given. Raises: ApiError."""
-    return query_whole(request, "limit", model, default=20, most=100)
+    return query_integer(request, "limit", model, default=20, maximum=100)
 
 
-def query_whole(request: Request, name: str, model: str, *, default: int, most: int | None = None) -> int:
+def query_integer(request: Request, name: str, model: str, *, default: int, maximum: int | None = None) -> int:
     """A whole number from 1, of the query string. Raises: ApiError."""
     text = request.query_params.get(name)
     if text is None:
@@ -203,10 +203,10 @@ def query_whole(request: Request, name: str, model: str, *, default: int, most: 
         raise _wrong(model, name, problem, "int_parsing") from None
     if number < 1:
         raise _wrong(model, name, "Input should be greater than or equal to 1", "greater_than_equal")
-    if most is None:
+    if maximum is None:
         return min(number, 2**31)
-    if number > most:
-        raise _wrong(model, name, f"Input should be less than or equal to {most}", "less_than_equal")
+    if number > maximum:
+        raise _wrong(model, name, f"Input should be less than or equal to {maximum}", "less_than_equal")
     return number
 
 
@@ -245,7 +245,7 @@ def new_name(body: dict[str, Any], *, older: bool = False) -> str | None:
     """The name that a conversation shall get; None to have one generated.
 
     Args:
-        older: take what Dify 0.15 takes: numbers, and names without a sign.
+        older: take what Dify 0.15 takes: numbers, and blank names.
 
     Raises:
         ApiError: 400.
@@ -313,13 +313,13 @@ class SpeechRequest:
 
 def speech_request(body: dict[str, Any]) -> SpeechRequest:
     """Raises: ApiError."""
-    found: dict[str, str | None] = {}
+    values: dict[str, str | None] = {}
     for name in ("text", "message_id", "voice"):
         value = body.get(name)
         if value is not None and not isinstance(value, str):
             raise _wrong("TextToAudioPayload", name, "Input should be a valid string", "string_type")
-        found[name] = value
+        values[name] = value
     streaming = body.get("streaming")
     if streaming is not None and not isinstance(streaming, bool):
         raise _wrong("TextToAudioPayload", "streaming", "Input should be a valid boolean", "bool_type")
-    return SpeechRequest(found["text"], found["message_id"] or None, found["voice"])
+    return SpeechRequest(values["text"], values["message_id"] or None, values["voice"])

@@ -7,7 +7,6 @@ import atexit
 import concurrent.futures
 import contextlib
 import errno
-import http.client
 import os
 import secrets
 import socket
@@ -15,28 +14,25 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from typing import Any
 
 from ...console import warn
-from ...errors import ConfigError, DifyError, InputError
+from ...errors import DifyError
 from ...i18n import t
 from ...logs import logger, say_once
 from ...printable import one_line
 from ..faults import FaultPlan
 from ..options import Options
-from ..store.damage import damaged_store, is_damage
-from ..store.directory import APP_NAMES, Directory, Keys
-from ..store.directory import LocalServerError as LocalServerError
+from ..store import registry
+from ..store.damage import is_damage
+from ..store.directory import APP_NAMES, Directory, Keys, LocalServerError
 from ..store.lock import DirectoryLock
+from ..store.store import Store
 from ..threads import in_thread
-
-if TYPE_CHECKING:
-    from ..store.store import Store
+from .server import Server, answers
 
 log = logger("dify_notebook.local")
 
@@ -45,58 +41,8 @@ CONNECTIONS = 1024
 _DISK = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 )
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 """Seconds to wait for another process that has the directory and does not answer yet."""
-
-
-class Server:
-    """An embedded server that answers, whichever process runs it."""
-
-    def __init__(self, url: str, directory: Directory, keys: Keys) -> None:
-        self.url = url
-        """Scheme, host and port."""
-        self.directory = directory
-        self._keys = keys
-
-    @property
-    def base_url(self) -> str:
-        """What a client needs; ends in /v1."""
-        return f"{self.url}/v1"
-
-    @property
-    def data_dir(self) -> Path:
-        """Where it keeps its things."""
-        return self.directory.root
-
-    @property
-    def apps(self) -> tuple[str, ...]:
-        """Names of its apps."""
-        return tuple(self._keys.apps)
-
-    def api_key(self, app: str = "guide") -> str:
-        """The key of one of its apps: guide, toolbox, pipeline, or one that was given to `serve()`.
-
-        Raises:
-            LocalServerError: no such app.
-        """
-        try:
-            return self._keys.apps[app]
-        except KeyError:
-            raise LocalServerError(t("local.no_app", app=app, apps=", ".join(self._keys.apps))) from None
-
-    def close(self) -> None:
-        """Nothing to do: another process runs it, and this one only found it."""
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.base_url} data_dir={str(self.data_dir)!r}>"
 
 
 def run_to_end(work: Coroutine[Any, Any, None]) -> None:
@@ -126,24 +72,23 @@ class LocalServer(Server):
     """A server that this process runs, in a thread that dies with it."""
 
     def __init__(self, directory: Directory, lock: DirectoryLock, options: Options) -> None:
-        from ..engine.run import Runs
-        from ..store.store import Store
+        from ..engine.runs import Runs
 
         # A wrong fault is told before anything is opened.
         self.faults = FaultPlan.of(options.faults)
         """Faults for the next question: `server.faults.once("drop=100")`; see faults.py."""
         served = [*APP_NAMES, *(app.name for app in options.apps)]
-        kept = directory.keys_for(served)
+        stored = directory.keys_for(served)
         directory.sweep()
         # The directory also keeps the keys of apps that were served from it before.
-        keys = Keys({name: kept.apps[name] for name in dict.fromkeys(served)}, kept.signing)
+        keys = Keys({name: stored.apps[name] for name in dict.fromkeys(served)}, stored.signing)
         self._lock = lock
         self._owner = os.getpid()
         self._socket = _listen(options, directory)
         host, number = self._socket.getsockname()[:2]
         # Who listens everywhere is reached at 127.0.0.1 too.
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-        super().__init__(f"http://{shown}:{number}", directory, keys)
+        reached_at = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+        super().__init__(f"http://{reached_at}:{number}", directory, keys)
         self._nonce = secrets.token_urlsafe(24)
         self._ready = threading.Event()
         self._ended = threading.Event()
@@ -165,7 +110,7 @@ class LocalServer(Server):
             LocalServerError: it does not come up.
         """
         self._thread.start()
-        self._ready.wait(_PATIENCE)
+        self._ready.wait(_TIMEOUT)
         if self._failure is not None or not self._ready.is_set():
             self.close()
             raise LocalServerError(t("local.not_started", reason=self._failure or "timeout"))
@@ -176,17 +121,18 @@ class LocalServer(Server):
         """End it; running answers are written down as far as they got. May be repeated, also in a fork."""
         if self._owner != os.getpid():
             return
-        with _guard:
-            if _own.get(self.data_dir) is self:
-                del _own[self.data_dir]
+        with registry.guard:
+            if _servers.get(self.data_dir) is self:
+                del _servers[self.data_dir]
+            registry.remove(self._store)
         self._end_runs()
         self._uvicorn.should_exit = True
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(_PATIENCE)
+            self._thread.join(_TIMEOUT)
         self._store.close()
         self._socket.close()
-        told = self.directory.read_server()
-        if told is not None and told["nonce"] == self._nonce:
+        published = self.directory.read_server()
+        if published is not None and published["nonce"] == self._nonce:
             self.directory.server.unlink(missing_ok=True)
         self._lock.release()
 
@@ -252,7 +198,7 @@ class LocalServer(Server):
             return
         with contextlib.suppress(concurrent.futures.TimeoutError, RuntimeError):
             # RuntimeError: the loop closed meanwhile, and the runs with it.
-            asyncio.run_coroutine_threadsafe(self._runs.close(), self._loop).result(_PATIENCE)
+            asyncio.run_coroutine_threadsafe(self._runs.close(), self._loop).result(_TIMEOUT)
 
     def _run(self) -> None:
         async def main() -> None:
@@ -278,9 +224,8 @@ class LocalServer(Server):
         self._socket.close()
 
 
-_own: dict[Path, LocalServer] = {}
-"""Servers of this process, by directory: the lock between processes does not see two in one."""
-_guard = threading.RLock()
+_servers: dict[Path, LocalServer] = {}
+"""Servers of this process, by directory; `registry.guard` guards it."""
 
 
 def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalServer:
@@ -291,16 +236,15 @@ def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalSer
         raise LocalServerError(str(error)) from None
     if options.host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
         warn(t("local.exposed", host=one_line(options.host)), stacklevel=3)
-    directory = _open(data_dir)
-    with _guard:
+    directory = registry.open_directory(data_dir)
+    with registry.guard:
         started = _start(directory, options)
     if started is None:
-        told = directory.read_server() or {"pid": "?", "url": "?"}
-        raise LocalServerError(t("local.taken", path=directory.root, pid=told["pid"], url=told["url"]))
+        raise registry.taken(directory)
     return started
 
 
-_aside: list[tempfile.TemporaryDirectory[str]] = []
+_temporary: list[tempfile.TemporaryDirectory[str]] = []
 """The directory of this process's own, where the user's cannot be used."""
 
 
@@ -308,7 +252,7 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
     """See `dify_notebook.local.ensure`."""
     if data_dir is not None:
         return _ensure(data_dir)
-    if not _aside:
+    if not _temporary:
         try:
             return _ensure(None)
         except LocalServerError as error:
@@ -316,11 +260,11 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
                 raise
             problem = error
         try:
-            _aside.append(tempfile.TemporaryDirectory(prefix="dify_notebook-", ignore_cleanup_errors=True))
+            _temporary.append(tempfile.TemporaryDirectory(prefix="dify_notebook-", ignore_cleanup_errors=True))
         except OSError:  # nowhere at all
             raise problem from None
         say_once("local", t("local.aside", problem=problem.message))
-    return _ensure(_aside[0].name)
+    return _ensure(_temporary[0].name)
 
 
 def _unwritable(error: LocalServerError) -> bool:
@@ -331,71 +275,37 @@ def _unwritable(error: LocalServerError) -> bool:
 
 
 def _ensure(data_dir: str | os.PathLike[str] | None) -> Server:
-    directory = _open(data_dir)
-    own = _own.get(directory.root)
-    if own is not None and own.alive:
-        return own
-    end = time.monotonic() + _PATIENCE
+    directory = registry.open_directory(data_dir)
+    server = _servers.get(directory.root)
+    if server is not None and server.alive:
+        return server
+    end = time.monotonic() + _TIMEOUT
     while True:
-        told = directory.read_server()
-        if told is not None and told["pid"] != os.getpid() and _answers(told["url"], told["nonce"]):
-            return Server(told["url"], directory, directory.read_keys())
-        with _guard:
-            own = _own.get(directory.root)
-            if own is not None and own.alive:
-                return own
+        published = directory.read_server()
+        if published is not None and published["pid"] != os.getpid() and answers(published["url"], published["nonce"]):
+            return Server(published["url"], directory, directory.read_keys())
+        with registry.guard:
+            server = _servers.get(directory.root)
+            if server is not None and server.alive:
+                return server
             started = _start(directory, Options())
         if started is not None:
             return started
         if time.monotonic() > end:
-            told = told or {"pid": "?", "url": "?"}
-            raise LocalServerError(t("local.silent", path=directory.root, pid=told["pid"], url=told["url"]))
+            published = published or {"pid": "?", "url": "?"}
+            raise LocalServerError(t("local.silent", path=directory.root, pid=published["pid"], url=published["url"]))
         time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def store_of(data_dir: str | os.PathLike[str] | None) -> Iterator[tuple[Directory, Store]]:
-    """A data directory and its store, for work that is no request.
-
-    It is the store of this process's server where one runs there, else one that is opened for as long as this lasts.
-
-    Raises:
-        LocalServerError: another process serves the directory, or it cannot be used.
-    """
-    from ..store.schema import NewerStore
-    from ..store.store import Store
-
-    directory = _open(data_dir)
-    with _guard:
-        own = _own.get(directory.root)
-        if own is not None and own.alive:
-            yield directory, own._store
-            return
-        lock = DirectoryLock(directory.lock)
-        if not _acquired(lock):
-            told = directory.read_server() or {"pid": "?", "url": "?"}
-            raise LocalServerError(t("local.taken", path=directory.root, pid=told["pid"], url=told["url"]))
-        try:
-            store = Store(directory)
-        except (OSError, sqlite3.Error, NewerStore) as error:
-            lock.release()
-            raise _not_started(directory, error) from error
-        try:
-            yield directory, store
-        finally:
-            store.close()
-            lock.release()
 
 
 def _start(directory: Directory, options: Options) -> LocalServer | None:
     """A server of this process, or None when the directory is taken."""
-    own = _own.get(directory.root)
-    if own is not None:
-        if own.alive:
+    server = _servers.get(directory.root)
+    if server is not None:
+        if server.alive:
             return None
-        own.close()
-    lock = DirectoryLock(directory.lock)
-    if not _acquired(lock):
+        server.close()
+    lock = registry.lock_of(directory)
+    if lock is None:
         return None
     try:
         server = LocalServer(directory, lock, options)
@@ -404,42 +314,20 @@ def _start(directory: Directory, options: Options) -> LocalServer | None:
         lock.release()
         if isinstance(error, DifyError) or not isinstance(error, Exception):
             raise
-        raise _not_started(directory, error) from error
-    _own[directory.root] = server
+        raise registry.not_started(directory, error) from error
+    _servers[directory.root] = server
+    registry.add(directory, server._store)
     return server
-
-
-def _acquired(lock: DirectoryLock) -> bool:
-    try:
-        return lock.acquire()
-    except OSError as error:  # something else has its name, or it cannot be opened
-        raise LocalServerError(t("local.no_directory", reason=error), code="data_dir") from error
-
-
-def _not_started(directory: Directory, error: Exception) -> LocalServerError:
-    if is_damage(error):
-        return LocalServerError(damaged_store(directory.database, error), code="data_dir")
-    where = f"{directory.database}: " if isinstance(error, sqlite3.Error) else ""
-    return LocalServerError(t("local.not_started", reason=f"{where}{error}"))
-
-
-def _open(data_dir: str | os.PathLike[str] | None) -> Directory:
-    try:
-        return Directory.open(data_dir)
-    except (ConfigError, InputError) as error:
-        raise LocalServerError(error.message, code=error.code) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
-        raise LocalServerError(t("local.no_directory", reason=error)) from error
 
 
 def _listen(options: Options, directory: Directory) -> socket.socket:
     """A listening socket. With port 0 the last port is tried first, so that addresses in use stay good."""
-    wanted = [options.port]
+    ports = [options.port]
     if options.port == 0 and (last := directory.last_port()):
-        wanted.insert(0, last)
+        ports.insert(0, last)
     host = options.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for number in wanted:
+    for port in ports:
         # The protocol by name: only then does asyncio switch off Nagle's algorithm, which would hold back
         # the second piece of each answer on a kept connection for 40 ms.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -447,45 +335,24 @@ def _listen(options: Options, directory: Directory) -> socket.socket:
             if os.name == "posix":
                 # On Windows this option would let a second server share the port.
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((host, number))
+            listener.bind((host, port))
             listener.listen(256)
             return listener
         except OSError:
             listener.close()
-            if number == wanted[-1]:
+            if port == ports[-1]:
                 raise
     raise AssertionError("a port was tried")
 
 
-def _answers(url: str, nonce: str) -> bool:
-    """Whether the server at an address is alive and the one that wrote server.json."""
-    from .challenge import proof
-
-    parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname is None or parts.port is None:
-        return False
-    challenge = secrets.token_urlsafe(16)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=2)
-    try:
-        connection.request("GET", "/?" + urlencode({"challenge": challenge}))
-        response = connection.getresponse()
-        return response.status == 200 and proof(nonce, challenge).encode() in response.read(65536)
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
 def _after_fork() -> None:
-    global _guard
-    _guard = threading.RLock()
-    for server in _own.values():
+    for server in _servers.values():
         server._forked()
-    _own.clear()
+    _servers.clear()
 
 
 def _at_exit() -> None:
-    for server in list(_own.values()):
+    for server in list(_servers.values()):
         server.close()
 
 

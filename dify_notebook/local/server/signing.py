@@ -21,7 +21,7 @@ class Signer:
         self.origin = origin
         """Scheme, host and port of this server, without a slash at the end."""
 
-    def at(self, origin: str) -> Signer:
+    def for_origin(self, origin: str) -> Signer:
         """The same for another name of this server."""
         return self if origin == self.origin else Signer(self._secret.decode(), origin)
 
@@ -31,10 +31,10 @@ class Signer:
         query = urlencode({"timestamp": now, "nonce": nonce, "sign": self._sign(file, now, nonce)})
         return f"{self.origin}/files/{file}/file-preview?{query}"
 
-    def good(self, file: str, timestamp: str, nonce: str, sign: str) -> bool:
+    def verify(self, file: str, timestamp: str, nonce: str, signature: str) -> bool:
         """Whether a URL is ours and not too old."""
         if not hmac.compare_digest(
-            self._sign(file, timestamp, nonce).encode(), sign.encode("utf-8", "replace")
+            self._sign(file, timestamp, nonce).encode(), signature.encode("utf-8", "replace")
         ):
             return False
         return 0 <= time.time() - int(timestamp) + 1 <= LIFETIME + 1

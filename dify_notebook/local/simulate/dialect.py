@@ -1,12 +1,11 @@
 """The answers of an older Dify (0.15) where they differ: what it lacks, and how it says the rest.
 
-What the two say alike is made in one place, in the newer form; here it is said again in the older one, events by
+What the two say alike is made in one place, in the newer form; here it is said anew before it is encoded, events by
 `dialect_015.py`. What the older one took and the newer one refuses is let through by `payloads.py` and the routes.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from itertools import count
@@ -15,11 +14,10 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...wire.sse import KIND, written
 from ..engine.app import App
 from ..responses import html_not_found, reply
-from ..server.event_stream import event_of
 from . import dialect_015
+from .items import Change
 
 VERSION = "0.15.3"
 _MISSING = re.compile(
@@ -27,164 +25,115 @@ _MISSING = re.compile(
     r"|apps/annotation-reply/.*|conversations/[^/]+/variables(?:/[^/]+)?)"
 )
 _OF_UPLOAD = ("id", "name", "size", "extension", "mime_type", "created_by", "created_at")
-
-
 _NO_FILE = ("no_file_uploaded", "no_audio_uploaded")
 _BAD_REQUEST = "The browser (or proxy) sent a request that this server could not understand."
 
 
-class Dialect015:
-    """Answers as Dify 0.15 does."""
+class DialectMiddleware:
+    """Answers as Dify 0.15 does: refuses what that lacks; the rest finds a `Dialect015` in the `state` of its scope."""
 
-    def __init__(self, app: ASGIApp, asked: Callable[[str], App | None], *, played: bool) -> None:
+    def __init__(self, app: ASGIApp, app_of: Callable[[str], App | None], *, played: bool) -> None:
         """Args:
-        asked: gives the app that an Authorization header opens.
+        app_of: gives the app that an Authorization header opens.
         played: streams are recorded ones, and pass as they are.
         """
         self._app = app
-        self._asked = asked
+        self._app_of = app_of
         self._played = played
         self._runs = count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif _MISSING.fullmatch(scope["path"]):
-            await html_not_found()(scope, receive, _Versioned(send))
-        elif scope["path"] == "/v1/" and scope["method"] == "GET":
-            welcome = {"welcome": "Dify OpenAPI", "api_version": "v1", "server_version": VERSION}
-            await reply(welcome)(scope, receive, _Versioned(send))
-        elif not scope["path"].startswith("/v1/"):
-            await self._app(scope, receive, _Versioned(send))
-        else:
-            app = self._asked(Headers(scope=scope).get("authorization", ""))
-            flow = app is not None and app.is_flow
-            stream = None if self._played else dialect_015.Stream(self._runs)
-            await self._app(scope, receive, _Said(scope, send, flow, stream))
+            return
+        answer, path = self._app, scope["path"]
+        if _MISSING.fullmatch(path):
+            answer = html_not_found()
+        elif path == "/v1/" and scope["method"] == "GET":
+            answer = reply({"welcome": "Dify OpenAPI", "api_version": "v1", "server_version": VERSION})
+        elif path.startswith("/v1/"):
+            app = self._app_of(Headers(scope=scope).get("authorization", ""))
+            change = None if self._played else dialect_015.Stream(self._runs)
+            dialect = Dialect015(path, app is not None and app.is_flow, change)
+            scope = {**scope, "state": {**scope.get("state", {}), "dialect": dialect}}
+
+        async def versioned(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": _versioned(message["headers"])}
+            await send(message)
+
+        await answer(scope, receive, versioned)
 
 
-class _Versioned:
-    """A `send` that names the older version."""
+class Dialect015:
+    """How 0.15 gives what 1.12 answers to one request."""
 
-    def __init__(self, send: Send) -> None:
-        self._to = send
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": _versioned(message["headers"])}
-        await self._to(message)
-
-
-class _Said:
-    """A `send` that says JSON and events in the older form; all else passes."""
-
-    def __init__(self, scope: Scope, send: Send, flow: bool, stream: dialect_015.Stream | None) -> None:
+    def __init__(self, path: str, flow: bool, events: Change | None) -> None:
+        """Args:
+        flow: whether the app is a chatflow.
+        events: what changes the events of a stream; None leaves them as they are.
+        """
+        self._path = path
         self._flow = flow
-        self._stream = stream
-        self._path: str = scope["path"]
-        self._to = send
-        self._start: Message = {}
-        self._body = b""
-        self._kind = ""
+        self.events = events
 
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = _versioned(message["headers"])
-            self._start = {**message, "headers": headers}
-            kind = dict(headers).get(b"content-type", b"").decode()
-            self._kind = kind.partition(";")[0]
-            if self._kind != "application/json":
-                await self._to(self._start)
-            return
-        if self._kind == KIND and self._stream is not None:
-            await self._events(self._stream, message)
-            return
-        if self._kind == "application/json":
-            self._body += message.get("body", b"")
-            if not message.get("more_body"):
-                await self._json()
-            return
-        await self._to(message)
-
-    async def _events(self, stream: dialect_015.Stream, message: Message) -> None:
-        """Each event goes by itself, as faults expect it."""
-        body = message.get("body", b"")
-        event = event_of(body)
-        if event is None:
-            told = () if message.get("more_body") else stream.end()
-        else:
-            told, body = stream.tell(event), b""
-        for older_event in told:
-            piece = written(("", json.dumps(older_event).encode()))
-            await self._to({**message, "body": piece, "more_body": True})
-        if body or not message.get("more_body"):
-            await self._to({**message, "body": body})
-
-    async def _json(self) -> None:
-        status, body = self._start["status"], self._body
-        if status == 204:
-            status, body = 200, b'{"result": "success"}\n'
-        elif body:
-            told = self._older(status, json.loads(body))
-            body = json.dumps(told).encode() + (b"\n" if self._body.endswith(b"\n") else b"")
-        away = (b"content-length", b"content-type")
-        headers = [(name, value) for name, value in self._start["headers"] if name not in away]
-        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await self._to({**self._start, "status": status, "headers": headers})
-        await self._to({"type": "http.response.body", "body": body, "more_body": False})
-
-    def _older(self, status: int, told: Any) -> Any:
+    def json(self, status: int, content: Any) -> tuple[int, Any]:
+        """Status and content of a JSON response."""
         path = self._path
-        if not isinstance(told, dict):
-            return told
+        if status == 204:
+            return 200, {"result": "success"}
+        if not isinstance(content, dict):
+            return status, content
         if status >= 400:
-            return _error(told)
+            return status, _error(content)
         if path == "/v1/info":
-            return {name: told[name] for name in ("name", "description", "tags")}
+            return status, {name: content[name] for name in ("name", "description", "tags")}
         if path == "/v1/files/upload":
-            return {name: told[name] for name in _OF_UPLOAD}
+            return status, {name: content[name] for name in _OF_UPLOAD}
         if path == "/v1/messages":
-            return {**told, "data": [_message(one, flow=self._flow) for one in told["data"]]}
+            return status, {**content, "data": [_message(row, flow=self._flow) for row in content["data"]]}
         if path == "/v1/chat-messages":
-            answer, metadata = dialect_015.text(told["answer"]), dialect_015.metadata(told["metadata"])
-            return {**told, "answer": answer, "metadata": metadata}
-        return told
+            answer, metadata = dialect_015.text(content["answer"]), dialect_015.metadata(content["metadata"])
+            return status, {**content, "answer": answer, "metadata": metadata}
+        return status, content
 
 
 def _versioned(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     # 0.15 names no scheme in a 401.
-    kept = [(name, value) for name, value in headers if name != b"www-authenticate"]
-    return [(name, VERSION.encode() if name == b"x-version" else value) for name, value in kept]
+    headers = [(name, value) for name, value in headers if name != b"www-authenticate"]
+    return [(name, VERSION.encode() if name == b"x-version" else value) for name, value in headers]
 
 
-def _error(told: dict[str, Any]) -> dict[str, Any]:
+def _error(content: dict[str, Any]) -> dict[str, Any]:
     """Its errors of parameters name the field and no status; its 500 has another code."""
-    if told.get("code") == "internal_server_error":
+    if content.get("code") == "internal_server_error":
         return {"message": "Internal Server Error", "code": "unknown"}
-    if told.get("code") in _NO_FILE:
-        return {**told, "code": "bad_request_key_error", "message": _BAD_REQUEST}
-    message = str(told.get("message", ""))
-    found = re.match(r"\d+ validation errors? for \w+\n(\w+)\n\s*+(.*?) \[type=", message)
-    if told.get("code") == "invalid_param" and found:
-        return {"code": "invalid_param", "message": found[2], "params": found[1]}
-    return told
+    if content.get("code") in _NO_FILE:
+        return {**content, "code": "bad_request_key_error", "message": _BAD_REQUEST}
+    message = str(content.get("message", ""))
+    match = re.match(r"\d+ validation errors? for \w+\n(\w+)\n\s*+(.*?) \[type=", message)
+    if content.get("code") == "invalid_param" and match:
+        return {"code": "invalid_param", "message": match[2], "params": match[1]}
+    return content
 
 
-def _message(told: dict[str, Any], *, flow: bool) -> dict[str, Any]:
-    """A message of the history; those of a chatflow do not tell what was found."""
+def _message(row: dict[str, Any], *, flow: bool) -> dict[str, Any]:
+    """A message of the history; those of a chatflow have no retriever resources."""
     thoughts = [
-        {**{name: value for name, value in one.items() if name != "files"}, "message_files": []}
-        for one in told["agent_thoughts"]
+        {**{name: value for name, value in thought.items() if name != "files"}, "message_files": []}
+        for thought in row["agent_thoughts"]
     ]
-    files = [{name: value for name, value in one.items() if name != "upload_file_id"} for one in told["message_files"]]
-    found = [
-        {**{name: value for name, value in one.items() if name != "summary"}, "created_at": told["created_at"]}
-        for one in told["retriever_resources"]
+    files = [
+        {name: value for name, value in file.items() if name != "upload_file_id"} for file in row["message_files"]
+    ]
+    resources = [
+        {**{name: value for name, value in resource.items() if name != "summary"}, "created_at": row["created_at"]}
+        for resource in row["retriever_resources"]
     ]
     return {
-        **told,
-        "answer": dialect_015.text(told["answer"]),
+        **row,
+        "answer": dialect_015.text(row["answer"]),
         "agent_thoughts": thoughts,
         "message_files": files,
-        "retriever_resources": [] if flow else found,
+        "retriever_resources": [] if flow else resources,
     }

@@ -1,4 +1,4 @@
-"""Events as Dify 0.15 sends them, told anew from those of 1.12.
+"""Events as Dify 0.15 sends them, made from those of 1.12.
 
 An older stream numbers its nodes and names the one before each, says how far an iteration has come after each
 item, and leaves out what it does not know yet. What only the newer one lacks to tell (the node before, the result
@@ -7,11 +7,14 @@ of an item) is read off the order of events.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
-Event = dict[str, Any]
+import msgspec
+
+from .items import Event, Item, Written
 
 THINKS = (
     '<details style="color:gray;background-color: #f8f8f8;padding: 8px;border-radius: 4px;" open>'
@@ -29,27 +32,27 @@ def text(answer: str) -> str:
     return answer.replace("<think>", THINKS).replace("</think>", "</details>")
 
 
-def usage(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if not name.startswith("time_to_")}
+def usage(usage: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in usage.items() if not name.startswith("time_to_")}
 
 
-def metadata(told: dict[str, Any]) -> dict[str, Any]:
+def metadata(content: dict[str, Any]) -> dict[str, Any]:
     """Only what there is, and no times of a model."""
-    kept = {name: value for name, value in told.items() if value}
-    if "usage" in kept:
-        kept["usage"] = usage(kept["usage"])
-    if "retriever_resources" in kept:
-        kept["retriever_resources"] = [_resource(one) for one in kept["retriever_resources"]]
-    return kept
+    changed = {name: value for name, value in content.items() if value}
+    if "usage" in changed:
+        changed["usage"] = usage(changed["usage"])
+    if "retriever_resources" in changed:
+        changed["retriever_resources"] = [_resource(resource) for resource in changed["retriever_resources"]]
+    return changed
 
 
-def _resource(told: dict[str, Any]) -> dict[str, Any]:
-    away = _NEWER_RESOURCE + (() if told.get("retriever_from") == "workflow" else _FLOW_RESOURCE)
-    return {name: value for name, value in told.items() if name not in away}
+def _resource(resource: dict[str, Any]) -> dict[str, Any]:
+    left_out = _NEWER_RESOURCE + (() if resource.get("retriever_from") == "workflow" else _FLOW_RESOURCE)
+    return {name: value for name, value in resource.items() if name not in left_out}
 
 
 class Stream:
-    """One stream on its way; an event may become none, one or several."""
+    """A `Change`: the events of one stream in the older form; one may become none, one or several."""
 
     def __init__(self, runs: Iterator[int]) -> None:
         """Args: runs: numbers of runs, from 1."""
@@ -57,14 +60,21 @@ class Stream:
         self._run = 0
         self._index = 0
         self._last: dict[str | None, str] = {}
-        """Box, or None for the flow itself -> the node that ended last there."""
+        """Container, or None for the flow itself -> the node that ended last there."""
         self._steps: dict[str, tuple[int, str | None]] = {}
         """Id of a node's run -> its number and the node before it."""
-        self._boxes: dict[str, _Iteration] = {}
+        self._iterations: dict[str, _Iteration] = {}
         self._held: Event | None = None
 
-    def tell(self, event: Event) -> Iterator[Event]:
-        """The event in the older form."""
+    def __call__(self, item: Item) -> Iterator[Item]:
+        if isinstance(item, dict):
+            yield from map(_written, self._older(item))
+        else:
+            if item is None:
+                yield from map(_written, self._flush())
+            yield item
+
+    def _older(self, event: Event) -> Iterator[Event]:
         name: str = event["event"]
         data: dict[str, Any] = event.get("data") or {}
         if name in ("message", "agent_message"):
@@ -82,55 +92,51 @@ class Stream:
             event["data"] = {**data, "sequence_number": self._run, "inputs": self._system(data["inputs"], event)}
         elif name == "workflow_finished":
             outputs = {key: value for key, value in data["outputs"].items() if key != "files"}
-            kept = outputs if data["status"] != "failed" else None
-            more = {"sequence_number": self._run, "outputs": kept or None, "total_steps": self._index}
+            stored = outputs if data["status"] != "failed" else None
+            more = {"sequence_number": self._run, "outputs": stored or None, "total_steps": self._index}
             event["data"] = {**data, **more}
         elif name in ("node_started", "node_retry", "node_finished"):
             event["data"] = self._node(name, event)
             if name == "node_finished" and data["status"] == "failed" and data["iteration_id"]:
                 # Where that ends the iteration, the older version tells the iteration's end first.
-                yield from self._let_go()
+                yield from self._flush()
                 self._held = event
                 return
         elif name.startswith("iteration_"):
             yield from self._iteration(name.removeprefix("iteration_"), event)
             return
-        yield from self._let_go()
+        yield from self._flush()
         yield event
 
-    def end(self) -> Iterator[Event]:
-        """What is still to be told when nothing more comes."""
-        yield from self._let_go()
-
-    def _let_go(self) -> Iterator[Event]:
+    def _flush(self) -> Iterator[Event]:
         if self._held is not None:
             yield self._held
             self._held = None
 
     def _node(self, name: str, event: Event) -> dict[str, Any]:
         data = event["data"]
-        box = data["iteration_id"] or data["loop_id"]
+        container = data["iteration_id"] or data["loop_id"]
         if name == "node_started":
             self._index += 1
-            self._steps[data["id"]] = (self._index, self._last.get(box))
+            self._steps[data["id"]] = (self._index, self._last.get(container))
         index, before = self._steps[data["id"]]
-        told = {key: value for key, value in data.items() if key not in _NEWER}
-        told |= {"index": index, "predecessor_node_id": before}
+        changed = {key: value for key, value in data.items() if key not in _NEWER}
+        changed |= {"index": index, "predecessor_node_id": before}
         for key in ("inputs", "process_data", "outputs"):
-            if key in told:
-                told[key] = self._values(data["node_type"], key, told[key] or None, event)
-        told |= dict.fromkeys(
+            if key in changed:
+                changed[key] = self._values(data["node_type"], key, changed[key] or None, event)
+        changed |= dict.fromkeys(
             ("parallel_id", "parallel_start_node_id", "parent_parallel_id", "parent_parallel_start_node_id")
         )
         if name == "node_started":
-            told["parallel_run_id"] = None
+            changed["parallel_run_id"] = None
         elif name == "node_retry":
-            told["execution_metadata"] = {"iteration_id": data["iteration_id"], "parallel_mode_run_id": None}
+            changed["execution_metadata"] = {"iteration_id": data["iteration_id"], "parallel_mode_run_id": None}
         else:
-            self._last[box] = data["node_id"]
-            if data["iteration_id"] in self._boxes:
-                self._boxes[data["iteration_id"]].ended(told)
-        return told
+            self._last[container] = data["node_id"]
+            if data["iteration_id"] in self._iterations:
+                self._iterations[data["iteration_id"]].ended(changed)
+        return changed
 
     def _values(self, kind: str, key: str, values: Any, event: Event) -> Any:
         """Inputs, process data or outputs of a node."""
@@ -141,8 +147,8 @@ class Stream:
         if kind == "if-else" and values.get("selected_case_id") == "false":
             return {**values, "selected_case_id": None}
         if kind == "llm":
-            away = ("usage", "finish_reason") if key == "process_data" else ("reasoning_content",)
-            values = {name: value for name, value in values.items() if name not in away}
+            left_out = ("usage", "finish_reason") if key == "process_data" else ("reasoning_content",)
+            values = {name: value for name, value in values.items() if name not in left_out}
             if isinstance(values.get("usage"), dict):
                 values["usage"] = usage(values["usage"])
             if isinstance(values.get("text"), str):
@@ -159,33 +165,42 @@ class Stream:
         data |= {"parallel_id": None, "parallel_start_node_id": None}
         key = data["node_id"]
         if what == "started":
-            yield from self._let_go()
+            yield from self._flush()
             self._index += 1
-            self._boxes[key] = _Iteration(data["metadata"]["iteration_length"])
-            event["data"] = {**data, "metadata": {"iterator_length": self._boxes[key].length}}
+            self._iterations[key] = _Iteration(data["metadata"]["iteration_length"])
+            event["data"] = {**data, "metadata": {"iterator_length": self._iterations[key].length}}
             yield event
             return
-        box = self._boxes[key]
+        iteration = self._iterations[key]
         if what == "next":
-            yield from self._let_go()
+            yield from self._flush()
             # Those that begin while others still run are told when they have ended.
             self._last[key] = f"{key}start"
-            if data["index"] == box.done:
-                yield {**event, "data": {**data, **box.told(data["index"])}}
+            if data["index"] == iteration.done:
+                yield {**event, "data": {**data, **iteration.next_data(data["index"])}}
             return
         spent = data["execution_metadata"]["total_tokens"]
         failed = data["status"] == "failed"
         if failed:
             data["outputs"] = {"output": None}
         else:
-            yield from self._let_go()
+            yield from self._flush()
             head = {name: data[name] for name in ("id", "node_id", "node_type", "title", "created_at", "extras")}
-            for index in range(box.untold, box.length + 1):
-                next_ = {**head, "parallel_id": None, "parallel_start_node_id": None, **box.told(index)}
+            for index in range(iteration.next_index, iteration.length + 1):
+                next_ = {**head, "parallel_id": None, "parallel_start_node_id": None, **iteration.next_data(index)}
                 yield {**event, "event": "iteration_next", "data": {**next_, "index": index}}
         self._last[None] = key
         yield {**event, "data": {**data, "execution_metadata": {"total_tokens": spent}}}
-        yield from self._let_go()
+        yield from self._flush()
+
+
+def _written(event: Event) -> Written:
+    """The older version escapes what is beyond ASCII."""
+    try:
+        data = json.dumps(event, allow_nan=False)
+    except ValueError:  # no number, which is null in JSON
+        data = json.dumps(msgspec.json.decode(msgspec.json.encode(event)))
+    return Written(("", data.encode()), event)
 
 
 class _Iteration:
@@ -195,7 +210,7 @@ class _Iteration:
         self.length = length
         self.done = 0
         """Items of which a node was told to have ended, one after another."""
-        self.untold = 0
+        self.next_index = 0
         """The next number to be told."""
         self._output: Any = None
         self._since = time.monotonic()
@@ -208,9 +223,9 @@ class _Iteration:
         if index == self.done:
             self.done = index + 1
 
-    def told(self, index: int) -> dict[str, Any]:
+    def next_data(self, index: int) -> dict[str, Any]:
         """What an iteration_next says of the item before."""
-        took = None if index == 0 else round(time.monotonic() - self._since, 6)
+        duration = None if index == 0 else round(time.monotonic() - self._since, 6)
         self._since = time.monotonic()
-        self.untold = index + 1
-        return {"pre_iteration_output": self._output, "parallel_mode_run_id": None, "duration": took}
+        self.next_index = index + 1
+        return {"pre_iteration_output": self._output, "parallel_mode_run_id": None, "duration": duration}

@@ -20,9 +20,10 @@ from ...i18n import t
 from ...paths import expand
 from ...private import mine
 from ...spreadsheets import plain_cell
+from ..apps.catalog import APPS
 from ..engine.app import fixed_id
-from ..server.process import store_of
 from ..store import serializers
+from ..store.registry import store_of
 from ..store.store import Row
 
 _COLUMNS = {
@@ -65,12 +66,12 @@ def write(
 ) -> dict[str, Path]:
     """See `dify_notebook.local.dump`."""
     target = expand(directory, argument="directory")
-    with store_of(data_dir) as (place, store):
+    with store_of(data_dir) as (source, store):
 
         def job(db: sqlite3.Connection) -> dict[str, Path]:
             known = [row[0] for row in db.execute("SELECT DISTINCT app FROM conversations ORDER BY app")]
             if app not in known:
-                raise DumpError(t("local.dump.no_app", app=app, path=place.root, known=", ".join(known) or "-"))
+                raise DumpError(t("local.dump.no_app", app=app, path=source.root, known=", ".join(known) or "-"))
             target.mkdir(parents=True, exist_ok=True)
             tables: dict[str, Iterable[Row]] = {
                 "messages": _messages(db, app),
@@ -122,13 +123,13 @@ def _messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
     for row in _rows(db, "m.*, c.end_user", "", app):
         usage = json.loads(row["usage"]) if row["usage"] else {}
         # The same as the API tells: Dify keeps no answer that failed or whose client went away.
-        told = serializers.message(
+        listed = serializers.message(
             {**row, "inputs": json.loads(row["inputs"]), "resources": [], "thoughts": [], "files": [], "rating": None},
             lambda _: "",
         )
         metadata = {"annotation_reply": None, "retriever_resources": json.loads(row["resources"]), "usage": usage}
         yield {
-            **{name: told[name] for name in ("id", "conversation_id", "query", "answer", "status", "error")},
+            **{name: listed[name] for name in ("id", "conversation_id", "query", "answer", "status", "error")},
             **_owner(app, row["end_user"]),
             **_times(row),
             "inputs": row["inputs"],
@@ -145,13 +146,11 @@ def _messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
             "workflow_run_id": json.loads(row["workflow_run"])["id"] if row["workflow_run"] else None,
             "message_metadata": json.dumps(metadata, ensure_ascii=False),
             "invoke_from": "service-api",
-            "parent_message_id": told["parent_message_id"],
+            "parent_message_id": listed["parent_message_id"],
         }
 
 
 def _conversations(db: sqlite3.Connection, app: str) -> Iterator[Row]:
-    from ..apps.catalog import APPS
-
     mode = APPS[app].mode if app in APPS else None
     for row in map(dict, db.execute("SELECT * FROM conversations WHERE app = ? ORDER BY seq", (app,))):
         more = {"mode": mode, "status": "normal", "is_deleted": "f", "invoke_from": "service-api"}
@@ -159,12 +158,12 @@ def _conversations(db: sqlite3.Connection, app: str) -> Iterator[Row]:
 
 
 def _users(db: sqlite3.Connection, app: str) -> Iterator[Row]:
-    found = db.execute("SELECT * FROM end_users WHERE app = ? ORDER BY created_at, session", (app,))
-    for row in map(dict, found):
-        told = serializers.end_user(row, fixed_id("app", app), "")
-        anonymous = "t" if told["is_anonymous"] else "f"
+    rows = db.execute("SELECT * FROM end_users WHERE app = ? ORDER BY created_at, session", (app,))
+    for row in map(dict, rows):
+        listed = serializers.end_user(row, fixed_id("app", app), "")
+        anonymous = "t" if listed["is_anonymous"] else "f"
         times = dict.fromkeys(("created_at", "updated_at"), _time(row["created_at"]))
-        yield {**told, **times, "is_anonymous": anonymous}
+        yield {**listed, **times, "is_anonymous": anonymous}
 
 
 def _feedbacks(db: sqlite3.Connection, app: str) -> Iterator[Row]:

@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from ...tape import Tape
 from ...wire.loose import loads
-from ...wire.sse import written
-from ..responses import ApiError
+from ...wire.sse import Frame
+from ..api_error import ApiError
+from .items import Event, Item, Written
 
-_LONGEST = 600.0
+_MAX_PAUSE = 600.0
 """Seconds that one pause may take, whatever a tape says."""
 
 
-class Playing:
+class Playback:
     """One tape on its way to one client."""
 
     def __init__(self, tape: Tape, speed: float) -> None:
-        self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
-        """Frames as bytes; None at the end."""
-        self.gone = False
+        self.events: asyncio.Queue[Item] = asyncio.Queue()
         self._tape = tape
         self._speed = speed
         self._stopped = asyncio.Event()
@@ -36,14 +37,14 @@ class Playing:
         """Put the frames into the queue at their times."""
         before = 0.0
         for at, frame in self._tape.entries:
-            pause = 0.0 if self._speed == 0 else min((at - before) / self._speed, _LONGEST)
+            pause = 0.0 if self._speed == 0 else min((at - before) / self._speed, _MAX_PAUSE)
             before = at
             if pause > 0:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopped.wait(), pause)
             if self._stopped.is_set():
                 break
-            self.events.put_nowait(written(frame))
+            self.events.put_nowait(Written(frame, _event(frame)))
         self.events.put_nowait(None)
 
 
@@ -53,13 +54,13 @@ class Player:
     def __init__(self, tapes: Sequence[Tape], speed: float) -> None:
         self._tapes = itertools.cycle(tapes)
         self._speed = speed
-        self._playing: dict[str, set[Playing]] = {}
+        self._playing: dict[str, set[Playback]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self) -> Playing:
+    def start(self) -> Playback:
         """Begin the next tape."""
         tape = next(self._tapes)
-        playing = Playing(tape, self._speed)
+        playing = Playback(tape, self._speed)
         task_id = _task_id(tape)
         self._playing.setdefault(task_id, set()).add(playing)
         task = asyncio.get_running_loop().create_task(playing.play())
@@ -77,7 +78,7 @@ class Player:
         for playing in list(self._playing.get(task_id, ())):
             playing.stop()
 
-    def whole(self) -> dict[str, Any]:
+    def blocking_answer(self) -> dict[str, Any]:
         """The next tape as an answer in one piece.
 
         Raises:
@@ -85,7 +86,7 @@ class Player:
         """
         answer: list[str] = []
         body: dict[str, Any] = {}
-        for event in _told(next(self._tapes)):
+        for event in _events(next(self._tapes)):
             kind = event.get("event")
             if kind in ("message", "agent_message"):
                 answer.append(str(event.get("answer", "")))
@@ -107,8 +108,7 @@ class Player:
         return {"event": "message", "id": body["message_id"], "mode": "chat", **body, "answer": "".join(answer)}
 
 
-def _told(tape: Tape) -> list[dict[str, Any]]:
-    found = []
+def _events(tape: Tape) -> Iterator[Event]:
     for _, (_, data) in tape.entries:
         if data is not None:
             try:
@@ -116,9 +116,17 @@ def _told(tape: Tape) -> list[dict[str, Any]]:
             except ValueError:
                 continue  # a tape may hold what was cut off; a player of it does not judge
             if isinstance(event, dict):
-                found.append(event)
-    return found
+                yield event
+
+
+def _event(frame: Frame) -> Event | None:
+    """The event in a frame, where anyone can read it."""
+    name, data = frame
+    if data is not None and name in ("", "message"):
+        with contextlib.suppress(ValueError, RecursionError):
+            return msgspec.json.decode(data, type=dict[str, Any])
+    return None
 
 
 def _task_id(tape: Tape) -> str:
-    return next((str(event["task_id"]) for event in _told(tape) if event.get("task_id")), "")
+    return next((str(event["task_id"]) for event in _events(tape) if event.get("task_id")), "")

@@ -12,26 +12,26 @@ import unicodedata
 import uuid
 from collections import Counter
 
-from .store import Row, Store, Unknown
+from .store import NotFound, Row, Store
 
-LONGEST = 20_000
+MAX_CHARACTERS = 20_000
 """Characters of a question that is held against annotations."""
 
 
 def normal(text: str) -> str:
     """A question without case, marks and extra spaces."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    kept = "".join(sign if sign.isalnum() else " " for sign in plain)
-    return " ".join(kept.split())
+    words = "".join(character if character.isalnum() else " " for character in plain)
+    return " ".join(words.split())
 
 
-def similarity(one: str, other: str) -> float:
+def similarity(text: str, other: str) -> float:
     """How like two questions are, 0 to 1.
 
     >>> similarity("What is Dify?", "what is dify")
     1.0
     """
-    return Question(one).likeness(other)
+    return Question(text).likeness(other)
 
 
 class Question:
@@ -41,16 +41,16 @@ class Question:
         self._text = normal(text)
         self._groups = _groups(self._text)
 
-    def likeness(self, other: str, least: float = 0.0) -> float:
-        """How like the other is, 0 to 1; what cannot reach `least`, going by its length, counts as 0."""
+    def likeness(self, other: str, minimum: float = 0.0) -> float:
+        """How like the other is, 0 to 1; what cannot reach `minimum`, going by its length, counts as 0."""
         text = normal(other)
         if not text or not self._text:
             return 0.0
         if text == self._text:
             return 1.0
-        # A text has as many groups as signs.
+        # A text has as many groups as characters.
         total = len(text) + len(self._text)
-        if 2 * min(len(text), len(self._text)) < least * total:
+        if 2 * min(len(text), len(self._text)) < minimum * total:
             return 0.0
         return 2 * (self._groups & _groups(text)).total() / total
 
@@ -72,9 +72,9 @@ class Annotations:
         def job(db: sqlite3.Connection) -> tuple[list[Row], int]:
             where, values = "app = ?", [app]
             if keyword:
-                sought = "%" + keyword.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+                pattern = "%" + keyword.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
                 where += " AND (question LIKE ? ESCAPE '\\' OR answer LIKE ? ESCAPE '\\')"
-                values += [sought, sought]
+                values += [pattern, pattern]
             (total,) = db.execute(f"SELECT COUNT(*) FROM annotations WHERE {where}", values).fetchone()
             rows = db.execute(
                 f"SELECT * FROM annotations WHERE {where} ORDER BY seq DESC LIMIT ? OFFSET ?",
@@ -96,7 +96,7 @@ class Annotations:
         return await self._store.writer.do(job)
 
     async def update(self, app: str, key: str, question: str, answer: str) -> Row:
-        """Raises: Unknown."""
+        """Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> Row:
             _annotation(db, app, key)
@@ -106,7 +106,7 @@ class Annotations:
         return await self._store.writer.do(job)
 
     async def delete(self, app: str, key: str) -> None:
-        """Raises: Unknown."""
+        """Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> None:
             _annotation(db, app, key)
@@ -158,20 +158,20 @@ class Annotations:
     async def match(self, app: str, question: str) -> Row | None:
         """The annotation that answers a question, where answers are on and one is like enough.
 
-        A question of more than `LONGEST` characters is like none.
+        A question of more than `MAX_CHARACTERS` characters is like none.
         """
         settings = await self.settings(app)
-        if settings is None or len(question) > LONGEST:
+        if settings is None or len(question) > MAX_CHARACTERS:
             return None
 
         def job(db: sqlite3.Connection) -> Row | None:
-            asked, least = Question(question), settings["score_threshold"]
+            wanted, minimum = Question(question), settings["score_threshold"]
             best, score = None, 0.0
             for row in db.execute("SELECT * FROM annotations WHERE app = ? ORDER BY seq", (app,)):
-                found = asked.likeness(row["question"], max(least, score))
-                if found > score:
-                    best, score = row, found
-            return dict(best) if best is not None and score >= least else None
+                likeness = wanted.likeness(row["question"], max(minimum, score))
+                if likeness > score:
+                    best, score = row, likeness
+            return dict(best) if best is not None and score >= minimum else None
 
         return await self._store.reader.do(job)
 
@@ -188,5 +188,5 @@ class Annotations:
 def _annotation(db: sqlite3.Connection, app: str, key: str) -> Row:
     row = db.execute("SELECT * FROM annotations WHERE id = ? AND app = ?", (key, app)).fetchone()
     if row is None:
-        raise Unknown("annotation")
+        raise NotFound("annotation")
     return dict(row)

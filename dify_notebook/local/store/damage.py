@@ -19,13 +19,13 @@ def is_damage(error: BaseException) -> bool:
 
 def damaged_store(path: Path, error: BaseException) -> str:
     """The sentence for a database: which file it is, how to save what can be read, and how to begin anew."""
-    old, new = (shlex.quote(str(one)) for one in (path, path.with_name("saved.sqlite3")))
-    aside = f"mv {old} {shlex.quote(str(path) + '.damaged')} && rm -f {old}-wal {old}-shm"
-    recover = f"sqlite3 {old} .recover | sqlite3 {new} && {aside} && mv {new} {old}"
-    return t("local.damaged_store", path=path, reason=error, recover=recover, away=aside)
+    old, new = (shlex.quote(str(file)) for file in (path, path.with_name("saved.sqlite3")))
+    move = f"mv {old} {shlex.quote(str(path) + '.damaged')} && rm -f {old}-wal {old}-shm"
+    recover = f"sqlite3 {old} .recover | sqlite3 {new} && {move} && mv {new} {old}"
+    return t("local.damaged_store", path=path, reason=error, recover=recover, away=move)
 
 
 def damaged_keys(path: Path, error: BaseException) -> str:
     """The sentence for keys.json."""
-    away = f"mv {shlex.quote(str(path))} {shlex.quote(str(path) + '.damaged')}"
-    return t("local.damaged_keys", path=path, reason=f"{type(error).__name__}: {error}", away=away)
+    move = f"mv {shlex.quote(str(path))} {shlex.quote(str(path) + '.damaged')}"
+    return t("local.damaged_keys", path=path, reason=f"{type(error).__name__}: {error}", away=move)

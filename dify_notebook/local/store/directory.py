@@ -45,11 +45,11 @@ class Keys:
 
     def app_of(self, key: str) -> str | None:
         """Name of the app that a key opens; compared without telling by time how much of it is right."""
-        found = None
-        for name, own in self.apps.items():
-            if secrets.compare_digest(own.encode(), key.encode("utf-8", "replace")):
-                found = name
-        return found
+        app = None
+        for name, known in self.apps.items():
+            if secrets.compare_digest(known.encode(), key.encode("utf-8", "replace")):
+                app = name
+        return app
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Directory:
         root = expand(path, argument="data_dir") if path is not None else default_directory()
         directory = cls(private_directory(root).resolve())
         private_directory(directory.files)
-        for held in (directory.keys, directory.server, directory.port, directory.lock):
-            only_mine(held)
+        for file in (directory.keys, directory.server, directory.port, directory.lock):
+            only_mine(file)
         return directory
 
     def sweep(self) -> None:
@@ -115,8 +115,8 @@ class Directory:
         try:
             return _keys(self.keys)
         except FileNotFoundError:
-            made = {"apps": {name: new_key() for name in APP_NAMES}, "signing": secrets.token_urlsafe(32)}
-            _write_new(self.keys, made)
+            fresh = {"apps": {name: new_key() for name in APP_NAMES}, "signing": secrets.token_urlsafe(32)}
+            _write_new(self.keys, fresh)
             return _keys(self.keys)
 
     def keys_for(self, apps: Iterable[str]) -> Keys:
@@ -124,20 +124,20 @@ class Directory:
         keys = self.read_keys()
         new = {name: new_key() for name in apps if name not in keys.apps}
         if new:
-            made = {"apps": {**keys.apps, **new}, "signing": keys.signing}
-            write_private(self.keys, json.dumps(made, indent=1), last=True)
+            content = {"apps": {**keys.apps, **new}, "signing": keys.signing}
+            write_private(self.keys, json.dumps(content, indent=1), last=True)
             keys = _keys(self.keys)
         return keys
 
     def read_server(self) -> dict[str, Any] | None:
         """What server.json says (`url`, `pid`, `nonce`), or None where there is none that can be read."""
         try:
-            told = json.loads(self.server.read_text(encoding="utf-8"))
+            content = json.loads(self.server.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        wanted = {"url": str, "pid": int, "nonce": str}
-        good = isinstance(told, dict) and all(isinstance(told.get(name), kind) for name, kind in wanted.items())
-        return told if good else None
+        types = {"url": str, "pid": int, "nonce": str}
+        valid = isinstance(content, dict) and all(isinstance(content.get(name), kind) for name, kind in types.items())
+        return content if valid else None
 
     def last_port(self) -> int | None:
         """The port of the last server here, also after it ended in order; None where there was none."""
@@ -165,9 +165,9 @@ def new_key() -> str:
 def _keys(path: Path) -> Keys:
     """Raises: LocalServerError, for a file that is damaged; OSError."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        apps, signing = dict(told["apps"]), told["signing"]
-        if not all(isinstance(one, str) and one for one in (*apps, *apps.values(), signing)):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        apps, signing = dict(content["apps"]), content["signing"]
+        if not all(isinstance(text, str) and text for text in (*apps, *apps.values(), signing)):
             raise ValueError("a key is no text")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LocalServerError(damaged_keys(path, error), code="data_dir") from None

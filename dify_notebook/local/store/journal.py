@@ -9,48 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-NETWORK_TYPES = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "afpfs",
-        "webdav",
-        "davfs",
-        "9p",
-        "afs",
-        "openafs",
-        "ncpfs",
-        "ceph",
-        "glusterfs",
-        "lustre",
-        "gpfs",
-        "beegfs",
-        "pvfs2",
-        "orangefs",
-        "ocfs2",
-        "gfs2",
-        "moosefs",
-        "panfs",
-        "fuse.sshfs",
-        "fuse.glusterfs",
-        "fuse.ceph",
-        "fuse.s3fs",
-        "fuse.gcsfuse",
-        "fuse.rclone",
-        "fuse.davfs",
-        "fuse.goofys",
-        "fuse.mfs",
-        "macfuse",
-        "virtiofs",
-        "prl_fs",
-        "vboxsf",
-    ]
-)
+NETWORK_TYPES = frozenset((
+    "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "webdav", "davfs", "9p", "afs", "openafs",
+    "ncpfs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "pvfs2", "orangefs", "ocfs2", "gfs2", "moosefs",
+    "panfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.davfs",
+    "fuse.goofys", "fuse.mfs", "macfuse", "virtiofs", "prl_fs", "vboxsf",
+))  # fmt: skip
 
 
 def journal_mode(directory: Path) -> str:
@@ -69,10 +33,10 @@ def on_network(directory: Path) -> bool:
     if mounts.exists():
         return type_of(str(path), linux_mounts(os.fsdecode(mounts.read_bytes()))) in NETWORK_TYPES
     try:
-        told = subprocess.run(["/sbin/mount"], capture_output=True, timeout=5, check=True).stdout
+        output = subprocess.run(["/sbin/mount"], capture_output=True, timeout=5, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return False
-    return type_of(str(path), bsd_mounts(os.fsdecode(told))) in NETWORK_TYPES
+    return type_of(str(path), bsd_mounts(os.fsdecode(output))) in NETWORK_TYPES
 
 
 _OCTAL = re.compile(rb"\\([0-7]{3})")
@@ -84,25 +48,25 @@ def linux_mounts(text: str) -> dict[str, str]:
     The kernel writes a blank, a tab, a line end and a backslash of a name in octal (proc_pid_mountinfo(5)), and every
     other byte as it is.
     """
-    found: dict[str, str] = {}
+    mounts: dict[str, str] = {}
     for line in os.fsencode(text).split(b"\n"):
         before, _, after = line.partition(b" - ")
         fields, kind = before.split(b" "), after.split(b" ")[0]
         if len(fields) > 4 and kind:
             point = _OCTAL.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), fields[4])
-            found[os.fsdecode(point)] = os.fsdecode(kind)
-    return found
+            mounts[os.fsdecode(point)] = os.fsdecode(kind)
+    return mounts
 
 
 def bsd_mounts(text: str) -> dict[str, str]:
     """The same out of what `mount` prints on macOS: `device on /point (type, option, ...)`."""
-    found: dict[str, str] = {}
+    mounts: dict[str, str] = {}
     for line in text.split("\n"):
         _, _, rest = line.partition(" on ")
         point, _, options = rest.rpartition(" (")
         if point and options:
-            found[point] = options.rstrip(")").split(",")[0].strip()
-    return found
+            mounts[point] = options.rstrip(")").split(",")[0].strip()
+    return mounts
 
 
 def type_of(path: str, mounts: dict[str, str]) -> str:

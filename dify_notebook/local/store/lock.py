@@ -9,7 +9,7 @@ from types import TracebackType
 
 
 class DirectoryLock:
-    """At most one process holds it. Within a process the caller keeps count (see server.py).
+    """At most one process holds it. Within a process `registry.py` keeps count.
 
     POSIX record locks on purpose, not flock: a forked child does not inherit them, so a child that
     outlives its parent cannot keep the directory taken. Their known trap, that closing any other

@@ -11,7 +11,7 @@ from typing import Any
 from .store import DEFAULT_USER, Row
 
 NIL = "00000000-0000-0000-0000-000000000000"
-Sign = Callable[[str], str]
+SignURL = Callable[[str], str]
 """Id of an upload -> its signed URL."""
 
 _RESOURCE_LISTED = (
@@ -33,14 +33,14 @@ def conversation(row: Row) -> dict[str, Any]:
     }
 
 
-def message(row: Row, sign: Sign) -> dict[str, Any]:
+def message(row: Row, sign_url: SignURL) -> dict[str, Any]:
     """A message of the history.
 
-    What is kept and what is told differ on purpose. Dify keeps no answer that failed and none whose
-    client went away, so neither is told, although the row has it: a program that works here must work
-    there. An answer cut short by the end of the server is told, with status `error`.
+    What is stored and what is answered differ on purpose. Dify keeps no answer that failed and none whose
+    client went away, so neither is given, although the row has it: a program that works here must work
+    there. An answer cut short by the end of the server is given, with status `error`.
     """
-    told = row["answer"] if row["state"] in ("done", "stopped", "interrupted") else ""
+    answer = row["answer"] if row["state"] in ("done", "stopped", "interrupted") else ""
     wrong = row["state"] in ("failed", "interrupted")
     return {
         "id": row["id"],
@@ -48,20 +48,20 @@ def message(row: Row, sign: Sign) -> dict[str, Any]:
         "parent_message_id": NIL,
         "inputs": row["inputs"],
         "query": row["query"],
-        "answer": told,
+        "answer": answer,
         "feedback": None if row["rating"] is None else {"rating": row["rating"]},
-        "retriever_resources": [_resource(one, row["id"]) for one in row["resources"]],
+        "retriever_resources": [_resource(item, row["id"]) for item in row["resources"]],
         "created_at": row["created_at"],
-        "agent_thoughts": [_thought(one) for one in row["thoughts"]],
-        "message_files": [_message_file(one, sign) for one in row["files"]],
+        "agent_thoughts": [_thought(item) for item in row["thoughts"]],
+        "message_files": [_message_file(item, sign_url) for item in row["files"]],
         "status": "error" if wrong else "normal",
         "error": row["error"] if wrong else None,
     }
 
 
-def _resource(told: dict[str, Any], message_id: str) -> dict[str, Any]:
-    key = str(uuid.uuid5(uuid.UUID(message_id), str(told["position"])))
-    listed = {name: told[name] for name in _RESOURCE_LISTED}
+def _resource(resource: dict[str, Any], message_id: str) -> dict[str, Any]:
+    key = str(uuid.uuid5(uuid.UUID(message_id), str(resource["position"])))
+    listed = {name: resource[name] for name in _RESOURCE_LISTED}
     return {"id": key, "message_id": message_id, **listed, "created_at": None}
 
 
@@ -81,13 +81,13 @@ def _thought(row: Row) -> dict[str, Any]:
     }
 
 
-def _message_file(row: Row, sign: Sign) -> dict[str, Any]:
+def _message_file(row: Row, sign_url: SignURL) -> dict[str, Any]:
     uploaded = row["file"]
     return {
         "id": row["id"],
         "filename": row["name"] if uploaded else (row["url"] or "").rpartition("/")[2],
         "type": row["type"],
-        "url": sign(uploaded) if uploaded else row["url"],
+        "url": sign_url(uploaded) if uploaded else row["url"],
         "mime_type": row["mime_type"] if uploaded else None,
         "size": row["size"] if uploaded else -1,
         "transfer_method": row["transfer_method"],
@@ -96,7 +96,7 @@ def _message_file(row: Row, sign: Sign) -> dict[str, Any]:
     }
 
 
-def upload(row: Row, sign: Sign, tenant: str) -> dict[str, Any]:
+def upload(row: Row, sign_url: SignURL, tenant: str) -> dict[str, Any]:
     """The answer to an upload."""
     return {
         "id": row["id"],
@@ -107,7 +107,7 @@ def upload(row: Row, sign: Sign, tenant: str) -> dict[str, Any]:
         "created_by": row["end_user"],
         "created_at": row["created_at"],
         "preview_url": None,
-        "source_url": sign(row["id"]),
+        "source_url": sign_url(row["id"]),
         "original_url": None,
         "user_id": None,
         "tenant_id": tenant,
@@ -135,7 +135,7 @@ def feedback(row: Row, app_id: str) -> dict[str, Any]:
 
 def end_user(row: Row, app_id: str, tenant: str) -> dict[str, Any]:
     """An end user."""
-    made = _moment(row["created_at"])
+    created = _moment(row["created_at"])
     return {
         "id": row["id"],
         "tenant_id": tenant,
@@ -145,8 +145,8 @@ def end_user(row: Row, app_id: str, tenant: str) -> dict[str, Any]:
         "name": None,
         "is_anonymous": row["session"] == DEFAULT_USER,
         "session_id": row["session"],
-        "created_at": made,
-        "updated_at": made,
+        "created_at": created,
+        "updated_at": created,
     }
 
 
@@ -155,7 +155,7 @@ def _moment(seconds: int) -> str:
 
 
 def variable(row: Row) -> dict[str, Any]:
-    """A conversation variable; its value is always told as a text."""
+    """A conversation variable; its value is always a text."""
     value = row["value"]
     return {
         "id": row["id"],
@@ -166,6 +166,10 @@ def variable(row: Row) -> dict[str, Any]:
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
+
+
+def annotation(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in ("id", "question", "answer", "hit_count", "created_at")}
 
 
 def type_of(value: object) -> str:
@@ -183,7 +187,7 @@ def type_of(value: object) -> str:
     if isinstance(value, dict):
         return "object"
     if isinstance(value, list):
-        kinds = {type_of(one) for one in value}
+        kinds = {type_of(item) for item in value}
         number = kinds <= {"integer", "float"} and bool(kinds)
         inner = "number" if number else next(iter(kinds)) if len(kinds) == 1 else "any"
         return f"array[{inner}]" if inner in ("string", "number", "object") else "array[any]"

@@ -1,7 +1,6 @@
-"""What the embedded server keeps: conversations, messages and all that belongs to them, in SQLite.
+"""What the embedded server keeps, in SQLite: end users, and questions while they are answered.
 
-Everything is scoped by app and end user. Rows go out as plain dicts; `shapes.py` gives them Dify's form.
-Paging goes by row numbers, not by times, so messages of the same second are neither lost nor mixed up.
+Everything is scoped by app and end user. Rows go out as plain dicts; `serializers.py` gives them Dify's form.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ INTERRUPTED = "The server ended while it was answering; this is what it had said
 GIVEN_UP = "The server could not answer this; its log says why."
 
 
-class Unknown(LookupError):
+class NotFound(LookupError):
     """There is no such thing for this app and user; `what` says which kind."""
 
     def __init__(self, what: str) -> None:
@@ -72,12 +71,12 @@ class Store:
         return await self.reader.do(lambda db: _user(db, app, session))
 
     async def end_user_by_id(self, app: str, key: str) -> Row:
-        """One end user of an app. Raises: Unknown."""
+        """One end user of an app. Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> Row:
             row = db.execute("SELECT * FROM end_users WHERE id = ? AND app = ?", (key, app)).fetchone()
             if row is None:
-                raise Unknown("end_user")
+                raise NotFound("end_user")
             return dict(row)
 
         return await self.reader.do(job)
@@ -104,7 +103,7 @@ class Store:
             name: of a conversation that begins with it.
 
         Raises:
-            Unknown: the conversation is not there for this app and user.
+            NotFound: the conversation is not there for this app and user.
         """
 
         def job(db: sqlite3.Connection) -> Row:
@@ -114,14 +113,14 @@ class Store:
                 db.execute(
                     "INSERT INTO conversations (id, app, end_user, name, inputs, introduction, created_at,"
                     " updated_at, touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (key, app, user, name, as_json(inputs), introduction, now, now, _touch(db)),
+                    (key, app, user, name, as_json(inputs), introduction, now, now, touch(db)),
                 )
-                for made in variables:
+                for variable in variables:
                     db.execute(
                         "INSERT INTO variables VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                         (
-                            key, made["id"], made["name"], made["value_type"], as_json(made["value"]),
-                            made["description"], now, now,
+                            key, variable["id"], variable["name"], variable["value_type"], as_json(variable["value"]),
+                            variable["description"], now, now,
                         ),
                     )  # fmt: skip
             else:
@@ -129,7 +128,7 @@ class Store:
             db.execute(
                 "UPDATE conversations SET updated_at = ?, touched = ?, dialogue_count = dialogue_count + 1"
                 " WHERE id = ?",
-                (now, _touch(db), key),
+                (now, touch(db), key),
             )
             db.execute(
                 "INSERT INTO messages (id, conversation, query, inputs, state, created_at, updated_at)"
@@ -228,7 +227,7 @@ class Store:
                 )
             db.execute(
                 "UPDATE conversations SET updated_at = ?, touched = ? WHERE id = ?",
-                (now, _touch(db), row["conversation"]),
+                (now, touch(db), row["conversation"]),
             )
 
         await self.writer.do(job)
@@ -247,169 +246,12 @@ class Store:
             )
 
     async def abandon(self, message: str) -> None:
-        """The client went away before the last event; see `shapes.message` for what that means."""
+        """The client went away before the last event; see `serializers.message` for what that means."""
         await self.writer.do(
             lambda db: db.execute(
                 "UPDATE messages SET state = 'abandoned' WHERE id = ? AND state = 'done'", (message,)
             )
         )
-
-    # -- reading --------------------------------------------------------------------------------
-
-    async def conversation(self, app: str, user: str, key: str) -> Row:
-        """One conversation. Raises: Unknown."""
-        return await self.reader.do(lambda db: dict(conversation_of(db, app, user, key)))
-
-    async def conversations(
-        self, app: str, user: str, *, sort_by: str, last_id: str | None, limit: int
-    ) -> tuple[list[Row], bool]:
-        """A page, and whether there is more. Raises: Unknown, for the conversation to go on from."""
-        column = "touched" if sort_by.endswith("updated_at") else "seq"
-        order, beyond = ("DESC", "<") if sort_by.startswith("-") else ("ASC", ">")
-
-        def job(db: sqlite3.Connection) -> list[Row]:
-            where, values = "app = ? AND end_user = ?", [app, user]
-            if last_id:
-                try:
-                    last = conversation_of(db, app, user, last_id)
-                except Unknown:
-                    raise Unknown("last_conversation") from None
-                where += f" AND {column} {beyond} ?"
-                values.append(last[column])
-            rows = db.execute(
-                f"SELECT * FROM conversations WHERE {where} ORDER BY {column} {order} LIMIT ?",
-                [*values, limit + 1],
-            )
-            return [dict(row) for row in rows]
-
-        rows = await self.reader.do(job)
-        return rows[:limit], len(rows) > limit
-
-    async def messages(
-        self, app: str, user: str, conversation: str, *, first_id: str | None, limit: int
-    ) -> tuple[list[Row], bool]:
-        """A page, oldest first, of the messages before `first_id` (or the newest); whether older ones exist.
-
-        Each has its `thoughts`, `files` and `rating`. Raises: Unknown (conversation, first_message).
-        """
-
-        def job(db: sqlite3.Connection) -> list[Row]:
-            conversation_of(db, app, user, conversation)
-            before = 2**62
-            if first_id:
-                first = db.execute(
-                    "SELECT seq FROM messages WHERE id = ? AND conversation = ?", (first_id, conversation)
-                ).fetchone()
-                if first is None:
-                    raise Unknown("first_message")
-                before = first["seq"]
-            rows = db.execute(
-                "SELECT m.*, f.rating FROM messages m LEFT JOIN feedbacks f ON f.message = m.id"
-                " WHERE m.conversation = ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?",
-                (conversation, before, limit + 1),
-            )
-            return [_whole(db, row) for row in rows]
-
-        rows = await self.reader.do(job)
-        return rows[:limit][::-1], len(rows) > limit
-
-    async def message(self, app: str, user: str, key: str) -> Row:
-        """One message of this user's. Raises: Unknown."""
-
-        def job(db: sqlite3.Connection) -> Row:
-            row = db.execute(
-                "SELECT m.*, f.rating FROM messages m JOIN conversations c ON c.id = m.conversation"
-                " LEFT JOIN feedbacks f ON f.message = m.id WHERE m.id = ? AND c.app = ? AND c.end_user = ?",
-                (key, app, user),
-            ).fetchone()
-            if row is None:
-                raise Unknown("message")
-            return _whole(db, row)
-
-        return await self.reader.do(job)
-
-    async def answer_of(self, app: str, key: str) -> str:
-        """What a message of an app, whoever asked it, says. Raises: Unknown."""
-
-        def job(db: sqlite3.Connection) -> str:
-            row = db.execute(
-                "SELECT m.answer FROM messages m JOIN conversations c ON c.id = m.conversation"
-                " WHERE m.id = ? AND c.app = ?",
-                (key, app),
-            ).fetchone()
-            if row is None:
-                raise Unknown("message")
-            return str(row["answer"])
-
-        return await self.reader.do(job)
-
-    async def feedbacks(self, app: str, *, page: int, limit: int) -> list[Row]:
-        """A page (from 1) of all feedback that an app got, newest first."""
-        return await self.reader.do(
-            lambda db: [
-                dict(row)
-                for row in db.execute(
-                    "SELECT f.*, m.conversation FROM feedbacks f JOIN messages m ON m.id = f.message"
-                    " JOIN conversations c ON c.id = m.conversation WHERE c.app = ?"
-                    " ORDER BY f.created_at DESC, m.seq DESC LIMIT ? OFFSET ?",
-                    (app, limit, (page - 1) * limit),
-                )
-            ]
-        )
-
-    async def node_runs(self, message: str) -> list[Row]:
-        """What the nodes of a message did, in order; the API never gives this."""
-        return await self.reader.do(
-            lambda db: [
-                json.loads(row["data"])
-                for row in db.execute("SELECT data FROM node_runs WHERE message = ? ORDER BY seq", (message,))
-            ]
-        )
-
-    # -- changing -------------------------------------------------------------------------------
-
-    async def rename(self, app: str, user: str, key: str, name: str) -> Row:
-        """Raises: Unknown."""
-
-        def job(db: sqlite3.Connection) -> Row:
-            conversation_of(db, app, user, key)
-            db.execute(
-                "UPDATE conversations SET name = ?, updated_at = ?, touched = ? WHERE id = ?",
-                (name, second(), _touch(db), key),
-            )
-            return dict(conversation_of(db, app, user, key))
-
-        return await self.writer.do(job)
-
-    async def delete(self, app: str, user: str, key: str) -> None:
-        """With all its messages. Raises: Unknown."""
-
-        def job(db: sqlite3.Connection) -> None:
-            conversation_of(db, app, user, key)
-            db.execute("DELETE FROM conversations WHERE id = ?", (key,))
-
-        await self.writer.do(job)
-
-    async def rate(self, app: str, user: str, message: str, rating: str | None, content: str | None) -> bool:
-        """Set a feedback, or take it back with None; False when there was none to take back.
-
-        Raises:
-            Unknown: not this user's message.
-        """
-        await self.message(app, user, message)
-
-        def job(db: sqlite3.Connection) -> bool:
-            if rating is None:
-                return db.execute("DELETE FROM feedbacks WHERE message = ?", (message,)).rowcount > 0
-            now = second()
-            db.execute(
-                "INSERT INTO feedbacks VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (message) DO UPDATE SET"
-                " rating = excluded.rating, content = excluded.content, updated_at = excluded.updated_at",
-                (message, user, rating, content, now, now),
-            )
-            return True
-
-        return await self.writer.do(job)
 
 
 def _prepare(database: Path) -> None:
@@ -438,33 +280,17 @@ def _recover(db: sqlite3.Connection) -> None:
 
 
 def conversation_of(db: sqlite3.Connection, app: str, user: str, key: str) -> sqlite3.Row:
-    """A user's conversation, inside a job. Raises: Unknown."""
+    """A user's conversation, inside a job. Raises: NotFound."""
     row = db.execute(
         "SELECT * FROM conversations WHERE id = ? AND app = ? AND end_user = ?", (key, app, user)
     ).fetchone()
     if row is None:
-        raise Unknown("conversation")
+        raise NotFound("conversation")
     return row  # type: ignore[no-any-return]  # fetchone gives Any
 
 
-def _whole(db: sqlite3.Connection, message: sqlite3.Row) -> Row:
-    key = message["id"]
-    thoughts = db.execute("SELECT * FROM thoughts WHERE message = ? ORDER BY position", (key,))
-    files = db.execute(
-        "SELECT mf.*, f.name, f.mime_type, f.size FROM message_files mf LEFT JOIN files f ON f.id = mf.file"
-        " WHERE mf.message = ? ORDER BY mf.seq",
-        (key,),
-    )
-    return {
-        **dict(message),
-        "inputs": json.loads(message["inputs"]),
-        "resources": json.loads(message["resources"]),
-        "thoughts": [dict(row) for row in thoughts],
-        "files": [dict(row) for row in files],
-    }
-
-
-def _touch(db: sqlite3.Connection) -> int:
+def touch(db: sqlite3.Connection) -> int:
+    """The next number by which conversations are ordered, inside a job."""
     return int(db.execute("SELECT COALESCE(MAX(touched), 0) + 1 FROM conversations").fetchone()[0])
 
 

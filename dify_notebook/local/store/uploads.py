@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from ...private import mine
 from ..threads import in_thread
-from .store import Row, Store, Unknown, end_user_of, second
+from .store import NotFound, Row, Store, end_user_of, second
 
 
 class Uploads:
@@ -66,18 +66,18 @@ class Uploads:
             part.unlink(missing_ok=True)
 
     async def find(self, key: str, app: str | None = None) -> Row:
-        """An upload, of an app when one is named. Raises: Unknown."""
+        """An upload, of an app when one is named. Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> Row:
             row = db.execute("SELECT * FROM files WHERE id = ?", (key,)).fetchone()
             if row is None or (app is not None and row["app"] != app):
-                raise Unknown("file")
+                raise NotFound("file")
             return dict(row)
 
         return await self._store.reader.do(job)
 
     async def in_message(self, key: str, app: str) -> Row:
-        """An upload that a message of this app uses. Raises: Unknown."""
+        """An upload that a message of this app uses. Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> Row:
             row = db.execute(
@@ -85,7 +85,7 @@ class Uploads:
                 (key, app),
             ).fetchone()
             if row is None:
-                raise Unknown("file")
+                raise NotFound("file")
             return dict(row)
 
         return await self._store.reader.do(job)

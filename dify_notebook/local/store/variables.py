@@ -15,7 +15,7 @@ class Variables:
         self._store = store
 
     async def of(self, app: str, user: str, conversation: str) -> list[Row]:
-        """Those of a conversation, in the order in which the app declares them. Raises: Unknown."""
+        """Those of a conversation, in the order in which the app declares them. Raises: NotFound."""
 
         def job(db: sqlite3.Connection) -> list[Row]:
             conversation_of(db, app, user, conversation)

@@ -18,8 +18,6 @@ Result = TypeVar("Result")
 log = logger("dify_notebook.local")
 
 
-
-
 class Worker:
     """The store has two of these: the only one that writes, and one that reads beside it."""
 
@@ -62,7 +60,7 @@ class Worker:
         Raises:
             RuntimeError: the store is closed.
         """
-        self.submit(job).add_done_callback(self._tell)
+        self.submit(job).add_done_callback(self._log_failure)
 
     async def do(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Have a job done and wait for it, without holding up the loop."""
@@ -77,7 +75,7 @@ class Worker:
             self._jobs.put(None)
         self._thread.join(timeout=10)
 
-    def _tell(self, future: Future[Any]) -> None:
+    def _log_failure(self, future: Future[Any]) -> None:
         error = None if future.cancelled() else future.exception()
         if error is not None:
             log.error("something could not be stored in %s: %s", self._database, error, exc_info=error)

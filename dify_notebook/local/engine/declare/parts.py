@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....wire.kinds import CONTROLS, FILE_CONTROLS, FILE_KINDS
-from ...responses import ApiError
+from ...api_error import ApiError
 from ...store.serializers import fits, type_of
 from ..app import FileRules, Moderation, Variable, Voice
 from ..forms import Control

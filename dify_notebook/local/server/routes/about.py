@@ -5,14 +5,16 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...api_error import ApiError
 from ...engine.app import fixed_id
-from ...responses import ApiError, reply
+from ...responses import reply
 from ...store import serializers
 from ...store.annotations import Annotations
-from ...store.store import Unknown
+from ...store.conversations import Conversations
+from ...store.store import NotFound
 from ..challenge import proof
 from ..context import app_of, context_of
-from ..payloads import query_whole
+from ..payloads import query_integer
 
 
 async def info(request: Request) -> Response:
@@ -25,10 +27,10 @@ async def parameters(request: Request) -> Response:
     app = app_of(request)
     if app.closed == "unpublished":
         raise ApiError(400, "app_unavailable", "App unavailable, please check your app configurations.")
-    told = app.parameters()
+    answer = app.parameters()
     settings = await Annotations(context_of(request).store).settings(app.name)
     if settings is not None:
-        told["annotation_reply"] = {
+        answer["annotation_reply"] = {
             "id": settings["id"],
             "enabled": True,
             "score_threshold": settings["score_threshold"],
@@ -37,13 +39,13 @@ async def parameters(request: Request) -> Response:
                 "embedding_model_name": settings["model"],
             },
         }
-    return reply(told)
+    return reply(answer)
 
 
 async def meta(request: Request) -> Response:
     """GET /meta."""
     icons = app_of(request).icons
-    return reply({"tool_icons": {tool: {"background": "#E6F0FF", "content": sign} for tool, sign in icons.items()}})
+    return reply({"tool_icons": {tool: {"background": "#E6F0FF", "content": icon} for tool, icon in icons.items()}})
 
 
 async def site(request: Request) -> Response:
@@ -56,7 +58,7 @@ async def end_user(request: Request) -> Response:
     app = app_of(request)
     try:
         row = await context_of(request).store.end_user_by_id(app.name, str(request.path_params["end_user"]))
-    except Unknown:
+    except NotFound:
         raise ApiError(404, "end_user_not_found", "End user not found.") from None
     return reply(serializers.end_user(row, app.id, fixed_id("tenant")))
 
@@ -64,9 +66,9 @@ async def end_user(request: Request) -> Response:
 async def feedbacks(request: Request) -> Response:
     """GET /app/feedbacks: what all users of the app thought of its answers."""
     app = app_of(request)
-    page = query_whole(request, "page", "FeedbackListQuery", default=1)
-    limit = query_whole(request, "limit", "FeedbackListQuery", default=20, most=101)
-    rows = await context_of(request).store.feedbacks(app.name, page=page, limit=limit)
+    page = query_integer(request, "page", "FeedbackListQuery", default=1)
+    limit = query_integer(request, "limit", "FeedbackListQuery", default=20, maximum=101)
+    rows = await Conversations(context_of(request).store).feedbacks(app.name, page=page, limit=limit)
     return reply({"data": [serializers.feedback(row, app.id) for row in rows]})
 
 
@@ -85,12 +87,12 @@ async def root(request: Request) -> Response:
     The proof lets `ensure()` see that the address in server.json still belongs to that server
     and not to a stranger who got the port later; the nonce itself is never sent.
     """
-    told: dict[str, object] = {
+    answer: dict[str, object] = {
         "server": "dify_notebook.local",
         "about": "The embedded Dify-compatible server of dify_notebook. Its API is below /v1.",
         "apps": sorted(context_of(request).apps),
     }
     challenge = request.query_params.get("challenge")
     if challenge:
-        told["proof"] = proof(context_of(request).nonce, challenge)
-    return reply(told)
+        answer["proof"] = proof(context_of(request).nonce, challenge)
+    return reply(answer)

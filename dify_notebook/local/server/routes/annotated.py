@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...responses import ApiError, empty_reply, invalid, not_found, reply
+from ...api_error import ApiError, invalid, not_found
+from ...responses import empty_reply, reply
+from ...store import serializers
 from ...store.annotations import Annotations
-from ...store.store import Row, Unknown
+from ...store.store import NotFound
 from ..context import app_of, context_of
 from ..payloads import annotation_pair, annotation_settings, json_body, query_number
-
-
-def _shape(row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in ("id", "question", "answer", "hit_count", "created_at")}
 
 
 def _of(request: Request) -> Annotations:
@@ -30,7 +26,7 @@ async def page(request: Request) -> Response:
     size = min(max(limit, 1), 100)
     rows, total = await _of(request).page(app.name, keyword=keyword, page=max(number, 1), limit=size)
     more = max(number, 1) * size < total
-    data = [_shape(row) for row in rows]
+    data = [serializers.annotation(row) for row in rows]
     return reply({"data": data, "has_more": more, "limit": limit, "total": total, "page": number})
 
 
@@ -38,7 +34,7 @@ async def create(request: Request) -> Response:
     """POST /apps/annotations."""
     app = app_of(request)
     question, answer = annotation_pair(await json_body(request))
-    return reply(_shape(await _of(request).create(app.name, question, answer)), 201)
+    return reply(serializers.annotation(await _of(request).create(app.name, question, answer)), 201)
 
 
 async def update(request: Request) -> Response:
@@ -47,8 +43,8 @@ async def update(request: Request) -> Response:
     question, answer = annotation_pair(await json_body(request))
     key = str(request.path_params["annotation"])
     try:
-        return reply(_shape(await _of(request).update(app.name, key, question, answer)))
-    except Unknown:
+        return reply(serializers.annotation(await _of(request).update(app.name, key, question, answer)))
+    except NotFound:
         raise not_found("Annotation not found") from None
 
 
@@ -57,7 +53,7 @@ async def delete(request: Request) -> Response:
     app = app_of(request)
     try:
         await _of(request).delete(app.name, str(request.path_params["annotation"]))
-    except Unknown:
+    except NotFound:
         raise not_found("Annotation not found") from None
     return empty_reply()
 

@@ -8,15 +8,17 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from ...api_error import ApiError, invalid
 from ...engine.app import FILE_LIMITS, MEGABYTE
 from ...engine.speech import NoSpeech
-from ...responses import VERSION_HEADERS, ApiError, invalid, reply
-from ...store.store import Unknown
+from ...responses import VERSION_HEADERS, reply
+from ...store.conversations import Conversations
+from ...store.store import NotFound
 from ...threads import Exited, in_thread
 from ..context import app_of, context_of
 from ..payloads import is_uuid, json_body, speech_request, uploaded
 
-_HEARD = frozenset(f"audio/{kind}" for kind in ("mp3", "m4a", "wav", "amr", "mpga", "webm", "mpeg", "mp4"))
+_AUDIO_TYPES = frozenset(f"audio/{kind}" for kind in ("mp3", "m4a", "wav", "amr", "mpga", "webm", "mpeg", "mp4"))
 _PIECE = 1024
 """Bytes of sound in one piece of the answer."""
 
@@ -31,7 +33,7 @@ async def to_text(request: Request) -> Response:
         if not app.hears:
             raise invalid("Speech to text is not enabled")
         mime_type = (file.content_type or "").partition(";")[0].strip().lower()
-        if mime_type not in _HEARD:
+        if mime_type not in _AUDIO_TYPES:
             raise ApiError(415, "unsupported_audio_type", "Audio type not allowed.")
         limit = FILE_LIMITS["audio_file_size_limit"]
         sound = await file.read(limit * MEGABYTE + 1)
@@ -49,23 +51,23 @@ async def to_text(request: Request) -> Response:
 async def from_text(request: Request) -> Response:
     """POST /text-to-audio. A message that is not there gives `null`, as with the real one."""
     app, context = app_of(request), context_of(request)
-    asked = speech_request(await json_body(request))
-    if asked.message_id is None and asked.text is None:
+    payload = speech_request(await json_body(request))
+    if payload.message_id is None and payload.text is None:
         raise invalid("Text is required")
-    if asked.message_id is not None:
-        if not is_uuid(asked.message_id):
+    if payload.message_id is not None:
+        if not is_uuid(payload.message_id):
             return reply(None)
         try:
-            text = await context.store.answer_of(app.name, asked.message_id.lower())
-        except Unknown:
+            text = await Conversations(context.store).answer_of(app.name, payload.message_id.lower())
+        except NotFound:
             return reply(None)
     else:
-        text = asked.text or ""
+        text = payload.text or ""
     if app.voice is None:
         raise invalid("TTS is not enabled")
     if context.speech is None:
         raise ApiError(400, "provider_not_initialize", "This server has no engine that speaks.")
-    voice = asked.voice or app.voice.name
+    voice = payload.voice or app.voice.name
     try:
         sound, kind = await in_thread(context.speech.speak, text, voice, app.voice.language)
     except (NoSpeech, Exited) as error:

@@ -15,16 +15,17 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from ....wire.kinds import size_limit
+from ...api_error import ApiError, invalid
 from ...engine.app import FILE_LIMITS, MEGABYTE, fixed_id
-from ...responses import VERSION_HEADERS, ApiError, html_not_found, invalid, reply
-from ...store.serializers import upload as upload_shape
-from ...store.store import DEFAULT_USER, Row, Unknown
+from ...responses import VERSION_HEADERS, html_not_found, reply
+from ...store import serializers
+from ...store.store import DEFAULT_USER, NotFound, Row
 from ...store.uploads import Uploads
 from ..context import app_of, context_of, signer_of
 from ..payloads import uploaded, user_of
 
 # What a browser may show in place; anything else is only handed over as a download.
-_SHOWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain"})
+_INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain"})
 
 
 async def upload(request: Request) -> Response:
@@ -48,7 +49,7 @@ async def _take(request: Request, app: str, form: Any) -> Response:
     name = (file.filename or "").replace("%22", '"')
     if not name:
         raise ApiError(400, "filename_not_exists_error", "The specified filename does not exist.")
-    if any(sign in name for sign in '/\\:*?"<>|') or any(ord(sign) < 32 for sign in name):
+    if any(character in name for character in '/\\:*?"<>|') or any(ord(character) < 32 for character in name):
         raise invalid("Filename contains invalid characters")
     user = user_of(form, default=DEFAULT_USER)
     stem, dot, extension = name.rpartition(".")
@@ -68,18 +69,18 @@ async def _take(request: Request, app: str, form: Any) -> Response:
         mime_type=file.content_type,
         size=size,
     )
-    return reply(upload_shape(row, signer_of(request).url, fixed_id("tenant")), 201)
+    return reply(serializers.upload(row, signer_of(request).url, fixed_id("tenant")), 201)
 
 
 async def signed(request: Request) -> Response:
     """GET /files/{file}/file-preview: whoever has a good URL needs no key."""
     context = context_of(request)
     key, query = str(request.path_params["file"]), request.query_params
-    if not context.signer.good(key, query.get("timestamp", ""), query.get("nonce", ""), query.get("sign", "")):
+    if not context.signer.verify(key, query.get("timestamp", ""), query.get("nonce", ""), query.get("sign", "")):
         raise ApiError(403, "file_access_denied", "This address is not valid, or no longer.")
     try:
         row = await Uploads(context.store).find(key)
-    except Unknown:
+    except NotFound:
         return html_not_found()
     return _give(context.directory.files / row["id"], row, attachment=query.get("as_attachment") == "true")
 
@@ -89,7 +90,7 @@ async def preview(request: Request) -> Response:
     app, context = app_of(request), context_of(request)
     try:
         row = await Uploads(context.store).in_message(str(request.path_params["file"]), app.name)
-    except Unknown:
+    except NotFound:
         raise ApiError(404, "file_not_found", "File not found in message context") from None
     attachment = request.query_params.get("as_attachment", "").lower() in ("true", "1")
     return _give(context.directory.files / row["id"], row, attachment=attachment)
@@ -97,7 +98,7 @@ async def preview(request: Request) -> Response:
 
 def _give(path: Path, row: Row, *, attachment: bool) -> Response:
     kind = row["mime_type"]
-    download = attachment or kind.partition(";")[0].strip().lower() not in _SHOWN
+    download = attachment or kind.partition(";")[0].strip().lower() not in _INLINE_TYPES
     headers = {
         **VERSION_HEADERS,
         "Cache-Control": "private, max-age=3600",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...api_error import ApiError, invalid, not_found
 from ...engine.titles import title
-from ...responses import ApiError, empty_reply, invalid, not_found, reply
+from ...responses import empty_reply, reply
 from ...store import serializers
-from ...store.store import DEFAULT_USER, Row, Unknown
+from ...store.conversations import Conversations
+from ...store.store import DEFAULT_USER, NotFound, Row
 from ...store.variables import Variables
 from ...threads import in_thread
 from ..context import app_of, context_of, signer_of
@@ -31,7 +33,7 @@ _MISSING = {
 }
 
 
-def _missing(error: Unknown) -> ApiError:
+def _missing(error: NotFound) -> ApiError:
     return not_found(_MISSING[error.what])
 
 
@@ -54,10 +56,10 @@ async def conversations(request: Request) -> Response:
     last = query_uuid(request, "last_id", model)
     limit, sort = query_limit(request, model), query_sort(request)
     app, user = await _asker(request)
-    store = context_of(request).store
+    stored = Conversations(context_of(request).store)
     try:
-        rows, more = await store.conversations(app, user, sort_by=sort, last_id=last, limit=limit)
-    except Unknown as error:
+        rows, more = await stored.page(app, user, sort_by=sort, last_id=last, limit=limit)
+    except NotFound as error:
         raise _missing(error) from None
     return _page(limit, more, [serializers.conversation(row) for row in rows])
 
@@ -71,10 +73,10 @@ async def messages(request: Request) -> Response:
     app, user = await _asker(request)
     if conversation is None:
         return _page(limit, False, [])
-    signer = signer_of(request)
+    signer, stored = signer_of(request), Conversations(context_of(request).store)
     try:
-        rows, more = await context_of(request).store.messages(app, user, conversation, first_id=first, limit=limit)
-    except Unknown as error:
+        rows, more = await stored.messages(app, user, conversation, first_id=first, limit=limit)
+    except NotFound as error:
         raise _missing(error) from None
     return _page(limit, more, [serializers.message(row, signer.url) for row in rows])
 
@@ -84,8 +86,8 @@ async def suggested(request: Request) -> Response:
     app, context = app_of(request), context_of(request)
     name, user = await _asker(request, default=None)
     try:
-        row = await context.store.message(name, user, str(request.path_params["message"]))
-    except Unknown as error:
+        row = await Conversations(context.store).message(name, user, str(request.path_params["message"]))
+    except NotFound as error:
         raise _missing(error) from None
     if not app.suggests:
         raise ApiError(400, "bad_request", "Suggested Questions Is Disabled.")
@@ -100,8 +102,8 @@ async def feedback(request: Request) -> Response:
     rated, content = rating(body)
     user = await store.known_user(app.name, session)
     try:
-        done = await store.rate(app.name, user, str(request.path_params["message"]), rated, content)
-    except Unknown as error:
+        done = await Conversations(store).rate(app.name, user, str(request.path_params["message"]), rated, content)
+    except NotFound as error:
         raise _missing(error) from None
     if not done:
         raise invalid("rating cannot be None when feedback not exists")
@@ -115,13 +117,13 @@ async def rename(request: Request) -> Response:
     body = await json_body(request)
     user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
     name = new_name(body, older=context.options.older)
-    key = str(request.path_params["conversation"])
+    key, stored = str(request.path_params["conversation"]), Conversations(store)
     try:
         if name is None:
-            rows, _ = await store.messages(app.name, user, key, first_id=None, limit=100)
+            rows, _ = await stored.messages(app.name, user, key, first_id=None, limit=100)
             name = title(rows[0]["query"]) if rows else "…"
-        row = await store.rename(app.name, user, key, name)
-    except Unknown as error:
+        row = await stored.rename(app.name, user, key, name)
+    except NotFound as error:
         raise _missing(error) from None
     return reply(serializers.conversation(row))
 
@@ -132,8 +134,8 @@ async def delete(request: Request) -> Response:
     body = await json_body(request)
     user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
     try:
-        await store.delete(app.name, user, str(request.path_params["conversation"]))
-    except Unknown as error:
+        await Conversations(store).delete(app.name, user, str(request.path_params["conversation"]))
+    except NotFound as error:
         raise _missing(error) from None
     return empty_reply()
 
@@ -145,18 +147,18 @@ async def variables(request: Request) -> Response:
     last, limit = query_uuid(request, "last_id", model), query_limit(request, model)
     app, user = await _asker(request)
     try:
-        kept = Variables(context_of(request).store)
-        rows = await kept.of(app, user, str(request.path_params["conversation"]))
-    except Unknown as error:
+        stored = Variables(context_of(request).store)
+        rows = await stored.of(app, user, str(request.path_params["conversation"]))
+    except NotFound as error:
         raise _missing(error) from None
-    wanted = request.query_params.get("variable_name")
-    if wanted:
-        rows = [row for row in rows if row["name"] == wanted]
+    name = request.query_params.get("variable_name")
+    if name:
+        rows = [row for row in rows if row["name"] == name]
     if last:
-        places = [at for at, row in enumerate(rows) if row["id"] == last]
-        if not places:
+        positions = [at for at, row in enumerate(rows) if row["id"] == last]
+        if not positions:
             raise not_found("Last Conversation Variable Not Exists.")
-        rows = rows[places[0] + 1 :]
+        rows = rows[positions[0] + 1 :]
     return _page(limit, len(rows) > limit, [serializers.variable(row) for row in rows[:limit]])
 
 
@@ -168,10 +170,10 @@ async def set_variable(request: Request) -> Response:
     if "value" not in body:
         raise invalid("value is required")
     conversation, key = str(request.path_params["conversation"]), str(request.path_params["variable"])
-    kept = Variables(store)
+    stored = Variables(store)
 
     async def find() -> Row:
-        for row in await kept.of(app.name, user, conversation):
+        for row in await stored.of(app.name, user, conversation):
             if row["id"] == key:
                 return row
         raise not_found("Conversation Variable Not Exists.")
@@ -179,10 +181,10 @@ async def set_variable(request: Request) -> Response:
     try:
         row = await find()
         if not serializers.fits(body["value"], row["value_type"]):
-            told = serializers.type_of(body["value"])
-            message = f"Type mismatch: variable '{row['name']}' expects {row['value_type']}, but got {told} type"
+            actual = serializers.type_of(body["value"])
+            message = f"Type mismatch: variable '{row['name']}' expects {row['value_type']}, but got {actual} type"
             raise ApiError(400, "bad_request", message)
-        await kept.set(conversation, key, body["value"])
+        await stored.set(conversation, key, body["value"])
         return reply(serializers.variable(await find()))
-    except Unknown as error:
+    except NotFound as error:
         raise _missing(error) from None

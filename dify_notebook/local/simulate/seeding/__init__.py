@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from ....errors import DifyError
 from ....i18n import t
-from ...server.process import store_of
+from ...store.registry import store_of
 from .answers import Answers
 from .crowd import Calendar
 from .rows import Writer
@@ -23,7 +23,7 @@ from .write import Busy, annotate, check_free, insert, users, write_files
 
 UNTIL = date(2026, 10, 1)
 """The first day after the history, unless another is given: the same everywhere, as the rest of it."""
-MOST = 200_000
+_LIMIT = 200_000
 """Conversations at most."""
 
 
@@ -90,7 +90,7 @@ def fill(
             store.writer.submit(job).result()
         except Busy as error:
             raise SeedError(
-                t("local.seed.busy", path=directory.root, found=f"{error.found:%Y-%m-%d}", until=calendar.until)
+                t("local.seed.busy", path=directory.root, found=f"{error.first_message:%Y-%m-%d}", until=calendar.until)
             ) from None
         except sqlite3.Error as error:
             raise SeedError(t("local.seed.failed", path=directory.root, reason=error)) from error
@@ -106,16 +106,16 @@ def fill(
 
 
 def _sessions(db: sqlite3.Connection) -> tuple[str, ...]:
-    found = db.execute(
+    rows = db.execute(
         "SELECT u.session FROM conversations c JOIN end_users u ON u.id = c.end_user"
         " GROUP BY u.session ORDER BY COUNT(*) DESC, u.session"
     )
-    return tuple(str(row[0]) for row in found)
+    return tuple(str(row[0]) for row in rows)
 
 
 def _calendar(conversations: int, until: date | str | None, days: int) -> Calendar:
-    if isinstance(conversations, bool) or not isinstance(conversations, int) or not 1 <= conversations <= MOST:
-        raise SeedError(t("local.seed.conversations", most=f"{MOST:,}", given=conversations))
+    if isinstance(conversations, bool) or not isinstance(conversations, int) or not 1 <= conversations <= _LIMIT:
+        raise SeedError(t("local.seed.conversations", most=f"{_LIMIT:,}", given=conversations))
     if isinstance(days, bool) or not isinstance(days, int) or not 14 <= days <= 3660:
         raise SeedError(t("local.seed.days", given=days))
     try:

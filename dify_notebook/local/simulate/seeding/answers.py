@@ -67,8 +67,8 @@ class _Listener:
     def write_node(self, message: str, data: Row) -> None:
         self.nodes.append(data)
 
-    async def finish(self, message: str, **kept: Any) -> None:
-        self.kept = kept
+    async def finish(self, message: str, **fields: Any) -> None:
+        self.kept = fields
 
 
 class Answers:
@@ -129,19 +129,19 @@ async def _play(thread: Thread) -> tuple[Answer, ...]:
             events=None,
         )
         await run.drive()
-        kept = listener.kept
-        if kept["state"] != "done":
-            raise RuntimeError(f"{thread.app} does not answer {question!r}: {kept['error']}")
-        variables = {**variables, **kept["variables"]}
+        finished = listener.kept
+        if finished["state"] != "done":
+            raise RuntimeError(f"{thread.app} does not answer {question!r}: {finished['error']}")
+        variables = {**variables, **finished["variables"]}
         answers.append(
             Answer(
-                text=kept["answer"],
-                usage=kept["usage"],
-                resources=tuple(kept["resources"]),
-                resources_json=json.dumps(list(kept["resources"]), ensure_ascii=False, separators=(",", ":")),
+                text=finished["answer"],
+                usage=finished["usage"],
+                resources=tuple(finished["resources"]),
+                resources_json=json.dumps(list(finished["resources"]), ensure_ascii=False, separators=(",", ":")),
                 thoughts=tuple(listener.thoughts.values()),
                 nodes=tuple(listener.nodes),
-                workflow_run=kept["workflow_run"],
+                workflow_run=finished["workflow_run"],
                 variables=variables,
             )
         )

@@ -68,11 +68,11 @@ class Calendar:
 
 def people() -> tuple[Person, ...]:
     """All of them; a few ask much, and many ask little."""
-    found = []
+    result = []
     for lang, names in _NAMES.items():
-        for place, name in enumerate(names, start=1):
-            found.append(Person(name, lang, 1 / place**0.7))
-    return tuple(found)
+        for index, name in enumerate(names, start=1):
+            result.append(Person(name, lang, 1 / index**0.7))
+    return tuple(result)
 
 
 def beginnings(chance: random.Random, calendar: Calendar, number: int) -> Iterator[tuple[datetime, Person]]:

@@ -6,6 +6,7 @@ import random
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from ...apps.catalog import APPS
@@ -61,7 +62,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Went:
+class Outcome:
     """How one message went."""
 
     state: str
@@ -94,7 +95,7 @@ class Writer:
     def write(self, number: int) -> Rows:
         """So many conversations, in the order of their time."""
         rows = Rows()
-        for begun, person in sorted(beginnings(self._chance, self._calendar, number), key=lambda one: one[0]):
+        for begun, person in sorted(beginnings(self._chance, self._calendar, number), key=itemgetter(0)):
             self._conversation(rows, begun, person)
         # The store pages by row number: rows go in by their time.
         rows.messages.sort(key=lambda row: row[7])
@@ -110,32 +111,32 @@ class Writer:
         key = self._id()
         opener = chance.choice(_OPENERS[thread.lang]) if chance.random() < 0.15 and thread.topic != "list" else ""
         inputs = {control.variable: None for control in app.form}
-        moment, last, asked = begun, begun, 0
-        kept: Answer | None = None
+        moment, last, turns = begun, begun, 0
+        last_kept: Answer | None = None
         first = (opener + thread.questions[0]) if opener else thread.questions[0]
         for question, answer in zip(thread.questions, answers, strict=True):
-            went = self._went(moment, app, answer)
-            query = first if asked == 0 else question
-            self._message(rows, key, user, person, app, query, inputs, moment, answer, went, asked + 1)
-            asked += 1
-            if went.state == "done":
-                kept = answer
-            last = moment + timedelta(seconds=went.seconds)
+            outcome = self._outcome(moment, app, answer)
+            query = first if turns == 0 else question
+            self._message(rows, key, user, person, app, query, inputs, moment, answer, outcome, turns + 1)
+            turns += 1
+            if outcome.state == "done":
+                last_kept = answer
+            last = moment + timedelta(seconds=outcome.seconds)
             moment = last + timedelta(seconds=2 + chance.lognormvariate(3.6, 0.8))
-            if chance.random() < (0.5 if went.state == "failed" else 0.3) or moment.date() >= self._calendar.until:
+            if chance.random() < (0.5 if outcome.state == "failed" else 0.3) or moment.date() >= self._calendar.until:
                 break
         rows.conversations.append(
             (
                 key, app.name, user, title(first), as_json(inputs), app.introduction(inputs),
-                _seconds(begun), _seconds(last), asked,
+                _seconds(begun), _seconds(last), turns,
             )
         )  # fmt: skip
         for variable in app.variables:
-            made = variable.row(app.name)
-            value = made["value"] if kept is None else kept.variables[variable.name]
+            row = variable.row(app.name)
+            value = row["value"] if last_kept is None else last_kept.variables[variable.name]
             rows.variables.append(
                 (
-                    key, made["id"], made["name"], made["value_type"], as_json(value), made["description"],
+                    key, row["id"], row["name"], row["value_type"], as_json(value), row["description"],
                     _seconds(begun), _seconds(last),
                 )
             )  # fmt: skip
@@ -146,7 +147,7 @@ class Writer:
         billing = app == "guide" and chance.random() < (0.24 if begun.date() >= self._calendar.launch else 0.012)
         return chance.choice(self._threads[app, person.lang, billing])
 
-    def _went(self, moment: datetime, app: App, answer: Answer) -> Went:
+    def _outcome(self, moment: datetime, app: App, answer: Answer) -> Outcome:
         """How long it took and how it ended. Mornings in Europe are busy; on the bad day nearly nothing works."""
         chance = self._chance
         bad = self._calendar.overloaded(moment)
@@ -157,77 +158,77 @@ class Writer:
         seconds = first + written * busy * chance.lognormvariate(0, 0.2)
         luck = chance.random()
         if luck < (0.35 if bad else 0.008):
-            return Went("failed", min(first, 30.0), None)
+            return Outcome("failed", min(first, 30.0), None)
         if chance.random() < min(0.5, 0.004 + max(0.0, seconds - _SLOW) * 0.03):
             share = chance.uniform(0.2, 0.9)
-            return Went("stopped", first + (seconds - first) * share, first)
-        return Went("abandoned" if luck > 0.994 else "done", seconds, first)
+            return Outcome("stopped", first + (seconds - first) * share, first)
+        return Outcome("abandoned" if luck > 0.994 else "done", seconds, first)
 
     def _message(
         self, rows: Rows, conversation: str, user: str, person: Person, app: App, query: str,
-        inputs: dict[str, Any], moment: datetime, answer: Answer, went: Went, turn: int,
+        inputs: dict[str, Any], moment: datetime, answer: Answer, outcome: Outcome, turn: int,
     ) -> None:  # fmt: skip
         chance, key, at = self._chance, self._id(), _seconds(moment)
         text = answer.text
-        if went.state == "failed":
+        if outcome.state == "failed":
             text = ""
-        elif went.state == "stopped":
+        elif outcome.state == "stopped":
             text = text[: max(1, int(len(text) * chance.uniform(0.1, 0.8)))]
-        error = OVERLOADED if went.state == "failed" else None
-        ran = self._workflow(answer, went, user, person, conversation, query, at, error, turn)
-        done = went.state in ("done", "abandoned")
+        error = OVERLOADED if outcome.state == "failed" else None
+        ran = self._workflow(answer, outcome, user, person, conversation, query, at, error, turn)
+        done = outcome.state in ("done", "abandoned")
         rows.messages.append(
             (
-                key, conversation, query, as_json(inputs), text, went.state, error, at,
-                _seconds(moment + timedelta(seconds=went.seconds)), as_json(_usage(app, answer, went)),
+                key, conversation, query, as_json(inputs), text, outcome.state, error, at,
+                _seconds(moment + timedelta(seconds=outcome.seconds)), as_json(_usage(app, answer, outcome)),
                 answer.resources_json if done else "[]", None if ran is None else as_json(ran),
             )
         )  # fmt: skip
-        if went.state != "failed":
+        if outcome.state != "failed":
             for thought in answer.thoughts:
                 rows.thoughts.append(
                     (
                         self._id(), key, thought["position"], thought["thought"], thought["tool"],
                         as_json(thought["tool_labels"]), thought["tool_input"], thought["observation"],
-                        at + int(went.seconds * thought["position"] / (len(answer.thoughts) + 1)),
+                        at + int(outcome.seconds * thought["position"] / (len(answer.thoughts) + 1)),
                     )
                 )  # fmt: skip
         if done and ran is not None:
-            told = {
+            values = {
                 "sys.user_id": person.session,
                 "sys.workflow_run_id": ran["id"],
                 "sys.query": query,
                 "sys.conversation_id": conversation,
             }
-            self._nodes(rows, key, answer, went, at, told)
+            self._nodes(rows, key, answer, outcome, at, values)
         if chance.random() < 0.035 and app.files is not None:
             self._file(rows, key, user, app, at)
-        self._feedback(rows, key, user, person.lang, moment, app, answer, went)
+        self._feedback(rows, key, user, person.lang, moment, app, answer, outcome)
 
     def _workflow(
-        self, answer: Answer, went: Went, user: str, person: Person, conversation: str, query: str, at: int,
+        self, answer: Answer, outcome: Outcome, user: str, person: Person, conversation: str, query: str, at: int,
         error: str | None, turn: int,
     ) -> dict[str, Any] | None:  # fmt: skip
         if answer.workflow_run is None:
             return None
-        status = {"failed": "failed", "stopped": "stopped"}.get(went.state, "succeeded")
-        good = status == "succeeded"
+        status = {"failed": "failed", "stopped": "stopped"}.get(outcome.state, "succeeded")
+        finished = status == "succeeded"
         return {
             **answer.workflow_run,
             "id": self._id(),
             "status": status,
-            "outputs": answer.workflow_run["outputs"] if good else {},
+            "outputs": answer.workflow_run["outputs"] if finished else {},
             "error": "Stopped by user." if status == "stopped" else error,
-            "elapsed_time": round(went.seconds, 6),
-            "total_tokens": answer.workflow_run["total_tokens"] if good else 0,
+            "elapsed_time": round(outcome.seconds, 6),
+            "total_tokens": answer.workflow_run["total_tokens"] if finished else 0,
             "created_by": {"id": user, "user": person.session},
             "created_at": at,
-            "finished_at": at + int(went.seconds),
+            "finished_at": at + int(outcome.seconds),
             "exceptions_count": int(status == "failed"),
         }
 
     def _nodes(
-        self, rows: Rows, message: str, answer: Answer, went: Went, at: int, system: dict[str, str]
+        self, rows: Rows, message: str, answer: Answer, outcome: Outcome, at: int, system: dict[str, str]
     ) -> None:
         """The nodes of a run that came to its end, the time shared out by what each kind has to do."""
         leaves = [node for node in answer.nodes if node["node_type"] != "iteration"]
@@ -237,27 +238,27 @@ class Writer:
             if node["node_type"] == "iteration":
                 seconds, inner = inner, 0.0
             else:
-                seconds = went.seconds * _WORK.get(node["node_type"], 0.1) / total
+                seconds = outcome.seconds * _WORK.get(node["node_type"], 0.1) / total
                 if node.get("iteration_id"):
                     inner += seconds
-            box = node["node_type"] == "iteration"
-            told = {
+            container = node["node_type"] == "iteration"
+            data = {
                 **node,
-                "id": node["node_id"] if box else self._id(),
+                "id": node["node_id"] if container else self._id(),
                 "elapsed_time": round(seconds, 6),
                 "created_at": at,
-                "finished_at": at + int(went.seconds),
+                "finished_at": at + int(outcome.seconds),
             }
             if node["node_type"] == "start":
-                told |= {"inputs": {**node["inputs"], **system}, "outputs": {**node["outputs"], **system}}
-            if box:
+                data |= {"inputs": {**node["inputs"], **system}, "outputs": {**node["outputs"], **system}}
+            if container:
                 share = round(seconds / max(len(node["outputs"]["output"]), 1), 6)
                 each = dict.fromkeys(node["execution_metadata"]["iteration_duration_map"], share)
-                told["execution_metadata"] = {**node["execution_metadata"], "iteration_duration_map": each}
+                data["execution_metadata"] = {**node["execution_metadata"], "iteration_duration_map": each}
             rows.node_runs.append(
                 (
-                    message, told["id"], node["node_id"], node["node_type"], node["status"], told["elapsed_time"],
-                    as_json(told),
+                    message, data["id"], node["node_id"], node["node_type"], node["status"], data["elapsed_time"],
+                    as_json(data),
                 )
             )  # fmt: skip
 
@@ -273,21 +274,21 @@ class Writer:
 
     def _feedback(
         self, rows: Rows, message: str, user: str, lang: Language, moment: datetime, app: App, answer: Answer,
-        went: Went,
+        outcome: Outcome,
     ) -> None:  # fmt: skip
         chance = self._chance
-        if went.state == "abandoned" or chance.random() > (0.24 if answer.found else 0.4):
+        if outcome.state == "abandoned" or chance.random() > (0.24 if answer.found else 0.4):
             return
-        slow = went.seconds > _SLOW
+        slow = outcome.seconds > _SLOW
         wrong = not answer.found
-        bad = 0.85 if went.state == "failed" else 0.8 if wrong else 0.55 if slow else 0.09
+        bad = 0.85 if outcome.state == "failed" else 0.8 if wrong else 0.55 if slow else 0.09
         disliked = chance.random() < bad
         content = None
         if chance.random() < (0.4 if disliked else 0.12):
             blamed = "slow" if slow else "nothing" if wrong and app.name == "guide" else "wrong"
             kind = blamed if disliked else "good"
             content = chance.choice(_COMMENTS[kind][lang])
-        at = _seconds(moment + timedelta(seconds=went.seconds + chance.uniform(3, 90)))
+        at = _seconds(moment + timedelta(seconds=outcome.seconds + chance.uniform(3, 90)))
         rows.feedbacks.append((message, user, "dislike" if disliked else "like", content, at, at))
 
     def _id(self) -> str:
@@ -301,23 +302,23 @@ _WORK = {
 """How the time of a run is shared out among the kinds of its nodes."""
 
 
-def _usage(app: App, answer: Answer, went: Went) -> dict[str, Any]:
+def _usage(app: App, answer: Answer, outcome: Outcome) -> dict[str, Any]:
     workflow = app.is_flow
-    first = round(went.first, 3) if workflow and went.first is not None else None
-    generate = round(went.seconds - (went.first or 0.0), 3) if first is not None else None
-    if went.state == "stopped":
+    first = round(outcome.first, 3) if workflow and outcome.first is not None else None
+    generate = round(outcome.seconds - (outcome.first or 0.0), 3) if first is not None else None
+    if outcome.state == "stopped":
         return nothing_used(first, generate)
-    if went.state == "failed":
+    if outcome.state == "failed":
         # It had read the question when it failed, and written nothing.
-        told = {
+        usage = {
             **answer.usage,
             "completion_tokens": 0,
             "completion_price": "0.0000000",
             "total_tokens": answer.usage["prompt_tokens"],
             "total_price": answer.usage["prompt_price"],
         }
-        return {**told, "latency": round(went.seconds, 3), "time_to_first_token": None, "time_to_generate": None}
-    times = {"latency": round(went.seconds, 3), "time_to_first_token": first, "time_to_generate": generate}
+        return {**usage, "latency": round(outcome.seconds, 3), "time_to_first_token": None, "time_to_generate": None}
+    times = {"latency": round(outcome.seconds, 3), "time_to_first_token": first, "time_to_generate": generate}
     return {**answer.usage, **times}
 
 

@@ -180,9 +180,9 @@ SIZES: dict[Language, tuple[int, ...]] = {"en": (2, 3, 4, 6, 12), "zh-Hans": (3,
 
 def threads() -> Iterator[Thread]:
     """All threads, the same at each call."""
-    for topic, both in _GUIDE.items():
+    for topic, languages in _GUIDE.items():
         langs: tuple[Language, Language] = ("en", "zh-Hans")
-        for lang, several in zip(langs, both, strict=True):
+        for lang, several in zip(langs, languages, strict=True):
             for questions in several:
                 yield Thread("guide", topic, lang, questions)
     yield from _toolbox()

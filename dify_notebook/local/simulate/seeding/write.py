@@ -29,16 +29,16 @@ _COLUMNS = {
 
 
 class Busy(Exception):
-    """There are messages in the time that was to be filled; `found` says when the first was asked."""
+    """There are messages in the time that was to be filled; `first_message` says when the first was asked."""
 
-    def __init__(self, found: datetime) -> None:
-        super().__init__(found.isoformat())
-        self.found = found
+    def __init__(self, first_message: datetime) -> None:
+        super().__init__(first_message.isoformat())
+        self.first_message = first_message
 
 
 def users(db: sqlite3.Connection, chance: random.Random, created_at: int) -> dict[tuple[str, str], str]:
     """Ids of all people in all apps, made where they are not known yet."""
-    found = {}
+    ids = {}
     for app in APPS:
         for person in people():
             fresh = str(uuid.UUID(int=chance.getrandbits(128), version=4))
@@ -46,8 +46,8 @@ def users(db: sqlite3.Connection, chance: random.Random, created_at: int) -> dic
             (key,) = db.execute(
                 "SELECT id FROM end_users WHERE app = ? AND session = ?", (app, person.session)
             ).fetchone()
-            found[app, person.session] = str(key)
-    return found
+            ids[app, person.session] = str(key)
+    return ids
 
 
 def check_free(db: sqlite3.Connection, calendar: Calendar) -> None:
@@ -68,7 +68,7 @@ def insert(db: sqlite3.Connection, rows: Rows) -> None:
     conversation, touched = _below(db, "conversations", "seq"), _below(db, "conversations", "touched")
     order = sorted(range(len(rows.conversations)), key=lambda at: rows.conversations[at][7])
     number = len(rows.conversations)
-    rank = {at: touched - number + place for place, at in enumerate(order)}
+    rank = {at: touched - number + index for index, at in enumerate(order)}
     _many(
         db,
         "conversations",
@@ -76,12 +76,12 @@ def insert(db: sqlite3.Connection, rows: Rows) -> None:
         ", seq, touched",
     )
     for table in ("messages", "node_runs", "message_files"):
-        having: list[tuple[Any, ...]] = getattr(rows, table)
+        values: list[tuple[Any, ...]] = getattr(rows, table)
         # A row of another table needs its file and its message first.
         if table == "message_files":
             _many(db, "files", rows.files)
-        start = _below(db, table, "seq") - len(having)
-        _many(db, table, [(*row, start + at) for at, row in enumerate(having)], ", seq")
+        start = _below(db, table, "seq") - len(values)
+        _many(db, table, [(*row, start + at) for at, row in enumerate(values)], ", seq")
     for table in ("thoughts", "feedbacks", "variables"):
         _many(db, table, getattr(rows, table))
 
@@ -96,8 +96,8 @@ def annotate(db: sqlite3.Connection, chance: random.Random, at: int) -> int:
     )  # fmt: skip
     start = _below(db, "annotations", "seq") - len(pairs)
     rows = [
-        (str(uuid.UUID(int=chance.getrandbits(128), version=4)), *pair, at + 3600 * place, start + place)
-        for place, pair in enumerate(pairs)
+        (str(uuid.UUID(int=chance.getrandbits(128), version=4)), *pair, at + 3600 * index, start + index)
+        for index, pair in enumerate(pairs)
     ]
     _many(db, "annotations", rows, ", seq")
     return len(rows)
@@ -112,8 +112,8 @@ def write_files(directory: Path, uploads: dict[str, bytes]) -> None:
 
 def _below(db: sqlite3.Connection, table: str, column: str) -> int:
     """The least number taken, or 1 where there is none."""
-    (least,) = db.execute(f"SELECT MIN({column}) FROM {table}").fetchone()
-    return 1 if least is None else min(int(least), 1)
+    (minimum,) = db.execute(f"SELECT MIN({column}) FROM {table}").fetchone()
+    return 1 if minimum is None else min(int(minimum), 1)
 
 
 def _many(db: sqlite3.Connection, table: str, rows: list[tuple[Any, ...]], more: str = "") -> None:

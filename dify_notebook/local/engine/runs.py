@@ -1,0 +1,87 @@
+"""The runs of a server: started, counted, stopped by their users, and ended with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+
+from ...logs import logger
+from ..api_error import ApiError
+from ..store.store import INTERRUPTED
+from .run import Run
+
+log = logger("dify_notebook.local")
+
+
+class Runs:
+    """The runs of a server that are not finished."""
+
+    LIMIT = 512
+    """At once; more are refused."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, Run] = {}
+        self._reserved: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def count(self, app: str) -> int:
+        """How many of them are an app's, with those that are about to start."""
+        return self._reserved[app] + sum(1 for run in self._running.values() if run.app.name == app)
+
+    @contextlib.contextmanager
+    def reserve(self, app: str) -> Iterator[None]:
+        """Hold a place while a question is written down, so that of two at once both are counted."""
+        self._reserved[app] += 1
+        try:
+            yield
+        finally:
+            self._reserved[app] -= 1
+
+    @property
+    def full(self) -> bool:
+        return len(self._running) + self._reserved.total() >= self.LIMIT
+
+    def start(self, run: Run) -> asyncio.Task[None]:
+        """Let it answer, in a task of its own.
+
+        Raises:
+            ApiError: 500; the server is ending, and nothing would end this.
+        """
+        if self._closed:
+            raise ApiError(500, "internal_server_error", INTERRUPTED)
+        self._running[run.task_id] = run
+        task = asyncio.get_running_loop().create_task(run.drive())
+        self._tasks.add(task)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            self._tasks.discard(done)
+            self._running.pop(run.task_id, None)
+            if not done.cancelled() and (error := done.exception()) is not None:
+                log.error("a run ended badly", exc_info=error)
+            if not run.ended:  # it was cancelled before it could begin
+                run.never_began()
+
+        task.add_done_callback(ended)
+        return task
+
+    def stop(self, task_id: str, app: str, user: str) -> bool:
+        """Stop a run of this app and user; False where there is none, which Dify does not tell."""
+        run = self._running.get(task_id)
+        if run is None or run.app.name != app or run.user != user:
+            return False
+        run.stop()
+        return True
+
+    async def close(self) -> None:
+        """End all of them, and take no more; each writes down what it had said."""
+        self._closed = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            if not task.cancelling():
+                task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await asyncio.gather(*tasks, return_exceptions=True)
