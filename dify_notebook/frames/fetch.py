@@ -25,7 +25,7 @@ from .store import users_of_runs
 from .texts import as_microseconds
 
 if TYPE_CHECKING:
-    from .parquet import Directory
+    from .parquet import Writer
 
 
 class Collecting:
@@ -33,7 +33,7 @@ class Collecting:
 
     Args:
         so_far: makes the history of what has come.
-        directory: where it is written, if it is; let go of at the end.
+        writer: what writes it into a directory, if it is; closed at the end.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Collecting:
         collector: Collector,
         so_far: Callable[[], History],
         progress: bool | None,
-        directory: Directory | None = None,
+        writer: Writer | None = None,
     ) -> None:
         self._collector = collector
         self._so_far = so_far
         self._shown = progress
-        self._directory = directory
+        self._writer = writer
 
     def __repr__(self) -> str:
         done = self._collector.progress
@@ -72,7 +72,7 @@ class Collecting:
         try:
             await self._collector.run()
         except asyncio.CancelledError:
-            if self._directory is not None:
+            if self._writer is not None:
                 self._so_far()  # what came is put in its place now: who awaited this may have no name for it
             raise
         except BaseException as problem:
@@ -84,8 +84,8 @@ class Collecting:
         return self._so_far()
 
     def _failed(self, problem: BaseException) -> None:
-        if self._directory is not None:
-            self._directory.give_up(problem)
+        if self._writer is not None:
+            self._writer.abort(problem)
 
     def now(self) -> History:
         """Fetch on the portal's thread and wait. An Interrupt ends it, and what has come is given back."""
@@ -134,12 +134,12 @@ def history(
     asked = wanted(dify, users, conversations, since, until, concurrency)
     if to is None:
         return _in_memory(dify, asked, None, progress)
-    from .parquet import Directory
+    from .parquet import Writer
 
-    directory = Directory(expand(to, argument="to"))
-    collector = Collector(dify, asked, directory)
-    directory.begin(collector.facts())
-    return _into(directory, collector, directory.flush, progress)
+    writer = Writer(expand(to, argument="to"))
+    collector = Collector(dify, asked, writer)
+    writer.begin(collector.facts())
+    return _to_directory(writer, collector, writer.flush, progress)
 
 
 def update(
@@ -157,27 +157,27 @@ def update(
     asked = wanted(dify, facts.users, facts.conversations, facts.since, facts.until, concurrency)
     if before.directory is None:
         return _in_memory(dify, asked, before, progress)
-    from .parquet import Directory
+    from .parquet import Writer
 
-    directory = Directory(before.directory)
-    directory.begin_update()
+    writer = Writer(before.directory)
+    writer.begin_update()
     try:
-        known = known_of(directory.table("conversations"), before)
+        known = known_of(writer.directory.table("conversations"), before)
     except BaseException:
-        directory.end()
+        writer.close()
         raise
-    collector = Collector(dify, asked, directory, known)
+    collector = Collector(dify, asked, writer, known)
 
-    def put_together() -> None:
-        directory.put_together(
-            collector.replaced, has_ratings=collector.has_ratings, annotations=collector.has_annotations
+    def apply_update() -> None:
+        writer.apply_update(
+            collector.replaced, has_ratings=collector.has_ratings, has_annotations=collector.has_annotations
         )
 
-    return _into(directory, collector, put_together, progress)
+    return _to_directory(writer, collector, apply_update, progress)
 
 
-def _into(
-    directory: Directory, collector: Collector, finish: Callable[[], None], progress: bool | None
+def _to_directory(
+    writer: Writer, collector: Collector, finish: Callable[[], None], progress: bool | None
 ) -> Collecting:
     """A fetch that is written; `finish` is called once, when all has come that will."""
     ended: list[None] = []
@@ -187,12 +187,12 @@ def _into(
             ended.append(None)
             try:
                 finish()
-                directory.write_facts(collector.facts())
+                writer.write_facts(collector.facts())
             finally:
-                directory.end()
-        return History.read(directory.path)
+                writer.close()
+        return History.read(writer.path)
 
-    return Collecting(collector, so_far, progress, directory)
+    return Collecting(collector, so_far, progress, writer)
 
 
 def _in_memory(dify: AsyncDify, asked: Wanted, before: History | None, progress: bool | None) -> Collecting:
@@ -208,7 +208,7 @@ def _in_memory(dify: AsyncDify, asked: Wanted, before: History | None, progress:
                 tables,
                 collector.replaced,
                 has_ratings=collector.has_ratings,
-                annotations=collector.has_annotations,
+                has_annotations=collector.has_annotations,
             )
         return History(tables, collector.facts())
 

@@ -147,18 +147,18 @@ class History:
             ConfigError: pyarrow (extra `parquet`) is missing.
             DifyError: the disk refuses it; then nothing of it is left there.
         """
-        from .parquet import Directory
+        from .parquet import Writer
 
         path = expand(directory, argument="directory")
-        target = Directory(path)
-        target.begin(self.facts)
+        writer = Writer(path)
+        writer.begin(self.facts)
         try:
-            target.save(self.tables)
-            target.write_facts(self.facts)
+            writer.save(self.tables)
+            writer.write_facts(self.facts)
         except BaseException as problem:
-            target.take_back(problem)
+            writer.discard(problem)
             raise
-        target.end()
+        writer.close()
         return path
 
     @classmethod

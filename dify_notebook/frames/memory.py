@@ -61,20 +61,20 @@ def merged(
     replaced: set[str],
     *,
     has_ratings: bool,
-    annotations: bool,
+    has_annotations: bool,
 ) -> dict[str, pd.DataFrame]:
     """The tables of an earlier fetch with those of a later one.
 
     Args:
         replaced: conversations whose old rows go; of others nothing new is taken.
         has_ratings: whether the server listed all its ratings.
-        annotations: whether it listed all its annotations.
+        has_annotations: whether it listed all its annotations.
     """
     found = {}
     for table in HISTORY:
         before, after = old[table.name], new[table.name]
         if table.name == "annotations":
-            found["annotations"] = after if annotations else before
+            found["annotations"] = after if has_annotations else before
             continue
         if table.name == "feedbacks":
             found["feedbacks"] = ratings.updated(before, after, replaced, listed=has_ratings)

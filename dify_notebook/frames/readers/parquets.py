@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...i18n import t
 from .. import build
 from ..facts import Facts
-from ..parquet import NAME, Directory, need_pyarrow, opened
+from ..parquet import NAME, Directory, need_pyarrow, open_parquet
 from ..schema import HISTORY, Table
 from . import layouts, ours
 from .cells import IDS
@@ -68,7 +68,7 @@ def parts(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame] | T
     import pyarrow as pa
 
     number = 0
-    with opened(path) as file:
+    with open_parquet(path) as file:
         for batch in file.iter_batches(_BATCH):
             budget.spend(batch.nbytes, path)
             part = pa.Table.from_batches([batch])
