@@ -70,9 +70,9 @@ def empty(table: str) -> pd.DataFrame:
     Raises:
         KeyError: there is no such table.
     """
-    from .build import frame
+    from .dataframes import from_columns
 
-    return frame(SCHEMA[table], {})
+    return from_columns(SCHEMA[table], {})
 
 
 def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
@@ -186,10 +186,10 @@ def runs(
     Raises:
         InputError: one of them is no time, or `since` is not before `until`.
     """
-    from .build import frame
-    from .store import run_rows
+    from .dataframes import from_columns
+    from .tapes import run_rows
 
-    return frame(SCHEMA["runs"], run_rows(since, until, store))
+    return from_columns(SCHEMA["runs"], run_rows(since, until, store))
 
 
 def replay(runs: pd.DataFrame | Iterable[str] | None = None, *, store: RunStore | None = None) -> Iterator[Turn]:
@@ -201,9 +201,9 @@ def replay(runs: pd.DataFrame | Iterable[str] | None = None, *, store: RunStore 
     Raises:
         InputError: there is no such tape.
     """
-    from .store import replayed
+    from .tapes import replay
 
-    return replayed(runs, store)
+    return replay(runs, store)
 
 
 # -- how ---------------------------------------------------------------------------------
@@ -211,15 +211,15 @@ def replay(runs: pd.DataFrame | Iterable[str] | None = None, *, store: RunStore 
 
 def _of_turns(name: str, turns: Turn | Iterable[Turn]) -> pd.DataFrame:
     from ..turn.state import Turn
-    from .build import frame
-    from .livetables import TURN_ROWS
+    from .dataframes import from_columns
+    from .turn_rows import TURN_ROWS
 
     many = [turns] if isinstance(turns, Turn) else list(turns)
-    return frame(SCHEMA[name], TURN_ROWS[name](many))
+    return from_columns(SCHEMA[name], TURN_ROWS[name](many))
 
 
 def _of_items(name: str, items: Iterable[Any], **of: Any) -> pd.DataFrame:
-    from .build import frame
-    from .tables import ITEM_ROWS
+    from .dataframes import from_columns
+    from .item_rows import ITEM_ROWS
 
-    return frame(SCHEMA[name], ITEM_ROWS[name](list(items), **of))
+    return from_columns(SCHEMA[name], ITEM_ROWS[name](list(items), **of))

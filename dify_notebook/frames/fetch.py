@@ -16,12 +16,12 @@ from ..net.portal import portal
 from ..net.thread import CLEANUP_SECONDS, wait
 from ..paths import expand
 from ..printable import MESSAGE, TEXT, one_line, shown
-from .asked import Known, Wanted, wanted
-from .collect import Collector
+from .collector import Collector
 from .history import History
-from .memory import Memory, merged
-from .progress import SECONDS, Meter
-from .store import users_of_runs
+from .memory import MemorySink, merge_fetches
+from .progress_bar import SECONDS, ProgressBar
+from .request import HistoryRequest, PreviousFetch, history_request
+from .tapes import users_of_runs
 from .texts import as_microseconds
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Collecting:
         return self._run().__await__()
 
     async def _run(self) -> History:
-        meter = Meter(self._collector.progress, self._shown)
+        meter = ProgressBar(self._collector.progress, self._shown)
 
         async def tell() -> None:
             while True:
@@ -89,7 +89,7 @@ class Collecting:
 
     def now(self) -> History:
         """Fetch on the portal's thread and wait. An Interrupt ends it, and what has come is given back."""
-        meter = Meter(self._collector.progress, self._shown)
+        meter = ProgressBar(self._collector.progress, self._shown)
         over = threading.Event()
 
         async def run() -> None:
@@ -131,7 +131,7 @@ def history(
     progress: bool | None = None,
 ) -> Collecting:
     """See `AsyncDify.history`."""
-    asked = wanted(dify, users, conversations, since, until, concurrency)
+    asked = history_request(dify, users, conversations, since, until, concurrency)
     if to is None:
         return _in_memory(dify, asked, None, progress)
     from .parquet import Writer
@@ -154,7 +154,7 @@ def update(
     facts = before.facts
     if facts.server is not None and facts.server != dify.base_url:
         raise InputError(t("frames.other_server", server=facts.server, mine=dify.base_url), code="history")
-    asked = wanted(dify, facts.users, facts.conversations, facts.since, facts.until, concurrency)
+    asked = history_request(dify, facts.users, facts.conversations, facts.since, facts.until, concurrency)
     if before.directory is None:
         return _in_memory(dify, asked, before, progress)
     from .parquet import Writer
@@ -162,7 +162,7 @@ def update(
     writer = Writer(before.directory)
     writer.begin_update()
     try:
-        known = known_of(writer.directory.table("conversations"), before)
+        known = previous_fetch(writer.directory.table("conversations"), before)
     except BaseException:
         writer.close()
         raise
@@ -195,15 +195,15 @@ def _to_directory(
     return Collecting(collector, so_far, progress, writer)
 
 
-def _in_memory(dify: AsyncDify, asked: Wanted, before: History | None, progress: bool | None) -> Collecting:
-    sink = Memory()
-    known = None if before is None else known_of(before.conversations, before)
+def _in_memory(dify: AsyncDify, asked: HistoryRequest, before: History | None, progress: bool | None) -> Collecting:
+    sink = MemorySink()
+    known = None if before is None else previous_fetch(before.conversations, before)
     collector = Collector(dify, asked, sink, known)
 
     def so_far() -> History:
         tables = sink.tables()
         if before is not None:
-            tables = merged(
+            tables = merge_fetches(
                 before.tables,
                 tables,
                 collector.replaced,
@@ -215,10 +215,10 @@ def _in_memory(dify: AsyncDify, asked: Wanted, before: History | None, progress:
     return Collecting(collector, so_far, progress)
 
 
-def known_of(conversations: Any, before: History) -> Known:
+def previous_fetch(conversations: Any, before: History) -> PreviousFetch:
     """What need not be fetched again. A conversation that is there twice was being written: it is not known."""
     once = conversations[~conversations["conversation_id"].duplicated(keep=False)]
-    return Known(
+    return PreviousFetch(
         {
             id: (None if time is None else as_microseconds(time), name, user)
             for id, time, name, user in zip(

@@ -45,10 +45,10 @@ class History:
         load: Callable[[str], pd.DataFrame] | None = None,
         directory: Path | None = None,
     ) -> None:
-        from . import build
+        from . import dataframes
 
         self._tables: dict[str, pd.DataFrame] = {
-            name: build.conform(SCHEMA[name], table) for name, table in (tables or {}).items()
+            name: dataframes.conform(SCHEMA[name], table) for name, table in (tables or {}).items()
         }
         self._load = load
         self.facts = facts or Facts()

@@ -18,17 +18,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from . import build
+from . import dataframes
 from .schema import Table
 
 LIVE = 9
 """The source that a server is, asked now. A fetch is newer than all that was kept."""
 _NOW, _NEVER = np.iinfo("int64").max, np.iinfo("int64").min
 _HIDDEN = ("#group", "#time", "#source")
-_SLICE = 5_000
+_CHUNK = 5_000
 """Things of which several rows tell that are held as objects at a time."""
 
-IDENTITY: Mapping[str, tuple[str, ...]] = {
+MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "conversations": ("conversation_id",),
     "messages": ("message_id",),
     "thoughts": ("message_id", "thought_id", "call"),
@@ -38,9 +38,9 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
     "annotations": ("annotation_id",),
 }
 """Table -> columns in which two rows of the same thing agree. Of feedbacks see `ratings`."""
-_OWN_ID = {"thoughts": "thought_id", "citations": None, "files": "file_id"}
+_ID_COLUMN = {"thoughts": "thought_id", "citations": None, "files": "file_id"}
 """Tables with rows that may have no id: of those, the nth of one file is the nth of another, and none gets lost."""
-TOGETHER: Mapping[str, tuple[tuple[str, ...], ...]] = {
+COLUMN_GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "messages": (
         ("status", "error"),
         ("answer", "reasoning"),
@@ -64,14 +64,14 @@ class Version(NamedTuple):
     """Of equal times the greater counts."""
 
 
-def says(value: Any) -> bool:
+def has_value(value: Any) -> bool:
     """Whether a cell says something: None, and empty texts, lists and objects do not."""
     return value is not None and not (isinstance(value, (str, list, dict)) and not value)
 
 
 def rank(version: Version) -> tuple[Any, ...]:
     """What sorts versions of a thing, the one that counts last."""
-    said = [value for value in version.row.values() if says(value)]
+    said = [value for value in version.row.values() if has_value(value)]
     texts = sum(len(value) for value in said if isinstance(value, str))
     named = sorted((name, repr(value)) for name, value in version.row.items())
     return (*_newness(version), len(said), texts, named)
@@ -88,19 +88,19 @@ def ranked(versions: Sequence[Version]) -> list[Version]:
     return sorted(versions, key=_newness if enough else rank, reverse=True)
 
 
-def settled(versions: Sequence[Version], together: Sequence[tuple[str, ...]] = ()) -> dict[str, Any]:
+def merge_versions(versions: Sequence[Version], together: Sequence[tuple[str, ...]] = ()) -> dict[str, Any]:
     """The row that several come to; see the module for the law."""
     rows = [version.row for version in ranked(versions)]
     found = dict(rows[0])
     for row in rows[1:]:
         for name, value in row.items():
-            if not says(found.get(name)) and (name not in found or says(value)):
+            if not has_value(found.get(name)) and (name not in found or has_value(value)):
                 found[name] = value
     for lead, *others in together:
         agreeing = [row for row in rows if row.get(lead) == found.get(lead)]
         for name in others:
             if name in found:
-                found[name] = next((row[name] for row in agreeing if says(row.get(name))), agreeing[0].get(name))
+                found[name] = next((row[name] for row in agreeing if has_value(row.get(name))), agreeing[0].get(name))
     return found
 
 
@@ -116,31 +116,31 @@ class Part(NamedTuple):
     """The same for all rows of one file: of a thing without an id, each that a file tells is another."""
 
 
-def merged(table: Table, parts: Sequence[Part]) -> pd.DataFrame:
+def merge(table: Table, parts: Sequence[Part]) -> pd.DataFrame:
     """The rows of all parts in the order of the schema, one for each thing. Linear in the rows.
 
     Where none is there twice, this costs a look at the keys.
     """
     parts = [part for part in parts if len(part.frame)]
     if not parts:
-        return build.frame(table, {})
-    whole = build.concat(table, [part.frame for part in parts])
+        return dataframes.from_columns(table, {})
+    whole = dataframes.concat(table, [part.frame for part in parts])
     file = np.repeat([part.file for part in parts], [len(part.frame) for part in parts])
     group = _groups(table, whole, file)
     double = pd.Series(group).duplicated(keep=False).to_numpy("bool")
     if double.any():
         sources = np.concatenate([np.broadcast_to(part.source, len(part.frame)) for part in parts])
-        whole = _without_doubles(table, whole, group, double, _times_of(table, parts), sources)
-    return build.concat(table, [whole], ordered=True)
+        whole = _merge_duplicates(table, whole, group, double, _times_of(table, parts), sources)
+    return dataframes.concat(table, [whole], ordered=True)
 
 
 def _groups(table: Table, whole: pd.DataFrame, file: Any) -> Any:
     """A number for each row: the same for rows of the same thing."""
-    names = list(IDENTITY[table.name])
+    names = list(MERGE_KEYS[table.name])
     group = whole.groupby(names, dropna=False, sort=False, observed=True).ngroup()
-    if table.name not in _OWN_ID:
+    if table.name not in _ID_COLUMN:
         return group.to_numpy()
-    own = _OWN_ID[table.name]
+    own = _ID_COLUMN[table.name]
     named = np.zeros(len(whole), "bool") if own is None else whole[own].fillna("").ne("").to_numpy("bool")
     count = pd.DataFrame({"group": group, "file": file}).groupby(["group", "file"]).cumcount()
     nth = np.where(named, 0, count.to_numpy())
@@ -162,7 +162,7 @@ def _times_of(table: Table, parts: Sequence[Part]) -> Any:
     return np.concatenate(found)
 
 
-def _without_doubles(
+def _merge_duplicates(
     table: Table, whole: pd.DataFrame, group: Any, double: Any, times: Any, sources: Any
 ) -> pd.DataFrame:
     """One row for each number of a group, where the first of it stood."""
@@ -174,20 +174,20 @@ def _without_doubles(
     begins = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))  # of each group the first row
     ends = np.append(begins[1:], len(told))
     made = [whole[~double]]
-    for at in range(0, len(begins), _SLICE):
-        part = slice(begins[at], ends[min(at + _SLICE, len(ends)) - 1])
-        made.append(build.frame(table, _settled_block(table, told.iloc[part])))
+    for at in range(0, len(begins), _CHUNK):
+        part = slice(begins[at], ends[min(at + _CHUNK, len(ends)) - 1])
+        made.append(dataframes.from_columns(table, _merged_batch(table, told.iloc[part])))
     places = pd.Series(np.arange(len(whole))).groupby(group).min()  # of each group the first row
     order = np.concatenate([np.flatnonzero(~double), places.loc[numbers[begins]].to_numpy()])
-    return build.concat(table, made).iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+    return dataframes.concat(table, made).iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
 
 
-def _settled_block(table: Table, told: pd.DataFrame) -> dict[str, list[Any]]:
+def _merged_batch(table: Table, told: pd.DataFrame) -> dict[str, list[Any]]:
     """The rows that those of some groups come to, in the order of their numbers."""
     versions: dict[int, list[Version]] = {}
     hidden = [told[name].tolist() for name in _HIDDEN]
-    for number, time, source, row in zip(*hidden, build.rows(told[list(table.names)]), strict=True):
+    for number, time, source, row in zip(*hidden, dataframes.to_dicts(told[list(table.names)]), strict=True):
         versions.setdefault(number, []).append(Version(row, None if time == _NEVER else time, source))
-    together = TOGETHER.get(table.name, ())
-    made = [one[0].row if len(one) == 1 else settled(one, together) for one in versions.values()]
+    together = COLUMN_GROUPS.get(table.name, ())
+    made = [one[0].row if len(one) == 1 else merge_versions(one, together) for one in versions.values()]
     return {name: [row[name] for row in made] for name in table.names}

@@ -11,15 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from . import build
-from .merging import TOGETHER, Version, rank, ranked, settled
+from . import dataframes
+from .merging import COLUMN_GROUPS, Version, merge_versions, rank, ranked
 from .schema import FEEDBACKS, SCHEMA
 
-MADE = "made_id"
+GENERATED_ID = "made_id"
 """Of a telling without an id: the one that stands for it where no other telling has one."""
 
 
-def settle(told: Iterable[Version]) -> list[dict[str, Any]]:
+def merge_ratings(told: Iterable[Version]) -> list[dict[str, Any]]:
     """The table `feedbacks`, a row for each rating that is given now.
 
     Args:
@@ -37,22 +37,22 @@ def settle(told: Iterable[Version]) -> list[dict[str, Any]]:
         if nameless and people:
             newest = max(people, key=lambda person: max(map(rank, people[person])))
             people[newest] += nameless
-        made += [_one(versions) for versions in (people.values() if people else (nameless,))]
+        made += [_merge_one(versions) for versions in (people.values() if people else (nameless,))]
     return [row for row in made if row["rating"]]
 
 
-def _one(versions: list[Version]) -> dict[str, Any]:
+def _merge_one(versions: list[Version]) -> dict[str, Any]:
     if len(versions) == 1:
         row = dict(versions[0].row)
     else:
-        row = settled(versions, TOGETHER["feedbacks"])
+        row = merge_versions(versions, COLUMN_GROUPS["feedbacks"])
         row["rating"] = ranked(versions)[0].row.get("rating")
     if not row.get("feedback_id"):
-        row["feedback_id"] = row.get(MADE)
+        row["feedback_id"] = row.get(GENERATED_ID)
     return {name: row.get(name) for name in FEEDBACKS.names}
 
 
-def of_users(feedbacks: pd.DataFrame) -> dict[str, str]:
+def user_ratings(feedbacks: pd.DataFrame) -> dict[str, str]:
     """What users think of messages now: the rating that was changed last."""
     theirs = feedbacks[feedbacks["from_source"].astype("string").fillna("user").eq("user").to_numpy("bool")]
     when = theirs["updated_at"].fillna(theirs["created_at"])
@@ -61,18 +61,18 @@ def of_users(feedbacks: pd.DataFrame) -> dict[str, str]:
     return dict(zip(theirs["message_id"], ratings, strict=True))
 
 
-def rated(messages: pd.DataFrame, ratings: Mapping[str, str | None]) -> pd.DataFrame:
+def with_ratings(messages: pd.DataFrame, ratings: Mapping[str, str | None]) -> pd.DataFrame:
     """Messages with these ratings, and no others."""
     words = [ratings.get(key) for key in messages["message_id"]]
-    return messages.assign(rating=build.array(SCHEMA["messages"]["rating"], words, len(messages)))
+    return messages.assign(rating=dataframes.array(SCHEMA["messages"]["rating"], words, len(messages)))
 
 
-def with_ratings(messages: pd.DataFrame, feedbacks: pd.DataFrame) -> pd.DataFrame:
+def with_feedbacks(messages: pd.DataFrame, feedbacks: pd.DataFrame) -> pd.DataFrame:
     """Messages with the ratings that their users gave, as the table of ratings tells them."""
-    return rated(messages, of_users(feedbacks))
+    return with_ratings(messages, user_ratings(feedbacks))
 
 
-def updated(before: pd.DataFrame, after: pd.DataFrame, replaced: set[str], *, listed: bool) -> pd.DataFrame:
+def update_feedbacks(before: pd.DataFrame, after: pd.DataFrame, replaced: set[str], *, listed: bool) -> pd.DataFrame:
     """The ratings of an earlier fetch with those of a later one.
 
     Args:
@@ -84,8 +84,8 @@ def updated(before: pd.DataFrame, after: pd.DataFrame, replaced: set[str], *, li
     if listed:
         stays = ~again & before["feedback_id"].isna().to_numpy("bool")
         stays &= ~before["message_id"].isin(after["message_id"]).to_numpy("bool")
-        return build.concat(FEEDBACKS, [before[stays], after], ordered=True)
-    now = of_users(after)
+        return dataframes.concat(FEEDBACKS, [before[stays], after], ordered=True)
+    now = user_ratings(after)
     of_user = before["from_source"].astype("string").fillna("user").eq("user").to_numpy("bool")
     same = pd.Series(
         [now.get(key) == rating for key, rating in zip(before["message_id"], before["rating"], strict=True)],
@@ -95,4 +95,4 @@ def updated(before: pd.DataFrame, after: pd.DataFrame, replaced: set[str], *, li
     kept = before[stays]
     known = kept["message_id"][kept["from_source"].astype("string").fillna("user").eq("user").to_numpy("bool")]
     rest = after[~after["message_id"].isin(known).to_numpy("bool")]
-    return build.concat(FEEDBACKS, [kept, rest], ordered=True)
+    return dataframes.concat(FEEDBACKS, [kept, rest], ordered=True)

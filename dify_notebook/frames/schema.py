@@ -128,7 +128,7 @@ MESSAGES = Table(
     ("created_at", "conversation_id"),
 )
 
-KEPT = (*(column.name for column in _USAGE), "usage_from", "model", "parent_message_id")
+BEYOND_API = (*(column.name for column in _USAGE), "usage_from", "model", "parent_message_id")
 """What the API tells of no message: an export or a tape did, and a tape is not kept for ever. An update keeps it."""
 
 THOUGHTS = Table(

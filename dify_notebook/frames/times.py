@@ -13,8 +13,8 @@ import pandas as pd
 
 from ..errors import InputError
 from ..i18n import t
-from .spoken import spoken
-from .written import WRITTEN_NUMBER, written
+from .relative_time import parse_relative
+from .timestamp import NUMBER, parse_timestamp
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -22,7 +22,7 @@ _UNITS = tuple((Decimal(10 ** (digits - 1)), 10 ** (digits - 10)) for digits in 
 """The least number of that many digits, and how many of its units are a second."""
 
 
-def span(since: Any, until: Any) -> tuple[datetime | None, datetime | None]:
+def time_range(since: Any, until: Any) -> tuple[datetime | None, datetime | None]:
     """Both ends of a span of time, by one clock; see `moment`.
 
     Raises:
@@ -67,7 +67,7 @@ def moment(value: Any, name: str, now: datetime | None = None) -> datetime | Non
     return found
 
 
-def epoch(number: Decimal, *, up: bool = False) -> datetime | None:
+def from_epoch(number: Decimal, *, up: bool = False) -> datetime | None:
     """The time that many seconds, milliseconds, microseconds or nanoseconds after 1970; None for other numbers.
 
     Numbers of 10, 13, 16 and 19 digits before the point are taken, which are the years 2001 to 2286 in each unit.
@@ -89,11 +89,11 @@ def _instant(value: Any, now: datetime) -> datetime | None:
     if value is pd.NaT or value is pd.NA or isinstance(value, (bool, np.bool_)):
         return None
     if isinstance(value, str):
-        return _read(value, now)
+        return _from_text(value, now)
     if isinstance(value, pd.Period):
         value = value.start_time
     if isinstance(value, np.datetime64):
-        found = _of_numpy(value)
+        found = _from_numpy(value)
         return None if found is None else _aware(found)
     if isinstance(value, (timedelta, np.timedelta64)):
         return _ago(pd.Timedelta(value), now)
@@ -102,18 +102,18 @@ def _instant(value: Any, now: datetime) -> datetime | None:
     if isinstance(value, date):
         return _aware(datetime.combine(value, time()))
     if isinstance(value, (numbers.Real, Decimal)) and math.isfinite(value):
-        return epoch(value if isinstance(value, Decimal) else Decimal(str(value)), up=True)
+        return from_epoch(value if isinstance(value, Decimal) else Decimal(str(value)), up=True)
     return None
 
 
-def _read(text: str, now: datetime) -> datetime | None:
-    if WRITTEN_NUMBER.fullmatch(text.strip()):
-        found = epoch(Decimal(text.strip()), up=True)
+def _from_text(text: str, now: datetime) -> datetime | None:
+    if NUMBER.fullmatch(text.strip()):
+        found = from_epoch(Decimal(text.strip()), up=True)
         if found is not None:
             return found
-    told = written(text)
+    told = parse_timestamp(text)
     if told is None:
-        return spoken(text, now)
+        return parse_relative(text, now)
     return _aware(told.value) + (_MICROSECOND if told.more else timedelta())
 
 
@@ -130,7 +130,7 @@ def _aware(value: datetime) -> datetime:
     return value.astimezone(UTC if value.tzinfo else None) + more
 
 
-def _of_numpy(value: np.datetime64) -> datetime | None:
+def _from_numpy(value: np.datetime64) -> datetime | None:
     if np.isnat(value) or not 1 <= int(value.astype("M8[Y]").astype("int64")) + 1970 <= 9999:
         return None
     whole = value.astype("M8[us]")

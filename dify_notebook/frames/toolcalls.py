@@ -9,7 +9,7 @@ from ..turn.convert import as_text
 from ..wire.loose import loads
 from .texts import as_json, as_word, clean
 
-MANY = 100
+REPEATED_CALLS = 100
 """With more calls than so many in one step, what they have in common is told once."""
 
 
@@ -65,7 +65,7 @@ def _label(labels: Any, name: str) -> str | None:
     return as_word(told)
 
 
-def with_calls(base: dict[str, Any], tool: str, tool_input: Any, observation: Any, labels: Any) -> list[dict[str, Any]]:
+def call_rows(base: dict[str, Any], tool: str, tool_input: Any, observation: Any, labels: Any) -> list[dict[str, Any]]:
     """A row of the table `thoughts` for each call.
 
     What the calls have in common stands in each row; of more than `MANY` in the first alone, since it is as long as
@@ -80,7 +80,7 @@ def with_calls(base: dict[str, Any], tool: str, tool_input: Any, observation: An
         "output_raw": clean(as_text(observation)) or None,
     }
     calls = tool_calls(tool, tool_input, observation, labels)
-    once = dict.fromkeys(("thought", "tool_label", *raw)) if len(calls) > MANY else {}
+    once = dict.fromkeys(("thought", "tool_label", *raw)) if len(calls) > REPEATED_CALLS else {}
     return [
         {**base, "call": at, "tool": name, "tool_label": label, "input": given, "output": gave, **raw}
         | (once if at else {})

@@ -13,7 +13,7 @@ from unit.test_frames_bounds import folder, link_to_a_device, listening, nothing
 
 from dify_notebook import History
 from dify_notebook.errors import InputError
-from dify_notebook.frames import build
+from dify_notebook.frames import dataframes
 from dify_notebook.frames.facts import Facts
 from dify_notebook.frames.parquet import directory, files
 from dify_notebook.frames.schema import SCHEMA
@@ -29,7 +29,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "message_id": ["a", "b"], "query": ["x" * 100, "y"], "answer": ["", ""], "created_at": [0, 1],
     }  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    return History({"messages": build.frame(SCHEMA["messages"], rows)}, Facts(users={"ann": "given"})).to_parquet("log")
+    return History({"messages": dataframes.from_columns(SCHEMA["messages"], rows)}, Facts(users={"ann": "given"})).to_parquet("log")
 
 
 def messages(log: Path) -> Path:
@@ -125,7 +125,7 @@ def test_a_table_is_bounded_before_it_is_whole(log: Path, monkeypatch: pytest.Mo
     """Few rows at a time are looked at: a small file can hold very many."""
     monkeypatch.setattr(files, "BATCH_ROWS", 100)
     rows = {"message_id": ["a"] * 5_000, "query": ["x"] * 5_000}
-    frame = build.frame(SCHEMA["messages"], rows)
+    frame = dataframes.from_columns(SCHEMA["messages"], rows)
     many = History({"messages": frame}).to_parquet("many")
     taken: list[int] = []
     parts = files.read_batches

@@ -21,7 +21,7 @@ from support.raw_server import serving
 
 from dify_notebook import AsyncDify, Dify, History, frames
 from dify_notebook.errors import AuthenticationError, ConfigError, InputError
-from dify_notebook.frames import build, memory
+from dify_notebook.frames import dataframes, memory
 from dify_notebook.frames.facts import Facts, Failure, NotWritten
 from dify_notebook.frames.parquet import files as parquet_files
 from dify_notebook.frames.parquet import update, writer
@@ -55,7 +55,7 @@ def tables(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
         for name in table.key:
             if table[name].dtype == "string":
                 columns[name] = [f"{name}{number}" for number in range(rows)]
-        found[table.name] = build.concat(table, [build.frame(table, columns)], ordered=True)
+        found[table.name] = dataframes.concat(table, [dataframes.from_columns(table, columns)], ordered=True)
     return found
 
 
@@ -296,11 +296,11 @@ def test_a_table_is_read_when_it_is_looked_at(tmp_path: Path) -> None:
 
 def test_much_is_gathered_in_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     """In memory: the same table, however often what waits becomes arrays."""
-    monkeypatch.setattr(memory, "WAITING", 5)
+    monkeypatch.setattr(memory, "BUFFER_ROWS", 5)
     logs = logs_of()
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
         often = dify.history()
-        monkeypatch.setattr(memory, "WAITING", 10**6)
+        monkeypatch.setattr(memory, "BUFFER_ROWS", 10**6)
         once = dify.history()
     for table in HISTORY:
         pd.testing.assert_frame_equal(often.table(table.name), once.table(table.name))
@@ -310,7 +310,7 @@ def test_much_is_gathered_in_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_disk_that_is_full_is_told_and_nothing_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also while listing waits for a hand, and while a long conversation is read."""
-    from dify_notebook.frames import collect
+    from dify_notebook.frames import collector
 
     room = [3]
     save = parquet_files.save
@@ -321,8 +321,8 @@ def test_a_disk_that_is_full_is_told_and_nothing_hangs(tmp_path: Path, monkeypat
             raise OSError(28, "No space left on device")
         save(*arguments)
 
-    monkeypatch.setattr(collect, "_QUEUE", 1)
-    monkeypatch.setattr(collect, "HELD_PAGES", 1)
+    monkeypatch.setattr(collector, "_QUEUE_SIZE", 1)
+    monkeypatch.setattr(collector, "BUFFERED_PAGES", 1)
     monkeypatch.setattr(writer, "BUFFER_SIZE", 2_000)
     logs = logs_of(12)
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:

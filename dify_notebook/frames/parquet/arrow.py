@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 import pyarrow as pa
 
-from .. import build
+from .. import dataframes
+from ..item_rows import Batch
 from ..schema import Column, Table
-from ..tables import Block
 
 
 def schema_of(table: Table) -> pa.Schema:
@@ -25,7 +25,7 @@ def schema_of(table: Table) -> pa.Schema:
     return pa.schema([(column.name, types[column.dtype]) for column in table.columns])
 
 
-def from_blocks(table: Table, blocks: Sequence[Block]) -> pa.Table:
+def from_blocks(table: Table, blocks: Sequence[Batch]) -> pa.Table:
     """Blocks, one after the other; a column that a block does not have is null there."""
     schema = schema_of(table)
     return pa.concat_tables(
@@ -60,4 +60,4 @@ def from_pandas(table: Table, frame: pd.DataFrame) -> pa.Table:
 def to_pandas(table: Table, arrow: pa.Table) -> pd.DataFrame:
     """A DataFrame with the columns and dtypes of the table; columns that are not there are missing in every row."""
     dtypes = {pa.string(): pd.StringDtype(), pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    return build.conform(table, arrow.to_pandas(types_mapper=dtypes.get))
+    return dataframes.conform(table, arrow.to_pandas(types_mapper=dtypes.get))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...errors import InputError
 from ...i18n import t
-from .. import build
+from .. import dataframes
 from ..facts import Facts
 from ..regular import open_regular
 from ..schema import SCHEMA
@@ -97,4 +97,4 @@ class Directory:
                     raise InputError(t("frames.too_large", file=str(path), table=name, **limits), code="directory")
         frame = arrow.to_pandas(table, pa.concat_tables(parts) if parts else arrow.schema_of(table).empty_table())
         del parts
-        return build.concat(table, [frame], ordered=True)
+        return dataframes.concat(table, [frame], ordered=True)

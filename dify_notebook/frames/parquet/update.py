@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from .. import build, ratings
+from .. import dataframes, ratings
 from ..memory import with_usage
-from ..schema import HISTORY, KEPT, SCHEMA
+from ..schema import BEYOND_API, HISTORY, SCHEMA
 from . import arrow, files
 from .directory import Directory
 
@@ -59,19 +59,19 @@ def apply(
 def merged_feedbacks(directory: Directory, staged: Directory, replaced: set[str], *, has_ratings: bool) -> pd.DataFrame:
     """The ratings as they are to be."""
     new = staged.table("feedbacks")
-    return ratings.updated(directory.table("feedbacks"), new, replaced, listed=has_ratings)
+    return ratings.update_feedbacks(directory.table("feedbacks"), new, replaced, listed=has_ratings)
 
 
 def known_usage(directory: Directory, replaced: set[str]) -> pd.DataFrame:
     """What is known beyond the API of messages that were fetched again."""
-    names = ["message_id", "conversation_id", *KEPT]
+    names = ["message_id", "conversation_id", *BEYOND_API]
     parts = []
     for path in directory.files("messages"):
         mask = _conversation_ids(path).isin(replaced).to_numpy("bool")
         if mask.any():
             frame = arrow.to_pandas(SCHEMA["messages"], files.read(path, names).filter(pa.array(mask)))
-            parts.append(frame[frame[list(KEPT)].notna().any(axis=1)])
-    return build.concat(SCHEMA["messages"], parts)
+            parts.append(frame[frame[list(BEYOND_API)].notna().any(axis=1)])
+    return dataframes.concat(SCHEMA["messages"], parts)
 
 
 def drop_rows(path: Path, dropped: Callable[[pd.Series], pd.Series]) -> None:
@@ -104,6 +104,6 @@ def fill_usage(path: Path, earlier: pd.DataFrame) -> None:
 def set_ratings(path: Path, feedbacks: pd.DataFrame) -> None:
     """Write the messages of a file with the ratings that their users gave, if one is another."""
     before = arrow.to_pandas(SCHEMA["messages"], files.read(path))
-    after = ratings.with_ratings(before, feedbacks)
+    after = ratings.with_feedbacks(before, feedbacks)
     if before["rating"].astype("string").fillna("").tolist() != after["rating"].astype("string").fillna("").tolist():
         files.save(arrow.from_pandas(SCHEMA["messages"], after), path)

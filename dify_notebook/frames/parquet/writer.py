@@ -19,8 +19,8 @@ import pandas as pd
 from ...errors import InputError
 from ...i18n import t
 from ..facts import Facts, NotWritten
+from ..item_rows import Batch
 from ..schema import HISTORY, SCHEMA
-from ..tables import Block
 from ..texts import from_microseconds
 from . import files
 from .directory import NAME, VERSION, Directory, Metadata
@@ -54,7 +54,7 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self.directory = Directory(path)
         self.path = self._target = self.directory.path
-        self._buffers: dict[tuple[str, str], list[Block]] = {}
+        self._buffers: dict[tuple[str, str], list[Batch]] = {}
         """Table and month -> what is not written yet."""
         self._sizes: dict[tuple[str, str], int] = {}
         self._full = asyncio.Lock()
@@ -161,7 +161,7 @@ class Writer:
         with self._disk_errors():
             files.replace(self.path / NAME, lambda path: path.write_bytes(data))
 
-    async def add(self, table: str, block: Block) -> None:
+    async def add(self, table: str, block: Batch) -> None:
         """Buffer a block. When too much is held, whoever comes waits until half of it is written.
 
         Raises:
@@ -176,14 +176,14 @@ class Writer:
                 while sum(self._sizes.values()) > BUFFER_SIZE // 2:
                     await asyncio.to_thread(self._write, *self._pop_largest())
 
-    def _pop_largest(self) -> tuple[str, str, list[Block]]:
+    def _pop_largest(self) -> tuple[str, str, list[Batch]]:
         """The largest buffer; conversations only when nothing of them is held any more."""
         others = [key for key in self._sizes if key[0] != "conversations"]
         key = max(others or self._sizes, key=self._sizes.__getitem__)
         del self._sizes[key]
         return *key, self._buffers.pop(key)
 
-    def _write(self, table: str, month: str, blocks: Sequence[Block]) -> None:
+    def _write(self, table: str, month: str, blocks: Sequence[Batch]) -> None:
         from . import arrow
 
         with self._writing, self._disk_errors():
@@ -263,7 +263,7 @@ def _acquire(directory: Path) -> FileLock | None:
 # -- partitions ----------------------------------------------------------------------------
 
 
-def _by_month(table: str, block: Block) -> Iterator[tuple[str, Block]]:
+def _by_month(table: str, block: Batch) -> Iterator[tuple[str, Batch]]:
     """Messages by the month that they were asked in; other tables as they are."""
     if table != "messages":
         yield "", block
@@ -286,7 +286,7 @@ def _months(messages: pd.DataFrame) -> list[str]:
     return ["unknown" if time is pd.NaT else time.strftime("%Y-%m") for time in times]
 
 
-def _size(table: str, block: Block) -> int:
+def _size(table: str, block: Batch) -> int:
     """About how many bytes it holds."""
     rows = len(next(iter(block.values())))
     return rows * _ROW_SIZE + sum(len(text) for name in _TEXT_COLUMNS[table] for text in block.get(name, ()) if text)

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .aggregate import Every
 from .plot import Plot
-from .sums import Every
 
 if TYPE_CHECKING:
     import pandas as pd

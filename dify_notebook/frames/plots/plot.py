@@ -28,9 +28,9 @@ MIME = "application/vnd.vegalite.v5+json"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 ACTIONS = {"export": True, "source": False, "compiled": False, "editor": False}
 """What the menu of a chart offers: pictures. Vega's editor, which would get the data, is a page on the web."""
-SCALE = 2.0
+PNG_SCALE = 2.0
 """Pixels of the picture for each pixel of the chart."""
-_WIDE = "\u2e80"
+_CJK = "\u2e80"
 """From here on are signs (Chinese and others) for which the machine that draws a PNG may have no font."""
 
 
@@ -72,14 +72,14 @@ class Plot:
         spec["usermeta"] = {"embedOptions": {"actions": ACTIONS}}
         return spec
 
-    def png(self, scale: float = SCALE) -> bytes:
+    def png(self, scale: float = PNG_SCALE) -> bytes:
         """A picture with a transparent ground, drawn without a browser and without a network.
 
         Drawn on white and on black: the drawing library gives half transparent pixels a wrong colour.
         """
         import vl_convert
 
-        from .picture import transparent
+        from .png import transparent
 
         drawing = self.svg()
 
@@ -94,7 +94,7 @@ class Plot:
         """A drawing, made in the same way."""
         import vl_convert
 
-        with _nothing_fetched() as options:
+        with _offline() as options:
             made: str = vl_convert.vegalite_to_svg(self.spec, vl_version=_version(), **options)
         return made
 
@@ -139,7 +139,7 @@ class Plot:
         spec = self.spec
         data: dict[str, Any] = {MIME: spec, "text/plain": repr(self)}
         said: dict[str, Any] = {"alt": self.description}
-        if any(sign >= _WIDE for sign in json.dumps(spec, ensure_ascii=False)):
+        if any(sign >= _CJK for sign in json.dumps(spec, ensure_ascii=False)):
             data["image/svg+xml"] = self.svg()
             return data, {"image/svg+xml": said}
         from base64 import b64encode
@@ -148,7 +148,7 @@ class Plot:
         data["image/png"] = b64encode(picture).decode("ascii")
         # The size of a PNG stands in its 17th to 24th byte.
         width, height = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))
-        said |= {"width": round(width / SCALE), "height": round(height / SCALE)}
+        said |= {"width": round(width / PNG_SCALE), "height": round(height / PNG_SCALE)}
         return data, {"image/png": said}
 
     def __repr__(self) -> str:
@@ -156,7 +156,7 @@ class Plot:
 
 
 @contextmanager
-def _nothing_fetched() -> Iterator[dict[str, Any]]:
+def _offline() -> Iterator[dict[str, Any]]:
     """What keeps a drawing from fetching: an argument of vl_convert 1, and a setting of the process since its 2."""
     import vl_convert
 

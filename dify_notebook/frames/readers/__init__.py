@@ -20,9 +20,9 @@ from ...paths import expand
 
 if TYPE_CHECKING:
     from ..history import History
-    from .cells import Checked
-    from .gather import Gatherer
-    from .opened import Budget
+    from .builder import HistoryBuilder
+    from .text_files import Budget
+    from .validator import Validator
 
 __all__ = ["read_export"]
 
@@ -37,12 +37,12 @@ def read_export(
     """See `History.from_export`."""
     from ..facts import Facts, Failure
     from ..history import History
-    from .cells import Checked
+    from .builder import HistoryBuilder
     from .encodings import is_encoding
-    from .gather import Gatherer
-    from .opened import LIMIT, Budget
-    from .parquets import history, is_history
-    from .sources import files
+    from .formats import list_files
+    from .parquet import is_history, read_history
+    from .text_files import LIMIT, Budget
+    from .validator import Validator
 
     given = [expand(path) for path in paths]
     if not given:
@@ -50,14 +50,14 @@ def read_export(
     if encoding is not None and not is_encoding(encoding):
         raise InputError(t("history.export.no_encoding", encoding=repr(encoding)[:60]), code="export")
     budget = Budget(LIMIT if limit is None else limit)
-    gatherer, checked = Gatherer(app, budget), Checked(budget)
+    gatherer, checked = HistoryBuilder(app, budget), Validator(budget)
     whole = True
     failures: list[Failure] = []
     # By name, so that it does not matter in which order they were given.
-    for path in sorted((one for some in given for one in files(some)), key=lambda path: (path.name, path)):
+    for path in sorted((one for some in given for one in list_files(some)), key=lambda path: (path.name, path)):
         gatherer.begin()
         if is_history(path):
-            told, kept = history(path, budget)
+            told, kept = read_history(path, budget)
             whole, failures = whole and told.complete, [*failures, *told.failures]
             for table, frame in kept:
                 gatherer.take_frame(f"history.{table.name}", table, frame)
@@ -83,28 +83,28 @@ def read_export(
     return History(tables, facts)
 
 
-def _take(path: Path, gatherer: Gatherer, checked: Checked, budget: Budget, encoding: str | None) -> None:
+def _take(path: Path, gatherer: HistoryBuilder, checked: Validator, budget: Budget, encoding: str | None) -> None:
     """The rows of a file. Raises: InputError, ConfigError: see `History.from_export`."""
-    from .ours import unpivoted
-    from .parquets import is_parquet, parts
-    from .sources import rows
+    from .formats import read_rows
+    from .parquet import is_parquet, read_file
+    from .saved_tables import unpivoted
 
     if not is_parquet(path):
-        for table, place, told in rows(path, budget, encoding):
+        for table, place, told in read_rows(path, budget, encoding):
             for row in unpivoted(told):
                 _row(table, place, row, gatherer, checked)
         return
-    for one, part in parts(path, budget):
+    for one, part in read_file(path, budget):
         if isinstance(one, str):
             _row(None, one, part, gatherer, checked)
         else:
             gatherer.take_frame(f"history.{one.name}", one, part)
 
 
-def _row(table: str | None, place: str, row: dict[str, Any], gatherer: Gatherer, checked: Checked) -> None:
-    from .layouts import kind_of
+def _row(table: str | None, place: str, row: dict[str, Any], gatherer: HistoryBuilder, checked: Validator) -> None:
+    from .layouts import row_layout
 
-    kind = kind_of(table, row, place)
+    kind = row_layout(table, row, place)
     found = None if kind is None else checked.row(kind, place, row)
     if found is not None:
         gatherer.take(found[0], place, found[1])

@@ -10,20 +10,20 @@ from typing import IO, Any
 
 from ...errors import InputError
 from ...i18n import t
-from .layouts import AROUND, KNOWN, NUMBERS, TEXTS, Row, column_name, is_ours, named
-from .opened import Budget, lines_of
+from .layouts import KNOWN_COLUMNS, NUMBER_COLUMNS, PADDING, TEXT_COLUMNS, Row, column_name, is_saved, layout_of
+from .text_files import Budget, numbered_lines
 
 _SAMPLE = 1 << 16  # characters of the first line that tell what stands between its cells
 _DELIMITERS = (",", ";", "\t", "|")
-_TOLD = re.compile(r"sep=([,;|\t])", re.I)
+_SEP_LINE = re.compile(r"sep=([,;|\t])", re.I)
 """A first line that tells the delimiter to Excel."""
 _FOOTER = re.compile(
     r"\(?[0-9]{1,12} ?(?:rows?|records?|行|条).{0,40}|(?:total|sum|总计|合计|共)(?:[^a-z].{0,60})?", re.I
 )
 """What psql and others write behind the rows."""
-_WORDS = ("NULL", "\\N")
+_NA_WORDS = ("NULL", "\\N")
 """What some tools write for a missing value; in a table that was saved of a history it is a word."""
-_COMMA = re.compile(r"[+-]?[0-9]{1,30},[0-9]{1,30}(?:[eE][+-]?[0-9]{1,3})?")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]{1,30},[0-9]{1,30}(?:[eE][+-]?[0-9]{1,3})?")
 
 
 def delimited(path: Path, file: IO[str], budget: Budget) -> Iterator[tuple[None, str, Row]]:
@@ -49,7 +49,7 @@ class _Lines:
 
     def __init__(self, path: Path, file: IO[str], budget: Budget) -> None:
         self.number = 0
-        self._lines = lines_of(path, file, budget)
+        self._lines = numbered_lines(path, file, budget)
 
     def __iter__(self) -> Iterator[str]:
         for number, line in self._lines:
@@ -60,17 +60,17 @@ class _Lines:
 def _dialect(file: IO[str], lines: _Lines) -> dict[str, Any]:
     """What stands between the cells: as the first line tells, or what makes a header that is known."""
     start = file.readline(_SAMPLE)
-    told = _TOLD.fullmatch(start.strip('\ufeff"\r\n'))
+    told = _SEP_LINE.fullmatch(start.strip('\ufeff"\r\n'))
     header = start if told is None else file.readline(_SAMPLE)
     while header and not header.strip():
         header = file.readline(_SAMPLE)
     file.seek(0)
     if told is not None:
         next(iter(lines))
-        return {"delimiter": told[1], **_spaced(header, told[1])}
-    known = [one for one in _DELIMITERS if named(_names(header, one))]
+        return {"delimiter": told[1], **_skips_space(header, told[1])}
+    known = [one for one in _DELIMITERS if layout_of(_names(header, one))]
     delimiter = known[0] if known else max(_DELIMITERS, key=header.count)
-    return {"delimiter": delimiter, **_spaced(header, delimiter)}
+    return {"delimiter": delimiter, **_skips_space(header, delimiter)}
 
 
 def _names(line: str, delimiter: str) -> list[str]:
@@ -80,7 +80,7 @@ def _names(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _spaced(header: str, delimiter: str) -> dict[str, Any]:
+def _skips_space(header: str, delimiter: str) -> dict[str, Any]:
     """Whether a blank stands behind each delimiter: there a quoted cell begins with it."""
     _, *others = header.split(delimiter)
     return {"skipinitialspace": bool(others) and all(other.startswith(" ") for other in others)}
@@ -120,17 +120,17 @@ class _Header:
         if not known:
             raise InputError(t("history.export.empty", path=path), code="export")
         self._count = len(known)
-        self._words = () if is_ours(named(known)) else _WORDS
+        self._words = () if is_saved(layout_of(known)) else _NA_WORDS
         first = {name: at for at, name in reversed(list(enumerate(self._names)))}
         self._twice = [(first[name], at) for at, name in enumerate(self._names) if name and first[name] != at]
-        self._commas = sorted(NUMBERS & set(known)) if delimiter == ";" else []
+        self._commas = sorted(NUMBER_COLUMNS & set(known)) if delimiter == ";" else []
         """Columns whose commas are decimal: a spreadsheet that writes such a comma writes `;` between cells."""
 
     def stands_again(self, cells: Sequence[str]) -> bool:
         """Whether a row is a header, as where files were put one behind the other: this one, or another that fits."""
         if cells == self._cells:
             return True
-        return cells[0].strip(AROUND).lower() in KNOWN and named(map(column_name, cells)) is not None
+        return cells[0].strip(PADDING).lower() in KNOWN_COLUMNS and layout_of(map(column_name, cells)) is not None
 
     def is_footer(self, cells: Sequence[str]) -> bool:
         """Whether a row is one cell alone, with what is written behind rows."""
@@ -149,7 +149,9 @@ class _Header:
         # In CSV nothing and an empty text look alike; nothing is what it is for all but texts.
         words = self._words
         row = {
-            name: None if not cell or (words and (cell in words or cell.isspace()) and name not in TEXTS) else cell
+            name: None
+            if not cell or (words and (cell in words or cell.isspace()) and name not in TEXT_COLUMNS)
+            else cell
             for name, cell in zip(self._names, cells, strict=False)
             if name
         }
@@ -158,7 +160,7 @@ class _Header:
                 raise InputError(t("history.export.twice", place=place, name=self._names[one]), code="export")
         for name in self._commas:
             value = row[name]
-            if value and _COMMA.fullmatch(value.strip()):
+            if value and _DECIMAL_COMMA.fullmatch(value.strip()):
                 row[name] = value.strip().replace(",", ".")
         return row
 

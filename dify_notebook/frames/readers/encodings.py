@@ -7,14 +7,14 @@ import io
 
 SAMPLE = 1 << 20
 """Bytes that are looked at."""
-_MARKS = (
+_BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # it begins as UTF-16 does
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-OTHERS = (
+FILE_SIGNATURES = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "sheet"),
     (b"BZh", "packed"),
     (b"\xfd7zXZ\x00", "packed"),
@@ -38,13 +38,13 @@ def is_encoding(name: object) -> bool:
     return True
 
 
-def encoding_of(sample: bytes) -> str | None:
+def detect_encoding(sample: bytes) -> str | None:
     """The encoding of a text that begins so; None where it is none that can be told for certain.
 
     By its mark; UTF-8; UTF-16 without a mark, where the first character is ASCII; and GB 18030 (with GBK and
     GB 2312), where nearly all that is not ASCII is Chinese as it is commonly written.
     """
-    for mark, name in _MARKS:
+    for mark, name in _BOMS:
         if sample.startswith(mark):
             return name
     if len(sample) > 3 and bool(sample[0]) != bool(sample[1]) and sample[0:2] != sample[2:4]:
@@ -56,11 +56,11 @@ def encoding_of(sample: bytes) -> str | None:
     return "gb18030" if _is_chinese(sample) else None
 
 
-def not_text(sample: bytes) -> str | None:
+def binary_type(sample: bytes) -> str | None:
     """What a file is that is no text: `zip`, `sheet`, `packed`, `sqlite`, `pdf`, `html`; None for what may be text."""
     if sample.startswith(b"PK"):
         return "sheet" if sample[30:].startswith(_SHEETS) else "zip"
-    for beginning, kind in OTHERS:
+    for beginning, kind in FILE_SIGNATURES:
         if sample.startswith(beginning):
             return kind
     start = sample[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()

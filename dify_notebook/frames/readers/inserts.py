@@ -24,15 +24,15 @@ _ESCAPE = re.compile(r"\\(.)|''", re.S)
 _LETTERS = {"0": "\0", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
 
 
-class NoColumns(ValueError):
+class UnknownColumns(ValueError):
     """Nothing told the names of a table's columns."""
 
 
-class TooLong(ValueError):
+class StatementTooLong(ValueError):
     """A statement is longer than what is read."""
 
 
-class Inserts:
+class InsertParser:
     """Reads statements out of the lines of a dump, and remembers the columns of the tables that it creates.
 
     Args:
@@ -61,9 +61,9 @@ class Inserts:
         """
         created = _CREATE.match(line)
         if created:
-            self._columns[created[1]] = list(_created(rest))
+            self._columns[created[1]] = list(_column_names(rest))
             return
-        statement: str | None = _whole(line, rest, self._longest)
+        statement: str | None = _read_statement(line, rest, self._longest)
         while statement:
             statement = yield from self._rows(statement)
 
@@ -75,7 +75,7 @@ class Inserts:
         table = head[1]
         names = [name.strip().strip('`"') for name in head[2].split(",")] if head[2] else self._columns.get(table)
         if names is None:
-            raise NoColumns(table)
+            raise UnknownColumns(table)
         values = _Tuples(statement, head.end())
         for cells in values:
             yield table, dict(zip(names, cells, strict=True)) if len(cells) == len(names) else None
@@ -87,7 +87,7 @@ def _is_mysql(statement: str) -> bool:
     return statement[:13].upper().startswith("INSERT INTO `")
 
 
-def _created(rest: Iterable[str]) -> Iterator[str]:
+def _column_names(rest: Iterable[str]) -> Iterator[str]:
     for line in rest:
         if line.startswith(")"):
             return
@@ -96,7 +96,7 @@ def _created(rest: Iterable[str]) -> Iterator[str]:
             yield column[1] or column[2] or column[3]
 
 
-def _whole(line: str, rest: Iterable[str], longest: int) -> str:
+def _read_statement(line: str, rest: Iterable[str], longest: int) -> str:
     """The statement to its semicolon: one that stands at the end of a line and in no text."""
     lines, size, quotes, mysql = [], 0, 0, _is_mysql(line)
     following = iter(rest)
@@ -104,7 +104,7 @@ def _whole(line: str, rest: Iterable[str], longest: int) -> str:
         lines.append(line)
         size += len(line)
         if size > longest:
-            raise TooLong
+            raise StatementTooLong
         quotes += (_PAIR.sub("", line) if mysql else line).count("'")
         if quotes % 2 == 0 and line.rstrip().endswith(";"):
             return "".join(lines)

@@ -18,25 +18,25 @@ from ..net.pages import paging_warnings
 from ..wire.calls import list_message_rows
 from ..wire.kinds import CHATFLOW
 from ..wire.models import Conversation, StoredMessage
-from .asked import Known, Wanted
 from .facts import Facts, Failure, NotWritten
-from .livetables import usage_values
-from .store import Tapes
-from .tables import Block, annotation_rows, conversation_rows, feedback_rows, stored_blocks, variable_rows
+from .item_rows import Batch, annotation_rows, conversation_rows, feedback_rows, message_batches, variable_rows
+from .request import HistoryRequest, PreviousFetch
+from .tapes import Tapes
+from .turn_rows import usage_values
 
 #: Items of a page: the most that the server gives.
 PAGE = 100
 #: Pages of one conversation that are held before they are handed on; only then is their order lost.
-HELD_PAGES = 20
+BUFFERED_PAGES = 20
 #: Listing goes on so far behind `since`: a conversation is stamped a little before its last message.
 SLACK = timedelta(hours=1)
-_QUEUE = 5_000
+_QUEUE_SIZE = 5_000
 
 
 class Sink(Protocol):
     """Where blocks go."""
 
-    async def add(self, table: str, block: Block) -> None:
+    async def add(self, table: str, block: Batch) -> None:
         """Take a block."""
 
     async def finish(self, facts: Facts) -> None:
@@ -69,12 +69,12 @@ class Collector:
         known: what an earlier fetch has; None fetches everything.
     """
 
-    def __init__(self, dify: AsyncDify, asked: Wanted, sink: Sink, known: Known | None = None) -> None:
+    def __init__(self, dify: AsyncDify, asked: HistoryRequest, sink: Sink, known: PreviousFetch | None = None) -> None:
         self._dify = dify
         self._asked = asked
         self._sink = sink
         self._known = known
-        self._queue: asyncio.Queue[tuple[str, Conversation] | None] = asyncio.Queue(_QUEUE)
+        self._queue: asyncio.Queue[tuple[str, Conversation] | None] = asyncio.Queue(_QUEUE_SIZE)
         self._variables: bool | None = None
         """Whether the app has conversation variables; None before that is known."""
         self._owners = {id: user for id, (_, _, user) in known.conversations.items()} if known else {}
@@ -82,7 +82,7 @@ class Collector:
         self._queued: set[str] = set()
         self._missing = set(asked.conversations or ())
         self._rated: list[dict[str, Any]] = []
-        self._ratings: Block | None = None
+        self._ratings: Batch | None = None
         self.has_annotations = False
         """Whether the server listed its annotations."""
         self._notes: dict[str, None] = {}
@@ -279,7 +279,7 @@ class Collector:
                         held.append(kept)
                         count += len(kept)
                         pages += 1
-                        if len(held) >= HELD_PAGES:
+                        if len(held) >= BUFFERED_PAGES:
                             await self._messages(user, found.id, held)
                             held = []
                         if ended:
@@ -318,7 +318,7 @@ class Collector:
     async def _messages(self, user: str, id: str, held: list[list[StoredMessage]]) -> None:
         """Hand pages on, oldest first."""
         items = [item for page in reversed(held) for item in reversed(page)]
-        for table, block in stored_blocks(items, user=user).items():
+        for table, block in message_batches(items, user=user).items():
             block["conversation_id"] = [id] * len(block["message_id"])
             if table == "messages":
                 await self._add_usage(block)
@@ -342,7 +342,7 @@ class Collector:
 
     # -- what other places know ------------------------------------------------------------
 
-    async def _add_usage(self, block: Block) -> None:
+    async def _add_usage(self, block: Batch) -> None:
         """Tokens, prices and latency of what was asked on this machine."""
         here = [place for place, id in enumerate(block["message_id"]) if id in self._tapes]
         if not here:
@@ -354,7 +354,7 @@ class Collector:
             for name, value in {**usage_values(usage), "usage_from": "run"}.items():
                 block.setdefault(name, [None] * len(block["message_id"]))[place] = value
 
-    def _keep_ratings(self, block: Block) -> None:
+    def _keep_ratings(self, block: Batch) -> None:
         for place, rating in enumerate(block.get("rating", ())):
             if rating:
                 self._rated.append({name: block[name][place] for name in _RATED})
@@ -366,7 +366,7 @@ class Collector:
         others = len(told["message_id"]) - len(mine)
         if others:
             self._notes[t("frames.other_ratings", count=others)] = None
-        block: Block = {name: [values[place] for place in mine] for name, values in told.items()}
+        block: Batch = {name: [values[place] for place in mine] for name, values in told.items()}
         block["user"] = [
             self._owners[id] or None if source == "user" else None
             for id, source in zip(block["conversation_id"], block["from_source"], strict=True)

@@ -13,16 +13,16 @@ import pandas as pd
 
 from ...errors import InputError
 from ...i18n import t
-from .. import build
+from .. import dataframes
 from ..facts import Facts
 from ..parquet import NAME, Directory, need_pyarrow, open_parquet
 from ..schema import HISTORY, Table
-from . import layouts, ours
-from .cells import IDS
-from .opened import Budget
+from . import layouts, saved_tables
+from .text_files import Budget
+from .validator import ID_COLUMNS
 
 Row = dict[str, Any]
-Told = tuple[str, Row]
+LocatedRow = tuple[str, Row]
 _MAGIC = b"PAR1"
 _BATCH = 20_000
 """Rows that are read at a time."""
@@ -41,7 +41,7 @@ def is_parquet(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
-def history(path: Path, budget: Budget) -> tuple[Facts, list[tuple[Table, pd.DataFrame]]]:
+def read_history(path: Path, budget: Budget) -> tuple[Facts, list[tuple[Table, pd.DataFrame]]]:
     """The tables of a history in a directory, and what it is of.
 
     Raises:
@@ -53,11 +53,11 @@ def history(path: Path, budget: Budget) -> tuple[Facts, list[tuple[Table, pd.Dat
     for table in HISTORY:
         frame = held.table(table.name)
         budget.spend(int(frame.memory_usage().sum()), path)
-        found.append((table, ours.harmless(table, frame)))
+        found.append((table, saved_tables.redacted(table, frame)))
     return held.facts(), found
 
 
-def parts(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame] | Told]:
+def read_file(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame] | LocatedRow]:
     """A Parquet file: pieces of a table that was saved of a history, or rows with their places.
 
     Raises:
@@ -74,18 +74,18 @@ def parts(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame] | T
             part = pa.Table.from_batches([batch])
             names = [layouts.column_name(name) for name in part.column_names]
             for name in names:
-                if name in layouts.KNOWN and names.count(name) > 1:
+                if name in layouts.KNOWN_COLUMNS and names.count(name) > 1:
                     raise InputError(t("history.export.twice", place=path.name, name=name), code="export")
             part = part.rename_columns(names)
-            kind = layouts.kind_of(None, dict.fromkeys(part.column_names), path.name) or ""
-            table = ours.table_of(kind)
+            kind = layouts.row_layout(None, dict.fromkeys(part.column_names), path.name) or ""
+            table = saved_tables.table_of(kind)
             if table is not None and kind == f"history.{table.name}" and _is_as_written(table, part):
                 number += part.num_rows
                 yield table, _table(path, table, part)
                 continue
             for row in part.to_pylist():
                 number += 1
-                yield f"{path.name}:{number}", _plain(row)
+                yield f"{path.name}:{number}", _json_row(row)
 
 
 def _is_as_written(table: Table, part: Any) -> bool:
@@ -101,7 +101,7 @@ def _is_as_written(table: Table, part: Any) -> bool:
         kind = part.schema.field(column.name).type
         if not types.is_null(kind) and not any(is_one(kind) for is_one in fits.get(column.dtype, texts)):
             return False
-    ids = [part[name] for name in ours.NEEDED.get(table.name, ())]
+    ids = [part[name] for name in saved_tables.REQUIRED.get(table.name, ())]
     return not any(one.null_count or pc.any(pc.match_substring(one, "E+")).as_py() for one in ids)
 
 
@@ -109,28 +109,28 @@ def _table(path: Path, table: Table, part: Any) -> pd.DataFrame:
     kinds = {"large_string": pd.StringDtype(), "string": pd.StringDtype(), "int64": pd.Int64Dtype()}
     names = [name for name in table.names if name in part.column_names]
     try:
-        found = build.conform(table, part.select(names).to_pandas(types_mapper=lambda kind: kinds.get(str(kind))))
+        found = dataframes.conform(table, part.select(names).to_pandas(types_mapper=lambda kind: kinds.get(str(kind))))
     except (ValueError, TypeError, OverflowError) as problem:
         raise InputError(t("frames.damaged", file=str(path), reason=problem), code="export") from None
     filled = {column.name: found[column.name].fillna("") for column in table.columns if _is_text(column)}
-    return ours.harmless(table, found.assign(**filled))
+    return saved_tables.redacted(table, found.assign(**filled))
 
 
 def _is_text(column: Any) -> bool:
     return bool(column.dtype == "string" and not column.nullable)
 
 
-def _plain(row: Row) -> Row:
+def _json_row(row: Row) -> Row:
     """The values of a row as JSON would tell them."""
-    return {name: _value(name, value) for name, value in row.items()}
+    return {name: _json_value(name, value) for name, value in row.items()}
 
 
-def _value(name: str, value: Any) -> Any:
+def _json_value(name: str, value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, pd.Timestamp):
         return value.to_pydatetime(warn=False)
     if isinstance(value, bytes):  # as some programs write texts, and ids
-        is_id = name in IDS and len(value) == 16 and not value.isascii()
+        is_id = name in ID_COLUMNS and len(value) == 16 and not value.isascii()
         return str(UUID(bytes=value)) if is_id else value.decode(errors="replace")
     return str(value) if isinstance(value, (UUID, Decimal)) else value

@@ -16,14 +16,14 @@ from ..net.limiter import MOST_FETCHING, check_connections
 from ..wire.models import Conversation
 from .facts import Facts
 from .texts import as_microseconds
-from .times import span
+from .times import time_range
 
 #: How far the clocks of this machine and the server may differ, and how long an answer may take to be stored:
 #: what was used so shortly before a fetch is fetched again by the next.
 MARGIN = timedelta(minutes=10)
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to fetch."""
 
     users: dict[str, str]
@@ -33,14 +33,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 8
 
 
-def wanted(
+def history_request(
     dify: AsyncDify,
     users: Mapping[str, str] | Sequence[str] | str | None,
     conversations: Sequence[str] | str | None,
     since: Any,
     until: Any,
     concurrency: int,
-) -> Wanted:
+) -> HistoryRequest:
     """Arguments as users give them, checked.
 
     Raises:
@@ -56,8 +56,8 @@ def wanted(
         raise InputError(t("frames.no_users"), code="users")
     if isinstance(conversations, str):
         conversations = [conversations]
-    begin, end = span(since, until)
-    return Wanted(
+    begin, end = time_range(since, until)
+    return HistoryRequest(
         users=named,
         conversations=None if conversations is None else tuple(dict.fromkeys(conversations)),
         since=begin and begin.replace(microsecond=0),  # the server tells whole seconds
@@ -66,7 +66,7 @@ def wanted(
     )
 
 
-class Known(msgspec.Struct):
+class PreviousFetch(msgspec.Struct):
     """What an earlier fetch has: nothing of it is fetched again unless it changed."""
 
     conversations: dict[str, tuple[int | None, str, str]]

@@ -9,7 +9,7 @@ from ..redact import redact
 from ..turn.state import Turn, Usage
 from ..wire import events as ev
 from ..wire.surrogates import Surrogates
-from .tables import PART_ROWS, Block, block_of, message_ids
+from .item_rows import PART_ROWS, Batch, batch_of, message_ids
 from .texts import as_json, as_microseconds, clean
 
 
@@ -24,7 +24,7 @@ def usage_values(usage: Usage | None) -> dict[str, Any]:
     return values
 
 
-def turn_rows(turns: Sequence[Turn]) -> Block:
+def turn_rows(turns: Sequence[Turn]) -> Batch:
     """The table `turns`."""
     rows = []
     for turn in turns:
@@ -59,12 +59,12 @@ def turn_rows(turns: Sequence[Turn]) -> Block:
                 "inputs": as_json(turn.inputs),
             }
         )
-    return block_of(rows)
+    return batch_of(rows)
 
 
-def node_rows(turns: Sequence[Turn]) -> Block:
+def node_rows(turns: Sequence[Turn]) -> Batch:
     """The table `nodes`."""
-    return block_of(
+    return batch_of(
         [
             {
                 **message_ids(turn),
@@ -98,7 +98,7 @@ def node_rows(turns: Sequence[Turn]) -> Block:
     )
 
 
-def event_rows(turns: Sequence[Turn]) -> Block:
+def event_rows(turns: Sequence[Turn]) -> Batch:
     """The table `events`; turns without a tape have none."""
     rows: list[dict[str, Any]] = []
     for turn in turns:
@@ -119,10 +119,10 @@ def event_rows(turns: Sequence[Turn]) -> Block:
                     "data": None if data is None else redact(data).decode(errors="replace"),
                 }
             )
-    return block_of(rows)
+    return batch_of(rows)
 
 
-TURN_ROWS: dict[str, Callable[[Sequence[Turn]], Block]] = {
+TURN_ROWS: dict[str, Callable[[Sequence[Turn]], Batch]] = {
     "turns": turn_rows,
     "nodes": node_rows,
     **PART_ROWS,

@@ -16,7 +16,7 @@ UNIT = "us"
 TIMESTAMP = pd.DatetimeTZDtype(UNIT, "UTC")
 
 
-def frame(table: Table, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+def from_columns(table: Table, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """A frame of that table.
 
     Args:
@@ -40,7 +40,7 @@ def frame(table: Table, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     )
 
 
-def of_blocks(table: Table, blocks: Sequence[Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
+def from_batches(table: Table, blocks: Sequence[Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
     """A frame of many blocks, one behind the other; column by column, so that little is held twice."""
     parts = [block for block in blocks if block]
     sizes = [len(next(iter(block.values()))) for block in parts]
@@ -112,7 +112,7 @@ def _microseconds(value: Any) -> int:
     return int(pd.Timestamp(value).as_unit(UNIT).asm8.view("int64")) if value is not pd.NaT else _NAT
 
 
-def plain(values: pd.Series) -> list[Any]:
+def to_list(values: pd.Series) -> list[Any]:
     """The values of a column as `array` takes them: None where one is missing, times as microseconds."""
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         whole = values.dt.as_unit(UNIT).dt.tz_localize(None).to_numpy().astype("int64").tolist()
@@ -124,9 +124,9 @@ def plain(values: pd.Series) -> list[Any]:
     return found
 
 
-def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+def to_dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame, each value as `plain` gives it."""
-    columns = [plain(values) for _, values in table.items()]
+    columns = [to_list(values) for _, values in table.items()]
     return [dict(zip(table.columns, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
@@ -214,7 +214,7 @@ def concat(table: Table, parts: Sequence[pd.DataFrame], *, ordered: bool = False
     if isinstance(parts, list):
         parts.clear()
     if not rest:
-        return frame(table, {})
+        return from_columns(table, {})
     order = _order(table, rest) if ordered else None
     made = {}
     for column in table.columns:

@@ -13,17 +13,17 @@ from ...i18n import t
 Every = Literal["hour", "day", "week", "month", "year"]
 _FREQUENCY: dict[str, str] = {"hour": "h", "day": "D", "week": "W-SUN", "month": "M", "year": "Y"}
 """pandas' periods; a week ends on Sunday."""
-MOST_PERIODS = 1500
+MAX_PERIODS = 1500
 """Periods in one chart at most: a bar cannot be thinner than half a pixel."""
 
 
-LEAST_PERIODS = 5
+MIN_PERIODS = 5
 """Periods that an axis has room for at least."""
-SHARE = 0.92
+BAR_SHARE = 0.92
 """How much of its period a bar takes."""
 
 
-def timed(messages: pd.DataFrame) -> pd.DataFrame:
+def with_time(messages: pd.DataFrame) -> pd.DataFrame:
     """The rows whose time is known.
 
     Raises:
@@ -35,7 +35,7 @@ def timed(messages: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def fitting(times: pd.Series) -> Every:
+def best_period(times: pd.Series) -> Every:
     """A length of period that makes a readable chart of these times."""
     span = (times.max() - times.min()) / pd.Timedelta(days=1)
     return "hour" if span <= 2.5 else "day" if span <= 62 else "week" if span <= 750 else "month"
@@ -52,7 +52,7 @@ def periods(times: pd.Series, every: str | None, zone: str) -> tuple[pd.Series, 
     Raises:
         InputError: no such period or zone, or too many periods.
     """
-    chosen = fitting(times) if every is None else every
+    chosen = best_period(times) if every is None else every
     if chosen not in _FREQUENCY:
         known = ", ".join(_FREQUENCY)
         raise InputError(t("history.plot.every", every=every, known=known), code="plot")
@@ -62,35 +62,35 @@ def periods(times: pd.Series, every: str | None, zone: str) -> tuple[pd.Series, 
         raise InputError(t("history.plot.zone", zone=zone), code="plot") from None
     found = local.dt.tz_localize(None).dt.to_period(_FREQUENCY[chosen])
     number = (found.max() - found.min()).n + 1
-    if number > MOST_PERIODS:
+    if number > MAX_PERIODS:
         raise InputError(t("history.plot.too_many", number=f"{number:,}", every=chosen), code="plot")
     return found, chosen  # type: ignore[return-value]  # one of the keys
 
 
-def spread(periods: pd.Series) -> dict[str, Any]:
+def time_axis(periods: pd.Series) -> dict[str, Any]:
     """Columns for the time axis: start and end of each period, as text that is read as UTC."""
     start = periods.dt.start_time
     length = periods.dt.end_time - start
     # A sliver is left free, so that neighbours can be told apart.
-    end = start + length * SHARE
+    end = start + length * BAR_SHARE
     form = "%Y-%m-%dT%H:%M:%SZ"
     return {"start": start.dt.strftime(form), "end": end.dt.strftime(form)}
 
 
-def reach(table: pd.DataFrame) -> list[int]:
+def axis_domain(table: pd.DataFrame) -> list[int]:
     """From when to when a time axis goes, in milliseconds: round all periods, and so wide that one is no wall.
 
     Args:
         table: with the columns of `spread`.
     """
     start, end = pd.to_datetime(table["start"], utc=True), pd.to_datetime(table["end"], utc=True)
-    length = (end - start).max() / SHARE
+    length = (end - start).max() / BAR_SHARE
     first, last = start.min(), start.max() + length
-    spare = max(pd.Timedelta(0), (LEAST_PERIODS * length - (last - first)) / 2)
+    spare = max(pd.Timedelta(0), (MIN_PERIODS * length - (last - first)) / 2)
     return [round(time.timestamp() * 1000) for time in (first - spare, last + spare)]
 
 
-def named(values: pd.Series, most: int, other: str) -> pd.Series:
+def top_values(values: pd.Series, most: int, other: str) -> pd.Series:
     """Values as text, with all but the most frequent put together under one word; missing ones have a word too."""
     texts = values.astype("string").fillna(t("history.plot.none"))
     counts = texts.value_counts()
@@ -108,7 +108,7 @@ def quantiles(groups: Any, column: str) -> pd.DataFrame:
     return found.astype("float64").round(3).assign(count=found["count"].astype("int64"))
 
 
-def plain(table: pd.DataFrame) -> pd.DataFrame:
+def to_json_values(table: pd.DataFrame) -> pd.DataFrame:
     """A table whose values JSON knows: no categories, no nullable dtypes, missing ones as None."""
     made = {}
     for name in table.columns:

@@ -17,15 +17,15 @@ from ..turn.state import Turn
 from ..turn.stored import turn_of
 from ..wire import models
 from .texts import as_json, as_microseconds, as_word, clean
-from .toolcalls import with_calls
+from .toolcalls import call_rows
 
-Block = dict[str, list[Any]]
+Batch = dict[str, list[Any]]
 
 NIL = "00000000-0000-0000-0000-000000000000"
 """What Dify writes where there is no parent message."""
 
 
-def conversation_rows(items: Sequence[models.Conversation], *, user: str | None = None) -> Block:
+def conversation_rows(items: Sequence[models.Conversation], *, user: str | None = None) -> Batch:
     """The table `conversations`."""
     return {
         "conversation_id": [item.id for item in items],
@@ -39,11 +39,11 @@ def conversation_rows(items: Sequence[models.Conversation], *, user: str | None 
     }
 
 
-def message_rows(items: Sequence[models.StoredMessage], *, user: str | None = None) -> Block:
+def message_rows(items: Sequence[models.StoredMessage], *, user: str | None = None) -> Batch:
     """The table `messages`, with the columns that the API knows."""
     # A page at a time where that is as good: this runs for every message of every history.
     answers = [item.answer or "" for item in items]
-    block: Block = {
+    block: Batch = {
         "message_id": [item.id for item in items],
         "conversation_id": [item.conversation_id for item in items],
         "user": [user] * len(items),
@@ -77,7 +77,7 @@ def _cleaned(texts: list[str]) -> list[str]:
 
 def variable_rows(
     items: Sequence[models.ConversationVariable], *, conversation_id: str, user: str | None = None
-) -> Block:
+) -> Batch:
     """The table `variables` of one conversation."""
     return {
         "conversation_id": [conversation_id] * len(items),
@@ -101,7 +101,7 @@ def _json_of(value: Any) -> str | None:
         return as_json(repr(value))
 
 
-def feedback_rows(items: Sequence[models.Feedback]) -> Block:
+def feedback_rows(items: Sequence[models.Feedback]) -> Batch:
     """The table `feedbacks`; the users are not told."""
     return {
         "feedback_id": [item.id for item in items],
@@ -117,7 +117,7 @@ def feedback_rows(items: Sequence[models.Feedback]) -> Block:
     }
 
 
-def annotation_rows(items: Sequence[models.Annotation]) -> Block:
+def annotation_rows(items: Sequence[models.Annotation]) -> Batch:
     """The table `annotations`."""
     return {
         "annotation_id": [item.id for item in items],
@@ -128,7 +128,7 @@ def annotation_rows(items: Sequence[models.Annotation]) -> Block:
     }
 
 
-ITEM_ROWS: dict[str, Callable[..., Block]] = {
+ITEM_ROWS: dict[str, Callable[..., Batch]] = {
     "conversations": conversation_rows,
     "messages": message_rows,
     "variables": variable_rows,
@@ -145,7 +145,7 @@ def message_ids(turn: Turn) -> dict[str, Any]:
     return {"message_id": turn.message_id, "conversation_id": turn.conversation_id}
 
 
-def thought_rows(turns: Sequence[Turn]) -> Block:
+def thought_rows(turns: Sequence[Turn]) -> Batch:
     """The table `thoughts`."""
     rows: list[dict[str, Any]] = []
     for turn in turns:
@@ -160,13 +160,13 @@ def thought_rows(turns: Sequence[Turn]) -> Block:
                 "finished": thought.finished_at,
                 "thought": clean(thought.thought),
             }
-            rows += with_calls(base, redact(thought.tool), thought.tool_input, thought.observation, thought.tool_labels)
-    return block_of(rows)
+            rows += call_rows(base, redact(thought.tool), thought.tool_input, thought.observation, thought.tool_labels)
+    return batch_of(rows)
 
 
-def citation_rows(turns: Sequence[Turn]) -> Block:
+def citation_rows(turns: Sequence[Turn]) -> Batch:
     """The table `citations`."""
-    return block_of(
+    return batch_of(
         [
             {
                 **message_ids(turn),
@@ -191,9 +191,9 @@ def citation_rows(turns: Sequence[Turn]) -> Block:
     )
 
 
-def file_rows(turns: Sequence[Turn]) -> Block:
+def file_rows(turns: Sequence[Turn]) -> Batch:
     """The table `files`."""
-    return block_of(
+    return batch_of(
         [
             {
                 **message_ids(turn),
@@ -214,7 +214,7 @@ def file_rows(turns: Sequence[Turn]) -> Block:
     )
 
 
-PART_ROWS: dict[str, Callable[[Sequence[Turn]], Block]] = {
+PART_ROWS: dict[str, Callable[[Sequence[Turn]], Batch]] = {
     "thoughts": thought_rows,
     "citations": citation_rows,
     "files": file_rows,
@@ -222,7 +222,7 @@ PART_ROWS: dict[str, Callable[[Sequence[Turn]], Block]] = {
 """Table of what belongs to messages -> what makes it of turns."""
 
 
-def stored_blocks(items: Sequence[models.StoredMessage], *, user: str | None = None) -> dict[str, Block]:
+def message_batches(items: Sequence[models.StoredMessage], *, user: str | None = None) -> dict[str, Batch]:
     """The tables of stored messages: `messages`, and of `PART_ROWS` those that have rows."""
     telling = (item for item in items if item.agent_thoughts or item.retriever_resources or item.message_files)
     turns = [turn_of(item, user=user) for item in telling]
@@ -230,16 +230,16 @@ def stored_blocks(items: Sequence[models.StoredMessage], *, user: str | None = N
     return {"messages": message_rows(items, user=user)} | {name: block for name, block in parts.items() if block}
 
 
-def block_of(rows: Sequence[Mapping[str, Any]]) -> Block:
+def batch_of(rows: Sequence[Mapping[str, Any]]) -> Batch:
     """Rows as a block."""
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
-def joined(blocks: Iterable[Block]) -> Block:
+def joined(blocks: Iterable[Batch]) -> Batch:
     """Blocks of one table, one behind the other."""
     parts = [block for block in blocks if block]
     sizes = [len(next(iter(block.values()))) for block in parts]
-    found: Block = {}
+    found: Batch = {}
     for name in {name: None for block in parts for name in block}:
         values: list[Any] = []
         for block, size in zip(parts, sizes, strict=True):

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..console import complain, is_terminal, write
 from ..i18n import t
-from .collect import Progress
+from .collector import Progress
 
 #: Signs of the bar at most.
 BAR = 20
@@ -18,7 +18,7 @@ BAR = 20
 SECONDS = 0.5
 
 
-class Meter:
+class ProgressBar:
     """Writes the line again and again over itself; plain text, so that it needs no widget.
 
     Args:

@@ -35,7 +35,7 @@ _SECONDS: Mapping[str, int] = {
 _MONTHS: Mapping[str, int] = {"month": 1, "个月": 1, "y": 12, "year": 12, "年": 12}
 
 
-def spoken(text: str, now: datetime) -> datetime | None:
+def parse_relative(text: str, now: datetime) -> datetime | None:
     """The instant that such words mean; None where they mean none, or several (`last month`, `30m`, `3月`).
 
     Days by name begin at midnight here. A day and a week are 24 and 168 hours; months and years go by the calendar.

@@ -7,7 +7,7 @@ import unicodedata
 from datetime import datetime
 from typing import NamedTuple
 
-WRITTEN_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?(?:[eE][+-]?[0-9]{1,3})?")
+NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?(?:[eE][+-]?[0-9]{1,3})?")
 """A number, such as seconds since 1970."""
 _TIME = re.compile(
     r"([0-9]{4})(?:-([0-9]{1,2})-([0-9]{1,2})|/([0-9]{1,2})/([0-9]{1,2})|\.([0-9]{1,2})\.([0-9]{1,2}))"
@@ -21,7 +21,7 @@ _COMPACT = re.compile(r"[0-9]{8}(?:T.{0,40})?|[0-9]{4}-?W[0-9].{0,40}")
 _ZONE = re.compile(r"([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?::?([0-9]{2}))?")
 
 
-class Written(NamedTuple):
+class ParsedTime(NamedTuple):
     """A time out of a text."""
 
     value: datetime
@@ -32,7 +32,7 @@ class Written(NamedTuple):
     """Whether it tells a day alone."""
 
 
-def written(text: str) -> Written | None:
+def parse_timestamp(text: str) -> ParsedTime | None:
     """The time that a text tells; None for what is none, or could be several.
 
     >>> str(written("2024/3/5 14:07").value)
@@ -57,10 +57,10 @@ def written(text: str) -> Written | None:
         value = datetime.fromisoformat(iso)
     except ValueError:
         return None
-    return Written(value, bool((fraction or "")[6:].strip("0")), not hour)
+    return ParsedTime(value, bool((fraction or "")[6:].strip("0")), not hour)
 
 
-def _compact(text: str) -> Written | None:
+def _compact(text: str) -> ParsedTime | None:
     if not _COMPACT.fullmatch(text):
         return None
     try:
@@ -69,7 +69,7 @@ def _compact(text: str) -> Written | None:
         return None
     fraction = text.replace(",", ".").partition(".")[2]
     digits = fraction[: len(fraction) - len(fraction.lstrip("0123456789"))]
-    return Written(value, bool(digits[6:].strip("0")), "T" not in text)
+    return ParsedTime(value, bool(digits[6:].strip("0")), "T" not in text)
 
 
 def _offset(zone: str | None) -> str:

@@ -13,31 +13,31 @@ from ...i18n import t
 from ...turn.convert import as_usage
 from ...turn.state import Usage
 from ...wire import models
-from .. import build, livetables, merging, ratings, tables, texts
+from .. import dataframes, item_rows, merging, ratings, texts, turn_rows
 from ..schema import SCHEMA, Table
-from . import ours, people, said, single
-from .layouts import mapping, number, parsed, true, whole
-from .opened import Budget
-from .single import MESSAGES, Told
-from .sources import Row
+from . import duplicates, end_users, feedbacks, saved_tables
+from .duplicates import MESSAGES, LocatedRow
+from .formats import Row
+from .layouts import as_bool, parse_integer, parse_json, parse_number, parse_object
+from .text_files import Budget
 
-Found = tuple[models.StoredMessage, str | None, dict[str, Any]]
+BuiltMessage = tuple[models.StoredMessage, str | None, dict[str, Any]]
 """A message, its user, and its tokens, prices and times."""
 Rank = tuple[int | None, int]
 """When a row was last changed, and how much it counts of equal times."""
 
 
-CHUNK = 5_000
+CHUNK_ROWS = 5_000
 """Messages that are held as objects at a time."""
-_HEAVY = ("message", "override_model_configs", "message_unit_price", "answer_unit_price")
+_IGNORED_COLUMNS = ("message", "override_model_configs", "message_unit_price", "answer_unit_price")
 """Columns that are in no table of ours; `message` is the whole prompt with all turns before it."""
 _CHILDREN = ("message_agent_thoughts", "message_files", "dataset_retriever_resources")
 """Tables of what belongs to messages."""
-_OURS, _SERVER, _DERIVED = 2, 3, -1
+_SAVED, _SERVER, _DERIVED = 2, 3, -1
 """How much rows count, of equal times: of a table that was saved of a history, of a server's, and made of others."""
 
 
-class Gatherer:
+class HistoryBuilder:
     """Takes rows one by one, in any order of tables; `frames()` gives what they come to.
 
     Args:
@@ -49,7 +49,7 @@ class Gatherer:
         self._app = app
         self._budget = budget
         self._apps: Counter[str] = Counter()
-        self.rows: dict[str, list[Told]] = {}
+        self.rows: dict[str, list[LocatedRow]] = {}
         """Layout -> place and row."""
         self.kinds: Counter[str] = Counter()
         self.notes: list[str] = []
@@ -57,10 +57,10 @@ class Gatherer:
         """Whether there are messages whose ids were made of what they say."""
         self._nameless: Counter[tuple[Any, ...]] = Counter()
         self._ours: dict[str, list[merging.Part]] = {}
-        self._waiting: list[Told] = []
+        self._waiting: list[LocatedRow] = []
         self._waits = ""
         self._file = 0
-        self._people = people.People()
+        self._people = end_users.EndUsers()
 
     @property
     def users(self) -> dict[str, None]:
@@ -88,19 +88,19 @@ class Gatherer:
             if self._app is not None and str(app) != self._app:
                 return
         self.kinds[kind] += 1
-        if ours.table_of(kind):
+        if saved_tables.table_of(kind):
             self._wait(kind, place, row)
             return
-        for name in _HEAVY:
+        for name in _IGNORED_COLUMNS:
             row.pop(name, None)
         self._budget.keep(row, place)
-        single.name(kind, row, self._nameless)
+        duplicates.assign_id(kind, row, self._nameless)
         self.rows.setdefault(kind, []).append((place, row))
 
     def take_frame(self, kind: str, table: Table, frame: pd.DataFrame) -> None:
         """A piece of a table that was saved of a history."""
         self.kinds[kind] += len(frame)
-        self._ours.setdefault(table.name, []).append(merging.Part(frame, _OURS, file=self._file))
+        self._ours.setdefault(table.name, []).append(merging.Part(frame, _SAVED, file=self._file))
 
     def _wait(self, kind: str, place: str, row: Row) -> None:
         self._budget.keep(row, place)
@@ -108,14 +108,14 @@ class Gatherer:
             self._compact()
         self._waits = kind
         self._waiting.append((place, row))
-        if len(self._waiting) >= CHUNK:
+        if len(self._waiting) >= CHUNK_ROWS:
             self._compact()
 
     def _compact(self) -> None:
         """Rows of a table of ours become arrays, which hold a third of the memory."""
-        table = ours.table_of(self._waits)
+        table = saved_tables.table_of(self._waits)
         if table is not None and self._waiting:
-            part = merging.Part(ours.frame(self._waits, table, self._waiting), _OURS, file=self._file)
+            part = merging.Part(saved_tables.to_frame(self._waits, table, self._waiting), _SAVED, file=self._file)
             self._ours.setdefault(table.name, []).append(part)
         self._waiting = []
 
@@ -130,16 +130,16 @@ class Gatherer:
         self._compact()
         self._check_app()
         self._people.learn(self._of("end_users"))
-        conversations = single.conversations(self.rows)
-        gone = {key for key, (_, row) in conversations.items() if true(row.get("is_deleted"))}
+        conversations = duplicates.conversations(self.rows)
+        gone = {key for key, (_, row) in conversations.items() if as_bool(row.get("is_deleted"))}
         conversations = {key: one for key, one in conversations.items() if key not in gone}
         owners = self._people.owners(conversations)
-        plain, self.made_ids = single.messages(self.rows)
+        plain, self.made_ids = duplicates.messages(self.rows)
         found = {"feedbacks": self._feedbacks(plain, owners, gone)}
         ranks: dict[str, Rank] = {}
         for name, frame in self._built(plain, owners, gone, ranks).items():
             found[name] = self._merged(name, frame, gone, ranks if name == "messages" else {})
-        found["messages"] = ratings.rated(found["messages"], ratings.of_users(found["feedbacks"]))
+        found["messages"] = ratings.with_ratings(found["messages"], ratings.user_ratings(found["feedbacks"]))
         found["annotations"] = self._annotations(gone)
         found["variables"] = self._merged("variables", None, gone, {})
         found["conversations"] = self._conversations(conversations, owners, found["messages"], gone)
@@ -149,9 +149,7 @@ class Gatherer:
             self._people.found.update(dict.fromkeys(map(str, found[name]["user"].dropna().unique())))
         return found
 
-    def _merged(
-        self, name: str, frame: pd.DataFrame | None, gone: set[str], ranks: Mapping[str, Rank]
-    ) -> pd.DataFrame:
+    def _merged(self, name: str, frame: pd.DataFrame | None, gone: set[str], ranks: Mapping[str, Rank]) -> pd.DataFrame:
         """A table of a server's exports with those that were saved of a history.
 
         Args:
@@ -163,7 +161,7 @@ class Gatherer:
             if ranks:
                 told = [ranks[key] for key in frame[table.names[0]]]
                 parts = [merging.Part(frame, [source for _, source in told], [time for time, _ in told])]
-        return merging.merged(table, parts + self._of_ours(name, gone))
+        return merging.merge(table, parts + self._of_ours(name, gone))
 
     def _of_ours(self, name: str, gone: set[str]) -> list[merging.Part]:
         parts = self._ours.pop(name, [])
@@ -172,7 +170,7 @@ class Gatherer:
             parts = [part._replace(frame=part.frame[one]) for part, one in zip(parts, stays, strict=True)]
         return parts
 
-    def _of(self, kind: str) -> list[Told]:
+    def _of(self, kind: str) -> list[LocatedRow]:
         return self.rows.get(kind, [])
 
     def _check_app(self) -> None:
@@ -184,14 +182,14 @@ class Gatherer:
     # -- messages ----------------------------------------------------------------------------------
 
     def _built(
-        self, plain: dict[str, list[Told]], owners: Mapping[str, str], gone: set[str], ranks: dict[str, Rank]
+        self, plain: dict[str, list[LocatedRow]], owners: Mapping[str, str], gone: set[str], ranks: dict[str, Rank]
     ) -> dict[str, pd.DataFrame]:
         """Messages, and what belongs to them, of a server's exports."""
-        once = single.one_each([(MESSAGES[kind], plain[kind]) for kind in MESSAGES], "messages")
+        once = duplicates.drop_duplicates([(MESSAGES[kind], plain[kind]) for kind in MESSAGES], "messages")
         if "messages" in self._ours:
             for kind in reversed(MESSAGES):
                 for place, row in plain[kind]:
-                    told = (single.changed(row, place), MESSAGES[kind])
+                    told = (duplicates.updated_at(row, place), MESSAGES[kind])
                     ranks[str(row["id"])] = max(ranks.get(str(row["id"]), told), told, key=_newness)
         plain.clear()
         rows = [one for one in once.values() if str(one[1].get("conversation_id") or "") not in gone]
@@ -199,40 +197,40 @@ class Gatherer:
         once.clear()
         rows.sort(key=lambda one: (str(one[1].get("conversation_id")), _moment(one[1])))
         rows.reverse()  # taken from the end, so that each is given up as it is read
-        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("messages", *tables.PART_ROWS)}
-        chunk: list[Found] = []
+        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("messages", *item_rows.PART_ROWS)}
+        chunk: list[BuiltMessage] = []
         for found in self._messages(rows, owners, hidden):
             chunk.append(found)
-            if len(chunk) >= CHUNK:
+            if len(chunk) >= CHUNK_ROWS:
                 _build(chunk, parts)
                 chunk.clear()
         _build(chunk, parts)
-        return {name: build.concat(SCHEMA[name], many, ordered=True) for name, many in parts.items()}
+        return {name: dataframes.concat(SCHEMA[name], many, ordered=True) for name, many in parts.items()}
 
-    def _messages(self, rows: list[Told], owners: Mapping[str, str], hidden: set[str]) -> Iterator[Found]:
+    def _messages(self, rows: list[LocatedRow], owners: Mapping[str, str], hidden: set[str]) -> Iterator[BuiltMessage]:
         """Each message, by conversation and time. What belongs to others than these and `hidden` is noted."""
         by_message = [self._by_message(kind) for kind in _CHILDREN]
         thoughts, files, citations = by_message
         while rows:
             place, row = rows.pop()
             key = str(row["id"])
-            met = mapping(row.get("message_metadata", row.get("metadata")), place) or {}
+            met = parse_object(row.get("message_metadata", row.get("metadata")), place) or {}
             conversation = str(row["conversation_id"]) if row.get("conversation_id") else None
             user = self._people.of(row) or owners.get(conversation or "")
             if user:
                 self._people.found.setdefault(user)
             cited = citations.pop(key, None)
             told = {
-                **{name: row.get(name) for name in _TOLD},
+                **{name: row.get(name) for name in _MESSAGE_FIELDS},
                 "id": key,
                 "conversation_id": conversation,
                 "status": row.get("status") or ("error" if row.get("error") else "normal"),
-                "inputs": mapping(row.get("inputs"), place),
-                "agent_thoughts": single.children(parsed(row.get("agent_thoughts"), place), thoughts.pop(key, ())),
-                "message_files": single.children(parsed(row.get("message_files"), place), files.pop(key, ())),
-                "retriever_resources": row.get("retriever_resources")
-                or met.get("retriever_resources")
-                or cited,
+                "inputs": parse_object(row.get("inputs"), place),
+                "agent_thoughts": duplicates.children(
+                    parse_json(row.get("agent_thoughts"), place), thoughts.pop(key, ())
+                ),
+                "message_files": duplicates.children(parse_json(row.get("message_files"), place), files.pop(key, ())),
+                "retriever_resources": row.get("retriever_resources") or met.get("retriever_resources") or cited,
             }
             yield _message(place, told), user, _usage(place, row, met)
         if self._app is None:  # otherwise most are of other apps
@@ -246,10 +244,10 @@ class Gatherer:
 
     def _by_message(self, kind: str) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
-        for place, row in single.one_each([(0, self.rows.pop(kind, []))], kind).values():
-            row = {**row, "position": whole(row.get("position"), place, "position")}
+        for place, row in duplicates.drop_duplicates([(0, self.rows.pop(kind, []))], kind).values():
+            row = {**row, "position": parse_integer(row.get("position"), place, "position")}
             if kind == "message_agent_thoughts":
-                row["tool_labels"] = mapping(row.get("tool_labels", row.get("tool_labels_str")), place)
+                row["tool_labels"] = parse_object(row.get("tool_labels", row.get("tool_labels_str")), place)
             found.setdefault(str(row["message_id"]), []).append(row)
         for rows in found.values():
             rows.sort(key=lambda row: (row["position"] is None, row["position"] or 0))
@@ -258,62 +256,64 @@ class Gatherer:
     # -- conversations, and what people said ------------------------------------------------------
 
     def _conversations(
-        self, told: dict[str, Told], owners: Mapping[str, str], messages: pd.DataFrame, gone: set[str]
+        self, told: dict[str, LocatedRow], owners: Mapping[str, str], messages: pd.DataFrame, gone: set[str]
     ) -> pd.DataFrame:
         table = SCHEMA["conversations"]
-        parts = [merging.Part(build.frame(table, people.conversation_block(told, owners, messages)), _SERVER)]
+        parts = [
+            merging.Part(dataframes.from_columns(table, end_users.conversation_batch(told, owners, messages)), _SERVER)
+        ]
         parts += self._of_ours("conversations", gone)
         known = {key for part in parts for key in part.frame["conversation_id"]}
-        derived = build.frame(table, people.others(messages, known))
-        return merging.merged(table, [*parts, merging.Part(derived, _DERIVED)])
+        derived = dataframes.from_columns(table, end_users.unlisted_conversations(messages, known))
+        return merging.merge(table, [*parts, merging.Part(derived, _DERIVED)])
 
     def _feedbacks(
-        self, plain: Mapping[str, list[Told]], owners: Mapping[str, str], gone: set[str]
+        self, plain: Mapping[str, list[LocatedRow]], owners: Mapping[str, str], gone: set[str]
     ) -> pd.DataFrame:
         """Ratings, of all that tells any."""
-        told = list(said.of_tables(self.rows, self._people))
+        told = list(feedbacks.from_tables(self.rows, self._people))
         for kind in MESSAGES:
-            told += said.of_messages(plain[kind], self._people, owners)
-        told += said.of_ours([part.frame for part in self._ours.pop("feedbacks", [])])
-        told += said.of_our_messages([part.frame for part in self._ours.get("messages", [])])
-        rows = [row for row in ratings.settle(told) if row["conversation_id"] not in gone]
+            told += feedbacks.from_messages(plain[kind], self._people, owners)
+        told += feedbacks.from_saved_feedbacks([part.frame for part in self._ours.pop("feedbacks", [])])
+        told += feedbacks.from_saved_messages([part.frame for part in self._ours.get("messages", [])])
+        rows = [row for row in ratings.merge_ratings(told) if row["conversation_id"] not in gone]
         table = SCHEMA["feedbacks"]
-        return build.concat(table, [build.frame(table, tables.block_of(rows))], ordered=True)
+        return dataframes.concat(table, [dataframes.from_columns(table, item_rows.batch_of(rows))], ordered=True)
 
     def _annotations(self, gone: set[str]) -> pd.DataFrame:
         kinds = (("message_annotations", "content"), ("annotations", "answer"))
         same = [[(place, {**row, "answer": row[answer]}) for place, row in self._of(kind)] for kind, answer in kinds]
         found, ranks = [], {}
-        for key, (place, row) in single.one_each(enumerate(same), "annotations").items():
-            hits = whole(row.get("hit_count"), place, "hit_count")
-            data = {name: row.get(name) for name in _ANNOTATION} | {"id": key, "hit_count": hits}
-            found.append(single.read(models.Annotation, place, data))
-            ranks[key] = (single.changed(row, place), _SERVER)
-        frame = build.frame(SCHEMA["annotations"], tables.annotation_rows(found))
+        for key, (place, row) in duplicates.drop_duplicates(enumerate(same), "annotations").items():
+            hits = parse_integer(row.get("hit_count"), place, "hit_count")
+            data = {name: row.get(name) for name in _ANNOTATION_FIELDS} | {"id": key, "hit_count": hits}
+            found.append(duplicates.read(models.Annotation, place, data))
+            ranks[key] = (duplicates.updated_at(row, place), _SERVER)
+        frame = dataframes.from_columns(SCHEMA["annotations"], item_rows.annotation_rows(found))
         return self._merged("annotations", frame, gone, ranks)
 
 
-_USAGE = (*Usage.__struct_fields__, "usage_from", "model")
-_ANNOTATION = frozenset(models.Annotation.__struct_fields__) - {"extra"}
-_TOLD = frozenset(models.StoredMessage.__struct_fields__) - {"extra", "feedback"}
+_USAGE_COLUMNS = (*Usage.__struct_fields__, "usage_from", "model")
+_ANNOTATION_FIELDS = frozenset(models.Annotation.__struct_fields__) - {"extra"}
+_MESSAGE_FIELDS = frozenset(models.StoredMessage.__struct_fields__) - {"extra", "feedback"}
 """What exports tell of a message by the names of the API; of ratings see `said`."""
 
 
 def _usage(place: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
     """Tokens, prices and times: from the columns of the table, and what those lack from the metadata."""
     told = metadata.get("usage")
-    found = livetables.usage_values(as_usage(told)) if isinstance(told, dict) else {}
-    prompt, answer = (whole(row.get(name), place, name) for name in ("message_tokens", "answer_tokens"))
+    found = turn_rows.usage_values(as_usage(told)) if isinstance(told, dict) else {}
+    prompt, answer = (parse_integer(row.get(name), place, name) for name in ("message_tokens", "answer_tokens"))
     if prompt is not None:
         found["prompt_tokens"] = prompt
     if answer is not None:
         found["completion_tokens"] = answer
     if row.get("total_tokens"):  # of a table of ours without ids
-        found["total_tokens"] = whole(row["total_tokens"], place, "total_tokens")
+        found["total_tokens"] = parse_integer(row["total_tokens"], place, "total_tokens")
     if found.get("total_tokens") is None and prompt is not None and answer is not None:
         found["total_tokens"] = prompt + answer
     for column, name in (("provider_response_latency", "latency"), ("total_price", "total_price")):
-        value = number(row.get(column), place, column)
+        value = parse_number(row.get(column), place, column)
         if value is not None:
             found[name] = value
     found["currency"] = texts.as_word(row.get("currency")) or found.get("currency")
@@ -327,9 +327,9 @@ def _usage(place: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
 
 def _message(place: str, told: dict[str, Any]) -> models.StoredMessage:
     for name in ("agent_thoughts", "message_files", "retriever_resources"):
-        value = parsed(told[name], place)
+        value = parse_json(told[name], place)
         told[name] = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else None
-    found: models.StoredMessage = single.read(models.StoredMessage, place, told)
+    found: models.StoredMessage = duplicates.read(models.StoredMessage, place, told)
     return found
 
 
@@ -337,15 +337,15 @@ def _moment(row: Row) -> int:
     return texts.as_microseconds(row.get("created_at")) or 0
 
 
-def _build(found: Sequence[Found], parts: dict[str, list[pd.DataFrame]]) -> None:
+def _build(found: Sequence[BuiltMessage], parts: dict[str, list[pd.DataFrame]]) -> None:
     """Add these messages, and what belongs to them, to the tables."""
     items = [item for item, _, _ in found]
     users = {item.id: user for item, user, _ in found}
-    for name, block in tables.stored_blocks(items).items():
+    for name, block in item_rows.message_batches(items).items():
         if name == "messages":
-            block |= {column: [usage.get(column) for _, _, usage in found] for column in _USAGE}
+            block |= {column: [usage.get(column) for _, _, usage in found] for column in _USAGE_COLUMNS}
         block["user"] = [users.get(key) for key in block["message_id"]]
-        parts[name].append(build.frame(SCHEMA[name], block))
+        parts[name].append(dataframes.from_columns(SCHEMA[name], block))
 
 
 def _newness(rank: Rank) -> tuple[bool, int, int]:

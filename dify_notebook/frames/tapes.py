@@ -16,9 +16,9 @@ from ..tape import Header, RunStore, Tape, read_tape, run_store
 from ..turn.convert import as_usage
 from ..turn.state import Turn, Usage
 from ..wire.events import ChatEvent, MessageEnd, decode
-from .tables import Block
+from .item_rows import Batch
 from .texts import as_microseconds, clean
-from .times import span
+from .times import time_range
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,22 +31,22 @@ def run_rows(
     since: Any = None,
     until: Any = None,
     store: RunStore | None = None,
-) -> Block:
+) -> Batch:
     """The table `runs`: of each tape its first lines are read. What is no tape is logged and left out."""
-    begin, end = span(since, until)
+    begin, end = time_range(since, until)
     rows: list[dict[str, Any]] = []
     for path in (store or run_store()).paths():
         try:
-            head, first, size = *_beginning(path), path.stat().st_size
+            head, first, size = *_read_head(path), path.stat().st_size
         except FileNotFoundError:
             continue  # another kernel swept it meanwhile
         except (OSError, TapeError) as problem:
             log.warning("%s is no tape: %s", path.name, problem)
             continue
         when = as_microseconds(head.created_at)
-        if begin and (when is None or when < as_exact(begin)):
+        if begin and (when is None or when < to_microseconds(begin)):
             continue
-        if end and (when is None or when >= as_exact(end)):
+        if end and (when is None or when >= to_microseconds(end)):
             continue
         rows.append(
             {
@@ -79,7 +79,7 @@ def users_of_runs(server: str, store: RunStore | None = None) -> list[str]:
     return list(found)
 
 
-def as_exact(time: datetime) -> int:
+def to_microseconds(time: datetime) -> int:
     """Microseconds since 1970."""
     return round(time.timestamp() * 1_000_000)
 
@@ -89,7 +89,7 @@ def run_id(path: Path) -> str:
     return path.name.removesuffix(_END)
 
 
-def _beginning(path: Path) -> tuple[Header, ChatEvent | None]:
+def _read_head(path: Path) -> tuple[Header, ChatEvent | None]:
     """The header, and the first event that names the message."""
     head, entries = read_tape(path)
     if not (head.message_id and head.conversation_id):
@@ -100,7 +100,7 @@ def _beginning(path: Path) -> tuple[Header, ChatEvent | None]:
     return head, None
 
 
-def replayed(runs: pd.DataFrame | Iterable[str] | None = None, store: RunStore | None = None) -> Iterator[Turn]:
+def replay(runs: pd.DataFrame | Iterable[str] | None = None, store: RunStore | None = None) -> Iterator[Turn]:
     """The turns of tapes, one after the other."""
     held = store or run_store()
     known = {run_id(path): path for path in held.paths()}
