@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Collecting:
-    """A fetch of a history: `await` it. Whatever happens, `.history` is what has come so far.
+    """A fetch of a history: `await` it for a `History`. Whatever happens, `.history` is what has come so far.
 
     Args:
         so_far: makes the history of what has come.
@@ -54,7 +54,7 @@ class Collecting:
 
     @property
     def history(self) -> History:
-        """What has come so far; after an interruption too."""
+        """What has come so far as a `History`; after an interruption too."""
         return self._so_far()
 
     def __await__(self) -> Generator[Any, None, History]:
@@ -73,7 +73,7 @@ class Collecting:
             await self._collector.run()
         except asyncio.CancelledError:
             if self._writer is not None:
-                self._so_far()  # what came is put in its place now: who awaited this may have no name for it
+                self._so_far()  # what came is written now: who awaited this may have no name for it
             raise
         except BaseException as problem:
             self._failed(problem)
@@ -131,13 +131,13 @@ def history(
     progress: bool | None = None,
 ) -> Collecting:
     """See `AsyncDify.history`."""
-    asked = history_request(dify, users, conversations, since, until, concurrency)
+    request = history_request(dify, users, conversations, since, until, concurrency)
     if to is None:
-        return _in_memory(dify, asked, None, progress)
+        return _in_memory(dify, request, None, progress)
     from .parquet import Writer
 
     writer = Writer(expand(to, argument="to"))
-    collector = Collector(dify, asked, writer)
+    collector = Collector(dify, request, writer)
     writer.begin(collector.facts())
     return _to_directory(writer, collector, writer.flush, progress)
 
@@ -154,19 +154,19 @@ def update(
     facts = before.facts
     if facts.server is not None and facts.server != dify.base_url:
         raise InputError(t("frames.other_server", server=facts.server, mine=dify.base_url), code="history")
-    asked = history_request(dify, facts.users, facts.conversations, facts.since, facts.until, concurrency)
+    request = history_request(dify, facts.users, facts.conversations, facts.since, facts.until, concurrency)
     if before.directory is None:
-        return _in_memory(dify, asked, before, progress)
+        return _in_memory(dify, request, before, progress)
     from .parquet import Writer
 
     writer = Writer(before.directory)
     writer.begin_update()
     try:
-        known = previous_fetch(writer.directory.table("conversations"), before)
+        previous = previous_fetch(writer.directory.table("conversations"), before)
     except BaseException:
         writer.close()
         raise
-    collector = Collector(dify, asked, writer, known)
+    collector = Collector(dify, request, writer, previous)
 
     def apply_update() -> None:
         writer.apply_update(
@@ -183,7 +183,7 @@ def _to_directory(
     ended: list[None] = []
 
     def so_far() -> History:
-        if collector.over and not ended:
+        if collector.ended and not ended:
             ended.append(None)
             try:
                 finish()
@@ -195,10 +195,10 @@ def _to_directory(
     return Collecting(collector, so_far, progress, writer)
 
 
-def _in_memory(dify: AsyncDify, asked: HistoryRequest, before: History | None, progress: bool | None) -> Collecting:
+def _in_memory(dify: AsyncDify, request: HistoryRequest, before: History | None, progress: bool | None) -> Collecting:
     sink = MemorySink()
-    known = None if before is None else previous_fetch(before.conversations, before)
-    collector = Collector(dify, asked, sink, known)
+    previous = None if before is None else previous_fetch(before.conversations, before)
+    collector = Collector(dify, request, sink, previous)
 
     def so_far() -> History:
         tables = sink.tables()
@@ -216,16 +216,16 @@ def _in_memory(dify: AsyncDify, asked: HistoryRequest, before: History | None, p
 
 
 def previous_fetch(conversations: Any, before: History) -> PreviousFetch:
-    """What need not be fetched again. A conversation that is there twice was being written: it is not known."""
-    once = conversations[~conversations["conversation_id"].duplicated(keep=False)]
+    """What need not be fetched again. A conversation that is there twice was being written: it is left out."""
+    unique = conversations[~conversations["conversation_id"].duplicated(keep=False)]
     return PreviousFetch(
         {
             id: (None if time is None else as_microseconds(time), name, user)
             for id, time, name, user in zip(
-                once["conversation_id"],
-                once["updated_at"].astype(object).where(once["updated_at"].notna(), None),
-                once["name"],
-                once["user"].astype(object).where(once["user"].notna(), ""),
+                unique["conversation_id"],
+                unique["updated_at"].astype(object).where(unique["updated_at"].notna(), None),
+                unique["name"],
+                unique["user"].astype(object).where(unique["user"].notna(), ""),
                 strict=True,
             )
         },
@@ -235,10 +235,10 @@ def previous_fetch(conversations: Any, before: History) -> PreviousFetch:
 
 
 class Users(dict[str, str]):
-    """Users by name, each with where they were found: client, runs or feedbacks. `.notes` says who cannot be."""
+    """User -> where it was found: client, runs or feedbacks. `.notes`, sentences, say who cannot be found."""
 
-    def __init__(self, found: Mapping[str, str], notes: Sequence[str]) -> None:
-        super().__init__(found)
+    def __init__(self, users: Mapping[str, str], notes: Sequence[str]) -> None:
+        super().__init__(users)
         self.notes = tuple(notes)
 
     def __repr__(self) -> str:
@@ -248,9 +248,9 @@ class Users(dict[str, str]):
 
 async def find_users(dify: AsyncDify) -> Users:
     """See `AsyncDify.find_users`."""
-    found = {dify.user: "client"}
+    users = {dify.user: "client"}
     for name in users_of_runs(dify.base_url):
-        found.setdefault(name, "runs")
+        users.setdefault(name, "runs")
     notes = [t("frames.users_found_by")]
     unnamed: list[DifyError] = []
 
@@ -273,8 +273,8 @@ async def find_users(dify: AsyncDify) -> Users:
     rest = [] if unnamed and unnamed[0].status == 404 else await gather_bounded(name_of, ids[1:])
     named = [name for name in [*first, *rest] if name]
     for name in named:
-        found.setdefault(name, "feedbacks")
-    lost = len(ids) - len(named)
-    if lost:
-        notes.append(t("frames.unnamed_users", count=lost))
-    return Users(found, notes)
+        users.setdefault(name, "feedbacks")
+    unnamed_count = len(ids) - len(named)
+    if unnamed_count:
+        notes.append(t("frames.unnamed_users", count=unnamed_count))
+    return Users(users, notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from ..tape import Header, RunStore, Tape, read_tape, run_store
 from ..turn.convert import as_usage
 from ..turn.state import Turn, Usage
 from ..wire.events import ChatEvent, MessageEnd, decode
-from .item_rows import Batch
+from .item_rows import Batch, batch_of
 from .texts import as_microseconds, clean
 from .times import time_range
 
@@ -33,7 +32,7 @@ def run_rows(
     store: RunStore | None = None,
 ) -> Batch:
     """The table `runs`: of each tape its first lines are read. What is no tape is logged and left out."""
-    begin, end = time_range(since, until)
+    begin, end = map(as_microseconds, time_range(since, until))
     rows: list[dict[str, Any]] = []
     for path in (store or run_store()).paths():
         try:
@@ -44,9 +43,9 @@ def run_rows(
             log.warning("%s is no tape: %s", path.name, problem)
             continue
         when = as_microseconds(head.created_at)
-        if begin and (when is None or when < to_microseconds(begin)):
+        if begin is not None and (when is None or when < begin):
             continue
-        if end and (when is None or when >= to_microseconds(end)):
+        if end is not None and (when is None or when >= end):
             continue
         rows.append(
             {
@@ -62,12 +61,12 @@ def run_rows(
                 "query": clean(head.query),
             }
         )
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+    return batch_of(rows)
 
 
 def users_of_runs(server: str, store: RunStore | None = None) -> list[str]:
-    """The users who asked that server from this machine, as far as tapes tell."""
-    found: dict[str, None] = {}
+    """The users who asked that server from this machine, as the headers of tapes name them."""
+    users: dict[str, None] = {}
     for path in (store or run_store()).paths():
         try:
             head, _ = read_tape(path)
@@ -75,13 +74,8 @@ def users_of_runs(server: str, store: RunStore | None = None) -> list[str]:
             log.warning("%s is no tape: %s", path.name, problem)
             continue
         if head.server == server and head.user:
-            found[head.user] = None
-    return list(found)
-
-
-def to_microseconds(time: datetime) -> int:
-    """Microseconds since 1970."""
-    return round(time.timestamp() * 1_000_000)
+            users[head.user] = None
+    return list(users)
 
 
 def run_id(path: Path) -> str:
@@ -102,17 +96,17 @@ def _read_head(path: Path) -> tuple[Header, ChatEvent | None]:
 
 def replay(runs: pd.DataFrame | Iterable[str] | None = None, store: RunStore | None = None) -> Iterator[Turn]:
     """The turns of tapes, one after the other."""
-    held = store or run_store()
-    known = {run_id(path): path for path in held.paths()}
+    tapes = store or run_store()
+    paths = {run_id(path): path for path in tapes.paths()}
     if runs is None:
-        wanted = list(known)
+        run_ids = list(paths)
     else:
         named: Any = runs["run_id"] if hasattr(runs, "columns") else runs  # type: ignore[index]
-        wanted = [str(name) for name in named]
-    missing = [name for name in wanted if name not in known]
+        run_ids = [str(name) for name in named]
+    missing = [name for name in run_ids if name not in paths]
     if missing:
         raise InputError(t("frames.no_run", run=missing[0], count=len(missing)), code="run_id")
-    return (_turn(known[name]) for name in wanted)
+    return (_turn(paths[name]) for name in run_ids)
 
 
 def _turn(path: Path) -> Turn:
@@ -124,7 +118,7 @@ def _turn(path: Path) -> Turn:
 
 
 class Tapes:
-    """The tapes of the local store by the message that they are of; nothing is read before it is asked for."""
+    """The tapes of the local store by message_id; each is read when it is needed."""
 
     def __init__(self, store: RunStore | None = None) -> None:
         self._paths = {path.name[16:].removesuffix(_END): path for path in (store or run_store()).paths()}
@@ -133,16 +127,16 @@ class Tapes:
         return message_id in self._paths
 
     def usage(self, message_id: str) -> Usage | None:
-        """Tokens and prices of that message; None where its tape tells none, or cannot be read."""
+        """Tokens and prices of that message; None where its tape has none, or cannot be read."""
         path = self._paths[message_id]
         try:
-            told = None
+            result = None
             for at, (name, data) in read_tape(path)[1]:
                 if data is not None and b"message_end" in data:
                     event = decode((name, data), at)
                     usage = (event.metadata or {}).get("usage") if isinstance(event, MessageEnd) else None
-                    told = usage if isinstance(usage, dict) else told
-            return None if told is None else as_usage(told)
+                    result = usage if isinstance(usage, dict) else result
+            return None if result is None else as_usage(result)
         except (OSError, TapeError) as problem:
             log.warning("%s is no tape: %s", path.name, problem)
         return None

@@ -1,4 +1,4 @@
-"""What turns hold, as columns of plain values; see `tables`. Pure: no pandas, no I/O."""
+"""Turns as batches of columns; see `item_rows`. Pure: no pandas, no I/O."""
 
 from __future__ import annotations
 
@@ -104,16 +104,16 @@ def event_rows(turns: Sequence[Turn]) -> Batch:
     for turn in turns:
         if turn.tape is None:
             continue
-        halves = Surrogates()
+        surrogates = Surrogates()
         for position, (at, (name, data)) in enumerate(turn.tape.entries):
-            event = ev.decode((name, data), at, halves)
-            told = event.name if isinstance(event, ev.Unknown) else str(event.__struct_config__.tag)
+            event = ev.decode((name, data), at, surrogates)
+            event_name = event.name if isinstance(event, ev.Unknown) else str(event.__struct_config__.tag)
             rows.append(
                 {
                     "message_id": turn.message_id,
                     "position": position,
                     "at": at,
-                    "event": clean(told) or "unknown",
+                    "event": clean(event_name) or "unknown",
                     "text": clean(event.answer_text),
                     "size": len(data or b""),
                     "data": None if data is None else redact(data).decode(errors="replace"),
@@ -128,4 +128,4 @@ TURN_ROWS: dict[str, Callable[[Sequence[Turn]], Batch]] = {
     **PART_ROWS,
     "events": event_rows,
 }
-"""Table -> what makes it of turns."""
+"""Table -> the function that makes it of turns."""

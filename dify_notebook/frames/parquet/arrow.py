@@ -25,18 +25,18 @@ def schema_of(table: Table) -> pa.Schema:
     return pa.schema([(column.name, types[column.dtype]) for column in table.columns])
 
 
-def from_blocks(table: Table, blocks: Sequence[Batch]) -> pa.Table:
-    """Blocks, one after the other; a column that a block does not have is null there."""
+def from_batches(table: Table, batches: Sequence[Batch]) -> pa.Table:
+    """Batches, one after the other; a column that a batch does not have is null there."""
     schema = schema_of(table)
     return pa.concat_tables(
         pa.table(
             [
-                pa.array(block[field.name], field.type) if field.name in block else pa.nulls(size, field.type)
+                pa.array(batch[field.name], field.type) if field.name in batch else pa.nulls(size, field.type)
                 for field in schema
             ],
             schema=schema,
         )
-        for block, size in ((block, len(next(iter(block.values())))) for block in blocks)
+        for batch, size in ((batch, len(next(iter(batch.values())))) for batch in batches)
     )
 
 

@@ -22,7 +22,7 @@ def apply(
 ) -> pd.DataFrame:
     """Take the old rows out and move the new files in; the staging directory goes.
 
-    See `memory.merged` for the arguments.
+    See `memory.merge_fetches` for the arguments.
 
     Returns:
         The ratings as they are to be, whose files are gone: they are to be written anew.

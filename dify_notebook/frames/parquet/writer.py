@@ -161,13 +161,13 @@ class Writer:
         with self._disk_errors():
             files.replace(self.path / NAME, lambda path: path.write_bytes(data))
 
-    async def add(self, table: str, block: Batch) -> None:
-        """Buffer a block. When too much is held, whoever comes waits until half of it is written.
+    async def add(self, table: str, batch: Batch) -> None:
+        """Buffer a batch. When too much is held, whoever comes waits until half of it is written.
 
         Raises:
             NotWritten: the disk refuses it.
         """
-        for month, part in _by_month(table, block):
+        for month, part in _by_month(table, batch):
             key = (table, month)
             self._buffers.setdefault(key, []).append(part)
             self._sizes[key] = self._sizes.get(key, 0) + _size(table, part)
@@ -183,12 +183,12 @@ class Writer:
         del self._sizes[key]
         return *key, self._buffers.pop(key)
 
-    def _write(self, table: str, month: str, blocks: Sequence[Batch]) -> None:
+    def _write(self, table: str, month: str, batches: Sequence[Batch]) -> None:
         from . import arrow
 
         with self._writing, self._disk_errors():
             self._empty = False
-            files.save(arrow.from_blocks(SCHEMA[table], blocks), self._next_path(table, month))
+            files.save(arrow.from_batches(SCHEMA[table], batches), self._next_path(table, month))
 
     def _next_path(self, table: str, month: str) -> Path:
         self._part += 1
@@ -218,7 +218,7 @@ class Writer:
         await asyncio.to_thread(self.flush)
 
     def apply_update(self, replaced: set[str], *, has_ratings: bool, has_annotations: bool) -> None:
-        """Put what was staged among the tables. See `memory.merged` for the arguments.
+        """Put what was staged among the tables. See `memory.merge_fetches` for the arguments.
 
         Raises:
             NotWritten: the disk refuses something; the next update mends it.
@@ -263,18 +263,18 @@ def _acquire(directory: Path) -> FileLock | None:
 # -- partitions ----------------------------------------------------------------------------
 
 
-def _by_month(table: str, block: Batch) -> Iterator[tuple[str, Batch]]:
+def _by_month(table: str, batch: Batch) -> Iterator[tuple[str, Batch]]:
     """Messages by the month that they were asked in; other tables as they are."""
     if table != "messages":
-        yield "", block
+        yield "", batch
         return
-    months = [_month(time) for time in block["created_at"]]
+    months = [_month(time) for time in batch["created_at"]]
     if len(set(months)) < 2:
-        yield from ((month, block) for month in months[:1])
+        yield from ((month, batch) for month in months[:1])
         return
     for month in dict.fromkeys(months):
         rows = [row for row, other in enumerate(months) if other == month]
-        yield month, {name: [values[row] for row in rows] for name, values in block.items()}
+        yield month, {name: [values[row] for row in rows] for name, values in batch.items()}
 
 
 def _month(time: int | None) -> str:
@@ -286,7 +286,7 @@ def _months(messages: pd.DataFrame) -> list[str]:
     return ["unknown" if time is pd.NaT else time.strftime("%Y-%m") for time in times]
 
 
-def _size(table: str, block: Batch) -> int:
+def _size(table: str, batch: Batch) -> int:
     """About how many bytes it holds."""
-    rows = len(next(iter(block.values())))
-    return rows * _ROW_SIZE + sum(len(text) for name in _TEXT_COLUMNS[table] for text in block.get(name, ()) if text)
+    rows = len(next(iter(batch.values())))
+    return rows * _ROW_SIZE + sum(len(text) for name in _TEXT_COLUMNS[table] for text in batch.get(name, ()) if text)

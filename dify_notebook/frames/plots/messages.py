@@ -21,31 +21,31 @@ def activity(
     messages: pd.DataFrame, every: aggregate.Every | None = None, *, by: str | None = "status", zone: str = "UTC"
 ) -> Plot:
     """Messages in each period, as bars; see `HistoryPlots.activity`."""
-    found = aggregate.with_time(messages)
-    period, every = aggregate.periods(found["created_at"], every, zone)
-    group = pd.Series("", index=found.index, dtype="string") if by is None else _group(found, by)
+    rows = aggregate.with_time(messages)
+    period, every = aggregate.periods(rows["created_at"], every, zone)
+    group = pd.Series("", index=rows.index, dtype="string") if by is None else _group(rows, by)
     counts = pd.DataFrame({"period": period, "group": group}).value_counts().rename("count").reset_index()
     table = _by_period(counts, every)
     title = t("history.plot.activity")
-    described = t("history.plot.activity_said", count=f"{len(found):,}", **_date_range(found, zone))
+    described = t("history.plot.activity_said", count=f"{len(rows):,}", **_date_range(rows, zone))
     words = _legend_order(group, messages[by] if by else None)
-    known = {t("history.plot.other"): style.OTHERS, t("history.plot.none"): style.NOTHING}
-    known |= style.STATUS | style.RATING if by in ("status", "rating") else {}
-    chart = _bars(table, "count", t("history.plot.messages"), ",d", "group", words, known, zone, every, _label(by))
+    colours = {t("history.plot.other"): style.OTHERS, t("history.plot.none"): style.NOTHING}
+    colours |= style.STATUS | style.RATING if by in ("status", "rating") else {}
+    chart = _bars(table, "count", t("history.plot.messages"), ",d", "group", words, colours, zone, every, _label(by))
     return _plot(chart, table, title, described, described)
 
 
 def tokens(messages: pd.DataFrame, every: aggregate.Every | None = None, *, zone: str = "UTC") -> Plot:
     """Tokens of prompts and answers in each period, as stacked bars; see `HistoryPlots.tokens`."""
-    found = _with_values(aggregate.with_time(messages), ["prompt_tokens", "completion_tokens"], "tokens")
-    period, every = aggregate.periods(found["created_at"], every, zone)
+    rows = _with_values(aggregate.with_time(messages), ["prompt_tokens", "completion_tokens"], "tokens")
+    period, every = aggregate.periods(rows["created_at"], every, zone)
     names = {"prompt_tokens": t("history.plot.prompt"), "completion_tokens": t("history.plot.completion")}
-    added = found[list(names)].astype("Float64").groupby(period).sum()
-    long = added.rename(columns=names).rename_axis("period").reset_index()
+    totals = rows[list(names)].astype("Float64").groupby(period).sum()
+    long = totals.rename(columns=names).rename_axis("period").reset_index()
     long = long.melt(id_vars="period", var_name="group", value_name="tokens").sort_values("period", kind="stable")
     table = _by_period(long, every)
     total = f"{int(table['tokens'].sum()):,}"
-    described = t("history.plot.tokens_said", total=total, **_counts(found, messages), **_date_range(found, zone))
+    described = t("history.plot.tokens_said", total=total, **_counts(rows, messages), **_date_range(rows, zone))
     words = list(names.values())
     chart = _bars(table, "tokens", t("history.plot.tokens_axis"), "~s", "group", words, {}, zone, every, "")
     return _plot(chart, table, t("history.plot.tokens"), described, described)
@@ -54,14 +54,14 @@ def tokens(messages: pd.DataFrame, every: aggregate.Every | None = None, *, zone
 def cost(messages: pd.DataFrame, every: aggregate.Every | None = None, *, zone: str = "UTC") -> Plot:
     """What the messages of each period cost, each currency in a chart of its own; see `HistoryPlots.cost`."""
     alt = need_altair()
-    found = _with_values(aggregate.with_time(messages), ["total_price"], "prices")
-    period, every = aggregate.periods(found["created_at"], every, zone)
-    currency = found["currency"].astype("string").fillna(t("history.plot.no_currency"))
-    added = found["total_price"].groupby([period.rename("period"), currency.rename("currency")]).sum()
-    table = _by_period(added.rename("cost").reset_index(), every)
+    rows = _with_values(aggregate.with_time(messages), ["total_price"], "prices")
+    period, every = aggregate.periods(rows["created_at"], every, zone)
+    currency = rows["currency"].astype("string").fillna(t("history.plot.no_currency"))
+    sums = rows["total_price"].groupby([period.rename("period"), currency.rename("currency")]).sum()
+    table = _by_period(sums.rename("cost").reset_index(), every)
     totals = table.groupby("currency")["cost"].sum()
-    said = "; ".join(f"{_money(total)} {name}" for name, total in totals.items())
-    described = t("history.plot.cost_said", totals=said, **_counts(found, messages), **_date_range(found, zone))
+    listing = "; ".join(f"{_money(total)} {name}" for name, total in totals.items())
+    described = t("history.plot.cost_said", totals=listing, **_counts(rows, messages), **_date_range(rows, zone))
     charts = [
         _bars(
             table[table["currency"] == name], "cost", t("history.plot.cost_axis", currency=name), "~g", None, [], {},
@@ -78,21 +78,21 @@ def latency(messages: pd.DataFrame, every: aggregate.Every | None = None, *, zon
     alt = need_altair()
     timed = aggregate.with_time(messages)
     # A stopped answer is stored with a latency of zero: nothing was measured.
-    found = _with_values(timed.assign(latency=timed["latency"].where(timed["latency"] > 0)), ["latency"], "latencies")
-    period, every = aggregate.periods(found["created_at"], every, zone)
-    wide = aggregate.quantiles(found.groupby(period.rename("period")), "latency").reset_index()
+    rows = _with_values(timed.assign(latency=timed["latency"].where(timed["latency"] > 0)), ["latency"], "latencies")
+    period, every = aggregate.periods(rows["created_at"], every, zone)
+    wide = aggregate.quantiles(rows.groupby(period.rename("period")), "latency").reset_index()
     table = _by_period(wide, every)
-    median = f"{found['latency'].median():.1f}"
-    slow = f"{found['latency'].quantile(0.9):.1f}"
+    median = f"{rows['latency'].median():.1f}"
+    slow = f"{rows['latency'].quantile(0.9):.1f}"
     described = t(
-        "history.plot.latency_said", median=median, slow=slow, **_counts(found, messages), **_date_range(found, zone)
+        "history.plot.latency_said", median=median, slow=slow, **_counts(rows, messages), **_date_range(rows, zone)
     )
     data = _data(table)
     x = _x(zone, every)
     names = {"median": t("history.plot.median"), "q90": t("history.plot.q90")}
     tooltip = [
         _tooltip("period", t(f"history.plot.{every}")),
-        *(_tooltip(name, said, ".2f") for name, said in names.items()),
+        *(_tooltip(name, label, ".2f") for name, label in names.items()),
         _tooltip("q25", t("history.plot.q25"), ".2f"),
         _tooltip("q75", t("history.plot.q75"), ".2f"),
         _tooltip("count", t("history.plot.messages"), ",d"),
@@ -124,24 +124,22 @@ def ratings(
     messages: pd.DataFrame, every: aggregate.Every | None = None, *, share: bool = False, zone: str = "UTC"
 ) -> Plot:
     """Likes and dislikes in each period; see `HistoryPlots.ratings`."""
-    found = _with_values(aggregate.with_time(messages), ["rating"], "ratings")
-    period, every = aggregate.periods(found["created_at"], every, zone)
+    rows = _with_values(aggregate.with_time(messages), ["rating"], "ratings")
+    period, every = aggregate.periods(rows["created_at"], every, zone)
     words = {"like": t("history.plot.like"), "dislike": t("history.plot.dislike")}
-    rating = found["rating"].astype("string")
+    rating = rows["rating"].astype("string")
     group = rating.map(lambda word: words.get(word, word))
     counts = pd.DataFrame({"period": period, "group": group}).value_counts().rename("count").reset_index()
     all_of = counts.groupby("period")["count"].transform("sum")
     table = _by_period(counts.assign(share=(counts["count"] / all_of).round(4)), every)
     disliked = f"{(rating == 'dislike').mean():.0%}"
-    described = t(
-        "history.plot.ratings_said", disliked=disliked, **_counts(found, messages), **_date_range(found, zone)
-    )
-    known = {said: style.RATING[word] for word, said in words.items()}
+    described = t("history.plot.ratings_said", disliked=disliked, **_counts(rows, messages), **_date_range(rows, zone))
+    colours = {label: style.RATING[word] for word, label in words.items()}
     order = [word for word in words.values() if word in set(group)] + sorted(set(group) - set(words.values()))
     column, axis, form = (
         ("share", "history.plot.share_axis", "%") if share else ("count", "history.plot.ratings_axis", ",d")
     )
-    chart = _bars(table, column, t(axis), form, "group", order, known, zone, every, t("history.plot.rating"))
+    chart = _bars(table, column, t(axis), form, "group", order, colours, zone, every, t("history.plot.rating"))
     return _plot(chart, table, t("history.plot.ratings"), described, described)
 
 
@@ -179,46 +177,46 @@ def tools(thoughts: pd.DataFrame, *, most: int = MAX_TOOLS) -> Plot:
 
 
 def _bars(
-    table: pd.DataFrame, value: str, axis: str, form: str, group: str | None, words: list[str], known: dict[str, str],
-    zone: str, every: str, legend: str, reach: list[int] | None = None,
+    table: pd.DataFrame, value: str, axis: str, form: str, group: str | None, words: list[str], colours: dict[str, str],
+    zone: str, every: str, legend: str, domain: list[int] | None = None,
 ) -> Any:  # fmt: skip
-    """Bars on a time axis, stacked by a group where there is one; `reach` is for several charts of one time."""
+    """Bars on a time axis, stacked by a group where there is one; `domain` is for several charts of one time."""
     alt = need_altair()
     tip = [_tooltip("period", t(f"history.plot.{every}")), _tooltip(value, axis, form)]
     more: dict[str, Any] = {}
     table = table.assign(top=table[value])
     if group is not None and words and words != [""]:
-        scale = alt.Scale(domain=words, range=style.colours(words, known))
+        scale = alt.Scale(domain=words, range=style.colours(words, colours))
         more["color"] = alt.Color(f"{group}:N", scale=scale, title=legend or None)
         tip.insert(1, _tooltip(group, legend or t("history.plot.kind")))
-        place = table[group].map({word: at for at, word in enumerate(words)})
-        table = table.assign(place=place).sort_values(["start", "place"], ignore_index=True).drop(columns="place")
+        order = table[group].map({word: index for index, word in enumerate(words)})
+        table = table.assign(order=order).sort_values(["start", "order"], ignore_index=True).drop(columns="order")
         table["top"] = table.groupby("start")[value].cumsum()
     table = table.assign(base=table["top"] - table[value])
     ticks = _integer_ticks(table["top"]) if form == ",d" else {}
     y = alt.Y("base:Q", title=axis, axis=alt.Axis(format=form, **ticks))
     mark = alt.Chart(_data(table)).mark_rect(color=style.BLUE)
-    x = _x(zone, every, reach or aggregate.axis_domain(table))
+    x = _x(zone, every, domain or aggregate.axis_domain(table))
     encoded = mark.encode(x=x, x2="end:T", y=y, y2="top:Q", tooltip=tip, **more)
     return encoded.properties(width=style.WIDTH, height=style.HEIGHT)
 
 
 _MAX_TICKS = 6
-"""Up to here each whole number has its tick."""
+"""Up to this count, each integer has a tick."""
 _AXIS_FORMAT = {"hour": "%m-%d %H:%M", "day": "%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 
 def _integer_ticks(counts: pd.Series) -> dict[str, Any]:
     """Ticks for counts: of few things, one between two whole numbers would be rounded to one of them."""
-    most = int(counts.max())
-    return {"values": list(range(most + 1))} if most < _MAX_TICKS else {}
+    maximum = int(counts.max())
+    return {"values": list(range(maximum + 1))} if maximum < _MAX_TICKS else {}
 
 
-def _x(zone: str, every: str, reach: list[int] | None = None) -> Any:
+def _x(zone: str, every: str, domain: list[int] | None = None) -> Any:
     alt = need_altair()
     title = t("history.plot.time_axis", every=t(f"history.plot.{every}"), zone=zone)
     axis = alt.Axis(format=_AXIS_FORMAT[every], labelOverlap="greedy", labelFlush=True, grid=False, tickCount=8)
-    scale = alt.Scale(type="utc", **({} if reach is None else {"domain": reach}))
+    scale = alt.Scale(type="utc", **({} if domain is None else {"domain": domain}))
     return alt.X("start:T", scale=scale, title=title, axis=axis)
 
 
@@ -247,7 +245,7 @@ def _plot(chart: Any, table: pd.DataFrame, title: str, subtitle: str, described:
 
 
 def _by_period(table: pd.DataFrame, every: str) -> pd.DataFrame:
-    """A table with a column `period`, in order, with the text of the period and its place on the axis."""
+    """A table with a column `period`, in order, with the text of the period and its position on the axis."""
     table = table.sort_values("period", kind="stable", ignore_index=True)
     forms = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
     if every == "week":
@@ -264,10 +262,10 @@ def _with_values(messages: pd.DataFrame, columns: list[str], what: str) -> pd.Da
     Raises:
         InputError: there are none.
     """
-    found = messages[messages[columns].notna().any(axis=1)]
-    if found.empty:
+    rows = messages[messages[columns].notna().any(axis=1)]
+    if rows.empty:
         raise InputError(t(f"history.plot.no_{what}"), code="plot")
-    return found
+    return rows
 
 
 def _group(messages: pd.DataFrame, by: str) -> pd.Series:
@@ -282,10 +280,10 @@ def _legend_order(group: pd.Series, source: pd.Series | None) -> list[str]:
     rest = (t("history.plot.other"), t("history.plot.none"))
     last = [word for word in rest if (group == word).any()]
     group = group[~group.isin(rest)]
-    there = set(group)
+    present = set(group)
     if source is not None and isinstance(source.dtype, pd.CategoricalDtype):
-        first = [str(word) for word in source.cat.categories if str(word) in there]
-        return [*first, *sorted(there - set(first)), *last]
+        first = [str(word) for word in source.cat.categories if str(word) in present]
+        return [*first, *sorted(present - set(first)), *last]
     return [*(str(word) for word in group.value_counts().index), *last]
 
 
@@ -298,8 +296,8 @@ def _date_range(messages: pd.DataFrame, zone: str) -> dict[str, str]:
     return {"first": f"{times.min():%Y-%m-%d}", "last": f"{times.max():%Y-%m-%d}"}
 
 
-def _counts(found: pd.DataFrame, messages: pd.DataFrame) -> dict[str, str]:
-    return {"known": f"{len(found):,}", "count": f"{len(messages):,}"}
+def _counts(rows: pd.DataFrame, messages: pd.DataFrame) -> dict[str, str]:
+    return {"known": f"{len(rows):,}", "count": f"{len(messages):,}"}
 
 
 def _money(amount: float) -> str:

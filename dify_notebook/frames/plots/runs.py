@@ -74,25 +74,25 @@ def nodes(nodes: pd.DataFrame, *, by: str | None = None) -> Plot:
         ConfigError: the extra `plot` is not installed.
     """
     alt = need_altair()
-    found = nodes[nodes["elapsed"].notna()]
-    if found.empty:
+    timed = nodes[nodes["elapsed"].notna()]
+    if timed.empty:
         raise InputError(t("history.plot.no_nodes"), code="plot")
     if by is not None and by not in nodes.columns:
         raise InputError(t("history.plot.by", by=by, known=", ".join(nodes.columns)), code="plot")
-    name = found["title"].astype("string").where(found["title"].astype("string") != "", found["node_id"])
+    name = timed["title"].astype("string").where(timed["title"].astype("string") != "", timed["node_id"])
     group = (
-        pd.Series("", index=found.index, dtype="string")
+        pd.Series("", index=timed.index, dtype="string")
         if by is None
-        else aggregate.top_values(found[by], 6, t("history.plot.other"))
+        else aggregate.top_values(timed[by], 6, t("history.plot.other"))
     )
-    told = found.assign(name=name.fillna("-").str.slice(0, _NAME_LENGTH), group=group)
+    rows = timed.assign(name=name.fillna("-").str.slice(0, _NAME_LENGTH), group=group)
     # Nodes stand in the order in which they usually run.
-    order = told.groupby("name")["position"].median().sort_values(kind="stable").index.tolist()
-    table = aggregate.quantiles(told.groupby(["name", "group"]), "elapsed").reset_index()
-    runs = told["message_id"].nunique()
+    order = rows.groupby("name")["position"].median().sort_values(kind="stable").index.tolist()
+    table = aggregate.quantiles(rows.groupby(["name", "group"]), "elapsed").reset_index()
+    runs = rows["message_id"].nunique()
     fast = table["q90"].max() < 0.5
     if fast:
-        exact = told.assign(elapsed=told["elapsed"] * 1000)
+        exact = rows.assign(elapsed=rows["elapsed"] * 1000)
         table = aggregate.quantiles(exact.groupby(["name", "group"]), "elapsed").reset_index()
     table = table.rename(columns={"count": "runs"})
     table.insert(2, "unit", "ms" if fast else "s")

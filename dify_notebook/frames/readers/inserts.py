@@ -25,7 +25,7 @@ _LETTERS = {"0": "\0", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "Z
 
 
 class UnknownColumns(ValueError):
-    """Nothing told the names of a table's columns."""
+    """The names of a table's columns are nowhere in the dump."""
 
 
 class StatementTooLong(ValueError):
@@ -56,8 +56,8 @@ class InsertParser:
             rest: the lines behind it; those of the statement are taken.
 
         Raises:
-            NoColumns: the columns of its table were not told.
-            TooLong: it has more characters than it may.
+            UnknownColumns: the columns of its table are nowhere in the dump.
+            StatementTooLong: it has more characters than it may.
         """
         created = _CREATE.match(line)
         if created:
@@ -68,7 +68,7 @@ class InsertParser:
             statement = yield from self._rows(statement)
 
     def _rows(self, statement: str) -> Generator[tuple[str, Cells | None], None, str | None]:
-        """The rows of the first of some statements; returns those behind it."""
+        """The rows of the first statement; returns the text after it."""
         head = _INSERT.match(statement)
         if head is None:
             return None
@@ -127,27 +127,27 @@ class _Tuples:
     def __iter__(self) -> Iterator[list[str | None]]:
         token = _MYSQL if _is_mysql(self._statement) else _POSTGRES
         inside = cast = False
-        made: list[str | None] = []
+        cells: list[str | None] = []
         while match := token.match(self._statement, self.at):
             self.at = match.end()
-            sign, word, plain, escaped = match["sign"], match["word"], match["plain"], match["escaped"]
-            cast = cast and not sign
-            if sign == "(":
-                made, inside = [], True
-            elif sign == ")":
-                yield made
+            mark, word, plain, escaped = match["sign"], match["word"], match["plain"], match["escaped"]
+            cast = cast and not mark
+            if mark == "(":
+                cells, inside = [], True
+            elif mark == ")":
+                yield cells
                 inside = False
-            elif sign == ";":
+            elif mark == ";":
                 return
             elif plain is not None:
-                made.append(plain[1:-1].replace("''", "'"))
+                cells.append(plain[1:-1].replace("''", "'"))
             elif escaped is not None:
-                made.append(_ESCAPE.sub(_letter, escaped[1:-1]))
+                cells.append(_ESCAPE.sub(_letter, escaped[1:-1]))
             elif word is not None and not cast:
                 value, casts, _ = word.partition("::")
                 cast = bool(casts)
                 if value:
-                    made.append(None if value.upper() == "NULL" else value)
+                    cells.append(None if value.upper() == "NULL" else value)
         if inside or self._statement[self.at :].strip():
             yield []
 

@@ -1,4 +1,4 @@
-"""Parquet files and directories with a history in them, as rows of other layouts or as tables of ours."""
+"""Parquet files and directories with a history in them, as rows of other layouts or as saved tables."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from ..facts import Facts
 from ..parquet import NAME, Directory, need_pyarrow, open_parquet
 from ..schema import HISTORY, Table
 from . import layouts, saved_tables
+from .layouts import LocatedRow, Row
 from .text_files import Budget
 from .validator import ID_COLUMNS
 
-Row = dict[str, Any]
-LocatedRow = tuple[str, Row]
 _MAGIC = b"PAR1"
 _BATCH = 20_000
 """Rows that are read at a time."""
@@ -42,23 +41,23 @@ def is_parquet(path: Path) -> bool:
 
 
 def read_history(path: Path, budget: Budget) -> tuple[Facts, list[tuple[Table, pd.DataFrame]]]:
-    """The tables of a history in a directory, and what it is of.
+    """The facts and the tables of a history in a directory.
 
     Raises:
         InputError: a file is damaged, or it is more than the budget.
         ConfigError: pyarrow is missing.
     """
-    held = Directory(path, budget.limit)
-    found = []
+    directory = Directory(path, budget.limit)
+    tables = []
     for table in HISTORY:
-        frame = held.table(table.name)
+        frame = directory.table(table.name)
         budget.spend(int(frame.memory_usage().sum()), path)
-        found.append((table, saved_tables.redacted(table, frame)))
-    return held.facts(), found
+        tables.append((table, saved_tables.redacted(table, frame)))
+    return directory.facts(), tables
 
 
 def read_file(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame] | LocatedRow]:
-    """A Parquet file: pieces of a table that was saved of a history, or rows with their places.
+    """A Parquet file: DataFrames of a saved table, or rows with their locations.
 
     Raises:
         InputError: it is damaged, more than the budget, or its columns are those of no export that is known.
@@ -75,7 +74,7 @@ def read_file(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame]
             names = [layouts.column_name(name) for name in part.column_names]
             for name in names:
                 if name in layouts.KNOWN_COLUMNS and names.count(name) > 1:
-                    raise InputError(t("history.export.twice", place=path.name, name=name), code="export")
+                    raise InputError(t("history.export.twice", location=path.name, name=name), code="export")
             part = part.rename_columns(names)
             kind = layouts.row_layout(None, dict.fromkeys(part.column_names), path.name) or ""
             table = saved_tables.table_of(kind)
@@ -89,7 +88,7 @@ def read_file(path: Path, budget: Budget) -> Iterator[tuple[Table, pd.DataFrame]
 
 
 def _is_as_written(table: Table, part: Any) -> bool:
-    """Whether columns have the types that a history has, and rows whole ids; otherwise cells are read one by one."""
+    """Whether columns have the types that a history has, and rows whole ids; otherwise cells are parsed one by one."""
     import pyarrow.compute as pc
     from pyarrow import types
 
@@ -102,18 +101,18 @@ def _is_as_written(table: Table, part: Any) -> bool:
         if not types.is_null(kind) and not any(is_one(kind) for is_one in fits.get(column.dtype, texts)):
             return False
     ids = [part[name] for name in saved_tables.REQUIRED.get(table.name, ())]
-    return not any(one.null_count or pc.any(pc.match_substring(one, "E+")).as_py() for one in ids)
+    return not any(column.null_count or pc.any(pc.match_substring(column, "E+")).as_py() for column in ids)
 
 
 def _table(path: Path, table: Table, part: Any) -> pd.DataFrame:
     kinds = {"large_string": pd.StringDtype(), "string": pd.StringDtype(), "int64": pd.Int64Dtype()}
     names = [name for name in table.names if name in part.column_names]
     try:
-        found = dataframes.conform(table, part.select(names).to_pandas(types_mapper=lambda kind: kinds.get(str(kind))))
+        frame = dataframes.conform(table, part.select(names).to_pandas(types_mapper=lambda kind: kinds.get(str(kind))))
     except (ValueError, TypeError, OverflowError) as problem:
         raise InputError(t("frames.damaged", file=str(path), reason=problem), code="export") from None
-    filled = {column.name: found[column.name].fillna("") for column in table.columns if _is_text(column)}
-    return saved_tables.redacted(table, found.assign(**filled))
+    filled = {column.name: frame[column.name].fillna("") for column in table.columns if _is_text(column)}
+    return saved_tables.redacted(table, frame.assign(**filled))
 
 
 def _is_text(column: Any) -> bool:
@@ -121,7 +120,7 @@ def _is_text(column: Any) -> bool:
 
 
 def _json_row(row: Row) -> Row:
-    """The values of a row as JSON would tell them."""
+    """The values of a row as in decoded JSON."""
     return {name: _json_value(name, value) for name, value in row.items()}
 
 
