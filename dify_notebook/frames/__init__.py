@@ -9,7 +9,8 @@
     frames.safe_for_spreadsheets(table)   the table for Excel and the like: no text of it is calculated there
     frames.SCHEMA                     every table with its columns
 
-pandas is imported with the first table, not before.
+Every DataFrame has all columns of its table in `SCHEMA`, in that order and with those dtypes, an empty one too; the
+rows stand in the order of what was given. pandas is imported with the first table, not before.
 """
 
 from __future__ import annotations
@@ -65,14 +66,17 @@ def __getattr__(name: str) -> Any:
 
 
 def empty(table: str) -> pd.DataFrame:
-    """A table without rows, with all its columns and dtypes.
+    """A DataFrame without rows, with all columns and dtypes of the table.
+
+    Args:
+        table: its name, such as "messages".
 
     Raises:
         KeyError: there is no such table.
     """
-    from .build import frame
+    from .dataframes import from_columns
 
-    return frame(SCHEMA[table], {})
+    return from_columns(SCHEMA[table], {})
 
 
 def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
@@ -83,6 +87,9 @@ def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
     What people asked and models answered may begin as a formula does. A quote goes before each text, name of a
     column or label of a row that begins with `=`, `+`, `-` or `@`, blanks before them included, or with a tab or a
     line break. Numbers and times stay what they are. The table is for looking at: what reads it back has the quotes.
+
+    Returns:
+        A copy of the same shape.
     """
     from .spreadsheet import safe
 
@@ -93,17 +100,17 @@ def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def turns(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
-    """One row for each turn (table `turns`)."""
+    """One row for each turn (table `turns`): status, usage and times, in seconds since the question was sent."""
     return _of_turns("turns", turns)
 
 
 def nodes(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
-    """One row for each workflow node that ran (table `nodes`); empty for what is no workflow."""
+    """One row for each run of a workflow node (table `nodes`), out of the events of live runs and tapes; else empty."""
     return _of_turns("nodes", turns)
 
 
 def thoughts(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
-    """One row for each tool call of an agent (table `thoughts`)."""
+    """One row for each tool call of an agent, and for each thought without one (table `thoughts`)."""
     return _of_turns("thoughts", turns)
 
 
@@ -113,12 +120,12 @@ def citations(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
 
 
 def files(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
-    """One row for each file of a message (table `files`)."""
+    """One row for each file of a message (table `files`), with its size in bytes."""
     return _of_turns("files", turns)
 
 
 def events(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
-    """One row for each event of the stream (table `events`); empty where no tape was kept."""
+    """One row for each event of the stream (table `events`), pings included; empty where no tape was kept."""
     return _of_turns("events", turns)
 
 
@@ -126,19 +133,19 @@ def events(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
 
 
 def conversations(items: Iterable[models.Conversation], *, user: str | None = None) -> pd.DataFrame:
-    """One row for each conversation (table `conversations`).
+    """One row for each conversation (table `conversations`), of `dify.conversations.list()`.
 
     Args:
-        user: whose they are.
+        user: whose they are, for the column of that name; the API does not tell.
     """
     return _of_items("conversations", items, user=user)
 
 
 def messages(items: Iterable[models.StoredMessage], *, user: str | None = None) -> pd.DataFrame:
-    """One row for each stored message (table `messages`).
+    """One row for each stored message (table `messages`), of `dify.messages.list(conversation_id)`.
 
     Args:
-        user: whose they are.
+        user: whose they are, for the column of that name; the API does not tell.
     """
     return _of_items("messages", items, user=user)
 
@@ -149,18 +156,19 @@ def variables(
     """One row for each variable of a conversation (table `variables`).
 
     Args:
-        conversation_id: whose variables they are; the server does not say it again.
+        conversation_id: whose variables they are; the API does not tell.
+        user: whose conversation it is, likewise.
     """
     return _of_items("variables", items, user=user, conversation_id=conversation_id)
 
 
 def feedbacks(items: Iterable[models.Feedback]) -> pd.DataFrame:
-    """One row for each rating (table `feedbacks`)."""
+    """One row for each rating (table `feedbacks`), of `dify.app.feedbacks()`."""
     return _of_items("feedbacks", items)
 
 
 def annotations(items: Iterable[models.Annotation]) -> pd.DataFrame:  # type: ignore[no-redef]  # __future__ has that name
-    """One row for each annotation (table `annotations`)."""
+    """One row for each annotation (table `annotations`), of `dify.annotations.list()`."""
     return _of_items("annotations", items)
 
 
@@ -183,13 +191,16 @@ def runs(
         until: before then; likewise.
         store: another store than this user's.
 
+    Returns:
+        Oldest first; of each tape only the beginning is read.
+
     Raises:
         InputError: one of them is no time, or `since` is not before `until`.
     """
-    from .build import frame
-    from .store import run_rows
+    from .dataframes import from_columns
+    from .tapes import run_rows
 
-    return frame(SCHEMA["runs"], run_rows(since, until, store))
+    return from_columns(SCHEMA["runs"], run_rows(since, until, store))
 
 
 def replay(runs: pd.DataFrame | Iterable[str] | None = None, *, store: RunStore | None = None) -> Iterator[Turn]:
@@ -197,13 +208,17 @@ def replay(runs: pd.DataFrame | Iterable[str] | None = None, *, store: RunStore 
 
     Args:
         runs: rows of `frames.runs()`, or run ids; None means all, oldest first.
+        store: another store than this user's.
+
+    Returns:
+        An iterator; each tape is read when its turn is asked for.
 
     Raises:
         InputError: there is no such tape.
     """
-    from .store import replayed
+    from .tapes import replay
 
-    return replayed(runs, store)
+    return replay(runs, store)
 
 
 # -- how ---------------------------------------------------------------------------------
@@ -211,15 +226,15 @@ def replay(runs: pd.DataFrame | Iterable[str] | None = None, *, store: RunStore 
 
 def _of_turns(name: str, turns: Turn | Iterable[Turn]) -> pd.DataFrame:
     from ..turn.state import Turn
-    from .build import frame
-    from .livetables import TURN_ROWS
+    from .dataframes import from_columns
+    from .turn_rows import TURN_ROWS
 
-    many = [turns] if isinstance(turns, Turn) else list(turns)
-    return frame(SCHEMA[name], TURN_ROWS[name](many))
+    items = [turns] if isinstance(turns, Turn) else list(turns)
+    return from_columns(SCHEMA[name], TURN_ROWS[name](items))
 
 
 def _of_items(name: str, items: Iterable[Any], **of: Any) -> pd.DataFrame:
-    from .build import frame
-    from .tables import ITEM_ROWS
+    from .dataframes import from_columns
+    from .item_rows import ITEM_ROWS
 
-    return frame(SCHEMA[name], ITEM_ROWS[name](list(items), **of))
+    return from_columns(SCHEMA[name], ITEM_ROWS[name](list(items), **of))

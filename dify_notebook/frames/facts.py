@@ -22,6 +22,7 @@ class Failure(BoundedRepr, msgspec.Struct, frozen=True):
     id: str | None
     """The conversation's, where it is one."""
     user: str | None
+    """Whose conversation, or list of conversations, where it is one."""
     error: str
     """What went wrong, in words."""
 
@@ -32,13 +33,17 @@ class Facts(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
     users: dict[str, str] = {}
     """Whose conversations, and how each user was found: client, given, runs, feedbacks or export."""
     server: str | None = None
+    """Base URL that was asked; None for an export."""
     app: str | None = None
+    """The app's name, as the server tells it; of an export the id that was asked for."""
     since: datetime | None = None
+    """Aware; messages from then on were asked for."""
     until: datetime | None = None
+    """Aware; messages before then were asked for."""
     conversations: tuple[str, ...] | None = None
     """Those alone, where some were asked for."""
     fetched_at: datetime | None = None
-    """When the fetch began."""
+    """When the fetch began, in UTC; None for an export."""
     complete: bool = True
     """Whether everything that was asked for is there: no failures, not cancelled."""
     notes: tuple[str, ...] = ()

@@ -16,24 +16,24 @@ from ..net.portal import portal
 from ..net.thread import CLEANUP_SECONDS, wait
 from ..paths import expand
 from ..printable import MESSAGE, TEXT, one_line, shown
-from .asked import Known, Wanted, wanted
-from .collect import Collector
+from .collector import Collector
 from .history import History
-from .memory import Memory, merged
-from .progress import SECONDS, Meter
-from .store import users_of_runs
+from .memory import MemorySink, merge_fetches
+from .progress_bar import SECONDS, ProgressBar
+from .request import HistoryRequest, PreviousFetch, history_request
+from .tapes import users_of_runs
 from .texts import as_microseconds
 
 if TYPE_CHECKING:
-    from .parquet import Directory
+    from .parquet import Writer
 
 
 class Collecting:
-    """A fetch of a history: `await` it. Whatever happens, `.history` is what has come so far.
+    """A fetch of a history: `await` it for a `History`. Whatever happens, `.history` is what has come so far.
 
     Args:
         so_far: makes the history of what has come.
-        directory: where it is written, if it is; let go of at the end.
+        writer: what writes it into a directory, if it is; closed at the end.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Collecting:
         collector: Collector,
         so_far: Callable[[], History],
         progress: bool | None,
-        directory: Directory | None = None,
+        writer: Writer | None = None,
     ) -> None:
         self._collector = collector
         self._so_far = so_far
         self._shown = progress
-        self._directory = directory
+        self._writer = writer
 
     def __repr__(self) -> str:
         done = self._collector.progress
@@ -54,14 +54,14 @@ class Collecting:
 
     @property
     def history(self) -> History:
-        """What has come so far; after an interruption too."""
+        """What has come so far as a `History`; after an interruption too."""
         return self._so_far()
 
     def __await__(self) -> Generator[Any, None, History]:
         return self._run().__await__()
 
     async def _run(self) -> History:
-        meter = Meter(self._collector.progress, self._shown)
+        meter = ProgressBar(self._collector.progress, self._shown)
 
         async def tell() -> None:
             while True:
@@ -72,8 +72,8 @@ class Collecting:
         try:
             await self._collector.run()
         except asyncio.CancelledError:
-            if self._directory is not None:
-                self._so_far()  # what came is put in its place now: who awaited this may have no name for it
+            if self._writer is not None:
+                self._so_far()  # what came is written now: who awaited this may have no name for it
             raise
         except BaseException as problem:
             self._failed(problem)
@@ -84,12 +84,12 @@ class Collecting:
         return self._so_far()
 
     def _failed(self, problem: BaseException) -> None:
-        if self._directory is not None:
-            self._directory.give_up(problem)
+        if self._writer is not None:
+            self._writer.abort(problem)
 
     def now(self) -> History:
         """Fetch on the portal's thread and wait. An Interrupt ends it, and what has come is given back."""
-        meter = Meter(self._collector.progress, self._shown)
+        meter = ProgressBar(self._collector.progress, self._shown)
         over = threading.Event()
 
         async def run() -> None:
@@ -131,15 +131,15 @@ def history(
     progress: bool | None = None,
 ) -> Collecting:
     """See `AsyncDify.history`."""
-    asked = wanted(dify, users, conversations, since, until, concurrency)
+    request = history_request(dify, users, conversations, since, until, concurrency)
     if to is None:
-        return _in_memory(dify, asked, None, progress)
-    from .parquet import Directory
+        return _in_memory(dify, request, None, progress)
+    from .parquet import Writer
 
-    directory = Directory(expand(to, argument="to"))
-    collector = Collector(dify, asked, directory)
-    directory.begin(collector.facts())
-    return _into(directory, collector, directory.flush, progress)
+    writer = Writer(expand(to, argument="to"))
+    collector = Collector(dify, request, writer)
+    writer.begin(collector.facts())
+    return _to_directory(writer, collector, writer.flush, progress)
 
 
 def update(
@@ -154,78 +154,78 @@ def update(
     facts = before.facts
     if facts.server is not None and facts.server != dify.base_url:
         raise InputError(t("frames.other_server", server=facts.server, mine=dify.base_url), code="history")
-    asked = wanted(dify, facts.users, facts.conversations, facts.since, facts.until, concurrency)
+    request = history_request(dify, facts.users, facts.conversations, facts.since, facts.until, concurrency)
     if before.directory is None:
-        return _in_memory(dify, asked, before, progress)
-    from .parquet import Directory
+        return _in_memory(dify, request, before, progress)
+    from .parquet import Writer
 
-    directory = Directory(before.directory)
-    directory.begin_update()
+    writer = Writer(before.directory)
+    writer.begin_update()
     try:
-        known = known_of(directory.table("conversations"), before)
+        previous = previous_fetch(writer.directory.table("conversations"), before)
     except BaseException:
-        directory.end()
+        writer.close()
         raise
-    collector = Collector(dify, asked, directory, known)
+    collector = Collector(dify, request, writer, previous)
 
-    def put_together() -> None:
-        directory.put_together(
-            collector.replaced, has_ratings=collector.has_ratings, annotations=collector.has_annotations
+    def apply_update() -> None:
+        writer.apply_update(
+            collector.replaced, has_ratings=collector.has_ratings, has_annotations=collector.has_annotations
         )
 
-    return _into(directory, collector, put_together, progress)
+    return _to_directory(writer, collector, apply_update, progress)
 
 
-def _into(
-    directory: Directory, collector: Collector, finish: Callable[[], None], progress: bool | None
+def _to_directory(
+    writer: Writer, collector: Collector, finish: Callable[[], None], progress: bool | None
 ) -> Collecting:
     """A fetch that is written; `finish` is called once, when all has come that will."""
     ended: list[None] = []
 
     def so_far() -> History:
-        if collector.over and not ended:
+        if collector.ended and not ended:
             ended.append(None)
             try:
                 finish()
-                directory.write_facts(collector.facts())
+                writer.write_facts(collector.facts())
             finally:
-                directory.end()
-        return History.read(directory.path)
+                writer.close()
+        return History.read(writer.path)
 
-    return Collecting(collector, so_far, progress, directory)
+    return Collecting(collector, so_far, progress, writer)
 
 
-def _in_memory(dify: AsyncDify, asked: Wanted, before: History | None, progress: bool | None) -> Collecting:
-    sink = Memory()
-    known = None if before is None else known_of(before.conversations, before)
-    collector = Collector(dify, asked, sink, known)
+def _in_memory(dify: AsyncDify, request: HistoryRequest, before: History | None, progress: bool | None) -> Collecting:
+    sink = MemorySink()
+    previous = None if before is None else previous_fetch(before.conversations, before)
+    collector = Collector(dify, request, sink, previous)
 
     def so_far() -> History:
         tables = sink.tables()
         if before is not None:
-            tables = merged(
+            tables = merge_fetches(
                 before.tables,
                 tables,
                 collector.replaced,
                 has_ratings=collector.has_ratings,
-                annotations=collector.has_annotations,
+                has_annotations=collector.has_annotations,
             )
         return History(tables, collector.facts())
 
     return Collecting(collector, so_far, progress)
 
 
-def known_of(conversations: Any, before: History) -> Known:
-    """What need not be fetched again. A conversation that is there twice was being written: it is not known."""
-    once = conversations[~conversations["conversation_id"].duplicated(keep=False)]
-    return Known(
+def previous_fetch(conversations: Any, before: History) -> PreviousFetch:
+    """What need not be fetched again. A conversation that is there twice was being written: it is left out."""
+    unique = conversations[~conversations["conversation_id"].duplicated(keep=False)]
+    return PreviousFetch(
         {
             id: (None if time is None else as_microseconds(time), name, user)
             for id, time, name, user in zip(
-                once["conversation_id"],
-                once["updated_at"].astype(object).where(once["updated_at"].notna(), None),
-                once["name"],
-                once["user"].astype(object).where(once["user"].notna(), ""),
+                unique["conversation_id"],
+                unique["updated_at"].astype(object).where(unique["updated_at"].notna(), None),
+                unique["name"],
+                unique["user"].astype(object).where(unique["user"].notna(), ""),
                 strict=True,
             )
         },
@@ -235,10 +235,10 @@ def known_of(conversations: Any, before: History) -> Known:
 
 
 class Users(dict[str, str]):
-    """Users by name, each with where they were found: client, runs or feedbacks. `.notes` says who cannot be."""
+    """User -> where it was found: client, runs or feedbacks. `.notes`, sentences, say who cannot be found."""
 
-    def __init__(self, found: Mapping[str, str], notes: Sequence[str]) -> None:
-        super().__init__(found)
+    def __init__(self, users: Mapping[str, str], notes: Sequence[str]) -> None:
+        super().__init__(users)
         self.notes = tuple(notes)
 
     def __repr__(self) -> str:
@@ -248,9 +248,9 @@ class Users(dict[str, str]):
 
 async def find_users(dify: AsyncDify) -> Users:
     """See `AsyncDify.find_users`."""
-    found = {dify.user: "client"}
+    users = {dify.user: "client"}
     for name in users_of_runs(dify.base_url):
-        found.setdefault(name, "runs")
+        users.setdefault(name, "runs")
     notes = [t("frames.users_found_by")]
     unnamed: list[DifyError] = []
 
@@ -273,8 +273,8 @@ async def find_users(dify: AsyncDify) -> Users:
     rest = [] if unnamed and unnamed[0].status == 404 else await gather_bounded(name_of, ids[1:])
     named = [name for name in [*first, *rest] if name]
     for name in named:
-        found.setdefault(name, "feedbacks")
-    lost = len(ids) - len(named)
-    if lost:
-        notes.append(t("frames.unnamed_users", count=lost))
-    return Users(found, notes)
+        users.setdefault(name, "feedbacks")
+    unnamed_count = len(ids) - len(named)
+    if unnamed_count:
+        notes.append(t("frames.unnamed_users", count=unnamed_count))
+    return Users(users, notes)

@@ -5,7 +5,7 @@ and useful for counting comes first, long texts come last.
 
 dtypes: `string` (pandas' nullable one), `Int64` (nullable), `boolean` (nullable), `float64` (missing is
 NaN), `timestamp` (`datetime64[us, UTC]`, missing is NaT), `category` (the categories named here in this
-order, behind them any other word that the server said; missing is NaN). Nested values are JSON text.
+order, after them any other word of the server; missing is NaN). Nested values are JSON text.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Table(msgspec.Struct, frozen=True):
     name: str
     doc: str
     key: tuple[str, ...]
-    """The columns that tell its rows apart."""
+    """The columns that identify a row."""
     columns: tuple[Column, ...]
     order: tuple[str, ...] = ()
     """The columns that a `History` sorts its rows by; with a minus the greatest comes first."""
@@ -128,8 +128,9 @@ MESSAGES = Table(
     ("created_at", "conversation_id"),
 )
 
-KEPT = (*(column.name for column in _USAGE), "usage_from", "model", "parent_message_id")
-"""What the API tells of no message: an export or a tape did, and a tape is not kept for ever. An update keeps it."""
+BEYOND_API = (*(column.name for column in _USAGE), "usage_from", "model", "parent_message_id")
+"""Columns of messages that the API never gives: from exports and tapes, and tapes are not kept for ever. An update
+keeps their values."""
 
 THOUGHTS = Table(
     "thoughts",

@@ -11,9 +11,9 @@ from ..spreadsheets import plain_cell
 
 def safe(frame: pd.DataFrame) -> pd.DataFrame:
     """A copy; see `frames.safe_for_spreadsheets`."""
-    made = frame.copy()
-    for place in range(frame.shape[1]):
-        column = frame.iloc[:, place]
+    copy = frame.copy()
+    for index in range(frame.shape[1]):
+        column = frame.iloc[:, index]
         if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
             continue
         if isinstance(column.dtype, pd.CategoricalDtype):
@@ -21,10 +21,10 @@ def safe(frame: pd.DataFrame) -> pd.DataFrame:
                 continue
             column = column.astype("object")
         values = [plain_cell(value) for value in column]
-        made.isetitem(place, pd.Series(values, index=frame.index, dtype=column.dtype))
-    made.columns = _labels(frame.columns)
-    made.index = _labels(frame.index)
-    return made
+        copy.isetitem(index, pd.Series(values, index=frame.index, dtype=column.dtype))
+    copy.columns = _labels(frame.columns)
+    copy.index = _labels(frame.index)
+    return copy
 
 
 def _labels(index: pd.Index) -> pd.Index:

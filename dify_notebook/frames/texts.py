@@ -1,4 +1,4 @@
-"""Values as they may stand in a table: texts and addresses without signatures, JSON text, times as whole numbers."""
+"""Converters of cells: texts and addresses without signatures, JSON text, times as microseconds."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def from_microseconds(value: int) -> datetime:
 
 
 def as_word(value: object) -> str | None:
-    """A word of the server's for a category or an id; None for none."""
+    """A category or an id as text; None for an empty one."""
     return as_text(value) or None

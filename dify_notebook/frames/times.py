@@ -1,4 +1,4 @@
-"""Times as people give them, as instants: what `since` and `until` take, and how a time is written."""
+"""Instants out of what `since` and `until` take: datetimes of all kinds, numbers, timestamps and relative times."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import pandas as pd
 
 from ..errors import InputError
 from ..i18n import t
-from .spoken import spoken
-from .written import WRITTEN_NUMBER, written
+from .relative_time import parse_relative
+from .timestamp import NUMBER, parse_timestamp
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _UNITS = tuple((Decimal(10 ** (digits - 1)), 10 ** (digits - 10)) for digits in (10, 13, 16, 19))
-"""The least number of that many digits, and how many of its units are a second."""
+"""The smallest number of that many digits, and how many of its units are a second."""
 
 
-def span(since: Any, until: Any) -> tuple[datetime | None, datetime | None]:
-    """Both ends of a span of time, by one clock; see `moment`.
+def time_range(since: Any, until: Any) -> tuple[datetime | None, datetime | None]:
+    """Both ends of a time range, relative to one `now`; see `moment`.
 
     Raises:
         InputError: one is no time, or the beginning is not before the end.
@@ -59,29 +59,29 @@ def moment(value: Any, name: str, now: datetime | None = None) -> datetime | Non
     if value is None:
         return None
     try:
-        found = _instant(value, now or datetime.now(UTC))
+        instant = _instant(value, now or datetime.now(UTC))
     except (OverflowError, ValueError, OSError):  # of a year that there is not
-        found = None
-    if found is None:
+        instant = None
+    if instant is None:
         raise InputError(t("frames.bad_time", name=name, value=repr(value)[:100]), code=name)
-    return found
+    return instant
 
 
-def epoch(number: Decimal, *, up: bool = False) -> datetime | None:
+def from_epoch(number: Decimal, *, up: bool = False) -> datetime | None:
     """The time that many seconds, milliseconds, microseconds or nanoseconds after 1970; None for other numbers.
 
     Numbers of 10, 13, 16 and 19 digits before the point are taken, which are the years 2001 to 2286 in each unit.
 
-    >>> epoch(Decimal("1709647651.25"))
+    >>> from_epoch(Decimal("1709647651.25"))
     datetime.datetime(2024, 3, 5, 14, 7, 31, 250000, tzinfo=datetime.timezone.utc)
 
     Args:
         up: round to the next microsecond instead of the one before.
     """
-    for least, unit in _UNITS:
-        if least <= number < 10 * least:
-            whole = number * 1_000_000 / unit
-            return _EPOCH + timedelta(microseconds=math.ceil(whole) if up else math.floor(whole))
+    for lower, unit in _UNITS:
+        if lower <= number < 10 * lower:
+            microseconds = number * 1_000_000 / unit
+            return _EPOCH + timedelta(microseconds=math.ceil(microseconds) if up else math.floor(microseconds))
     return None
 
 
@@ -89,12 +89,12 @@ def _instant(value: Any, now: datetime) -> datetime | None:
     if value is pd.NaT or value is pd.NA or isinstance(value, (bool, np.bool_)):
         return None
     if isinstance(value, str):
-        return _read(value, now)
+        return _from_text(value, now)
     if isinstance(value, pd.Period):
         value = value.start_time
     if isinstance(value, np.datetime64):
-        found = _of_numpy(value)
-        return None if found is None else _aware(found)
+        result = _from_numpy(value)
+        return None if result is None else _aware(result)
     if isinstance(value, (timedelta, np.timedelta64)):
         return _ago(pd.Timedelta(value), now)
     if isinstance(value, datetime):
@@ -102,19 +102,19 @@ def _instant(value: Any, now: datetime) -> datetime | None:
     if isinstance(value, date):
         return _aware(datetime.combine(value, time()))
     if isinstance(value, (numbers.Real, Decimal)) and math.isfinite(value):
-        return epoch(value if isinstance(value, Decimal) else Decimal(str(value)), up=True)
+        return from_epoch(value if isinstance(value, Decimal) else Decimal(str(value)), up=True)
     return None
 
 
-def _read(text: str, now: datetime) -> datetime | None:
-    if WRITTEN_NUMBER.fullmatch(text.strip()):
-        found = epoch(Decimal(text.strip()), up=True)
-        if found is not None:
-            return found
-    told = written(text)
-    if told is None:
-        return spoken(text, now)
-    return _aware(told.value) + (_MICROSECOND if told.more else timedelta())
+def _from_text(text: str, now: datetime) -> datetime | None:
+    if NUMBER.fullmatch(text.strip()):
+        instant = from_epoch(Decimal(text.strip()), up=True)
+        if instant is not None:
+            return instant
+    parsed = parse_timestamp(text)
+    if parsed is None:
+        return parse_relative(text, now)
+    return _aware(parsed.value) + (_MICROSECOND if parsed.truncated else timedelta())
 
 
 def _aware(value: datetime) -> datetime:
@@ -130,12 +130,12 @@ def _aware(value: datetime) -> datetime:
     return value.astimezone(UTC if value.tzinfo else None) + more
 
 
-def _of_numpy(value: np.datetime64) -> datetime | None:
+def _from_numpy(value: np.datetime64) -> datetime | None:
     if np.isnat(value) or not 1 <= int(value.astype("M8[Y]").astype("int64")) + 1970 <= 9999:
         return None
-    whole = value.astype("M8[us]")
-    found: datetime = whole.item()
-    return found + (_MICROSECOND if whole < value else timedelta())
+    microseconds = value.astype("M8[us]")
+    result: datetime = microseconds.item()
+    return result + (_MICROSECOND if microseconds < value else timedelta())
 
 
 def _ago(value: pd.Timedelta, now: datetime) -> datetime | None:

@@ -9,8 +9,8 @@ from ..turn.convert import as_text
 from ..wire.loose import loads
 from .texts import as_json, as_word, clean
 
-MANY = 100
-"""With more calls than so many in one step, what they have in common is told once."""
+REPEATED_CALLS = 100
+"""With more calls than this in one thought, what they have in common stands in the first row alone."""
 
 
 def tool_calls(
@@ -30,23 +30,25 @@ def tool_calls(
     names = [name for name in tool.split(";") if name]
     if not names:
         return [(None, None, None, None)]
-    given, gave = _by_call(names, tool_input), _by_call(names, observation)
-    return [(name, _label(labels, name), given[at], gave[at]) for at, name in enumerate(names)]
+    inputs, outputs = _by_call(names, tool_input), _by_call(names, observation)
+    return [(name, _label(labels, name), inputs[index], outputs[index]) for index, name in enumerate(names)]
 
 
-def _by_call(names: list[str], told: Any) -> list[str | None]:
-    """What was told of each call, in their order."""
-    data = told
-    if isinstance(told, str):
+def _by_call(names: list[str], value: Any) -> list[str | None]:
+    """The value of each call, in their order."""
+    data = value
+    if isinstance(value, str):
         try:
-            data = loads(told.encode()) if told.lstrip()[:1] in ("{", "[") else told
+            data = loads(value.encode()) if value.lstrip()[:1] in ("{", "[") else value
         except (ValueError, RecursionError):
-            data = told
+            data = value
     if data is None or data == "":
         return [None] * len(names)
     if isinstance(data, dict) and any(name in data for name in names):
-        last = {name: at for at, name in enumerate(names)}
-        return [_plain(data[name]) if name in data and last[name] == at else None for at, name in enumerate(names)]
+        last = {name: index for index, name in enumerate(names)}
+        return [
+            _plain(data[name]) if name in data and last[name] == index else None for index, name in enumerate(names)
+        ]
     if len(names) == 1:
         return [_plain(data)]
     if isinstance(data, list) and len(data) == len(names):
@@ -59,17 +61,17 @@ def _plain(value: Any) -> str | None:
 
 
 def _label(labels: Any, name: str) -> str | None:
-    told = labels.get(name) if isinstance(labels, Mapping) else None
-    if isinstance(told, Mapping):
-        told = told.get("en_US") or next(iter(told.values()), None)
-    return as_word(told)
+    label = labels.get(name) if isinstance(labels, Mapping) else None
+    if isinstance(label, Mapping):
+        label = label.get("en_US") or next(iter(label.values()), None)
+    return as_word(label)
 
 
-def with_calls(base: dict[str, Any], tool: str, tool_input: Any, observation: Any, labels: Any) -> list[dict[str, Any]]:
+def call_rows(base: dict[str, Any], tool: str, tool_input: Any, observation: Any, labels: Any) -> list[dict[str, Any]]:
     """A row of the table `thoughts` for each call.
 
-    What the calls have in common stands in each row; of more than `MANY` in the first alone, since it is as long as
-    they are many.
+    What the calls have in common stands in each row; of more than `REPEATED_CALLS` in the first alone: the more calls,
+    the longer it is.
 
     Args:
         base: what the rows have in common.
@@ -80,9 +82,9 @@ def with_calls(base: dict[str, Any], tool: str, tool_input: Any, observation: An
         "output_raw": clean(as_text(observation)) or None,
     }
     calls = tool_calls(tool, tool_input, observation, labels)
-    once = dict.fromkeys(("thought", "tool_label", *raw)) if len(calls) > MANY else {}
+    once = dict.fromkeys(("thought", "tool_label", *raw)) if len(calls) > REPEATED_CALLS else {}
     return [
-        {**base, "call": at, "tool": name, "tool_label": label, "input": given, "output": gave, **raw}
-        | (once if at else {})
-        for at, (name, label, given, gave) in enumerate(calls)
+        {**base, "call": index, "tool": name, "tool_label": label, "input": argument, "output": result, **raw}
+        | (once if index else {})
+        for index, (name, label, argument, result) in enumerate(calls)
     ]

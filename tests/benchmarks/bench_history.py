@@ -291,11 +291,11 @@ def as_dicts(pages: list[bytes]) -> Any:
 
 def as_lean(pages: list[bytes]) -> Any:
     """What a history does with its pages."""
-    from dify_notebook.frames.memory import Memory
-    from dify_notebook.frames.tables import message_rows
+    from dify_notebook.frames.item_rows import message_rows
+    from dify_notebook.frames.memory import MemorySink
     from dify_notebook.wire import models
 
-    held = Memory()
+    held = MemorySink()
     for page in pages:
         held.take("messages", message_rows(models.decode(models.MessageRows, page).data, user="me"))
     return held.table("messages")
@@ -307,14 +307,14 @@ TABLE_WORK: dict[str, Callable[[list[bytes]], Any]] = {"dicts": as_dicts, "lean"
 def tables(full: bool) -> None:
     import pandas as pd
 
-    from dify_notebook.frames import build
-    from dify_notebook.frames.memory import Memory
+    from dify_notebook.frames import dataframes
+    from dify_notebook.frames.item_rows import message_rows
+    from dify_notebook.frames.memory import MemorySink
     from dify_notebook.frames.schema import MESSAGES as TABLE
-    from dify_notebook.frames.tables import message_rows
     from dify_notebook.wire import models
 
     def sorted_table(many: list[Any]) -> Any:
-        held = Memory()
+        held = MemorySink()
         for page in many:
             held.take("messages", message_rows(page, user="me"))
         return held.table("messages")
@@ -324,7 +324,7 @@ def tables(full: bool) -> None:
     rows = [flat(item) for page in pages for item in json.loads(page)["data"]]
     items = [models.decode(models.MessageRows, page).data for page in pages]
     a = cpu_of(lambda: pd.DataFrame(rows))
-    b = cpu_of(lambda: build.of_blocks(TABLE, [message_rows(page, user="me") for page in items]))
+    b = cpu_of(lambda: dataframes.from_batches(TABLE, [message_rows(page, user="me") for page in items]))
     c = cpu_of(lambda: sorted_table(items))
     verdict = "ok" if b <= 1.3 * a else "MISSED (aim: 1.3)"
     said = f"{a:.2f} s of CPU, ours {b:.2f} s, {b / a:.2f} times {verdict}"

@@ -19,7 +19,7 @@ from contract.exchanges import load_exchanges, operation
 from contract.expected_tables import ROWS, TOTALS, Totals
 
 from dify_notebook import frames
-from dify_notebook.frames import build, tables
+from dify_notebook.frames import dataframes, item_rows
 from dify_notebook.wire import models
 
 LISTS: dict[str, tuple[Any, tuple[str, ...]]] = {
@@ -52,8 +52,8 @@ def made(case: str) -> dict[str, pd.DataFrame]:
         of: dict[str, Any] = {"user": "me"} if kind not in ("feedbacks", "annotations") else {}
         if kind == "variables":
             of["conversation_id"] = "c"
-        block = tables.stored_blocks(items, **of).get(kind, {}) if "messages" in kinds else tables.ITEM_ROWS[kind](items, **of)
-        found[kind] = build.frame(frames.SCHEMA[kind], block)
+        block = item_rows.message_batches(items, **of).get(kind, {}) if "messages" in kinds else item_rows.ITEM_ROWS[kind](items, **of)
+        found[kind] = dataframes.from_columns(frames.SCHEMA[kind], block)
     return found
 
 
@@ -62,7 +62,7 @@ def test_reading_for_tables_is_the_same_reading() -> None:
     for case, (name, body) in answered().items():
         if name == "messages.list":
             rows, page = (models.decode(kind, body).data for kind in (models.MessageRows, models.MessagePage))
-            assert tables.stored_blocks(rows) == tables.stored_blocks(page), case
+            assert item_rows.message_batches(rows) == item_rows.message_batches(page), case
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_times_are_read_in_every_form(told: str, read: float | None) -> None:
     assert page.has_more
     (row,) = page.data
     assert (row.created_at and row.created_at.timestamp()) == read
-    (block,) = [tables.message_rows(page.data)]
+    (block,) = [item_rows.message_rows(page.data)]
     assert block["created_at"] == [read and round(read * 1_000_000)]
 
 
@@ -144,7 +144,7 @@ def test_an_odd_field_of_one_message_takes_nothing_else_with_it(name: str, told:
     if wanted is None or name == "message_files":
         assert name in message.extra  # as it came
     rows = models.decode(models.MessageRows, body).data
-    assert tables.stored_blocks(rows) == tables.stored_blocks(page.data)
+    assert item_rows.message_batches(rows) == item_rows.message_batches(page.data)
 
 
 def test_odd_conversations_ratings_and_annotations_are_read() -> None:
@@ -355,7 +355,7 @@ def totals(group: str) -> Totals:
     for case in cases:
         for kind, frame in made(case).items():
             found.setdefault(kind, []).append(frame)
-    whole = {kind: build.concat(frames.SCHEMA[kind], parts) for kind, parts in found.items()}
+    whole = {kind: dataframes.concat(frames.SCHEMA[kind], parts) for kind, parts in found.items()}
     counts: Counter[str] = Counter()
     for kind, frame in whole.items():
         if len(frame):

@@ -11,7 +11,7 @@ from typing import Any
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import Dify
-from dify_notebook.frames.livetables import event_rows
+from dify_notebook.frames.turn_rows import event_rows
 from dify_notebook.live.protocol import unpack
 from dify_notebook.live.view import LiveView
 from dify_notebook.turn import fold

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from dify_notebook import console, logs
-from dify_notebook.frames import progress
-from dify_notebook.frames.collect import Progress
+from dify_notebook.frames import progress_bar
+from dify_notebook.frames.collector import Progress
 from dify_notebook.i18n import speaking
 
 TEXT = "✓ 回答 · 3 × 4 → “12” é 🙂\n"
@@ -129,26 +129,26 @@ def test_a_warning_may_be_an_error_where_that_is_wished_and_names_the_caller() -
 @pytest.mark.parametrize("name", ["closed", "left", "raising"])
 def test_a_fetch_goes_on_where_its_line_cannot_be_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "_said", set())
-    monkeypatch.setattr(progress, "_stream", BROKEN[name])
-    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    monkeypatch.setattr(progress_bar, "_stream", BROKEN[name])
+    monkeypatch.setattr(progress_bar, "SECONDS", 0.0)
     monkeypatch.setattr(sys, "stderr", BROKEN[name]())
-    for meter in (progress.Meter(Progress()), progress.Meter(Progress(), shown=True)):
+    for meter in (progress_bar.ProgressBar(Progress()), progress_bar.ProgressBar(Progress(), shown=True)):
         meter.show()
         meter.show()
         meter.end()
     monkeypatch.undo()
     monkeypatch.setattr(sys, "stderr", BROKEN[name]())
-    progress.Meter(Progress()).end()  # finds its own stream
+    progress_bar.ProgressBar(Progress()).end()  # finds its own stream
     monkeypatch.undo()
 
 
 def test_the_line_of_a_fetch_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    monkeypatch.setattr(progress_bar, "SECONDS", 0.0)
     with speaking("zh-Hans"):
         for encoding in ("gbk", "ascii"):
             stream = narrow(encoding)
-            monkeypatch.setattr(progress, "_stream", partial(same, stream))
-            meter = progress.Meter(Progress())
+            monkeypatch.setattr(progress_bar, "_stream", partial(same, stream))
+            meter = progress_bar.ProgressBar(Progress())
             meter.show()
             meter.end()
             told = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from unit.test_frames_readers import MESSAGES, TABLES, as_csv, as_dump, as_inser
 
 from dify_notebook import History
 from dify_notebook.errors import InputError
-from dify_notebook.frames.readers.inserts import Inserts
+from dify_notebook.frames.readers.inserts import InsertParser
 from dify_notebook.wire.loose import DEEPEST, shallow
 
 ROW = "id,conversation_id,query,answer\n1,c,q,a\n"
@@ -307,7 +307,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 def test_damaged_statements_are_read_in_time_linear_in_them(name: str) -> None:
     def read(text: str) -> None:
         lines: Iterator[str] = iter(text.splitlines(keepends=True))
-        for _ in Inserts().read(next(lines), lines):
+        for _ in InsertParser().read(next(lines), lines):
             pass
 
     assert growth(HOSTILE[name], read, 60_000) <= MOST
@@ -317,7 +317,7 @@ def test_damaged_statements_are_read_in_time_linear_in_them(name: str) -> None:
     "head", ["COPY ", 'COPY "a".', "COPY a (", "COPY a (b) FROM stdin;", "COPY a (b) FROM stdin; x "]
 )
 def test_damaged_copies_are_read_in_time_linear_in_them(tmp_path: Path, head: str) -> None:
-    from dify_notebook.frames.readers.sources import _COPY
+    from dify_notebook.frames.readers.formats import _COPY
 
     for piece in ("a", " ", '"', ") FROM stdin;", "a."):
         assert growth(lambda n, piece=piece: head + piece * n + "!", _COPY.match, 60_000) <= MOST  # type: ignore[misc]

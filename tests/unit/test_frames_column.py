@@ -28,7 +28,7 @@ EDITS = {
         '        C("error", "string", "Why it failed."),\n': '        C("from_source", "string", "From where it was asked."),\n',
         '        C("name", "string", "Its title.", False),\n': '        C("from_source", "string", "From where it was begun."),\n',
     },
-    "frames/tables.py": {
+    "frames/item_rows.py": {
         '        "status": [item.status for item in items],\n': '        "from_source": [as_word(item.from_source) for item in items],\n',
         '        "status": [as_word(item.status) for item in items],\n': '        "from_source": [as_word(item.from_source) for item in items],\n',
     },

@@ -13,8 +13,9 @@ from unit.test_frames_bounds import folder, link_to_a_device, listening, nothing
 
 from dify_notebook import History
 from dify_notebook.errors import InputError
-from dify_notebook.frames import build, parquet
+from dify_notebook.frames import dataframes
 from dify_notebook.frames.facts import Facts
+from dify_notebook.frames.parquet import directory, files
 from dify_notebook.frames.schema import SCHEMA
 
 pa = pytest.importorskip("pyarrow")
@@ -28,7 +29,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "message_id": ["a", "b"], "query": ["x" * 100, "y"], "answer": ["", ""], "created_at": [0, 1],
     }  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    return History({"messages": build.frame(SCHEMA["messages"], rows)}, Facts(users={"ann": "given"})).to_parquet("log")
+    return History({"messages": dataframes.from_columns(SCHEMA["messages"], rows)}, Facts(users={"ann": "given"})).to_parquet("log")
 
 
 def messages(log: Path) -> Path:
@@ -61,9 +62,9 @@ def test_facts_that_cannot_be_read_are_named(log: Path, content: bytes) -> None:
 
 def test_facts_have_a_bound(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     size = (log / "history.json").stat().st_size
-    monkeypatch.setattr(parquet, "FACTS", size)
+    monkeypatch.setattr(directory, "METADATA_LIMIT", size)
     assert History.read(log).users == {"ann": "given"}
-    monkeypatch.setattr(parquet, "FACTS", size - 1)
+    monkeypatch.setattr(directory, "METADATA_LIMIT", size - 1)
     with pytest.raises(InputError, match=rf"history\.json is larger than the {size - 1} bytes"):
         History.read(log)
 
@@ -122,19 +123,19 @@ def test_a_table_has_a_bound(log: Path) -> None:
 
 def test_a_table_is_bounded_before_it_is_whole(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few rows at a time are looked at: a small file can hold very many."""
-    monkeypatch.setattr(parquet, "_BATCH", 100)
+    monkeypatch.setattr(files, "BATCH_ROWS", 100)
     rows = {"message_id": ["a"] * 5_000, "query": ["x"] * 5_000}
-    frame = build.frame(SCHEMA["messages"], rows)
+    frame = dataframes.from_columns(SCHEMA["messages"], rows)
     many = History({"messages": frame}).to_parquet("many")
     taken: list[int] = []
-    parts = parquet._parts
+    parts = files.read_batches
 
     def counted(*told: Any) -> Iterator[Any]:
         for part in parts(*told):
             taken.append(len(part))
             yield part
 
-    monkeypatch.setattr(parquet, "_parts", counted)
+    monkeypatch.setattr(files, "read_batches", counted)
     with pytest.raises(InputError, match="limit"):
         _ = History.read(many, limit=50_000).messages
     assert sum(taken) < 1_000

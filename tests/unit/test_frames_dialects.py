@@ -16,10 +16,10 @@ from support import linear
 
 from dify_notebook import History
 from dify_notebook.errors import InputError
-from dify_notebook.frames.readers.cells import time
-from dify_notebook.frames.readers.encodings import encoding_of
-from dify_notebook.frames.readers.layouts import number, whole
-from dify_notebook.frames.written import written
+from dify_notebook.frames.readers.encodings import detect_encoding
+from dify_notebook.frames.readers.layouts import parse_integer, parse_number
+from dify_notebook.frames.readers.validator import parse_time
+from dify_notebook.frames.timestamp import parse_timestamp
 from dify_notebook.turn.convert import as_time
 
 M, N, C = "11111111-1111-4111-8111-111111111111", "33333333-3333-4333-8333-333333333333", "22222222-2222-4222-8222-222222222222"
@@ -160,8 +160,8 @@ def test_an_encoding_that_there_is_not(tmp_path: Path, name: Any) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_utf_8_is_taken_for_nothing_else(text: str) -> None:
     content = (HEADER + text).encode()
-    assert encoding_of(content) == "utf-8"
-    assert encoding_of(codecs.BOM_UTF8 + content) == "utf-8-sig"
+    assert detect_encoding(content) == "utf-8"
+    assert detect_encoding(codecs.BOM_UTF8 + content) == "utf-8-sig"
 
 
 ONE = dict(zip(HEADER.split(","), ROW.split(","), strict=True))
@@ -263,7 +263,7 @@ def test_no_number_is_a_time_that_is_minutes_off(value: float, digits: int) -> N
     """However a spreadsheet rounds it."""
     cell = f"{value:.{digits}E}" if digits < 20 else str(value)
     try:
-        found = time(cell, "m.csv:2", "created_at")
+        found = parse_time(cell, "m.csv:2", "created_at")
     except InputError:
         return
     seconds = float(value)
@@ -276,7 +276,7 @@ def test_no_number_is_a_time_that_is_minutes_off(value: float, digits: int) -> N
 
 @given(st.text("0123456789-/.:TZ +年月日时分秒 UTC９", max_size=40) | st.text(max_size=20))
 def test_any_text_is_a_time_or_none(text: str) -> None:
-    written(text)
+    parse_timestamp(text)
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_any_text_is_a_time_or_none(text: str) -> None:
     ],
 )  # fmt: skip
 def test_a_number_is_what_was_meant(text: Any, found: float | None) -> None:
-    assert number(text, "m.csv:2", "total_price") == found
+    assert parse_number(text, "m.csv:2", "total_price") == found
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_number_is_what_was_meant(text: Any, found: float | None) -> None:
 )  # fmt: skip
 def test_a_number_that_leaves_a_doubt_is_refused_with_its_place(text: str, name: str, reason: str) -> None:
     with pytest.raises(InputError, match=rf"m.csv:2: {name} is .*{reason}"):
-        (whole if "tokens" in name else number)(text, "m.csv:2", name)
+        (parse_integer if "tokens" in name else parse_number)(text, "m.csv:2", name)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from support.raw_server import Connection, Request, serving
 
 from dify_notebook import AsyncDify, Bounds, Dify, DifyError, History, Tape, frames
 from dify_notebook.errors import InputError, NotFoundError
-from dify_notebook.frames import collect
+from dify_notebook.frames import collector
 from dify_notebook.frames.schema import HISTORY
 from dify_notebook.tape import Header, run_store
 
@@ -39,7 +39,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collect, "PAGE", 5)
+    monkeypatch.setattr(collector, "PAGE", 5)
 
 
 def some_logs(**options: Any) -> Logs:
@@ -752,11 +752,11 @@ def test_a_server_without_ratings_finds_users_too() -> None:
 
 
 def test_progress_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from dify_notebook.frames import progress
+    from dify_notebook.frames import progress_bar
 
     logs = some_logs()
     _, released = held_at(logs, 3)
-    line = progress.line
+    line = progress_bar.line
 
     def seen(state: Any, **how: Any) -> str:
         text = line(state, **how)
@@ -764,8 +764,8 @@ def test_progress_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: p
             released.set()
         return text
 
-    monkeypatch.setattr(progress, "SECONDS", 0.0)
-    monkeypatch.setattr(progress, "line", seen)
+    monkeypatch.setattr(progress_bar, "SECONDS", 0.0)
+    monkeypatch.setattr(progress_bar, "line", seen)
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
         dify.history(concurrency=1, progress=True)
         shown = capsys.readouterr().err.split("\r")
@@ -790,11 +790,11 @@ def test_progress_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: p
     ],
 )
 def test_a_bar_where_it_fits(done: int, listed: int, known: bool, room: int, drawn: str) -> None:
-    from dify_notebook.frames import progress
+    from dify_notebook.frames import progress_bar
 
-    state = collect.Progress()
+    state = collector.Progress()
     state.conversations, state.listed, state.all_listed = done, listed, known
-    assert progress.bar(state, room) == drawn
+    assert progress_bar.bar(state, room) == drawn
     assert len(drawn) <= room
 
 

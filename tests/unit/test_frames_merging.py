@@ -22,9 +22,9 @@ from support.raw_server import serving
 
 from dify_notebook import Dify, History, frames
 from dify_notebook.errors import InputError
-from dify_notebook.frames import build, merging, ratings
-from dify_notebook.frames.merging import Part, Version, settled
-from dify_notebook.frames.readers.layouts import NOTHING
+from dify_notebook.frames import dataframes, merging, ratings
+from dify_notebook.frames.merging import Part, Version, merge_versions
+from dify_notebook.frames.readers.layouts import NA_VALUES
 from dify_notebook.frames.schema import HISTORY, SCHEMA, Column, Table
 
 Rows = list[dict[str, Any]]
@@ -97,8 +97,8 @@ def counts(history: History) -> dict[str, int]:
 
 def agree(history: History) -> None:
     """Messages and the table of ratings say the same."""
-    told = ratings.of_users(history.feedbacks)
-    assert {key: word for key, word in zip(history.messages["message_id"], build.plain(history.messages["rating"]), strict=True) if word} == told
+    told = ratings.user_ratings(history.feedbacks)
+    assert {key: word for key, word in zip(history.messages["message_id"], dataframes.to_list(history.messages["rating"]), strict=True) if word} == told
 
 
 # -- one row for each thing ----------------------------------------------------------------------
@@ -169,10 +169,10 @@ def test_the_newer_row_counts_and_an_empty_cell_wipes_nothing(
     paths = [path for name, row in (("1", older), ("2", newer)) for path in write(tmp_path, name, form, {layout: [row]})]
     for some in (paths, paths[::-1]):
         history = History.from_export(*some)
-        (row,) = build.rows(history.table(table))
+        (row,) = dataframes.to_dicts(history.table(table))
         assert {name: row[name] for name in expected} == expected
     swapped = write(tmp_path, "1", form, {layout: [newer]}) + write(tmp_path, "2", form, {layout: [older]})
-    assert build.rows(History.from_export(*swapped).table(table)) == [row], "names of files do not matter"
+    assert dataframes.to_dicts(History.from_export(*swapped).table(table)) == [row], "names of files do not matter"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_rating_that_was_taken_back(tmp_path: Path, newer: dict[str, Rows], le
     older = write(tmp_path, "1", "csv", {"messages": [MESSAGE], "message_feedbacks": [FEEDBACK]})
     for paths in itertools.permutations(older + write(tmp_path, "2", "jsonl", newer)):
         history = History.from_export(*paths)
-        assert build.plain(history.messages["rating"]) == [left]
+        assert dataframes.to_list(history.messages["rating"]) == [left]
         agree(history)
 
 
@@ -240,11 +240,11 @@ def test_the_law_does_not_know_what_came_first(versions: list[Version], chance: 
     shuffled = versions * 2
     chance.shuffle(shuffled)
     together = (("w", "x"),)
-    row = settled(versions, together)
-    assert settled(shuffled, together) == row
+    row = merge_versions(versions, together)
+    assert merge_versions(shuffled, together) == row
     for name in {name for version in versions for name in version.row} - {"x"}:
-        said = [version.row[name] for version in versions if merging.says(version.row.get(name))]
-        assert row[name] in said if said else not merging.says(row[name])
+        said = [version.row[name] for version in versions if merging.has_value(version.row.get(name))]
+        assert row[name] in said if said else not merging.has_value(row[name])
     assert any(version.row.get("w") == row.get("w") and (version.row.get("x") or None) == (row.get("x") or None) for version in versions)
 
 
@@ -256,7 +256,7 @@ def state(changes: int, key: int) -> dict[str, Any]:
 
 def table_of(states: dict[int, int]) -> pd.DataFrame:
     rows = [state(changes, key) for key, changes in states.items()]
-    return build.frame(SCHEMA["conversations"], {name: [row[name] for row in rows] for name in SCHEMA["conversations"].names} if rows else {})
+    return dataframes.from_columns(SCHEMA["conversations"], {name: [row[name] for row in rows] for name in SCHEMA["conversations"].names} if rows else {})
 
 
 STATES = st.dictionaries(st.integers(0, 4), st.integers(0, 8))
@@ -266,11 +266,11 @@ STATES = st.dictionaries(st.integers(0, 4), st.integers(0, 8))
 @settings(max_examples=20)
 def test_merging_is_a_union_that_keeps_the_newest(a: dict[int, int], b: dict[int, int], c: dict[int, int]) -> None:
     def merge(*parts: pd.DataFrame) -> pd.DataFrame:
-        return merging.merged(SCHEMA["conversations"], [Part(part) for part in parts])
+        return merging.merge(SCHEMA["conversations"], [Part(part) for part in parts])
 
     x, y, z = map(table_of, (a, b, c))
     newest = {key: max(states[key] for states in (a, b, c) if key in states) for key in a | b | c}
-    expected = build.concat(SCHEMA["conversations"], [table_of(newest)], ordered=True)
+    expected = dataframes.concat(SCHEMA["conversations"], [table_of(newest)], ordered=True)
     for found in (merge(x, y, z), merge(z, y, x), merge(merge(x, y), z), merge(x, merge(y, z)), merge(expected, expected)):
         pd.testing.assert_frame_equal(found, expected)
 
@@ -279,9 +279,9 @@ def test_merging_is_linear() -> None:
     def make(size: int) -> list[Part]:
         rows = range(size)
         block: dict[str, list[Any]] = {"message_id": [f"m{at}" for at in rows], "query": ["q"] * size, "conversation_id": [f"c{at % 50}" for at in rows], "created_at": list(rows)}
-        return [Part(build.frame(SCHEMA["messages"], block | {"answer": [word] * size})) for word in ("half", "whole one")]
+        return [Part(dataframes.from_columns(SCHEMA["messages"], block | {"answer": [word] * size})) for word in ("half", "whole one")]
 
-    assert growth(make, lambda parts: merging.merged(SCHEMA["messages"], parts), 500) <= MOST
+    assert growth(make, lambda parts: merging.merge(SCHEMA["messages"], parts), 500) <= MOST
 
 
 # -- what was saved of a history -------------------------------------------------------------------
@@ -298,7 +298,7 @@ def cells(column: Column) -> st.SearchStrategy[Any]:
         "timestamp": MICROSECONDS, "category": st.sampled_from([*column.categories, "other"]),
     }  # fmt: skip
     kind = st.just("http://h/a.png") if column.name == "url" else TEXTS.map(json.dumps) if column.unit == "JSON" else kinds[column.dtype]
-    kind = kind.filter(lambda text: text not in NOTHING) if column.name.endswith("_id") else kind
+    kind = kind.filter(lambda text: text not in NA_VALUES) if column.name.endswith("_id") else kind
     return kind | st.none() if column.nullable else kind
 
 
@@ -317,13 +317,13 @@ def histories(draw: st.DrawFn) -> History:
         for name in ("annotation_id", "feedback_id", "variable_id", "thought_id", "file_id"):
             if name in block:
                 block[name] = [f"{name[0]}-{at}" for at in range(size)]
-        made[table.name] = build.frame(table, block)
+        made[table.name] = dataframes.from_columns(table, block)
     said = made["feedbacks"].assign(message_id=[f"m{at}" for at in range(len(made["feedbacks"]))], from_source="user")
     made["feedbacks"] = said[said["rating"].isin(["like", "dislike"])]
     made["messages"] = made["messages"].assign(conversation_id="c0")
     found = History(made)
-    made = found.tables | {"messages": ratings.with_ratings(found.messages, found.feedbacks)}
-    return History({name: build.concat(SCHEMA[name], [frame], ordered=True) for name, frame in made.items()})
+    made = found.tables | {"messages": ratings.with_feedbacks(found.messages, found.feedbacks)}
+    return History({name: dataframes.concat(SCHEMA[name], [frame], ordered=True) for name, frame in made.items()})
 
 
 SAVED: dict[str, Callable[[pd.DataFrame, Path], object]] = {
@@ -382,10 +382,10 @@ def test_a_part_of_the_columns_is_enough_and_turns_are_messages(tmp_path: Path) 
     assert found.messages[["message_id", "rating"]].values.tolist() == [[M, "like"]]
     both = History.from_export(tmp_path / "few.csv", *write(tmp_path, "x", "csv", EVERY))
     pd.testing.assert_frame_equal(both.messages, history.messages)
-    build.frame(SCHEMA["turns"], {"message_id": ["m", "n"], "status": ["succeeded", "failed"], "total_tokens": [3, None], "complete": [True, True], "warning_count": [0, 0], "answer": ["a", ""], "query": ["q", "r"]}).to_csv(tmp_path / "turns.csv")
+    dataframes.from_columns(SCHEMA["turns"], {"message_id": ["m", "n"], "status": ["succeeded", "failed"], "total_tokens": [3, None], "complete": [True, True], "warning_count": [0, 0], "answer": ["a", ""], "query": ["q", "r"]}).to_csv(tmp_path / "turns.csv")
     turns = History.from_export(tmp_path / "turns.csv").messages
     assert turns["status"].tolist() == ["normal", "error"]
-    assert build.plain(turns["usage_from"]) == ["run", None]
+    assert dataframes.to_list(turns["usage_from"]) == ["run", None]
 
 
 def test_a_sheet_with_quotes_for_its_formulas_keeps_ids_and_numbers(tmp_path: Path) -> None:
@@ -430,7 +430,7 @@ def test_a_word_for_nothing_in_a_saved_table_is_nothing(tmp_path: Path, word: st
 def test_a_word_for_nothing_is_no_id_and_no_number(tmp_path: Path, form: str, word: str) -> None:
     names = ("parent_message_id", "from_end_user_id", "updated_at", "message_tokens", "total_price", "currency", "error", "message_metadata", "rating")
     (tmp_path / f"m.{form}").write_bytes(FORMS[form]([{**MESSAGE, "answer": word, **dict.fromkeys(names, word)}]))
-    (row,) = build.rows(History.from_export(tmp_path / f"m.{form}").messages)
+    (row,) = dataframes.to_dicts(History.from_export(tmp_path / f"m.{form}").messages)
     assert {name: value for name, value in row.items() if value is not None} == {
         "message_id": M, "conversation_id": C, "created_at": row["created_at"], "status": "normal", "query": "q", "answer": word,
     }  # fmt: skip
@@ -449,7 +449,7 @@ def test_statements_of_many_programs(tmp_path: Path, name: str) -> None:
     (tmp_path / "dump.sql").write_text(STATEMENTS[name])
     found = History.from_export(tmp_path / "dump.sql").messages
     assert found[["message_id", "query", "answer"]].values.tolist() == [["m", "q", "a"], ["n", "q", "a"]]
-    assert build.plain(found["prompt_tokens"]) == [5, None]
+    assert dataframes.to_list(found["prompt_tokens"]) == [5, None]
 
 
 def test_an_escaped_text_is_what_it_says(tmp_path: Path) -> None:
@@ -460,7 +460,7 @@ def test_an_escaped_text_is_what_it_says(tmp_path: Path) -> None:
 
 def test_numbers_in_json_may_be_ids_and_texts(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_bytes(as_lines([{**MESSAGE, "id": 7, "parent_message_id": 6, "query": 0, "answer": True}]))
-    (row,) = build.rows(History.from_export(tmp_path / "m.json").messages)
+    (row,) = dataframes.to_dicts(History.from_export(tmp_path / "m.json").messages)
     assert [row[name] for name in ("message_id", "parent_message_id", "query", "answer")] == ["7", "6", "0", "true"]
 
 
@@ -485,7 +485,7 @@ def test_messages_joined_with_their_ratings_are_the_table_of_messages(tmp_path: 
     found = History.from_export(*write(tmp_path, "x", "csv", {"messages": rows})).messages
     assert found["message_id"].tolist() == ["m", "n"]
     assert found["total_tokens"].tolist() == [11, 11]
-    assert build.plain(found["rating"]) == ["like", None]
+    assert dataframes.to_list(found["rating"]) == ["like", None]
 
 
 @pytest.mark.parametrize("time", [45356.588, 45356, 0, -5, 10**22, True, [1]])
@@ -587,7 +587,7 @@ def test_an_export_is_brought_up_to_date(tmp_path: Path) -> None:
     assert told["answer"]["m0"] != "a"
     assert told["total_tokens"].to_dict() == {"gone": 11, "m0": 11, "m1": 11}
     assert found.feedbacks[["feedback_id", "rating"]].values.tolist() == [["f0", "dislike"]]
-    assert build.plain(told["rating"].loc[["gone", "m0", "m1"]]) == [None, "dislike", None]
+    assert dataframes.to_list(told["rating"].loc[["gone", "m0", "m1"]]) == [None, "dislike", None]
     agree(found)
 
 
@@ -603,7 +603,7 @@ def test_a_server_that_lists_no_ratings_takes_no_comments_away(tmp_path: Path) -
     before = History.from_export(*write(tmp_path, "x", "jsonl", {"messages": rows, "end_users": EVERY["end_users"], "message_feedbacks": said}))
     with serving(logs) as server, Dify("app-x", server.url, "anna") as dify:
         found = dify.update(before, progress=False)
-    told = {(row["message_id"], row["from_source"]): (row["rating"], row["content"]) for row in build.rows(found.feedbacks)}
+    told = {(row["message_id"], row["from_source"]): (row["rating"], row["content"]) for row in dataframes.to_dicts(found.feedbacks)}
     assert told == {("m0", "user"): ("like", "why"), ("m0", "admin"): ("dislike", "why"), ("m1", "user"): ("dislike", None)}
     agree(found)
 
@@ -614,12 +614,12 @@ def test_a_server_that_lists_no_ratings_takes_no_comments_away(tmp_path: Path) -
 def test_datetimes_and_whole_microseconds_are_the_same_time() -> None:
     time = datetime(2026, 7, 1, 12, 0, 0, 250_001, tzinfo=UTC)
     whole = int((time - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
-    made = build.frame(SCHEMA["annotations"], {"annotation_id": list("abcd"), "created_at": [time, whole, pd.Timestamp(time), None]})
-    assert build.plain(made["created_at"]) == [whole, whole, whole, None]
+    made = dataframes.from_columns(SCHEMA["annotations"], {"annotation_id": list("abcd"), "created_at": [time, whole, pd.Timestamp(time), None]})
+    assert dataframes.to_list(made["created_at"]) == [whole, whole, whole, None]
 
 
 def test_words_of_any_kind_become_categories_that_can_be_united() -> None:
     table = SCHEMA["messages"]
-    made = build.frame(table, {"message_id": ["m"], "rating": ["like"], "query": ["q"], "answer": ["a"]})
+    made = dataframes.from_columns(table, {"message_id": ["m"], "rating": ["like"], "query": ["q"], "answer": ["a"]})
     other = made.assign(rating=pd.Categorical(["like"], categories=pd.Index(["like", "dislike"], dtype="object")))
-    assert build.concat(table, [build.conform(table, other), made])["rating"].tolist() == ["like", "like"]
+    assert dataframes.concat(table, [dataframes.conform(table, other), made])["rating"].tolist() == ["like", "like"]

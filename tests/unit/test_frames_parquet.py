@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -20,8 +21,10 @@ from support.raw_server import serving
 
 from dify_notebook import AsyncDify, Dify, History, frames
 from dify_notebook.errors import AuthenticationError, ConfigError, InputError
-from dify_notebook.frames import build, memory, parquet
+from dify_notebook.frames import dataframes, memory
 from dify_notebook.frames.facts import Facts, Failure, NotWritten
+from dify_notebook.frames.parquet import files as parquet_files
+from dify_notebook.frames.parquet import update, writer
 from dify_notebook.frames.schema import HISTORY, Column, Table
 
 JANUARY = 1_767_225_600_000_000
@@ -52,7 +55,7 @@ def tables(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
         for name in table.key:
             if table[name].dtype == "string":
                 columns[name] = [f"{name}{number}" for number in range(rows)]
-        found[table.name] = build.concat(table, [build.frame(table, columns)], ordered=True)
+        found[table.name] = dataframes.concat(table, [dataframes.from_columns(table, columns)], ordered=True)
     return found
 
 
@@ -142,14 +145,14 @@ def test_duckdb_and_polars_read_it(tmp_path: Path) -> None:
 def test_little_is_held_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits in memory never grows far beyond the limit, however much comes."""
     most = [0]
-    add = parquet.Directory.add
+    add = writer.Writer.add
 
-    async def watched(self: parquet.Directory, table: str, block: Any) -> None:
+    async def watched(self: writer.Writer, table: str, block: Any) -> None:
         await add(self, table, block)
         most[0] = max(most[0], sum(self._sizes.values()))
 
-    monkeypatch.setattr(parquet, "HELD", 6_000)
-    monkeypatch.setattr(parquet.Directory, "add", watched)
+    monkeypatch.setattr(writer, "BUFFER_SIZE", 6_000)
+    monkeypatch.setattr(writer.Writer, "add", watched)
     logs = logs_of(12)
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history(to=tmp_path / "log", concurrency=4)
@@ -162,9 +165,9 @@ def test_conversations_are_written_behind_what_belongs_to_them(tmp_path: Path, m
     """A conversation with a row counts as read to its end, so its messages must be on the disk by then."""
     written: set[str] = set()
     piles: list[str] = []
-    write = parquet.Directory._write
+    write = writer.Writer._write
 
-    def watched(self: parquet.Directory, table: str, month: str, blocks: Any) -> None:
+    def watched(self: writer.Writer, table: str, month: str, blocks: Any) -> None:
         ids = {id for block in blocks for id in block["conversation_id"]}
         if table == "conversations":
             assert ids <= written
@@ -172,15 +175,15 @@ def test_conversations_are_written_behind_what_belongs_to_them(tmp_path: Path, m
         written.update(ids)
         piles.append(table)
 
-    monkeypatch.setattr(parquet, "HELD", 3_000)
-    monkeypatch.setattr(parquet.Directory, "_write", watched)
+    monkeypatch.setattr(writer, "BUFFER_SIZE", 3_000)
+    monkeypatch.setattr(writer.Writer, "_write", watched)
     with serving(logs_of(6)) as server, Dify("app-x", server.url, "ann") as dify:
         dify.history(to=tmp_path / "log")
     assert piles[-1] == "conversations"
     assert len(piles) > 7
 
 
-@pytest.mark.parametrize("broken", ["_feedbacks", "_without", "rename", "_rate"])
+@pytest.mark.parametrize("broken", ["merged_feedbacks", "drop_rows", "rename", "set_ratings"])
 def test_an_update_that_is_killed_is_mended_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     logs = logs_of()
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
@@ -205,7 +208,7 @@ def test_an_update_that_is_killed_is_mended_by_the_next(tmp_path: Path, monkeypa
 
                 patched.setattr(os, "replace", halfway)
             else:
-                patched.setattr(parquet.Directory if broken == "_feedbacks" else parquet, broken, kill)
+                patched.setattr(update, broken, kill)
             with pytest.raises(Killed):
                 dify.update(history)
         between = History.read(tmp_path / "log")
@@ -221,7 +224,7 @@ def test_an_update_that_is_killed_is_mended_by_the_next(tmp_path: Path, monkeypa
 def test_a_first_fetch_that_is_killed_is_mended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written of a conversation without its row is fetched again, and is there once."""
     logs = logs_of()
-    monkeypatch.setattr(parquet, "HELD", 4_000)
+    monkeypatch.setattr(writer, "BUFFER_SIZE", 4_000)
 
     class Killed(BaseException):
         pass
@@ -231,7 +234,7 @@ def test_a_first_fetch_that_is_killed_is_mended_too(tmp_path: Path, monkeypatch:
 
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
         with monkeypatch.context() as patched:
-            patched.setattr(parquet.Directory, "flush", kill)
+            patched.setattr(writer.Writer, "flush", kill)
             with pytest.raises(Killed):
                 dify.history(to=tmp_path / "log")
         between = History.read(tmp_path / "log")
@@ -293,11 +296,11 @@ def test_a_table_is_read_when_it_is_looked_at(tmp_path: Path) -> None:
 
 def test_much_is_gathered_in_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     """In memory: the same table, however often what waits becomes arrays."""
-    monkeypatch.setattr(memory, "WAITING", 5)
+    monkeypatch.setattr(memory, "BUFFER_ROWS", 5)
     logs = logs_of()
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
         often = dify.history()
-        monkeypatch.setattr(memory, "WAITING", 10**6)
+        monkeypatch.setattr(memory, "BUFFER_ROWS", 10**6)
         once = dify.history()
     for table in HISTORY:
         pd.testing.assert_frame_equal(often.table(table.name), once.table(table.name))
@@ -307,10 +310,10 @@ def test_much_is_gathered_in_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_disk_that_is_full_is_told_and_nothing_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also while listing waits for a hand, and while a long conversation is read."""
-    from dify_notebook.frames import collect
+    from dify_notebook.frames import collector
 
     room = [3]
-    save = parquet._save
+    save = parquet_files.save
 
     def full(*arguments: Any) -> None:
         room[0] -= 1
@@ -318,13 +321,13 @@ def test_a_disk_that_is_full_is_told_and_nothing_hangs(tmp_path: Path, monkeypat
             raise OSError(28, "No space left on device")
         save(*arguments)
 
-    monkeypatch.setattr(collect, "_QUEUE", 1)
-    monkeypatch.setattr(collect, "HELD_PAGES", 1)
-    monkeypatch.setattr(parquet, "HELD", 2_000)
+    monkeypatch.setattr(collector, "_QUEUE_SIZE", 1)
+    monkeypatch.setattr(collector, "BUFFERED_PAGES", 1)
+    monkeypatch.setattr(writer, "BUFFER_SIZE", 2_000)
     logs = logs_of(12)
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
         with monkeypatch.context() as patched:
-            patched.setattr(parquet, "_save", full)
+            patched.setattr(parquet_files, "save", full)
             with pytest.raises(NotWritten, match="No space left") as told:
                 dify.history(to=tmp_path / "log", concurrency=2)
             assert "dify.update(" in told.value.hint
@@ -341,7 +344,7 @@ def test_a_disk_that_is_full_at_the_end_of_an_update_is_told(tmp_path: Path, mon
         history = dify.history(to=tmp_path / "log")
         logs.say("c10", "late", 1_790_000_000)
         with monkeypatch.context() as patched:
-            patched.setattr(parquet.Directory, "_feedbacks", no_room)
+            patched.setattr(update, "merged_feedbacks", no_room)
             with pytest.raises(NotWritten, match="No space left"):
                 dify.update(history)
         history = dify.update(tmp_path / "log")
@@ -349,7 +352,7 @@ def test_a_disk_that_is_full_at_the_end_of_an_update_is_told(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("there", [True, False])
-@pytest.mark.parametrize("broken", ["_save", "_replace"])
+@pytest.mark.parametrize("broken", ["save", "replace"])
 def test_what_does_not_fit_leaves_nothing_behind(
     broken: str, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,7 +362,7 @@ def test_what_does_not_fit_leaves_nothing_behind(
     with serving(logs_of()) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history()
     with monkeypatch.context() as patched:
-        patched.setattr(parquet, broken, no_room)
+        patched.setattr(parquet_files, broken, no_room)
         with pytest.raises(NotWritten, match="No space left") as told:
             history.to_parquet(place)
     assert "Nothing of it is left" in told.value.hint
@@ -411,9 +414,9 @@ def test_another_process_that_writes_is_seen(tmp_path: Path) -> None:
         dify.history(to=tmp_path / "log")
         code = f"""
 import sys
-from dify_notebook.frames.parquet import Directory
+from dify_notebook.frames.parquet import Writer
 from pathlib import Path
-held = Directory(Path({str(tmp_path / "log")!r}))
+held = Writer(Path({str(tmp_path / "log")!r}))
 held.begin_update()
 print("held", flush=True)
 sys.stdin.read()
@@ -498,3 +501,15 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     history = History.read(tmp_path / "log")
     with pytest.raises(InputError, match=file.name):
         history.table("conversations")
+
+
+def test_a_history_that_an_earlier_version_pickled_reads_its_directory(tmp_path: Path) -> None:
+    with serving(logs_of()) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history(to=tmp_path / "log")
+    # What it held to load its tables with: `Directory(path, limit).table`.
+    pickled = (
+        "c__builtin__\ngetattr\n(cdify_notebook.frames.parquet\nDirectory\n(cpathlib\nPath\n"
+        f"(V{tmp_path / 'log'}\ntRL16000000000L\ntRVtable\ntR."
+    )
+    load = pickle.loads(pickled.encode("raw_unicode_escape"))
+    pd.testing.assert_frame_equal(load("messages"), history.messages)

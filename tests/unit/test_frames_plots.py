@@ -21,8 +21,8 @@ from support.raw_server import serving
 
 from dify_notebook import History, Turn, frames
 from dify_notebook.errors import ConfigError, DifyError, InputError
-from dify_notebook.frames.plots import Plot, messages, style, sums
-from dify_notebook.frames.plots.picture import transparent
+from dify_notebook.frames.plots import Plot, aggregate, messages, style
+from dify_notebook.frames.plots.png import transparent
 from dify_notebook.i18n import set_language
 from dify_notebook.turn.state import Node, Thought, Timing
 
@@ -128,7 +128,7 @@ def test_an_hour_that_the_clock_repeats_is_no_trouble() -> None:
 @pytest.mark.parametrize(("days", "every"), [(1, "hour"), (30, "day"), (200, "week"), (1200, "month")])
 def test_periods_fit_the_span(days: int, every: str) -> None:
     times = pd.Series(pd.to_datetime([START, START + timedelta(days=days)], utc=True))
-    assert sums.periods(times, None, "UTC")[1] == every
+    assert aggregate.periods(times, None, "UTC")[1] == every
 
 
 def test_currencies_are_never_added() -> None:
@@ -143,7 +143,7 @@ def test_currencies_are_never_added() -> None:
 
 def test_what_is_rare_is_put_together() -> None:
     words = history().plot.activity(by="user").data["group"].unique()
-    assert len(words) == messages.MOST_GROUPS
+    assert len(words) == messages.MAX_GROUPS
     assert "others" in words
     many = pd.DataFrame({"thought_id": "t", "call": 0, "message_id": "m", "tool": [f"tool {n}" for n in range(50)]})
     tools = History({"thoughts": many}).plot.tools(most=5).data

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from dify_notebook import Dify, History, local
 from dify_notebook.errors import InputError
-from dify_notebook.frames import build
-from dify_notebook.frames.readers.inserts import Inserts
+from dify_notebook.frames import dataframes
+from dify_notebook.frames.readers.inserts import InsertParser
 from dify_notebook.frames.schema import HISTORY, SCHEMA
 from dify_notebook.local.simulate.dumping import DumpError
 
@@ -209,7 +209,7 @@ def test_a_dump_of_inserts(tmp_path: Path, form: str) -> None:
 def test_any_text_comes_back_out_of_inserts(form: str, texts: list[str]) -> None:
     told = as_inserts({"messages": [{"id": f"m{at}", "query": text} for at, text in enumerate(texts)]}, form)
     lines = io.StringIO(told, newline="")
-    inserts, found = Inserts(), []
+    inserts, found = InsertParser(), []
     for line in lines:
         if inserts.begins(line):
             found += [row for table, row in inserts.read(line, lines) if table == "messages"]
@@ -333,14 +333,14 @@ def test_the_table_counts_more_than_an_export_that_cuts_answers(tmp_path: Path) 
 
 def test_rows_stand_in_the_order_of_every_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Built in pieces, so that a large dump fits; the pieces must not show."""
-    monkeypatch.setattr("dify_notebook.frames.readers.gather.CHUNK", 3)
+    monkeypatch.setattr("dify_notebook.frames.readers.builder.CHUNK_ROWS", 3)
     names = [(f"m{number}", f"c{number % 4}", 1782907200 + 60 * ((number * 7) % 20)) for number in range(20)]
     rows = [{"id": id, "conversation_id": one, "query": "q", "answer": "a", "created_at": at} for id, one, at in names]
     found = History.from_export(write(tmp_path, "m.csv", as_csv(rows)))
     expected = [id for id, _, _ in sorted(names, key=lambda row: (row[2], row[1]))]
     assert found.messages["message_id"].tolist() == expected
     for name, table in found.tables.items():
-        pd.testing.assert_frame_equal(table, build.concat(SCHEMA[name], [table], ordered=True))
+        pd.testing.assert_frame_equal(table, dataframes.concat(SCHEMA[name], [table], ordered=True))
     assert found.conversations["updated_at"].is_monotonic_decreasing
     assert found.messages.index.tolist() == list(range(20))
     spans = found.messages.groupby("conversation_id")["created_at"].agg(["min", "max"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import dify_notebook
 from dify_notebook import frames
-from dify_notebook.frames import build
+from dify_notebook.frames import dataframes
 from dify_notebook.frames.schema import HISTORY, SCHEMA, Column, Table, as_markdown
 
 DOCS = Path(dify_notebook.__file__).parent / "docs"
@@ -51,7 +51,7 @@ def test_an_empty_table_has_every_column_with_its_dtype(name: str) -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_a_full_table_has_the_same_dtypes_and_keeps_every_value(name: str) -> None:
     table = SCHEMA[name]
-    frame = build.frame(table, {column.name: SAMPLES[column.dtype] for column in table.columns})
+    frame = dataframes.from_columns(table, {column.name: SAMPLES[column.dtype] for column in table.columns})
     assert frame.dtypes.astype(str).to_dict() == frames.empty(name).dtypes.astype(str).to_dict()
     for column in table.columns:
         values = frame[column.name]
@@ -68,7 +68,7 @@ def test_a_full_table_has_the_same_dtypes_and_keeps_every_value(name: str) -> No
 def test_columns_that_nobody_filled_are_missing_in_every_row(name: str) -> None:
     table = SCHEMA[name]
     key = table.columns[0]
-    frame = build.frame(table, {key.name: SAMPLES[key.dtype]})
+    frame = dataframes.from_columns(table, {key.name: SAMPLES[key.dtype]})
     assert len(frame) == 3
     assert frame.drop(columns=key.name).isna().all().all()
     assert frame.dtypes.astype(str).to_dict() == frames.empty(name).dtypes.astype(str).to_dict()
@@ -108,9 +108,9 @@ def test_those_of_a_history_join() -> None:
 
 def test_a_column_that_is_unknown_or_too_short_is_refused() -> None:
     with pytest.raises(ValueError, match="no column colour"):
-        build.frame(SCHEMA["messages"], {"colour": ["red"]})
+        dataframes.from_columns(SCHEMA["messages"], {"colour": ["red"]})
     with pytest.raises(ValueError, match="different lengths"):
-        build.frame(SCHEMA["messages"], {"message_id": ["a"], "query": []})
+        dataframes.from_columns(SCHEMA["messages"], {"message_id": ["a"], "query": []})
 
 
 # -- conform and concat --------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_any_frame_becomes_the_table() -> None:
         },
         index=[7, 8, 9],
     )
-    made = build.conform(SCHEMA["messages"], found)
+    made = dataframes.conform(SCHEMA["messages"], found)
     assert list(made.columns) == list(SCHEMA["messages"].names)
     assert made.dtypes.astype(str).to_dict() == frames.empty("messages").dtypes.astype(str).to_dict()
     assert made["created_at"].iloc[0] == made["created_at"].iloc[2]
@@ -139,11 +139,11 @@ def test_any_frame_becomes_the_table() -> None:
 def test_parts_become_one_with_all_their_categories_and_in_order() -> None:
     table = SCHEMA["messages"]
     parts = [
-        build.frame(table, {"message_id": ["b", "a"], "created_at": [2, 1], "rating": ["meh", None]}),
-        build.frame(table, {}),
-        build.frame(table, {"message_id": ["c", "d"], "created_at": [None, 1], "rating": ["wow", "like"]}),
+        dataframes.from_columns(table, {"message_id": ["b", "a"], "created_at": [2, 1], "rating": ["meh", None]}),
+        dataframes.from_columns(table, {}),
+        dataframes.from_columns(table, {"message_id": ["c", "d"], "created_at": [None, 1], "rating": ["wow", "like"]}),
     ]
-    whole = build.concat(table, list(parts), ordered=True)
+    whole = dataframes.concat(table, list(parts), ordered=True)
     assert whole["message_id"].tolist() == ["c", "a", "d", "b"]  # what has no time comes first; ties stay
     assert whole["rating"].astype(object).fillna("").tolist() == ["wow", "", "like", "meh"]
     assert list(whole["rating"].cat.categories)[:2] == ["like", "dislike"]
@@ -152,16 +152,16 @@ def test_parts_become_one_with_all_their_categories_and_in_order() -> None:
 
 def test_the_last_used_comes_first_and_what_has_no_time_last() -> None:
     table = SCHEMA["conversations"]
-    part = build.frame(table, {"conversation_id": ["a", "b", "c"], "name": ["", "", ""], "updated_at": [1, None, 3]})
-    assert build.concat(table, [part], ordered=True)["conversation_id"].tolist() == ["c", "a", "b"]
+    part = dataframes.from_columns(table, {"conversation_id": ["a", "b", "c"], "name": ["", "", ""], "updated_at": [1, None, 3]})
+    assert dataframes.concat(table, [part], ordered=True)["conversation_id"].tolist() == ["c", "a", "b"]
 
 
 @given(st.lists(st.tuples(st.none() | st.integers(0, 3), st.sampled_from("abc"), st.none() | st.integers(1, 2)), max_size=12))
 def test_ties_are_sorted_by_the_other_columns_and_then_stay(rows: list[tuple[int | None, str, int | None]]) -> None:
     table = SCHEMA["thoughts"]
     columns: dict[str, list[Any]] = {"created_at": [row[0] for row in rows], "message_id": [row[1] for row in rows], "position": [row[2] for row in rows]}
-    part = build.frame(table, {**columns, "thought_id": [str(at) for at in range(len(rows))], "call": [0] * len(rows)})
-    found = build.concat(table, [part], ordered=True)
+    part = dataframes.from_columns(table, {**columns, "thought_id": [str(at) for at in range(len(rows))], "call": [0] * len(rows)})
+    found = dataframes.concat(table, [part], ordered=True)
     low = -1  # what is missing comes first
     wanted = sorted(range(len(rows)), key=lambda at: (low if rows[at][0] is None else rows[at][0], rows[at][1], rows[at][2] or low))
     assert found["thought_id"].tolist() == [str(at) for at in wanted]

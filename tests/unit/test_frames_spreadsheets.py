@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import Dify, History, frames, local
-from dify_notebook.frames import build
+from dify_notebook.frames import dataframes
 from dify_notebook.frames.plots.plot import Plot
 from dify_notebook.frames.schema import SCHEMA
 from dify_notebook.local.__main__ import main
@@ -43,7 +43,7 @@ def test_any_text_stands_behind_at_most_one_quote(text: str) -> None:
 
 def test_a_table_keeps_its_numbers_and_its_dtypes() -> None:
     rows: dict[str, list[Any]] = {"message_id": ["a", "b"], "query": ["=1+1", "hi"], "answer": ["-1", None], "total_price": [-1.5, None], "prompt_tokens": [-3, 4], "status": ["normal", "error"]}  # fmt: skip
-    table = build.frame(SCHEMA["messages"], rows)
+    table = dataframes.from_columns(SCHEMA["messages"], rows)
     made = frames.safe_for_spreadsheets(table)
     assert made["query"].tolist() == ["'=1+1", "hi"]
     assert made["answer"].fillna("").tolist() == ["'-1", ""]

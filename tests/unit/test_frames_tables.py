@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import AsyncDify, Dify, Tape, Turn, frames, local
-from dify_notebook.frames import build, tables, texts, toolcalls
+from dify_notebook.frames import dataframes, item_rows, texts, toolcalls
 from dify_notebook.redact import without_query
 from dify_notebook.tape import Header, run_store
 from dify_notebook.turn import state as ts
@@ -96,20 +96,20 @@ def test_what_belongs_to_a_stored_message_and_to_its_turn_gives_the_same_rows() 
         ],
     }
     stored = models.read(models.StoredMessage, {"id": "m", "conversation_id": "c", **told})
-    blocks = tables.stored_blocks([stored, models.StoredMessage(id="n")], user="ann")
+    blocks = item_rows.message_batches([stored, models.StoredMessage(id="n")], user="ann")
     turn = turn_of(stored, user="ann")
     assert [one.id for one in turn.thoughts or ()] == blocks["thoughts"]["thought_id"] == ["0", "1"]
     for name in ("thoughts", "citations", "files"):
-        made = build.frame(frames.SCHEMA[name], blocks[name])
+        made = dataframes.from_columns(frames.SCHEMA[name], blocks[name])
         pd.testing.assert_frame_equal(made, getattr(frames, name)(turn))
     assert blocks["files"]["upload_file_id"] == ["u", None]
     assert blocks["files"]["transfer_method"] == ["local_file", "tool_file"]
     assert blocks["messages"]["message_id"] == ["m", "n"]
-    assert set(tables.stored_blocks([models.StoredMessage(id="n")])) == {"messages"}
+    assert set(item_rows.message_batches([models.StoredMessage(id="n")])) == {"messages"}
 
 
 def _thoughts(item: models.StoredMessage) -> pd.DataFrame:
-    return build.frame(frames.SCHEMA["thoughts"], tables.stored_blocks([item])["thoughts"])
+    return dataframes.from_columns(frames.SCHEMA["thoughts"], item_rows.message_batches([item])["thoughts"])
 
 
 # -- texts and addresses ------------------------------------------------------------------------
@@ -352,10 +352,10 @@ def test_a_run_that_is_not_there_is_refused() -> None:
 
 def test_many_calls_of_one_thought_hold_what_they_have_in_common_once() -> None:
     """The raw texts are as long as the calls are many: in each row they would be the square of it."""
-    for count, held in ((toolcalls.MANY, toolcalls.MANY), (toolcalls.MANY + 1, 1)):
+    for count, held in ((toolcalls.REPEATED_CALLS, toolcalls.REPEATED_CALLS), (toolcalls.REPEATED_CALLS + 1, 1)):
         names = [f"t{at}" for at in range(count)]
         told = {name: at for at, name in enumerate(names)}
-        rows = toolcalls.with_calls({"thought": "hm"}, ";".join(names), told, told, {"t0": {"en_US": "T"}})
+        rows = toolcalls.call_rows({"thought": "hm"}, ";".join(names), told, told, {"t0": {"en_US": "T"}})
         assert [(row["call"], row["tool"], row["input"], row["output"]) for row in rows] == [
             (at, f"t{at}", str(at), str(at)) for at in range(count)
         ]

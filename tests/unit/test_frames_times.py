@@ -21,7 +21,7 @@ from support.raw_server import serving
 
 from dify_notebook import Dify, frames
 from dify_notebook.errors import InputError
-from dify_notebook.frames.times import moment, span
+from dify_notebook.frames.times import moment, time_range
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BERLIN, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
@@ -170,10 +170,10 @@ def test_seconds_since_1970_in_every_unit(time: datetime) -> None:
 
 def test_a_span_begins_before_it_ends_also_where_an_hour_comes_twice() -> None:
     first, second = TWICE.replace(tzinfo=BERLIN), TWICE.replace(minute=10, tzinfo=BERLIN, fold=1)
-    assert span(first, second) == (at("2025-10-26T00:30"), at("2025-10-26T01:10"))
+    assert time_range(first, second) == (at("2025-10-26T00:30"), at("2025-10-26T01:10"))
     for since, until in ((second, first), ("yesterday", "2 days"), ("7 days", "1 week")):
         with pytest.raises(InputError, match=r"since \(.*\) is not before until"):
-            span(since, until)
+            time_range(since, until)
     with pytest.raises(InputError, match="is not before until"):
         frames.runs("2026-02-01", "2026-01-01")
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .aggregate import Every
 from .plot import Plot
-from .sums import Every
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,10 +25,10 @@ __all__ = ["Every", "HistoryPlots", "Plot", "TurnPlots", "nodes"]
 
 
 class HistoryPlots:
-    """`history.plot`: what a history looks like.
+    """`history.plot`: charts of a history, each a `Plot`, drawn from its tables `messages` and `thoughts`.
 
-    All take `every` (hour, day, week, month or year; None takes what fits) and `zone` (an IANA name such as
-    `"Europe/Berlin"`), whose days count; None of them changes the history.
+    All but `tools` take `every` (hour, day, week, month or year; None chooses one) and `zone` (an IANA name such as
+    `"Europe/Berlin"`), in which days begin. `plot.data` is the table that is drawn, with a row for each mark.
 
     Raises (all of them):
         InputError: nothing in the history has what is to be drawn, or an argument cannot be.
@@ -77,7 +77,11 @@ class HistoryPlots:
         return messages.ratings(self._history.messages, every, share=share, zone=zone)
 
     def tools(self, *, most: int = 20) -> Plot:
-        """How often an agent called each tool; those beyond the `most` frequent are put together."""
+        """How often an agent called each tool.
+
+        Args:
+            most: bars at most; less frequent tools share the last one.
+        """
         from . import messages
 
         return messages.tools(self._history.thoughts, most=most)
@@ -87,13 +91,15 @@ class HistoryPlots:
 
 
 class TurnPlots:
-    """`turn.plot`: what one answer looks like."""
+    """`turn.plot`: charts of one turn."""
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
 
     def timeline(self) -> Plot:
         """When the waiting, the answer, each workflow node and each tool call began and ended.
+
+        Seconds since the question was sent, of a live run or its tape.
 
         Raises:
             InputError: no times are known, as for what comes from the history.
@@ -108,13 +114,13 @@ class TurnPlots:
 
 
 def nodes(nodes: pd.DataFrame, *, by: str | None = None) -> Plot:
-    """How long each workflow node takes over many runs: median, middle half and 90th percentile.
+    """How long each workflow node takes over many runs (s, or ms): median, middle half and 90th percentile.
 
     frames.plots.nodes(frames.nodes(turns))                       # nodes of one app in many runs
     frames.plots.nodes(table.assign(day=...), by="day")           # groups of runs beside each other
 
     Args:
-        nodes: as `frames.nodes(turns)` gives it.
+        nodes: as `frames.nodes(turns)` returns it; rows without `elapsed` are left out.
         by: a column that tells groups of runs apart: one of the table's, or one that you added.
 
     Raises:

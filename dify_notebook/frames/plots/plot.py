@@ -28,9 +28,9 @@ MIME = "application/vnd.vegalite.v5+json"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 ACTIONS = {"export": True, "source": False, "compiled": False, "editor": False}
 """What the menu of a chart offers: pictures. Vega's editor, which would get the data, is a page on the web."""
-SCALE = 2.0
+PNG_SCALE = 2.0
 """Pixels of the picture for each pixel of the chart."""
-_WIDE = "\u2e80"
+_CJK = "\u2e80"
 """From here on are signs (Chinese and others) for which the machine that draws a PNG may have no font."""
 
 
@@ -50,10 +50,13 @@ def need_altair() -> Any:
 
 
 class Plot:
-    """A chart with its numbers.
+    """A chart with its numbers, displayed as the last value of a cell.
 
-    It shows itself as the last value of a cell. `plot.chart` is the Altair chart, to be changed or put beside
-    others; `plot.data` the table that is drawn, one row for each mark; `plot.save("x.html")` a file.
+    Attributes:
+        chart: the Altair chart, to be changed or combined with others.
+        data: the DataFrame that is drawn, one row for each mark.
+        title: its title.
+        description: the same in words, for those who do not see it.
     """
 
     def __init__(self, chart: alt.TopLevelMixin, data: pd.DataFrame, title: str, described: str) -> None:
@@ -61,7 +64,6 @@ class Plot:
         self.data = data
         self.title = title
         self.description = described
-        """The same in words, for those who do not see it."""
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -72,46 +74,52 @@ class Plot:
         spec["usermeta"] = {"embedOptions": {"actions": ACTIONS}}
         return spec
 
-    def png(self, scale: float = SCALE) -> bytes:
-        """A picture with a transparent ground, drawn without a browser and without a network.
+    def png(self, scale: float = PNG_SCALE) -> bytes:
+        """A PNG with a transparent background, drawn without a browser and without a network.
 
         Drawn on white and on black: the drawing library gives half transparent pixels a wrong colour.
+
+        Args:
+            scale: pixels of the picture for each pixel of the chart.
         """
         import vl_convert
 
-        from .picture import transparent
+        from .png import transparent
 
         drawing = self.svg()
 
-        def drawn(ground: str) -> bytes:
-            sheet = f'><rect width="100%" height="100%" fill="{ground}"/>'
-            made: bytes = vl_convert.svg_to_png(drawing.replace(">", sheet, 1), scale=scale)
-            return made
+        def drawn(background: str) -> bytes:
+            sheet = f'><rect width="100%" height="100%" fill="{background}"/>'
+            image: bytes = vl_convert.svg_to_png(drawing.replace(">", sheet, 1), scale=scale)
+            return image
 
         return transparent(drawn("#ffffff"), drawn("#000000"))
 
     def svg(self) -> str:
-        """A drawing, made in the same way."""
+        """An SVG, drawn in the same way."""
         import vl_convert
 
-        with _nothing_fetched() as options:
-            made: str = vl_convert.vegalite_to_svg(self.spec, vl_version=_version(), **options)
-        return made
+        with _offline() as options:
+            drawing: str = vl_convert.vegalite_to_svg(self.spec, vl_version=_version(), **options)
+        return drawing
 
     def html(self) -> str:
-        """A page that needs no network: it holds the JavaScript that draws it (about 1 MB)."""
+        """An HTML page that needs no network: it holds the JavaScript that draws it (about 1 MB)."""
         import vl_convert
 
-        made: str = vl_convert.vegalite_to_html(self.spec, vl_version=_version(), bundle=True)
-        return made
+        page: str = vl_convert.vegalite_to_html(self.spec, vl_version=_version(), bundle=True)
+        return page
 
     def save(self, path: str | os.PathLike[str], *, safe_for_spreadsheets: bool = False) -> Path:
         """Write it to a file: .html, .png, .svg, .json (Vega-Lite), or .csv (the numbers). Replaces a file.
 
         Args:
-            path: where to.
+            path: the file, with one of these endings.
             safe_for_spreadsheets: in a .csv file, a quote goes before texts that a spreadsheet would calculate;
                 see `frames.safe_for_spreadsheets`.
+
+        Returns:
+            Its path.
 
         Raises:
             InputError: another ending.
@@ -138,38 +146,38 @@ class Plot:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         spec = self.spec
         data: dict[str, Any] = {MIME: spec, "text/plain": repr(self)}
-        said: dict[str, Any] = {"alt": self.description}
-        if any(sign >= _WIDE for sign in json.dumps(spec, ensure_ascii=False)):
+        metadata: dict[str, Any] = {"alt": self.description}
+        if any(character >= _CJK for character in json.dumps(spec, ensure_ascii=False)):
             data["image/svg+xml"] = self.svg()
-            return data, {"image/svg+xml": said}
+            return data, {"image/svg+xml": metadata}
         from base64 import b64encode
 
         picture = self.png()
         data["image/png"] = b64encode(picture).decode("ascii")
         # The size of a PNG stands in its 17th to 24th byte.
-        width, height = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))
-        said |= {"width": round(width / SCALE), "height": round(height / SCALE)}
-        return data, {"image/png": said}
+        width, height = (int.from_bytes(picture[offset : offset + 4], "big") for offset in (16, 20))
+        metadata |= {"width": round(width / PNG_SCALE), "height": round(height / PNG_SCALE)}
+        return data, {"image/png": metadata}
 
     def __repr__(self) -> str:
         return one_line(f"<Plot {self.description}>", MESSAGE)
 
 
 @contextmanager
-def _nothing_fetched() -> Iterator[dict[str, Any]]:
+def _offline() -> Iterator[dict[str, Any]]:
     """What keeps a drawing from fetching: an argument of vl_convert 1, and a setting of the process since its 2."""
     import vl_convert
 
-    drawer: Any = vl_convert  # the types of version 1 know no settings
-    if not hasattr(drawer, "configure"):
+    converter: Any = vl_convert  # the types of version 1 know no settings
+    if not hasattr(converter, "configure"):
         yield {"allowed_base_urls": []}
         return
-    before = drawer.get_config()["allowed_base_urls"]
-    drawer.configure(allowed_base_urls=[])
+    before = converter.get_config()["allowed_base_urls"]
+    converter.configure(allowed_base_urls=[])
     try:
         yield {}
     finally:
-        drawer.configure(allowed_base_urls=before)
+        converter.configure(allowed_base_urls=before)
 
 
 def _version() -> str:

@@ -9,13 +9,13 @@ import pandas as pd
 from ...errors import InputError
 from ...i18n import t
 from ...turn.state import Node, Turn
-from . import style, sums
-from .messages import _data, _plot, _tip
+from . import aggregate, style
+from .messages import _data, _plot, _tooltip
 from .plot import Plot, need_altair
 
-MOST_ROWS = 60
+MAX_ROWS = 60
 """Rows of a timeline at most; what comes after is counted in the subtitle."""
-_NAME = 48
+_NAME_LENGTH = 48
 """Signs of a name that are shown."""
 
 
@@ -30,8 +30,8 @@ def timeline(turn: Turn) -> Plot:
     rows = _phases(turn) + _nodes(turn) + _thoughts(turn)
     if not rows:
         raise InputError(t("history.plot.no_times"), code="plot")
-    left_out = max(0, len(rows) - MOST_ROWS)
-    table = pd.DataFrame(rows[:MOST_ROWS])
+    left_out = max(0, len(rows) - MAX_ROWS)
+    table = pd.DataFrame(rows[:MAX_ROWS])
     table.insert(0, "row", range(len(table)))
     total = max(float(table["finished"].max()), (turn.timing.total or 0.0) if turn.timing else 0.0)
     described = t("history.plot.timeline_said", total=f"{total:.2f}", steps=len(rows))
@@ -46,12 +46,12 @@ def timeline(turn: Turn) -> Plot:
     phase = t("history.plot.phase")
     scale = alt.Scale(domain=words, range=style.colours(words, style.STATUS | {phase: style.GREY}))
     tooltip = [
-        _tip("name", t("history.plot.step")),
-        _tip("kind", t("history.plot.kind")),
-        _tip("status", t("history.plot.status")),
-        _tip("started", t("history.plot.started"), ".3f"),
-        _tip("finished", t("history.plot.finished"), ".3f"),
-        _tip("seconds", t("history.plot.lasted"), ".3f"),
+        _tooltip("name", t("history.plot.step")),
+        _tooltip("kind", t("history.plot.kind")),
+        _tooltip("status", t("history.plot.status")),
+        _tooltip("started", t("history.plot.started"), ".3f"),
+        _tooltip("finished", t("history.plot.finished"), ".3f"),
+        _tooltip("seconds", t("history.plot.lasted"), ".3f"),
     ]
     bars = alt.Chart(_data(table)).mark_bar(height=12, strokeWidth=1.5)
     colour = alt.Color("status:N", scale=scale, title=t("history.plot.status"))
@@ -74,26 +74,26 @@ def nodes(nodes: pd.DataFrame, *, by: str | None = None) -> Plot:
         ConfigError: the extra `plot` is not installed.
     """
     alt = need_altair()
-    found = nodes[nodes["elapsed"].notna()]
-    if found.empty:
+    timed = nodes[nodes["elapsed"].notna()]
+    if timed.empty:
         raise InputError(t("history.plot.no_nodes"), code="plot")
     if by is not None and by not in nodes.columns:
         raise InputError(t("history.plot.by", by=by, known=", ".join(nodes.columns)), code="plot")
-    name = found["title"].astype("string").where(found["title"].astype("string") != "", found["node_id"])
+    name = timed["title"].astype("string").where(timed["title"].astype("string") != "", timed["node_id"])
     group = (
-        pd.Series("", index=found.index, dtype="string")
+        pd.Series("", index=timed.index, dtype="string")
         if by is None
-        else sums.named(found[by], 6, t("history.plot.other"))
+        else aggregate.top_values(timed[by], 6, t("history.plot.other"))
     )
-    told = found.assign(name=name.fillna("-").str.slice(0, _NAME), group=group)
+    rows = timed.assign(name=name.fillna("-").str.slice(0, _NAME_LENGTH), group=group)
     # Nodes stand in the order in which they usually run.
-    order = told.groupby("name")["position"].median().sort_values(kind="stable").index.tolist()
-    table = sums.quantiles(told.groupby(["name", "group"]), "elapsed").reset_index()
-    runs = told["message_id"].nunique()
+    order = rows.groupby("name")["position"].median().sort_values(kind="stable").index.tolist()
+    table = aggregate.quantiles(rows.groupby(["name", "group"]), "elapsed").reset_index()
+    runs = rows["message_id"].nunique()
     fast = table["q90"].max() < 0.5
     if fast:
-        exact = told.assign(elapsed=told["elapsed"] * 1000)
-        table = sums.quantiles(exact.groupby(["name", "group"]), "elapsed").reset_index()
+        exact = rows.assign(elapsed=rows["elapsed"] * 1000)
+        table = aggregate.quantiles(exact.groupby(["name", "group"]), "elapsed").reset_index()
     table = table.rename(columns={"count": "runs"})
     table.insert(2, "unit", "ms" if fast else "s")
     slowest = table.loc[table["median"].idxmax()]
@@ -107,13 +107,13 @@ def nodes(nodes: pd.DataFrame, *, by: str | None = None) -> Plot:
     axis = t("history.plot.node_axis_ms" if fast else "history.plot.node_axis")
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=300, domain=False, ticks=False))
     tooltip = [
-        _tip("name", t("history.plot.node")),
-        *([] if by is None else [_tip("group", by)]),
-        _tip("median", t("history.plot.median"), ".3~f"),
-        _tip("q25", t("history.plot.q25"), ".3~f"),
-        _tip("q75", t("history.plot.q75"), ".3~f"),
-        _tip("q90", t("history.plot.q90"), ".3~f"),
-        _tip("runs", t("history.plot.node_runs"), ",d"),
+        _tooltip("name", t("history.plot.node")),
+        *([] if by is None else [_tooltip("group", by)]),
+        _tooltip("median", t("history.plot.median"), ".3~f"),
+        _tooltip("q25", t("history.plot.q25"), ".3~f"),
+        _tooltip("q75", t("history.plot.q75"), ".3~f"),
+        _tooltip("q90", t("history.plot.q90"), ".3~f"),
+        _tooltip("runs", t("history.plot.node_runs"), ",d"),
     ]
     more: dict[str, Any] = {}
     if by is not None:
@@ -174,7 +174,7 @@ def _indented(node: Node, depth: int) -> str:
 
 def _row(name: str, kind: str, status: str, started: float, finished: float) -> dict[str, Any]:
     lasted = max(0.0, finished - started)
-    shown = name if len(name) <= _NAME else name[: _NAME - 1] + "…"
+    shown = name if len(name) <= _NAME_LENGTH else name[: _NAME_LENGTH - 1] + "…"
     return {
         "name": shown,
         "kind": kind,

@@ -59,11 +59,11 @@ def colours(words: list[str], known: dict[str, str]) -> list[str]:
     """A colour for each word: the one that is known for it, else the next of the series that is free."""
     taken = {known[word] for word in words if word in known}
     free = [colour for colour in SERIES if colour not in taken] or list(SERIES)
-    out, at = [], 0
+    out, index = [], 0
     for word in words:
         if word in known:
             out.append(known[word])
         else:
-            out.append(free[at % len(free)])
-            at += 1
+            out.append(free[index % len(free)])
+            index += 1
     return out

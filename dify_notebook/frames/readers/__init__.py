@@ -20,9 +20,9 @@ from ...paths import expand
 
 if TYPE_CHECKING:
     from ..history import History
-    from .cells import Checked
-    from .gather import Gatherer
-    from .opened import Budget
+    from .builder import HistoryBuilder
+    from .text_files import Budget
+    from .validator import Validator
 
 __all__ = ["read_export"]
 
@@ -37,74 +37,74 @@ def read_export(
     """See `History.from_export`."""
     from ..facts import Facts, Failure
     from ..history import History
-    from .cells import Checked
+    from .builder import HistoryBuilder
     from .encodings import is_encoding
-    from .gather import Gatherer
-    from .opened import LIMIT, Budget
-    from .parquets import history, is_history
-    from .sources import files
+    from .formats import list_files
+    from .parquet import is_history, read_history
+    from .text_files import LIMIT, Budget
+    from .validator import Validator
 
-    given = [expand(path) for path in paths]
-    if not given:
+    roots = [expand(path) for path in paths]
+    if not roots:
         raise InputError(t("history.export.nothing"), code="export")
     if encoding is not None and not is_encoding(encoding):
         raise InputError(t("history.export.no_encoding", encoding=repr(encoding)[:60]), code="export")
     budget = Budget(LIMIT if limit is None else limit)
-    gatherer, checked = Gatherer(app, budget), Checked(budget)
-    whole = True
+    builder, validator = HistoryBuilder(app, budget), Validator(budget)
+    complete = True
     failures: list[Failure] = []
     # By name, so that it does not matter in which order they were given.
-    for path in sorted((one for some in given for one in files(some)), key=lambda path: (path.name, path)):
-        gatherer.begin()
+    for path in sorted((file for root in roots for file in list_files(root)), key=lambda path: (path.name, path)):
+        builder.begin_file()
         if is_history(path):
-            told, kept = history(path, budget)
-            whole, failures = whole and told.complete, [*failures, *told.failures]
-            for table, frame in kept:
-                gatherer.take_frame(f"history.{table.name}", table, frame)
+            saved_facts, saved = read_history(path, budget)
+            complete, failures = complete and saved_facts.complete, [*failures, *saved_facts.failures]
+            for table, frame in saved:
+                builder.add_frame(f"history.{table.name}", table, frame)
         else:
-            _take(path, gatherer, checked, budget, encoding)
-    tables = gatherer.frames()
-    if not gatherer.kinds:
-        raise InputError(t("history.export.no_rows", path=", ".join(map(str, given))), code="export")
-    notes = [t("history.export.from", files=", ".join(path.name for path in given)), *checked.notes(), *gatherer.notes]
-    if gatherer.kinds["feedback_export"] and not gatherer.kinds["messages"]:
+            _take(path, builder, validator, budget, encoding)
+    tables = builder.build()
+    if not builder.kinds:
+        raise InputError(t("history.export.no_rows", path=", ".join(map(str, roots))), code="export")
+    notes = [t("history.export.from", files=", ".join(path.name for path in roots)), *validator.notes(), *builder.notes]
+    if builder.kinds["feedback_export"] and not builder.kinds["messages"]:
         notes.append(t("history.export.feedback_only"))
-    if gatherer.made_ids:
+    if builder.made_ids:
         notes.append(t("history.export.made_ids"))
-    if not gatherer.users:
+    if not builder.users:
         notes.append(t("history.export.no_users"))
     facts = Facts(
-        users=dict.fromkeys(gatherer.users, "export"),
+        users=dict.fromkeys(builder.users, "export"),
         app=app,
         notes=tuple(notes),
-        complete=whole,
+        complete=complete,
         failures=tuple(failures),
     )
     return History(tables, facts)
 
 
-def _take(path: Path, gatherer: Gatherer, checked: Checked, budget: Budget, encoding: str | None) -> None:
+def _take(path: Path, builder: HistoryBuilder, validator: Validator, budget: Budget, encoding: str | None) -> None:
     """The rows of a file. Raises: InputError, ConfigError: see `History.from_export`."""
-    from .ours import unpivoted
-    from .parquets import is_parquet, parts
-    from .sources import rows
+    from .formats import read_rows
+    from .parquet import is_parquet, read_file
+    from .saved_tables import unpivoted
 
     if not is_parquet(path):
-        for table, place, told in rows(path, budget, encoding):
-            for row in unpivoted(told):
-                _row(table, place, row, gatherer, checked)
+        for table, location, record in read_rows(path, budget, encoding):
+            for row in unpivoted(record):
+                _row(table, location, row, builder, validator)
         return
-    for one, part in parts(path, budget):
-        if isinstance(one, str):
-            _row(None, one, part, gatherer, checked)
+    for source, part in read_file(path, budget):
+        if isinstance(source, str):
+            _row(None, source, part, builder, validator)
         else:
-            gatherer.take_frame(f"history.{one.name}", one, part)
+            builder.add_frame(f"history.{source.name}", source, part)
 
 
-def _row(table: str | None, place: str, row: dict[str, Any], gatherer: Gatherer, checked: Checked) -> None:
-    from .layouts import kind_of
+def _row(table: str | None, location: str, row: dict[str, Any], builder: HistoryBuilder, validator: Validator) -> None:
+    from .layouts import row_layout
 
-    kind = kind_of(table, row, place)
-    found = None if kind is None else checked.row(kind, place, row)
-    if found is not None:
-        gatherer.take(found[0], place, found[1])
+    kind = row_layout(table, row, location)
+    result = None if kind is None else validator.row(kind, location, row)
+    if result is not None:
+        builder.add_row(result[0], location, result[1])

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes: in which encoding text is, and what is no text at all."""
+"""Detects the encoding of a file, or that it is no text, by its first bytes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import codecs
 import io
 
 SAMPLE = 1 << 20
-"""Bytes that are looked at."""
-_MARKS = (
+"""Bytes that the detection reads."""
+_BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # it begins as UTF-16 does
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-OTHERS = (
+FILE_SIGNATURES = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "sheet"),
     (b"BZh", "packed"),
     (b"\xfd7zXZ\x00", "packed"),
@@ -24,7 +24,7 @@ OTHERS = (
     (b"SQLite format 3\x00", "sqlite"),
     (b"%PDF", "pdf"),
 )
-"""How files begin that are no text, and what they are."""
+"""Magic numbers of files that are no text, and what they are."""
 _SHEETS = (b"[Content_Types].xml", b"_rels/", b"xl/", b"docProps/", b"mimetype")
 """Names of the first file within a zip archive that is a spreadsheet."""
 
@@ -38,13 +38,13 @@ def is_encoding(name: object) -> bool:
     return True
 
 
-def encoding_of(sample: bytes) -> str | None:
-    """The encoding of a text that begins so; None where it is none that can be told for certain.
+def detect_encoding(sample: bytes) -> str | None:
+    """The encoding of a text by its beginning; None where it is not certain.
 
-    By its mark; UTF-8; UTF-16 without a mark, where the first character is ASCII; and GB 18030 (with GBK and
+    By its byte order mark; UTF-8; UTF-16 without a mark, where the first character is ASCII; and GB 18030 (with GBK and
     GB 2312), where nearly all that is not ASCII is Chinese as it is commonly written.
     """
-    for mark, name in _MARKS:
+    for mark, name in _BOMS:
         if sample.startswith(mark):
             return name
     if len(sample) > 3 and bool(sample[0]) != bool(sample[1]) and sample[0:2] != sample[2:4]:
@@ -56,11 +56,11 @@ def encoding_of(sample: bytes) -> str | None:
     return "gb18030" if _is_chinese(sample) else None
 
 
-def not_text(sample: bytes) -> str | None:
-    """What a file is that is no text: `zip`, `sheet`, `packed`, `sqlite`, `pdf`, `html`; None for what may be text."""
+def unsupported_type(sample: bytes) -> str | None:
+    """The type of a file that is not read (`zip`, `sheet`, `packed`, `sqlite`, `pdf`, `html`) or None."""
     if sample.startswith(b"PK"):
         return "sheet" if sample[30:].startswith(_SHEETS) else "zip"
-    for beginning, kind in OTHERS:
+    for beginning, kind in FILE_SIGNATURES:
         if sample.startswith(beginning):
             return kind
     start = sample[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -80,7 +80,7 @@ def _is_chinese(sample: bytes) -> bool:
     """Whether GB 18030 makes Chinese of it, and not the characters that bytes of other encodings come out as.
 
     Of the Chinese characters at least four in five are of GB 2312's first level (rows 16 to 55, the common ones):
-    Western letters come out as rare ones. One in ten lies behind row 40, where Korean has none. Japanese has kana.
+    Western letters come out as rare ones. One in ten lies beyond row 40, where Korean has none. Japanese has kana.
     """
     if not _decodes(sample, "gb18030") or _is_mixed(sample):
         return False
@@ -95,6 +95,6 @@ def _is_chinese(sample: bytes) -> bool:
 
 
 def _is_mixed(sample: bytes) -> bool:
-    """Whether one in ten of the lines that are not ASCII is UTF-8, as where files were put one behind the other."""
+    """Whether one in ten of the lines that are not ASCII is UTF-8, as in concatenated files."""
     lines = [line for line in sample.splitlines() if not line.isascii()]
     return 10 * sum(_decodes(line, "utf-8") for line in lines) >= len(lines)

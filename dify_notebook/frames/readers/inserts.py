@@ -24,15 +24,15 @@ _ESCAPE = re.compile(r"\\(.)|''", re.S)
 _LETTERS = {"0": "\0", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
 
 
-class NoColumns(ValueError):
-    """Nothing told the names of a table's columns."""
+class UnknownColumns(ValueError):
+    """The names of a table's columns are nowhere in the dump."""
 
 
-class TooLong(ValueError):
+class StatementTooLong(ValueError):
     """A statement is longer than what is read."""
 
 
-class Inserts:
+class InsertParser:
     """Reads statements out of the lines of a dump, and remembers the columns of the tables that it creates.
 
     Args:
@@ -56,26 +56,26 @@ class Inserts:
             rest: the lines behind it; those of the statement are taken.
 
         Raises:
-            NoColumns: the columns of its table were not told.
-            TooLong: it has more characters than it may.
+            UnknownColumns: the columns of its table are nowhere in the dump.
+            StatementTooLong: it has more characters than it may.
         """
         created = _CREATE.match(line)
         if created:
-            self._columns[created[1]] = list(_created(rest))
+            self._columns[created[1]] = list(_column_names(rest))
             return
-        statement: str | None = _whole(line, rest, self._longest)
+        statement: str | None = _read_statement(line, rest, self._longest)
         while statement:
             statement = yield from self._rows(statement)
 
     def _rows(self, statement: str) -> Generator[tuple[str, Cells | None], None, str | None]:
-        """The rows of the first of some statements; returns those behind it."""
+        """The rows of the first statement; returns the text after it."""
         head = _INSERT.match(statement)
         if head is None:
             return None
         table = head[1]
         names = [name.strip().strip('`"') for name in head[2].split(",")] if head[2] else self._columns.get(table)
         if names is None:
-            raise NoColumns(table)
+            raise UnknownColumns(table)
         values = _Tuples(statement, head.end())
         for cells in values:
             yield table, dict(zip(names, cells, strict=True)) if len(cells) == len(names) else None
@@ -87,7 +87,7 @@ def _is_mysql(statement: str) -> bool:
     return statement[:13].upper().startswith("INSERT INTO `")
 
 
-def _created(rest: Iterable[str]) -> Iterator[str]:
+def _column_names(rest: Iterable[str]) -> Iterator[str]:
     for line in rest:
         if line.startswith(")"):
             return
@@ -96,7 +96,7 @@ def _created(rest: Iterable[str]) -> Iterator[str]:
             yield column[1] or column[2] or column[3]
 
 
-def _whole(line: str, rest: Iterable[str], longest: int) -> str:
+def _read_statement(line: str, rest: Iterable[str], longest: int) -> str:
     """The statement to its semicolon: one that stands at the end of a line and in no text."""
     lines, size, quotes, mysql = [], 0, 0, _is_mysql(line)
     following = iter(rest)
@@ -104,7 +104,7 @@ def _whole(line: str, rest: Iterable[str], longest: int) -> str:
         lines.append(line)
         size += len(line)
         if size > longest:
-            raise TooLong
+            raise StatementTooLong
         quotes += (_PAIR.sub("", line) if mysql else line).count("'")
         if quotes % 2 == 0 and line.rstrip().endswith(";"):
             return "".join(lines)
@@ -127,27 +127,27 @@ class _Tuples:
     def __iter__(self) -> Iterator[list[str | None]]:
         token = _MYSQL if _is_mysql(self._statement) else _POSTGRES
         inside = cast = False
-        made: list[str | None] = []
+        cells: list[str | None] = []
         while match := token.match(self._statement, self.at):
             self.at = match.end()
-            sign, word, plain, escaped = match["sign"], match["word"], match["plain"], match["escaped"]
-            cast = cast and not sign
-            if sign == "(":
-                made, inside = [], True
-            elif sign == ")":
-                yield made
+            mark, word, plain, escaped = match["sign"], match["word"], match["plain"], match["escaped"]
+            cast = cast and not mark
+            if mark == "(":
+                cells, inside = [], True
+            elif mark == ")":
+                yield cells
                 inside = False
-            elif sign == ";":
+            elif mark == ";":
                 return
             elif plain is not None:
-                made.append(plain[1:-1].replace("''", "'"))
+                cells.append(plain[1:-1].replace("''", "'"))
             elif escaped is not None:
-                made.append(_ESCAPE.sub(_letter, escaped[1:-1]))
+                cells.append(_ESCAPE.sub(_letter, escaped[1:-1]))
             elif word is not None and not cast:
                 value, casts, _ = word.partition("::")
                 cast = bool(casts)
                 if value:
-                    made.append(None if value.upper() == "NULL" else value)
+                    cells.append(None if value.upper() == "NULL" else value)
         if inside or self._statement[self.at :].strip():
             yield []
 

@@ -1,4 +1,4 @@
-"""Times as one says them, from now on back: yesterday, 7 days, 2 weeks ago, 昨天, 最近7天."""
+"""Parses relative times: yesterday, 7 days, 2 weeks ago, 昨天, 最近7天."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _SECONDS: Mapping[str, int] = {
 _MONTHS: Mapping[str, int] = {"month": 1, "个月": 1, "y": 12, "year": 12, "年": 12}
 
 
-def spoken(text: str, now: datetime) -> datetime | None:
-    """The instant that such words mean; None where they mean none, or several (`last month`, `30m`, `3月`).
+def parse_relative(text: str, now: datetime) -> datetime | None:
+    """The instant of a relative time; None for what is none, or ambiguous (`last month`, `30m`, `3月`).
 
     Days by name begin at midnight here. A day and a week are 24 and 168 hours; months and years go by the calendar.
 
-    >>> str(spoken("2 hours ago", datetime.fromisoformat("2026-01-01T12:00Z")))
+    >>> str(parse_relative("2 hours ago", datetime.fromisoformat("2026-01-01T12:00Z")))
     '2026-01-01 10:00:00+00:00'
 
     Args:
@@ -52,9 +52,9 @@ def spoken(text: str, now: datetime) -> datetime | None:
     plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     if plain in _NOW:
         return now
-    here = now.astimezone()
+    local = now.astimezone()
     if plain in _DAYS:
-        day = here.date() + timedelta(days=_DAYS[plain])
+        day = local.date() + timedelta(days=_DAYS[plain])
         return datetime.combine(day, time()).astimezone()
     match = _ENGLISH.fullmatch(plain) or _CHINESE.fullmatch(plain)
     if match is None:
@@ -63,14 +63,14 @@ def spoken(text: str, now: datetime) -> datetime | None:
     unit = match[2] if match[2] in ("s", "月") else match[2].removesuffix("s")
     if unit in _SECONDS:
         return now - timedelta(seconds=count * _SECONDS[unit])
-    return _before(here, count * _MONTHS[unit]) if unit in _MONTHS else None
+    return _before(local, count * _MONTHS[unit]) if unit in _MONTHS else None
 
 
-def _before(here: datetime, months: int) -> datetime:
+def _before(local: datetime, months: int) -> datetime:
     """So many months earlier on the clock here; the 31st becomes the last of a shorter month."""
-    at = here.year * 12 + here.month - 1 - months
-    year, month = divmod(at, 12)
+    months_since_0 = local.year * 12 + local.month - 1 - months
+    year, month = divmod(months_since_0, 12)
     if year < 1:
         raise OverflowError(year)
-    day = min(here.day, calendar.monthrange(year, month + 1)[1])
-    return here.replace(year=year, month=month + 1, day=day, tzinfo=None, fold=0).astimezone()
+    day = min(local.day, calendar.monthrange(year, month + 1)[1])
+    return local.replace(year=year, month=month + 1, day=day, tzinfo=None, fold=0).astimezone()

@@ -1,4 +1,4 @@
-"""What charts draw, added up in pandas first: a few hundred rows, however many messages there are."""
+"""What charts draw, aggregated in pandas first: a few hundred rows, however many messages there are."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from ...i18n import t
 Every = Literal["hour", "day", "week", "month", "year"]
 _FREQUENCY: dict[str, str] = {"hour": "h", "day": "D", "week": "W-SUN", "month": "M", "year": "Y"}
 """pandas' periods; a week ends on Sunday."""
-MOST_PERIODS = 1500
+MAX_PERIODS = 1500
 """Periods in one chart at most: a bar cannot be thinner than half a pixel."""
 
 
-LEAST_PERIODS = 5
+MIN_PERIODS = 5
 """Periods that an axis has room for at least."""
-SHARE = 0.92
+BAR_SHARE = 0.92
 """How much of its period a bar takes."""
 
 
-def timed(messages: pd.DataFrame) -> pd.DataFrame:
+def with_time(messages: pd.DataFrame) -> pd.DataFrame:
     """The rows whose time is known.
 
     Raises:
         InputError: there are none.
     """
-    found = messages[messages["created_at"].notna()]
-    if found.empty:
+    rows = messages[messages["created_at"].notna()]
+    if rows.empty:
         raise InputError(t("history.plot.no_messages"), code="plot")
-    return found
+    return rows
 
 
-def fitting(times: pd.Series) -> Every:
+def best_period(times: pd.Series) -> Every:
     """A length of period that makes a readable chart of these times."""
     span = (times.max() - times.min()) / pd.Timedelta(days=1)
     return "hour" if span <= 2.5 else "day" if span <= 62 else "week" if span <= 750 else "month"
@@ -52,7 +52,7 @@ def periods(times: pd.Series, every: str | None, zone: str) -> tuple[pd.Series, 
     Raises:
         InputError: no such period or zone, or too many periods.
     """
-    chosen = fitting(times) if every is None else every
+    chosen = best_period(times) if every is None else every
     if chosen not in _FREQUENCY:
         known = ", ".join(_FREQUENCY)
         raise InputError(t("history.plot.every", every=every, known=known), code="plot")
@@ -60,63 +60,63 @@ def periods(times: pd.Series, every: str | None, zone: str) -> tuple[pd.Series, 
         local = times.dt.tz_convert(zone)
     except (KeyError, ValueError, TypeError):
         raise InputError(t("history.plot.zone", zone=zone), code="plot") from None
-    found = local.dt.tz_localize(None).dt.to_period(_FREQUENCY[chosen])
-    number = (found.max() - found.min()).n + 1
-    if number > MOST_PERIODS:
+    values = local.dt.tz_localize(None).dt.to_period(_FREQUENCY[chosen])
+    number = (values.max() - values.min()).n + 1
+    if number > MAX_PERIODS:
         raise InputError(t("history.plot.too_many", number=f"{number:,}", every=chosen), code="plot")
-    return found, chosen  # type: ignore[return-value]  # one of the keys
+    return values, chosen  # type: ignore[return-value]  # one of the keys
 
 
-def spread(periods: pd.Series) -> dict[str, Any]:
+def time_axis(periods: pd.Series) -> dict[str, Any]:
     """Columns for the time axis: start and end of each period, as text that is read as UTC."""
     start = periods.dt.start_time
     length = periods.dt.end_time - start
     # A sliver is left free, so that neighbours can be told apart.
-    end = start + length * SHARE
+    end = start + length * BAR_SHARE
     form = "%Y-%m-%dT%H:%M:%SZ"
     return {"start": start.dt.strftime(form), "end": end.dt.strftime(form)}
 
 
-def reach(table: pd.DataFrame) -> list[int]:
-    """From when to when a time axis goes, in milliseconds: round all periods, and so wide that one is no wall.
+def axis_domain(table: pd.DataFrame) -> list[int]:
+    """The domain of a time axis, in milliseconds since 1970: around all periods, with room for `MIN_PERIODS`.
 
     Args:
-        table: with the columns of `spread`.
+        table: with the columns of `time_axis`.
     """
     start, end = pd.to_datetime(table["start"], utc=True), pd.to_datetime(table["end"], utc=True)
-    length = (end - start).max() / SHARE
+    length = (end - start).max() / BAR_SHARE
     first, last = start.min(), start.max() + length
-    spare = max(pd.Timedelta(0), (LEAST_PERIODS * length - (last - first)) / 2)
+    spare = max(pd.Timedelta(0), (MIN_PERIODS * length - (last - first)) / 2)
     return [round(time.timestamp() * 1000) for time in (first - spare, last + spare)]
 
 
-def named(values: pd.Series, most: int, other: str) -> pd.Series:
-    """Values as text, with all but the most frequent put together under one word; missing ones have a word too."""
+def top_values(values: pd.Series, limit: int, other: str) -> pd.Series:
+    """Values as text, with all but the most frequent replaced by one word; missing ones have a word too."""
     texts = values.astype("string").fillna(t("history.plot.none"))
     counts = texts.value_counts()
-    if len(counts) <= most:
+    if len(counts) <= limit:
         return texts
-    kept = set(counts.index[: most - 1])
-    return texts.where(texts.isin(kept), other)
+    frequent = set(counts.index[: limit - 1])
+    return texts.where(texts.isin(frequent), other)
 
 
 def quantiles(groups: Any, column: str) -> pd.DataFrame:
     """Count, median, quartiles and 90th percentile of a column for each group, seconds rounded to ms."""
-    found = groups[column].quantile([0.25, 0.5, 0.75, 0.9]).unstack()
-    found.columns = ["q25", "median", "q75", "q90"]
-    found.insert(0, "count", groups[column].count())
-    return found.astype("float64").round(3).assign(count=found["count"].astype("int64"))
+    table = groups[column].quantile([0.25, 0.5, 0.75, 0.9]).unstack()
+    table.columns = ["q25", "median", "q75", "q90"]
+    table.insert(0, "count", groups[column].count())
+    return table.astype("float64").round(3).assign(count=table["count"].astype("int64"))
 
 
-def plain(table: pd.DataFrame) -> pd.DataFrame:
+def to_json_values(table: pd.DataFrame) -> pd.DataFrame:
     """A table whose values JSON knows: no categories, no nullable dtypes, missing ones as None."""
-    made = {}
+    columns = {}
     for name in table.columns:
         column = table[name]
         if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column.dtype):
-            made[name] = column.astype("object").where(column.notna(), None)
+            columns[name] = column.astype("object").where(column.notna(), None)
         elif pd.api.types.is_integer_dtype(column.dtype):
-            made[name] = column.astype("object" if column.isna().any() else "int64")
+            columns[name] = column.astype("object" if column.isna().any() else "int64")
         else:
-            made[name] = column.astype("float64").replace([np.inf, -np.inf], np.nan)
-    return pd.DataFrame(made).reset_index(drop=True)
+            columns[name] = column.astype("float64").replace([np.inf, -np.inf], np.nan)
+    return pd.DataFrame(columns).reset_index(drop=True)

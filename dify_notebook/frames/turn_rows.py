@@ -1,4 +1,4 @@
-"""What turns hold, as columns of plain values; see `tables`. Pure: no pandas, no I/O."""
+"""Turns as batches of columns; see `item_rows`. Pure: no pandas, no I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..turn.state import Turn, Usage
 from ..wire import events as ev
 from ..wire.decoder import decode
 from ..wire.surrogates import Surrogates
-from .tables import PART_ROWS, Block, block_of, message_ids
+from .item_rows import PART_ROWS, Batch, batch_of, message_ids
 from .texts import as_json, as_microseconds, clean
 
 
@@ -25,7 +25,7 @@ def usage_values(usage: Usage | None) -> dict[str, Any]:
     return values
 
 
-def turn_rows(turns: Sequence[Turn]) -> Block:
+def turn_rows(turns: Sequence[Turn]) -> Batch:
     """The table `turns`."""
     rows = []
     for turn in turns:
@@ -60,12 +60,12 @@ def turn_rows(turns: Sequence[Turn]) -> Block:
                 "inputs": as_json(turn.inputs),
             }
         )
-    return block_of(rows)
+    return batch_of(rows)
 
 
-def node_rows(turns: Sequence[Turn]) -> Block:
+def node_rows(turns: Sequence[Turn]) -> Batch:
     """The table `nodes`."""
-    return block_of(
+    return batch_of(
         [
             {
                 **message_ids(turn),
@@ -99,34 +99,34 @@ def node_rows(turns: Sequence[Turn]) -> Block:
     )
 
 
-def event_rows(turns: Sequence[Turn]) -> Block:
+def event_rows(turns: Sequence[Turn]) -> Batch:
     """The table `events`; turns without a tape have none."""
     rows: list[dict[str, Any]] = []
     for turn in turns:
         if turn.tape is None:
             continue
-        halves = Surrogates()
+        surrogates = Surrogates()
         for position, (at, (name, data)) in enumerate(turn.tape.entries):
-            event = decode((name, data), at, halves)
-            told = event.name if isinstance(event, ev.Unknown) else str(event.__struct_config__.tag)
+            event = decode((name, data), at, surrogates)
+            event_name = event.name if isinstance(event, ev.Unknown) else str(event.__struct_config__.tag)
             rows.append(
                 {
                     "message_id": turn.message_id,
                     "position": position,
                     "at": at,
-                    "event": clean(told) or "unknown",
+                    "event": clean(event_name) or "unknown",
                     "text": clean(event.answer_text),
                     "size": len(data or b""),
                     "data": None if data is None else redact(data).decode(errors="replace"),
                 }
             )
-    return block_of(rows)
+    return batch_of(rows)
 
 
-TURN_ROWS: dict[str, Callable[[Sequence[Turn]], Block]] = {
+TURN_ROWS: dict[str, Callable[[Sequence[Turn]], Batch]] = {
     "turns": turn_rows,
     "nodes": node_rows,
     **PART_ROWS,
     "events": event_rows,
 }
-"""Table -> what makes it of turns."""
+"""Table -> the function that makes it of turns."""

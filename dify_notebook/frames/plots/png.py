@@ -15,10 +15,10 @@ def transparent(on_white: bytes, on_black: bytes) -> bytes:
     """
     white, black = (np.asarray(Image.open(BytesIO(png)).convert("RGB"), "int32") for png in (on_white, on_black))
     alpha = 255 - np.clip(np.rint((white - black).mean(axis=2)), 0, 255).astype("int32")
-    seen = np.maximum(alpha, 1)[..., None]
-    colour = np.clip((black * 255 + seen // 2) // seen, 0, 255)
-    whole = np.concatenate([colour, alpha[..., None]], axis=2)
-    whole[alpha == 0] = 0
-    made = BytesIO()
-    Image.fromarray(whole.astype("uint8")).save(made, "PNG", optimize=True)
-    return made.getvalue()
+    divisor = np.maximum(alpha, 1)[..., None]
+    colour = np.clip((black * 255 + divisor // 2) // divisor, 0, 255)
+    rgba = np.concatenate([colour, alpha[..., None]], axis=2)
+    rgba[alpha == 0] = 0
+    buffer = BytesIO()
+    Image.fromarray(rgba.astype("uint8")).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""What a fetch of a history is asked for, and what an earlier one has."""
+"""What a fetch of a history asks for, and what an earlier one has."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..net.limiter import MOST_FETCHING, check_connections
 from ..wire.models import Conversation
 from .facts import Facts
 from .texts import as_microseconds
-from .times import span
+from .times import time_range
 
-#: How far the clocks of this machine and the server may differ, and how long an answer may take to be stored:
-#: what was used so shortly before a fetch is fetched again by the next.
 MARGIN = timedelta(minutes=10)
+"""How far the clocks of this machine and the server may differ, and how long an answer may take to be stored:
+what was used so shortly before a fetch is fetched again by the next."""
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What to fetch."""
+class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to fetch; `users` by how each was found, as in `Facts`."""
 
     users: dict[str, str]
     conversations: tuple[str, ...] | None = None
@@ -33,15 +33,15 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 8
 
 
-def wanted(
+def history_request(
     dify: AsyncDify,
     users: Mapping[str, str] | Sequence[str] | str | None,
     conversations: Sequence[str] | str | None,
     since: Any,
     until: Any,
     concurrency: int,
-) -> Wanted:
-    """Arguments as users give them, checked.
+) -> HistoryRequest:
+    """The validated arguments of `dify.history()`.
 
     Raises:
         InputError: one of them cannot be meant.
@@ -56,8 +56,8 @@ def wanted(
         raise InputError(t("frames.no_users"), code="users")
     if isinstance(conversations, str):
         conversations = [conversations]
-    begin, end = span(since, until)
-    return Wanted(
+    begin, end = time_range(since, until)
+    return HistoryRequest(
         users=named,
         conversations=None if conversations is None else tuple(dict.fromkeys(conversations)),
         since=begin and begin.replace(microsecond=0),  # the server tells whole seconds
@@ -66,22 +66,22 @@ def wanted(
     )
 
 
-class Known(msgspec.Struct):
+class PreviousFetch(msgspec.Struct):
     """What an earlier fetch has: nothing of it is fetched again unless it changed."""
 
     conversations: dict[str, tuple[int | None, str, str]]
     """Id -> when it was last used (microseconds), its name, its user."""
     facts: Facts
     failed: frozenset[str | None] = frozenset()
-    """Conversations that were not whole then."""
+    """Conversations that could not be read to their end."""
 
-    def unchanged(self, found: Conversation) -> bool:
+    def is_unchanged(self, conversation: Conversation) -> bool:
         """Whether that conversation is as it was."""
-        if found.id not in self.conversations or found.id in self.failed:
+        if conversation.id not in self.conversations or conversation.id in self.failed:
             return False
-        when, name, _ = self.conversations[found.id]
-        now = as_microseconds(found.updated_at)
+        updated_at, name, _ = self.conversations[conversation.id]
+        now = as_microseconds(conversation.updated_at)
         fetched = self.facts.fetched_at
-        if fetched is None or found.updated_at is None or found.updated_at >= fetched - MARGIN:
+        if fetched is None or conversation.updated_at is None or conversation.updated_at >= fetched - MARGIN:
             return False
-        return now == when and found.name == name
+        return now == updated_at and conversation.name == name

@@ -1,4 +1,4 @@
-"""One line that tells how far a fetch is, in a terminal and in a notebook."""
+"""One line that shows how far a fetch is, in a terminal and in a notebook."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 from ..console import complain, is_terminal, write
 from ..i18n import t
-from .collect import Progress
+from .collector import Progress
 
-#: Signs of the bar at most.
 BAR = 20
-#: Seconds between two lines: a saved notebook keeps each of them.
+"""Characters of the bar at most."""
 SECONDS = 0.5
+"""Between two lines: a saved notebook keeps each of them."""
 
 
-class Meter:
+class ProgressBar:
     """Writes the line again and again over itself; plain text, so that it needs no widget.
 
     Args:
@@ -34,7 +34,7 @@ class Meter:
     def show(self) -> None:
         """Write the line, unless it was written a moment ago."""
         now = time.monotonic()
-        if now - self._last >= SECONDS and now - self._progress.begun >= SECONDS:
+        if now - self._last >= SECONDS and now - self._progress.started >= SECONDS:
             self._last = now
             text = line(self._progress)
             self._write(bar(self._progress, self._room() - len(text)) + text)
@@ -56,7 +56,7 @@ class Meter:
             complain("how far a fetch is cannot be written", problem)
 
     def _room(self) -> int:
-        """Signs that fit into a line; one that goes on in the next could not be written over."""
+        """Characters that fit into a line; one that wraps could not be written over."""
         if is_terminal(self._stream):
             return shutil.get_terminal_size().columns - 1
         return 120
@@ -75,7 +75,7 @@ def bar(progress: Progress, room: int) -> str:
     """How much of it is done, as a picture; nothing before that is known, or where it does not fit.
 
     Args:
-        room: signs that it may take.
+        room: characters that it may take.
     """
     length = min(BAR, room - 3)
     if not progress.all_listed or not progress.listed or length < 5:

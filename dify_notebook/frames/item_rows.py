@@ -1,13 +1,13 @@
-"""What the API says, as columns of plain values. Pure: no pandas, no I/O.
+"""Items of the API's lists as batches of columns. Pure: no pandas, no I/O.
 
-A block is a dict from a column's name (see `schema`) to its values, all of one length; a column that is
+A batch is a dict from a column's name (see `schema`) to its values, all of one length; a column that is
 not in it is missing in every row. Times are whole microseconds since 1970 in UTC. Nothing signed gets
-into a block: addresses and texts come without the parts of a query that sign it.
+into a batch: addresses and texts come without the parts of a query that sign it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..redact import may_hold_a_secret, redact, without_query
@@ -17,15 +17,15 @@ from ..turn.state import Turn
 from ..turn.stored import turn_of
 from ..wire import models
 from .texts import as_json, as_microseconds, as_word, clean
-from .toolcalls import with_calls
+from .toolcalls import call_rows
 
-Block = dict[str, list[Any]]
+Batch = dict[str, list[Any]]
 
 NIL = "00000000-0000-0000-0000-000000000000"
 """What Dify writes where there is no parent message."""
 
 
-def conversation_rows(items: Sequence[models.Conversation], *, user: str | None = None) -> Block:
+def conversation_rows(items: Sequence[models.Conversation], *, user: str | None = None) -> Batch:
     """The table `conversations`."""
     return {
         "conversation_id": [item.id for item in items],
@@ -39,11 +39,11 @@ def conversation_rows(items: Sequence[models.Conversation], *, user: str | None 
     }
 
 
-def message_rows(items: Sequence[models.StoredMessage], *, user: str | None = None) -> Block:
+def message_rows(items: Sequence[models.StoredMessage], *, user: str | None = None) -> Batch:
     """The table `messages`, with the columns that the API knows."""
     # A page at a time where that is as good: this runs for every message of every history.
     answers = [item.answer or "" for item in items]
-    block: Block = {
+    batch: Batch = {
         "message_id": [item.id for item in items],
         "conversation_id": [item.conversation_id for item in items],
         "user": [user] * len(items),
@@ -54,20 +54,22 @@ def message_rows(items: Sequence[models.StoredMessage], *, user: str | None = No
     }
     feedbacks = [item.feedback for item in items]
     if any(feedbacks):
-        block["rating"] = [as_word(told.get("rating")) if told else None for told in feedbacks]
+        batch["rating"] = [as_word(feedback.get("rating")) if feedback else None for feedback in feedbacks]
     errors = [item.error for item in items]
     if any(errors):
-        block["error"] = [clean(error) or None for error in errors]
+        batch["error"] = [clean(error) or None for error in errors]
     parents = [item.parent_message_id for item in items]
     if set(parents) - {NIL, "", None}:
-        block["parent_message_id"] = [None if parent in (NIL, "") else parent for parent in parents]
-    whole = "".join(answers)
-    if "<" in whole and ("<think>" in whole or "<details style" in whole):  # one character is found much faster
-        parted = list(map(split_reasoning, answers))
-        answers = [answer for answer, _ in parted]
-        block["reasoning"] = [clean(reasoning) or None for _, reasoning in parted]
-    block["answer"] = _cleaned(answers)
-    return block
+        batch["parent_message_id"] = [None if parent in (NIL, "") else parent for parent in parents]
+    all_answers = "".join(answers)
+    if "<" in all_answers and (
+        "<think>" in all_answers or "<details style" in all_answers
+    ):  # one character is found much faster
+        split = list(map(split_reasoning, answers))
+        answers = [answer for answer, _ in split]
+        batch["reasoning"] = [clean(reasoning) or None for _, reasoning in split]
+    batch["answer"] = _cleaned(answers)
+    return batch
 
 
 def _cleaned(texts: list[str]) -> list[str]:
@@ -77,7 +79,7 @@ def _cleaned(texts: list[str]) -> list[str]:
 
 def variable_rows(
     items: Sequence[models.ConversationVariable], *, conversation_id: str, user: str | None = None
-) -> Block:
+) -> Batch:
     """The table `variables` of one conversation."""
     return {
         "conversation_id": [conversation_id] * len(items),
@@ -101,7 +103,7 @@ def _json_of(value: Any) -> str | None:
         return as_json(repr(value))
 
 
-def feedback_rows(items: Sequence[models.Feedback]) -> Block:
+def feedback_rows(items: Sequence[models.Feedback]) -> Batch:
     """The table `feedbacks`; the users are not told."""
     return {
         "feedback_id": [item.id for item in items],
@@ -117,7 +119,7 @@ def feedback_rows(items: Sequence[models.Feedback]) -> Block:
     }
 
 
-def annotation_rows(items: Sequence[models.Annotation]) -> Block:
+def annotation_rows(items: Sequence[models.Annotation]) -> Batch:
     """The table `annotations`."""
     return {
         "annotation_id": [item.id for item in items],
@@ -128,14 +130,14 @@ def annotation_rows(items: Sequence[models.Annotation]) -> Block:
     }
 
 
-ITEM_ROWS: dict[str, Callable[..., Block]] = {
+ITEM_ROWS: dict[str, Callable[..., Batch]] = {
     "conversations": conversation_rows,
     "messages": message_rows,
     "variables": variable_rows,
     "feedbacks": feedback_rows,
     "annotations": annotation_rows,
 }
-"""Table -> what makes it of the items of a list."""
+"""Table -> the function that makes it of the items of a list."""
 
 # -- of turns, and of stored messages by way of them ----------------------------------------------
 
@@ -145,7 +147,7 @@ def message_ids(turn: Turn) -> dict[str, Any]:
     return {"message_id": turn.message_id, "conversation_id": turn.conversation_id}
 
 
-def thought_rows(turns: Sequence[Turn]) -> Block:
+def thought_rows(turns: Sequence[Turn]) -> Batch:
     """The table `thoughts`."""
     rows: list[dict[str, Any]] = []
     for turn in turns:
@@ -160,89 +162,76 @@ def thought_rows(turns: Sequence[Turn]) -> Block:
                 "finished": thought.finished_at,
                 "thought": clean(thought.thought),
             }
-            rows += with_calls(base, redact(thought.tool), thought.tool_input, thought.observation, thought.tool_labels)
-    return block_of(rows)
+            rows += call_rows(base, redact(thought.tool), thought.tool_input, thought.observation, thought.tool_labels)
+    return batch_of(rows)
 
 
-def citation_rows(turns: Sequence[Turn]) -> Block:
+def citation_rows(turns: Sequence[Turn]) -> Batch:
     """The table `citations`."""
-    return block_of(
+    return batch_of(
         [
             {
                 **message_ids(turn),
                 "user": turn.user,
-                "position": found.position,
-                "score": found.score,
-                "dataset_id": found.dataset_id,
-                "dataset_name": clean(found.dataset_name),
-                "document_id": found.document_id,
-                "document_name": clean(found.document_name),
-                "segment_id": found.segment_id,
+                "position": citation.position,
+                "score": citation.score,
+                "dataset_id": citation.dataset_id,
+                "dataset_name": clean(citation.dataset_name),
+                "document_id": citation.document_id,
+                "document_name": clean(citation.document_name),
+                "segment_id": citation.segment_id,
                 "segment_position": as_int(extra.get("segment_position")),
                 "hit_count": as_int(extra.get("hit_count")),
                 "word_count": as_int(extra.get("word_count")),
                 "data_source_type": as_word(extra.get("data_source_type")),
-                "content": clean(found.content),
+                "content": clean(citation.content),
             }
             for turn in turns
-            for found in turn.citations or ()
-            for extra in (found.extra or {},)
+            for citation in turn.citations or ()
+            for extra in (citation.extra or {},)
         ]
     )
 
 
-def file_rows(turns: Sequence[Turn]) -> Block:
+def file_rows(turns: Sequence[Turn]) -> Batch:
     """The table `files`."""
-    return block_of(
+    return batch_of(
         [
             {
                 **message_ids(turn),
                 "user": turn.user,
-                "file_id": found.id,
-                "upload_file_id": found.upload_file_id,
-                "type": found.type or None,
-                "belongs_to": found.belongs_to or None,
-                "transfer_method": found.transfer_method,
-                "name": clean(found.name),
-                "mime_type": found.mime_type,
-                "size": found.size,
-                "url": without_query(found.url),
+                "file_id": file.id,
+                "upload_file_id": file.upload_file_id,
+                "type": file.type or None,
+                "belongs_to": file.belongs_to or None,
+                "transfer_method": file.transfer_method,
+                "name": clean(file.name),
+                "mime_type": file.mime_type,
+                "size": file.size,
+                "url": without_query(file.url),
             }
             for turn in turns
-            for found in turn.files or ()
+            for file in turn.files or ()
         ]
     )
 
 
-PART_ROWS: dict[str, Callable[[Sequence[Turn]], Block]] = {
+PART_ROWS: dict[str, Callable[[Sequence[Turn]], Batch]] = {
     "thoughts": thought_rows,
     "citations": citation_rows,
     "files": file_rows,
 }
-"""Table of what belongs to messages -> what makes it of turns."""
+"""Table of what belongs to messages -> the function that makes it of turns."""
 
 
-def stored_blocks(items: Sequence[models.StoredMessage], *, user: str | None = None) -> dict[str, Block]:
+def message_batches(items: Sequence[models.StoredMessage], *, user: str | None = None) -> dict[str, Batch]:
     """The tables of stored messages: `messages`, and of `PART_ROWS` those that have rows."""
     telling = (item for item in items if item.agent_thoughts or item.retriever_resources or item.message_files)
     turns = [turn_of(item, user=user) for item in telling]
     parts = {name: rows(turns) for name, rows in PART_ROWS.items()}
-    return {"messages": message_rows(items, user=user)} | {name: block for name, block in parts.items() if block}
+    return {"messages": message_rows(items, user=user)} | {name: batch for name, batch in parts.items() if batch}
 
 
-def block_of(rows: Sequence[Mapping[str, Any]]) -> Block:
-    """Rows as a block."""
+def batch_of(rows: Sequence[Mapping[str, Any]]) -> Batch:
+    """Rows as a batch."""
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-
-
-def joined(blocks: Iterable[Block]) -> Block:
-    """Blocks of one table, one behind the other."""
-    parts = [block for block in blocks if block]
-    sizes = [len(next(iter(block.values()))) for block in parts]
-    found: Block = {}
-    for name in {name: None for block in parts for name in block}:
-        values: list[Any] = []
-        for block, size in zip(parts, sizes, strict=True):
-            values += block.get(name) or [None] * size
-        found[name] = values
-    return found

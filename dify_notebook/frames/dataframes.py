@@ -1,4 +1,4 @@
-"""Columns of plain values as pandas frames with the dtypes of the schema."""
+"""DataFrames with the columns and dtypes of the schema, and their values as Python objects."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ UNIT = "us"
 TIMESTAMP = pd.DatetimeTZDtype(UNIT, "UTC")
 
 
-def frame(table: Table, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-    """A frame of that table.
+def from_columns(table: Table, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """A DataFrame of that table.
 
     Args:
         columns: values by column's name, all of the same length; None is missing. Times are aware
@@ -40,67 +40,67 @@ def frame(table: Table, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     )
 
 
-def of_blocks(table: Table, blocks: Sequence[Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
-    """A frame of many blocks, one behind the other; column by column, so that little is held twice."""
-    parts = [block for block in blocks if block]
-    sizes = [len(next(iter(block.values()))) for block in parts]
+def from_batches(table: Table, batches: Sequence[Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
+    """A DataFrame of many batches, one after the other; column by column, so that little is held twice."""
+    parts = [batch for batch in batches if batch]
+    sizes = [len(next(iter(batch.values()))) for batch in parts]
     rows = sum(sizes)
-    made = {}
+    arrays = {}
     for column in table.columns:
         values: list[Any] | None = None
-        if any(column.name in block for block in parts):
+        if any(column.name in batch for batch in parts):
             values = []
-            for block, size in zip(parts, sizes, strict=True):
-                values += block[column.name] if column.name in block else [None] * size
-        made[column.name] = array(column, values, rows)
-    return pd.DataFrame(made, index=pd.RangeIndex(rows), copy=False)
+            for batch, size in zip(parts, sizes, strict=True):
+                values += batch[column.name] if column.name in batch else [None] * size
+        arrays[column.name] = array(column, values, rows)
+    return pd.DataFrame(arrays, index=pd.RangeIndex(rows), copy=False)
 
 
-def array(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+def array(column: Column, values: Sequence[Any] | None, length: int) -> Any:
     """The values of one column as a pandas array of its dtype; None means that all are missing."""
-    return _MAKERS[column.dtype](column, values, rows)
+    return _MAKERS[column.dtype](column, values, length)
 
 
-def _strings(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+def _strings(column: Column, values: Sequence[Any] | None, length: int) -> Any:
     dtype = pd.StringDtype()
     if dtype.storage != "pyarrow":
-        return pd.array([pd.NA] * rows if values is None else values, dtype=dtype)
+        return pd.array([pd.NA] * length if values is None else values, dtype=dtype)
     import pyarrow as pa  # pandas uses it because it is there
 
     kind = pa.large_string()
     # Straight to Arrow: half of what pandas needs, which makes an array of objects first.
-    return dtype.__from_arrow__(pa.nulls(rows, kind) if values is None else pa.array(values, kind))
+    return dtype.__from_arrow__(pa.nulls(length, kind) if values is None else pa.array(values, kind))
 
 
-def _integers(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+def _integers(column: Column, values: Sequence[Any] | None, length: int) -> Any:
     if values is None:
-        return pd.arrays.IntegerArray(np.zeros(rows, "int64"), np.ones(rows, "bool"))
+        return pd.arrays.IntegerArray(np.zeros(length, "int64"), np.ones(length, "bool"))
     return pd.arrays.IntegerArray(
         np.array([0 if value is None else value for value in values], "int64"),
         np.array([value is None for value in values], "bool"),
     )
 
 
-def _booleans(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+def _booleans(column: Column, values: Sequence[Any] | None, length: int) -> Any:
     if values is None:
-        return pd.arrays.BooleanArray(np.zeros(rows, "bool"), np.ones(rows, "bool"))
+        return pd.arrays.BooleanArray(np.zeros(length, "bool"), np.ones(length, "bool"))
     return pd.arrays.BooleanArray(
         np.array([bool(value) for value in values], "bool"), np.array([value is None for value in values], "bool")
     )
 
 
-def _floats(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+def _floats(column: Column, values: Sequence[Any] | None, length: int) -> Any:
     if values is None:
-        return np.full(rows, np.nan)
+        return np.full(length, np.nan)
     return np.array([np.nan if value is None else float(value) for value in values], "float64")
 
 
 _NAT = np.iinfo("int64").min
 
 
-def _times(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+def _times(column: Column, values: Sequence[Any] | None, length: int) -> Any:
     if values is None:
-        whole = np.full(rows, _NAT, "int64")
+        whole = np.full(length, _NAT, "int64")
     else:
         times = (_NAT if v is None else v if type(v) is int else _microseconds(v) for v in values)
         whole = np.fromiter(times, "int64", len(values))
@@ -112,31 +112,31 @@ def _microseconds(value: Any) -> int:
     return int(pd.Timestamp(value).as_unit(UNIT).asm8.view("int64")) if value is not pd.NaT else _NAT
 
 
-def plain(values: pd.Series) -> list[Any]:
+def to_list(values: pd.Series) -> list[Any]:
     """The values of a column as `array` takes them: None where one is missing, times as microseconds."""
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         whole = values.dt.as_unit(UNIT).dt.tz_localize(None).to_numpy().astype("int64").tolist()
         return [None if value == _NAT else value for value in whole]
     if isinstance(values.dtype, pd.api.extensions.ExtensionDtype) and not isinstance(values.dtype, pd.CategoricalDtype):
-        found: list[Any] = values.array.to_numpy(dtype="object", na_value=None).tolist()
+        values_list: list[Any] = values.array.to_numpy(dtype="object", na_value=None).tolist()
     else:
-        found = values.astype("object").where(values.notna(), None).tolist()
-    return found
+        values_list = values.astype("object").where(values.notna(), None).tolist()
+    return values_list
 
 
-def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame, each value as `plain` gives it."""
-    columns = [plain(values) for _, values in table.items()]
+def to_dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a DataFrame, each value as `to_list` gives it."""
+    columns = [to_list(values) for _, values in table.items()]
     return [dict(zip(table.columns, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _categories(column: Column, values: Sequence[Any] | None, rows: int) -> Any:
+def _categories(column: Column, values: Sequence[Any] | None, length: int) -> Any:
     if values is None:
-        return pd.Categorical.from_codes(np.full(rows, -1, "int8"), categories=_words(column.categories))
+        return pd.Categorical.from_codes(np.full(length, -1, "int8"), categories=_words(column.categories))
     words = [*column.categories, *sorted(set(values) - {None, *column.categories})]
-    places: dict[str | None, int] = {word: place for place, word in enumerate(words)}
-    places[None] = -1
-    codes = np.fromiter(map(places.__getitem__, values), "int64", len(values))
+    codes_of: dict[str | None, int] = {word: code for code, word in enumerate(words)}
+    codes_of[None] = -1
+    codes = np.fromiter(map(codes_of.__getitem__, values), "int64", len(values))
     return pd.Categorical.from_codes(codes, categories=_words(words), validate=False)
 
 
@@ -158,39 +158,38 @@ _DTYPES: Mapping[str, Any] = {"timestamp": TIMESTAMP, "string": pd.StringDtype()
 """Those that do not equal their name alone: pandas' text with NaN says that it equals "string" too."""
 
 
-def conform(table: Table, found: pd.DataFrame) -> pd.DataFrame:
-    """Any frame with columns of that table, as that table: missing columns added, dtypes set, order kept.
+def conform(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Any DataFrame as that table: missing columns added, others dropped, dtypes set, the order of the rows kept.
 
     Args:
-        found: may lack columns; others than the table's are left out. Times are timestamps or ISO text, UTC where
-            they have no zone.
+        frame: may lack columns. Times are timestamps or ISO text, UTC where they have no zone.
     """
-    if _fits(table, found):
-        return found if isinstance(found.index, pd.RangeIndex) else found.reset_index(drop=True)
-    made = {}
+    if _fits(table, frame):
+        return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(drop=True)
+    arrays = {}
     for column in table.columns:
-        if column.name not in found:
-            made[column.name] = array(column, None, len(found))
+        if column.name not in frame:
+            arrays[column.name] = array(column, None, len(frame))
             continue
-        values = found[column.name]
+        values = frame[column.name]
         if column.dtype == "timestamp":
             form = None if pd.api.types.is_datetime64_any_dtype(values.dtype) else "ISO8601"
-            made[column.name] = pd.to_datetime(values, utc=True, format=form).dt.as_unit(UNIT).array
+            arrays[column.name] = pd.to_datetime(values, utc=True, format=form).dt.as_unit(UNIT).array
         elif column.dtype == "category":
-            told = values.astype("string")
-            others = sorted(set(told.dropna().unique()) - set(column.categories))
-            made[column.name] = pd.Categorical(told, categories=_words([*column.categories, *others]))
+            words = values.astype("string")
+            others = sorted(set(words.dropna().unique()) - set(column.categories))
+            arrays[column.name] = pd.Categorical(words, categories=_words([*column.categories, *others]))
         else:
-            made[column.name] = values.astype(column.dtype).array
-    return pd.DataFrame(made, index=pd.RangeIndex(len(found)), copy=False)
+            arrays[column.name] = values.astype(column.dtype).array
+    return pd.DataFrame(arrays, index=pd.RangeIndex(len(frame)), copy=False)
 
 
-def _fits(table: Table, found: pd.DataFrame) -> bool:
+def _fits(table: Table, frame: pd.DataFrame) -> bool:
     """Whether it is that table already."""
-    if tuple(found.columns) != table.names:
+    if tuple(frame.columns) != table.names:
         return False
     for column in table.columns:
-        dtype = found[column.name].dtype
+        dtype = frame[column.name].dtype
         if column.dtype == "category":
             if not isinstance(dtype, pd.CategoricalDtype) or dtype.categories.dtype != pd.StringDtype():
                 return False  # other words make categories that cannot be united with these
@@ -202,7 +201,7 @@ def _fits(table: Table, found: pd.DataFrame) -> bool:
 
 
 def concat(table: Table, parts: Sequence[pd.DataFrame], *, ordered: bool = False) -> pd.DataFrame:
-    """Frames of one table, one behind the other; their categories are united.
+    """DataFrames of one table, one after the other; their categories are united.
 
     Column by column, and what only `parts` held is let go as soon as it is copied: pass a list that is
     not needed any more, and emptied it is.
@@ -210,22 +209,22 @@ def concat(table: Table, parts: Sequence[pd.DataFrame], *, ordered: bool = False
     Args:
         ordered: sort the rows as the schema says; ties stay in the order of the parts.
     """
-    rest = [{name: part[name] for name in table.names} for part in parts if len(part)]
+    columns = [{name: part[name] for name in table.names} for part in parts if len(part)]
     if isinstance(parts, list):
         parts.clear()
-    if not rest:
-        return frame(table, {})
-    order = _order(table, rest) if ordered else None
-    made = {}
+    if not columns:
+        return from_columns(table, {})
+    order = _order(table, columns) if ordered else None
+    arrays = {}
     for column in table.columns:
-        series = [part.pop(column.name) for part in rest]
-        made[column.name] = _joined(column, series)
+        series = [part.pop(column.name) for part in columns]
+        arrays[column.name] = _joined(column, series)
         del series
         if order is not None:
-            made[column.name] = made[column.name].take(order)
+            arrays[column.name] = arrays[column.name].take(order)
     if "pyarrow" in sys.modules:  # what was copied lies in its pool, free, and could be given back
         sys.modules["pyarrow"].default_memory_pool().release_unused()
-    return pd.DataFrame(made, copy=False)
+    return pd.DataFrame(arrays, copy=False)
 
 
 def _joined(column: Column, series: list[pd.Series]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,9 @@ from ..turn.convert import as_usage
 from ..turn.state import Turn, Usage
 from ..wire.decoder import decode
 from ..wire.events import ChatEvent, MessageEnd
-from .tables import Block
+from .item_rows import Batch, batch_of
 from .texts import as_microseconds, clean
-from .times import span
+from .times import time_range
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,22 +31,22 @@ def run_rows(
     since: Any = None,
     until: Any = None,
     store: RunStore | None = None,
-) -> Block:
+) -> Batch:
     """The table `runs`: of each tape its first lines are read. What is no tape is logged and left out."""
-    begin, end = span(since, until)
+    begin, end = map(as_microseconds, time_range(since, until))
     rows: list[dict[str, Any]] = []
     for path in (store or run_store()).paths():
         try:
-            head, first, size = *_beginning(path), path.stat().st_size
+            head, first, size = *_read_head(path), path.stat().st_size
         except FileNotFoundError:
             continue  # another kernel swept it meanwhile
         except (OSError, TapeError) as problem:
             log.warning("%s is no tape: %s", path.name, problem)
             continue
         when = as_microseconds(head.created_at)
-        if begin and (when is None or when < as_exact(begin)):
+        if begin is not None and (when is None or when < begin):
             continue
-        if end and (when is None or when >= as_exact(end)):
+        if end is not None and (when is None or when >= end):
             continue
         rows.append(
             {
@@ -63,12 +62,12 @@ def run_rows(
                 "query": clean(head.query),
             }
         )
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+    return batch_of(rows)
 
 
 def users_of_runs(server: str, store: RunStore | None = None) -> list[str]:
-    """The users who asked that server from this machine, as far as tapes tell."""
-    found: dict[str, None] = {}
+    """The users who asked that server from this machine, as the headers of tapes name them."""
+    users: dict[str, None] = {}
     for path in (store or run_store()).paths():
         try:
             head, _ = read_tape(path)
@@ -76,13 +75,8 @@ def users_of_runs(server: str, store: RunStore | None = None) -> list[str]:
             log.warning("%s is no tape: %s", path.name, problem)
             continue
         if head.server == server and head.user:
-            found[head.user] = None
-    return list(found)
-
-
-def as_exact(time: datetime) -> int:
-    """Microseconds since 1970."""
-    return round(time.timestamp() * 1_000_000)
+            users[head.user] = None
+    return list(users)
 
 
 def run_id(path: Path) -> str:
@@ -90,7 +84,7 @@ def run_id(path: Path) -> str:
     return path.name.removesuffix(_END)
 
 
-def _beginning(path: Path) -> tuple[Header, ChatEvent | None]:
+def _read_head(path: Path) -> tuple[Header, ChatEvent | None]:
     """The header, and the first event that names the message."""
     head, entries = read_tape(path)
     if not (head.message_id and head.conversation_id):
@@ -101,19 +95,19 @@ def _beginning(path: Path) -> tuple[Header, ChatEvent | None]:
     return head, None
 
 
-def replayed(runs: pd.DataFrame | Iterable[str] | None = None, store: RunStore | None = None) -> Iterator[Turn]:
+def replay(runs: pd.DataFrame | Iterable[str] | None = None, store: RunStore | None = None) -> Iterator[Turn]:
     """The turns of tapes, one after the other."""
-    held = store or run_store()
-    known = {run_id(path): path for path in held.paths()}
+    tapes = store or run_store()
+    paths = {run_id(path): path for path in tapes.paths()}
     if runs is None:
-        wanted = list(known)
+        run_ids = list(paths)
     else:
         named: Any = runs["run_id"] if hasattr(runs, "columns") else runs  # type: ignore[index]
-        wanted = [str(name) for name in named]
-    missing = [name for name in wanted if name not in known]
+        run_ids = [str(name) for name in named]
+    missing = [name for name in run_ids if name not in paths]
     if missing:
         raise InputError(t("frames.no_run", run=missing[0], count=len(missing)), code="run_id")
-    return (_turn(known[name]) for name in wanted)
+    return (_turn(paths[name]) for name in run_ids)
 
 
 def _turn(path: Path) -> Turn:
@@ -125,7 +119,7 @@ def _turn(path: Path) -> Turn:
 
 
 class Tapes:
-    """The tapes of the local store by the message that they are of; nothing is read before it is asked for."""
+    """The tapes of the local store by message_id; each is read when it is needed."""
 
     def __init__(self, store: RunStore | None = None) -> None:
         self._paths = {path.name[16:].removesuffix(_END): path for path in (store or run_store()).paths()}
@@ -134,16 +128,16 @@ class Tapes:
         return message_id in self._paths
 
     def usage(self, message_id: str) -> Usage | None:
-        """Tokens and prices of that message; None where its tape tells none, or cannot be read."""
+        """Tokens and prices of that message; None where its tape has none, or cannot be read."""
         path = self._paths[message_id]
         try:
-            told = None
+            result = None
             for at, (name, data) in read_tape(path)[1]:
                 if data is not None and b"message_end" in data:
                     event = decode((name, data), at)
                     usage = (event.metadata or {}).get("usage") if isinstance(event, MessageEnd) else None
-                    told = usage if isinstance(usage, dict) else told
-            return None if told is None else as_usage(told)
+                    result = usage if isinstance(usage, dict) else result
+            return None if result is None else as_usage(result)
         except (OSError, TapeError) as problem:
             log.warning("%s is no tape: %s", path.name, problem)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pandas as pd
@@ -152,3 +153,12 @@ def test_a_conversation_without_a_name_has_its_question() -> None:
 def test_a_conversation_that_is_not_there(id: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         history().conversation(id)
+
+
+def test_a_transcript_that_an_earlier_version_pickled_opens() -> None:
+    pickled = (
+        b"\x80\x02cdify_notebook.frames.looking\nTranscript\nq\x00)\x81q\x01}q\x02(X\x02\x00\x00\x00idq\x03h\x03"
+        b"X\x04\x00\x00\x00nameq\x04X\x01\x00\x00\x00nq\x05X\x04\x00\x00\x00userq\x06X\x01\x00\x00\x00uq\x07"
+        b"X\x05\x00\x00\x00turnsq\x08)ub."
+    )
+    assert repr(pickle.loads(pickled)) == "<Transcript id 'n', 0 messages>"

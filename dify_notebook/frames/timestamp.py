@@ -1,4 +1,4 @@
-"""Times in writing: ISO 8601, and what databases and spreadsheets make of it. Orders that can be confused are none."""
+"""Parses timestamps: ISO 8601, and what databases and spreadsheets make of it. Ambiguous orders are refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from datetime import datetime
 from typing import NamedTuple
 
-WRITTEN_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?(?:[eE][+-]?[0-9]{1,3})?")
+NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?(?:[eE][+-]?[0-9]{1,3})?")
 """A number, such as seconds since 1970."""
 _TIME = re.compile(
     r"([0-9]{4})(?:-([0-9]{1,2})-([0-9]{1,2})|/([0-9]{1,2})/([0-9]{1,2})|\.([0-9]{1,2})\.([0-9]{1,2}))"
@@ -17,25 +17,25 @@ _TIME = re.compile(
 """The year first: 3/5/2024 is two days, according to who reads it."""
 _CHINESE = str.maketrans({"年": "-", "月": "-", "日": " ", "号": " ", "时": ":", "点": ":", "分": ":", "秒": " "})
 _COMPACT = re.compile(r"[0-9]{8}(?:T.{0,40})?|[0-9]{4}-?W[0-9].{0,40}")
-"""ISO 8601 without signs, and its weeks; Python reads them."""
+"""ISO 8601 in its basic format, and its weeks; Python reads them."""
 _ZONE = re.compile(r"([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?::?([0-9]{2}))?")
 
 
-class Written(NamedTuple):
-    """A time out of a text."""
+class ParsedTime(NamedTuple):
+    """A timestamp out of a text."""
 
     value: datetime
-    """Aware if the text tells a zone; to the microsecond before it."""
-    more: bool
-    """Whether the text tells more than microseconds."""
-    day: bool
-    """Whether it tells a day alone."""
+    """Aware if the text has a zone; rounded down to microseconds."""
+    truncated: bool
+    """Whether the text has digits beyond microseconds."""
+    date_only: bool
+    """Whether the text is a date without a time."""
 
 
-def written(text: str) -> Written | None:
-    """The time that a text tells; None for what is none, or could be several.
+def parse_timestamp(text: str) -> ParsedTime | None:
+    """The timestamp that a text holds; None for what is none, or ambiguous.
 
-    >>> str(written("2024/3/5 14:07").value)
+    >>> str(parse_timestamp("2024/3/5 14:07").value)
     '2024-03-05 14:07:00'
 
     Args:
@@ -57,10 +57,10 @@ def written(text: str) -> Written | None:
         value = datetime.fromisoformat(iso)
     except ValueError:
         return None
-    return Written(value, bool((fraction or "")[6:].strip("0")), not hour)
+    return ParsedTime(value, bool((fraction or "")[6:].strip("0")), not hour)
 
 
-def _compact(text: str) -> Written | None:
+def _compact(text: str) -> ParsedTime | None:
     if not _COMPACT.fullmatch(text):
         return None
     try:
@@ -69,7 +69,7 @@ def _compact(text: str) -> Written | None:
         return None
     fraction = text.replace(",", ".").partition(".")[2]
     digits = fraction[: len(fraction) - len(fraction.lstrip("0123456789"))]
-    return Written(value, bool(digits[6:].strip("0")), "T" not in text)
+    return ParsedTime(value, bool(digits[6:].strip("0")), "T" not in text)
 
 
 def _offset(zone: str | None) -> str:
@@ -79,5 +79,5 @@ def _offset(zone: str | None) -> str:
     match = _ZONE.search(zone)
     if match is None:
         return "+00:00"
-    sign, hours, minutes, seconds = match.groups()
-    return f"{sign}{hours:0>2}:{minutes or '00'}" + (f":{seconds}" if seconds else "")
+    direction, hours, minutes, seconds = match.groups()
+    return f"{direction}{hours:0>2}:{minutes or '00'}" + (f":{seconds}" if seconds else "")
