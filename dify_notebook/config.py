@@ -23,9 +23,9 @@ from .address import is_loopback as is_loopback
 from .console import warn
 from .errors import ConfigError, DifyError, InputError
 from .i18n import t
-from .logs import say_once
+from .logs import warn_once
 from .printable import MESSAGE, one_line
-from .private import data_dir, mine
+from .private import data_dir, private_opener
 from .profiles import find
 from .secret import Secret as Secret
 
@@ -87,7 +87,7 @@ def stored_user() -> str:
         return _stored_user(data_dir() / "user")
     except (OSError, ValueError, ConfigError, InputError) as problem:
         reason = problem.message if isinstance(problem, DifyError) else str(problem)
-        say_once(f"user {reason}", t("net.user_not_kept", user=_random_user(), problem=one_line(reason, MESSAGE)))
+        warn_once(f"user {reason}", t("net.user_not_kept", user=_random_user(), problem=one_line(reason, MESSAGE)))
         return _random_user()
 
 
@@ -100,7 +100,7 @@ def _stored_user(path: Path) -> str:
         return check_user(name)
     name = f"notebook-{secrets.token_hex(4)}"
     try:
-        with open(path, "x", encoding="utf-8", opener=mine) as file:
+        with open(path, "x", encoding="utf-8", opener=private_opener) as file:
             file.write(name + "\n")
     except FileExistsError:
         return path.read_text(encoding="utf-8").strip() or name
@@ -194,7 +194,7 @@ def _warn_plain(host: str) -> None:
     try:
         warn(message, UserWarning, stacklevel=4)
     except UserWarning:  # PYTHONWARNINGS=error: it is told all the same, and is no reason not to ask
-        say_once(message, message)
+        warn_once(message, message)
 
 
 def check_key(key: Secret, source: str = "arguments", place: str = "api_key") -> Secret:

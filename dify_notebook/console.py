@@ -11,7 +11,7 @@ import warnings
 from contextlib import suppress
 from typing import Any, Literal
 
-from .logs import say_once
+from .logs import warn_once
 
 
 def fitting(text: str, stream: Any) -> str:
@@ -97,4 +97,4 @@ def complain(what: str, problem: BaseException) -> None:
     """Log a warning, once for each kind of problem; a log that cannot be written either is left alone."""
     kind = f"{what}: {type(problem).__name__}"
     with suppress(Exception):  # `logging` writes its own troubles to stderr, and raises when that is closed
-        say_once(kind, f"{kind}: {problem}")
+        warn_once(kind, f"{kind}: {problem}")

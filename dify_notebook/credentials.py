@@ -23,7 +23,7 @@ from .private import config_dir, write_private
 from .secret import Secret
 
 T = TypeVar("T")
-Place = Literal["keyring", "file", "memory"]
+Storage = Literal["keyring", "file", "memory"]
 SERVICE = "dify_notebook"
 KEYRING_SECONDS = 2.0
 """A keyring that waits for somebody to unlock it must not hold up a notebook."""
@@ -68,7 +68,7 @@ def _is_insecure(backend: Any) -> bool:
     return any(word in name for word in ("null", "fail", "plaintext", "plain_text"))
 
 
-def store(account: str, key: Secret, storage: Place) -> None:
+def store(account: str, key: Secret, storage: Storage) -> None:
     """Keep the key there.
 
     Raises:

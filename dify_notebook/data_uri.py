@@ -36,7 +36,7 @@ class Data(NamedTuple):
 
     kind: str
     """The type that it says it is: image/png; "" where it says none."""
-    told: str
+    text: str
     """As text: short ones as they came, of long ones the beginning and the size."""
     size: int
     """Bytes, as far as the letters that have come tell."""
@@ -68,7 +68,7 @@ def bounded(text: str) -> str:
     parts, position = [], 0
     while match := HEAD.search(text, position):
         end = _whole(match, text, match.end())
-        parts += [text[position : match.start()], made(match, text[match.end() : end]).told]
+        parts += [text[position : match.start()], made(match, text[match.end() : end]).text]
         position = end
     return "".join([*parts, text[position:]])
 
@@ -125,7 +125,7 @@ def _whole(head: re.Match[str], text: str, at: int) -> int:
 
 def made(head: re.Match[str], letters: str) -> Data:
     data = counted(head, len("".join(letters.split()).rstrip("=")))
-    return data if len(letters) > SHORT else data._replace(told=head[0] + letters)
+    return data if len(letters) > SHORT else data._replace(text=head[0] + letters)
 
 
 def counted(head: re.Match[str], letters: int) -> Data:

@@ -38,7 +38,7 @@ def logger(name: str = "dify_notebook") -> logging.Logger:
 _said: set[str] = set()
 
 
-def say_once(what: str, message: str) -> None:
+def warn_once(what: str, message: str) -> None:
     """Warn in the log, once in this process for each `what`: something optional does not work, and all else goes on."""
     if what not in _said:
         _said.add(what)

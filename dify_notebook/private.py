@@ -120,7 +120,7 @@ def write_private(path: Path, text: str, *, last: bool = False) -> None:
         raise
 
 
-def mine(path: str, flags: int) -> int:
+def private_opener(path: str, flags: int) -> int:
     """`opener` for `open`: a file that is made is this user's alone (mode 0600) from its first moment.
 
     Raises:
@@ -129,7 +129,7 @@ def mine(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def only_mine(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Make a file that is there unreadable for others; harmless where it is not, or has no modes."""
     with suppress(OSError):
         if stat.S_IMODE(os.stat(path).st_mode) & 0o077:

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from .app.entry_points import EntryPoint, as_input_error
 from .app.files import Picked
 from .app.known import Fitted, KnownApp
 from .app.origin import Value
-from .app.words import EntryPoint, in_words
 from .errors import TapeGone
 from .i18n import t
 from .logs import logger
@@ -125,7 +125,7 @@ class Session:
         Raises:
             InputError: a value is not in the form, does not fit, would be ignored, or is missing.
         """
-        return in_words(door, self.app.fit, given, before, later=later, filled=filled, picked=picked)
+        return as_input_error(door, self.app.fit, given, before, later=later, filled=filled, picked=picked)
 
     def new(self) -> None:
         """The next question begins a new conversation."""

@@ -12,7 +12,7 @@ _BLANK = ("\t", "\r", "\n")
 """A cell that begins with one of these is taken apart again, or what follows it is calculated."""
 
 
-def plain_cell(value: Cell) -> Cell:
+def escape_formula(value: Cell) -> Cell:
     """A cell with a quote in front, where it is text that a spreadsheet would calculate; everything else as it is.
 
     Numbers stay numbers. Nothing tells afterwards which quotes were put there, so this form is for looking at.

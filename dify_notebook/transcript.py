@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .app.stored import is_file
+from .app.stored_files import is_file
 from .i18n import Language, t
 from .profiles import can_be_asked
 from .turn.state import Turn

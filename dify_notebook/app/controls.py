@@ -12,11 +12,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..wire.kinds import FILE_CONTROLS, TEXT_CONTROLS
-from . import stored
+from . import stored_files
 from .files import FileInput, Picked, holds_file, server_files, sources_of
-from .misfit import Misfit
+from .invalid import InvalidInput
 from .origin import Origin, Value
-from .values import Unfit, to_builtins, to_text, unwrap
+from .values import Unserializable, to_builtins, to_text, unwrap
 
 TRUE = ("true", "yes", "y", "on", "1", "是")
 FALSE = ("false", "no", "n", "off", "0", "否")
@@ -29,14 +29,14 @@ def fitted(name: str, control: Mapping[str, Any], given: Value, picked: Picked |
     """The value as it is sent; None when it says nothing, or cannot go back to the server.
 
     Raises:
-        Misfit: the control does not take it.
+        InvalidInput: the control does not take it.
     """
     kind, value = control.get("type"), given.value
     if value is None:
         return None
     if kind in FILE_CONTROLS:
         return _files(name, control, given, picked)
-    if not given.origin.own and stored.is_file(value):
+    if not given.origin.own and stored_files.is_file(value):
         return None
     value = _unwrapped(name, control, value)
     if kind == "number":
@@ -52,7 +52,7 @@ def fitted(name: str, control: Mapping[str, Any], given: Value, picked: Picked |
         return _select(name, control, text, typed=given.origin is Origin.LINE)
     longest = limit_of(control)
     if longest is not None and longest < len(text):
-        raise Misfit("too_long", name, control, length=len(text), limit=longest)
+        raise InvalidInput("too_long", name, control, length=len(text), limit=longest)
     return text
 
 
@@ -60,13 +60,13 @@ def counted(name: str, control: Mapping[str, Any], files: FileInput) -> FileInpu
     """The same files, if the app takes so many.
 
     Raises:
-        Misfit: it does not.
+        InvalidInput: it does not.
     """
     count = len(files.sources)
     if not files.many and count != 1:
-        raise Misfit("one_file", name, control, count=count, limit=1)
+        raise InvalidInput("one_file", name, control, count=count, limit=1)
     if files.limit is not None and files.limit < count:
-        raise Misfit("files", name, control, count=count, limit=files.limit)
+        raise InvalidInput("files", name, control, count=count, limit=files.limit)
     return files
 
 
@@ -74,7 +74,7 @@ def free(name: str, given: Value, control: Mapping[str, Any] | None = None) -> A
     """An input of which it is not known what the app wants of it.
 
     Raises:
-        Misfit: it has no form as JSON.
+        InvalidInput: it has no form as JSON.
     """
     if given.origin is Origin.PYTHON and holds_file(given.value):
         return FileInput(_sources(name, control or {}, given, None), isinstance(given.value, list | tuple))
@@ -114,8 +114,8 @@ def _files(name: str, control: Mapping[str, Any], given: Value, picked: Picked |
 def _sources(name: str, control: Mapping[str, Any], given: Value, picked: Picked | None) -> tuple[Any, ...]:
     try:
         return sources_of(given, picked)
-    except Misfit as misfit:
-        raise Misfit(misfit.reason, name, control, **misfit.values) from None
+    except InvalidInput as invalid:
+        raise InvalidInput(invalid.reason, name, control, **invalid.values) from None
 
 
 def _select(name: str, control: Mapping[str, Any], text: str, *, typed: bool) -> str | None:
@@ -124,7 +124,7 @@ def _select(name: str, control: Mapping[str, Any], text: str, *, typed: bool) ->
         return text
     if text == "" and not typed:
         return None
-    raise Misfit("select", name, control, text=text, options=options)
+    raise InvalidInput("select", name, control, text=text, options=options)
 
 
 def _number(name: str, control: Mapping[str, Any], value: Any) -> int | float | None:
@@ -137,12 +137,12 @@ def _number(name: str, control: Mapping[str, Any], value: Any) -> int | float | 
         except InvalidOperation:
             value = Decimal("NaN")
         if not value.is_finite() or value.adjusted() >= _DIGITS:
-            raise Misfit("number", name, control, text=text[:80])
+            raise InvalidInput("number", name, control, text=text[:80])
     plain = _builtins(name, control, value)
     if isinstance(plain, bool) or not isinstance(plain, int | float):
-        raise Misfit("number", name, control, text=type(value).__name__)
+        raise InvalidInput("number", name, control, text=type(value).__name__)
     if isinstance(plain, int) and abs(plain) >= 10**_DIGITS:
-        raise Misfit("number", name, control, text=f"{str(plain)[:20]}…")
+        raise InvalidInput("number", name, control, text=f"{str(plain)[:20]}…")
     return plain
 
 
@@ -156,7 +156,7 @@ def _checkbox(name: str, control: Mapping[str, Any], value: Any) -> bool | None:
         return True
     if plain in FALSE or (isinstance(plain, int | float) and plain == 0):
         return False
-    raise Misfit("checkbox", name, control, text=str(plain)[:80])
+    raise InvalidInput("checkbox", name, control, text=str(plain)[:80])
 
 
 def _object(name: str, control: Mapping[str, Any], value: Any) -> Any:
@@ -170,7 +170,7 @@ def _object(name: str, control: Mapping[str, Any], value: Any) -> Any:
             problem = str(error)
     plain = None if problem else _builtins(name, control, value)
     if not isinstance(plain, dict):
-        raise Misfit("json", name, control, problem=problem or type(value).__name__)
+        raise InvalidInput("json", name, control, problem=problem or type(value).__name__)
     return plain
 
 
@@ -178,19 +178,19 @@ def _unwrapped(name: str, control: Mapping[str, Any], value: Any) -> Any:
     try:
         value = unwrap(value)
         return str.__str__(value) if isinstance(value, str) else value
-    except Unfit as unfit:
-        raise Misfit("unfit", name, control, unfit=unfit) from None
+    except Unserializable as unfit:
+        raise InvalidInput("unfit", name, control, unfit=unfit) from None
 
 
 def _text(name: str, control: Mapping[str, Any], value: Any) -> str:
     try:
         return to_text(value, strict=True)
-    except Unfit as unfit:
-        raise Misfit("unfit", name, control, unfit=unfit) from None
+    except Unserializable as unfit:
+        raise InvalidInput("unfit", name, control, unfit=unfit) from None
 
 
 def _builtins(name: str, control: Mapping[str, Any], value: Any) -> Any:
     try:
         return to_builtins(value)
-    except Unfit as unfit:
-        raise Misfit("unfit", name, control, unfit=unfit) from None
+    except Unserializable as unfit:
+        raise InvalidInput("unfit", name, control, unfit=unfit) from None

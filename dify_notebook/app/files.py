@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from . import stored
-from .misfit import Misfit
-from .named import is_file, is_url, remote
+from . import stored_files
+from .file_references import is_file, is_url, remote
+from .invalid import InvalidInput
 from .origin import Filled, Origin, Value
 
 Picked = Callable[[str], Any]
@@ -44,7 +44,7 @@ def sources_of(value: Value, picked: Picked | None = None) -> tuple[Any, ...]:
     """What a value of the user's own names as files; addresses become references for the server to fetch.
 
     Raises:
-        Misfit: `path` where a text is taken for a path that is none, `variable` where a variable's text
+        InvalidInput: `path` where a text is taken for a path that is none, `variable` where a variable's text
             is, `kind` for what names no file at all.
     """
     if value.origin is Origin.TEMPLATE:
@@ -61,7 +61,7 @@ def holds_file(value: Any) -> bool:
 def server_files(value: Any, *, many: bool) -> Any:
     """A server's value for files, as it came; None where it is not in a form that a question may have."""
     listed = value if many and isinstance(value, list | tuple) else [value]
-    if not listed or not all(stored.is_reference(item) for item in listed):
+    if not listed or not all(stored_files.is_reference(item) for item in listed):
         return None
     return list(value) if isinstance(value, list | tuple) else value
 
@@ -72,14 +72,14 @@ def _source(item: Any, origin: Origin, picked: Picked | None) -> Any:
     if isinstance(item, Mapping):
         return dict(item)
     if not isinstance(item, str):
-        raise Misfit("kind", type=type(item).__name__)
+        raise InvalidInput("kind", type=type(item).__name__)
     if origin is Origin.FORM and picked is not None:
         return picked(item)
     if is_url(item):
         return remote(item)
     if origin is Origin.LINE:
         return Pattern(item)
-    raise Misfit("path", text=item[:80])
+    raise InvalidInput("path", text=item[:80])
 
 
 def _of_template(value: Value) -> Any:
@@ -93,5 +93,5 @@ def _of_template(value: Value) -> Any:
         elif isinstance(part.value, PurePath) or type(part.value) is int:
             typed.append(glob.escape(str(part.value)))
         else:
-            raise Misfit("variable", source=part.source)
+            raise InvalidInput("variable", source=part.source)
     return Pattern("".join(typed))

@@ -14,10 +14,10 @@ import msgspec
 from ..wire import calls
 from ..wire.kinds import FILE_CONTROLS
 from ..wire.models import AppInfo, AppMeta, Parameters, Site
-from . import stored
+from . import stored_files
 from .controls import fitted, free, is_required
 from .files import FileInput, Picked
-from .misfit import Misfit, Unfit
+from .invalid import InvalidInput, Unserializable
 from .origin import Origin, Value
 from .surrogates import join_surrogates
 from .values import to_text
@@ -87,7 +87,7 @@ class KnownApp(msgspec.Struct, frozen=True, kw_only=True):
             picked: finds the upload that the panel's form names.
 
         Raises:
-            Misfit: a value is not in the form, does not fit, would be ignored, or is missing.
+            InvalidInput: a value is not in the form, does not fit, would be ignored, or is missing.
         """
         controls, whole = self.controls, whole and self.whole
         earlier = {name: value for name, value in (before or {}).items() if not whole or name in controls}
@@ -104,16 +104,16 @@ class KnownApp(msgspec.Struct, frozen=True, kw_only=True):
                 inputs[name] = join_surrogates(converted, name)
                 continue
             takes_files = control.get("type") in FILE_CONTROLS
-            if not value.origin.own and (stored.is_file(value.value) or (takes_files and value.value)):
+            if not value.origin.own and (stored_files.is_file(value.value) or (takes_files and value.value)):
                 dropped.append(name)
             if needed:
                 missing.append(control)
         if missing:
-            raise Misfit("missing", controls=missing)
+            raise InvalidInput("missing", controls=missing)
         if later and self.old:
             ignored = [name for name in given if inputs.get(name) != earlier.get(name, nothing).value]
             if ignored:
-                raise Misfit("ignored", names=ignored, version=self.version)
+                raise InvalidInput("ignored", names=ignored, version=self.version)
         return Fitted(inputs, tuple(dropped))
 
     def _free(self, values: Mapping[str, Value], whole: bool) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class KnownApp(msgspec.Struct, frozen=True, kw_only=True):
         controls = self.controls
         others = {name: value for name, value in values.items() if name not in controls}
         if whole and others:
-            raise Misfit("unknown", next(iter(others)), known=list(controls))
+            raise InvalidInput("unknown", next(iter(others)), known=list(controls))
         own = {name: value for name, value in others.items() if value.origin is not Origin.SERVER}
         return {name: join_surrogates(free(name, value), name) for name, value in own.items()}
 
@@ -131,17 +131,17 @@ def check(inputs: Mapping[str, Any]) -> None:
 
     Raises:
         InputError: a name is no text.
-        Misfit: there is such a value.
+        InvalidInput: there is such a value.
     """
     for name, value in inputs.items():
         calls.check_text("inputs", name)
         try:
             join_surrogates(free(name, Value(value, Origin.PYTHON)), name)
-        except Misfit as misfit:
-            if misfit.reason == "half":
+        except InvalidInput as invalid:
+            if invalid.reason == "half":
                 raise
             try:
                 text = to_text(value, strict=True)
-            except Unfit:
-                raise misfit from None
+            except Unserializable:
+                raise invalid from None
             join_surrogates(text, name)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .misfit import Misfit
+from .invalid import InvalidInput
 
 
 def join_surrogates(value: Any, path: str) -> Any:
     """The same with whole characters only: two halves that stand together are one. What is no JSON stays as it is.
 
     Raises:
-        Misfit: half a character stands alone, which no server can be sent.
+        InvalidInput: half a character stands alone, which no server can be sent.
     """
     if isinstance(value, list):
         return [join_surrogates(item, f"{path}[{at}]") for at, item in enumerate(value)]
@@ -29,4 +29,4 @@ def join_surrogates(value: Any, path: str) -> Any:
         return value.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
         pass
-    raise Misfit("half", ascii(path)[1:-1])
+    raise InvalidInput("half", ascii(path)[1:-1])

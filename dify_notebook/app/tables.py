@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .misfit import Unfit
+from .invalid import Unserializable
 
 
 def module_of(value: Any) -> str:
@@ -30,7 +30,7 @@ def csv_of(value: Any, limit: int, cell: Callable[[Any, str], str]) -> str:
         cell: the text of a cell; its second argument is the place, such as `[3]`.
 
     Raises:
-        Unfit: it is longer, or a cell has no faithful form.
+        Unserializable: it is longer, or a cell has no faithful form.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -39,7 +39,7 @@ def csv_of(value: Any, limit: int, cell: Callable[[Any, str], str]) -> str:
     for number, row in enumerate(rows):
         writer.writerow(cell(item, f"[{number}]") for item in row)
         if out.tell() > limit:
-            raise Unfit("too_long", value, length=f"{len(value):,} × {len(header)}")
+            raise Unserializable("too_long", value, length=f"{len(value):,} × {len(header)}")
     return out.getvalue()
 
 

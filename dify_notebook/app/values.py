@@ -35,7 +35,7 @@ from uuid import UUID
 import msgspec
 
 from ..turn.state import Turn
-from .misfit import Unfit as Unfit
+from .invalid import Unserializable as Unserializable
 from .tables import csv_of, is_table, module_of
 
 _DIGITS = 4_000
@@ -61,7 +61,7 @@ def to_text(value: Any, limit: int = sys.maxsize, *, strict: bool = False) -> st
     '[1, "à", null]'
 
     Raises:
-        Unfit: it has no faithful form, or that form is longer than `limit` characters.
+        Unserializable: it has no faithful form, or that form is longer than `limit` characters.
     """
     value = unwrap(value)
     if is_table(value):
@@ -69,10 +69,10 @@ def to_text(value: Any, limit: int = sys.maxsize, *, strict: bool = False) -> st
     else:
         plain = _whole(value, limit, strict=strict)
         if plain is None:
-            raise Unfit("missing", value)
+            raise Unserializable("missing", value)
         text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, allow_nan=False)
     if len(text) > limit:
-        raise Unfit("too_long", value, length=f"{len(text):,}")
+        raise Unserializable("too_long", value, length=f"{len(text):,}")
     return text
 
 
@@ -80,7 +80,7 @@ def to_builtins(value: Any) -> Any:
     """The value in JSON's own types, for an input that is not text (json, checkbox, number); None is null.
 
     Raises:
-        Unfit: it has no faithful form, or a number or time in it is missing (NaN, NaT, NA).
+        Unserializable: it has no faithful form, or a number or time in it is missing (NaN, NaT, NA).
     """
     value = unwrap(value)
     if is_table(value):
@@ -95,12 +95,12 @@ def number_of(value: Decimal, path: str = "") -> int | float:
     (1000, 10.5)
 
     Raises:
-        Unfit: it is infinite, has more than 4,000 digits, or digits that a double does not keep.
+        Unserializable: it is infinite, has more than 4,000 digits, or digits that a double does not keep.
     """
     if not value.is_finite():
-        raise Unfit("infinite", value, path)
+        raise Unserializable("infinite", value, path)
     if value.adjusted() >= _DIGITS:
-        raise Unfit("huge", value, path)
+        raise Unserializable("huge", value, path)
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent >= 0:
         return int(value)
@@ -109,14 +109,14 @@ def number_of(value: Decimal, path: str = "") -> int | float:
         return number
     if value == value.to_integral_value():
         return int(value)
-    raise Unfit("precision", value, path, kept=repr(number))
+    raise Unserializable("precision", value, path, kept=repr(number))
 
 
 def _whole(value: Any, limit: int, *, as_json: bool = False, strict: bool = False) -> Any:
     try:
         return _plain(value, "", _Budget(limit, value, as_json=as_json, strict=strict), frozenset())
     except RecursionError:
-        raise Unfit("deep", value) from None
+        raise Unserializable("deep", value) from None
 
 
 class _Budget:
@@ -132,7 +132,7 @@ class _Budget:
     def spend(self, characters: int) -> None:
         self.left -= characters
         if self.left < 0:
-            raise Unfit("too_long", self.whole, length=_at_least(self.whole))
+            raise Unserializable("too_long", self.whole, length=_at_least(self.whole))
 
 
 def _at_least(value: Any) -> str:
@@ -146,7 +146,7 @@ def unwrap(value: Any, path: str = "") -> Any:
     """A Turn as its answer, an enum's member as its value; everything else itself."""
     if isinstance(value, Turn):
         if not value.answer:
-            raise Unfit("no_answer", value, path, status=value.status)
+            raise Unserializable("no_answer", value, path, status=value.status)
         return value.answer
     while isinstance(value, Enum):
         value = value.value
@@ -164,7 +164,7 @@ def _plain(value: Any, path: str, budget: _Budget, parents: frozenset[int]) -> A
         return value
     if is_missing(value):
         if budget.strict:
-            raise Unfit("missing", value, path)
+            raise Unserializable("missing", value, path)
         return None
     if isinstance(value, int | float | Decimal):
         return _number(value, path, as_json=budget.as_json)
@@ -173,14 +173,14 @@ def _plain(value: Any, path: str, budget: _Budget, parents: frozenset[int]) -> A
         budget.spend(len(simple))
         return simple
     if id(value) in parents:
-        raise Unfit("cycle", value, path)
+        raise Unserializable("cycle", value, path)
     inside = parents | {id(value)}
     fields = _fields(value, path)
     if fields is not None:
         return _object(fields, value, path, budget, inside)
     size = getattr(value, "size", 0) if module_of(value) in ("numpy", "pandas") else 0
     if isinstance(size, int) and size > budget.left:  # before millions of numbers are copied
-        raise Unfit("too_long", budget.whole, length=f"{size:,}+")
+        raise Unserializable("too_long", budget.whole, length=f"{size:,}+")
     items = _items(value)
     if items is not None:
         return [_plain(item, f"{path}[{i}]", budget, inside) for i, item in enumerate(items)]
@@ -191,14 +191,14 @@ def _plain(value: Any, path: str, budget: _Budget, parents: frozenset[int]) -> A
         item = value.item()
         # A long double gives itself: Python has no number for it but a decimal.
         return _plain(Decimal(str(item)) if type(item) is type(value) else item, path, budget, inside)
-    raise Unfit(_why(value), value, path)
+    raise Unserializable(_why(value), value, path)
 
 
 def _number(value: int | float | Decimal, path: str, *, as_json: bool) -> int | float | str:
     if isinstance(value, int):
         return _integer(value, path)
     if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
-        raise Unfit("infinite", value, path)
+        raise Unserializable("infinite", value, path)
     if isinstance(value, float):
         return float(value)
     if as_json:
@@ -209,7 +209,7 @@ def _number(value: int | float | Decimal, path: str, *, as_json: bool) -> int | 
 def _integer(value: int, path: str) -> int:
     value = int(value)
     if value.bit_length() > 13_000:  # Python refuses to write more than 4,300 digits
-        raise Unfit("huge", value, path)
+        raise Unserializable("huge", value, path)
     return value
 
 
@@ -288,7 +288,7 @@ def _object(
     for key, item in fields.items():
         name = _key(key, whole, path)
         if name in made:
-            raise Unfit("same_key", whole, path, key=name)
+            raise Unserializable("same_key", whole, path, key=name)
         budget.spend(len(name))
         made[name] = _plain(item, f"{path}[{name!r}]", budget, parents)
     return made
@@ -308,7 +308,7 @@ def _key(key: Any, whole: Any, path: str) -> str:
     if simple is None and module_of(key) == "numpy" and isinstance(getattr(key, "item", lambda: None)(), int):
         simple = str(key.item())
     if simple is None:
-        raise Unfit("key", whole, path, key=type(key).__name__)
+        raise Unserializable("key", whole, path, key=type(key).__name__)
     return simple
 
 

@@ -14,7 +14,7 @@ from ..redact import may_hold_a_secret, redact, without_query
 from ..turn.convert import as_int, as_text
 from ..turn.reasoning import split_reasoning
 from ..turn.state import Turn
-from ..turn.stored import turn_of
+from ..turn.stored import turn_from_stored
 from ..wire import models
 from .texts import as_json, as_microseconds, as_word, clean
 from .toolcalls import call_rows
@@ -227,7 +227,7 @@ PART_ROWS: dict[str, Callable[[Sequence[Turn]], Batch]] = {
 def message_batches(items: Sequence[models.StoredMessage], *, user: str | None = None) -> dict[str, Batch]:
     """The tables of stored messages: `messages`, and of `PART_ROWS` those that have rows."""
     telling = (item for item in items if item.agent_thoughts or item.retriever_resources or item.message_files)
-    turns = [turn_of(item, user=user) for item in telling]
+    turns = [turn_from_stored(item, user=user) for item in telling]
     parts = {name: rows(turns) for name, rows in PART_ROWS.items()}
     return {"messages": message_rows(items, user=user)} | {name: batch for name, batch in parts.items() if batch}
 

@@ -12,7 +12,7 @@ from ..config import check_user
 from ..errors import InputError
 from ..i18n import t
 from ..net.client import AsyncDify
-from ..net.limiter import MOST_FETCHING, check_connections
+from ..net.limiter import MAX_FETCHING, check_connections
 from ..wire.models import Conversation
 from .facts import Facts
 from .texts import as_microseconds
@@ -62,7 +62,7 @@ def history_request(
         conversations=None if conversations is None else tuple(dict.fromkeys(conversations)),
         since=begin and begin.replace(microsecond=0),  # the server tells whole seconds
         until=end,
-        concurrency=check_connections(concurrency, MOST_FETCHING),
+        concurrency=check_connections(concurrency, MAX_FETCHING),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..spreadsheets import plain_cell
+from ..spreadsheets import escape_formula
 
 
 def safe(frame: pd.DataFrame) -> pd.DataFrame:
@@ -17,10 +17,10 @@ def safe(frame: pd.DataFrame) -> pd.DataFrame:
         if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
             continue
         if isinstance(column.dtype, pd.CategoricalDtype):
-            if not any(plain_cell(word) is not word for word in column.cat.categories):
+            if not any(escape_formula(word) is not word for word in column.cat.categories):
                 continue
             column = column.astype("object")
-        values = [plain_cell(value) for value in column]
+        values = [escape_formula(value) for value in column]
         copy.isetitem(index, pd.Series(values, index=frame.index, dtype=column.dtype))
     copy.columns = _labels(frame.columns)
     copy.index = _labels(frame.index)
@@ -32,8 +32,8 @@ def _labels(index: pd.Index) -> pd.Index:
         return index
     if not len(index):
         return index
-    return index.map(_label).set_names([plain_cell(name) for name in index.names])
+    return index.map(_label).set_names([escape_formula(name) for name in index.names])
 
 
 def _label(label: Any) -> Any:
-    return tuple(map(plain_cell, label)) if isinstance(label, tuple) else plain_cell(label)
+    return tuple(map(escape_formula, label)) if isinstance(label, tuple) else escape_formula(label)

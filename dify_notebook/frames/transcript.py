@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..i18n import t
 from ..printable import one_line
 from ..turn.state import Citation, Turn, Usage
-from ..turn.stored import turn_of
+from ..turn.stored import turn_from_stored
 from ..wire.models import StoredMessage
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def turns_of(history: History, messages: pd.DataFrame) -> tuple[Turn, ...]:
             created_at=None if row["created_at"] is None else row["created_at"].to_pydatetime(),
         )
         fields = {"answer": message.answer, "reasoning": row["reasoning"] or "", "usage": _usage(row)}
-        turns.append(msgspec.structs.replace(turn_of(message, user=row["user"]), **fields))
+        turns.append(msgspec.structs.replace(turn_from_stored(message, user=row["user"]), **fields))
     return tuple(turns)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .fallback import View
-from .modes import Mode, check, mode_from_environment, open_view
+from .modes import Mode, check_environment, mode_from_environment, open_view
 
-__all__ = ["Mode", "View", "check", "close", "mode_from_environment", "open_view"]
+__all__ = ["Mode", "View", "check_environment", "close", "mode_from_environment", "open_view"]
 
 
 def close() -> None:

@@ -35,7 +35,7 @@ def mode_from_environment() -> Mode | None:
     return None
 
 
-def check() -> None:
+def check_environment() -> None:
     """See that the variables about showing hold what they may, before there is something to show.
 
     Raises:

@@ -13,10 +13,10 @@ import msgspec
 from msgspec.structs import replace
 
 from ..app.controls import counted
+from ..app.entry_points import CELL, as_input_error
 from ..app.files import FileInput, Pattern, holds_file, sources_of
 from ..app.known import Fitted
 from ..app.origin import Filled, Origin, Value, values
-from ..app.words import CELL, in_words
 from ..errors import InputError
 from ..i18n import t
 from ..net import files as net_files
@@ -71,7 +71,7 @@ def build_request(
     files: list[Any] = []
     for text in arguments.files:
         source = _expanded(text, arguments, namespace, "-f")
-        files += find_files(in_words(replace(CELL, place=f"-f {text}"), sources_of, source))
+        files += find_files(as_input_error(replace(CELL, place=f"-f {text}"), sources_of, source))
     session = app_session.session
     app = session.call(session.learn())
     conversation_id, again = _conversation(arguments, app_session, state, namespace, cell)
@@ -84,7 +84,7 @@ def build_request(
         if isinstance(value, FileInput):
             control = app.controls.get(name, {})
             file = replace(value, sources=tuple(find_files(value.sources)))
-            inputs[name] = in_words(CELL, counted, name, control, file)
+            inputs[name] = as_input_error(CELL, counted, name, control, file)
             check_input(name, file.sources, control, app.parameters)
     return ChatRequest(
         query=query, inputs=inputs, files=files, conversation_id=conversation_id, again=again, dropped=fitted.dropped

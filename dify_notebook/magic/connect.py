@@ -146,7 +146,7 @@ def _prompt(key: str, **values: object) -> str:
     return fitting(t(key, **values) + " ", sys.stdout)
 
 
-def _choose_key_storage() -> credentials.Place:
+def _choose_key_storage() -> credentials.Storage:
     """Where the key is stored: a keyring without asking, a file when the user agrees, else memory."""
     if credentials.keyring_answers():
         return "keyring"

@@ -9,7 +9,7 @@ from ..i18n import t
 from ..paths import expand
 from ..printable import one_line
 from ..transcript import as_markdown, as_notebook
-from ..turn.stored import turn_of
+from ..turn.stored import turn_from_stored
 from .state import AppSession
 
 MAXIMUM = 50
@@ -68,7 +68,7 @@ def _export(app_session: AppSession, id: str, target: str) -> str:
     if path.exists():
         raise InputError(t("magic.conversations.exists", path=target), code="export")
     messages = app_session.session.call(app_session.client.messages.list(id, order="asc").to_list())
-    turns = [turn_of(message) for message in messages]
+    turns = [turn_from_stored(message) for message in messages]
     title = one_line(app_session.conversations[id].name or id)
     text = as_markdown(turns, title) if path.suffix == ".md" else as_notebook(turns, title)
     problem = ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from ..app.words import suggestion
+from ..app.entry_points import suggestion
 from ..errors import InputError
 from ..i18n import t
 from ..printable import MESSAGE, one_line

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..app.controls import options_of
-from ..app.words import suggestion
+from ..app.entry_points import suggestion
 from ..config import resolve
 from ..errors import DifyError, InputError
 from ..i18n import t

@@ -11,7 +11,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from ..console import complain, fitting, say
 from ..errors import DifyError, raise_for_turn
 from ..i18n import t
-from ..live import View, check, close, open_view
+from ..live import View, check_environment, close, open_view
 from ..printable import TEXT, one_line, shown, visible
 from ..profiles import profiles
 from ..redact import has_key, redact
@@ -93,7 +93,7 @@ class DifyMagics(Magics):
         raise problem  # here, where nothing hangs on it: a friendly line and no traceback
 
     def _ask(self, line: str, body: str, namespace: dict[str, Any]) -> None:
-        check()
+        check_environment()
         arguments = parse_line(line)
         app_session = self.state.app_session(arguments.profile, arguments.user, namespace)
         key = cells.cell_key(app_session, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from ..app.words import suggestion
+from ..app.entry_points import suggestion
 from ..errors import InputError
 from ..i18n import t
 from ..profiles import can_be_asked

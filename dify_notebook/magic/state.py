@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..app.entry_points import suggestion
 from ..app.origin import Origin, Value, values
-from ..app.words import suggestion
 from ..config import Secret, Settings, check_user, resolve
 from ..errors import InputError
 from ..i18n import t

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from ..app.origin import Filled
-from ..app.values import Unfit, to_text
+from ..app.values import Unserializable, to_text
 from ..errors import InputError
 from ..i18n import t
 from .namespace import normalized_name, unbound_message
@@ -211,7 +211,7 @@ def _fill(parts: list[str | Placeholder], namespace: Mapping[str, Any], limit: i
         value = _lookup(part, namespace)
         try:
             text = to_text(value, remaining)
-        except Unfit as unfit:
+        except Unserializable as unfit:
             source = part.source + unfit.path
             values = {"type": type(unfit.value).__name__, "limit": limit, **unfit.values}
             _fail(part.offset, f"magic.value.{unfit.reason}", source=source, **values)

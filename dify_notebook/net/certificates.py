@@ -13,7 +13,7 @@ import httpx
 
 from ..errors import ConfigError, InputError
 from ..i18n import t
-from ..logs import say_once
+from ..logs import warn_once
 from ..paths import expand, unquoted
 from ..printable import one_line
 from ..regular import Irregular, open_regular
@@ -88,7 +88,8 @@ def _empty_context() -> ssl.SSLContext:
                 raise OSError(t("net.trust.irregular"))
             context.keylog_filename = keys
         except (OSError, ValueError) as problem:
-            say_once(f"SSLKEYLOGFILE {keys}", t("net.no_key_log", value=one_line(keys), problem=one_line(str(problem))))
+            message = t("net.no_key_log", value=one_line(keys), problem=one_line(str(problem)))
+            warn_once(f"SSLKEYLOGFILE {keys}", message)
     return context
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from ..app.entry_points import PYTHON, as_input_error
 from ..app.known import check
 from ..app.origin import Origin, values
-from ..app.words import PYTHON, in_words
 from ..errors import InputError, raise_for_turn
 from ..i18n import t
 from ..turn.fold import Builder
@@ -123,7 +123,7 @@ class AsyncChat(Resource):
             raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
         query = str.__str__(query) if isinstance(query, str) else query
         own_inputs = _copied(inputs or {})
-        in_words(PYTHON, check, own_inputs)
+        as_input_error(PYTHON, check, own_inputs)
         # Built once with nothing in it, so that a mistake is told here and not on entering.
         call = calls.chat_messages(
             query,
@@ -205,7 +205,7 @@ class _Question(ChatStream):
         if self._inputs:
             inputs = values(self._inputs, Origin.PYTHON)
             app = await learn_form(self._dify, self._sent.user, self._timeout)
-            body["inputs"] = in_words(PYTHON, app.fit, inputs, whole=False).given
+            body["inputs"] = as_input_error(PYTHON, app.fit, inputs, whole=False).given
         self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
         if self._files:
             body["files"] = await self._dify.files.references(self._files, user=self._sent.user)

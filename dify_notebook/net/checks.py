@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ..app import limits as rules
+from ..app import file_rules as rules
 from ..i18n import t
 from ..wire.models import Parameters, UploadedFile
 from .files import FileInput, is_url, open_file, size_of

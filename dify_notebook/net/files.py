@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from ..app.named import is_file as is_file
-from ..app.named import is_url as is_url
-from ..app.named import kind_of as kind_of
-from ..app.named import mime_of as mime_of
-from ..app.named import reference as reference
-from ..app.named import remote as remote
+from ..app.file_references import is_file as is_file
+from ..app.file_references import is_url as is_url
+from ..app.file_references import kind_of as kind_of
+from ..app.file_references import mime_of as mime_of
+from ..app.file_references import reference as reference
+from ..app.file_references import remote as remote
 from ..errors import InputError
 from ..i18n import t
 from ..paths import expand

@@ -18,7 +18,7 @@ R = TypeVar("R")
 #: Requests to a server at once that may be asked for, at most.
 MAX_CONNECTIONS = 128
 #: Those that a history may be fetched with: reading pages gets no faster with more.
-MOST_FETCHING = 32
+MAX_FETCHING = 32
 #: Permits that short calls find beside answers that are open; no more than all there are.
 SPARE = 4
 #: Refusals within so many seconds are one: those under way were sent before the first was known.

@@ -14,12 +14,12 @@ import msgspec
 
 from ..errors import DifyError
 from ..i18n import t
-from ..logs import say_once
+from ..logs import warn_once
 from ..tape import Header, Tape
 from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
-from ..wire.sse import KIND, Frame
+from ..wire.sse import MEDIA_TYPE, Frame
 from .bodies import iter_decoded, read_chunks
 from .bounds import size_text
 from .event_reader import EventReader
@@ -206,7 +206,7 @@ class ChatStream:
         owner = current_owner()
 
         async def opening() -> httpx.Response:
-            self._latest_response = await self._dify._open(call, accept=KIND, owner=owner)
+            self._latest_response = await self._dify._open(call, accept=MEDIA_TYPE, owner=owner)
             return self._latest_response
 
         return asyncio.ensure_future(opening())
@@ -341,7 +341,7 @@ class ChatStream:
                 self.tape.append(event.at, frame or ("", msgspec.json.encode(event)))
             except Exception as problem:  # whatever a disk does: the answer goes on
                 message = t("tape.failed", problem=str(problem) or type(problem).__name__)
-                say_once("tape", message)
+                warn_once("tape", message)
                 self.tape.forget(message)
         self._apply(event)
 

@@ -13,13 +13,13 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 import msgspec
 
-from ..app import limits as rules
+from ..app import file_rules as rules
 from ..app.controls import fitted, free
+from ..app.entry_points import PYTHON, as_input_error
 from ..app.files import FileInput as ComingFile
 from ..app.files import holds_file
 from ..app.known import KnownApp
 from ..app.origin import Origin, values
-from ..app.words import PYTHON, in_words
 from ..errors import APIError, InputError, NotFoundError
 from ..i18n import t
 from ..paths import expand
@@ -265,9 +265,9 @@ class AsyncFiles(Resource):
         result, coming_files = dict(inputs), {}
         for name, value in values(inputs, Origin.PYTHON).items():
             if name in controls:
-                sent = in_words(PYTHON, fitted, name, controls[name], value)
+                sent = as_input_error(PYTHON, fitted, name, controls[name], value)
             elif holds_file(value.value):
-                sent = in_words(PYTHON, free, name, value)
+                sent = as_input_error(PYTHON, free, name, value)
             else:
                 continue
             if isinstance(sent, ComingFile):

@@ -12,10 +12,10 @@ from typing import Any, Literal, cast, get_args
 import msgspec
 
 from ..app.controls import TEXTS, fitted, is_required, options_of
+from ..app.file_references import EXTENSIONS
+from ..app.file_rules import limit_of, listed
+from ..app.invalid import InvalidInput
 from ..app.known import KnownApp
-from ..app.limits import limit_of, listed
-from ..app.misfit import Misfit
-from ..app.named import ENDINGS
 from ..app.origin import Origin, Value
 from ..errors import InputError
 from ..i18n import Language, t
@@ -177,7 +177,7 @@ def _enabled(setting: Mapping[str, Any] | None) -> bool:
 
 def sizes(parameters: Parameters) -> dict[str, int]:
     """The largest file of each type in bytes, as far as the server tells."""
-    limits = {kind: limit_of(kind, parameters) for kind in (*ENDINGS, "custom")}
+    limits = {kind: limit_of(kind, parameters) for kind in (*EXTENSIONS, "custom")}
     return {kind: int(limit * 1024 * 1024) for kind, limit in limits.items() if limit is not None}
 
 
@@ -202,11 +202,11 @@ def file_rules(parameters: Parameters, lang: Language) -> m.FileRules | None:
 def _extensions(kinds: list[str], allowed: Any) -> list[str]:
     """The extensions that are allowed. Those that the server lists are for `custom` files, and narrow the others where
     they name no other kind: Dify sends a list of its own that is for all."""
-    known = [extension for kind in kinds for extension in ENDINGS.get(kind, ())]
+    known = [extension for kind in kinds for extension in EXTENSIONS.get(kind, ())]
     declared = ["." + str(extension).lower().lstrip(".") for extension in listed(allowed)]
     if "custom" in kinds:
         return list(dict.fromkeys([*known, *declared]))
-    others = {extension for extensions in ENDINGS.values() for extension in extensions} - set(known)
+    others = {extension for extensions in EXTENSIONS.values() for extension in extensions} - set(known)
     narrowed = [] if others & set(declared) else [extension for extension in declared if extension in known]
     return narrowed or known
 
@@ -220,8 +220,8 @@ def _rules(number: int, kinds: str, lang: Language) -> str:
 def _kinds(kinds: list[str], extensions: list[str], largest: Mapping[str, int], lang: Language) -> str:
     parts = []
     for kind in kinds:
-        word = t(f"panel.kind.{kind}", lang) if kind in (*ENDINGS, "custom") else one_line(kind, 20)
-        own = ENDINGS.get(kind, ()) if kind != "custom" else ()
+        word = t(f"panel.kind.{kind}", lang) if kind in (*EXTENSIONS, "custom") else one_line(kind, 20)
+        own = EXTENSIONS.get(kind, ()) if kind != "custom" else ()
         matching = [extension for extension in extensions if extension in own]
         shown = ", ".join(extension.lstrip(".") for extension in matching[:6]) + (" …" if len(matching) > 6 else "")
         limit = f"{largest[kind] // (1024 * 1024)} MB" if kind in largest else ""
@@ -265,7 +265,7 @@ def in_field(control: Mapping[str, Any], value: Any) -> Any:
         return value
     try:
         sent = fitted(str(control.get("variable")), control, Value(value, Origin.SERVER))
-    except Misfit:  # asking will tell
+    except InvalidInput:  # asking will tell
         return value
     return value if sent is None else sent
 

@@ -14,7 +14,7 @@ from ..live.throttle import Throttle
 from ..turn.state import Turn
 from ..views import Block, TurnView
 from ..views.html import escape
-from ..views.parts import sign
+from ..views.parts import status_symbol
 from .history import without_user_files
 from .presenter import waiting_text
 
@@ -82,7 +82,8 @@ class TurnChannel:
     def _slot(self, slot: Block, turn: Turn, now: float) -> Block:
         if slot.key == "header":
             text = waiting_text(turn, self._lang, now)
-            waiting = (Block("wait", "span", {"class": "dn-wait"}, sign("running") + escape(text)),) if text else ()
+            html = status_symbol("running") + escape(text)
+            waiting = (Block("wait", "span", {"class": "dn-wait"}, html),) if text else ()
             return Block("header", "div", {"class": "dn-slot dn-head" if text else "dn-slot"}, "", waiting)
         if slot.key == "footer" and turn.status != "running":
             return Block("footer", "div", {"class": "dn-slot"})

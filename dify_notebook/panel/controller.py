@@ -11,9 +11,9 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
+from ..app.entry_points import PANEL
 from ..app.known import Fitted
 from ..app.origin import Origin, Value, values
-from ..app.words import PANEL
 from ..errors import DifyError, InputError
 from ..i18n import t
 from ..printable import one_line

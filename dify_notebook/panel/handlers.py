@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..i18n import Language, speaking, t
 from ..net.files import mime_of
 from ..turn.state import Turn
-from ..turn.stored import turn_of
+from ..turn.stored import turn_from_stored
 from ..views.pictures import picture_type
 from . import commands as c
 from . import messages as m
@@ -322,7 +322,7 @@ async def export(controller: Controller, form: str, lang: Language) -> tuple[str
         client = controller.client
         messages = await client.messages.list(state.conversation_id).to_list(limit=EXPORT_LIMIT)
         unknown = (message for message in reversed(messages) if message.id not in known)
-        earlier = [turn_of(message, server=client.base_url) for message in unknown]
+        earlier = [turn_from_stored(message, server=client.base_url) for message in unknown]
     title = presenter.title(state, lang)
     turns = [msgspec.structs.replace(turn, suggested=None) for turn in (*earlier, *shown_turns)]
     name = "".join(letter if letter.isalnum() or letter in " -_" else "_" for letter in title).strip()[:60] or "chat"

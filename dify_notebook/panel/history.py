@@ -10,7 +10,7 @@ import msgspec
 from ..net.client import AsyncDify
 from ..printable import one_line
 from ..turn.state import MessageFile, Turn
-from ..turn.stored import turn_of
+from ..turn.stored import turn_from_stored
 from ..wire.models import StoredMessage
 from . import messages as m
 from .state import Item
@@ -55,7 +55,7 @@ class MessageReader:
 
 def item_of(message: StoredMessage, key: str, client: AsyncDify, app: str | None) -> Item:
     """A stored message as an item of the transcript."""
-    turn = turn_of(message, user=client.user, server=client.base_url, app=app)
+    turn = turn_from_stored(message, user=client.user, server=client.base_url, app=app)
     user_files = [(index, file) for index, file in enumerate(turn.files or ()) if file.belongs_to == "user"]
     return Item(
         key=key,

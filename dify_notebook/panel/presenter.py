@@ -9,7 +9,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
 
-from ..app import stored
+from ..app import stored_files
 from ..app.known import KnownApp
 from ..i18n import Language, sentences, t
 from ..printable import one_line, shown
@@ -89,7 +89,7 @@ def _shown(value: Any) -> bool:
         return False
     first = value[0] if isinstance(value, list) and value else value
     names_upload = isinstance(first, dict) and {"transfer_method", "upload_file_id"} & set(first)
-    return not names_upload and not stored.is_file(value)
+    return not names_upload and not stored_files.is_file(value)
 
 
 def totals(state: PanelState, lang: Language) -> str:
@@ -173,7 +173,7 @@ def meta(item: Item, turn: Turn, view: int, state: PanelState, lang: Language, n
     """What belongs to a question and its answer besides the blocks of the answer."""
     app = state.app
     ended = not turn.running
-    stored = ended and turn.message_id is not None
+    is_stored = ended and turn.message_id is not None
     speech = (app.parameters.text_to_speech or {}) if app else {}
     unsuccessful = turn.status in ("failed", "incomplete", "stopped")
     return m.TurnMeta(
@@ -189,9 +189,9 @@ def meta(item: Item, turn: Turn, view: int, state: PanelState, lang: Language, n
         can=m.Can(
             retry=ended and unsuccessful,
             regenerate=ended and not unsuccessful,
-            rate=stored and turn.status != "failed",
-            annotate=stored and bool(app and app.annotations) and bool(turn.answer),
-            speak=stored and bool(speech.get("enabled")) and bool(turn.answer),
+            rate=is_stored and turn.status != "failed",
+            annotate=is_stored and bool(app and app.annotations) and bool(turn.answer),
+            speak=is_stored and bool(speech.get("enabled")) and bool(turn.answer),
         ),
         suggested=[one_line(question, 300) for question in (turn.suggested or ())[:10]],
         downloads=[

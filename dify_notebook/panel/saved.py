@@ -13,7 +13,7 @@ from ..turn.state import Turn
 from ..views import Block
 from ..views.guard import as_title
 from ..views.html import element, escape, serialize
-from ..views.style import inline
+from ..views.style import inline_styles
 from ..views.words import host, number
 from . import presenter
 from .history import without_user_files
@@ -81,11 +81,11 @@ class Transcript:
         blocks = [Block("head", "div", {"class": "dn-head"}, head)]
         if earlier:
             blocks.append(Block("earlier", "div", {"class": "dn-quiet"}, escape(earlier)))
-        top = "".join(serialize(block, inline) for block in blocks)
-        foot = serialize(Block("again", "div", {"class": "dn-head dn-quiet"}, escape(again)), inline)
+        top = "".join(serialize(block, inline_styles) for block in blocks)
+        foot = serialize(Block("again", "div", {"class": "dn-head dn-quiet"}, escape(again)), inline_styles)
         body = top + "".join(turn.html for turn in turns) + foot
         names = f"mathjax_ignore dn-talk {self._class}".strip()
-        opening, closing = serialize(Block("talk", "div", {"class": names}), inline).split("></", 1)
+        opening, closing = serialize(Block("talk", "div", {"class": names}), inline_styles).split("></", 1)
         return f"{opening}>{body}</{closing}"
 
     def _markdown(self, title: str, facts: str, earlier: str, turns: list[SavedTurn], lang: Language) -> str:
@@ -115,7 +115,7 @@ def _save(item: Item, lang: Language) -> SavedTurn:
     question = escape(shown(item.query))
     if names:
         question += element("div", {"class": "dn-quiet"}, escape("⎘ " + ", ".join(names)))
-    bubble = serialize(Block("ask", "div", {"class": "dn-ask"}, question), inline)
+    bubble = serialize(Block("ask", "div", {"class": "dn-ask"}, question), inline_styles)
     lead = t("panel.saved.you", lang)
     named = f"\n⎘ {', '.join(names)}" if names else ""
     return SavedTurn(bubble + html, f"{lead}: {shown(item.query)}{named}\n\n{views.text(turn, lang)}", turn)

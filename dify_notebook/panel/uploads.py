@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ..app import limits as rules
+from ..app import file_rules as rules
 from ..errors import InputError
 from ..i18n import t
 from ..net.files import mime_of

@@ -23,7 +23,7 @@ from ..app.origin import Origin, values
 from ..config import resolve
 from ..errors import InputError
 from ..i18n import Language, current_language, t
-from ..live import check
+from ..live import check_environment
 from ..net.client import AsyncDify
 from ..net.files import FileInput
 from ..net.portal import portal
@@ -102,7 +102,7 @@ class ChatPanel(anywidget.AnyWidget):
             raise InputError(t("panel.bad_height", value=repr(height)), code="height")
         if lang not in (None, "en", "zh-Hans"):
             raise InputError(t("panel.bad_lang", value=repr(lang)), code="lang")
-        check()
+        check_environment()
         self._session = _session(dify, session)
         if conversation_id is not None and not self._session.turns:
             self._session.conversation_id = conversation_id

@@ -17,7 +17,7 @@ import msgspec
 
 from ..errors import TapeGone
 from ..paths import expand
-from ..private import mine
+from ..private import private_opener
 from ..redact import redact
 from ..turn.state import Turn
 from ..wire.decoder import decode
@@ -176,7 +176,7 @@ class Tape:
         target = expand(path)
         len(self.entries)  # says that they are gone before a file is there
         with (
-            open(target, "wb", opener=mine) as raw,
+            open(target, "wb", opener=private_opener) as raw,
             gzip.GzipFile("", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as file,
         ):
             # Everything is redacted before the first byte leaves.

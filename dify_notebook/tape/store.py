@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, DifyError
 from ..i18n import t
-from ..logs import say_once
+from ..logs import warn_once
 from ..paths import expand, unquoted
 from ..private import data_dir
 
@@ -179,4 +179,4 @@ def not_kept(problem: Exception, directory: Path | None = None) -> None:
     reason = problem.message if isinstance(problem, DifyError) else str(problem) or type(problem).__name__
     if isinstance(problem, OSError) and problem.strerror and directory is not None:
         reason = f"{problem.strerror}: {directory}"
-    say_once(f"runs {reason}", t("tape.not_kept", problem=reason))
+    warn_once(f"runs {reason}", t("tape.not_kept", problem=reason))

@@ -39,7 +39,7 @@ def fold_all(events: Iterable[ev.Event], turn: Turn | None = None) -> Turn:
 
 
 class Builder:
-    """A turn in the making. Not safe for several threads at once; `net.shared.SharedBuilder` is."""
+    """A turn in the making. Not safe for several threads at once; `net.shared_builder.SharedBuilder` is."""
 
     def __init__(self, turn: Turn | None = None) -> None:
         turn = turn or Turn(thoughts=(), logs=(), nodes=(), files=(), citations=(), timing=Timing())

@@ -11,7 +11,7 @@ from .reasoning import split_reasoning
 from .state import Thought, Turn, TurnError
 
 
-def turn_of(
+def turn_from_stored(
     message: StoredMessage, *, user: str | None = None, server: str | None = None, app: str | None = None
 ) -> Turn:
     """The turn that a stored message tells of.

@@ -49,7 +49,7 @@ def span(name: str, text: str) -> str:
     return element("span", {"class": name}, escape(text))
 
 
-def sign(status: str) -> str:
+def status_symbol(status: str) -> str:
     """The symbol of a status, in its colour; the word always stands beside it."""
     colour = _COLOURS.get(status)
     name = f"dn-sign dn-g{colour}" if colour else "dn-sign"
@@ -104,7 +104,7 @@ def header(turn: Turn, words: Words, now: float) -> list[Block]:
     wait = facts.waiting(turn, words, now)
     if wait:
         separator = element("span", {}, " \u00b7 ") if line else ""
-        out.append(Block("wait", "span", {"class": "dn-wait"}, separator + sign("running") + escape(wait)))
+        out.append(Block("wait", "span", {"class": "dn-wait"}, separator + status_symbol("running") + escape(wait)))
     return out
 
 
@@ -119,7 +119,7 @@ def footer(turn: Turn, words: Words, now: float) -> list[Block]:
     if turn.status == "running" and not facts.has_content(turn):
         return out  # the header counts the seconds
     measures = facts.metrics(turn, words, now)
-    line = sign(turn.status) + " " + span("dn-state", facts.status_text(turn, words))
+    line = status_symbol(turn.status) + " " + span("dn-state", facts.status_text(turn, words))
     line += span("dn-quiet", "".join(f" \u00b7 {text}" for text in measures))
     ids = [
         words(key, id=one_line(identity, 80))
@@ -136,7 +136,7 @@ def notice(turn: Turn, words: Words) -> list[Block]:
         name, status = {"error": ("dn-nbad", "failed"), "warning": ("dn-nwarm", "incomplete")}.get(
             item.kind, ("", "")
         )
-        lead = sign(status) + " " if status else ""
+        lead = status_symbol(status) + " " if status else ""
         parts = [Block("text", "div", {}, lead + element("strong", {}, escape(item.text)))]
         if item.detail:
             text, note = truncated(item.detail, words, 2_000)
@@ -172,7 +172,8 @@ def _thought(thought: Thought, index: int, running: bool, words: Words, icons: M
     summary = words("working") if running else ""
     if not running and thought.observation:
         summary = one_line(pretty(thought.observation, thought.tools), 90)
-    line = (sign("running") + " " if running else "") + "".join(icon(name, icons) for name in thought.tools[:5])
+    line = status_symbol("running") + " " if running else ""
+    line += "".join(icon(name, icons) for name in thought.tools[:5])
     line += caption(facts.step_title(thought, index, words), summary, "dn-name")
     body = []
     if thought.thought.strip():
@@ -193,7 +194,7 @@ def reasoning(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     parts = chunks(text)
     blocks = [memo.get(("reasoning", index), (part,), _chunk, index, part) for index, part in enumerate(parts)]
     thinking = turn.status == "running" and not turn.answer
-    line = (sign("running") + " " if thinking else "") + caption(words("reasoning"))
+    line = (status_symbol("running") + " " if thinking else "") + caption(words("reasoning"))
     return [section("reasoning", line, (Block("text", "div", {"class": "dn-plain"}, "", tuple(blocks)),))]
 
 
@@ -217,7 +218,7 @@ def _log(entry: AgentLog, index: int, depth: int, words: Words) -> Block:
     facts_ = [words.known(f"status.{status}", entry.status)]
     if entry.started_at is not None and entry.finished_at is not None and status != "running":
         facts_.append(words.seconds(entry.finished_at - entry.started_at))
-    line = sign(status) + " " + span("dn-name", one_line(entry.label, 100) or words("step_nameless"))
+    line = status_symbol(status) + " " + span("dn-name", one_line(entry.label, 100) or words("step_nameless"))
     line += span("dn-quiet", " \u00b7 " + " \u00b7 ".join(facts_))
     body = []
     if entry.error:
@@ -267,7 +268,7 @@ def nodes(turn: Turn, words: Words, now: float, memo: Memo) -> list[Block]:
     ))  # fmt: skip
     more = omitted_blocks(turn, words, "nodes")
     running = turn.status == "running"
-    line = (sign("running") + " " if running else "") + caption(
+    line = (status_symbol("running") + " " if running else "") + caption(
         words("workflow"), timeline.summary(turn, words)
     )
     if not running:
@@ -337,7 +338,7 @@ def _node(
     cells = (
         name,
         Block("time", "td", {"class": "dn-tlc"}, "", bar),
-        Block("status", "td", {"class": "dn-tlc"}, sign(status) + " " + escape(word)),
+        Block("status", "td", {"class": "dn-tlc"}, status_symbol(status) + " " + escape(word)),
         Block("seconds", "td", {"class": "dn-tln"}, escape(duration)),
         Block("tokens", "td", {"class": "dn-tln dn-tle"}, tokens),
     )

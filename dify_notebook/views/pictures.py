@@ -129,14 +129,14 @@ class Pictures:
 
     def _replacement(self, match: re.Match[str]) -> str:
         data = self.find(match[0])
-        return f"\ufffd{match[1]}" if data is None else data.told
+        return f"\ufffd{match[1]}" if data is None else data.text
 
     def _close(self) -> str:
         assert self._head is not None
         data = self._make_data(self._head, "".join(self._letters))
         self._head, self._letters = None, []
         if len(self._known) == _MAX_PICTURES:
-            return data.told
+            return data.text
         self._shown += data.size if data.source else 0
         self._known.append(data)
         return MARK + chr(_FIRST + len(self._known))

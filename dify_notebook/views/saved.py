@@ -10,7 +10,7 @@ from .blocks import TurnView
 from .document import document
 from .html import serialize
 from .plain import plain_text
-from .style import inline
+from .style import inline_styles
 from .words import Words
 
 
@@ -22,7 +22,7 @@ def html(turn: Turn, lang: Language | None = None, now: float = 0.0) -> str:
     """
     root = TurnView(lang).blocks(turn, now)
     slots = tuple(slot for slot in root.children if slot.children)
-    return serialize(Block(root.key, "div", {"class": "mathjax_ignore dn"}, "", slots), inline)
+    return serialize(Block(root.key, "div", {"class": "mathjax_ignore dn"}, "", slots), inline_styles)
 
 
 def markdown(turn: Turn, lang: Language | None = None) -> str:

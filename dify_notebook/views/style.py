@@ -177,6 +177,6 @@ def css() -> str:
 
 
 @cache
-def inline(classes: str) -> str:
+def inline_styles(classes: str) -> str:
     """The declarations of a `class` value, as text for a `style` attribute."""
     return "".join(f"{STYLES[name]};" for name in classes.split() if name in STYLES)

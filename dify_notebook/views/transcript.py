@@ -17,7 +17,7 @@ from .document import document
 from .guard import as_title, fenced
 from .html import escape, serialize
 from .plain import indented, plain_text
-from .style import inline
+from .style import inline_styles
 from .words import Words
 
 
@@ -50,7 +50,7 @@ def html(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language |
         root = TurnView(lang).blocks(turn)
         slots = tuple(slot for slot in root.children if slot.children)
         parts.append(Block(f"a{number}", "section", {"class": "dn-more"}, "", slots))
-    return serialize(Block("transcript", "div", {"class": "mathjax_ignore dn"}, "", tuple(parts)), inline)
+    return serialize(Block("transcript", "div", {"class": "mathjax_ignore dn"}, "", tuple(parts)), inline_styles)
 
 
 def markdown(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language | None = None) -> str:

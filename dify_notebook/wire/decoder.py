@@ -10,7 +10,7 @@ import msgspec
 
 from ..error_bodies import error_of
 from .events import Error, Event, Ping, Unknown, wire_events
-from .loose import DEEPEST, is_shallow, raw_loads, replace_surrogates, shallow
+from .loose import MAX_DEPTH, check_depth, is_shallow, raw_loads, replace_surrogates
 from .sse import STRAY, Frame
 from .surrogates import Surrogates
 
@@ -23,7 +23,7 @@ def _decoder() -> msgspec.json.Decoder[Any]:
 
 
 def decode(frame: Frame, at: float = 0.0, surrogates: Surrogates | None = None) -> Event:
-    """The event that a frame holds. Never raises; what is nested deeper than `DEEPEST` is damaged.
+    """The event that a frame holds. Never raises; what is nested deeper than `MAX_DEPTH` is damaged.
 
     What is no character is U+FFFD, and counted in `unread`.
 
@@ -39,8 +39,8 @@ def decode(frame: Frame, at: float = 0.0, surrogates: Surrogates | None = None) 
         return _decode_loosely(name, data, at, surrogates)
     try:
         event: Event = _decoder().decode(data)
-        if len(data) > 2 * DEEPEST and data.count(b"[") + data.count(b"{") > DEEPEST:
-            shallow(list(msgspec.structs.astuple(event)))
+        if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+            check_depth(list(msgspec.structs.astuple(event)))
     except (ValueError, RecursionError) as problem:  # of msgspec, or broken UTF-8
         return _decode_loosely(name, data, at, surrogates, str(problem))
     if surrogates is not None and surrogates.pending and (event.ANSWER or event.REASONING or event.ENDS_TEXT):

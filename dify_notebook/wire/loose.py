@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-DEEPEST = 200
+MAX_DEPTH = 200
 """Lists and objects that may lie in one another; what is deeper no one means, and not everything can walk it."""
 
 BAD = "\ufffd"
@@ -120,7 +120,7 @@ def _without_bad_escapes(text: str) -> tuple[str, int]:
     return _ESCAPES.sub(mend, text), mended
 
 
-def sound(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
     """JSON in which all text can be encoded: half a character, which Python's `json` lets pass, is U+FFFD."""
     return replace_surrogates(value)[0]
 
@@ -141,21 +141,21 @@ def replace_surrogates(value: Any) -> tuple[Any, int]:
     return value, 0
 
 
-def shallow(value: Any) -> Any:
-    """The value itself, when it is nested no deeper than `DEEPEST`.
+def check_depth(value: Any) -> Any:
+    """The value itself, when it is nested no deeper than `MAX_DEPTH`.
 
     Raises:
         RecursionError: it is.
     """
     if not is_shallow(value):
-        raise RecursionError(f"lists and objects lie more than {DEEPEST} deep in one another")
+        raise RecursionError(f"lists and objects lie more than {MAX_DEPTH} deep in one another")
     return value
 
 
 def is_shallow(value: Any) -> bool:
-    """Whether it is nested no deeper than `DEEPEST`."""
+    """Whether it is nested no deeper than `MAX_DEPTH`."""
     level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         if not level:
             break
         level = [

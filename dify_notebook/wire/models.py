@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar, cast
 import msgspec
 
 from ..printable import BoundedRepr
-from .loose import loads, sound
+from .loose import loads, without_surrogates
 
 M = TypeVar("M", bound="Model")
 #: Characters of a Python repr that are read: Python's own parser takes hundreds of bytes for each.
@@ -343,7 +343,7 @@ class ConversationVariable(Model, frozen=True):
         readers = (msgspec.json.decode, literal_eval) if len(self.value) <= _LONGEST_REPR else (msgspec.json.decode,)
         for reader in readers:
             try:
-                return sound(reader(self.value))
+                return without_surrogates(reader(self.value))
             except (ValueError, SyntaxError, MemoryError, RecursionError):
                 continue
         return self.value

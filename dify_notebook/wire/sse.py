@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 Frame = tuple[str, bytes | None]
 
-KIND = "text/event-stream"
+MEDIA_TYPE = "text/event-stream"
 """The media type."""
 PING = b"event: ping\n\n"
 """How Dify says that it is still there."""
@@ -150,7 +150,7 @@ def frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
         yield from splitter.feed(chunk)
 
 
-def written(frame: Frame) -> bytes:
+def encode(frame: Frame) -> bytes:
     """A frame in the bytes in which Dify sends it; none has a line end other than LF.
 
     >>> written(("", b'{"a": 1}')), written(("error", b"one\\ntwo"))

@@ -46,7 +46,7 @@ async def talk(run: Run) -> None:
     run.meter.read(run.query)
     if "LONG" in run.query:
         run.delta("word0")
-        await run.heed(asyncio.sleep(3 if run.app.at_once else 0.1))
+        await run.unless_stopped(asyncio.sleep(3 if run.app.at_once else 0.1))
     # A model gives pieces and, last, an empty one.
     await run.say("" if "EMPTY" in run.query else f"You said: {run.query}")
     run.delta("")

@@ -98,7 +98,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, pictures: str) -> Iterator[
 
 async def slow(run: Run) -> None:
     run.delta("one")
-    await run.heed(forever())
+    await run.unless_stopped(forever())
 
 
 async def forever() -> None:

@@ -15,7 +15,7 @@ from local_helpers import Client
 from dify_notebook import local
 from dify_notebook.local.server.process import LocalServer
 from dify_notebook.tape import Tape
-from dify_notebook.wire.sse import Frame, written
+from dify_notebook.wire.sse import Frame, encode
 
 QUERIES = {"guide": "怎样上传文件？", "toolbox": "What is 17% of 2,340? 你好", "pipeline": "超时、引用、密钥"}
 ENDS = ("message_end", "error", "workflow_finished")
@@ -170,13 +170,13 @@ def test_the_streams_of_apps(answering: LocalServer, app: str) -> None:
 
 
 def test_what_is_played_stays_as_it_is_but_for_the_fault(playing: LocalServer) -> None:
-    assert Answer(playing, "guide").body == [written(frame) for frame in FRAMES]
+    assert Answer(playing, "guide").body == [encode(frame) for frame in FRAMES]
     check(playing, "guide")
 
 
 def test_a_cut_counts_events_and_looks_at_all_bytes(playing: LocalServer) -> None:
     """The third event holds no character beyond ASCII, what is damaged behind it does."""
-    pieces = [written(frame) for frame in FRAMES]
+    pieces = [encode(frame) for frame in FRAMES]
     assert Answer(playing, "guide", "cut=0").body == [pieces[0][: pieces[0].index("你".encode()) + 1]]
     lost = Answer(playing, "guide", "cut=1")
     assert (lost.body[:3], lost.whole) == (pieces[:3], False)

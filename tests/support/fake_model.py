@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from dify_notebook.wire.sse import KIND, written
+from dify_notebook.wire.sse import MEDIA_TYPE, encode
 
 Body = dict[str, Any]
 Script = Callable[[Body], "Said"]
@@ -30,7 +30,7 @@ class Said:
         body: Any = None,
         done: bool = True,
         pause: float = 0.0,
-        kind: str = KIND,
+        kind: str = MEDIA_TYPE,
     ) -> None:
         self.chunks = chunks
         self.status = status
@@ -121,11 +121,11 @@ class FakeModel:
                 for chunk in said.chunks:
                     if said.pause:
                         time.sleep(said.pause)
-                    raw = chunk if isinstance(chunk, bytes) else written(("", json.dumps(chunk).encode()))
+                    raw = chunk if isinstance(chunk, bytes) else encode(("", json.dumps(chunk).encode()))
                     self.wfile.write(raw)
                     self.wfile.flush()
                 if said.done:
-                    self.wfile.write(written(("", b"[DONE]")))
+                    self.wfile.write(encode(("", b"[DONE]")))
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""

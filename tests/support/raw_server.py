@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from dify_notebook.wire.sse import KIND, written
+from dify_notebook.wire.sse import MEDIA_TYPE, encode
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Connection:
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
-    def head(self, status: str = "200 OK", kind: str = f"{KIND}; charset=utf-8", extra: str = "") -> None:
+    def head(self, status: str = "200 OK", kind: str = f"{MEDIA_TYPE}; charset=utf-8", extra: str = "") -> None:
         self.send(
             f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n{extra}\r\n".encode()
         )
@@ -48,7 +48,7 @@ class Connection:
         self.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     def event(self, **data: Any) -> None:
-        self.chunk(written(("", json.dumps(data).encode())))
+        self.chunk(encode(("", json.dumps(data).encode())))
 
     def end(self) -> None:
         self.send(b"0\r\n\r\n")

@@ -12,10 +12,10 @@ import pytest
 from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify, Session
+from dify_notebook.app.entry_points import CELL, PANEL, EntryPoint
+from dify_notebook.app.invalid import InvalidInput
 from dify_notebook.app.known import KnownApp, check
-from dify_notebook.app.misfit import Misfit
 from dify_notebook.app.origin import Origin, Value, values
-from dify_notebook.app.words import CELL, PANEL, EntryPoint
 from dify_notebook.errors import AuthenticationError, InputError
 from dify_notebook.i18n import t
 from dify_notebook.net.app_cache import Part, learn, learn_form
@@ -148,7 +148,7 @@ async def test_files_are_checked_once_the_rules_are_asked_for_whoever_learned_th
 
 def test_a_list_that_some_control_may_take_as_text_is_left_to_the_form() -> None:
     check({"a": [Path("a.txt"), "b"]})
-    with pytest.raises(Misfit):
+    with pytest.raises(InvalidInput):
         check({"a": [Path("a.txt"), object()]})
     app = KnownApp(parameters=Parameters(user_input_form=[{"paragraph": {"variable": "a"}}]))
     assert app.fit({"a": Value([Path("a.txt"), "b"], Origin.PYTHON)}).inputs == {"a": '["a.txt", "b"]'}

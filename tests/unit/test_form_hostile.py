@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.provenance import App, counted
 
-from dify_notebook.app import limits as rules
+from dify_notebook.app import file_rules as rules
 from dify_notebook.errors import InputError
 from dify_notebook.magic.complete import candidates_from
 from dify_notebook.magic.line import run_line

@@ -23,7 +23,7 @@ from unit.test_frames_readers import MESSAGES, TABLES, as_csv, as_dump, as_inser
 from dify_notebook import History
 from dify_notebook.errors import InputError
 from dify_notebook.frames.readers.inserts import InsertParser
-from dify_notebook.wire.loose import DEEPEST, shallow
+from dify_notebook.wire.loose import MAX_DEPTH, check_depth
 
 ROW = "id,conversation_id,query,answer\n1,c,q,a\n"
 
@@ -249,12 +249,12 @@ def test_json_lines_are_read_one_by_one(tmp_path: Path) -> None:
 
 def test_nested_values() -> None:
     value: Any = []
-    for _ in range(DEEPEST - 1):
+    for _ in range(MAX_DEPTH - 1):
         value = [value, {}, 1]
-    assert shallow(value) is value
-    assert shallow("text") == "text"
+    assert check_depth(value) is value
+    assert check_depth("text") == "text"
     with pytest.raises(RecursionError, match="200 deep"):
-        shallow({"one": value})
+        check_depth({"one": value})
 
 
 JSON = st.recursive(

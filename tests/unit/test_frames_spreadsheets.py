@@ -17,7 +17,7 @@ from dify_notebook.frames import dataframes
 from dify_notebook.frames.plots.plot import Plot
 from dify_notebook.frames.schema import SCHEMA
 from dify_notebook.local.__main__ import main
-from dify_notebook.spreadsheets import plain_cell
+from dify_notebook.spreadsheets import escape_formula
 
 CALCULATED = ["=1+1", "+1", "-1", "@x", "\t=1", "\rx", "\n", "＝1", "＠x", "  =1", " \t=1", "-", "= "]
 TEXTS = ["", "1-1", "a=b", "'=1", " x", "．", "mail@x", "1", "a\t=1", "–", "•"]
@@ -25,20 +25,20 @@ TEXTS = ["", "1-1", "a=b", "'=1", " x", "．", "mail@x", "1", "a\t=1", "–", "�
 
 @pytest.mark.parametrize("text", CALCULATED)
 def test_a_text_that_would_be_calculated_has_a_quote_before_it(text: str) -> None:
-    assert plain_cell(text) == "'" + text
+    assert escape_formula(text) == "'" + text
 
 
 @pytest.mark.parametrize("value", [*TEXTS, -1, 1.5, None, True, float("inf")])
 def test_everything_else_is_as_it_is(value: Any) -> None:
-    assert plain_cell(value) is value
+    assert escape_formula(value) is value
 
 
 @given(st.text())
 def test_any_text_stands_behind_at_most_one_quote(text: str) -> None:
-    made = plain_cell(text)
+    made = escape_formula(text)
     assert made in (text, "'" + text)
     assert made[:1] not in ("=", "+", "-", "@", "\t", "\r", "\n")
-    assert plain_cell(made) == made
+    assert escape_formula(made) == made
 
 
 def test_a_table_keeps_its_numbers_and_its_dtypes() -> None:

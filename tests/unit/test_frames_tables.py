@@ -18,7 +18,7 @@ from dify_notebook.frames import dataframes, item_rows, texts, toolcalls
 from dify_notebook.redact import without_query
 from dify_notebook.tape import Header, run_store
 from dify_notebook.turn import state as ts
-from dify_notebook.turn.stored import turn_of
+from dify_notebook.turn.stored import turn_from_stored
 from dify_notebook.wire import models
 
 # -- tool calls ------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ def test_what_belongs_to_a_stored_message_and_to_its_turn_gives_the_same_rows() 
     }
     stored = models.read(models.StoredMessage, {"id": "m", "conversation_id": "c", **told})
     blocks = item_rows.message_batches([stored, models.StoredMessage(id="n")], user="ann")
-    turn = turn_of(stored, user="ann")
+    turn = turn_from_stored(stored, user="ann")
     assert [one.id for one in turn.thoughts or ()] == blocks["thoughts"]["thought_id"] == ["0", "1"]
     for name in ("thoughts", "citations", "files"):
         made = dataframes.from_columns(frames.SCHEMA[name], blocks[name])

@@ -24,10 +24,10 @@ from support.provenance import App, World, counted
 
 from dify_notebook import AsyncDify, Session, run
 from dify_notebook.app.controls import TEXTS
+from dify_notebook.app.entry_points import CELL, PANEL, PYTHON, EntryPoint, as_input_error
 from dify_notebook.app.files import FileInput, Pattern
 from dify_notebook.app.known import KnownApp
 from dify_notebook.app.origin import Filled, Origin, Value
-from dify_notebook.app.words import CELL, PANEL, PYTHON, EntryPoint, in_words
 from dify_notebook.errors import InputError
 from dify_notebook.turn.state import Turn
 from dify_notebook.wire.kinds import CONTROLS as CONTROLS_TOLD
@@ -331,7 +331,7 @@ def test_who_wrote_a_value_says_what_becomes_of_it_and_no_door(door: EntryPoint,
 
     def fit() -> dict[str, Any]:
         if door is PYTHON:  # the client's own, which leaves to the server whether all is there
-            return in_words(door, session.app.fit, given, whole=False).inputs
+            return as_input_error(door, session.app.fit, given, whole=False).inputs
         return session.fit(door, given, before, picked=lambda id: {**UPLOAD, "upload_file_id": id}).inputs
 
     if sent is REFUSED:

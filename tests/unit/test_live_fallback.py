@@ -153,7 +153,7 @@ def test_a_mistyped_variable_is_named_with_what_it_may_be(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as caught:
-        live.check()
+        live.check_environment()
     assert name in caught.value.message
     assert value in caught.value.message
     assert values in caught.value.message
@@ -168,7 +168,7 @@ def test_a_mistyped_variable_is_named_with_what_it_may_be(
 )
 def test_spellings_that_are_understood(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
-    live.check()
+    live.check_environment()
 
 
 @pytest.mark.parametrize(

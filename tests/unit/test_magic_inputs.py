@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from dify_notebook.app.entry_points import CELL, as_input_error
 from dify_notebook.app.files import FileInput, Pattern
 from dify_notebook.app.known import Fitted, KnownApp
 from dify_notebook.app.origin import Origin, Value
-from dify_notebook.app.words import CELL, in_words
 from dify_notebook.errors import InputError
 from dify_notebook.wire.models import Parameters
 
@@ -19,7 +19,7 @@ from dify_notebook.wire.models import Parameters
 def fit(form: list[dict[str, Any]] | None, given: dict[str, Value]) -> Fitted:
     """As a cell has it; `form` is None where the server does not tell it."""
     told = None if form is None else Parameters(user_input_form=[{control["type"]: control} for control in form])
-    return in_words(CELL, KnownApp(parameters=told).fit, given)
+    return as_input_error(CELL, KnownApp(parameters=told).fit, given)
 
 
 def typed(given: dict[str, Any]) -> dict[str, Value]:

@@ -17,7 +17,7 @@ from dify_notebook.errors import ConfigError
 from dify_notebook.local import ensure
 from dify_notebook.local.server import LocalServerError
 from dify_notebook.local.store.directory import Directory
-from dify_notebook.private import data_dir, mine, private_directory, write_private
+from dify_notebook.private import data_dir, private_directory, private_opener, write_private
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 
@@ -59,7 +59,7 @@ def test_a_new_directory_and_what_is_written_are_private_whatever_the_umask(tmp_
 @pytest.mark.usefixtures("open_umask")
 @pytest.mark.parametrize("mode_", ["w", "x", "a", "wb", "xb"])
 def test_a_file_is_private_from_its_first_moment(mode_: str, tmp_path: Path) -> None:
-    with open(tmp_path / "x", mode_, opener=mine):
+    with open(tmp_path / "x", mode_, opener=private_opener):
         assert mode(tmp_path / "x") == 0o600
 
 

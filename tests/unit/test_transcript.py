@@ -14,7 +14,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from dify_notebook import transcript
 from dify_notebook.app.controls import free
 from dify_notebook.app.origin import Origin
-from dify_notebook.app.stored import is_file
+from dify_notebook.app.stored_files import is_file
 from dify_notebook.magic import cell as cells
 from dify_notebook.magic.parse import Arguments, parse_line
 from dify_notebook.magic.split import split

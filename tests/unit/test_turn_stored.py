@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from contract.exchanges import load_exchanges
 
-from dify_notebook.turn.stored import turn_of
+from dify_notebook.turn.stored import turn_from_stored
 from dify_notebook.wire.models import MessagePage, StoredMessage, read
 
 
@@ -21,7 +21,7 @@ def pages() -> list[str]:
 @pytest.mark.parametrize("case", pages())
 def test_every_recorded_message_is_a_turn(case: str) -> None:
     for message in read(MessagePage, msgspec.json.decode(load_exchanges()[case].body)).data:
-        turn = turn_of(message, user="u", server="http://h/v1", app="A")
+        turn = turn_from_stored(message, user="u", server="http://h/v1", app="A")
         assert (turn.query, turn.answer_raw, turn.message_id) == (message.query, message.answer, message.id)
         assert turn.source == "history"
         assert turn.status == ("failed" if message.status == "error" or message.error else "succeeded")
@@ -37,9 +37,9 @@ def test_every_recorded_message_is_a_turn(case: str) -> None:
 
 def test_reasoning_rating_and_errors_are_kept_apart() -> None:
     told = {"id": "m", "answer": "<think>\nhm\n</think>\nYes.", "feedback": {"rating": "like"}, "query": "q"}
-    turn = turn_of(read(StoredMessage, told))
+    turn = turn_from_stored(read(StoredMessage, told))
     assert (turn.answer, turn.reasoning, turn.feedback) == ("Yes.", "hm", "like")
-    failed = turn_of(read(StoredMessage, {"id": "m", "status": "error", "error": "no quota"}))
+    failed = turn_from_stored(read(StoredMessage, {"id": "m", "status": "error", "error": "no quota"}))
     assert failed.status == "failed"
     assert failed.error is not None
     assert failed.error.message == "no quota"

@@ -15,7 +15,7 @@ from dify_notebook.turn.fold import fold_all
 from dify_notebook.views.saved import bundle
 from dify_notebook.wire import events as ev
 from dify_notebook.wire.decoder import decode
-from dify_notebook.wire.loose import DEEPEST
+from dify_notebook.wire.loose import MAX_DEPTH
 
 PLACES = {
     "the outputs of a node": '{"event":"node_finished","data":{"id":"a","outputs":%s}}',
@@ -42,7 +42,7 @@ def nested(levels: int) -> str:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_whatever_is_nested_deeply_is_unknown_and_does_no_harm(place: str) -> None:
-    for levels in (DEEPEST, 500, 990, 995, 1_000, 5_000):
+    for levels in (MAX_DEPTH, 500, 990, 995, 1_000, 5_000):
         event = decode(("", (PLACES[place] % nested(levels)).encode()))
         turn = fold_all([event, ev.StreamEnd()])
         if place not in ("a field that nobody knows", "an event that nobody knows"):
@@ -56,7 +56,7 @@ def test_whatever_is_nested_deeply_is_unknown_and_does_no_harm(place: str) -> No
 @pytest.mark.parametrize("use", USES)
 def test_what_is_nested_as_deeply_as_allowed_goes_everywhere(use: str) -> None:
     for place in ("the outputs of a node", "what a tool was given", "an entry of a log", "a citation"):
-        event = decode(("", (PLACES[place] % nested(DEEPEST - 5)).encode()))
+        event = decode(("", (PLACES[place] % nested(MAX_DEPTH - 5)).encode()))
         assert not isinstance(event, ev.Unknown)
         USES[use](fold_all([event, ev.StreamEnd()]))
 
@@ -69,7 +69,7 @@ def test_a_wide_value_is_not_a_deep_one() -> None:
     assert event.data["outputs"] == wide
 
 
-@pytest.mark.parametrize("levels", [DEEPEST, 500])
+@pytest.mark.parametrize("levels", [MAX_DEPTH, 500])
 def test_an_error_is_never_lost(levels: int) -> None:
     """What cannot be read of it is left out."""
     event = decode(("", b'{"event":"error","code":"c","message":' + nested(levels).encode() + b"}"))

@@ -7,7 +7,7 @@ from contract.torture import CHUNKED, LARGE, SMALL, Torture
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dify_notebook.wire.sse import PING, Frame, Splitter, frames, written
+from dify_notebook.wire.sse import PING, Frame, Splitter, encode, frames
 
 
 def run(chunks: list[bytes]) -> tuple[list[tuple[str, bytes | None]], bytes]:
@@ -56,9 +56,9 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\
 def test_what_is_written_is_read_as_the_same(told: list[Frame]) -> None:
     """Nameless pings get their name, and `message` is what an event is called that has none."""
     meant = [(name or "ping", data) if data is None else ("" if name == "message" else name, data) for name, data in told]
-    assert list(frames([b"".join(map(written, told))])) == meant
+    assert list(frames([b"".join(map(encode, told))])) == meant
 
 
 def test_a_ping_is_written_as_dify_does() -> None:
-    assert written(("ping", None)) == written(("", None)) == PING == b"event: ping\n\n"
-    assert written(("message", b'{"a": 1}')) == written(("", b'{"a": 1}')) == b'data: {"a": 1}\n\n'
+    assert encode(("ping", None)) == encode(("", None)) == PING == b"event: ping\n\n"
+    assert encode(("message", b'{"a": 1}')) == encode(("", b'{"a": 1}')) == b'data: {"a": 1}\n\n'

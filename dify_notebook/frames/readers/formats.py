@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from ...errors import InputError
 from ...i18n import t
-from ...wire.loose import shallow, sound
+from ...wire.loose import check_depth, without_surrogates
 from .delimited import delimited
 from .inserts import InsertParser, StatementTooLong, UnknownColumns
 from .layouts import Row
@@ -137,7 +137,7 @@ def _documents(location: str, text: str) -> Iterator[Any]:
         begin = match.start()
         try:
             data, position = _JSON.raw_decode(text, begin)
-            document = _valid(shallow(data), text[begin:position])
+            document = _valid(check_depth(data), text[begin:position])
         except (ValueError, RecursionError) as error:
             raise InputError(t("history.export.bad_json", path=location, reason=error), code="export") from None
         yield document
@@ -150,11 +150,11 @@ def _load_json(text: str) -> Any:
         ValueError: it is no JSON.
         RecursionError: it is nested deeper than anyone means.
     """
-    return _valid(shallow(_JSON.decode(text)), text)
+    return _valid(check_depth(_JSON.decode(text)), text)
 
 
 def _valid(data: Any, text: str) -> Any:
-    return sound(data) if _SURROGATE.search(text) else data
+    return without_surrogates(data) if _SURROGATE.search(text) else data
 
 
 def _list_rows(source: str, data: Any) -> Iterator[tuple[None, str, Row]]:

@@ -18,7 +18,7 @@ import msgspec
 
 from ...errors import InputError
 from ...i18n import t
-from ...wire.loose import shallow
+from ...wire.loose import check_depth
 from .. import texts
 from ..schema import HISTORY
 
@@ -163,7 +163,7 @@ def parse_json(value: Any, location: str) -> Any:
     if not value.strip() or is_na(value):
         return None
     try:
-        return shallow(msgspec.json.decode(value))
+        return check_depth(msgspec.json.decode(value))
     except (ValueError, RecursionError) as error:
         raise InputError(t("history.export.bad_cell", location=location, reason=error), code="export") from None
 

@@ -92,7 +92,7 @@ async def _round(run: Run, position: int, call: Call, uploads: dict[str, Upload]
     thought = Thought(run, position)
     await run.pause(STEP_PAUSE)
     tool_input = json.dumps({call.tool: call.arguments}, ensure_ascii=False)
-    thought.tell(tool=call.tool, tool_labels={call.tool: LABELS[call.tool]}, tool_input=tool_input)
+    thought.send(tool=call.tool, tool_labels={call.tool: LABELS[call.tool]}, tool_input=tool_input)
 
     def observe() -> tuple[dict[str, Any], str]:
         run.meter.wrote(tool_input)
@@ -108,14 +108,14 @@ async def _round(run: Run, position: int, call: Call, uploads: dict[str, Upload]
     observation = json.dumps({call.tool: result}, ensure_ascii=False)
     run.meter.read(observation)
     await run.pause(STEP_PAUSE)
-    thought.tell(observation=observation)
+    thought.send(observation=observation)
     return sentence
 
 
 async def _conclude(run: Run, position: int, text: str) -> None:
     thought = Thought(run, position)
     await run.say(text)
-    thought.tell(thought=text)
+    thought.send(thought=text)
 
 
 def _label(tool: str, lang: Language) -> str:

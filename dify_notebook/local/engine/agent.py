@@ -40,7 +40,7 @@ class Agent:
             run.meter = self.model.prices.meter()
             try:
                 async with asyncio.timeout(self.timeout):
-                    await run.heed(self._talk(run))
+                    await run.unless_stopped(self._talk(run))
             except TimeoutError:
                 raise RunFailed(f"The agent did not come to an end within {self.timeout:g} s") from None
 
@@ -59,11 +59,11 @@ class Agent:
             run.meter.add(reply.meter)
             run.delta("")
             if not reply.calls or not offered:
-                thought.tell(thought=reply.text)
+                thought.send(thought=reply.text)
                 return
-            thought.tell(thought=reply.text, **_called(reply.calls, self.tools))
+            thought.send(thought=reply.text, **_called(reply.calls, self.tools))
             observations = await self._use(reply.calls)
-            thought.tell(observation=json.dumps({call.name: text for call, text in observations}, ensure_ascii=False))
+            thought.send(observation=json.dumps({call.name: text for call, text in observations}, ensure_ascii=False))
             messages += _exchange(reply, observations)
 
     async def _use(self, calls: Sequence[ToolCall]) -> list[tuple[ToolCall, str]]:

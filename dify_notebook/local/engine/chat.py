@@ -57,7 +57,7 @@ def chat(prompt: Prompt, model: Model) -> Callable[[Run], Awaitable[None]]:
 
     async def answer(run: Run) -> None:
         run.meter = model.prices.meter()
-        await run.heed(_talk(run, prompt, model))
+        await run.unless_stopped(_talk(run, prompt, model))
 
     return answer
 

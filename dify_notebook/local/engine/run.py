@@ -186,7 +186,7 @@ class Run:
         if self._stopping.done():
             raise Stopped
 
-    async def heed(self, doing: Coroutine[Any, Any, Result]) -> Result:
+    async def unless_stopped(self, doing: Coroutine[Any, Any, Result]) -> Result:
         """Wait for something that takes its time, and cancel it when the user asks to stop.
 
         Raises:
@@ -219,7 +219,7 @@ class Run:
             start = time.perf_counter()
             return function(*args, **kwargs), time.perf_counter() - start
 
-        return await self.heed(in_thread(timed))
+        return await self.unless_stopped(in_thread(timed))
 
     # -- for the server -------------------------------------------------------------------------
 

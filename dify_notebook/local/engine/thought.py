@@ -23,9 +23,9 @@ class Thought:
             "tool_input": "",
             "message_files": [],
         }
-        self.tell()
+        self.send()
 
-    def tell(self, **fields: Any) -> None:
+    def send(self, **fields: Any) -> None:
         """Say it, with these fields from now on. Raises: Stopped."""
         self._thought |= fields
         self._run.emit("agent_thought", **self._thought)

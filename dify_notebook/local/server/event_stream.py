@@ -11,7 +11,7 @@ from itertools import chain
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from ...wire.sse import KIND, PING, written
+from ...wire.sse import MEDIA_TYPE, PING, encode
 from ..responses import VERSION_HEADERS
 from ..simulate.items import Change, Event, Item, Written
 
@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 
 def frame(event: Event) -> bytes:
     """One event: compact JSON in raw UTF-8."""
-    return written(("", _encode(event)))
+    return encode(("", _encode(event)))
 
 
 class EventStream:
@@ -77,7 +77,7 @@ class EventStream:
                 if changed is None:
                     over = True
                     break
-                await self._send(send, written(changed.frame) if isinstance(changed, Written) else frame(changed))
+                await self._send(send, encode(changed.frame) if isinstance(changed, Written) else frame(changed))
             if over or (isinstance(item, dict) and item["event"] in ("message_end", "error")):
                 self.ended = True
         if not self._started:
@@ -116,7 +116,7 @@ def _changed(item: Item, changes: list[Change]) -> Iterable[Item]:
 
 
 def _headers() -> Message:
-    headers = {"content-type": f"{KIND}; charset=utf-8", **VERSION_HEADERS}
+    headers = {"content-type": f"{MEDIA_TYPE}; charset=utf-8", **VERSION_HEADERS}
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     return {"type": "http.response.start", "status": 200, "headers": encoded}
 

@@ -22,7 +22,7 @@ from typing import Any
 from ...console import warn
 from ...errors import DifyError
 from ...i18n import t
-from ...logs import logger, say_once
+from ...logs import logger, warn_once
 from ...printable import one_line
 from ..faults import FaultPlan
 from ..options import Options
@@ -263,7 +263,7 @@ def ensure(data_dir: str | os.PathLike[str] | None = None) -> Server:
             _temporary.append(tempfile.TemporaryDirectory(prefix="dify_notebook-", ignore_cleanup_errors=True))
         except OSError:  # nowhere at all
             raise problem from None
-        say_once("local", t("local.aside", problem=problem.message))
+        warn_once("local", t("local.aside", problem=problem.message))
     return _ensure(_temporary[0].name)
 
 

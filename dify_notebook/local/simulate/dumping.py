@@ -18,8 +18,8 @@ from typing import Any
 from ...errors import DifyError
 from ...i18n import t
 from ...paths import expand
-from ...private import mine
-from ...spreadsheets import plain_cell
+from ...private import private_opener
+from ...spreadsheets import escape_formula
 from ..apps.catalog import APPS
 from ..engine.app import fixed_id
 from ..store import serializers
@@ -83,7 +83,7 @@ def write(
                 "message_annotations": _annotations(db, app),
             }
             return {
-                name: _write(target / f"{name}.csv", name, rows, plain_cell if safe_for_spreadsheets else None)
+                name: _write(target / f"{name}.csv", name, rows, escape_formula if safe_for_spreadsheets else None)
                 for name, rows in tables.items()
             }
 
@@ -100,7 +100,7 @@ def _write(path: Path, table: str, rows: Iterable[Row], cell: Callable[[Any], An
         cell: what makes each cell of a value; None leaves it as it is.
     """
     columns = _COLUMNS[table]
-    with open(path, "w", encoding="utf-8", newline="", opener=mine) as file:
+    with open(path, "w", encoding="utf-8", newline="", opener=private_opener) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         values = ([row.get(name) for name in columns] for row in rows)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...logs import logger
-from ...wire.sse import KIND, PING
+from ...wire.sse import MEDIA_TYPE, PING
 from ..api_error import ApiError
 from ..faults import HEADER, FaultPlan
 from ..responses import VERSION_HEADERS, error_reply
@@ -75,7 +75,7 @@ class FaultMiddleware:
         for number in range(times):
             await asyncio.sleep(self._interval)
             if number == 0:
-                headers = [(b"content-type", f"{KIND}; charset=utf-8".encode())]
+                headers = [(b"content-type", f"{MEDIA_TYPE}; charset=utf-8".encode())]
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": PING, "more_body": True})
         raise Dropped

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import DifyError
 from ...paths import expand
-from ...private import data_dir, only_mine, private_directory, write_private
+from ...private import data_dir, make_private, private_directory, write_private
 from .damage import damaged_keys
 
 APP_NAMES = ("guide", "toolbox", "pipeline")
@@ -94,7 +94,7 @@ class Directory:
         directory = cls(private_directory(root).resolve())
         private_directory(directory.files)
         for file in (directory.keys, directory.server, directory.port, directory.lock):
-            only_mine(file)
+            make_private(file)
         return directory
 
     def sweep(self) -> None:

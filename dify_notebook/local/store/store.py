@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...private import mine, only_mine
+from ...private import make_private, private_opener
 from .directory import Directory
 from .journal import journal_mode
 from .schema import migrate
@@ -257,9 +257,9 @@ class Store:
 def _prepare(database: Path) -> None:
     """Make the file before SQLite does: what it puts beside it (-wal, -shm, -journal) gets the modes of this one."""
     with contextlib.suppress(FileExistsError):
-        open(database, "xb", opener=mine).close()
+        open(database, "xb", opener=private_opener).close()
     for end in ("", "-wal", "-shm", "-journal"):
-        only_mine(database.with_name(database.name + end))
+        make_private(database.with_name(database.name + end))
 
 
 def _user(db: sqlite3.Connection, app: str, session: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from ...private import mine
+from ...private import private_opener
 from ..threads import in_thread
 from .store import NotFound, Row, Store, end_user_of, second
 
@@ -94,7 +94,7 @@ class Uploads:
 def _written(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Raises: OSError; then nothing is left."""
     try:
-        with open(path, "xb", opener=mine) as target:
+        with open(path, "xb", opener=private_opener) as target:
             write(target)
             target.flush()
             os.fsync(target.fileno())

@@ -19,7 +19,7 @@ def chatflow(graph: Graph, prices: Prices) -> Callable[[Run], Awaitable[None]]:
         run.meter = prices.meter()
         run.meter.latency = 0.0
         # Models and other servers may take their time: they are cancelled when the user stops.
-        await run.heed(run_graph(run, graph))
+        await run.unless_stopped(run_graph(run, graph))
 
     return answer
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ....redact import without_key
-from ....wire.sse import KIND, STRAY, Splitter
+from ....wire.sse import MEDIA_TYPE, STRAY, Splitter
 from ...threads import in_thread
 from ..fetch import Refused, origin, request_target
 from ..transport import RequestError, exchange, read
@@ -56,7 +56,7 @@ class Remote:
 
     async def chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
         """See `Backend.chat`. Its connection is closed with the generator."""
-        headers = {"Content-Type": "application/json", "Accept": f"{KIND}, application/json"}
+        headers = {"Content-Type": "application/json", "Accept": f"{MEDIA_TYPE}, application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         content = await in_thread(lambda: json.dumps(body).encode())  # it may hold pictures

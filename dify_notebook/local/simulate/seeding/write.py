@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ....private import mine
+from ....private import private_opener
 from ...apps.catalog import APPS
 from .crowd import Calendar, people
 from .rows import Rows
@@ -106,7 +106,7 @@ def annotate(db: sqlite3.Connection, chance: random.Random, at: int) -> int:
 def write_files(directory: Path, uploads: dict[str, bytes]) -> None:
     """The bytes of uploads, readable by their owner only."""
     for key, content in uploads.items():
-        with open(directory / key, "wb", opener=mine) as target:
+        with open(directory / key, "wb", opener=private_opener) as target:
             target.write(content)
 
 

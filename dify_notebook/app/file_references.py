@@ -9,7 +9,7 @@ from pathlib import PurePath
 from ..wire.kinds import MEDIA_KINDS
 from ..wire.models import UploadedFile
 
-ENDINGS = {
+EXTENSIONS = {
     "image": (".jpg", ".jpeg", ".png", ".gif", ".webp", ".svg"),
     "audio": (".mp3", ".m4a", ".wav", ".amr", ".mpga"),
     "video": (".mp4", ".mov", ".mpeg", ".webm"),
@@ -37,7 +37,7 @@ def kind_of(name: str, mime_type: str | None) -> str:
     family = (mime_type or "").partition("/")[0]
     if family in MEDIA_KINDS:
         return family
-    return "document" if PurePath(name).suffix.lower() in ENDINGS["document"] else "custom"
+    return "document" if PurePath(name).suffix.lower() in EXTENSIONS["document"] else "custom"
 
 
 def mime_of(name: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from ..errors import InputError
 from ..i18n import t
 from ..redact import redact
-from .misfit import Misfit
+from .invalid import InvalidInput
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,16 +59,16 @@ PANEL = EntryPoint(
 )
 
 
-def in_words(entry_point: EntryPoint, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+def as_input_error(entry_point: EntryPoint, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """What the work returns.
 
     Raises:
-        InputError: the work raised `Misfit`; the message is the entry point's.
+        InputError: the work raised `InvalidInput`; the message is the entry point's.
     """
     try:
         return work(*args, **kwargs)
-    except Misfit as misfit:
-        problem = misfit
+    except InvalidInput as invalid:
+        problem = invalid
     raise _input_error(problem, entry_point)
 
 
@@ -80,9 +80,9 @@ def suggestion(word: str, names: list[str] | tuple[str, ...]) -> str:
     return t("magic.did_you_mean", name=close[0]) if close else ""
 
 
-def _input_error(misfit: Misfit, entry_point: EntryPoint) -> InputError:
-    reason, values = misfit.reason, {**misfit.values}
-    name = _label_of(misfit.control, misfit.name) if entry_point.labels else misfit.name
+def _input_error(invalid: InvalidInput, entry_point: EntryPoint) -> InputError:
+    reason, values = invalid.reason, {**invalid.values}
+    name = _label_of(invalid.control, invalid.name) if entry_point.labels else invalid.name
     where, detail, default_key = entry_point.place + name, "", f"{entry_point.sentences}.{reason}"
     if reason == "unknown":
         detail = "" if values["known"] else "none"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-class Misfit(Exception):
+class InvalidInput(Exception):
     """A value that the app's form does not take.
 
     Attributes:
@@ -21,7 +21,7 @@ class Misfit(Exception):
         self.reason, self.name, self.control, self.values = reason, name, control or {}, values
 
 
-class Unfit(Exception):
+class Unserializable(Exception):
     """A value that cannot become text.
 
     Attributes:

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..i18n import t
 from ..wire.kinds import FILE_CONTROLS, size_limit
 from ..wire.models import Parameters
-from .named import kind_of, mime_of
+from .file_references import kind_of, mime_of
 
 #: A limit in MB that is as good as none.
 _UNLIMITED = 1e9
