@@ -68,7 +68,7 @@ class Collecting:
                 await asyncio.sleep(SECONDS)
                 meter.show()
 
-        teller = asyncio.create_task(tell())
+        reporter = asyncio.create_task(tell())
         try:
             await self._collector.run()
         except asyncio.CancelledError:
@@ -79,7 +79,7 @@ class Collecting:
             self._failed(problem)
             raise
         finally:
-            teller.cancel()
+            reporter.cancel()
             meter.end()
         return self._so_far()
 

@@ -113,7 +113,7 @@ class Containers:
             self._count(previous, -1)
         elif node.kind != "node":
             self._enter(node)
-        if parent is not None and self._all_rounds_told(parent):
+        if parent is not None and self._has_all_rounds(parent):
             self.run_side_by_side(parent.id)
         if node.kind != "node" and self._is_inside(node.parent, node.id):
             node = msgspec.structs.replace(node, parent=None)  # told out of order: nothing lies in itself
@@ -252,12 +252,12 @@ class Containers:
         run = self._runs.get(key)
         if run is None or run.kind == "node" or run.parallel:
             return None
-        if self._all_rounds_told(run):
+        if self._has_all_rounds(run):
             return None
         # Some servers tell of a loop's rounds from the second on.
         return next(reversed(self._runs.rounds(run.id)), 0 if run.kind == "loop" else None)
 
-    def _all_rounds_told(self, run: Node) -> bool:
+    def _has_all_rounds(self, run: Node) -> bool:
         """Whether all rounds of an iteration are told of, and no node inside: then they run side by side."""
         if run.kind != "iteration" or run.length is None or self._size[run.id]:
             return False

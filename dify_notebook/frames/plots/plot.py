@@ -88,12 +88,12 @@ class Plot:
 
         drawing = self.svg()
 
-        def drawn(background: str) -> bytes:
+        def png(background: str) -> bytes:
             sheet = f'><rect width="100%" height="100%" fill="{background}"/>'
             image: bytes = vl_convert.svg_to_png(drawing.replace(">", sheet, 1), scale=scale)
             return image
 
-        return transparent(drawn("#ffffff"), drawn("#000000"))
+        return transparent(png("#ffffff"), png("#000000"))
 
     def svg(self) -> str:
         """An SVG, drawn in the same way."""

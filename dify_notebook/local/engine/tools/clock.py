@@ -181,7 +181,7 @@ def now_in(zone: str, now: datetime | None = None) -> dict[str, str]:
     Raises:
         ValueError: no such zone.
     """
-    return _told(zone, (now or _now()).astimezone(_zone(zone)))
+    return _result(zone, (now or _now()).astimezone(_zone(zone)))
 
 
 def convert(
@@ -194,10 +194,10 @@ def convert(
     """
     here = (now or _now()).astimezone(_zone(from_zone))
     there = here.replace(hour=hour, minute=minute, second=0, microsecond=0).astimezone(_zone(to_zone))
-    return {"from_zone": from_zone, "from_time": f"{hour:02}:{minute:02}", **_told(to_zone, there)}
+    return {"from_zone": from_zone, "from_time": f"{hour:02}:{minute:02}", **_result(to_zone, there)}
 
 
-def _told(zone: str, moment: datetime) -> dict[str, str]:
+def _result(zone: str, moment: datetime) -> dict[str, str]:
     offset = moment.strftime("%z")
     return {
         "zone": zone,
