@@ -17,7 +17,7 @@ def escape_formula(value: Cell) -> Cell:
 
     Numbers stay numbers. Nothing tells afterwards which quotes were put there, so this form is for looking at.
 
-    >>> plain_cell("=1+1"), plain_cell(" @x"), plain_cell("1-1"), plain_cell(-1)
+    >>> escape_formula("=1+1"), escape_formula(" @x"), escape_formula("1-1"), escape_formula(-1)
     ("'=1+1", "' @x", '1-1', -1)
     """
     if isinstance(value, str) and (value.startswith(_BLANK) or value.lstrip().startswith(_FORMULA)):

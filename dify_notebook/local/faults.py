@@ -104,3 +104,6 @@ class FaultPlan:
             return {}
         with self._lock:
             return self._next.popleft() if self._next else dict(self.always)
+
+
+FaultBox = FaultPlan  # the name of 0.1.0

@@ -372,9 +372,13 @@ class Cancelled(Event, tag="§cancelled"):
     """The reader went away without a stop."""
 
 
-# Their names in 0.1.0.
-StopAsked, Refused, Eof, Lost = StopRequested, Rejected, StreamEnd, Disconnected
-Followed, OutOfTime = Resumed, DeadlineExceeded
+# Their names in 0.1.0, one a line: of several at once a type checker makes variables, not types.
+StopAsked = StopRequested
+Refused = Rejected
+Eof = StreamEnd
+Lost = Disconnected
+Followed = Resumed
+OutOfTime = DeadlineExceeded
 
 
 @cache

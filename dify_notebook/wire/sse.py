@@ -153,7 +153,7 @@ def frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
 def encode(frame: Frame) -> bytes:
     """A frame in the bytes in which Dify sends it; none has a line end other than LF.
 
-    >>> written(("", b'{"a": 1}')), written(("error", b"one\\ntwo"))
+    >>> encode(("", b'{"a": 1}')), encode(("error", b"one\\ntwo"))
     (b'data: {"a": 1}\\n\\n', b'event: error\\ndata: one\\ndata: two\\n\\n')
     """
     name, data = frame

@@ -513,3 +513,12 @@ def test_a_history_that_an_earlier_version_pickled_reads_its_directory(tmp_path:
     )
     load = pickle.loads(pickled.encode("raw_unicode_escape"))
     pd.testing.assert_frame_equal(load("messages"), history.messages)
+
+
+def test_a_pickled_history_names_its_directory_as_earlier_versions_do(tmp_path: Path) -> None:
+    """Whoever goes back to one of them opens it there."""
+    with serving(logs_of()) as server, Dify("app-x", server.url, "ann") as dify:
+        dify.history(to=tmp_path / "log")
+    pickled = pickle.dumps(History.read(tmp_path / "log"), 0)
+    assert b"cdify_notebook.frames.parquet\nDirectory\n" in pickled
+    assert len(pickle.loads(pickled).messages) == len(History.read(tmp_path / "log").messages) > 0

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NamedTuple, TypeGuard
 
 import pytest
@@ -66,6 +68,25 @@ def test_the_names_of_the_embedded_server_that_annotations_need_stand_in_one_mod
         _ = server.LocalServe
     loaded = loaded_by("from dify_notebook import local\nfrom dify_notebook.local import faults, server")
     assert loaded.isdisjoint({*HEAVY, "sqlite3", "dify_notebook.local.server.process"})
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ("directory:LocalServerError", "store.directory:LocalServerError"),
+        ("dumping:DumpError", "simulate.dumping:DumpError"),
+        ("seeding:SeedError", "simulate.seeding:SeedError"),
+        ("seeding:Seeded", "simulate.seeding:Seeded"),
+        ("table:DeclarationError", "engine.declare.reader:DeclarationError"),
+        ("faults:FaultBox", "faults:FaultPlan"),
+    ],
+)
+def test_what_the_embedded_server_raises_and_returns_has_its_earlier_place(then: str, now: str) -> None:
+    """Programs catch it by that name, and pickles open."""
+    value = resolve_name(f"dify_notebook.local.{now}")
+    module, _, name = then.partition(":")
+    assert resolve_name(f"dify_notebook.local.{then}") is value
+    assert pickle.loads(f"cdify_notebook.local.{module}\n{name}\n.".encode()) is value
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -238,8 +259,11 @@ FREE = {"__init__"}
 """The front door leads into every room."""
 
 WORDS = {"api_error", "faults", "text", "threads", "tokens"}
+EARLIER = {"directory": "store", "dumping": "simulate", "seeding": "simulate", "table": "engine"}
+"""Where earlier versions had what is raised and returned -> the room that has it."""
 LOCAL: dict[str, set[str]] = {
     **dict.fromkeys(sorted(WORDS), set()),
+    **{name: {room} for name, room in EARLIER.items()},
     "responses": {"api_error"},
     "store": WORDS,
     "engine": WORDS | {"store"},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import copy
+import inspect
 import pickle
 import zlib
 from collections.abc import Callable
@@ -171,6 +173,13 @@ def test_a_name_of_an_earlier_version_is_the_same_class(module: ModuleType) -> N
     for old, new in EARLIER_NAMES[module].items():
         assert getattr(module, old) is getattr(module, new), old
         assert getattr(module, new).__name__ == new
+
+
+@pytest.mark.parametrize("module", EARLIER_NAMES, ids=lambda module: str(module.__name__))
+def test_a_name_of_an_earlier_version_is_a_type_for_checkers_too(module: ModuleType) -> None:
+    """They see a type only where one name stands on each side."""
+    lines = {ast.unparse(statement) for statement in ast.parse(inspect.getsource(module)).body}
+    assert {f"{old} = {new}" for old, new in EARLIER_NAMES[module].items()} <= lines
 
 
 def test_errors_are_caught_by_their_names_of_earlier_versions() -> None:

@@ -15,3 +15,5 @@ from .files import need_pyarrow, open_parquet
 from .writer import Writer
 
 __all__ = ["NAME", "Directory", "Writer", "need_pyarrow", "open_parquet"]
+
+Directory.__module__ = __name__  # pickles of histories name it so, also those that 0.1.0 opens
