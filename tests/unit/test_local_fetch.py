@@ -293,6 +293,21 @@ def test_a_connection_that_breaks_is_a_failure(rude: Any) -> None:
         assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [(b"hush-hush\r\n", "illegal status line"), (b"HTTP/1.1 200 OK\r\nhush-hush\r\n", "illegal header line")],
+)
+def test_what_is_no_http_is_not_shown(head: bytes, told: str) -> None:
+    """It may be a cookie."""
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.send(head + b"\r\n")
+        connection.close()
+
+    with serving(script) as server, pytest.raises(FetchFailed, match=f"/a: {told}$"):
+        get(origin_of(server) + "/a", origin_of(server))
+
+
 def test_all_of_it_takes_no_longer_than_it_may() -> None:
     """A redirect does not begin the time anew."""
 
