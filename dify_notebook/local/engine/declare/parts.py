@@ -7,8 +7,8 @@ from typing import Any
 from ....wire.kinds import CONTROLS, FILE_CONTROLS, FILE_KINDS
 from ...api_error import ApiError
 from ...store.serializers import fits, type_of
-from ..app import FileRules, Moderation, Variable, Voice
-from ..forms import Control
+from ..app import Moderation, Variable, Voice
+from ..forms import Control, FileRules
 from .parser import VALUE_TYPES
 from .reader import TableReader
 
