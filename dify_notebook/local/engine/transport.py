@@ -12,7 +12,7 @@ import contextlib
 import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...logs import logger
 from ..threads import in_thread
@@ -67,13 +67,19 @@ async def exchange(
 
     scheme, host, port = origin
     begun = False
+    connections: list[Any] = []  # streams of httpcore
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            connections.append(info["return_value"])
+
     try:
         sent = httpx.Headers(headers, encoding="latin-1")
         sent.setdefault("Accept-Encoding", "identity")  # what is sent compressed anyway stays as it came
         raw = target.encode("ascii")
         url = httpx.URL(scheme=scheme, host=host, port=port, raw_path=raw)
         # The target as it was quoted: an httpx.URL would resolve the dots in it.
-        extensions = {"timeout": httpx.Timeout(timeout, connect=connect).as_dict(), "target": raw}
+        extensions = {"timeout": httpx.Timeout(timeout, connect=connect).as_dict(), "target": raw, "trace": trace}
         request = httpx.Request(method, url, headers=sent, content=body, extensions=extensions)
         # Reading the certificates takes long enough to hold up others.
         trust = await in_thread(ssl.create_default_context) if scheme == "https" else _TRUSTS_NOBODY
@@ -88,6 +94,10 @@ async def exchange(
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as problem:
         broken = begun and isinstance(problem, httpx.RemoteProtocolError)
         raise (BodyBroken if broken else RequestError)(_reason(problem)) from problem
+    finally:
+        # Whoever is cancelled while TLS is agreed on would leave the connection open.
+        for connection in connections:
+            await connection.aclose()
 
 
 async def read(response: httpx.Response, limit: int) -> bytes:
