@@ -11,8 +11,8 @@ import json
 import uuid
 from typing import Any
 
-from dify_notebook.local.engine.app import App, FileRules, Moderation, Variable, Voice
-from dify_notebook.local.engine.forms import Control
+from dify_notebook.local.engine.app import App, Moderation, Variable, Voice
+from dify_notebook.local.engine.forms import Control, FileRules
 from dify_notebook.local.engine.graph.events import WorkflowEvents
 from dify_notebook.local.engine.graph.result import NodeRunResult
 from dify_notebook.local.engine.run import Run, RunFailed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gzip
+import socket
 import ssl
 import threading
 from pathlib import Path
@@ -291,6 +292,37 @@ def test_a_connection_that_breaks_is_a_failure(rude: Any) -> None:
         with pytest.raises(FetchFailed, match=f"^{origin_of(server)}/a: .") as caught:
             get(origin_of(server) + "/a?sign=hush", origin_of(server))
         assert "hush" not in str(caught.value)
+
+
+def test_hanging_up_on_who_says_nothing_of_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"https://127.0.0.1:{listener.getsockname()[1]}"
+
+        async def ask() -> None:
+            with pytest.raises(FetchFailed, match="longer than"):
+                await fetch(address, allow=[address], timeout=0.3)
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(10)
+                while await asyncio.to_thread(connection.recv, 4096):
+                    pass
+
+        asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [(b"hush-hush\r\n", "illegal status line"), (b"HTTP/1.1 200 OK\r\nhush-hush\r\n", "illegal header line")],
+)
+def test_what_is_no_http_is_not_shown(head: bytes, told: str) -> None:
+    """It may be a cookie."""
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.send(head + b"\r\n")
+        connection.close()
+
+    with serving(script) as server, pytest.raises(FetchFailed, match=f"/a: {told}$"):
+        get(origin_of(server) + "/a", origin_of(server))
 
 
 def test_all_of_it_takes_no_longer_than_it_may() -> None:

@@ -279,6 +279,26 @@ def test_a_connection_that_breaks() -> None:
         asyncio.run(Model(Remote(server.url), "m").ask(USER))
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_connection_that_is_closed_in_the_middle(whole: bool) -> None:
+    """Some servers close it instead of ending the body: whether the answer is whole is said by its chunks."""
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        for chunk in [delta(content="a"), *[end(), usage(3, 4)] * whole]:
+            connection.event(**chunk)
+        connection.close()
+
+    with serving(script) as server:
+        model = Model(Remote(server.url), "m")
+        if whole:
+            reply = asyncio.run(model.ask(USER))
+            assert (reply.text, reply.finish_reason, reply.meter.total) == ("a", "stop", 7)
+        else:
+            with pytest.raises(ModelFailed, match="^The model's answer broke off before its end$"):
+                asyncio.run(model.ask(USER))
+
+
 class Library:
     """In the place of xllamacpp's server: says a word again and again until it is told to end."""
 

@@ -159,6 +159,18 @@ def test_registering_a_function_loads_no_server() -> None:
     assert loaded_by("from dify_notebook import local\nlocal.tool").isdisjoint(HEAVY)
 
 
+def test_a_server_that_asks_nobody_loads_no_httpx() -> None:
+    code = """
+import tempfile
+from dify_notebook import local
+with tempfile.TemporaryDirectory() as directory:
+    local.serve(data_dir=directory).close()
+"""
+    loaded = loaded_by(code)
+    assert "dify_notebook.local.engine.transport" in loaded
+    assert loaded.isdisjoint({"httpx", "httpcore"})
+
+
 def test_loading_the_extension_waits_with_the_widget_and_the_server() -> None:
     """`%load_ext` is the first thing that is felt; the widget and the server come with the first cell."""
     code = """

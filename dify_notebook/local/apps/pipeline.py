@@ -229,7 +229,7 @@ def _template(context: NodeContext) -> NodeRunResult:
         rows = context.pool.get(("each_item", "output"))
         inputs, text = {"rows": rows}, _report(rows, style, lang)
     else:
-        passages = [(str(one["document_name"]), str(one["content"])) for one in context.run.resources]
+        passages = [(str(passage["document_name"]), str(passage["content"])) for passage in context.run.resources]
         inputs, text = {"passages": [name for name, _ in passages]}, _quote(passages, style, lang)
     return NodeRunResult({"output": text}, {**inputs, "style": style}, edge_source_handle=kind)
 

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from ...i18n import t
-from ..engine.app import App, FileRules
+from ..engine.app import App
+from ..engine.forms import FileRules
 from ..engine.run import STEP_PAUSE, Run, Upload
 from ..engine.search.sections import Language
 from ..engine.search.words import is_chinese

@@ -71,7 +71,7 @@ class Agent:
         return list(zip(calls, await asyncio.gather(*(self._call(call) for call in calls)), strict=True))
 
     async def _call(self, call: ToolCall) -> str:
-        tool = next((one for one in self.tools if one.name == call.name), None)
+        tool = next((tool for tool in self.tools if tool.name == call.name), None)
         if tool is None:
             return f"there is not a tool named {call.name}"
         arguments = _arguments(call)

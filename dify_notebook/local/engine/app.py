@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...wire.kinds import AGENT, CHATFLOW, ChatMode
 from ..store.store import Row
-from .forms import Control
+from .forms import Control, FileRules
 
 if TYPE_CHECKING:
     from .run import Run
@@ -29,20 +29,6 @@ FILE_LIMITS = {
 def fixed_id(*name: str) -> str:
     """A UUID that is the same on every machine: of apps, data sets, documents and sections."""
     return str(uuid.uuid5(_SPACE, "/".join(name)))
-
-
-@dataclass(frozen=True)
-class FileRules:
-    """Which files a question to an app may bring."""
-
-    types: tuple[str, ...] = ("document",)
-    extensions: tuple[str, ...] = ()
-    """With their dot, in lower case."""
-    limit: int = 3
-
-
-    methods: tuple[str, ...] = ("local_file",)
-    """How files may come; with `remote_url` the server fetches what its allow-list has."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def _context(resources: Sequence[dict[str, Any]]) -> str:
     if not resources:
         return ""
     passages = "\n\n".join(
-        f'<passage source="{one["document_name"]}">\n{one["content"]}\n</passage>' for one in resources
+        f'<passage source="{passage["document_name"]}">\n{passage["content"]}\n</passage>' for passage in resources
     )
     return (
         "Use these passages where they help to answer, and say that you do not know where they do not:\n\n" + passages

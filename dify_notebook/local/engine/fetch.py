@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import quote, urljoin, urlsplit
 
-import httpx
-
 from ...redact import without_query
 from .transport import Origin, RequestError, exchange, read
 
 _REDIRECTS = 5
 _REDIRECTED = (301, 302, 303, 307, 308)
-_NONE = httpx.Timeout(None)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PLAIN = "/%:@!$&'()*+,;=~"
 _UNSAFE_HEADERS = frozenset(["host", "content-length", "transfer-encoding", "connection"])
@@ -131,7 +128,7 @@ async def _follow(
         # Headers may hold a key; they go to the origin for which they were written and no other.
         own = written if server == first else {}
         try:
-            async with exchange(method, server, request_target(url), headers=own, body=body, timeout=_NONE) as response:
+            async with exchange(method, server, request_target(url), headers=own, body=body) as response:
                 status = response.status_code
                 pairs = response.headers.raw
                 received = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in pairs}

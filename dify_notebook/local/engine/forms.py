@@ -11,7 +11,18 @@ from ..api_error import invalid
 
 if TYPE_CHECKING:
     from ..store.store import Row
-    from .app import FileRules
+
+
+@dataclass(frozen=True)
+class FileRules:
+    """Which files a question to an app, or a field of its form, may bring."""
+
+    types: tuple[str, ...] = ("document",)
+    extensions: tuple[str, ...] = ()
+    """With their dot, in lower case."""
+    limit: int = 3
+    methods: tuple[str, ...] = ("local_file",)
+    """How files may come; with `remote_url` the server fetches what its allow-list has."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +45,6 @@ class Control:
     @property
     def file_rules(self) -> FileRules:
         """Which files it takes; one for a file."""
-        from .app import FileRules
-
         rules = self.files or FileRules()
         limit = self.max_length if self.kind == "file-list" else 1
         return FileRules(rules.types, rules.extensions, limit, rules.methods)

@@ -84,9 +84,9 @@ def search(
             resource["document_name"] = name
             resource["segment_id"] = fixed_id("knowledge", base.name, name, str(resource["content"]))
             resources.append(resource)
-    good = (one for one in resources if one["score"] >= score_threshold)
-    best = sorted(good, key=lambda one: -one["score"])[:top_k]
-    return [{**one, "position": position} for position, one in enumerate(best, start=1)]
+    good = (passage for passage in resources if passage["score"] >= score_threshold)
+    best = sorted(good, key=lambda passage: -passage["score"])[:top_k]
+    return [{**passage, "position": position} for position, passage in enumerate(best, start=1)]
 
 
 def read_files(patterns: Iterable[str], beside: Path) -> list[tuple[str, str]]:

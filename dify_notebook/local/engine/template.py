@@ -133,7 +133,7 @@ def shown(value: Any) -> str:
 def shown_in_answer(value: Any) -> str:
     """A value as text in an answer, where a list becomes a list."""
     if isinstance(value, list):
-        return "\n".join(f"- {shown(one) if one is not None else None}" for one in value)
+        return "\n".join(f"- {shown(item) if item is not None else None}" for item in value)
     return shown(value)
 
 

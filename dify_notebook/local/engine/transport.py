@@ -12,11 +12,13 @@ import contextlib
 import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from ...logs import logger
 from ..threads import in_thread
+
+if TYPE_CHECKING:
+    import httpx
 
 Origin = tuple[str, str, int]
 """Scheme, host and port."""
@@ -32,6 +34,10 @@ class RequestError(Exception):
     """There was no answer, or half of one. The text holds nothing of the request."""
 
 
+class BodyBroken(RequestError):
+    """The other side closed the connection before the body's end, or sent what is no body."""
+
+
 @contextlib.asynccontextmanager
 async def exchange(
     method: str,
@@ -40,7 +46,8 @@ async def exchange(
     *,
     headers: Mapping[str, str],
     body: bytes | None = None,
-    timeout: httpx.Timeout,
+    timeout: float | None = None,
+    connect: float | None = None,
 ) -> AsyncIterator[httpx.Response]:
     """Send a request and give the response, whose body is read inside the block, with `aiter_raw()` or `read`.
 
@@ -48,20 +55,31 @@ async def exchange(
 
     Args:
         target: path and query, quoted.
-        timeout: seconds for connecting, and without a byte.
+        timeout: seconds without a byte; None waits for ever.
+        connect: seconds for connecting.
 
     Raises:
-        TimeoutError: a time of `timeout` has passed.
-        RequestError: something else failed, in the block too.
+        TimeoutError: one of these times has passed.
+        RequestError: something else failed, in the block too; `BodyBroken` only there.
     """
+    # Only when it is needed: a server that asks nobody starts sooner.
+    import httpx
+
     scheme, host, port = origin
+    begun = False
+    connections: list[Any] = []  # streams of httpcore
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            connections.append(info["return_value"])
+
     try:
         sent = httpx.Headers(headers, encoding="latin-1")
         sent.setdefault("Accept-Encoding", "identity")  # what is sent compressed anyway stays as it came
         raw = target.encode("ascii")
         url = httpx.URL(scheme=scheme, host=host, port=port, raw_path=raw)
         # The target as it was quoted: an httpx.URL would resolve the dots in it.
-        extensions = {"timeout": timeout.as_dict(), "target": raw}
+        extensions = {"timeout": httpx.Timeout(timeout, connect=connect).as_dict(), "target": raw, "trace": trace}
         request = httpx.Request(method, url, headers=sent, content=body, extensions=extensions)
         # Reading the certificates takes long enough to hold up others.
         trust = await in_thread(ssl.create_default_context) if scheme == "https" else _TRUSTS_NOBODY
@@ -69,11 +87,17 @@ async def exchange(
             httpx.AsyncHTTPTransport(verify=trust, trust_env=False) as transport,
             contextlib.aclosing(await transport.handle_async_request(request)) as response,
         ):
+            begun = True
             yield response
     except (httpx.TimeoutException, TimeoutError):
         raise TimeoutError from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as problem:
-        raise RequestError(_reason(problem)) from problem
+        broken = begun and isinstance(problem, httpx.RemoteProtocolError)
+        raise (BodyBroken if broken else RequestError)(_reason(problem)) from problem
+    finally:
+        # Whoever is cancelled while TLS is agreed on would leave the connection open.
+        for connection in connections:
+            await connection.aclose()
 
 
 async def read(response: httpx.Response, limit: int) -> bytes:
@@ -88,9 +112,12 @@ async def read(response: httpx.Response, limit: int) -> bytes:
 
 def _reason(problem: BaseException) -> str:
     """What failed, in the system's words where it is the system that says so: the libraries above say less."""
+    import httpx
+
     if isinstance(problem, httpx.LocalProtocolError):
         return "a header holds what cannot be sent"  # h11 would show its value
-    text = str(problem) or type(problem).__name__
+    # h11 also shows the line that it cannot read, which may be a cookie.
+    text = str(problem).partition(": bytearray(")[0] or type(problem).__name__
     cause: BaseException | None = problem
     while cause is not None:
         if isinstance(cause, BaseExceptionGroup):  # of several addresses

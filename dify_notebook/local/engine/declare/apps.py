@@ -76,7 +76,7 @@ def _resolve(source: Source, default: Wanted) -> list[App]:
     if path.suffix.lower() == ".toml":
         return [_app(_toml(path), path.name, path.resolve().parent, default)]
     if path.suffix.lower() == ".py":
-        return [_app(one, path.name, path.resolve().parent, default) for one in _python(path)]
+        return [_app(declared, path.name, path.resolve().parent, default) for declared in _python(path)]
     raise DeclarationError(t("local.declare.suffix", path=path))
 
 
@@ -108,9 +108,9 @@ def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
     table = TableReader(values, file or (f"app {named}" if named else "app"), "")
     mode = table.choice("mode", CHAT_MODES)
     name = table.word("name", Path(file).stem if file else None)
-    form = tuple(control_of(one) for one in table.tables("form", named="variable"))
+    form = tuple(control_of(entry) for entry in table.tables("form", named="variable"))
     _distinct(table, "form", [control.variable for control in form])
-    variables = tuple(variable_of(one) for one in table.tables("variables", named="name"))
+    variables = tuple(variable_of(entry) for entry in table.tables("variables", named="name"))
     _distinct(table, "variables", [variable.name for variable in variables])
     functions = _functions(table)
     knowledge = _knowledge(table, beside)
@@ -147,7 +147,7 @@ def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
 
 def _suggester(questions: tuple[str, ...]) -> Any:
     def suggest(message: Row) -> list[str]:
-        return [one for one in questions if one != message["query"]][:3]
+        return [question for question in questions if question != message["query"]][:3]
 
     return suggest
 
@@ -196,7 +196,7 @@ def _spoken(
             if table.has(name):
                 table.fail("local.declare.only_agent", name)
         return chat(prompt, model)
-    tools = tuple(_tool(table, one, functions) for one in _list(table, "tools"))
+    tools = tuple(_tool(table, source, functions) for source in _list(table, "tools"))
     bounds = table.table("agent") or TableReader({}, table.file, "agent")
     agent = Agent(
         prompt,
@@ -234,9 +234,9 @@ def _list(table: TableReader, name: str) -> list[Any]:
 
 def _functions(table: TableReader) -> Functions:
     """What code nodes may call: built-in functions, registered ones, and those the app lists."""
-    functions = Functions({one.name: one for one in (*BUILTIN, *REGISTERED)})
-    for one in _list(table, "functions"):
-        functions.add(_tool(table, one, functions))
+    functions = Functions({function.name: function for function in (*BUILTIN, *REGISTERED)})
+    for source in _list(table, "functions"):
+        functions.add(_tool(table, source, functions))
     return functions
 
 

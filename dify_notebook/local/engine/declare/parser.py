@@ -62,12 +62,12 @@ def graph_of(tables: list[TableReader], scope: Scope, whole: TableReader) -> Gra
     Raises:
         DeclarationError: see `Graph.of` and `Graph.check_values`; also when there is not one start, or no answer.
     """
-    starts = [one for one in tables if one.peek("type") == "start"]
+    starts = [table for table in tables if table.peek("type") == "start"]
     if len(starts) != 1:
         whole.fail("local.declare.one_start", "nodes", found=len(starts))
     name = starts[0].peek("id")
     scope = replace(scope, start=name if isinstance(name, str) else "start")
-    graph = Graph.of(node_of(one, scope) for one in tables)
+    graph = Graph.of(node_of(table, scope) for table in tables)
     if not any(node.type == "answer" for node in graph.nodes.values()):
         whole.fail("local.declare.no_answer", "nodes")
     for root in graph.roots:
@@ -277,7 +277,7 @@ def _type_of_target(table: TableReader, target: Selector, scope: Scope) -> str:
 
 def _aggregator(reader: _NodeReader) -> NodeType:
     names = reader.table.texts("variables", None)
-    return VariableAggregator(tuple(selector_of(reader.table, "variables", reader.scope, one) for one in names))
+    return VariableAggregator(tuple(selector_of(reader.table, "variables", reader.scope, name) for name in names))
 
 
 def _code(reader: _NodeReader) -> NodeType:
@@ -322,7 +322,7 @@ def _inside(reader: _NodeReader, scope: Scope) -> Graph:
     tables = reader.table.tables("nodes", named="id")
     if not tables:
         reader.table.fail("local.declare.missing", "nodes")
-    return Graph.of(node_of(one, scope) for one in tables)
+    return Graph.of(node_of(table, scope) for table in tables)
 
 
 def _iteration(reader: _NodeReader) -> NodeType:

@@ -7,8 +7,8 @@ from typing import Any
 from ....wire.kinds import CONTROLS, FILE_CONTROLS, FILE_KINDS
 from ...api_error import ApiError
 from ...store.serializers import fits, type_of
-from ..app import FileRules, Moderation, Variable, Voice
-from ..forms import Control
+from ..app import Moderation, Variable, Voice
+from ..forms import Control, FileRules
 from .parser import VALUE_TYPES
 from .reader import TableReader
 
@@ -78,22 +78,22 @@ def files_of(table: TableReader | None) -> FileRules | None:
 
 def _file_types(table: TableReader, name: str) -> tuple[str, ...]:
     types = table.texts(name, ("document",))
-    for one in types:
-        if one not in FILE_KINDS:
-            table.fail("local.declare.choice", name, value=one, choices=", ".join(FILE_KINDS), hint="")
+    for kind in types:
+        if kind not in FILE_KINDS:
+            table.fail("local.declare.choice", name, value=kind, choices=", ".join(FILE_KINDS), hint="")
     return types
 
 
 def _extensions(table: TableReader, name: str) -> tuple[str, ...]:
-    return tuple("." + one.lower().lstrip(".") for one in table.texts(name))
+    return tuple("." + extension.lower().lstrip(".") for extension in table.texts(name))
 
 
 def _methods(table: TableReader, name: str) -> tuple[str, ...]:
     known = ("local_file", "remote_url")
     methods = table.texts(name, ("local_file",))
-    for one in methods:
-        if one not in known:
-            table.fail("local.declare.choice", name, value=one, choices=", ".join(known), hint="")
+    for method in methods:
+        if method not in known:
+            table.fail("local.declare.choice", name, value=method, choices=", ".join(known), hint="")
     return methods
 
 

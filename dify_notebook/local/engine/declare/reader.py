@@ -108,7 +108,7 @@ class TableReader:
             self.fail("local.declare.missing", name)
         if isinstance(value, str):
             value = [value]
-        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             self.fail("local.declare.type", name, wanted="list of texts", found=_kind(value))
         return tuple(value)
 

@@ -32,7 +32,7 @@ async def run_graph(run: Run, graph: Graph) -> None:
         Stopped: by the user, when a node tells something, pauses or works in a thread.
     """
     events = WorkflowEvents(run)
-    system = {name.removeprefix("sys."): one for name, one in events.inputs.items() if name.startswith("sys.")}
+    system = {name.removeprefix("sys."): value for name, value in events.inputs.items() if name.startswith("sys.")}
     pool = VariablePool()
     pool.put("sys", {**system, "conversation_id": run.conversation_id})
     pool.put("conversation", run.variables)

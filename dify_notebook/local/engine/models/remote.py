@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import httpx
 
 from ....redact import without_key
 from ....wire.sse import MEDIA_TYPE, STRAY, Splitter
 from ...threads import in_thread
 from ..fetch import Refused, origin, request_target
-from ..transport import RequestError, exchange, read
+from ..transport import BodyBroken, RequestError, exchange, read
 from .model import DONE, Chunk, ModelFailed, error_text
+
+if TYPE_CHECKING:
+    import httpx
 
 _LINE = 1_000_000
 """Bytes of one line of the stream."""
@@ -60,11 +61,11 @@ class Remote:
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         content = await in_thread(lambda: json.dumps(body).encode())  # it may hold pictures
-        timeout = httpx.Timeout(self._timeout, connect=CONNECT)
         try:
             async with exchange(
-                "POST", self._origin, self._target, headers=headers, body=content, timeout=timeout
-            ) as response:
+                "POST", self._origin, self._target, headers=headers, body=content,
+                timeout=self._timeout, connect=CONNECT,
+            ) as response:  # fmt: skip
                 if response.status_code != 200:
                     raise ModelFailed(self._refusal(response, await read(response, _ERROR_BODY)))
                 media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -81,6 +82,8 @@ class Remote:
                     yield chunk
         except TimeoutError:
             raise ModelFailed(f"The model did not answer within {self._timeout:g} s") from None
+        except BodyBroken:
+            return  # whether the answer was whole is said by its chunks
         except RequestError as problem:
             text = without_key(str(problem), self._key)
             raise ModelFailed(f"The model at {self._origin[1]} cannot be reached: {text}") from None

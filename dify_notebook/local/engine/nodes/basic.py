@@ -88,7 +88,7 @@ class TemplateTransform(NodeType):
 
     def needs(self) -> Iterable[Selector]:
         yield from self.variables.values()
-        yield from (one for one in self.template.needs() if one[0] not in self.variables)
+        yield from (selector for selector in self.template.needs() if selector[0] not in self.variables)
 
     def outputs(self) -> Names:
         return frozenset({"output"})
@@ -345,7 +345,7 @@ class HttpRequest(NodeType):
             query = urlencode({name: context.render(value) for name, value in self.params.items()})
             url += ("&" if "?" in url else "?") + query
         headers = {name: context.render(value) for name, value in self.headers.items()}
-        if any("\n" in one or "\r" in one for one in [*headers, *headers.values()]):
+        if any("\n" in text or "\r" in text for text in [*headers, *headers.values()]):
             raise NodeFailed("a header holds a line break", "HttpRequestNodeError")
         body = None if self.body is None else context.render(self.body).encode()
         process = {"request": _request(self.method, url, headers, body)}

@@ -23,7 +23,7 @@ def _empty(value: Any) -> bool:
 
 
 def _contains(value: Any, expected: Any) -> bool:
-    return expected in [_text(one) for one in value] if isinstance(value, list) else expected in _text(value)
+    return expected in [_text(item) for item in value] if isinstance(value, list) else expected in _text(value)
 
 
 _COMPARE: Mapping[str, Callable[[Any, str], bool]] = {
@@ -33,8 +33,8 @@ _COMPARE: Mapping[str, Callable[[Any, str], bool]] = {
     "end with": lambda value, expected: _text(value).endswith(expected),
     "is": lambda value, expected: _text(value) == expected,
     "is not": lambda value, expected: _text(value) != expected,
-    "in": lambda value, expected: _text(value) in [one.strip() for one in expected.split(",")],
-    "not in": lambda value, expected: _text(value) not in [one.strip() for one in expected.split(",")],
+    "in": lambda value, expected: _text(value) in [choice.strip() for choice in expected.split(",")],
+    "not in": lambda value, expected: _text(value) not in [choice.strip() for choice in expected.split(",")],
     "empty": lambda value, expected: _empty(value),
     "not empty": lambda value, expected: not _empty(value),
     "null": lambda value, expected: value is None,

@@ -151,7 +151,10 @@ class Loop(NodeType):
 
     async def run(self, context: NodeContext) -> NodeRunResult:
         node = context.node_id
-        values = {one.name: context.pool.get(one.source) if one.source else one.value for one in self.variables}
+        values = {
+            variable.name: context.pool.get(variable.source) if variable.source else variable.value
+            for variable in self.variables
+        }
         inputs = {"loop_count": self.count, **values}
         events = ContainerEvents(context.events, node, "loop", self.title, inputs, self.count)
         pool = VariablePool(context.pool)
@@ -185,16 +188,16 @@ class Loop(NodeType):
         return NodeRunResult(outputs)
 
     def _values(self, pool: VariablePool, node: str) -> dict[str, Any]:
-        return {one.name: pool.get((node, one.name)) for one in self.variables}
+        return {variable.name: pool.get((node, variable.name)) for variable in self.variables}
 
     def needs(self) -> Iterable[Selector]:
-        return [one.source for one in self.variables if one.source]
+        return [variable.source for variable in self.variables if variable.source]
 
     def outputs(self) -> Names:
-        return frozenset({*(one.name for one in self.variables), "loop_round"})
+        return frozenset({*(variable.name for variable in self.variables), "loop_round"})
 
     def check_inside(self, node: Node, visible: Mapping[str, Names]) -> None:
-        own = {**visible, node.id: frozenset(one.name for one in self.variables)}
+        own = {**visible, node.id: frozenset(variable.name for variable in self.variables)}
         self.inside.check_values(own)
         for condition in self.until:
             for selector in (condition.selector, *condition.value.needs()):

@@ -63,7 +63,7 @@ class Llm(NodeType):
             yield self.context
         for template in (self.system, self.user):
             if template is not None:
-                yield from (one for one in template.needs() if not (self.context and one == CONTEXT))
+                yield from (needed for needed in template.needs() if not (self.context and needed == CONTEXT))
 
     def outputs(self) -> Names:
         return frozenset({"text", "reasoning_content", "usage", "finish_reason"})
@@ -95,7 +95,7 @@ async def _ask(
 
 def _passages(value: Any) -> str:
     if isinstance(value, list):
-        return "\n\n".join(shown(walk(one, ("content",))) if isinstance(one, dict) else shown(one) for one in value)
+        return "\n\n".join(shown(walk(item, ("content",))) if isinstance(item, dict) else shown(item) for item in value)
     return shown(value)
 
 
@@ -126,7 +126,7 @@ class QuestionClassifier(NodeType):
 
     async def run(self, context: NodeContext) -> NodeRunResult:
         query = context.render(self.query)
-        categories = [{"category_id": one.id, "category_name": one.name} for one in self.classes]
+        categories = [{"category_id": known.id, "category_name": known.name} for known in self.classes]
         lines = [
             "Decide to which one of these categories the user's text belongs:",
             json.dumps(categories, ensure_ascii=False),
@@ -148,13 +148,13 @@ class QuestionClassifier(NodeType):
             reply_json = json.loads(match.group()) if match else {}
         except ValueError:
             reply_json = {}
-        for one in self.classes:
-            if str(reply_json.get("category_id")) == one.id or reply_json.get("category_name") == one.name:
-                return one
+        for known in self.classes:
+            if str(reply_json.get("category_id")) == known.id or reply_json.get("category_name") == known.name:
+                return known
         low = text.casefold()
-        for one in self.classes:
-            if re.search(rf"(?<!\w){re.escape(one.id.casefold())}(?!\w)", low) or one.name.casefold() in low:
-                return one
+        for known in self.classes:
+            if re.search(rf"(?<!\w){re.escape(known.id.casefold())}(?!\w)", low) or known.name.casefold() in low:
+                return known
         return self.classes[0]
 
     def needs(self) -> Iterable[Selector]:
@@ -166,7 +166,7 @@ class QuestionClassifier(NodeType):
         return frozenset({"class_name", "class_id", "usage"})
 
     def handles(self) -> Iterable[str]:
-        return [one.id for one in self.classes]
+        return [known.id for known in self.classes]
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ class KnowledgeRetrieval(NodeType):
         )
         # Counted on from what others found meanwhile: two of these may run at the same time.
         already = len(context.run.resources)
-        resources = [{**one, "position": already + at} for at, one in enumerate(passages, start=1)]
+        resources = [{**passage, "position": already + at} for at, passage in enumerate(passages, start=1)]
         context.run.resources.extend(resources)
         return NodeRunResult({"result": node_result(resources)}, {"query": query})
 

@@ -90,7 +90,7 @@ def _value(node: ast.expr, depth: int) -> Number:
             least, most, function = FUNCTIONS[name]
             if not least <= len(args) <= most:
                 raise NotComputable(f"{name} does not take {len(args)} values")
-            return _bounded(function(*[_value(one, depth + 1) for one in args]))
+            return _bounded(function(*[_value(argument, depth + 1) for argument in args]))
     raise NotComputable("only numbers, operators, brackets and known functions can be computed")
 
 
@@ -98,7 +98,7 @@ def _bounded(value: Number) -> Number:
     if isinstance(value, complex):
         raise NotComputable("the result is not a real number")
     sizes = (value.numerator, value.denominator) if isinstance(value, Fraction) else (value,)
-    if any(isinstance(one, int) and one.bit_length() > MAX_BITS for one in sizes):
+    if any(isinstance(size, int) and size.bit_length() > MAX_BITS for size in sizes):
         raise NotComputable("the numbers become too large")
     return value
 

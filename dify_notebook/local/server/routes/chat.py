@@ -15,9 +15,9 @@ from starlette.types import ASGIApp
 
 from ....wire.kinds import FILE_CONTROLS
 from ...api_error import ApiError, invalid, not_found
-from ...engine.app import FILE_LIMITS, MEGABYTE, App, FileRules
+from ...engine.app import FILE_LIMITS, MEGABYTE, App
 from ...engine.fetch import FetchFailed, Refused, fetch
-from ...engine.forms import as_input, check_inputs
+from ...engine.forms import FileRules, as_input, check_inputs
 from ...engine.run import Run, Upload
 from ...responses import blocking_reply, reply
 from ...simulate.playback import Player
