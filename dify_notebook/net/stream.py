@@ -293,8 +293,8 @@ class ChatStream:
                         end = self._end_reason or await self._too_long(reader.rest(), reader.exceeded)
                         break
                     last = reader.last(self.now) if self._end_reason is None else []
-                    for frame, event in last:
-                        self._record(frame, event)
+                    for part, event in last:
+                        self._record(part, event)
                     for _, event in last:
                         if not isinstance(event, ev.Resumed):
                             yield event
