@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Literal
 
 from ..secret import Secret
@@ -30,45 +30,51 @@ class EventReader:
         self._key = key
         self._key_bytes = key.reveal().encode()
         self._remaining = bounds.stream
-        self._resume = Resume()
+        self._resume, self._following = Resume(), False
         self._connect()
 
     def _connect(self) -> None:
         self._splitter, self._surrogates = Splitter(self._bounds.line), Surrogates()
         self.buffered = 0
-        """Frames of the last chunk that are not given yet."""
+        """Frames of the last chunk that are not read yet."""
+        self.exceeded: Literal["line", "stream"] | None = None
+        """The bound that was passed: no more may be split."""
 
     def reconnect(self, answer: str, reasoning: str) -> None:
         """Another connection begins; these are the texts that came so far."""
         self._connect()
         self._resume.restart(answer, reasoning)
+        self._following = True
 
-    @property
-    def exceeded(self) -> Literal["line", "stream"] | None:
-        """The bound that was passed: no more may be fed."""
+    def split(self, chunk: bytes) -> list[Frame]:
+        """The frames that a chunk completes; each is for `read`, in this order.
+
+        A list and no generator of events: what stands here and in `read` is what every token costs.
+        """
+        frames = self._splitter.feed(chunk)
+        self.buffered = len(frames)
+        self._remaining -= len(chunk)
         if self._splitter.too_long:
-            return "line"
-        return "stream" if self._remaining < 0 else None
+            self.exceeded = "line"
+        elif self._remaining < 0:
+            self.exceeded = "stream"
+        return frames
 
-    def feed(self, chunk: bytes, at: float) -> Iterator[Framed]:
-        """What a chunk completes, decoded as it is asked for.
+    def read(self, frame: Frame, at: float) -> Sequence[Framed]:
+        """What a frame says, decoded now: its event, or of a run that is followed what is new in it.
 
         Args:
             at: seconds since the question was sent.
         """
-        frames = self._splitter.feed(chunk)
-        self.buffered = len(frames)
-        for frame in frames:
-            self.buffered -= 1
-            if frame[1] is not None and self._key_bytes in frame[1]:
-                frame = (frame[0], self._key.taken_out_of(frame[1]))
-            event = decode(frame, at, self._surrogates)
-            if self._resume.following:
-                yield from self._new(frame, event)
-            else:
-                self._resume.record(event)
-                yield frame, event
-        self._remaining -= len(chunk)
+        self.buffered -= 1
+        data = frame[1]
+        if data is not None and self._key_bytes in data:
+            frame = (frame[0], self._key.taken_out_of(data))
+        event = decode(frame, at, self._surrogates)
+        if self._following:
+            return self._new(frame, event)
+        self._resume.record(event)
+        return ((frame, event),)
 
     def _new(self, frame: Frame, event: ev.Event) -> list[Framed]:
         return [(frame if new is event else None, new) for new in self._resume.new_events(event)]
@@ -83,8 +89,8 @@ class EventReader:
         frames = Splitter().feed(rest + b"\n\n") if rest.startswith((b"data", b"{")) else []
         if len(frames) != 1 or isinstance(event := decode(frames[0], at, self._surrogates), ev.Unknown):
             return []
-        return self._new(frames[0], event) if self._resume.following else [(frames[0], event)]
+        return self._new(frames[0], event) if self._following else [(frames[0], event)]
 
     def finish(self, at: float) -> list[ev.Event]:
         """What is to be said of a run that was followed, before its end."""
-        return self._resume.finish(at) if self._resume.following else []
+        return self._resume.finish(at) if self._following else []

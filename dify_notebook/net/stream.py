@@ -280,10 +280,12 @@ class ChatStream:
                     self._take_permit()
                     assert self._body is not None
                     async for chunk in self._body:
-                        for frame, event in reader.feed(chunk, self.now):
-                            self._record(frame, event)
-                            if not isinstance(event, ev.Resumed):
-                                yield event
+                        at = time.monotonic() - self._t0
+                        for frame in reader.split(chunk):
+                            for part, event in reader.read(frame, at):
+                                self._record(part, event)
+                                if type(event) is not ev.Resumed:
+                                    yield event
                         if reader.exceeded:
                             break
                         self._take_permit()
@@ -291,8 +293,8 @@ class ChatStream:
                         end = self._end_reason or await self._too_long(reader.rest(), reader.exceeded)
                         break
                     last = reader.last(self.now) if self._end_reason is None else []
-                    for frame, event in last:
-                        self._record(frame, event)
+                    for part, event in last:
+                        self._record(part, event)
                     for _, event in last:
                         if not isinstance(event, ev.Resumed):
                             yield event

@@ -75,7 +75,7 @@ class Meter:
         self.bytes += sum(len(part) for part in self.session.serialize(message, ident=b"comm-" + b"0" * 32))
         self.messages += 1
 
-    def tell(self, message: Any) -> None:
+    def send_message(self, message: Any) -> None:
         data = {"method": "custom", "content": msgspec.to_builtins(message)}
         before = self.bytes
         self.weigh("comm_msg", {"data": data, "comm_id": "0" * 32})
