@@ -25,7 +25,8 @@ from local_helpers import NOWHERE, Client, Sounds, answer_of, events_of, names
 
 from dify_notebook import Dify, local
 from dify_notebook.local.engine import fetch as fetching
-from dify_notebook.local.engine.app import App, FileRules, Moderation, Voice
+from dify_notebook.local.engine.app import App, Moderation, Voice
+from dify_notebook.local.engine.forms import FileRules
 from dify_notebook.local.engine.run import Run
 from dify_notebook.local.server import LocalServer, LocalServerError
 from dify_notebook.local.server.guard import Guard

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from local_helpers import Client, Sounds
 
 from dify_notebook import local
-from dify_notebook.local.engine.app import App, FileRules, Variable, Voice
+from dify_notebook.local.engine.app import App, Variable, Voice
+from dify_notebook.local.engine.forms import FileRules
 from dify_notebook.local.engine.run import Run
 from dify_notebook.local.server.process import LocalServer
 
