@@ -136,7 +136,7 @@ def _called(module: ModuleType, tree: ast.Module) -> Iterator[tuple[str, re.Patt
 
 
 LOCALS: dict[str, Any] = {
-    "one": types.SimpleNamespace(id="a1"),
+    "known": types.SimpleNamespace(id="a1"),
     "first": ("tokyo", "Asia/Tokyo"),
     "edge": r"(?<![a-z])",
     "name": "tokyo",
