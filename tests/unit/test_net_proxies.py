@@ -304,7 +304,7 @@ def secure(authority: Any) -> Iterator[Secure]:
 
 
 @pytest.fixture(scope="module")
-def placeholders(authority: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def places(authority: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Files and directories by what is in them."""
     root = tmp_path_factory.mktemp("trust")
     pem = authority.cert_pem.bytes()
