@@ -55,11 +55,11 @@ class Interrupts:
     def exception_for(self, cancelled: asyncio.CancelledError, turn: Turn) -> BaseException:
         """What the cancelling means to whoever awaits. It has what had come of the answer (`.turn`), and in IPython
         one line instead of a traceback."""
-        raised: Any = KeyboardInterrupt() if self._interrupted_once else cancelled
+        raised: BaseException = KeyboardInterrupt() if self._interrupted_once else cancelled
         attach_turn(turn, raised)
         if raised is not cancelled:
             raised.__context__ = None
-        return raised  # type: ignore[no-any-return]  # attributes of nobody's class were set
+        return raised
 
 
 def attach_turn(turn: Turn, raised: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from ..errors import DifyError, InputError, NotFoundError
@@ -268,8 +269,8 @@ async def _refresh(store: PanelStore, turn: Turn) -> None:
         await asyncio.sleep(wait)
         newest = await store.client.conversations.list(page_size=PAGE).to_list(limit=PAGE)
         if not store.state.listing.search:
-            update_listing(store, lambda listing, newest=newest: _with_newest(listing, newest))  # type: ignore[misc]
-        store.update_state(lambda state, newest=newest: _with_name_and_offer(state, newest))  # type: ignore[misc]
+            update_listing(store, partial(_with_newest, newest=newest))
+        store.update_state(partial(_with_name_and_offer, newest_first=newest))
         name = next((item.name for item in newest if item.id == turn.conversation_id), "")
         if turn.turn_number != 1 or name not in ("", "New conversation", turn.query):
             return
