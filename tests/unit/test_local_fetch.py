@@ -266,6 +266,10 @@ def test_answers_without_a_body() -> None:
         ("; charset=x-nobody-knows", b"a", "a"),
         ("; charset=hex", b"a", "a"),
         ("; charset=idna", b"a", "a"),
+        ("; charset=utf-7", b"+AGE-", "+AGE-"),
+        ("; charset=unicode_escape", rb"\u0061", r"\u0061"),
+        ("; charset=EUC-JP", "天気".encode("euc_jp"), "天気"),
+        ("; charset=windows-1252", b"\x80", "€"),
         ("; charset=\x00", b"a", "a"),
     ],
 )

@@ -238,6 +238,38 @@ def test_a_key_that_no_header_can_hold_is_not_told(key: str) -> None:
     assert "hush" not in f"{caught.value!r} {backend!r}"
 
 
+KEY = "hush-hush-hush"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body"),
+    [
+        ("200 OK", "application/json", {"error": [KEY]}),
+        ("200 OK", "application/json", {"error": {"message": "x" * 490 + " " + KEY}}),
+        ("200 OK", "application/json", {"choices": [], "usage": {"prompt_tokens": KEY, "completion_tokens": 1}}),
+        ("200 OK", "text/event-stream", f"data: {KEY}\n\n".encode()),
+        ("401 " + KEY, "text/plain", b""),
+        ("500 Internal Server Error", "application/json", {"detail": "x" * 490 + " " + KEY}),
+    ],
+)
+def test_a_model_that_repeats_the_key_is_told_without_it(status: str, kind: str, body: Any) -> None:
+    """Wherever in an answer it stands, and where a long message is cut."""
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.reply(status, body, kind)
+
+    with serving(script) as server, pytest.raises(ModelFailed) as caught:
+        asyncio.run(Model(Remote(server.url, KEY), "m").ask(USER))
+    assert "hush" not in str(caught.value)
+
+
+def test_calls_of_tools_count_as_part_of_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dify_notebook.local.engine.models.model.MAX_ANSWER", 10)
+    call = delta(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": "four"}}])
+    with pytest.raises(ModelFailed, match="longer than"):
+        ask(call, call, call, end("tool_calls"))
+
+
 def test_an_answer_in_one_piece_is_bounded() -> None:
     whole = {"choices": [{"message": {"content": "x" * 5_000_000}, "finish_reason": "stop"}]}
     with FakeModel(always(Said(body=whole))) as model, pytest.raises(ModelFailed, match="not JSON"):

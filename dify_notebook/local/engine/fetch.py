@@ -7,16 +7,24 @@ cloud's metadata. Nothing is allowed unless the server was told so (`serve(allow
 from __future__ import annotations
 
 import asyncio
+import codecs
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import quote, urljoin, urlsplit
 
 from ...redact import without_query
+from ..text import well_formed
 from .transport import Origin, RequestError, exchange, read
 
 _REDIRECTS = 5
 _REDIRECTED = (301, 302, 303, 307, 308)
+_CHARSET = re.compile(
+    r"ascii|utf-(?:8|16|32)(?:-[bl]e|-sig)?|iso8859-\d+|cp\d+|koi8-[rut]|mac-\w+|"
+    r"gb\w+|hz|big5\w*|euc_\w+|shift_jis\w*|iso2022_\w+|johab|tis-620|ptcp154|kz1048"
+)
+"""Python's names of charsets. Its other codecs are for programs: escapes, host names, UTF-7."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PLAIN = "/%:@!$&'()*+,;=~"
 _UNSAFE_HEADERS = frozenset(["host", "content-length", "transfer-encoding", "connection"])
@@ -43,13 +51,14 @@ class Fetched:
 
     @property
     def text(self) -> str:
-        """The body in its charset; in UTF-8 where none that is known was named."""
+        """The body in its charset; in UTF-8 where none was named in which pages are written."""
         message = Message()
         message["Content-Type"] = self.headers.get("content-type", "")
         try:
-            return self.body.decode(str(message.get_content_charset("utf-8")), "replace")
-        except (LookupError, ValueError):  # no charset, or one that cannot replace what is damaged
-            return self.body.decode("utf-8", "replace")
+            name = codecs.lookup(str(message.get_content_charset("utf-8"))).name
+        except (LookupError, ValueError, TypeError):  # TypeError: a parameter in pieces of which one has no number
+            name = "utf-8"
+        return well_formed(self.body.decode(name if _CHARSET.fullmatch(name) else "utf-8", "replace"))
 
 
 def origin(url: str) -> Origin:
@@ -105,7 +114,7 @@ async def fetch(
         async with asyncio.timeout(timeout):
             return await _follow(url, tuple(allow), method, headers or {}, body, limit)
     except TimeoutError:
-        raise FetchFailed(f"{_named(url)}: it took longer than {timeout:g} s") from None
+        raise FetchFailed(f"{shown_url(url)}: it took longer than {timeout:g} s") from None
 
 
 def request_target(url: str) -> str:
@@ -122,7 +131,7 @@ async def _follow(
     first = None
     for _ in range(_REDIRECTS + 1):
         if not allowed(url, allow):
-            raise Refused(f"{_named(url)} is not on this server's allow-list")
+            raise Refused(f"{shown_url(url)} is not on this server's allow-list")
         server = origin(url)
         first = first or server
         # Headers may hold a key; they go to the origin for which they were written and no other.
@@ -138,7 +147,7 @@ async def _follow(
                         raise FetchFailed(f"the answer is larger than {limit} bytes")
                     return Fetched(status, received, content, url)
         except RequestError as problem:
-            raise FetchFailed(f"{_named(url)}: {problem}") from problem
+            raise FetchFailed(f"{shown_url(url)}: {problem}") from problem
         try:
             url = urljoin(url, received["location"])
         except ValueError:
@@ -148,6 +157,6 @@ async def _follow(
     raise FetchFailed("too many redirects")
 
 
-def _named(url: str) -> str:
+def shown_url(url: str) -> str:
     """An address without its query, which may sign something; a user name and a password are nobody's business."""
     return without_query(url, schemes=None) or "that address"

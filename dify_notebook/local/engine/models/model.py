@@ -198,9 +198,11 @@ class _Reader:
             known = self._calls.setdefault(call.get("index", index), {"id": "", "name": "", "arguments": ""})
             function = call.get("function") or {}
             known["id"] = call.get("id") or known["id"]
-            known["name"] += function.get("name") or ""
-            arguments = function.get("arguments") or ""
-            known["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
+            name, arguments = function.get("name") or "", function.get("arguments") or ""
+            arguments = arguments if isinstance(arguments, str) else json.dumps(arguments)
+            self._grow(len(name) + len(arguments))
+            known["name"] += name
+            known["arguments"] += arguments
         if choice.get("finish_reason"):
             self._end(str(choice["finish_reason"]))
 
@@ -228,11 +230,14 @@ class _Reader:
             return
         if self._first is None:
             self._first = time.monotonic() - self._begun
-        self._size += len(text)
-        if self._size > MAX_ANSWER:
-            raise ModelFailed(f"The model's answer is longer than {MAX_ANSWER:,} characters")
+        self._grow(len(text))
         self._text.append(text)
         self._on_text(text)
+
+    def _grow(self, characters: int) -> None:
+        self._size += characters
+        if self._size > MAX_ANSWER:
+            raise ModelFailed(f"The model's answer is longer than {MAX_ANSWER:,} characters")
 
     def reply(self) -> Reply:
         """Raises: ModelFailed, when the answer broke off."""

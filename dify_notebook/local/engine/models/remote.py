@@ -67,16 +67,16 @@ class Remote:
                 timeout=self._timeout, connect=CONNECT,
             ) as response:  # fmt: skip
                 if response.status_code != 200:
-                    raise ModelFailed(self._refusal(response, await read(response, _ERROR_BODY)))
+                    raise ModelFailed(self._refusal(response, self._clean(await read(response, _ERROR_BODY))))
                 media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
                 if media_type == "application/json":
-                    yield _object(await read(response, _LINE * 4))
+                    yield _object(self._clean(await read(response, _LINE * 4)))
                     return
                 async for data in _events(response):
                     if data == b"[DONE]":
                         yield DONE
                         return
-                    chunk = _object(data)
+                    chunk = _object(self._clean(data))
                     if isinstance(chunk.get("error"), dict | str):
                         raise ModelFailed(without_key(error_text(chunk["error"]), self._key))
                     yield chunk
@@ -88,6 +88,10 @@ class Remote:
             text = without_key(str(problem), self._key)
             raise ModelFailed(f"The model at {self._origin[1]} cannot be reached: {text}") from None
 
+    def _clean(self, data: bytes) -> bytes:
+        """What the other side sent, without our key; before it is read, since every error may quote it."""
+        return without_key(data, self._key)
+
     def _refusal(self, response: httpx.Response, raw: bytes) -> str:
         try:
             body = json.loads(raw)
@@ -96,7 +100,8 @@ class Remote:
         error = next((body[name] for name in _REFUSALS if body.get(name)), None) if isinstance(body, dict) else None
         if error is not None:
             return without_key(error_text(error), self._key)
-        return f"The model answered with status {response.status_code} {response.reason_phrase}".rstrip()
+        reason = without_key(response.reason_phrase, self._key)
+        return f"The model answered with status {response.status_code} {reason}".rstrip()
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[bytes, None]:

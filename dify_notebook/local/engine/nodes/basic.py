@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from .... import redact
 from ...store.serializers import fits, type_of
-from ..fetch import FetchFailed, Refused, fetch, request_target
+from ..fetch import FetchFailed, Refused, fetch, request_target, shown_url
 from ..functions import Function, FunctionFailed, as_json
 from ..graph.graph import SYSTEM_VARIABLES
 from ..graph.node import Names, NodeContext, NodeType
@@ -364,7 +364,7 @@ class HttpRequest(NodeType):
         except FetchFailed as problem:
             raise NodeFailed(str(problem), "HttpRequestNodeError", process) from None
         if self.statuses and answer.status >= 400:
-            raise NodeFailed(f"Status {answer.status} for URL {url}", "HttpResponseCodeError", process)
+            raise NodeFailed(f"Status {answer.status} for URL {shown_url(url)}", "HttpResponseCodeError", process)
         outputs = {
             "status_code": answer.status,
             "body": answer.text,
