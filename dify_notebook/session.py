@@ -119,7 +119,7 @@ class Session:
         """The inputs of a question as they will be sent, checked by the app's form as far as it is known.
 
         Args:
-            door: where the values were entered (`app.words`: CELL, PYTHON or PANEL), which has its own messages.
+            door: where the values were entered (`app.entry_points`: CELL, PYTHON or PANEL), which has its own messages.
             given, before, later, filled, picked: as for `KnownApp.fit`.
 
         Raises:

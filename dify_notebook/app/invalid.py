@@ -1,4 +1,4 @@
-"""That a value does not fit, without a message: each entry point has its own (`words.py`)."""
+"""That a value does not fit, without a message: each entry point has its own (`entry_points.py`)."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def _plain(value: Any, path: str, budget: _Budget, parents: frozenset[int]) -> A
     if id(value) in parents:
         raise Unserializable("cycle", value, path)
     inside = parents | {id(value)}
-    fields = _fields(value, path)
+    fields = _fields(value)
     if fields is not None:
         return _object(fields, value, path, budget, inside)
     size = getattr(value, "size", 0) if module_of(value) in ("numpy", "pandas") else 0
@@ -260,7 +260,7 @@ def is_missing(value: Any) -> bool:
     return False
 
 
-def _fields(value: Any, path: str) -> Mapping[Any, Any] | None:
+def _fields(value: Any) -> Mapping[Any, Any] | None:
     """The parts of something that is a JSON object; None for everything else."""
     if isinstance(value, Mapping):
         return value

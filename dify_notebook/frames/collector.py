@@ -39,7 +39,7 @@ class Sink(Protocol):
     async def add(self, table: str, batch: Batch) -> None:
         """Add a batch to a table."""
 
-    async def finish(self, facts: Facts) -> None:
+    async def finish(self) -> None:
         """All is there."""
 
 
@@ -144,7 +144,7 @@ class Collector:
             raise problem
         if len(self._unlisted) == len(self._request.users):
             raise self._unlisted[0]
-        await self._sink.finish(self.facts())
+        await self._sink.finish()
 
     def facts(self) -> Facts:
         """The facts of what has come so far."""

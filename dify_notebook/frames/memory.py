@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from . import dataframes, merging, ratings
-from .facts import Facts
 from .item_rows import Batch
 from .schema import BEYOND_API, HISTORY, SCHEMA
 
@@ -39,7 +38,7 @@ class MemorySink:
         if batches:
             self._frames.setdefault(table, []).append(dataframes.from_batches(SCHEMA[table], batches))
 
-    async def finish(self, facts: Facts) -> None:
+    async def finish(self) -> None:
         """Nothing is left to do."""
 
     def table(self, name: str) -> pd.DataFrame:

@@ -115,7 +115,7 @@ def _cell_line(line: str, candidates: Candidates, paths: Callable[[str], list[st
         if _has_profile(complete_words):
             return None
         return _with_prefix(value, (*candidates.profiles, *APPS, *candidates.clients))
-    return _value(option, value, candidates, paths, open_word, line)
+    return _value(option, value, candidates, paths, open_word)
 
 
 def _option_at(complete_words: list[Word], open_word: Word | None) -> tuple[str | None, str]:
@@ -145,7 +145,6 @@ def _value(
     candidates: Candidates,
     paths: Callable[[str], list[str]],
     word: Word | None,
-    line: str,
 ) -> Completions | None:
     if field == "inputs":
         name, equals, text = value.partition("=")

@@ -213,7 +213,7 @@ class Writer:
                 with self._disk_errors():
                     files.save(part, self._next_path(name, month))
 
-    async def finish(self, facts: Facts) -> None:
+    async def finish(self) -> None:
         """All has come."""
         await asyncio.to_thread(self.flush)
 

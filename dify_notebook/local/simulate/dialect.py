@@ -1,7 +1,8 @@
 """The answers of an older Dify (0.15) where they differ: what it lacks, and how it says the rest.
 
 What the two say alike is made in one place, in the newer form; here it is said anew before it is encoded, events by
-`dialect_015.py`. What the older one took and the newer one refuses is let through by `payloads.py` and the routes.
+`dialect_015.py`. What the older one took and the newer one refuses is let through by
+`server/payloads.py` and the routes.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ async def ask(request: Request) -> Response | ASGIApp:
     app, context = app_of(request), replace(context_of(request), signer=signer_of(request))
     payload = chat_request(await json_body(request), older=context.options.older)
     if context.player is not None:
-        return _play(context, context.player, streaming=payload.streaming)
+        return _play(context.player, streaming=payload.streaming)
     if app.closed == "unpublished":
         raise invalid("Workflow not published")
     if not payload.query.strip():
@@ -256,7 +256,7 @@ async def _remote(context: Context, app: App, user: str, url: object) -> Row:
     )
 
 
-def _play(context: Context, player: Player, *, streaming: bool) -> Response | ASGIApp:
+def _play(player: Player, *, streaming: bool) -> Response | ASGIApp:
     """A recorded answer in place of a real one. Its own pings are among what is played."""
     if not streaming:
         return blocking_reply(player.blocking_answer())

@@ -175,7 +175,7 @@ class Writer:
         elif outcome.state == "stopped":
             text = text[: max(1, int(len(text) * chance.uniform(0.1, 0.8)))]
         error = OVERLOADED if outcome.state == "failed" else None
-        ran = self._workflow(answer, outcome, user, person, conversation, query, at, error, turn)
+        ran = self._workflow(answer, outcome, user, person, at, error)
         done = outcome.state in ("done", "abandoned")
         rows.messages.append(
             (
@@ -206,9 +206,8 @@ class Writer:
         self._feedback(rows, key, user, person.lang, moment, app, answer, outcome)
 
     def _workflow(
-        self, answer: Answer, outcome: Outcome, user: str, person: Person, conversation: str, query: str, at: int,
-        error: str | None, turn: int,
-    ) -> dict[str, Any] | None:  # fmt: skip
+        self, answer: Answer, outcome: Outcome, user: str, person: Person, at: int, error: str | None
+    ) -> dict[str, Any] | None:
         if answer.workflow_run is None:
             return None
         status = {"failed": "failed", "stopped": "stopped"}.get(outcome.state, "succeeded")
