@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -86,6 +87,15 @@ def browser() -> Iterator[Any]:
             found.close()
 
 
+def free_port() -> int:
+    """A port at which nobody listens, from those that the system gives to nobody who asks for any."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 class Server:
     """A Jupyter server with directories of its own, so that nobody's settings or trust count."""
 
@@ -95,9 +105,7 @@ class Server:
         self._home = home
         self._log = home / "server.log"
         self.root.mkdir(parents=True, exist_ok=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("DIFY_", "JUPYTER", "IPYTHON"))}
         self.env |= {

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.kernels import Kernel, Outputs, kernel, kernel_environment
+from support.kernels import Kernel, Outputs, kernel, kernel_environment, sockets
 from support.raw_server import RawServer
 from support.scripted_app import KEY, ScriptedApp, scripted
+from traitlets.config import Config
 
 from dify_notebook.magic.help import EXAMPLES
 
@@ -515,11 +516,18 @@ def test_executed_notebook_holds_the_answers_and_one_live_view(tmp_path: Path) -
         nbformat.v4.new_code_cell("%%dify\nfail here"),
         nbformat.v4.new_code_cell("reached = 1"),
     ]
-    client = nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", store_widget_state=True)
     environment = kernel_environment(tmp_path, DIFY_API_KEY=KEY, DIFY_BASE_URL=server.url)
     try:
-        with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"No tokens\."):
-            client.execute(env=environment, cwd=str(tmp_path))
+        with sockets() as traits:
+            client = nbclient.NotebookClient(
+                notebook,
+                config=Config(KernelManager=traits),
+                timeout=60,
+                kernel_name="python3",
+                store_widget_state=True,
+            )
+            with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"No tokens\."):
+                client.execute(env=environment, cwd=str(tmp_path))
     finally:
         app.released.set()
         server.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -139,18 +140,29 @@ def kernel_environment(directory: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
+def sockets() -> Iterator[dict[str, Any]]:
+    """Traits of a `KernelManager` whose kernel listens at files: a port may be taken before the kernel binds it."""
+    if os.name == "nt":
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="kernel") as directory:  # a socket's path has room for 100 characters
+        yield {"transport": "ipc", "connection_file": os.path.join(directory, "k.json")}
+
+
+@contextmanager
 def kernel(directory: Path, **environment: str) -> Iterator[Kernel]:
     """A fresh kernel whose data, history and working directory lie in this directory."""
     from jupyter_client.manager import KernelManager
 
     env = kernel_environment(directory, **environment)
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(env=env, cwd=str(directory))
-    client = manager.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=SECONDS)
-        yield Kernel(manager, client)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    with sockets() as traits:
+        manager = KernelManager(kernel_name="python3", **traits)
+        manager.start_kernel(env=env, cwd=str(directory))
+        client = manager.client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=SECONDS)
+            yield Kernel(manager, client)
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)

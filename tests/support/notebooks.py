@@ -8,6 +8,8 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+from support.kernels import sockets
+
 import dify_notebook
 
 SECONDS = 120
@@ -20,6 +22,7 @@ def execute(notebook: Any, folder: Path, **environment: str) -> Any:
     The kernel works in that folder and keeps its data and history below it.
     """
     from nbclient import NotebookClient
+    from traitlets.config import Config
 
     root = str(Path(dify_notebook.__file__).parents[1])
     env = dict(os.environ)
@@ -28,15 +31,17 @@ def execute(notebook: Any, folder: Path, **environment: str) -> Any:
         PYTHONPATH=os.pathsep.join(part for part in (root, env.get("PYTHONPATH", "")) if part),
         **environment,
     )
-    client: Any = NotebookClient(
-        notebook,
-        timeout=SECONDS,
-        on_cell_start=lambda **_: look_again(client.kc.shell_channel),
-        kernel_name="python3",
-        store_widget_state=True,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    return client.execute(env=env)
+    with sockets() as traits:
+        client: Any = NotebookClient(
+            notebook,
+            config=Config(KernelManager=traits),
+            timeout=SECONDS,
+            on_cell_start=lambda **_: look_again(client.kc.shell_channel),
+            kernel_name="python3",
+            store_widget_state=True,
+            resources={"metadata": {"path": str(folder)}},
+        )
+        return client.execute(env=env)
 
 
 def look_again(channel: Any) -> None:
