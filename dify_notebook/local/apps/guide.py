@@ -73,7 +73,7 @@ def look_up(question: str, earlier: list[str]) -> Findings:
     language: Language = "zh-Hans" if is_chinese(question) else "en"
     own = weighted(question)
     hits = tuple(index(language).search(own, CITED))
-    subject = _subject(earlier, language)
+    subject = _subject(earlier)
     strong = sum(1 for weight in own.values() if weight >= 1)
     if subject and strong <= 4 and (_FOLLOWS.search(question) or strong == 0):
         # What is asked now weighs more; what it is asked about decides between equals.
@@ -90,8 +90,8 @@ def look_up(question: str, earlier: list[str]) -> Findings:
 _CHINESE = ("chinese", "mandarin", "中文", "汉语")
 
 
-def _subject(earlier: list[str], language: Language) -> list[str]:
-    """Terms of the latest earlier question that has any in this language."""
+def _subject(earlier: list[str]) -> list[str]:
+    """Terms of the latest earlier question that has any, of the last four."""
     for question in reversed(earlier[-4:]):
         if not _SWITCH.match(question) and (found := terms(question, question=True)):
             return found

@@ -54,11 +54,11 @@ def resolve(sources: Source | Iterable[Source], default: Wanted | None = None) -
     apps: list[App] = []
     for source in [sources] if isinstance(sources, App | str | os.PathLike | Mapping) else sources:
         apps += _resolve(source, default or Wanted())
-    seen: dict[str, str] = {}
+    seen: set[str] = set()
     for app in apps:
         if app.name in seen:
             raise DeclarationError(t("local.declare.two_apps", name=app.name))
-        seen[app.name] = app.name
+        seen.add(app.name)
     return tuple(apps)
 
 

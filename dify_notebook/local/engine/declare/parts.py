@@ -29,7 +29,7 @@ def control_of(table: TableReader) -> Control:
         types = _file_types(table, "allowed_file_types")
         methods = _methods(table, "allowed_file_upload_methods")
         files = FileRules(types, extensions, 1, methods)
-    longest = {"paragraph": 10_000, "file-list": 5, "text-input": 48}.get(kind, 48)
+    longest = {"paragraph": 10_000, "file-list": 5}.get(kind, 48)
     control = Control(
         kind,
         name,
