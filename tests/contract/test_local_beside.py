@@ -126,7 +126,7 @@ def served_meanwhile(server: LocalServer, app: str, question: str) -> list[Event
 
 BUILT_IN: list[tuple[str, ModuleType, str, str]] = [
     ("toolbox", toolbox, "calls", "What is 2+2?"),
-    ("toolbox", toolbox, "is_chinese", "What is 2+2?"),
+    ("toolbox", toolbox, "language_of", "What is 2+2?"),
     ("toolbox", toolbox, "use", "What is 2+2?"),
     ("guide", guide, "reply_to", "How do I send a file?"),
     ("pipeline", pipeline, "classify", "a, b, c"),

@@ -15,7 +15,7 @@ from ..engine.run import STEP_PAUSE, Run
 from ..engine.search.ranking import Hit, index
 from ..engine.search.resources import retriever_resources
 from ..engine.search.sections import Language, Section, paragraphs
-from ..engine.search.words import is_chinese, terms, weighted
+from ..engine.search.words import language_of, terms, weighted
 from ..store.store import Row
 from .looking import looked_at, remark
 
@@ -70,7 +70,7 @@ def look_up(question: str, earlier: list[str]) -> Findings:
     if switch and earlier:
         to: Language = "zh-Hans" if (switch["to"] or switch["han"]).lower() in _CHINESE else "en"
         return _translated(earlier, to)
-    language: Language = "zh-Hans" if is_chinese(question) else "en"
+    language = language_of(question)
     own = weighted(question)
     hits = tuple(index(language).search(own, CITED))
     subject = _subject(earlier)
@@ -172,7 +172,7 @@ class Reply:
 def reply_to(question: str, earlier: list[str]) -> Reply:
     """Search, and put together what was found."""
     beginning, before = looked_at(question), [looked_at(previous) for previous in earlier]
-    lang: Language = "zh-Hans" if is_chinese(beginning) else "en"
+    lang = language_of(beginning)
     if _GREETING.match(beginning) or not beginning.strip():
         return Reply("\n\n".join([t("local.guide.hello", lang), *remark(question, lang)]), searched=False)
     findings = look_up(beginning, before)
@@ -207,7 +207,7 @@ def _pages(language: Language) -> list[str]:
 
 def suggest(message: Row) -> list[str]:
     """Ask on: about the other passages that were cited, then about the first pages."""
-    lang: Language = "zh-Hans" if is_chinese(looked_at(message["query"])) else "en"
+    lang = language_of(looked_at(message["query"]))
     cited = [resource["document_name"].rpartition(" › ")[2] for resource in message["resources"][1:]]
     titles = list(dict.fromkeys([*cited, *_pages(lang)]))
     return [t("local.guide.ask_about", lang, title=title) for title in titles[:3]]

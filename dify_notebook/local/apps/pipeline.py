@@ -27,7 +27,7 @@ from ..engine.run import STEP_PAUSE, Run
 from ..engine.search.ranking import index
 from ..engine.search.resources import node_result, retriever_resources
 from ..engine.search.sections import Language, paragraphs
-from ..engine.search.words import is_chinese, terms
+from ..engine.search.words import language_of, terms
 from ..engine.template import Selector
 from ..store.store import Row
 from ..tokens import Meter
@@ -280,7 +280,7 @@ def _first(text: str) -> str:
 
 
 def _language(text: str) -> Language:
-    return "zh-Hans" if is_chinese(looked_at(text)) else "en"
+    return language_of(looked_at(text))
 
 
 def suggest(message: Row) -> list[str]:

@@ -12,7 +12,7 @@ from .app import fixed_id
 from .search.ranking import Index
 from .search.resources import Segment, retriever_resources
 from .search.sections import Section, cut, paragraphs
-from .search.words import is_chinese
+from .search.words import language_of
 
 PASSAGE = 1000
 """Characters of a passage, about; a paragraph is not cut unless it is longer by itself."""
@@ -46,7 +46,7 @@ class Knowledge:
 
 def passages(file: str, text: str) -> list[Section]:
     """Cut a text at its headings, where it has any, and at paragraphs."""
-    language: Literal["en", "zh-Hans"] = "zh-Hans" if is_chinese(text[:2000]) else "en"
+    language = language_of(text[:2000])
     headed = cut(language, file, text)
     # What stands before the first heading belongs to no section.
     whole = headed or [Section(language, file, 0, file, file, text)]
