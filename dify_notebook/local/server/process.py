@@ -234,7 +234,7 @@ def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalSer
         options.check()
     except ValueError as error:
         raise LocalServerError(str(error)) from None
-    if options.host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
+    if not options.loopback:
         warn(t("local.exposed", host=one_line(options.host)), stacklevel=3)
     directory = registry.open_directory(data_dir)
     with registry.guard:
