@@ -17,7 +17,7 @@ import time
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...console import warn
 from ...errors import DifyError
@@ -33,6 +33,9 @@ from ..store.lock import DirectoryLock
 from ..store.store import Store
 from ..threads import in_thread
 from .server import Server, answers
+
+if TYPE_CHECKING:
+    import uvicorn
 
 log = logger("dify_notebook.local")
 
@@ -151,7 +154,7 @@ class LocalServer(Server):
         """
         self._ended.wait(timeout)
 
-    def _build(self, options: Options) -> Any:
+    def _build(self, options: Options) -> uvicorn.Server:
         import uvicorn
 
         from ..apps.catalog import APPS
