@@ -28,7 +28,7 @@ from ..faults import FaultPlan
 from ..options import Options
 from ..store import registry
 from ..store.damage import is_damage
-from ..store.directory import APP_NAMES, Directory, Keys, LocalServerError
+from ..store.directory import Directory, Keys, LocalServerError
 from ..store.lock import DirectoryLock
 from ..store.store import Store
 from ..threads import in_thread
@@ -75,12 +75,13 @@ class LocalServer(Server):
     """A server that this process runs, in a thread that dies with it."""
 
     def __init__(self, directory: Directory, lock: DirectoryLock, options: Options) -> None:
+        from ..apps.catalog import APPS
         from ..engine.runs import Runs
 
         # A wrong fault is told before anything is opened.
         self.faults = FaultPlan.of(options.faults)
         """Faults for the next question: `server.faults.once("drop=100")`; see faults.py."""
-        served = [*APP_NAMES, *(app.name for app in options.apps)]
+        served = [*APPS, *(app.name for app in options.apps)]
         stored = directory.keys_for(served)
         directory.sweep()
         # The directory also keeps the keys of apps that were served from it before.
