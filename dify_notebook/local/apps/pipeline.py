@@ -30,6 +30,7 @@ from ..engine.search.sections import Language, paragraphs
 from ..engine.search.words import language_of, terms
 from ..engine.template import Selector
 from ..store.store import Row
+from ..text import without_bullet
 from ..tokens import Meter
 from .guide import look_up
 from .looking import looked_at, remark
@@ -41,7 +42,6 @@ MAX_ITEMS = 50
 MAX_ITEM = 500
 """Characters of an item."""
 
-_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s*")
 _ASKS = re.compile(
     r"[?？]|^\s*(what|how|why|when|where|which|who|can|does|do|is|are|explain|describe|show|tell)\b|"
     r"怎么|怎样|如何|什么|为什么|哪|吗|能否|是否|介绍|说明|解释",
@@ -58,7 +58,7 @@ def items_of(query: str, listed: str | None) -> list[str]:
         lines = re.split(r"[,，、;；]", body)
         if len(lines) > 1:
             lines[-1:] = re.split(r"(?<!\s)\s++(?:and|or)\s+|和|以及", lines[-1])
-    items = [_BULLET.sub("", line).strip(" \t。.") for line in lines]
+    items = [without_bullet(line).strip(" \t。.") for line in lines]
     return [item for item in items if item]
 
 

@@ -15,6 +15,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from ..api_error import ApiError, invalid
+from ..text import media_type
 
 MAX_USER = 255
 MAX_FILES = 10
@@ -36,7 +37,7 @@ async def uploaded(request: Request, code: str, message: str) -> AsyncIterator[F
     Raises:
         ApiError: 400, it is none, or a damaged one.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request.headers.get("content-type"))
     if kind != "multipart/form-data":
         raise ApiError(400, code, message)
     try:
@@ -52,7 +53,7 @@ async def json_body(request: Request) -> dict[str, Any]:
     Raises:
         ApiError: 415 for another content type, 400 for what is not a JSON object.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request.headers.get("content-type"))
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise ApiError(
             415,

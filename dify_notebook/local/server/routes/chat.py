@@ -26,6 +26,7 @@ from ...store.conversations import Conversations
 from ...store.store import INTERRUPTED, NotFound, Row
 from ...store.uploads import Uploads
 from ...store.variables import Variables
+from ...text import media_type
 from ..context import Context, app_of, context_of, signer_of
 from ..event_stream import EventStream
 from ..payloads import ChatRequest, chat_request, is_uuid, json_body, user_of
@@ -251,7 +252,7 @@ async def _remote(context: Context, app: App, user: str, url: object) -> Row:
         session=user,
         name=name,
         extension=dotted[2].lower() if dotted[0] else "",
-        mime_type=response.headers.get("content-type", "application/octet-stream").partition(";")[0].strip(),
+        mime_type=media_type(response.headers.get("content-type")) or "application/octet-stream",
         size=len(response.body),
     )
 
