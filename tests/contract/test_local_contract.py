@@ -606,3 +606,9 @@ def test_the_command_line_takes_the_options(tape: Path, capsys: pytest.CaptureFi
         with pytest.raises(SystemExit):
             main(wrong)
     assert "usage" in capsys.readouterr().err
+    no_tape = tape.with_name("no tape.gz")
+    no_tape.write_bytes(b"no tape")
+    assert main(["--play", str(no_tape)]) == 1
+    told = capsys.readouterr().err
+    assert "is no tape" in told
+    assert "usage" not in told
