@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from ...logs import logger
-from ..api_error import ApiError
+from ..api_error import ApiError, internal_error
 from ..responses import error_reply, html_not_found
 from ..simulate.dialect import DialectMiddleware
 from ..simulate.faults import Dropped, FaultMiddleware
@@ -131,10 +131,10 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 
 async def _crash(request: Request, error: Exception) -> Response:
-    message = "The server encountered an internal error."
+    problem = internal_error()
     if is_damage(error):
         log.error(damaged_store(context_of(request).store.path, error))
-        message = "The database of this server is damaged; its log names the file and says what to do."
+        problem = internal_error("The database of this server is damaged; its log names the file and says what to do.")
     elif not isinstance(error, Dropped):  # that was asked for
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return error_reply(ApiError(500, "internal_server_error", message))
+    return error_reply(problem)

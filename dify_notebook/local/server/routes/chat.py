@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from ....wire.kinds import FILE_CONTROLS
-from ...api_error import ApiError, invalid, not_found
+from ...api_error import ApiError, internal_error, invalid, not_found
 from ...engine.app import FILE_LIMITS, MEGABYTE, App
 from ...engine.fetch import FetchFailed, Refused, fetch
 from ...engine.forms import FileRules, as_input, check_inputs
@@ -77,7 +77,7 @@ async def ask(request: Request) -> Response | ASGIApp:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         if task.cancelled():
-            raise ApiError(500, "internal_server_error", INTERRUPTED) from None
+            raise internal_error(INTERRUPTED) from None
         raise
     return _blocking_answer(run)
 
