@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from ...logs import logger
 from ..api_error import ApiError, internal_error
@@ -63,7 +63,7 @@ def application(context: Context) -> Starlette:
     routes = [
         Route("/", about.root, methods=["GET"]),
         Route("/files/{file:uuid}/file-preview", files.signed, methods=["GET"]),
-        Mount("/v1", routes=v1),
+        Mount("/v1", app=Router(v1, redirect_slashes=False)),
     ]
 
     @contextlib.asynccontextmanager
@@ -102,9 +102,6 @@ def application(context: Context) -> Starlette:
         },
     )
     app.router.redirect_slashes = False
-    for mounted in routes:
-        if isinstance(mounted, Mount):
-            mounted.app.redirect_slashes = False  # type: ignore[attr-defined]  # a Mount of routes holds a Router
     app.state.context = context
     return app
 
