@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from ...i18n import t
 from ..engine.app import App
 from ..engine.run import STEP_PAUSE, Run
-from ..engine.search.ranking import Hit, index
+from ..engine.search.ranking import Hit
 from ..engine.search.resources import retriever_resources
 from ..engine.search.sections import Language, Section, paragraphs
 from ..engine.search.words import language_of, terms, weighted
 from ..store.store import Row
+from .documentation import index, segment_of
 from .looking import looked_at, remark
 
 CITED = 3
@@ -190,7 +191,7 @@ async def answer(run: Run) -> None:
     def read() -> Reply:
         run.meter.read(run.query)
         reply = reply_to(run.query, [str(row["query"]) for row in run.history])
-        run.resources = retriever_resources(reply.hits, "api")
+        run.resources = retriever_resources(reply.hits, "api", segment_of)
         for hit in reply.hits:
             run.meter.read(hit.section.text)
         return reply

@@ -24,7 +24,6 @@ from ..engine.nodes.basic import Start
 from ..engine.nodes.containers import Iteration
 from ..engine.nodes.python import Python
 from ..engine.run import STEP_PAUSE, Run
-from ..engine.search.ranking import index
 from ..engine.search.resources import node_result, retriever_resources
 from ..engine.search.sections import Language, paragraphs
 from ..engine.search.words import language_of, terms
@@ -32,6 +31,7 @@ from ..engine.template import Selector
 from ..store.store import Row
 from ..text import without_bullet
 from ..tokens import Meter
+from .documentation import index, segment_of
 from .guide import look_up
 from .looking import looked_at, remark
 from .matching import closest, library_tokens, measure
@@ -188,7 +188,7 @@ def _retrieve(context: NodeContext) -> NodeRunResult:
     query = run.query if kind == "lookup" else " ".join(context.pool.get(("classify", "items")))
     findings = look_up(looked_at(query), [looked_at(str(row["query"])) for row in run.history])
     hits = findings.hits if findings.found else ()
-    run.resources = retriever_resources(hits, "workflow")
+    run.resources = retriever_resources(hits, "workflow", segment_of)
     meter = Meter()
     meter.read(query)
     for hit in hits:

@@ -7,11 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ...tokens import count
-from ..app import fixed_id
 from .ranking import Hit
 from .sections import Section
-
-_DATASETS = {"en": "dify_notebook documentation", "zh-Hans": "dify_notebook 文档"}
 
 
 class Segment(NamedTuple):
@@ -24,17 +21,6 @@ class Segment(NamedTuple):
     segment_id: str
 
 
-def of_documentation(section: Section) -> Segment:
-    """A section of the package's documentation, which has a document for each page in each language."""
-    return Segment(
-        dataset_id=fixed_id("dataset", section.language),
-        dataset_name=_DATASETS[section.language],
-        document_id=fixed_id("document", section.language, section.file),
-        document_name=f"{section.language}/{section.file} › {section.title}",
-        segment_id=fixed_id("segment", section.language, section.key),
-    )
-
-
 def scores(hits: Sequence[Hit]) -> list[float]:
     """Scores from 0 to 1: the best one's coverage, the others in proportion."""
     if not hits:
@@ -44,9 +30,7 @@ def scores(hits: Sequence[Hit]) -> list[float]:
 
 
 def retriever_resources(
-    hits: Sequence[Hit],
-    source: Literal["api", "workflow"],
-    segment_of: Callable[[Section], Segment] = of_documentation,
+    hits: Sequence[Hit], source: Literal["api", "workflow"], segment_of: Callable[[Section], Segment]
 ) -> list[dict[str, Any]]:
     """What `message_end` tells; a chatflow's retrieval also counts words and hits, a chat app's does not."""
     resources: list[dict[str, Any]] = []
