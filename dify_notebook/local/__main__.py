@@ -22,26 +22,30 @@ from .server.process import serve
 def main(argv: list[str] | None = None) -> int:
     """Serve, or do what the first word says; gives the exit status."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["seed"]:
-        return _seed(argv[1:])
-    if argv[:1] == ["dump"]:
-        return _dump(argv[1:])
+    try:
+        if argv[:1] == ["seed"]:
+            _seed(argv[1:])
+        elif argv[:1] == ["dump"]:
+            _dump(argv[1:])
+        else:
+            _serve(argv)
+    except DifyError as error:
+        say(str(error), "stderr")
+        return 1
+    return 0
+
+
+def _serve(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m dify_notebook.local", description=t("local.cli.about"))
     add_arguments(parser)
     arguments = parser.parse_args(argv)
     try:
         options = from_arguments(arguments)
-    except DifyError as error:
-        say(str(error), "stderr")
-        return 1
+    except DifyError:  # a TapeError is a ValueError too
+        raise
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    try:
-        server = serve(arguments.data_dir, options)
-    except DifyError as error:
-        say(str(error), "stderr")
-        return 1
-    with server, _interrupted_by_term():
+    with serve(arguments.data_dir, options) as server, _interrupted_by_term():
         try:
             say(t("local.cli.serving", url=server.base_url))
             for app in server.apps:
@@ -52,7 +56,6 @@ def main(argv: list[str] | None = None) -> int:
                 server.join(0.5)
         except KeyboardInterrupt:
             say("")
-    return 0
 
 
 @contextlib.contextmanager
@@ -68,7 +71,7 @@ def _interrupted_by_term() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _seed(argv: list[str]) -> int:
+def _seed(argv: list[str]) -> None:
     from . import seed
 
     parser = argparse.ArgumentParser(prog="python -m dify_notebook.local seed", description=t("local.seed.about"))
@@ -78,22 +81,17 @@ def _seed(argv: list[str]) -> int:
     parser.add_argument("--until", default=None, metavar="DATE", help=t("local.seed.until_help"))
     parser.add_argument("--days", type=int, default=183, metavar="N", help=t("local.seed.days_help"))
     arguments = parser.parse_args(argv)
-    try:
-        done = seed(
-            arguments.data_dir,
-            conversations=arguments.conversations,
-            seed=arguments.seed,
-            until=arguments.until,
-            days=arguments.days,
-        )
-    except DifyError as error:
-        say(str(error), "stderr")
-        return 1
+    done = seed(
+        arguments.data_dir,
+        conversations=arguments.conversations,
+        seed=arguments.seed,
+        until=arguments.until,
+        days=arguments.days,
+    )
     say(str(done))
-    return 0
 
 
-def _dump(argv: list[str]) -> int:
+def _dump(argv: list[str]) -> None:
     from . import dump
 
     parser = argparse.ArgumentParser(prog="python -m dify_notebook.local dump", description=t("local.dump.about"))
@@ -102,19 +100,14 @@ def _dump(argv: list[str]) -> int:
     parser.add_argument("--app", default="guide", help=t("local.dump.app"))
     parser.add_argument("--safe-for-spreadsheets", action="store_true", help=t("local.dump.spreadsheets"))
     arguments = parser.parse_args(argv)
-    try:
-        written = dump(
-            arguments.directory,
-            arguments.data_dir,
-            app=arguments.app,
-            safe_for_spreadsheets=arguments.safe_for_spreadsheets,
-        )
-    except DifyError as error:
-        say(str(error), "stderr")
-        return 1
+    written = dump(
+        arguments.directory,
+        arguments.data_dir,
+        app=arguments.app,
+        safe_for_spreadsheets=arguments.safe_for_spreadsheets,
+    )
     for path in written.values():
         say(t("local.dump.done", path=path))
-    return 0
 
 
 if __name__ == "__main__":

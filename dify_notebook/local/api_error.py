@@ -29,3 +29,8 @@ def invalid(message: str) -> ApiError:
 def not_found(message: str) -> ApiError:
     """404 not_found."""
     return ApiError(404, "not_found", message)
+
+
+def internal_error(message: str = "The server encountered an internal error.") -> ApiError:
+    """500 internal_server_error."""
+    return ApiError(500, "internal_server_error", message)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Dialect = Literal["1.12", "0.15"]
 DIALECTS: tuple[Dialect, ...] = ("1.12", "0.15")
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""This machine's names, of which one may be listened at without a warning."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Options:
     def older(self) -> bool:
         """Whether it looks like Dify 0.15."""
         return self.dialect == "0.15"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether it is this machine alone that can reach it."""
+        return self.host.strip("[]").lower() in LOOPBACK
 
     def check(self) -> None:
         """Raises: ValueError, with a text for people."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s*")
 THINKS, THOUGHT = "<think>\n", "\n</think>\n"
 """What stands around a model's reasoning in an answer."""
 
@@ -31,3 +34,21 @@ def without_thoughts(text: str) -> str:
         more, thinks, rest = after.lstrip("\n").partition("<think>")
         visible += more
     return visible
+
+
+def without_bullet(line: str) -> str:
+    """A line of a list without the sign or the number in front.
+
+    >>> without_bullet("- tea"), without_bullet("2) tea"), without_bullet("2024")
+    ('tea', 'tea', '2024')
+    """
+    return _BULLET.sub("", line)
+
+
+def media_type(header: str | None) -> str:
+    """The type that a Content-Type names, in lower case and without parameters.
+
+    >>> media_type("Text/CSV; charset=utf-8")
+    'text/csv'
+    """
+    return (header or "").partition(";")[0].strip().lower()

@@ -115,7 +115,7 @@ def served_meanwhile(server: LocalServer, app: str, question: str) -> list[Event
     with Client(server, "guide", "another") as other:
         assert other.get("/info").status_code == 200
         assert other.get("/conversations", user="nobody").json()["data"] == []
-        assert answer_of(other.ask("How do I stop a cell?")) or app == "guide"
+        assert answer_of(other.ask("How do I stop a cell?"))
     assert asking.is_alive()
     assert not any(event["event"] == "message_end" for event in events)
     _open.set()
@@ -126,7 +126,7 @@ def served_meanwhile(server: LocalServer, app: str, question: str) -> list[Event
 
 BUILT_IN: list[tuple[str, ModuleType, str, str]] = [
     ("toolbox", toolbox, "calls", "What is 2+2?"),
-    ("toolbox", toolbox, "is_chinese", "What is 2+2?"),
+    ("toolbox", toolbox, "language_of", "What is 2+2?"),
     ("toolbox", toolbox, "use", "What is 2+2?"),
     ("guide", guide, "reply_to", "How do I send a file?"),
     ("pipeline", pipeline, "classify", "a, b, c"),

@@ -507,7 +507,8 @@ def test_another_host_is_warned_about(tmp_path: Path) -> None:
         assert client.http.get(own.url + told.removeprefix("http://192.168.1.7:80")).content == b"x"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        local.serve(data_dir=tmp_path, pace=0).close()
+        for host in ("127.0.0.1", "LOCALHOST"):
+            local.serve(data_dir=tmp_path, pace=0, host=host).close()
 
 
 @pytest.mark.parametrize(
@@ -605,3 +606,9 @@ def test_the_command_line_takes_the_options(tape: Path, capsys: pytest.CaptureFi
         with pytest.raises(SystemExit):
             main(wrong)
     assert "usage" in capsys.readouterr().err
+    no_tape = tape.with_name("no tape.gz")
+    no_tape.write_bytes(b"no tape")
+    assert main(["--play", str(no_tape)]) == 1
+    told = capsys.readouterr().err
+    assert "is no tape" in told
+    assert "usage" not in told

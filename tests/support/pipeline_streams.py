@@ -16,9 +16,8 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 
-from dify_notebook.local.apps import matching, pipeline
+from dify_notebook.local.apps import documentation, matching, pipeline
 from dify_notebook.local.engine.run import STEP_PAUSE, Run
-from dify_notebook.local.engine.search import ranking
 from dify_notebook.local.engine.search.sections import Language, Section
 
 Event = dict[str, Any]
@@ -81,14 +80,14 @@ CASES: dict[str, Case] = {
 @contextmanager
 def small_documentation() -> Iterator[None]:
     """Three sections instead of the real ones, and few items; so a word more in the documents changes nothing here."""
-    ranking.index.cache_clear()
+    documentation.index.cache_clear()
     matching.library_tokens.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "sections", SECTIONS.__getitem__)
+        patch.setattr(documentation, "sections", SECTIONS.__getitem__)
         patch.setattr(matching, "sections", SECTIONS.__getitem__)
         patch.setattr(pipeline, "MAX_ITEMS", MAX_ITEMS)
         yield
-    ranking.index.cache_clear()
+    documentation.index.cache_clear()
     matching.library_tokens.cache_clear()
 
 

@@ -62,6 +62,7 @@ WRONG: list[tuple[Declared, str]] = [
     (chat(nodes=[]), "nodes: this is for mode = \"advanced-chat\" only"),
     (chat(variables=[{"name": "a", "type": "string"}]), "variables: this is for mode"),
     (chat(files={"types": ["film"]}), "files.types: film is none of image"),
+    (chat(files={"types": ["image", "vidio"]}), r"files.types: vidio is none of image.*did you mean video\?"),
     (chat(files={"methods": ["fax"]}), "files.methods: fax is none of local_file"),
     (chat(knowledge=[{"name": "k", "files": "no/*.txt"}]), r"knowledge\[0\] \(k\).files: no/\*.txt: no such file"),
     (chat(knowledge=[{"name": "k", "files": "../x"}]), "a path upward is not taken"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dify_notebook.local.apps.documentation import LANGUAGES, sections
 from dify_notebook.local.apps.guide import compose, look_up
-from dify_notebook.local.engine.search.sections import LANGUAGES, sections
 
 # question -> page and heading of the section (any of several) that answers it
 QUESTIONS = [

@@ -220,6 +220,14 @@ def test_searching_several_bases() -> None:
     assert search(bases, "zebra", 3, 0.0, "api") == []
 
 
+def test_a_document_is_called_as_its_file() -> None:
+    names = ("tea.md", "tea › green.md", "tea › black.md")
+    base = Knowledge("teas", tuple((name, f"Tea number {number}.") for number, name in enumerate(names)))
+    found = search([base], "Which tea?", 3, 0.0, "api")
+    assert sorted(one["document_name"] for one in found) == sorted(names)
+    assert len({one["document_id"] for one in found}) == len({one["segment_id"] for one in found}) == 3
+
+
 def test_reading_files(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a.txt").write_text("A", encoding="utf-8")

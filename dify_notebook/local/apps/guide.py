@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from ...i18n import t
 from ..engine.app import App
 from ..engine.run import STEP_PAUSE, Run
-from ..engine.search.ranking import Hit, index
+from ..engine.search.ranking import Hit
 from ..engine.search.resources import retriever_resources
 from ..engine.search.sections import Language, Section, paragraphs
-from ..engine.search.words import is_chinese, terms, weighted
+from ..engine.search.words import language_of, terms, weighted
 from ..store.store import Row
+from .documentation import index, segment_of
 from .looking import looked_at, remark
 
 CITED = 3
@@ -70,10 +71,10 @@ def look_up(question: str, earlier: list[str]) -> Findings:
     if switch and earlier:
         to: Language = "zh-Hans" if (switch["to"] or switch["han"]).lower() in _CHINESE else "en"
         return _translated(earlier, to)
-    language: Language = "zh-Hans" if is_chinese(question) else "en"
+    language = language_of(question)
     own = weighted(question)
     hits = tuple(index(language).search(own, CITED))
-    subject = _subject(earlier, language)
+    subject = _subject(earlier)
     strong = sum(1 for weight in own.values() if weight >= 1)
     if subject and strong <= 4 and (_FOLLOWS.search(question) or strong == 0):
         # What is asked now weighs more; what it is asked about decides between equals.
@@ -90,8 +91,8 @@ def look_up(question: str, earlier: list[str]) -> Findings:
 _CHINESE = ("chinese", "mandarin", "中文", "汉语")
 
 
-def _subject(earlier: list[str], language: Language) -> list[str]:
-    """Terms of the latest earlier question that has any in this language."""
+def _subject(earlier: list[str]) -> list[str]:
+    """Terms of the latest earlier question that has any, of the last four."""
     for question in reversed(earlier[-4:]):
         if not _SWITCH.match(question) and (found := terms(question, question=True)):
             return found
@@ -172,7 +173,7 @@ class Reply:
 def reply_to(question: str, earlier: list[str]) -> Reply:
     """Search, and put together what was found."""
     beginning, before = looked_at(question), [looked_at(previous) for previous in earlier]
-    lang: Language = "zh-Hans" if is_chinese(beginning) else "en"
+    lang = language_of(beginning)
     if _GREETING.match(beginning) or not beginning.strip():
         return Reply("\n\n".join([t("local.guide.hello", lang), *remark(question, lang)]), searched=False)
     findings = look_up(beginning, before)
@@ -190,7 +191,7 @@ async def answer(run: Run) -> None:
     def read() -> Reply:
         run.meter.read(run.query)
         reply = reply_to(run.query, [str(row["query"]) for row in run.history])
-        run.resources = retriever_resources(reply.hits, "api")
+        run.resources = retriever_resources(reply.hits, "api", segment_of)
         for hit in reply.hits:
             run.meter.read(hit.section.text)
         return reply
@@ -207,7 +208,7 @@ def _pages(language: Language) -> list[str]:
 
 def suggest(message: Row) -> list[str]:
     """Ask on: about the other passages that were cited, then about the first pages."""
-    lang: Language = "zh-Hans" if is_chinese(looked_at(message["query"])) else "en"
+    lang = language_of(looked_at(message["query"]))
     cited = [resource["document_name"].rpartition(" › ")[2] for resource in message["resources"][1:]]
     titles = list(dict.fromkeys([*cited, *_pages(lang)]))
     return [t("local.guide.ask_about", lang, title=title) for title in titles[:3]]

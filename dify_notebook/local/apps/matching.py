@@ -7,10 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
-from ..engine.search.sections import LANGUAGES, Section, sections
+from ..engine.search.sections import Section
 from ..engine.search.words import terms
 from ..engine.tools.text_stats import statistics
 from ..tokens import count
+from .documentation import LANGUAGES, sections
 
 
 @dataclass(frozen=True)

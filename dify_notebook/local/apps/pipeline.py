@@ -24,13 +24,14 @@ from ..engine.nodes.basic import Start
 from ..engine.nodes.containers import Iteration
 from ..engine.nodes.python import Python
 from ..engine.run import STEP_PAUSE, Run
-from ..engine.search.ranking import index
 from ..engine.search.resources import node_result, retriever_resources
 from ..engine.search.sections import Language, paragraphs
-from ..engine.search.words import is_chinese, terms
+from ..engine.search.words import language_of, terms
 from ..engine.template import Selector
 from ..store.store import Row
+from ..text import without_bullet
 from ..tokens import Meter
+from .documentation import index, segment_of
 from .guide import look_up
 from .looking import looked_at, remark
 from .matching import closest, library_tokens, measure
@@ -41,7 +42,6 @@ MAX_ITEMS = 50
 MAX_ITEM = 500
 """Characters of an item."""
 
-_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s*")
 _ASKS = re.compile(
     r"[?？]|^\s*(what|how|why|when|where|which|who|can|does|do|is|are|explain|describe|show|tell)\b|"
     r"怎么|怎样|如何|什么|为什么|哪|吗|能否|是否|介绍|说明|解释",
@@ -58,7 +58,7 @@ def items_of(query: str, listed: str | None) -> list[str]:
         lines = re.split(r"[,，、;；]", body)
         if len(lines) > 1:
             lines[-1:] = re.split(r"(?<!\s)\s++(?:and|or)\s+|和|以及", lines[-1])
-    items = [_BULLET.sub("", line).strip(" \t。.") for line in lines]
+    items = [without_bullet(line).strip(" \t。.") for line in lines]
     return [item for item in items if item]
 
 
@@ -188,7 +188,7 @@ def _retrieve(context: NodeContext) -> NodeRunResult:
     query = run.query if kind == "lookup" else " ".join(context.pool.get(("classify", "items")))
     findings = look_up(looked_at(query), [looked_at(str(row["query"])) for row in run.history])
     hits = findings.hits if findings.found else ()
-    run.resources = retriever_resources(hits, "workflow")
+    run.resources = retriever_resources(hits, "workflow", segment_of)
     meter = Meter()
     meter.read(query)
     for hit in hits:
@@ -280,7 +280,7 @@ def _first(text: str) -> str:
 
 
 def _language(text: str) -> Language:
-    return "zh-Hans" if is_chinese(looked_at(text)) else "en"
+    return language_of(looked_at(text))
 
 
 def suggest(message: Row) -> list[str]:

@@ -186,7 +186,7 @@ def _computes(text: str) -> bool:
 def _time_calls(text: str) -> list[tuple[int, Call]]:
     places = clock.places(text)
     spoken = clock.spoken_time(text)
-    match = _TIME.search(text) or (clock._TIME.search(text) if spoken and len(places) > 1 else None)
+    match = _TIME.search(text) or (clock.TIME.search(text) if spoken and len(places) > 1 else None)
     if not match:
         return []
     position = match.start()
@@ -214,7 +214,7 @@ def _time_calls(text: str) -> list[tuple[int, Call]]:
 
 
 def _blank_times(text: str) -> str:
-    return clock._TIME.sub(lambda match: " " * len(match.group()), text)
+    return clock.TIME.sub(lambda match: " " * len(match.group()), text)
 
 
 def _text_to_count(question: str, match: re.Match[str]) -> tuple[str, tuple[int, int]]:

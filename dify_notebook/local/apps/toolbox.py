@@ -10,7 +10,7 @@ from ..engine.app import App
 from ..engine.forms import FileRules
 from ..engine.run import STEP_PAUSE, Run, Upload
 from ..engine.search.sections import Language
-from ..engine.search.words import is_chinese
+from ..engine.search.words import language_of
 from ..engine.thought import Thought
 from ..engine.tools import arithmetic, clock, tables, text_stats
 from ..store.store import Row
@@ -74,8 +74,7 @@ async def answer(run: Run) -> None:
 
     def read() -> tuple[Language, list[Call]]:
         run.meter.read(question)
-        lang: Language = "zh-Hans" if is_chinese(looked_at(question)) else "en"
-        return lang, calls(question, list(uploads))
+        return language_of(looked_at(question)), calls(question, list(uploads))
 
     (lang, requested), _ = await run.work(read)
     paragraphs: list[str] = []
@@ -187,7 +186,7 @@ def _head(lang: Language, *names: str) -> list[str]:
 
 def suggest(message: Row) -> list[str]:
     """One question for each tool that was not used."""
-    lang: Language = "zh-Hans" if is_chinese(looked_at(message["query"])) else "en"
+    lang = language_of(looked_at(message["query"]))
     used = {thought["tool"] for thought in message["thoughts"]}
     offered = ("calculator", "current_time", "convert_time", "text_statistics")
     return [t(f"local.toolbox.try_{tool}", lang) for tool in offered if tool not in used][:3]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..text import without_thoughts
-from .chat import Prompt
+from .chat import Prompt, speak
 from .functions import Function, FunctionExited, FunctionFailed, as_json, as_text
-from .models.model import Model, ModelFailed, Reply, ToolCall
+from .models.model import Model, Reply, ToolCall
 from .run import Run, RunFailed
 from .thought import Thought
 
@@ -52,12 +52,7 @@ class Agent:
             thought = Thought(run, position)
             # The last round goes without tools, so that it is an answer.
             offered = [tool.as_tool() for tool in self.tools] if position <= self.rounds else []
-            try:
-                reply = await self.model.ask(messages, run.delta, tools=offered)
-            except ModelFailed as problem:
-                raise RunFailed(str(problem)) from None
-            run.meter.add(reply.meter)
-            run.delta("")
+            reply = await speak(run, self.model, messages, offered)
             if not reply.calls or not offered:
                 thought.send(thought=reply.text)
                 return

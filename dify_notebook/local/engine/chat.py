@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .knowledge import Knowledge, search
 from .messages import earlier_messages, user_message
-from .models.model import Model, ModelFailed
+from .models.model import Message, Model, ModelFailed, Reply
 from .run import Run, RunFailed
 from .template import Template, shown, walk
 
@@ -63,10 +63,22 @@ def chat(prompt: Prompt, model: Model) -> Callable[[Run], Awaitable[None]]:
 
 
 async def _talk(run: Run, prompt: Prompt, model: Model) -> None:
-    messages = await prompt.messages(run, model)
+    await speak(run, model, await prompt.messages(run, model))
+
+
+async def speak(
+    run: Run, model: Model, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+) -> Reply:
+    """Ask a model whose words are the answer, as they come.
+
+    Raises:
+        RunFailed: the model could not be asked, refused, or broke off.
+        Stopped: by the user.
+    """
     try:
-        reply = await model.ask(messages, run.delta)
+        reply = await model.ask(messages, run.delta, tools=tools)
     except ModelFailed as problem:
         raise RunFailed(str(problem)) from None
-    run.delta("")  # the last piece of the real one is empty too
     run.meter.add(reply.meter)
+    run.delta("")  # the last piece of the real one is empty too
+    return reply

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from .app import fixed_id
 from .search.ranking import Index
-from .search.resources import retriever_resources
+from .search.resources import Segment, retriever_resources
 from .search.sections import Section, cut, paragraphs
-from .search.words import is_chinese
+from .search.words import language_of
 
 PASSAGE = 1000
 """Characters of a passage, about; a paragraph is not cut unless it is longer by itself."""
@@ -33,10 +33,20 @@ class Knowledge:
         """Made when first searched."""
         return Index([section for name, text in self.texts for section in passages(name, text)])
 
+    def segment_of(self, passage: Section) -> Segment:
+        """What Dify calls a passage: each file is a document."""
+        return Segment(
+            dataset_id=fixed_id("knowledge", self.name),
+            dataset_name=self.name,
+            document_id=fixed_id("knowledge", self.name, passage.file),
+            document_name=passage.file,
+            segment_id=fixed_id("knowledge", self.name, passage.file, passage.text),
+        )
+
 
 def passages(file: str, text: str) -> list[Section]:
     """Cut a text at its headings, where it has any, and at paragraphs."""
-    language: Literal["en", "zh-Hans"] = "zh-Hans" if is_chinese(text[:2000]) else "en"
+    language = language_of(text[:2000])
     headed = cut(language, file, text)
     # What stands before the first heading belongs to no section.
     whole = headed or [Section(language, file, 0, file, file, text)]
@@ -76,14 +86,7 @@ def search(
     """
     resources: list[dict[str, Any]] = []
     for base in known:
-        for resource in retriever_resources(base.index.search(query, top_k), source):
-            name = str(resource["document_name"]).partition(" › ")[0].partition("/")[2]
-            resource["dataset_id"] = fixed_id("knowledge", base.name)
-            resource["dataset_name"] = base.name
-            resource["document_id"] = fixed_id("knowledge", base.name, name)
-            resource["document_name"] = name
-            resource["segment_id"] = fixed_id("knowledge", base.name, name, str(resource["content"]))
-            resources.append(resource)
+        resources += retriever_resources(base.index.search(query, top_k), source, base.segment_of)
     good = (passage for passage in resources if passage["score"] >= score_threshold)
     best = sorted(good, key=lambda passage: -passage["score"])[:top_k]
     return [{**passage, "position": position} for position, passage in enumerate(best, start=1)]

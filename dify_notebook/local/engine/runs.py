@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ...logs import logger
-from ..api_error import ApiError
+from ..api_error import internal_error
 from ..store.store import INTERRUPTED
 from .run import Run
 
@@ -51,7 +51,7 @@ class Runs:
             ApiError: 500; the server is ending, and nothing would end this.
         """
         if self._closed:
-            raise ApiError(500, "internal_server_error", INTERRUPTED)
+            raise internal_error(INTERRUPTED)
         self._running[run.task_id] = run
         task = asyncio.get_running_loop().create_task(run.drive())
         self._tasks.add(task)

@@ -12,10 +12,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from ...logs import logger
-from ..api_error import ApiError
+from ..api_error import ApiError, internal_error
 from ..responses import error_reply, html_not_found
 from ..simulate.dialect import DialectMiddleware
 from ..simulate.faults import Dropped, FaultMiddleware
@@ -63,7 +63,7 @@ def application(context: Context) -> Starlette:
     routes = [
         Route("/", about.root, methods=["GET"]),
         Route("/files/{file:uuid}/file-preview", files.signed, methods=["GET"]),
-        Mount("/v1", routes=v1),
+        Mount("/v1", app=Router(v1, redirect_slashes=False)),
     ]
 
     @contextlib.asynccontextmanager
@@ -102,9 +102,6 @@ def application(context: Context) -> Starlette:
         },
     )
     app.router.redirect_slashes = False
-    for mounted in routes:
-        if isinstance(mounted, Mount):
-            mounted.app.redirect_slashes = False  # type: ignore[attr-defined]  # a Mount of routes holds a Router
     app.state.context = context
     return app
 
@@ -131,10 +128,10 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 
 async def _crash(request: Request, error: Exception) -> Response:
-    message = "The server encountered an internal error."
+    problem = internal_error()
     if is_damage(error):
         log.error(damaged_store(context_of(request).store.path, error))
-        message = "The database of this server is damaged; its log names the file and says what to do."
+        problem = internal_error("The database of this server is damaged; its log names the file and says what to do.")
     elif not isinstance(error, Dropped):  # that was asked for
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return error_reply(ApiError(500, "internal_server_error", message))
+    return error_reply(problem)

@@ -9,16 +9,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..api_error import ApiError
 from ..engine.app import FILE_LIMITS, MEGABYTE
+from ..options import LOOPBACK
 from ..responses import error_reply
 
-HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+HOSTS = frozenset(f"[{name}]" if ":" in name else name for name in LOOPBACK)
+"""As a Host header has them."""
 MAX_BODY = 10 * MEGABYTE
 """Bytes of a JSON body."""
 MAX_UPLOAD = (max(limit for name, limit in FILE_LIMITS.items() if name.endswith("size_limit")) + 1) * MEGABYTE
 """Bytes of a multipart body: the largest file that is allowed, and what goes around it."""
-
-
 DRAIN = 128 * MEGABYTE
 """Bytes of a body that is too large that are read and dropped, so that its sender hears the answer."""
 
@@ -74,7 +73,7 @@ class Guard:
     def _answers_to(self, header: str) -> bool:
         if loopback(header):
             return True
-        if self._host in _LOOPBACK:
+        if self._host in LOOPBACK:
             return False
         name = hostname(header)
         if name == self._host:

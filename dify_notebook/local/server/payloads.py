@@ -15,6 +15,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from ..api_error import ApiError, invalid
+from ..text import media_type
 
 MAX_USER = 255
 MAX_FILES = 10
@@ -36,7 +37,7 @@ async def uploaded(request: Request, code: str, message: str) -> AsyncIterator[F
     Raises:
         ApiError: 400, it is none, or a damaged one.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request.headers.get("content-type"))
     if kind != "multipart/form-data":
         raise ApiError(400, code, message)
     try:
@@ -52,7 +53,7 @@ async def json_body(request: Request) -> dict[str, Any]:
     Raises:
         ApiError: 415 for another content type, 400 for what is not a JSON object.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request.headers.get("content-type"))
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise ApiError(
             415,
@@ -122,16 +123,11 @@ def chat_request(body: dict[str, Any], *, older: bool = False) -> ChatRequest:
     """
     if older:
         body = _as_older(body)
-    for field, kind, name in (("inputs", dict, "dictionary"), ("query", str, "string")):
-        if field not in body:
-            raise _wrong(_CHAT, field, "Field required", "missing")
-        if not isinstance(body[field], kind):
-            raise _wrong(
-                _CHAT,
-                field,
-                f"Input should be a valid {name}",
-                f"{kind.__name__}_type".replace("str_", "string_"),
-            )
+    if "inputs" not in body:
+        raise _wrong(_CHAT, "inputs", "Field required", "missing")
+    if not isinstance(body["inputs"], dict):
+        raise _wrong(_CHAT, "inputs", "Input should be a valid dictionary", "dict_type")
+    query = _text(body, "query", _CHAT)
     mode = body.get("response_mode")
     if mode not in (None, "blocking", "streaming"):
         raise _wrong(_CHAT, "response_mode", "Input should be 'blocking' or 'streaming'", "literal_error")
@@ -148,7 +144,7 @@ def chat_request(body: dict[str, Any], *, older: bool = False) -> ChatRequest:
         raise _wrong(_CHAT, "auto_generate_name", "Input should be a valid boolean", "bool_type")
     user = user_of(body)
     return ChatRequest(
-        query=body["query"].replace("\x00", ""),
+        query=query.replace("\x00", ""),
         inputs=body["inputs"],
         streaming=mode == "streaming",
         user=user,

@@ -17,7 +17,7 @@ import time
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...console import warn
 from ...errors import DifyError
@@ -28,11 +28,14 @@ from ..faults import FaultPlan
 from ..options import Options
 from ..store import registry
 from ..store.damage import is_damage
-from ..store.directory import APP_NAMES, Directory, Keys, LocalServerError
+from ..store.directory import Directory, Keys, LocalServerError
 from ..store.lock import DirectoryLock
 from ..store.store import Store
 from ..threads import in_thread
 from .server import Server, answers
+
+if TYPE_CHECKING:
+    import uvicorn
 
 log = logger("dify_notebook.local")
 
@@ -72,12 +75,13 @@ class LocalServer(Server):
     """A server that this process runs, in a thread that dies with it."""
 
     def __init__(self, directory: Directory, lock: DirectoryLock, options: Options) -> None:
+        from ..apps.catalog import APPS
         from ..engine.runs import Runs
 
         # A wrong fault is told before anything is opened.
         self.faults = FaultPlan.of(options.faults)
         """Faults for the next question: `server.faults.once("drop=100")`; see faults.py."""
-        served = [*APP_NAMES, *(app.name for app in options.apps)]
+        served = [*APPS, *(app.name for app in options.apps)]
         stored = directory.keys_for(served)
         directory.sweep()
         # The directory also keeps the keys of apps that were served from it before.
@@ -151,7 +155,7 @@ class LocalServer(Server):
         """
         self._ended.wait(timeout)
 
-    def _build(self, options: Options) -> Any:
+    def _build(self, options: Options) -> uvicorn.Server:
         import uvicorn
 
         from ..apps.catalog import APPS
@@ -234,7 +238,7 @@ def serve(data_dir: str | os.PathLike[str] | None, options: Options) -> LocalSer
         options.check()
     except ValueError as error:
         raise LocalServerError(str(error)) from None
-    if options.host.strip("[]") not in ("127.0.0.1", "localhost", "::1"):
+    if not options.loopback:
         warn(t("local.exposed", host=one_line(options.host)), stacklevel=3)
     directory = registry.open_directory(data_dir)
     with registry.guard:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...logs import logger
 from ...wire.sse import MEDIA_TYPE, PING
-from ..api_error import ApiError
+from ..api_error import ApiError, internal_error, invalid
 from ..faults import HEADER, FaultPlan
 from ..responses import VERSION_HEADERS, error_reply
 from .items import Event, Item, Written
@@ -59,7 +59,7 @@ class FaultMiddleware:
         try:
             faults = self._plan.take(question, header)
         except ValueError as error:
-            await error_reply(ApiError(400, "invalid_param", str(error)))(scope, receive, send)
+            await error_reply(invalid(str(error)))(scope, receive, send)
             return
         if "latency" in faults:
             await asyncio.sleep(faults["latency"])
@@ -104,8 +104,7 @@ def _refusal(faults: dict[str, float]) -> Response | None:
         text = "Too many requests. Please try again later."
         return error_reply(ApiError(429, "too_many_requests", text, headers))
     if "500" in faults:
-        text = "The server encountered an internal error."
-        return error_reply(ApiError(500, "internal_server_error", text))
+        return error_reply(internal_error())
     if "502" in faults:
         return Response(_BAD_GATEWAY, 502, dict(VERSION_HEADERS), media_type="text/html")
     return None

@@ -13,7 +13,7 @@ import msgspec
 from ...tape import Tape
 from ...wire.loose import loads
 from ...wire.sse import Frame
-from ..api_error import ApiError
+from ..api_error import ApiError, internal_error
 from .items import Event, Item, Written
 
 _MAX_PAUSE = 600.0
@@ -104,7 +104,7 @@ class Player:
             if kind == "message_end":
                 body["metadata"] = event.get("metadata") or {}
         if not body:
-            raise ApiError(500, "internal_server_error", "The tape holds no answer.")
+            raise internal_error("The tape holds no answer.")
         return {"event": "message", "id": body["message_id"], "mode": "chat", **body, "answer": "".join(answer)}
 
 

@@ -17,8 +17,6 @@ from ...paths import expand
 from ...private import data_dir, make_private, private_directory, write_private
 from .damage import damaged_keys
 
-APP_NAMES = ("guide", "toolbox", "pipeline")
-
 
 class LocalServerError(DifyError):
     """The embedded server cannot be started or reached."""
@@ -103,7 +101,7 @@ class Directory:
             part.unlink(missing_ok=True)
 
     def read_keys(self) -> Keys:
-        """The keys of this directory, made on first use.
+        """The keys of this directory: that for signing, made on first use, and those of the apps that were served.
 
         Made under an exclusive name first and then linked into place: of two processes that make
         keys at the same moment, one wins and both read the winner's.
@@ -115,8 +113,7 @@ class Directory:
         try:
             return _keys(self.keys)
         except FileNotFoundError:
-            fresh = {"apps": {name: new_key() for name in APP_NAMES}, "signing": secrets.token_urlsafe(32)}
-            _write_new(self.keys, fresh)
+            _write_new(self.keys, {"apps": {}, "signing": secrets.token_urlsafe(32)})
             return _keys(self.keys)
 
     def keys_for(self, apps: Iterable[str]) -> Keys:

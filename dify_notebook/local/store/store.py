@@ -281,12 +281,12 @@ def _recover(db: sqlite3.Connection) -> None:
 
 def conversation_of(db: sqlite3.Connection, app: str, user: str, key: str) -> sqlite3.Row:
     """A user's conversation, inside a job. Raises: NotFound."""
-    row = db.execute(
+    row: sqlite3.Row | None = db.execute(
         "SELECT * FROM conversations WHERE id = ? AND app = ? AND end_user = ?", (key, app, user)
     ).fetchone()
     if row is None:
         raise NotFound("conversation")
-    return row  # type: ignore[no-any-return]  # fetchone gives Any
+    return row
 
 
 def touch(db: sqlite3.Connection) -> int:

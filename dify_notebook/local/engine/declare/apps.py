@@ -11,7 +11,7 @@ import os
 import runpy
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from ..graph.graph import Graph
 from ..knowledge import Knowledge, read_files
 from ..models.choice import Wanted, choose, prices
 from ..models.model import Model
+from ..run import Run
 from ..template import Template, WrongTemplate, parse_template
 from ..tools.builtin import BUILTIN
 from .parser import graph_of
@@ -54,11 +55,11 @@ def resolve(sources: Source | Iterable[Source], default: Wanted | None = None) -
     apps: list[App] = []
     for source in [sources] if isinstance(sources, App | str | os.PathLike | Mapping) else sources:
         apps += _resolve(source, default or Wanted())
-    seen: dict[str, str] = {}
+    seen: set[str] = set()
     for app in apps:
         if app.name in seen:
             raise DeclarationError(t("local.declare.two_apps", name=app.name))
-        seen[app.name] = app.name
+        seen.add(app.name)
     return tuple(apps)
 
 
@@ -145,7 +146,7 @@ def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
     return app
 
 
-def _suggester(questions: tuple[str, ...]) -> Any:
+def _suggester(questions: tuple[str, ...]) -> Callable[[Row], list[str]]:
     def suggest(message: Row) -> list[str]:
         return [question for question in questions if question != message["query"]][:3]
 
@@ -180,7 +181,7 @@ def _spoken(
     knowledge: Mapping[str, Knowledge],
     functions: Functions,
     model: Model,
-) -> Any:
+) -> Callable[[Run], Awaitable[None]]:
     """What answers for a chat or agent app."""
     if table.has("nodes"):
         table.fail("local.declare.only_flow", "nodes")

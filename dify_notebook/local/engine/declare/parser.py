@@ -197,12 +197,9 @@ def _classifier(reader: _NodeReader) -> NodeType:
 
 def _retrieval(reader: _NodeReader) -> NodeType:
     table, known = reader.table, reader.scope.knowledge
-    names = table.texts("knowledge", tuple(known))
+    names = table.choices("knowledge", known, known)
     if not names:
         table.fail("local.declare.no_knowledge", "knowledge")
-    for name in names:
-        if name not in known:
-            table.fail("local.declare.choice", "knowledge", value=name, choices=", ".join(known), hint="")
     query = reader.template("query", "{{ sys.query }}")
     top_k, score_threshold = table.integer("top_k", 4, 1, 20), table.number("score", 0.0, 0, 1)
     return KnowledgeRetrieval(tuple(known[name] for name in names), query, top_k, score_threshold)

@@ -29,7 +29,7 @@ def control_of(table: TableReader) -> Control:
         types = _file_types(table, "allowed_file_types")
         methods = _methods(table, "allowed_file_upload_methods")
         files = FileRules(types, extensions, 1, methods)
-    longest = {"paragraph": 10_000, "file-list": 5, "text-input": 48}.get(kind, 48)
+    longest = {"paragraph": 10_000, "file-list": 5}.get(kind, 48)
     control = Control(
         kind,
         name,
@@ -77,11 +77,7 @@ def files_of(table: TableReader | None) -> FileRules | None:
 
 
 def _file_types(table: TableReader, name: str) -> tuple[str, ...]:
-    types = table.texts(name, ("document",))
-    for kind in types:
-        if kind not in FILE_KINDS:
-            table.fail("local.declare.choice", name, value=kind, choices=", ".join(FILE_KINDS), hint="")
-    return types
+    return table.choices(name, FILE_KINDS, ("document",))
 
 
 def _extensions(table: TableReader, name: str) -> tuple[str, ...]:
@@ -89,12 +85,7 @@ def _extensions(table: TableReader, name: str) -> tuple[str, ...]:
 
 
 def _methods(table: TableReader, name: str) -> tuple[str, ...]:
-    known = ("local_file", "remote_url")
-    methods = table.texts(name, ("local_file",))
-    for method in methods:
-        if method not in known:
-            table.fail("local.declare.choice", name, value=method, choices=", ".join(known), hint="")
-    return methods
+    return table.choices(name, ("local_file", "remote_url"), ("local_file",))
 
 
 def voice_of(table: TableReader | None) -> Voice | None:

@@ -70,13 +70,12 @@ class TableReader:
 
     def choice(self, name: str, choices: Iterable[Choice], default: str | None = None) -> Choice:
         """One of several texts."""
-        known = {str(choice): choice for choice in choices}
-        value = self.text(name, default)
-        if value not in known:
-            near = difflib.get_close_matches(value, known, 1)
-            hint = t("local.declare.near", near=near[0]) if near else ""
-            self.fail("local.declare.choice", name, value=value, choices=", ".join(known), hint=hint)
-        return known[value]
+        return self._known_one(name, self.text(name, default), choices)
+
+    def choices(self, name: str, choices: Iterable[Choice], default: Iterable[str] | None = ()) -> tuple[Choice, ...]:
+        """A list of some of several texts; one text alone is a list of one."""
+        choices = tuple(choices)
+        return tuple(self._known_one(name, value, choices) for value in self.texts(name, default))
 
     def flag(self, name: str, default: bool) -> bool:
         value = self.take(name, default)
@@ -139,13 +138,23 @@ class TableReader:
     def done(self) -> None:
         """Nothing more is known: what is left is a mistake, most often of spelling."""
         for name in self._values:
-            near = difflib.get_close_matches(name, self._known, 1)
-            hint = t("local.declare.near", near=near[0]) if near else ""
             known = ", ".join(sorted(set(self._known)))
-            self.fail("local.declare.unknown", name, known=known, hint=hint)
+            self.fail("local.declare.unknown", name, known=known, hint=hint(name, self._known))
+
+    def _known_one(self, name: str, value: str, choices: Iterable[Choice]) -> Choice:
+        known = {str(choice): choice for choice in choices}
+        if value not in known:
+            self.fail("local.declare.choice", name, value=value, choices=", ".join(known), hint=hint(value, known))
+        return known[value]
 
     def _below(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Which of the known words was perhaps meant, for the end of an error; nothing where none is near."""
+    near = difflib.get_close_matches(word, list(known), 1)
+    return t("local.declare.near", near=near[0]) if near else ""
 
 
 def _kind(value: Any) -> str:

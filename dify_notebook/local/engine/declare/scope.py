@@ -52,7 +52,7 @@ def selector_of(table: TableReader, name: str, scope: Scope, text: str) -> Selec
 
 
 def conditions_of(table: TableReader, name: str, scope: Scope) -> tuple[Logic, tuple[Condition, ...]]:
-    """Conditions, and whether all or entry of them must hold. Raises: DeclarationError."""
+    """Conditions, and whether all of them must hold or any. Raises: DeclarationError."""
     either: tuple[Logic, ...] = ("and", "or")
     logic = table.choice("logic", either, "and")
     conditions = []

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ....i18n import t
+from ..declare.reader import hint
 from ..template import Selector
 from .node import Names, Node
 
@@ -53,10 +52,8 @@ class Graph:
         for node in known.values():
             for handle, follower in node.edges():
                 if follower not in known:
-                    near = difflib.get_close_matches(follower, known, 1)
-                    hint = t("local.declare.near", near=near[0]) if near else ""
-                    every = ", ".join(known)
-                    node.declaration.fail("local.declare.no_node", "next", id=follower, known=every, hint=hint)
+                    every, meant = ", ".join(known), hint(follower, known)
+                    node.declaration.fail("local.declare.no_node", "next", id=follower, known=every, hint=meant)
                 incoming[follower].append((node.id, handle))
         order = _ordered(known, incoming)
         roots = tuple(name for name in known if not incoming[name])
@@ -98,9 +95,8 @@ def check(
     if owner not in visible:
         if owner in later:
             node.declaration.fail("local.declare.later", name=name, id=owner)
-        near = difflib.get_close_matches(owner, visible, 1)
-        hint = t("local.declare.near", near=near[0]) if near else ""
-        node.declaration.fail("local.declare.no_value", name=name, known=", ".join(sorted(visible)), hint=hint)
+        every, meant = ", ".join(sorted(visible)), hint(owner, visible)
+        node.declaration.fail("local.declare.no_value", name=name, known=every, hint=meant)
     names = visible[owner]
     if names is not None and (len(selector) < 2 or selector[1] not in names):
         node.declaration.fail("local.declare.no_output", name=name, id=owner, known=", ".join(sorted(names)))

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ....redact import without_key
 from ....wire.sse import MEDIA_TYPE, STRAY, Splitter
+from ...text import media_type
 from ...threads import in_thread
 from ..fetch import Refused, origin, request_target
 from ..transport import BodyBroken, RequestError, exchange, read
@@ -68,8 +69,7 @@ class Remote:
             ) as response:  # fmt: skip
                 if response.status_code != 200:
                     raise ModelFailed(self._refusal(response, self._clean(await read(response, _ERROR_BODY))))
-                media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-                if media_type == "application/json":
+                if media_type(response.headers.get("content-type")) == "application/json":
                     yield _object(self._clean(await read(response, _LINE * 4)))
                     return
                 async for data in _events(response):

@@ -10,41 +10,33 @@ from ..graph.variable_pool import VariablePool
 from ..template import Selector, Template, shown
 
 
-def _text(value: Any) -> str:
-    return shown(value)
-
-
-def _number(value: Any) -> float:
-    return float(value)
-
-
 def _empty(value: Any) -> bool:
     return value is None or value == "" or value == [] or value == {}
 
 
 def _contains(value: Any, expected: Any) -> bool:
-    return expected in [_text(item) for item in value] if isinstance(value, list) else expected in _text(value)
+    return expected in [shown(item) for item in value] if isinstance(value, list) else expected in shown(value)
 
 
 _COMPARE: Mapping[str, Callable[[Any, str], bool]] = {
     "contains": _contains,
     "not contains": lambda value, expected: not _contains(value, expected),
-    "start with": lambda value, expected: _text(value).startswith(expected),
-    "end with": lambda value, expected: _text(value).endswith(expected),
-    "is": lambda value, expected: _text(value) == expected,
-    "is not": lambda value, expected: _text(value) != expected,
-    "in": lambda value, expected: _text(value) in [choice.strip() for choice in expected.split(",")],
-    "not in": lambda value, expected: _text(value) not in [choice.strip() for choice in expected.split(",")],
+    "start with": lambda value, expected: shown(value).startswith(expected),
+    "end with": lambda value, expected: shown(value).endswith(expected),
+    "is": lambda value, expected: shown(value) == expected,
+    "is not": lambda value, expected: shown(value) != expected,
+    "in": lambda value, expected: shown(value) in [choice.strip() for choice in expected.split(",")],
+    "not in": lambda value, expected: shown(value) not in [choice.strip() for choice in expected.split(",")],
     "empty": lambda value, expected: _empty(value),
     "not empty": lambda value, expected: not _empty(value),
     "null": lambda value, expected: value is None,
     "not null": lambda value, expected: value is not None,
-    "=": lambda value, expected: _number(value) == _number(expected),
-    "≠": lambda value, expected: _number(value) != _number(expected),
-    ">": lambda value, expected: _number(value) > _number(expected),
-    "<": lambda value, expected: _number(value) < _number(expected),
-    "≥": lambda value, expected: _number(value) >= _number(expected),
-    "≤": lambda value, expected: _number(value) <= _number(expected),
+    "=": lambda value, expected: float(value) == float(expected),
+    "≠": lambda value, expected: float(value) != float(expected),
+    ">": lambda value, expected: float(value) > float(expected),
+    "<": lambda value, expected: float(value) < float(expected),
+    "≥": lambda value, expected: float(value) >= float(expected),
+    "≤": lambda value, expected: float(value) <= float(expected),
 }
 ALIASES = {"!=": "≠", ">=": "≥", "<=": "≤", "==": "="}
 OPERATORS = (*_COMPARE, *ALIASES)

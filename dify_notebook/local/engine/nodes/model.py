@@ -30,7 +30,6 @@ class Llm(NodeType):
     user: Template
     context: Selector | None
     memory: bool
-    streams = True
 
     async def run(self, context: NodeContext) -> NodeRunResult:
         (passages, messages), _ = await context.run.work(self._messages, context)

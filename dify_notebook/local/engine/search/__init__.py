@@ -1,3 +1,3 @@
-"""Search in the package's own documentation: no model, no index on disk, English and Chinese."""
+"""Search in texts by their words: no model, no index on disk, English and Chinese."""
 
 from __future__ import annotations

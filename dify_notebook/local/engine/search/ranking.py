@@ -1,4 +1,4 @@
-"""BM25 over the sections of one language."""
+"""BM25 over sections."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from .sections import Language, Section, sections
+from .sections import Section
 from .words import terms, weighted
 
 _K1 = 1.4
@@ -72,9 +71,3 @@ class Index:
             if score:
                 hits.append(Hit(section, score, covered / about if about else 0.0))
         return sorted(hits, key=lambda hit: -hit.score)[:limit]
-
-
-@cache
-def index(language: Language) -> Index:
-    """The index of a language, made when first asked for."""
-    return Index(sections(language))

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 from ...tokens import count
-from ..app import fixed_id
 from .ranking import Hit
+from .sections import Section
 
-_DATASETS = {"en": "dify_notebook documentation", "zh-Hans": "dify_notebook 文档"}
+
+class Segment(NamedTuple):
+    """What Dify calls a section, with the document and the data set that it stands in."""
+
+    dataset_id: str
+    dataset_name: str
+    document_id: str
+    document_name: str
+    segment_id: str
 
 
 def scores(hits: Sequence[Hit]) -> list[float]:
@@ -21,21 +29,23 @@ def scores(hits: Sequence[Hit]) -> list[float]:
     return [round(min(1.0, hits[0].coverage) * hit.score / best, 4) for hit in hits]
 
 
-def retriever_resources(hits: Sequence[Hit], source: Literal["api", "workflow"]) -> list[dict[str, Any]]:
+def retriever_resources(
+    hits: Sequence[Hit], source: Literal["api", "workflow"], segment_of: Callable[[Section], Segment]
+) -> list[dict[str, Any]]:
     """What `message_end` tells; a chatflow's retrieval also counts words and hits, a chat app's does not."""
     resources: list[dict[str, Any]] = []
     for position, (hit, score) in enumerate(zip(hits, scores(hits), strict=True), start=1):
-        section = hit.section
+        section, segment = hit.section, segment_of(hit.section)
         flow = source == "workflow"
         resources.append(
             {
                 "position": position,
-                "dataset_id": fixed_id("dataset", section.language),
-                "dataset_name": _DATASETS[section.language],
-                "document_id": fixed_id("document", section.language, section.file),
-                "document_name": f"{section.language}/{section.file} › {section.title}",
+                "dataset_id": segment.dataset_id,
+                "dataset_name": segment.dataset_name,
+                "document_id": segment.document_id,
+                "document_name": segment.document_name,
                 "data_source_type": "upload_file",
-                "segment_id": fixed_id("segment", section.language, section.key),
+                "segment_id": segment.segment_id,
                 "retriever_from": source,
                 "score": score,
                 "hit_count": 1 if flow else None,

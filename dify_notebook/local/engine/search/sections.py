@@ -1,15 +1,12 @@
-"""The documentation that ships in the package, cut at its headings."""
+"""Texts in markdown, cut at their headings."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 Language = Literal["en", "zh-Hans"]
-LANGUAGES: tuple[Language, ...] = ("en", "zh-Hans")
 
 _HEADING = re.compile(r"^(#{1,3})\s++(\S.*)$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
@@ -66,17 +63,6 @@ def cut(language: Language, file: str, text: str) -> list[Section]:
             page = title
     close()
     return result
-
-
-@cache
-def sections(language: Language) -> tuple[Section, ...]:
-    """All sections of a language, in the order of their files."""
-    folder = files("dify_notebook").joinpath("docs", language)
-    result: list[Section] = []
-    for page in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if page.name.endswith(".md"):
-            result.extend(cut(language, page.name, page.read_text(encoding="utf-8")))
-    return tuple(result)
 
 
 def paragraphs(text: str) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from .sections import Language
+
 _RUN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[a-z0-9]+(?:[_.\-/][a-z0-9]+)*", re.IGNORECASE)
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
@@ -179,9 +181,9 @@ SYNONYMS = {
 }  # fmt: skip
 
 
-def is_chinese(text: str) -> bool:
-    """Whether a text is to be answered in Chinese: it has Chinese characters worth the name."""
-    return bool(_HAN.search(text))
+def language_of(text: str) -> Language:
+    """The language in which a text is searched for and answered: Chinese where it has a Chinese character."""
+    return "zh-Hans" if _HAN.search(text) else "en"
 
 
 def stem(word: str) -> str:

@@ -1,3 +1,3 @@
-"""What the toolbox can do: each tool takes plain values and gives plain values, bounded in size and time."""
+"""Tools of the toolbox and of declared apps: each takes and gives plain values, bounded in size and time."""
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
+from ...text import without_bullet
 from ..functions import Function, describe
 from . import arithmetic, clock, text_stats
 
@@ -34,7 +35,7 @@ def text_statistics(text: str) -> dict[str, Any]:
 
 def split_lines(text: str) -> dict[str, list[str]]:
     """The lines of a text that are not blank, as a list; bullets and numbers in front are taken off."""
-    lines = [re.sub(r"^\s*(?:[-*•]|\d+[.)、])\s*", "", line).strip() for line in text.splitlines()]
+    lines = [without_bullet(line).strip() for line in text.splitlines()]
     return {"items": [line for line in lines if line]}
 
 

@@ -47,7 +47,7 @@ _DIGITS = "零一二三四五六七八九"
 _NUMBER = r"(?:[二三四五]?十[一二三四五六七八九]?|[零〇一二两三四五六七八九])"
 _BEFORE = r"(?<![\d:：.零〇一二两三四五六七八九十])"
 
-_TIME = re.compile(
+TIME = re.compile(
     rf"(?:\b(?P<part>half|quarter)\s{{1,3}}(?P<side>past|to)\s{{1,3}})?"
     rf"(?<![\d:：.])(?P<hour>\d{{1,2}})(?:[:：.](?P<minute>[0-5]\d))?\s{{0,3}}"
     rf"(?:o['’]clock\b(?:\s{{0,3}}(?P<half>{_ENGLISH}))?|(?P<half_alone>{_ENGLISH}))"
@@ -117,7 +117,7 @@ def spoken_time(text: str) -> Clock | None:
     >>> spoken_time("12 am"), spoken_time("晚上12点"), spoken_time("12:30 p.m.")
     (Clock(hour=0, minute=0), Clock(hour=0, minute=0), Clock(hour=12, minute=30))
     """
-    for match in _TIME.finditer(text):
+    for match in TIME.finditer(text):
         hour, minute = _number(match["hour"] or match["hour24"] or match["hourhan"] or "12"), _minute(match)
         word = next((match[name] for name in _WORDS if match[name]), "")
         if match["hourhan"] == "一" and not word and match.group()[-1] in "点點":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...api_error import ApiError, invalid, not_found
+from ...api_error import invalid, not_found
 from ...responses import empty_reply, reply
 from ...store import serializers
 from ...store.annotations import Annotations
@@ -73,5 +73,5 @@ async def status(request: Request) -> Response:
     app, action = app_of(request), request.path_params["action"]
     job = str(request.path_params["job"])
     if not await _of(request).has_job(app.name, action, job):
-        raise ApiError(400, "invalid_param", "The job does not exist.")
+        raise invalid("The job does not exist.")
     return reply({"job_id": job, "job_status": "completed", "error_msg": ""})

@@ -14,6 +14,7 @@ from ...engine.speech import NoSpeech
 from ...responses import VERSION_HEADERS, reply
 from ...store.conversations import Conversations
 from ...store.store import NotFound
+from ...text import media_type
 from ...threads import Exited, in_thread
 from ..context import app_of, context_of
 from ..payloads import is_uuid, json_body, speech_request, uploaded
@@ -32,7 +33,7 @@ async def to_text(request: Request) -> Response:
             raise ApiError(400, "no_audio_uploaded", "Please upload your audio.")
         if not app.hears:
             raise invalid("Speech to text is not enabled")
-        mime_type = (file.content_type or "").partition(";")[0].strip().lower()
+        mime_type = media_type(file.content_type)
         if mime_type not in _AUDIO_TYPES:
             raise ApiError(415, "unsupported_audio_type", "Audio type not allowed.")
         limit = FILE_LIMITS["audio_file_size_limit"]

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from ....wire.kinds import FILE_CONTROLS
-from ...api_error import ApiError, invalid, not_found
+from ...api_error import ApiError, internal_error, invalid, not_found
 from ...engine.app import FILE_LIMITS, MEGABYTE, App
 from ...engine.fetch import FetchFailed, Refused, fetch
 from ...engine.forms import FileRules, as_input, check_inputs
@@ -26,6 +26,7 @@ from ...store.conversations import Conversations
 from ...store.store import INTERRUPTED, NotFound, Row
 from ...store.uploads import Uploads
 from ...store.variables import Variables
+from ...text import media_type
 from ..context import Context, app_of, context_of, signer_of
 from ..event_stream import EventStream
 from ..payloads import ChatRequest, chat_request, is_uuid, json_body, user_of
@@ -76,7 +77,7 @@ async def ask(request: Request) -> Response | ASGIApp:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         if task.cancelled():
-            raise ApiError(500, "internal_server_error", INTERRUPTED) from None
+            raise internal_error(INTERRUPTED) from None
         raise
     return _blocking_answer(run)
 
@@ -251,7 +252,7 @@ async def _remote(context: Context, app: App, user: str, url: object) -> Row:
         session=user,
         name=name,
         extension=dotted[2].lower() if dotted[0] else "",
-        mime_type=response.headers.get("content-type", "application/octet-stream").partition(";")[0].strip(),
+        mime_type=media_type(response.headers.get("content-type")) or "application/octet-stream",
         size=len(response.body),
     )
 

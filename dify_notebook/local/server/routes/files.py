@@ -21,6 +21,7 @@ from ...responses import VERSION_HEADERS, html_not_found, reply
 from ...store import serializers
 from ...store.store import DEFAULT_USER, NotFound, Row
 from ...store.uploads import Uploads
+from ...text import media_type
 from ..context import app_of, context_of, signer_of
 from ..payloads import uploaded, user_of
 
@@ -98,7 +99,7 @@ async def preview(request: Request) -> Response:
 
 def _give(path: Path, row: Row, *, attachment: bool) -> Response:
     kind = row["mime_type"]
-    download = attachment or kind.partition(";")[0].strip().lower() not in _INLINE_TYPES
+    download = attachment or media_type(kind) not in _INLINE_TYPES
     headers = {
         **VERSION_HEADERS,
         "Cache-Control": "private, max-age=3600",

@@ -6,7 +6,6 @@ An answer of a seeded history is the one that the app of this version gives; onl
 from __future__ import annotations
 
 import asyncio
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import Any, cast
 from ...apps.catalog import APPS
 from ...engine.run import Run
 from ...engine.tools.clock import NOW
-from ...store.store import Row, Store
+from ...store.store import Row, Store, as_json
 from .threads import Thread
 
 
@@ -138,7 +137,7 @@ async def _play(thread: Thread) -> tuple[Answer, ...]:
                 text=finished["answer"],
                 usage=finished["usage"],
                 resources=tuple(finished["resources"]),
-                resources_json=json.dumps(list(finished["resources"]), ensure_ascii=False, separators=(",", ":")),
+                resources_json=as_json(list(finished["resources"])),
                 thoughts=tuple(listener.thoughts.values()),
                 nodes=tuple(listener.nodes),
                 workflow_run=finished["workflow_run"],

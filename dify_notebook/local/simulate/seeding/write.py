@@ -86,7 +86,7 @@ def insert(db: sqlite3.Connection, rows: Rows) -> None:
         _many(db, table, getattr(rows, table))
 
 
-def annotate(db: sqlite3.Connection, chance: random.Random, at: int) -> int:
+def annotate(db: sqlite3.Connection, chance: random.Random, at: int) -> None:
     """A few answers that someone wrote by hand; they answer only once annotation answers are switched on."""
     pairs = (
         ("guide", "How do I get a refund?", "Ask the people who sold you the plan; this is about the notebook."),
@@ -100,7 +100,6 @@ def annotate(db: sqlite3.Connection, chance: random.Random, at: int) -> int:
         for index, pair in enumerate(pairs)
     ]
     _many(db, "annotations", rows, ", seq")
-    return len(rows)
 
 
 def write_files(directory: Path, uploads: dict[str, bytes]) -> None:
