@@ -263,6 +263,26 @@ def test_a_model_that_repeats_the_key_is_told_without_it(status: str, kind: str,
     assert "hush" not in str(caught.value)
 
 
+def test_no_log_tells_the_headers_of_a_model(caplog: pytest.LogCaptureFixture) -> None:
+    """They may hold the key, and one line of them that is none is told by the library as it came."""
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.reply(f"200 {KEY}", b"{}", "application/json", f"X-Echo: {KEY}\r\nSet-Cookie: id=hush\r\n")
+
+    def wrong(request: Request, connection: Connection) -> None:
+        connection.reply("200 OK", b"{}", "application/json", f"Set Cookie: {KEY}\r\n")
+
+    with caplog.at_level("DEBUG"):
+        for answer in (script, wrong):
+            with serving(answer) as server, pytest.raises(ModelFailed):
+                asyncio.run(Model(Remote(server.url, KEY), "m").ask(USER))
+        with pytest.raises(ModelFailed):
+            asyncio.run(Model(Remote(server.url, f"{KEY}\n{KEY}"), "m").ask(USER))
+    assert "receive_response_headers.complete return_value=(b'HTTP/1.1', 200)" in caplog.text
+    assert "receive_response_headers.failed exception='RemoteProtocolError'" in caplog.text
+    assert "hush" not in caplog.text
+
+
 def test_calls_of_tools_count_as_part_of_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dify_notebook.local.engine.models.model.MAX_ANSWER", 10)
     call = delta(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": "four"}}])

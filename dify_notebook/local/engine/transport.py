@@ -14,7 +14,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...logs import logger
+from ...logs import hide_headers, logger
 from ..threads import in_thread
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For plain http, which needs no certificates."""
 
 for _name in ("httpcore.connection", "httpcore.http11"):
-    logger(_name)  # they write a server's headers as they came
+    logger(_name)  # they repeat what a server says
 
 
 class RequestError(Exception):
@@ -69,7 +69,8 @@ async def exchange(
     begun = False
     connections: list[Any] = []  # streams of httpcore
 
-    async def trace(event: str, info: Mapping[str, Any]) -> None:
+    async def trace(event: str, info: dict[str, Any]) -> None:
+        hide_headers(event, info)
         if event == "connection.connect_tcp.complete":
             connections.append(info["return_value"])
 
