@@ -19,6 +19,7 @@ from dify_notebook.local.engine.models import gguf
 from dify_notebook.local.engine.models.choice import Wanted, WrongModel, choose, prices
 from dify_notebook.local.engine.models.model import Model, ModelFailed, Prices, Reply, error_text
 from dify_notebook.local.engine.models.remote import Remote
+from dify_notebook.local.threads import Exited
 from dify_notebook.local.tokens import Meter
 
 USER = [{"role": "user", "content": "hi"}]
@@ -118,6 +119,7 @@ def test_the_word_for_an_end_can_be_written_down() -> None:
         ([ModelFailed("refused")], "^refused$"),
         ([KeyError("bug")], "KeyError in the model's back end"),
         ([OSError("no caf\udce9.gguf")], "OSError in the model's back end: no caf\ufffd.gguf$"),
+        ([Exited(SystemExit("no caf\udce9.gguf"))], "^SystemExit: no caf\ufffd.gguf in the model's back end$"),
     ],
 )
 def test_what_cannot_be_read_fails(chunks: list[Any], told: str) -> None:

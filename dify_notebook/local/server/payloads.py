@@ -41,7 +41,12 @@ async def uploaded(request: Request, code: str, message: str) -> AsyncIterator[F
         raise ApiError(400, code, message)
     try:
         async with request.form(max_files=MAX_FILES, max_fields=100) as form:
+            # A charset of the sender's choice may give texts that cannot be written down.
+            for name, value in form.multi_items():
+                f"{name}{value if isinstance(value, str) else value.filename}".encode()
             yield form
+    except UnicodeError:
+        raise ApiError(400, "bad_request", "A text of the form cannot be read.") from None
     except (MultiPartException, MultipartParseError) as error:  # older versions of starlette hand the second one on
         raise ApiError(400, "bad_request", str(error)) from None
 

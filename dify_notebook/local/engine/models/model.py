@@ -152,7 +152,7 @@ async def _chunks(backend: Backend, body: dict[str, Any]) -> AsyncGenerator[Chun
     except ModelFailed:
         raise
     except Exited as failure:
-        raise ModelFailed(f"{failure} in the model's back end") from failure
+        raise ModelFailed(well_formed(f"{failure} in the model's back end")) from failure
     except Exception as failure:
         text = well_formed(str(failure))
         raise ModelFailed(f"{type(failure).__name__} in the model's back end: {text}") from failure
