@@ -173,7 +173,7 @@ def test_values_of_headers() -> None:
         for value in ("hush\x00", "hush\x0b1", "hush 天气"):
             with pytest.raises(FetchFailed) as caught:
                 get(web.origin + "/a", web.origin, headers={"X-Key": value})
-            assert "hush" not in str(caught.value)
+            assert str(caught.value) == f"{web.origin}/a: a header holds what cannot be sent"
         assert len(web.asked) == 1
 
 

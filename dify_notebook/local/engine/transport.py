@@ -26,6 +26,8 @@ Origin = tuple[str, str, int]
 _TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For plain http, which needs no certificates."""
 
+_BAD_HEADER = "a header holds what cannot be sent"
+
 for _name in ("httpcore.connection", "httpcore.http11"):
     logger(_name)  # they repeat what a server says
 
@@ -75,7 +77,10 @@ async def exchange(
             connections.append(info["return_value"])
 
     try:
-        sent = httpx.Headers(headers, encoding="latin-1")
+        try:
+            sent = httpx.Headers(headers, encoding="latin-1")
+        except UnicodeEncodeError:
+            raise RequestError(_BAD_HEADER) from None  # Python would show a character of its value, and where it stands
         sent.setdefault("Accept-Encoding", "identity")  # what is sent compressed anyway stays as it came
         raw = target.encode("ascii")
         url = httpx.URL(scheme=scheme, host=host, port=port, raw_path=raw)
@@ -116,7 +121,7 @@ def _reason(problem: BaseException) -> str:
     import httpx
 
     if isinstance(problem, httpx.LocalProtocolError):
-        return "a header holds what cannot be sent"  # h11 would show its value
+        return _BAD_HEADER  # h11 would show its value
     # h11 also shows the line that it cannot read, which may be a cookie.
     text = str(problem).partition(": bytearray(")[0] or type(problem).__name__
     cause: BaseException | None = problem
