@@ -280,6 +280,12 @@ def test_texts_in_their_charset(charset: str, body: bytes, text: str) -> None:
 # -- what goes wrong -------------------------------------------------------------------------
 
 
+def test_a_content_type_is_read_as_far_as_it_is_one() -> None:
+    for padding, text in ((10, "Zürich"), (2_000, "Z\ufffdrich")):
+        kind = f"text/plain; note={'x' * padding}; charset=latin-1"
+        assert Fetched(200, {"content-type": kind}, "Zürich".encode("latin-1"), "").text == text
+
+
 def test_errors_name_the_address_without_its_query() -> None:
     nothing = closed_origin()
     with pytest.raises(FetchFailed) as caught:
