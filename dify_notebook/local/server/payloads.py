@@ -67,8 +67,8 @@ async def json_body(request: Request) -> dict[str, Any]:
     bad = ApiError(400, "bad_request", "The request body is not valid JSON.")
     try:
         body = json.loads(await request.body(), parse_constant=_no_constant)
-        # A lone surrogate is legal in JSON and cannot be written as UTF-8 later on.
-        json.dumps(body, ensure_ascii=False).encode()
+        # A lone surrogate is legal in JSON and cannot be written as UTF-8 later on, nor as JSON what no float holds.
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise bad from None
     if not isinstance(body, dict):
