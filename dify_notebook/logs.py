@@ -6,6 +6,7 @@ Messages and tracebacks may repeat what a server said. A message is one line, so
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from .printable import MESSAGE, TEXT, one_line, visible
 from .redact import redact
@@ -17,7 +18,10 @@ class _Harmless(logging.Filter):
     _formatter = logging.Formatter()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = one_line(redact(record.getMessage()), MESSAGE), None
+        message = record.getMessage()
+        if record.name == "httpcore.socks":
+            message = message.partition(" auth=")[0]  # the proxy's user and password come last
+        record.msg, record.args = one_line(redact(message), MESSAGE), None
         if record.exc_info and not record.exc_text:  # a formatter takes the text that is there
             record.exc_text = self._formatter.formatException(record.exc_info)
         if record.exc_text:
@@ -33,6 +37,17 @@ def logger(name: str = "dify_notebook") -> logging.Logger:
     result = logging.getLogger(name)
     result.addFilter(_HARMLESS)  # once, however often it is asked for
     return result
+
+
+def hide_headers(event: str, info: dict[str, Any]) -> None:
+    """For a `trace` of httpcore's, which writes `info` into its log afterwards: of a reply that is version and status.
+
+    A server may repeat any key in its headers, and keys that are not Dify's are not known by their form.
+    """
+    if event == "http11.receive_response_headers.complete":
+        info["return_value"] = info["return_value"][:2]
+    elif event.endswith("_headers.failed"):  # h11 shows the header that is none
+        info["exception"] = type(info["exception"]).__name__
 
 
 _said: set[str] = set()

@@ -29,7 +29,7 @@ class Exited(Exception):
 
 
 async def in_thread(
-    call: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    call: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Result:
     """Call a blocking function in a thread of its own; raises what it raises.
 
@@ -105,7 +105,7 @@ async def items_of(produce: Callable[[Callable[[Item], bool]], object]) -> Async
 
 
 async def in_own_loop(
-    call: Callable[Arguments, Coroutine[Any, Any, Result]], *args: Arguments.args, **kwargs: Arguments.kwargs
+    call: Callable[Arguments, Coroutine[Any, Any, Result]], /, *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Result:
     """Run a coroutine function of the user's to its end on a loop of its own, in a thread of its own.
 

@@ -56,7 +56,7 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
     try:
         response = await dify._open(call)
         try:
-            body, _ = await read(response, dify.bounds.error)
+            body = dify.settings.api_key.taken_out_of((await read(response, dify.bounds.error))[0])
         finally:
             await response.aclose()
     except ConfigError as raised:  # a variable of the environment: its message names it

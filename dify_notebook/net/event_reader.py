@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from ..secret import Secret
 from ..wire import events as ev
@@ -28,7 +28,8 @@ class EventReader:
     def __init__(self, bounds: Bounds, key: Secret) -> None:
         self._bounds = bounds
         self._key = key
-        self._key_bytes = key.reveal().encode()
+        # A view does not show itself in a verbose traceback; mypy knows of no view in bytes.
+        self._key_bytes: Any = memoryview(key.reveal().encode())
         self._remaining = bounds.stream
         self._resume, self._following = Resume(), False
         self._connect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
@@ -18,7 +19,7 @@ from .._version import __version__
 from ..config import Secret, Settings
 from ..errors import ConfigError, ConnectError, DifyError, TimeoutException
 from ..i18n import t
-from ..logs import logger
+from ..logs import hide_headers, logger
 from .bounds import ENCODINGS
 from .certificates import context_of, parse_verify, settings_of
 from .defaults import CONNECTIONS
@@ -27,8 +28,8 @@ from .limiter import MAX_CONNECTIONS, SPARE, AdaptiveLimiter, Permit, check_conn
 from .proxy_transport import ProxyTransport
 from .retry import check_seconds
 
-for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
-    logger(_name)  # they write whole addresses, signed ones too, and a server's headers as they came
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "httpcore.socks"):
+    logger(_name)  # they write whole addresses, signed ones too, and what a server and a proxy say
 
 #: Seconds. Reading waits above the server's ping, which comes every 10 s, also before
 #: the first event and so before the response headers.
@@ -186,8 +187,17 @@ class LoopPool:
 
 
 async def _send(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
+    if _HTTP11.isEnabledFor(logging.DEBUG):
+        request.extensions["trace"] = _trace
     with mapped_to_httpx(request):
         return await client.send(request, stream=True, **options)
+
+
+_HTTP11 = logging.getLogger("httpcore.http11")
+
+
+async def _trace(event: str, info: dict[str, Any]) -> None:
+    hide_headers(event, info)
 
 
 _PERMIT = "dify_notebook.permit"

@@ -241,6 +241,7 @@ BAD = [
     ({"city": "x", "bio": "b" * 101}, "bio in input form must be less than 100 characters"),
     ({"city": "x", "tone": ""}, "tone in input form must be one of the following: ['formal', 'casual']"),
     ({"city": "x", "age": "old"}, "age in input form must be a valid number"),
+    ({"city": "x", "age": "1e999"}, "(type 'number') age in input form must be a number"),
     ({"city": "x", "polite": "perhaps"}, "(type 'checkbox') polite in input form must be a boolean"),
     ({"city": "x", "extra": [1]}, "extra in input form must be a JSON object"),
     ({"city": "x", "doc": "a.txt"}, "doc in input form must be a file"),

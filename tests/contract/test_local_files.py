@@ -123,6 +123,18 @@ def test_odd_uploads(toolbox: Client, disposition: str, kind: str, status: int, 
     assert told(toolbox.http.post("/files/upload", content=content, headers=headers))[:2] == (status, code)
 
 
+@pytest.mark.parametrize(("user", "name"), [("u", "caf\\ud83d"), ("caf\\ud83d", "u")])
+def test_texts_in_a_charset_of_the_senders_choice(toolbox: Client, user: str, name: str) -> None:
+    """What cannot be written down is refused, before a file is kept."""
+    content = (
+        f'--b\r\nContent-Disposition: form-data; name="user"\r\n\r\n{user}\r\n'
+        f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: text/plain\r\n\r\n'
+        "x\r\n--b--\r\n"
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=b; charset=raw_unicode_escape"}
+    assert told(toolbox.http.post("/files/upload", content=content, headers=headers))[:2] == (400, "bad_request")
+
+
 @pytest.mark.parametrize(
     ("name", "extension"), [("README", ""), (".env", ""), ("a.TAR.GZ", "gz"), ("x" * 250 + ".csv", "csv")]
 )

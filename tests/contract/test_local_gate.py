@@ -123,6 +123,7 @@ BODIES = [
     ("not JSON", b"{nope", "application/json", 400, "bad_request"),
     ("an array", b"[]", "application/json", 400, "bad_request"),
     ("NaN", b'{"query": NaN}', "application/json", 400, "bad_request"),
+    ("no float", b'{"query": "a", "inputs": {"n": 1e999}}', "application/json", 400, "bad_request"),
     ("not UTF-8", b'{"query": "\xff"}', "application/json", 400, "bad_request"),
     ("half a surrogate pair", b'{"query": "\\ud800"}', "application/json", 400, "bad_request"),
     ("very deep", b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "application/json", 400, "bad_request"),

@@ -79,6 +79,16 @@ def test_what_a_user_wrote_may_stand_in_an_address(tmp_path: Path, asked: str, p
         assert web.asked[0]["path"] == path
 
 
+@pytest.mark.parametrize("asked", ["http://[", "http://127.0.0.1:9\u2100/"])
+def test_what_is_no_address_fails_its_node(tmp_path: Path, asked: str) -> None:
+    """And no more than that: a node may have a way on."""
+    told = flow("{{sys.query}}", on_error="default-value", default={"status_code": 0, "body": "nothing"})
+    with serve(tmp_path, flow("{{sys.query}}")) as one:
+        assert Client(one, "flow").ask(asked)[-1]["message"] == "Run failed: that is no address"
+    with serve(tmp_path, told) as one:
+        assert Client(one, "flow").ask(asked)[-1]["event"] == "message_end"
+
+
 def test_an_answer_is_read_in_its_own_charset(tmp_path: Path) -> None:
     def latin(_: Request, connection: Connection) -> None:
         connection.reply("200 OK", "Zürich".encode("latin-1"), "text/plain; charset=ISO-8859-1")

@@ -19,6 +19,7 @@ from dify_notebook.local.engine.models import gguf
 from dify_notebook.local.engine.models.choice import Wanted, WrongModel, choose, prices
 from dify_notebook.local.engine.models.model import Model, ModelFailed, Prices, Reply, error_text
 from dify_notebook.local.engine.models.remote import Remote
+from dify_notebook.local.threads import Exited
 from dify_notebook.local.tokens import Meter
 
 USER = [{"role": "user", "content": "hi"}]
@@ -95,6 +96,16 @@ def test_calls_without_index_or_id() -> None:
     assert [(call.id, call.arguments) for call in reply.calls] == [("call_0", '{"x": 1}')]
 
 
+def test_an_index_that_is_no_number_is_as_none() -> None:
+    asked = [{"index": index, "function": {"name": name, "arguments": "{}"}} for index, name in ((None, "f"), ("1", "g"))]
+    reply, _ = ask(delta(tool_calls=[*asked, {"index": 2, "function": {"name": "h"}}]), end("tool_calls"))
+    assert [call.name for call in reply.calls] == ["f", "g", "h"]
+
+
+def test_the_word_for_an_end_can_be_written_down() -> None:
+    assert ask(delta(content="a"), end("sto\ud83dp"))[0].finish_reason == "sto\ufffdp"
+
+
 @pytest.mark.parametrize(
     ("chunks", "told"),
     [
@@ -103,9 +114,12 @@ def test_calls_without_index_or_id() -> None:
         ([{"error": {"message": "no  more\n"}}], "^no more$"),
         ([{"choices": [3]}], "cannot be read"),
         ([{"usage": {"prompt_tokens": "x"}}], "cannot be read"),
+        ([{"usage": {"prompt_tokens": float("inf"), "completion_tokens": 1}}], "cannot be read"),
         ([delta(content=3)], "cannot be read"),
         ([ModelFailed("refused")], "^refused$"),
         ([KeyError("bug")], "KeyError in the model's back end"),
+        ([OSError("no caf\udce9.gguf")], "OSError in the model's back end: no caf\ufffd.gguf$"),
+        ([Exited(SystemExit("no caf\udce9.gguf"))], "^SystemExit: no caf\ufffd.gguf in the model's back end$"),
     ],
 )
 def test_what_cannot_be_read_fails(chunks: list[Any], told: str) -> None:
@@ -264,11 +278,41 @@ def test_a_model_that_repeats_the_key_is_told_without_it(status: str, kind: str,
     assert "hush" not in str(caught.value)
 
 
+def test_no_log_tells_the_headers_of_a_model(caplog: pytest.LogCaptureFixture) -> None:
+    """They may hold the key, and one line of them that is none is told by the library as it came."""
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.reply(f"200 {KEY}", b"{}", "application/json", f"X-Echo: {KEY}\r\nSet-Cookie: id=hush\r\n")
+
+    def wrong(request: Request, connection: Connection) -> None:
+        connection.reply("200 OK", b"{}", "application/json", f"Set Cookie: {KEY}\r\n")
+
+    with caplog.at_level("DEBUG"):
+        for answer in (script, wrong):
+            with serving(answer) as server, pytest.raises(ModelFailed):
+                asyncio.run(Model(Remote(server.url, KEY), "m").ask(USER))
+        with pytest.raises(ModelFailed):
+            asyncio.run(Model(Remote(server.url, f"{KEY}\n{KEY}"), "m").ask(USER))
+    assert "receive_response_headers.complete return_value=(b'HTTP/1.1', 200)" in caplog.text
+    assert "receive_response_headers.failed exception='RemoteProtocolError'" in caplog.text
+    assert "hush" not in caplog.text
+
+
 def test_calls_of_tools_count_as_part_of_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dify_notebook.local.engine.models.model.MAX_ANSWER", 10)
     call = delta(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": "four"}}])
     with pytest.raises(ModelFailed, match="longer than"):
         ask(call, call, call, end("tool_calls"))
+
+
+def test_no_answer_wants_any_number_of_functions_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are called at the same time."""
+    monkeypatch.setattr("dify_notebook.local.engine.models.model.MAX_CALLS", 2)
+    asked = [{"index": index, "function": {"name": "f", "arguments": "{}"}} for index in range(3)]
+    reply, _ = ask(delta(tool_calls=asked[:2]), delta(tool_calls=asked[:1]), end("tool_calls"))
+    assert len(reply.calls) == 2
+    with pytest.raises(ModelFailed, match="^The model wants more than 2 functions called at once$"):
+        ask(delta(tool_calls=asked[:2]), delta(tool_calls=asked[2:]), end("tool_calls"))
 
 
 def test_an_answer_in_one_piece_is_bounded() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
@@ -239,6 +241,12 @@ def test_reading_files(tmp_path: Path) -> None:
             read_files([pattern], tmp_path)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are texts")
+def test_a_file_whose_name_is_no_text_can_be_told(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("A", encoding="utf-8")
+    assert read_files(["*.txt"], tmp_path) == [("caf\ufffd.txt", "A")]
+
+
 # -- functions ---------------------------------------------------------------------------------
 
 
@@ -291,7 +299,22 @@ def test_calling_functions() -> None:
     def stops() -> str:
         raise StopIteration("odd")
 
-    use = {one.name: one for one in (*BUILTIN, describe(sample), describe(slow), describe(stops))}
+    def phone(call: str, args: int) -> str:
+        return f"{call} {args}"
+
+    async def phone_later(call: str) -> str:
+        return call
+
+    def opens() -> str:
+        raise OSError("no file caf\udce9.txt")  # as Python names one whose name is no UTF-8
+
+    def leaves() -> str:
+        sys.exit("no file caf\udce9.txt")
+
+    own = (sample, slow, stops, phone, phone_later, opens, leaves)
+    use = {one.name: one for one in (*BUILTIN, *(describe(call) for call in own))}
+    assert asyncio.run(use["phone"].use({"call": "Ann", "args": 2})) == "Ann 2"
+    assert asyncio.run(use["phone_later"].use({"call": "Ann"})) == "Ann"
     assert asyncio.run(use["sample"].use({"text": "ab", "count": 2})) == "abab"
     assert asyncio.run(use["calculator"].use({"expression": "(1+2)*3"})) == "9"
     assert (
@@ -307,6 +330,8 @@ def test_calling_functions() -> None:
     for name, arguments, told in (
         ("slow", {}, "slow did not end within 0.05 s"),
         ("stops", {}, "RuntimeError: StopIteration: odd"),
+        ("opens", {}, "OSError: no file caf\ufffd.txt"),
+        ("leaves", {}, "leaves: SystemExit: no file caf\ufffd.txt"),
         ("convert_time", {"time": "x", "from_timezone": "UTC", "to_timezone": "UTC"}, "no time such as"),
         ("sample", {"text": "a", "count": None}, "TypeError"),
         ("calculator", {}, "missing a required argument"),

@@ -208,6 +208,19 @@ async def test_a_socks_proxy_is_gone_through(
         assert ("me:" in form) is (proxy.asked[0] == b"\x01\x02me\x04p@ss")
 
 
+async def test_no_log_tells_the_login_of_a_socks_proxy(
+    behind: RawServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Socks(port_of(behind.url))) as proxy, caplog.at_level("DEBUG"):
+        monkeypatch.setenv("ALL_PROXY", f"socks5://me-myself:secret-word@{proxy.place}")
+        async with AsyncDify(KEY, AWAY, "me") as dify:
+            assert (await dify.app.info()).name == "behind"
+        assert b"secret-word" in proxy.asked[0]
+    assert "setup_socks5_connection.started" in caplog.text
+    assert "secret-word" not in caplog.text
+    assert "me-myself" not in caplog.text
+
+
 @pytest.mark.parametrize("transport", [None, "aiohttp"])
 @pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x05\xff", b"\x04\x00", b""])
 async def test_what_is_no_socks_proxy_is_told_with_its_variable(

@@ -504,6 +504,21 @@ async def test_the_doctor_names_certificate_and_proxy(no_proxies: pytest.MonkeyP
     assert "407" in str(found.values["problem"])
 
 
+async def test_what_a_doctor_says_holds_no_key() -> None:
+    """Whatever its form, where the server repeats it in its refusal."""
+    for status in ("401 Unauthorized", "500 Internal Server Error"):
+
+        def script(request: Request, connection: Connection, status: str = status) -> None:
+            connection.reply(status, {"code": "unauthorized", "message": "no account of a-quiet-word", "status": 401})
+
+        with serving(script) as server:
+            async with AsyncDify("a-quiet-word", server.url, "me", retry=0) as dify:
+                found = await examine(dify)
+        assert found[-1].state == "wrong"
+        assert "no account of ***" in str(found)
+        assert "quiet" not in str(found)
+
+
 # -- the extra -----------------------------------------------------------------------------
 
 

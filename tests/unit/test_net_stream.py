@@ -27,6 +27,9 @@ from dify_notebook.errors import (
     TurnIncomplete,
 )  # fmt: skip
 from dify_notebook.net import stream as stream_module
+from dify_notebook.net.bounds import Bounds
+from dify_notebook.net.event_reader import EventReader
+from dify_notebook.secret import Secret
 from dify_notebook.turn.state import Timing
 from dify_notebook.wire.events import Message
 
@@ -757,3 +760,27 @@ def test_after_a_fork_the_child_has_connections_of_its_own() -> None:
         assert pid
         assert os.waitstatus_to_exitcode(status) == 0
         assert dify.chat.send("parent again").answer == "Hello"
+
+
+# -- what a log and a traceback tell ---------------------------------------------------------
+
+
+async def test_no_log_tells_a_key_that_the_server_repeats(caplog: pytest.LogCaptureFixture) -> None:
+    """Nor one of a form that is nobody's."""
+
+    def script(request: Request, connection: Connection) -> None:
+        connection.head(extra="X-Echo: a-quiet-word\r\nSet-Cookie: id=a-quiet-word\r\n")
+        say(connection, "Hello")
+        finish(connection)
+
+    with caplog.at_level("DEBUG"), serving(script) as server:
+        async with AsyncDify("a-quiet-word", server.url, "tester") as dify:
+            assert (await dify.chat.send("hi")).answer == "Hello"
+    assert "receive_response_headers.complete return_value=(b'HTTP/1.1', 200)" in caplog.text
+    assert "quiet" not in caplog.text
+
+
+def test_what_reads_a_stream_shows_no_key() -> None:
+    """Verbose tracebacks show what stands on the line that was interrupted."""
+    reader = EventReader(Bounds(), Secret(KEY))
+    assert "canary" not in repr(vars(reader)).lower()

@@ -25,6 +25,8 @@ _CHARSET = re.compile(
     r"gb\w+|hz|big5\w*|euc_\w+|shift_jis\w*|iso2022_\w+|johab|tis-620|ptcp154|kz1048"
 )
 """Python's names of charsets. Its other codecs are for programs: escapes, host names, UTF-7."""
+_CONTENT_TYPE = 1_000
+"""Characters of a content type that are read: what takes it apart needs long for long ones, and all wait meanwhile."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PLAIN = "/%:@!$&'()*+,;=~"
 _UNSAFE_HEADERS = frozenset(["host", "content-length", "transfer-encoding", "connection"])
@@ -53,7 +55,7 @@ class Fetched:
     def text(self) -> str:
         """The body in its charset; in UTF-8 where none was named in which pages are written."""
         message = Message()
-        message["Content-Type"] = self.headers.get("content-type", "")
+        message["Content-Type"] = self.headers.get("content-type", "")[:_CONTENT_TYPE]
         try:
             name = codecs.lookup(str(message.get_content_charset("utf-8"))).name
         except (LookupError, ValueError, TypeError):  # TypeError: a parameter in pieces of which one has no number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ...wire.kinds import FILE_CONTROLS, TEXT_CONTROLS, ControlKind
@@ -119,7 +120,7 @@ class Control:
                 value = float(value) if "." in value or "e" in value.lower() else int(value)
             except ValueError:
                 raise invalid(f"{self.variable} in input form must be a valid number") from None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -inf < value < inf:
             raise invalid(f"(type 'number') {self.variable} in input form must be a number")
         return value
 

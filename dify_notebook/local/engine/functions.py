@@ -34,6 +34,9 @@ Called = TypeVar("Called", bound=Callable[..., Any])
 class FunctionFailed(Exception):
     """A function raised, took too long, or was called in a way that it cannot be."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(well_formed(text))  # names of files may be in it
+
 
 class FunctionExited(FunctionFailed):
     """A function wanted to end the process: no result that a model could go on with."""

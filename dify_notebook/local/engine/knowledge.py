@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from ..text import well_formed
 from .app import fixed_id
 from .search.ranking import Index
 from .search.resources import Segment, retriever_resources
@@ -117,4 +118,4 @@ def read_files(patterns: Iterable[str], beside: Path) -> list[tuple[str, str]]:
                 texts[file] = file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as problem:
                 raise ValueError(f"{file.name} is not a text in UTF-8 ({problem.__class__.__name__})") from None
-    return [(file.name, text) for file, text in texts.items()]
+    return [(well_formed(file.name), text) for file, text in texts.items()]

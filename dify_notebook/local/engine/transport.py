@@ -14,7 +14,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...logs import logger
+from ...logs import hide_headers, logger
 from ..threads import in_thread
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ Origin = tuple[str, str, int]
 _TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For plain http, which needs no certificates."""
 
+_BAD_HEADER = "a header holds what cannot be sent"
+
 for _name in ("httpcore.connection", "httpcore.http11"):
-    logger(_name)  # they write a server's headers as they came
+    logger(_name)  # they repeat what a server says
 
 
 class RequestError(Exception):
@@ -69,12 +71,16 @@ async def exchange(
     begun = False
     connections: list[Any] = []  # streams of httpcore
 
-    async def trace(event: str, info: Mapping[str, Any]) -> None:
+    async def trace(event: str, info: dict[str, Any]) -> None:
+        hide_headers(event, info)
         if event == "connection.connect_tcp.complete":
             connections.append(info["return_value"])
 
     try:
-        sent = httpx.Headers(headers, encoding="latin-1")
+        try:
+            sent = httpx.Headers(headers, encoding="latin-1")
+        except UnicodeEncodeError:
+            raise RequestError(_BAD_HEADER) from None  # Python would show a character of its value, and where it stands
         sent.setdefault("Accept-Encoding", "identity")  # what is sent compressed anyway stays as it came
         raw = target.encode("ascii")
         url = httpx.URL(scheme=scheme, host=host, port=port, raw_path=raw)
@@ -115,7 +121,7 @@ def _reason(problem: BaseException) -> str:
     import httpx
 
     if isinstance(problem, httpx.LocalProtocolError):
-        return "a header holds what cannot be sent"  # h11 would show its value
+        return _BAD_HEADER  # h11 would show its value
     # h11 also shows the line that it cannot read, which may be a cookie.
     text = str(problem).partition(": bytearray(")[0] or type(problem).__name__
     cause: BaseException | None = problem

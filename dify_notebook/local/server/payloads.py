@@ -42,7 +42,12 @@ async def uploaded(request: Request, code: str, message: str) -> AsyncIterator[F
         raise ApiError(400, code, message)
     try:
         async with request.form(max_files=MAX_FILES, max_fields=100) as form:
+            # A charset of the sender's choice may give texts that cannot be written down.
+            for name, value in form.multi_items():
+                f"{name}{value if isinstance(value, str) else value.filename}".encode()
             yield form
+    except UnicodeError:
+        raise ApiError(400, "bad_request", "A text of the form cannot be read.") from None
     except (MultiPartException, MultipartParseError) as error:  # older versions of starlette hand the second one on
         raise ApiError(400, "bad_request", str(error)) from None
 
@@ -63,8 +68,8 @@ async def json_body(request: Request) -> dict[str, Any]:
     bad = ApiError(400, "bad_request", "The request body is not valid JSON.")
     try:
         body = json.loads(await request.body(), parse_constant=_no_constant)
-        # A lone surrogate is legal in JSON and cannot be written as UTF-8 later on.
-        json.dumps(body, ensure_ascii=False).encode()
+        # A lone surrogate is legal in JSON and cannot be written as UTF-8 later on, nor as JSON what no float holds.
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise bad from None
     if not isinstance(body, dict):

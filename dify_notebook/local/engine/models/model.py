@@ -26,6 +26,8 @@ DONE: Chunk = {"done": True}
 """A back end's word that the answer is whole, for models that never say how they came to its end."""
 MAX_ANSWER = 2_000_000
 """Characters of one answer; a model that never ends must not fill the memory."""
+MAX_CALLS = 128
+"""Functions that one answer may want called: each is called in a thread of its own, all at the same time."""
 MAX_SECONDS = 600.0
 """Of one answer as a whole."""
 
@@ -150,9 +152,10 @@ async def _chunks(backend: Backend, body: dict[str, Any]) -> AsyncGenerator[Chun
     except ModelFailed:
         raise
     except Exited as failure:
-        raise ModelFailed(f"{failure} in the model's back end") from failure
+        raise ModelFailed(well_formed(f"{failure} in the model's back end")) from failure
     except Exception as failure:
-        raise ModelFailed(f"{type(failure).__name__} in the model's back end: {failure}") from failure
+        text = well_formed(str(failure))
+        raise ModelFailed(f"{type(failure).__name__} in the model's back end: {text}") from failure
 
 
 class _Reader:
@@ -185,7 +188,7 @@ class _Reader:
                 self._choice(choice)
             if chunk is DONE and (self._text or self._calls):
                 self._end(self._finish or "stop")
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as problem:
             raise ModelFailed(f"The model sent a chunk that cannot be read ({problem!r})") from None
 
     def _choice(self, choice: Mapping[str, Any]) -> None:
@@ -194,8 +197,12 @@ class _Reader:
         # DeepSeek, vLLM and llama.cpp call it the one, Ollama and OpenRouter the other.
         self._say(delta.get("reasoning_content") or delta.get("reasoning"), reasoning=True)
         self._say(delta.get("content"), reasoning=False)
-        for index, call in enumerate(delta.get("tool_calls") or []):
-            known = self._calls.setdefault(call.get("index", index), {"id": "", "name": "", "arguments": ""})
+        for place, call in enumerate(delta.get("tool_calls") or []):
+            index = call.get("index")
+            index = index if isinstance(index, int) else place
+            known = self._calls.setdefault(index, {"id": "", "name": "", "arguments": ""})
+            if len(self._calls) > MAX_CALLS:
+                raise ModelFailed(f"The model wants more than {MAX_CALLS} functions called at once")
             function = call.get("function") or {}
             known["id"] = call.get("id") or known["id"]
             name, arguments = function.get("name") or "", function.get("arguments") or ""
@@ -204,7 +211,7 @@ class _Reader:
             known["name"] += name
             known["arguments"] += arguments
         if choice.get("finish_reason"):
-            self._end(str(choice["finish_reason"]))
+            self._end(well_formed(str(choice["finish_reason"])))
 
     def _end(self, reason: str) -> None:
         self._finish = reason

@@ -348,7 +348,10 @@ class HttpRequest(NodeType):
         if any("\n" in text or "\r" in text for text in [*headers, *headers.values()]):
             raise NodeFailed("a header holds a line break", "HttpRequestNodeError")
         body = None if self.body is None else context.render(self.body).encode()
-        process = {"request": _request(self.method, url, headers, body)}
+        try:
+            process = {"request": _request(self.method, url, headers, body)}
+        except ValueError:
+            raise NodeFailed("that is no address", "HttpRequestNodeError") from None
         try:
             answer = await fetch(
                 url,
