@@ -194,4 +194,4 @@ def _call_in_thread(call: Callable[[], T]) -> T:
         succeeded, answer = answers.get(timeout=KEYRING_SECONDS)
     if not succeeded:
         raise _NoAnswer(answer)
-    return answer  # type: ignore[no-any-return]  # what `work` gave
+    return answer  # type: ignore[no-any-return]  # what `call` gave

@@ -21,8 +21,10 @@ from .private import config_dir, write_private
 from .redact import has_key, redact
 from .secret import Secret
 
-RESERVED = ("guide", "toolbox", "pipeline", "local")
-"""Names of the embedded server's apps, which no profile may have."""
+LOCAL_APPS = ("guide", "toolbox", "pipeline")
+"""The embedded server's apps."""
+RESERVED = (*LOCAL_APPS, "local")
+"""What they are called, `local` for the first: names that no profile may have."""
 
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}\Z")
 _PLACE = re.compile(r"(keyring|file|memory|env:[A-Za-z_]\w*)\Z")

@@ -111,10 +111,10 @@ class LiveWidget(anywidget.AnyWidget):
             for view in running or list(self._closed.values())[-1:]:
                 for reply in view.snapshot():
                     self.send_message(reply)
-        elif hello.view in self._open:
-            for reply in self._open[hello.view].snapshot():
+        elif running_view := self._open.get(hello.view):
+            for reply in running_view.snapshot():
                 self.send_message(reply)
-        elif hello.view in self._closed:
-            self._closed[hello.view].resend_end()
+        elif ended_view := self._closed.get(hello.view):
+            ended_view.resend_end()
         else:
             self.send_message(Close(hello.view))

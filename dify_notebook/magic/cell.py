@@ -225,10 +225,8 @@ def _file_reference(source: Any) -> dict[str, Any]:
         return source
     if isinstance(source, UploadedFile):
         return dict(net_files.reference(source))
-    name, content, opened_here = net_files.open_file(source, None)
-    size = net_files.size_of(content)
-    if opened_here:
-        content.close()  # type: ignore[union-attr]  # ours is a file
+    with net_files.open_file(source, None) as (name, content):
+        size = net_files.size_of(content)
     upload_note = t("magic.dry_run.upload", name=name, size="?" if size is None else f"{size:,}")
     kind = net_files.kind_of(name, net_files.mime_of(name))
     return {"type": kind, "transfer_method": "local_file", "upload_file_id": upload_note}

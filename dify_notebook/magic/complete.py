@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from ..printable import is_plain
+from ..profiles import RESERVED
 from .parse import BY_NAME, INPUT_NAME, OPTIONS
 from .split import Word, split
 
-APPS = ("guide", "toolbox", "pipeline", "local")
 SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "apps": (),
     "connect": (),
@@ -30,7 +30,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "mode": ("continue", "fresh"),
     "new": (),
     "runs": ("list", "off", "on"),
-    "use": APPS,
+    "use": RESERVED,
 }
 """What `%dify` does, and the fixed words that may follow."""
 
@@ -114,7 +114,7 @@ def _cell_line(line: str, candidates: Candidates, paths: Callable[[str], list[st
             return _with_prefix(value, [o.names[-1] for o in free])
         if _has_profile(complete_words):
             return None
-        return _with_prefix(value, (*candidates.profiles, *APPS, *candidates.clients))
+        return _with_prefix(value, (*candidates.profiles, *RESERVED, *candidates.clients))
     return _value(option, value, candidates, paths, open_word)
 
 

@@ -13,17 +13,17 @@ from ..config import resolve
 from ..errors import DifyError, InputError
 from ..i18n import t
 from ..printable import one_line
-from ..profiles import profiles
+from ..profiles import LOCAL_APPS, RESERVED, profiles
 from ..redact import redact
 from ..tape import run_store
-from .complete import APPS, SUBCOMMANDS
+from .complete import SUBCOMMANDS
 from .connect import connect, describe_key_storage, forget
 from .conversations import conversations
 from .doctor import doctor
 from .help import help_text, width
 from .history import history
 from .split import split
-from .state import LOCAL_APPS, AppSession, State
+from .state import AppSession, State
 
 
 def run_line(line: str, state: State, namespace: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ def _conversation(app_session: AppSession) -> str:
 
 def _use(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if len(args) != 1:
-        _refuse("magic.line.use", known=", ".join([*profiles(), *APPS]))
+        _refuse("magic.line.use", known=", ".join([*profiles(), *RESERVED]))
     app_session = state.app_session(args[0], None, namespace)
     state.choice = args[0]
     return _describe(app_session, state)
@@ -118,7 +118,7 @@ def _mode(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 def _apps(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     _refuse_arguments("apps", args)
     lines = []
-    if resolve() is not None or (state.choice is not None and state.choice not in APPS):
+    if resolve() is not None or (state.choice is not None and state.choice not in RESERVED):
         app_session = state.app_session(None, None, namespace)
         app_session.session.call(app_session.session.learn())
         lines += [_remote(app_session), ""]

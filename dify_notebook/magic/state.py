@@ -14,16 +14,15 @@ from ..errors import InputError
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.sync import Dify
-from ..profiles import profiles
+from ..profiles import RESERVED, profiles
 from ..session import Session
 from ..wire import models
-from .complete import APPS, is_client
+from .complete import is_client
 from .namespace import notebook_namespace
 
 Mode = Literal["continue", "fresh"]
 MAX_TURNS = 50
 """Turns that a conversation's session holds in memory; those before are read from their tapes."""
-LOCAL_APPS = ("guide", "toolbox", "pipeline")
 
 
 class Conversation(msgspec.Struct):
@@ -160,7 +159,7 @@ class State:
             client: AsyncDify = value.as_async if isinstance(value, Dify) else value
             app_session = self._remote(client if user is None else client.as_user(user), name)
             app_session.use_client(client)
-        elif name in APPS:
+        elif name in RESERVED:
             app_session = self._local("guide" if name == "local" else str(name), user)
         elif name and name in profiles():
             settings = resolve(profile=name, user=user)
@@ -201,6 +200,6 @@ def _unknown_app(name: str, value: object, namespace: Mapping[str, Any]) -> Inpu
     if value is not None:
         return InputError(t("magic.app.no_client", name=name, type=type(value).__name__), code="app")
     clients = [key for key, variable in dict(namespace).items() if is_client(variable)]
-    known = [*profiles(), *APPS, *clients]
+    known = [*profiles(), *RESERVED, *clients]
     hint = suggestion(name, known)
     return InputError(t("magic.app.unknown", name=name, suggestion=hint, known=", ".join(known)), code="app")

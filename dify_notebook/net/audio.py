@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 from ..errors import APIError
 from ..i18n import t
@@ -37,18 +37,13 @@ class AsyncAudio(Resource):
             APIError: speech to text is off in the app's settings, or the server refused the file.
         """
         call = calls.audio_to_text(user=self._dify.user_or(user))
-        filename, content, ours = fl.open_file(file, name)
-        kind = mime_type or fl.mime_of(filename)
-        try:
+        with fl.open_file(file, name) as (filename, content):
+            kind = mime_type or fl.mime_of(filename)
             answer = await self._dify._send(
                 call,
                 files={"file": (filename, content, _MIME_TYPES.get(kind, kind))},
                 data=dict(call.body or {}),
             )
-        finally:
-            if ours:
-                with suppress(OSError):
-                    content.close()  # type: ignore[union-attr]  # ours is a file
         return answer.text
 
     async def from_text(

@@ -15,11 +15,12 @@ from .bodies import read
 if TYPE_CHECKING:
     from ..config import Settings
     from ..wire.calls import Call
+    from ..wire.models import Model
     from .app_cache import AppCache
     from .bounds import Bounds
     from .transport import LoopPools
 
-T = TypeVar("T")
+M = TypeVar("M", bound="Model")
 
 
 class BaseClient:
@@ -101,7 +102,7 @@ class BaseClient:
             (await self._pools.current()).limiter.back_off()
         return error
 
-    async def _send(self, call: Call[T], *, on_size: Callable[[int], None] | None = None, **content: Any) -> T:
+    async def _send(self, call: Call[M], *, on_size: Callable[[int], None] | None = None, **content: Any) -> M:
         """Send a call and read its answer as the call says.
 
         Args:
@@ -121,8 +122,7 @@ class BaseClient:
         try:
             if not body and call.method == "GET":  # nothing is an answer to an order, not to a question
                 raise ValueError(t("net.empty_answer", status=response.status_code))
-            # `result` is the class that T stands for
-            return models.decode(call.result, body)  # type: ignore[no-any-return]
+            return models.decode(call.result, body)
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as raised:
             problem = str(raised)
         raise ServerError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from ..app import file_rules as rules
@@ -52,14 +51,9 @@ def _check(
     for file in files:
         if isinstance(file, (Mapping, UploadedFile)) or is_url(file):
             continue  # nothing of it is sent from here
-        name, content, opened = open_file(file, None)
-        try:
+        with open_file(file, None) as (name, content):
             if isinstance(file, (str, os.PathLike)):  # of bytes and open files the name says too little
                 rules.check_kind(name, None, accepted, where)
             if parameters is not None:
                 rules.check_size(name, None, size_of(content), parameters)
                 rules.check_anywhere(name, None, parameters)
-        finally:
-            if opened:
-                with suppress(OSError):
-                    content.close()  # type: ignore[union-attr]  # ours is a file

@@ -6,7 +6,8 @@ import io
 import itertools
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -42,23 +43,29 @@ def host_of(url: str) -> str:
         return "?"
 
 
-def open_file(file: FileLike, name: str | None) -> tuple[str, bytes | BinaryIO, bool]:
-    """(name, content, whether we opened it).
+@contextmanager
+def open_file(file: FileLike, name: str | None) -> Iterator[tuple[str, bytes | BinaryIO]]:
+    """(name, content); what is opened here is closed at the end.
 
     Raises:
         InputError: there is no such file, it is a directory, or this is no file at all.
     """
     if isinstance(file, (str, os.PathLike)):
         path, content = _opened(file)
-        return _encodable(name or path.name), content, True
-    if isinstance(file, (bytes, bytearray, memoryview)):
-        return _encodable(name or "file"), bytes(file), False
-    if isinstance(file, io.TextIOBase):
+        try:
+            yield _encodable(name or path.name), content
+        finally:
+            with suppress(OSError):
+                content.close()
+    elif isinstance(file, (bytes, bytearray, memoryview)):
+        yield _encodable(name or "file"), bytes(file)
+    elif isinstance(file, io.TextIOBase):
         raise InputError(t("net.text_file"), code="file")
-    if hasattr(file, "read"):
+    elif hasattr(file, "read"):
         own = getattr(file, "name", None)  # of a descriptor it is a number
-        return _encodable(name or (Path(own).name if isinstance(own, str) else "file")), file, False
-    raise InputError(t("net.file_kind", kind=type(file).__name__), code="file")
+        yield _encodable(name or (Path(own).name if isinstance(own, str) else "file")), file
+    else:
+        raise InputError(t("net.file_kind", kind=type(file).__name__), code="file")
 
 
 def check_file(file: str | os.PathLike[str]) -> Path:

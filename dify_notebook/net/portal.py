@@ -1,6 +1,6 @@
 """One loop on one thread, for everything that is not awaited.
 
-The synchronous client, the magic and later the panel share it. It starts when it is
+The synchronous client, the magics and the panel share it. It starts when it is
 first needed, and again in a forked child. A blocked notebook cell does not block it,
 and it does not block the kernel.
 """

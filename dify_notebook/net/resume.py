@@ -67,11 +67,6 @@ class Resume:
         self._started = False
         self._settled = True
 
-    @property
-    def following(self) -> bool:
-        """Whether a lost connection was followed."""
-        return self._answer is not None
-
     def record(self, event: ev.Event) -> None:
         """An event of the first connection."""
         name = event.identity()

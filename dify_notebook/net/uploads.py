@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -71,8 +70,7 @@ class AsyncFiles(Resource):
             The file as the server names it; its `id` stands for it in questions of this user.
         """
         call = calls.upload_file(user=self._dify.user_or(user))
-        filename, content, ours = fl.open_file(file, name)
-        try:
+        with fl.open_file(file, name) as (filename, content):
             parameters = await self._rules(check)
             if parameters is not None:
                 rules.check_size(filename, mime_type, fl.size_of(content), parameters)
@@ -83,10 +81,6 @@ class AsyncFiles(Resource):
                 files={"file": (filename, sent, mime_type or fl.mime_of(filename))},
                 data=dict(call.body or {}),
             )
-        finally:
-            if ours:
-                with suppress(OSError):
-                    content.close()  # type: ignore[union-attr]  # ours is a file
 
     async def _rules(self, check: bool | None) -> models.Parameters | None:
         """The app's parameters, where the check is wanted and they are known or may be asked for."""

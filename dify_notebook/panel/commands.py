@@ -257,6 +257,7 @@ FromBrowser = (
 def read(content: object) -> FromBrowser | None:
     """The command that the browser sent; None for anything else (a newer or a foreign one)."""
     try:
-        return msgspec.convert(content, FromBrowser)  # type: ignore[no-any-return]
+        command: FromBrowser = msgspec.convert(content, FromBrowser)
     except msgspec.ValidationError:
         return None
+    return command

@@ -264,14 +264,14 @@ class TurnMeta(Value, frozen=True):
 # ------------------------------------------------------------------ messages
 
 
-class Numbered(msgspec.Struct, frozen=True, kw_only=True):
+class Numbered(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
     """What every message of the kernel carries."""
 
     n: int = 0
     """Its number; set when it is sent."""
 
 
-class Texts(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="texts"):
+class Texts(Numbered, frozen=True, kw_only=True, tag="texts"):
     """All labels, templates with {name}; begins a whole picture."""
 
     lang: Literal["en", "zh-Hans"]
@@ -283,64 +283,64 @@ class Texts(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="texts"):
     lies in an output of its own."""
 
 
-class SetApp(Numbered, frozen=True, kw_only=True, tag_field="part", tag="app"):
+class StatePart(Numbered, frozen=True, kw_only=True, tag_field="part"):
+    """Replaces a part of the state."""
+
     kind: Literal["state"] = "state"
+
+
+class SetApp(StatePart, frozen=True, kw_only=True, tag="app"):
     value: App
 
 
-class SetConversation(Numbered, frozen=True, kw_only=True, tag_field="part", tag="conversation"):
-    kind: Literal["state"] = "state"
+class SetConversation(StatePart, frozen=True, kw_only=True, tag="conversation"):
     value: Conversation
 
 
-class SetConversations(Numbered, frozen=True, kw_only=True, tag_field="part", tag="conversations"):
-    kind: Literal["state"] = "state"
+class SetConversations(StatePart, frozen=True, kw_only=True, tag="conversations"):
     value: Conversations
 
 
-class SetVariables(Numbered, frozen=True, kw_only=True, tag_field="part", tag="variables"):
-    kind: Literal["state"] = "state"
+class SetVariables(StatePart, frozen=True, kw_only=True, tag="variables"):
     value: Variables | None
     """None: the app has none, or they were not asked for."""
 
 
-class SetQueue(Numbered, frozen=True, kw_only=True, tag_field="part", tag="queue"):
-    kind: Literal["state"] = "state"
+class SetQueue(StatePart, frozen=True, kw_only=True, tag="queue"):
     value: list[Queued]
 
 
-class SetStatus(Numbered, frozen=True, kw_only=True, tag_field="part", tag="status"):
-    kind: Literal["state"] = "state"
+class SetStatus(StatePart, frozen=True, kw_only=True, tag="status"):
     value: Status
 
 
-class Turns(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="turns"):
+class Turns(Numbered, frozen=True, kw_only=True, tag="turns"):
     """Replaces the list, or puts older ones before it; oldest first."""
 
     items: list[TurnMeta]
     where: Literal["all", "older"]
 
 
-class PutTurn(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="turn"):
+class PutTurn(Numbered, frozen=True, kw_only=True, tag="turn"):
     """Replaces the turn of that key, or adds it at the end."""
 
     item: TurnMeta
 
 
-class PatchView(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="patch"):
+class PatchView(Numbered, frozen=True, kw_only=True, tag="patch"):
     """Blocks of a turn's view: see `live.protocol`."""
 
     patch: Annotated[Any, msgspec.Meta(title="Patch | Packed")]
     """A `live.protocol.Patch` or `Packed`."""
 
 
-class Heard(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="heard"):
+class Heard(Numbered, frozen=True, kw_only=True, tag="heard"):
     """The command arrived; sent at once by the thread that hears."""
 
     id: int
 
 
-class Reply(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="reply"):
+class Reply(Numbered, frozen=True, kw_only=True, tag="reply"):
     """A command has ended; some bring a buffer."""
 
     id: int
@@ -350,7 +350,7 @@ class Reply(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="reply"):
     error: Problem | None = None
 
 
-class Progress(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="progress"):
+class Progress(Numbered, frozen=True, kw_only=True, tag="progress"):
     """How far an upload to the server is."""
 
     upload: str
@@ -361,7 +361,7 @@ class Progress(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="progr
     error: Problem | None = None
 
 
-class Sound(Numbered, frozen=True, kw_only=True, tag_field="kind", tag="sound"):
+class Sound(Numbered, frozen=True, kw_only=True, tag="sound"):
     """A piece of a running turn's speech, in a buffer."""
 
     key: str

@@ -27,8 +27,8 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"]
     path: str
     """Below the base URL, with everything escaped."""
-    result: Any
-    """The type that the answer's JSON is read as."""
+    result: type[T]
+    """What the answer's JSON is read as; `bytes` of a content that stays as it is."""
     params: Mapping[str, str] = {}
     body: Mapping[str, Any] | None = None
     """Sent as JSON."""

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import itertools
 import json
 import math
 import struct
 import threading
 import zlib
 from collections.abc import Iterator
-from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -418,15 +416,12 @@ class _Handler(SimpleHTTPRequestHandler):
 @contextlib.contextmanager
 def serving() -> Iterator[str]:
     """A server on loopback for the bundle and the script; gives its address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler)) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
-
-
-_contexts = itertools.count()
 
 
 @contextlib.contextmanager

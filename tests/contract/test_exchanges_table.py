@@ -167,7 +167,9 @@ def check(expected: eo.Outcome, found: Any, script: Replay) -> None:
         case eo.Conversation():
             assert found.id.startswith(expected.id)
             if "result" not in found.extra:
-                assert (found.name, told(found.created_at)) == (expected.name, expected.created)
+                assert (found.name, told(found.created_at), told(found.updated_at), found.introduction or "") == (
+                    expected.name, expected.created, expected.updated, expected.introduction,
+                )  # fmt: skip
                 assert known(found.inputs) == expected.inputs
         case eo.Messages():
             seen = messages(found, more)
@@ -186,14 +188,18 @@ def check(expected: eo.Outcome, found: Any, script: Replay) -> None:
             assert {item.name: (item.value_type, item.parsed) for item in found} == expected.values
             assert more == expected.more
             assert told(found[0].created_at if found else None) == expected.created
+            assert told(found[0].updated_at if found else None) == expected.updated
         case eo.Variable():
             assert found.id.endswith(expected.id)
             assert (found.name, found.value_type, found.parsed) == (expected.name, expected.type, expected.value)
+            assert told(found.updated_at) == expected.updated
         case eo.Upload():
             assert found.id.startswith(expected.id)
             assert (found.name, found.size, found.extension, found.mime_type, told(found.created_at)) == (
                 expected.name, expected.size, expected.extension, expected.mime_type, expected.created,
             )  # fmt: skip
+            assert str(found.created_by).startswith(expected.created_by)
+            assert bool(found.extra.get("source_url")) == expected.source_url
         case eo.Content():
             assert len(found) == expected.length
             assert found.startswith(expected.starts)
@@ -211,12 +217,20 @@ def check(expected: eo.Outcome, found: Any, script: Replay) -> None:
             assert (found.title, found.icon, found.default_language) == (
                 expected.title, expected.icon, expected.language,
             )  # fmt: skip
+            assert (found.extra["icon_background"], found.extra["show_workflow_steps"]) == (
+                expected.icon_background, expected.workflow_steps,
+            )  # fmt: skip
         case eo.Parameters():
             assert found.opening_statement == expected.opening
             assert tuple(found.suggested_questions or ()) == expected.suggested
             assert [f"{c['variable']}:{c['type']}" for c in found.controls] == [
                 word.partition("/")[0].rstrip("!") for word in expected.form.split()
             ]
+            assert {word for word, part in PARTS.items() if (getattr(found, part) or {}).get("enabled")} == (
+                set(expected.on.split()) - {"images"}
+            )
+            assert ((found.file_upload or {}).get("image") or {}).get("enabled", False) == ("images" in expected.on.split())
+            assert (found.text_to_speech or {}).get("voice") == expected.voice
         case eo.Feedbacks():
             assert (len(found), ends(found)) == (expected.count, expected.ids)
             assert (found[0].rating, found[0].content, told(found[0].created_at)) == (
@@ -225,6 +239,7 @@ def check(expected: eo.Outcome, found: Any, script: Replay) -> None:
         case eo.Annotations():
             assert (len(found), ends(found), more) == (expected.count, expected.ids, expected.more)
             assert tuple(item.question for item in found) == expected.questions
+            assert told(found[0].created_at if found else None) == expected.created
         case eo.Annotation():
             assert found.id.startswith(expected.id)
             assert (found.question, found.answer, found.hit_count, told(found.created_at)) == (
@@ -236,6 +251,13 @@ def check(expected: eo.Outcome, found: Any, script: Replay) -> None:
             assert (found.error_msg or "").startswith(expected.error)
         case _:
             raise AssertionError(f"nothing is written down for {type(expected).__name__}")
+
+
+PARTS = {
+    "suggest": "suggested_questions_after_answer", "speech": "speech_to_text", "tts": "text_to_speech",
+    "citations": "retriever_resource", "annotations": "annotation_reply", "files": "file_upload",
+}  # fmt: skip
+"""What `Parameters.on` says of an app, and where it stands."""
 
 
 ASKED = [case for case in sorted(EXPECTED) if operation(load_exchanges()[case].request) is not None]

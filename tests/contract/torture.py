@@ -158,8 +158,6 @@ SMALL = [*LINE_ENDS, *FIELDS, *EVENTS, *BYTES, *UNFINISHED]
 LARGE = _large()
 """To be fed whole and in chunks of some sizes: splitting must stay linear in the bytes."""
 
-TORTURE = [*SMALL, *LARGE]
-
 CHUNKED: list[tuple[str, list[bytes], list[Frame]]] = [
     ("cr-at-the-end-lf-in-the-next", [b"data: a\r", b"\n\r", b"\ndata: b\r", b"\n\r\n"], d(b"a", b"b")),
     ("cr-cr-at-the-end-lf-in-the-next", [b"data: a\r\r", b"\ndata: b\n\n"], d(b"a", b"b")),

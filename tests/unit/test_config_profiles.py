@@ -11,8 +11,9 @@ import pytest
 from dify_notebook import AsyncDify, Dify, credentials
 from dify_notebook.config import CLOUD, Secret, resolve
 from dify_notebook.errors import ConfigError
+from dify_notebook.local.store.directory import APP_NAMES
 from dify_notebook.private import config_dir
-from dify_notebook.profiles import Profile, delete, find, profiles, profiles_path, save
+from dify_notebook.profiles import LOCAL_APPS, Profile, delete, find, profiles, profiles_path, save
 
 KEY = "app-canaryQx7Tn2Vb9Kd4"
 URL = "https://support.example.com/v1"
@@ -127,6 +128,11 @@ def test_an_unknown_profile_names_the_known_ones() -> None:
         Dify(profile="suport")
     assert "sk-" not in str(pytest.raises(ConfigError, find, KEY).value)
     assert KEY not in str(pytest.raises(ConfigError, find, KEY).value)
+
+
+def test_the_embedded_server_serves_what_no_profile_is_called() -> None:
+    """It is named here too, since whoever asks a real server need not load the embedded one."""
+    assert LOCAL_APPS == APP_NAMES
 
 
 def test_headers_of_a_profile_travel_and_hide(monkeypatch: pytest.MonkeyPatch) -> None:

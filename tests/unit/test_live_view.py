@@ -200,6 +200,22 @@ def test_hello_after_the_end_repeats_the_end(wire: list[tuple[str, Any]]) -> Non
     assert kinds(wire) == ["close"]
 
 
+class Ending(dict[int, Any]):
+    """The views that run; each ends when somebody has just seen that it does."""
+
+    def __contains__(self, number: Any) -> bool:
+        return self.pop(number, None) is not None
+
+
+def test_hello_while_a_view_ends_is_answered(wire: list[tuple[str, Any]]) -> None:
+    """Messages are read on another thread than the cell's."""
+    view = LiveView("en")
+    view.show()
+    LiveWidget.current()._open = Ending({view.number: view})
+    hear({"kind": "hello", "view": view.number, "seq": 0})
+    assert kinds(wire)[-1] == "open"
+
+
 def test_only_a_few_ended_views_are_kept(wire: list[tuple[str, Any]]) -> None:
     views_ = []
     for _ in range(CLOSED_KEPT + 1):

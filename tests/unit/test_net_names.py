@@ -152,8 +152,8 @@ async def test_only_regular_files_are_sent(pipe: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["a\0b", "x" * 5_000, "~nobody-has-this-name/x"])
 def test_no_name_of_a_file_is_told_as_such(path: str) -> None:
-    with pytest.raises(InputError) as caught:
-        open_file(path, None)
+    with pytest.raises(InputError) as caught, open_file(path, None):
+        pass
     assert caught.value.code == "file"
 
 
@@ -174,8 +174,8 @@ def unreadable(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_file_that_may_not_be_read_is_named(unreadable: Path) -> None:
-    with pytest.raises(InputError, match="secret cannot be read: Permission denied"):
-        open_file(unreadable, None)
+    with pytest.raises(InputError, match="secret cannot be read: Permission denied"), open_file(unreadable, None):
+        pass
 
 
 # -- times -----------------------------------------------------------------------------------

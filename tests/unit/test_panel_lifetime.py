@@ -35,6 +35,13 @@ def until(happened: Callable[[], bool]) -> bool:
     return False
 
 
+def living(panel: weakref.ref[ChatPanel]) -> ChatPanel:
+    """The panel, which is not to be gone."""
+    found = panel()
+    assert found is not None
+    return found
+
+
 def alive(panels: list[weakref.ref[ChatPanel]]) -> int:
     return sum(one() is not None for one in panels)
 
@@ -91,7 +98,7 @@ def test_panels_whose_outputs_were_cleared_are_gone(monkeypatch: pytest.MonkeyPa
         assert alive(panels) == 50  # they are on a page, without a name
         named = panels[0]()
         for one in panels:
-            views(one(), 0)  # type: ignore[arg-type]  # all are alive
+            views(living(one), 0)
         assert until(lambda: alive(panels) == 1)
         assert until(lambda: drawing() == before + 1)
         assert named is not None
@@ -108,7 +115,7 @@ def test_panels_whose_outputs_were_cleared_are_gone(monkeypatch: pytest.MonkeyPa
         Wire.browsers.clear()
         gc.collect()
         assert alive(panels) == 1
-        views(panels[0](), 0)  # type: ignore[arg-type]
+        views(living(panels[0]), 0)
         assert until(lambda: alive(panels) == 0)
         assert until(lambda: len(ipywidgets.widgets.widget._instances) == widgets)  # nor do their layouts stay
 
@@ -127,8 +134,7 @@ def test_a_panel_that_moves_on_its_page_lives(monkeypatch: pytest.MonkeyPatch) -
         del panel
         time.sleep(0.5)
         gc.collect()
-        assert reference() is not None
-        reference().close()  # type: ignore[union-attr]
+        living(reference).close()
         assert until(lambda: reference() is None)
 
 
@@ -150,4 +156,4 @@ def test_a_browser_is_answered_by_a_panel_without_a_name(monkeypatch: pytest.Mon
         content = {"kind": "do", "id": 7, "what": "hello", "lang": ["en"]}
         wire.handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
         assert until(lambda: any(data["content"].get("kind") == "reply" for data in sent if "content" in data))
-        reference().close()  # type: ignore[union-attr]
+        living(reference).close()
