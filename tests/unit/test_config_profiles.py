@@ -11,7 +11,7 @@ import pytest
 from dify_notebook import AsyncDify, Dify, credentials
 from dify_notebook.config import CLOUD, Secret, resolve
 from dify_notebook.errors import ConfigError
-from dify_notebook.local.store.directory import APP_NAMES
+from dify_notebook.local.apps.catalog import APPS
 from dify_notebook.private import config_dir
 from dify_notebook.profiles import LOCAL_APPS, Profile, delete, find, profiles, profiles_path, save
 
@@ -132,7 +132,7 @@ def test_an_unknown_profile_names_the_known_ones() -> None:
 
 def test_the_embedded_server_serves_what_no_profile_is_called() -> None:
     """It is named here too, since whoever asks a real server need not load the embedded one."""
-    assert LOCAL_APPS == APP_NAMES
+    assert LOCAL_APPS == tuple(APPS)
 
 
 def test_headers_of_a_profile_travel_and_hide(monkeypatch: pytest.MonkeyPatch) -> None:
