@@ -132,7 +132,7 @@ def test_an_unknown_profile_names_the_known_ones() -> None:
 
 def test_the_embedded_server_serves_what_no_profile_is_called() -> None:
     """It is named here too, since whoever asks a real server need not load the embedded one."""
-    assert LOCAL_APPS == tuple(APPS)
+    assert tuple(APPS) == LOCAL_APPS
 
 
 def test_headers_of_a_profile_travel_and_hide(monkeypatch: pytest.MonkeyPatch) -> None:
