@@ -193,7 +193,7 @@ async def _send(client: httpx.AsyncClient, request: httpx.Request, **options: An
         return await client.send(request, stream=True, **options)
 
 
-_HTTP11 = logging.getLogger("httpcore.http11")
+_HTTP11 = logger("httpcore.http11")
 
 
 async def _trace(event: str, info: dict[str, Any]) -> None:
