@@ -9,7 +9,9 @@ functions below it):
 - the names that are nobody's variable (`X-Amz-…`, `X-Goog-…`, `X-Oss-…`, `q-signature`) wherever they stand before `=`;
 - what follows `Basic` or `Bearer` in an Authorization header, and without the header's name where it is plainly
   a credential: base64 of `user:password`, or no word of a language;
-- keys: `app-` and `dataset-` with 16 letters or digits and more, `sk-` with 20 and more.
+- keys: `app-` and `dataset-` with 16 letters or digits and more, `sk-` with 20 and more;
+- the token of a form, with which anybody may answer it (Dify's `form_token`): in JSON, where null stands then, and
+  in the path of a request.
 
 All else stays as it is: `connect(design=5, token=count)` is code, `basic arithmetic` prose, `?token={token}`
 a template. A semicolon counts as a delimiter, so `a;token=x` loses its x, and `a; token=x` does not.
@@ -140,12 +142,22 @@ def _basic(match: re.Match[str]) -> str:
     return match[1] + "***" if ":" in login and login.isprintable() else match[0]
 
 
+_FORM = re.compile(r'("form_token"\s*:\s*)"(?:[^"\\]|\\.)*+(?:"|\\?\Z)')
+_QUOTED_FORM = re.compile(r'(form_token(\\++)"\s*:\s*)\2"[^"\\]*+(?:\\*"|\\*\Z)')  # JSON as a text of JSON
+_FORM_PATH = re.compile(r"(form(?:/|\\/|%2f)human_input(?:/|\\/|%2f))[A-Za-z0-9_%~-]+", re.IGNORECASE)
+
+
+def _may_hold_a_form(text: str, lowered: str) -> bool:
+    return "form_token" in text or "human_input" in text
+
+
 Pattern = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 _STEPS: tuple[tuple[Callable[[str, str], bool], tuple[Pattern, ...]], ...] = (
     (_may_ask, ((_QUERY, _value),)),
     (_may_ask_encoded, ((_ENCODED, _value),)),
     (_may_authorize, ((_HEADER, r"\1***"), (_BASIC, _basic), (_BEARER, r"\1***"))),
     (_may_open, ((_KEY, r"\1-***"), (_MODEL_KEY, r"\1-***"))),
+    (_may_hold_a_form, ((_FORM, r"\1null"), (_QUOTED_FORM, r"\1null"), (_FORM_PATH, r"\1***"))),
 )
 """In this order: whether a pattern may match, and each with what stands there instead."""
 
@@ -179,6 +191,20 @@ def without_key(data: str | bytes, key: str | None) -> str | bytes:
         return data.replace(key, "***")
     own = key.encode()
     return data.replace(own, b"***") if own in data else data
+
+
+def without_form_tokens(data: bytes) -> bytes:
+    """JSON of a server with null for each token of a form.
+
+    >>> without_form_tokens(b'{"form_id": "1", "form_token": "abc"}')
+    b'{"form_id": "1", "form_token": null}'
+    """
+    if b"form_token" not in data:
+        return data
+    text = data.decode("utf-8", "surrogateescape")
+    for pattern in (_FORM, _QUOTED_FORM):
+        text = pattern.sub(r"\1null", text)
+    return text.encode("utf-8", "surrogateescape")
 
 
 def without_login(netloc: str) -> str:

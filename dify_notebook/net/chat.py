@@ -23,6 +23,7 @@ from .app_cache import learn_form
 from .files import FileInput
 from .resource import Resource
 from .responses import blocking_events, is_event_stream, streamed_events
+from .resumed_stream import ResumedStream
 from .retry import check_seconds
 from .stream import ChatStream
 from .thread import current_owner
@@ -142,6 +143,28 @@ class AsyncChat(Resource):
             app_mode=info.mode if info else None,
         )
         return _Question(dify, call, sent, own_inputs, list(files or ()), timeout=limit)
+
+    def resume(self, run: Turn | str, *, user: str | None = None, timeout: float | None = None) -> ChatStream:
+        """Read on in a chatflow's run that paused, or whose connection was lost (Dify 1.13 and newer).
+
+        `async with dify.chat.resume(turn) as stream`: the stream's turn is the whole of it, from the question on. It
+        ends where the run ends, or where it waits for a person: at a form that was not submitted by this client.
+
+        Args:
+            run: the turn, also a pickled one or one of a tape; or the id of its run, `turn.workflow_run_id`: then
+                what the server still tells of the run is all that the turn has.
+            user: who asked the question; for another one there is no such run.
+            timeout: seconds, as for `send`.
+
+        Raises:
+            InputError: the turn has no run. What entering the stream raises: see `ChatStream`.
+        """
+        turn = None if isinstance(run, str) else run
+        run_id = run if isinstance(run, str) else run.workflow_run_id
+        if not run_id:
+            raise InputError(t("forms.no_run"), code="run")
+        name = self._dify.user_or(user or (turn.user if turn else None))
+        return ResumedStream(self._dify, run_id, turn, user=name, timeout=check_seconds(timeout))
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:
         """Stop a running task.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import ssl
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .audio import AsyncAudio
     from .bounds import Bounds
     from .chat import AsyncChat
+    from .forms import AsyncForms
     from .lists import AsyncConversations, AsyncMessages
     from .uploads import AsyncFiles
 
@@ -94,6 +96,7 @@ class AsyncDify(BaseClient):
     app: AsyncApp
     annotations: AsyncAnnotations
     end_users: AsyncEndUsers
+    forms: AsyncForms
 
     def __init__(
         self,
@@ -154,12 +157,14 @@ class AsyncDify(BaseClient):
         defaulted = {"headers": None, "verify": True, "timeout": None, "transport": None, **options}
         self._pools = LoopPools(settings, **defaulted)
         self._cache = AppCache()
+        self._answered: OrderedDict[str, dict[str, Any]] = OrderedDict()  # forms by id: see `AsyncForms.submit`
         self._group()
 
     def _group(self) -> None:
         from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
         from .audio import AsyncAudio
         from .chat import AsyncChat
+        from .forms import AsyncForms
         from .lists import AsyncConversations, AsyncMessages
         from .uploads import AsyncFiles
 
@@ -171,6 +176,7 @@ class AsyncDify(BaseClient):
         self.app = AsyncApp(self)
         self.annotations = AsyncAnnotations(self)
         self.end_users = AsyncEndUsers(self)
+        self.forms = AsyncForms(self)
 
     @classmethod
     def from_settings(cls, settings: Settings, **options: Any) -> AsyncDify:

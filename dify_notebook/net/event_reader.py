@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
+from ..redact import without_form_tokens
 from ..secret import Secret
 from ..wire import events as ev
 from ..wire.decoder import decode
@@ -12,6 +13,9 @@ from ..wire.sse import Frame, Splitter
 from ..wire.surrogates import Surrogates
 from .bounds import Bounds
 from .resume import Resume
+
+if TYPE_CHECKING:
+    from ..turn.state import Turn
 
 Framed = tuple[Frame | None, ev.Event]
 """An event with the frame that it came in; None where `Resume` made it of a part of one."""
@@ -47,6 +51,11 @@ class EventReader:
         self._resume.restart(answer, reasoning)
         self._following = True
 
+    def resume(self, turn: Turn, answered: Collection[str]) -> None:
+        """The first connection goes on with the run of that turn; `answered` are ids of forms that were submitted."""
+        self._resume.begin(turn, answered)
+        self._following = True
+
     def split(self, chunk: bytes) -> list[Frame]:
         """The frames that a chunk completes; each is for `read`, in this order.
 
@@ -72,6 +81,8 @@ class EventReader:
         if data is not None and self._key_bytes in data:
             frame = (frame[0], self._key.taken_out_of(data))
         event = decode(frame, at, self._surrogates)
+        if data is not None and b"form_token" in data:
+            frame = _without_tokens(frame)
         if self._following:
             return self._new(frame, event)
         self._resume.record(event)
@@ -82,16 +93,23 @@ class EventReader:
 
     def rest(self) -> bytes:
         """What came of a frame that is not complete."""
-        return self._key.taken_out_of(self._splitter.rest())
+        return without_form_tokens(self._key.taken_out_of(self._splitter.rest()))
 
     def last(self, at: float) -> list[Framed]:
         """The last event where it is whole, and only the blank line behind it was lost."""
-        rest = self.rest()
+        rest = self._key.taken_out_of(self._splitter.rest())
         frames = Splitter().feed(rest + b"\n\n") if rest.startswith((b"data", b"{")) else []
         if len(frames) != 1 or isinstance(event := decode(frames[0], at, self._surrogates), ev.Unknown):
             return []
-        return self._new(frames[0], event) if self._following else [(frames[0], event)]
+        frame = _without_tokens(frames[0])
+        return self._new(frame, event) if self._following else [(frame, event)]
 
     def finish(self, at: float) -> list[ev.Event]:
         """What is to be said of a run that was followed, before its end."""
         return self._resume.finish(at) if self._following else []
+
+
+def _without_tokens(frame: Frame) -> Frame:
+    """The frame as it may be kept: forms are answered with the tokens of their events."""
+    name, data = frame
+    return name, None if data is None else without_form_tokens(data)

@@ -32,6 +32,11 @@ def portal() -> Portal:
         return _portal
 
 
+def on_portal() -> bool:
+    """Whether the caller runs on the portal's thread; none is started for the asking."""
+    return _portal is not None and _portal.inside
+
+
 def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()  # the parent may have held it

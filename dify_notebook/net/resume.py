@@ -16,11 +16,14 @@ text is said twice, and the turn says that a part may be missing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Collection, Hashable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from ..i18n import t
 from ..wire import events as ev
+
+if TYPE_CHECKING:
+    from ..turn.state import Turn
 
 
 class _Repeated:
@@ -66,6 +69,23 @@ class Resume:
         self._reasoning: _Repeated | None = None
         self._started = False
         self._settled = True
+        self._answered: frozenset[str] = frozenset()
+
+    def begin(self, turn: Turn, answered: Collection[str]) -> None:
+        """The run of that turn is read on, by whoever did not read its beginning.
+
+        Args:
+            answered: ids of forms that were submitted: a server that has not noticed yet still waits for them.
+        """
+        self._answered = frozenset(answered)
+        if turn.workflow is not None:
+            self.record(ev.WorkflowStarted(workflow_run_id=turn.workflow_run_id, data={"id": turn.workflow.id}))
+        for node in turn.nodes or ():
+            if node.kind == "node":
+                self.record(ev.NodeStarted(data={"id": node.id}))
+                if node.status not in ("running", "paused", "unknown"):
+                    self.record(ev.NodeFinished(data={"id": node.id}))
+        self.restart(turn.answer_raw, turn.reasoning_chunks)
 
     def record(self, event: ev.Event) -> None:
         """An event of the first connection."""
@@ -91,6 +111,8 @@ class Resume:
             if not isinstance(event, ev.WorkflowStarted):  # it goes on where the server is now
                 self._answer.open = self._reasoning.open = False
                 self._unrepeated.clear()
+        if isinstance(event, (ev.WorkflowPaused, ev.HumanInputRequired)):
+            return [] if self._answered.intersection(_forms_of(event)) else [event]  # it brings the forms' tokens anew
         name = event.identity()
         if name is not None:
             if self._unrepeated[name] > 0:
@@ -160,6 +182,15 @@ class Resume:
         if self._answer.proven:
             return []
         return [ev.Resumed(at=event.at, whole=False, message=t("net.follow_gap"))]
+
+
+def _forms_of(event: ev.WorkflowPaused | ev.HumanInputRequired) -> Iterator[str]:
+    """Ids of the forms that it waits for."""
+    data = event.data or {}
+    reasons = data.get("reasons") if isinstance(event, ev.WorkflowPaused) else [data]
+    for reason in reasons if isinstance(reasons, list) else ():
+        if isinstance(reason, dict):
+            yield str(reason.get("form_id"))
 
 
 def _part_of(kind: type[ev.Event], event: ev.Event, **fields: Any) -> ev.Event:

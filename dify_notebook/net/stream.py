@@ -23,7 +23,9 @@ from ..wire.sse import MEDIA_TYPE, Frame
 from .bodies import iter_decoded, read_chunks
 from .bounds import size_text
 from .event_reader import EventReader
+from .forms import Link, linked
 from .interrupting import Interrupts
+from .portal import on_portal
 from .responses import blocking_events, content_type_of, events_body, is_event_stream, too_large
 from .retry import RetryBudget
 from .shared_builder import SharedBuilder
@@ -31,6 +33,7 @@ from .thread import current_owner
 from .transport import as_error, permit_of
 
 if TYPE_CHECKING:
+    from ..turn.forms import FormLink
     from .client import AsyncDify
 
 #: Seconds that a stop may take: to learn the task's id, to be confirmed, to end the stream.
@@ -81,6 +84,8 @@ class ChatStream:
         self._sending = False  # whether the question was sent, or is about to be
         self._reader = EventReader(dify.bounds, dify.settings.api_key)
         self._end_reason: ev.Event | None = None  # why this side ended it
+        self._link: FormLink | None = None
+        self._plain = False  # whether who asked does not await
         self.tape: Tape | None = Tape() if tape else None
 
     # -- reading -------------------------------------------------------------------
@@ -98,9 +103,23 @@ class ChatStream:
     def seen(self) -> tuple[int, Turn]:
         """`version` and the `turn` that belongs to it, for whoever looks from another thread."""
         version, turn = self._builder.snapshot()
-        if self._ended.is_set() and self.tape is not None and turn.tape is None:
-            turn = msgspec.structs.replace(turn, tape=self.tape)
+        if self._ended.is_set():
+            if self.tape is not None and turn.tape is not self.tape:
+                turn = msgspec.structs.replace(turn, tape=self.tape)
+            if turn.forms:
+                turn = linked(turn, self.link)
         return version, turn
+
+    @property
+    def link(self) -> FormLink:
+        """What the turn's forms are submitted through."""
+        if self._link is None:
+            self._link = Link(self._dify, lambda: self.turn, plain=self._plain)
+        return self._link
+
+    @link.setter
+    def link(self, link: FormLink) -> None:
+        self._link = link
 
     @property
     def now(self) -> float:
@@ -137,17 +156,8 @@ class ChatStream:
 
     async def __aenter__(self) -> ChatStream:
         self._t0 = time.monotonic()
-        self._sent.created_at = datetime.now(UTC)
-        self._apply(self._sent)
-        if self.tape is not None:
-            sent = self._sent
-            self.tape.header = Header(
-                created_at=sent.created_at.isoformat(),
-                query=sent.query,
-                server=sent.server,
-                app=sent.app,
-                user=sent.user,
-            )
+        self._plain = on_portal()
+        self._begin()
         if self._end_reason is not None:  # it was stopped before
             self._apply(ev.StopRequested(at=self.now))
             self._apply(self._end_reason)
@@ -190,6 +200,20 @@ class ChatStream:
             self._events = self._read()
             return self
         return await self._ended_early()
+
+    def _begin(self) -> None:
+        """Say what is asked, to the turn and to the tape."""
+        sent = self._sent
+        sent.created_at = datetime.now(UTC)
+        self._apply(sent)
+        if self.tape is not None:
+            self.tape.header = Header(
+                created_at=sent.created_at.isoformat(),
+                query=sent.query,
+                server=sent.server,
+                app=sent.app,
+                user=sent.user,
+            )
 
     async def _ended_early(self) -> ChatStream:
         """It has ended before there was any event to read."""
@@ -286,11 +310,14 @@ class ChatStream:
                                 self._record(part, event)
                                 if type(event) is not ev.Resumed:
                                     yield event
-                        if reader.exceeded:
+                        if reader.exceeded or self._builder.status == "paused":
                             break
                         self._take_permit()
                     if reader.exceeded:
                         end = self._end_reason or await self._too_long(reader.rest(), reader.exceeded)
+                        break
+                    if self._builder.status == "paused":  # a stream that was opened to go on beyond it stays open
+                        end = ev.StreamEnd(at=self.now)
                         break
                     last = reader.last(self.now) if self._end_reason is None else []
                     for part, event in last:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..config import Settings
     from ..frames.fetch import Users
     from ..frames.history import History
+    from ..turn.forms import Form
     from ..turn.state import MessageFile, Turn
     from ..wire import models
     from ..wire.calls import SortBy
@@ -137,6 +138,7 @@ class Dify(Client):
         self.app = App(dify)
         self.annotations = Annotations(dify)
         self.end_users = EndUsers(dify)
+        self.forms = Forms(dify)
 
     @classmethod
     def from_settings(cls, settings: Settings, **options: Any) -> Dify:
@@ -360,6 +362,23 @@ class Chat(Group):
                 timeout=timeout,
             )
         )
+
+    def resume(self, run: Turn | str, *, user: str | None = None, timeout: float | None = None) -> Stream:
+        """Read on in a chatflow's run that paused, or whose connection was lost (Dify 1.13 and newer).
+
+        `with dify.chat.resume(turn) as stream`: the stream's turn is the whole of it, from the question on. It
+        ends where the run ends, or where it waits for a person: at a form that was not submitted by this client.
+
+        Args:
+            run: the turn, also a pickled one or one of a tape; or the id of its run, `turn.workflow_run_id`: then
+                what the server still tells of the run is all that the turn has.
+            user: who asked the question; for another one there is no such run.
+            timeout: seconds, as for `send`.
+
+        Raises:
+            InputError: the turn has no run. What entering the stream raises: see `ChatStream`.
+        """
+        return Stream(self._dify.chat.resume(run, user=user, timeout=timeout))
 
     def stop(self, task_id: str, *, user: str | None = None) -> bool:
         """Stop a running task.
@@ -824,3 +843,45 @@ class EndUsers(Group):
             NotFoundError: there is no such user, or the server does not have this route.
         """
         return portal().call(self._dify.end_users.get(end_user_id))
+
+
+class Forms(Group):
+    """Forms of runs that wait for a person: `get`, `submit`."""
+
+    def get(self, form: Form | str | Secret) -> Form:
+        """A form as the server has it now, by its token.
+
+        Args:
+            form: one of `turn.forms`, or a token. Of a form without a token, as pickled ones are, the server is asked
+                for it first, which tells it to who asked the question.
+
+        Raises:
+            NotFoundError: this app has no such form.
+            APIError: it was submitted (`human_input_form_submitted`) or has expired (`human_input_form_expired`).
+            InputError: the server tells no token of it any more.
+        """
+        return portal().call(self._dify.forms.get(form))
+
+    def submit(
+        self,
+        form: Form | str | Secret,
+        *,
+        action: str,
+        inputs: Mapping[str, Any] | None = None,
+        user: str | None = None,
+    ) -> None:
+        """Answer a form; its run goes on at the server, and `chat.resume` reads how. It is never sent twice.
+
+        Args:
+            form: one of `turn.forms`, or a token, of which nothing is checked here.
+            action: the id of one of its actions.
+            inputs: a value for each of its fields; one that is left out has its default. Where a field is a file:
+                what `files` of a question takes, which is uploaded.
+            user: who answers, by default the client's; it need not be who asked.
+
+        Raises:
+            InputError: it does not fit the form, or was answered already as far as is known here; nothing was sent.
+            APIError: the server refused it: `human_input_form_submitted`, `human_input_form_expired`,
+                `invalid_form_data`.
+        """
+        portal().call(self._dify.forms.submit(form, action=action, inputs=inputs, user=user))

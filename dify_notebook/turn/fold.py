@@ -17,8 +17,9 @@ from ..wire import events as ev
 from ..wire.kinds import AGENT, CHATFLOW, WORKFLOW
 from .agent import Agent
 from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
+from .forms import answered, told_form
 from .nodes import Nodes
-from .state import WELL, Audio, End, Form, MessageFile, Status, Timing, Turn, TurnError, Workflow
+from .state import WELL, Audio, End, MessageFile, Status, Timing, Turn, TurnError, Workflow
 from .texts import Texts
 from .warnings import Warnings
 
@@ -244,6 +245,9 @@ class Builder:
     def _workflow_started(self, event: ev.WorkflowStarted) -> None:
         data = event.data or {}
         run = event.workflow_run_id or as_text(data.get("id"))
+        if self._get("status") == "paused":  # told by the same stream, or by one that follows it
+            self._go_on()
+            return
         self._set(
             workflow_run_id=run or None,
             workflow=Workflow(
@@ -276,19 +280,45 @@ class Builder:
         )
 
     def _workflow_paused(self, event: ev.WorkflowPaused) -> None:
-        workflow = self._get("workflow") or Workflow(id=event.workflow_run_id or "")
-        self._set(workflow=msgspec.structs.replace(workflow, status="paused"))
+        data = event.data or {}
+        workflow = self._get("workflow") or Workflow(id=event.workflow_run_id or as_text(data.get("workflow_run_id")))
+        self._set(
+            workflow=msgspec.structs.replace(workflow, status="paused"),
+            workflow_run_id=self._get("workflow_run_id") or workflow.id or None,
+        )
+        reasons = data.get("reasons")
+        for reason in reasons if isinstance(reasons, list) else ():
+            if isinstance(reason, dict) and reason.get("TYPE") in (None, "human_input_required"):
+                self._ask(reason)
         self._finish("paused", "paused", event.at, whole=True)
+
+    def _ask(self, data: dict[str, Any]) -> None:
+        """A form waits; told again, it may have its token anew."""
+        form = told_form(data, workflow_run_id=self._get("workflow_run_id"), user=self._get("user"))
+        old = self._forms.get(form.id)
+        if old is None or (old.status == "waiting" and (form.token is not None or old.token is None)):
+            self._forms[form.id] = form
 
     def _nothing(self, event: ev.Event) -> None:
         """Branches are told by their nodes (Dify 0.15 alone announces them)."""
 
-    def _form(self, event: ev.HumanInputRequired | ev.HumanInputFormFilled | ev.HumanInputFormTimeout) -> None:
+    def _human_input_required(self, event: ev.HumanInputRequired) -> None:
+        self._ask(event.data or {})
+
+    def _form_closed(self, event: ev.HumanInputFormFilled | ev.HumanInputFormTimeout) -> None:
+        told = told_form(event.data or {}, workflow_run_id=self._get("workflow_run_id"), user=self._get("user"))
+        form = self._forms.get(told.id, told)
+        status = "filled" if isinstance(event, ev.HumanInputFormFilled) else "timeout"
+        self._forms[form.id] = msgspec.structs.replace(form, status=status, token=None)
+
+    def _node_finished(self, event: ev.NodeFinished) -> None:
+        self._nodes.finished(event)
         data = event.data or {}
-        key = str(data.get("form_id") or data.get("id") or data.get("node_id") or "")
-        status = {ev.HumanInputRequired: "waiting", ev.HumanInputFormFilled: "filled"}.get(type(event), "timeout")
-        old = self._forms.get(key)
-        self._forms[key] = Form(id=key, data=data if status == "waiting" or not old else old.data, status=status)  # type: ignore[arg-type]
+        if data.get("node_type") == "human-input" and data.get("status") == "succeeded":
+            # Dify 1.16 sends no `human_input_form_filled`: that a form was answered is told by its node.
+            for form in self._forms.values():
+                if form.node_id == data.get("node_id") and form.status != "timeout":
+                    self._forms[form.id] = answered(form, data.get("outputs"))
 
     # -- ends --------------------------------------------------------------------
 
@@ -365,6 +395,31 @@ class Builder:
     def _opened(self, event: ev.Opened) -> None:
         timing: Timing = self._get("timing") or Timing()
         self._set(timing=msgspec.structs.replace(timing, opened=event.at))
+
+    def _continued(self, event: ev.Continued) -> None:
+        """What was the end is none."""
+        for key, told in (event.answered or {}).items():
+            form = self._forms.get(key)
+            if form is not None and form.status == "waiting" and isinstance(told, dict):
+                self._forms[key] = msgspec.structs.replace(
+                    form, status="filled", token=None, action=told.get("action"), inputs=told.get("inputs")
+                )
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """The run goes on, so the turn does."""
+        workflow: Workflow | None = self._get("workflow")
+        timing: Timing = self._get("timing") or Timing()
+        self._set(
+            status="running",
+            end=None,
+            error=None,
+            complete=False,
+            stop_confirmed=None,
+            timing=msgspec.structs.replace(timing, total=None),
+            workflow=workflow and msgspec.structs.replace(workflow, status="running", finished_at=None),
+        )
+        self._texts.go_on()
 
     def _stop_requested(self, event: ev.StopRequested) -> None:
         # Asked after the end, nothing was stopped; a wire that has said "stopped" was.
@@ -459,7 +514,7 @@ MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.WorkflowFinished: Builder._workflow_finished,
     ev.WorkflowPaused: Builder._workflow_paused,
     ev.NodeStarted: lambda builder, event: builder._nodes.started(event),
-    ev.NodeFinished: lambda builder, event: builder._nodes.finished(event),
+    ev.NodeFinished: Builder._node_finished,
     ev.NodeRetry: lambda builder, event: builder._nodes.retried(event),
     ev.IterationStarted: lambda builder, event: builder._nodes.container_started(event),
     ev.IterationNext: lambda builder, event: builder._nodes.next_round(event),
@@ -469,12 +524,13 @@ MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.LoopCompleted: lambda builder, event: builder._nodes.container_completed(event),
     ev.ParallelBranchStarted: Builder._nothing,
     ev.ParallelBranchFinished: Builder._nothing,
-    ev.HumanInputRequired: Builder._form,
-    ev.HumanInputFormFilled: Builder._form,
-    ev.HumanInputFormTimeout: Builder._form,
+    ev.HumanInputRequired: Builder._human_input_required,
+    ev.HumanInputFormFilled: Builder._form_closed,
+    ev.HumanInputFormTimeout: Builder._form_closed,
     ev.Unknown: Builder._unknown,
     ev.Sent: Builder._sent,
     ev.Opened: Builder._opened,
+    ev.Continued: Builder._continued,
     ev.StopRequested: Builder._stop_requested,
     ev.Rejected: Builder._rejected,
     ev.StreamEnd: Builder._stream_end,

@@ -19,6 +19,7 @@ from ..console import displayed
 from ..errors import raise_for_turn
 from ..printable import shown
 from ..redact import redact
+from .forms import Form as Form
 from .value import Value
 
 if TYPE_CHECKING:
@@ -289,15 +290,6 @@ class Workflow(Value, frozen=True):
     """Seconds since sent."""
     finished_at: float | None = None
     """Seconds since sent; None while it runs."""
-
-
-class Form(Value, frozen=True):
-    """A question that a paused chatflow asks a person (`human_input_required`)."""
-
-    id: str
-    data: Any = None
-    """The event's `data`, as told: the form's content and inputs."""
-    status: Literal["waiting", "filled", "timeout"] = "waiting"
 
 
 class Turn(Value, frozen=True):

@@ -80,6 +80,12 @@ class Texts:
         self.ended = True
         self._splitter.end()
 
+    def go_on(self) -> None:
+        """What looked like the answer's end was a pause."""
+        self.ended = False
+        self._splitter = ReasoningSplitter()
+        self._splitter.feed(_join(self._raw))
+
     def is_all(self, text: str) -> bool:
         """Whether this is the whole answer so far, blanks around it apart.
 

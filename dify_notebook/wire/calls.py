@@ -15,6 +15,8 @@ import msgspec
 
 from ..errors import InputError
 from ..i18n import t
+from ..redact import redact
+from ..secret import Secret
 from . import models
 
 T = TypeVar("T")
@@ -37,8 +39,11 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     @property
     def attempted(self) -> str:
-        """What to call it in an error message."""
-        return f"{self.method} {self.path}"
+        """What to call it in an error message; a path may hold the token of a form."""
+        return redact(f"{self.method} {self.path}")
+
+    def __repr__(self) -> str:
+        return f"<Call {self.attempted}>"
 
 
 def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -127,11 +132,31 @@ def stop_chat_message(task_id: str, *, user: str) -> Call[models.Result]:
     return Call(method="POST", path=path, body={"user": user}, result=models.Result, idempotent=True)
 
 
-def follow_run(workflow_run_id: str, *, user: str) -> Call[bytes]:
-    """GET /workflow/{workflow_run_id}/events (newer than Dify 1.12): the events of a run, again as a stream."""
+def follow_run(workflow_run_id: str, *, user: str, continue_on_pause: bool = False) -> Call[bytes]:
+    """GET /workflow/{workflow_run_id}/events (Dify 1.13 and newer): the events of a run, again as a stream.
+
+    Args:
+        continue_on_pause: whether the stream stays open where the run waits for a person.
+    """
     path = f"/workflow/{segment('workflow_run_id', workflow_run_id)}/events"
     params = {"user": user, "include_state_snapshot": "true"}
+    if continue_on_pause:
+        params["continue_on_pause"] = "true"
     return Call(method="GET", path=path, params=params, result=bytes, idempotent=True)
+
+
+def get_form(form_token: Secret) -> Call[models.HumanInputForm]:
+    """GET /form/human_input/{form_token} (Dify 1.14 and newer)."""
+    path = f"/form/human_input/{segment('form_token', form_token.reveal())}"
+    return Call(method="GET", path=path, result=models.HumanInputForm, idempotent=True)
+
+
+def submit_form(form_token: Secret, *, action: str, inputs: Mapping[str, Any], user: str) -> Call[models.Result]:
+    """POST /form/human_input/{form_token} (Dify 1.14 and newer). Done twice it is refused, so it is sent once."""
+    check_text("action", action)
+    path = f"/form/human_input/{segment('form_token', form_token.reveal())}"
+    body = {"inputs": dict(inputs), "action": action, "user": user}
+    return Call(method="POST", path=path, body=body, result=models.Result)
 
 
 def list_conversations(

@@ -9,6 +9,8 @@ from typing import Any, Union
 import msgspec
 
 from ..error_bodies import error_of
+from ..redact import without_form_tokens
+from ..secret import Secret
 from .events import Error, Event, Ping, Unknown, wire_events
 from .loose import MAX_DEPTH, check_depth, is_shallow, raw_loads, replace_surrogates
 from .sse import STRAY, Frame
@@ -25,13 +27,36 @@ def _decoder() -> msgspec.json.Decoder[Any]:
 def decode(frame: Frame, at: float = 0.0, surrogates: Surrogates | None = None) -> Event:
     """The event that a frame holds. Never raises; what is nested deeper than `MAX_DEPTH` is damaged.
 
-    What is no character is U+FFFD, and counted in `unread`.
+    What is no character is U+FFFD, and counted in `unread`. The token of a form is a `Secret`.
 
     Args:
         frame: event name and data, as the splitter gives them.
         at: seconds since the question was sent.
         surrogates: of the stream, whose frames come in order; then a character that two events share is whole.
     """
+    event = _decode(frame, at, surrogates)
+    if frame[1] is not None and b"form_token" in frame[1]:
+        _hide_tokens(event)
+    return event
+
+
+def _hide_tokens(event: Event) -> None:
+    """Put a `Secret` in the place of each form's token: with it anybody may answer the form."""
+    if isinstance(event, Unknown):
+        event.raw = without_form_tokens(event.raw)
+        return
+    stack: list[Any] = [getattr(event, name) for name in event.__struct_fields__]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            if isinstance(token := item.get("form_token"), str):
+                item["form_token"] = Secret(token)
+            stack += item.values()
+        elif isinstance(item, list):
+            stack += item
+
+
+def _decode(frame: Frame, at: float, surrogates: Surrogates | None) -> Event:
     name, data = frame
     if data is None:
         return Ping(at=at) if name == "ping" else Unknown(name=name, at=at)

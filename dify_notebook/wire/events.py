@@ -322,6 +322,15 @@ class Opened(Event, tag="§opened"):
     """The response's status line and headers came."""
 
 
+class Continued(Event, tag="§continued"):
+    """A run that had paused, or whose connection was lost for good, is read on from here.
+
+    `answered` are the ids of forms that were submitted meanwhile, each with its action and inputs.
+    """
+
+    answered: dict[str, Any] | None = None
+
+
 class StopRequested(Event, tag="§stop_asked"):
     """This side asked the server to stop; `confirmed` is what it said, None before it said anything."""
 

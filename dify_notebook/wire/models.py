@@ -408,6 +408,17 @@ class EndUser(Model, frozen=True):
     updated_at: datetime | None = None
 
 
+class HumanInputForm(Model, frozen=True):
+    """A form that a paused run asks a person to fill in (Dify 1.14 and newer)."""
+
+    form_content: str = ""
+    """Markdown; `{{#$output.NAME#}}` stands for an input."""
+    inputs: list[dict[str, Any]] | None = None
+    resolved_default_values: dict[str, Any] | None = None
+    user_actions: list[dict[str, Any]] | None = None
+    expiration_time: datetime | None = None
+
+
 _LISTS: dict[type[Model], dict[str, type[Model]]] = {
     ConversationPage: {"data": Conversation},
     MessagePage: {"data": StoredMessage},

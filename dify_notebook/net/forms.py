@@ -1,0 +1,158 @@
+"""What a run that waits for a person asks, and how it is answered (Dify 1.14 and newer)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..errors import InputError
+from ..i18n import t
+from ..secret import Secret
+from ..turn.forms import Form, told_form
+from ..wire import calls
+from ..wire import events as ev
+from .bodies import iter_decoded
+from .event_reader import EventReader
+from .portal import portal
+from .resource import Resource
+
+if TYPE_CHECKING:
+    from ..turn.state import Turn
+    from .client import AsyncDify
+
+REMEMBERED = 1_000
+"""Forms of which a client remembers that it submitted them."""
+
+
+class AsyncForms(Resource):
+    """Forms of runs that wait for a person: `get`, `submit`."""
+
+    async def get(self, form: Form | str | Secret) -> Form:
+        """A form as the server has it now, by its token.
+
+        Args:
+            form: one of `turn.forms`, or a token. Of a form without a token, as pickled ones are, the server is asked
+                for it first, which tells it to who asked the question.
+
+        Raises:
+            NotFoundError: this app has no such form.
+            APIError: it was submitted (`human_input_form_submitted`) or has expired (`human_input_form_expired`).
+            InputError: the server tells no token of it any more.
+        """
+        token = await self._token(form)
+        told = await self._dify._send(calls.get_form(token))
+        known = form if isinstance(form, Form) else Form(id="")
+        data = {
+            **(known.data if isinstance(known.data, dict) else {}),
+            "form_id": known.id,
+            "form_content": told.form_content,
+            "inputs": told.inputs,
+            "actions": told.user_actions,
+            "resolved_default_values": told.resolved_default_values,
+            "expiration_time": told.expiration_time and told.expiration_time.timestamp(),
+            "form_token": token,
+        }
+        return told_form(data, workflow_run_id=known.workflow_run_id, user=known.user)
+
+    async def submit(
+        self,
+        form: Form | str | Secret,
+        *,
+        action: str,
+        inputs: Mapping[str, Any] | None = None,
+        user: str | None = None,
+    ) -> None:
+        """Answer a form; its run goes on at the server, and `chat.resume` reads how. It is never sent twice.
+
+        Args:
+            form: one of `turn.forms`, or a token, of which nothing is checked here.
+            action: the id of one of its actions.
+            inputs: a value for each of its fields; one that is left out has its default. Where a field is a file:
+                what `files` of a question takes, which is uploaded.
+            user: who answers, by default the client's; it need not be who asked.
+
+        Raises:
+            InputError: it does not fit the form, or was answered already as far as is known here; nothing was sent.
+            APIError: the server refused it: `human_input_form_submitted`, `human_input_form_expired`,
+                `invalid_form_data`.
+        """
+        name = self._dify.user_or(user)
+        given = dict(inputs or {})
+        if isinstance(form, Form):
+            if form.status != "waiting" or form.id in self._dify._answered:
+                status = "filled" if form.status == "waiting" else form.status
+                raise InputError(t("forms.answered", status=status), code="form")
+            given = form.check(action, inputs)
+        given = await self._dify.files.inputs(given, user=name)
+        await self._dify._send(calls.submit_form(await self._token(form), action=action, inputs=given, user=name))
+        if isinstance(form, Form):
+            self._dify._answered[form.id] = {"action": action, "inputs": given}
+            while len(self._dify._answered) > REMEMBERED:
+                self._dify._answered.popitem(last=False)
+
+    async def _token(self, form: Form | str | Secret) -> Secret:
+        if isinstance(form, Secret):
+            return form
+        if isinstance(form, str):
+            return Secret(form)
+        if form.token is not None:
+            return form.token
+        if form.workflow_run_id:
+            async with aclosing(self._told(form.workflow_run_id, form.user)) as forms:
+                async for told in forms:
+                    if told.id == form.id and told.token is not None:
+                        return told.token
+        raise InputError(t("forms.no_token"), code="form")
+
+
+    async def _told(self, run: str, user: str | None) -> AsyncGenerator[Form, None]:
+        """The forms that the run waits for, as the server tells them to who asked the question."""
+        dify = self._dify
+        reader = EventReader(dify.bounds, dify.settings.api_key)
+        async with dify._streamed(calls.follow_run(run, user=dify.user_or(user))) as response:
+            async for chunk in iter_decoded(response):
+                for frame in reader.split(chunk):
+                    for _, event in reader.read(frame, 0.0):
+                        if isinstance(event, ev.HumanInputRequired):
+                            yield told_form(event.data or {})
+                if reader.exceeded:
+                    return
+
+
+class Link:
+    """What the forms of a turn are submitted through: the client that asked, and in its way.
+
+    Args:
+        dify: the client.
+        turn: gives the turn that waits.
+        plain: whether whoever asked does not await.
+    """
+
+    def __init__(self, dify: AsyncDify, turn: Any, *, plain: bool) -> None:
+        self._dify = dify
+        self._turn = turn
+        self._plain = plain
+
+    def __repr__(self) -> str:
+        return f"<Link {self._dify!r}>"
+
+    def submit(self, form: Form, action: str, inputs: Mapping[str, Any]) -> Any:
+        """Answer the form; the turn at the end of its run, or at its next pause."""
+        work = self._submitted(form, action, inputs)
+        return portal().call(work) if self._plain else work
+
+    async def _submitted(self, form: Form, action: str, inputs: Mapping[str, Any]) -> Turn:
+        await self._dify.forms.submit(form, action=action, inputs=inputs)
+        async with self._dify.chat.resume(self._turn()) as stream:
+            await stream.read()
+        return stream.turn
+
+
+def linked(turn: Turn, link: Any) -> Turn:
+    """The turn with forms that know how they are submitted."""
+    forms = tuple(msgspec.structs.replace(form, link=link if form.status == "waiting" else None) for form in turn.forms)
+    return msgspec.structs.replace(turn, forms=forms)
+

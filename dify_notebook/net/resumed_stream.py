@@ -1,0 +1,75 @@
+"""A stream that goes on with a run: one that paused, or one whose connection was lost."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..errors import TapeError
+from ..tape import Header
+from ..turn.state import Turn
+from ..wire import events as ev
+from ..wire.calls import follow_run
+from .shared_builder import SharedBuilder
+from .stream import ChatStream
+
+if TYPE_CHECKING:
+    from .client import AsyncDify
+
+
+class ResumedStream(ChatStream):
+    """The events of a run from now on; its turn is the whole of it.
+
+    Args:
+        dify: the client.
+        run: the run's id.
+        turn: what is known of it; None where that is its id alone.
+        user: who asked the question.
+        timeout: seconds.
+    """
+
+    def __init__(
+        self, dify: AsyncDify, run: str, turn: Turn | None, *, user: str, timeout: float | None = None
+    ) -> None:
+        call = follow_run(run, user=user, continue_on_pause=True)
+        sent = ev.Sent(user=user, server=dify.base_url, app=dify.settings.app)
+        super().__init__(dify, call, sent, timeout=timeout)
+        self._known = turn
+        self._builder = SharedBuilder(turn and msgspec.structs.replace(turn, tape=None))
+        waiting = [form.id for form in turn.forms if form.status == "waiting"] if turn else list(dify._answered)
+        self._answered = {key: dify._answered[key] for key in waiting if key in dify._answered}
+
+    def _begin(self) -> None:
+        turn = self._known
+        if turn is None:
+            self._apply(self._sent)
+        if self.tape is not None:
+            self.tape.header = Header(
+                created_at=turn.created_at.isoformat() if turn and turn.created_at else "",
+                query=turn.query if turn else None,
+                server=self._sent.server,
+                app=(turn and turn.app) or self._sent.app,
+                user=self._sent.user,
+            )
+        if turn is not None:
+            self._copy_tape(turn)
+            # One clock from the question on, also over days.
+            spent = turn.timing.total or 0.0 if turn.timing else 0.0
+            if turn.created_at is not None:
+                spent = max(spent, (datetime.now(UTC) - turn.created_at).total_seconds())
+            self._t0 = time.monotonic() - spent
+        self._record(None, ev.Continued(at=self.now, answered=self._answered))
+        self._reader.resume(self._builder.turn(), self._answered)
+
+    def _copy_tape(self, turn: Turn) -> None:
+        """What came before stands before what comes."""
+        if self.tape is None or turn.tape is None:
+            return
+        try:
+            for at, frame in turn.tape.entries:
+                self.tape.append(at, frame)
+        except TapeError as gone:
+            self.tape.forget(gone.message)
