@@ -20,13 +20,17 @@ from ...i18n import t
 from ...logs import logger
 from .. import tokens
 from ..store.damage import damaged_store, is_damage
+from ..store.paused import PausedRuns
 from ..store.store import INTERRUPTED, Row, Store
 from ..threads import Exited, in_thread
+from .pausing import Paused, Resumption, keep, paused_data, required
 from .speech import NoSpeech, Speech
 from .titles import title
 
 if TYPE_CHECKING:
     from .app import App
+    from .graph.events import WorkflowEvents
+    from .listeners import Listeners
 
 log = logger("dify_notebook.local")
 
@@ -109,13 +113,27 @@ class Run:
     usage: dict[str, Any] = field(default_factory=dict)
     finish_workflow: Callable[[str, str | None], dict[str, Any]] | None = None
     """Set by a workflow; called with status and error before the answer is committed."""
+    workflow: WorkflowEvents | None = None
+    """Set by a workflow when it starts."""
+    pauses: PausedRuns | None = None
+    """What keeps it while it waits for a person; None where it cannot."""
+    listeners: Listeners | None = None
+    """Who follows it beside the one who asked."""
+    resumption: Resumption | None = None
+    """With what it goes on, after it waited."""
+    persisted: str = ""
+    """What it had said when it last waited."""
+    spent: float = 0.0
+    """Seconds that it ran before it last waited."""
+    first_token: float | None = None
+    """Seconds from the question to the first text, without those in which it waited."""
 
     def __post_init__(self) -> None:
         self._initial = copy.deepcopy(self.variables)
-        self._started_at = time.monotonic()
-        self.first_token: float | None = None
-        """Seconds from the question to the first text."""
-        self._text: list[str] = []
+        self._started_at = time.monotonic() - self.spent
+        self._text = [self.persisted] if self.persisted else []
+        self.paused: dict[str, Any] | None = None
+        """What `workflow_paused` said, once it waits for a person."""
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._written_at = 0.0
         self._client_gone = False
@@ -225,7 +243,7 @@ class Run:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the question came in."""
+        """Seconds since the question came in, without those in which it waited for a person."""
         return time.monotonic() - self._started_at
 
     def stop(self) -> None:
@@ -240,6 +258,7 @@ class Run:
     async def drive(self) -> None:
         """Let the app answer, then commit, then say the last event."""
         state: str = "done"
+        waits: Paused | None = None
         try:
             # A question may be long and the words many: where there are rules they are held against it aside.
             preset = self._preset_answer() if self.app.moderation is None else (await self.work(self._preset_answer))[0]
@@ -249,6 +268,8 @@ class Run:
                 await self._say_preset(preset)
         except Stopped:
             state = "stopped"
+        except Paused as pause:
+            state, waits = "paused", pause
         except RunFailed as failure:
             state, self.error = "failed", failure
         except asyncio.CancelledError:
@@ -262,9 +283,29 @@ class Run:
             text = f"{failure if isinstance(failure, Exited) else type(failure).__name__} in the app"
             state, self.error = "failed", RunFailed(text, "internal_server_error")
         try:
-            await self._end(state)
+            await (self._end(state) if waits is None else self._pause(waits))
         finally:
             self._close()
+
+    async def _pause(self, pause: Paused) -> None:
+        """Keep what is needed to go on, then say what it waits for."""
+        if self.pauses is None:
+            self.error = RunFailed("This run cannot wait for a person", "internal_server_error")
+            await self._end("failed")
+            return
+        self._count("paused")
+        try:
+            await keep(self, self.pauses, pause, name=self._name, variables=self._changed)
+        except Exception as failure:
+            self.error = self._not_stored(failure)
+            self._send_error(self.error)
+            return
+        tokens_ = [self.pauses.token(form.id) for form in pause.forms]
+        run = pause.data["workflow_run_id"]
+        self.paused = paused_data(pause.data, pause.forms, tokens_)
+        for form, token in zip(pause.forms, tokens_, strict=True):
+            self._send("human_input_required", workflow_run_id=run, data=required(form, token))
+        self._send("workflow_paused", workflow_run_id=run, data=self.paused)
 
     def never_began(self) -> None:
         """Mark the message, and tell the client."""
@@ -277,16 +318,22 @@ class Run:
         self.ended = True
         if self.events is not None:
             self.events.put_nowait(None)
+        if self.listeners is not None and self.paused is None:
+            self.listeners.end(self.message_id)
 
-    async def _end(self, state: str) -> None:
-        workflow = self.app.is_flow
-        first = None if self.first_token is None or not workflow else round(self.first_token, 3)
+    def _count(self, state: str) -> None:
+        """What was used up to now."""
+        first = None if self.first_token is None or not self.app.is_flow else round(self.first_token, 3)
         generate = None if first is None else round(self.elapsed - first, 3)
         self.usage = (
             tokens.nothing_used(first, generate)
             if state == "stopped" or self._unmetered or self.meter.idle
             else self.meter.usage(self._latency, first, generate)
         )
+
+    async def _end(self, state: str) -> None:
+        workflow = self.app.is_flow
+        self._count(state)
         message = self.error.message if self.error else None
         ran = None
         if self.finish_workflow is not None:
@@ -299,10 +346,7 @@ class Run:
         try:
             await self._commit(state, message, ran)
         except Exception as failure:
-            damage = damaged_store(self.store.path, failure) if is_damage(failure) else None
-            log.error(damage or "an answer could not be stored", exc_info=failure)
-            self.error = RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
-            self.store.give_up(self.message_id)
+            self.error = self._not_stored(failure)
         if self.error is not None:
             self._send_error(self.error)
         else:
@@ -313,6 +357,12 @@ class Run:
                 await self._speak()
         if self._client_gone and state == "done":
             await self.store.abandon(self.message_id)
+
+    def _not_stored(self, failure: Exception) -> RunFailed:
+        damage = damaged_store(self.store.path, failure) if is_damage(failure) else None
+        log.error(damage or "an answer could not be stored", exc_info=failure)
+        self.store.give_up(self.message_id)
+        return RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
 
     @property
     def _latency(self) -> float:
@@ -369,7 +419,6 @@ class Run:
         self._send("tts_message_end", audio="")
 
     async def _commit(self, state: str, error: str | None, workflow_run: Row | None) -> None:
-        named = self.auto_name and self.conversation["dialogue_count"] == 1
         await self.store.finish(
             self.message_id,
             state=state,
@@ -378,13 +427,24 @@ class Run:
             usage=self.usage,
             resources=self.resources,
             workflow_run=workflow_run,
-            name=title(self.query) if named else None,
-            # Those that were left alone may have been set from outside meanwhile.
-            variables={name: value for name, value in self.variables.items() if value != self._initial.get(name)},
+            name=self._name,
+            variables=self._changed,
         )
 
+    @property
+    def _name(self) -> str | None:
+        """What the conversation is called from now on; None leaves it alone."""
+        named = self.auto_name and self.conversation["dialogue_count"] == 1
+        return title(self.query) if named else None
+
+    @property
+    def _changed(self) -> dict[str, Any]:
+        """Variables with new values. Those that were left alone may have been set from outside meanwhile."""
+        return {name: value for name, value in self.variables.items() if value != self._initial.get(name)}
+
     def _send(self, event: str, **fields: Any) -> None:
-        if self.events is None or self._client_gone:
+        listening = self.events is not None and not self._client_gone
+        if not listening and self.listeners is None:
             return
         head: dict[str, Any] = {
             "event": event,
@@ -394,7 +454,11 @@ class Run:
         }
         if event != "error":  # Dify's has none
             head["task_id"] = self.task_id
-        self.events.put_nowait({**head, **fields})
+        event_ = {**head, **fields}
+        if self.events is not None and listening:
+            self.events.put_nowait(event_)
+        if self.listeners is not None:
+            self.listeners.hear(self.message_id, event_)
 
     def _send_error(self, error: RunFailed) -> None:
         self._send("error", code=error.code, status=error.status, message=error.message)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ...logs import logger
 from ..api_error import internal_error
 from ..store.store import INTERRUPTED
+from .listeners import Listeners
 from .run import Run
 
 log = logger("dify_notebook.local")
@@ -26,6 +27,16 @@ class Runs:
         self._reserved: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.listeners = Listeners()
+        self.paused = asyncio.Event()
+        """Set whenever a run waits for a person."""
+
+    def of_workflow(self, workflow_run: str) -> Run | None:
+        """The run that tells that workflow's events now."""
+        for run in self._running.values():
+            if run.workflow is not None and run.workflow.id == workflow_run and not run.ended and run.paused is None:
+                return run
+        return None
 
     def count(self, app: str) -> int:
         """How many of them are an app's, with those that are about to start."""
@@ -61,6 +72,8 @@ class Runs:
             self._running.pop(run.task_id, None)
             if not done.cancelled() and (error := done.exception()) is not None:
                 log.error("a run ended badly", exc_info=error)
+            if run.paused is not None:
+                self.paused.set()
             if not run.ended:  # it was cancelled before it could begin
                 run.never_began()
 
@@ -85,3 +98,4 @@ class Runs:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await asyncio.gather(*tasks, return_exceptions=True)
+        self.listeners.close()

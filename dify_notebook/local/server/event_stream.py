@@ -36,10 +36,14 @@ class EventStream:
         events: asyncio.Queue[Event | None] | asyncio.Queue[Item],
         ping_interval: float,
         on_disconnect: Callable[[], None],
+        *,
+        ping_first: bool = False,
     ) -> None:
         """Args:
         ping_interval: seconds.
+        ping_first: whether a ping comes before the first event.
         """
+        self._ping_first = ping_first
         self._events = events
         self._interval = ping_interval
         self._on_disconnect = on_disconnect
@@ -65,6 +69,8 @@ class EventStream:
         start = time.monotonic()
         pings = 1
         over = False
+        if self._ping_first:
+            await self._send(send, PING)
         while not over:
             seconds = start + pings * self._interval - time.monotonic()
             try:
