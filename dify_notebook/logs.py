@@ -40,19 +40,6 @@ def logger(name: str = "dify_notebook") -> logging.Logger:
 
 
 def without_tokens(name: str) -> None:
-    """Let the access log of that name hold no secret; its formatter needs the arguments, and gets them."""
-
-    def redacted(record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(redact(value) if isinstance(value, str) else value for value in record.args)
-        return True
-
-    known = logging.getLogger(name)
-    if not known.filters:
-        known.addFilter(redacted)
-
-
-def without_tokens(name: str) -> None:
     """Let the access log of that name hold no secret. Its formatter needs the arguments, and gets them."""
 
     def redacted(record: logging.LogRecord) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import pickle
+import re
 import sqlite3
 import threading
 import time
@@ -24,6 +25,7 @@ from local_helpers import NOWHERE, Client, answer_of, events_of, told
 from support import linear
 from support.fake_model import FakeModel, words
 
+import dify_notebook
 from dify_notebook import AsyncDify, Dify, Turn, local
 from dify_notebook.local.engine.listeners import Listener, Listeners
 from dify_notebook.local.engine.run import Run
@@ -261,7 +263,8 @@ def test_what_does_not_fit_is_refused(stage: Stage, inputs: Any, action: str, sa
 def test_bodies_of_another_form_are_refused(stage: Stage) -> None:
     client, answered = stage.form()
     path = f"/form/human_input/{token_of(answered)}"
-    for wrong in ({"action": "approve"}, {"inputs": []}, {"inputs": {}, "action": 1}):
+    bodies: list[dict[str, Any]] = [{"action": "approve"}, {"inputs": []}, {"inputs": {}, "action": 1}]
+    for wrong in bodies:
         assert told(client.post(path, {"user": "u", **wrong}))[:2] == (400, "invalid_param")
     assert told(client.get("/form/human_input/nothing"))[:2] == (404, "not_found")
 
@@ -570,6 +573,52 @@ def test_an_app_that_has_changed_meanwhile(stage: Stage) -> None:
             message = stage.ended(answered[0]["conversation_id"])
             assert message["status"] == "error"
             assert "no node ask any more" in message["error"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_the_app_of_the_documents(tmp_path: Path, language: str) -> None:
+    page = Path(dify_notebook.__file__).parent / "docs" / language / "16-your-own-apps.md"
+    blocks = re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    (tmp_path / "approval.toml").write_text(next(block for block in blocks if "human-input" in block), "utf-8")
+    with (
+        local.serve(data_dir=tmp_path / "data", pace=0, apps=[tmp_path / "approval.toml"]) as server,
+        Dify(server.api_key("approval"), server.base_url, user="me") as dify,
+    ):
+        turn = dify.chat.send("paint it blue")
+        assert "paint it blue" in turn.forms[0].content
+        dify.forms.submit(turn.forms[0], action="approve", inputs={"kind": "large"})
+        done = _resumed(dify, turn)
+    assert [action.style for action in turn.forms[0].actions] == ["primary", "default"]
+    assert done.answer.endswith(f"{turn.forms[0].fields[0].default} (large)")
+
+
+def test_files_as_fields(tmp_path: Path) -> None:
+    ask = human_apps.ask("ask", "Files", "yes", "yes")
+    ask["inputs"] = [
+        {"name": "one", "type": "file", "allowed_file_extensions": ["txt"]}, {"name": "more", "type": "file-list"},
+    ]  # fmt: skip
+    ask["form_content"] = "{{#$output.one#}} and {{#$output.more#}}"
+    answer = {"id": "yes", "type": "answer", "answer": "{{ ask.__rendered_content }} {{ ask.one.filename }}"}
+    app = {"name": "files", "mode": "advanced-chat", "nodes": [{"type": "start", "next": "ask"}, ask, answer]}
+    with local.serve(data_dir=tmp_path, pace=0, apps=[app]) as server, Client(server, "files") as client:
+        answered = client.ask("go")
+        path = f"/form/human_input/{token_of(answered)}"
+
+        def file(name: str) -> dict[str, str]:
+            key = client.upload(name, b"text", "text/plain").json()["id"]
+            return {"type": "document", "transfer_method": "local_file", "upload_file_id": key}
+
+        wrong: list[dict[str, Any]] = [
+            {"one": "a text", "more": []}, {"one": file("a.csv"), "more": []}, {"one": file("a.txt"), "more": [1]},
+            {"one": {**file("a.txt"), "upload_file_id": NOWHERE}, "more": []},
+        ]  # fmt: skip
+        for inputs in wrong:
+            assert client.post(path, body(inputs=inputs)).status_code == 400
+        given = {"one": file("a.txt"), "more": [file("b.txt"), file("c.txt")]}
+        assert client.post(path, body(inputs=given)).status_code == 200
+        follow(client, data_of(answered, "workflow_paused")[0]["workflow_run_id"], client.user)
+        message = client.messages(answered[0]["conversation_id"])[0]
+    assert message["answer"] == "a.txt and b.txt, c.txt a.txt"
 
 
 def test_many_that_wait_cost_no_more_each(stage: Stage) -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 log = logger("dify_notebook.local")
-without_tokens("uvicorn.access")  # it is off, but a handler of anybody's brings it back, and a form's token is in a path
+without_tokens("uvicorn.access")  # it is off, until anybody's handler is there: a form's token is in a path
 
 CONNECTIONS = 1024
 """Open at once."""
