@@ -56,8 +56,8 @@ async def _resume(run: Run, graph: Graph, state: Row) -> None:
     pool.put("conversation", run.variables)
     graph_run = GraphRun(run, events, graph, pool)
     missing = [name for name in run.resumption.waiting if name not in graph.nodes] if run.resumption else []
-    run.workflow = events  # who follows it finds it from here on
-    await run.pause(STEP_PAUSE)
+    events.attach()
+    await run.pause(STEP_PAUSE)  # who answered has the time to follow it
     events.start("resumption")
     if missing:  # the app was declared anew meanwhile
         events.failures += 1

@@ -85,10 +85,14 @@ class WorkflowEvents:
         """Keep what is told of a node to who follows the run later."""
         self._nodes[key] = {**self._nodes.get(key, {}), **changes}
 
-    def start(self, reason: str | None = None) -> None:
-        """Send workflow_started; from here on the run asks for what workflow_finished says."""
+    def attach(self) -> None:
+        """From here on the run asks for what workflow_finished says, and who follows it finds it."""
         self.run.finish_workflow = self._finish
         self.run.workflow = self
+
+    def start(self, reason: str | None = None) -> None:
+        """Send workflow_started."""
+        self.attach()
         data = {
             "id": self.id,
             "workflow_id": self.workflow_id,
