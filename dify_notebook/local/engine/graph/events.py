@@ -18,6 +18,8 @@ from ..run import Run
 from .result import NodeFailed, NodeRunResult
 
 ContainerType = Literal["iteration", "loop"]
+ABORTED = "Aborted: User requested stop"
+"""What a run says that its user stopped."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class WorkflowEvents:
             "workflow_id": self.workflow_id,
             "inputs": self.inputs,
             "created_at": self._created,
+            "reason": "initial",
         }
         self.emit("workflow_started", data)
 
@@ -84,7 +87,7 @@ class WorkflowEvents:
 
     def _finish(self, status: str, error: str | None) -> dict[str, Any]:
         run = self.run
-        reason = "Stopped by user." if status == "stopped" else error
+        reason = ABORTED if status == "stopped" else error
         if status == "succeeded" and self.exceptions:
             status = "partial-succeeded"
         whole = status.endswith("succeeded") or self.partial
