@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from local_helpers import Client, answer_of
+from local_helpers import Client, answer_of, end_of
 
 from dify_notebook import local
 from dify_notebook.local.server import LocalServer, LocalServerError, Server
@@ -358,7 +358,7 @@ def test_kill_in_the_middle_of_an_answer(tmp_path: Path, others: Any, app: str) 
         assert message["error"].startswith("The server ended while it was answering")
         assert message["answer"]
         assert answer_of(seen).startswith(message["answer"])
-        assert client.ask(query, conversation_id=conversation)[-1]["event"] == "message_end"
+        assert end_of(client.ask(query, conversation_id=conversation))
         assert [one["status"] for one in client.messages(conversation)] == ["error", "normal"]
 
 

@@ -42,7 +42,9 @@ class Listener:
             self._held.append(event)
             return
         self.queue.put_nowait(event)
-        if event["event"] == "workflow_paused" and not self._continue_on_pause:
+        ends = event["event"] == "workflow_paused" and not self._continue_on_pause
+        # Dify reads no further than to the end of the run.
+        if ends or (event["event"] == "workflow_finished" and not self._lingers):
             self.queue.put_nowait(None)
 
     def end(self) -> None:

@@ -126,6 +126,7 @@ def _state(run: Run, pause: Paused) -> Row:
         "uploads": [[u.name, u.extension, u.mime_type, u.size, u.path.name] for u in run.uploads],
         "meter": [run.meter.prompt, run.meter.completion, run.meter.latency],
         "resources": run.resources,
+        "reasoning": run.reasoning,
         "spent": run.elapsed,
         "first_token": run.first_token,
     }

@@ -90,6 +90,7 @@ async def _run(context: Context, ready: Ready) -> Run | None:
         created_at=state["created_at"],
         meter=Meter(prompt, completion, latency=latency),
         resources=state["resources"],
+        reasoning=state["reasoning"],
         pauses=context.pauses,
         listeners=context.runs.listeners,
         resumption=Resumption(state, ready.answers),

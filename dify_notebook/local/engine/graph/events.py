@@ -19,6 +19,8 @@ from ..run import Run
 from .result import NodeFailed, NodeRunResult
 
 ContainerType = Literal["iteration", "loop"]
+ABORTED = "Aborted: User requested stop"
+"""What a run says that its user stopped."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class WorkflowEvents:
         self.run.finish_workflow = self._finish
         self.run.workflow = self
 
-    def start(self, reason: str | None = None) -> None:
+    def start(self, reason: str = "initial") -> None:
         """Send workflow_started."""
         self.attach()
         data = {
@@ -98,9 +100,8 @@ class WorkflowEvents:
             "workflow_id": self.workflow_id,
             "inputs": self.inputs,
             "created_at": self._created,
+            "reason": reason,
         }
-        if reason is not None:
-            data["reason"] = reason
         self.emit("workflow_started", data)
 
     def node(
@@ -143,7 +144,7 @@ class WorkflowEvents:
 
     def _finish(self, status: str, error: str | None) -> dict[str, Any]:
         run = self.run
-        reason = "Stopped by user." if status == "stopped" else error
+        reason = ABORTED if status == "stopped" else error
         if status == "succeeded" and self.exceptions:
             status = "partial-succeeded"
         whole = status.endswith("succeeded") or self.partial
