@@ -27,10 +27,11 @@ from support.fake_model import FakeModel, words
 
 import dify_notebook
 from dify_notebook import AsyncDify, Dify, Turn, local
+from dify_notebook.local.engine import listeners
 from dify_notebook.local.engine.listeners import Listener, Listeners
 from dify_notebook.local.engine.run import Run
-from dify_notebook.local.server import LocalServer
-from dify_notebook.local.store.paused import FormTokens
+from dify_notebook.local.server import LocalServer, resumption
+from dify_notebook.local.store.paused import FormTokens, PausedRuns
 
 Event = dict[str, Any]
 APPS = ("humanflow", "twohumans", "brancha")
@@ -519,6 +520,60 @@ def test_a_run_that_is_followed_while_it_runs(stage: Stage) -> None:
     assert heard[-1]["event"] in ("workflow_finished", "message_end")
 
 
+def test_a_stream_that_shall_go_on_without_a_snapshot_outlives_the_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listeners, "LINGER", 1.2)
+    stage.gate.open = False
+    client, answered = stage.form()
+    run = data_of(answered, "workflow_paused")[0]["workflow_run_id"]
+    client.post(f"/form/human_input/{token_of(answered)}", body(action="reject"))
+    query = {"user": client.user, "continue_on_pause": "true"}
+    with client.http.stream("GET", f"/workflow/{run}/events", params=query) as response:
+        found = b"".join(response.iter_raw())
+    events_, _, rest = found.rpartition(b"data: ")
+    assert b'"reason":"resumption"' in events_
+    assert rest.partition(b"\n\n")[2] in (b"event: ping\n\n", b"event: ping\n\n" * 2, b"event: ping\n\n" * 3)
+
+
+def test_a_run_that_goes_on_can_be_stopped(stage: Stage) -> None:
+    stage.gate.open = False
+    client, answered = stage.form()
+    client.post(f"/form/human_input/{token_of(answered)}", body())
+    run = data_of(answered, "workflow_paused")[0]["workflow_run_id"]
+    client.post(f"/chat-messages/{answered[0]['task_id']}/stop", {"user": client.user})
+    message = stage.ended(answered[0]["conversation_id"])
+    assert message["answer"] == "Draft: word0 word1\n"
+    assert stage.states() == ["stopped"]
+    assert follow(client, run)[0]["data"]["status"] == "stopped"
+
+
+def test_a_pause_that_cannot_be_stored_is_an_error(stage: Stage) -> None:
+    stage.server._store.writer.submit(lambda db: db.execute("ALTER TABLE paused_runs RENAME TO gone")).result(10)
+    _, answered = stage.form()
+    assert answered[-1]["event"] == "error"
+    assert "workflow_paused" not in [event["event"] for event in answered]
+    assert stage.ended(answered[0]["conversation_id"])["status"] == "error"
+
+
+def test_one_look_that_fails_is_not_the_last(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resumption, "AGAIN", 0.05)
+    expire, failed = PausedRuns.expire, threading.Event()
+
+    async def once(paused: PausedRuns) -> float | None:
+        if not failed.is_set():
+            failed.set()
+            raise sqlite3.OperationalError("database is locked")
+        return await expire(paused)
+
+    monkeypatch.setattr(PausedRuns, "expire", once)
+    stage.more = {"timeout": 0.1}
+    stage.restart()
+    _, answered = stage.form()
+    assert stage.ended(answered[0]["conversation_id"])["answer"].endswith("Nobody came.")
+    assert failed.is_set()
+
+
 # -- what is kept --------------------------------------------------------------------------
 
 
@@ -650,3 +705,22 @@ def test_many_that_wait_cost_no_more_each(stage: Stage) -> None:
     assert sum("forms_waiting" in line for line in plan) == 2
     assert not [line for line in plan if line.startswith("SCAN") and "INDEX" not in line]
     assert linear.growth(make, lambda work: work(), 20, tries=4) <= linear.MOST
+
+
+@pytest.mark.parametrize(
+    ("query", "action", "said"),
+    [
+        ("Approve: a new lamp", "approve", "Approved, now: **a new lamp** (fine {x})"),
+        ("审批：买一盏灯", "reject", "已拒绝：**买一盏灯**（fine {x}）"),
+    ],
+)
+def test_the_pipeline_asks_for_approval(server: LocalServer, query: str, action: str, said: str) -> None:
+    with Dify(server.api_key("pipeline"), server.base_url, user="approver") as dify:
+        turn = dify.chat.send(query)
+        form = turn.forms[0]
+        assert said.split("**")[1] in form.content
+        dify.forms.submit(form, action=action, inputs={"note": "fine {x}", "when": form.fields[1].options[0]})
+        _resumed(dify, turn)
+        stored = dify.messages.list(turn.conversation_id or "").to_list()
+    assert [message.answer for message in stored] == [said]
+    assert turn.answer == ""

@@ -30,6 +30,8 @@ class Runs:
         self.listeners = Listeners()
         self.paused = asyncio.Event()
         """Set whenever a run waits for a person."""
+        self.resuming = asyncio.Lock()
+        """Held while runs that waited are started again, so that who answered finds his running."""
 
     def of_workflow(self, workflow_run: str) -> Run | None:
         """The run that tells that workflow's events now."""

@@ -20,30 +20,37 @@ from .routes.chat import HISTORY
 
 log = logger("dify_notebook.local")
 
+AGAIN = 5.0
+"""Seconds until the next look after one that failed."""
 LONGEST_WAIT = 3600.0
 """Seconds between two looks at the clock: a machine may have slept."""
 
 
 async def go_on(context: Context) -> None:
-    """Start the runs of which a form was answered or has expired."""
-    for ready in await context.pauses.take_ready():
-        try:
-            run = await _run(context, ready)
-            if run is not None:
-                context.runs.start(run)
-        except Exception as problem:
-            context.store.give_up(ready.message)
-            context.runs.listeners.end(ready.message)
-            if not isinstance(problem, ApiError):  # that is the server's end
-                log.error("a run that waited could not go on", exc_info=problem)
+    """Start the runs of which a form was answered or has expired; when this returns they are running."""
+    async with context.runs.resuming:
+        for ready in await context.pauses.take_ready():
+            try:
+                run = await _run(context, ready)
+                if run is not None:
+                    context.runs.start(run)
+            except Exception as problem:
+                context.store.give_up(ready.message)
+                context.runs.listeners.end(ready.message)
+                if not isinstance(problem, ApiError):  # that is the server's end
+                    log.error("a run that waited could not go on", exc_info=problem)
 
 
 async def watch(context: Context) -> None:
     """Look whenever a run begins to wait, and when the next form expires. Ends with the server."""
     while True:
         context.runs.paused.clear()
-        expires_at = await context.pauses.expire()
-        await go_on(context)
+        try:
+            expires_at = await context.pauses.expire()
+            await go_on(context)
+        except Exception as problem:  # the database may be locked or damaged; forms that come later still have a time
+            log.error("runs that wait could not be looked at", exc_info=problem)
+            expires_at = time.time() + AGAIN
         seconds = LONGEST_WAIT if expires_at is None else max(0.0, expires_at - time.time())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(context.runs.paused.wait(), min(seconds, LONGEST_WAIT))
