@@ -30,8 +30,8 @@ class Model(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
     """Fields that came and are not named here. The token of a form is a `Secret`; a pickle has none."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        rebuild, (kind, fields) = super().__reduce__()
-        return rebuild, (kind, without_secrets(fields))
+        rebuild, arguments, *_ = cast(tuple[Any, ...], super().__reduce__())
+        return rebuild, tuple(map(without_secrets, arguments))
 
 
 def read(kind: type[M], data: Any) -> M:
@@ -64,10 +64,10 @@ def decode(kind: type[M], body: bytes) -> M:
             body = without_form_tokens(body)
             with suppress(ValueError):  # read it the slow way, which takes more, and says better what is wrong
                 return cast(M, _rows_decoder().decode(body))
-        told = loads(body) if body else {}
+        data = loads(body) if body else {}
         if has_tokens:
-            hide_tokens(told)
-        return read(kind, told)
+            hide_tokens(data)
+        return read(kind, data)
     except RecursionError as problem:
         raise msgspec.DecodeError(str(problem)) from None
 
