@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ..secret import Secret
 
@@ -31,3 +31,13 @@ def without_secrets(value: Any) -> Any:
         parts = [without_secrets(item) for item in value]
         return parts if any(part is not item for part, item in zip(parts, value, strict=True)) else value
     return value
+
+
+class Pickled:
+    """Mixin for structs: a pickle has None for each `Secret`."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        rebuild, arguments, *_ = cast(tuple[Any, ...], super().__reduce__())
+        return rebuild, tuple(map(without_secrets, arguments))

@@ -15,7 +15,7 @@ import msgspec
 
 from ..printable import BoundedRepr
 from ..redact import without_form_tokens
-from .form_tokens import hide_tokens, without_secrets
+from .form_tokens import Pickled, hide_tokens
 from .loose import loads, without_surrogates
 
 M = TypeVar("M", bound="Model")
@@ -23,15 +23,11 @@ M = TypeVar("M", bound="Model")
 _LONGEST_REPR = 100_000
 
 
-class Model(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
+class Model(BoundedRepr, Pickled, msgspec.Struct, frozen=True, kw_only=True):
     """Base of all answers."""
 
     extra: dict[str, Any] = {}
     """Fields that came and are not named here. The token of a form is a `Secret`; a pickle has none."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        rebuild, arguments, *_ = cast(tuple[Any, ...], super().__reduce__())
-        return rebuild, tuple(map(without_secrets, arguments))
 
 
 def read(kind: type[M], data: Any) -> M:
