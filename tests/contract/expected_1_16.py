@@ -259,7 +259,7 @@ OF_1_16 = [
         "limits go from 1 to 101", refuses=True),
 
     # 1.16.1/conversation-variables
-    # Ordered by the last change; the values are told as on 1.12.1, lists and objects in Python's notation.
+    # In any order, as all were made in one second; told as on 1.12.1, lists and objects in Python's notation.
     E("1.16.1/conversation-variables__basic-chat-list", "conversations.variables", Variables({})),
     E("1.16.1/conversation-variables__chatflow-after", "conversations.variables",
       Variables({"count": ("number", 7), "topic": ("string", "new 值"), "items": ("array[string]", ["b", "c"]),
