@@ -47,6 +47,7 @@ class AsyncChat(Resource):
         response_mode: Literal["streaming", "blocking"] = "streaming",
         auto_generate_name: bool = True,
         timeout: float | None = None,
+        workflow_id: str | None = None,
     ) -> Turn:
         """Ask, and return the whole turn.
 
@@ -68,15 +69,21 @@ class AsyncChat(Resource):
                 conversation is called by its question.
             timeout: seconds for the whole turn, uploads included; None is no limit. Then the answer is stopped, which
                 takes 3 s at most, or left at once where its task has no name yet; the turn's end is `timed_out`.
+            workflow_id: the published version of a chatflow that is to answer, `turn.workflow.workflow_id` of an
+                earlier turn or out of Dify's version history; None is the one published last. Dify 1.12 and newer;
+                other apps and Dify 0.15 answer as if it had not been given.
 
         Raises:
             TurnFailed: the answer ended in an error, or before its end (`TurnIncomplete`: lost, timed out);
                 `.turn` has what came.
             InputError: an argument or a file cannot be sent, or the app's form does not take an input.
+            NotFoundError: the server has no such conversation of this user, or no such `workflow_id` of this app.
             DifyError: the server refused the question or could not be reached; while streaming `.turn` is the
                 failed turn.
         """
-        stream = self._stream(query, inputs, conversation_id, files, user, response_mode, auto_generate_name, timeout)
+        stream = self._stream(
+            query, inputs, conversation_id, files, user, response_mode, auto_generate_name, timeout, workflow_id
+        )
         if response_mode == "blocking":
             return await stream.blocking()
         async with stream:
@@ -95,16 +102,20 @@ class AsyncChat(Resource):
         user: str | None = None,
         auto_generate_name: bool = True,
         timeout: float | None = None,
+        workflow_id: str | None = None,
     ) -> ChatStream:
         """Ask, and give the events as they come: `async with dify.chat.stream("hi") as stream`.
 
-        Arguments (`query`, `inputs`, `conversation_id`, `files`, `auto_generate_name`, `timeout`) as for `send`.
+        Arguments (`query`, `inputs`, `conversation_id`, `files`, `auto_generate_name`, `timeout`, `workflow_id`) as
+        for `send`.
         Nothing is sent before the stream is entered, once.
 
         Raises:
             InputError: an argument cannot be sent. What entering the stream raises: see `ChatStream`.
         """
-        return self._stream(query, inputs, conversation_id, files, user, "streaming", auto_generate_name, timeout)
+        return self._stream(
+            query, inputs, conversation_id, files, user, "streaming", auto_generate_name, timeout, workflow_id
+        )
 
     def _stream(
         self,
@@ -116,6 +127,7 @@ class AsyncChat(Resource):
         response_mode: Literal["streaming", "blocking"],
         auto_generate_name: bool,
         timeout: float | None,
+        workflow_id: str | None,
     ) -> _Question:
         dify = self._dify
         name = dify.user_or(user)
@@ -132,6 +144,7 @@ class AsyncChat(Resource):
             conversation_id=conversation_id,
             response_mode=response_mode,
             auto_generate_name=auto_generate_name,
+            workflow_id=workflow_id,
         )
         info = dify.app_info
         sent = ev.Sent(

@@ -95,6 +95,9 @@ class AsyncConversations(Resource):
         """Delete the conversation `conversation_id` for good.
 
         Dify 1.12 says yes to any id, and deletes another user's conversation too.
+
+        Raises:
+            NotFoundError: this user has no such conversation, as Dify 0.15 and 1.16 say.
         """
         await self._dify._send(calls.delete_conversation(conversation_id, user=self._dify.user_or(user)))
 
@@ -109,7 +112,7 @@ class AsyncConversations(Resource):
         """The variables of the chatflow's conversation `conversation_id` (Dify 1.x), as the server orders them.
 
         Args:
-            variable_name: that one alone. Dify 1.12 fails on its own filter, so it is done here.
+            variable_name: that one alone. Dify 1.12 and 1.16 fail on their own filter, so it is done here.
 
         Raises:
             NotFoundError: when it is read: this user has no such conversation.

@@ -290,6 +290,7 @@ class Chat(Group):
         response_mode: Literal["streaming", "blocking"] = "streaming",
         auto_generate_name: bool = True,
         timeout: float | None = None,
+        workflow_id: str | None = None,
     ) -> Turn:
         """Ask, and return the whole turn.
 
@@ -311,11 +312,15 @@ class Chat(Group):
                 conversation is called by its question.
             timeout: seconds for the whole turn, uploads included; None is no limit. Then the answer is stopped, which
                 takes 3 s at most, or left at once where its task has no name yet; the turn's end is `timed_out`.
+            workflow_id: the published version of a chatflow that is to answer, `turn.workflow.workflow_id` of an
+                earlier turn or out of Dify's version history; None is the one published last. Dify 1.12 and newer;
+                other apps and Dify 0.15 answer as if it had not been given.
 
         Raises:
             TurnFailed: the answer ended in an error, or before its end (`TurnIncomplete`: lost, timed out);
                 `.turn` has what came.
             InputError: an argument or a file cannot be sent, or the app's form does not take an input.
+            NotFoundError: the server has no such conversation of this user, or no such `workflow_id` of this app.
             DifyError: the server refused the question or could not be reached; while streaming `.turn` is the
                 failed turn.
         """
@@ -329,6 +334,7 @@ class Chat(Group):
                 response_mode=response_mode,
                 auto_generate_name=auto_generate_name,
                 timeout=timeout,
+                workflow_id=workflow_id,
             )
         )
 
@@ -342,10 +348,12 @@ class Chat(Group):
         user: str | None = None,
         auto_generate_name: bool = True,
         timeout: float | None = None,
+        workflow_id: str | None = None,
     ) -> Stream:
         """Ask, and give the events as they come: `with dify.chat.stream("hi") as stream`.
 
-        Arguments (`query`, `inputs`, `conversation_id`, `files`, `auto_generate_name`, `timeout`) as for `send`.
+        Arguments (`query`, `inputs`, `conversation_id`, `files`, `auto_generate_name`, `timeout`, `workflow_id`) as
+        for `send`.
         Nothing is sent before the stream is entered, once.
 
         Raises:
@@ -360,6 +368,7 @@ class Chat(Group):
                 user=user,
                 auto_generate_name=auto_generate_name,
                 timeout=timeout,
+                workflow_id=workflow_id,
             )
         )
 
@@ -440,6 +449,9 @@ class Conversations(Group):
         """Delete the conversation `conversation_id` for good.
 
         Dify 1.12 says yes to any id, and deletes another user's conversation too.
+
+        Raises:
+            NotFoundError: this user has no such conversation, as Dify 0.15 and 1.16 say.
         """
         portal().call(self._dify.conversations.delete(conversation_id, user=user))
 
@@ -454,7 +466,7 @@ class Conversations(Group):
         """The variables of the chatflow's conversation `conversation_id` (Dify 1.x), as the server orders them.
 
         Args:
-            variable_name: that one alone. Dify 1.12 fails on its own filter, so it is done here.
+            variable_name: that one alone. Dify 1.12 and 1.16 fail on their own filter, so it is done here.
 
         Raises:
             NotFoundError: when it is read: this user has no such conversation.

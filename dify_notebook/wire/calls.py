@@ -103,6 +103,7 @@ def chat_messages(
     files: list[dict[str, Any]] | None = None,
     response_mode: Literal["streaming", "blocking"] = "streaming",
     auto_generate_name: bool = True,
+    workflow_id: str | None = None,
 ) -> Call[models.ChatCompletion]:
     """POST /chat-messages."""
     if not isinstance(query, str):
@@ -123,6 +124,9 @@ def chat_messages(
     }
     if files:
         body["files"] = files
+    if workflow_id is not None:
+        segment("workflow_id", workflow_id)
+        body["workflow_id"] = workflow_id
     return Call(method="POST", path="/chat-messages", body=body, result=models.ChatCompletion)
 
 

@@ -10,8 +10,8 @@ import msgspec
 
 from ..error_bodies import error_of
 from ..redact import without_form_tokens
-from ..secret import Secret
 from .events import Error, Event, Ping, Unknown, wire_events
+from .form_tokens import hide_tokens
 from .loose import MAX_DEPTH, check_depth, is_shallow, raw_loads, replace_surrogates
 from .sse import STRAY, Frame
 from .surrogates import Surrogates
@@ -45,15 +45,7 @@ def _hide_tokens(event: Event) -> None:
     if isinstance(event, Unknown):
         event.raw = without_form_tokens(event.raw)
         return
-    stack: list[Any] = [getattr(event, name) for name in event.__struct_fields__]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            if isinstance(token := item.get("form_token"), str):
-                item["form_token"] = Secret(token)
-            stack += item.values()
-        elif isinstance(item, list):
-            stack += item
+    hide_tokens([getattr(event, name) for name in event.__struct_fields__])
 
 
 def _decode(frame: Frame, at: float, surrogates: Surrogates | None) -> Event:

@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 import msgspec
 
 from ..printable import BoundedRepr
+from .form_tokens import Pickled
 
 
-class Event(BoundedRepr, msgspec.Struct, tag_field="event", kw_only=True):
+class Event(BoundedRepr, Pickled, msgspec.Struct, tag_field="event", kw_only=True):
     """Base of all events. A subclass with a tag is one; a tag with § never comes over the wire."""
 
     ANSWER: ClassVar[tuple[str, ...]] = ()

@@ -14,6 +14,8 @@ from typing import Annotated, Any, TypeVar, cast
 import msgspec
 
 from ..printable import BoundedRepr
+from ..redact import without_form_tokens
+from .form_tokens import Pickled, hide_tokens
 from .loose import loads, without_surrogates
 
 M = TypeVar("M", bound="Model")
@@ -21,11 +23,11 @@ M = TypeVar("M", bound="Model")
 _LONGEST_REPR = 100_000
 
 
-class Model(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
+class Model(BoundedRepr, Pickled, msgspec.Struct, frozen=True, kw_only=True):
     """Base of all answers."""
 
     extra: dict[str, Any] = {}
-    """Fields that came and are not named here."""
+    """Fields that came and are not named here. The token of a form is a `Secret`; a pickle has none."""
 
 
 def read(kind: type[M], data: Any) -> M:
@@ -52,11 +54,16 @@ def decode(kind: type[M], body: bytes) -> M:
     Raises:
         ValueError: it is no JSON (`msgspec.DecodeError`), or not of that form (`msgspec.ValidationError`).
     """
+    has_tokens = b"form_token" in body
     try:
         if issubclass(kind, MessageRows):
+            body = without_form_tokens(body)
             with suppress(ValueError):  # read it the slow way, which takes more, and says better what is wrong
                 return cast(M, _rows_decoder().decode(body))
-        return read(kind, loads(body) if body else {})
+        data = loads(body) if body else {}
+        if has_tokens:
+            hide_tokens(data)
+        return read(kind, data)
     except RecursionError as problem:
         raise msgspec.DecodeError(str(problem)) from None
 
@@ -178,6 +185,8 @@ class UploadedFile(Model, frozen=True):
     mime_type: str | None = None
     created_by: Any = None
     created_at: datetime | None = None
+    reference: str | None = None
+    """Dify's own handle of a file, `dify-file-ref:…` (Dify 1.16); None in answers to an upload."""
 
 
 class Conversation(Model, frozen=True):
@@ -288,6 +297,8 @@ class Site(Model, frozen=True):
     icon: str | None = None
     icon_type: str | None = None
     icon_url: str | None = None
+    input_placeholder: str | None = None
+    """What stands in the empty line for questions (Dify 1.16)."""
 
 
 class Suggested(Model, frozen=True):
@@ -330,7 +341,7 @@ class ConversationVariable(Model, frozen=True):
     value_type: str = ""
     """string, number, integer, float, boolean, object, secret or array[...]."""
     value: Any = None
-    """As told: Dify 1.12 sends text for everything. See `parsed`."""
+    """As told: Dify 1.12 and 1.16 send text for everything. See `parsed`."""
     description: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None

@@ -5,6 +5,7 @@ with a Content-Length are one chunk, those that came in chunks have the chunks o
 
 `ended` is `eof` for a 204, which has neither a length nor a body and is whole all the same. The
 bodies of the five uploads of more than 10 MB were not kept: their request's body is None.
+The tokens of forms, in bodies and paths, were replaced by others.
 The headers of the requests are not kept either; where the question is in one of them
 (`auth-parameters__*`, `errors__gzip-*`, `files-preview__*-range`, `files-upload__bad-key`,
 `nginx__bad-key`), the name of the case tells it.
@@ -88,5 +89,8 @@ _ROUTES = [
         ("POST", "/apps/annotation-reply/disable", "annotations.disable_reply"),
         ("GET", "/apps/annotation-reply/*/status/*", "annotations.reply_status"),
         ("GET", "/end-users/*", "end_users.get"),
+        ("GET", "/form/human_input/*", "forms.get"),
+        ("POST", "/form/human_input/*", "forms.submit"),
+        ("GET", "/workflow/*/events", "chat.resume"),
     )
 ]

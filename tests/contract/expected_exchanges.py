@@ -22,11 +22,13 @@ How the less plain ones were judged:
 * 200 with `null` where sound was asked for is an APIError, see `expected_files.py`.
 * The text of a conversation variable is read by its type: number and string say themselves what
   they are, lists and objects come in Python's notation.
-* A job that failed, a message that failed and an empty page are values.
+* A job that failed, a message that failed or waits for a person, and an empty page are values.
+* Where the server repeats the token of a form in its words, nothing that is told of the error has it.
 """
 
 from __future__ import annotations
 
+from contract.expected_1_16 import OF_1_16
 from contract.expected_apps import APPS
 from contract.expected_changes import CHANGES
 from contract.expected_files import FILES
@@ -34,6 +36,6 @@ from contract.expected_history import HISTORY
 from contract.expected_lists import LISTS
 from contract.expected_outcomes import Expected
 
-TABLE = [*LISTS, *CHANGES, *FILES, *APPS, *HISTORY]
+TABLE = [*LISTS, *CHANGES, *FILES, *APPS, *HISTORY, *OF_1_16]
 
 EXPECTED: dict[str, Expected] = {row.case: row for row in TABLE}

@@ -74,7 +74,7 @@ class Messages:
     lengths: tuple[int, ...] = ()
     """Characters of each answer."""
     failed: dict[int, str] = field(default_factory=dict)
-    """By position, how the error begins; the status of the others is normal."""
+    """By position, how the error begins."""
     ratings: str = ""
     """One character a message: + like, - dislike, . none; empty where no message has any."""
     tools: tuple[str, ...] = ()
@@ -85,6 +85,8 @@ class Messages:
     """Type, way and size in bytes of each file, all of them the user's; - for a size not known."""
     citations: tuple[str, ...] = ()
     """Document and score."""
+    paused: tuple[int, ...] = ()
+    """Positions of those that wait for a person; the status of all others is normal, but for the failed."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,18 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Form:
+    """What a paused run asks a person."""
+
+    content: str
+    fields: str = ""
+    """name:type of each, with =default and /options."""
+    actions: str = ""
+    """id/style of each."""
+    expires: str = ""
+
+
+@dataclass(frozen=True)
 class Json:
     """What a raw request finds, where no operation would ask."""
 
@@ -253,7 +267,7 @@ class Json:
 Outcome = (
     Refused | Done | Conversations | Conversation | Messages | MessageCounts | Suggested | Variables
     | Variable | Upload | Content | Text | Info | Meta | Site | Parameters | Feedbacks | Annotations
-    | Annotation | Job | Json
+    | Annotation | Job | Form | Json
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ second page exactly where the recording says that there is more.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,15 @@ from dify_notebook.net.files import download_name
 from dify_notebook.turn.convert import as_citation
 
 UUID = "5c1f5fb1-8ad5-4f0c-b4d7-4b8f6b1b9f22"
+TOKEN = re.compile("FormTokenFormToken[0-9]{4}")
+"""Those of the forms, as they stand in the recordings."""
+
+
+def resumed(dify: Dify) -> Any:
+    with dify.chat.resume(UUID) as stream:
+        stream.read()
+    return stream.turn
+
 
 ASK: dict[str, Callable[[Dify], Any]] = {
     "conversations.list": lambda d: d.conversations.list().to_list(),
@@ -55,6 +65,9 @@ ASK: dict[str, Callable[[Dify], Any]] = {
     "annotations.disable_reply": lambda d: d.annotations.disable_reply(),
     "annotations.reply_status": lambda d: d.annotations.reply_status("enable", UUID),
     "end_users.get": lambda d: d.end_users.get(UUID),
+    "forms.get": lambda d: d.forms.get("FormTokenFormToken0001"),
+    "forms.submit": lambda d: d.forms.submit("FormTokenFormToken0001", action="approve", inputs={"note": "n"}),
+    "chat.resume": resumed,
 }
 
 
@@ -132,12 +145,13 @@ def messages(items: list[Any], more: bool) -> eo.Messages:
         told(items[0].created_at) if items else "",
         items[0].query if items else "",
         tuple(len(item.answer) for item in items),
-        {place: item.error or "" for place, item in enumerate(items) if item.status != "normal"},
+        {place: item.error or "" for place, item in enumerate(items) if item.status not in ("normal", "paused")},
         ratings if ratings.strip(".") else "",
         tuple(thought.get("tool") or "" for thought in thoughts),
         tuple(len(thought.get("thought") or "") for thought in thoughts),
         tuple(f"{file['type']} {file.get('transfer_method')} {size(file)}" for file in files),
         tuple(f"{c.document_name} {c.score}" for item in items for c in map(as_citation, item.retriever_resources or ())),
+        tuple(place for place, item in enumerate(items) if item.status == "paused"),
     )
 
 
@@ -153,6 +167,16 @@ def counts(items: list[Any], more: bool) -> eo.MessageCounts:
         sum(len(item.retriever_resources or ()) for item in items),
         "".join(map(rating, items)).replace(".", ""),
     )
+
+
+def form(found: Any) -> eo.Form:
+    fields = [
+        f"{field.name}:{field.type}" + (f"={field.default}" if field.default is not None else "")
+        + ("/" + ",".join(field.options) if field.options else "")
+        for field in found.fields
+    ]  # fmt: skip
+    actions = [f"{action.id}/{action.style}" for action in found.actions]
+    return eo.Form(found.content, " ".join(fields), " ".join(actions), told(found.expires_at))
 
 
 def check(expected: eo.Outcome, found: Any, script: Replay) -> None:
@@ -175,7 +199,7 @@ def check(expected: eo.Outcome, found: Any, script: Replay) -> None:
             seen = messages(found, more)
             assert all(seen.failed[place].startswith(start) for place, start in expected.failed.items())
             assert seen.failed.keys() == expected.failed.keys()
-            names = ("count", "ids", "more", "created", "query", "lengths", "ratings", "tools", "thoughts")
+            names = ("count", "ids", "more", "created", "query", "lengths", "ratings", "tools", "thoughts", "paused")
             for name in names:
                 assert getattr(seen, name) == getattr(expected, name), name
             assert len(seen.files) >= len(expected.files)
@@ -245,6 +269,10 @@ def check(expected: eo.Outcome, found: Any, script: Replay) -> None:
             assert (found.question, found.answer, found.hit_count, told(found.created_at)) == (
                 expected.question, expected.answer, expected.hits, expected.created,
             )  # fmt: skip
+        case eo.Form():
+            assert form(found) == expected
+            assert found.token is not None
+            assert not TOKEN.search(repr(found))
         case eo.Job():
             assert found.job_id.startswith(expected.id)
             assert found.job_status == expected.status
@@ -279,6 +307,7 @@ def test_exchange(case: str, replay: tuple[Replay, Dify]) -> None:
             assert error.code == row.outcome.code
             assert error.message.startswith(row.outcome.said)
         assert error.attempted.split()[0] == recording.request.method
+        assert not TOKEN.search(f"{error}{error!r}{vars(error)}")
     else:
         check(row.outcome, ASK[name](dify), script)
 

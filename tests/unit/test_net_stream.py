@@ -89,6 +89,18 @@ async def test_send_gives_the_turn_with_times_and_a_tape() -> None:
     assert dify.server_version == "1.12.1"
 
 
+@pytest.mark.parametrize("way", ["send", "stream"])
+async def test_a_question_names_the_version_that_is_to_answer(way: str) -> None:
+    with serving(hello) as server:
+        async with client(server.url) as dify:
+            if way == "send":
+                await dify.chat.send("hi", workflow_id="w-1")
+            else:
+                async with dify.chat.stream("hi", workflow_id="w-1") as stream:
+                    await stream.read()
+    assert [request.json["workflow_id"] for request in server.requests] == ["w-1"]
+
+
 async def test_events_arrive_before_the_answer_is_complete() -> None:
     release = threading.Event()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from typing import Any
 
 import msgspec
@@ -74,3 +76,12 @@ def test_every_wire_event_has_a_meaning_in_the_fold() -> None:
         event = decode(("", msgspec.json.encode({"event": name})))
         assert type(event) is kind
         fold_all([event])
+
+
+def test_a_pickled_event_has_no_token_of_a_form() -> None:
+    data = {"event": "human_input_required", "workflow_run_id": "r", "data": {"form_id": "f", "form_token": "EvilToken"}}
+    event = decode(("", json.dumps(data).encode()), 0.5)
+    pickled = pickle.dumps(event)
+    assert b"EvilToken" not in pickled
+    again = pickle.loads(pickled)
+    assert (again.workflow_run_id, again.data, again.at) == ("r", {"form_id": "f", "form_token": None}, 0.5)

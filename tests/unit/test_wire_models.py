@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
 
+from dify_notebook.secret import Secret
 from dify_notebook.wire import models
 from dify_notebook.wire.models import Model, decode
 
@@ -24,6 +26,10 @@ ANSWERS: list[tuple[str, type[Model], Any, dict[str, Any]]] = [
     ("no questions", models.Suggested, {"result": "success", "data": None}, {"data": []}),
     ("a number for a name", models.UploadedFile, {"id": 7, "name": 5, "size": "12"},
      {"id": "7", "name": "5", "size": 12, "extra": {"id": 7, "name": 5}}),
+    ("an upload of Dify 1.16", models.UploadedFile, {"id": "f", "reference": "dify-file-ref:e30="},
+     {"reference": "dify-file-ref:e30=", "extra": {}}),
+    ("a site of Dify 1.16", models.Site, {"title": "Bot", "input_placeholder": "Ask me"},
+     {"input_placeholder": "Ask me", "extra": {}}),
     ("a job without a state", models.Job, {"job_id": "j", "job_status": None}, {"job_status": ""}),
     ("true for success", models.Result, {"result": True}, {"result": "", "extra": {"result": True}}),
     ("a time that is none", models.UploadedFile, {"id": "f", "created_at": "soon"},
@@ -93,3 +99,42 @@ def test_nan_as_python_writes_it(kind: type[Model]) -> None:
 def test_what_cannot_be_missing_is_an_error(kind: type[Model], told: bytes) -> None:
     with pytest.raises((msgspec.DecodeError, UnicodeError)):
         decode(kind, told)
+
+
+FORM = {"form_id": "f", "node_id": "ask", "form_token": "EvilTokenEvilToken0001"}
+ASKS = [{"type": "human_input", "submitted": False, "form_definition": FORM}, {"form_definition": {"form_token": None}}]
+ASKING = msgspec.json.encode({"data": [{"id": "m", "status": "paused", "extra_contents": ASKS}], "has_more": False})
+
+
+def tokens(value: Any) -> list[Any]:
+    """What stands as the token of a form anywhere in a model."""
+    if isinstance(value, dict):
+        return [item for key, item in value.items() if key == "form_token"] + tokens(list(value.values()))
+    if isinstance(value, msgspec.Struct):
+        return tokens(msgspec.structs.asdict(value))
+    return [token for item in value for token in tokens(item)] if isinstance(value, list) else []
+
+
+def test_the_token_of_a_form_is_a_secret() -> None:
+    page = decode(models.MessagePage, ASKING)
+    assert tokens(page) == [Secret("EvilTokenEvilToken0001"), None]
+    assert "EvilToken" not in f"{page!r}{page.data!r}{page.data[0]}"
+
+
+def test_a_pickle_has_no_token_of_a_form_and_all_else() -> None:
+    page = decode(models.MessagePage, ASKING)
+    pickled = pickle.dumps(page)
+    assert b"EvilToken" not in pickled
+    again = pickle.loads(pickled)
+    assert tokens(again) == [None, None]
+    assert (again.data[0].id, again.data[0].status, again.has_more) == ("m", "paused", False)
+    assert tokens(page) == [Secret("EvilTokenEvilToken0001"), None]  # and what was pickled has it still
+
+
+def test_messages_for_tables_have_no_token_at_all() -> None:
+    elsewhere = msgspec.json.encode({"data": [{"id": "m", "extra_contents": ASKS, "message_files": [FORM]}]})
+    assert not any(tokens(decode(models.MessageRows, elsewhere)))
+    broken = ASKING.replace(b'"m"', b"null")  # is read the slow way, and refused
+    with pytest.raises(msgspec.ValidationError) as caught:
+        decode(models.MessageRows, broken)
+    assert "EvilToken" not in str(caught.value)
