@@ -15,8 +15,9 @@ from dify_notebook.local.engine.app import Moderation, Variable, Voice
 from dify_notebook.local.engine.forms import Control, FileRules
 from dify_notebook.local.engine.functions import Function, describe
 from dify_notebook.local.engine.run import Run
+from dify_notebook.wire.kinds import MEDIA_KINDS
 
-FILES = FileRules(("image", "document", "audio", "video"), (), 3, ("local_file", "remote_url"))
+FILES = FileRules((*MEDIA_KINDS, "document"), (), 3, ("local_file", "remote_url"))
 REQUIRED = (
     Control("text-input", "city", "City", required=True, max_length=12),
     Control("select", "style", "Style", options=("a", "b")),

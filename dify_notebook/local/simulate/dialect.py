@@ -15,15 +15,14 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .. import options
 from ..engine.app import App
 from ..responses import html_not_found, reply
 from . import dialect_015, dialect_112
 from .items import Change
 
-VERSIONS: dict[options.Dialect, str] = {"1.12": "1.12.1", "0.15": "0.15.3"}
+VERSIONS: dict[str, str] = {"1.12": "1.12.1", "0.15": "0.15.3"}
 _NEWER = r"form/human_input/.*|workflow/.*"
-_MISSING: dict[options.Dialect, re.Pattern[str]] = {
+_MISSING: dict[str, re.Pattern[str]] = {
     "1.12": re.compile(rf"/v1/(?:{_NEWER})"),
     "0.15": re.compile(
         rf"/v1/(?:{_NEWER}|site|app/feedbacks|end-users/[^/]+|files/[^/]+/preview|apps/annotations(?:/.*)?"
@@ -39,7 +38,7 @@ class DialectMiddleware:
     """Answers as an older Dify does: refuses what that lacks; the rest finds a dialect in the `state` of its scope."""
 
     def __init__(
-        self, app: ASGIApp, app_of: Callable[[str], App | None], version: options.Dialect, *, played: bool
+        self, app: ASGIApp, app_of: Callable[[str], App | None], version: str, *, played: bool
     ) -> None:
         """Args:
         app_of: gives the app that an Authorization header opens.
@@ -76,8 +75,8 @@ class DialectMiddleware:
     def _headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         if self._version == "0.15":  # which names no scheme in a 401
             headers = [(name, value) for name, value in headers if name != b"www-authenticate"]
-        told = VERSIONS[self._version].encode()
-        return [(name, told if name == b"x-version" else value) for name, value in headers]
+        version = VERSIONS[self._version].encode()
+        return [(name, version if name == b"x-version" else value) for name, value in headers]
 
     def _dialect(self, path: str, flow: bool) -> Dialect112:
         newer: Change = dialect_112.Stream(flow=flow)

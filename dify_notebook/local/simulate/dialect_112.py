@@ -107,9 +107,8 @@ class Stream:
         if name == "message":
             return {**event, "from_variable_selector": event["from_variable_selector"] or None}
         if name == "message_end":
-            told = metadata(event["metadata"], flow=self._flow)
-            return {**event, "metadata": told, "files": event["files"] if self._flow else None}
+            changed = metadata(event["metadata"], flow=self._flow)
+            return {**event, "metadata": changed, "files": event["files"] if self._flow else None}
         if name == "error":
-            status, changed = _error(event["status"], event)
-            return {**changed, "status": status}
+            return _error(event["status"], event)[1]
         return event

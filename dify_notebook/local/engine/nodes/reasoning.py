@@ -68,5 +68,5 @@ class Reasoning:
             self._tell(text)
 
     def _emit(self, text: str, *, final: bool) -> None:
-        told = {"message_id": self._run.message_id, "reasoning": text, "node_id": self._node, "is_final": final}
-        self._run.emit("reasoning_chunk", data=told)
+        data = {"message_id": self._run.message_id, "reasoning": text, "node_id": self._node, "is_final": final}
+        self._run.emit("reasoning_chunk", data=data)
