@@ -642,9 +642,10 @@ def test_the_app_of_the_documents(tmp_path: Path, language: str) -> None:
         turn = dify.chat.send("paint it blue")
         assert "paint it blue" in turn.forms[0].content
         dify.forms.submit(turn.forms[0], action="approve", inputs={"kind": "large"})
-        done = _resumed(dify, turn)
+        _resumed(dify, turn)
+        stored = dify.messages.list(turn.conversation_id or "").to_list()
     assert [action.style for action in turn.forms[0].actions] == ["primary", "default"]
-    assert done.answer.endswith(f"{turn.forms[0].fields[0].default} (large)")
+    assert stored[0].answer.endswith(f"{turn.forms[0].fields[0].default} (large)")
 
 
 def test_files_as_fields(tmp_path: Path) -> None:
@@ -714,8 +715,8 @@ def test_many_that_wait_cost_no_more_each(stage: Stage) -> None:
         ("审批：买一盏灯", "reject", "已拒绝：**买一盏灯**（fine {x}）"),
     ],
 )
-def test_the_pipeline_asks_for_approval(server: LocalServer, query: str, action: str, said: str) -> None:
-    with Dify(server.api_key("pipeline"), server.base_url, user="approver") as dify:
+def test_the_pipeline_asks_for_approval(stage: Stage, query: str, action: str, said: str) -> None:
+    with stage.dify("pipeline", user="approver") as dify:
         turn = dify.chat.send(query)
         form = turn.forms[0]
         assert said.split("**")[1] in form.content
