@@ -152,7 +152,10 @@ def body(**more: Any) -> dict[str, Any]:
     ],
 )
 def test_a_pause_is_told_as_recorded(stage: Stage, app: str, query: str, case: str) -> None:
-    _, answered = stage.form(app, query)
+    with stage.client(app) as client:
+        response = client.post("/chat-messages", client.body(query))
+    assert list(compare_streams(load()[case].body, response.content, whole=True)) == []
+    answered = events(response.content)
     first = events(load()[case].body)
     for name in ("human_input_required", "workflow_paused"):
         shapes = [merged([shape(one) for one in some if one["event"] == name]) for some in (first, answered)]
@@ -303,6 +306,30 @@ def test_a_finished_run_is_one_event(stage: Stage) -> None:
     assert events(response.content)[0]["data"]["outputs"]["answer"] == "Draft: word0 word1\nRejected."
 
 
+def test_a_whole_resumed_run_is_told_as_recorded(stage: Stage) -> None:
+    client, answered = stage.form()
+    run = data_of(answered, "workflow_paused")[0]["workflow_run_id"]
+    query = {"include_state_snapshot": "true", "continue_on_pause": "true"}
+    with ThreadPoolExecutor(1) as beside:
+        following = beside.submit(client.get, f"/workflow/{run}/events", **query)
+        while not stage.server._runs.listeners._of:
+            time.sleep(0.005)
+        assert client.post(f"/form/human_input/{token_of(answered)}", body()).status_code == 200
+        response = following.result(20)
+    recorded = load()["1.16.1/workflow-events__humanflow-resumed-snapshot"]
+    assert list(compare_streams(recorded.body, response.content, whole=True)) == []
+
+
+@pytest.mark.parametrize("dialect", ["1.12", "0.15"])
+def test_an_older_dify_has_no_way_to_ask(tmp_path: Path, dialect: Any) -> None:
+    with local.serve(data_dir=tmp_path, pace=0, dialect=dialect) as server, Client(server, "pipeline") as client:
+        answered = client.ask("approve: a new lamp")
+        assert answered[-1]["event"] == "error"
+        assert "no way" in answered[-1]["message"]
+        assert client.get("/form/human_input/token").status_code == 404
+        assert client.get(f"/workflow/{NOWHERE}/events").headers["content-type"].startswith("text/html")
+
+
 @pytest.mark.parametrize(("what", "action"), [("paused", None), ("rejected", "reject")])
 def test_messages_tell_forms(stage: Stage, what: str, action: str | None) -> None:
     client, answered = stage.form()
@@ -312,7 +339,7 @@ def test_messages_tell_forms(stage: Stage, what: str, action: str | None) -> Non
         stage.ended(conversation)
     message = client.messages(conversation)[0]
     recorded = json.loads(load_exchanges()[f"1.16.1/messages__humanflow-{what}"].body)["data"][0]
-    assert list(differ(shape(recorded["extra_contents"]), shape(message["extra_contents"]), "")) == []
+    assert list(differ(shape(recorded), shape(message), "")) == []
     form = message["extra_contents"][0]
     if action is None:
         assert (message["status"], message["answer"]) == ("paused", "Draft: word0 word1\n")

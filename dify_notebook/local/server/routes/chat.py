@@ -193,7 +193,7 @@ async def _begin(
         kept=run_apart,
         auto_name=payload.auto_generate_name,
         events=asyncio.Queue() if payload.streaming else None,
-        pauses=context.pauses,
+        pauses=context.pauses if context.options.newest else None,
         listeners=context.runs.listeners,
     )
 
