@@ -293,7 +293,7 @@ class Run:
     async def _pause(self, pause: Paused) -> None:
         """Keep what is needed to go on, then say what it waits for."""
         if self.pauses is None:
-            self.error = RunFailed("A node asks a person, for which this version of Dify has no way", "internal_server_error")
+            self.error = RunFailed("A node asks a person, for which this version of Dify has no way", "invalid_param")
             await self._end("failed")
             return
         self._count("paused")
