@@ -601,6 +601,44 @@ def test_one_look_that_fails_is_not_the_last(stage: Stage, monkeypatch: pytest.M
     assert failed.is_set()
 
 
+def test_who_follows_hears_the_end_of_the_server(stage: Stage) -> None:
+    client, answered = stage.form()
+    run = data_of(answered, "workflow_paused")[0]["workflow_run_id"]
+    with ThreadPoolExecutor(1) as beside:
+        following = beside.submit(follow, client, run, continue_on_pause="true")
+        while not stage.server._runs.listeners._of:
+            time.sleep(0.005)
+        stage.restart()
+        assert following.result(20) == []
+    assert stage.states() == ["paused"]
+
+
+def test_a_run_that_goes_on_is_interrupted_by_the_end_of_the_server(stage: Stage) -> None:
+    stage.gate.open = False
+    client, answered = stage.form()
+    run = data_of(answered, "workflow_paused")[0]["workflow_run_id"]
+    assert client.post(f"/form/human_input/{token_of(answered)}", body()).status_code == 200
+    stage.restart()
+    assert stage.states() == ["interrupted"]
+    with stage.client() as client:
+        finished = follow(client, run, include_state_snapshot="true")
+        assert [event["data"]["status"] for event in finished] == ["failed"]
+        message = client.messages(answered[0]["conversation_id"])[0]
+        assert (message["status"], message["answer"]) == ("error", "Draft: word0 word1\n")
+        reply = client.post(f"/form/human_input/{token_of(answered)}", body())
+        assert told(reply)[:2] == (412, "human_input_form_submitted")
+
+
+def test_a_form_of_a_run_that_ended_otherwise_has_expired(stage: Stage) -> None:
+    stage.gate.open = False
+    client, answered = stage.form("brancha", "go")
+    client.post(f"/form/human_input/{token_of(answered)}", body(inputs={}))
+    client.post(f"/chat-messages/{answered[0]['task_id']}/stop", {"user": client.user})
+    stage.ended(answered[0]["conversation_id"], "brancha")
+    reply = client.post(f"/form/human_input/{token_of(answered, 1)}", body(inputs={}))
+    assert told(reply)[:2] == (412, "human_input_form_expired")
+
+
 # -- what is kept --------------------------------------------------------------------------
 
 

@@ -51,7 +51,7 @@ MAX_ITEMS = 50
 MAX_ITEM = 500
 """Characters of an item."""
 
-_APPROVE = re.compile(r"\s*(?:please\s+)?(?:approve|批准|请批准|审批)\s*[:：]\s*", re.IGNORECASE)
+_APPROVE = re.compile(r"\A\s*+(?:please\s++)?(?:approve|批准|请批准|审批)\s*+[:：]\s*+", re.IGNORECASE)
 _ASKS = re.compile(
     r"[?？]|^\s*(what|how|why|when|where|which|who|can|does|do|is|are|explain|describe|show|tell)\b|"
     r"怎么|怎样|如何|什么|为什么|哪|吗|能否|是否|介绍|说明|解释",
