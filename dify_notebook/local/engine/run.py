@@ -102,6 +102,8 @@ class Run:
     """The question's files in the form in which a workflow tells them."""
     kept: bool = False
     """Whether the answer is stored also where its client has gone away before it was whole."""
+    title_pause: float = 0.0
+    """Seconds from the end to the conversation's title; 0 stores the title with the answer."""
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     created_at: int = field(default_factory=lambda: int(time.time()))
     meter: tokens.Meter = field(default_factory=tokens.Meter)
@@ -230,6 +232,11 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since the question came in."""
         return time.monotonic() - self._started_at
+
+    @property
+    def titled(self) -> bool:
+        """Whether its conversation gets a title of this question."""
+        return self.auto_name and bool(self.conversation["dialogue_count"] == 1)
 
     def stop(self) -> None:
         """Ask the run to end; on the loop's thread."""
@@ -385,7 +392,6 @@ class Run:
             self._send("tts_message_end", audio="")
 
     async def _commit(self, state: str, error: str | None, workflow_run: Row | None) -> None:
-        named = self.auto_name and self.conversation["dialogue_count"] == 1
         await self.store.finish(
             self.message_id,
             state=state,
@@ -394,7 +400,7 @@ class Run:
             usage=self.usage,
             resources=self.resources,
             workflow_run=workflow_run,
-            name=title(self.query) if named else None,
+            name=title(self.query) if self.titled and not self.title_pause else None,
             # Those that were left alone may have been set from outside meanwhile.
             variables={name: value for name, value in self.variables.items() if value != self._initial.get(name)},
         )

@@ -19,6 +19,7 @@ from ...engine.app import FILE_LIMITS, MEGABYTE, App
 from ...engine.fetch import FetchFailed, Refused, fetch
 from ...engine.forms import FileRules, as_input, check_inputs
 from ...engine.run import Run, Upload
+from ...engine.runs import TITLE_PAUSE
 from ...engine.unstarted import unstarted
 from ...responses import blocking_reply, reply
 from ...simulate.playback import Player
@@ -191,6 +192,7 @@ async def _begin(
         # The sound of a chatflow's answer would come behind the end of its run, where nobody reads.
         speech=None if run_apart else context.speech,
         kept=run_apart,
+        title_pause=TITLE_PAUSE * context.options.pace if context.options.newest else 0.0,
         auto_name=payload.auto_generate_name,
         events=asyncio.Queue() if payload.streaming else None,
     )
