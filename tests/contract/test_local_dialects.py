@@ -115,6 +115,21 @@ def test_a_question_without_words(flow: Client, dialect: Dialect) -> None:
         assert (reply.status_code, reply.json()["message"]) == (400, "query is required")
 
 
+def test_a_version_of_a_chatflow(flow: Client, server: LocalServer, dialect: Dialect) -> None:
+    """Since 1.16; chats and older servers do not look at it."""
+    began = next(event for event in flow.ask("hello") if event["event"] == "workflow_started")
+    own = began["data"]["workflow_id"]
+    assert answer_of(flow.ask("hello", workflow_id=own)) == "Reply: You said: hello"
+    for wrong, status, code in (("nope", 400, "bad_request"), (NOWHERE, 404, "not_found")):
+        with Client(server, "plain") as chat:
+            assert answer_of(chat.ask("hello", workflow_id=wrong))
+        reply = flow.post("/chat-messages", flow.body("hello", workflow_id=wrong))
+        if dialect == "1.16":
+            assert (reply.status_code, reply.json()["code"]) == (status, code)
+        else:
+            assert reply.status_code == 200
+
+
 def test_what_a_model_thought_apart_from_its_text(flow: Client, dialect: Dialect) -> None:
     events = flow.ask("think")
     assert answer_of(events) == "Reply: Yes."

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...tokens import Meter
-from ..app import fixed_id
 from ..run import Run
+from ..unstarted import workflow_of
 from .result import NodeFailed, NodeRunResult
 
 ContainerType = Literal["iteration", "loop"]
@@ -37,7 +37,7 @@ class WorkflowEvents:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.id = str(uuid.uuid4())
-        self.workflow_id = fixed_id("workflow", run.app.name)
+        self.workflow_id = workflow_of(run.app)
         self.steps = 0
         self.failures = 0
         self.exceptions = 0

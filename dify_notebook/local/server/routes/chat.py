@@ -20,7 +20,7 @@ from ...engine.fetch import FetchFailed, Refused, fetch
 from ...engine.forms import FileRules, as_input, check_inputs
 from ...engine.run import Run, Upload
 from ...engine.runs import TITLE_PAUSE
-from ...engine.unstarted import unstarted
+from ...engine.unstarted import unstarted, workflow_of
 from ...responses import blocking_reply, reply
 from ...simulate.playback import Player
 from ...store.annotations import Annotations
@@ -48,6 +48,8 @@ async def ask(request: Request) -> Response | ASGIApp:
         return _play(context.player, streaming=payload.streaming)
     if app.closed == "unpublished":
         raise invalid("Workflow not published")
+    if app.is_flow and context.options.newest:
+        _check_version(app, payload.workflow_id)
     if app.is_agent and not payload.streaming:
         raise invalid("Agent Chat App does not support blocking mode")
     if context.runs.full:
@@ -82,6 +84,20 @@ async def ask(request: Request) -> Response | ASGIApp:
             raise internal_error(INTERRUPTED) from None
         raise
     return _blocking_answer(run)
+
+
+def _check_version(app: App, workflow_id: str | None) -> None:
+    """An app has one version here.
+
+    Raises:
+        ApiError: another one is asked for.
+    """
+    if workflow_id is None:
+        return
+    if not is_uuid(workflow_id):
+        raise ApiError(400, "bad_request", f"Invalid workflow_id format: '{workflow_id}'.")
+    if workflow_id.lower() != workflow_of(app):
+        raise not_found(f"Workflow not found with id: {workflow_id}")
 
 
 async def _question(
