@@ -5,6 +5,7 @@ The package's own client must make the same of all of them.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from dify_notebook.local.engine.run import RunFailed
 from dify_notebook.local.options import DIALECTS, Dialect
 from dify_notebook.local.server.process import LocalServer
 from dify_notebook.local.simulate import dialect_112
+from dify_notebook.tape import Tape
 
 FLOW: dict[str, Any] = {
     "name": "flow",
@@ -232,6 +234,19 @@ def test_a_title_is_kept_where_the_server_ends_before_it(tmp_path: Path) -> None
         client.ask("Please tell me how conversations work")
     with local.serve(data_dir=tmp_path, pace=0) as server, Client(server, "pipeline") as client:
         assert client.get("/conversations").json()["data"][0]["name"] == "How conversations work"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_is_played_is_that_of_its_own_server(tmp_path: Path, dialect: Dialect) -> None:
+    """Also as one answer, and where a tape has no end."""
+    tape = Tape()
+    ids = {"task_id": "t", "message_id": NOWHERE, "conversation_id": NOWHERE, "created_at": 1}
+    tape.append(0.0, ("", json.dumps({"event": "message", "answer": "<think>a</think>", **ids}).encode()))
+    with local.serve(data_dir=tmp_path, play=tape, speed=0, dialect=dialect) as server, Client(server) as client:
+        assert [event["event"] for event in client.ask("x")] == ["message"]
+        reply = client.post("/chat-messages", client.body("x", response_mode="blocking"))
+        assert (reply.status_code, reply.json()["answer"]) == (200, "<think>a</think>")
+        assert "metadata" not in reply.json()
 
 
 def test_older_answers_lose_what_only_the_newer_has() -> None:

@@ -1,7 +1,7 @@
 """One question being answered: what an app may do meanwhile, and how the answer comes to its end.
 
 A run is a task of its own on the server's loop. It outlives its client: when that goes away the
-run goes on. It ends early only by a stop from the same user, or with the server.
+run goes on. It ends early only by a stop, or with the server.
 """
 
 from __future__ import annotations
@@ -305,8 +305,9 @@ class Run:
             log.error(damage or "an answer could not be stored", exc_info=failure)
             self.error = RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
             self.store.give_up(self.message_id)
+            ran = None
         if self.error is not None:
-            self._send_failure(self.error)
+            self._send_failure(self.error, ran)
         else:
             self._send_end(ran, replaced)
             if state == "done":
@@ -327,9 +328,10 @@ class Run:
         if not stopped:
             self._send_workflow_finished(ran, NO_END)
 
-    def _send_failure(self, error: RunFailed) -> None:
-        """The end of an answer that failed."""
-        ran = None if self.finish_workflow is None else self.finish_workflow("failed", error.message)
+    def _send_failure(self, error: RunFailed, ran: Row | None = None) -> None:
+        """The end of an answer that failed, with what its run, if that was stored, says of it."""
+        if ran is None and self.finish_workflow is not None:
+            ran = self.finish_workflow("failed", error.message)
         self._send_workflow_finished(ran, error.message)
         self._send_error(error)
 
