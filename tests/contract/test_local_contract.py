@@ -591,7 +591,7 @@ def test_the_command_line_takes_the_options(tape: Path, capsys: pytest.CaptureFi
     import argparse
 
     from dify_notebook.local.__main__ import main
-    from dify_notebook.local.options import add_arguments, from_arguments
+    from dify_notebook.local.options import DIALECTS, add_arguments, from_arguments
 
     parser = argparse.ArgumentParser()
     add_arguments(parser)
@@ -600,6 +600,9 @@ def test_the_command_line_takes_the_options(tape: Path, capsys: pytest.CaptureFi
     assert (options.ping_interval, options.dialect, options.faults) == (2.0, "0.15", ("drop=5",))
     assert (len(options.play), options.speed) == (1, 10.0)
     assert (options.allow, options.cors) == (("http://a",), ("http://b",))
+    for dialect in DIALECTS:
+        assert from_arguments(parser.parse_args(["--dialect", dialect])).dialect == dialect
+    assert from_arguments(parser.parse_args([])).dialect == "1.16"
     assert from_arguments(parser.parse_args(["--faults"])).faults is True
     assert from_arguments(parser.parse_args([])).faults is False
     for wrong in (["--speed", "-1"], ["--play", "none.gz"], ["--ping", "0"], ["--dialect", "3"]):

@@ -1,7 +1,7 @@
 """One question being answered: what an app may do meanwhile, and how the answer comes to its end.
 
 A run is a task of its own on the server's loop. It outlives its client: when that goes away the
-run goes on. It ends early only by a stop from the same user, or with the server.
+run goes on. It ends early only by a stop, or with the server.
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ class Run:
     """The question's files in the form in which a workflow tells them."""
     kept: bool = False
     """Whether the answer is stored also where its client has gone away before it was whole."""
+    title_pause: float = 0.0
+    """Seconds from the end to the conversation's title; 0 stores the title with the answer."""
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     created_at: int = field(default_factory=lambda: int(time.time()))
     meter: tokens.Meter = field(default_factory=tokens.Meter)
@@ -249,6 +251,11 @@ class Run:
         """Seconds since the question came in, without those in which it waited for a person."""
         return time.monotonic() - self._started_at
 
+    @property
+    def titled(self) -> bool:
+        """Whether its conversation gets a title of this question."""
+        return self.auto_name and bool(self.conversation["dialogue_count"] == 1)
+
     def stop(self) -> None:
         """Ask the run to end; on the loop's thread."""
         if not self._stopping.done():
@@ -342,8 +349,9 @@ class Run:
             await self._commit(state, message, ran)
         except Exception as failure:
             self.error = self._not_stored(failure)
+            ran = None
         if self.error is not None:
-            self._send_failure(self.error)
+            self._send_failure(self.error, ran)
         else:
             self._send_end(ran, replaced)
             if state == "done":
@@ -370,9 +378,10 @@ class Run:
         if not stopped:
             self._send_workflow_finished(ran, NO_END)
 
-    def _send_failure(self, error: RunFailed) -> None:
-        """The end of an answer that failed."""
-        ran = None if self.finish_workflow is None else self.finish_workflow("failed", error.message)
+    def _send_failure(self, error: RunFailed, ran: Row | None = None) -> None:
+        """The end of an answer that failed, with what its run, if that was stored, says of it."""
+        if ran is None and self.finish_workflow is not None:
+            ran = self.finish_workflow("failed", error.message)
         self._send_workflow_finished(ran, error.message)
         self._send_error(error)
 
@@ -450,8 +459,7 @@ class Run:
     @property
     def _name(self) -> str | None:
         """What the conversation is called from now on; None leaves it alone."""
-        named = self.auto_name and self.conversation["dialogue_count"] == 1
-        return title(self.query) if named else None
+        return title(self.query) if self.titled and not self.title_pause else None
 
     @property
     def _changed(self) -> dict[str, Any]:

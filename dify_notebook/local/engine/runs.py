@@ -12,6 +12,10 @@ from ..api_error import internal_error
 from ..store.store import INTERRUPTED
 from .listeners import Listeners
 from .run import Run
+from .titles import title
+
+TITLE_PAUSE = 1.0
+"""Seconds from the end of a first answer to its conversation's title, at pace 1."""
 
 log = logger("dify_notebook.local")
 
@@ -26,6 +30,8 @@ class Runs:
         self._running: dict[str, Run] = {}
         self._reserved: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._untitled: dict[str, tuple[Run, asyncio.TimerHandle]] = {}
+        """Task id -> a run that has ended and whose conversation has no title yet, and when it gets one."""
         self._closed = False
         self.listeners = Listeners()
         self.paused = asyncio.Event()
@@ -78,6 +84,9 @@ class Runs:
                 self.paused.set()
             if not run.ended:  # it was cancelled before it could begin
                 run.never_began()
+            elif run.titled and run.title_pause:
+                later = asyncio.get_running_loop().call_later(run.title_pause, self._give_title, run)
+                self._untitled[run.task_id] = (run, later)
 
         task.add_done_callback(ended)
         return task
@@ -91,7 +100,7 @@ class Runs:
         return True
 
     async def close(self) -> None:
-        """End all of them, and take no more; each writes down what it had said."""
+        """End all of them, and take no more; each writes down what it had said, and its conversation's title."""
         self._closed = True
         tasks = list(self._tasks)
         for task in tasks:
@@ -100,4 +109,11 @@ class Runs:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await asyncio.gather(*tasks, return_exceptions=True)
+        for run, later in list(self._untitled.values()):
+            later.cancel()
+            self._give_title(run)
         self.listeners.close()
+
+    def _give_title(self, run: Run) -> None:
+        self._untitled.pop(run.task_id, None)
+        run.store.write_title(run.conversation_id, run.conversation["name"], title(run.query))

@@ -12,6 +12,11 @@ NO_END = "Workflow stream ended without a terminal event"
 """What is said where the question had its answer without a run."""
 
 
+def workflow_of(app: App) -> str:
+    """Id of a chatflow's workflow."""
+    return fixed_id("workflow", app.name)
+
+
 def unstarted(app: App, error: str, *, task: str, run: str) -> list[dict[str, Any]]:
     """The two events that take the place of a run's. They name no message and no conversation.
 
@@ -20,7 +25,7 @@ def unstarted(app: App, error: str, *, task: str, run: str) -> list[dict[str, An
     """
     now = int(time.time())
     head = {"task_id": task, "workflow_run_id": run}
-    known = {"id": run, "workflow_id": fixed_id("workflow", app.name)}
+    known = {"id": run, "workflow_id": workflow_of(app)}
     began = {**known, "inputs": {}, "created_at": now, "reason": "initial"}
     ended: dict[str, Any] = {
         **known,

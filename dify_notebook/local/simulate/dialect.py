@@ -93,7 +93,7 @@ class Dialect112:
     def __init__(self, path: str, flow: bool, events: tuple[Change, ...]) -> None:
         """Args:
         flow: whether the app is a chatflow.
-        events: what changes the events of a stream, one after another.
+        events: what changes the events of a stream, one after another; none leave what is played as it is.
         """
         self._path = path
         self._flow = flow
@@ -101,9 +101,15 @@ class Dialect112:
 
     def json(self, status: int, content: Any) -> tuple[int, Any]:
         """Status and content of a JSON response."""
-        if not isinstance(content, dict):
+        if not isinstance(content, dict) or self.played:
             return status, content
         return dialect_112.answer(self._path, status, content, flow=self._flow)
+
+
+    @property
+    def played(self) -> bool:
+        """Whether it is an answer from a tape."""
+        return self._path == "/v1/chat-messages" and not self.events
 
 
 class Dialect015(Dialect112):
@@ -127,7 +133,7 @@ class Dialect015(Dialect112):
             return status, {name: content[name] for name in _OF_UPLOAD}
         if path == "/v1/messages":
             return status, {**content, "data": [_message(row, flow=self._flow) for row in content["data"]]}
-        if path == "/v1/chat-messages":
+        if path == "/v1/chat-messages" and not self.played:
             answer, metadata = dialect_015.text(content["answer"]), dialect_015.metadata(content["metadata"])
             return status, {**content, "answer": answer, "metadata": metadata}
         return status, content

@@ -67,8 +67,8 @@ class Stream:
     def __init__(self, *, flow: bool) -> None:
         """Args: flow: whether the app is a chatflow."""
         self._flow = flow
-        self._running = flow
-        """Whether the end of a chatflow's run is still to come."""
+        self._running = False
+        """Whether a chatflow's run has begun and its end is still to come."""
         self._held: list[Event] = []
         """What stands before that end in the newer order, and behind it in the older one."""
 
@@ -84,7 +84,9 @@ class Stream:
             self._held.append(event)
             return
         yield event
-        if event["event"] == "workflow_finished":
+        if event["event"] == "workflow_started":
+            self._running = True
+        elif event["event"] == "workflow_finished":
             yield from self._rest()
 
     def _rest(self) -> Iterator[Event]:

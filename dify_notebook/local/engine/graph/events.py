@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from ...store.store import Row
 from ...tokens import Meter
-from ..app import fixed_id
 from ..run import Run
+from ..unstarted import workflow_of
 from .result import NodeFailed, NodeRunResult
 
 ContainerType = Literal["iteration", "loop"]
@@ -41,7 +41,7 @@ class WorkflowEvents:
         """
         self.run = run
         self.id = str(uuid.uuid4()) if known is None else known["id"]
-        self.workflow_id = fixed_id("workflow", run.app.name)
+        self.workflow_id = workflow_of(run.app)
         self.steps = 0
         self.failures = 0
         self.exceptions = 0

@@ -19,7 +19,8 @@ from ...engine.app import FILE_LIMITS, MEGABYTE, App
 from ...engine.fetch import FetchFailed, Refused, fetch
 from ...engine.forms import FileRules, as_input, check_inputs
 from ...engine.run import Run, Upload
-from ...engine.unstarted import unstarted
+from ...engine.runs import TITLE_PAUSE
+from ...engine.unstarted import unstarted, workflow_of
 from ...responses import blocking_reply, reply
 from ...simulate.playback import Player
 from ...store.annotations import Annotations
@@ -47,6 +48,8 @@ async def ask(request: Request) -> Response | ASGIApp:
         return _play(context.player, streaming=payload.streaming)
     if app.closed == "unpublished":
         raise invalid("Workflow not published")
+    if app.is_flow and context.options.newest:
+        _check_version(app, payload.workflow_id)
     if app.is_agent and not payload.streaming:
         raise invalid("Agent Chat App does not support blocking mode")
     if context.runs.full:
@@ -81,6 +84,20 @@ async def ask(request: Request) -> Response | ASGIApp:
             raise internal_error(INTERRUPTED) from None
         raise
     return _blocking_answer(run)
+
+
+def _check_version(app: App, workflow_id: str | None) -> None:
+    """An app has one version here.
+
+    Raises:
+        ApiError: another one is asked for.
+    """
+    if workflow_id is None:
+        return
+    if not is_uuid(workflow_id):
+        raise ApiError(400, "bad_request", f"Invalid workflow_id format: '{workflow_id}'.")
+    if workflow_id.lower() != workflow_of(app):
+        raise not_found(f"Workflow not found with id: {workflow_id}")
 
 
 async def _question(
@@ -191,6 +208,7 @@ async def _begin(
         # The sound of a chatflow's answer would come behind the end of its run, where nobody reads.
         speech=None if run_apart else context.speech,
         kept=run_apart,
+        title_pause=TITLE_PAUSE * context.options.pace if context.options.newest else 0.0,
         auto_name=payload.auto_generate_name,
         events=asyncio.Queue() if payload.streaming else None,
         pauses=context.pauses if context.options.newest else None,
