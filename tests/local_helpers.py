@@ -19,6 +19,9 @@ Event = dict[str, Any]
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 """An id that nothing has."""
 
+SINCE_1 = pytest.mark.parametrize("dialect", ["1.16", "1.12"], indirect=True, scope="module")
+"""What Dify 0.15 lacks or says otherwise; `test_local_older.py` has how."""
+
 
 class Client:
     """One app of a server, by one user."""
@@ -98,13 +101,42 @@ def names(events: list[Event]) -> list[str]:
     return found
 
 
+def end_of(events: list[Event]) -> Event:
+    """The end of the message: `message_end`. It is the last event, or the last but the end of the run."""
+    assert events[-1]["event"] == "message_end" or names(events)[-2:] == ["message_end", "workflow_finished"]
+    return next(event for event in events if event["event"] == "message_end")
+
+
+def ran(events: list[Event]) -> Event:
+    """What is told of a chatflow's run at its end; nothing but the message's end, or an error, may come behind it."""
+    last = names(events)[-2:]
+    assert "workflow_finished" in last
+    assert {*last} <= {"workflow_finished", "message_end", "error"} or last[-1] == "workflow_finished"
+    (data,) = [event["data"] for event in events if event["event"] == "workflow_finished"]
+    return dict(data)
+
+
+def failure(events: list[Event]) -> str:
+    """Why a chatflow's run failed: what its end says, and an error behind it where there is one."""
+    whole = ran(events)
+    assert whole["status"] == "failed"
+    assert "message_end" not in names(events)
+    message = f"Run failed: {whole['error']}"
+    if events[-1]["event"] == "error":
+        assert events[-1]["message"] == message
+    return message
+
+
 def told(response: httpx.Response) -> tuple[int, str, str]:
     """Status, code and message of an error; its envelope must be whole."""
     body = response.json()
+    if response.headers["x-version"] == "0.15.3" and "params" in body:
+        body["status"] = response.status_code
+        body["message"] = f"{body.pop('params')}: {body['message']}"
     assert set(body) == {"code", "message", "status"}
     assert body["status"] == response.status_code
     assert response.headers["content-type"] == "application/json"
-    assert response.headers["x-version"] == "1.12.1"
+    assert response.headers["x-version"] in ("1.16.1", "1.12.1", "0.15.3")
     assert response.content.endswith(b"}\n")
     return response.status_code, body["code"], body["message"]
 

@@ -49,7 +49,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     ping_interval: float = 10.0,
-    dialect: Dialect = "1.12",
+    dialect: Dialect = "1.16",
     apps: Source | Iterable[Source] = (),
     model_url: str | None = None,
     model: str | None = None,
@@ -69,7 +69,7 @@ def serve(
             and the times of nodes are not touched by it.
         host: the address to listen at. Any but loopback lets other machines in; a warning says so.
         ping_interval: seconds between the pings of a stream.
-        dialect: `"0.15"` for the answers of an older Dify.
+        dialect: which Dify it answers as: `"1.16"`, or an older one, `"1.12"` or `"0.15"`.
         apps: apps of your own, beside guide, toolbox and pipeline: .toml or .py files, or dicts of that form.
         model_url: OpenAI-compatible endpoint that answers for them, such as `http://127.0.0.1:8080/v1`.
             Its key is read from DIFY_NOTEBOOK_MODEL_KEY or OPENAI_API_KEY.

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from .engine.app import App
     from .engine.speech import Speech
 
-Dialect = Literal["1.12", "0.15"]
-DIALECTS: tuple[Dialect, ...] = ("1.12", "0.15")
+Dialect = Literal["1.16", "1.12", "0.15"]
+DIALECTS: tuple[Dialect, ...] = ("1.16", "1.12", "0.15")
+"""Versions of Dify, the newest first."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """This machine's names, of which one may be listened at without a warning."""
 
@@ -32,7 +33,7 @@ class Options:
     """Factor on the pauses that make an answer watchable; 0 leaves them out."""
     ping_interval: float = 10.0
     """Seconds between the pings of a stream."""
-    dialect: Dialect = "1.12"
+    dialect: Dialect = DIALECTS[0]
     """Which Dify it looks like."""
     apps: tuple[App, ...] = ()
     """Apps beside guide, toolbox and pipeline; one of the same name takes its place."""
@@ -53,6 +54,12 @@ class Options:
     def older(self) -> bool:
         """Whether it looks like Dify 0.15."""
         return self.dialect == "0.15"
+
+    @property
+    def newest(self) -> bool:
+        """Whether it looks like the newest Dify it knows: a chatflow's run is then a thing of its own, apart from the
+        request that began it (Dify 1.13 and later)."""
+        return self.dialect == DIALECTS[0]
 
     @property
     def loopback(self) -> bool:
@@ -113,7 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", default=None, help=t("local.cli.data_dir"))
     parser.add_argument("--pace", type=float, default=1.0, help=t("local.cli.pace"))
     parser.add_argument("--ping", type=float, default=10.0, metavar="SECONDS", help=t("local.cli.ping"))
-    parser.add_argument("--dialect", choices=DIALECTS, default="1.12", help=t("local.cli.dialect"))
+    parser.add_argument("--dialect", choices=DIALECTS, default=DIALECTS[0], help=t("local.cli.dialect"))
     parser.add_argument("--faults", nargs="?", const="", default=None, metavar="FAULTS", help=t("local.cli.faults"))
     parser.add_argument("--play", action="append", default=[], metavar="FILE", help=t("local.cli.play"))
     parser.add_argument("--speed", type=float, default=1.0, help=t("local.cli.speed"))

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from .api_error import ApiError
 
-VERSION_HEADERS = {"X-Version": "1.12.1", "X-Env": "LOCAL"}
+VERSION_HEADERS = {"X-Version": "1.16.1", "X-Env": "LOCAL"}
 """The contract that is spoken; clients read the version from here."""
 
 _NOT_FOUND = """<!doctype html>
@@ -23,6 +23,9 @@ _NOT_FOUND = """<!doctype html>
 
 class Dialect(Protocol):
     """How another version answers one request; middleware puts it into the `state` of the scope."""
+
+    charset: bool
+    """Whether it names the charset of a blocking answer."""
 
     def json(self, status: int, content: Any) -> tuple[int, Any]:
         """Status and content as that version has them."""
@@ -46,7 +49,7 @@ class JSONReply(Response):
         dialect: Dialect | None = scope.get("state", {}).get("dialect")
         status, content, charset = self.status_code, self.content, self._charset
         if dialect is not None:
-            (status, content), charset = dialect.json(status, content), ""
+            (status, content), charset = dialect.json(status, content), charset if dialect.charset else ""
         body = None if status == 204 else (json.dumps(content) + self._end).encode()
         headers = {**VERSION_HEADERS, **self._extra, "Content-Type": f"application/json{charset}"}
         await Response(body, status, headers)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""An embedded server as it is by default, and a user of each of its apps whom no other test has."""
+"""An embedded server of each dialect, and a user of each of its apps whom no other test has."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from local_helpers import Client, passages_read_once
 
 from dify_notebook import local
+from dify_notebook.local.options import DIALECTS, Dialect
 from dify_notebook.local.server.process import LocalServer
 
 
@@ -19,9 +20,16 @@ def quick_pipeline() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """Each version of Dify that the server looks like, one after another."""
+    found: Dialect = request.param
+    return found
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    with local.serve(data_dir=tmp_path_factory.mktemp("local"), pace=0) as running:
+def server(tmp_path_factory: pytest.TempPathFactory, dialect: Dialect) -> Iterator[LocalServer]:
+    with local.serve(data_dir=tmp_path_factory.mktemp("local"), pace=0, dialect=dialect) as running:
         yield running
 
 

@@ -6,12 +6,11 @@ import contextlib
 import json
 import re
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
-from contract.replay_apps import NAMES
 from contract.streams import Recording
 from local_helpers import NOWHERE, Client
 
@@ -29,14 +28,18 @@ FREE = {
     "inputs", "outputs", "process_data", "tool_labels", "tool_icons", "execution_metadata", "extras",
     "user_input_form", "file_upload", "sensitive_word_avoidance", "doc_metadata", "answer",
 }  # fmt: skip
-NOT_THERE = ("bogus", "unknown", "after-delete", "delete-again", "other-user", "malformed")
+NOT_THERE = (
+    "bogus", "unknown", "after-delete", "delete-again", "other-user", "malformed", "update-missing", "before-use",
+)  # fmt: skip
+VARIABLES = {"array": "items", "no": "topic", "number": "count", "object": "obj", "string": "topic"}
+"""Where the name of a case tells a variable by its type."""
 
 
-def app_of(case: str) -> str:
+def app_of(case: str, names: Sequence[str]) -> str:
     """The app that was asked; where a name tells none it was plain-chat."""
     what = case.partition("__")[2]
     for prefix in ("", "list-", "seed-", "continue-after-error-", "lost-one-", "wrong-mode-"):
-        for name in NAMES:
+        for name in sorted(names, key=len, reverse=True):
             if what.startswith(prefix + name):
                 return name
     return "plain-chat"
@@ -45,8 +48,16 @@ def app_of(case: str) -> str:
 class Stage:
     """A server with all the apps, and the things that requests name: made when first needed."""
 
-    def __init__(self, server: LocalServer, picture: str) -> None:
+    def __init__(
+        self, server: LocalServer, picture: str, names: Sequence[str], inputs: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """Args:
+        names: of the apps.
+        inputs: that a question to an app brings.
+        """
         self.server = server
+        self.names = names
+        self._inputs = inputs
         self.picture = picture
         """An address with a picture that the server may fetch."""
         self.http = httpx.Client(timeout=20, trust_env=False)
@@ -66,7 +77,7 @@ class Stage:
 
     def ask(self, app: str, user: str, **more: Any) -> dict[str, Any]:
         """Something asked: its conversation, message and task."""
-        inputs = {"city": "Paris"} if app in ("basic-chat", "chatflow") else {}
+        inputs = dict(self._inputs.get(app, {}))
         query = "SPEAK what is 6*7" if app == "agent-chat" else "hi"
         http = self.client(app, user).http
         body = {"query": query, "inputs": inputs, "user": user, "response_mode": "streaming", **more}
@@ -146,12 +157,12 @@ class Replay:
         self.stage = stage
         self.told = told
         self.what = told.case.partition("__")[2]
-        self.app = app_of(told.case)
+        self.app = app_of(told.case, stage.names)
         name = told.case.partition("/")[2].replace("delete__", "delete-")
         self.there = not any(word in name for word in NOT_THERE) or "last_id-bogus" in name
         if name.startswith("files-preview") or "-file-" in name:
-            self.there = "bogus" not in name
-        if name.startswith("delete-") and name.endswith("again"):
+            self.there = not any(word in name for word in ("bogus", "unknown", "before-use"))
+        if name.startswith("delete-") and name.endswith(("again", "-other")):
             self.there = False
         body = told.request.json
         query = dict(parse_qsl(urlsplit(told.request.path).query))
@@ -191,7 +202,7 @@ class Replay:
     def _kind(self, body: bytes | None) -> str:
         if body and body.startswith(b"--"):
             return "multipart/form-data; boundary=" + body[2 : body.index(b"\r\n")].decode()
-        return "application/x-www-form-urlencoded" if "form-encoded" in self.what else "application/json"
+        return "application/x-www-form-urlencoded" if self.what.endswith(("form-encoded", "chat-form")) else "application/json"
 
     def _path(self, path: str) -> str:
         parts = path.split("/")
@@ -208,10 +219,11 @@ class Replay:
             case "conversations":
                 return stage.conversation(app, self.user, fresh=self.told.request.method == "DELETE")
             case "variables":
-                name = re.search(r"put-(\w+?)-", self.what)
-                return stage.variable(app, self.user, name[1] if name else "counter")
+                put = re.search(r"put-(\w+)", self.what)
+                name = put[1] if put else "counter"
+                return stage.variable(app, self.user, VARIABLES.get(name, name))
             case "messages":
-                if "null" in self.what or "missing-rating" in self.what:
+                if any(word in self.what for word in ("null", "missing-rating", "no-rating")):
                     return stage.rated(app, self.user, rated=self.what.endswith("-null"))
                 return stage.message(app, self.user)
             case "annotations":

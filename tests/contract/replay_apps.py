@@ -232,4 +232,6 @@ APPS = (
 )  # fmt: skip
 DECLARED = ("failflow", "iterfail", "richflow", "multianswer")
 """Made of declared nodes; see declared_apps.py."""
-NAMES = tuple(sorted((*DECLARED, *(one.name for one in APPS)), key=len, reverse=True))
+NAMES = (*DECLARED, *(one.name for one in APPS))
+INPUTS = {"basic-chat": {"city": "Paris"}, "chatflow": {"city": "Paris"}}
+"""What a question to an app has to bring."""

@@ -66,6 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
         with local.serve(
             data_dir=tmp_path_factory.mktemp("apps"),
             pace=0,
+            dialect="1.12",  # as those that were recorded
             apps=declared,
             model_url=model.url,
             model="stub-llm",

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from local_helpers import Client, Event, answer_of, names
+from local_helpers import Client, Event, answer_of, end_of, failure
 from support.fake_model import FakeModel, calls, words
 
 from dify_notebook import local
@@ -153,7 +153,7 @@ def test_other_requests_are_served_while_a_built_in_app_works(
 
     monkeypatch.setattr(module, name, slow)
     events = served_meanwhile(server, app, question)
-    assert names(events)[-1] == "message_end"
+    assert end_of(events)
 
 
 @pytest.mark.parametrize("tool", ["held_async", "held_plain"])
@@ -184,8 +184,9 @@ def test_a_function_that_ends_the_process_fails_its_turn_only(
     model.script = lambda body: calls((tool, "{}"))
     with Client(server, "agent", f"by-{tool}") as agent, Client(server, f"flow-{tool.replace('_', '-')}") as flow:
         for client in (agent, flow):
-            last = client.ask("go")[-1]
-            assert (last["event"], last["message"].endswith(said)) == ("error", True), last
+            events = client.ask("go")
+            message = events[-1]["message"] if client is agent else failure(events)
+            assert message.endswith(said), message
             assert client.get("/info").status_code == 200
         conversation = agent.get("/conversations").json()["data"][0]["id"]
         assert agent.messages(conversation)[0]["status"] == "error"
@@ -244,5 +245,4 @@ def test_a_template_that_would_never_end_is_stopped_before_it_is_whole(tmp_path:
 
     app = {"name": "grid", "mode": "advanced-chat", "functions": [numbers], "nodes": nodes}
     with local.serve(data_dir=tmp_path, pace=0, apps=[app]) as own, Client(own, "grid") as client:
-        last = client.ask("go")[-1]
-    assert (last["event"], "exceeds maximum length" in last["message"]) == ("error", True)
+        assert "exceeds maximum length" in failure(client.ask("go"))

@@ -7,14 +7,16 @@ from typing import Any
 
 import httpx
 import pytest
-from local_helpers import NOWHERE, Client, told
+from local_helpers import NOWHERE, SINCE_1, Client, told
 
+from dify_notebook.local.options import Dialect
 from dify_notebook.local.server.process import LocalServer
 
 TABLE = b"a,b\n1,2\n"
 
 
-def test_upload_and_signed_url(toolbox: Client, server: LocalServer) -> None:
+@SINCE_1
+def test_upload_and_signed_url(toolbox: Client, server: LocalServer, dialect: Dialect) -> None:
     response = toolbox.upload("数据 1.csv", TABLE)
     assert response.status_code == 201
     body = response.json()
@@ -34,6 +36,7 @@ def test_upload_and_signed_url(toolbox: Client, server: LocalServer) -> None:
             "tenant_id",
             "conversation_id",
             "file_key",
+            *(["reference"] if dialect == "1.16" else []),
         ]
     )
     assert (body["name"], body["size"], body["extension"], body["mime_type"]) == (
@@ -96,7 +99,11 @@ UPLOADS: list[tuple[str, dict[str, Any], int, str]] = [
 @pytest.mark.parametrize(
     ("request_", "status", "code"), [case[1:] for case in UPLOADS], ids=[c[0] for c in UPLOADS]
 )
-def test_bad_uploads(toolbox: Client, request_: dict[str, Any], status: int, code: str) -> None:
+def test_bad_uploads(
+    toolbox: Client, dialect: Dialect, request_: dict[str, Any], status: int, code: str
+) -> None:
+    if dialect == "0.15" and code == "no_file_uploaded":
+        code = "bad_request_key_error"
     assert told(toolbox.http.post("/files/upload", **request_))[:2] == (status, code)
 
 
@@ -182,6 +189,7 @@ def test_apps_choose_their_files(toolbox: Client, guide: Client) -> None:
     assert guide.ask("hi", files=named(NOWHERE))[-1]["event"] == "message_end", "takes none and looks at none"
 
 
+@SINCE_1
 def test_preview(toolbox: Client) -> None:
     key = toolbox.upload("表.csv", TABLE).json()["id"]
     path = f"/files/{key}/preview"

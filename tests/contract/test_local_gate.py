@@ -8,6 +8,7 @@ import httpx
 import pytest
 from local_helpers import NOWHERE, Client, told
 
+from dify_notebook.local.options import Dialect
 from dify_notebook.local.server import guard
 from dify_notebook.local.server.process import LocalServer
 
@@ -41,7 +42,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("header", "part"), [case[1:] for case in AUTH], ids=[case[0] for case in AUTH])
-def test_wrong_keys(server: LocalServer, header: str | None, part: str) -> None:
+def test_wrong_keys(server: LocalServer, dialect: Dialect, header: str | None, part: str) -> None:
     headers: dict[bytes, bytes] = {}
     if header is not None:
         headers[b"Authorization"] = header.replace("KEY", server.api_key("guide")).encode("latin-1")
@@ -49,11 +50,14 @@ def test_wrong_keys(server: LocalServer, header: str | None, part: str) -> None:
     status, code, message = told(response)
     assert (status, code) == (401, "unauthorized")
     assert part in message
-    assert response.headers["www-authenticate"] == 'Bearer realm="api"'
+    scheme = None if dialect == "0.15" else 'Bearer realm="api"'
+    assert response.headers.get("www-authenticate") == scheme
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_every_route_wants_a_key(server: LocalServer, method: str, path: str) -> None:
+def test_every_route_wants_a_key(server: LocalServer, dialect: Dialect, method: str, path: str) -> None:
+    if dialect == "0.15" and path.endswith(("/preview", "/site", "/variables", f"/variables/{NOWHERE}")):
+        return  # see test_local_older.py
     assert told(httpx.request(method, server.base_url + path))[:2] == (401, "unauthorized")
 
 
@@ -73,7 +77,9 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("path", UNKNOWN)
-def test_unknown_addresses_are_html(guide: Client, path: str) -> None:
+def test_unknown_addresses_are_html(guide: Client, dialect: Dialect, path: str) -> None:
+    if (dialect, path) == ("0.15", "/"):
+        return  # which welcomes there
     response = guide.http.get(path)
     assert response.status_code == 404
     assert response.headers["content-type"] == "text/html; charset=utf-8"

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from local_helpers import Client, answer_of
+from local_helpers import Client, answer_of, end_of, failure
 
 from dify_notebook import local
 from dify_notebook.local.server import LocalServer, LocalServerError, Server
@@ -358,7 +358,7 @@ def test_kill_in_the_middle_of_an_answer(tmp_path: Path, others: Any, app: str) 
         assert message["error"].startswith("The server ended while it was answering")
         assert message["answer"]
         assert answer_of(seen).startswith(message["answer"])
-        assert client.ask(query, conversation_id=conversation)[-1]["event"] == "message_end"
+        assert end_of(client.ask(query, conversation_id=conversation))
         assert [one["status"] for one in client.messages(conversation)] == ["error", "normal"]
 
 
@@ -387,12 +387,13 @@ def test_kill_right_after_the_last_event(tmp_path: Path, others: Any) -> None:
             assert (message["answer"], message["status"]) == (answer, "normal")
 
 
-def test_closing_in_the_middle_of_an_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("app", ["guide", "pipeline"])
+def test_closing_in_the_middle_of_an_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture, app: str) -> None:
     """The stream says why it ends, what was said is kept, and nothing is logged into the user's face."""
     with local.serve(data_dir=tmp_path, pace=3) as server:
-        client = Client(server)
+        client = Client(server, app)
         seen: list[dict[str, Any]] = []
-        stream = client.stream("hi")
+        stream = client.stream("hi" if app == "guide" else "xyzzy")
         while len(answer_of(seen)) < 40:
             seen.append(next(stream))
         closing = threading.Thread(target=server.close)
@@ -401,13 +402,13 @@ def test_closing_in_the_middle_of_an_answer(tmp_path: Path, caplog: pytest.LogCa
         closing.join(20)
         assert not closing.is_alive()
     assert caplog.records == []
-    assert (seen[-1]["event"], seen[-1]["code"], seen[-1]["status"]) == (
-        "error",
-        "internal_server_error",
-        500,
-    )
+    if app == "pipeline":
+        assert failure(seen).startswith("Run failed: The server ended while it was answering")
+        assert seen[-1]["event"] == "workflow_finished"
+    else:
+        assert (seen[-1]["event"], seen[-1]["code"], seen[-1]["status"]) == ("error", "internal_server_error", 500)
     with local.serve(data_dir=tmp_path) as server:
-        (message,) = Client(server).messages(seen[0]["conversation_id"])
+        (message,) = Client(server, app).messages(seen[0]["conversation_id"])
         assert message["status"] == "error"
         assert message["answer"] == answer_of(seen)
 

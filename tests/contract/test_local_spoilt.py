@@ -1,4 +1,4 @@
-"""What each fault makes of a stream, piece by piece: of the apps and of a tape, in both dialects, streaming and blocking."""
+"""What each fault makes of a stream, piece by piece: of the apps and of a tape, in each dialect, streaming and blocking."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from local_helpers import Client
 
 from dify_notebook import local
+from dify_notebook.local.options import DIALECTS
 from dify_notebook.local.server.process import LocalServer
 from dify_notebook.tape import Tape
 from dify_notebook.wire.sse import Frame, encode
@@ -44,13 +45,13 @@ FRAMES: list[Frame] = [
 ]
 
 
-@pytest.fixture(scope="module", params=["1.12", "0.15"])
+@pytest.fixture(scope="module", params=DIALECTS)
 def answering(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     with local.serve(data_dir=tmp_path_factory.mktemp("a"), pace=0, faults=True, dialect=request.param) as server:
         yield server
 
 
-@pytest.fixture(scope="module", params=["1.12", "0.15"])
+@pytest.fixture(scope="module", params=DIALECTS)
 def playing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     tape, where = Tape(), tmp_path_factory.mktemp("p")
     for frame in FRAMES:

@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from local_helpers import Client, answer_of, names
+from local_helpers import Client, answer_of, end_of, failure, names, ran
 
 from dify_notebook import local
+from dify_notebook.local.options import Dialect
 from dify_notebook.local.server.process import LocalServer
 from dify_notebook.local.store.conversations import Conversations
 
@@ -24,7 +25,7 @@ HEAD = "event conversation_id message_id created_at task_id"
 NODE = "id node_id node_type title index predecessor_node_id inputs inputs_truncated created_at"
 BOX = "id node_id node_type title created_at extras"
 
-# Fields of each event as Dify 1.12.1 sends them, read off recorded streams.
+# Fields of each event as Dify 1.16.1 sends them, read off recorded streams.
 FIELDS = {
     "message": f"{HEAD} id answer from_variable_selector",
     "agent_message": f"{HEAD} id answer",
@@ -45,7 +46,7 @@ FIELDS = {
     },
 }
 DATA = {
-    "workflow_started": "id workflow_id inputs created_at",
+    "workflow_started": "id workflow_id inputs created_at reason",
     "node_started": f"{NODE} extras iteration_id loop_id agent_strategy",
     "node_finished": f"{NODE} process_data process_data_truncated outputs outputs_truncated status error "
     "elapsed_time execution_metadata finished_at files iteration_id loop_id",
@@ -56,7 +57,7 @@ DATA = {
     "workflow_finished": "id workflow_id status outputs error elapsed_time total_tokens total_steps "
     "created_by created_at finished_at exceptions_count files",
 }
-METADATA = "annotation_reply retriever_resources usage"
+METADATA = "annotation_reply retriever_resources usage reasoning"
 USAGE = (
     "prompt_tokens prompt_unit_price prompt_price_unit prompt_price completion_tokens completion_unit_price "
     "completion_price_unit completion_price total_tokens total_price currency latency time_to_first_token "
@@ -70,32 +71,34 @@ RESOURCE = (
 SYSTEM = "sys.files sys.user_id sys.app_id sys.workflow_id sys.workflow_run_id sys.query sys.dialogue_count"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    with local.serve(data_dir=tmp_path_factory.mktemp("local"), pace=0) as running:
-        yield running
+NEWER = {"reason", "reasoning"}
+"""What 1.12 does not tell; of 0.15 see test_local_older.py."""
 
 
-def check_fields(events: list[dict[str, Any]]) -> None:
-    for event in events:
+def check_fields(events: list[dict[str, Any]], dialect: Dialect) -> None:
+    newer = set() if dialect == "1.16" else NEWER
+    flow = any("workflow_run_id" in event for event in events)
+    for event in [] if dialect == "0.15" else events:
         name = event["event"]
         assert set(event) == set(FIELDS[name].split()), name
         if name in DATA:
-            assert set(event["data"]) == set(DATA[name].split()), name
+            assert set(event["data"]) == set(DATA[name].split()) - newer, name
         if name == "message_end":
-            assert set(event["metadata"]) == set(METADATA.split())
+            absent = {"annotation_reply"} if dialect == "1.16" and not flow else newer
+            assert set(event["metadata"]) == set(METADATA.split()) - absent
             assert set(event["metadata"]["usage"]) == set(USAGE.split())
             for resource in event["metadata"]["retriever_resources"]:
                 assert set(resource) == set(RESOURCE.split())
 
 
-def test_chat(server: LocalServer) -> None:
+def test_chat(server: LocalServer, dialect: Dialect) -> None:
     events = Client(server).ask("How do I send a file with a question?")
     assert names(events) == ["message", "message_end"]
-    check_fields(events)
+    check_fields(events, dialect)
+    assert events[0]["from_variable_selector"] == ([] if dialect == "1.16" else None)
     end = events[-1]
     assert end["id"] == end["message_id"] == events[0]["id"]
-    assert end["files"] is None
+    assert end["files"] == ([] if dialect == "1.16" else None)
     resources = end["metadata"]["retriever_resources"]
     assert [one["position"] for one in resources] == [1, 2, 3]
     assert "-f sales.csv" in resources[0]["content"]
@@ -121,9 +124,9 @@ def test_answers_in_the_language_of_the_question(server: LocalServer) -> None:
     assert "I find nothing" in answer_of(client.ask("What is the capital of France?"))
 
 
-def test_agent_thoughts_are_upserts(server: LocalServer) -> None:
+def test_agent_thoughts_are_upserts(server: LocalServer, dialect: Dialect) -> None:
     events = Client(server, "toolbox").ask("What is 6*7, and what time is it in Tokyo?")
-    check_fields(events)
+    check_fields(events, dialect)
     thoughts = [event for event in events if event["event"] == "agent_thought"]
     by_id: dict[str, list[dict[str, Any]]] = {}
     for thought in thoughts:
@@ -175,9 +178,11 @@ WAYS = [
 
 
 @pytest.mark.parametrize(("query", "kind", "nodes"), WAYS, ids=[way[1] for way in WAYS])
-def test_three_kinds_take_three_ways(server: LocalServer, query: str, kind: str, nodes: str) -> None:
+def test_three_kinds_take_three_ways(
+    server: LocalServer, dialect: Dialect, query: str, kind: str, nodes: str
+) -> None:
     events = Client(server, "pipeline").ask(query)
-    check_fields(events)
+    check_fields(events, dialect)
     started = [event["data"] for event in events if event["event"] in ("node_started", "iteration_started")]
     assert [node["node_id"] for node in started] == nodes.split()
     finished = {
@@ -186,26 +191,32 @@ def test_three_kinds_take_three_ways(server: LocalServer, query: str, kind: str,
     assert finished["classify"]["node_type"] == "question-classifier"
     assert finished["classify"]["outputs"]["class_id"] == kind
     assert names(events)[0] == "workflow_started"
-    assert names(events)[-2:] == ["workflow_finished", "message_end"]
-    assert events[-1]["files"] == []
-    whole = events[-2]["data"]
+    order = ["workflow_finished", "message_end"]
+    assert names(events)[-2:] == (order[::-1] if dialect == "1.16" else order)
+    assert end_of(events)["files"] == []
+    whole = ran(events)
     assert whole["status"] == "succeeded"
-    assert whole["outputs"] == {"answer": answer_of(events), "files": []}
+    assert whole["outputs"]["answer"] == answer_of(events)
     assert whole["total_steps"] == len(started)
-    assert whole["total_tokens"] == events[-1]["metadata"]["usage"]["total_tokens"]
-    assert events[0]["data"]["inputs"].keys() == {"items", "style", *SYSTEM.split()}
+    assert whole["total_tokens"] == end_of(events)["metadata"]["usage"]["total_tokens"]
+    inputs = events[0]["data"]["inputs"].keys() - {"sys.conversation_id"}
+    assert inputs == {"items", "style", *SYSTEM.split()}
 
 
-def test_iteration(server: LocalServer) -> None:
+def test_iteration(server: LocalServer, dialect: Dialect) -> None:
     events = Client(server, "pipeline").ask("files, conversations")
     by_name: dict[str, list[dict[str, Any]]] = {}
     for event in events:
         by_name.setdefault(event["event"], []).append(event.get("data", {}))
+    told = [one["index"] for one in by_name["iteration_next"]]
+    if dialect == "0.15":  # see test_local_older.py
+        assert told == [0, 1, 2]
+        return
+    assert told == [0, 1]
     (started,) = by_name["iteration_started"]
     (completed,) = by_name["iteration_completed"]
     assert started["metadata"] == {"iteration_length": 2}
     assert started["id"] == started["node_id"] == "each_item"
-    assert [one["index"] for one in by_name["iteration_next"]] == [0, 1]
     assert completed["status"] == "succeeded"
     assert completed["steps"] == 2
     assert [row["item"] for row in completed["outputs"]["output"]] == ["files", "conversations"]
@@ -220,7 +231,7 @@ def test_iteration(server: LocalServer) -> None:
 def iteration_of(server: LocalServer, items: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     events = Client(server, "pipeline").ask("go", inputs={"items": "\n".join(items)})
     (done,) = [event["data"] for event in events if event["event"] == "iteration_completed"]
-    return done, events[-1]["metadata"]["usage"]
+    return done, end_of(events)["metadata"]["usage"]
 
 
 def test_twice_the_items_cost_twice_as_much(server: LocalServer) -> None:
@@ -235,7 +246,7 @@ def test_pauses_lie_outside_node_times(tmp_path: Path) -> None:
     with local.serve(data_dir=tmp_path, pace=0.5) as slow:
         events = Client(slow, "pipeline").ask("alpha, beta")
     nodes = sum(event["data"]["elapsed_time"] for event in events if event["event"] == "node_finished")
-    whole = events[-2]["data"]["elapsed_time"]
+    whole = ran(events)["elapsed_time"]
     texts = sum(event["event"] == "message" for event in events)
     assert whole - nodes > 0.5 * (5 * 0.15 + texts * 0.012) * 0.9
 
@@ -246,23 +257,31 @@ def test_inputs_change_the_answer(server: LocalServer) -> None:
     assert "- **alpha**" in answer_of(client.ask("alpha, beta", inputs={"style": "list"}))
 
 
-def test_a_failing_node_fails_the_run(server: LocalServer) -> None:
+def test_a_failing_node_fails_the_run(server: LocalServer, dialect: Dialect) -> None:
     client = Client(server, "pipeline")
     events = client.ask("fine, " + "x" * 501)
-    check_fields(events)
-    assert names(events)[-4:] == ["node_finished", "iteration_completed", "workflow_finished", "error"]
-    node, box, whole, error = events[-4:]
-    assert node["data"]["status"] == box["data"]["status"] == whole["data"]["status"] == "failed"
-    assert node["data"]["outputs"] == whole["data"]["outputs"] == {}
-    assert len(box["data"]["outputs"]["output"]) == 1
-    assert whole["data"]["exceptions_count"] == 1
-    assert (error["code"], error["status"]) == ("invalid_param", 400)
-    assert error["message"] == "Run failed: " + whole["data"]["error"]
-    stored = client.messages(error["conversation_id"])[0]
-    assert (stored["status"], stored["answer"], stored["error"]) == ("error", "", error["message"])
+    check_fields(events, dialect)
+    node, box = [event["data"] for event in events if event["event"] in ("node_finished", "iteration_completed")][-2:]
+    if dialect == "0.15":
+        node, box = box, node
+    whole, message = ran(events), failure(events)
+    assert node["status"] == box["status"] == "failed"
+    assert whole["exceptions_count"] == 1
+    if dialect == "0.15":
+        assert node["outputs"] is whole["outputs"] is None
+    else:
+        assert node["outputs"] == whole["outputs"] == {}
+        assert len(box["outputs"]["output"]) == 1
+    if dialect == "1.16":
+        assert events[-1]["event"] == "workflow_finished"
+    else:
+        error = events[-1]
+        assert (error["event"], error["code"], error["status"]) == ("error", "invalid_param", 400)
+    stored = client.messages(events[0]["conversation_id"])[0]
+    assert (stored["status"], stored["answer"], stored["error"]) == ("error", "", message)
     again = client.post("/chat-messages", client.body("fine, " + "x" * 501, response_mode="blocking"))
     assert again.status_code == 400
-    assert again.json() == {"code": "invalid_param", "message": error["message"], "status": 400}
+    assert again.json() == {"code": "invalid_param", "message": message, "status": 400}
 
 
 # -- framing -----------------------------------------------------------------------------------
@@ -293,8 +312,10 @@ def raw_stream(server: LocalServer, app: str, query: str, chunks: list[bytes], t
         return headers
 
 
-def test_framing_byte_for_byte(server: LocalServer) -> None:
-    """One event a chunk, `data: `, compact JSON in raw UTF-8, a blank line; no [DONE]."""
+def test_framing_byte_for_byte(server: LocalServer, dialect: Dialect) -> None:
+    """One event a chunk, `data: `, compact JSON in raw UTF-8, a blank line; no [DONE]. Dify 0.15 escapes and spaces."""
+    escaped = dialect == "0.15"
+    separators = (", ", ": ") if escaped else (",", ":")
     chunks: list[bytes] = []
     headers = raw_stream(server, "guide", "怎样上传文件？", chunks, []).decode().lower()
     assert headers.startswith("http/1.1 200 ok\r\n")
@@ -303,12 +324,20 @@ def test_framing_byte_for_byte(server: LocalServer) -> None:
     assert "access-control-allow-origin" not in headers
     assert "cache-control" not in headers
     for chunk in chunks:
-        assert chunk.startswith(b'data: {"event":"')
+        assert chunk.startswith(b'data: {"event": "' if escaped else b'data: {"event":"')
         assert chunk.endswith(b"}\n\n")
         assert chunk.count(b"\n") == 2
         text = chunk[6:-2].decode()
-        assert text == json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
-    assert any("文件".encode() in chunk for chunk in chunks)
+        assert text == json.dumps(json.loads(text), ensure_ascii=escaped, separators=separators)
+    assert any((b"\\u6587" if escaped else "文件".encode()) in chunk for chunk in chunks)
+
+
+def test_a_chatflow_is_greeted_since_it_has_a_worker_of_its_own(server: LocalServer, dialect: Dialect) -> None:
+    """A ping, at once; and nothing behind the end of the run."""
+    chunks: list[bytes] = []
+    raw_stream(server, "pipeline", "alpha, beta", chunks, [])
+    assert (chunks[0] == b"event: ping\n\n") == (dialect == "1.16")
+    assert (b"workflow_finished" in chunks[-1]) == (dialect == "1.16")
 
 
 def test_ping_comes_before_the_first_event_and_carries_the_headers(tmp_path: Path) -> None:
@@ -338,20 +367,20 @@ def test_ping_comes_before_the_first_event_and_carries_the_headers(tmp_path: Pat
 
 
 @pytest.fixture(scope="module")
-def watchable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    with local.serve(data_dir=tmp_path_factory.mktemp("watchable"), pace=1) as running:
+def watchable(tmp_path_factory: pytest.TempPathFactory, dialect: Dialect) -> Iterator[LocalServer]:
+    with local.serve(data_dir=tmp_path_factory.mktemp("watchable"), pace=1, dialect=dialect) as running:
         yield running
 
 
 STOPPED = [
-    ("guide", "How do I send a file with a question?", ["message_end"]),
-    ("toolbox", "Tell me a joke", ["message_end"]),
-    ("pipeline", "\n".join(f"item {n}" for n in range(12)), ["workflow_finished", "message_end"]),
+    ("guide", "How do I send a file with a question?"),
+    ("toolbox", "Tell me a joke"),
+    ("pipeline", "\n".join(f"item {n}" for n in range(12))),
 ]
 
 
-@pytest.mark.parametrize(("app", "query", "ending"), STOPPED, ids=[case[0] for case in STOPPED])
-def test_stop(watchable: LocalServer, app: str, query: str, ending: list[str]) -> None:
+@pytest.mark.parametrize(("app", "query"), STOPPED, ids=[case[0] for case in STOPPED])
+def test_stop(watchable: LocalServer, dialect: Dialect, app: str, query: str) -> None:
     """The stream ends with the stop (bench_local.py measures how soon), and what was said is in the history."""
     client, other = Client(watchable, app), Client(watchable, app)
     other.get("/info")  # a connection that is open already, so that the time measured is the stop's
@@ -364,16 +393,23 @@ def test_stop(watchable: LocalServer, app: str, query: str, ending: list[str]) -
             told == "node_finished" and event["data"]["iteration_id"] or len(answer_of(events)) > 20
         ):
             asked = True
-            reply = other.post(f"/chat-messages/{event['task_id']}/stop", {"user": client.user})
+            # Since 1.13 anyone can stop a chatflow's run.
+            user = "somebody" if dialect == "1.16" and app == "pipeline" else client.user
+            reply = other.post(f"/chat-messages/{event['task_id']}/stop", {"user": user})
             assert reply.status_code == 200
             assert reply.json() == {"result": "success"}
     assert asked
-    assert names(events)[-len(ending) :] == ending
-    usage = events[-1]["metadata"]["usage"]
-    assert (usage["total_tokens"], usage["total_price"]) == (0, "0.0")
     if app == "pipeline":
-        assert events[-2]["data"]["status"] == "stopped"
-        assert events[-2]["data"]["error"] == "Stopped by user."
+        whole = ran(events)
+        told = "Aborted: User requested stop" if dialect == "1.16" else "Stopped by user."
+        assert (whole["status"], whole["error"]) == ("stopped", told)
+    if app == "pipeline" and dialect == "1.16":
+        assert names(events)[-1] == "workflow_finished"
+        assert "message_end" not in names(events)
+    else:
+        assert names(events)[-1] == "message_end"
+        usage = events[-1]["metadata"]["usage"]
+        assert (usage["total_tokens"], usage["total_price"]) == (0, "0.0")
     stored = client.messages(events[0]["conversation_id"])[0]
     assert stored["answer"] == answer_of(events)
     assert (stored["status"], stored["error"]) == ("normal", None)
@@ -396,16 +432,13 @@ def test_only_the_user_who_asked_can_stop(watchable: LocalServer) -> None:
     assert answer_of(events).rstrip().endswith("Where do keys come from?")
 
 
-def finished(server: LocalServer, user: str, message: str) -> dict[str, Any]:
-    """The row of a message in the store, once it is not running any more."""
+def finished(server: LocalServer, app: str, user: str, message: str, state: str) -> dict[str, Any]:
+    """The row of a message in the store, once it is in this state."""
 
     async def wait() -> dict[str, Any]:
-        end_user = await server._store.end_user("guide", user)
+        end_user = await server._store.end_user(app, user)
         async with asyncio.timeout(10):
-            while (row := await Conversations(server._store).message("guide", end_user, message))["state"] in (
-                "running",
-                "done",
-            ):
+            while (row := await Conversations(server._store).message(app, end_user, message))["state"] != state:
                 await asyncio.sleep(0.02)
             return row
 
@@ -419,11 +452,23 @@ def test_a_client_that_goes_away_stops_nothing(watchable: LocalServer) -> None:
     conversation = next(stream)["conversation_id"]
     stream.close()
     message = client.messages(conversation)[0]
-    row = finished(watchable, client.user, message["id"])
-    assert row["state"] == "abandoned"
+    row = finished(watchable, "guide", client.user, message["id"], "abandoned")
     assert row["answer"].endswith("Where do keys come from?"), "kept, though not told"
     again = client.messages(conversation)[0]
     assert (again["answer"], again["status"], again["error"]) == ("", "normal", None)
+
+
+def test_a_chatflow_whose_client_goes_away_is_kept_whole(watchable: LocalServer, dialect: Dialect) -> None:
+    """Since 1.13; before, it is as with a chat."""
+    client = Client(watchable, "pipeline")
+    stream = client.stream("xyzzy")
+    conversation = next(stream)["conversation_id"]
+    stream.close()
+    kept = dialect == "1.16"
+    message = client.messages(conversation)[0]["id"]
+    row = finished(watchable, "pipeline", client.user, message, "done" if kept else "abandoned")
+    again = client.messages(conversation)[0]
+    assert (again["answer"], again["status"]) == (row["answer"] if kept else "", "normal")
 
 
 def test_several_users_at_once(server: LocalServer) -> None:

@@ -19,9 +19,12 @@ import pytest
 from dify_notebook.local.apps import documentation, matching, pipeline
 from dify_notebook.local.engine.run import STEP_PAUSE, Run
 from dify_notebook.local.engine.search.sections import Language, Section
+from dify_notebook.local.simulate.items import Change
 
 Event = dict[str, Any]
 FIXTURE = Path(__file__).parent.parent / "unit" / "pipeline_streams.json.xz"
+OLDER = FIXTURE.with_name("pipeline_streams_112.json.xz")
+"""What it told when Dify 1.12 was the newest; never written again."""
 MAX_ITEMS = 3
 HEAD = ("conversation_id", "message_id", "created_at", "task_id")
 TIMES = {"created_at", "finished_at", "elapsed_time", "latency", "time_to_first_token", "time_to_generate"}
@@ -154,11 +157,15 @@ async def _ask(case: Case) -> Listener:
     return listener
 
 
-def told(case: Case) -> Event:
-    """One question's events and what is stored of it, without times, each random id by its number."""
+def told(case: Case, change: Change | None = None) -> Event:
+    """One question's events and what is stored of it, without times, each random id by its number.
+
+    Args:
+        change: what changes the events.
+    """
     listener = asyncio.run(_ask(case))
     ids: dict[str, str] = {}
-    events = [_plain(event, ids) for event in listener.events]
+    events = [_plain(event, ids) for event in _changed(listener.events, change)]
     ended = [event["data"] for event in events if event["event"] in ("node_finished", "iteration_completed")]
     return {
         "heads": sorted({json.dumps([one.get(name) for name in HEAD]) for one in events if one["event"] != "pause"}),
@@ -166,6 +173,15 @@ def told(case: Case) -> Event:
         "nodes are stored as told": [_plain(node, ids) for node in listener.nodes] == ended,
         "stored": _plain(listener.finished, ids),
     }
+
+
+def _changed(events: list[Event], change: Change | None) -> Iterator[Event]:
+    if change is None:
+        yield from events
+        return
+    for event in [*events, None]:
+        out = [event] if event == {"event": "pause"} else change(event)
+        yield from (item for item in out if isinstance(item, dict))
 
 
 def _plain(value: Any, ids: dict[str, str]) -> Any:
@@ -198,9 +214,9 @@ def _short(events: list[Event]) -> Iterator[Any]:
             pieces = []
 
 
-def recorded() -> Event:
-    """What the fixture holds: case -> see `told`."""
-    return cast(Event, json.loads(lzma.decompress(FIXTURE.read_bytes())))
+def recorded(fixture: Path = FIXTURE) -> Event:
+    """What a fixture holds: case -> see `told`."""
+    return cast(Event, json.loads(lzma.decompress(fixture.read_bytes())))
 
 
 def main() -> None:

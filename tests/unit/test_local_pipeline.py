@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.pipeline_streams import CASES, recorded, small_documentation, told
+from support.pipeline_streams import CASES, OLDER, recorded, small_documentation, told
+
+from dify_notebook.local.simulate.dialect_112 import Stream
 
 RECORDED = recorded()
+BEFORE = recorded(OLDER)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -19,6 +22,11 @@ def documentation() -> Iterator[None]:
 @pytest.mark.parametrize("name", CASES)
 def test_events_and_what_is_stored(name: str) -> None:
     assert told(CASES[name]) == RECORDED[name]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_events_as_they_were_with_dify_1_12(name: str) -> None:
+    assert told(CASES[name], Stream(flow=True))["events"] == BEFORE[name]["events"]
 
 
 def test_each_kind_of_event_and_of_end_is_recorded() -> None:

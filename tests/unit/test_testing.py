@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CONFTEST = """
 pytest_plugins = ["dify_notebook.testing"]
 """
@@ -30,15 +32,15 @@ pytest_plugins = ["dify_notebook.testing"]
 
 @pytest.fixture(scope="session")
 def dify_server_options():
-    return {"dialect": "0.15", "ping_interval": 0.5}
+    return {"dialect": "DIALECT", "ping_interval": 0.5}
 """
 CHANGED = """
-def test_it_is_older(dify_server):
+def test_its_version(dify_server):
     import urllib.request, urllib.error, pytest
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(dify_server.base_url + "/site")
-    assert caught.value.code == 404
-    assert caught.value.headers["X-Version"] == "0.15.3"
+    assert caught.value.code == CODE
+    assert caught.value.headers["X-Version"] == "VERSION"
 """
 
 
@@ -60,5 +62,9 @@ def test_one_line_gives_the_fixtures(tmp_path: Path) -> None:
     assert "3 passed" in run(tmp_path, CONFTEST, TESTS)
 
 
-def test_options_are_overridden_by_a_fixture(tmp_path: Path) -> None:
-    assert "1 passed" in run(tmp_path, OPTIONS, CHANGED)
+@pytest.mark.parametrize(
+    ("dialect", "version", "code"), [("1.16", "1.16.1", 401), ("1.12", "1.12.1", 401), ("0.15", "0.15.3", 404)]
+)
+def test_options_are_overridden_by_a_fixture(tmp_path: Path, dialect: str, version: str, code: int) -> None:
+    tests = CHANGED.replace("VERSION", version).replace("CODE", str(code))
+    assert "1 passed" in run(tmp_path, OPTIONS.replace("DIALECT", dialect), tests)

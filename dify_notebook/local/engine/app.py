@@ -185,6 +185,7 @@ class App:
             "description": self.description,
             "copyright": "",
             "privacy_policy": "",
+            "input_placeholder": None,
             "custom_disclaimer": "",
             "default_language": "en-US",
             "show_workflow_steps": True,

@@ -78,7 +78,7 @@ async def speak(
     try:
         reply = await model.ask(messages, run.delta, tools=tools)
     except ModelFailed as problem:
-        raise RunFailed(str(problem)) from None
+        raise RunFailed(str(problem), problem.code) from None
     run.meter.add(reply.meter)
     run.delta("")  # the last piece of the real one is empty too
     return reply

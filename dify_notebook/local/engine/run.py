@@ -1,13 +1,12 @@
 """One question being answered: what an app may do meanwhile, and how the answer comes to its end.
 
 A run is a task of its own on the server's loop. It outlives its client: when that goes away the
-run goes on. It ends early only by a stop from the same user, or with the server.
+run goes on. It ends early only by a stop, or with the server.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import copy
 import time
 import uuid
@@ -22,8 +21,10 @@ from .. import tokens
 from ..store.damage import damaged_store, is_damage
 from ..store.store import INTERRUPTED, Row, Store
 from ..threads import Exited, in_thread
-from .speech import NoSpeech, Speech
+from .speech import Speech, sound_of
 from .titles import title
+from .unstarted import NO_END, unstarted
+from .usage import usage_of
 
 if TYPE_CHECKING:
     from .app import App
@@ -39,8 +40,6 @@ STEP_PAUSE = 0.15
 """Seconds between two steps (nodes, tool calls), at pace 1."""
 _PARTIAL_INTERVAL = 0.2
 """Seconds between two writings of an unfinished answer."""
-_SOUND_PIECE = 1200
-"""Bytes of sound in one event."""
 
 
 class Stopped(Exception):
@@ -58,7 +57,7 @@ class RunFailed(Exception):
     @property
     def status(self) -> int:
         """Of the `error` event and of the response in blocking mode."""
-        return 500 if self.code == "internal_server_error" else 400
+        return {"internal_server_error": 500, "rate_limit_error": 429}.get(self.code, 400)
 
 
 @dataclass(frozen=True)
@@ -101,12 +100,18 @@ class Run:
     """Origins that http-request nodes may reach."""
     files: Sequence[dict[str, Any]] = ()
     """The question's files in the form in which a workflow tells them."""
+    kept: bool = False
+    """Whether the answer is stored also where its client has gone away before it was whole."""
+    title_pause: float = 0.0
+    """Seconds from the end to the conversation's title; 0 stores the title with the answer."""
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     created_at: int = field(default_factory=lambda: int(time.time()))
     meter: tokens.Meter = field(default_factory=tokens.Meter)
     resources: list[dict[str, Any]] = field(default_factory=list)
     error: RunFailed | None = None
     usage: dict[str, Any] = field(default_factory=dict)
+    reasoning: dict[str, str] = field(default_factory=dict)
+    """Node -> what its model thought, of nodes that tell it apart from their text."""
     finish_workflow: Callable[[str, str | None], dict[str, Any]] | None = None
     """Set by a workflow; called with status and error before the answer is committed."""
 
@@ -166,7 +171,7 @@ class Run:
         if self.app.is_agent:
             self.emit("agent_message", id=self.message_id, answer=piece)
         else:
-            chosen = None if selector is None else list(selector)
+            chosen = [] if selector is None else list(selector)
             self.emit("message", id=self.message_id, answer=piece, from_variable_selector=chosen)
         self._text.append(piece)  # what a stop kept from being said is not kept either
         if self.elapsed - self._written_at >= _PARTIAL_INTERVAL:
@@ -228,6 +233,11 @@ class Run:
         """Seconds since the question came in."""
         return time.monotonic() - self._started_at
 
+    @property
+    def titled(self) -> bool:
+        """Whether its conversation gets a title of this question."""
+        return self.auto_name and bool(self.conversation["dialogue_count"] == 1)
+
     def stop(self) -> None:
         """Ask the run to end; on the loop's thread."""
         if not self._stopping.done():
@@ -254,7 +264,7 @@ class Run:
         except asyncio.CancelledError:
             # The server ends. The stream is told so, rather than cut off without a word.
             await self._commit("interrupted", INTERRUPTED, None)
-            self._send_error(RunFailed(INTERRUPTED, "internal_server_error"))
+            self._send_failure(RunFailed(INTERRUPTED, "internal_server_error"))
             self._close()
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as failure:
@@ -270,7 +280,7 @@ class Run:
         """Mark the message, and tell the client."""
         self.store.give_up(self.message_id)
         self.error = RunFailed(INTERRUPTED, "internal_server_error")
-        self._send_error(self.error)
+        self._send_failure(self.error)
         self._close()
 
     def _close(self) -> None:
@@ -279,20 +289,12 @@ class Run:
             self.events.put_nowait(None)
 
     async def _end(self, state: str) -> None:
-        workflow = self.app.is_flow
-        first = None if self.first_token is None or not workflow else round(self.first_token, 3)
-        generate = None if first is None else round(self.elapsed - first, 3)
-        self.usage = (
-            tokens.nothing_used(first, generate)
-            if state == "stopped" or self._unmetered or self.meter.idle
-            else self.meter.usage(self._latency, first, generate)
-        )
+        ready = self._unmetered and not self.app.is_flow
+        nothing = state == "stopped" or self._unmetered
+        self.usage = usage_of(self.meter, self.elapsed, self.first_token, nothing=nothing, ready=ready)
         message = self.error.message if self.error else None
-        ran = None
-        if self.finish_workflow is not None:
-            status = {"done": "succeeded", "stopped": "stopped", "failed": "failed"}[state]
-            ran = self.finish_workflow(status, message)
-            self._send("workflow_finished", workflow_run_id=ran["id"], data=ran)
+        status = {"done": "succeeded", "stopped": "stopped", "failed": "failed"}[state]
+        ran = None if self.finish_workflow is None else self.finish_workflow(status, message)
         replaced = None if self.app.moderation is None else await in_thread(self._moderated, state)
         if replaced is not None:
             self._text = [replaced]
@@ -303,21 +305,43 @@ class Run:
             log.error(damage or "an answer could not be stored", exc_info=failure)
             self.error = RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
             self.store.give_up(self.message_id)
+            ran = None
         if self.error is not None:
-            self._send_error(self.error)
+            self._send_failure(self.error, ran)
         else:
-            if replaced is not None:
-                self._send("message_replace", answer=replaced, reason="output_moderation" if workflow else "")
-            self._send("message_end", id=self.message_id, metadata=self.metadata, files=[] if workflow else None)
+            self._send_end(ran, replaced)
             if state == "done":
                 await self._speak()
-        if self._client_gone and state == "done":
+        if self._client_gone and state == "done" and not self.kept:
             await self.store.abandon(self.message_id)
 
-    @property
-    def _latency(self) -> float:
-        known = self.meter.latency
-        return round(self.elapsed, 6) if known is None else round(known, 3)
+    def _send_end(self, ran: Row | None, replaced: str | None) -> None:
+        """The last events of an answer. A chatflow's client reads to the end of its run, and no further: the message's
+        own end stands before it, but not that of a run which was stopped."""
+        flow, stopped = self.app.is_flow, ran is not None and ran["status"] == "stopped"
+        if stopped:
+            self._send_workflow_finished(ran, NO_END)
+        if replaced is not None:
+            self._send("message_replace", answer=replaced, reason="output_moderation" if flow else "")
+        metadata = {name: value for name, value in self.metadata.items() if flow or value is not None}
+        self._send("message_end", id=self.message_id, metadata=metadata, files=[])
+        if not stopped:
+            self._send_workflow_finished(ran, NO_END)
+
+    def _send_failure(self, error: RunFailed, ran: Row | None = None) -> None:
+        """The end of an answer that failed, with what its run, if that was stored, says of it."""
+        if ran is None and self.finish_workflow is not None:
+            ran = self.finish_workflow("failed", error.message)
+        self._send_workflow_finished(ran, error.message)
+        self._send_error(error)
+
+    def _send_workflow_finished(self, ran: Row | None, reason: str) -> None:
+        """The end of a chatflow's run; of one that never began, the reason."""
+        if ran is not None:
+            self._send("workflow_finished", workflow_run_id=ran["id"], data=ran)
+        elif self.app.is_flow and self.events is not None and not self._client_gone:
+            for event in unstarted(self.app, reason, task=self.task_id, run=str(uuid.uuid4())):
+                self.events.put_nowait(event)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -326,7 +350,12 @@ class Run:
         if self.annotation is not None:
             account = {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, "dify_notebook")), "name": "dify_notebook"}
             annotated = {"id": self.annotation["id"], "account": account}
-        return {"annotation_reply": annotated, "retriever_resources": self.resources, "usage": self.usage}
+        return {
+            "annotation_reply": annotated,
+            "retriever_resources": self.resources,
+            "usage": self.usage,
+            "reasoning": self.reasoning,
+        }
 
     def _preset_answer(self) -> str | None:
         """What is said in place of the app's answer: to a question that may not be asked, or annotated."""
@@ -358,18 +387,13 @@ class Run:
         voice = self.app.voice
         if voice is None or not voice.auto_play or self.speech is None or self.events is None or self._client_gone:
             return
-        try:
-            sound, _ = await in_thread(self.speech.speak, self.answer, voice.name, voice.language)
-        except (NoSpeech, Exited) as error:
-            log.warning("an answer could not be spoken: %s", error)
-            return
-        for at in range(0, len(sound), _SOUND_PIECE):
-            piece = base64.b64encode(sound[at : at + _SOUND_PIECE]).decode()
+        pieces = await sound_of(self.speech, self.answer, voice.name, voice.language)
+        for piece in pieces:
             self._send("tts_message", audio=piece)
-        self._send("tts_message_end", audio="")
+        if pieces:
+            self._send("tts_message_end", audio="")
 
     async def _commit(self, state: str, error: str | None, workflow_run: Row | None) -> None:
-        named = self.auto_name and self.conversation["dialogue_count"] == 1
         await self.store.finish(
             self.message_id,
             state=state,
@@ -378,7 +402,7 @@ class Run:
             usage=self.usage,
             resources=self.resources,
             workflow_run=workflow_run,
-            name=title(self.query) if named else None,
+            name=title(self.query) if self.titled and not self.title_pause else None,
             # Those that were left alone may have been set from outside meanwhile.
             variables={name: value for name, value in self.variables.items() if value != self._initial.get(name)},
         )

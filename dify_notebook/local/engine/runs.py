@@ -11,6 +11,10 @@ from ...logs import logger
 from ..api_error import internal_error
 from ..store.store import INTERRUPTED
 from .run import Run
+from .titles import title
+
+TITLE_PAUSE = 1.0
+"""Seconds from the end of a first answer to its conversation's title, at pace 1."""
 
 log = logger("dify_notebook.local")
 
@@ -25,6 +29,8 @@ class Runs:
         self._running: dict[str, Run] = {}
         self._reserved: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._untitled: dict[str, tuple[Run, asyncio.TimerHandle]] = {}
+        """Task id -> a run that has ended and whose conversation has no title yet, and when it gets one."""
         self._closed = False
 
     def count(self, app: str) -> int:
@@ -63,20 +69,23 @@ class Runs:
                 log.error("a run ended badly", exc_info=error)
             if not run.ended:  # it was cancelled before it could begin
                 run.never_began()
+            elif run.titled and run.title_pause:
+                later = asyncio.get_running_loop().call_later(run.title_pause, self._give_title, run)
+                self._untitled[run.task_id] = (run, later)
 
         task.add_done_callback(ended)
         return task
 
-    def stop(self, task_id: str, app: str, user: str) -> bool:
-        """Stop a run of this app and user; False where there is none, which Dify does not tell."""
+    def stop(self, task_id: str, app: str, user: str | None) -> bool:
+        """Stop a run of this app and user, None for any; False where there is none, which Dify does not tell."""
         run = self._running.get(task_id)
-        if run is None or run.app.name != app or run.user != user:
+        if run is None or run.app.name != app or user not in (None, run.user):
             return False
         run.stop()
         return True
 
     async def close(self) -> None:
-        """End all of them, and take no more; each writes down what it had said."""
+        """End all of them, and take no more; each writes down what it had said, and its conversation's title."""
         self._closed = True
         tasks = list(self._tasks)
         for task in tasks:
@@ -85,3 +94,10 @@ class Runs:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await asyncio.gather(*tasks, return_exceptions=True)
+        for run, later in list(self._untitled.values()):
+            later.cancel()
+            self._give_title(run)
+
+    def _give_title(self, run: Run) -> None:
+        self._untitled.pop(run.task_id, None)
+        run.store.write_title(run.conversation_id, run.conversation["name"], title(run.query))

@@ -6,13 +6,21 @@ an engine that is given to `serve(speech=...)`. Without one, the API says so ins
 
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 from functools import cache
 from typing import Protocol
 
+from ...logs import logger
+from ..threads import Exited, in_thread
+
+log = logger("dify_notebook.local")
+
 MAX_TEXT = 10_000
 """Characters spoken at once."""
+_PIECE = 1200
+"""Bytes of sound in one event."""
 
 
 class NoSpeech(Exception):
@@ -54,6 +62,16 @@ class Espeak:
 
     def hear(self, sound: bytes, mime_type: str) -> str:
         raise NoSpeech("espeak-ng speaks only; this server has no engine that hears")
+
+
+async def sound_of(speech: Speech, text: str, voice: str, language: str) -> list[str]:
+    """The sound of a text in pieces for events, in base64; none where it cannot be spoken, which the log says."""
+    try:
+        sound, _ = await in_thread(speech.speak, text, voice, language)
+    except (NoSpeech, Exited) as error:
+        log.warning("an answer could not be spoken: %s", error)
+        return []
+    return [base64.b64encode(sound[at : at + _PIECE]).decode() for at in range(0, len(sound), _PIECE)]
 
 
 @cache

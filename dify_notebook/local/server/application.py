@@ -87,8 +87,9 @@ def application(context: Context) -> Starlette:
                 expose_headers=exposed,
             )
         )
-    if options.older:
-        middleware.append(Middleware(DialectMiddleware, app_of=context.app_for, played=context.player is not None))
+    if not options.newest:
+        played = context.player is not None
+        middleware.append(Middleware(DialectMiddleware, app_of=context.app_for, version=options.dialect, played=played))
     app = Starlette(
         routes=routes,
         lifespan=lifespan,

@@ -18,6 +18,10 @@ from ..simulate.items import Change, Event, Item, Written
 _encode = msgspec.json.Encoder().encode
 
 
+RUN_ENDS = ("workflow_finished", "workflow_paused")
+"""Behind these nothing is read of a chatflow's run."""
+
+
 def frame(event: Event) -> bytes:
     """One event: compact JSON in raw UTF-8."""
     return encode(("", _encode(event)))
@@ -29,6 +33,8 @@ class EventStream:
     Nothing is sent, not even the status, before there is something to say. Pings come at multiples
     of the interval since the start, between events too. When the client goes away, `on_disconnect` is called
     and the run is left to itself: closing a connection is not stopping.
+
+    The stream of a chatflow's run (since Dify 1.13) begins with a ping, at once, and ends with the run or its pause.
     """
 
     def __init__(
@@ -36,13 +42,17 @@ class EventStream:
         events: asyncio.Queue[Event | None] | asyncio.Queue[Item],
         ping_interval: float,
         on_disconnect: Callable[[], None],
+        *,
+        workflow: bool = False,
     ) -> None:
         """Args:
         ping_interval: seconds.
+        workflow: of a chatflow's run.
         """
         self._events = events
         self._interval = ping_interval
         self._on_disconnect = on_disconnect
+        self._workflow = workflow
         self._started = False
         self.ended = False
 
@@ -64,11 +74,13 @@ class EventStream:
     async def _send_all(self, send: Send, changes: list[Change]) -> None:
         start = time.monotonic()
         pings = 1
-        over = False
+        over = read = False
+        if self._workflow:
+            await self._send(send, PING)
         while not over:
             seconds = start + pings * self._interval - time.monotonic()
             try:
-                item = await self._next(seconds)
+                item = None if read else await self._next(seconds)
             except TimeoutError:
                 pings += 1
                 await self._send(send, PING)
@@ -78,7 +90,9 @@ class EventStream:
                     over = True
                     break
                 await self._send(send, encode(changed.frame) if isinstance(changed, Written) else frame(changed))
-            if over or (isinstance(item, dict) and item["event"] in ("message_end", "error")):
+            event = item["event"] if isinstance(item, dict) else ""
+            read = self._workflow and event in RUN_ENDS
+            if over or read or event in ("message_end", "error"):
                 self.ended = True
         if not self._started:
             await send(_headers())
@@ -103,8 +117,8 @@ class EventStream:
 def _changes(scope: Scope) -> list[Change]:
     """What changes the events of this request, in order: first how the dialect says them, then what goes wrong."""
     state = scope.get("state", {})
-    changes = [state["dialect"].events if "dialect" in state else None, state.get("faults")]
-    return [change for change in changes if change is not None]
+    faults = [state["faults"]] if "faults" in state else []
+    return [*(state["dialect"].events if "dialect" in state else ()), *faults]
 
 
 def _changed(item: Item, changes: list[Change]) -> Iterable[Item]:

@@ -112,6 +112,8 @@ class ChatRequest:
     conversation_id: str | None
     files: list[dict[str, Any]]
     auto_generate_name: bool
+    workflow_id: str | None
+    """Which published version of a chatflow shall answer; None for the one of now."""
 
 
 _CHAT = "ChatRequestPayload"
@@ -147,6 +149,9 @@ def chat_request(body: dict[str, Any], *, older: bool = False) -> ChatRequest:
     naming = body.get("auto_generate_name", True)
     if not isinstance(naming, bool):
         raise _wrong(_CHAT, "auto_generate_name", "Input should be a valid boolean", "bool_type")
+    workflow = body.get("workflow_id")
+    if workflow is not None and not isinstance(workflow, str):
+        raise _wrong(_CHAT, "workflow_id", "Input should be a valid string", "string_type")
     user = user_of(body)
     return ChatRequest(
         query=query.replace("\x00", ""),
@@ -156,6 +161,7 @@ def chat_request(body: dict[str, Any], *, older: bool = False) -> ChatRequest:
         conversation_id=conversation or None,
         files=files or [],
         auto_generate_name=naming,
+        workflow_id=workflow or None,
     )
 
 

@@ -1,8 +1,8 @@
-"""The answers of an older Dify (0.15) where they differ: what it lacks, and how it says the rest.
+"""The answers of an older Dify (1.12, 0.15) where they differ: what it lacks, and how it says the rest.
 
-What the two say alike is made in one place, in the newer form; here it is said anew before it is encoded, events by
-`dialect_015.py`. What the older one took and the newer one refuses is let through by
-`server/payloads.py` and the routes.
+What versions say alike is made in one place, in the newest form; here it is said anew before it is encoded: by
+`dialect_112.py`, and what that gives by `Dialect015` with the events of `dialect_015.py`. What 0.15 took and the newer
+ones refuse is let through by `server/payloads.py` and the routes.
 """
 
 from __future__ import annotations
@@ -17,29 +17,37 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..engine.app import App
 from ..responses import html_not_found, reply
-from . import dialect_015
+from . import dialect_015, dialect_112
 from .items import Change
 
-VERSION = "0.15.3"
-_MISSING = re.compile(
-    r"/v1/(?:site|app/feedbacks|end-users/[^/]+|files/[^/]+/preview|apps/annotations(?:/.*)?"
-    r"|apps/annotation-reply/.*|conversations/[^/]+/variables(?:/[^/]+)?)"
-)
+VERSIONS: dict[str, str] = {"1.12": "1.12.1", "0.15": "0.15.3"}
+_NEWER = r"form/human_input/.*|workflow/.*"
+_MISSING: dict[str, re.Pattern[str]] = {
+    "1.12": re.compile(rf"/v1/(?:{_NEWER})"),
+    "0.15": re.compile(
+        rf"/v1/(?:{_NEWER}|site|app/feedbacks|end-users/[^/]+|files/[^/]+/preview|apps/annotations(?:/.*)?"
+        r"|apps/annotation-reply/.*|conversations/[^/]+/variables(?:/[^/]+)?)"
+    ),
+}
 _OF_UPLOAD = ("id", "name", "size", "extension", "mime_type", "created_by", "created_at")
 _NO_FILE = ("no_file_uploaded", "no_audio_uploaded")
 _BAD_REQUEST = "The browser (or proxy) sent a request that this server could not understand."
 
 
 class DialectMiddleware:
-    """Answers as Dify 0.15 does: refuses what that lacks; the rest finds a `Dialect015` in the `state` of its scope."""
+    """Answers as an older Dify does: refuses what that lacks; the rest finds a dialect in the `state` of its scope."""
 
-    def __init__(self, app: ASGIApp, app_of: Callable[[str], App | None], *, played: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, app_of: Callable[[str], App | None], version: str, *, played: bool
+    ) -> None:
         """Args:
         app_of: gives the app that an Authorization header opens.
+        version: an older one.
         played: streams are recorded ones, and pass as they are.
         """
         self._app = app
         self._app_of = app_of
+        self._version = version
         self._played = played
         self._runs = count(1)
 
@@ -48,31 +56,44 @@ class DialectMiddleware:
             await self._app(scope, receive, send)
             return
         answer, path = self._app, scope["path"]
-        if _MISSING.fullmatch(path):
+        if _MISSING[self._version].fullmatch(path):
             answer = html_not_found()
-        elif path == "/v1/" and scope["method"] == "GET":
-            answer = reply({"welcome": "Dify OpenAPI", "api_version": "v1", "server_version": VERSION})
+        elif self._version == "0.15" and path == "/v1/" and scope["method"] == "GET":
+            answer = reply({"welcome": "Dify OpenAPI", "api_version": "v1", "server_version": VERSIONS["0.15"]})
         elif path.startswith("/v1/"):
             app = self._app_of(Headers(scope=scope).get("authorization", ""))
-            change = None if self._played else dialect_015.Stream(self._runs)
-            dialect = Dialect015(path, app is not None and app.is_flow, change)
+            dialect = self._dialect(path, app is not None and app.is_flow)
             scope = {**scope, "state": {**scope.get("state", {}), "dialect": dialect}}
 
         async def versioned(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": _versioned(message["headers"])}
+                message = {**message, "headers": self._headers(message["headers"])}
             await send(message)
 
         await answer(scope, receive, versioned)
 
+    def _headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        if self._version == "0.15":  # which names no scheme in a 401
+            headers = [(name, value) for name, value in headers if name != b"www-authenticate"]
+        version = VERSIONS[self._version].encode()
+        return [(name, version if name == b"x-version" else value) for name, value in headers]
 
-class Dialect015:
-    """How 0.15 gives what 1.12 answers to one request."""
+    def _dialect(self, path: str, flow: bool) -> Dialect112:
+        newer: Change = dialect_112.Stream(flow=flow)
+        if self._version == "1.12":
+            return Dialect112(path, flow, () if self._played else (newer,))
+        return Dialect015(path, flow, () if self._played else (newer, dialect_015.Stream(self._runs)))
 
-    def __init__(self, path: str, flow: bool, events: Change | None) -> None:
+
+class Dialect112:
+    """How 1.12 gives what 1.16 answers to one request."""
+
+    charset = True
+
+    def __init__(self, path: str, flow: bool, events: tuple[Change, ...]) -> None:
         """Args:
         flow: whether the app is a chatflow.
-        events: what changes the events of a stream; None leaves them as they are.
+        events: what changes the events of a stream, one after another; none leave what is played as it is.
         """
         self._path = path
         self._flow = flow
@@ -80,7 +101,26 @@ class Dialect015:
 
     def json(self, status: int, content: Any) -> tuple[int, Any]:
         """Status and content of a JSON response."""
+        if not isinstance(content, dict) or self.played:
+            return status, content
+        return dialect_112.answer(self._path, status, content, flow=self._flow)
+
+
+    @property
+    def played(self) -> bool:
+        """Whether it is an answer from a tape."""
+        return self._path == "/v1/chat-messages" and not self.events
+
+
+class Dialect015(Dialect112):
+    """How 0.15 gives it."""
+
+    charset = False
+
+    def json(self, status: int, content: Any) -> tuple[int, Any]:
+        """Status and content of a JSON response."""
         path = self._path
+        status, content = super().json(status, content)
         if status == 204:
             return 200, {"result": "success"}
         if not isinstance(content, dict):
@@ -93,16 +133,10 @@ class Dialect015:
             return status, {name: content[name] for name in _OF_UPLOAD}
         if path == "/v1/messages":
             return status, {**content, "data": [_message(row, flow=self._flow) for row in content["data"]]}
-        if path == "/v1/chat-messages":
+        if path == "/v1/chat-messages" and not self.played:
             answer, metadata = dialect_015.text(content["answer"]), dialect_015.metadata(content["metadata"])
             return status, {**content, "answer": answer, "metadata": metadata}
         return status, content
-
-
-def _versioned(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    # 0.15 names no scheme in a 401.
-    headers = [(name, value) for name, value in headers if name != b"www-authenticate"]
-    return [(name, VERSION.encode() if name == b"x-version" else value) for name, value in headers]
 
 
 def _error(content: dict[str, Any]) -> dict[str, Any]:

@@ -54,8 +54,24 @@ def message(row: Row, sign_url: SignURL) -> dict[str, Any]:
         "created_at": row["created_at"],
         "agent_thoughts": [_thought(item) for item in row["thoughts"]],
         "message_files": [_message_file(item, sign_url) for item in row["files"]],
+        **_used(row),
         "status": "error" if wrong else "normal",
         "error": row["error"] if wrong else None,
+        "extra_contents": [],
+    }
+
+
+def _used(row: Row) -> dict[str, Any]:
+    """What an answer took, which Dify tells of a message since 1.16. One that is not kept took nothing."""
+    usage = json.loads(row["usage"]) if row["usage"] and row["state"] in ("done", "stopped") else {}
+    total = usage.get("total_tokens", 0)
+    return {
+        "message_tokens": usage.get("prompt_tokens", 0),
+        "answer_tokens": usage.get("completion_tokens", 0),
+        "total_tokens": total,
+        "total_price": usage["total_price"] if total else "0E-7",
+        "currency": "USD",
+        "provider_response_latency": usage.get("latency", 0.0),
     }
 
 
@@ -72,6 +88,7 @@ def _thought(row: Row) -> dict[str, Any]:
         "message_id": row["message"],
         "position": row["position"],
         "thought": row["thought"],
+        "answer": row["thought"],
         "tool": row["tool"],
         "tool_labels": json.loads(row["tool_labels"]),
         "tool_input": row["tool_input"],
@@ -100,6 +117,7 @@ def upload(row: Row, sign_url: SignURL, tenant: str) -> dict[str, Any]:
     """The answer to an upload."""
     return {
         "id": row["id"],
+        "reference": None,
         "name": row["name"],
         "size": row["size"],
         "extension": row["extension"],

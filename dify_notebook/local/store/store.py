@@ -232,6 +232,15 @@ class Store:
 
         await self.writer.do(job)
 
+    def write_title(self, conversation: str, name: str, title: str) -> None:
+        """Give a conversation its title, unless it has another name by now; nobody waits for it."""
+        with contextlib.suppress(RuntimeError):  # the store is closed
+            self.writer.post(
+                lambda db: db.execute(
+                    "UPDATE conversations SET name = ? WHERE id = ? AND name = ?", (title, conversation, name)
+                )
+            )
+
     def give_up(self, message: str) -> None:
         """Mark a message as failed that was written down, and whose answer did not come to an end of its own.
 

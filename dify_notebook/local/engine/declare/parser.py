@@ -178,6 +178,7 @@ def _llm(reader: _NodeReader) -> NodeType:
         reader.template("user", "{{ sys.query }}"),
         context,
         table.flag("memory", False),
+        table.choice("reasoning_format", ("tagged", "separated"), "tagged") == "separated",
     )
 
 

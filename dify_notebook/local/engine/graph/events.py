@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...tokens import Meter
-from ..app import fixed_id
 from ..run import Run
+from ..unstarted import workflow_of
 from .result import NodeFailed, NodeRunResult
 
 ContainerType = Literal["iteration", "loop"]
+ABORTED = "Aborted: User requested stop"
+"""What a run says that its user stopped."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class WorkflowEvents:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.id = str(uuid.uuid4())
-        self.workflow_id = fixed_id("workflow", run.app.name)
+        self.workflow_id = workflow_of(run.app)
         self.steps = 0
         self.failures = 0
         self.exceptions = 0
@@ -63,6 +65,7 @@ class WorkflowEvents:
             "workflow_id": self.workflow_id,
             "inputs": self.inputs,
             "created_at": self._created,
+            "reason": "initial",
         }
         self.emit("workflow_started", data)
 
@@ -84,7 +87,7 @@ class WorkflowEvents:
 
     def _finish(self, status: str, error: str | None) -> dict[str, Any]:
         run = self.run
-        reason = "Stopped by user." if status == "stopped" else error
+        reason = ABORTED if status == "stopped" else error
         if status == "succeeded" and self.exceptions:
             status = "partial-succeeded"
         whole = status.endswith("succeeded") or self.partial

@@ -33,7 +33,15 @@ MAX_SECONDS = 600.0
 
 
 class ModelFailed(Exception):
-    """The model gave no answer, or half of one. The message is for the user and holds no key."""
+    """The model gave no answer, or half of one. The message is for the user and holds no key.
+
+    Args:
+        code: Dify's word for it, of a chat or agent app.
+    """
+
+    def __init__(self, message: str, code: str = "completion_request_error") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,9 @@ class Remote:
                 timeout=self._timeout, connect=CONNECT,
             ) as response:  # fmt: skip
                 if response.status_code != 200:
-                    raise ModelFailed(self._refusal(response, self._clean(await read(response, _ERROR_BODY))))
+                    refusal = self._refusal(response, self._clean(await read(response, _ERROR_BODY)))
+                    code = "rate_limit_error" if response.status_code == 429 else "completion_request_error"
+                    raise ModelFailed(refusal, code)
                 if media_type(response.headers.get("content-type")) == "application/json":
                     yield _object(self._clean(await read(response, _LINE * 4)))
                     return

@@ -17,6 +17,7 @@ from ..messages import earlier_messages, user_message
 from ..models.model import Model, ModelFailed, Reply
 from ..search.resources import node_result
 from ..template import Selector, Template, shown, walk
+from .reasoning import Reasoning
 
 CONTEXT: Selector = ("context",)
 
@@ -30,13 +31,19 @@ class Llm(NodeType):
     user: Template
     context: Selector | None
     memory: bool
+    separated: bool = False
+    """Whether reasoning is told apart from the text."""
 
     async def run(self, context: NodeContext) -> NodeRunResult:
         (passages, messages), _ = await context.run.work(self._messages, context)
-        reply, process = await _ask(self.model, messages, "LLMNodeError", partial(context.on_text, "text"))
+        tell = partial(context.on_text, "text")
+        reasoning = Reasoning(context.run, context.node_id, tell) if self.separated else None
+        reply, process = await _ask(self.model, messages, "LLMNodeError", tell if reasoning is None else reasoning.add)
+        if reasoning is not None:
+            reasoning.finish()
         outputs = {
-            "text": reply.text,
-            "reasoning_content": "",
+            "text": reply.text if reasoning is None else reasoning.text,
+            "reasoning_content": "" if reasoning is None else reasoning.thought,
             "usage": process["usage"],
             "finish_reason": reply.finish_reason,
         }

@@ -32,7 +32,7 @@ async def to_text(request: Request) -> Response:
         if not isinstance(file, UploadFile):
             raise ApiError(400, "no_audio_uploaded", "Please upload your audio.")
         if not app.hears:
-            raise invalid("Speech to text is not enabled")
+            raise ApiError(400, "speech_to_text_disabled", "Speech to text is disabled.")
         mime_type = media_type(file.content_type)
         if mime_type not in _AUDIO_TYPES:
             raise ApiError(415, "unsupported_audio_type", "Audio type not allowed.")

@@ -19,6 +19,8 @@ from ...engine.app import FILE_LIMITS, MEGABYTE, App
 from ...engine.fetch import FetchFailed, Refused, fetch
 from ...engine.forms import FileRules, as_input, check_inputs
 from ...engine.run import Run, Upload
+from ...engine.runs import TITLE_PAUSE
+from ...engine.unstarted import unstarted, workflow_of
 from ...responses import blocking_reply, reply
 from ...simulate.playback import Player
 from ...store.annotations import Annotations
@@ -46,12 +48,10 @@ async def ask(request: Request) -> Response | ASGIApp:
         return _play(context.player, streaming=payload.streaming)
     if app.closed == "unpublished":
         raise invalid("Workflow not published")
-    if not payload.query.strip():
-        raise invalid("query is required")
+    if app.is_flow and context.options.newest:
+        _check_version(app, payload.workflow_id)
     if app.is_agent and not payload.streaming:
         raise invalid("Agent Chat App does not support blocking mode")
-    stored = await _stored_inputs(context, app, payload) if context.options.older else None
-    inputs = check_inputs(app.form, payload.inputs) if stored is None else stored
     if context.runs.full:
         raise ApiError(429, "too_many_requests", "Too many requests. Please try again later.")
     if app.at_once and context.runs.count(app.name) >= app.at_once:
@@ -59,9 +59,13 @@ async def ask(request: Request) -> Response | ASGIApp:
         reason = f"The current maximum concurrent requests allowed for {app.id} is {app.at_once}."
         raise invalid(f"Too many requests. Please try again later. {reason}")
     with context.runs.reserve(app.name):
-        if stored is None:
-            inputs = await _file_inputs(context, app, payload.user, inputs)
-        files = await _files(context, app, payload)
+        run_apart = app.is_flow and context.options.newest
+        try:
+            inputs, files = await _question(context, app, payload)
+        except ApiError as problem:
+            if not (run_apart and payload.streaming) or problem.status != 400:
+                raise
+            return _never_began(context, app, problem.message)
         message = str(uuid.uuid4())
         try:
             run = await _begin(context, app, payload, message, inputs, files)
@@ -71,7 +75,7 @@ async def ask(request: Request) -> Response | ASGIApp:
             context.store.give_up(message)
             raise
     if run.events is not None:
-        return EventStream(run.events, context.options.ping_interval, run.disconnected)
+        return EventStream(run.events, context.options.ping_interval, run.disconnected, workflow=run_apart)
     try:
         # A blocking client that goes away takes nothing along either.
         await asyncio.shield(task)
@@ -82,8 +86,49 @@ async def ask(request: Request) -> Response | ASGIApp:
     return _blocking_answer(run)
 
 
+def _check_version(app: App, workflow_id: str | None) -> None:
+    """An app has one version here.
+
+    Raises:
+        ApiError: another one is asked for.
+    """
+    if workflow_id is None:
+        return
+    if not is_uuid(workflow_id):
+        raise ApiError(400, "bad_request", f"Invalid workflow_id format: '{workflow_id}'.")
+    if workflow_id.lower() != workflow_of(app):
+        raise not_found(f"Workflow not found with id: {workflow_id}")
+
+
+async def _question(
+    context: Context, app: App, payload: ChatRequest
+) -> tuple[dict[str, Any], list[tuple[Row, Row]]]:
+    """Inputs and files of a question that fits its app.
+
+    Raises:
+        ApiError: it does not; 404, where there is no such conversation.
+    """
+    if not payload.query.strip():
+        raise invalid("query is required")
+    stored = await _stored_inputs(context, app, payload)
+    if stored is None or not context.options.older:
+        inputs = await _file_inputs(context, app, payload.user, check_inputs(app.form, payload.inputs))
+    else:
+        inputs = stored
+    return inputs, await _files(context, app, payload)
+
+
+def _never_began(context: Context, app: App, reason: str) -> ASGIApp:
+    """The stream of a chatflow's question that does not fit: it has begun when that is found out."""
+    events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+    key = str(uuid.uuid4())
+    for event in unstarted(app, reason, task=key, run=key):
+        events.put_nowait(event)
+    return EventStream(events, context.options.ping_interval, lambda: None, workflow=True)
+
+
 async def _stored_inputs(context: Context, app: App, payload: ChatRequest) -> dict[str, Any] | None:
-    """Inputs with which a conversation began: the older version takes no others on a later turn.
+    """Inputs with which a conversation began: Dify 0.15 takes no others on a later turn.
 
     Raises:
         ApiError: 404; there is no such conversation.
@@ -107,7 +152,7 @@ async def _begin(
     inputs: dict[str, Any],
     files: list[tuple[Row, Row]],
 ) -> Run:
-    store = context.store
+    store, run_apart = context.store, app.is_flow and context.options.newest
     # Who goes on with a conversation is known; who begins one is made.
     find_user = store.end_user if payload.conversation_id is None else store.known_user
     user = await find_user(app.name, payload.user)
@@ -160,7 +205,10 @@ async def _begin(
         pace=context.options.pace,
         allow=context.options.allow,
         annotation=annotation,
-        speech=context.speech,
+        # The sound of a chatflow's answer would come behind the end of its run, where nobody reads.
+        speech=None if run_apart else context.speech,
+        kept=run_apart,
+        title_pause=TITLE_PAUSE * context.options.pace if context.options.newest else 0.0,
         auto_name=payload.auto_generate_name,
         events=asyncio.Queue() if payload.streaming else None,
     )
@@ -288,7 +336,8 @@ async def stop(request: Request) -> Response:
     app, context = app_of(request), context_of(request)
     user = user_of(await json_body(request))
     task_id = request.path_params["task_id"]
-    context.runs.stop(task_id, app.name, user)
+    anyone = app.is_flow and context.options.newest
+    context.runs.stop(task_id, app.name, None if anyone else user)
     if context.player is not None:
         context.player.stop(task_id)
     return reply({"result": "success"})
