@@ -39,6 +39,17 @@ def logger(name: str = "dify_notebook") -> logging.Logger:
     return result
 
 
+def without_tokens(name: str) -> None:
+    """Let the access log of that name hold no secret. Its formatter needs the arguments, and gets them."""
+
+    def redacted(record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(redact(value) if isinstance(value, str) else value for value in record.args)
+        return True
+
+    logging.getLogger(name).addFilter(redacted)
+
+
 def hide_headers(event: str, info: dict[str, Any]) -> None:
     """For a `trace` of httpcore's, which writes `info` into its log afterwards: of a reply that is version and status.
 

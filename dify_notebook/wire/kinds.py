@@ -24,6 +24,9 @@ ControlKind = Literal[PlainControl, "json_object"]
 TEXT_CONTROLS: Final[tuple[TextControl, ...]] = get_args(TextControl)
 FILE_CONTROLS: Final[tuple[FileControl, ...]] = get_args(FileControl)
 CONTROLS: Final[tuple[ControlKind, ...]] = get_args(ControlKind)
+FieldKind = Literal[TextControl, FileControl]
+"""A field of a form that a paused run asks a person to fill in."""
+FIELD_KINDS: Final[tuple[FieldKind, ...]] = get_args(FieldKind)
 
 FileKind = Literal["image", "document", "audio", "video", "custom"]
 FILE_KINDS: Final[tuple[FileKind, ...]] = get_args(FileKind)

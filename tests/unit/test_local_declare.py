@@ -40,6 +40,18 @@ def box(*inside: Declared, **more: Any) -> Declared:
     return {**between(type="iteration", nodes=list(inside), **given), "form": form}
 
 
+def human(**more: Any) -> Declared:
+    """A flow that asks a person in the middle."""
+    node = {
+        "type": "human-input",
+        "form_content": "{{ sys.query }}",
+        "inputs": [{"name": "note"}],
+        "actions": [{"id": "yes", "next": "answer"}],
+        **more,
+    }
+    return flow({"type": "start", "next": "x"}, {"id": "x", **node}, ANSWER)
+
+
 TEMPLATE: Declared = {"id": "t", "type": "template-transform", "template": "{{x.item}}"}
 
 WRONG: list[tuple[Declared, str]] = [
@@ -138,6 +150,23 @@ WRONG: list[tuple[Declared, str]] = [
         },
         "either value or from",
     ),
+    (human(form_content="{{#$output.not#}}"), r"form_content: the form has no field not .*did you mean note\?"),
+    (human(form_content="{{ nobody.text }}"), "x.*nobody.text: nothing of that name is known here"),
+    (human(actions=[]), r"nodes\[1\] \(x\).actions: it is missing"),
+    (human(actions=[{"id": "a", "style": "loud"}]), "style: .*loud"),
+    (human(actions=[{"id": "a", "next": "answer"}, {"id": "a"}]), r"actions\[1\] \(a\).id"),
+    (human(actions=[{"id": f"a{at}"} for at in range(21)]), "actions: more than 20"),
+    (human(inputs=[{"name": "note"}, {"name": "note"}]), r"inputs\[1\] \(note\).name"),
+    (human(inputs=[{"name": "__action_id"}]), "name: .*__action_id"),
+    (human(inputs=[{"name": "n", "type": "select"}]), "options: it is missing"),
+    (human(inputs=[{"name": "n", "type": "number"}]), "type: .*number"),
+    (human(inputs=[{"name": "n", "default": "d", "from": "sys.query"}]), r"inputs\[0\] \(n\)"),
+    (human(inputs=[{"name": "n", "from": "sys.nothing"}]), "sys.nothing"),
+    (human(timeout=0), "timeout"),
+    (human(on_timeout="nowhere"), "nowhere"),
+    (human(next="answer"), "next"),
+    (human(on_error="fail-branch", fail="answer"), "on_error: a human-input has no error strategy"),
+    (box({"id": "t", "type": "human-input"}), "a human-input cannot stand inside"),
 ]  # fmt: skip
 
 

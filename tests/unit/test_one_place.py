@@ -50,6 +50,7 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
         {
             "wire/events.py": "what a client reads",
             "local/engine/graph/events.py": "what the embedded server sends",
+            "local/engine/snapshot.py": "what it sends again to who follows a run",
             "local/simulate/dialect_015.py": "the same as an older server has them",
         },
     ),

@@ -1,7 +1,8 @@
 """pipeline: a chatflow whose branches and times come from its work.
 
-Three kinds of question take three branches: a list of items is worked through one by one (compare), a
-question is looked up (lookup), and anything else gets what the pipeline does (help).
+Four kinds of question take four branches: a list of items is worked through one by one (compare), a question is
+looked up (lookup), what begins with "approve:" waits for a person (approve), and anything else gets what the
+pipeline does (help).
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from ..engine.graph.node import SOURCE, Node, NodeContext, NodeType
 from ..engine.graph.result import NodeFailed, NodeRunResult
 from ..engine.nodes.basic import Start
 from ..engine.nodes.containers import Iteration
+from ..engine.nodes.human import Action, Field, HumanInput
 from ..engine.nodes.python import Python
+from ..engine.pausing import HUMAN_INPUT
 from ..engine.run import STEP_PAUSE, Run
 from ..engine.search.resources import node_result, retriever_resources
 from ..engine.search.sections import Language, paragraphs
 from ..engine.search.words import language_of, terms
-from ..engine.template import Selector
+from ..engine.template import Placeholder, Selector, Template
+from ..store.paused import TIMEOUT
 from ..store.store import Row
 from ..text import without_bullet
 from ..tokens import Meter
@@ -36,12 +40,18 @@ from .guide import look_up
 from .looking import looked_at, remark
 from .matching import closest, library_tokens, measure
 
-Kind = Literal["compare", "lookup", "help"]
-CLASSES: dict[Kind, str] = {"compare": "A list of items", "lookup": "A question", "help": "Anything else"}
+Kind = Literal["compare", "lookup", "approve", "help"]
+CLASSES: dict[Kind, str] = {
+    "compare": "A list of items",
+    "lookup": "A question",
+    "approve": "An approval",
+    "help": "Anything else",
+}
 MAX_ITEMS = 50
 MAX_ITEM = 500
 """Characters of an item."""
 
+_APPROVE = re.compile(r"\A\s*+(?:please\s++)?(?:approve|批准|请批准|审批)\s*+[:：]\s*+", re.IGNORECASE)
 _ASKS = re.compile(
     r"[?？]|^\s*(what|how|why|when|where|which|who|can|does|do|is|are|explain|describe|show|tell)\b|"
     r"怎么|怎样|如何|什么|为什么|哪|吗|能否|是否|介绍|说明|解释",
@@ -67,6 +77,8 @@ def classify(query: str, listed: str | None) -> tuple[Kind, list[str]]:
     items = items_of(query, listed)
     if listed and listed.strip():
         return "compare", items
+    if _APPROVE.match(query):
+        return "approve", []
     if len(items) >= 2 and not (
         _ASKS.search(query) and "\n" not in query.strip() and ":" not in query and "：" not in query
     ):
@@ -111,7 +123,8 @@ def _graph(lang: Language) -> Graph:
         limit=sys.maxsize,  # the first item too many is what fails
         pause=STEP_PAUSE,
     )
-    branches = {"compare": ("retrieve",), "lookup": ("retrieve",), "help": ("answer_help",)}
+    branches = {"compare": ("retrieve",), "lookup": ("retrieve",), "approve": ("ask",), "help": ("answer_help",)}
+    decisions = {"approve": ("answer_approve",), "reject": ("answer_reject",), TIMEOUT: ("answer_timeout",)}
     nodes = [
         node("start", "start", "start", Start(frozenset({"items", "style"})), {SOURCE: ("classify",)}, None),
         node("classify", "question-classifier", "classify", Python(_classify), branches),
@@ -127,8 +140,25 @@ def _graph(lang: Language) -> Graph:
         node("answer_compare", "answer", "answer", Python(_answered), {}, _say_report),
         node("answer_lookup", "answer", "answer", Python(_answered), {}, _say_report),
         node("answer_help", "answer", "answer", Python(_answered), {}, _say_help),
+        node("ask", HUMAN_INPUT, "ask", _approval(lang), decisions, _begin_branch),
+        *(node(name, "answer", "answer", Python(_answered), {}, _say_decision) for (name,) in decisions.values()),
     ]  # fmt: skip
     return Graph.of(nodes)
+
+
+def _approval(lang: Language) -> HumanInput:
+    """The form of a question that a person decides."""
+    before, _, after = t("local.pipeline.ask_content", lang, subject="{subject}").partition("{subject}")
+    choices = (t("local.pipeline.now", lang), t("local.pipeline.later", lang))
+    return HumanInput(
+        Template((before, Placeholder(("classify", "subject")), after)),
+        (Field("note", "paragraph", t("local.pipeline.ask_note", lang)), Field("when", "select", options=choices)),
+        (
+            Action("approve", t("local.pipeline.approve", lang), "primary"),
+            Action("reject", t("local.pipeline.reject", lang)),
+        ),
+        timeout=3 * 86_400.0,
+    )
 
 
 # -- before a node ---------------------------------------------------------------------------------
@@ -143,6 +173,8 @@ async def _begin_branch(context: NodeContext) -> None:
     """After the classifier: remember what it found in the conversation."""
     await _rest(context)
     kind, pool = _kind(context), context.pool
+    if context.run.resumption is not None:  # it was said before the run waited
+        return
     pool.set(("conversation", "questions"), int(pool.get(("conversation", "questions"))) + 1)
     pool.set(("conversation", "last_kind"), kind)
     if kind == "compare":
@@ -152,6 +184,14 @@ async def _begin_branch(context: NodeContext) -> None:
 async def _say_report(context: NodeContext) -> None:
     await _rest(context)
     await _say(context.run, str(context.pool.get(("template", "output"))), ("template", "output"))
+
+
+async def _say_decision(context: NodeContext) -> None:
+    await _rest(context)
+    key, values = context.node_id.removeprefix("answer_"), context.pool.get(("ask",))
+    subject = context.pool.get(("classify", "subject"))
+    text = t(f"local.pipeline.decision_{key}", _language(context.run.query), **{"subject": subject, **values})
+    await _say(context.run, text, (context.node_id, "answer"))
 
 
 async def _say_help(context: NodeContext) -> None:
@@ -178,7 +218,7 @@ def _classify(context: NodeContext) -> NodeRunResult:
     meter.wrote(kind)
     outputs = {"class_name": CLASSES[kind], "class_id": kind, "usage": meter.usage(0.0)}
     process = {"items_found": len(items)}
-    variables = {**outputs, "items": items}
+    variables = {**outputs, "items": items, "subject": _APPROVE.sub("", looked_at(query), count=1)}
     return NodeRunResult(outputs, {"query": query}, process, meter, edge_source_handle=kind, variables=variables)
 
 

@@ -19,8 +19,10 @@ from ...i18n import t
 from ...logs import logger
 from .. import tokens
 from ..store.damage import damaged_store, is_damage
+from ..store.paused import PausedRuns
 from ..store.store import INTERRUPTED, Row, Store
 from ..threads import Exited, in_thread
+from .pausing import Paused, Resumption, keep, paused_data, required
 from .speech import Speech, sound_of
 from .titles import title
 from .unstarted import NO_END, unstarted
@@ -28,6 +30,8 @@ from .usage import usage_of
 
 if TYPE_CHECKING:
     from .app import App
+    from .graph.events import WorkflowEvents
+    from .listeners import Listeners
 
 log = logger("dify_notebook.local")
 
@@ -114,13 +118,27 @@ class Run:
     """Node -> what its model thought, of nodes that tell it apart from their text."""
     finish_workflow: Callable[[str, str | None], dict[str, Any]] | None = None
     """Set by a workflow; called with status and error before the answer is committed."""
+    workflow: WorkflowEvents | None = None
+    """Set by a workflow when it starts."""
+    pauses: PausedRuns | None = None
+    """What keeps it while it waits for a person; None where it cannot."""
+    listeners: Listeners | None = None
+    """Who follows it beside the one who asked."""
+    resumption: Resumption | None = None
+    """With what it goes on, after it waited."""
+    persisted: str = ""
+    """What it had said when it last waited."""
+    spent: float = 0.0
+    """Seconds that it ran before it last waited."""
+    first_token: float | None = None
+    """Seconds from the question to the first text, without those in which it waited."""
 
     def __post_init__(self) -> None:
         self._initial = copy.deepcopy(self.variables)
-        self._started_at = time.monotonic()
-        self.first_token: float | None = None
-        """Seconds from the question to the first text."""
-        self._text: list[str] = []
+        self._started_at = time.monotonic() - self.spent
+        self._text = [self.persisted] if self.persisted else []
+        self.paused: dict[str, Any] | None = None
+        """What `workflow_paused` said, once it waits for a person."""
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._written_at = 0.0
         self._client_gone = False
@@ -230,7 +248,7 @@ class Run:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the question came in."""
+        """Seconds since the question came in, without those in which it waited for a person."""
         return time.monotonic() - self._started_at
 
     @property
@@ -250,6 +268,7 @@ class Run:
     async def drive(self) -> None:
         """Let the app answer, then commit, then say the last event."""
         state: str = "done"
+        waits: Paused | None = None
         try:
             # A question may be long and the words many: where there are rules they are held against it aside.
             preset = self._preset_answer() if self.app.moderation is None else (await self.work(self._preset_answer))[0]
@@ -259,6 +278,8 @@ class Run:
                 await self._say_preset(preset)
         except Stopped:
             state = "stopped"
+        except Paused as pause:
+            state, waits = "paused", pause
         except RunFailed as failure:
             state, self.error = "failed", failure
         except asyncio.CancelledError:
@@ -272,9 +293,29 @@ class Run:
             text = f"{failure if isinstance(failure, Exited) else type(failure).__name__} in the app"
             state, self.error = "failed", RunFailed(text, "internal_server_error")
         try:
-            await self._end(state)
+            await (self._end(state) if waits is None else self._pause(waits))
         finally:
             self._close()
+
+    async def _pause(self, pause: Paused) -> None:
+        """Keep what is needed to go on, then say what it waits for."""
+        if self.pauses is None:
+            self.error = RunFailed("A node asks a person, for which this version of Dify has no way", "invalid_param")
+            await self._end("failed")
+            return
+        self._count("paused")
+        try:
+            await keep(self, self.pauses, pause, name=self._name, variables=self._changed)
+        except Exception as failure:
+            self.error = self._not_stored(failure)
+            self._send_error(self.error)
+            return
+        tokens_ = [self.pauses.token(form.id) for form in pause.forms]
+        run = pause.data["workflow_run_id"]
+        self.paused = paused_data(pause.data, pause.forms, tokens_)
+        for form, token in zip(pause.forms, tokens_, strict=True):
+            self._send("human_input_required", workflow_run_id=run, data=required(form, token))
+        self._send("workflow_paused", workflow_run_id=run, data=self.paused)
 
     def never_began(self) -> None:
         """Mark the message, and tell the client."""
@@ -287,11 +328,17 @@ class Run:
         self.ended = True
         if self.events is not None:
             self.events.put_nowait(None)
+        if self.listeners is not None and self.paused is None:
+            self.listeners.end(self.message_id)
 
-    async def _end(self, state: str) -> None:
+    def _count(self, state: str) -> None:
+        """What was used up to now."""
         ready = self._unmetered and not self.app.is_flow
         nothing = state == "stopped" or self._unmetered
         self.usage = usage_of(self.meter, self.elapsed, self.first_token, nothing=nothing, ready=ready)
+
+    async def _end(self, state: str) -> None:
+        self._count(state)
         message = self.error.message if self.error else None
         status = {"done": "succeeded", "stopped": "stopped", "failed": "failed"}[state]
         ran = None if self.finish_workflow is None else self.finish_workflow(status, message)
@@ -301,10 +348,7 @@ class Run:
         try:
             await self._commit(state, message, ran)
         except Exception as failure:
-            damage = damaged_store(self.store.path, failure) if is_damage(failure) else None
-            log.error(damage or "an answer could not be stored", exc_info=failure)
-            self.error = RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
-            self.store.give_up(self.message_id)
+            self.error = self._not_stored(failure)
             ran = None
         if self.error is not None:
             self._send_failure(self.error, ran)
@@ -314,6 +358,12 @@ class Run:
                 await self._speak()
         if self._client_gone and state == "done" and not self.kept:
             await self.store.abandon(self.message_id)
+
+    def _not_stored(self, failure: Exception) -> RunFailed:
+        damage = damaged_store(self.store.path, failure) if is_damage(failure) else None
+        log.error(damage or "an answer could not be stored", exc_info=failure)
+        self.store.give_up(self.message_id)
+        return RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
 
     def _send_end(self, ran: Row | None, replaced: str | None) -> None:
         """The last events of an answer. A chatflow's client reads to the end of its run, and no further: the message's
@@ -402,13 +452,23 @@ class Run:
             usage=self.usage,
             resources=self.resources,
             workflow_run=workflow_run,
-            name=title(self.query) if self.titled and not self.title_pause else None,
-            # Those that were left alone may have been set from outside meanwhile.
-            variables={name: value for name, value in self.variables.items() if value != self._initial.get(name)},
+            name=self._name,
+            variables=self._changed,
         )
 
+    @property
+    def _name(self) -> str | None:
+        """What the conversation is called from now on; None leaves it alone."""
+        return title(self.query) if self.titled and not self.title_pause else None
+
+    @property
+    def _changed(self) -> dict[str, Any]:
+        """Variables with new values. Those that were left alone may have been set from outside meanwhile."""
+        return {name: value for name, value in self.variables.items() if value != self._initial.get(name)}
+
     def _send(self, event: str, **fields: Any) -> None:
-        if self.events is None or self._client_gone:
+        listening = self.events is not None and not self._client_gone
+        if not listening and self.listeners is None:
             return
         head: dict[str, Any] = {
             "event": event,
@@ -418,7 +478,11 @@ class Run:
         }
         if event != "error":  # Dify's has none
             head["task_id"] = self.task_id
-        self.events.put_nowait({**head, **fields})
+        event_ = {**head, **fields}
+        if self.events is not None and listening:
+            self.events.put_nowait(event_)
+        if self.listeners is not None:
+            self.listeners.hear(self.message_id, event_)
 
     def _send_error(self, error: RunFailed) -> None:
         self._send("error", code=error.code, status=error.status, message=error.message)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ...logs import logger
 from ..api_error import internal_error
 from ..store.store import INTERRUPTED
+from .listeners import Listeners
 from .run import Run
 from .titles import title
 
@@ -32,6 +33,18 @@ class Runs:
         self._untitled: dict[str, tuple[Run, asyncio.TimerHandle]] = {}
         """Task id -> a run that has ended and whose conversation has no title yet, and when it gets one."""
         self._closed = False
+        self.listeners = Listeners()
+        self.paused = asyncio.Event()
+        """Set whenever a run waits for a person."""
+        self.resuming = asyncio.Lock()
+        """Held while runs that waited are started again, so that who answered finds his running."""
+
+    def of_workflow(self, workflow_run: str) -> Run | None:
+        """The run that tells that workflow's events now."""
+        for run in self._running.values():
+            if run.workflow is not None and run.workflow.id == workflow_run and not run.ended and run.paused is None:
+                return run
+        return None
 
     def count(self, app: str) -> int:
         """How many of them are an app's, with those that are about to start."""
@@ -67,6 +80,8 @@ class Runs:
             self._running.pop(run.task_id, None)
             if not done.cancelled() and (error := done.exception()) is not None:
                 log.error("a run ended badly", exc_info=error)
+            if run.paused is not None:
+                self.paused.set()
             if not run.ended:  # it was cancelled before it could begin
                 run.never_began()
             elif run.titled and run.title_pause:
@@ -97,6 +112,7 @@ class Runs:
         for run, later in list(self._untitled.values()):
             later.cancel()
             self._give_title(run)
+        self.listeners.close()
 
     def _give_title(self, run: Run) -> None:
         self._untitled.pop(run.task_id, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
+from ... import redact
 from ...logs import logger
 from ..api_error import ApiError, internal_error
 from ..responses import error_reply, html_not_found
@@ -22,7 +24,8 @@ from ..simulate.faults import Dropped, FaultMiddleware
 from ..store.damage import damaged_store, is_damage
 from .context import Context, context_of
 from .guard import Guard
-from .routes import about, annotated, audio, chat, files, history
+from .resumption import watch
+from .routes import about, annotated, audio, chat, files, history, human
 
 log = logger("dify_notebook.local")
 
@@ -57,6 +60,9 @@ def application(context: Context) -> Starlette:
         Route("/parameters", about.parameters, methods=["GET"]),
         Route("/meta", about.meta, methods=["GET"]),
         Route("/site", about.site, methods=["GET"]),
+        Route("/form/human_input/{token}", human.form, methods=["GET"]),
+        Route("/form/human_input/{token}", human.submit, methods=["POST"]),
+        Route("/workflow/{run}/events", human.events, methods=["GET"]),
         Route("/completion-messages", about.wrong_mode, methods=["POST"]),
         Route("/workflows/run", about.wrong_mode, methods=["POST"]),
     ]
@@ -68,7 +74,10 @@ def application(context: Context) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        waiting = asyncio.ensure_future(watch(context))
         yield
+        waiting.cancel()
+        await asyncio.wait({waiting})
         await context.runs.close()
 
     options = context.options
@@ -124,7 +133,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _gone(request: Request, error: Exception) -> Response:
     """Who hung up in the middle of a body hears nothing; that is no failure of the server."""
-    log.debug("%s %s: the client went away", request.method, request.url.path)
+    log.debug("%s %s: the client went away", request.method, redact.redact(request.url.path))
     return error_reply(ApiError(400, "bad_request", "The request was cut off."))
 
 
@@ -134,5 +143,5 @@ async def _crash(request: Request, error: Exception) -> Response:
         log.error(damaged_store(context_of(request).store.path, error))
         problem = internal_error("The database of this server is damaged; its log names the file and says what to do.")
     elif not isinstance(error, Dropped):  # that was asked for
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        log.error("%s %s failed", request.method, redact.redact(request.url.path), exc_info=error)
     return error_reply(problem)

@@ -14,6 +14,7 @@ from ..faults import FaultPlan
 from ..options import Options
 from ..simulate.playback import Player
 from ..store.directory import Directory, Keys
+from ..store.paused import PausedRuns
 from ..store.store import Store
 from .signing import Signer
 
@@ -34,6 +35,8 @@ class Context:
     faults: FaultPlan
     player: Player | None
     speech: Speech | None
+    pauses: PausedRuns
+    """Runs that wait for a person."""
     nonce: str
     """Known to this server and to who may read its directory; see `server.answers`."""
 

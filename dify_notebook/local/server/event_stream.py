@@ -44,11 +44,14 @@ class EventStream:
         on_disconnect: Callable[[], None],
         *,
         workflow: bool = False,
+        ping_first: bool = False,
     ) -> None:
         """Args:
         ping_interval: seconds.
         workflow: of a chatflow's run.
+        ping_first: whether a ping comes before the first event, also of another stream.
         """
+        self._ping_first = ping_first
         self._events = events
         self._interval = ping_interval
         self._on_disconnect = on_disconnect
@@ -75,7 +78,7 @@ class EventStream:
         start = time.monotonic()
         pings = 1
         over = read = False
-        if self._workflow:
+        if self._workflow or self._ping_first:
             await self._send(send, PING)
         while not over:
             seconds = start + pings * self._interval - time.monotonic()

@@ -283,6 +283,16 @@ def rating(body: dict[str, Any]) -> tuple[str | None, str | None]:
     return value, content
 
 
+def form_submission(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Action and inputs of an answer to a form. Raises: ApiError."""
+    model = "HumanInputFormSubmitPayload"
+    if "inputs" not in body:
+        raise _wrong(model, "inputs", "Field required", "missing")
+    if not isinstance(body["inputs"], dict):
+        raise _wrong(model, "inputs", "Input should be a valid dictionary", "dict_type")
+    return _text(body, "action", model), body["inputs"]
+
+
 def annotation_pair(body: dict[str, Any]) -> tuple[str, str]:
     """Question and answer of an annotation. Raises: ApiError."""
     return _text(body, "question", "AnnotationCreatePayload"), _text(body, "answer", "AnnotationCreatePayload")

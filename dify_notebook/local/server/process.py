@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ...console import warn
 from ...errors import DifyError
 from ...i18n import t
-from ...logs import logger, warn_once
+from ...logs import logger, warn_once, without_tokens
 from ...printable import one_line
 from ..faults import FaultPlan
 from ..options import Options
@@ -30,6 +30,7 @@ from ..store import registry
 from ..store.damage import is_damage
 from ..store.directory import Directory, Keys, LocalServerError
 from ..store.lock import DirectoryLock
+from ..store.paused import FormTokens, PausedRuns
 from ..store.store import Store
 from ..threads import in_thread
 from .server import Server, answers
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 log = logger("dify_notebook.local")
+without_tokens("uvicorn.access")  # it is off, until anybody's handler is there: a form's token is in a path
 
 CONNECTIONS = 1024
 """Open at once."""
@@ -176,6 +178,7 @@ class LocalServer(Server):
             faults=self.faults,
             player=Player(options.play, options.speed) if options.play else None,
             speech=options.speech or find_speech(),
+            pauses=PausedRuns(self._store, FormTokens(self._keys.signing)),
             nonce=self._nonce,
         )
         config = uvicorn.Config(

@@ -123,10 +123,9 @@ def _messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
     for row in _rows(db, "m.*, c.end_user", "", app):
         usage = json.loads(row["usage"]) if row["usage"] else {}
         # The same as the API tells: Dify keeps no answer that failed or whose client went away.
-        listed = serializers.message(
-            {**row, "inputs": json.loads(row["inputs"]), "resources": [], "thoughts": [], "files": [], "rating": None},
-            lambda _: "",
-        )
+        more = {"inputs": json.loads(row["inputs"]), "rating": None}
+        lists: Row = {name: [] for name in ("resources", "thoughts", "files", "forms")}
+        listed = serializers.message({**row, **more, **lists}, lambda _: "")
         metadata = {"annotation_reply": None, "retriever_resources": json.loads(row["resources"]), "usage": usage}
         yield {
             **{name: listed[name] for name in ("id", "conversation_id", "query", "answer", "status", "error")},

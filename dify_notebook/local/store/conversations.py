@@ -179,10 +179,12 @@ def _whole(db: sqlite3.Connection, message: sqlite3.Row) -> Row:
         " WHERE mf.message = ? ORDER BY mf.seq",
         (key,),
     )
+    forms = db.execute("SELECT * FROM forms WHERE message = ? ORDER BY seq", (key,))
     return {
         **dict(message),
         "inputs": json.loads(message["inputs"]),
         "resources": json.loads(message["resources"]),
         "thoughts": [dict(row) for row in thoughts],
         "files": [dict(row) for row in files],
+        "forms": [dict(row) for row in forms],
     }

@@ -88,6 +88,26 @@ SCRIPTS = (
     """
     CREATE INDEX conversations_by_touch ON conversations (touched);
     """,
+    """
+    CREATE TABLE forms (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE, message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        token_hash TEXT NOT NULL UNIQUE,   -- SHA-256: whoever reads this file cannot submit
+        node TEXT NOT NULL, definition TEXT NOT NULL,
+        status TEXT NOT NULL,              -- waiting, submitted, timeout
+        resumed INTEGER NOT NULL DEFAULT 0, -- whether its run has gone on with it
+        expires_at REAL NOT NULL, action TEXT, inputs TEXT
+    );
+    CREATE INDEX forms_by_message ON forms (message, seq);
+    CREATE INDEX forms_waiting ON forms (expires_at) WHERE status = 'waiting';
+    CREATE INDEX forms_ready ON forms (message) WHERE resumed = 0 AND status <> 'waiting';
+    CREATE TABLE paused_runs (
+        message TEXT PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+        state TEXT NOT NULL                -- JSON: all that is needed to go on
+    );
+    CREATE INDEX messages_by_workflow_run ON messages (json_extract(workflow_run, '$.id'))
+        WHERE workflow_run IS NOT NULL;
+    """,
 )
 
 

@@ -40,7 +40,9 @@ def message(row: Row, sign_url: SignURL) -> dict[str, Any]:
     client went away, so neither is given, although the row has it: a program that works here must work
     there. An answer cut short by the end of the server is given, with status `error`.
     """
-    answer = row["answer"] if row["state"] in ("done", "stopped", "interrupted") else ""
+    # Of a run that goes on after a pause, what it had said stays.
+    hidden = row["state"] in ("failed", "abandoned") or (row["state"] == "running" and not row["forms"])
+    answer = "" if hidden else row["answer"]
     wrong = row["state"] in ("failed", "interrupted")
     return {
         "id": row["id"],
@@ -55,7 +57,7 @@ def message(row: Row, sign_url: SignURL) -> dict[str, Any]:
         "agent_thoughts": [_thought(item) for item in row["thoughts"]],
         "message_files": [_message_file(item, sign_url) for item in row["files"]],
         **_used(row),
-        "status": "error" if wrong else "normal",
+        "status": "error" if wrong else "paused" if row["state"] == "paused" else "normal",
         "error": row["error"] if wrong else None,
         "extra_contents": [],
     }
@@ -63,7 +65,7 @@ def message(row: Row, sign_url: SignURL) -> dict[str, Any]:
 
 def _used(row: Row) -> dict[str, Any]:
     """What an answer took, which Dify tells of a message since 1.16. One that is not kept took nothing."""
-    usage = json.loads(row["usage"]) if row["usage"] and row["state"] in ("done", "stopped") else {}
+    usage = json.loads(row["usage"]) if row["usage"] and row["state"] in ("done", "stopped", "paused") else {}
     total = usage.get("total_tokens", 0)
     return {
         "message_tokens": usage.get("prompt_tokens", 0),

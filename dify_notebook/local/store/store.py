@@ -174,18 +174,23 @@ class Store:
         )
 
     def write_node(self, message: str, data: Row) -> None:
-        """Keep a finished node; nobody waits for it."""
+        """Keep a finished node, or one that waits for a person; nobody waits for that."""
+        again = data["node_type"] == "human-input"
         values = (
             message, data["id"], data["node_id"], data["node_type"], data["status"],
             data["elapsed_time"], as_json(data), message,
         )  # fmt: skip
-        self.writer.post(
-            lambda db: db.execute(
+
+        def job(db: sqlite3.Connection) -> None:
+            if again:  # it waited, and has gone on
+                db.execute("DELETE FROM node_runs WHERE message = ? AND id = ?", (message, data["id"]))
+            db.execute(
                 "INSERT INTO node_runs (message, id, node_id, node_type, status, elapsed, data)"
                 " SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?)",
                 values,
             )
-        )
+
+        self.writer.post(job)
 
     async def finish(
         self,
@@ -206,28 +211,13 @@ class Store:
         """
 
         def job(db: sqlite3.Connection) -> None:
-            now = second()
-            db.execute(
-                "UPDATE messages SET state = ?, answer = ?, error = ?, usage = ?, resources = ?,"
-                " workflow_run = ?, updated_at = ? WHERE id = ?",
-                (
-                    state, answer, error, as_json(usage), as_json(list(resources)),
-                    None if workflow_run is None else as_json(workflow_run), now, message,
-                ),
+            write_answer(
+                db, message, state=state, answer=answer, error=error, usage=usage, resources=resources,
+                workflow_run=workflow_run, name=name, variables=variables,
             )  # fmt: skip
-            row = db.execute("SELECT conversation FROM messages WHERE id = ?", (message,)).fetchone()
-            if row is None:
-                return
-            if name is not None:
-                db.execute("UPDATE conversations SET name = ? WHERE id = ?", (name, row["conversation"]))
-            for variable, value in variables.items():
-                db.execute(
-                    "UPDATE variables SET value = ?, updated_at = ? WHERE conversation = ? AND name = ?",
-                    (as_json(value), now, row["conversation"], variable),
-                )
+            # What such a run still asked in another branch, nobody can answer any more.
             db.execute(
-                "UPDATE conversations SET updated_at = ?, touched = ? WHERE id = ?",
-                (now, touch(db), row["conversation"]),
+                "UPDATE forms SET status = 'timeout', resumed = 1 WHERE message = ? AND status = 'waiting'", (message,)
             )
 
         await self.writer.do(job)
@@ -285,7 +275,51 @@ def end_user_of(db: sqlite3.Connection, app: str, session: str) -> str:
 
 def _recover(db: sqlite3.Connection) -> None:
     """What ran when the last owner died is marked as what it is: half an answer."""
+    db.execute(
+        "UPDATE forms SET status = 'timeout', resumed = 1 WHERE status = 'waiting'"
+        " AND message IN (SELECT id FROM messages WHERE state = 'running')"
+    )
     db.execute("UPDATE messages SET state = 'interrupted', error = ? WHERE state = 'running'", (INTERRUPTED,))
+
+
+def write_answer(
+    db: sqlite3.Connection,
+    message: str,
+    *,
+    state: str,
+    answer: str,
+    error: str | None,
+    usage: Row,
+    resources: Sequence[Row],
+    workflow_run: Row | None,
+    name: str | None,
+    variables: Row,
+) -> bool:
+    """Write an answer as far as it has come, inside a job that writes; whether its message is still there."""
+    now = second()
+    db.execute(
+        "UPDATE messages SET state = ?, answer = ?, error = ?, usage = ?, resources = ?,"
+        " workflow_run = COALESCE(?, workflow_run), updated_at = ? WHERE id = ?",
+        (
+            state, answer, error, as_json(usage), as_json(list(resources)),
+            None if workflow_run is None else as_json(workflow_run), now, message,
+        ),
+    )  # fmt: skip
+    row = db.execute("SELECT conversation FROM messages WHERE id = ?", (message,)).fetchone()
+    if row is None:
+        return False
+    if name is not None:
+        db.execute("UPDATE conversations SET name = ? WHERE id = ?", (name, row["conversation"]))
+    for variable, value in variables.items():
+        db.execute(
+            "UPDATE variables SET value = ?, updated_at = ? WHERE conversation = ? AND name = ?",
+            (as_json(value), now, row["conversation"], variable),
+        )
+    db.execute(
+        "UPDATE conversations SET updated_at = ?, touched = ? WHERE id = ?",
+        (now, touch(db), row["conversation"]),
+    )
+    return True
 
 
 def conversation_of(db: sqlite3.Connection, app: str, user: str, key: str) -> sqlite3.Row:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ...store.paused import TIMEOUT
 from ...store.serializers import fits, type_of
 from ..graph.graph import SYSTEM_VARIABLES, Graph
 from ..graph.node import FAIL_BRANCH, SOURCE, Names, Node, NodeType
@@ -25,8 +26,11 @@ from ..nodes.basic import (
     VariableAssigner,
 )
 from ..nodes.containers import MAX_PARALLEL, MAX_ROUNDS, Iteration, Loop, LoopVariable, OnError
+from ..nodes.human import HumanInput
 from ..nodes.model import KnowledgeRetrieval, Llm, QuestionClass, QuestionClassifier
+from ..pausing import HUMAN_INPUT
 from ..template import Selector, Template, WrongTemplate, parse_selector
+from .human import human_of
 from .reader import TableReader
 from .scope import Scope, conditions_of, selector_of, template
 
@@ -44,6 +48,7 @@ TITLES = {
     "http-request": "HTTP Request",
     "iteration": "Iteration",
     "loop": "Loop",
+    "human-input": "Human Input",
 }
 TYPES = tuple(TITLES)
 VALUE_TYPES = (
@@ -91,7 +96,7 @@ def node_of(table: TableReader, scope: Scope) -> Node:
         table.fail("local.declare.name", "id", name=name)
     title = table.text("title", TITLES[type_], maximum=200)
     table.text("description", "", maximum=2000)
-    if scope.depth and type_ in ("start", "answer"):
+    if scope.depth and type_ in ("start", "answer", HUMAN_INPUT):
         table.fail("local.declare.not_inside", "type", type=type_)
     followers: _Followers = {}
     work = _READERS[type_](_NodeReader(table, scope, name, title, followers))
@@ -117,6 +122,8 @@ def _errors(table: TableReader, work: NodeType, followers: _Followers) -> tuple[
         max_retries = retry.integer("times", None, 1, 10)
         retry_interval = retry.number("interval", 0.1, 0, 60)
         retry.done()
+    if isinstance(work, HumanInput) and (on_error != "stop" or retry is not None):
+        table.fail("local.declare.human_errors", "on_error")
     if work.container and (on_error != "stop" or retry is not None):
         table.fail("local.declare.box_errors", "on_error")
     if (on_error == FAIL_BRANCH) != bool(fail):
@@ -355,6 +362,13 @@ def _loop(reader: _NodeReader) -> NodeType:
     return Loop(reader.title, rounds, tuple(variables), until, logic, inside)
 
 
+def _human(reader: _NodeReader) -> NodeType:
+    work = human_of(reader.table, reader.scope, lambda handle, table: _branch(reader, handle, table))
+    if late := reader.table.texts("on_timeout"):
+        reader.followers[TIMEOUT] = late
+    return work
+
+
 _READERS: dict[str, Callable[[_NodeReader], NodeType]] = {
     "start": _start,
     "answer": _answer,
@@ -369,4 +383,5 @@ _READERS: dict[str, Callable[[_NodeReader], NodeType]] = {
     "http-request": _http,
     "iteration": _iteration,
     "loop": _loop,
+    "human-input": _human,
 }

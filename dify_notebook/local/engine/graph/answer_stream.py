@@ -8,6 +8,8 @@ is being made. Several answer nodes wait for each other, so that texts are never
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..run import Run
 from ..template import Placeholder, Selector, shown_in_answer
 from .graph_state import GraphState
@@ -31,6 +33,23 @@ class AnswerStream:
         self._begun: set[str] = set()
         self._pieces: dict[Selector, list[str]] = {}
         """Of the texts that are, or were, being made."""
+
+    def row(self) -> dict[str, Any]:
+        """How far it is, as JSON can say it."""
+        return {
+            "queue": [[cursor.node, cursor.part, cursor.sent] for cursor in self._queue],
+            "begun": sorted(self._begun),
+            "pieces": [[*selector, pieces] for selector, pieces in self._pieces.items()],
+        }
+
+    def restore(self, row: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._begun = set(row["begun"])
+        self._pieces = {tuple(selector): pieces for *selector, pieces in row["pieces"]}
+        for node, part, sent in row["queue"]:
+            cursor = _Cursor(node, self._parts[node])
+            cursor.part, cursor.sent = part, sent
+            self._queue.append(cursor)
 
     def add(self, node: str, name: str, text: str) -> None:
         """A piece of an output came. Raises: Stopped."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ...store.store import Row
 from ...tokens import Meter
 from ..run import Run
 from ..unstarted import workflow_of
@@ -34,9 +35,12 @@ class Round:
 class WorkflowEvents:
     """Events of one workflow run, and what they count."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, known: Row | None = None) -> None:
+        """Args:
+        known: what `row()` gave before the run waited for a person.
+        """
         self.run = run
-        self.id = str(uuid.uuid4())
+        self.id = str(uuid.uuid4()) if known is None else known["id"]
         self.workflow_id = workflow_of(run.app)
         self.steps = 0
         self.failures = 0
@@ -45,7 +49,10 @@ class WorkflowEvents:
         self.partial = False
         """Whether a failed run has outputs too: those of the answers that were finished."""
         self._created = int(time.time())
+        self._first_created = self._created
         self._outputs: dict[str, Any] = {}
+        self._nodes: dict[str, Row] = {}
+        """What is told of each node to who follows the run later, in order."""
         self.inputs = {
             **run.inputs,
             "sys.files": list(run.files),
@@ -56,34 +63,84 @@ class WorkflowEvents:
             "sys.query": run.query,
             "sys.dialogue_count": run.conversation["dialogue_count"],
         }
+        if known is not None:
+            self._restore(known)
 
-    def start(self) -> None:
-        """Send workflow_started; from here on the run asks for what workflow_finished says."""
+    def row(self) -> Row:
+        """What is known of the run, as JSON can say it."""
+        return {
+            "id": self.id,
+            "workflow_id": self.workflow_id,
+            "created_at": self._first_created,
+            "inputs": self.inputs,
+            "counts": [self.steps, self.failures, self.exceptions, self.partial],
+            "nodes": list(self._nodes.values()),
+        }
+
+    def _restore(self, row: Row) -> None:
+        self._first_created, self.inputs = row["created_at"], row["inputs"]
+        self.steps, self.failures, self.exceptions, self.partial = row["counts"]
+        self._nodes = {node["id"]: node for node in row["nodes"]}
+        self.answered(self.run.answer)
+
+    def keep_node(self, key: str, **changes: Any) -> None:
+        """Keep what is told of a node to who follows the run later."""
+        self._nodes[key] = {**self._nodes.get(key, {}), **changes}
+
+    def attach(self) -> None:
+        """From here on the run asks for what workflow_finished says, and who follows it finds it."""
         self.run.finish_workflow = self._finish
+        self.run.workflow = self
+
+    def start(self, reason: str = "initial") -> None:
+        """Send workflow_started."""
+        self.attach()
         data = {
             "id": self.id,
             "workflow_id": self.workflow_id,
             "inputs": self.inputs,
             "created_at": self._created,
-            "reason": "initial",
+            "reason": reason,
         }
         self.emit("workflow_started", data)
 
     def node(
-        self, node_id: str, node_type: str, title: str, round_: Round | None = None, *, counted: bool = True
+        self,
+        node_id: str,
+        node_type: str,
+        title: str,
+        round_: Round | None = None,
+        *,
+        counted: bool = True,
+        run_id: str | None = None,
     ) -> NodeEvents:
         """Send node_started.
 
         Args:
             counted: whether the node is a step of the whole run.
+            run_id: of a node that goes on; None begins one.
         """
         if counted:
             self.steps += 1
-        return NodeEvents(self, node_id, node_type, title, round_)
+        return NodeEvents(self, node_id, node_type, title, round_, run_id or str(uuid.uuid4()))
 
     def answered(self, answer: str) -> None:
         """The outputs of the whole run."""
         self._outputs = {"answer": answer, "files": []}
+
+    def paused(self) -> dict[str, Any]:
+        """What workflow_paused says, but for forms."""
+        return {
+            "workflow_run_id": self.id,
+            "paused_nodes": [],
+            "outputs": {},
+            "reasons": [],
+            "status": "paused",
+            "created_at": self._first_created,
+            "elapsed_time": round(self.run.elapsed, 6),
+            "total_tokens": self.run.meter.total,
+            "total_steps": self.steps,
+        }
 
     def _finish(self, status: str, error: str | None) -> dict[str, Any]:
         run = self.run
@@ -116,8 +173,9 @@ class NodeEvents:
     """Events of a node: node_started when this is made, then node_retry and node_finished."""
 
     def __init__(
-        self, workflow: WorkflowEvents, node_id: str, node_type: str, title: str, round_: Round | None
+        self, workflow: WorkflowEvents, node_id: str, node_type: str, title: str, round_: Round | None, id_: str
     ) -> None:
+        self.id = id_
         self._workflow = workflow
         self._round = round_
         self._container = {
@@ -126,7 +184,7 @@ class NodeEvents:
         }
         self._created = int(time.time())
         self._head = {
-            "id": str(uuid.uuid4()),
+            "id": id_,
             "node_id": node_id,
             "node_type": node_type,
             "title": title,
@@ -142,6 +200,8 @@ class NodeEvents:
             **self._container,
             "agent_strategy": None,
         }
+        head = {name: self._head[name] for name in ("id", "node_id", "node_type", "title")}
+        workflow.keep_node(id_, **head, created_at=self._created, **self._container, status=None)
         workflow.emit("node_started", started)
 
     def retry(self, failure: NodeFailed, seconds: float, number: int) -> None:
@@ -157,8 +217,20 @@ class NodeEvents:
         run = self._workflow.run
         run.meter.add(result.meter)
         finished = self._data(result, seconds, status, error)
+        self._keep(finished)
         self._workflow.emit("node_finished", finished)
         run.store.write_node(run.message_id, finished)
+
+    def paused(self, seconds: float) -> None:
+        """Store that it waits for a person, which is told of the whole run alone."""
+        run = self._workflow.run
+        waiting = self._data(NodeRunResult({}), seconds, "paused", None)
+        self._keep(waiting)
+        run.store.write_node(run.message_id, waiting)
+
+    def _keep(self, data: Row) -> None:
+        ended = {name: data[name] for name in ("status", "error", "elapsed_time", "finished_at")}
+        self._workflow.keep_node(self.id, **ended)
 
     def _data(self, result: NodeRunResult, seconds: float, status: str, error: str | None) -> dict[str, Any]:
         metadata = {**result.metadata}
@@ -213,6 +285,9 @@ class ContainerEvents:
         self._before = (meter.prompt, meter.completion)
         self.durations: dict[str, float] = {}
         """Seconds of each round that was finished, by its index."""
+        self._key = str(uuid.uuid4())
+        head = {**self._head, "id": self._key, "iteration_id": None, "loop_id": None}
+        workflow.keep_node(self._key, **head, created_at=self._created, status=None)
         self._emit(
             "started",
             created_at=self._created,
@@ -264,6 +339,9 @@ class ContainerEvents:
             "finished_at": int(time.time()),
             "steps": self._length,
         }
+        self._workflow.keep_node(
+            self._key, **{name: data[name] for name in ("status", "error", "elapsed_time", "finished_at")}
+        )
         self._emit("completed", **data)
         run.store.write_node(run.message_id, {**self._head, **data})
 

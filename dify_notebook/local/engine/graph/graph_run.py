@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import partial
+from typing import Any
 
+from ..pausing import HUMAN_INPUT, Waiting
 from ..run import Run, RunFailed
 from .answer_stream import AnswerStream
 from .events import NodeEvents, Round, WorkflowEvents
 from .graph import Graph
 from .graph_state import GraphState
 from .node import FAIL_BRANCH, SOURCE, Node, NodeContext
-from .result import NodeFailed, NodeRunResult
+from .result import NodeFailed, NodePaused, NodeRunResult
 from .variable_pool import VariablePool
 
 
@@ -44,18 +46,20 @@ class GraphRun:
         # What is made in a container is sent later, whole.
         self._answers = AnswerStream(run, self._state, pool) if round_ is None else None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.waiting: dict[str, Waiting] = {}
+        """Nodes that wait for a person."""
         self.seconds = 0.0
         """Seconds of work of the nodes that have ended."""
 
     async def execute(self) -> None:
-        """From the roots to the ends.
+        """From the roots, or from the nodes that waited, to the ends or to what waits.
 
         Raises:
             RunFailed: a node failed and had no branch or value for that.
             Stopped: by the user.
         """
-        for root in self._graph.roots:
-            self._begin(root)
+        for name in [*self.waiting] or self._graph.roots:
+            self._begin(name)
         try:
             while self._tasks:
                 done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -67,6 +71,22 @@ class GraphRun:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def row(self) -> dict[str, Any]:
+        """How far it is, as JSON can say it."""
+        return {
+            "pool": self._pool.row(),
+            "graph": self._state.row(),
+            "answers": None if self._answers is None else self._answers.row(),
+            "waiting": [form.row() for form in self.waiting.values()],
+        }
+
+    def restore(self, row: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._state.restore(row["graph"])
+        if self._answers is not None:
+            self._answers.restore(row["answers"])
+        self.waiting = {entry["node"]: Waiting.of(entry) for entry in row["waiting"]}
+
     def _begin(self, name: str) -> None:
         self._tasks.add(asyncio.get_running_loop().create_task(self._node(self._graph.nodes[name])))
 
@@ -75,10 +95,34 @@ class GraphRun:
         context = self._context(node)
         if node.prepare is not None:
             await node.prepare(context)
+        if node.type == HUMAN_INPUT:
+            await self._ask(node, context)
+            return
         result = await (self._run_container(node, context) if node.work.container else self._run_node(node, context))
         for name in self._state.finish(node.id, result.edge_source_handle or SOURCE):
             self._begin(name)
         self._advance_answers()
+
+    async def _ask(self, node: Node, context: NodeContext) -> None:
+        """Run a node that waits for a person, or goes on with what was answered."""
+        waited = self.waiting.get(node.id)
+        events = self._events.node(node.id, node.type, node.title, run_id=None if waited is None else waited.id)
+        started = time.perf_counter()
+        try:
+            result = await node.work.run(context)
+        except NodePaused as paused:
+            self.waiting[node.id] = waited or _waiting(node, events.id, paused)
+            events.paused(time.perf_counter() - started)
+            return
+        self.waiting.pop(node.id, None)
+        seconds = time.perf_counter() - started
+        self.seconds += seconds
+        self._pool.put(node.id, result.outputs)
+        following = self._state.finish(node.id, result.edge_source_handle or SOURCE)
+        self._advance_answers()  # Dify says what it knows now before it says that the node has ended
+        events.finish(result, seconds, status="succeeded")
+        for name in following:
+            self._begin(name)
 
     def _context(self, node: Node) -> NodeContext:
         # A text that may be made anew is sent whole too: what was sent cannot be taken back.
@@ -145,6 +189,19 @@ class GraphRun:
         # The real one says no more than this here; the text is in the outputs.
         events.finish(result, seconds, status="exception", error="Unknown error")
         return result
+
+
+def _waiting(node: Node, run_id: str, paused: NodePaused) -> Waiting:
+    now = time.time()
+    expires_at = now + paused.timeout
+    definition = {
+        "form_id": run_id,
+        "node_id": node.id,
+        "node_title": node.title,
+        **paused.definition,
+        "expiration_time": int(expires_at),
+    }
+    return Waiting(node.id, definition, int(now), expires_at)
 
 
 def _discard(name: str, text: str) -> None:

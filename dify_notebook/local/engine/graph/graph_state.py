@@ -7,6 +7,7 @@ none is. So branches that exclude each other may meet again behind.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from .graph import Graph
 
@@ -21,6 +22,16 @@ class GraphState:
         self._begun: set[str] = set()
         self._taken: dict[tuple[str, str, str], bool] = {}
         """(node, handle, following node) of each edge that is decided."""
+
+    def row(self) -> dict[str, Any]:
+        """It as JSON can say it."""
+        taken = [[*edge, taken] for edge, taken in self._taken.items()]
+        return {"skipped": [*self.skipped], "done": [*self._done], "begun": [*self._begun], "taken": taken}
+
+    def restore(self, row: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.skipped, self._done, self._begun = set(row["skipped"]), set(row["done"]), set(row["begun"])
+        self._taken = {(node, handle, follower): taken for node, handle, follower, taken in row["taken"]}
 
     def taken(self, node: str, handle: str, follower: str) -> bool | None:
         """Whether an edge is taken; None while that is not decided."""

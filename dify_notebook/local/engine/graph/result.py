@@ -32,3 +32,17 @@ class NodeFailed(Exception):
         self.error_type = error_type
         """Dify's name for it; an output where the failure has a branch of its own."""
         self.process_data = dict(process_data or {})
+
+
+class NodePaused(Exception):
+    """The node waits for a person.
+
+    Args:
+        definition: the form as events tell it, but for id, times and token.
+        timeout: seconds that it waits.
+    """
+
+    def __init__(self, definition: Mapping[str, Any], timeout: float) -> None:
+        super().__init__(definition)
+        self.definition = dict(definition)
+        self.timeout = timeout

@@ -14,6 +14,10 @@ class VariablePool:
         self._outer = outer
         self._values: dict[str, dict[str, Any]] = {}
 
+    def row(self) -> dict[str, Any]:
+        """Its values, as JSON can say them."""
+        return dict(self._values)
+
     def put(self, owner: str, values: dict[str, Any]) -> None:
         """All values of an owner."""
         self._values[owner] = values

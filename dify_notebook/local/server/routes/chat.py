@@ -211,6 +211,8 @@ async def _begin(
         title_pause=TITLE_PAUSE * context.options.pace if context.options.newest else 0.0,
         auto_name=payload.auto_generate_name,
         events=asyncio.Queue() if payload.streaming else None,
+        pauses=context.pauses if context.options.newest else None,
+        listeners=context.runs.listeners,
     )
 
 
@@ -222,12 +224,13 @@ async def _files(context: Context, app: App, payload: ChatRequest) -> list[tuple
     """
     if app.files is None:
         return []
-    return await _checked(context, app, payload.user, app.files, payload.files)
+    return await checked_files(context, app, payload.user, app.files, payload.files)
 
 
-async def _checked(
+async def checked_files(
     context: Context, app: App, user: str, rules: FileRules, files: list[dict[str, Any]]
 ) -> list[tuple[Row, Row]]:
+    """Files that a request names, each with its upload. Raises: ApiError, for what the rules do not take."""
     if len(files) > rules.limit:
         raise invalid(f"Number of files exceeds the maximum limit {rules.limit}")
     result: list[tuple[Row, Row]] = []
@@ -263,7 +266,7 @@ async def _file_inputs(context: Context, app: App, user: str, inputs: dict[str, 
         value = inputs[control.variable]
         if control.kind in FILE_CONTROLS and value:
             files = value if isinstance(value, list) else [value]
-            rows = await _checked(context, app, user, control.file_rules, files)
+            rows = await checked_files(context, app, user, control.file_rules, files)
             stored = [as_input(reference, row, context.signer.url) for reference, row in rows]
             result[control.variable] = stored if control.kind == "file-list" else stored[0]
     return result
@@ -316,19 +319,20 @@ def _play(player: Player, *, streaming: bool) -> Response | ASGIApp:
 def _blocking_answer(run: Run) -> Response:
     if run.error is not None:
         raise ApiError(run.error.status, run.error.code, run.error.message)
-    return blocking_reply(
-        {
-            "event": "message",
-            "task_id": run.task_id,
-            "id": run.message_id,
-            "message_id": run.message_id,
-            "conversation_id": run.conversation_id,
-            "mode": run.app.mode,
-            "answer": run.answer,
-            "metadata": run.metadata,
-            "created_at": run.created_at,
-        }
-    )
+    said = {
+        "event": "message" if run.paused is None else "workflow_paused",
+        "task_id": run.task_id,
+        "id": run.message_id,
+        "message_id": run.message_id,
+        "conversation_id": run.conversation_id,
+        "mode": run.app.mode,
+        "answer": run.answer,
+        "metadata": run.metadata,
+        "created_at": run.created_at,
+    }
+    if run.paused is not None:
+        said |= {"workflow_run_id": run.paused["workflow_run_id"], "data": run.paused}
+    return blocking_reply(said)
 
 
 async def stop(request: Request) -> Response:

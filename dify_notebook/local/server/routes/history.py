@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ...api_error import ApiError, invalid, not_found
+from ...engine.human_forms import human_input
 from ...engine.titles import title
 from ...responses import empty_reply, reply
 from ...store import serializers
@@ -73,12 +76,21 @@ async def messages(request: Request) -> Response:
     app, user = await _asker(request)
     if conversation is None:
         return _page(limit, False, [])
-    signer, stored = signer_of(request), Conversations(context_of(request).store)
+    context = context_of(request)
+    signer, stored = signer_of(request), Conversations(context.store)
     try:
         rows, more = await stored.messages(app, user, conversation, first_id=first, limit=limit)
     except NotFound as error:
         raise _missing(error) from None
-    return _page(limit, more, [serializers.message(row, signer.url) for row in rows])
+    return _page(limit, more, [_message(row, signer.url, context.pauses.token) for row in rows])
+
+
+def _message(row: Row, sign_url: serializers.SignURL, token: Callable[[str], str]) -> dict[str, object]:
+    """A message with the forms that its run asked, where it did."""
+    listed = serializers.message(row, sign_url)
+    if row["forms"]:
+        listed["extra_contents"] = [human_input(form, row["workflow_run"], token) for form in row["forms"]]
+    return listed
 
 
 async def suggested(request: Request) -> Response:
