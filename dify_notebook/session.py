@@ -272,23 +272,34 @@ class Session:
             )
 
     def submit(
-        self, form: Form, *, action: str, inputs: Mapping[str, Any] | None = None
+        self, form: Form, *, action: str, inputs: Mapping[str, Any] | None = None, turn: Turn | None = None
     ) -> concurrent.futures.Future[Run]:
-        """Answer a form of one of its turns, and return at once; its run goes on as of `resume`.
+        """Answer a form, and return at once; its run goes on as of `resume`.
+
+        Args:
+            form: a form of one of its turns.
+            action, inputs: as for `forms.submit`.
+            turn: the turn that waits, where it is none of those that were had here.
 
         Returns:
             A future: the run that goes on. It raises what `forms.submit` raises, where the form was not taken. Where
             that is since somebody else answered it, its run goes on all the same.
         """
-        return portal().submit(self._submit(form, action, inputs))
+        return portal().submit(self._submit(form, action, inputs, turn))
 
     async def _submit(
-        self, form: Form, action: str, inputs: Mapping[str, Any] | None, *, awaited: bool = False
+        self,
+        form: Form,
+        action: str,
+        inputs: Mapping[str, Any] | None,
+        turn: Turn | None = None,
+        *,
+        awaited: bool = False,
     ) -> Run:
-        run = form.workflow_run_id
+        run = form.workflow_run_id or (turn and turn.workflow_run_id)
         if not run:
             raise InputError(t("forms.no_run"), code="run")
-        known = self.turns.of_run(run) or (form.link.turn() if isinstance(form.link, _Link) else run)
+        known = self.turns.of_run(run) or turn or (form.link.turn() if isinstance(form.link, _Link) else run)
         try:
             await self.client.forms.submit(form, action=action, inputs=inputs)
         except APIError as problem:
@@ -343,8 +354,9 @@ class Session:
             with self._lock:
                 self._forget(run)
             raise
-        if run.resumes is not None and run.error is not None:  # the turn waits as it did
+        if run.resumes is not None and run.error is not None:  # it could not be read on: the turn waits as it did
             with self._lock:
+                self.turns.put(turn)
                 self._forget(run)
             return
         with self._lock:

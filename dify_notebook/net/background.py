@@ -108,8 +108,13 @@ class Run:
                 self._notify()
 
     def _turn_or_rejected(self) -> Turn:
-        """The stream's turn; of a question that was refused before any of it was sent, a turn that says so."""
+        """The stream's turn; of a question that was refused before any of it was sent, a turn that says so.
+
+        Of a run that could not be read on, it is the turn as it was, with the forms that were answered meanwhile.
+        """
         turn = self._stream.turn
+        if self.error is not None and self.resumes is not None and self.resumes.status != "running":
+            return msgspec.structs.replace(self.resumes, forms=turn.forms)
         if self.error is None or turn.status != "running":
             return turn
         message = " ".join(part for part in (self.error.message, self.error.hint) if part)

@@ -161,6 +161,8 @@ class HumanApp:
         """Bodies of submissions that were taken."""
         self.posts = 0
         """How many were sent."""
+        self.lost = False
+        """Whether no run is known at present."""
         self.hold: threading.Event | None = None
         """While it is there and not set, a submission waits for it before it is looked at."""
 
@@ -192,7 +194,7 @@ class HumanApp:
 
     def _events(self, request: Request, id: str, connection: Connection) -> None:
         run = self.runs.get(id)
-        if run is None or f"user={run.user}" not in request.path:
+        if run is None or self.lost or f"user={run.user}" not in request.path:
             connection.reply("404 NOT FOUND", {"code": "not_found", "message": "Workflow run not found"})
             return
         connection.head()

@@ -145,14 +145,25 @@ def test_an_expired_form_is_told_before_anything_is_sent() -> None:
         server.close()
 
 
-def test_a_refused_resumption_leaves_the_turn_as_it_is(talk: Talk) -> None:
+def test_a_run_that_cannot_be_read_on_still_waits_with_its_form_answered(talk: Talk) -> None:
     turn = talk.paused()
-    talk.app.runs.clear()
-    run = talk.session.resume(turn)
+    talk.app.lost = True
     with pytest.raises(DifyError):
-        run.outcome()
-    assert list(talk.session.turns) == [turn]
+        turn.forms[0].submit(action="approve", inputs={"kind": "x"})
+    [still] = talk.session.turns
+    assert (still.status, still.answer, still.error) == ("paused", "Draft. ", None)
+    assert [(form.status, form.action) for form in still.forms] == [("filled", "approve")]
     assert talk.session.running is None
+    talk.app.lost = False
+    assert talk.session.resume(still).outcome().answer == "Draft. [ask: approve] Done."
+
+
+def test_a_form_of_a_turn_that_was_had_elsewhere(talk: Talk) -> None:
+    turn = talk.paused()
+    other = Session(Dify(KEY, talk.url, "anna"))
+    run = other.submit(turn.forms[0], action="approve", inputs={"kind": "x"}, turn=turn).result(10)
+    assert run.resumes is turn
+    assert run.outcome().answer == "Draft. [ask: approve] Done."
 
 
 def test_a_run_is_gone_on_with_by_its_id(talk: Talk) -> None:
