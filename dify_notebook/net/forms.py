@@ -197,8 +197,16 @@ class Link:
         return stream.turn
 
 
-def linked(turn: Turn, link: Any) -> Turn:
-    """The turn with forms that know how they are submitted."""
-    forms = tuple(msgspec.structs.replace(form, link=link if form.status == "waiting" else None) for form in turn.forms)
-    return msgspec.structs.replace(turn, forms=forms)
+def linked(turn: Turn, link: Any, answered: Mapping[str, Mapping[str, Any]]) -> Turn:
+    """The turn with forms that know how they are submitted.
 
+    Args:
+        answered: what this client submitted, by form: a run that goes on tells only later, or never, what that was.
+    """
+    forms = []
+    for form in turn.forms:
+        known = answered.get(form.id, {}) if form.status == "filled" and form.action is None else {}
+        action, inputs = known.get("action"), form.inputs or known.get("inputs")
+        link_ = link if form.status == "waiting" else None
+        forms.append(msgspec.structs.replace(form, link=link_, action=action or form.action, inputs=inputs))
+    return msgspec.structs.replace(turn, forms=tuple(forms))

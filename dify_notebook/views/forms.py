@@ -159,12 +159,10 @@ def _block(form: Form, index: int, words: Words) -> Block:
     sign = status_symbol(_SYMBOLS[form.status])
     body = [Block("head", "div", {}, f"{sign} {span('dn-name', heading(form, words))}")]
     if text := content(form, escaped):
-        body.append(Block("content", "div", {"class": "dn-answer"}, "", tuple(MarkdownRenderer().update(text, ended=True))))
+        told = tuple(MarkdownRenderer().update(text, ended=True))
+        body.append(Block("content", "div", {"class": "dn-answer"}, "", told))
     for label, rows in _lists(form, words):
-        items = "".join(
-            element("li", {"class": "dn-li"}, element("strong", {}, escape(name)) + escape(f" \u00b7 {told}" if told else ""))
-            for name, told in rows
-        )
+        items = "".join(_item(name, told) for name, told in rows)
         body.append(Block(f"label-{len(body)}", "div", {"class": "dn-field"}, escape(label)))
         body.append(Block(f"list-{len(body)}", "div", {}, element("ul", {"class": "dn-list"}, items)))
     if form.status == "waiting":
@@ -174,6 +172,11 @@ def _block(form: Form, index: int, words: Words) -> Block:
         body.append(Block("until", "div", {"class": "dn-quiet"}, escape(notes)))
     place = f" {form_place(form)}" if form.status == "waiting" else ""
     return Block(str(index), "section", {"class": f"dn-form{place}"}, "", tuple(body))
+
+
+def _item(name: str, told: str) -> str:
+    strong = element("strong", {}, escape(name))
+    return element("li", {"class": "dn-li"}, strong + escape(f" \u00b7 {told}" if told else ""))
 
 
 # --- text

@@ -11,8 +11,9 @@ from support.human_app import KEY, HumanApp, human
 
 from dify_notebook import Dify, Session
 from dify_notebook.errors import APIError, DifyError, InputError
-from dify_notebook.net.forms import refused
+from dify_notebook.net.forms import linked, refused
 from dify_notebook.session import Run
+from dify_notebook.turn.forms import Form
 from dify_notebook.turn.state import Turn
 
 
@@ -194,3 +195,21 @@ def test_each_code_is_said_in_words() -> None:
         "other": "why",
     }.items():
         assert words in refused(APIError("why", code=code, status=412))
+
+
+def test_what_was_chosen_is_known_though_the_run_does_not_tell_it() -> None:
+    """Of two forms that are submitted at once, the run that goes on was opened before the other was taken."""
+    told = {"1": {"action": "approve", "inputs": {"kind": "x"}}, "2": {"action": "never", "inputs": {}}, "3": {}}
+    forms = (
+        Form(id="1", status="filled"),
+        Form(id="2", status="filled", action="reject", inputs={"kind": "y"}),
+        Form(id="3", status="filled"),
+        Form(id="4", status="waiting"),
+    )
+    turn = linked(Turn(forms=forms), "link", told)
+    assert [(form.action, form.inputs, form.link) for form in turn.forms] == [
+        ("approve", {"kind": "x"}, None),
+        ("reject", {"kind": "y"}, None),
+        (None, None, None),
+        (None, None, "link"),
+    ]
