@@ -70,6 +70,11 @@ class CellView:
         """The cell shows the end of its run: from now on another thread may."""
         self._settled.set()
 
+    def hide(self, workflow_run_id: str | None) -> None:
+        """Another place shows that run from now on; the names are renewed all the same."""
+        if self._turn is not None and self._turn.workflow_run_id == workflow_run_id:
+            self._view = None
+
     def close(self) -> None:
         """Nothing is shown here any more."""
         with self._lock:

@@ -12,7 +12,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from ..console import complain, fitting, say
 from ..errors import DifyError, raise_for_turn
 from ..i18n import t
-from ..live import check_environment, close
+from ..live import check_environment, choose_mode, close
 from ..printable import TEXT, one_line, shown, visible
 from ..profiles import profiles
 from ..redact import has_key, redact
@@ -140,6 +140,10 @@ class DifyMagics(Magics):
         """Show a run that paused or was lost in this cell, and go on with it."""
         check_environment()
         session = found.app_session.session
+        if choose_mode() == "text":  # which stands where the terminal is: it is printed once
+            run = found.run if isinstance(found.run, str) else found.run.workflow_run_id
+            for view in self.state.paused:
+                view.hide(run)
 
         def start() -> Run:
             return session.resume(found.run, keep=True, awaited=True)
@@ -199,7 +203,8 @@ class DifyMagics(Magics):
         if out is not None and self.shell.user_ns.get(out) is before:
             self.shell.push({out: after})
             name = out
-        _tell_forms(after, name)
+        if name is not None:
+            _tell_forms(after, name)
 
     def _notebook(self) -> dict[str, Any]:
         """The variables of the notebook, or of where `IPython.embed()` stands."""

@@ -89,6 +89,12 @@ def until(form: Form, words: Words) -> str:
     return words("form.until", time=time.astimezone().strftime("%Y-%m-%d %H:%M:%S")) if time else ""
 
 
+def notes(form: Form, words: Words) -> list[str]:
+    """Until when a form waits, and where it can be found again: in a notebook alone."""
+    in_notebook = hasattr(form.link, "variable")
+    return [text for text in (until(form, words), words("form.resume") if in_notebook else "") if text]
+
+
 def python(form: Form, index: int) -> str:
     """The lines of Python that answer the form, to be copied."""
     action = form.actions[0].id if form.actions else ""
@@ -168,8 +174,8 @@ def _block(form: Form, index: int, words: Words) -> Block:
     if form.status == "waiting":
         body.append(Block("how", "div", {"class": "dn-field"}, escape(words("form.how"))))
         body.append(Block("python", "pre", {"class": "dn-val"}, escape(python(form, index))))
-        notes = " ".join(text for text in (until(form, words), words("form.resume")) if text)
-        body.append(Block("until", "div", {"class": "dn-quiet"}, escape(notes)))
+        if said := " ".join(notes(form, words)):
+            body.append(Block("until", "div", {"class": "dn-quiet"}, escape(said)))
     place = f" {form_place(form)}" if form.status == "waiting" else ""
     return Block(str(index), "section", {"class": f"dn-form{place}"}, "", tuple(body))
 
@@ -194,8 +200,8 @@ def lines(form: Form, index: int, words: Words) -> list[str]:
     if form.status == "waiting":
         out.append(f"    {words('form.how')}{words.colon.rstrip()}")
         out += [f"      {line}" for line in python(form, index).split("\n")]
-        out += [f"    {text}" for text in (until(form, words), words("form.resume")) if text]
-    return out
+        out += [f"    {text}" for text in notes(form, words)]
+    return out if out[-1] else out[:-1]
 
 
 def _indented(text: str) -> str:
@@ -227,7 +233,7 @@ def document(turn: Turn, words: Words) -> list[str]:
             out.append(f"**{escaped(label)}**\n\n" + "\n".join(items))
         if form.status == "waiting":
             out.append(f"**{escaped(words('form.how'))}**\n\n{fenced(python(form, index), 'python')}")
-            out.append(escaped(" ".join(part for part in (until(form, words), words("form.resume")) if part)))
+            out.append(escaped(" ".join(notes(form, words))))
     if hidden := words.omitted(len(turn.forms), limits.FORMS, "turn.forms"):
         out.append(escaped(hidden))
     return out
