@@ -136,8 +136,8 @@ def _submitted(form: Form, words: Words) -> list[tuple[str, list[tuple[str, str]
 
 
 def _source(form: Form) -> str:
-    told = form.data.get("form_content") if isinstance(form.data, dict) else None
-    return told if isinstance(told, str) else form.content
+    source = form.data.get("form_content") if isinstance(form.data, dict) else None
+    return source if isinstance(source, str) else form.content
 
 
 def _lists(form: Form, words: Words) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -165,10 +165,10 @@ def _block(form: Form, index: int, words: Words) -> Block:
     sign = status_symbol(_SYMBOLS[form.status])
     body = [Block("head", "div", {}, f"{sign} {span('dn-name', heading(form, words))}")]
     if text := content(form, escaped):
-        told = tuple(MarkdownRenderer().update(text, ended=True))
-        body.append(Block("content", "div", {"class": "dn-answer"}, "", told))
+        children = tuple(MarkdownRenderer().update(text, ended=True))
+        body.append(Block("content", "div", {"class": "dn-answer"}, "", children))
     for label, rows in _lists(form, words):
-        items = "".join(_item(name, told) for name, told in rows)
+        items = "".join(_item(name, detail) for name, detail in rows)
         body.append(Block(f"label-{len(body)}", "div", {"class": "dn-field"}, escape(label)))
         body.append(Block(f"list-{len(body)}", "div", {}, element("ul", {"class": "dn-list"}, items)))
     if form.status == "waiting":
@@ -180,9 +180,9 @@ def _block(form: Form, index: int, words: Words) -> Block:
     return Block(str(index), "section", {"class": f"dn-form{place}"}, "", tuple(body))
 
 
-def _item(name: str, told: str) -> str:
+def _item(name: str, detail: str) -> str:
     strong = element("strong", {}, escape(name))
-    return element("li", {"class": "dn-li"}, strong + escape(f" \u00b7 {told}" if told else ""))
+    return element("li", {"class": "dn-li"}, strong + escape(f" \u00b7 {detail}" if detail else ""))
 
 
 # --- text
@@ -196,7 +196,7 @@ def lines(form: Form, index: int, words: Words) -> list[str]:
         out += ["", _indented(shown(terminal_text(text)).strip("\n")), ""]
     for label, rows in _lists(form, words):
         out.append(f"    {label}{words.colon.rstrip()}")
-        out += [f"      {name}" + (f" \u00b7 {told}" if told else "") for name, told in rows]
+        out += [f"      {name}" + (f" \u00b7 {detail}" if detail else "") for name, detail in rows]
     if form.status == "waiting":
         out.append(f"    {words('form.how')}{words.colon.rstrip()}")
         out += [f"      {line}" for line in python(form, index).split("\n")]
@@ -226,8 +226,8 @@ def document(turn: Turn, words: Words) -> list[str]:
     for index, form in enumerate(turn.forms[: limits.FORMS]):
         sign = facts.STATUS_SYMBOLS[_SYMBOLS[form.status]]
         out.append(f"{sign} **{escaped(heading(form, words))}**")
-        if told := content(form, escaped):
-            out.append(canonical(told).strip("\n"))
+        if detail := content(form, escaped):
+            out.append(canonical(detail).strip("\n"))
         for label, rows in _lists(form, words):
             items = [f"- {escaped(name)}" + (f" \u00b7 {escaped(what)}" if what else "") for name, what in rows]
             out.append(f"**{escaped(label)}**\n\n" + "\n".join(items))
