@@ -70,6 +70,8 @@ class DifyMagics(Magics):
         if self._matcher in matchers:
             matchers.remove(self._matcher)
         self._cell_sources.unregister()
+        while self.state.paused:
+            self.state.paused.pop().close()
         close()
 
     @no_var_expand

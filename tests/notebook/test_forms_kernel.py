@@ -134,6 +134,34 @@ def test_two_forms_at_once(book: Book) -> None:
     assert "Done." in text_of(asked)
 
 
+def test_an_interrupt_stops_the_run_that_a_cell_waits_for(book: Book) -> None:
+    asked = book.run("%%dify --new -o answer\nask slowly")
+    done: list[int] = []
+
+    def during(outputs: Outputs, message: dict[str, Any]) -> None:
+        if not done and "Thinking" in text_of(asked):
+            done.append(1)
+            book.kernel.interrupt()
+
+    stopped = book.kernel.run(f"answer.forms[0].{SUBMIT}", during=during)
+    assert stopped.error is not None
+    assert stopped.error["ename"] == "KeyboardInterrupt"
+    book.until("answer.status == 'stopped' and not _cells[-1]._thread")
+    assert "Draft. [ask: approve] Thinking." in text_of(asked)
+    assert "Stopped" in text_of(asked)
+
+
+def test_the_stop_button_stops_what_goes_on_and_nothing_else(book: Book) -> None:
+    book.run("%%dify --new -o answer\nask slowly")
+    stops = book.app.stops
+    assert book.kernel.value("_cells[-1].stop()") == "None"
+    book.run("sent = press(answer, 0, 'approve', kind='x')")
+    book.until("_cells[-1]._run.resumes is not None and 'Thinking' in _cells[-1]._run.turn.answer")
+    assert book.kernel.value("_cells[-1].stop().result(10)") == "True"
+    book.until("answer.status == 'stopped' and not _cells[-1]._thread")
+    assert book.app.stops == stops + 1
+
+
 def test_quiet_cells_have_their_names_renewed(book: Book) -> None:
     seen = book.run("%%dify --new --quiet -o hushed\nask")
     book.run(f"hushed.forms[0].{SUBMIT}")
