@@ -9,6 +9,7 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from support.raw_server import Connection, RawServer, Request
@@ -180,6 +181,8 @@ class HumanApp:
         """How many were asked for."""
         self.lost = False
         """Whether no run is known at present."""
+        self.meanwhile: Callable[[], object] | None = None
+        """Called once, when a run is to be read on: what it does comes after the state that is told."""
         self.hold: threading.Event | None = None
         """While it is there and not set, a submission waits for it before it is looked at."""
 
@@ -222,6 +225,9 @@ class HumanApp:
             return
         connection.head()
         events, position = run.snapshot()
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         for event in events:
             connection.event(**event)
         beyond = "continue_on_pause=true" in request.path

@@ -11,8 +11,10 @@ from support.human_app import KEY, HumanApp, human
 
 from dify_notebook import Dify, Session
 from dify_notebook.errors import APIError, DifyError, InputError
+from dify_notebook.frames.tapes import Tapes
 from dify_notebook.net.forms import linked, refused
 from dify_notebook.session import Run
+from dify_notebook.tape import Tape, run_store
 from dify_notebook.turn.forms import Form
 from dify_notebook.turn.state import Turn
 
@@ -89,6 +91,20 @@ def test_two_forms_submitted_at_the_same_time_end_in_one_run(talk: Talk) -> None
     ends = [future.result(10).outcome() for future in futures]
     assert {end.status for end in ends} == {"succeeded"}
     assert len(talk.app.submissions) == 2
+    assert [one.status for one in talk.session.turns] == ["succeeded"]
+
+
+def test_a_run_that_ends_at_a_pause_that_is_over_goes_on_by_itself(talk: Talk) -> None:
+    """The second form is taken when the state has been told in which it still waits."""
+    turn = talk.paused("both please")
+    left, right = turn.forms
+    answer = {"action": "approve", "inputs": {"kind": "x"}}
+    talk.app.meanwhile = lambda: talk.session.call(talk.session.client.forms.submit(right, **answer))
+    run = talk.session.submit(left, **answer).result(10)
+    assert run.result(10).status == "paused"
+    assert run.next is not None
+    ended = run.outcome()
+    assert (ended.status, {form.action for form in ended.forms}) == ("succeeded", {"approve"})
     assert [one.status for one in talk.session.turns] == ["succeeded"]
 
 
@@ -213,3 +229,16 @@ def test_what_was_chosen_is_known_though_the_run_does_not_tell_it() -> None:
         (None, None, None),
         (None, None, "link"),
     ]
+
+
+def test_the_whole_run_is_kept_behind_its_beginning(talk: Talk) -> None:
+    turn = talk.paused("twice please")
+    second: Turn = turn.forms[0].submit(action="approve", inputs={"kind": "x"})
+    third: Turn = second.forms[1].submit(action="approve", inputs={"kind": "x"})
+    assert third.message_id is not None
+    paths = [path for path in run_store().paths() if third.message_id in path.name]
+    assert [Tape.load(path).header.status for path in paths] == ["paused", "paused", "succeeded"]
+    assert Tape.load(paths[-1]).replay().answer == third.answer
+    usage = Tapes().usage(third.message_id)
+    assert usage is not None
+    assert usage.total_tokens == 7
