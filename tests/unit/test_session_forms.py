@@ -80,7 +80,10 @@ def test_two_forms_at_once_are_each_on_its_own(talk: Talk) -> None:
     left, right = turn.forms
     between: Turn = right.submit(action="reject", inputs={"kind": "x"})
     assert {form.node_id: form.status for form in between.forms} == {"left": "waiting", "right": "filled"}
+    goes_on: list[Turn | None] = []
+    talk.session.subscribe(lambda run, ended: goes_on.append(run.resumes))
     after: Turn = left.submit(action="approve", inputs={"kind": "x"})  # of the first turn, which knows less
+    assert goes_on[0] is between
     assert after.answer == "Draft. [right: reject] [left: approve] Done."
     assert {form.node_id: form.action for form in after.forms} == {"left": "approve", "right": "reject"}
 
@@ -130,6 +133,9 @@ def test_what_somebody_else_answered_is_said_and_shown(talk: Talk) -> None:
     with pytest.raises(APIError) as caught:
         turn.forms[0].submit(action="approve", inputs={"kind": "y"})
     assert "by somebody else" in refused(caught.value)
+    with pytest.raises(InputError, match="answered already"):
+        turn.forms[0].submit(action="approve", inputs={"kind": "y"})
+    assert talk.app.posts == 2
     after = begun.result(10).outcome()
     assert (after.status, after.answer) == ("succeeded", "Draft. [ask: reject] Done.")
     assert after.forms[0].status == "filled"
