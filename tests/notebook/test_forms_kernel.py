@@ -26,9 +26,11 @@ def press(turn, form, action, **inputs):
 class Book:
     def __init__(self, kernel: Kernel, app: HumanApp, directory: Path) -> None:
         self.kernel, self.app, self.directory = kernel, app, directory
+        self.seen: list[Outputs] = []
 
     def run(self, code: str, fails: bool = False) -> Outputs:
         seen = self.kernel.run(code)
+        self.seen.append(seen)
         assert (seen.error is not None) is fails, seen.traceback
         return seen
 
@@ -226,7 +228,24 @@ def test_run_all_goes_on_and_keeps_what_came_later(tmp_path: Path, served: tuple
     assert [token for token in app.tokens if token in text] == []
 
 
+def test_the_live_widget_goes_on_too(book: Book) -> None:
+    book.run("import os\nos.environ['DIFY_NOTEBOOK_LIVE'] = 'widget'")
+    asked = book.run("%%dify --new -o answer\nboth please")
+    assert sorted(asked.displays[0]) == ["text/html", "text/markdown", "text/plain"]
+    assert text_of(asked).count("waits for an answer") == 2
+    assert asked.comms
+    book.run(f"answer.forms[1].{SUBMIT}")
+    assert text_of(asked).count("waits for an answer") == 1
+    book.run("sent = press(answer, 0, 'reject', kind='x')")
+    book.until("answer.status == 'succeeded' and not _cells[-1]._thread")
+    assert "Done." in text_of(asked)
+    assert sorted(asked.displays[0]) == ["text/html", "text/markdown", "text/plain"]
+
+
 def test_no_token_lies_anywhere(book: Book) -> None:
+    everything = "".join(seen.everything for seen in book.seen)
+    assert len(everything) > 50_000
+    assert [token for token in book.app.tokens if token in everything] == []
     tokens = [token.encode() for token in book.app.tokens]
     assert len(tokens) > 10
     files = [path for path in book.directory.rglob("*") if path.is_file()]
