@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support.human_app import KEY, HumanApp, human
@@ -101,7 +102,7 @@ def test_a_run_that_ends_at_a_pause_that_is_over_goes_on_by_itself(talk: Talk) -
     """The second form is taken when the state has been told in which it still waits."""
     turn = talk.paused("both please")
     left, right = turn.forms
-    answer = {"action": "approve", "inputs": {"kind": "x"}}
+    answer: dict[str, Any] = {"action": "approve", "inputs": {"kind": "x"}}
     talk.app.meanwhile = lambda: talk.session.call(talk.session.client.forms.submit(right, **answer))
     run = talk.session.submit(left, **answer).result(10)
     assert run.result(10).status == "paused"
