@@ -148,13 +148,14 @@ class AsyncForms(Resource):
         if form.token is not None:
             return form.token
         if form.workflow_run_id:
-            async with aclosing(self._waiting(form.workflow_run_id, form.user)) as forms:
-                async for other in forms:
-                    if other.id == form.id and other.token is not None:
-                        return other.token
+            async with aclosing(self._told(form.workflow_run_id, form.user)) as forms:
+                async for told in forms:
+                    if told.id == form.id and told.token is not None:
+                        return told.token
         raise InputError(t("forms.no_token"), code="form")
 
-    async def _waiting(self, run: str, user: str | None) -> AsyncGenerator[Form, None]:
+
+    async def _told(self, run: str, user: str | None) -> AsyncGenerator[Form, None]:
         """The forms that the run waits for, as the server tells them to who asked the question."""
         dify = self._dify
         reader = EventReader(dify.bounds, dify.settings.api_key)
