@@ -75,6 +75,11 @@ class CellView:
         if self._turn is not None and self._turn.workflow_run_id == workflow_run_id:
             self._view = None
 
+    def wait_elsewhere(self) -> None:
+        """Wait until other cells show the end of the run too: what they display belongs to the cell that runs."""
+        if self._run is not None:
+            self._run.wait_shown()
+
     def close(self) -> None:
         """Nothing is shown here any more."""
         with self._lock:

@@ -177,6 +177,7 @@ class DifyMagics(Magics):
             view.settle()
         if was_interrupted:
             raise keyboard_interrupt(sent=True)
+        view.wait_elsewhere()
         if run.error is not None:
             raise run.error
         raise_for_turn(turn)

@@ -208,6 +208,12 @@ class Run:
             raise TimeoutError
         return self.turn
 
+    def wait_shown(self) -> None:
+        """Wait until those who show it beside its caller show its end: some seconds at most."""
+        deadline = time.monotonic() + SHOWN_SECONDS
+        for shown in self._shown:
+            shown.wait(max(0.0, deadline - time.monotonic()))
+
     def outcome(self) -> Turn:
         """Wait until it has ended, with all that followed, and is shown; the turn, whatever it came to.
 
@@ -227,9 +233,7 @@ class Run:
             if run.next is None:
                 break
             run = run.next
-        deadline = time.monotonic() + SHOWN_SECONDS
-        for shown in run._shown:
-            shown.wait(max(0.0, deadline - time.monotonic()))
+        run.wait_shown()
         if run.error is not None:
             raise run.error
         return run.turn

@@ -136,6 +136,22 @@ def test_two_forms_at_once(book: Book) -> None:
     assert "Done." in text_of(asked)
 
 
+def test_what_could_not_be_read_on_is_said_and_read_later(book: Book) -> None:
+    asked = book.run("%%dify --new -o answer\nask me")
+    book.app.lost = True
+    book.run("sent = press(answer, 0, 'approve', kind='x')")
+    book.until("answer.forms[0].status == 'filled' and not _cells[-1]._thread")
+    book.app.lost = False
+    assert book.kernel.value("(sent.result(), answer.status, answer.error)") == "('', 'paused', None)"
+    assert "The run could not be read on" in text_of(asked)
+    assert "%dify resume" in text_of(asked)
+    again = book.run("%dify resume answer")
+    for seen in (asked, again):
+        assert "[ask: approve] Done." in text_of(seen)
+        assert "could not be read on" not in text_of(seen)
+    assert book.kernel.value("answer is dify_notebook.last and answer.status") == "'succeeded'"
+
+
 def test_an_interrupt_stops_the_run_that_a_cell_waits_for(book: Book) -> None:
     asked = book.run("%%dify --new -o answer\nask slowly")
     done: list[int] = []
