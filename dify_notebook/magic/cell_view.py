@@ -36,6 +36,8 @@ class CellView:
         self._session, self._rename = session, rename
         self._view: View | None = None
         self._run: Run | None = None
+        self._own: Run | None = None
+        """The run of the cell itself; `_run` is the one that is shown now."""
         self._turn: Turn | None = None
         self._lock = threading.Lock()
         self._next: deque[tuple[Run, threading.Event]] = deque()
@@ -48,7 +50,7 @@ class CellView:
 
     def started(self, run: Run) -> Run:
         """The run that the cell waits for."""
-        self._run = run
+        self._own = self._run = run
         return run
 
     def open(self, run: Any) -> View:
@@ -77,8 +79,8 @@ class CellView:
 
     def wait_elsewhere(self) -> None:
         """Wait until other cells show the end of the run too: what they display belongs to the cell that runs."""
-        if self._run is not None:
-            self._run.wait_shown()
+        if self._own is not None:
+            self._own.wait_shown()
 
     def close(self) -> None:
         """Nothing is shown here any more."""
