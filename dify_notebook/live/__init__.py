@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from .fallback import View
-from .modes import Mode, check_environment, mode_from_environment, open_view
+from .fallback import OnSubmit, View
+from .modes import Mode, check_environment, choose_mode, mode_from_environment, open_view
 
-__all__ = ["Mode", "View", "check_environment", "close", "mode_from_environment", "open_view"]
+__all__ = [
+    "Mode", "OnSubmit", "View", "check_environment", "choose_mode", "close", "mode_from_environment", "open_view",
+]  # fmt: skip
 
 
 def close() -> None:
