@@ -92,8 +92,8 @@ def _table(turn: Turn, words: Words) -> str:
 
 def _step(thought: Thought, index: int, words: Words) -> str:
     parts = [f"**{index + 1}.** {escaped(facts.step_tools(thought, words))}"]
-    if thought.thought.strip():
-        parts.append(escaped(one_line(thought.thought, 600)))
+    if text := facts.step_text(thought):
+        parts.append(escaped(one_line(text, 600)))
     for label, value in ((words("input"), thought.tool_input), (words("observation"), thought.observation)):
         if value.strip():
             text, note = truncated(pretty(value, thought.tools), words, 2_000)

@@ -176,8 +176,8 @@ def _thought(thought: Thought, index: int, running: bool, words: Words, icons: M
     line += "".join(icon(name, icons) for name in thought.tools[:5])
     line += caption(facts.step_title(thought, index, words), summary, "dn-name")
     body = []
-    if thought.thought.strip():
-        body += [Block("thought", "div", {"class": "dn-plain"}, escape(shown(thought.thought.strip())))]
+    if text := facts.step_text(thought):
+        body += [Block("thought", "div", {"class": "dn-plain"}, escape(shown(text)))]
     if not is_empty(thought.tool_input.strip()):
         body += field("input", words("input"), thought.tool_input, words, thought.tools)
     if not is_empty(thought.observation.strip()):

@@ -66,8 +66,8 @@ def step_lines(turn: Turn, words: Words) -> list[str]:
 def thought_lines(thought: Thought, index: int, words: Words) -> list[str]:
     """One step of an agent."""
     out = [f"  {facts.step_title(thought, index, words)}"]
-    if thought.thought.strip():
-        out.append(indented(one_line(thought.thought, 600)))
+    if text := facts.step_text(thought):
+        out.append(indented(one_line(text, 600)))
     if thought.tool_input.strip():
         out.append(indented(f"{words('input')}{words.colon}{one_line(pretty(thought.tool_input, thought.tools), 600)}"))
     if thought.observation.strip():
