@@ -81,8 +81,8 @@ class Texts:
             self._chunks = ["\n\n".join(_join(pieces).strip() for pieces in self._by_node.values())]
 
     def _has_reasoning(self, node: str, text: str) -> bool:
-        if node in self._by_node:
-            return same_text(_join(self._by_node[node]), text)
+        if node in self._by_node and same_text(_join(self._by_node[node]), text):
+            return True
         inline = _join(self._splitter.reasoning)
         return any(text.strip() in known or same_text(known, text) for known in (_join(self._chunks), inline))
 
