@@ -95,7 +95,7 @@ def build_request(
 
 
 def _check_mode(app: KnownApp, app_session: AppSession) -> None:
-    """Tell of a key whose app holds no conversations, as `%dify connect` does. Dify 0.15 does not say what an app is."""
+    """Tell of a key whose app holds no conversations, as `%dify connect` does. Dify 0.15 does not say what it is."""
     mode = app.info.mode if app.info is not None else None
     if mode in OTHER_MODES:
         name = one_line((app.info and app.info.name) or app_session.label, 80)
