@@ -95,7 +95,9 @@ class Builder:
 
     @property
     def task_id(self) -> str | None:
-        return self._get("task_id")  # type: ignore[no-any-return]
+        """By which it can be stopped; None while only the run's id stands in its place, which stops nothing."""
+        task: str | None = self._get("task_id")
+        return None if task == self._get("workflow_run_id") else task
 
     @property
     def conversation_id(self) -> str | None:
@@ -286,8 +288,10 @@ class Builder:
                 started_at=event.at,
             ),
         )
-        if self._get("app_mode") is None:
-            self._set(app_mode=CHATFLOW if event.conversation_id else WORKFLOW)
+        if self._get("app_mode") is None and event.conversation_id:
+            self._set(app_mode=CHATFLOW)
+        elif self._get("app_mode") is None and event.task_id != run:  # else a chatflow's run that never began
+            self._set(app_mode=WORKFLOW)
 
     def _workflow_finished(self, event: ev.WorkflowFinished) -> None:
         data = event.data or {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from ..error_bodies import readable
 from ..printable import one_line, shown
 from ..turn.state import AgentLog, MessageFile, Node, Thought, Turn
 from . import facts, limits, timeline
@@ -361,7 +362,7 @@ def _name(row: timeline.Row, node: Node, words: Words) -> Block:
     attrs = {"class": "dn-tlc"} | ({"style": f"padding-left:{row.depth * 16}px"} if row.depth else {})
     body: list[Block] = []
     if node.error:
-        body += field("error", words("error"), node.error, words)
+        body += field("error", words("error"), readable(node.error), words)
     for retry in node.retries[: limits.RETRIES]:
         error = one_line(retry.error or "", 300)
         text = words("retry", n=retry.index) + (f"{words.colon}{error}" if error else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..error_bodies import readable
 from ..printable import one_line, shown
 from ..turn.state import Node, Thought, Turn
 from . import facts, limits, timeline
@@ -35,7 +36,7 @@ def node_line(node: Node, depth: int, turn: Turn, words: Words, now: float) -> s
         parts.append(words("tokens", n=f"{node.total_tokens:,}"))
     line = f"{'  ' * (depth + 1)}{facts.STATUS_SYMBOLS.get(status, '?')} " + " \u00b7 ".join(parts)
     if node.error:
-        line += f"\n{'  ' * (depth + 3)}{one_line(node.error, 300)}"
+        line += f"\n{'  ' * (depth + 3)}{one_line(readable(node.error), 300)}"
     return line
 
 

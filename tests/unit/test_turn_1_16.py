@@ -239,7 +239,7 @@ def test_a_pause_may_tell_the_run_where_it_tells_all_else() -> None:
     assert (turn.status, turn.workflow_run_id, turn.message_id, turn.conversation_id) == ("paused", "w", "m", "c")
 
 
-# -- errors ----------------------------------------------------------------------------
+# -- errors and apps -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -254,3 +254,10 @@ def test_what_a_model_raised_is_told_in_its_words(case: str, begins: str) -> Non
     with pytest.raises(TurnFailed, match=r"(?m): \[stub\] something else$") as raised:
         raise_for_turn(turn)
     assert raised.value.message == turn.error.message
+
+
+def test_a_run_that_failed_before_it_began_is_no_workflow_app_s() -> None:
+    """A chatflow's run that never began has no conversation, as a workflow app's has none."""
+    assert fold_all(recorded("chat-messages-errors__fileflow-no-must")).app_mode is None
+    assert fold_all(recorded("workflows-run__failworkflow-streaming")).app_mode == "workflow"
+    assert fold_all(recorded("chat-messages__failflow-go")).app_mode == "advanced-chat"

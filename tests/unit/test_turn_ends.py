@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from contract.streams import load
 
-from dify_notebook.turn.fold import fold_all
+from dify_notebook.turn.fold import Builder, fold_all
 from dify_notebook.turn.state import Timing, Turn
 from dify_notebook.views import facts
 from dify_notebook.views.words import Words
@@ -156,5 +156,9 @@ def test_what_this_side_ended_stays_so() -> None:
 def test_the_task_is_the_one_that_can_be_stopped() -> None:
     """The state of a run so far has the run's id in its place; what is live has the task's own."""
     state = ev.WorkflowStarted(task_id="w", workflow_run_id="w", data={"id": "w"}, message_id="m", conversation_id="c")
-    turn = fold_all([state, ev.Message(answer="a", **IDS), ev.TtsMessage(task_id="speech", audio="AAAA")])
-    assert turn.task_id == "t"
+    builder = Builder()
+    builder.apply(state)
+    assert (builder.turn().task_id, builder.task_id) == ("w", None)
+    for event in (ev.Message(answer="a", **IDS), ev.TtsMessage(task_id="speech", audio="AAAA")):
+        builder.apply(event)
+    assert (builder.turn().task_id, builder.task_id) == ("t", "t")
