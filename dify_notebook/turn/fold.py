@@ -15,9 +15,10 @@ import msgspec
 
 from ..i18n import t
 from ..wire import events as ev
-from ..wire.kinds import AGENT, CHATFLOW, NEW_AGENT, UNTOLD_END, WORKFLOW
+from ..wire.kinds import AGENT, CHATFLOW, NEW_AGENT, WORKFLOW
 from .agent import Agent
 from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
+from .ends import ending, run_error, run_status
 from .forms import answered, told_form
 from .nodes import Nodes
 from .state import WELL, Audio, End, MessageFile, Status, Timing, Turn, TurnError, Workflow
@@ -376,42 +377,19 @@ class Builder:
         self._add_files(event.files)
         self._conclude(event.at, message_ended=True)
 
-    def _run_status(self) -> str:
-        """How the chatflow's run ended, with `_` where Dify writes `-` (or, elsewhere, `_`); empty without a run."""
-        workflow: Workflow | None = self._get("workflow")
-        return workflow.status.replace("-", "_") if workflow else ""
-
-    def _run_error(self) -> TurnError:
-        """The run's own error, which is the turn's where no `error` event tells another."""
-        workflow: Workflow | None = self._get("workflow")
-        return TurnError(code="workflow_failed", message=(workflow and workflow.error) or "")
-
     def _conclude(self, at: float, *, message_ended: bool = False, alone: bool = False) -> None:
-        """What the ends of the message and of the run mean together; servers tell them in either order, or one of both.
-
-        Args:
-            at: seconds since sent.
-            message_ended: whether the message's end is what was told just now.
-            alone: whether the run that has ended is told without a message: a workflow app's, or one read again later.
-        """
-        end, error, run = self._get("end"), self._get("error"), self._run_status()
-        if end in _LOCAL_ENDS or (end == "error" and error != self._run_error()):
+        """The message or the run has ended; see `ending`."""
+        end, error, workflow = self._get("end"), self._get("error"), self._get("workflow")
+        if end in _LOCAL_ENDS or (end == "error" and error != run_error(workflow)):
             return  # this side had ended it, or an error had; what still came is welcome
         message_ended = message_ended or end == "message_end"
-        failed = run == "failed" and not (message_ended and UNTOLD_END in self._run_error().message)
-        asked = self._get("stop_confirmed") is not None
-        if failed and not asked:
-            self._set(error=error or self._run_error())
-            self._finish("failed", "message_end" if message_ended else "error", at, whole=True)
-        elif run == "stopped" or (asked and (failed or message_ended)):
-            self._finish("stopped", "message_end" if message_ended and not asked else "stopped", at, whole=True)
-        elif message_ended:
-            if end == "error":  # which was the run's
-                self._set(error=None)
-            status: Status = "partial_succeeded" if run == "partial_succeeded" else "succeeded"
-            self._finish(status, "message_end", at, whole=True)
-        elif alone and run in WELL:
-            self._finish(run, "eof", at, whole=True)
+        stop_asked = self._get("stop_confirmed") is not None
+        conclusion = ending(workflow, message_ended=message_ended, stop_asked=stop_asked, alone=alone)
+        if conclusion is None:
+            return
+        if conclusion.error is not None or end == "error":  # which was the run's
+            self._set(error=conclusion.error)
+        self._finish(conclusion.status, conclusion.end, at, whole=True)
 
     def _error(self, event: ev.Error) -> None:
         error = TurnError(code=event.code or "", message=event.message or "", status=event.status)
@@ -495,12 +473,12 @@ class Builder:
             if event.rest:
                 self._set(complete=False)
             return
-        run_status = self._run_status()
+        run = run_status(self._get("workflow"))
         if self._get("stop_confirmed") is not None:
             self._finish("stopped", "stopped", event.at, whole=False)
-        elif run_status in WELL and "followed" in self._warnings.codes:
+        elif run in WELL and "followed" in self._warnings.codes:
             # A run that is followed to its end tells its own end, not always the message's.
-            self._finish(run_status, "eof", event.at, whole=True)
+            self._finish(run, "eof", event.at, whole=True)
         else:
             self._finish("incomplete", "eof", event.at, whole=False)
 
