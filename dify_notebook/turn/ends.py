@@ -1,7 +1,7 @@
 """What the ends of a message and of its run mean together: servers tell them in either order, or one of them alone.
 
-Until Dify 1.12 a chatflow's run ends before its message, and `error` tells of a failure. Since 1.13 the run tells its end
-last, and where it failed or was stopped alone.
+Until Dify 1.12 a chatflow's run ends before its message, and `error` tells of a failure. Since 1.13 the run tells its
+end last, and where it failed or was stopped alone.
 """
 
 from __future__ import annotations
