@@ -372,8 +372,9 @@ class Builder:
         annotation = as_dict(meta.get("annotation_reply"))
         if annotation:
             self._set(annotation=annotation)
-        reported = as_dict(meta.get("reasoning")) or {}
-        self._texts.complete_reasoning({node: as_text(text) for node, text in islice(reported.items(), _NODES)})
+        if self._get("end") != "message_end":
+            reported = as_dict(meta.get("reasoning")) or {}
+            self._texts.complete_reasoning({node: as_text(text) for node, text in islice(reported.items(), _NODES)})
         self._add_files(event.files)
         self._conclude(event.at, message_ended=True)
 

@@ -179,6 +179,10 @@ STREAMS: dict[str, Callable[[int], Stream]] = {
         *(ev.ReasoningChunk(data={"reasoning": "x", "node_id": "n"}) for _ in range(n)),
         ev.MessageEnd(metadata={"reasoning": {"n": "x" * 2 * n}}),
     ],
+    "ends that tell the reasoning": lambda n: [
+        *(ev.ReasoningChunk(data={"reasoning": "x" * 50, "node_id": "n"}) for _ in range(n)),
+        *(ev.MessageEnd(metadata={"reasoning": {"n": "y", "m": "x"}}) for _ in range(n)),
+    ],
     "ends of the run and of the message": lambda n: [
         *running(n),
         *(one for _ in range(n) for one in (end(), ev.WorkflowFinished(data={"status": "stopped"}))),
