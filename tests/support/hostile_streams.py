@@ -181,7 +181,7 @@ STREAMS: dict[str, Callable[[int], Stream]] = {
     ],
     "ends that tell the reasoning": lambda n: [
         *(ev.ReasoningChunk(data={"reasoning": "x" * 50, "node_id": "n"}) for _ in range(n)),
-        *(ev.MessageEnd(metadata={"reasoning": {"n": "y", "m": "x"}}) for _ in range(n)),
+        *(ev.MessageEnd(metadata={"reasoning": {"m": f"y{i}"}}) for i in range(n)),
     ],
     "ends of the run and of the message": lambda n: [
         *running(n),
