@@ -13,6 +13,8 @@ _MESSAGE_FIELDS = (
 _ERROR_FIELDS = frozenset(_MESSAGE_FIELDS[2:-1]) | {"code", "status", "success"}
 """What tells an error from any other object with a message."""
 _CODE_FIELDS = ("code", "errcode", "error_code")
+_MAX_MESSAGE = 100_000
+"""Characters of a message in which JSON is looked for."""
 _MAX_DEPTH = 4
 """How far inside each other words are looked for."""
 _SUCCESS = frozenset({"", "0", "ok", "success", "succeeded", "true"})
@@ -27,6 +29,21 @@ def error_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     code = next((fields[name] for name in _CODE_FIELDS if fields.get(name)), None)
     return {"code": code, "message": message, "status": fields.get("status")}
+
+
+def readable(message: str) -> str:
+    """The words of a message that is JSON, as Dify passes on what a model's plugin raised; any other as it is."""
+    import msgspec
+
+    start = message.find("{")
+    head = message[: max(start, 0)].rstrip()
+    if start < 0 or len(message) > _MAX_MESSAGE or (head and not head.endswith("PluginInvokeError:")):
+        return message
+    try:
+        value = msgspec.json.decode(message[start:])
+    except (ValueError, RecursionError):
+        return message
+    return (isinstance(value, dict) and _words(value)) or message
 
 
 def _words(value: Any, depth: int = _MAX_DEPTH) -> str:

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .error_bodies import error_of
+from .error_bodies import error_of, readable
 from .i18n import current_language, sentences, t
 from .printable import MESSAGE, one_line, shown, visible
 
@@ -75,7 +75,7 @@ class DifyError(Exception):
         facts = [str(self.status) if self.status else "", one_line(self.code)]
         summary = " ".join(fact for fact in facts if fact)
         head = f"{one_line(self.attempted)}: " if self.attempted else ""
-        lines = [f"{head}{summary + ': ' if summary else ''}{said_by(self.message)}"]
+        lines = [f"{head}{summary + ': ' if summary else ''}{said_by(readable(self.message))}"]
         if self.request_id:
             lines.append(f"request id: {one_line(self.request_id)}")
         if self.hint:
@@ -178,13 +178,18 @@ _GENERAL = ("invalid_param", "bad_request")
 """Codes that say no more than that something is wrong."""
 
 _BY_WORDS = (
+    ("in input form", "hint.inputs"),  # since Dify 1.13 a chatflow's run says so, not its answer to the request
+    ("query is required", "hint.query"),
     ("run failed:", "hint.run_failed"),
     ("too many requests. please try again later", "hint.too_many_requests"),
     ("conversation not exists", "hint.conversation"),
     ("message not exists", "hint.message"),
     ("does not support blocking mode", "hint.agent_blocking"),
+    ("only supports streaming", "hint.agent_blocking"),
     ("workflow not published", "hint.unpublished"),
-    ("in input form", "hint.inputs"),
+    ("has no bound agent", "hint.agent_not_published"),
+    ("workflow run not found", "hint.run"),
+    ("form not found", "hint.human_input_form_not_found"),
     ("provider … does not exist", "hint.provider"),
     ("arg user must be provided", "hint.user"),
     ("speech to text is not enabled", "hint.speech_off"),
@@ -194,6 +199,7 @@ _BY_WORDS = (
     ("invalid upload file", "hint.upload_id"),
     ("file validation failed", "hint.unsupported_file_type"),
     ("rating cannot be none", "hint.no_rating"),
+    ('"error_type" … "message"', "hint.completion_request_error"),  # what a model's plugin raised
 )
 """What messages say, in lower case; the parts around " … " stand anywhere in them. The first that fits counts."""
 

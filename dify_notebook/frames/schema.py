@@ -281,7 +281,7 @@ TURNS = Table(
         C("node_count", "Int64", "How many nodes ran; missing for what is no workflow."),
         C("warning_count", "Int64", "How many things were wrong with the stream.", False),
         C("app", "string", "Name of the app, where known."),
-        C("app_mode", "string", "chat, agent-chat or advanced-chat, where known."),
+        C("app_mode", "string", "chat, agent-chat, advanced-chat or agent, where known."),
         C("server", "string", "Base URL that answered."),
         C("source", "category", "Where it is from.", categories=("stream", "blocking", "tape", "history")),
         _id("workflow_run_id", "The run of a chatflow.", nullable=True),

@@ -15,13 +15,15 @@ from msgspec.structs import replace
 from ..app.controls import counted
 from ..app.entry_points import CELL, as_input_error
 from ..app.files import FileInput, Pattern, holds_file, sources_of
-from ..app.known import Fitted
+from ..app.known import Fitted, KnownApp
 from ..app.origin import Filled, Origin, Value, values
-from ..errors import InputError
+from ..errors import ConfigError, InputError
 from ..i18n import t
 from ..net import files as net_files
 from ..net.checks import check_attachments, check_input
+from ..printable import one_line
 from ..wire import calls
+from ..wire.kinds import OTHER_MODES
 from ..wire.models import UploadedFile
 from .namespace import unbound_message
 from .parse import Arguments, Assignment
@@ -74,6 +76,7 @@ def build_request(
         files += find_files(as_input_error(replace(CELL, place=f"-f {text}"), sources_of, source))
     session = app_session.session
     app = session.call(session.learn())
+    _check_mode(app, app_session)
     conversation_id, again = _conversation(arguments, app_session, state, namespace, cell)
     conversation = app_session.conversations.get(conversation_id or "")
     earlier = {} if conversation is None else conversation.values
@@ -89,6 +92,14 @@ def build_request(
     return ChatRequest(
         query=query, inputs=inputs, files=files, conversation_id=conversation_id, again=again, dropped=fitted.dropped
     )
+
+
+def _check_mode(app: KnownApp, app_session: AppSession) -> None:
+    """Tell of a key whose app holds no conversations, as `%dify connect` does. Dify 0.15 does not say what it is."""
+    mode = app.info.mode if app.info is not None else None
+    if mode in OTHER_MODES:
+        name = one_line((app.info and app.info.name) or app_session.label, 80)
+        raise ConfigError(t("magic.other_app", app=name, mode=t(f"magic.app_mode.{mode}")), code="mode")
 
 
 def _without_blank_ends(text: str) -> str:

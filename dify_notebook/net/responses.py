@@ -53,7 +53,7 @@ async def _after(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
 
 
 def blocking_events(body: bytes, at: float) -> list[ev.Event]:
-    """A whole answer in one JSON, told as the events that it stands for.
+    """A whole answer in one JSON, told as the events that it stands for; also one that paused (Dify 1.14).
 
     Raises:
         ValueError: it is no answer.
@@ -62,13 +62,19 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
         data, unread = read(body)
     except RecursionError as problem:
         raise ValueError(str(problem)) from None
-    if not isinstance(data, dict) or "answer" not in data:
+    paused = isinstance(data, dict) and data.get("event") == "workflow_paused"
+    if not isinstance(data, dict) or not (paused or "answer" in data):
         raise ValueError
-    common = {key: data.get(key) for key in ("task_id", "message_id", "conversation_id", "created_at")}
+    inner = data["data"] if paused and isinstance(data.get("data"), dict) else {}
+    reported = {**inner, **{name: value for name, value in data.items() if value is not None}}
+    common = {key: reported.get(key) for key in ("task_id", "message_id", "conversation_id", "created_at")}
     messages: list[dict[str, Any]] = [
-        {"event": "message", "answer": data["answer"]},
-        {"event": "message_end", "metadata": data.get("metadata"), "files": data.get("files")},
+        {"event": "message", "answer": reported.get("answer")},
+        {"event": "message_end", "metadata": reported.get("metadata"), "files": reported.get("files")},
     ]
+    if paused:
+        run = reported.get("workflow_run_id")
+        messages.append({"event": "workflow_paused", "workflow_run_id": run, "data": inner})
     events = [decode(("", msgspec.json.encode(common | fields)), at) for fields in messages]
     events[0].unread = unread
     return events

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+import msgspec
+
 from ..wire import events as ev
 from .convert import as_dict, as_int, as_text, as_time
 from .state import AgentLog, Thought, Turn
+from .texts import same_text
 
 
 class Agent:
@@ -12,6 +17,8 @@ class Agent:
 
     def __init__(self, turn: Turn) -> None:
         self._thoughts = {item.id: item for item in turn.thoughts or ()}
+        self._speaking = {item.id: item.offset for item in turn.thoughts or () if item.offset is not None}
+        """The steps since the agent closed last, and where each began in the answer."""
         self._logs = {item.id: item for item in turn.logs or ()}
 
     def thoughts(self) -> tuple[Thought, ...]:
@@ -22,8 +29,12 @@ class Agent:
         """The entries as they are now."""
         return tuple(self._logs.values())
 
-    def think(self, event: ev.AgentThought) -> None:
-        """A step, or more of one."""
+    def think(self, event: ev.AgentThought, offset: int) -> None:
+        """A step, or more of one.
+
+        Args:
+            offset: characters of the answer before it.
+        """
         key, position = event.id or as_text(event.position), as_int(event.position)
         files = event.message_files if isinstance(event.message_files, list) else ()
         old = self._thoughts.get(key)
@@ -39,7 +50,32 @@ class Agent:
             created_at=as_time(event.created_at) or (old.created_at if old else None),
             started_at=old.started_at if old else event.at,
             finished_at=event.at,
+            answer=old.answer if old else "",
+            offset=old.offset if old else offset,
         )
+        if old is None:
+            self._speaking[key] = offset
+
+    def close(self, text: str, answer: str, at: float) -> None:
+        """The agent closes with its answer. What it had said before that is kept, each part by the step that said it.
+
+        Args:
+            text: all that it said while it worked.
+            answer: the one that counts; where it stands at the end of that text, no step has it.
+            at: seconds since sent.
+        """
+        text = text[: _beginning_of(answer, text, self._speaking.values())]
+        if not self._speaking and text.strip():  # no step was told
+            key = str(len(self._thoughts))
+            self._thoughts[key] = Thought(id=key, started_at=at, finished_at=at)
+            self._speaking[key] = 0
+        starts, start = list(self._speaking.values()), 0
+        for key, end in zip(self._speaking, [*starts[1:], len(text)], strict=False):
+            said = text[start:end]
+            step = self._thoughts[key]
+            self._thoughts[key] = msgspec.structs.replace(step, answer=said if said.strip() else "", offset=None)
+            start = max(start, end)
+        self._speaking.clear()
 
     def log(self, event: ev.AgentLog) -> None:
         """An entry, or more of one."""
@@ -59,3 +95,17 @@ class Agent:
             started_at=old.started_at if old else event.at,
             finished_at=None if status in ("start", "") else event.at,
         )
+
+
+def _beginning_of(answer: str, text: str, steps: Collection[int]) -> int:
+    """Where in the text the answer begins that stands at its end, blanks apart; the text's length where it does not.
+
+    Args:
+        steps: where steps begin in the text.
+    """
+    closing, said = answer.strip(), text.rstrip()
+    start = len(said) - len(closing)
+    if closing and said.endswith(closing) and (start == 0 or start in steps or said[start - 1].isspace()):
+        return start
+    last = max((step for step in steps if step < len(said)), default=0)
+    return last if same_text(text[last:], answer) else len(text)

@@ -124,4 +124,6 @@ def as_file(data: Mapping[str, Any]) -> MessageFile:
         url=as_text(data.get("url") or data.get("remote_url")) or None,
         upload_file_id=as_text(data.get("upload_file_id")) or None,
         transfer_method=as_text(data.get("transfer_method")) or None,
+        extension=as_text(data.get("extension")) or None,
+        reference=as_text(data.get("reference")) or None,
     )

@@ -8,19 +8,21 @@ and dicts by id, and gives a frozen `Turn` when asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from ..i18n import t
 from ..wire import events as ev
-from ..wire.kinds import AGENT, CHATFLOW, WORKFLOW
+from ..wire.kinds import AGENT, CHATFLOW, NEW_AGENT, WORKFLOW
 from .agent import Agent
 from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
+from .ends import ending, run_error, run_status
 from .forms import answered, told_form
 from .nodes import Nodes
 from .state import WELL, Audio, End, MessageFile, Status, Timing, Turn, TurnError, Workflow
-from .texts import Texts
+from .texts import Texts, same_text
 from .warnings import Warnings
 
 
@@ -74,6 +76,7 @@ class Builder:
                     "answer_raw": texts.raw,
                     "reasoning": texts.reasoning,
                     "reasoning_chunks": texts.chunks,
+                    "reasoning_by_node": texts.by_node,
                     "halves": tuple(sorted(self._texts.halves)),
                     "thoughts": self._agent.thoughts(),
                     "logs": self._agent.logs(),
@@ -93,7 +96,9 @@ class Builder:
 
     @property
     def task_id(self) -> str | None:
-        return self._get("task_id")  # type: ignore[no-any-return]
+        """By which it can be stopped; None while only the run's id stands in its place, which stops nothing."""
+        task: str | None = self._get("task_id")
+        return None if task == self._get("workflow_run_id") else task
 
     @property
     def conversation_id(self) -> str | None:
@@ -135,7 +140,10 @@ class Builder:
         timing: Timing = self._get("timing") or Timing()
         if timing.first_event is None and type(event) is not ev.Ping:
             self._set(timing=msgspec.structs.replace(timing, first_event=event.at))
-        if event.task_id and not self._get("task_id"):
+        # The state of a run so far has the run's id in its place (Dify 1.16); what is live tells the task's own.
+        speech = isinstance(event, (ev.TtsMessage, ev.TtsMessageEnd))
+        task = self._get("task_id")
+        if event.task_id and (not task or (task == self._get("workflow_run_id") and not speech)):
             self._set(task_id=event.task_id)
         # The first ids that the wire tells are the turn's: message_end.id and the ids of
         # speech can differ. What was asked for gives way to what the server says.
@@ -171,6 +179,8 @@ class Builder:
             self._settle(at)
             self._texts.end()
         timing: Timing = self._get("timing") or Timing()
+        if status == "stopped" and self._get("status") not in ("running", "stopped"):
+            self._nodes.stopped()
         self._set(
             status=status,
             end=end,
@@ -182,10 +192,21 @@ class Builder:
     # -- text --------------------------------------------------------------------
 
     def _message(self, event: ev.Message) -> None:
-        # "New Agent" apps close by repeating the whole answer that they have streamed as `agent_message`.
-        # A preset answer comes as `message` letter by letter, and "哈哈" repeats itself without being a repetition.
-        if not (self._get("agent_spoke") and event.answer and self._texts.is_all(event.answer)):
+        # A preset answer comes as `message` letter by letter, in agent apps too: there no `agent_message` was before.
+        if self._get("agent_spoke") and event.answer:
+            self._close_agent(event.answer, event.at)
+        else:
             self._text(event)
+
+    def _close_agent(self, answer: str, at: float) -> None:
+        """Apps of mode agent stream all that they say as `agent_message`, and close with the `message` that is kept."""
+        said = self._texts.raw
+        self._agent.close(said, answer, at)
+        self._set(agent_spoke=False)
+        if self._get("app_mode") == AGENT:
+            self._set(app_mode=NEW_AGENT)
+        if said.strip() == answer.strip() or not same_text(said, answer):  # else a few characters came damaged
+            self._replace_answer(answer, at)
 
     def _agent_message(self, event: ev.AgentMessage) -> None:
         if self._get("app_mode") is None:
@@ -199,11 +220,17 @@ class Builder:
         self._say(event.answer_text, event.at)
         if reasoning := event.reasoning_text:
             self._first_token(event.at)
-            self._texts.reason(reasoning)
+            self._texts.reason(reasoning, event.node_id)
 
     def _message_replace(self, event: ev.MessageReplace) -> None:
-        self._set(replaced=True)
+        # The state of a run so far comes in this form too. Chat apps leave the reason empty, and have no run.
+        if event.reason != "" or self._get("workflow") is None:
+            self._set(replaced=True)
         self._replace_answer(event.answer, event.at)
+
+    def _text_replace(self, event: ev.TextReplace) -> None:
+        self._set(replaced=True)
+        self._replace_answer(as_text((event.data or {}).get("text")), event.at)
 
     def _replace_answer(self, text: str | None, at: float) -> None:
         self._texts.forget()
@@ -228,6 +255,11 @@ class Builder:
             )
         )
 
+    def _add_files(self, items: object) -> None:
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, dict):
+                self._add_file(as_file(item))
+
     def _add_file(self, file: MessageFile) -> None:
         if file.id and file.id in self._file_ids:
             return
@@ -238,7 +270,7 @@ class Builder:
     def _agent_thought(self, event: ev.AgentThought) -> None:
         if self._get("app_mode") is None:
             self._set(app_mode=AGENT)
-        self._agent.think(event)
+        self._agent.think(event, self._texts.length)
 
     # -- workflow ----------------------------------------------------------------
 
@@ -257,8 +289,10 @@ class Builder:
                 started_at=event.at,
             ),
         )
-        if self._get("app_mode") is None:
-            self._set(app_mode=CHATFLOW if event.conversation_id else WORKFLOW)
+        if self._get("app_mode") is None and event.conversation_id:
+            self._set(app_mode=CHATFLOW)
+        elif self._get("app_mode") is None and event.task_id != run:  # else a chatflow's run that never began
+            self._set(app_mode=WORKFLOW)
 
     def _workflow_finished(self, event: ev.WorkflowFinished) -> None:
         data = event.data or {}
@@ -278,6 +312,8 @@ class Builder:
                 finished_at=event.at,
             ),
         )
+        self._add_files(data.get("files"))
+        self._conclude(event.at, alone=event.conversation_id is None)
 
     def _workflow_paused(self, event: ev.WorkflowPaused) -> None:
         data = event.data or {}
@@ -306,8 +342,8 @@ class Builder:
         self._ask(event.data or {})
 
     def _form_closed(self, event: ev.HumanInputFormFilled | ev.HumanInputFormTimeout) -> None:
-        told = told_form(event.data or {}, workflow_run_id=self._get("workflow_run_id"), user=self._get("user"))
-        form = self._forms.get(told.id, told)
+        reported = told_form(event.data or {}, workflow_run_id=self._get("workflow_run_id"), user=self._get("user"))
+        form = self._forms.get(reported.id, reported)
         status = "filled" if isinstance(event, ev.HumanInputFormFilled) else "timeout"
         self._forms[form.id] = msgspec.structs.replace(form, status=status, token=None)
 
@@ -336,34 +372,25 @@ class Builder:
         annotation = as_dict(meta.get("annotation_reply"))
         if annotation:
             self._set(annotation=annotation)
-        for item in event.files or ():
-            if isinstance(item, dict):
-                self._add_file(as_file(item))
-        run_status = self._run_status()
-        if self._get("end") in _LOCAL_ENDS or self._get("end") == "error":
+        if self._get("end") != "message_end":
+            reported = as_dict(meta.get("reasoning")) or {}
+            self._texts.complete_reasoning({node: as_text(text) for node, text in islice(reported.items(), _NODES)})
+        self._add_files(event.files)
+        self._conclude(event.at, message_ended=True)
+
+    def _conclude(self, at: float, *, message_ended: bool = False, alone: bool = False) -> None:
+        """The message or the run has ended; see `ending`."""
+        end, error, workflow = self._get("end"), self._get("error"), self._get("workflow")
+        if end in _LOCAL_ENDS or (end == "error" and error != run_error(workflow)):
             return  # this side had ended it, or an error had; what still came is welcome
-        if self._get("stop_confirmed") is not None:
-            self._finish("stopped", "stopped", event.at, whole=True)
-        elif run_status == "failed":
-            self._run_failed()
-            self._finish("failed", "message_end", event.at, whole=True)
-        elif run_status == "stopped":
-            self._finish("stopped", "message_end", event.at, whole=True)
-        elif run_status == "partial_succeeded":
-            self._finish("partial_succeeded", "message_end", event.at, whole=True)
-        else:
-            self._finish("succeeded", "message_end", event.at, whole=True)
-
-    def _run_status(self) -> str:
-        """How the chatflow's run ended, with `_` where Dify writes `-` (or, elsewhere, `_`); empty without a run."""
-        workflow: Workflow | None = self._get("workflow")
-        return workflow.status.replace("-", "_") if workflow else ""
-
-    def _run_failed(self) -> None:
-        """The run's own error is the turn's where no `error` event tells another."""
-        workflow: Workflow | None = self._get("workflow")
-        if self._get("error") is None and workflow is not None:
-            self._set(error=TurnError(code="workflow_failed", message=workflow.error or ""))
+        message_ended = message_ended or end == "message_end"
+        stop_asked = self._get("stop_confirmed") is not None
+        conclusion = ending(workflow, message_ended=message_ended, stop_asked=stop_asked, alone=alone)
+        if conclusion is None:
+            return
+        if conclusion.error is not None or end == "error":  # which was the run's
+            self._set(error=conclusion.error)
+        self._finish(conclusion.status, conclusion.end, at, whole=True)
 
     def _error(self, event: ev.Error) -> None:
         error = TurnError(code=event.code or "", message=event.message or "", status=event.status)
@@ -378,6 +405,11 @@ class Builder:
 
     def _ping(self, event: ev.Ping) -> None:
         self._set(pings=self._get("pings") + 1)
+
+    def _server_warning(self, event: ev.ServerWarning) -> None:
+        reported = event.message if event.warning is None else event.warning
+        words = (as_dict(reported) or {}).get("message") or reported
+        self._warn("server", as_text(words), event.at)
 
     def _unknown(self, event: ev.Unknown) -> None:
         if event.damaged:
@@ -398,11 +430,11 @@ class Builder:
 
     def _continued(self, event: ev.Continued) -> None:
         """What was the end is none."""
-        for key, told in (event.answered or {}).items():
+        for key, reported in (event.answered or {}).items():
             form = self._forms.get(key)
-            if form is not None and form.status == "waiting" and isinstance(told, dict):
+            if form is not None and form.status == "waiting" and isinstance(reported, dict):
                 self._forms[key] = msgspec.structs.replace(
-                    form, status="filled", token=None, action=told.get("action"), inputs=told.get("inputs")
+                    form, status="filled", token=None, action=reported.get("action"), inputs=reported.get("inputs")
                 )
         self._go_on()
 
@@ -442,18 +474,12 @@ class Builder:
             if event.rest:
                 self._set(complete=False)
             return
-        run_status = self._run_status()
+        run = run_status(self._get("workflow"))
         if self._get("stop_confirmed") is not None:
             self._finish("stopped", "stopped", event.at, whole=False)
-        elif run_status == "failed":
-            self._run_failed()
-            self._finish("failed", "eof", event.at, whole=False)
-        elif run_status in WELL and "followed" in self._warnings.codes:
+        elif run in WELL and "followed" in self._warnings.codes:
             # A run that is followed to its end tells its own end, not always the message's.
-            self._finish(run_status, "eof", event.at, whole=True)
-        elif self._get("app_mode") == WORKFLOW and run_status in WELL:
-            # Workflow apps have no message, so no message_end either.
-            self._finish(run_status, "eof", event.at, whole=True)
+            self._finish(run, "eof", event.at, whole=True)
         else:
             self._finish("incomplete", "eof", event.at, whole=False)
 
@@ -489,6 +515,9 @@ class Builder:
         self._break_off("cancelled", event.at)
 
 
+_NODES = 1_000
+"""Nodes whose reasoning is taken from the message's end."""
+
 #: Ends that this side decided on; nothing that still comes overturns them.
 _LOCAL_ENDS: frozenset[str | None] = frozenset(("timed_out", "cancelled"))
 
@@ -501,6 +530,7 @@ MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.AgentMessage: Builder._agent_message,
     ev.TextChunk: Builder._text,
     ev.ReasoningChunk: Builder._text,
+    ev.TextReplace: Builder._text_replace,
     ev.MessageReplace: Builder._message_replace,
     ev.MessageFile: Builder._message_file,
     ev.AgentThought: Builder._agent_thought,
@@ -509,6 +539,7 @@ MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.TtsMessage: Builder._tts,
     ev.TtsMessageEnd: Builder._tts,
     ev.Error: Builder._error,
+    ev.ServerWarning: Builder._server_warning,
     ev.Ping: Builder._ping,
     ev.WorkflowStarted: Builder._workflow_started,
     ev.WorkflowFinished: Builder._workflow_finished,

@@ -53,6 +53,10 @@ class Nodes:
         """The turn has ended: what still runs never told its own end."""
         self._runs.end(left, at)
 
+    def stopped(self) -> None:
+        """The run was stopped, as is told only after the message has ended."""
+        self._runs.restate("unknown", "stopped")
+
     def _note_branch(self, node: Node) -> None:
         branch = as_text((node.metadata or {}).get("parallel_mode_run_id"))
         if branch and node.round is None:
@@ -222,6 +226,9 @@ class Nodes:
         times = as_dict(meta.get(f"{node.kind}_duration_map")) or {}
         rounds = self._runs.rounds(node.id)
         for name, elapsed in times.items():
-            round_ = rounds.get(at) if (at := as_int(name)) is not None else None
-            if round_ is not None and name == str(at):
-                self._runs.put_round(node.id, msgspec.structs.replace(round_, elapsed=as_float(elapsed)))
+            index = as_int(name)
+            if index is None or index < 0 or name != str(index):
+                continue
+            begun = node.started_at if index == 0 and node.kind == "loop" else None
+            round_ = rounds.get(index) or Round(index=index, started_at=begun)  # Dify 1.16 announces no loop's first
+            self._runs.put_round(node.id, msgspec.structs.replace(round_, elapsed=as_float(elapsed)))

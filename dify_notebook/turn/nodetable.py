@@ -84,6 +84,12 @@ class NodeTable:
             self._nodes[index] = msgspec.structs.replace(self._nodes[index], status=status, finished_at=at)
         self._unfinished.clear()
 
+    def restate(self, old: NodeStatus, new: NodeStatus) -> None:
+        """Whatever has the one status has the other."""
+        for index, node in enumerate(self._nodes):
+            if node.status == old:
+                self._nodes[index] = msgspec.structs.replace(node, status=new)
+
     # -- what grows ----------------------------------------------------------------------
 
     def rounds(self, key: str) -> dict[int, Round]:
@@ -117,7 +123,7 @@ class NodeTable:
             rounds, retries = self._rounds.get(index), self._retries.get(index)
             self._nodes[index] = msgspec.structs.replace(
                 node,
-                rounds=node.rounds if rounds is None else tuple(rounds.values()),
+                rounds=node.rounds if rounds is None else tuple(rounds[number] for number in sorted(rounds)),
                 retries=node.retries if retries is None else tuple(retries),
             )
         self._grown.clear()

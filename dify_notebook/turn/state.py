@@ -69,7 +69,7 @@ class Warning_(Value, frozen=True):
 
     code: damaged (a line that is no event), character (bytes or an escape that are no
     character: U+FFFD stands there), unknown_event, unexpected (an event that makes no
-    sense where it stands), connection.
+    sense where it stands), server (it warns itself), connection.
     """
 
     code: str
@@ -110,6 +110,10 @@ class Thought(Value, frozen=True):
     """Seconds since sent, when it was first seen."""
     finished_at: float | None = None
     """Seconds since sent, when its last form was seen."""
+    answer: str = ""
+    """What the agent said to the user in this step before it went on (apps of mode agent, Dify 1.15)."""
+    offset: int | None = None
+    """Place in `Turn.answer_raw` where the step began, in characters; None where that is not known."""
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -218,6 +222,10 @@ class MessageFile(Value, frozen=True):
     """The upload that it was, where told."""
     transfer_method: str | None = None
     """local_file, remote_url or tool_file, where told."""
+    extension: str | None = None
+    """With its dot, where told."""
+    reference: str | None = None
+    """What stands for the file in a run's variables, where told (Dify 1.16)."""
 
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "url": redact(self.url) if self.url else self.url}
@@ -345,7 +353,7 @@ class Turn(Value, frozen=True):
     app: str | None = None
     """Name of the app, where known."""
     app_mode: str | None = None
-    """chat, agent-chat or advanced-chat (a chatflow), where known."""
+    """chat, agent-chat, advanced-chat (a chatflow) or agent, where known."""
     turn_number: int | None = None
     """Which turn of its conversation this is, from 1, where known."""
     conversation_name: str | None = None
@@ -357,11 +365,13 @@ class Turn(Value, frozen=True):
     reasoning_chunks: str = ""
     """The part of `reasoning` that came in events of its own."""
     agent_spoke: bool = False
-    """Whether text came as `agent_message`; then a `message` with all of it again is no more text."""
+    """Whether text came as `agent_message`; then a `message` closes it: that is the answer."""
     pings: int = 0
     """How many the server sent to keep the connection."""
     halves: tuple[str, ...] = ()
     """While it runs: its texts (answer, reasoning) that end in half a character, which the next piece may complete."""
+    reasoning_by_node: Mapping[str, str] | None = None
+    """What `reasoning_chunks` has of each node, by node id; None where the server does not tell (Dify 1.15 does)."""
 
     @property
     def running(self) -> bool:

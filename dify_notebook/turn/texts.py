@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from .reasoning import ReasoningSplitter
@@ -18,6 +19,7 @@ class Snapshot(NamedTuple):
     raw: str
     reasoning: str
     chunks: str
+    by_node: Mapping[str, str] | None
 
 
 class Texts:
@@ -33,6 +35,7 @@ class Texts:
         self.length = len(turn.answer_raw)
         """Characters of the answer as it came."""
         self._chunks: list[str] = [turn.reasoning_chunks] if turn.reasoning_chunks else []
+        self._by_node = {node: [text] for node, text in (turn.reasoning_by_node or {}).items()}
         self._splitter = ReasoningSplitter()
         self._splitter.feed(turn.answer_raw)
         self.ended = ended
@@ -50,17 +53,45 @@ class Texts:
         self._splitter.feed(text)
         self._count_piece()
 
-    def reason(self, text: str) -> None:
-        """More of the reasoning that comes apart."""
+    def reason(self, text: str, node: str | None = None) -> None:
+        """More of the reasoning that comes apart.
+
+        Args:
+            node: id of the node whose it is, where told.
+        """
         self.halves.discard("reasoning")
         self._chunks.append(text)
+        if node is not None:
+            self._by_node.setdefault(node, []).append(text)
         self._count_piece()
+
+    def complete_reasoning(self, reported: Mapping[str, str]) -> None:
+        """Take in what the end tells of each node's whole reasoning, as far as it did not come before."""
+        spoken = {node: text for node, text in reported.items() if text.strip()}
+        missing = {node: text for node, text in spoken.items() if not self._has_reasoning(node, text)}
+        if not missing:
+            return
+        chunks, named = _join(self._chunks), sum(len(_join(pieces)) for pieces in self._by_node.values())
+        if named != len(chunks) and not any(chunks.strip() in text for text in missing.values()):
+            self._chunks += ["\n\n", *"\n\n".join(missing.values())]  # of nodes that nobody named
+        else:
+            self._chunks = []
+        self._by_node |= {node: [text] for node, text in missing.items()}
+        if not self._chunks:
+            self._chunks = ["\n\n".join(_join(pieces).strip() for pieces in self._by_node.values())]
+
+    def _has_reasoning(self, node: str, text: str) -> bool:
+        if node in self._by_node and same_text(_join(self._by_node[node]), text):
+            return True
+        inline = _join(self._splitter.reasoning)
+        return any(text.strip() in known or same_text(known, text) for known in (_join(self._chunks), inline))
 
     def _count_piece(self) -> None:
         self._pieces += 1
         if self._pieces >= _PIECES:  # a text object a token costs ten times the token
             self._pieces = 0
-            for pieces in (self._raw, self._chunks, self._splitter.answer, self._splitter.reasoning):
+            apart = self._by_node.values()
+            for pieces in (self._raw, self._chunks, self._splitter.answer, self._splitter.reasoning, *apart):
                 _join(pieces)
 
     def forget(self) -> None:
@@ -72,7 +103,12 @@ class Texts:
         """Nothing completes what ends in half a character: how many texts that were."""
         incomplete = sorted(self.halves)
         for name in incomplete:
-            (self.say if name == "answer" else self.reason)(_REPLACEMENT)
+            if name == "answer":
+                self.say(_REPLACEMENT)
+            else:
+                chunks = _join(self._chunks)
+                last = (node for node, pieces in self._by_node.items() if chunks.endswith(_join(pieces)))
+                self.reason(_REPLACEMENT, next(last, None))
         return len(incomplete)
 
     def end(self) -> None:
@@ -86,15 +122,10 @@ class Texts:
         self._splitter = ReasoningSplitter()
         self._splitter.feed(_join(self._raw))
 
-    def is_all(self, text: str) -> bool:
-        """Whether this is the whole answer so far, blanks around it apart.
-
-        To look costs as much as the answer is long, so it is done for a text of about that length alone.
-        """
-        if 2 * len(text) + 1_000 < self.length:
-            return False
-        text, answer = text.strip(), _join(self._raw).strip()
-        return text == answer or _is_damaged(text, answer) or _is_damaged(answer, text)
+    @property
+    def raw(self) -> str:
+        """The answer as it came."""
+        return _join(self._raw)
 
     def snapshot(self) -> Snapshot:
         """The texts as they are now."""
@@ -103,7 +134,14 @@ class Texts:
         if answer == raw and raw:  # most are: held once
             self._splitter.answer[:], answer = [raw], raw
         reasoning = "\n\n".join(part for part in (chunks.strip(), inline) if part)
-        return Snapshot(answer, raw, reasoning, chunks)
+        by_node = {node: _join(pieces) for node, pieces in self._by_node.items()} or None
+        return Snapshot(answer, raw, reasoning, chunks, by_node)
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two texts are the same, blanks around them and a few characters apart that could not be read."""
+    one, other = one.strip(), other.strip()
+    return one == other or _is_damaged(one, other) or _is_damaged(other, one)
 
 
 def _is_damaged(text: str, whole: str) -> bool:

@@ -7,6 +7,7 @@ escaped, so that it cannot leave its place, and what is code stands in fences at
 
 from __future__ import annotations
 
+from ..error_bodies import readable
 from ..printable import one_line, shown
 from ..turn.state import Thought, Turn
 from . import facts, forms, limits, plain, timeline
@@ -81,7 +82,7 @@ def _table(turn: Turn, words: Words) -> str:
             status = timeline.node_status(node, turn)
             kind = " \u00b7 ".join([timeline.kind(node, words), *timeline.counters(node, words)])
             word = f"{facts.STATUS_SYMBOLS.get(status, '?')} {words.known(f'status.{status}', status)}"
-            error = f"{words.colon}{escaped(one_line(node.error, 200))}" if node.error else ""
+            error = f"{words.colon}{escaped(one_line(readable(node.error), 200))}" if node.error else ""
             tokens = f"{node.total_tokens:,}" if node.total_tokens else ""
             duration = timeline.duration(node, turn, words, 0.0)
             title = indent + escaped(timeline.name(node, words))
@@ -93,8 +94,8 @@ def _table(turn: Turn, words: Words) -> str:
 
 def _step(thought: Thought, index: int, words: Words) -> str:
     parts = [f"**{index + 1}.** {escaped(facts.step_tools(thought, words))}"]
-    if thought.thought.strip():
-        parts.append(escaped(one_line(thought.thought, 600)))
+    if text := facts.step_text(thought):
+        parts.append(escaped(one_line(text, 600)))
     for label, value in ((words("input"), thought.tool_input), (words("observation"), thought.observation)):
         if value.strip():
             text, note = truncated(pretty(value, thought.tools), words, 2_000)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ..error_bodies import readable
 from ..printable import one_line, shown
-from ..turn.state import CUT, AgentLog, Citation, MessageFile, Thought, Turn
+from ..turn.state import CUT, WELL, AgentLog, Citation, MessageFile, Thought, Turn
 from . import limits
 from .diff import common_prefix
 from .words import Words, host, number, price, short
@@ -84,20 +85,21 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
     if turn.error is not None:
         code = one_line(turn.error.code, 80)
         status = f" ({turn.error.status})" if turn.error.status else ""
-        out.append(Notice("error", f"{words('error')}{words.colon}{code}{status}", shown(turn.error.message).strip()))
+        detail = shown(readable(turn.error.message)).strip()
+        out.append(Notice("error", f"{words('error')}{words.colon}{code}{status}", detail))
     if turn.end == "stopped" or turn.status == "stopped":
         key = {True: "stopped.confirmed", False: "stopped.unconfirmed", None: "stopped.server"}[
             turn.stop_confirmed
         ]
         out.append(Notice("info", words(key)))
-    elif turn.end in CUT:
+    elif turn.end in CUT and turn.status not in WELL:  # workflow apps have no other end than their run's
         text = words(f"told.{turn.end}")
         if turn.end in ("timed_out", "cancelled") and turn.stop_confirmed is not None:
             text += " " + words("stop.confirmed" if turn.stop_confirmed else "stop.unconfirmed")
         out.append(Notice("warning", text))
     workflow_error = turn.workflow.error if turn.workflow is not None else None
     if turn.status in ("failed", "partial_succeeded") and workflow_error and turn.error is None:
-        out.append(Notice("error", words("workflow_error"), shown(workflow_error).strip()))
+        out.append(Notice("error", words("workflow_error"), shown(readable(workflow_error)).strip()))
     if turn.status == "partial_succeeded":
         out.append(Notice("warning", words("partial")))
     if turn.replaced:
@@ -183,8 +185,13 @@ def steps(turn: Turn) -> list[Thought]:
         for thought in (turn.thoughts or ())[: limits.THOUGHTS]
         if thought.tool
         or thought.observation
-        or (thought.thought.strip() and thought.thought.strip() not in turn.answer)
+        or ((text := step_text(thought)) and text not in turn.answer)
     ]
+
+
+def step_text(thought: Thought) -> str:
+    """What the agent thought in a step and what it said, as it came."""
+    return "\n\n".join(text for text in (thought.thought.strip(), thought.answer.strip()) if text)
 
 
 def step_title(thought: Thought, index: int, words: Words) -> str:

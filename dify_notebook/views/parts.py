@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from ..error_bodies import readable
 from ..printable import one_line, shown
 from ..turn.state import AgentLog, MessageFile, Node, Thought, Turn
 from . import facts, forms, limits, timeline
@@ -179,8 +180,8 @@ def _thought(thought: Thought, index: int, running: bool, words: Words, icons: M
     line += "".join(icon(name, icons) for name in thought.tools[:5])
     line += caption(facts.step_title(thought, index, words), summary, "dn-name")
     body = []
-    if thought.thought.strip():
-        body += [Block("thought", "div", {"class": "dn-plain"}, escape(shown(thought.thought.strip())))]
+    if text := facts.step_text(thought):
+        body += [Block("thought", "div", {"class": "dn-plain"}, escape(shown(text)))]
     if not is_empty(thought.tool_input.strip()):
         body += field("input", words("input"), thought.tool_input, words, thought.tools)
     if not is_empty(thought.observation.strip()):
@@ -364,7 +365,7 @@ def _name(row: timeline.Row, node: Node, words: Words) -> Block:
     attrs = {"class": "dn-tlc"} | ({"style": f"padding-left:{row.depth * 16}px"} if row.depth else {})
     body: list[Block] = []
     if node.error:
-        body += field("error", words("error"), node.error, words)
+        body += field("error", words("error"), readable(node.error), words)
     for retry in node.retries[: limits.RETRIES]:
         error = one_line(retry.error or "", 300)
         text = words("retry", n=retry.index) + (f"{words.colon}{error}" if error else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..error_bodies import readable
 from ..printable import one_line, shown
 from ..turn.state import Node, Thought, Turn
 from . import facts, forms, limits, timeline
@@ -36,7 +37,7 @@ def node_line(node: Node, depth: int, turn: Turn, words: Words, now: float) -> s
         parts.append(words("tokens", n=f"{node.total_tokens:,}"))
     line = f"{'  ' * (depth + 1)}{facts.STATUS_SYMBOLS.get(status, '?')} " + " \u00b7 ".join(parts)
     if node.error:
-        line += f"\n{'  ' * (depth + 3)}{one_line(node.error, 300)}"
+        line += f"\n{'  ' * (depth + 3)}{one_line(readable(node.error), 300)}"
     return line
 
 
@@ -67,8 +68,8 @@ def step_lines(turn: Turn, words: Words) -> list[str]:
 def thought_lines(thought: Thought, index: int, words: Words) -> list[str]:
     """One step of an agent."""
     out = [f"  {facts.step_title(thought, index, words)}"]
-    if thought.thought.strip():
-        out.append(indented(one_line(thought.thought, 600)))
+    if text := facts.step_text(thought):
+        out.append(indented(one_line(text, 600)))
     if thought.tool_input.strip():
         out.append(indented(f"{words('input')}{words.colon}{one_line(pretty(thought.tool_input, thought.tools), 600)}"))
     if thought.observation.strip():

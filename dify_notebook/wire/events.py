@@ -60,6 +60,15 @@ class Event(BoundedRepr, Pickled, msgspec.Struct, tag_field="event", kw_only=Tru
             result = "" if text == "" else result
         return result
 
+    @property
+    def node_id(self) -> str | None:
+        """The node of the run that said it, or that it tells of; None where none is told."""
+        data = getattr(self, "data", None)
+        data = data if isinstance(data, dict) else {}
+        selector = getattr(self, "from_variable_selector", None) or data.get("from_variable_selector")
+        named = selector[0] if isinstance(selector, list) and selector else data.get("node_id")
+        return named if named and isinstance(named, str) else None
+
     def identity(self) -> Hashable | None:
         """What it has in common with its first telling where it is told again; None where it has no name."""
         return None
@@ -103,7 +112,10 @@ class TextChunk(ChatEvent, tag="text_chunk"):
 
 
 class ReasoningChunk(ChatEvent, tag="reasoning_chunk"):
-    """A piece of the model's reasoning, kept apart by the server."""
+    """A piece of the model's reasoning, kept apart by the server.
+
+    Since Dify 1.15 `data` has `node_id`, and `is_final` with the last piece of a node, which is empty.
+    """
 
     REASONING = ("data.reasoning", "data.text", "reasoning", "answer")
 
@@ -113,8 +125,17 @@ class ReasoningChunk(ChatEvent, tag="reasoning_chunk"):
     answer: str | None = None
 
 
+class TextReplace(ChatEvent, tag="text_replace"):
+    """The whole text of a workflow app so far is replaced (moderation)."""
+
+    ENDS_TEXT = True
+
+    workflow_run_id: str | None = None
+    data: dict[str, Any] | None = None
+
+
 class MessageReplace(ChatEvent, tag="message_replace"):
-    """The whole answer so far is replaced (moderation)."""
+    """The whole answer so far is replaced: by moderation, or, with an empty `reason`, by a run's state so far."""
 
     ENDS_TEXT = True
 
@@ -194,6 +215,13 @@ class Error(ChatEvent, tag="error"):
     code: str | None = None
     message: str | None = None
     status: int | None = None
+
+
+class ServerWarning(ChatEvent, tag="warning"):
+    """Something is not as it should be, and the answer comes all the same (newer than Dify 1.17)."""
+
+    warning: Any = None
+    message: Any = None
 
 
 class Ping(ChatEvent, tag="ping"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-ChatMode = Literal["chat", "agent-chat", "advanced-chat"]
+ChatMode = Literal["chat", "agent-chat", "advanced-chat", "agent"]
 OtherMode = Literal["workflow", "completion"]
 AppMode = Literal[ChatMode, OtherMode]
 """What an app is, as `/info` tells it."""
@@ -12,9 +12,13 @@ CHAT_MODES: Final[tuple[ChatMode, ...]] = get_args(ChatMode)
 """Those that hold conversations."""
 OTHER_MODES: Final[tuple[OtherMode, ...]] = get_args(OtherMode)
 AGENT: Final = "agent-chat"
+NEW_AGENT: Final = "agent"
+"""An agent that works in a place of its own (Dify 1.15 and newer): it only streams, and closes with its answer."""
 CHATFLOW: Final = "advanced-chat"
 """A workflow that holds conversations: it has nodes, and its conversations can have variables."""
 WORKFLOW: Final = "workflow"
+UNTOLD_END: Final = "without a terminal event"
+"""What Dify 1.13 and newer say of a run that moderation answered, after the end of that answer: it is no failure."""
 
 TextControl = Literal["text-input", "paragraph", "select"]
 FileControl = Literal["file", "file-list"]

@@ -12,6 +12,9 @@ How the less plain ones were judged:
   a chatflow, and sound comes after `message_end`.
 * A chat or an agent that was stopped ends like one that was not. The wire alone says
   succeeded there; only a client that posted the stop itself can say stopped.
+* A chatflow of Dify 1.13 and newer says `message_end` before `workflow_finished`, and only the latter where it failed
+  or was stopped: its status is the turn's, its error too, and nothing is missing.
+* A run that waits for a person ends the stream at its pause: complete, with its forms.
 * A workflow app has no `message_end`: its stream ends cleanly (`eof`) after
   `workflow_finished`, which makes it succeeded and complete.
 * A body that ended before its end (`disconnected`) leaves the turn incomplete, with all the
@@ -61,6 +64,12 @@ class Expected:
     warnings: int = field(default=0, kw_only=True)
     """Data lines that are no JSON."""
     pings: int = field(default=0, kw_only=True)
+    said: tuple[str, ...] = field(default=(), kw_only=True)
+    """What the agent said in steps before the answer."""
+    rounds: dict[str, int] = field(default_factory=dict, kw_only=True)
+    """Title of each iteration and loop, and how many rounds it had."""
+    forms: tuple[str, ...] = field(default=(), kw_only=True)
+    """Status of each form, in the order in which they were asked."""
 
     def id_prefix(self, name: str) -> str | None:
         """Prefix of message_id, conversation_id, task_id or workflow_run_id; None where none came."""
@@ -352,13 +361,13 @@ TABLE = [
        "Reply: You said: Third (messages=6) 你好 🎉 naïve.\n(count 3)", nodes=5, tokens=18),
     # Start, route, list, the iteration, three rounds, answer. The middle round failed and the run went on.
     E("0.15.3/chat-messages__iterfail-continue-streaming", "233e 7ac9 cecb 81ce",
-       "out=/OK1\nNone\n/OK2", nodes=8, node_status={"Inner": "failed"}, tokens=0),
+       "out=/OK1\nNone\n/OK2", nodes=8, rounds={"Iter a": 3}, node_status={"Inner": "failed"}, tokens=0),
     # Rounds at once: all three inner runs start before the first ends; iteration_next counts 0, 3, 2, 1.
     E("0.15.3/chat-messages__iterfail-parallel-streaming", "af5f c92e 5345 7494",
-       "out=/OK1\n/OK2", nodes=8, node_status={"Inner": "failed"}, tokens=0),
+       "out=/OK1\n/OK2", nodes=8, rounds={"Iter b": 3}, node_status={"Inner": "failed"}, tokens=0),
     # iteration_completed(failed) comes before the node_finished of the round that broke it.
     E("0.15.3/chat-messages__iterfail-terminate-streaming", "78ad c944 a468 6231",
-       "", status="failed", end="error", error_code="invalid_param", nodes=6,
+       "", status="failed", end="error", error_code="invalid_param", nodes=6, rounds={"Iter c": 2},
        node_status={"Iter c": "failed", "Inner": "failed"}),
     # workflow_finished joins the two answers with a line break; the stream does not, and the stream is what was read.
     E("0.15.3/chat-messages__multianswer-streaming", "b6ce a2f6 014a 0547",
@@ -654,12 +663,12 @@ TABLE = [
        "Reply: You said: Third (messages=7) 你好 🎉 naïve.\n(count 3)", nodes=5, tokens=18),
     # Start, route, list, the iteration, three rounds, answer. The middle round failed and the run went on.
     E("1.12.1/chat-messages__iterfail-continue-streaming", "978c 3f94 53a1 6ff3",
-       "out=- /OK1\n- None\n- /OK2", nodes=8, node_status={"Inner": "failed"}, tokens=0),
+       "out=- /OK1\n- None\n- /OK2", nodes=8, rounds={"Iter a": 3}, node_status={"Inner": "failed"}, tokens=0),
     # All rounds are announced before the first begins; the inner runs come as 1, 2, 0.
     E("1.12.1/chat-messages__iterfail-parallel-streaming", "9ea2 f1e4 e243 994e",
-       "out=- /OK1\n- /OK2", nodes=8, node_status={"Inner": "failed"}, tokens=0),
+       "out=- /OK1\n- /OK2", nodes=8, rounds={"Iter b": 3}, node_status={"Inner": "failed"}, tokens=0),
     E("1.12.1/chat-messages__iterfail-terminate-streaming", "59ac 29d2 9e2e c16c",
-       "", status="failed", end="error", error_code="invalid_param", nodes=6,
+       "", status="failed", end="error", error_code="invalid_param", nodes=6, rounds={"Iter c": 2},
        node_status={"Iter c": "failed", "Inner": "failed"}),
     E("1.12.1/chat-messages__plain-chat-no-autoname", "a094 6380 4a4f -",
        "You said: no auto name (messages=1) 你好 🎉 naïve.", tokens=18),
@@ -677,7 +686,7 @@ TABLE = [
        'http={"path": "/hello?q=1", "ok": true} tool=2026 A=You said: A capital of Freedonia '
        "(messages=2) 你好 🎉 naïve. B=You said: B capital of Freedonia (messages=2) 你好 🎉 naïve. "
        "loop=2",
-       nodes=16, tokens=36),
+       nodes=16, rounds={"Iteration": 3, "Loop": 2}, tokens=36),
 
     # 1.12.1/keepalive
     E("1.12.1/keepalive__chat-streaming", "9b9c e39a a2b4 -",
@@ -716,6 +725,201 @@ TABLE = [
     # 1.12.1/workflows-run
     # This version tells the text as text_chunk.
     E("1.12.1/workflows-run__ok-streaming", "- - 3c3e 782a", "Hi Paris", end="eof", nodes=3),
+
+    # 1.16.1/chat-messages-disconnect
+    # The recorder closed the socket. What ran then (the iteration, its first round's node) never told its end.
+    E("1.16.1/chat-messages-disconnect__richflow-client-left", "045a c34e 6dae 3b24",
+       "", status="incomplete", end="disconnected", nodes=4, rounds={"Each": 1},
+       node_status={"Each": "unknown", "Round": "unknown"}, complete=False, pings=1),
+    E("1.16.1/chat-messages-disconnect__slowflow-client-left", "db4d afc7 3cdc ec25",
+       "Slow: " + words(8) + " ", status="incomplete", end="disconnected", nodes=2, node_status={"LLM": "unknown"},
+       complete=False, pings=1),
+    E("1.16.1/chat-messages-disconnect__slowflow-client-left-2", "bff0 f320 5aa6 2be6",
+       "Slow: " + words(8) + " ", status="incomplete", end="disconnected", nodes=2, node_status={"LLM": "unknown"},
+       complete=False, pings=1),
+
+    # 1.16.1/chat-messages-errors
+    # What older versions refuse with 400 is a run here that fails before its first node: no message, no conversation,
+    # and the task has the run's id.
+    E("1.16.1/chat-messages-errors__chatflow-empty-query", "- - c317 c317",
+       "", status="failed", end="error", error_code="workflow_failed", pings=1),
+    E("1.16.1/chat-messages-errors__fileflow-file-string", "- - 2feb 2feb",
+       "", status="failed", end="error", error_code="workflow_failed", pings=1),
+    E("1.16.1/chat-messages-errors__fileflow-flag-text", "03de bae0 3c60 caa5",
+       "doc= n= flag=True js= must=m files=", nodes=2, tokens=0, pings=1),
+    E("1.16.1/chat-messages-errors__fileflow-json-text", "- - 8348 8348",
+       "", status="failed", end="error", error_code="workflow_failed", pings=1),
+    E("1.16.1/chat-messages-errors__fileflow-must-long", "- - 2846 2846",
+       "", status="failed", end="error", error_code="workflow_failed", pings=1),
+    E("1.16.1/chat-messages-errors__fileflow-no-must", "- - 5bd5 5bd5",
+       "", status="failed", end="error", error_code="workflow_failed", pings=1),
+    E("1.16.1/chat-messages-errors__fileflow-null-must", "- - 3230 3230",
+       "", status="failed", end="error", error_code="workflow_failed", pings=1),
+    # A chat app does not look at workflow_id.
+    E("1.16.1/chat-messages-errors__plain-chat-workflow-id-malformed", "1418 2f2a 887c -",
+       "You said: x 你好 🎉 ok.", tokens=12),
+    E("1.16.1/chat-messages-errors__plain-chat-workflow-id-unknown", "05a3 543c d675 -",
+       "You said: x 你好 🎉 ok.", tokens=12),
+
+    # 1.16.1/chat-messages-files
+    E("1.16.1/chat-messages-files__basic-chat-file-local", "a03c e5c7 70ef -", words(4), files=1, tokens=13),
+    # The answer has two links to one file; message_end and workflow_finished tell it twice each.
+    E("1.16.1/chat-messages-files__fileflow-files", "508d ab53 8399 00f4",
+       "doc=[a.txt](http://127.0.0.1:5016/files/f3ab9f7b-dfed-464e-94f5-a148833b0738/file-preview?timestamp=1795974597"
+       "&nonce=0235fbb9d4b279a8305ea2d503de0aea&sign=OfUzdjfFHmwk2ph59yCW3bJhwiHmyioDcuQlnI4RA2k%3D) n=3 flag=True "
+       'js={\n  "a": 1\n} must=m files=[a.txt](http://127.0.0.1:5016/files/f3ab9f7b-dfed-464e-94f5-a148833b0738/'
+       "file-preview?timestamp=1795974597&nonce=b36d9b58eb1a7b752ee170726c2d86c5"
+       "&sign=19K613zLH2FOMTz_Qrz7W59R6PSrM5_NCe4XTMuT4mo%3D)",
+       nodes=2, files=1, tokens=0, pings=1),
+
+    # 1.16.1/chat-messages-llm-errors
+    # workflow_finished(failed) is the last event: the run's error is the turn's.
+    E("1.16.1/chat-messages-llm-errors__chatflow-bad", "5fcf d414 80b2 ff8d",
+       "", status="failed", end="error", error_code="workflow_failed", nodes=3, node_status={"LLM": "failed"}, pings=1),
+    E("1.16.1/chat-messages-llm-errors__chatflow-conn", "e2db 0030 ebe2 af12",
+       "", status="failed", end="error", error_code="workflow_failed", nodes=3, node_status={"LLM": "failed"}, pings=1),
+    E("1.16.1/chat-messages-llm-errors__chatflow-other", "106a eca7 a219 2acd",
+       "", status="failed", end="error", error_code="workflow_failed", nodes=3, node_status={"LLM": "failed"}, pings=1),
+    E("1.16.1/chat-messages-llm-errors__chatflow-server", "134d 7829 a53b eae5",
+       "", status="failed", end="error", error_code="workflow_failed", nodes=3, node_status={"LLM": "failed"}, pings=1),
+    E("1.16.1/chat-messages-llm-errors__plain-chat-auth", "7eb0 49df - -",
+       "", status="failed", end="error", error_code="completion_request_error"),
+    E("1.16.1/chat-messages-llm-errors__plain-chat-conn", "e2d1 1285 - -",
+       "", status="failed", end="error", error_code="completion_request_error"),
+    E("1.16.1/chat-messages-llm-errors__plain-chat-other", "d5ef a5be - -",
+       "", status="failed", end="error", error_code="invalid_param"),
+    E("1.16.1/chat-messages-llm-errors__plain-chat-rate", "3eec fcba - -",
+       "", status="failed", end="error", error_code="rate_limit_error"),
+    E("1.16.1/chat-messages-llm-errors__plain-chat-server", "875d b9ff - -",
+       "", status="failed", end="error", error_code="completion_request_error"),
+
+    # 1.16.1/chat-messages-new-agent
+    E("1.16.1/chat-messages-new-agent__roster-agent-fail", "3bdf 0d84 - -",
+       "", status="failed", end="error", error_code="completion_request_error"),
+    E("1.16.1/chat-messages-new-agent__roster-agent-limit", "aaf6 b120 - -",
+       "", status="failed", end="error", error_code="agent_run_limit_exceeded"),
+    # The closing message repeats what was streamed, without the blank at its end: that is the answer, once.
+    E("1.16.1/chat-messages-new-agent__roster-agent-object-output", "8840 b29c dad4 -",
+       "It is twelve. Done 你好.", thoughts=2, tokens=15),
+    # What it said before the tool is no part of the stored answer: it stands with the step in which it was said.
+    E("1.16.1/chat-messages-new-agent__roster-agent-tool", "e89c 19f9 9f92 -",
+       "It is twelve. Done 你好.", thoughts=4, tools=("current_time",), said=("Let me look. ",), tokens=15),
+
+    # 1.16.1/chat-messages-ping
+    E("1.16.1/chat-messages-ping__chatflow-wait-12", "dfd2 7695 b840 462b", words(3), nodes=4, tokens=14, pings=2),
+
+    # 1.16.1/chat-messages-stop
+    # A stranger cannot stop a chat app's answer.
+    E("1.16.1/chat-messages-stop__plain-chat-stopped-by-other", "52e2 508e b91b -", words(20), tokens=32),
+    # A chatflow's can be stopped by anybody; nothing follows workflow_finished(stopped).
+    E("1.16.1/chat-messages-stop__slowflow-stopped", "30be dfd8 1dc7 15a6",
+       "Slow: " + words(2) + " ", status="stopped", end="stopped", nodes=2, node_status={"LLM": "stopped"}, pings=1),
+    E("1.16.1/chat-messages-stop__slowflow-stopped-by-other", "a334 096f 9313 5928",
+       "Slow: " + words(2) + " ", status="stopped", end="stopped", nodes=2, node_status={"LLM": "stopped"}, pings=1),
+
+    # 1.16.1/chat-messages
+    E("1.16.1/chat-messages__agent-chat-plain", "8e5f 5fe1 1084 -",
+       "You said: plain 你好 🎉 ok.", thoughts=1, tokens=13),
+    E("1.16.1/chat-messages__agentflow-time", "a368 04bf a26e 1602",
+       "The agent node says it is twelve . ", logs=2, nodes=3, tokens=12, pings=1),
+    E("1.16.1/chat-messages__basic-chat-md", "337a 7989 07ff -",
+       "# Title\n\nA table:\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n```python\nprint('hi')\n```\n\n"
+       "Inline $x^2$ and **bold**.\n", tokens=33),
+    E("1.16.1/chat-messages__basic-chat-second", "e69c 191e 2546 -", words(3), tokens=21),
+    # Two people are asked at once.
+    E("1.16.1/chat-messages__brancha-go", "846d 3ba3 f845 c113",
+       "", status="paused", end="paused", nodes=3, node_status={"Left person": "paused", "Right person": "paused"},
+       forms=("waiting", "waiting"), pings=1),
+    E("1.16.1/chat-messages__chatflow-words-8-hi", "8418 b091 c88d 93f8", words(8), nodes=4, tokens=17, pings=1),
+    # The text of the node that failed had been told up to where it stands.
+    E("1.16.1/chat-messages__failflow-go", "a2a7 b63f 7917 09e4",
+       "Before: " + words(4) + "\nAfter ", status="failed", end="error", error_code="workflow_failed", nodes=4,
+       node_status={"Boom": "failed"}, pings=1),
+    E("1.16.1/chat-messages__humanflow-pause", "b25e df83 82e4 994f",
+       "Draft: " + words(4) + "\n", status="paused", end="paused", nodes=4, node_status={"Ask a person": "paused"},
+       forms=("waiting",), pings=1),
+    E("1.16.1/chat-messages__humanflow-pause-3", "38ee 1b25 730a b007",
+       "Draft: " + words(4) + "\n", status="paused", end="paused", nodes=4, node_status={"Ask a person": "paused"},
+       forms=("waiting",), pings=1),
+    E("1.16.1/chat-messages__humanflow-pause-4", "c8f8 8685 d6c7 ffb6",
+       "Draft: " + words(4) + "\n", status="paused", end="paused", nodes=4, node_status={"Ask a person": "paused"},
+       forms=("waiting",), pings=1),
+    # Another question in the conversation of a run that waits is another run, which waits too.
+    E("1.16.1/chat-messages__humanflow-second-while-paused", "3616 197b 84e9 ba26",
+       "Draft: " + words(4) + "\n", status="paused", end="paused", nodes=4, node_status={"Ask a person": "paused"},
+       forms=("waiting",), pings=1),
+    # Three rounds, and loop_next comes between them: twice.
+    E("1.16.1/chat-messages__loopall-go", "7ccc fb87 a621 a4b9", "i=3", nodes=6, rounds={"Count": 3}, tokens=0, pings=1),
+    # The question was blocked: the answer comes in the app's own words, as any other.
+    E("1.16.1/chat-messages__mod-chat-a-secret", "ba93 98f7 b0da -", "Not that question.", tokens=0),
+    # A chat app tells the moderated text with an empty reason, as a run's state so far is told; it is moderated.
+    E("1.16.1/chat-messages__mod-chat-words-14", "6aad 4a88 515a -", "Not that answer.", tokens=22, replaced=True),
+    E("1.16.1/chat-messages__modflow-fine", "af84 082c 68ea da76",
+       "You said: fine 你好 🎉 ok.", nodes=3, tokens=12, pings=1),
+    # The run's outputs have the text that nobody may see.
+    E("1.16.1/chat-messages__modflow-words-12", "fb0c a5a5 f7d5 3152",
+       "Not that answer.", nodes=3, tokens=20, replaced=True, pings=1),
+    E("1.16.1/chat-messages__multianswer-go", "9274 5682 e3ad 79f5",
+       "First: " + words(5) + "\nSecond: " + words(5) + " done", nodes=5, tokens=29, pings=1),
+    # Two rounds at a time.
+    E("1.16.1/chat-messages__paraflow-go", "dc32 e8cb bae3 74cb",
+       "\n".join(["- " + words(4)] * 4), nodes=8, rounds={"Parallel": 4}, tokens=48, pings=1),
+    E("1.16.1/chat-messages__plain-chat-accept-gzip", "f2f5 c2fa 22d8 -", words(30), tokens=38),
+    # Start, split, iteration with three rounds, loop with two (of three: it breaks off), left, right, branch, two
+    # LLMs, answer. loop_completed says `steps` 3 all the same.
+    E("1.16.1/chat-messages__richflow-please-words-5", "bf15 103a a95f b939",
+       "Items: - item one #0\n- item two #1\n- item three #2\nLoop: 2\nLeft left, right " + words(6) + "\n\n"
+       + words(12) + "\nEnd.", nodes=15, rounds={"Each": 3, "Count": 2}, tokens=40, pings=1),
+    E("1.16.1/chat-messages__richflow-short-one", "c0f9 55a6 154c dfd7",
+       "Short: left", nodes=14, rounds={"Each": 3, "Count": 2}, tokens=15, pings=1),
+    # message_end tells the reasoning again, by node and without the blanks around it.
+    E("1.16.1/chat-messages__thinkflow-hi", "9209 95cc 42f1 43d4",
+       "Reply: You said: hi 你好 🎉 ok.", reasoning="First I think.\nThen I think more.", nodes=3, tokens=23, pings=1),
+    E("1.16.1/chat-messages__tts-chat-words-6", "bc40 e595 407d -", words(6), tokens=14, audio_chunks=3),
+    # A chatflow's speech does not come any more: the server has closed before it.
+    E("1.16.1/chat-messages__ttsflow-words-6", "c801 9341 772d 285e", words(6), nodes=3, tokens=14, pings=1),
+    E("1.16.1/chat-messages__twohumans-pause", "7170 115e 5c72 bebe",
+       "", status="paused", end="paused", nodes=2, node_status={"First": "paused"}, forms=("waiting",), pings=1),
+
+    # 1.16.1/completion-messages
+    E("1.16.1/completion-messages__completion-fail", "500b - - -",
+       "", status="failed", end="error", error_code="completion_request_error"),
+    E("1.16.1/completion-messages__completion-streaming", "3e18 - 7eb7 -", words(5), tokens=12),
+
+    # 1.16.1/workflow-events
+    # The state of a run so far, told later: the text comes as message_replace, and nothing was moderated. The left
+    # form was answered before, and is not told.
+    E("1.16.1/workflow-events__brancha-after-one", "59ba e174 8118 4cc0",
+       "L", status="paused", end="paused", nodes=4, node_status={"Right person": "paused"}, forms=("waiting",), pings=1),
+    # A run that is over tells its own end and nothing else: no message, and no text that moderation has seen.
+    E("1.16.1/workflow-events__humanflow-finished", "- - 994f 994f", "", end="eof"),
+    E("1.16.1/workflow-events__humanflow-rejected", "- - c64d c64d", "", end="eof"),
+    # Without a state: only what came after the form was answered, of which therefore nothing is known.
+    E("1.16.1/workflow-events__humanflow-resumed-plain", "b25e df83 82e4 994f",
+       "Approved with a <b> note y: " + words(5), nodes=3, tokens=29, pings=30),
+    # The state of a paused run, its pause, and how it went on.
+    E("1.16.1/workflow-events__humanflow-resumed-snapshot", "b25e df83 82e4 994f",
+       "Draft: " + words(4) + "\nApproved with a <b> note y: " + words(5), nodes=6, tokens=29, forms=("filled",), pings=1),
+    # To stop a run that waits changes nothing: it still waits.
+    E("1.16.1/workflow-events__humanflow-stopped-while-paused", "c8f8 8685 d6c7 ffb6",
+       "Draft: " + words(4) + "\n", status="paused", end="paused", nodes=4, node_status={"Ask a person": "paused"},
+       forms=("waiting",), pings=1),
+    # Only what was still to come.
+    E("1.16.1/workflow-events__slowflow-rejoin-plain", "bff0 f320 5aa6 2be6",
+       words(40).partition(" word11 ")[2], nodes=2, tokens=55, pings=2),
+    # The state has no text yet, and the run's id where the task's belongs; what is live has the task's own.
+    E("1.16.1/workflow-events__slowflow-rejoin-snapshot", "db4d afc7 3cdc ec25",
+       words(40).partition(" word11 ")[2], nodes=3, tokens=53, pings=1),
+
+    # 1.16.1/workflows-run
+    E("1.16.1/workflows-run-by-id__workflow-by-id", "- - 1921 2cf2",
+       "word0 word1\n<word0 word1>", end="eof", nodes=4, pings=1),
+    E("1.16.1/workflows-run__failworkflow-streaming", "- - 6c32 f66a",
+       "", status="failed", end="error", error_code="workflow_failed", nodes=2, node_status={"Boom": "failed"}, pings=1),
+    E("1.16.1/workflows-run__humanworkflow-pause", "- - ca08 924c",
+       "", status="paused", end="paused", nodes=2, node_status={"Ask": "paused"}, forms=("waiting",), pings=1),
+    E("1.16.1/workflows-run__humanworkflow-streaming", "- - 5478 9a06",
+       "", status="paused", end="paused", nodes=2, node_status={"Ask": "paused"}, forms=("waiting",), pings=1),
 ]
 
 EXPECTED: dict[str, Expected] = {row.case: row for row in TABLE}

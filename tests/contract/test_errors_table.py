@@ -44,6 +44,6 @@ async def test_blocking_answers(case: str) -> None:
     with serving(replay(load_plain()[case])) as server:
         async with AsyncDify("app-x", server.url, "u") as dify:
             turn = await dify.chat.send("hi", response_mode="blocking")
-    assert turn.answer == expected.answer
+    assert (turn.answer, turn.reasoning) == (expected.answer, expected.reasoning)
     assert turn.status == "succeeded"
     assert (turn.message_id or "").startswith(expected.ids.split()[0].replace("-", ""))

@@ -19,12 +19,12 @@ SECRETS = re.compile(
 
 
 def test_every_stream_has_one_line_in_the_table() -> None:
-    assert len(TABLE) == len(EXPECTED) == len(streams.load()) == 221
+    assert len(TABLE) == len(EXPECTED) == len(streams.load()) == 291
     assert EXPECTED.keys() == streams.load().keys()
 
 
 def test_every_plain_exchange_has_one_line_in_a_table() -> None:
-    assert len(BLOCKING) + len(ERRORS) == len(EXPECTED_BLOCKING) + len(EXPECTED_ERRORS) == 221
+    assert len(BLOCKING) + len(ERRORS) == len(EXPECTED_BLOCKING) + len(EXPECTED_ERRORS) == 258
     assert EXPECTED_BLOCKING.keys() | EXPECTED_ERRORS.keys() == streams.load_plain().keys()
     assert {case for case, it in streams.load_plain().items() if it.status == 200} == EXPECTED_BLOCKING.keys()
     assert {case: it.status for case, it in streams.load_plain().items() if it.status != 200} == {
@@ -48,7 +48,7 @@ def test_streams_are_what_they_say() -> None:
 
 def test_how_bodies_ended() -> None:
     early = {case: it.ended for case, it in streams.load().items() if not it.whole}
-    assert len(early) == 13
+    assert len(early) == 16
     assert [case for case, ended in early.items() if ended == "eof-mid-chunked"] == [
         "0.15.3/chat-messages-crash__worker-killed-mid-stream"
     ]

@@ -78,6 +78,9 @@ def seen(turn: Turn, expected: Expected) -> dict[str, object]:
         "complete": turn.complete,
         "warnings": sum(warning.code == "damaged" for warning in turn.warnings),
         "pings": turn.pings,
+        "said": tuple(thought.answer for thought in turn.thoughts or () if thought.answer),
+        "rounds": {node.title or node.node_id: len(node.rounds) for node in nodes if node.kind != "node"},
+        "forms": tuple(form.status for form in turn.forms),
     }
 
 

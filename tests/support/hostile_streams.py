@@ -132,6 +132,14 @@ STREAMS: dict[str, Callable[[int], Stream]] = {
         ev.AgentMessage(answer="x" * n * 20),
         *(message("y") for _ in range(n)),
     ],
+    "an agent that closes again and again": lambda n: [
+        *(ev.AgentThought(id=f"t{i}", tool="add") for i in range(n)),
+        *(one for i in range(n) for one in (ev.AgentMessage(answer="x"), message(f"y{i % 9}"))),
+    ],
+    "steps in which an agent speaks": lambda n: [
+        *(one for i in range(n) for one in (ev.AgentThought(id=f"t{i}"), ev.AgentMessage(answer="x"))),
+        message("x" * n),
+    ],
     # files, forms, citations, speech
     "files": lambda n: [ev.MessageFile(id=f"f{i}", url="/f") for i in range(n)],
     "files without an id": lambda n: [ev.MessageFile(url="/f") for _ in range(n)],
@@ -162,12 +170,30 @@ STREAMS: dict[str, Callable[[int], Stream]] = {
     "tags in a fence": lambda n: [message("```\n" + "<think>\n" * 2 * n)],
     "tags in one line of code": lambda n: [message("`" + "<think>" * 2 * n)],
     "replacements": lambda n: [ev.MessageReplace(answer="x" * 100) for _ in range(n)],
+    "replacements of a workflow's text": lambda n: [ev.TextReplace(data={"text": "x" * 100}) for _ in range(n)],
+    "reasoning of many nodes": lambda n: [
+        *(ev.ReasoningChunk(data={"reasoning": "x", "node_id": f"n{i}"}) for i in range(n)),
+        ev.MessageEnd(metadata={"reasoning": {f"n{i}": "x y" for i in range(n)}}),
+    ],
+    "reasoning of a node that is told anew": lambda n: [
+        *(ev.ReasoningChunk(data={"reasoning": "x", "node_id": "n"}) for _ in range(n)),
+        ev.MessageEnd(metadata={"reasoning": {"n": "x" * 2 * n}}),
+    ],
+    "ends that tell the reasoning": lambda n: [
+        *(ev.ReasoningChunk(data={"reasoning": "x" * 50, "node_id": "n"}) for _ in range(n)),
+        *(ev.MessageEnd(metadata={"reasoning": {"m": f"y{i}"}}) for i in range(n)),
+    ],
+    "ends of the run and of the message": lambda n: [
+        *running(n),
+        *(one for _ in range(n) for one in (end(), ev.WorkflowFinished(data={"status": "stopped"}))),
+    ],
     "replacements after warnings": lambda n: [
         *warned(n),
         *(ev.MessageReplace(answer="x") for _ in range(n)),
     ],
     # the rest
     "events that are unknown": warned,
+    "warnings of the server": lambda n: [ev.ServerWarning(warning="x" * 100) for _ in range(n)],
     "texts that end in half a character": lambda n: [ev.Message(answer="x", unread=1, half=True) for _ in range(n)],
     "lines that are damaged": lambda n: [ev.Unknown(damaged=True, raw=b"{" * 3_000) for _ in range(n)],
     "pings": lambda n: [ev.Ping() for _ in range(n)],

@@ -84,6 +84,7 @@ WRONG: list[tuple[Declared, str]] = [
     (chat(model={"url": "ftp://x", "name": "m"}), "no address of a model"),
     (chat(model={"url": "http://u:p@x/v1", "name": "m"}), "no password"),
     (chat(model={"url": "http://x/v1"}), "--model NAME"),
+    ({"name": "a", "mode": "agent"}, "mode: agent is none of chat, agent-chat, advanced-chat"),
     ({"name": "a", "mode": "agent-chat", "tools": ["nothing"]}, "tools: there is no function nothing .known: calculator"),
     ({"name": "a", "mode": "agent-chat", "tools": ["no.such:thing"]}, "no.such:thing cannot be imported"),
     ({"name": "a", "mode": "agent-chat", "tools": ["math:sqrt"]}, "tools: sqrt: the argument x has no name"),

@@ -34,6 +34,7 @@ class Server:
         self.version, self.form = version, form if form is not None else []
         self.parameters: dict[str, Any] = {}
         self.refuse: dict[str, tuple[int, str]] = {}
+        self.mode = "chat"
         self.asked: list[str] = []
         self.uploads: list[str] = []
 
@@ -51,7 +52,7 @@ class Server:
             return httpx.Response(201, json=uploaded, headers=headers)
         answers: dict[str, Any] = {
             "/parameters": {"user_input_form": self.form, **self.parameters},
-            "/info": {"name": "Support", "description": "Answers.", "mode": "chat"},
+            "/info": {"name": "Support", "description": "Answers.", "mode": self.mode},
             "/conversations": {
                 "data": [
                     {"id": FIRST, "name": "one", "inputs": {"city": "Lyon", "doc": None}},
@@ -490,3 +491,18 @@ def test_names_of_a_function_come_first() -> None:
         lost["c"] = client_of
         with pytest.raises(InputError, match="city is a variable of the function ask and has no value here"):
             book.prepare(line, body)
+
+
+@pytest.mark.parametrize(("mode", "what"), [("workflow", "a workflow app"), ("completion", "a text completion app")])
+def test_the_key_of_an_app_that_holds_no_conversations_is_named_before_anything_is_sent(mode: str, what: str) -> None:
+    server = Server(form=CITY)  # which would say that an input is missing
+    server.mode = mode
+    with pytest.raises(ConfigError, match=rf"^mode: Support is {what}; .* Nothing was sent\."):
+        Notebook(server).prepare("", "hello")
+    assert sorted(server.asked) == ["/info", "/parameters"]
+
+
+def test_an_agent_of_the_new_kind_is_asked_like_any_other() -> None:
+    server = Server()
+    server.mode = "agent"
+    assert Notebook(server).prepare("", "hello").query == "hello"

@@ -54,6 +54,25 @@ HINTS = [
     ("not_found", "Annotation not found", 404, "hint.not_found"),
     ("not_json", "web page", 403, "hint.blocked"),
     ("not_json", "web page", 418, "hint.not_json"),
+    # Dify 1.13 to 1.17
+    ("human_input_form_submitted", "This form has already been submitted by another user, form_id=0", 412,
+     "hint.human_input_form_submitted"),
+    ("human_input_form_expired", "This form has expired, form_id=0", 412, "hint.human_input_form_expired"),
+    ("not_found", "Form not found. You have requested this URI", 404, "hint.human_input_form_not_found"),
+    ("invalid_form_data", "Invalid value for select input 'kind': zz", 400, "hint.invalid_form_data"),
+    ("speech_to_text_disabled", "Speech to text is disabled.", 400, "hint.speech_to_text_disabled"),
+    ("agent_run_limit_exceeded", "too many steps (agent_run_id=7)", 400, "hint.agent_run_limit_exceeded"),
+    ("agent_not_published", "x", 400, "hint.agent_not_published"),
+    ("invalid_param", "Agent App has no bound Agent", 400, "hint.agent_not_published"),
+    ("bad_request", "Agent App only supports streaming response mode.", 400, "hint.agent_blocking"),
+    ("workflow_version_execution_not_allowed", "x", 403, "hint.workflow_version_execution_not_allowed"),
+    ("rate_limit_error", "[stub] rate limited", 429, "hint.rate_limit_error"),
+    ("not_found", "Workflow run not found", 404, "hint.run"),
+    ("workflow_failed", "must is required in input form", None, "hint.inputs"),
+    ("workflow_failed", "query is required", None, "hint.query"),
+    ("invalid_param", "Run failed: must is required in input form", 400, "hint.inputs"),
+    ("invalid_param", '{"error_type": "ValueError", "message": "no", "args": {}}', 400, "hint.completion_request_error"),
+    ("workflow_failed", 'PluginInvokeError: {"error_type": "X", "message": "no"}', None, "hint.completion_request_error"),
 ]
 
 #: Every code that the API document names for its errors.

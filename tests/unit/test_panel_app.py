@@ -186,6 +186,17 @@ def test_icons_are_fetched_here_checked_and_small() -> None:
         page.panel.close()
 
 
+def test_an_agent_of_the_new_kind_is_taken() -> None:
+    with wired(), serving(Odd("agent")) as server:
+        page = show(ChatPanel(Dify("app-x" * 5, server.url, "u")))
+        page.until(lambda: "app" in page.parts, "the app")
+        assert page.parts["app"]["mode"] == "agent"
+        page.ask("use them")
+        page.ended(1)
+        assert "Done." in page.html()
+        page.panel.close()
+
+
 def test_an_app_that_does_not_chat_is_told() -> None:
     with wired(), serving(Odd("workflow")) as server:
         page = show(ChatPanel(Dify("app-x" * 5, server.url, "u")))

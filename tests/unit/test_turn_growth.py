@@ -74,9 +74,10 @@ def test_rounds_and_retries_are_those_that_were_told() -> None:
     events.append(ev.LoopCompleted(data={"node_id": "n", "execution_metadata": {"loop_duration_map": times}}))
     loop, *inner = fold_all(events).nodes or ()
     assert [(one.index, one.started_at, one.elapsed) for one in loop.rounds] == [
-        (2, 2.0, None),
         (0, 0.0, 1.5),
         (1, 1.0, 2.0),
+        (2, 2.0, None),
+        (7, None, 3.0),
     ]
     assert [(node.id, node.round) for node in inner] == [("r2", 2), ("r0", 0), ("r1", 1)]
     assert [one.index for one in inner[1].retries] == [1, 2, 3]

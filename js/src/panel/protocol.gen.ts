@@ -31,7 +31,7 @@ export interface Field {
 
 export interface App {
   name: string;
-  mode: "advanced-chat" | "agent-chat" | "chat";
+  mode: "advanced-chat" | "agent" | "agent-chat" | "chat";
   description: string;
   icon: Icon | null;
   server: string;

@@ -19,7 +19,7 @@ from typing import Any
 from ....errors import DifyError
 from ....i18n import t
 from ....paths import expand
-from ....wire.kinds import AGENT, CHAT_MODES, CHATFLOW, ChatMode
+from ....wire.kinds import AGENT, CHAT_MODES, CHATFLOW, NEW_AGENT, ChatMode
 from ...store.store import Row
 from ..agent import Agent
 from ..app import App, Variable
@@ -41,6 +41,8 @@ from .scope import Scope
 
 Source = App | str | os.PathLike[str] | Mapping[str, Any]
 """What `serve(apps=[...])` takes: an app, a file, or a declaration as a dict."""
+_MODES: tuple[ChatMode, ...] = tuple(mode for mode in CHAT_MODES if mode != NEW_AGENT)
+"""What a declared app can be."""
 
 
 def resolve(sources: Source | Iterable[Source], default: Wanted | None = None) -> tuple[App, ...]:
@@ -107,7 +109,7 @@ def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
     """One app. Raises: DeclarationError."""
     named = values.get("name") if isinstance(values, Mapping) else None
     table = TableReader(values, file or (f"app {named}" if named else "app"), "")
-    mode = table.choice("mode", CHAT_MODES)
+    mode = table.choice("mode", _MODES)
     name = table.word("name", Path(file).stem if file else None)
     form = tuple(control_of(entry) for entry in table.tables("form", named="variable"))
     _distinct(table, "form", [control.variable for control in form])
