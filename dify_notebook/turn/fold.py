@@ -17,7 +17,7 @@ from ..wire import events as ev
 from ..wire.kinds import AGENT, CHATFLOW, WORKFLOW
 from .agent import Agent
 from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
-from .forms import answered, told_form
+from .forms import answered, closed, told_form
 from .nodes import Nodes
 from .state import WELL, Audio, End, MessageFile, Status, Timing, Turn, TurnError, Workflow
 from .texts import Texts
@@ -55,6 +55,7 @@ class Builder:
         self._forms = {item.id: item for item in turn.forms}
         self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
         self._audio_ended = bool(turn.audio and turn.audio.complete)
+        self._continued_run = False
         self._snapshot: Turn | None = turn
         self.version = 0
         """Grows with every event that changed something."""
@@ -103,7 +104,9 @@ class Builder:
     def unfinished_run(self) -> str | None:
         """Id of the chatflow's run, where one was told to begin and none to end."""
         workflow: Workflow | None = self._get("workflow")
-        ended = workflow is None or workflow.status != "running" or self.status != "running"
+        ended = workflow is None or workflow.status != "running"
+        # Since Dify 1.13 the run's end comes behind the message's.
+        ended = ended or (self.status != "running" and self._get("end") != "message_end")
         return None if ended else self._get("workflow_run_id")
 
     def _get(self, name: str) -> Any:
@@ -135,7 +138,7 @@ class Builder:
         timing: Timing = self._get("timing") or Timing()
         if timing.first_event is None and type(event) is not ev.Ping:
             self._set(timing=msgspec.structs.replace(timing, first_event=event.at))
-        if event.task_id and not self._get("task_id"):
+        if event.task_id and not self._get("task_id") and not self._is_run(event):
             self._set(task_id=event.task_id)
         # The first ids that the wire tells are the turn's: message_end.id and the ids of
         # speech can differ. What was asked for gives way to what the server says.
@@ -145,6 +148,10 @@ class Builder:
             self._set(message_id=event.message_id)
         if event.created_at is not None and self._get("created_at") is None:
             self._set(created_at=as_time(event.created_at))
+
+    def _is_run(self, event: ev.ChatEvent) -> bool:
+        """Whether what it names as its task is the run: a run's state does so (Dify 1.16), and no stop knows it."""
+        return event.task_id in (self._get("workflow_run_id"), getattr(event, "workflow_run_id", None))
 
     def _say(self, text: str | None, at: float) -> None:
         """More of the answer."""
@@ -398,6 +405,7 @@ class Builder:
 
     def _continued(self, event: ev.Continued) -> None:
         """What was the end is none."""
+        self._continued_run = True
         for key, told in (event.answered or {}).items():
             form = self._forms.get(key)
             if form is not None and form.status == "waiting" and isinstance(told, dict):
@@ -448,7 +456,7 @@ class Builder:
         elif run_status == "failed":
             self._run_failed()
             self._finish("failed", "eof", event.at, whole=False)
-        elif run_status in WELL and "followed" in self._warnings.codes:
+        elif run_status in WELL and (self._continued_run or "followed" in self._warnings.codes):
             # A run that is followed to its end tells its own end, not always the message's.
             self._finish(run_status, "eof", event.at, whole=True)
         elif self._get("app_mode") == WORKFLOW and run_status in WELL:
@@ -475,12 +483,34 @@ class Builder:
 
     def _resumed(self, event: ev.Resumed) -> None:
         if event.whole is None:
-            self._warn("followed", event.message, event.at)
+            self._warn(event.code or "followed", event.message, event.at)
         elif not event.whole:
-            self._warn("gap", event.message, event.at)
+            self._warn(event.code or "gap", event.message, event.at)
             self._set(complete=False)
-        elif event.answer is not None:
+        if event.answer is not None:
             self._replace_answer(event.answer, event.at)
+        if event.reasoning is not None:
+            self._texts.replace_reasoning(event.reasoning)
+
+    def _stored(self, event: ev.Stored) -> None:
+        """What the server's history knows where the stream told less."""
+        if event.answer is not None and self._texts.snapshot().raw != event.answer:
+            self._replace_answer(event.answer, event.at)
+        if event.replaced:
+            self._set(replaced=True)
+        if event.usage and self._get("usage") is None and self._run_status() in ("succeeded", "partial_succeeded"):
+            self._set(usage=as_usage(event.usage))
+        if event.citations and not self._get("citations"):
+            self._set(citations=tuple(as_citation(item) for item in event.citations if isinstance(item, dict)))
+        for item in event.files or ():
+            if isinstance(item, dict):
+                self._add_file(as_file(item))
+        for item in event.forms or ():
+            form = self._forms.get(str(item.get("form_id"))) if isinstance(item, dict) else None
+            if form is not None and form.action is None:
+                self._forms[form.id] = closed(form, item)
+        if event.error and self._get("error") is None and self._run_status() == "failed":
+            self._set(error=TurnError(code="workflow_failed", message=event.error))
 
     def _deadline_exceeded(self, event: ev.DeadlineExceeded) -> None:
         self._break_off("timed_out", event.at)
@@ -536,6 +566,7 @@ MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.StreamEnd: Builder._stream_end,
     ev.Disconnected: Builder._disconnected,
     ev.Resumed: Builder._resumed,
+    ev.Stored: Builder._stored,
     ev.DeadlineExceeded: Builder._deadline_exceeded,
     ev.Cancelled: Builder._cancelled,
 }
