@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ..turn.state import Turn
     from .client import AsyncDify
 
+ASK_SECONDS = 5.0
+"""Seconds in which a server says what a run waits for; it begins with that."""
 REMEMBERED = 1_000
 """Forms of which a client remembers that it submitted them."""
 
@@ -43,16 +46,16 @@ class AsyncForms(Resource):
             InputError: the server tells no token of it any more.
         """
         token = await self._token(form)
-        told = await self._dify._send(calls.get_form(token))
+        answer = await self._dify._send(calls.get_form(token))
         known = form if isinstance(form, Form) else Form(id="")
         data = {
             **(known.data if isinstance(known.data, dict) else {}),
             "form_id": known.id,
-            "form_content": told.form_content,
-            "inputs": told.inputs,
-            "actions": told.user_actions,
-            "resolved_default_values": told.resolved_default_values,
-            "expiration_time": told.expiration_time and told.expiration_time.timestamp(),
+            "form_content": answer.form_content,
+            "inputs": answer.inputs,
+            "actions": answer.user_actions,
+            "resolved_default_values": answer.resolved_default_values,
+            "expiration_time": answer.expiration_time and answer.expiration_time.timestamp(),
             "form_token": token,
         }
         return told_form(data, workflow_run_id=known.workflow_run_id, user=known.user)
@@ -101,14 +104,16 @@ class AsyncForms(Resource):
         if form.token is not None:
             return form.token
         if form.workflow_run_id:
-            async with aclosing(self._told(form.workflow_run_id, form.user)) as forms:
-                async for told in forms:
-                    if told.id == form.id and told.token is not None:
-                        return told.token
+            # A run that does not wait is told of as long as it takes, with pings alone perhaps.
+            with suppress(TimeoutError):
+                forms = self._asked(form.workflow_run_id, form.user)
+                async with asyncio.timeout(ASK_SECONDS), aclosing(forms):
+                    async for waiting in forms:
+                        if waiting.id == form.id and waiting.token is not None:
+                            return waiting.token
         raise InputError(t("forms.no_token"), code="form")
 
-
-    async def _told(self, run: str, user: str | None) -> AsyncGenerator[Form, None]:
+    async def _asked(self, run: str, user: str | None) -> AsyncGenerator[Form, None]:
         """The forms that the run waits for, as the server tells them to who asked the question."""
         dify = self._dify
         reader = EventReader(dify.bounds, dify.settings.api_key)
@@ -118,6 +123,8 @@ class AsyncForms(Resource):
                     for _, event in reader.read(frame, 0.0):
                         if isinstance(event, ev.HumanInputRequired):
                             yield told_form(event.data or {})
+                        elif isinstance(event, (ev.WorkflowPaused, ev.WorkflowFinished)) or event.answer_text:
+                            return
                 if reader.exceeded:
                     return
 

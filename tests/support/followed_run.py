@@ -81,7 +81,9 @@ class Run:
                 told.append({"event": "node_finished", **common, **run, "data": {**data, **untold, "status": status}})
         if paused:
             last = max(number for number, kind in enumerate(kinds) if kind == "workflow_started")
-            told += [{**event, "task_id": self.task} for event in before[last:] if event["event"] in PAUSES]
+            asked = [{**event, "task_id": self.task} for event in before[last:] if event["event"] in PAUSES]
+            asked[-1] = {**asked[-1], "data": {**asked[-1]["data"], "outputs": {"answer": self._persisted(before)}}}
+            told += asked
         return told
 
     def _finished(self, before: Sequence[Event]) -> Event:
@@ -120,8 +122,12 @@ class Run:
             node["status"] = data["status"] if kind.endswith(("finished", "completed")) else "running"
         return list(nodes.values())
 
-    def message(self) -> Event:
-        """What `/messages` has of it."""
+    def message(self, pause: Event | None = None) -> Event:
+        """What `/messages` has of it: at its end, or at that pause."""
+        if pause is not None:
+            for number, event in enumerate(self.events, 1):
+                if event["event"] == "workflow_paused" and _asked(event) == _asked(pause):
+                    return {**self.message(), "answer": self._persisted(self.events[:number]), "status": "paused"}
         return {
             "id": self.ids["message_id"],
             "conversation_id": self.ids["conversation_id"],
@@ -140,6 +146,10 @@ class Run:
         }
 
 
+def _asked(pause: Event) -> list[str]:
+    return [reason["form_id"] for reason in pause["data"]["reasons"]]
+
+
 class Server:
     """Tells a run: to who asks, up to an event, and later from where the run is by then.
 
@@ -155,7 +165,14 @@ class Server:
     ) -> None:
         self.run, self.cut, self.at, self.stops = run, cut, list(at), list(stops)
         self.submitted: list[tuple[str, Any]] = []
+        """Token and body of each form that was answered."""
+        self.refusal: tuple[str, Any] | None = None
+        """With it a form is refused: the status, and the body."""
+        self.stopped: list[str] = []
+        """Tasks that were to be stopped."""
         self.messages = True
+        """Whether `/messages` is to be had."""
+        self._pause: Event | None = None
 
     def __call__(self, request: Request, connection: Connection) -> None:
         path = urlsplit(request.path)
@@ -164,11 +181,19 @@ class Server:
         elif path.path == f"/v1/workflow/{self.run.id}/events":
             self._events(connection, parse_qs(path.query))
         elif path.path == "/v1/messages" and self.messages and self.run.answer is not None:
-            connection.reply("200 OK", {"limit": 100, "has_more": False, "data": [self.run.message()]})
+            connection.reply("200 OK", {"limit": 100, "has_more": False, "data": [self.run.message(self._pause)]})
         elif path.path.startswith("/v1/form/human_input/") and request.method == "POST":
+            if self.refusal is not None:
+                connection.reply(*self.refusal)
+                return
             self.submitted.append((path.path.rpartition("/")[2], request.json))
             connection.reply("200 OK", {})
+        elif path.path.startswith("/v1/form/human_input/"):
+            form = next(form for form in self._forms() if form["form_token"] == path.path.rpartition("/")[2])
+            names = ("form_content", "inputs", "resolved_default_values", "expiration_time")
+            connection.reply("200 OK", {"user_actions": form["actions"], **{name: form[name] for name in names}})
         elif path.path.endswith("/stop"):
+            self.stopped.append(path.path.split("/")[-2])
             connection.reply("200 OK", {"result": "success"})
         else:
             connection.reply("404 Not Found", {"code": "not_found", "message": path.path, "status": 404})
@@ -178,20 +203,37 @@ class Server:
         stop = self.stops.pop(0) if len(self.stops) > 1 else self.stops[0]
         told = self.run.state(at)
         rest = self.run.events[at:]
-        waits = told[-1]["event"] == "workflow_paused" and "continue_on_pause" not in query
-        if told[-1]["event"] == "workflow_finished" or waits:
+        if told[-1]["event"] == "workflow_finished":
             rest = []
-        self._tell(connection, [*told, *(rest if "continue_on_pause" in query else self._until_pause(rest))], stop)
+        if "continue_on_pause" in query:
+            self._tell(connection, self._until_asked([*told, *rest]), stop, stays=True)
+        else:
+            self._tell(connection, self._until_pause([*told, *rest]), stop)
+
+    def _forms(self) -> list[Event]:
+        return [event["data"] for event in self.run.events if event["event"] == "human_input_required"]
 
     @staticmethod
     def _until_pause(events: Sequence[Event]) -> list[Event]:
         ends = [number for number, event in enumerate(events, 1) if event["event"] == "workflow_paused"]
         return list(events[: ends[0]] if ends else events)
 
-    @staticmethod
-    def _tell(connection: Connection, events: Sequence[Event], stop: int | None) -> None:
+    def _until_asked(self, events: Sequence[Event]) -> list[Event]:
+        """To the first pause with forms of which none was answered."""
+        answered = {token for token, _ in self.submitted}
+        for number, event in enumerate(events, 1):
+            paused = event["event"] == "workflow_paused"
+            if paused and answered.isdisjoint(reason["form_token"] for reason in event["data"]["reasons"]):
+                return list(events[:number])
+        return list(events)
+
+    def _tell(self, connection: Connection, events: Sequence[Event], stop: int | None, *, stays: bool = False) -> None:
+        self._pause = events[-1] if events[-1]["event"] == "workflow_paused" else None
         connection.head()
         connection.chunk(b"event: ping\n\n")
         for event in events[:stop]:
             connection.event(**event)
+        if stop is None and stays and events[-1]["event"] != "workflow_finished":
+            connection.wait_until_left()  # a server pings on
+            return
         connection.end() if stop is None else connection.close()
