@@ -21,7 +21,7 @@ from dify_notebook.turn.state import Turn
 
 pytestmark = pytest.mark.anyio
 
-ANSWER = {"action": "approve", "inputs": {"note": "a <b> note", "kind": "y"}}
+ANSWER: dict[str, Any] = {"action": "approve", "inputs": {"note": "a <b> note", "kind": "y"}}
 WHOLE = "Draft: word0 word1 word2 word3\nApproved with a <b> note y: word0 word1 word2 word3 word4"
 USAGE = {"message_tokens": 20, "answer_tokens": 9, "total_tokens": 29, "total_price": "0.000038", "currency": "USD"}
 TOKENS = [f"FormTokenFormToken000{number}" for number in range(10)]
@@ -199,7 +199,9 @@ async def test_it_waits_still(human: tuple[Server, RawServer, int]) -> None:
         assert paused.forms[0].token is None
         turn = await resumed(dify, paused)
         assert (turn.status, turn.answer, forms(turn)) == ("paused", paused.answer, forms(paused))
-        assert turn.forms[0].token.reveal() == TOKENS[4]
+        token = turn.forms[0].token
+        assert token is not None
+        assert token.reveal() == TOKENS[4]
         assert places(turn) == places(paused)
         assert server.stopped == []
 
