@@ -108,7 +108,8 @@ class Resume:
         if name is not None:
             self._seen[name] += 1
             self._nodes.record(event)
-        self._note(event)
+        if type(event) in _NOTED:
+            self._note(event)
 
     def _note(self, event: ev.Event) -> None:
         """What of an event tells how whole the texts are."""
@@ -332,6 +333,11 @@ class Resume:
         if self._reasons and self.finished and not self._message_ended:
             return [ev.Resumed(at=at, whole=False, message=t("net.reasoning_gap"))]
         return []
+
+
+_NOTED = frozenset(
+    (ev.ReasoningChunk, ev.MessageReplace, ev.MessageEnd, ev.WorkflowFinished, ev.WorkflowPaused, ev.NodeFinished)
+)
 
 
 def _own_id(event: ev.WorkflowEvent) -> bool:

@@ -30,10 +30,7 @@ class _Container:
 
     def __init__(self, kind: str, data: Mapping[str, Any], number: int) -> None:
         self.kind, self.node_id, self.number = kind, _node_id(data), number
-        self.created = _second(data)
         self.state: State = "running"
-        self.made = False
-        """Whether a state alone told of it."""
         self.round = 0 if kind == "loop" else -1
         self.made_rounds: set[int] = set()
         self.inside: set[str] = set()
@@ -48,6 +45,12 @@ class RunNodes:
         self._nodes: dict[str, State] = {}
         self._containers: dict[str, list[_Container]] = {}
         """By node, in the order in which they began."""
+        self._running: dict[str, list[_Container]] = {}
+        """By node; those that have ended since are let go when they are the last."""
+        self._untold: dict[str, _Container] = {}
+        """By node, the newest that has ended as a state tells it."""
+        self._made: dict[tuple[str, int | None], _Container] = {}
+        """By node and second, those of which a state alone told."""
         self._by_id: dict[str, _Container] = {}
         """By the id that this connection's state has for them."""
         self._count: Counter[str] = Counter()
@@ -78,7 +81,8 @@ class RunNodes:
                 self._nodes[node.id] = "running" if running else "paused" if paused else "ended" if details else "told"
                 continue
             run = self._begin(node.kind, {"node_id": node.node_id}, known=True)
-            run.state = "running" if node.status in ("running", "unknown") else "ended"
+            if node.status not in ("running", "unknown"):
+                self._end(run, "ended")
             run.round = max((one.index for one in node.rounds), default=run.round)
             run.parallel = node.parallel
             run.inside = {one.node_id for one in turn.nodes or () if one.parent == node.id and one.round == run.round}
@@ -108,9 +112,9 @@ class RunNodes:
         if isinstance(event, (ev.IterationNext, ev.LoopNext)):
             return self._next(event, data)
         if isinstance(event, (ev.IterationCompleted, ev.LoopCompleted)):
-            run = self._open_run(_node_id(data), ("running", "told"))
+            run = self._open_run(_node_id(data)) or self._untold.pop(_node_id(data), None)
             if run is not None:
-                run.state = "ended"
+                self._end(run, "ended")
         return [event]
 
     # -- nodes ---------------------------------------------------------------------------
@@ -160,12 +164,20 @@ class RunNodes:
         self.steps += not known and not _is_inside(data)
         run = _Container(kind, data, self._begun)
         self._containers.setdefault(run.node_id, []).append(run)
+        self._running.setdefault(run.node_id, []).append(run)
         return run
 
-    def _open_run(self, node_id: str, states: tuple[State, ...] = ("running",)) -> _Container | None:
-        """The newest run of that container that has one of the states, the first of them first."""
-        runs = self._containers.get(node_id, ())
-        return next((run for state in states for run in reversed(runs) if run.state == state), None)
+    def _end(self, run: _Container, state: State) -> None:
+        run.state = state
+        if state == "told":
+            self._untold[run.node_id] = run
+
+    def _open_run(self, node_id: str) -> _Container | None:
+        """The newest run of that container that has not told its end."""
+        running = self._running.get(node_id, [])
+        while running and running[-1].state != "running":
+            running.pop()
+        return running[-1] if running else None
 
     def _of_container(self, event: ev.WorkflowEvent, data: Mapping[str, Any]) -> list[ev.Event]:
         """A state tells of a container as of a node; its runs come in the order in which they began."""
@@ -180,18 +192,16 @@ class RunNodes:
             else:
                 made = [*self._place(event, data), _made(_STARTED[kind], event, _as_container(data, metadata={}))]
                 self._by_id[key] = self._begin(kind, data)
-                self._by_id[key].made = True
+                self._made[name, _second(data)] = self._by_id[key]
         run = self._by_id[key]
         if isinstance(event, ev.NodeFinished) and run.state == "running":
-            run.state = "told"
+            self._end(run, "told")
             made.append(_made(_COMPLETED[kind], event, _as_container(data)))
         return made
 
     def _started(self, kind: str, event: ev.WorkflowEvent, data: Mapping[str, Any]) -> list[ev.Event]:
-        for run in self._containers.get(_node_id(data), ()):
-            if run.made and run.created == _second(data):
-                run.made = False
-                return []
+        if self._made.pop((_node_id(data), _second(data)), None) is not None:
+            return []  # the state was a little ahead
         made = self._place(event, data)
         self._begin(kind, data)
         return [*made, event]

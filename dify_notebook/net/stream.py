@@ -19,7 +19,7 @@ from ..tape import Header, Tape
 from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
-from ..wire.decoder import own_frame
+from ..wire.decoder import encoded, own_frame
 from ..wire.sse import MEDIA_TYPE, Frame
 from .bodies import iter_decoded, read_chunks
 from .bounds import size_text
@@ -528,7 +528,7 @@ class ChatStream:
 
 
 def _made_frame(event: ev.Event) -> Frame:
-    return own_frame(event) if isinstance(event, ev.own_events()) else ("", msgspec.json.encode(event))
+    return own_frame(event) if isinstance(event, ev.own_events()) else ("", encoded(event))
 
 
 async def _nothing() -> AsyncGenerator[ev.Event, None]:

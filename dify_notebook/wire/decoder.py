@@ -31,7 +31,17 @@ def _own_decoder() -> msgspec.json.Decoder[Any]:
 
 def own_frame(event: Event) -> Frame:
     """The frame in which a tape keeps what happened on this side of the wire; `decode` reads it."""
-    return OURS, msgspec.json.encode(event)
+    return OURS, encoded(event)
+
+
+def encoded(event: Event) -> bytes:
+    """An event as JSON, without the token of a form."""
+    return msgspec.json.encode(event, enc_hook=_without_secret)
+
+
+def _without_secret(value: object) -> None:
+    if not isinstance(value, Secret):
+        raise NotImplementedError(type(value).__name__)
 
 
 def decode(frame: Frame, at: float = 0.0, surrogates: Surrogates | None = None) -> Event:

@@ -10,9 +10,11 @@ import msgspec
 import pytest
 from contract import streams
 from support.followed_run import Event, Run, Server, events_of
+from support.linear import MOST, growth
 from support.raw_server import serving
 
 from dify_notebook import AsyncDify
+from dify_notebook.net.run_nodes import RunNodes
 from dify_notebook.turn.fold import fold_all
 from dify_notebook.turn.state import Turn
 from dify_notebook.wire import events as ev
@@ -162,3 +164,23 @@ async def test_a_run_that_has_ended_meanwhile_is_found_in_the_history(case: str)
                 server.cut, server.at = cut, [len(run.events)]
                 turn = await cut_at(dify)
                 check(turn, whole, (case, cut, run.events[cut - 1]["event"], sorted(codes(turn))))
+
+
+def containers(size: int) -> list[ev.WorkflowEvent]:
+    events: list[ev.WorkflowEvent] = []
+    for number in range(size):
+        data = {"id": "it", "node_id": "it", "created_at": number}
+        inner = {"id": str(number), "node_id": "a", "iteration_id": "it"}
+        events += [ev.IterationStarted(data=data), ev.NodeStarted(data=inner)]
+        told = {"id": f"told {number}", "node_id": "it", "node_type": "iteration", "created_at": -number}
+        events += [ev.NodeStarted(data=told), ev.NodeFinished(data=told)][: number % 3]
+    return events + [ev.IterationCompleted(data={"id": "it", "node_id": "it"}) for _ in range(size)]
+
+
+def test_what_is_new_of_nodes_is_found_in_time_linear_in_them() -> None:
+    def note(events: list[ev.WorkflowEvent]) -> None:
+        nodes = RunNodes()
+        for event in events:
+            nodes.news(event)
+
+    assert growth(containers, note, 2_000) < MOST

@@ -229,6 +229,21 @@ async def test_it_was_answered_elsewhere_or_has_expired(submitted: bool) -> None
     assert untimed(turn.tape.replay()) == {**untimed(turn), "inputs": None}
 
 
+async def test_it_was_answered_elsewhere_and_works_still() -> None:
+    told = {"action_id": "reject", "submitted_data": {"note": "n", "kind": "x"}, "rendered_content": "Asked"}
+    form = {"form_id": "003f41a8-f2a0-451a-947d-9538cbe2fc73", "form_token": None}
+    run, pause = recorded(forms=[{"submitted": True, "form_definition": form, "form_submission_data": told}])
+    ended = next(number for number in range(pause, len(run.events)) if run.events[number]["event"] == "node_finished")
+    server = Server(run, at=[ended + 1])
+    server.submitted.append((TOKENS[4], None))
+    with serving(server) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            turn = await resumed(dify, await asked(dify))
+    assert (turn.answer, turn.status, codes(turn)) == (WHOLE, "succeeded", {"nodes"})
+    assert (turn.forms[0].status, turn.forms[0].action, turn.forms[0].content) == ("filled", "reject", "Asked")
+    assert len(turn.nodes or ()) == 6
+
+
 async def test_a_run_that_ended_long_ago_without_a_history_is_told_with_a_warning() -> None:
     run, _ = recorded()
     server = Server(run, at=[len(run.events)])
