@@ -497,3 +497,38 @@ async def test_the_token_is_nowhere(
     ]
     assert len(caplog.records) > 3
     assert [number for number, text in enumerate(places_of_it) if TOKENS[4] in text] == []
+
+
+async def test_the_history_of_a_form_that_waits_tells_its_token_to_nobody() -> None:
+    form = {"form_id": "003f41a8-f2a0-451a-947d-9538cbe2fc73", "form_token": TOKENS[4]}
+    run, pause = recorded(forms=[{"submitted": False, "form_definition": form, "form_submission_data": None}])
+    server = Server(run, cut=6, at=[pause])
+    with serving(server) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            turn = await asked(dify)
+            assert turn.answer == "Draft: word0 word1 word2 word3\n"
+            assert [request.path.partition("?")[0] for request in raw.requests][-1] == "/v1/messages"
+            told = [repr(turn), str(list(turn.tape.entries)), str(list(turn.tape.events)), str(pickle.dumps(turn))]
+            assert [text for text in told if TOKENS[4] in text] == []
+            token = turn.forms[0].token
+            assert token is not None
+            assert token.reveal() == TOKENS[4]
+
+
+@pytest.mark.parametrize("history", [True, False])
+@pytest.mark.parametrize("replaced", [True, False])
+async def test_a_moderated_answer_stays_moderated(replaced: bool, history: bool) -> None:
+    """Without a history what was replaced stays; what nobody heard of is said to be unmoderated."""
+    events = stream_events("chat-messages__modflow-words-12")
+    run = Run(events, answer="Not that answer.", usage=USAGE)
+    at = [event["event"] for event in events].index("message_replace")
+    server = Server(run, cut=at + replaced, at=[len(events)])
+    server.messages = history
+    with serving(server) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify, dify.chat.stream("hi") as stream:
+            turn = await stream.read()
+    said = "".join(event["answer"] for event in events if event["event"] == "message")
+    assert turn.answer == ("Not that answer." if replaced or history else said)
+    assert turn.replaced == (replaced or history)
+    assert codes(turn) & {"gap", "unmoderated"} == (set() if history else {"gap"} if replaced else {"unmoderated"})
+    assert turn.status == "succeeded"
