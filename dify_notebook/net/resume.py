@@ -258,6 +258,11 @@ class Resume:
         return answer if isinstance(answer, str) else None
 
     @property
+    def has_text(self) -> bool:
+        """Whether the run said anything."""
+        return bool(self.reported_answer or self._have)
+
+    @property
     def _tells_all(self) -> bool:
         """Whether that is all that was said."""
         data = (self._over.data or {}) if self._over is not None else {}
@@ -271,7 +276,7 @@ class Resume:
     @property
     def wants_message(self) -> bool:
         """Whether the server's history may know more of the message than was told."""
-        if self._answer is None or self._over is None:
+        if self._answer is None or not (self._over or self._message_ended):
             return False
         if self._lost and not self._ended_before:  # a moderated answer may have taken the place of ours meanwhile
             return True
@@ -299,17 +304,15 @@ class Resume:
         if stored is None:
             return events + self._mended_answer(at)
         if stored.answer is None:  # a run that failed or was stopped may keep less than it said
-            return [*events, *(self._mended_answer(at) if self._have or self.reported_answer else ()), stored]
+            return [*events, *(self._mended_answer(at) if self.has_text else ()), stored]
         stored.replaced = self._tells_all and stored.answer != self.reported_answer
         self._replaced(stored.answer)
         return [*events, stored]
 
     def _lacks_nodes(self) -> bool:
-        if self._over is None:
-            return False
-        if self._nodes.missing or (self.finished and self._nodes.open):
+        if self._nodes.missing or (self._nodes.open and not isinstance(self._over, ev.WorkflowPaused)):
             return True
-        steps = (self._over.data or {}).get("total_steps")
+        steps = (self._over.data or {}).get("total_steps") if self._over is not None else None
         return self.finished and not self._message_ended and isinstance(steps, int) and steps > self._nodes.steps
 
     def _mended_answer(self, at: float) -> list[ev.Event]:

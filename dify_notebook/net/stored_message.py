@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 NEWEST = 100
 """Messages of the conversation, the newest, among which it is looked for."""
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 3.0
+"""Seconds in which it is looked for: a run's end can be told before its message is written down."""
 
 
 async def stored_message(dify: AsyncDify, turn: Turn, resume: Resume, at: float) -> ev.Stored | None:
@@ -43,7 +44,7 @@ async def stored_message(dify: AsyncDify, turn: Turn, resume: Resume, at: float)
                     return None
                 if _is_written(message, resume):
                     return _stored(message, at, finished=resume.finished)
-                wait = budget.after_failure()  # the run's end can be told before the message is written
+                wait = budget.after_failure()
                 if wait is None:
                     return None
                 await budget.wait(wait)
@@ -54,7 +55,7 @@ async def stored_message(dify: AsyncDify, turn: Turn, resume: Resume, at: float)
 def _is_written(message: StoredMessage, resume: Resume) -> bool:
     if resume.finished and message.status == "paused":
         return False
-    return bool(message.answer) or message.status == "error" or not resume.reported_answer
+    return bool(message.answer) or message.status == "error" or not resume.has_text
 
 
 def _stored(message: StoredMessage, at: float, *, finished: bool) -> ev.Stored:

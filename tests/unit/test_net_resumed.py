@@ -499,6 +499,23 @@ async def test_the_token_is_nowhere(
     assert [number for number, text in enumerate(places_of_it) if TOKENS[4] in text] == []
 
 
+async def test_a_run_whose_end_was_missed_is_found_in_the_history() -> None:
+    """The message's end was heard, and not the run's: servers before Dify 1.13.1 tell that first."""
+    events = stream_events("chat-messages__multianswer-go")
+    text = "".join(event["answer"] for event in events if event["event"] == "message")
+    run = Run(events[:-1], answer=text, usage=USAGE)
+    server = Server(run, cut=5, at=[12])
+    with serving(server) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            async with dify.chat.stream("hi") as stream:
+                turn = await stream.read()
+            server.messages = False
+            async with dify.chat.stream("hi") as stream:
+                lost = await stream.read()
+    assert (turn.answer, turn.status, turn.complete, len(turn.nodes or ())) == (text, "succeeded", True, 5)
+    assert (lost.complete, "gap" in codes(lost)) == (False, True)
+
+
 async def test_the_history_of_a_form_that_waits_tells_its_token_to_nobody() -> None:
     form = {"form_id": "003f41a8-f2a0-451a-947d-9538cbe2fc73", "form_token": TOKENS[4]}
     run, pause = recorded(forms=[{"submitted": False, "form_definition": form, "form_submission_data": None}])
