@@ -85,7 +85,12 @@ class BaseClient:
     async def _read_error(self, response: httpx.Response, call: Call[Any]) -> DifyError:
         """The error that an answer means whose body is unread and is not what was asked for."""
         body, complete = await read(response, self._bounds.error)
-        return await self._error_of(response, self._settings.api_key.taken_out_of(body), call, complete=complete)
+        return await self._error_of(response, self._without_secrets(body, call), call, complete=complete)
+
+    def _without_secrets(self, body: bytes, call: Call[Any]) -> bytes:
+        """What a server says, which may repeat what it was sent."""
+        body = self._settings.api_key.taken_out_of(body)
+        return body if call.secret is None else call.secret.taken_out_of(body)
 
     async def _error_of(
         self, response: httpx.Response, body: bytes, call: Call[Any], *, complete: bool = True
@@ -170,7 +175,7 @@ class BaseClient:
         expected = "json" in content_type_of(response) or streamed
         limit = self._bounds.body if expected else self._bounds.error
         body, complete = await read(response, limit)
-        body = self._settings.api_key.taken_out_of(body)
+        body = self._without_secrets(body, call)
         if body and not expected:
             return body, await self._error_of(response, body, call, complete=complete)
         return body, error_in_body(body, call) if complete else too_large(limit, response.status_code, call.attempted)

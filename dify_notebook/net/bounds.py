@@ -33,6 +33,10 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """Items of a list that is read without a `limit`."""
     pages: int = 1_000_000_000
     """Bytes of all pages of a list, each time that it is read. A longer one ends there."""
+    silence: int = 1_200
+    """Seconds in which a stream may send nothing but pings; then it is left, and the turn's error says so. A run of
+    Dify takes no longer than this by default (`WORKFLOW_MAX_EXECUTION_TIME`, `APP_MAX_EXECUTION_TIME`), and a server
+    whose worker died goes on to ping for ever."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:

@@ -104,9 +104,10 @@ class EventReader:
         frame = _without_tokens(frames[0])
         return self._new(frame, event) if self._following else [(frame, event)]
 
-    def finish(self, at: float) -> list[ev.Event]:
-        """What is to be said of a run that was followed, before its end."""
-        return self._resume.finish(at) if self._following else []
+    @property
+    def followed(self) -> Resume | None:
+        """What was told of a run that is followed; None where the answer came over one connection."""
+        return self._resume if self._following else None
 
 
 def _without_tokens(frame: Frame) -> Frame:

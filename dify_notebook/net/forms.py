@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ..turn.state import Turn
     from .client import AsyncDify
 
+ASK_SECONDS = 5.0
+"""Seconds in which a server says what a run waits for; it begins with that."""
 REMEMBERED = 1_000
 """Forms of which a client remembers that they were submitted, by it or, as the server said, by somebody else."""
 SUBMITTED = "human_input_form_submitted"
@@ -148,14 +151,16 @@ class AsyncForms(Resource):
         if form.token is not None:
             return form.token
         if form.workflow_run_id:
-            async with aclosing(self._told(form.workflow_run_id, form.user)) as forms:
-                async for told in forms:
-                    if told.id == form.id and told.token is not None:
-                        return told.token
+            # A run that does not wait is told of as long as it takes, with pings alone perhaps.
+            with suppress(TimeoutError):
+                forms = self._asked(form.workflow_run_id, form.user)
+                async with asyncio.timeout(ASK_SECONDS), aclosing(forms):
+                    async for waiting in forms:
+                        if waiting.id == form.id and waiting.token is not None:
+                            return waiting.token
         raise InputError(t("forms.no_token"), code="form")
 
-
-    async def _told(self, run: str, user: str | None) -> AsyncGenerator[Form, None]:
+    async def _asked(self, run: str, user: str | None) -> AsyncGenerator[Form, None]:
         """The forms that the run waits for, as the server tells them to who asked the question."""
         dify = self._dify
         reader = EventReader(dify.bounds, dify.settings.api_key)
@@ -165,6 +170,8 @@ class AsyncForms(Resource):
                     for _, event in reader.read(frame, 0.0):
                         if isinstance(event, ev.HumanInputRequired):
                             yield told_form(event.data or {})
+                        elif isinstance(event, (ev.WorkflowPaused, ev.WorkflowFinished)) or event.answer_text:
+                            return
                 if reader.exceeded:
                     return
 

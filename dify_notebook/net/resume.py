@@ -3,14 +3,18 @@
 Newer Dify servers tell a run once more from its beginning, or its state so far, or only what is
 still to come; nothing in an event says which. So it is decided here, from what came:
 
-- Events of nodes, iterations, loops and forms have ids: one that was heard before is dropped.
+- What is new of nodes, iterations and loops: `run_nodes.py`. Forms have ids: one that was answered is dropped.
 - A stream that opens with `workflow_started` tells what was before. Its text is held back while it
   repeats ours; what goes beyond ours is new. Text that turns out to differ from ours is new as a whole.
+- A `message_replace` before any text is a state: the text so far (Dify 1.16 keeps none before the end, so it is
+  empty, or what stood there at the last pause). What comes behind it is new.
 - A stream that opens otherwise goes on: all of its text is new.
-- The end of the run tells its whole answer: what we have is compared with it and mended.
+- The end of the run tells its whole answer, before moderation, and the message's end the reasoning: what we have is
+  compared with them and mended. The server's history (`/messages`) has what users may see, so it wins over both; it
+  is looked up where the run ended while nobody listened, or where its end does not say what we have.
 
-Where neither the repeated text nor the run's end proves the answer whole, nothing is guessed: no
-text is said twice, and the turn says that a part may be missing.
+Where nothing proves the answer whole, nothing is guessed: no text is said twice, and the turn says that a part may
+be missing.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..i18n import t
 from ..wire import events as ev
+from .run_nodes import RunNodes
 
 if TYPE_CHECKING:
     from ..turn.state import Turn
@@ -61,15 +66,27 @@ class Resume:
     """Takes the events of one stream after another, and gives those that are new."""
 
     def __init__(self) -> None:
+        self._nodes = RunNodes()
         self._seen: Counter[Hashable] = Counter()
         self._unrepeated: Counter[Hashable] = Counter()
         self._text = ""
         self._new_text: list[str] = []  # since we follow
+        self._reasoning_text = ""
+        self._new_reasoning: list[str] = []
         self._answer: _Repeated | None = None
         self._reasoning: _Repeated | None = None
         self._started = False
-        self._settled = True
         self._answered: frozenset[str] = frozenset()
+        self._moderated = False  # the text was replaced for good
+        self._message_ended = False
+        self._reasons = False  # the reasoning has not told its end
+        self._reported_reasoning: str | None = None
+        self._over: ev.WorkflowFinished | ev.WorkflowPaused | None = None
+        self._lost = False
+        self._ended_before = False  # the message's end had come before this connection
+        self._closed_form = False  # a form was closed, and how was not told
+        self.goes_on = False
+        """Whether anything was heard that a run that waits does not say."""
 
     def begin(self, turn: Turn, answered: Collection[str]) -> None:
         """The run of that turn is read on, by whoever did not read its beginning.
@@ -80,25 +97,53 @@ class Resume:
         self._answered = frozenset(answered)
         if turn.workflow is not None:
             self.record(ev.WorkflowStarted(workflow_run_id=turn.workflow_run_id, data={"id": turn.workflow.id}))
-        for node in turn.nodes or ():
-            if node.kind == "node":
-                self.record(ev.NodeStarted(data={"id": node.id}))
-                if node.status not in ("running", "paused", "unknown"):
-                    self.record(ev.NodeFinished(data={"id": node.id}))
-        self.restart(turn.answer_raw, turn.reasoning_chunks)
+        self._nodes.begin(turn)
+        self._moderated = turn.replaced
+        self._message_ended = turn.end == "message_end"
+        self.restart(turn.answer_raw, turn.reasoning_chunks, lost=turn.status != "paused")
 
     def record(self, event: ev.Event) -> None:
         """An event of the first connection."""
         name = event.identity()
         if name is not None:
             self._seen[name] += 1
+            self._nodes.record(event)
+        if type(event) in _NOTED:
+            self._note(event)
 
-    def restart(self, text: str, reasoning: str) -> None:
-        """Another connection begins; this is what we have."""
+    def _note(self, event: ev.Event) -> None:
+        """What of an event tells how whole the texts are."""
+        if isinstance(event, ev.ReasoningChunk):
+            self._reasons = (event.data or {}).get("is_final") is False
+        elif isinstance(event, ev.MessageReplace):
+            self._moderated = True
+        elif isinstance(event, ev.MessageEnd):
+            self._message_ended = True
+            reported = (event.metadata or {}).get("reasoning")
+            texts = [text for text in reported.values() if isinstance(text, str)] if isinstance(reported, dict) else []
+            self._reported_reasoning = "\n\n".join(texts) or None
+        elif isinstance(event, (ev.WorkflowFinished, ev.WorkflowPaused)):
+            self._over = event
+        elif isinstance(event, ev.NodeFinished):
+            data = event.data or {}
+            if data.get("node_type") == "human-input" and data.get("status") == "succeeded":
+                self._closed_form = self._closed_form or data.get("outputs") is None
+
+    def restart(self, text: str, reasoning: str, *, lost: bool = True) -> None:
+        """Another connection begins; this is what we have.
+
+        Args:
+            lost: whether there was one before, so that what came between them was not heard.
+        """
+        self._lost = self._lost or lost
         self._unrepeated = self._seen.copy()
+        self._nodes.restart()
         self._text, self._new_text = text, []
+        self._reasoning_text, self._new_reasoning = reasoning, []
         self._answer, self._reasoning = _Repeated(text), _Repeated(reasoning)
-        self._started = self._settled = False
+        self._started, self._ended_before = False, self._message_ended
+        if isinstance(self._over, ev.WorkflowPaused):
+            self._over = None
 
     def new_events(self, event: ev.Event) -> list[ev.Event]:
         """What this event of a followed run says that is new; nothing, or some events."""
@@ -112,76 +157,195 @@ class Resume:
                 self._answer.open = self._reasoning.open = False
                 self._unrepeated.clear()
         if isinstance(event, (ev.WorkflowPaused, ev.HumanInputRequired)):
-            return [] if self._answered.intersection(_forms_of(event)) else [event]  # it brings the forms' tokens anew
-        name = event.identity()
-        if name is not None:
+            if self._answered.intersection(_forms_of(event)):
+                return []
+            self._note(event)
+            return [event]  # it brings the forms' tokens anew
+        if self._is_state(event):
+            return self._state(event)
+        if isinstance(event, (ev.NodeStarted, ev.NodeFinished)) and _own_id(event):
+            news = self._nodes.news(event)
+        elif (name := event.identity()) is not None:
+            if isinstance(event, ev.WorkflowStarted) and self._seen[name]:
+                self.goes_on = self.goes_on or (event.data or {}).get("reason") == "resumption"
+                return []
             if self._unrepeated[name] > 0:
                 self._unrepeated[name] -= 1
-                return self._settle(event) if isinstance(event, ev.WorkflowFinished) else []
-            self._seen[name] += 1
-        if isinstance(event, ev.MessageReplace):
-            return self._replace(event)
-        if event.answer_text is not None or event.reasoning_text is not None:
-            return [*self._new_reasoning(event), *self._new_answer(event)]
-        if isinstance(event, (ev.WorkflowFinished, ev.MessageEnd, ev.Error)):
-            return [*self._settle(event), event]
-        return [event]
-
-    def finish(self, at: float) -> list[ev.Event]:
-        """What is to be said when the stream has ended, before its end is told."""
-        return self._settle(ev.StreamEnd(at=at))
-
-    def _new_reasoning(self, event: ev.Event) -> list[ev.Event]:
-        assert self._reasoning is not None
-        new = self._reasoning.feed(event.reasoning_text) if event.reasoning_text is not None else ""
-        return [_part_of(ev.ReasoningChunk, event, reasoning=new)] if new else []
-
-    def _new_answer(self, event: ev.Event) -> list[ev.Event]:
-        assert self._answer is not None
-        return self._emit(self._answer.feed(event.answer_text), event) if event.answer_text is not None else []
-
-    def _emit(self, text: str, event: ev.Event) -> list[ev.Event]:
-        if not text:
-            return []
-        self._new_text.append(text)
-        return [_part_of(ev.Message, event, answer=text)]
-
-    def _replace(self, event: ev.MessageReplace) -> list[ev.Event]:
-        """A snapshot gives the text so far in this form."""
-        assert self._answer is not None
-        text = event.answer or ""
-        if self._answer.open and not self._answer.position:
-            if not text:  # a server that keeps no text before the end has none to tell; ours stands
                 return []
-            return self._emit(self._answer.feed(text), event) if self._agrees(text) else self._replaced(event)
-        return self._replaced(event)
+            self._seen[name] += 1
+            news = self._nodes.news(event) if isinstance(event, ev.WorkflowEvent) else [event]
+        elif event.answer_text is not None or event.reasoning_text is not None:
+            news = [*self._more_reasoning(event), *self._more_answer(event)]
+        else:
+            news = [event]
+        for new in news:
+            self._take(new)
+        return news
 
-    def _agrees(self, text: str) -> bool:
-        return bool(text) and (text.startswith(self._text) or self._text.startswith(text))
+    def _take(self, event: ev.Event) -> None:
+        """An event that is new."""
+        self._note(event)
+        self.goes_on = self.goes_on or not isinstance(event, (ev.WorkflowStarted, ev.NodeStarted, ev.NodeFinished))
+        if isinstance(event, ev.MessageReplace):
+            self._replaced(event.answer or "")
 
-    def _replaced(self, event: ev.MessageReplace) -> list[ev.Event]:
+    def _more_reasoning(self, event: ev.Event) -> list[ev.Event]:
+        assert self._reasoning is not None
+        text = event.reasoning_text
+        if text is None:
+            return []
+        whole = not self._reasoning.open
+        new = self._reasoning.feed(text)
+        self._new_reasoning.append(new)
+        if whole:
+            return [event]
+        data = {**(getattr(event, "data", None) or {}), "reasoning": new}
+        return [_part_of(ev.ReasoningChunk, event, data=data)] if new else []
+
+    def _more_answer(self, event: ev.Event) -> list[ev.Event]:
+        assert self._answer is not None
+        text = event.answer_text
+        if text is None:
+            return []
+        whole = not self._answer.open
+        new = self._answer.feed(text)
+        self._new_text.append(new)
+        if whole:
+            return [event]
+        return [_part_of(ev.Message, event, answer=new)] if new else []
+
+    def _is_state(self, event: ev.Event) -> bool:
+        """Whether it tells the text so far, and not that another takes its place."""
+        assert self._answer is not None
+        if not isinstance(event, ev.MessageReplace) or event.reason:
+            return False
+        return self._answer.open and not self._answer.position
+
+    def _state(self, event: ev.Event) -> list[ev.Event]:
+        assert isinstance(event, ev.MessageReplace)
+        assert self._answer is not None
+        assert self._reasoning is not None
+        self._answer.open = self._reasoning.open = False
+        text = event.answer or ""
+        if len(text) < len(self._text) and self._text.startswith(text):  # also where it is empty: ours stands
+            return []
+        if text.startswith(self._text):
+            self._answer.proven = bool(text)  # before the first pause none is kept
+            new = text[len(self._text) :]
+            self._new_text.append(new)
+            return [_part_of(ev.Message, event, answer=new)] if new else []
+        if self._moderated:
+            return []
+        self._replaced(text)
+        return [ev.Resumed(at=event.at, whole=True, answer=text)]
+
+    def _replaced(self, text: str) -> None:
         assert self._answer is not None
         self._answer.open, self._answer.proven, self._answer.position = False, True, 0
-        self._text, self._new_text = event.answer or "", []
-        return [event]
+        self._text, self._new_text = text, []
 
-    def _settle(self, event: ev.Event) -> list[ev.Event]:
-        """Compare with the whole answer where the end of the run tells it; say so where nothing is proven."""
+    # -- the end -----------------------------------------------------------------------------
+
+    @property
+    def _have(self) -> str:
+        return self._text + "".join(self._new_text)
+
+    @property
+    def reported_answer(self) -> str | None:
+        """The answer as the run's end or pause tells it, before moderation: whole, unless the run failed."""
+        outputs = (self._over.data or {}).get("outputs") if self._over is not None else None
+        answer = outputs.get("answer") if isinstance(outputs, dict) else None
+        return answer if isinstance(answer, str) else None
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the run said anything."""
+        return bool(self.reported_answer or self._have)
+
+    @property
+    def _tells_all(self) -> bool:
+        """Whether that is all that was said."""
+        data = (self._over.data or {}) if self._over is not None else {}
+        return self.reported_answer is not None and data.get("status") not in ("failed", "stopped")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run's end was told."""
+        return isinstance(self._over, ev.WorkflowFinished)
+
+    @property
+    def wants_message(self) -> bool:
+        """Whether the server's history may know more of the message than was told."""
+        if self._answer is None or not (self._over or self._message_ended):
+            return False
+        if self._lost and not self._ended_before:  # a moderated answer may have taken the place of ours meanwhile
+            return True
+        return (self.finished and not self._message_ended) or self._closed_form or not self._is_whole()
+
+    def _is_whole(self) -> bool:
         assert self._answer is not None
-        if self._settled:
+        if self._ended_before:
+            return True
+        if self._moderated:
+            return self._message_ended
+        return self.reported_answer == self._have if self._tells_all else self._answer.proven
+
+    def finish(self, at: float, stored: ev.Stored | None = None) -> list[ev.Event]:
+        """What is to be said when the stream has ended, before its end is told.
+
+        Args:
+            stored: the message as the server's history has it, where it was wanted and is to be had.
+        """
+        if self._answer is None or not (self._over or self._message_ended):
             return []
-        self._settled = True
-        answer = None
-        if isinstance(event, ev.WorkflowFinished) and isinstance((event.data or {}).get("outputs"), dict):
-            answer = (event.data or {})["outputs"].get("answer")
-        new_text = "".join(self._new_text)
-        if isinstance(answer, str) and answer.startswith(self._text) and answer.endswith(new_text):
-            if answer == self._text + new_text:
-                return []
-            return [ev.Resumed(at=event.at, whole=True, answer=answer)]
-        if self._answer.proven:
-            return []
-        return [ev.Resumed(at=event.at, whole=False, message=t("net.follow_gap"))]
+        events = self._mended_reasoning(at)
+        if self._lacks_nodes():
+            events.append(ev.Resumed(at=at, code="nodes", message=t("net.nodes_missing")))
+        if stored is None:
+            return events + self._mended_answer(at)
+        if stored.answer is None:  # a run that failed or was stopped may keep less than it said
+            return [*events, *(self._mended_answer(at) if self.has_text else ()), stored]
+        stored.replaced = self._tells_all and stored.answer != self.reported_answer
+        self._replaced(stored.answer)
+        return [*events, stored]
+
+    def _lacks_nodes(self) -> bool:
+        if self._nodes.missing or (self._nodes.open and not isinstance(self._over, ev.WorkflowPaused)):
+            return True
+        steps = (self._over.data or {}).get("total_steps") if self._over is not None else None
+        return self.finished and not self._message_ended and isinstance(steps, int) and steps > self._nodes.steps
+
+    def _mended_answer(self, at: float) -> list[ev.Event]:
+        unmoderated = ev.Resumed(at=at, code="unmoderated", message=t("net.unmoderated"))
+        reported = self.reported_answer
+        if self._is_whole():
+            return [unmoderated] if self.finished and not self._message_ended and reported else []
+        if self._moderated or not reported or not self._tells_all:
+            more = reported if reported and reported.startswith(self._have) and not self._moderated else None
+            return [ev.Resumed(at=at, whole=False, answer=more, message=t("net.follow_gap"))]
+        fits = reported.startswith(self._text) and reported.endswith("".join(self._new_text))
+        self._replaced(reported)
+        mended = ev.Resumed(at=at, whole=True, answer=reported)
+        return [mended] if fits and self._message_ended else [mended, unmoderated]
+
+    def _mended_reasoning(self, at: float) -> list[ev.Event]:
+        have, reported = self._reasoning_text + "".join(self._new_reasoning), self._reported_reasoning
+        if reported is not None:
+            words = have.split()
+            return [] if words == reported.split() else [ev.Resumed(at=at, whole=True, reasoning=reported)]
+        if self._reasons and self.finished and not self._message_ended:
+            return [ev.Resumed(at=at, whole=False, message=t("net.reasoning_gap"))]
+        return []
+
+
+_NOTED = frozenset(
+    (ev.ReasoningChunk, ev.MessageReplace, ev.MessageEnd, ev.WorkflowFinished, ev.WorkflowPaused, ev.NodeFinished)
+)
+
+
+def _own_id(event: ev.WorkflowEvent) -> bool:
+    data = event.data or {}
+    return bool(data.get("id")) and data["id"] != data.get("node_id")
 
 
 def _forms_of(event: ev.WorkflowPaused | ev.HumanInputRequired) -> Iterator[str]:
@@ -195,8 +359,9 @@ def _forms_of(event: ev.WorkflowPaused | ev.HumanInputRequired) -> Iterator[str]
 
 def _part_of(kind: type[ev.Event], event: ev.Event, **fields: Any) -> ev.Event:
     """The new part of what an event says, as an event of that kind."""
-    fields |= {name: getattr(event, name, None) for name in _COMMON_FIELDS if name in kind.__struct_fields__}
-    return kind(**fields)
+    names = (name for name in _COMMON_FIELDS if name in kind.__struct_fields__)
+    common: dict[str, Any] = {name: getattr(event, name, None) for name in names}
+    return kind(**common | fields)
 
 
-_COMMON_FIELDS = (*ev.ChatEvent.__struct_fields__, "workflow_run_id")
+_COMMON_FIELDS = (*ev.ChatEvent.__struct_fields__, "workflow_run_id", "from_variable_selector")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -12,7 +12,7 @@ from ..errors import TapeError
 from ..tape import Header
 from ..turn.state import Turn
 from ..wire import events as ev
-from ..wire.calls import follow_run
+from ..wire.calls import Call, follow_run
 from .shared_builder import SharedBuilder
 from .stream import ChatStream
 
@@ -34,13 +34,23 @@ class ResumedStream(ChatStream):
     def __init__(
         self, dify: AsyncDify, run: str, turn: Turn | None, *, user: str, timeout: float | None = None
     ) -> None:
-        call = follow_run(run, user=user, continue_on_pause=True)
+        call = self._follow_call(run, user)
         sent = ev.Sent(user=user, server=dify.base_url, app=dify.settings.app)
         super().__init__(dify, call, sent, timeout=timeout)
         self._known = turn
         self._builder = SharedBuilder(turn and msgspec.structs.replace(turn, tape=None))
         waiting = [form.id for form in turn.forms if form.status == "waiting"] if turn else list(dify._answered)
         self._answered = {key: dify._answered[key] for key in waiting if key in dify._answered}
+
+    def _follow_call(self, run: str, user: str | None = None) -> Call[Any]:
+        # Where a form was submitted, the run may still be told to wait for it.
+        return follow_run(run, user=user or self._sent.user or "", continue_on_pause=True)
+
+    @property
+    def _stops_on_leaving(self) -> bool:
+        """A run that waits is not ours to stop: nobody has told it to go on."""
+        run = self._reader.followed
+        return run is not None and run.goes_on
 
     def _begin(self) -> None:
         turn = self._known
@@ -61,8 +71,8 @@ class ResumedStream(ChatStream):
             if turn.created_at is not None:
                 spent = max(spent, (datetime.now(UTC) - turn.created_at).total_seconds())
             self._t0 = time.monotonic() - spent
-        self._record(None, ev.Continued(at=self.now, answered=self._answered))
         self._reader.resume(self._builder.turn(), self._answered)
+        self._tell(ev.Continued(at=self.now, answered=self._answered))
 
     def _copy_tape(self, turn: Turn) -> None:
         """What came before stands before what comes."""

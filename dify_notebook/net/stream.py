@@ -19,6 +19,7 @@ from ..tape import Header, Tape
 from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run, stop_chat_message
+from ..wire.decoder import encoded, own_frame
 from ..wire.sse import MEDIA_TYPE, Frame
 from .bodies import iter_decoded, read_chunks
 from .bounds import size_text
@@ -29,6 +30,8 @@ from .portal import on_portal
 from .responses import blocking_events, content_type_of, events_body, is_event_stream, too_large
 from .retry import RetryBudget
 from .shared_builder import SharedBuilder
+from .silence import Silence
+from .stored_message import stored_message
 from .thread import current_owner
 from .transport import as_error, permit_of
 
@@ -78,6 +81,8 @@ class ChatStream:
         self._task_known = asyncio.Event()  # the task's id is known, or never will be
         self._stopping: asyncio.Task[bool] | None = None
         self._watchdog: asyncio.Task[None] | None = None
+        self._silence = Silence(dify.bounds.silence)
+        self._silence_over: asyncio.Task[None] | None = None
         self._grace_timer: asyncio.Task[None] | None = None
         self._interrupts = Interrupts()
         self._opening: asyncio.Future[Any] | None = None  # what is waited for before there is a response
@@ -159,15 +164,17 @@ class ChatStream:
         self._plain = on_portal()
         self._begin()
         if self._end_reason is not None:  # it was stopped before
-            self._apply(ev.StopRequested(at=self.now))
-            self._apply(self._end_reason)
+            self._tell(ev.StopRequested(at=self.now))
+            self._tell(self._end_reason)
             return await self._ended_early()
         self._sending = True
         if (remaining := self._remaining) is not None:
             if remaining <= 0:
-                self._apply(ev.DeadlineExceeded(at=self.now, seconds=self._timeout or 0.0))
+                self._tell(ev.DeadlineExceeded(at=self.now, seconds=self._timeout or 0.0))
                 return await self._ended_early()
             self._watchdog = asyncio.create_task(self._watch(remaining))
+        self._silence.goes_on(news=True)
+        self._silence_over = asyncio.create_task(self._watch_silence())
         self._interrupts.begin()
         problem: DifyError | None = None
         # A task of its own, so that a stop can end the waiting without touching the caller.
@@ -184,13 +191,13 @@ class ChatStream:
             if self._end_reason is None:
                 problem = as_error(raised, self._call.attempted, self._dify.settings.host)
             else:
-                self._apply(self._end_reason)
+                self._tell(self._end_reason)
         except asyncio.CancelledError as cancelled:
             if self._end_reason is None:
-                self._apply(ev.Cancelled(at=self.now))
+                self._tell(ev.Cancelled(at=self.now))
                 await self._close()
                 raise self._interrupts.exception_for(cancelled, self.turn) from None
-            self._apply(self._end_reason)
+            self._tell(self._end_reason)
         if problem is not None:
             self._apply(ev.Rejected(at=self.now, code=problem.code, message=problem.message, status=problem.status))
             await self._close()
@@ -240,20 +247,24 @@ class ChatStream:
     ) -> None:
         # A closed socket is not a stop: who leaves early tells the server (3 s at most).
         if self._builder.status == "running":
-            if self._stopping is None and self.task_id:
+            if self._stopping is None and self.task_id and self._stops_on_leaving:
                 await self._post_stop()
-            self._apply(ev.Cancelled(at=self.now))
+            self._tell(ev.Cancelled(at=self.now))
         await self._close()
         if isinstance(problem, asyncio.CancelledError):
             raised = self._interrupts.exception_for(problem, self.turn)
             if raised is not problem:
                 raise raised from None
 
+    @property
+    def _stops_on_leaving(self) -> bool:
+        return True
+
     async def _close(self) -> None:
         self._ended.set()
         self._task_known.set()
         self._interrupts.end()
-        for task in (self._watchdog, self._grace_timer):
+        for task in (self._watchdog, self._silence_over, self._grace_timer):
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
         if self._events is not None:
@@ -304,12 +315,15 @@ class ChatStream:
                     self._take_permit()
                     assert self._body is not None
                     async for chunk in self._body:
-                        at = time.monotonic() - self._t0
+                        at, news = time.monotonic() - self._t0, False
+                        self._silence.interrupted()
                         for frame in reader.split(chunk):
                             for part, event in reader.read(frame, at):
                                 self._record(part, event)
+                                news = news or type(event) is not ev.Ping
                                 if type(event) is not ev.Resumed:
                                     yield event
+                        self._silence.goes_on(news=news)
                         if reader.exceeded or self._builder.status == "paused":
                             break
                         self._take_permit()
@@ -331,24 +345,36 @@ class ChatStream:
                 except (httpx.HTTPError, httpx.StreamError, OSError) as problem:
                     words = str(problem) or type(problem).__name__
                     end = self._end_reason or ev.Disconnected(at=self.now, message=words, rest=reader.rest())
-                if followed >= FOLLOWS or not await self._follow():
+                if followed >= FOLLOWS or not await self._follow(lost=type(end) is not ev.StreamEnd):
                     break
                 followed += 1
                 end = None
                 turn = self._builder.turn()
                 reader.reconnect(turn.answer_raw, turn.reasoning_chunks)
-                self._apply(ev.Resumed(at=self.now, message=t("net.followed")))
+                self._tell(ev.Resumed(at=self.now, message=t("net.followed")))
             if self._stopping is not None:  # the stream may end before the stop is confirmed
                 await asyncio.wait([self._stopping], timeout=STOP_SECONDS)
-            if self._builder.status == "running":
-                for event in reader.finish(self.now):
-                    self._apply(event)
+            if self._end_reason is None:
+                await self._settle()
         finally:
             # Whoever was cancelled, or leaves early, says so on leaving (`__aexit__`).
             if end is not None:
-                self._apply(end)
+                self._tell(end)
                 self._ended.set()
                 self._task_known.set()
+
+    async def _settle(self) -> None:
+        """Compare what was read with what the run's end tells, and the server's history where that is needed."""
+        run = self._reader.followed
+        if run is None:
+            return
+        stored = None
+        if run.wants_message:
+            if self._response is not None:
+                await self._response.aclose()  # it told what it had to tell, and holds a connection
+            stored = await stored_message(self._dify, self._builder.turn(), run, self.now)
+        for event in run.finish(self.now, stored):
+            self._tell(event)
 
     def _take_permit(self) -> None:
         """Whoever waits for the body's next part is who holds the connection."""
@@ -363,30 +389,45 @@ class ChatStream:
         message = t("net.too_large", limit=size_text(getattr(self._dify.bounds, name)), name=name)
         return ev.Disconnected(at=self.now, code="too_large", message=message, rest=rest)
 
+    def _tell(self, event: ev.Event) -> None:
+        """Take in what happened on this side; on the tape too where the run is followed, which would tell less else."""
+        if self._reader.followed is not None and isinstance(event, ev.own_events()):
+            self._record(None, event)
+        else:
+            self._apply(event)
+
     def _record(self, frame: Frame | None, event: ev.Event) -> None:
         """Take an event in, and on the tape. One that was made up here has no frame of its own."""
         if self.tape is not None:
             try:
-                self.tape.append(event.at, frame or ("", msgspec.json.encode(event)))
+                self.tape.append(event.at, frame or _made_frame(event))
             except Exception as problem:  # whatever a disk does: the answer goes on
                 message = t("tape.failed", problem=str(problem) or type(problem).__name__)
                 warn_once("tape", message)
                 self.tape.forget(message)
         self._apply(event)
 
-    async def _follow(self) -> bool:
+    def _follow_call(self, run: str) -> Call[Any]:
+        return follow_run(run, user=self._sent.user or "")
+
+    async def _follow(self, *, lost: bool) -> bool:
         """After a loss: read on where the server tells the run's events again (newer than Dify 1.12).
 
         Not when this side ended it, not for chat and agent apps, which have no run, and not when the
         run is over. Whether the server knows how is found by asking.
+
+        Args:
+            lost: whether the connection broke. Where it came to its own end behind the message's, nothing is missing.
         """
         run = self._builder.unfinished_run
         if run is None or self._end_reason is not None or self._stopping is not None:
             return False
+        if not lost and self._builder.status != "running":
+            return False
         assert self._response is not None
         await self._response.aclose()
         self._response = None
-        call = follow_run(run, user=self._sent.user or "")
+        call = self._follow_call(run)
         budget = RetryBudget(FOLLOW_SECONDS)
         while self._end_reason is None and self._stopping is None:
             self._opening = self._open(call)
@@ -414,11 +455,17 @@ class ChatStream:
         await asyncio.sleep(seconds)
         if self._builder.status == "running":
             over = ev.DeadlineExceeded(at=self.now, seconds=seconds)
-            self._apply(over)
+            self._tell(over)
             if self.task_id:
                 self._stopping = asyncio.create_task(self._stop())
             else:  # nothing that could be stopped by its name, and no time to learn it
                 await self._end_here(over)
+
+    async def _watch_silence(self) -> None:
+        """When nothing but pings came for too long: leave, and say so. The run is not stopped, it may still work."""
+        await self._silence.over()
+        message = t("net.silence", seconds=f"{self._silence.limit:,}")
+        await self._end_here(ev.Disconnected(at=self.now, code="silence", message=message))
 
     async def _end_here(self, why: ev.Event) -> None:
         """End the reading from this side, wherever it waits."""
@@ -453,9 +500,9 @@ class ChatStream:
     async def _stop(self) -> bool:
         # Said before it is confirmed: the stream may end while the confirmation is on its way.
         started = time.monotonic()
-        self._apply(ev.StopRequested(at=self.now))
+        self._tell(ev.StopRequested(at=self.now))
         confirmed = await self._post_stop()
-        self._apply(ev.StopRequested(at=self.now, confirmed=confirmed))
+        self._tell(ev.StopRequested(at=self.now, confirmed=confirmed))
         if not self._ended.is_set():
             remaining = STOP_SECONDS - (time.monotonic() - started) if self.task_id else 0.0
             grace = max(remaining, LAST_SECONDS if confirmed else 0.0)
@@ -478,6 +525,10 @@ class ChatStream:
                 return bool(answer.result == "success")
         except (DifyError, TimeoutError):
             return False  # told as `stop_confirmed` False
+
+
+def _made_frame(event: ev.Event) -> Frame:
+    return own_frame(event) if isinstance(event, ev.own_events()) else ("", encoded(event))
 
 
 async def _nothing() -> AsyncGenerator[ev.Event, None]:

@@ -19,7 +19,7 @@ from ..wire.kinds import AGENT, CHATFLOW, NEW_AGENT, WORKFLOW
 from .agent import Agent
 from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
 from .ends import ending, run_error, run_status
-from .forms import answered, told_form
+from .forms import answered, closed, told_form
 from .nodes import Nodes
 from .state import WELL, Audio, End, MessageFile, Status, Timing, Turn, TurnError, Workflow
 from .texts import Texts, same_text
@@ -57,6 +57,7 @@ class Builder:
         self._forms = {item.id: item for item in turn.forms}
         self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
         self._audio_ended = bool(turn.audio and turn.audio.complete)
+        self._continued_run = False
         self._snapshot: Turn | None = turn
         self.version = 0
         """Grows with every event that changed something."""
@@ -97,8 +98,7 @@ class Builder:
     @property
     def task_id(self) -> str | None:
         """By which it can be stopped; None while only the run's id stands in its place, which stops nothing."""
-        task: str | None = self._get("task_id")
-        return None if task == self._get("workflow_run_id") else task
+        return self._get("task_id")  # type: ignore[no-any-return]
 
     @property
     def conversation_id(self) -> str | None:
@@ -108,7 +108,9 @@ class Builder:
     def unfinished_run(self) -> str | None:
         """Id of the chatflow's run, where one was told to begin and none to end."""
         workflow: Workflow | None = self._get("workflow")
-        ended = workflow is None or workflow.status != "running" or self.status != "running"
+        ended = workflow is None or workflow.status != "running"
+        # Since Dify 1.13 the run's end comes behind the message's.
+        ended = ended or (self.status != "running" and self._get("end") != "message_end")
         return None if ended else self._get("workflow_run_id")
 
     def _get(self, name: str) -> Any:
@@ -140,10 +142,7 @@ class Builder:
         timing: Timing = self._get("timing") or Timing()
         if timing.first_event is None and type(event) is not ev.Ping:
             self._set(timing=msgspec.structs.replace(timing, first_event=event.at))
-        # The state of a run so far has the run's id in its place (Dify 1.16); what is live tells the task's own.
-        speech = isinstance(event, (ev.TtsMessage, ev.TtsMessageEnd))
-        task = self._get("task_id")
-        if event.task_id and (not task or (task == self._get("workflow_run_id") and not speech)):
+        if event.task_id and not self._get("task_id") and not self._is_run(event):
             self._set(task_id=event.task_id)
         # The first ids that the wire tells are the turn's: message_end.id and the ids of
         # speech can differ. What was asked for gives way to what the server says.
@@ -153,6 +152,10 @@ class Builder:
             self._set(message_id=event.message_id)
         if event.created_at is not None and self._get("created_at") is None:
             self._set(created_at=as_time(event.created_at))
+
+    def _is_run(self, event: ev.ChatEvent) -> bool:
+        """Whether what it names as its task is the run: a run's state does so (Dify 1.16), and no stop knows it."""
+        return event.task_id in (self._get("workflow_run_id"), getattr(event, "workflow_run_id", None))
 
     def _say(self, text: str | None, at: float) -> None:
         """More of the answer."""
@@ -430,6 +433,7 @@ class Builder:
 
     def _continued(self, event: ev.Continued) -> None:
         """What was the end is none."""
+        self._continued_run = True
         for key, reported in (event.answered or {}).items():
             form = self._forms.get(key)
             if form is not None and form.status == "waiting" and isinstance(reported, dict):
@@ -477,7 +481,7 @@ class Builder:
         run = run_status(self._get("workflow"))
         if self._get("stop_confirmed") is not None:
             self._finish("stopped", "stopped", event.at, whole=False)
-        elif run in WELL and "followed" in self._warnings.codes:
+        elif run in WELL and (self._continued_run or "followed" in self._warnings.codes):
             # A run that is followed to its end tells its own end, not always the message's.
             self._finish(run, "eof", event.at, whole=True)
         else:
@@ -501,12 +505,35 @@ class Builder:
 
     def _resumed(self, event: ev.Resumed) -> None:
         if event.whole is None:
-            self._warn("followed", event.message, event.at)
+            self._warn(event.code or "followed", event.message, event.at)
         elif not event.whole:
-            self._warn("gap", event.message, event.at)
+            self._warn(event.code or "gap", event.message, event.at)
             self._set(complete=False)
-        elif event.answer is not None:
+        if event.answer is not None:
             self._replace_answer(event.answer, event.at)
+        if event.reasoning is not None:
+            self._texts.replace_reasoning(event.reasoning)
+
+    def _stored(self, event: ev.Stored) -> None:
+        """What the server's history knows where the stream told less."""
+        if event.answer is not None and self._texts.snapshot().raw != event.answer:
+            self._replace_answer(event.answer, event.at)
+        if event.replaced:
+            self._set(replaced=True)
+        run = run_status(self._get("workflow"))
+        if event.usage and self._get("usage") is None and run in ("succeeded", "partial_succeeded"):
+            self._set(usage=as_usage(event.usage))
+        if event.citations and not self._get("citations"):
+            self._set(citations=tuple(as_citation(item) for item in event.citations if isinstance(item, dict)))
+        for item in event.files or ():
+            if isinstance(item, dict):
+                self._add_file(as_file(item))
+        for item in event.forms or ():
+            form = self._forms.get(str(item.get("form_id"))) if isinstance(item, dict) else None
+            if form is not None and form.action is None:
+                self._forms[form.id] = closed(form, item)
+        if event.error and self._get("error") is None and run == "failed":
+            self._set(error=TurnError(code="workflow_failed", message=event.error))
 
     def _deadline_exceeded(self, event: ev.DeadlineExceeded) -> None:
         self._break_off("timed_out", event.at)
@@ -567,6 +594,7 @@ MEANINGS: dict[type[ev.Event], Callable[[Builder, Any], None]] = {
     ev.StreamEnd: Builder._stream_end,
     ev.Disconnected: Builder._disconnected,
     ev.Resumed: Builder._resumed,
+    ev.Stored: Builder._stored,
     ev.DeadlineExceeded: Builder._deadline_exceeded,
     ev.Cancelled: Builder._cancelled,
 }

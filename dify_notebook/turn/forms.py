@@ -241,3 +241,16 @@ def answered(form: Form, outputs: object) -> Form:
         inputs={field.name: told[field.name] for field in form.fields if field.name in told} or form.inputs,
         content=_text(told.get("__rendered_content")) or form.content,
     )
+
+
+def closed(form: Form, data: Mapping[str, Any]) -> Form:
+    """The form as the server's history tells that it was closed: `status`, `action`, `inputs` and `content`."""
+    inputs = data.get("inputs")
+    return msgspec.structs.replace(
+        form,
+        status="filled" if data.get("status") == "filled" else "timeout",
+        token=None,
+        action=_text(data.get("action")) or form.action,
+        inputs=inputs if isinstance(inputs, dict) and inputs else form.inputs,
+        content=_text(data.get("content")) or form.content,
+    )

@@ -83,7 +83,7 @@ class Nodes:
             parallel_id=as_text(data.get("parallel_id")) or None,
             inputs=data.get("inputs"),
         )
-        if run.status == "paused":  # it waited for a person, and goes on
+        if run.status in ("paused", "unknown"):  # it waited for a person, or its stream broke off, and goes on
             run = msgspec.structs.replace(run, status="running", finished_at=None)
         self._containers.put(run)
         return run

@@ -69,7 +69,8 @@ class Warning_(Value, frozen=True):
 
     code: damaged (a line that is no event), character (bytes or an escape that are no
     character: U+FFFD stands there), unknown_event, unexpected (an event that makes no
-    sense where it stands), server (it warns itself), connection.
+    sense where it stands), server (it warns itself), connection. Of a run that was followed: followed, gap (a part of
+    the text may be missing), nodes (some are not told whole), unmoderated (the answer is the run's own).
     """
 
     code: str

@@ -36,6 +36,8 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Sent as JSON."""
     idempotent: bool = False
     """Whether it may be sent again after a failure."""
+    secret: Secret | None = None
+    """Stands in the path, and is taken out of what is answered."""
 
     @property
     def attempted(self) -> str:
@@ -152,7 +154,7 @@ def follow_run(workflow_run_id: str, *, user: str, continue_on_pause: bool = Fal
 def get_form(form_token: Secret) -> Call[models.HumanInputForm]:
     """GET /form/human_input/{form_token} (Dify 1.14 and newer)."""
     path = f"/form/human_input/{segment('form_token', form_token.reveal())}"
-    return Call(method="GET", path=path, result=models.HumanInputForm, idempotent=True)
+    return Call(method="GET", path=path, result=models.HumanInputForm, idempotent=True, secret=form_token)
 
 
 def submit_form(form_token: Secret, *, action: str, inputs: Mapping[str, Any], user: str) -> Call[models.Result]:
@@ -160,7 +162,7 @@ def submit_form(form_token: Secret, *, action: str, inputs: Mapping[str, Any], u
     check_text("action", action)
     path = f"/form/human_input/{segment('form_token', form_token.reveal())}"
     body = {"inputs": dict(inputs), "action": action, "user": user}
-    return Call(method="POST", path=path, body=body, result=models.Result)
+    return Call(method="POST", path=path, body=body, result=models.Result, secret=form_token)
 
 
 def list_conversations(

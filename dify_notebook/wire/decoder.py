@@ -10,7 +10,8 @@ import msgspec
 
 from ..error_bodies import error_of
 from ..redact import without_form_tokens
-from .events import Error, Event, Ping, Unknown, wire_events
+from ..secret import Secret
+from .events import OURS, Error, Event, Ping, Unknown, own_events, wire_events
 from .form_tokens import hide_tokens
 from .loose import MAX_DEPTH, check_depth, is_shallow, raw_loads, replace_surrogates
 from .sse import STRAY, Frame
@@ -22,6 +23,26 @@ def _decoder() -> msgspec.json.Decoder[Any]:
     """Built when the first event comes, not on import."""
     # strict=False: the documents' own examples hold "total_steps": "1".
     return msgspec.json.Decoder(Union[tuple(wire_events().values())], strict=False)  # noqa: UP007
+
+
+@cache
+def _own_decoder() -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(Union[own_events()])  # noqa: UP007
+
+
+def own_frame(event: Event) -> Frame:
+    """The frame in which a tape keeps what happened on this side of the wire; `decode` reads it."""
+    return OURS, encoded(event)
+
+
+def encoded(event: Event) -> bytes:
+    """An event as JSON, without the token of a form."""
+    return msgspec.json.encode(event, enc_hook=_without_secret)
+
+
+def _without_secret(value: object) -> None:
+    if not isinstance(value, Secret):
+        raise NotImplementedError(type(value).__name__)
 
 
 def decode(frame: Frame, at: float = 0.0, surrogates: Surrogates | None = None) -> Event:
@@ -54,6 +75,8 @@ def _decode(frame: Frame, at: float, surrogates: Surrogates | None) -> Event:
         return Ping(at=at) if name == "ping" else Unknown(name=name, at=at)
     if name == STRAY:
         return _decode_loosely(name, data, at, surrogates)
+    if name == OURS:
+        return _own(data, at)
     try:
         event: Event = _decoder().decode(data)
         if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH:
@@ -62,6 +85,15 @@ def _decode(frame: Frame, at: float, surrogates: Surrogates | None) -> Event:
         return _decode_loosely(name, data, at, surrogates, str(problem))
     if surrogates is not None and surrogates.pending and (event.ANSWER or event.REASONING or event.ENDS_TEXT):
         return _decode_loosely(name, data, at, surrogates)
+    event.at = at
+    return event
+
+
+def _own(data: bytes, at: float) -> Event:
+    try:
+        event: Event = _own_decoder().decode(data)
+    except (ValueError, RecursionError) as problem:  # of a newer version, or spoilt
+        return Unknown(raw=data, damaged=True, reason=str(problem), at=at)
     event.at = at
     return event
 

@@ -398,6 +398,25 @@ class Resumed(Event, tag="§followed"):
     whole: bool | None = None
     answer: str | None = None
     message: str = ""
+    code: str = ""
+    """Of the warning that `message` is; empty for `followed`, and with False for `gap`."""
+    reasoning: str | None = None
+    """The whole of it that came in events of its own, where the end of the run told it."""
+
+
+class Stored(Event, tag="§stored"):
+    """The message as the server keeps it (`/messages`), looked up for a run that ended while nobody listened."""
+
+    answer: str | None = None
+    """What users may see: a moderated answer is the moderated one."""
+    usage: dict[str, Any] | None = None
+    error: str | None = None
+    citations: list[Any] | None = None
+    files: list[Any] | None = None
+    forms: list[Any] | None = None
+    """Of each that was closed: `form_id`, `status`, `action`, `inputs` and `content`."""
+    replaced: bool = False
+    """Whether it is another answer than the run's own: a moderated one."""
 
 
 class DeadlineExceeded(Event, tag="§out_of_time"):
@@ -417,6 +436,16 @@ Eof = StreamEnd
 Lost = Disconnected
 Followed = Resumed
 OutOfTime = DeadlineExceeded
+
+
+OURS = "\n§"
+"""The name of a tape's frame that holds one of this last group. No server can send it: a name ends with its line."""
+
+
+@cache
+def own_events() -> tuple[type[Event], ...]:
+    """Those of the last group that a tape keeps."""
+    return (Continued, StopRequested, Disconnected, DeadlineExceeded, Cancelled, Resumed, Stored)
 
 
 @cache

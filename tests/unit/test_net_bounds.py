@@ -219,7 +219,7 @@ def test_a_file_larger_than_is_taken(name: str, warm: RawServer) -> None:
 def test_what_a_client_takes_unless_told_otherwise() -> None:
     assert msgspec.to_builtins(Bounds()) == {
         "line": 16_000_000, "stream": 256_000_000, "body": 64_000_000, "error": 1_000_000, "items": 1_000_000,
-        "pages": 1_000_000_000,
+        "pages": 1_000_000_000, "silence": 1_200,
     }  # fmt: skip
     dify = Dify("app-x", "http://127.0.0.1:9", "me", bounds=Bounds(body=7))
     assert (dify.bounds.body, dify.as_user("you").bounds.body, dify.as_async.bounds.line) == (7, 7, 16_000_000)

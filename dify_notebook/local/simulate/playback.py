@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ...tape import Tape
+from ...wire.events import OURS
 from ...wire.loose import loads
 from ...wire.sse import Frame
 from ..api_error import ApiError, internal_error
@@ -37,6 +38,8 @@ class Playback:
         """Put the frames into the queue at their times."""
         before = 0.0
         for at, frame in self._tape.entries:
+            if frame[0] == OURS:  # no server has said that
+                continue
             pause = 0.0 if self._speed == 0 else min((at - before) / self._speed, _MAX_PAUSE)
             before = at
             if pause > 0:
@@ -109,8 +112,8 @@ class Player:
 
 
 def _events(tape: Tape) -> Iterator[Event]:
-    for _, (_, data) in tape.entries:
-        if data is not None:
+    for _, (name, data) in tape.entries:
+        if data is not None and name != OURS:
             try:
                 event = loads(data)
             except ValueError:

@@ -1,0 +1,112 @@
+"""What the server's history knows of a message whose run ended while nobody listened."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DifyError
+from ..wire import calls
+from ..wire import events as ev
+from .retry import RetryBudget
+
+if TYPE_CHECKING:
+    from ..turn.state import Turn
+    from ..wire.models import StoredMessage
+    from .client import AsyncDify
+    from .resume import Resume
+
+NEWEST = 100
+"""Messages of the conversation, the newest, among which it is looked for."""
+LOOK_SECONDS = 3.0
+"""Seconds in which it is looked for: a run's end can be told before its message is written down."""
+
+
+async def stored_message(dify: AsyncDify, turn: Turn, resume: Resume, at: float) -> ev.Stored | None:
+    """The message of a turn as `/messages` has it; None where it is not to be had, or not yet written down.
+
+    Args:
+        dify: the client.
+        turn: it, as far as it is known.
+        resume: what was told of its run.
+        at: seconds since the question was sent.
+    """
+    if not turn.conversation_id or not turn.message_id:
+        return None
+    call = calls.list_messages(turn.conversation_id, user=dify.user_or(turn.user), limit=NEWEST)
+    budget = RetryBudget(LOOK_SECONDS)
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            while True:
+                page = await dify._send(call)
+                message = next((one for one in page.data if one.id == turn.message_id), None)
+                if message is None:
+                    return None
+                if _is_written(message, resume):
+                    return _stored(message, at, finished=resume.finished)
+                wait = budget.after_failure()
+                if wait is None:
+                    return None
+                await budget.wait(wait)
+    except (DifyError, TimeoutError):
+        return None  # `Resume.finish` says what may be missing then
+
+
+def _is_written(message: StoredMessage, resume: Resume) -> bool:
+    if resume.finished and message.status == "paused":
+        return False
+    return bool(message.answer) or message.status == "error" or not resume.has_text
+
+
+def _stored(message: StoredMessage, at: float, *, finished: bool) -> ev.Stored:
+    return ev.Stored(
+        at=at,
+        answer=message.answer or None,
+        usage=_usage(message) if finished else None,
+        error=message.error,
+        citations=message.retriever_resources,
+        files=[file for file in message.message_files or () if file.get("belongs_to") == "assistant"],
+        forms=_forms(_field(message, "extra_contents"), finished=finished),
+    )
+
+
+def _field(message: StoredMessage, name: str) -> Any:
+    return getattr(message, name, None) or message.extra.get(name)
+
+
+_USAGE = {
+    "prompt_tokens": "message_tokens",
+    "completion_tokens": "answer_tokens",
+    "total_tokens": "total_tokens",
+    "total_price": "total_price",
+    "currency": "currency",
+    "latency": "provider_response_latency",
+}
+"""Field of a usage -> field of a message (Dify 1.16)."""
+
+
+def _usage(message: StoredMessage) -> dict[str, Any] | None:
+    usage = {name: _field(message, field) for name, field in _USAGE.items()}
+    return None if usage["total_tokens"] is None else usage
+
+
+def _forms(contents: Any, *, finished: bool) -> list[Any]:
+    """The forms that were closed, without their tokens."""
+    forms: list[Any] = []
+    for content in contents if isinstance(contents, list) else ():
+        asked = content.get("form_definition") if isinstance(content, dict) else None
+        if not isinstance(asked, dict):
+            continue
+        submission = content.get("form_submission_data")
+        submission = submission if isinstance(submission, dict) else {}
+        if content.get("submitted") or finished:
+            forms.append(
+                {
+                    "form_id": asked.get("form_id"),
+                    "status": "filled" if content.get("submitted") else "timeout",
+                    "action": submission.get("action_id"),
+                    "inputs": submission.get("submitted_data"),
+                    "content": submission.get("rendered_content"),
+                }
+            )
+    return forms
