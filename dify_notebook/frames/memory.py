@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from . import dataframes, merging, ratings
+from . import dataframes, merging, ratings, usage
 from .item_rows import Batch
 from .schema import BEYOND_API, HISTORY, SCHEMA
 
@@ -92,15 +92,13 @@ def with_usage(messages: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """Messages that were fetched again, with what an earlier table knows of them beyond the API."""
     earlier = earlier[earlier[list(BEYOND_API)].notna().any(axis=1)].drop_duplicates("message_id", keep="last")
     positions = pd.Index(earlier["message_id"]).get_indexer(messages["message_id"])
-    fill = (positions >= 0) & messages["usage_from"].isna().to_numpy("bool")
-    if not fill.any():
+    is_known = positions >= 0
+    if not is_known.any():
         return messages
-    columns = {}
-    for name in BEYOND_API:
-        values, known = (
-            list(column.astype("object").where(column.notna(), None)) for column in (messages[name], earlier[name])
-        )
-        for row in fill.nonzero()[0]:
-            values[row] = known[positions[row]] if values[row] is None else values[row]
-        columns[name] = dataframes.array(SCHEMA["messages"][name], values, len(messages))
-    return messages.assign(**columns)
+    names = list(BEYOND_API)
+    reported, known = (dataframes.to_dicts(table[names]) for table in (messages, earlier))
+    for row in is_known.nonzero()[0]:
+        reported[row] = usage.with_known(reported[row], known[positions[row]])
+    table = SCHEMA["messages"]
+    values = {name: [row[name] for row in reported] for name in names}
+    return messages.assign(**{name: dataframes.array(table[name], values[name], len(messages)) for name in names})

@@ -110,6 +110,8 @@ class Thought(Value, frozen=True):
     """Seconds since sent, when it was first seen."""
     finished_at: float | None = None
     """Seconds since sent, when its last form was seen."""
+    answer: str = ""
+    """What the agent said to the user in this step before it went on (apps of mode agent, Dify 1.15)."""
 
     @property
     def tools(self) -> tuple[str, ...]:
