@@ -158,11 +158,11 @@ def _forms(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """As the API gives them, without tokens."""
     items = []
     for row in rows:
-        asked = _json_object(row["definition"])
-        form = {"form_id": row["form_id"], "node_id": row["node_id"], "node_title": row["node_title"]}
-        form["form_content"] = row["content"]
-        if row["expires_at"] is not None:
-            form["expiration_time"] = row["expires_at"].timestamp()
+        form = _json_object(row["definition"])
+        form.setdefault("form_content", row["content"])
+        form.setdefault("expiration_time", row["expires_at"] and row["expires_at"].timestamp())
+        for name in ("form_id", "node_id", "node_title"):
+            form.setdefault(name, row[name])
         answer = {
             "action_id": row["action_id"],
             "action_text": row["action_text"],
@@ -173,7 +173,7 @@ def _forms(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             {
                 "workflow_run_id": row["workflow_run_id"],
                 "status": row["status"],
-                "form_definition": {**{name: value for name, value in form.items() if value is not None}, **asked},
+                "form_definition": form,
                 "form_submission_data": answer if row["status"] == "filled" else None,
             }
         )
