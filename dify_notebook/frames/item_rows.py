@@ -74,8 +74,9 @@ def message_rows(items: Sequence[models.StoredMessage], *, user: str | None = No
 
 def _usage_columns(items: Sequence[models.StoredMessage]) -> Batch:
     """Tokens, price and latency, where the server tells them."""
-    reported = {name: [getattr(item, field) for item in items] for name, field in STORED_USAGE.items()}
-    reported = {name: values for name, values in reported.items() if any(value is not None for value in values)}
+    count = len(items)
+    columns = {name: [getattr(item, field) for item in items] for name, field in STORED_USAGE.items()}
+    reported: Batch = {name: values for name, values in columns.items() if values.count(None) < count}
     if not reported:
         return {}
     if "total_price" in reported:
@@ -83,8 +84,8 @@ def _usage_columns(items: Sequence[models.StoredMessage]) -> Batch:
     if "currency" in reported:
         currencies = {currency: clean(currency) for currency in set(reported["currency"])}
         reported["currency"] = [currencies[currency] for currency in reported["currency"]]
-    counted = [any(value is not None for value in row) for row in zip(*reported.values(), strict=True)]
-    return {**reported, "usage_from": ["server" if one else None for one in counted]}
+    is_reported = [values.count(None) < len(values) for values in zip(*reported.values(), strict=True)]
+    return {**reported, "usage_from": ["server" if one else None for one in is_reported]}
 
 
 def _cleaned(texts: list[str]) -> list[str]:
