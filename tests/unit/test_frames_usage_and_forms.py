@@ -25,7 +25,7 @@ from dify_notebook.wire.models import StoredMessage, read
 
 LONG_AGO = 1_700_000_000
 TOKEN = "SecretTokenOfAForm0001"
-SERVER = {"message_tokens": 9, "answer_tokens": 4, "total_tokens": 13, "total_price": "0.2500000", "currency": "EUR",
+SERVER: dict[str, Any] = {"message_tokens": 9, "answer_tokens": 4, "total_tokens": 13, "total_price": "0.2500000", "currency": "EUR",
           "provider_response_latency": 2.5}  # fmt: skip
 FIELD = {"output_variable_name": "note", "type": "paragraph", "default": {"type": "constant", "value": "my note"}}
 ASKED: dict[str, Any] = {
@@ -267,7 +267,7 @@ def test_an_update_lists_no_further_than_the_oldest_paused_message(where: Where,
 def test_no_token_of_a_form_is_kept(tmp_path: Path, kind: str) -> None:
     logs = flow(2, **waiting(), inputs={"form_token": "SecretTokenOfAnInput01"})
     with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
-        history = dify.history(**({"to": tmp_path / "kept"} if kind == "a directory" else {}))
+        history = dify.history(to=tmp_path / "kept" if kind == "a directory" else None)
         (stored,) = dify.messages.list("c00").to_list()
         listed = dify.messages.list("c00").to_frame()
     assert len(history.forms) == 1
