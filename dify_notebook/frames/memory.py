@@ -90,15 +90,18 @@ def merge_fetches(
 
 def with_usage(messages: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """Messages that were fetched again, with what an earlier table knows of them beyond the API."""
+    earlier = earlier[earlier["message_id"].isin(messages["message_id"]).to_numpy("bool")]
     earlier = earlier[earlier[list(BEYOND_API)].notna().any(axis=1)].drop_duplicates("message_id", keep="last")
-    positions = pd.Index(earlier["message_id"]).get_indexer(messages["message_id"])
-    is_known = positions >= 0
-    if not is_known.any():
-        return messages
     names = list(BEYOND_API)
-    reported, known = (dataframes.to_dicts(table[names]) for table in (messages, earlier))
-    for row in is_known.nonzero()[0]:
-        reported[row] = usage.with_known(reported[row], known[positions[row]])
+    positions = pd.Index(earlier["message_id"]).get_indexer(messages["message_id"])
+    rows = (positions >= 0).nonzero()[0]
+    adds = messages[names].isna().to_numpy()[rows] & earlier[names].notna().to_numpy()[positions[rows]]
+    rows = rows[adds.any(axis=1)]
+    if not len(rows):
+        return messages
+    columns = {name: dataframes.to_list(messages[name]) for name in names}
+    for row, known in zip(rows, dataframes.to_dicts(earlier[names].iloc[positions[rows]]), strict=True):
+        for name, value in usage.with_known({name: columns[name][row] for name in names}, known).items():
+            columns[name][row] = value
     table = SCHEMA["messages"]
-    values = {name: [row[name] for row in reported] for name in names}
-    return messages.assign(**{name: dataframes.array(table[name], values[name], len(messages)) for name in names})
+    return messages.assign(**{name: dataframes.array(table[name], columns[name], len(messages)) for name in names})
