@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ _STATUS = {"waiting": "waiting", "submitted": "filled", "timeout": "timeout", "e
 """Word of the database -> of a `Form`. What expired was not answered in time either."""
 _TRIALS = "delivery_test"
 """`form_kind` of forms by which an app's author tries how they are sent."""
+
+_FIELD = re.compile(r"\{\{#\$output\.([^#{}]++)#\}\}")
+"""The place of a field in what is asked."""
 
 
 def by_message(rows: dict[str, list[LocatedRow]], messages: Mapping[str, LocatedRow]) -> dict[str, list[Row]]:
@@ -83,6 +87,4 @@ def _content(location: str, row: Row) -> Row:
 
 def _filled(content: str, given: Mapping[str, Any]) -> str:
     """What was asked with the values that were given, as the API writes it."""
-    for name, value in given.items():
-        content = content.replace("{{#$output." + name + "#}}", as_text(value))
-    return content
+    return _FIELD.sub(lambda match: as_text(given[match[1]]) if match[1] in given else match[0], content)
