@@ -2,7 +2,7 @@
 
     frames.turns([turn, ...])         one row for each turn; `messages` of a history join by message_id
     frames.nodes(turns)               the workflow nodes of one turn or of many, to be compared
-    frames.thoughts / citations / files / events(turns)
+    frames.thoughts / citations / files / forms / events(turns)
     frames.runs()                     the tapes in this machine's store;  frames.replay(runs) their turns
     frames.conversations / messages / variables / feedbacks / annotations(items)   what the client's lists give
     frames.plots.nodes(frames.nodes(turns))   charts beside those of `history.plot` and `turn.plot`
@@ -41,6 +41,7 @@ __all__ = [
     "events",
     "feedbacks",
     "files",
+    "forms",
     "messages",
     "nodes",
     "plots",
@@ -124,6 +125,11 @@ def files(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
     return _of_turns("files", turns)
 
 
+def forms(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
+    """One row for each form that a run asked people to answer (table `forms`), without its token."""
+    return _of_turns("forms", turns)
+
+
 def events(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
     """One row for each event of the stream (table `events`), pings included; empty where no tape was kept."""
     return _of_turns("events", turns)
@@ -184,7 +190,7 @@ def runs(
     """One row for each tape in the local store (table `runs`); joins a history by message_id.
 
     Every `%%dify` cell and every panel leaves one, unless `%dify runs off` says otherwise. The
-    tapes hold what the API never gives again: nodes with their times, tokens and prices.
+    tapes hold what the API never gives again: events, and nodes with their times, tokens and prices.
 
     Args:
         since: from then on, as for `dify.history`: a time, a date, a timedelta, "7 days"; without a zone it is local.

@@ -22,7 +22,9 @@ from .facts import Facts, Failure, NotWritten
 from .item_rows import Batch, annotation_rows, conversation_rows, feedback_rows, message_batches, variable_rows
 from .request import HistoryRequest, PreviousFetch
 from .tapes import Tapes
+from .texts import as_microseconds
 from .turn_rows import usage_values
+from .usage import COLUMNS, with_known
 
 PAGE = 100
 """Items of a page: the server's maximum."""
@@ -231,7 +233,7 @@ class Collector:
 
     async def _list_of(self, user: str) -> None:
         previous, since, only = self._previous, self._request.since, self._request.conversations
-        any_page = False
+        any_page, oldest = False, previous.oldest_paused(user) if previous else None
         try:
             async with aclosing(self._dify.conversations.list(user=user, page_size=PAGE).pages()) as pages:
                 async for page in pages:
@@ -251,7 +253,7 @@ class Collector:
                         await self._queue.put((user, conversation))
                     if only is not None and not self._missing:
                         return
-                    if previous and previous.facts.complete and page and not changed:
+                    if previous and previous.facts.complete and page and not changed and _is_before(page[-1], oldest):
                         return  # sorted by the last use: behind what did not change nothing did
         except DifyError as problem:
             if not any_page:
@@ -344,7 +346,7 @@ class Collector:
     # -- usage and ratings ------------------------------------------------------------
 
     async def _add_usage(self, batch: Batch) -> None:
-        """Tokens, prices and latency from the tapes on this machine."""
+        """What the server does not tell of tokens, prices and latency, from the tapes on this machine."""
         rows = [row for row, id in enumerate(batch["message_id"]) if id in self._tapes]
         if not rows:
             return
@@ -352,8 +354,10 @@ class Collector:
             usage = await asyncio.to_thread(self._tapes.usage, batch["message_id"][row])
             if usage is None:
                 continue
-            for name, value in {**usage_values(usage), "usage_from": "run"}.items():
-                batch.setdefault(name, [None] * len(batch["message_id"]))[row] = value
+            reported = {name: batch[name][row] for name in COLUMNS if name in batch}
+            known = with_known(reported, {**usage_values(usage), "usage_from": "run"})
+            for name in COLUMNS:
+                batch.setdefault(name, [None] * len(batch["message_id"]))[row] = known[name]
 
     def _keep_ratings(self, batch: Batch) -> None:
         for row, rating in enumerate(batch.get("rating", ())):
@@ -378,6 +382,11 @@ class Collector:
             values += [rated.get(name, "user" if name == "from_source" else None) for rated in unlisted]
         if batch["message_id"]:
             await self._sink.add("feedbacks", batch)
+
+
+def _is_before(conversation: Conversation, time: int | None) -> bool:
+    """Whether it was last used before that time, in microseconds; or there is none."""
+    return time is None or (as_microseconds(conversation.updated_at) or 0) < time
 
 
 _RATED = ("message_id", "conversation_id", "user", "rating")

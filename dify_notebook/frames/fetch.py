@@ -162,7 +162,7 @@ def update(
     writer = Writer(before.directory)
     writer.begin_update()
     try:
-        previous = previous_fetch(writer.directory.table("conversations"), before)
+        previous = previous_fetch(writer.directory.table("conversations"), before, writer.directory.paused())
     except BaseException:
         writer.close()
         raise
@@ -197,7 +197,7 @@ def _to_directory(
 
 def _in_memory(dify: AsyncDify, request: HistoryRequest, before: History | None, progress: bool | None) -> Collecting:
     sink = MemorySink()
-    previous = None if before is None else previous_fetch(before.conversations, before)
+    previous = None if before is None else previous_fetch(before.conversations, before, paused_in(before.messages))
     collector = Collector(dify, request, sink, previous)
 
     def so_far() -> History:
@@ -215,8 +215,17 @@ def _in_memory(dify: AsyncDify, request: HistoryRequest, before: History | None,
     return Collecting(collector, so_far, progress)
 
 
-def previous_fetch(conversations: Any, before: History) -> PreviousFetch:
-    """What need not be fetched again. A conversation that is there twice was being written: it is left out."""
+def paused_in(messages: Any) -> frozenset[str]:
+    """The conversations in which a message is paused."""
+    return frozenset(messages["conversation_id"][(messages["status"] == "paused").to_numpy("bool")].dropna())
+
+
+def previous_fetch(conversations: Any, before: History, paused: frozenset[str]) -> PreviousFetch:
+    """What need not be fetched again. A conversation that is there twice was being written: it is left out.
+
+    Args:
+        paused: conversations in which a message is paused.
+    """
     unique = conversations[~conversations["conversation_id"].duplicated(keep=False)]
     return PreviousFetch(
         {
@@ -231,6 +240,7 @@ def previous_fetch(conversations: Any, before: History) -> PreviousFetch:
         },
         before.facts,
         frozenset(failure.id for failure in before.facts.failures),
+        paused,
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class History:
-    """The logs of an app's conversations: eight DataFrames that join by `message_id` and `conversation_id`.
+    """The logs of an app's conversations: nine DataFrames that join by `message_id` and `conversation_id`.
 
     history = dify.history(since="2026-01-01")
     history.messages.merge(history.conversations, on="conversation_id")
@@ -55,7 +55,7 @@ class History:
         self.directory = directory
 
     def table(self, name: str) -> pd.DataFrame:
-        """One of the eight tables by its name; the same object each time.
+        """One of the nine tables by its name; the same object each time.
 
         Raises:
             KeyError: a history has no such table.
@@ -71,7 +71,7 @@ class History:
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """All eight tables by name; of a history in a directory, all are read."""
+        """All nine tables by name; of a history in a directory, all are read."""
         return {table.name: self.table(table.name) for table in HISTORY}
 
     @property
@@ -83,8 +83,8 @@ class History:
     def messages(self) -> pd.DataFrame:
         """One row for each question with its answer, the oldest first.
 
-        Tokens, prices and latency (s) are from this machine's tapes or from an export (`usage_from` says which): the
-        API tells none. Prices are in the row's `currency`.
+        Tokens, price and latency (s) are the server's (Dify 1.16 and newer), or from this machine's tapes or an export:
+        `usage_from` says which. Prices are in the row's `currency`.
         """
         return self.table("messages")
 
@@ -102,6 +102,11 @@ class History:
     def files(self) -> pd.DataFrame:
         """One row for each file of a message, with its size in bytes; its address without what signs it."""
         return self.table("files")
+
+    @property
+    def forms(self) -> pd.DataFrame:
+        """One row for each form that a run asked people to answer, with what was answered (Dify 1.13 and newer)."""
+        return self.table("forms")
 
     @property
     def variables(self) -> pd.DataFrame:
@@ -192,7 +197,8 @@ class History:
         Taken are CSV (with the names of its columns in the first line), JSON, JSON lines and what `pg_dump` and
         `mysqldump` write as text, each also as .gz: of the tables `messages`, `conversations`, `end_users`,
         `message_feedbacks`, `message_agent_thoughts`, `message_files`, `message_annotations`,
-        `dataset_retriever_resources`; of what the console and the API answer; and the console's export of feedback.
+        `dataset_retriever_resources`, `human_input_forms`, `execution_extra_contents`; of what the console and the API
+        answer; and the console's export of feedback.
         What is in a file is told by its columns, not by its name. The tables have the schema of every history; what a
         source cannot know is missing.
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..redact import may_hold_a_secret, redact, without_query
-from ..turn.convert import as_int, as_text
+from ..turn.convert import as_float, as_int, as_text
 from ..turn.reasoning import split_reasoning
 from ..turn.state import Turn
-from ..turn.stored import turn_from_stored
+from ..turn.stored import STORED_USAGE, turn_from_stored
 from ..wire import models
 from .texts import as_json, as_microseconds, as_word, clean
 from .toolcalls import call_rows
@@ -69,7 +69,23 @@ def message_rows(items: Sequence[models.StoredMessage], *, user: str | None = No
         answers = [answer for answer, _ in split]
         batch["reasoning"] = [clean(reasoning) or None for _, reasoning in split]
     batch["answer"] = _cleaned(answers)
-    return batch
+    return batch | _usage_columns(items)
+
+
+def _usage_columns(items: Sequence[models.StoredMessage]) -> Batch:
+    """Tokens, price and latency, where the server tells them."""
+    count = len(items)
+    columns = {name: [getattr(item, field) for item in items] for name, field in STORED_USAGE.items()}
+    reported: Batch = {name: values for name, values in columns.items() if values.count(None) < count}
+    if not reported:
+        return {}
+    if "total_price" in reported:
+        reported["total_price"] = [as_float(price) for price in reported["total_price"]]
+    if "currency" in reported:
+        currencies = {currency: clean(currency) for currency in set(reported["currency"])}
+        reported["currency"] = [currencies[currency] for currency in reported["currency"]]
+    is_reported = [values.count(None) < len(values) for values in zip(*reported.values(), strict=True)]
+    return {**reported, "usage_from": ["server" if one else None for one in is_reported]}
 
 
 def _cleaned(texts: list[str]) -> list[str]:
@@ -161,6 +177,7 @@ def thought_rows(turns: Sequence[Turn]) -> Batch:
                 "started": thought.started_at,
                 "finished": thought.finished_at,
                 "thought": clean(thought.thought),
+                "answer": clean(thought.answer) or None,
             }
             rows += call_rows(base, redact(thought.tool), thought.tool_input, thought.observation, thought.tool_labels)
     return batch_of(rows)
@@ -216,17 +233,52 @@ def file_rows(turns: Sequence[Turn]) -> Batch:
     )
 
 
+def form_rows(turns: Sequence[Turn]) -> Batch:
+    """The table `forms`."""
+    return batch_of(
+        [
+            {
+                **message_ids(turn),
+                "user": turn.user,
+                "workflow_run_id": form.workflow_run_id or turn.workflow_run_id,
+                "form_id": form.id,
+                "node_id": form.node_id or None,
+                "node_title": clean(form.title) or None,
+                "status": form.status,
+                "submitted": form.status == "filled",
+                "action_id": form.action,
+                "action_text": clean(next((item.title for item in form.actions if item.id == form.action), None)),
+                "created_at": as_microseconds(data.get("created_at")),
+                "submitted_at": as_microseconds(data.get("submitted_at")),
+                "expires_at": as_microseconds(form.expires_at),
+                "content": clean(as_text(data.get("form_content")) or form.content) or None,
+                "rendered_content": (clean(form.content) or None) if form.status == "filled" else None,
+                "inputs": as_json(form.inputs),
+                "definition": as_json(data),
+            }
+            for turn in turns
+            for form in turn.forms
+            for data in (form.data if isinstance(form.data, dict) else {},)
+        ]
+    )
+
+
 PART_ROWS: dict[str, Callable[[Sequence[Turn]], Batch]] = {
     "thoughts": thought_rows,
     "citations": citation_rows,
     "files": file_rows,
+    "forms": form_rows,
 }
 """Table of what belongs to messages -> the function that makes it of turns."""
 
 
 def message_batches(items: Sequence[models.StoredMessage], *, user: str | None = None) -> dict[str, Batch]:
     """The tables of stored messages: `messages`, and of `PART_ROWS` those that have rows."""
-    telling = (item for item in items if item.agent_thoughts or item.retriever_resources or item.message_files)
+    telling = (
+        item
+        for item in items
+        if item.agent_thoughts or item.retriever_resources or item.message_files or item.extra_contents
+    )
     turns = [turn_from_stored(item, user=user) for item in telling]
     parts = {name: rows(turns) for name, rows in PART_ROWS.items()}
     return {"messages": message_rows(items, user=user)} | {name: batch for name, batch in parts.items() if batch}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from . import dataframes, merging, ratings
+from . import dataframes, merging, ratings, usage
 from .item_rows import Batch
 from .schema import BEYOND_API, HISTORY, SCHEMA
 
@@ -90,17 +90,18 @@ def merge_fetches(
 
 def with_usage(messages: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """Messages that were fetched again, with what an earlier table knows of them beyond the API."""
+    earlier = earlier[earlier["message_id"].isin(messages["message_id"]).to_numpy("bool")]
     earlier = earlier[earlier[list(BEYOND_API)].notna().any(axis=1)].drop_duplicates("message_id", keep="last")
+    names = list(BEYOND_API)
     positions = pd.Index(earlier["message_id"]).get_indexer(messages["message_id"])
-    fill = (positions >= 0) & messages["usage_from"].isna().to_numpy("bool")
-    if not fill.any():
+    rows = (positions >= 0).nonzero()[0]
+    adds = messages[names].isna().to_numpy()[rows] & earlier[names].notna().to_numpy()[positions[rows]]
+    rows = rows[adds.any(axis=1)]
+    if not len(rows):
         return messages
-    columns = {}
-    for name in BEYOND_API:
-        values, known = (
-            list(column.astype("object").where(column.notna(), None)) for column in (messages[name], earlier[name])
-        )
-        for row in fill.nonzero()[0]:
-            values[row] = known[positions[row]] if values[row] is None else values[row]
-        columns[name] = dataframes.array(SCHEMA["messages"][name], values, len(messages))
-    return messages.assign(**columns)
+    columns = {name: dataframes.to_list(messages[name]) for name in names}
+    for row, known in zip(rows, dataframes.to_dicts(earlier[names].iloc[positions[rows]]), strict=True):
+        for name, value in usage.with_known({name: columns[name][row] for name in names}, known).items():
+            columns[name][row] = value
+    table = SCHEMA["messages"]
+    return messages.assign(**{name: dataframes.array(table[name], columns[name], len(messages)) for name in names})

@@ -34,11 +34,12 @@ MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "thoughts": ("message_id", "thought_id", "call"),
     "citations": ("message_id", "position", "document_id", "segment_id"),
     "files": ("message_id", "file_id"),
+    "forms": ("message_id", "form_id"),
     "variables": ("conversation_id", "variable_id"),
     "annotations": ("annotation_id",),
 }
 """Table -> merge keys: columns in which two rows of the same thing agree. For feedbacks see `ratings`."""
-_ID_COLUMN = {"thoughts": "thought_id", "citations": None, "files": "file_id"}
+_ID_COLUMN = {"thoughts": "thought_id", "citations": None, "files": "file_id", "forms": "form_id"}
 """Table -> the id that its rows may lack: without it, the nth row of one file is the nth of another."""
 COLUMN_GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "messages": (
@@ -48,6 +49,7 @@ COLUMN_GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("total_price", "prompt_price", "completion_price", "currency"),
     ),
     "thoughts": (("input_raw", "input"), ("output_raw", "output")),
+    "forms": (("status", "submitted", "action_id", "action_text", "submitted_at", "rendered_content", "inputs"),),
     "variables": (("value", "value_raw"),),
     "feedbacks": (("rating", "content"),),
 }

@@ -74,10 +74,12 @@ class PreviousFetch(msgspec.Struct):
     facts: Facts
     failed: frozenset[str | None] = frozenset()
     """Conversations that could not be read to their end."""
+    paused: frozenset[str] = frozenset()
+    """Conversations with a paused message: a run that goes on and ends is no new use of them."""
 
     def is_unchanged(self, conversation: Conversation) -> bool:
         """Whether that conversation is as it was."""
-        if conversation.id not in self.conversations or conversation.id in self.failed:
+        if conversation.id not in self.conversations or conversation.id in self.failed | self.paused:
             return False
         updated_at, name, _ = self.conversations[conversation.id]
         now = as_microseconds(conversation.updated_at)
@@ -85,3 +87,11 @@ class PreviousFetch(msgspec.Struct):
         if fetched is None or conversation.updated_at is None or conversation.updated_at >= fetched - MARGIN:
             return False
         return now == updated_at and conversation.name == name
+
+    def oldest_paused(self, user: str) -> int | None:
+        """When the user's conversation with a paused message that was used least lately was used (microseconds).
+
+        None where the user has none.
+        """
+        known = (self.conversations[id] for id in self.paused if id in self.conversations)
+        return min((time or 0 for time, _, owner in known if owner in (user, "")), default=None)

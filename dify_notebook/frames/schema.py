@@ -15,6 +15,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from ..turn.forms import FormStatus
 from ..turn.state import End, NodeStatus, Status
 from ..wire.kinds import FILE_KINDS
 
@@ -59,7 +60,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 RATINGS = ("like", "dislike")
-MESSAGE_STATUS = ("normal", "error")
+MESSAGE_STATUS = ("normal", "error", "paused")
 
 C = Column
 
@@ -105,18 +106,24 @@ CONVERSATIONS = Table(
 
 MESSAGES = Table(
     "messages",
-    "One row for each question with its answer. The API gives no tokens, prices and latencies again: they come from "
-    "the tapes of runs on this machine, or from an export, and are missing otherwise.",
+    "One row for each question with its answer. Tokens, price and latency are the server's (Dify 1.16 and newer). Of "
+    "older ones they come from the tapes of runs on this machine, or from an export, and are missing otherwise.",
     ("message_id",),
     (
         _MESSAGE_ID,
         _IN_CONVERSATION,
         _USER,
         C("created_at", "timestamp", "When it was asked; whole seconds from the API."),
-        C("status", "category", "normal, or error.", categories=MESSAGE_STATUS),
+        C("status", "category", "normal, error, or paused: its run waits for people.", categories=MESSAGE_STATUS),
         C("rating", "category", "What the user thought of the answer.", categories=RATINGS),
         *_USAGE,
-        C("usage_from", "category", "Where tokens, prices and latency are from.", categories=("run", "export")),
+        C(
+            "usage_from",
+            "category",
+            "Where tokens, price and latency are from. What a server does not tell (prices of prompt and answer, time "
+            "to the first token) is from a run or an export beside it.",
+            categories=("run", "export", "server"),
+        ),
         C("model", "string", "The model that answered; only in exports."),
         _id("parent_message_id", "The message that it follows; the API tells none.", nullable=True),
         C("error", "string", "Why it failed."),
@@ -129,8 +136,8 @@ MESSAGES = Table(
 )
 
 BEYOND_API = (*(column.name for column in _USAGE), "usage_from", "model", "parent_message_id")
-"""Columns of messages that the API never gives: from exports and tapes, and tapes are not kept for ever. An update
-keeps their values."""
+"""Columns of messages that some servers never give, or none: from exports and tapes, and tapes are not kept for ever.
+An update keeps their values; see `usage`."""
 
 THOUGHTS = Table(
     "thoughts",
@@ -151,6 +158,7 @@ THOUGHTS = Table(
         C("started", "float64", "When it was first seen, since the question was sent; live runs only.", unit="s"),
         C("finished", "float64", "When it was last changed, likewise.", unit="s"),
         C("thought", "string", "What the agent said."),
+        C("answer", "string", "What it said to the user in this step, where that is told apart (Dify 1.16)."),
         C("input", "string", "What this tool was given.", unit="JSON"),
         C("output", "string", "What this tool gave back, as it is."),
         C("tools_raw", "string", "The tools of the thought as told, joined by `;`."),
@@ -205,6 +213,39 @@ FILES = Table(
     ("conversation_id", "message_id"),
 )
 
+FORMS = Table(
+    "forms",
+    "One row for each form that a run asked people to answer (Dify 1.13 and newer). With a form's token anybody may "
+    "answer it: no table has it.",
+    ("message_id", "form_id"),
+    (
+        _OF_TURN,
+        _IN_CONVERSATION,
+        _USER,
+        _id("workflow_run_id", "The run that asked.", nullable=True),
+        _id("form_id", "The form."),
+        _id("node_id", "The node that asked.", nullable=True),
+        C("node_title", "string", "Its name for people."),
+        C(
+            "status",
+            "category",
+            "Whether it waits, was answered, or was not answered in time.",
+            categories=get_args(FormStatus),
+        ),
+        C("submitted", "boolean", "Whether somebody answered it."),
+        _id("action_id", "The action that was chosen.", nullable=True),
+        C("action_text", "string", "What stands on its button."),
+        C("created_at", "timestamp", "When it was asked; only in exports."),
+        C("submitted_at", "timestamp", "When it was answered; only in exports."),
+        C("expires_at", "timestamp", "Until when it could be answered."),
+        C("content", "string", "What was asked, as markdown; `{{#$output.NAME#}}` stands for a field."),
+        C("rendered_content", "string", "The same with what was filled in, once it was answered."),
+        C("inputs", "string", "What was filled in, by field.", unit="JSON"),
+        C("definition", "string", "The form as told: fields, actions, defaults; without its token.", unit="JSON"),
+    ),
+    ("conversation_id", "message_id"),
+)
+
 VARIABLES = Table(
     "variables",
     "One row for each variable that a chatflow keeps for a conversation (Dify 1.x).",
@@ -218,7 +259,7 @@ VARIABLES = Table(
         C("created_at", "timestamp", "When it was first set."),
         C("updated_at", "timestamp", "When it was last set."),
         C("value", "string", "The value.", unit="JSON"),
-        C("value_raw", "string", "The value as told; Dify 1.12 writes lists and objects as Python does."),
+        C("value_raw", "string", "The value as told; Dify 1.x writes lists and objects as Python does."),
         C("description", "string", "What the app's author wrote about it."),
     ),
     ("conversation_id", "name"),
@@ -367,6 +408,7 @@ HISTORY: tuple[Table, ...] = (
     THOUGHTS,
     CITATIONS,
     FILES,
+    FORMS,
     VARIABLES,
     FEEDBACKS,
     ANNOTATIONS,

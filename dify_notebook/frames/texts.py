@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ..redact import redact
+from ..secret import Secret
 from ..turn.convert import as_text, as_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,12 +25,17 @@ def clean(text: str | None) -> str | None:
 
 
 def as_json(value: Any) -> str | None:
-    """JSON text of a value, without signatures; None for None."""
+    """JSON text of a value, without signatures, null for each `Secret`; None for None."""
     if value is None:
         return None
     if value == {}:  # the usual inputs
         return "{}"
-    return clean(msgspec.json.encode(value).decode())
+    return clean(msgspec.json.encode(value, enc_hook=_hidden).decode())
+
+
+def _hidden(value: Any) -> None:
+    if not isinstance(value, Secret):
+        raise TypeError(f"no JSON: {type(value).__name__}")
 
 
 def as_microseconds(value: Any) -> int | None:

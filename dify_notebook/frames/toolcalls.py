@@ -82,7 +82,7 @@ def call_rows(base: dict[str, Any], tool: str, tool_input: Any, observation: Any
         "output_raw": clean(as_text(observation)) or None,
     }
     calls = tool_calls(tool, tool_input, observation, labels)
-    once = dict.fromkeys(("thought", "tool_label", *raw)) if len(calls) > REPEATED_CALLS else {}
+    once = dict.fromkeys(("thought", "answer", "tool_label", *raw)) if len(calls) > REPEATED_CALLS else {}
     return [
         {**base, "call": index, "tool": name, "tool_label": label, "input": argument, "output": result, **raw}
         | (once if index else {})

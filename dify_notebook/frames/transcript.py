@@ -14,6 +14,7 @@ from ..i18n import t
 from ..printable import one_line
 from ..turn.state import Citation, Turn, Usage
 from ..turn.stored import turn_from_stored
+from ..wire.loose import loads
 from ..wire.models import StoredMessage
 
 if TYPE_CHECKING:
@@ -85,10 +86,10 @@ def transcript(history: History, id: str) -> Transcript:
 
 
 def turns_of(history: History, messages: pd.DataFrame) -> tuple[Turn, ...]:
-    """Rows of `messages` as turns, with their thoughts, citations and files."""
+    """Rows of `messages` as turns, with their thoughts, citations, files and forms."""
     ids = set(messages["message_id"])
-    tables = (history.thoughts, history.citations, history.files)
-    thoughts, citations, files = (_by_message(table, ids) for table in tables)
+    tables = (history.thoughts, history.citations, history.files, history.forms)
+    thoughts, citations, files, forms = (_by_message(table, ids) for table in tables)
     turns = []
     for row in _records(messages):
         id = row["message_id"]
@@ -103,6 +104,7 @@ def turns_of(history: History, messages: pd.DataFrame) -> tuple[Turn, ...]:
             agent_thoughts=_thoughts(thoughts[id]) if id in thoughts else None,
             retriever_resources=_citations(citations[id]) if id in citations else None,
             message_files=_files(files[id]) if id in files else None,
+            extra_contents=_forms(forms[id]) if id in forms else None,
             created_at=None if row["created_at"] is None else row["created_at"].to_pydatetime(),
         )
         fields = {"answer": message.answer, "reasoning": row["reasoning"] or "", "usage": _usage(row)}
@@ -136,6 +138,7 @@ def _thoughts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             "tool_input": row["input_raw"],
             "observation": row["output_raw"],
             "tool_labels": {row["tool"]: row["tool_label"]} if row["tool"] and row["tool_label"] else None,
+            "answer": row["answer"],
         }
         for row in ordered
     ]
@@ -149,6 +152,41 @@ def _citations(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _files(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """As the API gives them, without addresses: what signed them is gone."""
     return [{**row, "id": row["file_id"], "filename": row["name"], "url": None} for row in rows]
+
+
+def _forms(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As the API gives them, without tokens."""
+    items = []
+    for row in rows:
+        form = _json_object(row["definition"])
+        form.setdefault("form_content", row["content"])
+        form.setdefault("expiration_time", row["expires_at"] and row["expires_at"].timestamp())
+        for name in ("form_id", "node_id", "node_title"):
+            form.setdefault(name, row[name])
+        answer = {
+            "action_id": row["action_id"],
+            "action_text": row["action_text"],
+            "rendered_content": row["rendered_content"],
+            "submitted_data": _json_object(row["inputs"]) if row["inputs"] is not None else None,
+        }
+        items.append(
+            {
+                "workflow_run_id": row["workflow_run_id"],
+                "status": row["status"],
+                "form_definition": form,
+                "form_submission_data": answer if row["status"] == "filled" else None,
+            }
+        )
+    return items
+
+
+def _json_object(text: str | None) -> dict[str, Any]:
+    """The object of a cell; an empty one for what is none, as in a table that somebody changed."""
+    try:
+        value = loads((text or "{}").encode())
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _usage(row: dict[str, Any]) -> Usage | None:

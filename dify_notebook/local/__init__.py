@@ -185,8 +185,8 @@ def dump(
 ) -> dict[str, Path]:
     """Write what an embedded server keeps of an app as CSV files with the columns of Dify's database.
 
-    They hold tokens, prices and latencies, which the API never tells; `History.from_export(directory)` reads
-    them, as it reads those of a real server.
+    They hold tokens, prices and latencies, which the API tells only since Dify 1.16; `History.from_export(directory)`
+    reads them, as it reads those of a real server.
 
     Args:
         directory: where to; made if need be. Files of the same names are replaced.

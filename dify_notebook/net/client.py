@@ -344,8 +344,9 @@ class AsyncDify(BaseClient):
     ) -> Collecting:
         """A history with what is new or changed since: `history = await dify.update(history)`.
 
-        Conversations that were used, renamed or begun since then are fetched again as a whole, and all ratings
-        and annotations. What was deleted on the server stays. One that lies in a directory is changed there.
+        Conversations that were used, renamed or begun since then, or in which a message is paused, are fetched again
+        as a whole, and all ratings and annotations. What was deleted on the server stays. One that lies in a
+        directory is changed there.
 
         Args:
             history: it, or the directory where it lies.

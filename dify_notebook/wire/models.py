@@ -21,6 +21,8 @@ from .loose import loads, without_surrogates
 M = TypeVar("M", bound="Model")
 #: Characters of a Python repr that are read: Python's own parser takes hundreds of bytes for each.
 _LONGEST_REPR = 100_000
+Count = Annotated[int, msgspec.Meta(ge=0, lt=10**18)]
+"""A number of tokens, which fits into a column of whole numbers."""
 
 
 class Model(BoundedRepr, Pickled, msgspec.Struct, frozen=True, kw_only=True):
@@ -219,13 +221,24 @@ class StoredMessage(Model, frozen=True):
     query: str = ""
     answer: str = ""
     status: str | None = None
-    """normal or error."""
+    """normal, error, or paused: its run waits for people to answer (Dify 1.13)."""
     error: str | None = None
     message_files: list[dict[str, Any]] | None = None
     feedback: dict[str, Any] | None = None
     retriever_resources: list[dict[str, Any]] | None = None
     agent_thoughts: list[dict[str, Any]] | None = None
     created_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    message_tokens: Count | None = None
+    """Tokens of the prompt. This and what follows of tokens, price and time is told since Dify 1.16."""
+    answer_tokens: Count | None = None
+    total_tokens: Count | None = None
+    total_price: str | float | None = None
+    """As it is written, such as `"0.0000170"`."""
+    currency: str | None = None
+    provider_response_latency: float | None = None
+    """Seconds."""
+    extra_contents: list[dict[str, Any]] | None = None
+    """What the run asked people: forms and their answers (Dify 1.13); `turn_from_stored` makes `Turn.forms` of them."""
 
 
 class MessagePage(Model, frozen=True):

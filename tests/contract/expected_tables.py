@@ -21,7 +21,7 @@ class Totals:
     words: dict[str, int]
     """Messages by status and rating, thoughts by tool, messages with reasoning and without an answer."""
     first: str
-    """The earliest created_at of 2026-11-21."""
+    """The earliest created_at of 2026-11-21, for 1.16.1 of 2026-11-29."""
     last: str
 
 
@@ -106,6 +106,30 @@ TOTALS: dict[str, Totals] = {
         28,
         {"messages": 110, "different messages": 45, "thoughts": 6, "different thoughts": 5, "citations": 2, "different citations": 1, "files": 2, "different files": 2},
         {"normal": 110, "tool current_time": 1, "no answer": 6}, "09:11:39", "09:28:40"),
+    "1.16.1/annotations annotations.list": Totals(
+        1,
+        {"annotations": 1, "different annotations": 1},
+        {}, "17:50:02", "17:50:02"),
+    "1.16.1/app-feedbacks app.feedbacks": Totals(
+        1,
+        {"feedbacks": 1, "different feedbacks": 1},
+        {}, "17:49:53", "17:49:53"),
+    "1.16.1/conversation-variables conversations.variables": Totals(
+        3,
+        {"variables": 8, "different variables": 1},
+        {}, "17:41:32", "17:41:32"),
+    "1.16.1/conversations conversations.list": Totals(
+        6,
+        {"conversations": 6, "different conversations": 5},
+        {}, "17:41:31", "18:08:22"),
+    "1.16.1/messages messages.list": Totals(
+        19,
+        {"messages": 19, "different messages": 19, "thoughts": 8, "different thoughts": 8, "files": 4, "different files": 2, "forms": 2, "different forms": 2},
+        {"normal": 17, "error": 1, "paused": 1, "tool current_time": 2, "no answer": 3}, "17:41:31", "18:04:37"),
+    "1.16.1/new-agent conversations.list": Totals(
+        1,
+        {},
+        {}, "", ""),
 }
 
 ROWS: dict[tuple[str, str, int], dict[str, Any]] = {
@@ -138,6 +162,81 @@ ROWS: dict[tuple[str, str, int], dict[str, Any]] = {
         "created_at": "2026-11-21T09:22:49+00:00",
         "thought": "Hi there, plain.",
         "input_raw": "{\"Final Answer\": \"Hi there, plain.\"}",
+    },
+    # What a New Agent app said before it called a tool, apart from what it thought.
+    ("1.16.1/messages__roster-agent-tool", "thoughts", 1): {
+        "thought_id": "c94df69e-981d-4b4a-b640-547be3f503e3",
+        "call": 0,
+        "message_id": "e89c6b7b-48d5-4f9a-8db4-e2d2b8789d0d",
+        "conversation_id": "19f90fb3-f216-4684-acca-67130c33f443",
+        "user": "me",
+        "position": 2,
+        "created_at": "2026-11-29T18:03:09+00:00",
+        "thought": "",
+        "answer": "Let me look. ",
+    },
+    # A run that waits: the text and the tokens until then.
+    ("1.16.1/messages__humanflow-paused", "messages", 0): {
+        "message_id": "b25e4975-4044-4ecd-8672-9806d16d8935",
+        "conversation_id": "df83857c-0b9d-4a2f-bf78-eb9f811c7997",
+        "user": "me",
+        "created_at": "2026-11-29T17:42:57+00:00",
+        "status": "paused",
+        "prompt_tokens": 9,
+        "completion_tokens": 4,
+        "total_tokens": 13,
+        "total_price": 0.000017,
+        "currency": "USD",
+        "latency": 1.6978477120001116,
+        "usage_from": "server",
+        "query": "may I",
+        "answer": "Draft: word0 word1 word2 word3\n",
+        "inputs": "{}",
+    },
+    # What failed was not counted, and that is told as 0.
+    ("1.16.1/messages__failflow-default", "messages", 0): {
+        "message_id": "a2a79652-c7df-440a-8e68-e4bc4a19cdda",
+        "conversation_id": "b63f8157-0915-42a9-a9c4-6db7f72c1f88",
+        "user": "me",
+        "created_at": "2026-11-29T17:41:44+00:00",
+        "status": "error",
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "total_tokens": 0,
+        "total_price": 0.0,
+        "currency": "USD",
+        "latency": 0.0,
+        "usage_from": "server",
+        "error": "Run failed: Traceback (most recent call last):\n  File \"<string>\", line 12, in <module>\n"
+                 "  File \"<string>\", line 3, in main\nValueError: boom <b>\n",
+        "query": "go",
+        "answer": "",
+        "inputs": "{}",
+    },
+    ("1.16.1/messages__humanflow-rejected", "forms", 0): {
+        "message_id": "2103ba00-06e4-4585-9a4e-091cb0ccc360",
+        "conversation_id": "4db0bccf-14bb-41c7-80fa-03632b567087",
+        "user": "me",
+        "workflow_run_id": "c64d8a92-bb6d-4811-82b2-8b348e6aadbe",
+        "form_id": "80f0ca27-4609-468a-ac2b-2d18c6188885",
+        "node_id": "ask",
+        "node_title": "Ask a person",
+        "status": "filled",
+        "submitted": True,
+        "action_id": "reject",
+        "action_text": "Reject",
+        "expires_at": "2026-11-29T19:04:37+00:00",
+        "content": "# Please check\n\nQuestion: reject me\n\nNote: {{#$output.note#}}\n\nKind: {{#$output.kind#}}",
+        "rendered_content": "# Please check\n\nQuestion: reject me\n\nNote: n\n\nKind: x",
+        "inputs": '{"note":"n","kind":"x"}',
+        "definition": '{"form_id":"80f0ca27-4609-468a-ac2b-2d18c6188885","node_id":"ask","node_title":"Ask a person",'
+                      '"form_content":"# Please check\\n\\nQuestion: reject me\\n\\nNote: {{#$output.note#}}\\n\\n'
+                      'Kind: {{#$output.kind#}}","inputs":[{"output_variable_name":"note","type":"paragraph",'
+                      '"default":{"type":"constant","selector":[],"value":"my note"}},{"output_variable_name":"kind",'
+                      '"type":"select","option_source":{"type":"constant","selector":[],"value":["x","y"]}}],'
+                      '"actions":[{"id":"approve","title":"Approve","button_style":"primary"},{"id":"reject",'
+                      '"title":"Reject","button_style":"default"}],"display_in_ui":true,"resolved_default_values":{},'
+                      '"expiration_time":1795979077}',
     },
     # A thought whose answer never came.
     ("1.12.1/history-export__agent-chat-en-messages-limit100-conv000-page1", "thoughts", 0): {

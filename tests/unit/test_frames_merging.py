@@ -44,8 +44,14 @@ EVERY: dict[str, Rows] = {
         for at, segment in enumerate("st")
     ],
     "message_annotations": [{"id": "a", "question": "q?", "content": "a!", "hit_count": 3, "created_at": NOON}],
+    "human_input_forms": [
+        {"id": "o", "workflow_run_id": "r", "node_id": "ask", "form_definition": '{"node_title": "Ask"}', "rendered_content": "May I?",
+         "status": "submitted", "selected_action_id": "yes", "submitted_data": '{"note": "ok"}', "created_at": NOON, "submitted_at": LATER,
+         "expiration_time": LATER},
+    ],
+    "execution_extra_contents": [{"id": "p", "message_id": M, "form_id": "o", "type": "human_input", "workflow_run_id": "r"}],
 }  # fmt: skip
-COUNTS = {"messages": 1, "conversations": 1, "thoughts": 2, "citations": 2, "files": 1, "feedbacks": 1, "annotations": 1, "variables": 0}
+COUNTS = {"messages": 1, "conversations": 1, "thoughts": 2, "citations": 2, "files": 1, "forms": 1, "feedbacks": 1, "annotations": 1, "variables": 0}
 
 
 def as_csv(rows: Rows) -> bytes:
@@ -113,7 +119,7 @@ def test_two_forms_of_the_same_give_one_row_each(tmp_path: Path, one: str, other
         paths.append(save(tmp_path / "saved", name, History.from_export(*told)) if saved else told)
     alone, both = History.from_export(*paths[0]), History.from_export(*paths[1], *paths[0])
     assert counts(alone) == counts(both) == COUNTS
-    for name in ("messages", "conversations", "feedbacks", "annotations", "citations"):
+    for name in ("messages", "conversations", "feedbacks", "annotations", "citations", "forms"):
         pd.testing.assert_frame_equal(alone.table(name), both.table(name))
     assert both.messages["user"].tolist() == both.feedbacks["user"].tolist() == ["anna"]
     agree(both)
@@ -296,6 +302,7 @@ def cells(column: Column) -> st.SearchStrategy[Any]:
     kinds: dict[str, st.SearchStrategy[Any]] = {
         "string": TEXTS, "Int64": st.integers(0, 10**17), "float64": st.floats(0, 1e9).map(lambda value: round(value, 12)),
         "timestamp": MICROSECONDS, "category": st.sampled_from([*column.categories, "other"]),
+        "boolean": st.booleans(),
     }  # fmt: skip
     kind = st.just("http://h/a.png") if column.name == "url" else TEXTS.map(json.dumps) if column.unit == "JSON" else kinds[column.dtype]
     kind = kind.filter(lambda text: text not in NA_VALUES) if column.name.endswith("_id") else kind
@@ -314,7 +321,7 @@ def histories(draw: st.DrawFn) -> History:
                 block[name] = [f"{name[0]}{at}" for at in range(size)] if table.key == (name,) else [f"{name[0]}0"] * size
         if "user" in block:
             block["user"] = ["007"] * size
-        for name in ("annotation_id", "feedback_id", "variable_id", "thought_id", "file_id"):
+        for name in ("annotation_id", "feedback_id", "variable_id", "thought_id", "file_id", "form_id"):
             if name in block:
                 block[name] = [f"{name[0]}-{at}" for at in range(size)]
         made[table.name] = dataframes.from_columns(table, block)

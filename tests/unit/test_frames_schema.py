@@ -102,7 +102,7 @@ def test_those_of_a_history_join() -> None:
         assert table.order, table.name
         if table.name != "annotations":
             assert "conversation_id" in table.names
-        if table.name in ("thoughts", "citations", "files", "feedbacks"):
+        if table.name in ("thoughts", "citations", "files", "forms", "feedbacks"):
             assert "message_id" in table.names
 
 

@@ -75,6 +75,20 @@ class Directory:
         """The Parquet files of a table, of all months."""
         return sorted((self.path / table).glob("**/*.parquet"))
 
+    def paused(self) -> frozenset[str]:
+        """The conversations in which a message is paused.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        import pyarrow.compute as pc
+
+        ids: set[str] = set()
+        for path in self.files("messages"):
+            rows = files.read(path, ["conversation_id", "status"])
+            ids.update(rows["conversation_id"].filter(pc.equal(rows["status"], "paused")).to_pylist())
+        return frozenset(ids - {None})
+
     def table(self, name: str) -> pd.DataFrame:
         """One table with the dtypes and in the order of the schema.
 

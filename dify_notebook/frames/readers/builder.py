@@ -12,10 +12,11 @@ from ...errors import InputError
 from ...i18n import t
 from ...turn.convert import as_usage
 from ...turn.state import Usage
+from ...turn.stored import STORED_USAGE
 from ...wire import models
 from .. import dataframes, item_rows, merging, ratings, texts, turn_rows
 from ..schema import SCHEMA, Table
-from . import duplicates, end_users, feedbacks, saved_tables
+from . import duplicates, end_users, feedbacks, forms, saved_tables
 from .duplicates import MESSAGES
 from .layouts import LocatedRow, Row, as_bool, parse_integer, parse_json, parse_number, parse_object
 from .text_files import Budget
@@ -60,6 +61,7 @@ class HistoryBuilder:
         self._waiting_kind = ""
         self._file = 0
         self._end_users = end_users.EndUsers()
+        self._forms: dict[str, list[Row]] = {}
 
     @property
     def users(self) -> dict[str, None]:
@@ -201,6 +203,7 @@ class HistoryBuilder:
         message_rows.clear()
         rows = [located for located in unique.values() if str(located[1].get("conversation_id") or "") not in deleted]
         hidden_ids = unique.keys() - {str(row["id"]) for _, row in rows} if deleted else set()
+        self._forms = forms.by_message(self.rows, unique)
         unique.clear()
         rows.sort(key=lambda located: (str(located[1].get("conversation_id")), _moment(located[1])))
         rows.reverse()  # popped from the end, so that each is released as it is read
@@ -218,8 +221,8 @@ class HistoryBuilder:
         self, rows: list[LocatedRow], owners: Mapping[str, str], hidden_ids: set[str]
     ) -> Iterator[BuiltMessage]:
         """Each message, by conversation and time. What belongs to others than these and `hidden_ids` is noted."""
-        by_message = [self._by_message(kind) for kind in _CHILDREN]
-        thoughts, files, citations = by_message
+        by_message = [*(self._by_message(kind) for kind in _CHILDREN), self._forms]
+        thoughts, files, citations, asked = by_message
         while rows:
             location, row = rows.pop()
             key = str(row["id"])
@@ -242,12 +245,13 @@ class HistoryBuilder:
                     parse_json(row.get("message_files"), location), files.pop(key, ())
                 ),
                 "retriever_resources": row.get("retriever_resources") or metadata.get("retriever_resources") or cited,
+                "extra_contents": row.get("extra_contents") or asked.pop(key, None),
             }
             yield _message(location, fields), user, _usage(location, row, metadata)
         if self._app is None:  # otherwise most are of other apps
             orphans = {
                 name: sum(len(group) for key, group in groups.items() if key not in hidden_ids)
-                for name, groups in zip(_CHILDREN, by_message, strict=True)
+                for name, groups in zip((*_CHILDREN, forms.TABLE), by_message, strict=True)
             }
             if any(orphans.values()):
                 listing = ", ".join(f"{name} ({count:,})" for name, count in orphans.items() if count)
@@ -310,8 +314,8 @@ class HistoryBuilder:
 
 _USAGE_COLUMNS = (*Usage.__struct_fields__, "usage_from", "model")
 _ANNOTATION_FIELDS = frozenset(models.Annotation.__struct_fields__) - {"extra"}
-_MESSAGE_FIELDS = frozenset(models.StoredMessage.__struct_fields__) - {"extra", "feedback"}
-"""Columns of exports with the names of the API; for ratings see `feedbacks`."""
+_MESSAGE_FIELDS = frozenset(models.StoredMessage.__struct_fields__) - {"extra", "feedback", *STORED_USAGE.values()}
+"""Columns of exports with the names of the API; for ratings see `feedbacks`, for tokens and prices `_usage`."""
 
 
 def _usage(location: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -341,7 +345,7 @@ def _usage(location: str, row: Row, metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _message(location: str, fields: dict[str, Any]) -> models.StoredMessage:
-    for name in ("agent_thoughts", "message_files", "retriever_resources"):
+    for name in ("agent_thoughts", "message_files", "retriever_resources", "extra_contents"):
         value = parse_json(fields[name], location)
         fields[name] = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else None
     message: models.StoredMessage = duplicates.read(models.StoredMessage, location, fields)

@@ -1,9 +1,10 @@
 """Layouts: which table a row belongs to, by its columns, and how its cells are parsed.
 
 The columns are those of Dify's database (0.15 to 1.12: messages, conversations, end_users, message_feedbacks,
-message_agent_thoughts, message_files, message_annotations, dataset_retriever_resources), of what its console
-answers (chat-messages, chat-conversations), of its API, of the feedback export of the console, and of the log
-export that is passed around as a patch of it.
+message_agent_thoughts, message_files, message_annotations, dataset_retriever_resources; since 1.13 also
+human_input_forms, and execution_extra_contents, which says whose these are), of what its console answers
+(chat-messages, chat-conversations), of its API, of the feedback export of the console, and of the log export that is
+passed around as a patch of it.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ SAVED_LAYOUTS: Mapping[str, frozenset[str]] = {
     "history.thoughts": frozenset({"thought_id", "call"}),
     "history.citations": frozenset({"message_id", "conversation_id", "user", "position", "segment_id", "score"}),
     "history.files": frozenset({"message_id", "file_id", "transfer_method"}),
+    "history.forms": frozenset({"message_id", "form_id", "node_title", "rendered_content"}),
     "history.variables": frozenset({"conversation_id", "variable_id", "value"}),
     "history.feedbacks": frozenset({"feedback_id", "message_id", "rating", "from_source"}),
     "history.annotations": frozenset({"annotation_id", "question", "answer"}),
@@ -66,6 +68,8 @@ LAYOUTS: Mapping[str, frozenset[str]] = {
     "dataset_retriever_resources": frozenset({"message_id", "dataset_id", "segment_id", "score"}),
     "message_agent_thoughts": frozenset({"id", "message_id", "thought", "tool"}),
     "message_files": frozenset({"id", "message_id", "type", "transfer_method"}),
+    "human_input_forms": frozenset({"id", "workflow_run_id", "form_definition", "rendered_content"}),
+    "execution_extra_contents": frozenset({"id", "message_id", "form_id"}),
     "message_feedbacks": frozenset({"id", "message_id", "rating"}),
     "message_annotations": frozenset({"id", "question", "content"}),
     "annotations": frozenset({"id", "question", "answer"}),

@@ -93,7 +93,12 @@ def _is_as_written(table: Table, part: Any) -> bool:
     from pyarrow import types
 
     texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
-    fits = {"timestamp": (types.is_timestamp,), "Int64": (types.is_integer,), "float64": (types.is_floating,)}
+    fits = {
+        "timestamp": (types.is_timestamp,),
+        "Int64": (types.is_integer,),
+        "float64": (types.is_floating,),
+        "boolean": (types.is_boolean,),
+    }
     for column in table.columns:
         if column.name not in part.column_names:
             continue

@@ -77,7 +77,7 @@ def _of_turn(row: Row) -> Row:
     used = any(row.get(name) not in (None, "") for name in ("total_tokens", "total_price", "latency"))
     return {
         **row,
-        "status": "error" if row.get("status") == "failed" else "normal",
+        "status": {"failed": "error", "paused": "paused"}.get(str(row.get("status")), "normal"),
         "usage_from": "run" if used else None,
     }
 
@@ -104,6 +104,8 @@ def _cell(column: Column, value: Any, location: str, na_values: set[str]) -> Any
         return 0 if column.name == "call" else None
     if column.dtype == "timestamp":
         return layouts.parse_microseconds(value, location)
+    if column.dtype == "boolean":
+        return layouts.as_bool(value)
     if column.dtype == "float64":
         return layouts.parse_number(value, location, column.name)
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 19:

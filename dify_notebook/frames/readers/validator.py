@@ -26,6 +26,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "dataset_retriever_resources": ("message_id",),
     "message_agent_thoughts": ("id", "message_id"),
     "message_files": ("id", "message_id"),
+    "human_input_forms": ("id",),
+    "execution_extra_contents": ("id",),
     "message_feedbacks": ("id", "message_id"),
     "message_annotations": ("id",),
     "annotations": ("id",),
@@ -37,7 +39,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 ID_COLUMNS = frozenset(
     {
         "id", "message_id", "conversation_id", "parent_message_id", "feedback_id", "end_user_id", "from_end_user_id",
-        "session_id", "from_end_user_session_id", "user",
+        "session_id", "from_end_user_session_id", "user", "form_id",
     }
 )  # fmt: skip
 _USER_COLUMNS = frozenset({"user", "session_id", "from_end_user_session_id"})
@@ -48,7 +50,9 @@ _CODE_COLUMNS = (
 )  # fmt: skip
 """Columns of words that programs wrote."""
 _NESTED = ("agent_thoughts", "feedbacks", "message_files")
-TIME_COLUMNS = ("created_at", "updated_at", "feedback_date", "message_date")
+TIME_COLUMNS = (
+    "created_at", "updated_at", "feedback_date", "message_date", "expiration_time", "expires_at", "submitted_at",
+)  # fmt: skip
 _ROUNDED_ID = re.compile(r"[0-9](?:[.,][0-9]{1,20})?E\+[0-9]{2,3}")
 """What a spreadsheet makes of an id of digits that is long."""
 _UUID_LENGTH = 36

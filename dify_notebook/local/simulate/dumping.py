@@ -1,7 +1,7 @@
 """What an embedded server keeps of an app, as CSV with the columns of Dify's database.
 
 It is what an administrator of a real server gets with `COPY messages TO … CSV HEADER`: tokens, prices and latencies
-too, which the API never tells. Times are UTC without zone, as PostgreSQL writes Dify's.
+too, which the API tells only since 1.16. Times are UTC without zone, as PostgreSQL writes Dify's.
 """
 
 from __future__ import annotations
