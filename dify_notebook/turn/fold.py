@@ -94,7 +94,9 @@ class Builder:
 
     @property
     def task_id(self) -> str | None:
-        return self._get("task_id")  # type: ignore[no-any-return]
+        """By which it can be stopped; None while only the run's id stands in its place, which stops nothing."""
+        task: str | None = self._get("task_id")
+        return None if task == self._get("workflow_run_id") else task
 
     @property
     def conversation_id(self) -> str | None:
@@ -138,7 +140,10 @@ class Builder:
         timing: Timing = self._get("timing") or Timing()
         if timing.first_event is None and type(event) is not ev.Ping:
             self._set(timing=msgspec.structs.replace(timing, first_event=event.at))
-        if event.task_id and not self._get("task_id") and not self._is_run(event):
+        # The state of a run so far has the run's id in its place (Dify 1.16); what is live tells the task's own.
+        speech = isinstance(event, (ev.TtsMessage, ev.TtsMessageEnd))
+        task = self._get("task_id")
+        if event.task_id and (not task or (task == self._get("workflow_run_id") and not speech)):
             self._set(task_id=event.task_id)
         # The first ids that the wire tells are the turn's: message_end.id and the ids of
         # speech can differ. What was asked for gives way to what the server says.
@@ -148,10 +153,6 @@ class Builder:
             self._set(message_id=event.message_id)
         if event.created_at is not None and self._get("created_at") is None:
             self._set(created_at=as_time(event.created_at))
-
-    def _is_run(self, event: ev.ChatEvent) -> bool:
-        """Whether what it names as its task is the run: a run's state does so (Dify 1.16), and no stop knows it."""
-        return event.task_id in (self._get("workflow_run_id"), getattr(event, "workflow_run_id", None))
 
     def _say(self, text: str | None, at: float) -> None:
         """More of the answer."""
@@ -498,7 +499,9 @@ class Builder:
             self._replace_answer(event.answer, event.at)
         if event.replaced:
             self._set(replaced=True)
-        if event.usage and self._get("usage") is None and self._run_status() in ("succeeded", "partial_succeeded"):
+        workflow: Workflow | None = self._get("workflow")
+        well = workflow is not None and workflow.status.replace("-", "_") in ("succeeded", "partial_succeeded")
+        if event.usage and well and self._get("usage") is None:
             self._set(usage=as_usage(event.usage))
         if event.citations and not self._get("citations"):
             self._set(citations=tuple(as_citation(item) for item in event.citations if isinstance(item, dict)))
@@ -509,7 +512,7 @@ class Builder:
             form = self._forms.get(str(item.get("form_id"))) if isinstance(item, dict) else None
             if form is not None and form.action is None:
                 self._forms[form.id] = closed(form, item)
-        if event.error and self._get("error") is None and self._run_status() == "failed":
+        if event.error and self._get("error") is None and workflow and workflow.status == "failed":
             self._set(error=TurnError(code="workflow_failed", message=event.error))
 
     def _deadline_exceeded(self, event: ev.DeadlineExceeded) -> None:
