@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DifyError
+from ..turn.stored import STORED_USAGE
 from ..wire import calls
 from ..wire import events as ev
 from .retry import RetryBudget
@@ -66,34 +67,19 @@ def _stored(message: StoredMessage, at: float, *, finished: bool) -> ev.Stored:
         error=message.error,
         citations=message.retriever_resources,
         files=[file for file in message.message_files or () if file.get("belongs_to") == "assistant"],
-        forms=_forms(_field(message, "extra_contents"), finished=finished),
+        forms=_forms(message.extra_contents, finished=finished),
     )
 
 
-def _field(message: StoredMessage, name: str) -> Any:
-    return getattr(message, name, None) or message.extra.get(name)
-
-
-_USAGE = {
-    "prompt_tokens": "message_tokens",
-    "completion_tokens": "answer_tokens",
-    "total_tokens": "total_tokens",
-    "total_price": "total_price",
-    "currency": "currency",
-    "latency": "provider_response_latency",
-}
-"""Field of a usage -> field of a message (Dify 1.16)."""
-
-
 def _usage(message: StoredMessage) -> dict[str, Any] | None:
-    usage = {name: _field(message, field) for name, field in _USAGE.items()}
+    usage = {name: getattr(message, field) for name, field in STORED_USAGE.items()}
     return None if usage["total_tokens"] is None else usage
 
 
-def _forms(contents: Any, *, finished: bool) -> list[Any]:
+def _forms(contents: list[dict[str, Any]] | None, *, finished: bool) -> list[Any]:
     """The forms that were closed, without their tokens."""
     forms: list[Any] = []
-    for content in contents if isinstance(contents, list) else ():
+    for content in contents or ():
         asked = content.get("form_definition") if isinstance(content, dict) else None
         if not isinstance(asked, dict):
             continue

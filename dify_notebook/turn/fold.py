@@ -98,7 +98,8 @@ class Builder:
     @property
     def task_id(self) -> str | None:
         """By which it can be stopped; None while only the run's id stands in its place, which stops nothing."""
-        return self._get("task_id")  # type: ignore[no-any-return]
+        task: str | None = self._get("task_id")
+        return None if task == self._get("workflow_run_id") else task
 
     @property
     def conversation_id(self) -> str | None:
@@ -142,7 +143,10 @@ class Builder:
         timing: Timing = self._get("timing") or Timing()
         if timing.first_event is None and type(event) is not ev.Ping:
             self._set(timing=msgspec.structs.replace(timing, first_event=event.at))
-        if event.task_id and not self._get("task_id") and not self._is_run(event):
+        # The state of a run so far has the run's id in its place (Dify 1.16); what is live tells the task's own.
+        speech = isinstance(event, (ev.TtsMessage, ev.TtsMessageEnd))
+        task = self._get("task_id")
+        if event.task_id and (not task or (task == self._get("workflow_run_id") and not speech)):
             self._set(task_id=event.task_id)
         # The first ids that the wire tells are the turn's: message_end.id and the ids of
         # speech can differ. What was asked for gives way to what the server says.
@@ -152,10 +156,6 @@ class Builder:
             self._set(message_id=event.message_id)
         if event.created_at is not None and self._get("created_at") is None:
             self._set(created_at=as_time(event.created_at))
-
-    def _is_run(self, event: ev.ChatEvent) -> bool:
-        """Whether what it names as its task is the run: a run's state does so (Dify 1.16), and no stop knows it."""
-        return event.task_id in (self._get("workflow_run_id"), getattr(event, "workflow_run_id", None))
 
     def _say(self, text: str | None, at: float) -> None:
         """More of the answer."""

@@ -741,19 +741,19 @@ TABLE = [
     # 1.16.1/chat-messages-errors
     # What older versions refuse with 400 is a run here that fails before its first node: no message, no conversation,
     # and the task has the run's id.
-    E("1.16.1/chat-messages-errors__chatflow-empty-query", "- - - c317",
+    E("1.16.1/chat-messages-errors__chatflow-empty-query", "- - c317 c317",
        "", status="failed", end="error", error_code="workflow_failed", pings=1),
-    E("1.16.1/chat-messages-errors__fileflow-file-string", "- - - 2feb",
+    E("1.16.1/chat-messages-errors__fileflow-file-string", "- - 2feb 2feb",
        "", status="failed", end="error", error_code="workflow_failed", pings=1),
     E("1.16.1/chat-messages-errors__fileflow-flag-text", "03de bae0 3c60 caa5",
        "doc= n= flag=True js= must=m files=", nodes=2, tokens=0, pings=1),
-    E("1.16.1/chat-messages-errors__fileflow-json-text", "- - - 8348",
+    E("1.16.1/chat-messages-errors__fileflow-json-text", "- - 8348 8348",
        "", status="failed", end="error", error_code="workflow_failed", pings=1),
-    E("1.16.1/chat-messages-errors__fileflow-must-long", "- - - 2846",
+    E("1.16.1/chat-messages-errors__fileflow-must-long", "- - 2846 2846",
        "", status="failed", end="error", error_code="workflow_failed", pings=1),
-    E("1.16.1/chat-messages-errors__fileflow-no-must", "- - - 5bd5",
+    E("1.16.1/chat-messages-errors__fileflow-no-must", "- - 5bd5 5bd5",
        "", status="failed", end="error", error_code="workflow_failed", pings=1),
-    E("1.16.1/chat-messages-errors__fileflow-null-must", "- - - 3230",
+    E("1.16.1/chat-messages-errors__fileflow-null-must", "- - 3230 3230",
        "", status="failed", end="error", error_code="workflow_failed", pings=1),
     # A chat app does not look at workflow_id.
     E("1.16.1/chat-messages-errors__plain-chat-workflow-id-malformed", "1418 2f2a 887c -",
@@ -892,8 +892,8 @@ TABLE = [
     E("1.16.1/workflow-events__brancha-after-one", "59ba e174 8118 4cc0",
        "L", status="paused", end="paused", nodes=4, node_status={"Right person": "paused"}, forms=("waiting",), pings=1),
     # A run that is over tells its own end and nothing else: no message, and no text that moderation has seen.
-    E("1.16.1/workflow-events__humanflow-finished", "- - - 994f", "", end="eof"),
-    E("1.16.1/workflow-events__humanflow-rejected", "- - - c64d", "", end="eof"),
+    E("1.16.1/workflow-events__humanflow-finished", "- - 994f 994f", "", end="eof"),
+    E("1.16.1/workflow-events__humanflow-rejected", "- - c64d c64d", "", end="eof"),
     # Without a state: only what came after the form was answered, of which therefore nothing is known.
     E("1.16.1/workflow-events__humanflow-resumed-plain", "b25e df83 82e4 994f",
        "Approved with a <b> note y: " + words(5), nodes=3, tokens=29, pings=30),

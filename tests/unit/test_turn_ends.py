@@ -158,7 +158,7 @@ def test_the_task_is_the_one_that_can_be_stopped() -> None:
     state = ev.WorkflowStarted(task_id="w", workflow_run_id="w", data={"id": "w"}, message_id="m", conversation_id="c")
     builder = Builder()
     builder.apply(state)
-    assert (builder.turn().task_id, builder.task_id) == (None, None)
+    assert (builder.turn().task_id, builder.task_id) == ("w", None)
     for event in (ev.Message(answer="a", **IDS), ev.TtsMessage(task_id="speech", audio="AAAA")):
         builder.apply(event)
     assert (builder.turn().task_id, builder.task_id) == ("t", "t")
