@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .fallback import View
+from .fallback import OnSubmit, View
 from .modes import Mode, check_environment, mode_from_environment, open_view
 
-__all__ = ["Mode", "View", "check_environment", "close", "mode_from_environment", "open_view"]
+__all__ = ["Mode", "OnSubmit", "View", "check_environment", "close", "mode_from_environment", "open_view"]
 
 
 def close() -> None:

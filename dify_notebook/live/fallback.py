@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+import concurrent.futures
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from .. import console
 from ..i18n import Language, current_language, t
@@ -14,14 +15,26 @@ NEVER = 3600.0
 """Seconds until something is due where nothing is: nobody waits so long, and every timer can."""
 
 
+OnSubmit = Callable[[str, str, Mapping[str, Any]], "concurrent.futures.Future[str]"]
+"""Called as `on_submit(form_id, action, inputs)` when the reader answers a form of the paused turn that is shown; on any
+thread, perhaps twice, and returns at once.
+
+Its future gives "" once the server has taken the answer (`go_on` comes, perhaps earlier than that), else what is wrong
+in the words of the reader: then the form still waits, with all that was typed. It never raises, and is never cancelled.
+"""
+
+
 class View(Protocol):
-    """A turn shown while it runs; all methods are called from one thread.
+    """A turn shown while it runs; its methods are called from one thread at a time.
 
     view.show()
     while not run.done:
         run.wait(view.due(run.now))
         view.update(run.turn, run.now)
     view.finish(run.result())
+
+    A turn that is paused when it is finished may go on later, perhaps never, on another thread: then
+    `view.go_on()` comes, and the loop again, any number of times.
     """
 
     def show(self) -> None:
@@ -37,7 +50,15 @@ class View(Protocol):
         ...
 
     def finish(self, turn: Turn) -> None:
-        """Leave behind what stays."""
+        """Leave behind what stays. Of a turn that is paused this is its form, for as long as it waits."""
+        ...
+
+    def go_on(self, blocking: bool = False) -> None:
+        """The run of the paused turn goes on, in this place: `update` and `finish` come again.
+
+        Args:
+            blocking: whether the kernel works on a cell that waits for it, which need not be the one that shows it.
+        """
         ...
 
 
@@ -97,9 +118,22 @@ class FallbackView:
         for make in self._end_factories:
             view = make()
             if self._finished(view, turn, show_first=True):
+                if turn.status == "paused":  # this is what goes on
+                    self.view = view
                 return
         if not console.say(shown(turn.answer)):
             console.say(t("live.not_shown", self._lang), "stderr")
+
+    def go_on(self, blocking: bool = False) -> None:
+        """The run of the paused turn goes on: `update` and `finish` come again."""
+        self._resting = False
+        if self.view is None:
+            return
+        try:
+            self.view.go_on(blocking)
+        except Exception as problem:
+            self._resting = True
+            self._log_failure(problem)
 
     def _finished(self, view: View, turn: Turn, show_first: bool = False) -> bool:
         try:

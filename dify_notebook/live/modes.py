@@ -12,7 +12,7 @@ from IPython.core.getipython import get_ipython
 from ..errors import ConfigError
 from ..i18n import Language, is_language, t
 from ..printable import one_line
-from .fallback import FallbackView, View, ViewFactory
+from .fallback import FallbackView, OnSubmit, View, ViewFactory
 from .outputs import CellOutput, Placeholder, captured, output_widget
 from .plain import EndView, HtmlView, TextView
 
@@ -79,10 +79,12 @@ def open_view(
     mode: Mode | None = None,
     *,
     blocking: bool = True,
+    on_submit: OnSubmit | None = None,
 ) -> FallbackView:
     """A view of the kind that fits here, not yet shown. Whatever breaks in it, it raises nothing.
 
-    `on_stop` and `blocking` as in `LiveView`; only the widget has a Stop button.
+    `on_stop`, `on_submit` and `blocking` as in `LiveView`; only the widget has a Stop button and forms that can be
+    filled in.
 
     Raises:
         ConfigError: as `mode_from_environment`; not where `mode` is given.
@@ -93,7 +95,7 @@ def open_view(
     def live() -> View:
         from .view import LiveView
 
-        return LiveView(lang, on_stop, blocking)
+        return LiveView(lang, on_stop, blocking, on_submit=on_submit)
 
     def html() -> View:
         return HtmlView(lang, Placeholder() if inside else CellOutput())

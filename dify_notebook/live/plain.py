@@ -49,6 +49,10 @@ class TextView(_RateLimited):
         """Print the rest."""
         self._print(self._stream.end(turn))
 
+    def go_on(self, blocking: bool = False) -> None:
+        """What is new is printed where the terminal is now."""
+        self._next_output = 0.0
+
     def _print(self, text: str) -> None:
         if not text:
             return
@@ -85,6 +89,10 @@ class HtmlView(_RateLimited):
         """Leave the saved form."""
         self._output.end(views.bundle(turn, lang=self.lang))
 
+    def go_on(self, blocking: bool = False) -> None:
+        """The output is replaced again."""
+        self._next_output = 0.0
+
     def _bundle(self, turn: Turn) -> dict[str, str]:
         html, text = views.html(turn, lang=self.lang), views.text(turn, lang=self.lang)
         return {"text/html": html, "text/plain": text}
@@ -95,6 +103,7 @@ class EndView:
 
     def __init__(self, lang: Language | None = None) -> None:
         self.lang: Language = lang or current_language()
+        self._output = CellOutput()
 
     def show(self) -> None:
         """Nothing yet."""
@@ -107,5 +116,12 @@ class EndView:
         return NEVER
 
     def finish(self, turn: Turn) -> None:
-        """Show the saved form."""
-        CellOutput().show(views.bundle(turn, lang=self.lang))
+        """Show the saved form; of a run that went on, in place of the one before."""
+        bundle = views.bundle(turn, lang=self.lang)
+        if self._output.shown:
+            self._output.replace(bundle)
+        else:
+            self._output.show(bundle)
+
+    def go_on(self, blocking: bool = False) -> None:
+        """Nothing before the next end."""

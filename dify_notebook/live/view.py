@@ -12,6 +12,7 @@ from ..i18n import Language, current_language, t
 from ..turn.state import Turn
 from . import outputs
 from .channel import Channel
+from .fallback import OnSubmit
 from .protocol import Close, FromKernel, Labels, Open
 from .throttle import Throttle
 
@@ -27,6 +28,7 @@ class LiveView:
     `on_stop` is called when the reader presses Stop, on any thread, perhaps twice; it
     must return at once. `blocking` says that the kernel works on this cell alone until
     the end, so that the browser may interrupt it when it does not hear the stop.
+    `on_submit` is called when the reader answers a form of the turn that was left paused (`fallback.OnSubmit`).
 
     Apart from that all is called from one thread, with `now` in seconds since the
     question was sent.
@@ -39,6 +41,7 @@ class LiveView:
         blocking: bool = True,
         *,
         clock: Callable[[], float] = time.thread_time,
+        on_submit: OnSubmit | None = None,
     ) -> None:
         self.number = next(_numbers)
         self.lang: Language = lang or current_language()
@@ -47,6 +50,7 @@ class LiveView:
         self._opening = Open(self.number, blocking, labels)
         self.channel = Channel(self.number, self._opening)
         self._on_stop = on_stop
+        self._on_submit = on_submit
         self._turn_view = views.TurnView(lang=self.lang)
         self._throttle = Throttle(self.channel, clock)
         self._widget: LiveWidget | None = None
@@ -97,6 +101,10 @@ class LiveView:
         self._output.replace(views.bundle(turn, lang=self.lang))
         self._send(Close(self.number))
         self._widget.close_view(self)
+
+    def go_on(self, blocking: bool = False) -> None:
+        """The run of the paused turn goes on: what is new is shown in place of its saved form."""
+        self._final = None
 
     def stop_requested(self) -> None:
         """The reader pressed Stop."""
