@@ -81,7 +81,7 @@ class FormField(msgspec.Struct, frozen=True):
 
     name: str
     """Its key in `Submit.inputs`: its number."""
-    control: Literal["area", "line", "choice", "file", "other"]
+    control: Literal["area", "line", "choice", "file"]
     label: str
     value: str
     """What stands in it before anybody writes."""

@@ -236,8 +236,8 @@ export class FormView {
 
   private control(field: FormField, problem: HTMLElement): Pick<Control, "el" | "value"> {
     const { values } = this.draft;
-    if (field.control === "file" || field.control === "other") {
-      if (field.control === "file" && this.hooks.file) return this.hooks.file(field, this.state);
+    if (field.control === "file") {
+      if (this.hooks.file) return this.hooks.file(field, this.state);
       const input = this.make("input", "") as HTMLInputElement;
       input.readOnly = true;
       input.value = field.value;

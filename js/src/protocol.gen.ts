@@ -52,7 +52,7 @@ export interface Heard {
 
 export interface FormField {
   name: string;
-  control: "area" | "choice" | "file" | "line" | "other";
+  control: "area" | "choice" | "file" | "line";
   label: string;
   value: string;
   options: string[];
@@ -84,7 +84,6 @@ export interface FormLabels {
 }
 
 export interface FormState {
-  id: string;
   place: string;
   status: "done" | "expired" | "sending" | "waiting";
   title: string;
