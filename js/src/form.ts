@@ -4,7 +4,7 @@ import { create } from "./draw";
 import { Countdown } from "./countdown";
 
 export const FORM_STYLE = `:host{display:block;background:none!important;border:0!important;padding:0!important;margin:8px 0!important}
-.form,.note{--paper:var(--jp-layout-color1,var(--vscode-editor-background,#fff));--ink:var(--jp-ui-font-color1,var(--vscode-editor-foreground,#222));
+.form{--paper:var(--jp-layout-color1,var(--vscode-editor-background,#fff));--ink:var(--jp-ui-font-color1,var(--vscode-editor-foreground,#222));
 --line:color-mix(in srgb,var(--ink) 55%,var(--paper));--main:color-mix(in srgb,#2b59d9 62%,var(--ink));--bad:color-mix(in srgb,#d92d20 68%,var(--ink));
 background:var(--paper);color:var(--ink);font:14px/1.5 var(--jp-ui-font-family,system-ui,sans-serif)}
 .form{border:1px solid color-mix(in srgb,var(--ink) 25%,var(--paper));border-left:3px solid var(--main);border-radius:6px;padding:10px 14px;max-width:46rem}
@@ -27,8 +27,9 @@ overflow-wrap:anywhere}
 :is(input,select,textarea,button,.state):focus-visible{outline:2px solid var(--main);outline-offset:1px}
 .problem,.error{color:var(--bad);font-weight:600;overflow-wrap:anywhere}
 .error:not(:empty),.state:not(:empty){margin-top:8px}
-.note{padding:6px 10px;border-left:3px solid var(--line)}
-.said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.form .dn{padding:0;max-width:none}
+.field [readonly]{border-style:dashed}
+.told{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (forced-colors:active){.row .primary{border-width:3px}}`;
 
 /** What somebody has typed, kept where the element that shows it is replaced. */
@@ -97,7 +98,7 @@ export class FormView {
     }
     const row = this.make("div", "row");
     for (const action of state.actions) row.append(this.button(action));
-    const said = this.make("div", "said");
+    const said = this.make("div", "told");
     said.setAttribute("role", "status");
     this.countdown = new Countdown(doc, state.labels, said, () => this.refresh());
     row.append(this.countdown.el);
@@ -120,10 +121,11 @@ export class FormView {
     this.refresh();
   }
 
-  /** The kernel of this form has ended. */
-  end(): void {
+  /** The kernel of this form has ended; `bare` leaves nothing but a sentence that says so. */
+  end(bare: boolean): void {
     this.ended = true;
     this.refresh();
+    if (bare) this.el.replaceChildren(this.status);
   }
 
   remove(): void {

@@ -1,8 +1,9 @@
 // The live view's browser half: messages are heard in `initialize` (the first would be lost in `render`).
-import type { FromBrowser, FromKernel } from "./protocol.gen";
-import type { Kernel } from "./stop";
+import type { FormState, FromBrowser, FromKernel } from "./protocol.gen";
+import { type Kernel, watchKernel } from "./kernel";
 import { Hub } from "./hub";
 import { Mount } from "./mount";
+import { FormPlaces } from "./places";
 
 interface Model {
   get(name: string): unknown;
@@ -32,18 +33,44 @@ function announcer(doc: Document): { say: (text: string) => void; remove: () => 
 
 export default () => {
   let hub: Hub | undefined;
+  let forms: FormPlaces | undefined;
 
   return {
     initialize({ model }: { model: Model }) {
       const { say, remove } = announcer(document);
-      const mine = (hub = new Hub((message) => model.send(message), say));
+      const places = (forms = new FormPlaces({
+        css: () => String(model.get("css") ?? ""),
+        submit: (view, form, action, inputs) =>
+          mine.submit({ kind: "submit", view, form, action, inputs: inputs as Record<string, string> }),
+      }));
+      let drawing = 0;
+      const draw = () => {
+        drawing ||= requestAnimationFrame(() => {
+          drawing = 0;
+          places.show(document);
+        });
+      };
+      const holder = {
+        set(view: number, states: FormState[]) {
+          places.set(view, states);
+          draw();
+        },
+      };
+      const mine = (hub = new Hub((message) => model.send(message), say, holder));
       const hear = (message: FromKernel) => mine.receive(message);
       model.on("msg:custom", hear);
+      // Outputs come and go: the notebook draws them as it likes.
+      const page = new MutationObserver(() => places.any && draw());
+      page.observe(document.body, { childList: true, subtree: true });
+      const unwatch = watchKernel(model.widget_manager?.kernel, () => places.end());
       // What was sent before this page was loaded is not sent again by itself.
       const timer = setTimeout(() => mine.lacking() && model.send({ kind: "hello", view: null, seq: 0 }), 500);
       return () => {
         clearTimeout(timer);
         model.off("msg:custom", hear);
+        page.disconnect();
+        unwatch();
+        places.end();
         mine.dispose();
         remove();
       };
@@ -61,6 +88,7 @@ export default () => {
           feed,
           () => mine.send({ kind: "stop", view: feed.view }),
           () => model.widget_manager?.kernel,
+          (root) => forms?.show(root),
         );
       });
       return () => {

@@ -57,13 +57,17 @@ export class FormPlaces {
     }
   }
 
-  /** The kernel has ended: every form says so, and the content of its place is seen again. */
+  /**
+   * The kernel has ended: every form says so, and below it the content of its place is seen again. Where something was
+   * typed, it can still be read and copied.
+   */
   end(): void {
-    for (const [el, { view }] of this.shown) {
-      view.end();
+    for (const [el, { view, place }] of this.shown) {
+      view.end(!this.drafts.get(place)?.values.size);
       el.shadowRoot?.append(el.ownerDocument.createElement("slot"));
     }
     this.known.clear();
+    this.drafts.clear();
     this.shown.clear();
   }
 
