@@ -15,19 +15,21 @@ from .app.entry_points import EntryPoint, as_input_error
 from .app.files import Picked
 from .app.known import Fitted, KnownApp
 from .app.origin import Value
-from .errors import TapeGone
+from .errors import APIError, InputError, TapeGone
 from .i18n import t
 from .logs import logger
 from .net.app_cache import AppCache, Part, learn
 from .net.background import Run as Run
 from .net.client import AsyncDify
 from .net.files import FileInput
+from .net.forms import SUBMITTED
 from .net.portal import portal
+from .net.stream import ChatStream
 from .net.sync import Dify
 from .printable import MESSAGE, one_line
 from .tape import RunStore, Tape, Turns, run_store
 from .tape.store import not_kept, runs_wanted
-from .turn.state import Turn
+from .turn.state import Form, Turn
 
 T = TypeVar("T")
 #: Tapes of runs that are not stored: how many of the newest a session holds in memory, and how many bytes of them.
@@ -37,6 +39,25 @@ log = logger()
 
 async def _all_of(answers: Sequence[concurrent.futures.Future[bool]]) -> bool:
     return all(await asyncio.gather(*map(asyncio.wrap_future, answers)))
+
+
+class _Link:
+    """What the forms of a session's turn are submitted through: its run goes on in the session, wherever that is shown.
+
+    Args:
+        turn: gives the turn that waits.
+    """
+
+    def __init__(self, session: Session, turn: Callable[[], Turn]) -> None:
+        self._session = session
+        self.turn = turn
+
+    def __repr__(self) -> str:
+        return f"<Link {self._session!r}>"
+
+    def submit(self, form: Form, action: str, inputs: Mapping[str, Any]) -> Turn:
+        """Answer the form; the turn at the end of its run, or at its next pause."""
+        return self._session.call(self._session._submit(form, action, inputs, awaited=True)).outcome()
 
 
 class Session:
@@ -78,6 +99,7 @@ class Session:
         self._unstored: deque[Tape] = deque()
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._resuming = threading.RLock()
 
     def __repr__(self) -> str:
         return one_line(f"<Session {self.client!r} conversation={self.conversation_id}>", MESSAGE)
@@ -209,9 +231,87 @@ class Session:
             timeout=timeout,
             auto_generate_name=auto_generate_name,
         )
+        number = self.turn_number(target)
+        return self._start(stream, number, conversation_name, query=query, target=target, keep=keep)
+
+    def resume(
+        self, run: Turn | str, *, keep: bool = False, timeout: float | None = None, awaited: bool = False
+    ) -> Run:
+        """Go on with a run that paused, or whose connection was lost, and return at once (see `chat.resume`).
+
+        The run's turn is put in place of the one in `turns`; where the server refuses, that stays as it is.
+
+        Args:
+            run: the turn, or the id of its run.
+            keep: whether the session goes on with that conversation afterwards.
+            timeout: as for `ask`.
+            awaited: whether a cell does nothing but wait for it.
+
+        Returns:
+            One that runs already where there is one.
+
+        Raises:
+            InputError: the turn has no run. What the server refuses later is `error` of the run.
+            ConfigError: `DIFY_NOTEBOOK_RUNS` says neither yes nor no.
+        """
+        runs_wanted()
+        turn = Turn(workflow_run_id=run) if isinstance(run, str) else run
+        with self._resuming:
+            for running in self._runs:
+                if running.resumes is not None and running.resumes.workflow_run_id == turn.workflow_run_id:
+                    return running
+            return self._start(
+                self.client.chat.resume(run, timeout=timeout),
+                turn.turn_number,
+                turn.conversation_name,
+                query=turn.query or "",
+                target=turn.conversation_id,
+                keep=keep,
+                resumes=turn,
+                awaited=awaited,
+            )
+
+    def submit(
+        self, form: Form, *, action: str, inputs: Mapping[str, Any] | None = None, turn: Turn | None = None
+    ) -> concurrent.futures.Future[Run]:
+        """Answer a form, and return at once; its run goes on as of `resume`.
+
+        Args:
+            form: a form of one of its turns.
+            action, inputs: as for `forms.submit`.
+            turn: the turn that waits, where it is none of those that were had here.
+
+        Returns:
+            A future: the run that goes on. It raises what `forms.submit` raises, where the form was not taken. Where
+            that is since somebody else answered it, its run goes on all the same.
+        """
+        return portal().submit(self._submit(form, action, inputs, turn))
+
+    async def _submit(
+        self,
+        form: Form,
+        action: str,
+        inputs: Mapping[str, Any] | None,
+        turn: Turn | None = None,
+        *,
+        awaited: bool = False,
+    ) -> Run:
+        run = form.workflow_run_id or (turn and turn.workflow_run_id)
+        if not run:
+            raise InputError(t("forms.no_run"), code="run")
+        known = self.turns.of_run(run) or turn or (form.link.turn() if isinstance(form.link, _Link) else run)
+        try:
+            await self.client.forms.submit(form, action=action, inputs=inputs)
+        except APIError as problem:
+            if problem.code == SUBMITTED:
+                await asyncio.to_thread(self.resume, known)
+            raise
+        return await asyncio.to_thread(self.resume, known, awaited=awaited)
+
+    def _start(self, stream: ChatStream, number: int | None, conversation_name: str | None, **known: Any) -> Run:
+        """The run of that stream, begun; `number`: which turn of its conversation it is."""
         if stream.tape is not None:  # nothing has come yet
             stream.tape = Tape(spool=(self._store or run_store()).spool)
-        number = self.turn_number(target)
 
         def decorate(turn: Turn) -> Turn:
             info = self.client.app_info
@@ -228,7 +328,8 @@ class Session:
             finally:
                 self._announce(run, True)
 
-        run = Run(stream, query=query, target=target, keep=keep, decorate=decorate, on_end=on_end)
+        run = Run(stream, decorate=decorate, on_end=on_end, **known)
+        stream.link = _Link(self, lambda: run.turn)
         with self._lock:
             self._runs += (run,)
         self._announce(run, False)
@@ -253,16 +354,25 @@ class Session:
             with self._lock:
                 self._forget(run)
             raise
+        if run.resumes is not None and run.error is not None:  # it could not be read on: the turn waits as it did
+            with self._lock:
+                self.turns.put(turn)
+                self._forget(run)
+            return
         with self._lock:
             if turn.conversation_id and turn.message_id:
-                if number is not None:
+                if number is not None and run.resumes is None:
                     self._counts[turn.conversation_id] = number
                 if run.keep:
                     self.conversation_id = turn.conversation_id
-            self.turns.append(turn)
+            if run.resumes is None or not self.turns.put(turn):
+                self.turns.append(turn)
             self._forget(run)
         if run.tape is not None:
             self._store_tape(run.tape, turn)
+        answered = self.client._answered
+        if turn.status == "paused" and any(form.status == "waiting" and form.id in answered for form in turn.forms):
+            run.next = self.resume(turn, awaited=run.awaited)
 
     def _store_tape(self, tape: Tape, turn: Turn) -> None:
         """Store the tape and read it from there from now on; where it is not stored, it stays in memory for a while."""

@@ -16,8 +16,8 @@ NEVER = 3600.0
 
 
 OnSubmit = Callable[[str, str, Mapping[str, Any]], "concurrent.futures.Future[str]"]
-"""Called as `on_submit(form_id, action, inputs)` when the reader answers a form of the paused turn that is shown; on any
-thread, perhaps twice, and returns at once.
+"""Called as `on_submit(form_id, action, inputs)` when the reader answers a form of the paused turn that is shown; on
+any thread, perhaps twice, and returns at once.
 
 Its future gives "" once the server has taken the answer (`go_on` comes, perhaps earlier than that), else what is wrong
 in the words of the reader: then the form still waits, with all that was typed. It never raises, and is never cancelled.

@@ -52,6 +52,7 @@ class TextView(_RateLimited):
     def go_on(self, blocking: bool = False) -> None:
         """What is new is printed where the terminal is now."""
         self._next_output = 0.0
+        self._print(self._stream.go_on())
 
     def _print(self, text: str) -> None:
         if not text:

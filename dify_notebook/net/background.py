@@ -20,6 +20,10 @@ from .stream import ChatStream
 
 #: Seconds that fetching an answer's images may take, all together.
 PICTURE_SECONDS = 10.0
+#: Seconds that those who show a run may take to show its end, for whoever waits for that.
+SHOWN_SECONDS = 5.0
+#: Seconds that a stop may take after an Interrupt; the run itself gives up after 3.
+STOPPED_SECONDS = 4.0
 
 
 class Run:
@@ -34,6 +38,8 @@ class Run:
         keep: bool = True,
         decorate: Callable[[Turn], Turn],
         on_end: Callable[[Run], None],
+        resumes: Turn | None = None,
+        awaited: bool = False,
     ) -> None:
         self.query = query
         """What was asked."""
@@ -41,6 +47,12 @@ class Run:
         """The conversation that it was asked in; None began a new one."""
         self.keep = keep
         """Whether the session goes on with that conversation afterwards; may be changed until the end."""
+        self.resumes = resumes
+        """The turn that it goes on with, which was paused or lost; None where it is a question of its own."""
+        self.awaited = awaited
+        """Whether a cell does nothing but wait for it."""
+        self.next: Run | None = None
+        """The run that goes on with it where it ended at a pause whose form had been answered meanwhile."""
         self._stream = stream
         self._decorate = decorate
         self._on_end = on_end
@@ -51,6 +63,7 @@ class Run:
         self._final: Turn | None = None
         self._failure: BaseException | None = None
         self._watchers: tuple[threading.Event, ...] = ()
+        self._shown: tuple[threading.Event, ...] = ()
         self._started = time.monotonic()
         self.error: DifyError | None = None
         """Why the question was refused, where it was; the turn tells it too."""
@@ -62,6 +75,12 @@ class Run:
         """Set `event` with each change from now on, the end included; several may watch."""
         self._watchers += (event,)
         event.set()
+
+    def show(self) -> threading.Event:
+        """For whoever shows it beside its caller: an event to set once its end is shown, which `outcome` waits for."""
+        shown = threading.Event()
+        self._shown += (shown,)
+        return shown
 
     def _notify(self) -> None:
         self._changed.set()
@@ -89,8 +108,13 @@ class Run:
                 self._notify()
 
     def _turn_or_rejected(self) -> Turn:
-        """The stream's turn; of a question that was refused before any of it was sent, a turn that says so."""
+        """The stream's turn; of a question that was refused before any of it was sent, a turn that says so.
+
+        Of a run that could not be read on, it is the turn as it was, with the forms that were answered meanwhile.
+        """
         turn = self._stream.turn
+        if self.error is not None and self.resumes is not None and self.resumes.status != "running":
+            return msgspec.structs.replace(self.resumes, forms=turn.forms)
         if self.error is None or turn.status != "running":
             return turn
         message = " ".join(part for part in (self.error.message, self.error.hint) if part)
@@ -183,6 +207,32 @@ class Run:
         if not self._done.wait(timeout):
             raise TimeoutError
         return self.turn
+
+    def outcome(self) -> Turn:
+        """Wait until it has ended, with all that followed, and is shown; the turn, whatever it came to.
+
+        An Interrupt stops it, and is raised once it has ended.
+
+        Raises:
+            DifyError: the server refused it or could not be reached.
+        """
+        run = self
+        while True:
+            try:
+                run.result()
+            except KeyboardInterrupt:
+                run.stop()
+                run._done.wait(STOPPED_SECONDS)
+                raise
+            if run.next is None:
+                break
+            run = run.next
+        deadline = time.monotonic() + SHOWN_SECONDS
+        for shown in run._shown:
+            shown.wait(max(0.0, deadline - time.monotonic()))
+        if run.error is not None:
+            raise run.error
+        return run.turn
 
     def raise_for_status(self) -> Turn:
         """Wait for the end and return the turn.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import InputError
+from ..errors import APIError, DifyError, InputError
 from ..i18n import t
+from ..printable import MESSAGE, one_line
 from ..secret import Secret
 from ..turn.forms import Form, told_form
 from ..wire import calls
@@ -24,7 +26,27 @@ if TYPE_CHECKING:
     from .client import AsyncDify
 
 REMEMBERED = 1_000
-"""Forms of which a client remembers that it submitted them."""
+"""Forms of which a client remembers that they were submitted, by it or, as the server said, by somebody else."""
+SUBMITTED = "human_input_form_submitted"
+_REFUSED = {
+    SUBMITTED: "forms.refused.submitted",
+    "human_input_form_expired": "forms.refused.expired",
+    "human_input_form_not_found": "forms.refused.unknown",
+    "not_found": "forms.refused.unknown",
+    "invalid_form_data": "forms.refused.invalid",
+}
+
+
+def local_time(time: datetime) -> str:
+    """A time on this machine's clock, as it is written in both languages."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def refused(problem: DifyError) -> str:
+    """Why a form was not taken, in the reader's language: one line, for whoever filled it in."""
+    if key := _REFUSED.get(problem.code or ""):
+        return one_line(t(key, problem=problem.message), MESSAGE)
+    return one_line(" ".join(part for part in (problem.message, problem.hint) if part), MESSAGE)
 
 
 class AsyncForms(Resource):
@@ -75,21 +97,46 @@ class AsyncForms(Resource):
             user: who answers, by default the client's; it need not be who asked.
 
         Raises:
-            InputError: it does not fit the form, or was answered already as far as is known here; nothing was sent.
+            InputError: it does not fit the form, has expired, or was answered already as far as is known here, or is
+                being submitted; nothing was sent.
             APIError: the server refused it: `human_input_form_submitted`, `human_input_form_expired`,
                 `invalid_form_data`.
         """
         name = self._dify.user_or(user)
-        given = dict(inputs or {})
+        with self._once(form):
+            given = form.check(action, inputs) if isinstance(form, Form) else dict(inputs or {})
+            given = await self._dify.files.inputs(given, user=name)
+            call = calls.submit_form(await self._token(form), action=action, inputs=given, user=name)
+            try:
+                await self._dify._send(call)
+            except APIError as problem:
+                if problem.code == SUBMITTED:  # by whomever: its run goes on
+                    self._remember(form, {})
+                raise
+            self._remember(form, {"action": action, "inputs": given})
+
+    @contextmanager
+    def _once(self, form: Form | str | Secret) -> Iterator[None]:
+        """While a form is submitted; two at once, of any threads, would both be sent."""
+        if not isinstance(form, Form):
+            yield
+            return
+        if form.status != "waiting" or form.id in self._dify._answered:
+            status = "filled" if form.status == "waiting" else form.status
+            raise InputError(t("forms.answered", status=status), code="form")
+        if form.expires_at is not None and form.expires_at <= datetime.now(UTC):
+            raise InputError(t("forms.expired", time=local_time(form.expires_at)), code="form")
+        mine = object()
+        if self._dify._submitting.setdefault(form.id, mine) is not mine:
+            raise InputError(t("forms.submitting"), code="form")
+        try:
+            yield
+        finally:
+            del self._dify._submitting[form.id]
+
+    def _remember(self, form: Form | str | Secret, told: dict[str, Any]) -> None:
         if isinstance(form, Form):
-            if form.status != "waiting" or form.id in self._dify._answered:
-                status = "filled" if form.status == "waiting" else form.status
-                raise InputError(t("forms.answered", status=status), code="form")
-            given = form.check(action, inputs)
-        given = await self._dify.files.inputs(given, user=name)
-        await self._dify._send(calls.submit_form(await self._token(form), action=action, inputs=given, user=name))
-        if isinstance(form, Form):
-            self._dify._answered[form.id] = {"action": action, "inputs": given}
+            self._dify._answered[form.id] = told
             while len(self._dify._answered) > REMEMBERED:
                 self._dify._answered.popitem(last=False)
 
@@ -106,7 +153,6 @@ class AsyncForms(Resource):
                     if told.id == form.id and told.token is not None:
                         return told.token
         raise InputError(t("forms.no_token"), code="form")
-
 
     async def _told(self, run: str, user: str | None) -> AsyncGenerator[Form, None]:
         """The forms that the run waits for, as the server tells them to who asked the question."""

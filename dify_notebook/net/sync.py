@@ -880,7 +880,8 @@ class Forms(Group):
             user: who answers, by default the client's; it need not be who asked.
 
         Raises:
-            InputError: it does not fit the form, or was answered already as far as is known here; nothing was sent.
+            InputError: it does not fit the form, has expired, or was answered already as far as is known here, or is
+                being submitted; nothing was sent.
             APIError: the server refused it: `human_input_form_submitted`, `human_input_form_expired`,
                 `invalid_form_data`.
         """

@@ -92,11 +92,25 @@ class Turns(MutableSequence[Turn]):
     def __repr__(self) -> str:
         return f"<{len(self)} turns>"
 
-    def put(self, turn: Turn) -> None:
-        """Put this in place of the turn with the same message; one that is kept by reference learns of its rating."""
+    def put(self, turn: Turn) -> bool:
+        """Put this in place of the turn with the same message; one that is kept by reference learns of its rating.
+
+        Returns:
+            Whether there is one.
+        """
+        found = False
         for index, item in enumerate(self._held):
             if turn.message_id and item.message_id == turn.message_id:
                 self._held[index] = turn if isinstance(item, Turn) else item._replace(fields=_fields_of(turn))
+                found = True
+        return found
+
+    def of_run(self, workflow_run_id: str) -> Turn | None:
+        """The newest turn of that run, of those that are held as they are."""
+        for item in reversed(self._held):
+            if isinstance(item, Turn) and item.workflow_run_id == workflow_run_id:
+                return item
+        return None
 
     def of(self, conversation_id: str | None) -> list[Turn]:
         """Those of a conversation that can still be told."""

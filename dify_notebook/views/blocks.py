@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..i18n import Language
 from ..turn.state import Turn
-from . import facts, parts
+from . import facts, forms, parts
 from .block import Block
 from .markdown import MarkdownRenderer
 from .parts import Memo
@@ -19,6 +19,7 @@ SLOTS = (
     "reasoning",
     "logs",
     "answer",
+    "forms",
     "files",
     "citations",
     "notice",
@@ -59,6 +60,7 @@ class TurnView:
             "answer": self._renderer.update(
                 facts.marked_answer(turn) if turn.warnings else turn.answer, ended=turn.status != "running"
             ),
+            "forms": forms.blocks(turn, words, memo),
             "files": parts.files(turn, words, memo),
             "citations": memo.get("citations", (turn.citations,), parts.citations, turn, words),
             "notice": parts.notice(turn, words),

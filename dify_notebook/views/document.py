@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..printable import one_line, shown
 from ..turn.state import Thought, Turn
-from . import facts, limits, plain, timeline
+from . import facts, forms, limits, plain, timeline
 from .canonical import canonical
 from .guard import escaped, fenced
 from .words import Words, pretty, truncated
@@ -22,6 +22,7 @@ def document(turn: Turn, words: Words) -> str:
     if head:
         parts.append(f"*{escaped(head)}*")
     parts.append(canonical(facts.marked_answer(turn)).strip("\n"))
+    parts += forms.document(turn, words)
     for item in facts.notices(turn, words):
         detail = f"\n\n{_quoted(fenced(truncated(item.detail, words, 2_000)[0]))}" if item.detail else ""
         parts.append(f"> **{escaped(item.text)}**" + ("\n>" + detail[1:] if detail else ""))

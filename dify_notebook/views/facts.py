@@ -13,7 +13,7 @@ from ..printable import one_line, shown
 from ..turn.state import CUT, AgentLog, Citation, MessageFile, Thought, Turn
 from . import limits
 from .diff import common_prefix
-from .words import Words, host, number, pretty, price, short
+from .words import Words, host, number, price, short
 
 WARNING_SYMBOL = "\u26a0"
 
@@ -104,15 +104,9 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         out.append(Notice("warning", words("replaced")))
     if turn.annotation is not None:
         out.append(Notice("info", words("annotation")))
-    if turn.forms or turn.status == "paused":
-        waiting_forms = [form for form in turn.forms if form.status == "waiting"]
-        out.append(
-            Notice("warning", words("paused" if waiting_forms or turn.status == "paused" else "forms_done"))
-        )
-        forms = turn.forms[: limits.FORMS]
-        out += [Notice("info", words(f"form.{form.status}"), pretty(form.data)) for form in forms]
-        if hidden := words.omitted(len(turn.forms), limits.FORMS, "turn.forms"):
-            out.append(Notice("info", hidden))
+    if turn.status == "paused":
+        waits = not turn.forms or any(form.status == "waiting" for form in turn.forms)
+        out.append(Notice("warning", words("paused" if waits else "answered")))
     return out + _warnings(turn, words)
 
 

@@ -32,6 +32,10 @@ CITATIONS: Final = 200
 """Passages that an answer names as its sources."""
 FORMS: Final = 20
 """Forms that a run asked a person to fill in."""
+FORM_TEXT: Final = 20_000
+"""Characters of what a form says."""
+OPTIONS: Final = 30
+"""Options of a form's choice."""
 WARNINGS: Final = 8
 """Warnings other than those of damaged lines."""
 DAMAGED: Final = 20

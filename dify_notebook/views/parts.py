@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from ..printable import one_line, shown
 from ..turn.state import AgentLog, MessageFile, Node, Thought, Turn
-from . import facts, limits, timeline
+from . import facts, forms, limits, timeline
 from .block import Block
 from .code import chunks
 from .html import element, escape
@@ -101,9 +101,12 @@ def header(turn: Turn, words: Words, now: float) -> list[Block]:
         line += span("dn-meta", (" \u00b7 " if title else "") + server)
     if line:
         out.append(Block("title", "span", {}, line))
+    if later := forms.went_on(turn, words):
+        separator = element("span", {}, " \u00b7 ") if line else ""
+        out.append(Block("later", "span", {}, separator + span("dn-name", later)))
     wait = facts.waiting(turn, words, now)
     if wait:
-        separator = element("span", {}, " \u00b7 ") if line else ""
+        separator = element("span", {}, " \u00b7 ") if out else ""
         out.append(Block("wait", "span", {"class": "dn-wait"}, separator + status_symbol("running") + escape(wait)))
     return out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..printable import one_line, shown
 from ..turn.state import Node, Thought, Turn
-from . import facts, limits, timeline
+from . import facts, forms, limits, timeline
 from .terminal import terminal_text
 from .words import Words, pretty, truncated
 
@@ -15,7 +15,8 @@ def indented(text: str, by: str = "    ") -> str:
 
 def head_line(turn: Turn, words: Words) -> str:
     """Conversation, app and server; "" where nothing is known."""
-    return " \u00b7 ".join(text for text in (facts.title(turn, words), *facts.app_and_server(turn)) if text)
+    parts = (facts.title(turn, words), *facts.app_and_server(turn), forms.went_on(turn, words))
+    return " \u00b7 ".join(text for text in parts if text)
 
 
 def node_line(node: Node, depth: int, turn: Turn, words: Words, now: float) -> str:
@@ -136,6 +137,7 @@ def plain_text(turn: Turn, words: Words) -> str:
     if turn.logs:
         blocks.append([words("logs"), *log_lines(turn, words)])
     blocks.append([shown(terminal_text(facts.marked_answer(turn))).strip("\n")])
+    blocks.append(forms.text(turn, words))
     if turn.files or turn.audio is not None:
         blocks.append([words("files"), *file_lines(turn, words)])
     if turn.citations:

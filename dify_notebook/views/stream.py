@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..i18n import Language
 from ..printable import visible
 from ..turn.state import Turn
-from . import facts, plain, timeline
+from . import facts, forms, plain, timeline
 from .stream_redactor import StreamRedactor
 from .terminal import TerminalText
 from .words import Words
@@ -60,6 +60,8 @@ class TextStream:
             rest.append(
                 "\n".join([words("sources", n=len(turn.citations)), *plain.source_lines(turn, words)])
             )
+        if turn.forms:
+            rest.append("\n".join(forms.text(turn, words)))
         notices = plain.notice_lines(turn, words)
         if notices:
             rest.append("\n".join(notices))
@@ -67,6 +69,11 @@ class TextStream:
         line_end = "\n" if self._line_open else ""
         gap = "\n" if self._answer else ""
         return self._track_line(out + line_end + gap + "\n\n".join(rest) + "\n")
+
+    def go_on(self) -> str:
+        """What to print where the run of a paused turn goes on, after its end was printed."""
+        self._reading, self._secrets = TerminalText(), StreamRedactor()
+        return self._track_line(f"{self._words('goes_on')}\n")
 
     def _track_line(self, text: str) -> str:
         if text:

@@ -93,6 +93,8 @@ STYLES: dict[str, str] = {
     "font-size:13px",
     "dn-nbad": "border-left-color:#d9534f;background:rgba(217,83,79,.11)",
     "dn-nwarm": "border-left-color:#c8810e;background:rgba(200,129,14,.11)",
+    # what a run asks a person
+    "dn-form": f"margin:8px 0;padding:8px 12px;border:1px solid {_LINE};border-radius:7px;font-size:13px",
     # files and sources
     "dn-file": "margin:6px 0;font-size:13px",
     "dn-pic": "display:block;max-width:100%;max-height:480px;border-radius:6px",

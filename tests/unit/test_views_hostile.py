@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 from unit.views_hostile import HOSTILE, hostile_turn
 
@@ -117,6 +118,8 @@ def test_markdown_of_it_is_harmless_where_html_is_on(text: str) -> None:
 def test_fields_cannot_leave_their_place_in_markdown() -> None:
     """A stroke in a title makes no column, a fence in an observation ends nothing."""
     turn = hostile_turn("a | b\n```\n# c")
+    forms = tuple(msgspec.structs.replace(form, content="") for form in turn.forms)  # may have headings of its own
+    turn = msgspec.structs.replace(turn, forms=forms)
     from markdown_it import MarkdownIt
 
     html = MarkdownIt("commonmark").enable("table").render(views.markdown(turn, "en"))

@@ -153,7 +153,7 @@ def everywhere(text: str) -> dict[str, str]:
         logs=(AgentLog(id="l", label=text, status="success", data={"image": text}),),
         nodes=(Node(id="n", node_id="n", title=text, status="succeeded", inputs={"a": text}, outputs={"a": [text]}, error=text),),
         citations=(Citation(position=1, document_name=text, content=text),),
-        forms=(Form(id="f", data={"a": text}),),
+        forms=(Form(id="f", content=text, data={"node_title": text, "actions": [{"id": text}]}),),
         suggested=(text,), conversation_name=text,
     )  # fmt: skip
     stream, pieces = views.TextStream("en"), ""

@@ -349,7 +349,7 @@ def test_the_saved_form_keeps_no_class_of_ours_and_no_variable_alone() -> None:
     """A page that keeps no style sheet and drops `var()` has to find a literal before it."""
     for turn in EXAMPLES.values():
         html = views.html(turn, "en")
-        assert 'class="dn' not in html
+        assert 'class="dn' not in html.replace('class="dn-kept-', "")  # by which the place of a form is found
     for name, declared in STYLES.items():
         seen = set()
         for one in declared.split(";"):
@@ -368,7 +368,7 @@ def test_every_class_that_is_used_is_in_the_table() -> None:
                 " ".join(re.findall(r'class="([^"]*)"', serialize(views.TurnView("en").blocks(turn)))),
             )
         )
-    assert used - set(STYLES) <= {"dn-live", "dn-slot"}
+    assert {name for name in used - set(STYLES) if not name.startswith("dn-kept-")} <= {"dn-live", "dn-slot"}
     assert len(css()) < 14_000
 
 

@@ -289,7 +289,7 @@ def troubled() -> Turn:
                 data={"tool": "x"},
             ),
         ),
-        forms=(Form(id="1", data={"title": "Approve?"}),),
+        forms=(Form(id="1", content="# Approve?", data={"actions": [{"id": "yes", "title": "Yes"}]}),),
         replaced=True,
         timing=Timing(total=1.5),
     )

@@ -62,6 +62,27 @@ HOSTILE = (
 )
 
 
+def hostile_forms(text: str) -> tuple[Form, ...]:
+    """A form that waits and one that was answered, with the text wherever an app's author or a person could put it."""
+    select = {"type": "constant", "value": [text, text]}
+    data = {
+        text: text,
+        "node_title": text,
+        "inputs": [
+            {"output_variable_name": text, "type": text, "default": {"type": "constant", "value": text}},
+            {"output_variable_name": f"{text}!", "type": "select", "option_source": select},
+            {"output_variable_name": f"{text}?", "type": "file-list"},
+        ],
+        "actions": [{"id": text, "title": text, "button_style": text}],
+        "form_content": text,
+        "expiration_time": 1e300,
+    }
+    content = f"{text} {{{{#$output.{text}#}}}} {{{{#$output.{text}!#}}}}\n\n{text}"
+    waits = Form(id=text, data=data, content=content, workflow_run_id=text)
+    given = {text: text, f"{text}!": {text: [text]}, f"{text}?": {"filename": text}}
+    return waits, Form(id=f"{text}2", data=data, content=content, status="filled", action=text, inputs=given)
+
+
 def hostile_turn(text: str, status: Status = "failed") -> Turn:
     """A turn that has the text wherever a server, a model or a user could put one."""
     svg = b"<svg xmlns='http://www.w3.org/2000/svg' onload='window.pwned=1'/>"
@@ -133,7 +154,7 @@ def hostile_turn(text: str, status: Status = "failed") -> Turn:
         suggested=(text, text),
         feedback=text,
         workflow=Workflow(id=text, status=text, error=text, inputs={text: text}),
-        forms=(Form(id=text, data={text: text}),),
+        forms=hostile_forms(text),
         audio=Audio(chunks=(text,)),
         annotation={text: text},
         replaced=True,

@@ -1,0 +1,179 @@
+"""What a run asks a person, in every form of its turn: waiting, answered, too late; in both languages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from markdown_it import MarkdownIt
+
+from dify_notebook import views
+from dify_notebook.turn.forms import Form, answered, told_form
+from dify_notebook.turn.state import Turn
+from dify_notebook.views import limits
+from dify_notebook.views.form_place import form_place
+
+DATA: dict[str, Any] = {
+    "form_id": "f-1",
+    "node_id": "ask",
+    "node_title": "Ask a person",
+    "form_content": "# Please check\n\nNote: {{#$output.note#}}, {{#$output.other#}}",
+    "inputs": [
+        {"output_variable_name": "note", "type": "paragraph", "default": {"type": "constant", "value": "my note"}},
+        {
+            "output_variable_name": "kind",
+            "type": "select",
+            "option_source": {"type": "constant", "value": ["it's", "y"]},
+        },
+        {"output_variable_name": "papers", "type": "file-list"},
+    ],
+    "actions": [
+        {"id": "approve", "title": "Approve it", "button_style": "primary"},
+        {"id": "reject", "title": "Reject it"},
+    ],
+    "form_token": "t0k3n" * 4,
+    "expiration_time": 1795977777,
+}
+
+
+class Held:
+    """A link whose turn a variable holds."""
+
+    def __init__(self, variable: str | None) -> None:
+        self.variable = variable
+
+
+def waiting(variable: str | None = "answer", **more: Any) -> Turn:
+    form = msgspec.structs.replace(told_form(DATA, workflow_run_id="r"), link=Held(variable), **more)
+    return Turn(status="paused", end="paused", answer="Draft.", forms=(form,))
+
+
+def texts(turn: Turn, lang: Any = "en") -> dict[str, str]:
+    stream = views.TextStream(lang)
+    return {**views.bundle(turn, lang), "terminal": stream.feed(turn) + stream.end(turn)}
+
+
+def html_text(text: str) -> str:
+    import html
+
+    return html.unescape(text)
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/markdown", "text/plain", "terminal"])
+def test_a_form_that_waits_says_all_that_is_needed_to_answer_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    said = html_text(texts(waiting())[kind])
+    for part in (
+        "Ask a person", "waits for an answer", "Please check", "Note: [note], {{#$output.other#}}",
+        "text · default: my note", "choice · one of: it's, y · required", "files · required",
+        "Approve it", "Reject it", "2026-11-",
+        """answer.forms[0].submit(action='approve', inputs={'kind': "it's", 'papers': [open("…", "rb")]})""",
+        "%dify resume",
+    ):  # fmt: skip
+        assert part in said, part
+    assert DATA["form_token"] not in repr(texts(waiting()))
+
+
+@pytest.mark.parametrize(
+    ("turn", "line"),
+    [
+        (waiting("dify_notebook.last"), "import dify_notebook\ndify_notebook.last.forms[0].submit("),
+        (waiting(None), "turn.forms[0].submit("),
+        (Turn(status="paused", forms=(told_form(DATA),)), "dify.forms.submit(turn.forms[0], action="),
+    ],
+)
+def test_the_line_of_python_names_what_holds_the_turn(turn: Turn, line: str) -> None:
+    assert line in views.markdown(turn, "en")
+    assert line in html_text(views.html(turn, "en"))
+
+
+def test_the_line_of_python_is_python_whatever_the_server_calls_things() -> None:
+    data = {**DATA, "inputs": [{"output_variable_name": "a'\"b\\", "type": "text-input"}], "actions": [{"id": "x'); y("}]}
+    [form] = (told_form(data),)
+    from dify_notebook.views.forms import python
+
+    called: list[dict[str, Any]] = []
+
+    class Forms:
+        def submit(self, form: Form, **given: Any) -> None:
+            called.append(given)
+
+    class Dify:
+        forms = Forms()
+
+    eval(python(form, 0), {"dify": Dify(), "turn": Turn(forms=(form,))})
+    assert called == [{"action": "x'); y(", "inputs": {"a'\"b\\": "…"}}]
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/markdown", "text/plain", "terminal"])
+def test_an_answered_form_says_what_was_chosen_and_submitted(kind: str) -> None:
+    outputs = {
+        "__action_id": "reject", "note": "no", "kind": "y", "papers": [{"filename": "a.pdf"}, {"filename": "b.pdf"}],
+        "__rendered_content": "# Please check\n\nNote: no, {{#$output.other#}}",
+    }  # fmt: skip
+    form = answered(waiting().forms[0], outputs)
+    said = html_text(texts(Turn(status="succeeded", answer="Draft. Done.", forms=(form,)))[kind])
+    parts = ("went on later, after its form was answered", "answered: Reject it", "Note: no", "kind", "a.pdf, b.pdf")
+    assert [part for part in parts if part not in said] == []
+    assert "submit(" not in said
+    assert form_place(form) not in said
+
+
+def test_what_was_submitted_stands_in_the_text_before_the_server_renders_it() -> None:
+    form = msgspec.structs.replace(
+        waiting().forms[0], status="filled", action="approve", inputs={"note": "<b>*mine*</b>", "kind": "y"}
+    )
+    turn = Turn(status="running", forms=(form,))
+    assert "Note: <b>*mine*</b>" in views.text(turn, "en")
+    assert "Note: &lt;b&gt;*mine*&lt;/b&gt;" in views.html(turn, "en")
+    assert "<em>" not in MarkdownIt("commonmark").render(views.markdown(turn, "en").partition("Note:")[2])
+
+
+def test_a_form_that_nobody_answered_in_time() -> None:
+    turn = Turn(status="succeeded", forms=(msgspec.structs.replace(waiting().forms[0], status="timeout"),))
+    said = views.text(turn, "en")
+    assert "Ask a person · not answered in time" in said
+    assert "went on later, after its form had expired" in said
+    assert "submit(" not in said
+
+
+def test_chinese() -> None:
+    said = views.text(waiting(), "zh-Hans")
+    for part in ("等待处理", "字段：", "操作：", "用 Python 处理：", "选项 · 可选：it's, y · 必填", "之前处理"):
+        assert part in said, part
+    done = Turn(status="succeeded", forms=(answered(waiting().forms[0], {"__action_id": "approve"}),))
+    assert "表单处理后继续运行" in views.text(done, "zh-Hans")
+
+
+def test_the_place_of_a_waiting_form_is_found_by_its_class() -> None:
+    turn = waiting()
+    place = form_place(turn.forms[0])
+    assert f'<section class="{place}" style="' in views.html(turn, "en")
+    [slot] = [slot for slot in views.TurnView("en").blocks(turn).children if slot.key == "forms"]
+    assert slot.children[0].attrs["class"] == f"dn-form {place}"
+
+
+def test_a_paused_turn_whose_form_was_answered_says_how_to_read_on() -> None:
+    form = msgspec.structs.replace(waiting().forms[0], status="filled", action="approve")
+    assert "%dify resume" in views.text(Turn(status="paused", forms=(form,)), "en")
+
+
+def test_a_terminal_goes_on_where_it_is() -> None:
+    turn = waiting()
+    stream = views.TextStream("en")
+    assert "Draft." in stream.feed(turn) + stream.end(turn)
+    later = stream.go_on()
+    assert later == "The run goes on\n"
+    done = Turn(status="succeeded", answer="Draft. Done.", forms=(answered(turn.forms[0], {"__action_id": "approve"}),))
+    more = stream.feed(done) + stream.end(done)
+    assert " Done." in more
+    assert "Draft." not in more
+    assert "answered: Approve it" in more
+
+
+def test_more_than_is_shown_is_counted() -> None:
+    form = told_form({**DATA, "form_content": "x" * 50_000}, workflow_run_id="r")
+    turn = Turn(status="paused", forms=(form,) * (limits.FORMS + 3))
+    assert "turn.forms" in views.text(turn, "en")
+    assert len(views.text(waiting(content="x" * 50_000), "en")) < limits.FORM_TEXT + 3_000
