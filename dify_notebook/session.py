@@ -41,7 +41,7 @@ async def _all_of(answers: Sequence[concurrent.futures.Future[bool]]) -> bool:
     return all(await asyncio.gather(*map(asyncio.wrap_future, answers)))
 
 
-class _Link:
+class SessionLink:
     """What the forms of a session's turn are submitted through: its run goes on in the session, wherever that is shown.
 
     Args:
@@ -51,6 +51,8 @@ class _Link:
     def __init__(self, session: Session, turn: Callable[[], Turn]) -> None:
         self._session = session
         self.turn = turn
+        self.variable: str | None = None
+        """What holds the turn in a notebook, as an expression; None where that is not known."""
 
     def __repr__(self) -> str:
         return f"<Link {self._session!r}>"
@@ -299,7 +301,7 @@ class Session:
         run = form.workflow_run_id or (turn and turn.workflow_run_id)
         if not run:
             raise InputError(t("forms.no_run"), code="run")
-        known = self.turns.of_run(run) or turn or (form.link.turn() if isinstance(form.link, _Link) else run)
+        known = self.turns.of_run(run) or turn or (form.link.turn() if isinstance(form.link, SessionLink) else run)
         try:
             await self.client.forms.submit(form, action=action, inputs=inputs)
         except APIError as problem:
@@ -329,7 +331,7 @@ class Session:
                 self._announce(run, True)
 
         run = Run(stream, decorate=decorate, on_end=on_end, **known)
-        stream.link = _Link(self, lambda: run.turn)
+        stream.link = SessionLink(self, lambda: run.turn)
         with self._lock:
             self._runs += (run,)
         self._announce(run, False)

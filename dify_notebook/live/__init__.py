@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from .fallback import OnSubmit, View
-from .modes import Mode, check_environment, mode_from_environment, open_view
+from .modes import Mode, check_environment, choose_mode, mode_from_environment, open_view
 
-__all__ = ["Mode", "OnSubmit", "View", "check_environment", "close", "mode_from_environment", "open_view"]
+__all__ = [
+    "Mode", "OnSubmit", "View", "check_environment", "choose_mode", "close", "mode_from_environment", "open_view",
+]  # fmt: skip
 
 
 def close() -> None:

@@ -29,6 +29,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "history": ("--since", "--until", "--users"),
     "mode": ("continue", "fresh"),
     "new": (),
+    "resume": (),
     "runs": ("list", "off", "on"),
     "use": RESERVED,
 }
@@ -220,6 +221,7 @@ def _line(line: str, candidates: Candidates) -> Completions | None:
             "use": (*candidates.profiles, *candidates.clients),
             "connect": candidates.profiles,
             "forget": candidates.profiles,
+            "resume": candidates.turns,
         }.get(words[0], ())
         return _with_prefix(typing, (*SUBCOMMANDS[words[0]], *more))
     return None

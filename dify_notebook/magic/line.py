@@ -22,6 +22,7 @@ from .conversations import conversations
 from .doctor import doctor
 from .help import help_text, width
 from .history import history
+from .resume import find
 from .split import split
 from .state import AppSession, State
 
@@ -151,6 +152,14 @@ def _remote(app_session: AppSession) -> str:
     return "\n".join(lines)
 
 
+def _resume(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
+    if len(args) > 1:
+        _refuse("magic.line.nothing_more", name="resume", text=" ".join(args[1:]))
+    found = find(state.app_session(None, None, namespace), args[0] if args else None, namespace)
+    state.resumption = found
+    return t("magic.resume.nothing") if found is None else ""
+
+
 def _runs(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     store = run_store()
     action = args[0] if args else "list"
@@ -241,6 +250,7 @@ _COMMANDS: dict[str, Callable[[list[str], State, Mapping[str, Any]], str]] = {
     "history": _history,
     "mode": _mode,
     "new": _new,
+    "resume": _resume,
     "runs": _runs,
     "use": _use,
 }

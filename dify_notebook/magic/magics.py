@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
@@ -11,19 +12,22 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from ..console import complain, fitting, say
 from ..errors import DifyError, raise_for_turn
 from ..i18n import t
-from ..live import View, check_environment, close, open_view
+from ..live import check_environment, choose_mode, close
 from ..printable import TEXT, one_line, shown, visible
 from ..profiles import profiles
 from ..redact import has_key, redact
-from ..session import Run
+from ..session import Run, SessionLink
 from ..turn.state import Turn
+from ..views.forms import LAST
 from . import cell as cells
 from .cell_source import CellSources
+from .cell_view import CellView
 from .complete import Candidates, Matcher, candidates_from
 from .failure import keyboard_interrupt, without_traceback
 from .help import help_text
 from .line import recording_notice, run_line
 from .parse import parse_line
+from .resume import Resumption
 from .run_cell import run_cell
 from .scope import calling_frame, visible_namespace
 from .state import AppSession, State
@@ -66,6 +70,8 @@ class DifyMagics(Magics):
         if self._matcher in matchers:
             matchers.remove(self._matcher)
         self._cell_sources.unregister()
+        while self.state.paused:
+            self.state.paused.pop().close()
         close()
 
     @no_var_expand
@@ -82,7 +88,11 @@ class DifyMagics(Magics):
                 text = run_line(line, self.state, namespace)
                 results, self.state.results = self.state.results, {}
                 self.shell.push(results)
-                say(shown(text, TEXT))
+                resumption, self.state.resumption = self.state.resumption, None
+                if resumption is not None:
+                    self._resume(resumption)
+                else:
+                    say(shown(text, TEXT))
             else:
                 self._ask(line, cell, namespace)
             return
@@ -122,15 +132,49 @@ class DifyMagics(Magics):
                 conversation_name=conversation.name if conversation else None,
             )
 
-        def view(run: Any) -> View:
-            return open_view(on_stop=run.stop)
-
         def keep(turn: Turn) -> None:
             if turn.conversation_id:
                 app_session.remember(turn.conversation_id, inputs)
-            self._bind(turn, arguments.out)
 
-        run, turn, was_interrupted = run_cell(start, None if arguments.quiet else view, keep)
+        self._run(app_session, start, keep, arguments.out, quiet=arguments.quiet)
+
+    def _resume(self, found: Resumption) -> None:
+        """Show a run that paused or was lost in this cell, and go on with it."""
+        check_environment()
+        session = found.app_session.session
+        if choose_mode() == "text":  # which stands where the terminal is: it is printed once
+            run = found.run if isinstance(found.run, str) else found.run.workflow_run_id
+            for view in self.state.paused:
+                view.hide(run)
+
+        def start() -> Run:
+            return session.resume(found.run, keep=True, awaited=True)
+
+        self._run(found.app_session, start, lambda turn: None, found.name)
+
+    def _run(
+        self,
+        app_session: AppSession,
+        start: Callable[[], Run],
+        keep: Callable[[Turn], object],
+        out: str | None,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        """Show a run until it ends or waits for a person, and give its turn its names."""
+        view = CellView(app_session.session, lambda before, after: self._rename(before, after, out))
+
+        def end(turn: Turn) -> None:
+            keep(turn)
+            self._bind(turn, out)
+            view.ended(turn)
+            if turn.status == "paused":
+                self.state.keep_paused(view)
+
+        try:
+            run, turn, was_interrupted = run_cell(lambda: view.started(start()), None if quiet else view.open, end)
+        finally:
+            view.settle()
         if was_interrupted:
             raise keyboard_interrupt(sent=True)
         if run.error is not None:
@@ -144,10 +188,25 @@ class DifyMagics(Magics):
         dify_notebook.last = turn
         if out is not None:
             self.shell.push({out: turn})
+        _tell_forms(turn, out or LAST)
         try:
             self.shell.displayhook.update_user_ns(turn)
         except Exception as problem:  # somebody's `_oh`: the turn has its other names
             complain("Out and _ could not be set", problem)
+
+    def _rename(self, before: Turn, after: Turn, out: str | None) -> None:
+        """The names that still hold the turn that was paused hold what came of it."""
+        import dify_notebook
+
+        name = None
+        if dify_notebook.last is before:
+            dify_notebook.last = after
+            name = LAST
+        if out is not None and self.shell.user_ns.get(out) is before:
+            self.shell.push({out: after})
+            name = out
+        if name is not None:
+            _tell_forms(after, name)
 
     def _notebook(self) -> dict[str, Any]:
         """The variables of the notebook, or of where `IPython.embed()` stands."""
@@ -175,3 +234,10 @@ class DifyMagics(Magics):
             return candidates_from(self._notebook(), (), (), stored)
         controls = app_session.session.app.controls.values()
         return candidates_from(self._notebook(), list(app_session.conversations), controls, stored)
+
+
+def _tell_forms(turn: Turn, variable: str | None) -> None:
+    """Let the forms of the turn know what holds it, for the line that says how they are answered."""
+    for form in turn.forms:
+        if isinstance(form.link, SessionLink):
+            form.link.variable = variable

@@ -77,14 +77,14 @@ def run_cell(
             view = open_view(run) if open_view else None
             if view is not None:
                 view.show()
-        _show_until(run, view, None)
+        show_until(run, view, None)
     except KeyboardInterrupt:
         if run is None:
             raise
         interrupted = True
         with suppress(KeyboardInterrupt):
             run.stop()
-            _show_until(run, view, time.monotonic() + STOP_TIMEOUT)
+            show_until(run, view, time.monotonic() + STOP_TIMEOUT)
     except Exception:
         if run is not None:
             run.stop()  # nobody would see the answer that is still coming
@@ -122,8 +122,8 @@ def defer_interrupt() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _show_until(run: Run, view: View | None, deadline: float | None) -> None:
-    """Show what comes until the run ends or the clock reaches the deadline."""
+def show_until(run: Run, view: View | None, deadline: float | None) -> None:
+    """Show what comes until the run ends or the clock reaches the deadline; on any thread."""
     while not run.done and (deadline is None or time.monotonic() < deadline):
         if view is None:
             _pause(run, POLL_INTERVAL)

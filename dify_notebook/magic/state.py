@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -20,7 +21,13 @@ from ..wire import models
 from .complete import is_client
 from .namespace import notebook_namespace
 
+if TYPE_CHECKING:
+    from .cell_view import CellView
+    from .resume import Resumption
+
 Mode = Literal["continue", "fresh"]
+PAUSED = 50
+"""Cells that wait for their runs to go on."""
 MAX_TURNS = 50
 """Turns that a conversation's session holds in memory; those before are read from their tapes."""
 
@@ -126,6 +133,16 @@ class State:
         self.last_app_session: AppSession | None = None
         self.results: dict[str, Any] = {}
         """What the last line is to leave in variables, by name."""
+        self.resumption: Resumption | None = None
+        """The run that the last line is to show and go on with."""
+        self.paused: deque[CellView] = deque()
+        """The cells whose runs wait for a person, the newest last."""
+
+    def keep_paused(self, view: CellView) -> None:
+        """That cell is to show its run on when it goes on; of many the oldest are let go."""
+        self.paused.append(view)
+        while len(self.paused) > PAUSED:
+            self.paused.popleft().close()
 
     def record_start(self, cell: tuple[str, ...], conversation_id: str | None) -> None:
         """Store in which conversation a cell was run; None: it began a new one."""

@@ -65,16 +65,16 @@ class AsyncForms(Resource):
             InputError: the server tells no token of it any more.
         """
         token = await self._token(form)
-        told = await self._dify._send(calls.get_form(token))
+        answer = await self._dify._send(calls.get_form(token))
         known = form if isinstance(form, Form) else Form(id="")
         data = {
             **(known.data if isinstance(known.data, dict) else {}),
             "form_id": known.id,
-            "form_content": told.form_content,
-            "inputs": told.inputs,
-            "actions": told.user_actions,
-            "resolved_default_values": told.resolved_default_values,
-            "expiration_time": told.expiration_time and told.expiration_time.timestamp(),
+            "form_content": answer.form_content,
+            "inputs": answer.inputs,
+            "actions": answer.user_actions,
+            "resolved_default_values": answer.resolved_default_values,
+            "expiration_time": answer.expiration_time and answer.expiration_time.timestamp(),
             "form_token": token,
         }
         return told_form(data, workflow_run_id=known.workflow_run_id, user=known.user)
@@ -134,9 +134,9 @@ class AsyncForms(Resource):
         finally:
             del self._dify._submitting[form.id]
 
-    def _remember(self, form: Form | str | Secret, told: dict[str, Any]) -> None:
+    def _remember(self, form: Form | str | Secret, answer: dict[str, Any]) -> None:
         if isinstance(form, Form):
-            self._dify._answered[form.id] = told
+            self._dify._answered[form.id] = answer
             while len(self._dify._answered) > REMEMBERED:
                 self._dify._answered.popitem(last=False)
 
@@ -148,13 +148,13 @@ class AsyncForms(Resource):
         if form.token is not None:
             return form.token
         if form.workflow_run_id:
-            async with aclosing(self._told(form.workflow_run_id, form.user)) as forms:
-                async for told in forms:
-                    if told.id == form.id and told.token is not None:
-                        return told.token
+            async with aclosing(self._waiting(form.workflow_run_id, form.user)) as forms:
+                async for other in forms:
+                    if other.id == form.id and other.token is not None:
+                        return other.token
         raise InputError(t("forms.no_token"), code="form")
 
-    async def _told(self, run: str, user: str | None) -> AsyncGenerator[Form, None]:
+    async def _waiting(self, run: str, user: str | None) -> AsyncGenerator[Form, None]:
         """The forms that the run waits for, as the server tells them to who asked the question."""
         dify = self._dify
         reader = EventReader(dify.bounds, dify.settings.api_key)
@@ -197,8 +197,16 @@ class Link:
         return stream.turn
 
 
-def linked(turn: Turn, link: Any) -> Turn:
-    """The turn with forms that know how they are submitted."""
-    forms = tuple(msgspec.structs.replace(form, link=link if form.status == "waiting" else None) for form in turn.forms)
-    return msgspec.structs.replace(turn, forms=forms)
+def linked(turn: Turn, link: Any, answered: Mapping[str, Mapping[str, Any]]) -> Turn:
+    """The turn with forms that know how they are submitted.
 
+    Args:
+        answered: what this client submitted, by form: a run that goes on tells only later, or never, what that was.
+    """
+    forms = []
+    for form in turn.forms:
+        known = answered.get(form.id, {}) if form.status == "filled" and form.action is None else {}
+        action, inputs = known.get("action"), form.inputs or known.get("inputs")
+        link_ = link if form.status == "waiting" else None
+        forms.append(msgspec.structs.replace(form, link=link_, action=action or form.action, inputs=inputs))
+    return msgspec.structs.replace(turn, forms=tuple(forms))

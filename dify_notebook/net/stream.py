@@ -107,7 +107,7 @@ class ChatStream:
             if self.tape is not None and turn.tape is not self.tape:
                 turn = msgspec.structs.replace(turn, tape=self.tape)
             if turn.forms:
-                turn = linked(turn, self.link)
+                turn = linked(turn, self.link, self._dify._answered)
         return version, turn
 
     @property

@@ -85,11 +85,14 @@ class RunStore:
         if not self.enabled:
             return None
         self._make()
-        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(self._clock()))
+        second = self._clock()
         safe = re.sub(r"[^A-Za-z0-9-]", "", name)[:40] or "run"
-        path = self.directory / f"{stamp}-{safe}{_SUFFIX}"
+        path = self._path(second, safe)
+        while safe != "run" and path.exists():  # a run that paused and went on within a second: the whole comes later
+            second += 1
+            path = self._path(second, safe)
         if path.exists():  # two runs without a message in one second
-            path = self.directory / f"{stamp}-{safe}-{secrets.token_hex(3)}{_SUFFIX}"
+            path = self._path(second, f"{safe}-{secrets.token_hex(3)}")
         try:
             tape.save(path)
         except BaseException:
@@ -99,6 +102,10 @@ class RunStore:
         with suppress(OSError):  # it is kept, whatever became of the others
             self._prune()
         return path if path.exists() else None
+
+    def _path(self, second: float, name: str) -> Path:
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(second))
+        return self.directory / f"{stamp}-{name}{_SUFFIX}"
 
     def paths(self) -> list[Path]:
         """The tapes, oldest first."""

@@ -89,6 +89,12 @@ def until(form: Form, words: Words) -> str:
     return words("form.until", time=time.astimezone().strftime("%Y-%m-%d %H:%M:%S")) if time else ""
 
 
+def notes(form: Form, words: Words) -> list[str]:
+    """Until when a form waits, and where it can be found again: in a notebook alone."""
+    in_notebook = hasattr(form.link, "variable")
+    return [text for text in (until(form, words), words("form.resume") if in_notebook else "") if text]
+
+
 def python(form: Form, index: int) -> str:
     """The lines of Python that answer the form, to be copied."""
     action = form.actions[0].id if form.actions else ""
@@ -130,8 +136,8 @@ def _submitted(form: Form, words: Words) -> list[tuple[str, list[tuple[str, str]
 
 
 def _source(form: Form) -> str:
-    told = form.data.get("form_content") if isinstance(form.data, dict) else None
-    return told if isinstance(told, str) else form.content
+    source = form.data.get("form_content") if isinstance(form.data, dict) else None
+    return source if isinstance(source, str) else form.content
 
 
 def _lists(form: Form, words: Words) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -159,21 +165,24 @@ def _block(form: Form, index: int, words: Words) -> Block:
     sign = status_symbol(_SYMBOLS[form.status])
     body = [Block("head", "div", {}, f"{sign} {span('dn-name', heading(form, words))}")]
     if text := content(form, escaped):
-        body.append(Block("content", "div", {"class": "dn-answer"}, "", tuple(MarkdownRenderer().update(text, ended=True))))
+        children = tuple(MarkdownRenderer().update(text, ended=True))
+        body.append(Block("content", "div", {"class": "dn-answer"}, "", children))
     for label, rows in _lists(form, words):
-        items = "".join(
-            element("li", {"class": "dn-li"}, element("strong", {}, escape(name)) + escape(f" \u00b7 {told}" if told else ""))
-            for name, told in rows
-        )
+        items = "".join(_item(name, detail) for name, detail in rows)
         body.append(Block(f"label-{len(body)}", "div", {"class": "dn-field"}, escape(label)))
         body.append(Block(f"list-{len(body)}", "div", {}, element("ul", {"class": "dn-list"}, items)))
     if form.status == "waiting":
         body.append(Block("how", "div", {"class": "dn-field"}, escape(words("form.how"))))
         body.append(Block("python", "pre", {"class": "dn-val"}, escape(python(form, index))))
-        notes = " ".join(text for text in (until(form, words), words("form.resume")) if text)
-        body.append(Block("until", "div", {"class": "dn-quiet"}, escape(notes)))
+        if said := " ".join(notes(form, words)):
+            body.append(Block("until", "div", {"class": "dn-quiet"}, escape(said)))
     place = f" {form_place(form)}" if form.status == "waiting" else ""
     return Block(str(index), "section", {"class": f"dn-form{place}"}, "", tuple(body))
+
+
+def _item(name: str, detail: str) -> str:
+    strong = element("strong", {}, escape(name))
+    return element("li", {"class": "dn-li"}, strong + escape(f" \u00b7 {detail}" if detail else ""))
 
 
 # --- text
@@ -187,12 +196,12 @@ def lines(form: Form, index: int, words: Words) -> list[str]:
         out += ["", _indented(shown(terminal_text(text)).strip("\n")), ""]
     for label, rows in _lists(form, words):
         out.append(f"    {label}{words.colon.rstrip()}")
-        out += [f"      {name}" + (f" \u00b7 {told}" if told else "") for name, told in rows]
+        out += [f"      {name}" + (f" \u00b7 {detail}" if detail else "") for name, detail in rows]
     if form.status == "waiting":
         out.append(f"    {words('form.how')}{words.colon.rstrip()}")
         out += [f"      {line}" for line in python(form, index).split("\n")]
-        out += [f"    {text}" for text in (until(form, words), words("form.resume")) if text]
-    return out
+        out += [f"    {text}" for text in notes(form, words)]
+    return out if out[-1] else out[:-1]
 
 
 def _indented(text: str) -> str:
@@ -217,14 +226,14 @@ def document(turn: Turn, words: Words) -> list[str]:
     for index, form in enumerate(turn.forms[: limits.FORMS]):
         sign = facts.STATUS_SYMBOLS[_SYMBOLS[form.status]]
         out.append(f"{sign} **{escaped(heading(form, words))}**")
-        if told := content(form, escaped):
-            out.append(canonical(told).strip("\n"))
+        if detail := content(form, escaped):
+            out.append(canonical(detail).strip("\n"))
         for label, rows in _lists(form, words):
             items = [f"- {escaped(name)}" + (f" \u00b7 {escaped(what)}" if what else "") for name, what in rows]
             out.append(f"**{escaped(label)}**\n\n" + "\n".join(items))
         if form.status == "waiting":
             out.append(f"**{escaped(words('form.how'))}**\n\n{fenced(python(form, index), 'python')}")
-            out.append(escaped(" ".join(part for part in (until(form, words), words("form.resume")) if part)))
+            out.append(escaped(" ".join(notes(form, words))))
     if hidden := words.omitted(len(turn.forms), limits.FORMS, "turn.forms"):
         out.append(escaped(hidden))
     return out

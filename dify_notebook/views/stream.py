@@ -73,7 +73,8 @@ class TextStream:
     def go_on(self) -> str:
         """What to print where the run of a paused turn goes on, after its end was printed."""
         self._reading, self._secrets = TerminalText(), StreamRedactor()
-        return self._track_line(f"{self._words('goes_on')}\n")
+        line_end = "\n" if self._line_open else ""
+        return self._track_line(f"{line_end}{self._words('goes_on')}\n")
 
     def _track_line(self, text: str) -> str:
         if text:

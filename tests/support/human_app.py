@@ -9,6 +9,7 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from support.raw_server import Connection, RawServer, Request
@@ -45,7 +46,7 @@ class HumanRun:
         """By token: those that wait, and those that were answered (`done`)."""
         self.told: list[dict[str, Any]] = []
         self.changed = threading.Condition()
-        self.finished = False
+        self.finished = self.slow = False
 
     @property
     def waiting(self) -> list[tuple[str, dict[str, Any]]]:
@@ -77,12 +78,24 @@ class HumanRun:
                 self.tell("human_input_required", data=self.data_of(token))
             self.pause()
             return
+        if "slowly" in self.query:
+            self.say("Thinking. ")
+            self.slow = True
+            return
         self.say("Done.")
         with self.changed:
             self.finished = True
         self.tell("message_end", id=self.ids["message_id"], metadata={"usage": {"total_tokens": 7}})
         data = {"id": self.id, "status": "succeeded", "outputs": {"answer": self.text}, "elapsed_time": 1.0}
         self.tell("workflow_finished", data=data)
+
+    def stop(self) -> None:
+        """What a stop does while it is slow; it changes nothing while it waits for a person."""
+        if self.slow and not self.finished:
+            with self.changed:
+                self.finished = True
+            data = {"id": self.id, "status": "stopped", "error": "Aborted: User requested stop", "outputs": None}
+            self.tell("workflow_finished", data=data)
 
     def pause(self) -> None:
         reasons = [{"TYPE": "human_input_required", **self.data_of(token)} for token, _ in self.waiting]
@@ -151,7 +164,10 @@ class HumanRun:
 
 
 class HumanApp:
-    """The script of a `RawServer`. Questions that begin with no word of `ROUNDS` are answered at once."""
+    """The script of a `RawServer`. Questions that begin with no word of `ROUNDS` are answered at once.
+
+    Once nobody is asked any more, a question with the word "slowly" goes on until it is stopped.
+    """
 
     def __init__(self, seconds: float = 3600.0) -> None:
         self.seconds = seconds
@@ -161,8 +177,12 @@ class HumanApp:
         """Bodies of submissions that were taken."""
         self.posts = 0
         """How many were sent."""
+        self.stops = 0
+        """How many were asked for."""
         self.lost = False
         """Whether no run is known at present."""
+        self.meanwhile: Callable[[], object] | None = None
+        """Called once, when a run is to be read on: what it does comes after the state that is told."""
         self.hold: threading.Event | None = None
         """While it is there and not set, a submission waits for it before it is looked at."""
 
@@ -185,6 +205,12 @@ class HumanApp:
             run.begin()
             connection.head()
             run.follow(connection, 0, beyond_pause=False)
+        elif path.endswith("/stop"):
+            self.stops += 1
+            connection.reply("200 OK", {"result": "success"})
+            for run in list(self.runs.values()):
+                if run.ids["task_id"] in path:
+                    run.stop()
         elif path.startswith("/workflow/"):
             self._events(request, path.split("/")[2], connection)
         elif path.startswith("/form/human_input/"):
@@ -199,6 +225,9 @@ class HumanApp:
             return
         connection.head()
         events, position = run.snapshot()
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         for event in events:
             connection.event(**event)
         beyond = "continue_on_pause=true" in request.path

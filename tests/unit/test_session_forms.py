@@ -11,8 +11,11 @@ from support.human_app import KEY, HumanApp, human
 
 from dify_notebook import Dify, Session
 from dify_notebook.errors import APIError, DifyError, InputError
-from dify_notebook.net.forms import refused
+from dify_notebook.frames.tapes import Tapes
+from dify_notebook.net.forms import linked, refused
 from dify_notebook.session import Run
+from dify_notebook.tape import Tape, run_store
+from dify_notebook.turn.forms import Form
 from dify_notebook.turn.state import Turn
 
 
@@ -77,7 +80,10 @@ def test_two_forms_at_once_are_each_on_its_own(talk: Talk) -> None:
     left, right = turn.forms
     between: Turn = right.submit(action="reject", inputs={"kind": "x"})
     assert {form.node_id: form.status for form in between.forms} == {"left": "waiting", "right": "filled"}
+    goes_on: list[Turn | None] = []
+    talk.session.subscribe(lambda run, ended: goes_on.append(run.resumes))
     after: Turn = left.submit(action="approve", inputs={"kind": "x"})  # of the first turn, which knows less
+    assert goes_on[0] is between
     assert after.answer == "Draft. [right: reject] [left: approve] Done."
     assert {form.node_id: form.action for form in after.forms} == {"left": "approve", "right": "reject"}
 
@@ -88,6 +94,20 @@ def test_two_forms_submitted_at_the_same_time_end_in_one_run(talk: Talk) -> None
     ends = [future.result(10).outcome() for future in futures]
     assert {end.status for end in ends} == {"succeeded"}
     assert len(talk.app.submissions) == 2
+    assert [one.status for one in talk.session.turns] == ["succeeded"]
+
+
+def test_a_run_that_ends_at_a_pause_that_is_over_goes_on_by_itself(talk: Talk) -> None:
+    """The second form is taken when the state has been told in which it still waits."""
+    turn = talk.paused("both please")
+    left, right = turn.forms
+    answer = {"action": "approve", "inputs": {"kind": "x"}}
+    talk.app.meanwhile = lambda: talk.session.call(talk.session.client.forms.submit(right, **answer))
+    run = talk.session.submit(left, **answer).result(10)
+    assert run.result(10).status == "paused"
+    assert run.next is not None
+    ended = run.outcome()
+    assert (ended.status, {form.action for form in ended.forms}) == ("succeeded", {"approve"})
     assert [one.status for one in talk.session.turns] == ["succeeded"]
 
 
@@ -113,6 +133,9 @@ def test_what_somebody_else_answered_is_said_and_shown(talk: Talk) -> None:
     with pytest.raises(APIError) as caught:
         turn.forms[0].submit(action="approve", inputs={"kind": "y"})
     assert "by somebody else" in refused(caught.value)
+    with pytest.raises(InputError, match="answered already"):
+        turn.forms[0].submit(action="approve", inputs={"kind": "y"})
+    assert talk.app.posts == 2
     after = begun.result(10).outcome()
     assert (after.status, after.answer) == ("succeeded", "Draft. [ask: reject] Done.")
     assert after.forms[0].status == "filled"
@@ -194,3 +217,34 @@ def test_each_code_is_said_in_words() -> None:
         "other": "why",
     }.items():
         assert words in refused(APIError("why", code=code, status=412))
+
+
+def test_what_was_chosen_is_known_though_the_run_does_not_tell_it() -> None:
+    """Of two forms that are submitted at once, the run that goes on was opened before the other was taken."""
+    told = {"1": {"action": "approve", "inputs": {"kind": "x"}}, "2": {"action": "never", "inputs": {}}, "3": {}}
+    forms = (
+        Form(id="1", status="filled"),
+        Form(id="2", status="filled", action="reject", inputs={"kind": "y"}),
+        Form(id="3", status="filled"),
+        Form(id="4", status="waiting"),
+    )
+    turn = linked(Turn(forms=forms), "link", told)
+    assert [(form.action, form.inputs, form.link) for form in turn.forms] == [
+        ("approve", {"kind": "x"}, None),
+        ("reject", {"kind": "y"}, None),
+        (None, None, None),
+        (None, None, "link"),
+    ]
+
+
+def test_the_whole_run_is_kept_behind_its_beginning(talk: Talk) -> None:
+    turn = talk.paused("twice please")
+    second: Turn = turn.forms[0].submit(action="approve", inputs={"kind": "x"})
+    third: Turn = second.forms[1].submit(action="approve", inputs={"kind": "x"})
+    assert third.message_id is not None
+    paths = [path for path in run_store().paths() if third.message_id in path.name]
+    assert [Tape.load(path).header.status for path in paths] == ["paused", "paused", "succeeded"]
+    assert Tape.load(paths[-1]).replay().answer == third.answer
+    usage = Tapes().usage(third.message_id)
+    assert usage is not None
+    assert usage.total_tokens == 7

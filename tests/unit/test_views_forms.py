@@ -106,6 +106,14 @@ def test_the_line_of_python_is_python_whatever_the_server_calls_things() -> None
     assert called == [{"action": "x'); y(", "inputs": {"a'\"b\\": "…"}}]
 
 
+def test_the_line_of_python_is_bounded_and_holds_no_key() -> None:
+    key = "app-" + "k3Y9" * 6
+    form = told_form({**DATA, "actions": [{"id": key}, {"id": "x" * 9_000}]})
+    assert key not in "".join(texts(Turn(status="paused", forms=(form,))).values())
+    form = told_form({**DATA, "actions": [{"id": "x" * 9_000}]})
+    assert all(said.count("x" * 2_500) == 0 for said in texts(Turn(status="paused", forms=(form,))).values())
+
+
 @pytest.mark.parametrize("kind", ["text/html", "text/markdown", "text/plain", "terminal"])
 def test_an_answered_form_says_what_was_chosen_and_submitted(kind: str) -> None:
     outputs = {
