@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -13,6 +12,7 @@ from ..turn.forms import Form
 from ..turn.forms import FormField as Field
 from ..views.diff import to_wire
 from ..views.form_place import form_place
+from ..views.forms import PLACE
 from ..views.markdown import MarkdownRenderer
 from .protocol import FormAction, FormField, FormLabels, FormPart, FormState
 
@@ -26,10 +26,10 @@ CONTROLS: dict[str, Control] = {
     "file-list": "file",
 }
 """By the types of Dify 1.16; any other is written in a line."""
+STYLES: dict[str, Style] = {style: style for style in get_args(Style)}
 CONTENT, VALUE, NAME = 50_000, 100_000, 200
 """Characters that are shown of a form's text, of a value, and of a name, at most."""
 
-_FIELD = re.compile(r"\{\{#\$output\.([^#{}]{1,200})#\}\}")
 
 
 def form_state(
@@ -52,7 +52,7 @@ def form_state(
         title=one_line(form.title, NAME) or t("live.form.untitled", lang),
         parts=_parts(form, lang, uploads),
         actions=[
-            FormAction(str(index), one_line(action.title, NAME), _style(action.style))
+            FormAction(str(index), one_line(action.title, NAME), STYLES.get(action.style, "default"))
             for index, action in enumerate(form.actions)
         ],
         left=left,
@@ -99,7 +99,7 @@ def _index(name: object) -> int:
 def _parts(form: Form, lang: Language, uploads: bool) -> list[FormPart]:
     """What it says, cut where its fields stand; those that stand nowhere come at the end."""
     fields = {field.name: _field(str(index), field, lang, uploads) for index, field in enumerate(form.fields)}
-    pieces = _FIELD.split(form.content[:CONTENT])
+    pieces = PLACE.split(form.content[:CONTENT])
     parts: list[FormPart] = []
     text = pieces[0]
     for name, after in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -151,10 +151,6 @@ def _value(field: Field) -> str:
         return one_line(", ".join(name for name in names if isinstance(name, str)), NAME)
     text = default if isinstance(default, str) else json.dumps(default, ensure_ascii=False, default=str)
     return glyphs(text[:VALUE].replace("\r\n", "\n"))
-
-
-def _style(told: str) -> Style:
-    return told if told in get_args(Style) else "default"  # type: ignore[return-value]
 
 
 def _labels(lang: Language) -> FormLabels:

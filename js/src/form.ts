@@ -27,7 +27,8 @@ overflow-wrap:anywhere}
 :is(input,select,textarea,button,.state):focus-visible{outline:2px solid var(--main);outline-offset:1px}
 .problem,.error{color:var(--bad);font-weight:600;overflow-wrap:anywhere}
 .error:not(:empty),.state:not(:empty){margin-top:8px}
-.form .dn{padding:0;max-width:none}
+.form .dn{padding:0;max-width:none;background:none;color:inherit}
+.form .dn>:first-child{margin-top:0}
 .field [readonly]{border-style:dashed}
 .told{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (forced-colors:active){.row .primary{border-width:3px}}`;
@@ -81,10 +82,9 @@ export class FormView {
     private readonly draft: Draft,
     private readonly hooks: FormHooks,
   ) {
-    const form = (this.el = this.make("form", "form"));
-    form.setAttribute("novalidate", "");
+    const form = (this.el = this.make("div", "form"));
+    form.setAttribute("role", "group");
     form.setAttribute("aria-labelledby", `${this.id}-title`);
-    form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("keydown", (event) => this.key(event));
     form.addEventListener("focusin", (event) => this.keep(event.target));
     form.addEventListener("focusout", () => queueMicrotask(() => this.el.isConnected && !this.focused() && (this.draft.focus = null)));

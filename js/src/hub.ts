@@ -1,5 +1,5 @@
 // All views of one kernel: sorts messages to feeds, and gives each place in the page the feed that it shows.
-import type { FormState, FromBrowser, FromKernel, Submit } from "./protocol.gen";
+import type { FormState, FromBrowser, FromKernel, Open, Submit } from "./protocol.gen";
 import { Feed } from "./feed";
 import { inflate } from "./inflate";
 
@@ -19,6 +19,8 @@ export async function unpack(packed: string): Promise<FromKernel> {
 /** What holds the forms of all views. */
 export interface FormHolder {
   set(view: number, forms: FormState[]): void;
+  /** The view has begun, perhaps again. */
+  began(feed: Feed): void;
 }
 
 export class Hub {
@@ -64,7 +66,7 @@ export class Hub {
     if (feed?.open !== false) this.patience = PATIENCE;
     if ("ops" in message) {
       feed ??= this.add(message.view, true);
-      if (message.open) feed.begin(message.open);
+      if (message.open) this.begin(feed, message.open);
       feed.take(message);
       if (message.say) this.say(message.say);
       if (feed.stale && !feed.blocking && Date.now() - this.asked > AGAIN) this.ask(feed);
@@ -72,7 +74,7 @@ export class Hub {
       return;
     } else if (message.kind === "open") {
       feed ??= this.add(message.view, false);
-      feed.begin(message);
+      this.begin(feed, message);
       this.sure(message.view);
     } else if (message.kind === "forms") {
       this.forms.set(message.view, message.forms);
@@ -144,6 +146,12 @@ export class Hub {
   private ask(feed: Feed): void {
     this.asked = Date.now();
     this.send({ kind: "hello", view: feed.view, seq: feed.have });
+  }
+
+  private begin(feed: Feed, open: Open): void {
+    const first = !feed.open || !feed.labels;
+    feed.begin(open);
+    if (first) this.forms.began(feed);
   }
 
   private expect(view: number, patience: number): void {

@@ -14,6 +14,8 @@ interface Shown {
   view: FormView;
 }
 
+/** The outermost element of a saved form (views/saved.py). */
+const OUTPUT = ".mathjax_ignore";
 const KEYS = ["keydown", "keypress", "keyup"];
 
 export class FormPlaces {
@@ -55,6 +57,16 @@ export class FormPlaces {
       view.remove();
       this.shown.delete(el);
     }
+  }
+
+  /** The outputs of the page, as the notebook keeps them, in which a form of this owner stands. */
+  outputs(owner: number): HTMLElement[] {
+    const found = new Set<HTMLElement>();
+    for (const [el, { place }] of this.shown) {
+      const mine = this.known.get(place)?.owner === owner && el.getRootNode() === el.ownerDocument;
+      if (mine) found.add(el.closest<HTMLElement>(OUTPUT) ?? (el as HTMLElement));
+    }
+    return [...found];
   }
 
   /**

@@ -126,7 +126,7 @@ describe("a form", () => {
     expect(inside(el, "label").textContent).toBe("field 0 (required)");
     const about = control.getAttribute("aria-describedby")!.split(" ");
     expect(about.map((id) => inside(el, `#${id}`).className)).toEqual(["problem", "hint"]);
-    expect(inside(el, "form").getAttribute("aria-labelledby")).toBe(inside(el, ".title").id);
+    expect(inside(el, ".form").getAttribute("aria-labelledby")).toBe(inside(el, ".title").id);
   });
 
   it("takes Ctrl+Enter for the one action that is plainly meant, and Enter for none", () => {

@@ -10,6 +10,7 @@ const whole = (text: string): Block => ["r", "p", {}, text];
 let sent: FromBrowser[];
 let said: string[];
 let forms: [view: number, count: number][];
+let began: number[];
 let hub: Hub;
 
 beforeEach(() => {
@@ -17,7 +18,11 @@ beforeEach(() => {
   sent = [];
   said = [];
   forms = [];
-  hub = new Hub((message) => sent.push(message), (text) => said.push(text), { set: (view, states) => forms.push([view, states.length]) });
+  hub = new Hub((message) => sent.push(message), (text) => said.push(text), {
+    set: (view, states) => forms.push([view, states.length]),
+    began: (feed) => began.push(feed.view),
+  });
+  began = [];
 });
 afterEach(() => {
   hub.dispose();
@@ -172,6 +177,8 @@ describe("forms", () => {
     open(1, false);
     const again = claim();
     expect([again.view, again.open, again.blocking]).toEqual([1, true, false]);
+    hub.hear({ view: 1, seq: 1, base: 0, ops: [["set", "", whole("a")]], open: { view: 1, kind: "open", blocking: true, labels } });
+    expect(began).toEqual([1, 1]);
     tell("waiting", true);
     expect(again.open).toBe(true);
     hub.hear({ view: 1, kind: "close" });

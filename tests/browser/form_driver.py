@@ -38,8 +38,8 @@ def form(number: int = 1, *, expires: float | None = 3600, files: bool = False) 
         "form_id": f"form-{number}",
         "node_id": f"ask-{number}",
         "node_title": f"Question {number}",
-        "form_content": f"# Please check {number}\n\nMay this be **published**?\n\nNote: {{{{#$output.note#}}}}\n\nKind:\n\n"
-        "{{#$output.kind#}}\n\nThank you.",
+        "form_content": f"# Please check {number}\n\nMay this be **published**?\n\nNote: {{{{#$output.note#}}}}\n\n"
+        "Kind:\n\n{{#$output.kind#}}\n\nThank you.",
         "inputs": inputs,
         "actions": [APPROVE, REJECT, ESCALATE, LATER],
         "form_token": TOKEN,
@@ -58,7 +58,8 @@ class Desk:
     def __init__(self, *rounds: list[Form], refusals: list[str] | None = None, hold: str = "", take: float = 0) -> None:
         self.rounds, self.refusals, self.hold, self.take = list(rounds), refusals or [], hold, take
         self.answers: list[tuple[str, str, dict[str, Any]]] = []
-        self.turn = Turn(query="Write it, please", answer="A draft. ", workflow_run_id="run-1", timing=Timing(opened=0.0))
+        timing = Timing(opened=0.0)
+        self.turn = Turn(query="Write it, please", answer="A draft. ", workflow_run_id="run-1", timing=timing)
         self.begun = time.monotonic()
         self.view: View = open_view(on_submit=self.submit)
 
