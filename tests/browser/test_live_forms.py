@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from browser.form_driver import TOKEN
-from browser.harness import KERNEL, Notebook
+from browser.harness import KERNEL, Notebook, Server
 from browser.test_screenshots import KEPT, contrast, wear
 from support import human_app
 from support.human_app import HumanApp
@@ -263,6 +263,30 @@ def test_the_token_reaches_neither_page_nor_notebook(notebook: Make) -> None:
     assert "Question 2" in heard, "what the kernel said was listened to"
     for where in (heard, nb.page.content(), str(nb.saved()), *nb.outputs()):
         assert TOKEN not in where
+
+
+def test_in_notebook_7_while_another_cell_is_at_work(seven: Server, chromium: Any, hold: Path) -> None:
+    """The answer is sent when the kernel hears it, which is at once or when it is free."""
+    hold.touch()
+    busy = f"import os, time\nwhile os.path.exists({str(hold)!r}): time.sleep(0.05)"
+    name = "forms-in-seven.ipynb"
+    seven.write(name, ["import form_driver as fd", "desk = fd.Desk([fd.form(1)])\ndesk.ask()", ANSWERS, busy])
+    nb = Notebook(chromium, seven, name)
+    try:
+        nb.run_cell(0)
+        nb.run_cell(1)
+        form(nb).locator("select").select_option(label="essay")
+        nb.run_cell(3, wait=False)
+        nb.wait_status("busy")
+        approve = form(nb).get_by_role("button", name="Approve")
+        approve.click()
+        approve.click(force=True)
+        hold.unlink()
+        wait_output(nb, "form-1 was answered: approve.")
+        assert answered(nb, "succeeded") == "[('form-1', 'approve', {'kind': 'essay'})] succeeded\n"
+    finally:
+        nb.shut_down()
+        nb.close()
 
 
 @pytest.fixture
