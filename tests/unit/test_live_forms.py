@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import ipywidgets
 import msgspec
 import pytest
 
-from dify_notebook import live
+from dify_notebook import live, views
 from dify_notebook.i18n import sentences
 from dify_notebook.live import outputs
 from dify_notebook.live.forms import form_answer, form_state
@@ -20,6 +21,7 @@ from dify_notebook.live.view import LiveView
 from dify_notebook.live.widget import WAITING_KEPT, LiveWidget
 from dify_notebook.turn.forms import Form, told_form
 from dify_notebook.turn.state import Timing, Turn
+from dify_notebook.views.diff import to_wire
 from dify_notebook.views.form_place import form_place
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -130,6 +132,23 @@ def test_what_a_server_calls_things_and_its_token_stay_in_the_kernel() -> None:
     assert [(action.id, action.title, action.style) for action in told.actions] == [("0", "Go", "default")]
     assert told.place == form_place(asked)
     assert told.place.isascii()
+
+
+def test_the_place_of_a_form_that_waits_stays_in_the_saved_output_and_in_the_live_blocks() -> None:
+    waits, done = form("f1"), msgspec.structs.replace(form("f2"), status="filled")
+    turn = Turn(query="q", status="paused", end="paused", forms=(waits, done))
+    html = views.html(turn, "en")
+    assert f'<section class="{form_place(waits)}"' in html
+    assert form_place(done) not in html
+    blocks = str(to_wire(views.TurnView("en").blocks(turn)))
+    assert form_place(waits) in blocks
+    assert form_place(done) not in blocks
+
+
+def test_a_place_is_a_class_whatever_a_server_calls_its_forms() -> None:
+    for key in ('" onclick="x', "a b", "\ud800", "", "x" * 10_000):
+        assert re.fullmatch(r"dn-kept-form-[0-9a-f]{16}", form_place(Form(id=key)))
+    assert form_place(Form(id="a", workflow_run_id="b")) != form_place(Form(id="a"))
 
 
 def test_content_is_harmless_blocks() -> None:
