@@ -35,14 +35,22 @@ PANEL_HEAD = """\
 // Contents (files, sound) travel as buffers beside a message.
 import type { Block, Packed, Patch } from "../protocol.gen";
 """
-ELSEWHERE = {live.Patch, live.Packed}
+ELSEWHERE = {
+    live.Patch,
+    live.Packed,
+    live.FormField,
+    live.FormPart,
+    live.FormAction,
+    live.FormLabels,
+    live.FormState,
+}
 """What the panel's file imports."""
 
 
 def type_of(kind: msgspec.inspect.Type, ops: bool = False) -> str:
     """The TypeScript form of the few types that messages use; a list of anything holds operations if `ops`."""
     match kind:
-        case msgspec.inspect.IntType():
+        case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
             return "number"
         case msgspec.inspect.StrType():
             return "string"
@@ -107,7 +115,10 @@ def union(name: str, members: typing.Iterable[type[msgspec.Struct]]) -> str:
 def source() -> str:
     """The live view's file."""
     kernel, browser = typing.get_args(live.FromKernel), typing.get_args(live.FromBrowser)
-    parts = [HEAD, *(interface(cls, ops=True) + "\n" for cls in (live.Labels, *kernel, *browser))]
+    every = dict.fromkeys(
+        each for cls in (*kernel, *browser) for each in structs_in(msgspec.inspect.type_info(cls))
+    )
+    parts = [HEAD, *(interface(cls, ops=cls is live.Patch) + "\n" for cls in every)]
     for name, members in (("FromKernel", kernel), ("FromBrowser", browser)):
         parts.append(union(name, members))
     return "\n".join(parts)

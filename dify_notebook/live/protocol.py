@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -76,6 +76,85 @@ class Heard(msgspec.Struct, frozen=True):
     kind: Literal["heard"] = "heard"
 
 
+class FormField(msgspec.Struct, frozen=True):
+    """A value that a form asks for."""
+
+    name: str
+    """Its key in `Submit.inputs`: its number."""
+    control: Literal["area", "line", "choice", "file"]
+    label: str
+    value: str
+    """What stands in it before anybody writes."""
+    options: list[str]
+    required: bool
+    note: str
+    """Below it: what is to be known of it."""
+
+
+class FormPart(msgspec.Struct, frozen=True):
+    """A piece of what a form says, and the field that comes after it."""
+
+    blocks: list[Annotated[Any, msgspec.Meta(extra_json_schema={"title": "Block"})]]
+    """Harmless, as in a tree of `views`."""
+    field: FormField | None = None
+
+
+class FormAction(msgspec.Struct, frozen=True):
+    """A button."""
+
+    id: str
+    """Its number."""
+    title: str
+    style: Literal["primary", "default", "accent", "ghost"]
+
+
+class FormLabels(msgspec.Struct, frozen=True):
+    """The texts that the browser shows by itself in a form."""
+
+    lang: str
+    """The language of these, as BCP 47 names it; the browser writes the time that is left in it."""
+    required: str
+    choose: str
+    """The first line of a choice without a default."""
+    missing: str
+    """Under a field that has to have a value; holds {name}."""
+    expires: str
+    """Holds {time}, as "in 3 days"."""
+    expired: str
+    sending: str
+    silent: str
+    """When the kernel has said nothing of an answer for a while: it works on something else."""
+    gone: str
+    """When the kernel has ended."""
+
+
+class FormState(msgspec.Struct, frozen=True):
+    """A form of a run that waits, as the browser shows it. What a server calls things stays in the kernel: here they
+    have numbers, and the form the name of its place. No token comes here."""
+
+    place: str
+    """Its name: the class of the elements that it is shown in (`views.form_place`)."""
+    status: Literal["waiting", "sending", "done", "expired"]
+    title: str
+    parts: list[FormPart]
+    actions: list[FormAction]
+    left: float | None
+    """Seconds until it expires, when this was made."""
+    labels: FormLabels
+    error: str = ""
+    """Why it was refused: it waits again."""
+
+
+class Forms(msgspec.Struct, frozen=True):
+    """The forms of a view whose run waits, or has gone on while some still do; all of them, each time."""
+
+    view: int
+    forms: list[FormState]
+    running: bool
+    """Whether the view is open; if not, it has ended for now, and its saved form stands in its place."""
+    kind: Literal["forms"] = "forms"
+
+
 class Hello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello"):
     """The browser lacks something: it was loaded again (no view), or missed patches."""
 
@@ -90,8 +169,19 @@ class Stop(msgspec.Struct, frozen=True, tag_field="kind", tag="stop"):
     view: int
 
 
-FromKernel = Open | Patch | Packed | Close | Heard
-FromBrowser = Hello | Stop
+class Submit(msgspec.Struct, frozen=True, tag_field="kind", tag="submit"):
+    """A button of a form was pressed."""
+
+    view: int
+    form: str
+    """Its `FormState.place`."""
+    action: str
+    inputs: dict[str, str]
+    """By `FormField.name`: texts, and of a choice the number of the option; what has no value is left out."""
+
+
+FromKernel = Open | Patch | Packed | Close | Heard | Forms
+FromBrowser = Hello | Stop | Submit
 
 
 PACK_FROM = 1000

@@ -13,8 +13,9 @@ from ..turn.state import Turn
 from . import outputs
 from .channel import Channel
 from .fallback import OnSubmit
-from .protocol import Close, FromKernel, Labels, Open
+from .protocol import Close, FromKernel, Labels, Open, Submit
 from .throttle import Throttle
+from .view_forms import ViewForms
 
 if TYPE_CHECKING:
     from .widget import LiveWidget
@@ -50,31 +51,23 @@ class LiveView:
         self._opening = Open(self.number, blocking, labels)
         self.channel = Channel(self.number, self._opening)
         self._on_stop = on_stop
-        self._on_submit = on_submit
+        self._forms = ViewForms(self.number, self.lang, on_submit, self._send)
         self._turn_view = views.TurnView(lang=self.lang)
         self._throttle = Throttle(self.channel, clock)
         self._widget: LiveWidget | None = None
         self._output: outputs.CellOutput | None = None
         self._final: Turn | None = None
-        """The ended turn, whose saved form is left behind."""
+        """The turn that ended, or that waits, whose saved form is left behind."""
         self._announced: str | None = None
         self._unreachable = False
 
     def show(self) -> None:
         """Begin: announce the view to the browser, then put the widget into the cell."""
-        from .widget import LiveWidget
-
-        self._widget = LiveWidget.current()
+        self._widget = self._current_widget()
         self._widget.open_view(self)
         self._widget.send_message(self._opening)
         self._output = outputs.CellOutput()
-        # A frontend without widgets shows the text, and later what replaces it.
-        self._output.show(
-            {
-                "text/plain": t("live.streaming", self.lang),
-                outputs.WIDGET: self._widget.mime,
-            }
-        )
+        self._output.show(self._placeholder())
 
     def update(self, turn: Turn, now: float) -> None:
         """Show this state if it is time to; cheap to call often. A turn that ended never waits."""
@@ -89,7 +82,11 @@ class LiveView:
         return self._throttle.due(now)
 
     def finish(self, turn: Turn) -> None:
-        """End: the whole picture once more, then the saved form in place of the widget."""
+        """End: the whole picture once more, then the saved form in place of the widget.
+
+        Where the turn waits for a person, the browser fills the form into its place there. (An output that kept the
+        widget would say "model not found" in a notebook that is opened again, whatever else it holds.)
+        """
         if self._widget is None or self._output is None:
             raise RuntimeError("finish() came before show()")
         now = turn.timing.total if turn.timing and turn.timing.total is not None else self._throttle.now
@@ -99,12 +96,39 @@ class LiveView:
             console.complain("the end of an answer cannot be drawn", problem)
         self._final = turn
         self._output.replace(views.bundle(turn, lang=self.lang))
-        self._send(Close(self.number))
-        self._widget.close_view(self)
+        if self._forms.ask(turn):
+            self._widget.keep_waiting(self)
+            self._send(self._forms.message())
+        else:
+            self._send(Close(self.number))
+            self._widget.close_view(self)
 
     def go_on(self, blocking: bool = False) -> None:
-        """The run of the paused turn goes on: what is new is shown in place of its saved form."""
-        self._final = None
+        """The run of the paused turn goes on: the widget stands in place of its saved form again."""
+        if self._widget is None or self._output is None:
+            raise RuntimeError("go_on() came before show()")
+        self._final, self._unreachable = None, False
+        self._forms.go_on()
+        self._opening = self.channel.opening = Open(self.number, blocking, self._opening.labels)
+        self._widget = self._current_widget()
+        self._widget.open_view(self)
+        for message in self.snapshot():
+            self._send(message)
+        self._output.replace(self._placeholder())
+
+    def _current_widget(self) -> LiveWidget:
+        from .widget import LiveWidget
+
+        return LiveWidget.current()
+
+    def _placeholder(self) -> dict[str, object]:
+        """What stands in the cell meanwhile: a frontend without widgets shows the text, and later what replaces it."""
+        widget = self._widget or self._current_widget()
+        return {"text/plain": t("live.streaming", self.lang), outputs.WIDGET: widget.mime}
+
+    def form_submitted(self, submit: Submit) -> None:
+        """The reader pressed a button of a form."""
+        self._forms.submit(submit)
 
     def stop_requested(self) -> None:
         """The reader pressed Stop."""
@@ -113,8 +137,13 @@ class LiveView:
 
     def snapshot(self) -> list[FromKernel]:
         """For a browser that knows nothing of this view, or missed too much of it."""
+        running = self._final is None
+        if not running and self._forms.waiting:  # its output shows the picture
+            return [self._forms.message()]
         messages: list[FromKernel] = [self._opening if self.channel.differ.root is None else self.channel.whole()]
-        return [*messages, Close(self.number)] if self._final is not None else messages
+        if not running:
+            return [*messages, Close(self.number)]
+        return [*messages, self._forms.message()] if self._forms.waiting else messages
 
     def resend_end(self) -> None:
         """For a browser that missed the end. Where it cannot replace the output (its page was
@@ -135,7 +164,9 @@ class LiveView:
 
     def _announcement(self, turn: Turn) -> str | None:
         """What a screen reader should say now: the status, once each time it changes."""
-        if turn.status != "running":
+        if turn.status == "paused" and any(form.status == "waiting" for form in turn.forms):
+            key = "live.say.asking"
+        elif turn.status != "running":
             key = f"live.say.{turn.status}"
         elif turn.answer:
             key = "live.say.answering"

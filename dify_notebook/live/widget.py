@@ -18,10 +18,12 @@ import msgspec
 import traitlets
 
 from .. import views
-from .protocol import Close, FromKernel, Heard, Hello, Stop, read
+from .protocol import Close, FromKernel, Heard, Hello, Stop, Submit, read
 
 CLOSED_KEPT = 4
 """How many ended views can still answer a browser that missed their end."""
+WAITING_KEPT = 100
+"""How many views with a form can be answered in the browser; the oldest can be answered from Python then."""
 
 
 class WidgetView(Protocol):
@@ -30,6 +32,8 @@ class WidgetView(Protocol):
     number: int
 
     def stop_requested(self) -> None: ...
+
+    def form_submitted(self, submit: Submit) -> None: ...
 
     def snapshot(self) -> list[FromKernel]:
         """What brings a browser that knows nothing to the present picture."""
@@ -51,6 +55,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def __init__(self) -> None:
         self._open: dict[int, WidgetView] = {}
+        self._waiting: dict[int, WidgetView] = {}
         self._closed: dict[int, WidgetView] = {}
         super().__init__(css=views.css())
         self.on_msg(self._on_message)
@@ -80,11 +85,22 @@ class LiveWidget(anywidget.AnyWidget):
     def open_view(self, view: WidgetView) -> None:
         """From now on the browser's messages about this view reach it."""
         self._open[view.number] = view
+        self._waiting.pop(view.number, None)
+
+    def keep_waiting(self, view: WidgetView) -> None:
+        """The view has ended for now; its forms can be answered."""
+        self._waiting[view.number] = view
+        self._open.pop(view.number, None)
+        while len(self._waiting) > WAITING_KEPT:
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
+            self.send_message(Close(oldest))
 
     def close_view(self, view: WidgetView) -> None:
         """The view has ended; it is kept for a while, for a browser that missed the end."""
         self._closed[view.number] = view
         self._open.pop(view.number, None)
+        self._waiting.pop(view.number, None)
         while len(self._closed) > CLOSED_KEPT:
             del self._closed[next(iter(self._closed))]
 
@@ -101,19 +117,30 @@ class LiveWidget(anywidget.AnyWidget):
                 self.send_message(Heard(message.view))
             else:
                 self.send_message(Close(message.view))
+        elif isinstance(message, Submit):
+            if asking := self._open.get(message.view) or self._waiting.get(message.view):
+                asking.form_submitted(message)
+            else:
+                self.send_message(Close(message.view))
         elif isinstance(message, Hello):
             self._on_hello(message)
 
     def _on_hello(self, hello: Hello) -> None:
         if hello.view is None:
-            # For an output that outlived the page: what runs, else the last that ran.
+            # For an output that outlived the page: what runs, else the last that ran; and every form.
             running = list(self._open.values())
-            for view in running or list(self._closed.values())[-1:]:
+            for view in [*(running or list(self._closed.values())[-1:]), *list(self._waiting.values())]:
                 for reply in view.snapshot():
                     self.send_message(reply)
         elif running_view := self._open.get(hello.view):
             for reply in running_view.snapshot():
                 self.send_message(reply)
+        elif waiting_view := self._waiting.get(hello.view):
+            if hello.seq:  # it still shows the view, and should have replaced it
+                waiting_view.resend_end()
+            else:
+                for reply in waiting_view.snapshot():
+                    self.send_message(reply)
         elif ended_view := self._closed.get(hello.view):
             ended_view.resend_end()
         else:

@@ -13,7 +13,7 @@ def form_place(form: Form) -> str:
     It is made of the run's and the form's id, which are a server's words, and is harmless whatever these hold.
 
     >>> form_place(Form(id="1"))
-    'dn-kept-form-1cf2b44a45e11aec'
+    'dn-kept-form-3f294bcadec5ab2d'
     """
     name = f"{form.workflow_run_id or ''}/{form.id}"
     return f"dn-kept-form-{sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()[:16]}"

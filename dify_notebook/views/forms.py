@@ -19,7 +19,7 @@ from .markdown import MarkdownRenderer
 from .terminal import terminal_text
 from .words import Words, pretty
 
-_PLACE = re.compile(r"\{\{#\$output\.([^#{}]{1,200})#\}\}")
+PLACE = re.compile(r"\{\{#\$output\.([^#{}]{1,200})#\}\}")
 """Where a field stands in what a form says."""
 _SYMBOLS = {"waiting": "paused", "filled": "succeeded", "timeout": "incomplete"}
 
@@ -57,7 +57,7 @@ def content(form: Form, mark: Callable[[str], str]) -> str:
         return mark(f"[{one_line(name, 80)}]") if name in names else match[0]
 
     text = form.content[: limits.FORM_TEXT]
-    return _PLACE.sub(put, text) + (" \u2026" if len(form.content) > limits.FORM_TEXT else "")
+    return PLACE.sub(put, text) + (" \u2026" if len(form.content) > limits.FORM_TEXT else "")
 
 
 def value_text(value: Any) -> str:

@@ -22,6 +22,8 @@ export class Feed {
   constructor(readonly view: number) {}
 
   begin({ blocking, labels }: Open): void {
+    // A view that ended and goes on stands in another place of the page.
+    if (!this.open) this.claimed = false;
     this.open = true;
     this.blocking = blocking;
     this.labels = labels;

@@ -1,5 +1,5 @@
 // All views of one kernel: sorts messages to feeds, and gives each place in the page the feed that it shows.
-import type { FromBrowser, FromKernel } from "./protocol.gen";
+import type { FormState, FromBrowser, FromKernel, Open, Submit } from "./protocol.gen";
 import { Feed } from "./feed";
 import { inflate } from "./inflate";
 
@@ -16,6 +16,13 @@ export async function unpack(packed: string): Promise<FromKernel> {
   return (await inflate(packed).json()) as FromKernel;
 }
 
+/** What holds the forms of all views. */
+export interface FormHolder {
+  set(view: number, forms: FormState[]): void;
+  /** The view has begun, perhaps again. */
+  began(feed: Feed): void;
+}
+
 export class Hub {
   private readonly feeds = new Map<number, Feed>();
   /** Places without an open feed; true for those that show an ended one for want of a better. */
@@ -24,11 +31,20 @@ export class Hub {
   private patience = PATIENCE;
   private asked = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** Of views with a form whose answer was sent, and of which nothing more was heard. */
+  private readonly unsure = new Map<number, ReturnType<typeof setTimeout>>();
 
   constructor(
     readonly send: (message: FromBrowser) => void,
     private readonly say: (text: string) => void,
+    private readonly forms: FormHolder,
   ) {}
+
+  /** Send the answer to a form; if nothing is heard of it, ask, a few times. */
+  submit(message: Submit): void {
+    this.send(message);
+    this.expect(message.view, PATIENCE);
+  }
 
   /** Take a message from the kernel; they are handled in the order in which they come. */
   receive(message: FromKernel): void {
@@ -50,7 +66,7 @@ export class Hub {
     if (feed?.open !== false) this.patience = PATIENCE;
     if ("ops" in message) {
       feed ??= this.add(message.view, true);
-      if (message.open) feed.begin(message.open);
+      if (message.open) this.begin(feed, message.open);
       feed.take(message);
       if (message.say) this.say(message.say);
       if (feed.stale && !feed.blocking && Date.now() - this.asked > AGAIN) this.ask(feed);
@@ -58,9 +74,17 @@ export class Hub {
       return;
     } else if (message.kind === "open") {
       feed ??= this.add(message.view, false);
-      feed.begin(message);
+      this.begin(feed, message);
+      this.sure(message.view);
+    } else if (message.kind === "forms") {
+      this.forms.set(message.view, message.forms);
+      if (message.forms.every(({ status }) => status !== "sending")) this.sure(message.view);
+      if (feed && !message.running) feed.open = false;
+      this.drop();
     } else if (message.kind === "close") {
       if (feed) feed.open = false;
+      this.forms.set(message.view, []);
+      this.sure(message.view);
       this.drop();
     } else if (message.kind === "heard") {
       feed?.heard?.();
@@ -93,6 +117,7 @@ export class Hub {
 
   dispose(): void {
     clearTimeout(this.timer);
+    for (const view of [...this.unsure.keys()]) this.sure(view);
     this.feeds.clear();
     this.waiting.clear();
   }
@@ -121,6 +146,27 @@ export class Hub {
   private ask(feed: Feed): void {
     this.asked = Date.now();
     this.send({ kind: "hello", view: feed.view, seq: feed.have });
+  }
+
+  private begin(feed: Feed, open: Open): void {
+    const first = !feed.open || !feed.labels;
+    feed.begin(open);
+    if (first) this.forms.began(feed);
+  }
+
+  private expect(view: number, patience: number): void {
+    this.sure(view);
+    if (patience > PATIENCE_MOST) return;
+    const ask = () => {
+      this.send({ kind: "hello", view, seq: 0 });
+      this.expect(view, 2 * patience);
+    };
+    this.unsure.set(view, setTimeout(ask, patience));
+  }
+
+  private sure(view: number): void {
+    clearTimeout(this.unsure.get(view));
+    this.unsure.delete(view);
   }
 
   /**

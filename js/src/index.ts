@@ -1,8 +1,10 @@
 // The live view's browser half: messages are heard in `initialize` (the first would be lost in `render`).
-import type { FromBrowser, FromKernel } from "./protocol.gen";
-import type { Kernel } from "./stop";
+import type { Feed } from "./feed";
+import { type Kernel, watchKernel } from "./kernel";
 import { Hub } from "./hub";
 import { Mount } from "./mount";
+import { PageForms } from "./page";
+import type { FromBrowser, FromKernel } from "./protocol.gen";
 
 interface Model {
   get(name: string): unknown;
@@ -32,36 +34,39 @@ function announcer(doc: Document): { say: (text: string) => void; remove: () => 
 
 export default () => {
   let hub: Hub | undefined;
+  let mountIn: ((el: HTMLElement, feed: Feed) => Mount) | undefined;
 
   return {
     initialize({ model }: { model: Model }) {
       const { say, remove } = announcer(document);
-      const mine = (hub = new Hub((message) => model.send(message), say));
+      const css = () => String(model.get("css") ?? "");
+      const kernel = () => model.widget_manager?.kernel;
+      mountIn = (el, feed) =>
+        new Mount(el, css(), feed, () => model.send({ kind: "stop", view: feed.view }), kernel, (root) => forms.places.show(root));
+      const forms = new PageForms(document, css, (submit) => mine.submit(submit), mountIn);
+      const mine = (hub = new Hub((message) => model.send(message), say, forms));
       const hear = (message: FromKernel) => mine.receive(message);
       model.on("msg:custom", hear);
+      const unwatch = watchKernel(kernel(), () => forms.places.end());
       // What was sent before this page was loaded is not sent again by itself.
       const timer = setTimeout(() => mine.lacking() && model.send({ kind: "hello", view: null, seq: 0 }), 500);
       return () => {
         clearTimeout(timer);
         model.off("msg:custom", hear);
+        unwatch();
+        forms.dispose();
         mine.dispose();
         remove();
       };
     },
 
-    render({ model, el }: { model: Model; el: HTMLElement }) {
-      const mine = hub;
-      if (!mine) return;
+    render({ el }: { model: Model; el: HTMLElement }) {
+      if (!hub || !mountIn) return;
+      const put = mountIn;
       let mount: Mount | undefined;
-      const release = mine.claim((feed) => {
+      const release = hub.claim((feed) => {
         mount?.dispose();
-        mount = new Mount(
-          el,
-          String(model.get("css") ?? ""),
-          feed,
-          () => mine.send({ kind: "stop", view: feed.view }),
-          () => model.widget_manager?.kernel,
-        );
+        mount = put(el, feed);
       });
       return () => {
         release();

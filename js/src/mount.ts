@@ -2,7 +2,8 @@
 import type { Block } from "./protocol.gen";
 import type { Feed } from "./feed";
 import { create, update, watchDetails } from "./draw";
-import { StopButton, type Kernel } from "./stop";
+import type { Kernel } from "./kernel";
+import { StopButton } from "./stop";
 
 const STYLE = `:host{display:block}
 .dn-stop{position:sticky;top:4px;float:right;z-index:1;margin:2px 0 2px 8px}
@@ -33,6 +34,7 @@ export class Mount {
     private readonly feed: Feed,
     send: () => void,
     kernel: () => Kernel | undefined,
+    private readonly drawn: (root: ShadowRoot) => void = () => undefined,
   ) {
     const doc = host.ownerDocument;
     const place = doc.createElement("div");
@@ -74,6 +76,7 @@ export class Mount {
       else this.shadow.append((this.el = create(this.shadow.ownerDocument, root)));
       this.shown = root;
     }
+    this.drawn(this.shadow);
     this.el?.classList.toggle("dn-stale", this.feed.stale && this.feed.open);
     const ended = performance.now();
     this.free = ended + COST_FACTOR * (ended - begun);

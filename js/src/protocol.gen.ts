@@ -50,6 +50,57 @@ export interface Heard {
   kind: "heard";
 }
 
+export interface FormField {
+  name: string;
+  control: "area" | "choice" | "file" | "line";
+  label: string;
+  value: string;
+  options: string[];
+  required: boolean;
+  note: string;
+}
+
+export interface FormPart {
+  blocks: Block[];
+  field: FormField | null;
+}
+
+export interface FormAction {
+  id: string;
+  title: string;
+  style: "accent" | "default" | "ghost" | "primary";
+}
+
+export interface FormLabels {
+  lang: string;
+  required: string;
+  choose: string;
+  missing: string;
+  expires: string;
+  expired: string;
+  sending: string;
+  silent: string;
+  gone: string;
+}
+
+export interface FormState {
+  place: string;
+  status: "done" | "expired" | "sending" | "waiting";
+  title: string;
+  parts: FormPart[];
+  actions: FormAction[];
+  left: number | null;
+  labels: FormLabels;
+  error: string;
+}
+
+export interface Forms {
+  view: number;
+  forms: FormState[];
+  running: boolean;
+  kind: "forms";
+}
+
 export interface Hello {
   kind: "hello";
   view: number | null;
@@ -61,6 +112,14 @@ export interface Stop {
   view: number;
 }
 
-export type FromKernel = Open | Patch | Packed | Close | Heard;
+export interface Submit {
+  kind: "submit";
+  view: number;
+  form: string;
+  action: string;
+  inputs: Record<string, string>;
+}
 
-export type FromBrowser = Hello | Stop;
+export type FromKernel = Open | Patch | Packed | Close | Heard | Forms;
+
+export type FromBrowser = Hello | Stop | Submit;

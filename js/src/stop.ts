@@ -1,12 +1,9 @@
 // The Stop button: asks the kernel; where it cannot hear because this very cell blocks it, interrupts.
 import type { Feed } from "./feed";
+import type { Kernel } from "./kernel";
 
 /** Milliseconds in which a kernel that can hear has answered. */
 const ANSWER = 300;
-
-export interface Kernel {
-  interrupt(): Promise<void> | void;
-}
 
 export class StopButton {
   readonly el: HTMLElement;

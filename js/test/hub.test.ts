@@ -9,13 +9,20 @@ const whole = (text: string): Block => ["r", "p", {}, text];
 
 let sent: FromBrowser[];
 let said: string[];
+let forms: [view: number, count: number][];
+let began: number[];
 let hub: Hub;
 
 beforeEach(() => {
   vi.useFakeTimers();
   sent = [];
   said = [];
-  hub = new Hub((message) => sent.push(message), (text) => said.push(text));
+  forms = [];
+  hub = new Hub((message) => sent.push(message), (text) => said.push(text), {
+    set: (view, states) => forms.push([view, states.length]),
+    began: (feed) => began.push(feed.view),
+  });
+  began = [];
 });
 afterEach(() => {
   hub.dispose();
@@ -153,6 +160,53 @@ describe("a view that hears nothing", () => {
     expect(hub.lacking()).toBe(true);
     hub.hear({ view: 1, seq: 1, base: 0, ops: [["set", "", whole("a")]] });
     expect(hub.lacking()).toBe(false);
+  });
+});
+
+describe("forms", () => {
+  const tell = (status: string | null, running = false) =>
+    hub.hear({ view: 1, kind: "forms", forms: status === null ? [] : [{ status }], running } as never);
+  const submit = () => hub.submit({ kind: "submit", view: 1, form: "f", action: "0", inputs: {} });
+
+  it("end a view for now, which goes on in another place of the page", () => {
+    open(1);
+    const feed = claim();
+    tell("waiting");
+    expect([feed.open, forms]).toEqual([false, [[1, 1]]]);
+    feed.watchers.clear();
+    open(1, false);
+    const again = claim();
+    expect([again.view, again.open, again.blocking]).toEqual([1, true, false]);
+    hub.hear({ view: 1, seq: 1, base: 0, ops: [["set", "", whole("a")]], open: { view: 1, kind: "open", blocking: true, labels } });
+    expect(began).toEqual([1, 1]);
+    tell("waiting", true);
+    expect(again.open).toBe(true);
+    hub.hear({ view: 1, kind: "close" });
+    expect(forms.at(-1)).toEqual([1, 0]);
+  });
+
+  it("are asked for when nothing is heard of an answer, more and more seldom", () => {
+    submit();
+    vi.advanceTimersByTime(2999);
+    expect(sent.map(({ kind }) => kind)).toEqual(["submit"]);
+    vi.advanceTimersByTime(600_000);
+    expect(sent.map(({ kind }) => kind)).toEqual(["submit", ...Array(5).fill("hello")]);
+    expect(sent.at(-1)).toEqual({ kind: "hello", view: 1, seq: 0 });
+  });
+
+  it.each([
+    ["refused", () => tell("waiting")],
+    ["answered", () => open(1)],
+    ["gone", () => hub.hear({ view: 1, kind: "close" })],
+  ])("are asked for no more once one is known to be %s", (_, hear) => {
+    submit();
+    tell("sending");
+    vi.advanceTimersByTime(3000);
+    expect(sent.at(-1)!.kind).toBe("hello");
+    hear();
+    const count = sent.length;
+    vi.advanceTimersByTime(2000);
+    expect(sent.length).toBe(count);
   });
 });
 

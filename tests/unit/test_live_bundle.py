@@ -16,8 +16,8 @@ JS = ROOT / "js"
 PACKAGE = ROOT / "dify_notebook"
 BUNDLES = {
     # name in the first line: file, bytes at most, whether it holds sources below src/panel too
-    "live view": (PACKAGE / "live" / "static" / "live.js", 12_000, False),
-    "chat panel": (PACKAGE / "panel" / "static" / "panel.js", 80_000, True),
+    "live view": (PACKAGE / "live" / "static" / "live.js", 22_000, False),
+    "chat panel": (PACKAGE / "panel" / "static" / "panel.js", 80_100, True),
 }
 each_bundle = pytest.mark.parametrize("name", BUNDLES)
 

@@ -1,15 +1,6 @@
 // What the page around the panel can do: interrupt the kernel, insert a cell, keep a file, fill the clipboard.
 
-export interface Kernel {
-  status?: string;
-  interrupt(): Promise<void> | void;
-  statusChanged?: Signal;
-}
-
-interface Signal {
-  connect(slot: (sender: unknown, status: string) => void): void;
-  disconnect(slot: (sender: unknown, status: string) => void): void;
-}
+export { type Kernel, watchKernel } from "../kernel";
 
 interface NotebookContent {
   widgets: { node: HTMLElement }[];
@@ -56,15 +47,6 @@ export async function runAgain(el: Element): Promise<boolean> {
   if (!found) return false;
   await found.app.commands.execute(RUN);
   return true;
-}
-
-/** Call `gone` when the kernel restarts or ends. */
-export function watchKernel(kernel: Kernel | undefined, gone: () => void): () => void {
-  const slot = (_: unknown, status: string) => {
-    if (/^(restarting|autorestarting|dead|terminating)$/.test(status)) gone();
-  };
-  kernel?.statusChanged?.connect(slot);
-  return () => kernel?.statusChanged?.disconnect(slot);
 }
 
 /** Whether the text is in the clipboard now. */
