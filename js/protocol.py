@@ -33,7 +33,7 @@ export type Op =
 PANEL_HEAD = """\
 // Written by js/protocol.py from dify_notebook/panel/messages.py and commands.py; do not edit.
 // Contents (files, sound) travel as buffers beside a message.
-import type { Block, Packed, Patch } from "../protocol.gen";
+import type { Block, FormState, Packed, Patch } from "../protocol.gen";
 """
 ELSEWHERE = {
     live.Patch,

@@ -128,6 +128,7 @@ def _field(name: str, field: Field, lang: Language, uploads: bool) -> FormField:
         options=[one_line(option, NAME) or t("live.form.empty", lang) for option in field.options],
         required=field.required,
         note=t("live.form.file", lang, name=label) if control == "file" and not uploads else "",
+        many=field.type == "file-list",
     )
 
 

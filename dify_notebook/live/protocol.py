@@ -89,6 +89,8 @@ class FormField(msgspec.Struct, frozen=True):
     required: bool
     note: str
     """Below it: what is to be known of it."""
+    many: bool = False
+    """Of a file: whether it takes several."""
 
 
 class FormPart(msgspec.Struct, frozen=True):

@@ -59,6 +59,24 @@ class Unqueue(Command, frozen=True, kw_only=True, tag="unqueue"):
     queue: str
 
 
+class Submit(Command, frozen=True, kw_only=True, tag="submit"):
+    """Answer a form of a run that waits. Replies when the server has taken it, or why it has not."""
+
+    key: str
+    form: str
+    """Its place."""
+    action: str
+    """The number of the button, as a text."""
+    inputs: dict[str, str | list[str]]
+    """By the number of the field: what stands in it, of files their upload ids."""
+
+
+class ReadOn(Command, frozen=True, kw_only=True, tag="read_on"):
+    """Read on in a run that paused, or whose connection was lost."""
+
+    key: str
+
+
 class Rate(Command, frozen=True, kw_only=True, tag="rate"):
     """Rate an answer; no rating revokes it."""
 
@@ -131,6 +149,8 @@ class Upload(Command, frozen=True, kw_only=True, tag="upload"):
     size: int
     field: str | None
     """The form's field that it is for; None for an attachment."""
+    form: str | None = None
+    """The place of a run's form, whose field has that number; None for the app's form."""
 
 
 class UploadPart(Command, frozen=True, kw_only=True, tag="upload_part"):
@@ -230,6 +250,8 @@ FromBrowser = (
     | Retry
     | Regenerate
     | Unqueue
+    | Submit
+    | ReadOn
     | Rate
     | Annotate
     | ListConversations

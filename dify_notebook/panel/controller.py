@@ -16,16 +16,18 @@ from ..app.known import Fitted
 from ..app.origin import Origin, Value, values
 from ..errors import DifyError, InputError
 from ..i18n import t
-from ..printable import one_line
 from ..session import Run, Session
 from ..turn.state import Turn, TurnError
 from . import messages as m
 from .app import fetch_app
+from .forms import Forms
 from .history import MessageReader, item_of
 from .listing import Deletions, after_turn, list_conversations
 from .state import Item, QueuedQuestion
 from .store import PanelStore, problem_of, replace
 
+HOLDING = ("failed", "paused")
+"""Ends of an answer behind which questions wait on."""
 LEARN_SECONDS = 15.0
 """How long a question waits for the app's form, without which its inputs cannot be checked here."""
 
@@ -45,6 +47,7 @@ class Controller(PanelStore):
         self._reader: MessageReader | None = None
         self._learning: Future[None] | None = None
         self.deletions = Deletions(self)
+        self.forms = Forms(self)
         session.subscribe(self._on_run)
 
     @classmethod
@@ -136,14 +139,6 @@ class Controller(PanelStore):
             PANEL, inputs, earlier, later=later, filled=filled, picked=lambda id: self.upload(id)[0]
         )
 
-    def _report_dropped(self, fitted: Fitted) -> None:
-        """Say which inputs of the server's it would not take back."""
-        if fitted.dropped:
-            controls = self.session.app.controls
-            labels = (str(controls.get(name, {}).get("label") or name) for name in fitted.dropped)
-            names = ", ".join(one_line(label, 80) for label in labels)
-            self.set_state(problem=m.Problem(t("panel.input.dropped", names=names)))
-
     def _send(
         self,
         waiting: QueuedQuestion,
@@ -229,6 +224,8 @@ class Controller(PanelStore):
             self._ended(run)
             return
         with self._lock:
+            if run.resumes is not None:
+                return self.forms.begun(run, run.resumes)
             waiting, instead, behind = self._sending or (None, None, ())
             if waiting is None and not run.keep:
                 return  # somebody asked beside the conversation
@@ -243,6 +240,11 @@ class Controller(PanelStore):
                 items = items[:-1]
             others = (other for other in items if other is not instead)
             self.set_state(items=(*others, item), offer=None, problem=None)
+
+    def hide(self, item: Item) -> None:
+        """Keep a running answer of a conversation that is not on show. The lock is held."""
+        assert item.run is not None
+        self._background[item.run] = (item, ())
 
     def _item_of(self, run: Run, waiting: QueuedQuestion | None, instead: Item | None) -> Item:
         last = self.state.items[-1] if self.state.items else None
@@ -269,14 +271,15 @@ class Controller(PanelStore):
             hidden, behind = self._background.pop(run, (None, ()))
             shown = next((item for item in self.state.items if item.run is run), None)
             if shown is not None:
-                self._put_ended(shown, turn)
-                if turn.status == "failed" and self.state.queue:
+                self._put_ended(shown, run, turn)
+                if turn.status in HOLDING and self.state.queue:
                     # They were meant to follow an answer; whether without it is for whoever asked to say.
-                    self.set_state(problem=m.Problem(t("panel.queue_waits"), t("panel.queue_waits.hint")))
+                    key = "panel.queue_paused" if turn.status == "paused" else "panel.queue_waits"
+                    self.set_state(problem=m.Problem(t(key), t(f"{key}.hint")))
         problems = [problem for listener in self._listeners if (problem := listener.notify(turn)) is not None]
         if behind:
             self._ask_in_background(behind, turn.conversation_id)
-        elif shown is not None and turn.status != "failed":
+        elif shown is not None and turn.status not in HOLDING:
             self._next()
         if problems:  # shown after the next question, which takes earlier problems away
             self.set_state(problem=problems[-1])
@@ -298,14 +301,13 @@ class Controller(PanelStore):
                     future.cancel()
             self.set_state(problem=problem)
 
-    def _put_ended(self, item: Item, turn: Turn) -> None:
-        ended = replace(item, run=None, turn=turn)
+    def _put_ended(self, item: Item, run: Run, turn: Turn) -> None:
+        ended = self.forms.ended(item, run, turn)
         state = self.state
-        plain = values({name: value for name, value in item.inputs.items() if _is_plain(value)}, Origin.EARLIER)
         self.set_state(
             items=tuple(ended if other is item else other for other in state.items),
             conversation_id=turn.conversation_id or state.conversation_id,
-            inputs={**state.inputs, **plain},
+            inputs={**state.inputs, **values(item.plain_inputs if run.resumes is None else {}, Origin.EARLIER)},
             stopping=False,
         )
 
@@ -371,10 +373,12 @@ class Controller(PanelStore):
                 if self._reader is not reader:  # another one was opened meanwhile
                     return
                 running = self._bring_back(reader.conversation_id)
-                running_ids = {item.now.message_id for item in running} - {None}
-                items = tuple(item for item in loaded if item.turn and item.turn.message_id not in running_ids)
+                stored = {item.now.message_id for item in loaded}
+                by_id = {item.now.message_id: item for item in running}
+                items = tuple(by_id.get(item.now.message_id, item) for item in loaded)
+                new = (item for item in running if item.now.message_id not in stored)
                 inputs = self.state.inputs or values(loaded[-1].inputs if loaded else None, Origin.SERVER)
-                self.set_state(items=(*items, *self.state.items, *running), older=older, loading=False, inputs=inputs)
+                self.set_state(items=(*items, *self.state.items, *new), older=older, loading=False, inputs=inputs)
         except BaseException:
             if self._reader is reader:
                 self.set_state(loading=False)
@@ -390,8 +394,3 @@ class Controller(PanelStore):
                 items.append(item)
                 self.set_state(queue=(*self.state.queue, *behind))
         return items
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether an input can be shown in the form again: files cannot."""
-    return isinstance(value, str | int | float | bool) or (isinstance(value, dict) and "upload_file_id" not in value)

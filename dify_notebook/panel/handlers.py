@@ -50,13 +50,15 @@ class Handlers:
         self._reply = reply
         self._hello = hello
         self._language = language
-        self.uploads = Uploads(controller, lambda progress: send(progress, []))
+        self.uploads = Uploads(controller, lambda progress: send(progress, []), controller.forms.field)
         self._methods: dict[type[c.Command], Callable[[Any, Sequence[bytes]], Awaitable[Result]]] = {
             c.Ask: self._ask,
             c.Stop: self._stop,
             c.Retry: self._retry,
             c.Regenerate: self._regenerate,
             c.Unqueue: self._unqueue,
+            c.Submit: self._submit,
+            c.ReadOn: self._read_on,
             c.Rate: self._rate,
             c.Annotate: self._annotate,
             c.ListConversations: self._list,
@@ -121,6 +123,14 @@ class Handlers:
 
     async def _unqueue(self, command: c.Unqueue, _: Sequence[bytes]) -> Result:
         self.controller.unqueue(command.queue)
+        return NOTHING
+
+    async def _submit(self, command: c.Submit, _: Sequence[bytes]) -> Result:
+        await self.controller.forms.submit(command.key, command.form, command.action, command.inputs)
+        return NOTHING
+
+    async def _read_on(self, command: c.ReadOn, _: Sequence[bytes]) -> Result:
+        self.controller.forms.read_on(command.key)
         return NOTHING
 
     # -- judging

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from ..live.protocol import FormState
 from ..turn.state import Status as TurnStatus
 from ..wire.kinds import ChatMode, PlainControl
 
@@ -221,6 +222,8 @@ class Can(Value, frozen=True):
     """What may be done with a turn."""
 
     retry: bool
+    read_on: bool
+    """Whether more of it may have come at the server."""
     regenerate: bool
     rate: bool
     annotate: bool
@@ -259,6 +262,8 @@ class TurnMeta(Value, frozen=True):
     nodes: list[NodeLine]
     say: str | None
     """For a screen reader: a change of status, never a piece of the answer."""
+    forms: list[FormState]
+    """What its run asks, and waits for."""
 
 
 # ------------------------------------------------------------------ messages

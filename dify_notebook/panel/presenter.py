@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import isfinite
@@ -12,6 +12,7 @@ from typing import Any, cast
 from ..app import stored_files
 from ..app.known import KnownApp
 from ..i18n import Language, sentences, t
+from ..live.protocol import FormState
 from ..printable import one_line, shown
 from ..redact import redact
 from ..turn.state import MessageFile, Turn
@@ -22,6 +23,7 @@ from ..wire.models import ConversationVariable
 from . import commands as c
 from . import messages as m
 from .app import in_field
+from .form_states import can_read_on, waiting_forms
 from .state import Item, PanelState
 
 VALUE_LIMIT = 20_000
@@ -169,11 +171,19 @@ def status(state: PanelState) -> m.Status:
 # -- turns
 
 
-def meta(item: Item, turn: Turn, view: int, state: PanelState, lang: Language, now: datetime) -> m.TurnMeta:
+def meta(
+    item: Item,
+    turn: Turn,
+    view: int,
+    state: PanelState,
+    lang: Language,
+    now: datetime,
+    forms: Sequence[FormState] = (),
+) -> m.TurnMeta:
     """What belongs to a question and its answer besides the blocks of the answer."""
     app = state.app
     ended = not turn.running
-    is_stored = ended and turn.message_id is not None
+    is_stored = ended and turn.message_id is not None and turn.status != "paused"
     speech = (app.parameters.text_to_speech or {}) if app else {}
     unsuccessful = turn.status in ("failed", "incomplete", "stopped")
     return m.TurnMeta(
@@ -188,6 +198,7 @@ def meta(item: Item, turn: Turn, view: int, state: PanelState, lang: Language, n
         annotated=item.annotated,
         can=m.Can(
             retry=ended and unsuccessful,
+            read_on=can_read_on(item),
             regenerate=ended and not unsuccessful,
             rate=is_stored and turn.status != "failed",
             annotate=is_stored and bool(app and app.annotations) and bool(turn.answer),
@@ -203,7 +214,8 @@ def meta(item: Item, turn: Turn, view: int, state: PanelState, lang: Language, n
         when=when(item.asked_at or turn.created_at, now, lang),
         facts=measures(turn, lang) if ended else "",
         nodes=nodes(turn, lang),
-        say=None if turn.source == "history" else t(_status_key(turn), lang),
+        say=None if turn.source == "history" else _say(turn, lang),
+        forms=list(forms),
     )
 
 
@@ -216,6 +228,13 @@ def file_name(file: MessageFile) -> str:
 
 def _size(file: Any) -> int | None:
     return len(file.data) if file.data is not None else cast("int | None", file.size)
+
+
+def _say(turn: Turn, lang: Language) -> str:
+    asks = [one_line(form.title or form.id, 80) for form in waiting_forms(turn)]
+    if turn.status == "paused" and asks:
+        return t("panel.say.asks", lang, names=t("panel.and", lang).join(asks[:5]))
+    return t(_status_key(turn), lang)
 
 
 def _status_key(turn: Turn) -> str:

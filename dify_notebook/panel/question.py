@@ -54,7 +54,9 @@ class Question:
             self._future.result().stop()
 
     def result(self, timeout: float | None = None) -> Turn:
-        """Wait for the end and give the turn, whatever it came to. An Interrupt stops the answer.
+        """Wait for the end and give the turn, whatever it came to; one that waits for a person is `paused`.
+
+        An Interrupt stops the answer.
 
         Args:
             timeout: seconds; None waits as long as it takes.

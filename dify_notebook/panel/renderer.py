@@ -21,6 +21,7 @@ from . import presenter
 from .app import PanelApp, app_value, sound_mime
 from .channel import TurnChannel
 from .controller import Controller
+from .form_states import FormStates
 from .state import Item, PanelState
 from .store import problem_of
 
@@ -82,6 +83,7 @@ class Renderer:
         self._channels: dict[str, TurnChannel] = {}
         self._items: tuple[Item, ...] | None = None
         """What the browser has; None when that is nothing."""
+        self._forms = FormStates()
         self._metas: dict[str, tuple[_Source, m.TurnMeta]] = {}
         """By key: what it was made of, and what was sent."""
         self._parts: dict[str, Any] = {}
@@ -185,6 +187,7 @@ class Renderer:
         """Whoever asks has nothing: everything goes again, drawings as they are."""
         self._parts.clear()
         self._metas.clear()
+        self._forms.clear()
         self._items = None
 
     def _send_state(self, state: PanelState, lang: Language) -> float:
@@ -267,7 +270,9 @@ class Renderer:
 
     def _meta(self, item: Item, state: PanelState, lang: Language) -> m.TurnMeta:
         turn, channel = self._now(item), self._channel(item, state, lang)
-        value = presenter.meta(item, turn, channel.view, state, lang, self._wall_clock())
+        now = self._wall_clock()
+        forms = self._forms.of(item, turn, lang, now)
+        value = presenter.meta(item, turn, channel.view, state, lang, now, forms)
         self._metas[item.key] = (_Source(item, state.app, lang), value)
         return value
 

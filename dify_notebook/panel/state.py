@@ -35,6 +35,10 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """What was said with the rating, here."""
     annotated: bool = False
     asked_at: datetime | None = None
+    submitting: tuple[str, ...] = ()
+    """Ids of its forms that are on their way to the server."""
+    refused: Mapping[str, str] = {}
+    """By a form's id: why it was refused last, in the reader's words."""
 
     @property
     def now(self) -> Turn:
@@ -43,6 +47,15 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
             return self.turn
         assert self.run is not None
         return self.run.turn
+
+    @property
+    def plain_inputs(self) -> dict[str, Any]:
+        """Its inputs that a form can show again: files cannot be."""
+        return {name: value for name, value in self.inputs.items() if _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool) or (isinstance(value, dict) and "upload_file_id" not in value)
 
 
 class QueuedQuestion(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
+from ..app.known import Fitted
 from ..errors import DifyError, InputError
 from ..i18n import t
 from ..logs import logger
@@ -153,6 +154,14 @@ class PanelStore:
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
         return future
+
+    def _report_dropped(self, fitted: Fitted) -> None:
+        """Say which inputs of the server's it would not take back."""
+        if fitted.dropped:
+            controls = self.session.app.controls
+            labels = (str(controls.get(name, {}).get("label") or name) for name in fitted.dropped)
+            names = ", ".join(one_line(label, 80) for label in labels)
+            self.set_state(problem=m.Problem(t("panel.input.dropped", names=names)))
 
     def new_key(self) -> str:
         """A key for another item."""

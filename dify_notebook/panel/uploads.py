@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -24,14 +25,17 @@ REPORT_EVERY = 0.1
 """Seconds between two reports of how far an upload is."""
 
 Report = Callable[[m.Progress], None]
+FieldOf = Callable[[str, str], Mapping[str, Any] | None]
+"""Gives what is told of a field that takes files, by the id of a waiting form and the field's name."""
 
 
 class Uploads:
     """The uploads of one panel. Used on the portal's loop."""
 
-    def __init__(self, store: PanelStore, report: Report) -> None:
+    def __init__(self, store: PanelStore, report: Report, field_of: FieldOf) -> None:
         self._store = store
         self._report = report
+        self._field_of = field_of
         self._receiving: dict[str, tuple[c.Upload, bytearray]] = {}
         self._cancelled: set[str] = set()
 
@@ -90,13 +94,21 @@ class Uploads:
         parameters = app.parameters
         rules.check_size(name, mime, request.size, parameters)
         location = t("net.place_files")
-        taken = parameters.file_upload
+        taken: Mapping[str, Any] | None = parameters.file_upload
         if request.field is not None:
             location = t("net.place_input", name=request.field)
-            taken = next((item for item in parameters.controls if item.get("variable") == request.field), None)
+            taken = self._field(request, request.field)
             if taken is None or not rules.is_file(taken):
                 raise InputError(t("panel.input.unknown", name=request.field, known="–"), code="input")
         rules.check_kind(name, mime, taken, location)
+
+    def _field(self, request: c.Upload, name: str) -> Mapping[str, Any] | None:
+        """The field that it is for: of a run's form, or of the app's."""
+        if request.form is not None:
+            return self._field_of(request.form, name)
+        app = self._store.state.app
+        controls = app.parameters.controls if app is not None else []
+        return next((control for control in controls if control.get("variable") == name), None)
 
     async def _send(self, request: c.Upload, content: bytes) -> None:
         last = [0.0]

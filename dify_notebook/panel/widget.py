@@ -201,7 +201,7 @@ class ChatPanel(anywidget.AnyWidget):
         return self._controller.stop() is not None
 
     def on_turn(self, callback: Callable[[Turn], object]) -> Callable[[], None]:
-        """Call back with each turn of this session that has ended, on a worker thread.
+        """Call back with each turn of this session that has ended, or waits for a person, on a worker thread.
 
         What the callback prints stands under the cell that called `on_turn`; what it raises is said there
         and in the panel, and the conversation goes on.

@@ -58,6 +58,7 @@ export interface FormField {
   options: string[];
   required: boolean;
   note: string;
+  many: boolean;
 }
 
 export interface FormPart {

@@ -137,7 +137,7 @@ class Kernel {
   async answer(query, files = [], key = null) {
     const view = 1000 + this.n;
     key ??= `r${view}`;
-    const can = { retry: false, regenerate: false, rate: false, annotate: false, speak: false };
+    const can = { retry: false, read_on: false, regenerate: false, rate: false, annotate: false, speak: false };
     const begun = { ...this.streamed, key, view, query, files, status: "running", can, suggested: [], nodes: [], facts: "", say: "…" };
     this.running = key;
     this.stopped = false;

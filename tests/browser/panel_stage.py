@@ -219,7 +219,7 @@ def meta(turn: Turn, view: int, lang: Language, **changes: Any) -> m.TurnMeta:
         rating=None,
         comment=None,
         annotated=False,
-        can=m.Can(retry=turn.status == "failed", regenerate=True, rate=True, annotate=True, speak=True),
+        can=m.Can(retry=turn.status == "failed", read_on=False, regenerate=True, rate=True, annotate=True, speak=True),
         suggested=[],
         downloads=[],
         audio=False,
@@ -227,6 +227,7 @@ def meta(turn: Turn, view: int, lang: Language, **changes: Any) -> m.TurnMeta:
         facts="402 tokens · $0.0007 · 2.1 s" if lang == "en" else "402 词元 · $0.0007 · 2.1 秒",
         nodes=[m.NodeLine(node.id, node.title) for node in turn.nodes or ()],
         say=None,
+        forms=[],
     )
     return msgspec.structs.replace(seen, **changes)
 

@@ -101,7 +101,8 @@ class Stage:
             run.turn, run.now = turn, run.now + STEP
             over = turn.status != "running"
             item = Item(key=key, query="What is it?", asked_at=NOON, **({"turn": turn} if over else {"run": run}))
-            if over or len(self.controller.state.items) == len(before):
+            shown = self.controller.state.items[len(before) :]
+            if over or not shown or shown[0].run is None:  # a run that paused may go on in the same stream
                 self.controller.state = msgspec.structs.replace(self.controller.state, items=(*before, item))
             self.renderer.round()
             yield turn

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dify_notebook.panel.commands import Ask, Copy, Hello, Rate, Stop, read
+from dify_notebook.panel.commands import Ask, Copy, Hello, Rate, ReadOn, Stop, Submit, Upload, read
 from dify_notebook.panel.messages import Heard, Problem, Queued, Reply, SetQueue
 
 JS = Path(__file__).parents[2] / "js"
@@ -34,6 +34,16 @@ def test_typescript_is_up_to_date() -> None:
         (
             {"kind": "do", "id": 7, "what": "rate", "key": "a", "rating": None, "comment": None},
             Rate(id=7, key="a", rating=None, comment=None),
+        ),
+        (
+            {"kind": "do", "id": 7, "what": "submit", "key": "a", "form": "p", "action": "0", "inputs": {"0": "x", "1": ["u"]}},
+            Submit(id=7, key="a", form="p", action="0", inputs={"0": "x", "1": ["u"]}),
+        ),
+        ({"kind": "do", "id": 7, "what": "submit", "key": "a", "form": "p", "action": "0", "inputs": {"0": {}}}, None),
+        ({"kind": "do", "id": 7, "what": "read_on", "key": "a"}, ReadOn(id=7, key="a")),
+        (
+            {"kind": "do", "id": 7, "what": "upload", "upload": "u", "name": "n", "type": "t", "size": 1, "field": None},
+            Upload(id=7, upload="u", name="n", type="t", size=1, field=None, form=None),
         ),
         ({"kind": "do", "id": 7, "what": "rate", "key": "a", "rating": "great", "comment": None}, None),
         ({"kind": "do", "what": "stop"}, None),

@@ -51,7 +51,9 @@ def test_a_question_is_asked_answered_and_kept(opened: Opener) -> None:
     turn = page.turns[0]
     assert (turn["query"], turn["status"]) == ("What now?", "succeeded")
     assert "<strong>What now? in Paris</strong>" in page.html()
-    assert turn["can"] == {"retry": False, "regenerate": True, "rate": True, "annotate": True, "speak": True}
+    assert turn["can"] == {
+        "retry": False, "read_on": False, "regenerate": True, "rate": True, "annotate": True, "speak": True,
+    }  # fmt: skip
     page.until(lambda: page.turns[0]["suggested"] == ["And then?"], "the next question")
     page.until(lambda: page.parts["conversations"]["items"], "the list")
     [listed] = page.parts["conversations"]["items"]

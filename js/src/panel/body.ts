@@ -27,6 +27,8 @@ export class Body {
   constructor(
     private readonly place: HTMLElement,
     private readonly feed: Feed,
+    /** Called after each drawing. */
+    private readonly drawn: () => void = () => undefined,
   ) {
     watchDetails(place);
     feed.watchers.add(this.#watcher);
@@ -58,6 +60,7 @@ export class Body {
       else this.place.append((this.#el = create(this.place.ownerDocument, part)));
       this.#shown = part;
     }
+    this.drawn();
     this.place.toggleAttribute("data-stale", this.feed.stale);
     if (part !== root) this.#grow(begun);
     const ended = performance.now();

@@ -24,7 +24,7 @@ export function Composer({ onAsk, attach }: Props) {
   const recall = useRef(new Recall());
   const { running, stopping } = store.status;
   const stops = stopping || [...panel.commands.open.values()].some(({ order }) => order.what === "stop");
-  const ready = panel.text.trim() !== "" && uploads.items.every((item) => item.file) && !panel.lost;
+  const ready = panel.text.trim() !== "" && uploads.items.every((item) => item.file || item.form !== null) && !panel.lost;
 
   useLayoutEffect(() => {
     // As high as its text; CSS says how high at most.
@@ -40,7 +40,7 @@ export function Composer({ onAsk, attach }: Props) {
   const send = () => {
     const query = panel.text.trim();
     if (!ready) {
-      const bad = uploads.items.find((item) => !item.file);
+      const bad = uploads.items.find((item) => !item.file && item.form === null);
       if (bad) panel.tell(t(bad.error ? "upload_failed" : "uploading", { name: bad.name, percent: Math.round(100 * bad.done) }));
       return;
     }

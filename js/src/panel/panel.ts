@@ -2,6 +2,8 @@
 import { Commands, Refused, type Answer, type Order } from "./commands";
 import { begin, values, type Draft } from "./form";
 import type { FromBrowser, FromKernel } from "./protocol.gen";
+import { FormPlaces } from "../places";
+import { fileControl } from "./formfile";
 import { watchKernel, type Kernel } from "./host";
 import { Player } from "./sound";
 import { Store } from "./store";
@@ -36,6 +38,8 @@ export class Panel {
   readonly commands: Commands;
   readonly uploads: Uploads;
   readonly player: Player;
+  /** Where runs that wait ask the reader. */
+  readonly places: FormPlaces;
   asked: Asked[] = [];
   notice: Notice | null = null;
   /** A short word about something done; goes by itself. */
@@ -51,6 +55,8 @@ export class Panel {
   said = "";
   #dirty = false;
   #formed = "";
+  /** By view: what its forms were when they were shown last. */
+  readonly #asking = new Map<number, string>();
   #patience = PATIENCE;
   #silence: ReturnType<typeof setTimeout> | undefined;
   #hello: ReturnType<typeof setTimeout> | undefined;
@@ -62,6 +68,11 @@ export class Panel {
     this.commands = new Commands((message, buffers) => model.send(message, undefined, buffers), changed);
     this.uploads = new Uploads(this.commands, changed);
     this.player = new Player(changed);
+    this.places = new FormPlaces({
+      css: () => this.css,
+      submit: (view, place, action, inputs) => this.#submit(view, place, action, inputs),
+      file: (field, state) => fileControl(this, field, state),
+    });
     this.store = new Store(
       () => this.greet(),
       (text) => this.say(text),
@@ -184,6 +195,7 @@ export class Panel {
       else if (message.kind === "progress") this.uploads.progress(message);
       else if (message.kind === "sound") this.#sound(message.key, message.mime, message.last, buffers[0]);
       else if (message.kind === "state") this.#form();
+      else if (message.kind === "turn" || message.kind === "turns") this.#ask();
       this.#watch();
     });
   };
@@ -204,6 +216,40 @@ export class Panel {
     if (same && this.#dirty) return;
     this.#dirty = false;
     this.draft = begin(app.form, conversation.inputs);
+    this.changed();
+  }
+
+  /** What runs ask, where it stands in their turns. */
+  #ask(): void {
+    const { turns } = this.store;
+    for (const view of this.#asking.keys()) {
+      if (turns.some((turn) => turn.view === view)) continue;
+      this.#asking.delete(view);
+      this.places.set(view, []);
+    }
+    for (const { view, forms } of turns) {
+      const told = JSON.stringify(forms);
+      // Their time runs from when they were told: the same again says nothing.
+      if (told === (this.#asking.get(view) ?? "[]")) continue;
+      this.#asking.set(view, told);
+      this.places.set(view, forms);
+      this.store.feed(view).tell();
+    }
+  }
+
+  #submit(view: number, place: string, action: string, inputs: Record<string, unknown>): void {
+    const turn = this.store.turns.find((each) => each.view === view);
+    if (!turn) return;
+    const sent = this.commands.do({ what: "submit", key: turn.key, form: place, action, inputs: inputs as Record<string, string | string[]> });
+    sent.answer.then(
+      () => this.uploads.answered(place),
+      (error: unknown) => {
+        const now = this.store.turns.find((each) => each.view === view)?.forms ?? [];
+        this.places.set(view, now);
+        // Why it was refused stands in the form, where there still is one.
+        if (!now.find((each) => each.place === place)?.error) this.fail(error);
+      },
+    );
     this.changed();
   }
 
@@ -230,6 +276,7 @@ export class Panel {
 
   #lose(): void {
     this.lost = true;
+    this.places.end();
     this.asked = [];
     this.player.stop();
     this.commands.abandon(this.t("lost"));

@@ -1,6 +1,6 @@
 // Written by js/protocol.py from dify_notebook/panel/messages.py and commands.py; do not edit.
 // Contents (files, sound) travel as buffers beside a message.
-import type { Block, Packed, Patch } from "../protocol.gen";
+import type { Block, FormState, Packed, Patch } from "../protocol.gen";
 
 export interface Icon {
   emoji: string | null;
@@ -173,6 +173,7 @@ export interface Attachment {
 
 export interface Can {
   retry: boolean;
+  read_on: boolean;
   regenerate: boolean;
   rate: boolean;
   annotate: boolean;
@@ -209,6 +210,7 @@ export interface TurnMeta {
   facts: string;
   nodes: NodeLine[];
   say: string | null;
+  forms: FormState[];
 }
 
 export interface Turns {
@@ -334,6 +336,23 @@ export interface Unqueue {
   queue: string;
 }
 
+export interface Submit {
+  what: "submit";
+  kind: "do";
+  id: number;
+  key: string;
+  form: string;
+  action: string;
+  inputs: Record<string, string | string[]>;
+}
+
+export interface ReadOn {
+  what: "read_on";
+  kind: "do";
+  id: number;
+  key: string;
+}
+
 export interface Rate {
   what: "rate";
   kind: "do";
@@ -424,6 +443,7 @@ export interface Upload {
   type: string;
   size: number;
   field: string | null;
+  form: string | null;
 }
 
 export interface UploadPart {
@@ -500,4 +520,4 @@ export type FromKernel = Texts | SetApp | SetConversation | SetConversations | S
 
 export type ReplyValue = TextValue | SoundValue | FileValue | ExportValue | NodeValue;
 
-export type FromBrowser = Hello | Ask | Stop | Retry | Regenerate | Unqueue | Rate | Annotate | ListConversations | OpenConversation | New | Rename | Delete | Undo | Older | LoadVariables | SetVariable | Upload | UploadPart | UploadCancel | Hear | Speak | AskSound | AskFile | AskNode | Copy | Export;
+export type FromBrowser = Hello | Ask | Stop | Retry | Regenerate | Unqueue | Submit | ReadOn | Rate | Annotate | ListConversations | OpenConversation | New | Rename | Delete | Undo | Older | LoadVariables | SetVariable | Upload | UploadPart | UploadCancel | Hear | Speak | AskSound | AskFile | AskNode | Copy | Export;

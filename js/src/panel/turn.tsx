@@ -38,6 +38,7 @@ function Turn(props: Props) {
   const { t } = usePanel();
   const { query, status } = turn;
   const running = status === "running";
+  const asksNothing = turn.can.read_on && !turn.forms.length;
   return (
     <li class={`turn ${running ? "running" : ""}`} data-turn={turn.key}>
       <article aria-label={query.length > 80 ? `${query.slice(0, 80)} …` : query} aria-busy={running}>
@@ -48,7 +49,13 @@ function Turn(props: Props) {
         </div>
         <Blocks turn={turn} />
         <Downloads turn={turn.key} files={turn.downloads} />
-        {turn.can.retry && <Retry turn={turn} />}
+        {turn.forms.length > 0 && !running && <p class="meanwhile">{t("meanwhile")}</p>}
+        {(turn.can.retry || asksNothing) && (
+          <div class="again">
+            {turn.can.retry && <Again turn={turn} what="retry" />}
+            {asksNothing && <Again turn={turn} what="read_on" />}
+          </div>
+        )}
         {!running && <Actions {...props} />}
         {last && !running && turn.suggested.length > 0 && (
           <div class="next">
@@ -90,7 +97,9 @@ function Blocks({ turn }: { turn: TurnMeta }) {
   const place = useRef<HTMLDivElement>(null);
   const { view, status } = turn;
   useLayoutEffect(() => {
-    const body = new Body(place.current!, panel.store.feed(view));
+    const body = new Body(place.current!, panel.store.feed(view), () => {
+      if (panel.places.any) panel.places.show(place.current!);
+    });
     return () => {
       body.dispose();
       place.current?.replaceChildren();
@@ -115,12 +124,12 @@ function Blocks({ turn }: { turn: TurnMeta }) {
   return <div class="body" ref={place} />;
 }
 
-function Retry({ turn }: { turn: TurnMeta }) {
+function Again({ turn, what }: { turn: TurnMeta; what: "retry" | "read_on" }) {
   const panel = usePanel();
   return (
-    <Button class="button retry" onClick={() => panel.order({ what: "retry", key: turn.key })}>
-      <Icon name="regenerate" />
-      <span>{panel.t("retry")}</span>
+    <Button class="button retry" onClick={() => panel.order({ what, key: turn.key })}>
+      <Icon name={what === "retry" ? "regenerate" : "arrowDown"} />
+      <span>{panel.t(what)}</span>
     </Button>
   );
 }
@@ -168,6 +177,9 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
       ? [{ icon: "plus", label: t("insert_cell"), act: () => void take("cell", "inserted", insertCell) } as const]
       : []),
     ...(turn.nodes.length ? [{ icon: "steps", label: t("nodes"), act: () => onSteps(turn) } as const] : []),
+    ...(can.read_on && turn.forms.length
+      ? [{ icon: "arrowDown", label: t("read_on"), act: () => panel.order({ what: "read_on", key }) } as const]
+      : []),
     ...(can.annotate ? [{ icon: "annotate", label: t("annotate"), act: () => onAnnotate(turn) } as const] : []),
   ];
   return (

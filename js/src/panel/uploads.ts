@@ -14,6 +14,8 @@ export interface Item {
   readonly size: number;
   /** The form's field that it is for; null for an attachment of the question. */
   readonly field: string | null;
+  /** The form of a run that the field is in; null for the app's own. */
+  readonly form: string | null;
   /** A picture to show before the kernel has one. */
   readonly preview: string | null;
   /** 0 to 1, to the kernel and then to the server. */
@@ -31,20 +33,20 @@ export class Uploads {
   ) {}
 
   /** Begin; the item changes as it goes on. */
-  add(file: File, field: string | null = null): Item {
+  add(file: File, field: string | null = null, form: string | null = null): Item {
     const preview = file.type.startsWith("image/") && file.type !== "image/svg+xml" ? URL.createObjectURL(file) : null;
     const { name, type, size } = file;
     // Not randomUUID: pages without https lack it.
     const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
-    const item: Item = { id, name, type, size, field, preview, done: 0, file: null, error: null };
+    const item: Item = { id, name, type, size, field, form, preview, done: 0, file: null, error: null };
     this.items = [...this.items, item];
     this.changed();
     void this.#send(item, file);
     return item;
   }
 
-  of(field: string | null): Item[] {
-    return this.items.filter((item) => item.field === field);
+  of(field: string | null, form: string | null = null): Item[] {
+    return this.items.filter((item) => item.field === field && item.form === form);
   }
 
   remove(id: string): void {
@@ -59,6 +61,11 @@ export class Uploads {
     const taken = this.of(field);
     this.items = this.items.filter((item) => !taken.includes(item));
     return taken;
+  }
+
+  /** The form that they were for is answered. */
+  answered(form: string): void {
+    this.#drop(this.items.filter((item) => item.form === form));
   }
 
   /** The question did not go out. */
@@ -95,8 +102,8 @@ export class Uploads {
   }
 
   async #send(item: Item, file: File): Promise<void> {
-    const { id: upload, name, type, size, field } = item;
-    const order = { what: "upload", upload, name, type, size, field } as const;
+    const { id: upload, name, type, size, field, form } = item;
+    const order = { what: "upload", upload, name, type, size, field, form } as const;
     try {
       if (size <= WHOLE) {
         await this.commands.do(order, await file.arrayBuffer()).answer;

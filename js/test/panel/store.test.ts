@@ -12,7 +12,7 @@ const turn = (key: string, changes: Partial<TurnMeta> = {}): TurnMeta => ({
   rating: null,
   comment: null,
   annotated: false,
-  can: { retry: false, regenerate: false, rate: false, annotate: false, speak: false },
+  can: { retry: false, read_on: false, regenerate: false, rate: false, annotate: false, speak: false },
   suggested: [],
   downloads: [],
   audio: false,
@@ -20,6 +20,7 @@ const turn = (key: string, changes: Partial<TurnMeta> = {}): TurnMeta => ({
   facts: "",
   nodes: [],
   say: null,
+  forms: [],
   ...changes,
 });
 
