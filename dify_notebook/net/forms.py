@@ -14,7 +14,7 @@ from ..errors import APIError, DifyError, InputError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
 from ..secret import Secret
-from ..turn.forms import Form, told_form
+from ..turn.forms import Form, as_form
 from ..wire import calls
 from ..wire import events as ev
 from .bodies import iter_decoded
@@ -80,7 +80,7 @@ class AsyncForms(Resource):
             "expiration_time": answer.expiration_time and answer.expiration_time.timestamp(),
             "form_token": token,
         }
-        return told_form(data, workflow_run_id=known.workflow_run_id, user=known.user)
+        return as_form(data, workflow_run_id=known.workflow_run_id, user=known.user)
 
     async def submit(
         self,
@@ -169,7 +169,7 @@ class AsyncForms(Resource):
                 for frame in reader.split(chunk):
                     for _, event in reader.read(frame, 0.0):
                         if isinstance(event, ev.HumanInputRequired):
-                            yield told_form(event.data or {})
+                            yield as_form(event.data or {})
                         elif isinstance(event, (ev.WorkflowPaused, ev.WorkflowFinished)) or event.answer_text:
                             return
                 if reader.exceeded:

@@ -19,7 +19,7 @@ from ..wire.kinds import AGENT, CHATFLOW, NEW_AGENT, WORKFLOW
 from .agent import Agent
 from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
 from .ends import ending, run_error, run_status
-from .forms import answered, closed, told_form
+from .forms import answered, closed, as_form
 from .nodes import Nodes
 from .state import WELL, Audio, End, MessageFile, Status, Timing, Turn, TurnError, Workflow
 from .texts import Texts, same_text
@@ -333,7 +333,7 @@ class Builder:
 
     def _ask(self, data: dict[str, Any]) -> None:
         """A form waits; told again, it may have its token anew."""
-        form = told_form(data, workflow_run_id=self._get("workflow_run_id"), user=self._get("user"))
+        form = as_form(data, workflow_run_id=self._get("workflow_run_id"), user=self._get("user"))
         old = self._forms.get(form.id)
         if old is None or (old.status == "waiting" and (form.token is not None or old.token is None)):
             self._forms[form.id] = form
@@ -345,7 +345,7 @@ class Builder:
         self._ask(event.data or {})
 
     def _form_closed(self, event: ev.HumanInputFormFilled | ev.HumanInputFormTimeout) -> None:
-        reported = told_form(event.data or {}, workflow_run_id=self._get("workflow_run_id"), user=self._get("user"))
+        reported = as_form(event.data or {}, workflow_run_id=self._get("workflow_run_id"), user=self._get("user"))
         form = self._forms.get(reported.id, reported)
         status = "filled" if isinstance(event, ev.HumanInputFormFilled) else "timeout"
         self._forms[form.id] = msgspec.structs.replace(form, status=status, token=None)

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..i18n import t
 from ..printable import one_line
 from ..secret import Secret
+from ..wire.form_tokens import without_secrets
 from .value import Value
 
 FormStatus = Literal["waiting", "filled", "timeout"]
@@ -88,26 +89,26 @@ class Form(Value, frozen=True):
     def __hash__(self) -> int:
         return hash((Form, self.id, self.status))
 
-    def _told(self, name: str) -> Any:
+    def _reported(self, name: str) -> Any:
         return self.data.get(name) if isinstance(self.data, dict) else None
 
     @property
     def title(self) -> str:
         """The node's title."""
-        return _text(self._told("node_title"))
+        return _text(self._reported("node_title"))
 
     @property
     def node_id(self) -> str:
         """The node that asks."""
-        return _text(self._told("node_id"))
+        return _text(self._reported("node_id"))
 
     @property
     def fields(self) -> tuple[FormField, ...]:
         """What it asks for, in order; of two with one name the first."""
-        resolved = self._told("resolved_default_values")
+        resolved = self._reported("resolved_default_values")
         defaults = resolved if isinstance(resolved, dict) else {}
         fields: dict[str, FormField] = {}
-        for item in _dicts(self._told("inputs"), FIELDS):
+        for item in _dicts(self._reported("inputs"), FIELDS):
             name = _text(item.get("output_variable_name"))
             if name and name not in fields:
                 fields[name] = _field(name, item, defaults)
@@ -116,21 +117,21 @@ class Form(Value, frozen=True):
     @property
     def actions(self) -> tuple[FormAction, ...]:
         """How it can be answered, in order."""
-        told = self._told("actions") or self._told("user_actions")
+        reported = self._reported("actions") or self._reported("user_actions")
         return tuple(
             FormAction(
                 id=_text(item.get("id")),
                 title=_text(item.get("title")) or _text(item.get("id")),
                 style=_text(item.get("button_style")) or "default",
             )
-            for item in _dicts(told, ACTIONS)
+            for item in _dicts(reported, ACTIONS)
             if _text(item.get("id"))
         )
 
     @property
     def expires_at(self) -> datetime | None:
         """Until when it can be answered, aware, in UTC; None where that was not told."""
-        time = self._told("expiration_time")
+        time = self._reported("expiration_time")
         if not isinstance(time, (int, float)) or isinstance(time, bool):
             return None
         try:
@@ -205,8 +206,8 @@ def _field(name: str, item: Mapping[str, Any], resolved: Mapping[str, Any]) -> F
     default = item.get("default")
     value = default.get("value") if isinstance(default, dict) and default.get("type") == "constant" else None
     source = item.get("option_source")
-    told = source.get("value") if isinstance(source, dict) else None
-    options = tuple(option for option in told[:OPTIONS] if isinstance(option, str)) if isinstance(told, list) else ()
+    values = source.get("value") if isinstance(source, dict) else None
+    options = tuple(option for option in values[:OPTIONS] if isinstance(option, str)) if isinstance(values, list) else ()
     return FormField(
         name=name,
         type=_text(item.get("type")) or "paragraph",
@@ -216,9 +217,9 @@ def _field(name: str, item: Mapping[str, Any], resolved: Mapping[str, Any]) -> F
     )
 
 
-def told_form(data: Mapping[str, Any], **known: Any) -> Form:
+def as_form(data: Mapping[str, Any], **known: Any) -> Form:
     """The form that an event, a pause's reason or a stored message tells; its token is kept apart."""
-    fields = {name: value for name, value in data.items() if name not in ("form_token", "TYPE")}
+    fields = {name: without_secrets(value) for name, value in data.items() if name not in ("form_token", "TYPE")}
     token = data.get("form_token")
     key = _text(data.get("form_id")) or _text(data.get("id")) or _text(data.get("node_id"))
     return Form(
@@ -232,14 +233,14 @@ def told_form(data: Mapping[str, Any], **known: Any) -> Form:
 
 def answered(form: Form, outputs: object) -> Form:
     """The form after its node has ended: with what was chosen and submitted, where the node's outputs tell it."""
-    told = outputs if isinstance(outputs, dict) else {}
+    reported = outputs if isinstance(outputs, dict) else {}
     return msgspec.structs.replace(
         form,
         status="filled",
         token=None,
-        action=_text(told.get("__action_id")) or form.action,
-        inputs={field.name: told[field.name] for field in form.fields if field.name in told} or form.inputs,
-        content=_text(told.get("__rendered_content")) or form.content,
+        action=_text(reported.get("__action_id")) or form.action,
+        inputs={field.name: reported[field.name] for field in form.fields if field.name in reported} or form.inputs,
+        content=_text(reported.get("__rendered_content")) or form.content,
     )
 
 

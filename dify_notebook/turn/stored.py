@@ -10,7 +10,7 @@ import msgspec
 from ..wire.form_tokens import without_secrets
 from ..wire.models import StoredMessage
 from .convert import as_citation, as_dict, as_file, as_int, as_text, as_time, as_usage
-from .forms import Form, FormStatus, told_form
+from .forms import Form, FormStatus, as_form
 from .reasoning import split_reasoning
 from .state import Status, Thought, Turn, TurnError, Usage
 
@@ -91,7 +91,7 @@ def _form(item: Mapping[str, Any], number: str, left: FormStatus, user: str | No
         data.setdefault(name, answer.get(name))
     if action and not asked:
         data["actions"] = [{"id": action, "title": as_text(answer.get("action_text"))}]
-    form = told_form(data, workflow_run_id=as_text(item.get("workflow_run_id")) or None, user=user)
+    form = as_form(data, workflow_run_id=as_text(item.get("workflow_run_id")) or None, user=user)
     return msgspec.structs.replace(
         form,
         id=form.id or number,

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from dify_notebook.live import View, open_view
-from dify_notebook.turn.forms import Form, told_form
+from dify_notebook.turn.forms import Form, as_form
 from dify_notebook.turn.state import Timing, Turn
 
 TOKEN = "ft-a-token-that-nobody-may-see"
@@ -45,7 +45,7 @@ def form(number: int = 1, *, expires: float | None = 3600, files: bool = False) 
         "form_token": TOKEN,
         "expiration_time": None if expires is None else time.time() + expires,
     }
-    return told_form(data, workflow_run_id="run-1", user="ann")
+    return as_form(data, workflow_run_id="run-1", user="ann")
 
 
 class Desk:

@@ -19,7 +19,7 @@ from dify_notebook.live.forms import form_answer, form_state
 from dify_notebook.live.protocol import FormState, Hello, Packed, Stop, Submit, read, unpack
 from dify_notebook.live.view import LiveView
 from dify_notebook.live.widget import WAITING_KEPT, LiveWidget
-from dify_notebook.turn.forms import Form, told_form
+from dify_notebook.turn.forms import Form, as_form
 from dify_notebook.turn.state import Timing, Turn
 from dify_notebook.views.diff import to_wire
 from dify_notebook.views.form_place import form_place
@@ -48,7 +48,7 @@ def form(key: str = "f1", *fields: dict[str, Any], **data: Any) -> Form:
         "expiration_time": NOW + 60,
         **data,
     }
-    return told_form(told, workflow_run_id="run-1", user="ann")
+    return as_form(told, workflow_run_id="run-1", user="ann")
 
 
 def state(asked: Form, **more: Any) -> FormState:

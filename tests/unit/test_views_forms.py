@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from dify_notebook import views
-from dify_notebook.turn.forms import Form, answered, told_form
+from dify_notebook.turn.forms import Form, answered, as_form
 from dify_notebook.turn.state import Turn
 from dify_notebook.views import limits
 from dify_notebook.views.form_place import form_place
@@ -45,7 +45,7 @@ class Held:
 
 
 def waiting(variable: str | None = "answer", **more: Any) -> Turn:
-    form = msgspec.structs.replace(told_form(DATA, workflow_run_id="r"), link=Held(variable), **more)
+    form = msgspec.structs.replace(as_form(DATA, workflow_run_id="r"), link=Held(variable), **more)
     return Turn(status="paused", end="paused", answer="Draft.", forms=(form,))
 
 
@@ -80,7 +80,7 @@ def test_a_form_that_waits_says_all_that_is_needed_to_answer_it(kind: str, monke
     [
         (waiting("dify_notebook.last"), "import dify_notebook\ndify_notebook.last.forms[0].submit("),
         (waiting(None), "turn.forms[0].submit("),
-        (Turn(status="paused", forms=(told_form(DATA),)), "dify.forms.submit(turn.forms[0], action="),
+        (Turn(status="paused", forms=(as_form(DATA),)), "dify.forms.submit(turn.forms[0], action="),
     ],
 )
 def test_the_line_of_python_names_what_holds_the_turn(turn: Turn, line: str) -> None:
@@ -90,7 +90,7 @@ def test_the_line_of_python_names_what_holds_the_turn(turn: Turn, line: str) -> 
 
 def test_the_line_of_python_is_python_whatever_the_server_calls_things() -> None:
     data = {**DATA, "inputs": [{"output_variable_name": "a'\"b\\", "type": "text-input"}], "actions": [{"id": "x'); y("}]}
-    [form] = (told_form(data),)
+    [form] = (as_form(data),)
     from dify_notebook.views.forms import python
 
     called: list[dict[str, Any]] = []
@@ -108,9 +108,9 @@ def test_the_line_of_python_is_python_whatever_the_server_calls_things() -> None
 
 def test_the_line_of_python_is_bounded_and_holds_no_key() -> None:
     key = "app-" + "k3Y9" * 6
-    form = told_form({**DATA, "actions": [{"id": key}, {"id": "x" * 9_000}]})
+    form = as_form({**DATA, "actions": [{"id": key}, {"id": "x" * 9_000}]})
     assert key not in "".join(texts(Turn(status="paused", forms=(form,))).values())
-    form = told_form({**DATA, "actions": [{"id": "x" * 9_000}]})
+    form = as_form({**DATA, "actions": [{"id": "x" * 9_000}]})
     assert all(said.count("x" * 2_500) == 0 for said in texts(Turn(status="paused", forms=(form,))).values())
 
 
@@ -181,7 +181,7 @@ def test_a_terminal_goes_on_where_it_is() -> None:
 
 
 def test_more_than_is_shown_is_counted() -> None:
-    form = told_form({**DATA, "form_content": "x" * 50_000}, workflow_run_id="r")
+    form = as_form({**DATA, "form_content": "x" * 50_000}, workflow_run_id="r")
     turn = Turn(status="paused", forms=(form,) * (limits.FORMS + 3))
     assert "turn.forms" in views.text(turn, "en")
     assert len(views.text(waiting(content="x" * 50_000), "en")) < limits.FORM_TEXT + 3_000

@@ -131,7 +131,8 @@ export class Store {
     const feed = this.feed(patch.view);
     feed.take(patch);
     if (patch.say) this.say(patch.say);
-    if (feed.stale) this.#miss();
+    // One that was heard before, and is told again, misses nothing.
+    if (feed.stale && patch.seq > feed.have) this.#miss();
     feed.tell();
   }
 }
