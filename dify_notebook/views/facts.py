@@ -133,15 +133,8 @@ def _warnings(turn: Turn, words: Words) -> list[Notice]:
 
 def metrics(turn: Turn, words: Words, now: float) -> list[str]:
     """The facts in the footer of a turn: tokens, price, times, server, ids."""
-    out = []
+    out = _tokens(turn, words)
     usage, timing = turn.usage, turn.timing
-    if usage is not None and usage.total_tokens is not None:
-        tokens = words("tokens", n=number(usage.total_tokens))
-        if usage.prompt_tokens is not None and usage.completion_tokens is not None:
-            tokens += " " + words("in_out", i=number(usage.prompt_tokens), o=number(usage.completion_tokens))
-        out.append(tokens)
-    elif turn.workflow is not None and turn.workflow.total_tokens is not None:
-        out.append(words("tokens", n=number(turn.workflow.total_tokens)))
     if usage is not None and usage.total_price is not None and (usage.total_price or usage.total_tokens):
         out.append(price(usage.total_price, usage.currency))
     first = timing.first_token if timing is not None else None
@@ -164,6 +157,21 @@ def metrics(turn: Turn, words: Words, now: float) -> list[str]:
     if turn.feedback:
         out.append(words.known(f"feedback.{turn.feedback}", turn.feedback))
     return out
+
+
+def _tokens(turn: Turn, words: Words) -> list[str]:
+    """How many tokens a turn took; nothing where that is not known.
+
+    A server keeps 0 of a message whose tokens it did not count: its run failed, or was stopped.
+    """
+    usage, flow = turn.usage, turn.workflow
+    counted, of_run = usage and usage.total_tokens, flow and flow.total_tokens
+    if usage is not None and counted is not None and (counted or (not of_run and turn.source != "history")):
+        text = words("tokens", n=number(counted))
+        if usage.prompt_tokens is not None and usage.completion_tokens is not None:
+            text += " " + words("in_out", i=number(usage.prompt_tokens), o=number(usage.completion_tokens))
+        return [text]
+    return [] if of_run is None else [words("tokens", n=number(of_run))]
 
 
 def omitted(turn: Turn, words: Words) -> dict[str, str]:
