@@ -219,6 +219,8 @@ def test_numbers() -> None:
     assert as_decimal("1.50") == Decimal("1.50")
     assert as_decimal("free") is None
     assert as_decimal("NaN") is None
+    assert as_decimal("1e30") == Decimal("1e30")
+    assert [as_decimal(text) for text in ("1e999999", "1e-999999", "0E-999999999", "0E+999999999", "1" * 999)] == [None] * 5
     assert as_int("12") == 12
     assert as_int(True) is None
     assert as_size(-1) is None
