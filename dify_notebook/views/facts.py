@@ -84,9 +84,10 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
     out = []
     if turn.error is not None:
         code = one_line(turn.error.code, 80)
-        status = f" ({turn.error.status})" if turn.error.status else ""
+        status = f"({turn.error.status})" if turn.error.status else ""
         detail = shown(readable(turn.error.message)).strip()
-        out.append(Notice("error", f"{words('error')}{words.colon}{code}{status}", detail))
+        named = " ".join(part for part in (code, status) if part)  # the history tells neither
+        out.append(Notice("error", words("error") + (words.colon + named if named else ""), detail))
     if turn.end == "stopped" or turn.status == "stopped":
         key = {True: "stopped.confirmed", False: "stopped.unconfirmed", None: "stopped.server"}[
             turn.stop_confirmed

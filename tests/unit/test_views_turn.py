@@ -210,6 +210,14 @@ def test_what_went_another_way_is_told(turn: Turn, told: str) -> None:
     assert told.partition(" (400)")[0] in views.text(turn, "en")
 
 
+def test_an_error_without_a_code_has_a_heading_without_a_colon() -> None:
+    failed = Turn(status="failed", error=TurnError(code="", message="boom"), source="history")
+    assert "✕ Error\n    boom" in views.text(failed)
+    assert "> **Error**\n>\n> ```\n> boom" in views.markdown(failed, "en")
+    assert "> **错误**" in views.markdown(failed, "zh-Hans")
+    assert "✕ Error: (502)\n" in views.text(Turn(status="failed", error=TurnError(code="", message="", status=502)))
+
+
 def test_chinese_has_its_own_colon() -> None:
     turn = Turn(
         status="failed",
