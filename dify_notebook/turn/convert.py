@@ -86,9 +86,9 @@ def as_time(value: object) -> datetime | None:
     if isinstance(value, str) and value:
         try:
             time = datetime.fromisoformat(value)
-        except ValueError:
+            return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        except (OverflowError, ValueError):
             return None
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     return None
 
 
