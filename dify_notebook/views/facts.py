@@ -166,7 +166,8 @@ def _tokens(turn: Turn, words: Words) -> list[str]:
     A server keeps 0 of a message whose tokens it did not count: its run failed, or was stopped.
     """
     usage, flow = turn.usage, turn.workflow
-    counted, of_run = usage and usage.total_tokens, flow and flow.total_tokens
+    counted = usage.total_tokens if usage is not None else None
+    of_run = flow.total_tokens if flow is not None else None
     if usage is not None and counted is not None and (counted or (not of_run and turn.source != "history")):
         text = words("tokens", n=number(counted))
         if usage.prompt_tokens is not None and usage.completion_tokens is not None:
