@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import APIError, DifyError, InputError
-from ..i18n import t
+from ..i18n import moment, t
 from ..printable import MESSAGE, one_line
 from ..secret import Secret
 from ..turn.forms import Form, as_form
@@ -38,11 +38,6 @@ _REFUSED = {
     "not_found": "forms.refused.unknown",
     "invalid_form_data": "forms.refused.invalid",
 }
-
-
-def local_time(time: datetime) -> str:
-    """A time on this machine's clock, as it is written in both languages."""
-    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def refused(problem: DifyError) -> str:
@@ -128,7 +123,7 @@ class AsyncForms(Resource):
             status = "filled" if form.status == "waiting" else form.status
             raise InputError(t("forms.answered", status=status), code="form")
         if form.expires_at is not None and form.expires_at <= datetime.now(UTC):
-            raise InputError(t("forms.expired", time=local_time(form.expires_at)), code="form")
+            raise InputError(t("forms.expired", time=moment(form.expires_at)), code="form")
         mine = object()
         if self._dify._submitting.setdefault(form.id, mine) is not mine:
             raise InputError(t("forms.submitting"), code="form")
