@@ -38,6 +38,7 @@ class ResumedStream(ChatStream):
         sent = ev.Sent(user=user, server=dify.base_url, app=dify.settings.app)
         super().__init__(dify, call, sent, timeout=timeout)
         self._known = turn
+        self._run = run
         self._builder = SharedBuilder(turn and msgspec.structs.replace(turn, tape=None))
         waiting = [form.id for form in turn.forms if form.status == "waiting"] if turn else list(dify._answered)
         self._answered = {key: dify._answered[key] for key in waiting if key in dify._answered}
@@ -71,7 +72,7 @@ class ResumedStream(ChatStream):
             if turn.created_at is not None:
                 spent = max(spent, (datetime.now(UTC) - turn.created_at).total_seconds())
             self._t0 = time.monotonic() - spent
-        self._reader.resume(self._builder.turn(), self._answered)
+        self._reader.resume(self._builder.turn(), self._run, self._answered)
         self._tell(ev.Continued(at=self.now, answered=self._answered))
 
     def _copy_tape(self, turn: Turn) -> None:

@@ -91,6 +91,7 @@ class ChatStream:
         self._end_reason: ev.Event | None = None  # why this side ended it
         self._link: FormLink | None = None
         self._plain = False  # whether who asked does not await
+        self._closings = 0  # of the client, when this began
         self.tape: Tape | None = Tape() if tape else None
 
     # -- reading -------------------------------------------------------------------
@@ -162,6 +163,7 @@ class ChatStream:
     async def __aenter__(self) -> ChatStream:
         self._t0 = time.monotonic()
         self._plain = on_portal()
+        self._closings = self._dify._pools.closings
         self._begin()
         if self._end_reason is not None:  # it was stopped before
             self._tell(ev.StopRequested(at=self.now))
@@ -345,12 +347,14 @@ class ChatStream:
                 except (httpx.HTTPError, httpx.StreamError, OSError) as problem:
                     words = str(problem) or type(problem).__name__
                     end = self._end_reason or ev.Disconnected(at=self.now, message=words, rest=reader.rest())
-                if followed >= FOLLOWS or not await self._follow(lost=type(end) is not ev.StreamEnd):
+                if followed >= FOLLOWS or not self._may_follow(end):
+                    break
+                lost, end = end, None  # whoever is cancelled while it is followed, leaves a run that goes on
+                if not await self._follow(lost):
+                    end = lost
                     break
                 followed += 1
-                end = None
-                turn = self._builder.turn()
-                reader.reconnect(turn.answer_raw, turn.reasoning_chunks)
+                reader.reconnect(self._builder.turn())
                 self._tell(ev.Resumed(at=self.now, message=t("net.followed")))
             if self._stopping is not None:  # the stream may end before the stop is confirmed
                 await asyncio.wait([self._stopping], timeout=STOP_SECONDS)
@@ -410,26 +414,27 @@ class ChatStream:
     def _follow_call(self, run: str) -> Call[Any]:
         return follow_run(run, user=self._sent.user or "")
 
-    async def _follow(self, *, lost: bool) -> bool:
-        """After a loss: read on where the server tells the run's events again (newer than Dify 1.12).
+    def _may_follow(self, end: ev.Event) -> bool:
+        """Whether the run may go on behind the end of a connection.
 
         Not when this side ended it, not for chat and agent apps, which have no run, and not when the
-        run is over. Whether the server knows how is found by asking.
-
-        Args:
-            lost: whether the connection broke. Where it came to its own end behind the message's, nothing is missing.
+        run is over. Where it came to its own end behind the message's, nothing is missing.
         """
+        if self._end_reason is not None or self._stopping is not None or self._dify._pools.closings != self._closings:
+            return False
+        lost = type(end) is not ev.StreamEnd
+        return self._builder.unfinished_run is not None and (lost or self._builder.status == "running")
+
+    async def _follow(self, lost: ev.Event) -> bool:
+        """Read on where the server tells the run's events again (newer than Dify 1.12), which is found by asking."""
         run = self._builder.unfinished_run
-        if run is None or self._end_reason is not None or self._stopping is not None:
-            return False
-        if not lost and self._builder.status != "running":
-            return False
+        assert run is not None
         assert self._response is not None
         await self._response.aclose()
         self._response = None
         call = self._follow_call(run)
         budget = RetryBudget(FOLLOW_SECONDS)
-        while self._end_reason is None and self._stopping is None:
+        while self._may_follow(lost):
             self._opening = self._open(call)
             try:
                 response = await self._opening

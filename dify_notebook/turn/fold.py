@@ -511,8 +511,6 @@ class Builder:
             self._set(complete=False)
         if event.answer is not None:
             self._replace_answer(event.answer, event.at)
-        if event.reasoning is not None:
-            self._texts.replace_reasoning(event.reasoning)
 
     def _stored(self, event: ev.Stored) -> None:
         """What the server's history knows where the stream told less."""

@@ -400,8 +400,6 @@ class Resumed(Event, tag="§followed"):
     message: str = ""
     code: str = ""
     """Of the warning that `message` is; empty for `followed`, and with False for `gap`."""
-    reasoning: str | None = None
-    """The whole of it that came in events of its own, where the end of the run told it."""
 
 
 class Stored(Event, tag="§stored"):

@@ -577,3 +577,16 @@ async def test_a_moderated_answer_stays_moderated(replaced: bool, history: bool)
     assert turn.replaced == (replaced or history)
     assert codes(turn) & {"gap", "unmoderated"} == (set() if history else {"gap"} if replaced else {"unmoderated"})
     assert turn.status == "succeeded"
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+async def test_a_run_that_is_read_on_hears_no_other(human: tuple[Server, RawServer, int], by_id: bool) -> None:
+    server, _, _ = human
+    other = {"workflow_run_id": "another", "message_id": "another", "task_id": "another", "conversation_id": "another"}
+    told = [{**event, **{name: value for name, value in other.items() if name in event}} for event in server.run.events]
+    with serving(pinging(server, told)) as raw:
+        async with AsyncDify("app-x", raw.url, "me", bounds=Bounds(silence=1)) as dify:
+            paused = await asked(dify)
+            turn = await resumed(dify, server.run.id if by_id else paused)
+    assert (turn.answer, turn.end) == ("" if by_id else paused.answer, "disconnected")
+    assert (turn.error and turn.error.code, turn.workflow_run_id == "another") == ("silence", False)
