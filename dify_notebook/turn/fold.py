@@ -283,13 +283,15 @@ class Builder:
         if self._get("status") == "paused":  # told by the same stream, or by one that follows it
             self._go_on()
             return
+        known: Workflow | None = self._get("workflow")
+        workflow = known if known is not None and known.id == run else Workflow(id=run)  # told again, it goes on
         self._set(
             workflow_run_id=run or None,
-            workflow=Workflow(
-                id=run,
-                workflow_id=as_text(data.get("workflow_id")) or None,
-                inputs=data.get("inputs"),
-                started_at=event.at,
+            workflow=msgspec.structs.replace(
+                workflow,
+                workflow_id=workflow.workflow_id or as_text(data.get("workflow_id")) or None,
+                inputs=data.get("inputs") if workflow.inputs is None else workflow.inputs,
+                started_at=event.at if workflow.started_at is None else workflow.started_at,
             ),
         )
         if self._get("app_mode") is None and event.conversation_id:
@@ -329,7 +331,8 @@ class Builder:
         for reason in reasons if isinstance(reasons, list) else ():
             if isinstance(reason, dict) and reason.get("TYPE") in (None, "human_input_required"):
                 self._ask(reason)
-        self._finish("paused", "paused", event.at, whole=True)
+        if self._get("end") not in _LOCAL_ENDS:
+            self._finish("paused", "paused", event.at, whole=True)
 
     def _ask(self, data: dict[str, Any]) -> None:
         """A form waits; told again, it may have its token anew."""
@@ -391,8 +394,7 @@ class Builder:
         conclusion = ending(workflow, message_ended=message_ended, stop_asked=stop_asked, alone=alone)
         if conclusion is None:
             return
-        if conclusion.error is not None or end == "error":  # which was the run's
-            self._set(error=conclusion.error)
+        self._set(error=conclusion.error)
         self._finish(conclusion.status, conclusion.end, at, whole=True)
 
     def _error(self, event: ev.Error) -> None:
