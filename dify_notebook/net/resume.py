@@ -85,6 +85,7 @@ class Resume:
         self._foreign = False  # what came last was of another run
         self._over: ev.WorkflowFinished | ev.WorkflowPaused | None = None
         self._lost = False
+        self._error = False
         self._ended_before = False  # the message's end had come before this connection
         self._closed_form = False  # a form was closed, and how was not told
         self.goes_on = False
@@ -125,6 +126,8 @@ class Resume:
             self._message_ended = True
         elif isinstance(event, (ev.WorkflowFinished, ev.WorkflowPaused)):
             self._over = event
+        elif isinstance(event, ev.Error):
+            self._error = True
         elif isinstance(event, ev.NodeFinished):
             data = event.data or {}
             if data.get("node_type") == "human-input" and data.get("status") == "succeeded":
@@ -190,7 +193,7 @@ class Resume:
         """Whether it is of another run, by the id that it names; what names none is of the run that was told last."""
         run, message = getattr(event, "workflow_run_id", None), getattr(event, "message_id", None)
         if run and self._run:
-            self._foreign = run != self._run
+            self._foreign = run.casefold() != self._run.casefold()  # ids that people write
         elif message and self._message and not isinstance(event, (ev.TtsMessage, ev.TtsMessageEnd)):  # speech has ids of its own
             self._foreign = message != self._message
         return self._foreign
@@ -309,7 +312,8 @@ class Resume:
             stored: the message as the server's history has it, where it was wanted and is to be had.
         """
         if self._answer is None or not (self._over or self._message_ended):
-            return []
+            gap = ev.Resumed(at=at, whole=False, message=t("net.follow_gap"))
+            return [gap] if self._error and self._lost else []
         events = self._missing_reasoning(at)
         if self._lacks_nodes():
             events.append(ev.Resumed(at=at, code="nodes", message=t("net.nodes_missing")))
@@ -345,9 +349,10 @@ class Resume:
         return [ev.Resumed(at=at, whole=False, message=t("net.reasoning_gap"))] if untold else []
 
 
-_NOTED = frozenset(
-    (ev.ReasoningChunk, ev.MessageReplace, ev.MessageEnd, ev.WorkflowFinished, ev.WorkflowPaused, ev.NodeFinished)
-)
+_NOTED = frozenset((
+    ev.ReasoningChunk, ev.MessageReplace, ev.MessageEnd, ev.WorkflowFinished, ev.WorkflowPaused, ev.NodeFinished,
+    ev.Error,
+))  # fmt: skip
 
 
 def _own_id(event: ev.WorkflowEvent) -> bool:

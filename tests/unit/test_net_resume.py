@@ -147,6 +147,14 @@ async def test_what_nothing_proves_is_not_called_complete() -> None:
     assert [warning.code for warning in turn.warnings] == ["followed", "nodes", "gap"]
 
 
+async def test_an_error_behind_a_loss_does_not_make_the_answer_whole() -> None:
+    error = {"event": "error", "code": "internal", "message": "no", "status": 500, **IDS}
+    with serving(losing(WHOLE[:CUT], telling([error]))) as server:
+        turn = await asked(server)
+    assert (turn.answer, turn.status, turn.complete) == ("One two ", "failed", False)
+    assert [warning.code for warning in turn.warnings] == ["followed", "gap"]
+
+
 async def test_a_beginning_that_cannot_be_told_from_a_repetition_is_not_said_twice() -> None:
     events = [STARTED, text("One "), END]
     with serving(losing(WHOLE[:CUT], telling(events))) as server:
