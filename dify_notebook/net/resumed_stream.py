@@ -40,8 +40,8 @@ class ResumedStream(ChatStream):
         self._known = turn
         self._run = run
         self._builder = SharedBuilder(turn and msgspec.structs.replace(turn, tape=None))
-        waiting = [form.id for form in turn.forms if form.status == "waiting"] if turn else list(dify._answered)
-        self._answered = {key: dify._answered[key] for key in waiting if key in dify._answered}
+        asked = [form.id for form in turn.forms] if turn else list(dify._answered)
+        self._answered = {key: dify._answered[key] for key in asked if key in dify._answered}
 
     def _follow_call(self, run: str, user: str | None = None) -> Call[Any]:
         # Where a form was submitted, the run may still be told to wait for it.
