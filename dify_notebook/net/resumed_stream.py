@@ -40,8 +40,7 @@ class ResumedStream(ChatStream):
         self._known = turn
         self._run = run
         self._builder = SharedBuilder(turn and msgspec.structs.replace(turn, tape=None))
-        asked = [form.id for form in turn.forms] if turn else list(dify._answered)
-        self._answered = {key: dify._answered[key] for key in asked if key in dify._answered}
+        self._answered = {key: dify._answered[key] for key in _asked(turn, dify) if key in dify._answered}
 
     def _follow_call(self, run: str, user: str | None = None) -> Call[Any]:
         # Where a form was submitted, the run may still be told to wait for it.
@@ -84,3 +83,11 @@ class ResumedStream(ChatStream):
                 self.tape.append(at, frame)
         except TapeError as gone:
             self.tape.forget(gone.message)
+
+
+def _asked(turn: Turn | None, dify: AsyncDify) -> list[str]:
+    """Ids of the forms that a server may still wait for, though this client has submitted them."""
+    if turn is None:
+        return list(dify._answered)
+    over = turn.workflow is not None and turn.workflow.status not in ("running", "paused")
+    return [form.id for form in turn.forms if form.status == "waiting" or not over]
