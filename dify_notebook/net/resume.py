@@ -194,8 +194,8 @@ class Resume:
         run, message = getattr(event, "workflow_run_id", None), getattr(event, "message_id", None)
         if run and self._run:
             self._foreign = run.casefold() != self._run.casefold()  # ids that people write
-        elif message and self._message and not isinstance(event, (ev.TtsMessage, ev.TtsMessageEnd)):  # speech has ids of its own
-            self._foreign = message != self._message
+        elif message and self._message and not isinstance(event, (ev.TtsMessage, ev.TtsMessageEnd)):
+            self._foreign = message != self._message  # speech can have ids of its own
         return self._foreign
 
     def _take(self, event: ev.Event) -> None:

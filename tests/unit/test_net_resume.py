@@ -12,7 +12,7 @@ from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify
 from dify_notebook.errors import TurnIncomplete
-from dify_notebook.net import stream as stream_module
+from dify_notebook.net import follower
 from dify_notebook.turn.state import Turn
 
 pytestmark = pytest.mark.anyio
@@ -276,7 +276,7 @@ async def test_it_is_not_followed_for_ever() -> None:
     with serving(losing(WHOLE[:CUT], follow)) as server:
         turn = await asked(server)
     assert (turn.answer, turn.status, turn.end) == ("One two ", "incomplete", "disconnected")
-    assert len(server.requests) == 1 + stream_module.FOLLOWS
+    assert len(server.requests) == 1 + follower.FOLLOWS
 
 
 @pytest.mark.parametrize("cut", range(2, len(WHOLE) - 2))
