@@ -595,7 +595,7 @@ async def test_a_run_that_is_read_on_hears_no_other(human: tuple[Server, RawServ
 async def test_a_run_whose_reading_on_was_refused_is_read_on_by_what_was_left(human: tuple[Server, RawServer, int]) -> None:
     """Its form is answered by then, and the server may not have noticed yet."""
     server, _, pause = human
-    refused = []
+    refused: list[Any] = []
 
     def script(request: Any, connection: Any) -> None:
         if request.path.startswith("/v1/workflow/") and not refused:

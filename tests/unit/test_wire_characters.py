@@ -297,7 +297,7 @@ def test_a_tape_tells_the_same_turn(tmp_path: Path) -> None:
 
 def test_what_is_said_while_a_run_is_followed_is_counted() -> None:
     resume = Resume()
-    resume.restart("a", "")
+    resume.restart(Turn(answer_raw="a"))
     told = [new for event in events(piece("message", b"b\xff\\ud83d")) for new in resume.new_events(event)]
     assert [(one.unread, one.half) for one in told] == [(1, True)]
     assert fold_all([*told, ev.StreamEnd()]).answer == f"b{BAD}{BAD}"
