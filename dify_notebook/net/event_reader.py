@@ -45,15 +45,15 @@ class EventReader:
         self.exceeded: Literal["line", "stream"] | None = None
         """The bound that was passed: no more may be split."""
 
-    def reconnect(self, answer: str, reasoning: str) -> None:
-        """Another connection begins; these are the texts that came so far."""
+    def reconnect(self, turn: Turn) -> None:
+        """Another connection begins; this is what came so far."""
         self._connect()
-        self._resume.restart(answer, reasoning)
+        self._resume.restart(turn)
         self._following = True
 
-    def resume(self, turn: Turn, answered: Collection[str]) -> None:
-        """The first connection goes on with the run of that turn; `answered` are ids of forms that were submitted."""
-        self._resume.begin(turn, answered)
+    def resume(self, turn: Turn, run: str, answered: Collection[str]) -> None:
+        """The first connection goes on with that run, the turn's; `answered` are ids of forms that were submitted."""
+        self._resume.begin(turn, run, answered)
         self._following = True
 
     def split(self, chunk: bytes) -> list[Frame]:
@@ -102,7 +102,10 @@ class EventReader:
         if len(frames) != 1 or isinstance(event := decode(frames[0], at, self._surrogates), ev.Unknown):
             return []
         frame = _without_tokens(frames[0])
-        return self._new(frame, event) if self._following else [(frame, event)]
+        if self._following:
+            return self._new(frame, event)
+        self._resume.record(event)
+        return [(frame, event)]
 
     @property
     def followed(self) -> Resume | None:

@@ -9,9 +9,11 @@ still to come; nothing in an event says which. So it is decided here, from what 
 - A `message_replace` before any text is a state: the text so far (Dify 1.16 keeps none before the end, so it is
   empty, or what stood there at the last pause). What comes behind it is new.
 - A stream that opens otherwise goes on: all of its text is new.
-- The end of the run tells its whole answer, before moderation, and the message's end the reasoning: what we have is
-  compared with them and mended. The server's history (`/messages`) has what users may see, so it wins over both; it
-  is looked up where the run ended while nobody listened, or where its end does not say what we have.
+- The end of the run tells its whole answer, before moderation: what we have is compared with it and mended (the
+  reasoning, which the message's end tells, by the fold, as for every stream). The server's history (`/messages`) has
+  what users may see, so it wins; it is looked up where the run ended while nobody listened, or where its end does not
+  say what we have.
+- What names another run, or another message, is none of this one's.
 
 Where nothing proves the answer whole, nothing is guessed: no text is said twice, and the turn says that a part may
 be missing.
@@ -71,8 +73,6 @@ class Resume:
         self._unrepeated: Counter[Hashable] = Counter()
         self._text = ""
         self._new_text: list[str] = []  # since we follow
-        self._reasoning_text = ""
-        self._new_reasoning: list[str] = []
         self._answer: _Repeated | None = None
         self._reasoning: _Repeated | None = None
         self._started = False
@@ -80,18 +80,22 @@ class Resume:
         self._moderated = False  # the text was replaced for good
         self._message_ended = False
         self._reasons = False  # the reasoning has not told its end
-        self._reported_reasoning: str | None = None
+        self._run: str | None = None
+        self._message: str | None = None
+        self._foreign = False  # what came last was of another run
         self._over: ev.WorkflowFinished | ev.WorkflowPaused | None = None
         self._lost = False
+        self._error = False
         self._ended_before = False  # the message's end had come before this connection
         self._closed_form = False  # a form was closed, and how was not told
         self.goes_on = False
         """Whether anything was heard that a run that waits does not say."""
 
-    def begin(self, turn: Turn, answered: Collection[str]) -> None:
+    def begin(self, turn: Turn, run: str, answered: Collection[str]) -> None:
         """The run of that turn is read on, by whoever did not read its beginning.
 
         Args:
+            run: its id.
             answered: ids of forms that were submitted: a server that has not noticed yet still waits for them.
         """
         self._answered = frozenset(answered)
@@ -100,7 +104,8 @@ class Resume:
         self._nodes.begin(turn)
         self._moderated = turn.replaced
         self._message_ended = turn.end == "message_end"
-        self.restart(turn.answer_raw, turn.reasoning_chunks, lost=turn.status != "paused")
+        self.restart(turn, lost=turn.status != "paused")
+        self._run = run
 
     def record(self, event: ev.Event) -> None:
         """An event of the first connection."""
@@ -119,28 +124,28 @@ class Resume:
             self._moderated = True
         elif isinstance(event, ev.MessageEnd):
             self._message_ended = True
-            reported = (event.metadata or {}).get("reasoning")
-            texts = [text for text in reported.values() if isinstance(text, str)] if isinstance(reported, dict) else []
-            self._reported_reasoning = "\n\n".join(texts) or None
         elif isinstance(event, (ev.WorkflowFinished, ev.WorkflowPaused)):
             self._over = event
+        elif isinstance(event, ev.Error):
+            self._error = True
         elif isinstance(event, ev.NodeFinished):
             data = event.data or {}
             if data.get("node_type") == "human-input" and data.get("status") == "succeeded":
                 self._closed_form = self._closed_form or data.get("outputs") is None
 
-    def restart(self, text: str, reasoning: str, *, lost: bool = True) -> None:
-        """Another connection begins; this is what we have.
+    def restart(self, turn: Turn, *, lost: bool = True) -> None:
+        """Another connection begins.
 
         Args:
+            turn: what we have.
             lost: whether there was one before, so that what came between them was not heard.
         """
         self._lost = self._lost or lost
         self._unrepeated = self._seen.copy()
         self._nodes.restart()
-        self._text, self._new_text = text, []
-        self._reasoning_text, self._new_reasoning = reasoning, []
-        self._answer, self._reasoning = _Repeated(text), _Repeated(reasoning)
+        self._run, self._message, self._foreign = turn.workflow_run_id or self._run, turn.message_id, False
+        self._text, self._new_text = turn.answer_raw, []
+        self._answer, self._reasoning = _Repeated(turn.answer_raw), _Repeated(turn.reasoning_chunks)
         self._started, self._ended_before = False, self._message_ended
         if isinstance(self._over, ev.WorkflowPaused):
             self._over = None
@@ -151,6 +156,8 @@ class Resume:
         assert self._reasoning is not None
         if isinstance(event, ev.Ping):
             return [event]
+        if self._is_foreign(event):
+            return []
         if not self._started:
             self._started = True
             if not isinstance(event, ev.WorkflowStarted):  # it goes on where the server is now
@@ -182,6 +189,15 @@ class Resume:
             self._take(new)
         return news
 
+    def _is_foreign(self, event: ev.Event) -> bool:
+        """Whether it is of another run, by the id that it names; what names none is of the run that was told last."""
+        run, message = getattr(event, "workflow_run_id", None), getattr(event, "message_id", None)
+        if run and self._run:
+            self._foreign = run.casefold() != self._run.casefold()  # ids that people write
+        elif message and self._message and not isinstance(event, (ev.TtsMessage, ev.TtsMessageEnd)):
+            self._foreign = message != self._message  # speech can have ids of its own
+        return self._foreign
+
     def _take(self, event: ev.Event) -> None:
         """An event that is new."""
         self._note(event)
@@ -196,7 +212,6 @@ class Resume:
             return []
         whole = not self._reasoning.open
         new = self._reasoning.feed(text)
-        self._new_reasoning.append(new)
         if whole:
             return [event]
         data = {**(getattr(event, "data", None) or {}), "reasoning": new}
@@ -297,8 +312,9 @@ class Resume:
             stored: the message as the server's history has it, where it was wanted and is to be had.
         """
         if self._answer is None or not (self._over or self._message_ended):
-            return []
-        events = self._mended_reasoning(at)
+            gap = ev.Resumed(at=at, whole=False, message=t("net.follow_gap"))
+            return [gap] if self._error and self._lost else []
+        events = self._missing_reasoning(at)
         if self._lacks_nodes():
             events.append(ev.Resumed(at=at, code="nodes", message=t("net.nodes_missing")))
         if stored is None:
@@ -328,19 +344,15 @@ class Resume:
         mended = ev.Resumed(at=at, whole=True, answer=reported)
         return [mended] if fits and self._message_ended else [mended, unmoderated]
 
-    def _mended_reasoning(self, at: float) -> list[ev.Event]:
-        have, reported = self._reasoning_text + "".join(self._new_reasoning), self._reported_reasoning
-        if reported is not None:
-            words = have.split()
-            return [] if words == reported.split() else [ev.Resumed(at=at, whole=True, reasoning=reported)]
-        if self._reasons and self.finished and not self._message_ended:
-            return [ev.Resumed(at=at, whole=False, message=t("net.reasoning_gap"))]
-        return []
+    def _missing_reasoning(self, at: float) -> list[ev.Event]:
+        untold = self._reasons and self.finished and not self._message_ended
+        return [ev.Resumed(at=at, whole=False, message=t("net.reasoning_gap"))] if untold else []
 
 
-_NOTED = frozenset(
-    (ev.ReasoningChunk, ev.MessageReplace, ev.MessageEnd, ev.WorkflowFinished, ev.WorkflowPaused, ev.NodeFinished)
-)
+_NOTED = frozenset((
+    ev.ReasoningChunk, ev.MessageReplace, ev.MessageEnd, ev.WorkflowFinished, ev.WorkflowPaused, ev.NodeFinished,
+    ev.Error,
+))  # fmt: skip
 
 
 def _own_id(event: ev.WorkflowEvent) -> bool:

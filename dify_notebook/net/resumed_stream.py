@@ -38,9 +38,9 @@ class ResumedStream(ChatStream):
         sent = ev.Sent(user=user, server=dify.base_url, app=dify.settings.app)
         super().__init__(dify, call, sent, timeout=timeout)
         self._known = turn
+        self._run = run
         self._builder = SharedBuilder(turn and msgspec.structs.replace(turn, tape=None))
-        waiting = [form.id for form in turn.forms if form.status == "waiting"] if turn else list(dify._answered)
-        self._answered = {key: dify._answered[key] for key in waiting if key in dify._answered}
+        self._answered = {key: dify._answered[key] for key in _asked(turn, dify) if key in dify._answered}
 
     def _follow_call(self, run: str, user: str | None = None) -> Call[Any]:
         # Where a form was submitted, the run may still be told to wait for it.
@@ -71,7 +71,7 @@ class ResumedStream(ChatStream):
             if turn.created_at is not None:
                 spent = max(spent, (datetime.now(UTC) - turn.created_at).total_seconds())
             self._t0 = time.monotonic() - spent
-        self._reader.resume(self._builder.turn(), self._answered)
+        self._reader.resume(self._builder.turn(), self._run, self._answered)
         self._tell(ev.Continued(at=self.now, answered=self._answered))
 
     def _copy_tape(self, turn: Turn) -> None:
@@ -83,3 +83,11 @@ class ResumedStream(ChatStream):
                 self.tape.append(at, frame)
         except TapeError as gone:
             self.tape.forget(gone.message)
+
+
+def _asked(turn: Turn | None, dify: AsyncDify) -> list[str]:
+    """Ids of the forms that a server may still wait for, though this client has submitted them."""
+    if turn is None:
+        return list(dify._answered)
+    over = turn.workflow is not None and turn.workflow.status not in ("running", "paused")
+    return [form.id for form in turn.forms if form.status == "waiting" or not over]

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DifyError
-from ..turn.stored import STORED_USAGE
+from ..turn.stored import STORED_USAGE, turn_from_stored
 from ..wire import calls
 from ..wire import events as ev
 from .retry import RetryBudget
@@ -67,7 +67,7 @@ def _stored(message: StoredMessage, at: float, *, finished: bool) -> ev.Stored:
         error=message.error,
         citations=message.retriever_resources,
         files=[file for file in message.message_files or () if file.get("belongs_to") == "assistant"],
-        forms=_forms(message.extra_contents, finished=finished),
+        forms=_forms(message, finished=finished),
     )
 
 
@@ -76,23 +76,10 @@ def _usage(message: StoredMessage) -> dict[str, Any] | None:
     return None if usage["total_tokens"] is None else usage
 
 
-def _forms(contents: list[dict[str, Any]] | None, *, finished: bool) -> list[Any]:
+def _forms(message: StoredMessage, *, finished: bool) -> list[Any]:
     """The forms that were closed, without their tokens."""
-    forms: list[Any] = []
-    for content in contents or ():
-        asked = content.get("form_definition") if isinstance(content, dict) else None
-        if not isinstance(asked, dict):
-            continue
-        submission = content.get("form_submission_data")
-        submission = submission if isinstance(submission, dict) else {}
-        if content.get("submitted") or finished:
-            forms.append(
-                {
-                    "form_id": asked.get("form_id"),
-                    "status": "filled" if content.get("submitted") else "timeout",
-                    "action": submission.get("action_id"),
-                    "inputs": submission.get("submitted_data"),
-                    "content": submission.get("rendered_content"),
-                }
-            )
-    return forms
+    return [
+        {"form_id": form.id, **{name: getattr(form, name) for name in ("status", "action", "inputs", "content")}}
+        for form in turn_from_stored(message).forms
+        if form.status == "filled" or (finished and form.status == "timeout")
+    ]

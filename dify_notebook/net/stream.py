@@ -24,11 +24,11 @@ from ..wire.sse import MEDIA_TYPE, Frame
 from .bodies import iter_decoded, read_chunks
 from .bounds import size_text
 from .event_reader import EventReader
+from .follower import Follower
 from .forms import Link, linked
 from .interrupting import Interrupts
 from .portal import on_portal
-from .responses import blocking_events, content_type_of, events_body, is_event_stream, too_large
-from .retry import RetryBudget
+from .responses import blocking_events, content_type_of, events_body, too_large
 from .shared_builder import SharedBuilder
 from .silence import Silence
 from .stored_message import stored_message
@@ -44,10 +44,6 @@ STOP_SECONDS = 3.0
 
 #: Seconds that a stream has to end at least once its stop is confirmed, however long that took.
 LAST_SECONDS = 0.5
-
-#: How often a run is followed again after a loss, and the seconds that each may take to begin.
-FOLLOWS = 3
-FOLLOW_SECONDS = 5.0
 
 
 class ChatStream:
@@ -204,7 +200,9 @@ class ChatStream:
             problem.turn = self.turn
             raise problem
         if self._builder.status == "running":
-            self._events = self._read()
+            pools = self._dify._pools
+            follower = Follower(pools, self._builder, left=self._is_left, opening=self._open_again)
+            self._events = self._read(follower)
             return self
         return await self._ended_early()
 
@@ -305,9 +303,9 @@ class ChatStream:
         if not self._task_known.is_set() and self._builder.task_id:
             self._task_known.set()
 
-    async def _read(self) -> AsyncGenerator[ev.Event, None]:
+    async def _read(self, follower: Follower) -> AsyncGenerator[ev.Event, None]:
         """The events of the body, and of the run where it is followed; sees to the end whatever that is."""
-        reader, followed = self._reader, 0
+        reader = self._reader
         end: ev.Event | None = None
         try:
             while True:
@@ -345,13 +343,12 @@ class ChatStream:
                 except (httpx.HTTPError, httpx.StreamError, OSError) as problem:
                     words = str(problem) or type(problem).__name__
                     end = self._end_reason or ev.Disconnected(at=self.now, message=words, rest=reader.rest())
-                if followed >= FOLLOWS or not await self._follow(lost=type(end) is not ev.StreamEnd):
+                if not follower.wants(end):
                     break
-                followed += 1
-                end = None
-                turn = self._builder.turn()
-                reader.reconnect(turn.answer_raw, turn.reasoning_chunks)
-                self._tell(ev.Resumed(at=self.now, message=t("net.followed")))
+                lost, end = end, None  # whoever is cancelled while it is followed, leaves a run that goes on
+                if not await self._follow(follower, lost):
+                    end = lost
+                    break
             if self._stopping is not None:  # the stream may end before the stop is confirmed
                 await asyncio.wait([self._stopping], timeout=STOP_SECONDS)
             if self._end_reason is None:
@@ -410,45 +407,28 @@ class ChatStream:
     def _follow_call(self, run: str) -> Call[Any]:
         return follow_run(run, user=self._sent.user or "")
 
-    async def _follow(self, *, lost: bool) -> bool:
-        """After a loss: read on where the server tells the run's events again (newer than Dify 1.12).
-
-        Not when this side ended it, not for chat and agent apps, which have no run, and not when the
-        run is over. Whether the server knows how is found by asking.
-
-        Args:
-            lost: whether the connection broke. Where it came to its own end behind the message's, nothing is missing.
-        """
+    async def _follow(self, follower: Follower, lost: ev.Event) -> bool:
+        """Read on by another connection, where there is one."""
         run = self._builder.unfinished_run
-        if run is None or self._end_reason is not None or self._stopping is not None:
-            return False
-        if not lost and self._builder.status != "running":
-            return False
+        assert run is not None
         assert self._response is not None
         await self._response.aclose()
         self._response = None
-        call = self._follow_call(run)
-        budget = RetryBudget(FOLLOW_SECONDS)
-        while self._end_reason is None and self._stopping is None:
-            self._opening = self._open(call)
-            try:
-                response = await self._opening
-            except (httpx.HTTPError, OSError, DifyError):
-                wait = budget.after_failure()
-            except asyncio.CancelledError:
-                if self._end_reason is None:
-                    raise
-                return False
-            else:
-                if response.status_code == 200 and is_event_stream(response):
-                    self._response, self._body = response, iter_decoded(response)
-                    return True
-                await response.aclose()
-                wait = budget.after_status(response.status_code, response.headers.get("retry-after"))
-            if wait is None:
-                return False
-            await budget.wait(wait)
-        return False
+        response = await follower.response(self._follow_call(run), lost)
+        if response is None:
+            return False
+        self._response, self._body = response, iter_decoded(response)
+        self._reader.reconnect(self._builder.turn())
+        self._tell(ev.Resumed(at=self.now, message=t("net.followed")))
+        return True
+
+    def _open_again(self, call: Call[Any]) -> asyncio.Future[httpx.Response]:
+        self._opening = self._open(call)
+        return self._opening
+
+    def _is_left(self) -> bool:
+        """Whether this side has ended it, or is about to."""
+        return self._end_reason is not None or self._stopping is not None
 
     async def _watch(self, seconds: float) -> None:
         """When the time for the whole turn is over: stop as a person would, then say why."""

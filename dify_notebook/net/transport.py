@@ -253,6 +253,8 @@ class LoopPools:
         self._direct = _transport_kind(transport)
         self.answered = False
         """Whether the server ever answered."""
+        self.closings = 0
+        """How often its connections were closed on purpose."""
         self.connections = check_connections(connections)
         self._pools: dict[int, tuple[asyncio.AbstractEventLoop, LoopPool, AsyncGenerator[None, None]]] = {}
         self._pid = os.getpid()
@@ -310,6 +312,7 @@ class LoopPools:
 
     async def aclose(self) -> None:
         """Hang up, in the running loop."""
+        self.closings += 1
         entry = self._pools.pop(id(asyncio.get_running_loop()), None)
         if entry:
             await entry[2].aclose()

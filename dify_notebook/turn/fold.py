@@ -19,7 +19,7 @@ from ..wire.kinds import AGENT, CHATFLOW, NEW_AGENT, WORKFLOW
 from .agent import Agent
 from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
 from .ends import ending, run_error, run_status
-from .forms import answered, closed, as_form
+from .forms import answered, as_form, closed
 from .nodes import Nodes
 from .state import WELL, Audio, End, MessageFile, Status, Timing, Turn, TurnError, Workflow
 from .texts import Texts, same_text
@@ -283,13 +283,15 @@ class Builder:
         if self._get("status") == "paused":  # told by the same stream, or by one that follows it
             self._go_on()
             return
+        known: Workflow | None = self._get("workflow")
+        workflow = known if known is not None and known.id == run else Workflow(id=run)  # told again, it goes on
         self._set(
             workflow_run_id=run or None,
-            workflow=Workflow(
-                id=run,
-                workflow_id=as_text(data.get("workflow_id")) or None,
-                inputs=data.get("inputs"),
-                started_at=event.at,
+            workflow=msgspec.structs.replace(
+                workflow,
+                workflow_id=workflow.workflow_id or as_text(data.get("workflow_id")) or None,
+                inputs=data.get("inputs") if workflow.inputs is None else workflow.inputs,
+                started_at=event.at if workflow.started_at is None else workflow.started_at,
             ),
         )
         if self._get("app_mode") is None and event.conversation_id:
@@ -329,7 +331,8 @@ class Builder:
         for reason in reasons if isinstance(reasons, list) else ():
             if isinstance(reason, dict) and reason.get("TYPE") in (None, "human_input_required"):
                 self._ask(reason)
-        self._finish("paused", "paused", event.at, whole=True)
+        if self._get("end") not in _LOCAL_ENDS:
+            self._finish("paused", "paused", event.at, whole=True)
 
     def _ask(self, data: dict[str, Any]) -> None:
         """A form waits; told again, it may have its token anew."""
@@ -391,8 +394,7 @@ class Builder:
         conclusion = ending(workflow, message_ended=message_ended, stop_asked=stop_asked, alone=alone)
         if conclusion is None:
             return
-        if conclusion.error is not None or end == "error":  # which was the run's
-            self._set(error=conclusion.error)
+        self._set(error=conclusion.error)
         self._finish(conclusion.status, conclusion.end, at, whole=True)
 
     def _error(self, event: ev.Error) -> None:
@@ -512,8 +514,6 @@ class Builder:
             self._set(complete=False)
         if event.answer is not None:
             self._replace_answer(event.answer, event.at)
-        if event.reasoning is not None:
-            self._texts.replace_reasoning(event.reasoning)
 
     def _stored(self, event: ev.Stored) -> None:
         """What the server's history knows where the stream told less."""

@@ -80,6 +80,12 @@ class Form(Value, frozen=True):
     link: Any = None
     """What `submit` goes through (`FormLink`); None where the turn was read, not asked."""
 
+    def __post_init__(self) -> None:
+        token = self._reported("form_token")
+        if isinstance(token, str):  # pickles of earlier versions have it there
+            msgspec.structs.force_setattr(self, "data", {**self.data, "form_token": None})
+            msgspec.structs.force_setattr(self, "token", self.token or Secret(token))
+
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "token": None, "link": None}
 

@@ -99,11 +99,6 @@ class Texts:
         self._raw, self.length, self._splitter = [], 0, ReasoningSplitter()
         self.halves.discard("answer")
 
-    def replace_reasoning(self, text: str) -> None:
-        """The reasoning that comes apart is this, whole."""
-        self._chunks = [text] if text else []
-        self.halves.discard("reasoning")
-
     def settle(self) -> int:
         """Nothing completes what ends in half a character: how many texts that were."""
         incomplete = sorted(self.halves)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from ..printable import BoundedRepr
-from .form_tokens import Pickled
+from .form_tokens import Pickled, hide_tokens
 
 
 class Event(BoundedRepr, Pickled, msgspec.Struct, tag_field="event", kw_only=True):
@@ -264,6 +264,9 @@ class WorkflowPaused(WorkflowEvent, tag="workflow_paused"):
 
     ENDS_TEXT = True
 
+    def __post_init__(self) -> None:
+        hide_tokens(self.data)  # pickles of earlier versions have them
+
 
 class NodeStarted(WorkflowEvent, tag="node_started"):
     """A node began."""
@@ -311,6 +314,9 @@ class ParallelBranchFinished(WorkflowEvent, tag="parallel_branch_finished"):
 
 class HumanInputRequired(WorkflowEvent, tag="human_input_required"):
     """The run asks a person."""
+
+    def __post_init__(self) -> None:
+        hide_tokens(self.data)  # as for `WorkflowPaused`
 
 
 class HumanInputFormFilled(WorkflowEvent, tag="human_input_form_filled"):
@@ -400,8 +406,6 @@ class Resumed(Event, tag="§followed"):
     message: str = ""
     code: str = ""
     """Of the warning that `message` is; empty for `followed`, and with False for `gap`."""
-    reasoning: str | None = None
-    """The whole of it that came in events of its own, where the end of the run told it."""
 
 
 class Stored(Event, tag="§stored"):

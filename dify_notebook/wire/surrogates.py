@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .events import Event
 
+# What stands behind the first half of a character is its second, whatever byte it would be.
 _CUT = re.compile(
-    "(?:[\ud800-\udbff]|[\udcc2-\udcdf]|[\udce0-\udcef][\udc80-\udcbf]?|[\udcf0-\udcf4][\udc80-\udcbf]{0,2})\\Z"
+    "(?:[\ud800-\udbff]|(?<![\ud800-\udbff])"
+    "(?:[\udcc2-\udcdf]|[\udce0-\udcef][\udc80-\udcbf]?|[\udcf0-\udcf4][\udc80-\udcbf]{0,2}))\\Z"
 )
 
 
@@ -54,7 +56,7 @@ class Surrogates:
 
     def _join(self, text: str, holder: dict[str, Any], field: str) -> bool:
         joined = self.pending.pop(text, "") + holder[field]
-        cut = _CUT.search(joined[-3:])
+        cut = _CUT.search(joined[-4:])
         if cut is not None:
             self.pending[text] = cut[0]
             joined = joined[: -len(cut[0])]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +12,7 @@ from support.raw_server import Connection, RawServer, Request, serving
 
 from dify_notebook import AsyncDify
 from dify_notebook.errors import TurnIncomplete
-from dify_notebook.net import stream as stream_module
+from dify_notebook.net import follower
 from dify_notebook.turn.state import Turn
 
 pytestmark = pytest.mark.anyio
@@ -145,6 +147,14 @@ async def test_what_nothing_proves_is_not_called_complete() -> None:
     assert [warning.code for warning in turn.warnings] == ["followed", "nodes", "gap"]
 
 
+async def test_an_error_behind_a_loss_does_not_make_the_answer_whole() -> None:
+    error = {"event": "error", "code": "internal", "message": "no", "status": 500, **IDS}
+    with serving(losing(WHOLE[:CUT], telling([error]))) as server:
+        turn = await asked(server)
+    assert (turn.answer, turn.status, turn.complete) == ("One two ", "failed", False)
+    assert [warning.code for warning in turn.warnings] == ["followed", "gap"]
+
+
 async def test_a_beginning_that_cannot_be_told_from_a_repetition_is_not_said_twice() -> None:
     events = [STARTED, text("One "), END]
     with serving(losing(WHOLE[:CUT], telling(events))) as server:
@@ -180,6 +190,83 @@ async def test_a_run_that_was_told_to_end_is_not_followed() -> None:
     assert (turn.answer, len(server.requests)) == ("One two three four.", 1)
 
 
+def of_another_run(events: list[Event]) -> list[Event]:
+    other = {"task_id": "t 2", "message_id": "m 2", "conversation_id": "c 2"}
+    events = [{**event, **other} for event in events]
+    return [{**event, "workflow_run_id": "run 2"} if "workflow_run_id" in event else event for event in events]
+
+
+@pytest.mark.parametrize("ours", [[], WHOLE])
+@pytest.mark.parametrize("others", [WHOLE, WHOLE[1:], [text("no"), END], [finished("no")], [{"event": "error"}]])
+async def test_what_another_run_says_is_not_heard(others: list[Event], ours: list[Event]) -> None:
+    with serving(losing(WHOLE[:CUT], telling([*of_another_run(others), *ours]))) as server:
+        turn = await asked(server)
+    answer, status = ("One two three four.", "succeeded") if ours else ("One two ", "incomplete")
+    assert (turn.answer, turn.status, turn.workflow_run_id, turn.error) == (answer, status, "run 1", None)
+    assert [one.id for one in turn.nodes or ()] == (["a", "it", "b"] if ours else ["a", "it"])
+    assert {warning.code for warning in turn.warnings} == {"followed"}
+
+
+async def test_what_came_before_its_blank_line_is_not_heard_twice() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        if request.method == "GET":
+            telling(WHOLE)(connection)
+            return
+        connection.head()
+        for event in WHOLE[:4]:
+            connection.event(**event)
+        connection.chunk(b"data: " + json.dumps(WHOLE[4]).encode())
+        connection.end()
+
+    with serving(script) as server:
+        turn = await asked(server)
+    assert (turn.answer, turn.status, turn.complete) == ("One two three four.", "succeeded", True)
+    assert [len(one.retries) for one in turn.nodes or () if one.id == "a"] == [1]
+
+
+@pytest.mark.parametrize("answers", ["never", "500"])
+async def test_who_is_cancelled_while_it_is_followed_leaves_a_run_that_is_stopped(answers: str) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        if request.path.endswith("/stop"):
+            connection.reply("200 OK", {"result": "success"})
+        elif request.method == "POST":
+            losing(WHOLE[:CUT], telling([]))(request, connection)
+        elif answers == "never":
+            connection.wait_until_left()
+        else:
+            connection.reply("500 No", {"code": "internal", "message": "no", "status": 500})
+
+    with serving(script) as server:
+        reading = asyncio.ensure_future(asked(server))
+        while len(server.requests) < 2:
+            await asyncio.sleep(0.01)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await reading
+    turn: Turn = caught.value.turn  # type: ignore[attr-defined]
+    assert (turn.answer, turn.status, turn.end) == ("One two ", "incomplete", "cancelled")
+    assert server.requests[-1].path == "/v1/chat-messages/t/stop"
+
+
+async def test_a_client_that_was_closed_follows_nothing() -> None:
+    def script(request: Request, connection: Connection) -> None:
+        connection.head()
+        for event in WHOLE[:CUT]:
+            connection.event(**event)
+        connection.wait_until_left()
+
+    with serving(script) as server:
+        dify = AsyncDify("app-x", server.url, "me")
+        async with dify.chat.stream("hi") as stream:
+            reading = asyncio.ensure_future(stream.read())
+            while stream.turn.answer != "One two ":
+                await asyncio.sleep(0.01)
+            await dify.aclose()
+            turn = await reading
+    assert (turn.answer, turn.status, turn.end) == ("One two ", "incomplete", "disconnected")
+    assert len(server.requests) == 1
+
+
 async def test_it_is_not_followed_for_ever() -> None:
     def follow(connection: Connection) -> None:
         connection.head()
@@ -189,7 +276,7 @@ async def test_it_is_not_followed_for_ever() -> None:
     with serving(losing(WHOLE[:CUT], follow)) as server:
         turn = await asked(server)
     assert (turn.answer, turn.status, turn.end) == ("One two ", "incomplete", "disconnected")
-    assert len(server.requests) == 1 + stream_module.FOLLOWS
+    assert len(server.requests) == 1 + follower.FOLLOWS
 
 
 @pytest.mark.parametrize("cut", range(2, len(WHOLE) - 2))

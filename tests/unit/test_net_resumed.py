@@ -577,3 +577,40 @@ async def test_a_moderated_answer_stays_moderated(replaced: bool, history: bool)
     assert turn.replaced == (replaced or history)
     assert codes(turn) & {"gap", "unmoderated"} == (set() if history else {"gap"} if replaced else {"unmoderated"})
     assert turn.status == "succeeded"
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+async def test_a_run_that_is_read_on_hears_no_other(human: tuple[Server, RawServer, int], by_id: bool) -> None:
+    server, _, _ = human
+    other = {"workflow_run_id": "another", "message_id": "another", "task_id": "another", "conversation_id": "another"}
+    told = [{**event, **{name: value for name, value in other.items() if name in event}} for event in server.run.events]
+    with serving(pinging(server, told)) as raw:
+        async with AsyncDify("app-x", raw.url, "me", bounds=Bounds(silence=1)) as dify:
+            paused = await asked(dify)
+            turn = await resumed(dify, server.run.id if by_id else paused)
+    assert (turn.answer, turn.end) == ("" if by_id else paused.answer, "disconnected")
+    assert (turn.error and turn.error.code, turn.workflow_run_id == "another") == ("silence", False)
+
+
+async def test_a_run_whose_reading_on_was_refused_is_read_on_by_what_was_left(human: tuple[Server, RawServer, int]) -> None:
+    """Its form is answered by then, and the server may not have noticed yet."""
+    server, _, pause = human
+    refused: list[Any] = []
+
+    def script(request: Any, connection: Any) -> None:
+        if request.path.startswith("/v1/workflow/") and not refused:
+            refused.append(request)
+            connection.reply("503 No", {"code": "internal", "message": "no", "status": 503})
+        else:
+            server(request, connection)
+
+    with serving(script) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            paused = await asked(dify)
+            with pytest.raises(DifyError) as caught:
+                await paused.forms[0].submit(**ANSWER)
+            left = caught.value.turn
+            assert left is not None
+            assert left.forms[0].status == "filled"
+            assert server.at == [pause]
+            check(await resumed(dify, left))

@@ -21,7 +21,7 @@ OWN: list[ev.Event] = [
     ev.Disconnected(code="silence", message="left", rest=b"data: {\xff"),
     ev.DeadlineExceeded(seconds=2.5),
     ev.Cancelled(),
-    ev.Resumed(whole=False, message="gap", code="gap", answer="a", reasoning="r"),
+    ev.Resumed(whole=False, message="gap", code="gap", answer="a"),
     ev.Stored(answer="moderated", usage={"total_tokens": 3}, forms=[{"form_id": "1"}], replaced=True),
 ]
 

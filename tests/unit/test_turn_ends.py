@@ -162,3 +162,41 @@ def test_the_task_is_the_one_that_can_be_stopped() -> None:
     for event in (ev.Message(answer="a", **IDS), ev.TtsMessage(task_id="speech", audio="AAAA")):
         builder.apply(event)
     assert (builder.turn().task_id, builder.task_id) == ("t", "t")
+
+
+def test_a_pause_behind_an_end_of_this_side_leaves_the_forms_and_the_end() -> None:
+    form = {"form_id": "f", "TYPE": "human_input_required"}
+    paused = ev.WorkflowPaused(workflow_run_id="w", data={"reasons": [form]}, **IDS)
+    turn = fold_all([started(), ev.DeadlineExceeded(seconds=1), paused])
+    assert (turn.status, turn.end, [item.id for item in turn.forms]) == ("incomplete", "timed_out", ["f"])
+
+
+def test_what_has_ended_well_has_no_error() -> None:
+    turn = fold_all([started(), run_end("failed", "no"), message_end(), run_end("succeeded"), ev.StreamEnd()])
+    assert (turn.status, turn.error) == ("succeeded", None)
+
+
+def test_a_run_that_begins_behind_its_end_has_ended() -> None:
+    turn = fold_all([run_end("failed", "no", outputs={"a": 1}), started(), ev.StreamEnd()])
+    assert turn.workflow is not None
+    assert (turn.status, turn.workflow.status, turn.workflow.outputs) == ("failed", "failed", {"a": 1})
+
+
+TWICE = (
+    ev.WorkflowStarted, ev.WorkflowFinished, ev.WorkflowPaused, ev.HumanInputRequired, ev.NodeStarted, ev.NodeFinished,
+    ev.IterationNext, ev.IterationCompleted, ev.LoopNext, ev.LoopCompleted, ev.AgentThought, ev.AgentLog, ev.MessageEnd,
+    ev.MessageReplace, ev.Error,
+)  # fmt: skip
+"""What has a name of its own. (A container may run again under one name, and text has none.)"""
+
+
+@pytest.mark.parametrize("case", sorted(load()))
+def test_what_is_told_twice_and_what_nobody_knows_change_nothing(case: str) -> None:
+    splitter = Splitter()
+    events = [decode(frame, 0.0) for _, chunk in load()[case].chunks for frame in splitter.feed(chunk)]
+    twice = [again for event in events for again in ([event, event] if isinstance(event, TWICE) else [event])]
+    unknown = [item for event in events for item in (event, ev.Unknown(name="from_tomorrow"))]
+    whole, doubled, mixed = (fold_all([*told, ev.StreamEnd()]) for told in (events, twice, unknown))
+    assert doubled == whole
+    assert [warning for warning in mixed.warnings if warning.message != "from_tomorrow"] == list(whole.warnings)
+    assert msgspec.structs.replace(mixed, warnings=whole.warnings) == whole

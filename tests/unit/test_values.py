@@ -23,6 +23,7 @@ from support.raw_server import Connection, Request, serving
 from dify_notebook import AsyncDify, Dify, DifyError, History, Turn, errors
 from dify_notebook.tape import Header, Tape
 from dify_notebook.turn import state
+from dify_notebook.turn.value import restored
 from dify_notebook.wire import events
 
 KEY = "app-" + "v" * 24
@@ -141,6 +142,18 @@ def test_a_pickle_of_an_earlier_version_opens() -> None:
         conversation_id="c1", created_at=datetime(2026, 1, 2, tzinfo=UTC), pings=3, tape=turn.tape,
     )  # fmt: skip
     assert [event.answer for event in turn.events] == ["hi"]
+
+
+def test_the_token_of_a_form_that_an_earlier_version_pickled_is_a_secret() -> None:
+    """It pickled forms and events with all that the server told."""
+    told = {"form_id": "f", "form_token": "TOKENTOKENTOKENTOKEN"}
+    form = restored(state.Form, {"id": "f", "data": dict(told), "status": "waiting"})
+    assert form.token is not None
+    assert form.token.reveal() == "TOKENTOKENTOKENTOKEN"
+    values = [events.HumanInputRequired(data=dict(told)), events.WorkflowPaused(data={"reasons": [dict(told)]})]
+    for value in (form, *values):
+        assert "TOKENTOKEN" not in repr(value)
+        assert b"TOKENTOKEN" not in pickle.dumps(value)
 
 
 def test_a_pickle_of_a_later_version_opens_without_what_is_new() -> None:

@@ -183,6 +183,15 @@ def test_what_is_replaced_waits_for_nothing() -> None:
     assert turn.answer == f"no{BAD}"
 
 
+@pytest.mark.parametrize("character", "\U0001f480\U0001f4c2\U0001f4dd\U0001f4e6\U0001f4f1\U0001f4ff\U0002c0c2")
+def test_a_second_half_is_no_byte(character: str) -> None:
+    """Those from U+DC80 to U+DCFF stand for bytes where they are alone."""
+    escaped = json.dumps(character)[1:-1].encode()
+    data = [piece("message", b"a" + escaped[:6]), piece("message", escaped[6:]), piece("message", b"b")]
+    turn = fold_all(events(*data, END))
+    assert (turn.answer_raw, turn.warnings, turn.complete) == (f"a{character}b", (), True)
+
+
 @given(st.text(min_size=1), st.lists(st.integers(0, 40)))
 def test_a_text_that_is_cut_anywhere_is_whole(text: str, cuts: list[int]) -> None:
     """Between the halves of characters, and between their bytes."""
@@ -297,7 +306,7 @@ def test_a_tape_tells_the_same_turn(tmp_path: Path) -> None:
 
 def test_what_is_said_while_a_run_is_followed_is_counted() -> None:
     resume = Resume()
-    resume.restart("a", "")
+    resume.restart(Turn(answer_raw="a"))
     told = [new for event in events(piece("message", b"b\xff\\ud83d")) for new in resume.new_events(event)]
     assert [(one.unread, one.half) for one in told] == [(1, True)]
     assert fold_all([*told, ev.StreamEnd()]).answer == f"b{BAD}{BAD}"
