@@ -225,8 +225,8 @@ def _forms(db: sqlite3.Connection, app: str) -> Iterator[Row]:
 def _form_messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
     for row in _rows(db, *_OF_FORMS, app, "f.seq"):
         key = str(uuid.uuid5(uuid.UUID(row["id"]), "message"))
-        told = {"type": "human_input", "message_id": row["message"], "form_id": row["id"]}
-        yield {"id": key, "workflow_run_id": row["run"], **told}
+        ids = {"workflow_run_id": row["run"], "message_id": row["message"], "form_id": row["id"]}
+        yield {"id": key, "type": "human_input", **ids}
 
 
 def _owner(app: str, end_user: str) -> dict[str, Any]:
