@@ -9,13 +9,14 @@ from typing import Any
 
 import httpx
 import pytest
+from contract import human_apps
 from local_helpers import passages_read_once
 
 from dify_notebook import AsyncDify, Turn, local
 from dify_notebook.local.engine.run import Run
 from dify_notebook.local.server.process import LocalServer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 QUESTIONS = {
     "list": "streaming, conversations",
@@ -89,7 +90,7 @@ class _Cut(httpx.AsyncByteStream):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     where: Path = tmp_path_factory.mktemp("drops") / "data"
-    with passages_read_once(), local.serve(data_dir=where, pace=0, faults=True) as made:
+    with passages_read_once(), local.serve(data_dir=where, pace=0, faults=True, apps=[human_apps.brancha()]) as made:
         yield made
 
 
@@ -141,8 +142,8 @@ def check(turn: Turn, whole: Turn, where: object) -> None:
     assert (essence(again), nodes(again)) == (essence(turn), nodes(turn)), where
 
 
-def dify(server: LocalServer, proxy: Proxy | None = None) -> AsyncDify:
-    return AsyncDify(server.api_key("pipeline"), server.base_url, user="me", transport=proxy)
+def dify(server: LocalServer, proxy: Proxy | None = None, app: str = "pipeline") -> AsyncDify:
+    return AsyncDify(server.api_key(app), server.base_url, user="me", transport=proxy)
 
 
 async def told(client: AsyncDify, question: str) -> Turn:
@@ -185,6 +186,29 @@ async def test_a_run_that_goes_on_is_cut_at_each_event(
         assert [node[2] for node in nodes(whole)] == ["succeeded"] * 4
         for cut in range(1, proxy.events):
             check(await answered(cut), whole, (action, when, cut))
+
+
+@pytest.mark.parametrize("lost", [0, 1], ids=["first", "second"])
+async def test_each_of_two_forms_at_once(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch, lost: int, when: str
+) -> None:
+    proxy = proxy_of(server, "/events", when, monkeypatch)
+    async with dify(server, proxy, "brancha") as client:
+
+        async def answered(cut: int | None) -> tuple[Turn, int]:
+            turn, events = await told(client, "go"), 0
+            for number in (0, 1):
+                proxy.cut, proxy.held = cut if number == lost else None, True
+                waiting = next(form for form in turn.forms if form.status == "waiting")
+                turn = await waiting.submit(action="approve")
+                events = proxy.events if number == lost else events
+            return turn, events
+
+        whole, events = await answered(None)
+        assert (whole.status, whole.answer, [form.inputs for form in whole.forms]) == ("succeeded", "LR", [{}, {}])
+        for cut in range(1, events):
+            turn, _ = await answered(cut)
+            check(turn, whole, (lost, when, cut))
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
