@@ -198,7 +198,7 @@ def dump(
 
     Returns:
         The files by table: messages, conversations, end_users, message_feedbacks, message_agent_thoughts,
-        message_files, message_annotations.
+        message_files, message_annotations, human_input_forms, execution_extra_contents.
 
     Raises:
         DumpError: the app has no conversations there, or the files cannot be written.

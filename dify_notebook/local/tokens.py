@@ -20,6 +20,8 @@ UNIT_PRICE_IN = Decimal("0.001")
 UNIT_PRICE_OUT = Decimal("0.002")
 PRICE_UNIT = Decimal("0.001")
 _DECIMALS = Decimal("0.0000001")
+TOKEN_PAUSE = 0.012
+"""Seconds before each piece of text, at pace 1."""
 
 
 def count(text: str) -> int:

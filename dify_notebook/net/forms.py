@@ -209,7 +209,7 @@ def linked(turn: Turn, link: Any, answered: Mapping[str, Mapping[str, Any]]) -> 
     forms = []
     for form in turn.forms:
         known = answered.get(form.id, {}) if form.status == "filled" and form.action is None else {}
-        action, inputs = known.get("action"), form.inputs or known.get("inputs")
+        action, inputs = known.get("action"), known.get("inputs") if form.inputs is None else form.inputs
         link_ = link if form.status == "waiting" else None
         forms.append(msgspec.structs.replace(form, link=link_, action=action or form.action, inputs=inputs))
     return msgspec.structs.replace(turn, forms=tuple(forms))

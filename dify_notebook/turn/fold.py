@@ -531,7 +531,7 @@ class Builder:
                 self._add_file(as_file(item))
         for item in event.forms or ():
             form = self._forms.get(str(item.get("form_id"))) if isinstance(item, dict) else None
-            if form is not None and form.action is None:
+            if form is not None:  # also one that was answered here: what it says with its values is told there
                 self._forms[form.id] = closed(form, item)
         if event.error and self._get("error") is None and run == "failed":
             self._set(error=TurnError(code="workflow_failed", message=event.error))

@@ -25,11 +25,6 @@ NOT_HERE = {
         "*__newagent-*": "an app of the kind agent",
         "*__roster-agent-*": "an app of the kind agent",
         "*__agentflow-*": "an agent node of a plugin",
-        "*__brancha-*": "a node that asks a person",
-        "*__humanflow-*": "a node that asks a person",
-        "*__twohumans-*": "a node that asks a person",
-        "human-input__*": "a node that asks a person",
-        "workflow-events__*": "a run that is followed",
     },
     "1.12.1": {
         **_NEVER_HERE,

@@ -5,8 +5,10 @@ The stand-in for a model behind those recordings failed where the question told 
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from contract import human_apps
 from contract import replay_apps as before
 from contract.declared_apps import Declared, check_item
 from support.fake_model import Said, delta, end, usage, words
@@ -38,11 +40,16 @@ VARIABLES = (
     Variable("obj", "object", {}, ""),
     Variable("topic", "string", "", "what it is about"),
 )
+HUMAN_FILES = {"types": [*MEDIA_KINDS, "document"], "methods": ["local_file", "remote_url"]}
 FUNCTIONS: list[Function] = [
     describe(lambda: {"items": ["one", "two", "three"], "n": 3}, "split", "Three words and their number."),
     describe(lambda: {"items": ["a", "b", "c", "d"]}, "letters", "Four letters."),
     describe(lambda: {"r": check_item("500")}, "boom", "Fail."),
 ]
+
+
+LEFT = "[[words and its reader leaves"
+"""A question whose run says itself, then waits until somebody follows it."""
 
 
 class Secrets(Moderation):
@@ -67,7 +74,7 @@ def model(body: dict[str, Any]) -> Said:
 
 
 async def slow(run: Run) -> None:
-    """start, llm, answer; stopped in the middle where the recorded one was."""
+    """start, llm, answer; stopped or left in the middle where the recorded one was."""
     events = before.begin(run)
     await run.say("Slow: ", ["ans", "answer"])
     await before.start(events)
@@ -75,7 +82,15 @@ async def slow(run: Run) -> None:
         await before.node(events, "llm", "llm", "LLM", before.model(run))
         await before.end(events, "ans")
         return
-    events.node("llm", "llm", "LLM")
+    llm = events.node("llm", "llm", "LLM")
+    if run.query == LEFT:
+        run.delta(LEFT, ["llm", "text"])
+        while run.listeners is not None and run.message_id not in run.listeners._of:
+            await asyncio.sleep(0.005)
+        await run.say("word1 ", ["llm", "text"])
+        llm.finish(before.model(run), 0.0, status="succeeded")
+        await before.end(events, "ans")
+        return
     await run.say("word0 ", ["llm", "text"])
     run.stop()
     await run.pause(0)
@@ -170,6 +185,7 @@ def declared() -> list[Declared]:
             _node("short", "answer", answer="Short: {{ agg.output }}"),
             _llm("llm", "ans"), _node("ans", "answer", answer=long),
         ], form=form[:1]),
+        *({**one, "files": HUMAN_FILES} for one in (human_apps.humanflow(), human_apps.twohumans(), human_apps.brancha())),
     ]  # fmt: skip
 
 

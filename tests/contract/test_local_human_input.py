@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from contract import human_apps
 from contract.exchanges import load_exchanges
@@ -26,7 +27,7 @@ from support import linear
 from support.fake_model import FakeModel, words
 
 import dify_notebook
-from dify_notebook import AsyncDify, Dify, Turn, local
+from dify_notebook import AsyncDify, Dify, History, Turn, local
 from dify_notebook.local.engine import listeners
 from dify_notebook.local.engine.listeners import Listener, Listeners
 from dify_notebook.local.engine.run import Run
@@ -790,3 +791,34 @@ def test_the_pipeline_asks_for_approval(stage: Stage, query: str, action: str, s
         stored = dify.messages.list(turn.conversation_id or "").to_list()
     assert [message.answer for message in stored] == [said]
     assert turn.answer == ""
+
+
+# -- taken out as a database is ------------------------------------------------------------
+
+
+def test_a_dump_tells_forms_as_the_api_does(stage: Stage, tmp_path: Path) -> None:
+    """Not answered in time, answered, waiting, and two of one message of which one is answered."""
+    stage.more = {"timeout": 0.1}
+    stage.restart()
+    _, late = stage.form(query="=1+1")
+    stage.ended(late[0]["conversation_id"])
+    stage.more = {}
+    stage.restart()
+    stage.gate.open = False
+    with stage.dify() as dify:
+        dify.chat.send("may I").forms[0].submit(action="reject", inputs=FILLED)
+    with stage.dify("brancha") as dify:
+        dify.chat.send("go").forms[0].submit(action="approve")
+    _, waiting = stage.form(query="may I too")
+    for app, states in {"humanflow": ["filled", "timeout", "waiting"], "brancha": ["filled", "waiting"]}.items():
+        with stage.dify(app) as dify:
+            asked = dify.history(progress=False)
+        written = local.dump(tmp_path / app, stage.where, app=app)
+        assert not any(token_of(waiting) in path.read_text() for path in written.values())
+        read = History.from_export(tmp_path / app)
+        assert sorted(read.forms["status"]) == states
+        beyond = {"usage_from", "prompt_price", "completion_price", "time_to_first_token"}
+        for table, key, apart in (("forms", "form_id", {"definition"}), ("messages", "message_id", beyond)):
+            left, right = (one.table(table).sort_values(key, ignore_index=True) for one in (asked, read))
+            shared = [column for column in left if column not in apart]
+            pd.testing.assert_frame_equal(left[shared], right[shared], check_categorical=False)

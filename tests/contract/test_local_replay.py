@@ -27,6 +27,7 @@ from support.fake_model import FakeModel, Said, words
 from support.loopback import Web, closed_origin
 
 from dify_notebook import local
+from dify_notebook.local.engine import listeners
 from dify_notebook.local.options import Dialect
 
 DIALECTS: dict[str, Dialect] = {"1.16.1": "1.16", "1.12.1": "1.12", "0.15.3": "0.15"}
@@ -106,7 +107,8 @@ def staged(where: Path, dialect: Dialect) -> Iterator[Stage]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", DIALECTS)
-def test_recorded_exchanges(tmp_path: Path, version: str) -> None:
+def test_recorded_exchanges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setattr(listeners, "LINGER", 0.0)  # the recorder left at the end
     told = recorded(version)
     assert len(told) == SIZES[version]
     said_here = {case: one for case, one in told.items() if reason(case, NOT_HERE[version]) is None}

@@ -328,7 +328,7 @@ def test_runs_are_listed_and_replayed() -> None:
     assert (left["started"] - right["started"]).abs().max() < 0.001, "times of a tape are kept to 0.1 ms"
     (picked,) = frames.replay([str(runs["run_id"].iloc[0])])
     assert picked.source == "tape"
-    assert history.messages["usage_from"].tolist() == ["run", "run"]
+    assert history.messages["usage_from"].tolist() == ["server", "server"]
     assert history.messages["total_tokens"].tolist() == [turn.usage and turn.usage.total_tokens for turn in turns]
 
 

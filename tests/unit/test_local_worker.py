@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from dify_notebook.local.engine.run import Run, Stopped
+from dify_notebook.local.engine.run import Run
+from dify_notebook.local.engine.stopping import Stopped
 from dify_notebook.local.store.worker import Worker
 
 

@@ -22,10 +22,12 @@ from ..store.damage import damaged_store, is_damage
 from ..store.paused import PausedRuns
 from ..store.store import INTERRUPTED, Row, Store
 from ..threads import Exited, in_thread
+from .ending import tell_end, tell_error, tell_failure
 from .pausing import Paused, Resumption, keep, paused_data, required
-from .speech import Speech, sound_of
+from .preset import moderated, preset_answer, say_preset
+from .speech import Speech, speak
+from .stopping import Stopped, unless_done
 from .titles import title
-from .unstarted import NO_END, unstarted
 from .usage import usage_of
 
 if TYPE_CHECKING:
@@ -38,16 +40,10 @@ log = logger("dify_notebook.local")
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-TOKEN_PAUSE = 0.012
-"""Seconds before each piece of text, at pace 1."""
 STEP_PAUSE = 0.15
 """Seconds between two steps (nodes, tool calls), at pace 1."""
 _PARTIAL_INTERVAL = 0.2
 """Seconds between two writings of an unfinished answer."""
-
-
-class Stopped(Exception):
-    """The user asked to stop; raised inside the app at its next step."""
 
 
 class RunFailed(Exception):
@@ -144,7 +140,8 @@ class Run:
         self._client_gone = False
         self.ended = False
         """Whether the last event was said."""
-        self._unmetered = False
+        self.unmetered = False
+        """Whether nothing is counted: the answer was ready."""
 
     # -- for apps -------------------------------------------------------------------------------
 
@@ -165,7 +162,7 @@ class Run:
         """
         if self._stopping.done():
             raise Stopped
-        self._send(event, **fields)
+        self.tell(event, **fields)
 
     async def say(self, text: str, selector: Sequence[str] | None = None) -> None:
         """Stream a text in small pieces, watchably.
@@ -174,7 +171,7 @@ class Run:
             selector: in a workflow, the node and variable that the text comes from.
         """
         for piece in tokens.pieces(text):
-            await self.pause(TOKEN_PAUSE)
+            await self.pause(tokens.TOKEN_PAUSE)
             self.delta(piece, selector)
         self.meter.wrote(text)
 
@@ -215,19 +212,7 @@ class Run:
         Raises:
             Stopped: by the user.
         """
-        task = asyncio.ensure_future(doing)
-        try:
-            either: set[asyncio.Future[Any]] = {task, self._stopping}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise Stopped
-            return task.result()
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
-                if not task.cancelled():
-                    task.exception()  # what it says while it is cancelled is of no use any more
+        return await unless_done(self._stopping, doing)
 
     async def work(
         self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -252,6 +237,11 @@ class Run:
         return time.monotonic() - self._started_at
 
     @property
+    def listening(self) -> bool:
+        """Whether the one who asked hears it."""
+        return self.events is not None and not self._client_gone
+
+    @property
     def titled(self) -> bool:
         """Whether its conversation gets a title of this question."""
         return self.auto_name and bool(self.conversation["dialogue_count"] == 1)
@@ -271,11 +261,11 @@ class Run:
         waits: Paused | None = None
         try:
             # A question may be long and the words many: where there are rules they are held against it aside.
-            preset = self._preset_answer() if self.app.moderation is None else (await self.work(self._preset_answer))[0]
+            preset = preset_answer(self) if self.app.moderation is None else (await self.work(preset_answer, self))[0]
             if preset is None:
                 await self.app.answer(self)
             else:
-                await self._say_preset(preset)
+                await say_preset(self, preset)
         except Stopped:
             state = "stopped"
         except Paused as pause:
@@ -285,7 +275,7 @@ class Run:
         except asyncio.CancelledError:
             # The server ends. The stream is told so, rather than cut off without a word.
             await self._commit("interrupted", INTERRUPTED, None)
-            self._send_failure(RunFailed(INTERRUPTED, "internal_server_error"))
+            tell_failure(self, RunFailed(INTERRUPTED, "internal_server_error"))
             self._close()
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as failure:
@@ -308,20 +298,20 @@ class Run:
             await keep(self, self.pauses, pause, name=self._name, variables=self._changed)
         except Exception as failure:
             self.error = self._not_stored(failure)
-            self._send_error(self.error)
+            tell_error(self, self.error)
             return
         tokens_ = [self.pauses.token(form.id) for form in pause.forms]
         run = pause.data["workflow_run_id"]
         self.paused = paused_data(pause.data, pause.forms, tokens_)
         for form, token in zip(pause.forms, tokens_, strict=True):
-            self._send("human_input_required", workflow_run_id=run, data=required(form, token))
-        self._send("workflow_paused", workflow_run_id=run, data=self.paused)
+            self.tell("human_input_required", workflow_run_id=run, data=required(form, token))
+        self.tell("workflow_paused", workflow_run_id=run, data=self.paused)
 
     def never_began(self) -> None:
         """Mark the message, and tell the client."""
         self.store.give_up(self.message_id)
         self.error = RunFailed(INTERRUPTED, "internal_server_error")
-        self._send_failure(self.error)
+        tell_failure(self, self.error)
         self._close()
 
     def _close(self) -> None:
@@ -333,8 +323,8 @@ class Run:
 
     def _count(self, state: str) -> None:
         """What was used up to now."""
-        ready = self._unmetered and not self.app.is_flow
-        nothing = state == "stopped" or self._unmetered
+        ready = self.unmetered and not self.app.is_flow
+        nothing = state == "stopped" or self.unmetered
         self.usage = usage_of(self.meter, self.elapsed, self.first_token, nothing=nothing, ready=ready)
 
     async def _end(self, state: str) -> None:
@@ -342,7 +332,7 @@ class Run:
         message = self.error.message if self.error else None
         status = {"done": "succeeded", "stopped": "stopped", "failed": "failed"}[state]
         ran = None if self.finish_workflow is None else self.finish_workflow(status, message)
-        replaced = None if self.app.moderation is None else await in_thread(self._moderated, state)
+        replaced = None if self.app.moderation is None else await in_thread(moderated, self, state)
         if replaced is not None:
             self._text = [replaced]
         try:
@@ -351,11 +341,11 @@ class Run:
             self.error = self._not_stored(failure)
             ran = None
         if self.error is not None:
-            self._send_failure(self.error, ran)
+            tell_failure(self, self.error, ran)
         else:
-            self._send_end(ran, replaced)
+            tell_end(self, ran, replaced)
             if state == "done":
-                await self._speak()
+                await speak(self)
         if self._client_gone and state == "done" and not self.kept:
             await self.store.abandon(self.message_id)
 
@@ -364,84 +354,6 @@ class Run:
         log.error(damage or "an answer could not be stored", exc_info=failure)
         self.store.give_up(self.message_id)
         return RunFailed(t("local.not_stored", reason=type(failure).__name__), "internal_server_error")
-
-    def _send_end(self, ran: Row | None, replaced: str | None) -> None:
-        """The last events of an answer. A chatflow's client reads to the end of its run, and no further: the message's
-        own end stands before it, but not that of a run which was stopped."""
-        flow, stopped = self.app.is_flow, ran is not None and ran["status"] == "stopped"
-        if stopped:
-            self._send_workflow_finished(ran, NO_END)
-        if replaced is not None:
-            self._send("message_replace", answer=replaced, reason="output_moderation" if flow else "")
-        metadata = {name: value for name, value in self.metadata.items() if flow or value is not None}
-        self._send("message_end", id=self.message_id, metadata=metadata, files=[])
-        if not stopped:
-            self._send_workflow_finished(ran, NO_END)
-
-    def _send_failure(self, error: RunFailed, ran: Row | None = None) -> None:
-        """The end of an answer that failed, with what its run, if that was stored, says of it."""
-        if ran is None and self.finish_workflow is not None:
-            ran = self.finish_workflow("failed", error.message)
-        self._send_workflow_finished(ran, error.message)
-        self._send_error(error)
-
-    def _send_workflow_finished(self, ran: Row | None, reason: str) -> None:
-        """The end of a chatflow's run; of one that never began, the reason."""
-        if ran is not None:
-            self._send("workflow_finished", workflow_run_id=ran["id"], data=ran)
-        elif self.app.is_flow and self.events is not None and not self._client_gone:
-            for event in unstarted(self.app, reason, task=self.task_id, run=str(uuid.uuid4())):
-                self.events.put_nowait(event)
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What `message_end` and a blocking answer tell beside the text."""
-        annotated = None
-        if self.annotation is not None:
-            account = {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, "dify_notebook")), "name": "dify_notebook"}
-            annotated = {"id": self.annotation["id"], "account": account}
-        return {
-            "annotation_reply": annotated,
-            "retriever_resources": self.resources,
-            "usage": self.usage,
-            "reasoning": self.reasoning,
-        }
-
-    def _preset_answer(self) -> str | None:
-        """What is said in place of the app's answer: to a question that may not be asked, or annotated."""
-        rules = self.app.moderation
-        if rules is not None and rules.question is not None and rules.caught(self.query):
-            self.annotation = None
-            return rules.question
-        return None if self.annotation is None else str(self.annotation["answer"])
-
-    async def _say_preset(self, text: str) -> None:
-        """Say a text that is ready. Nothing is counted, and a workflow says it whole, without nodes."""
-        self._unmetered = True
-        if self.app.is_flow:
-            self.delta(text)
-            return
-        for character in text:
-            await self.pause(TOKEN_PAUSE)
-            self.delta(character)
-
-    def _moderated(self, state: str) -> str | None:
-        """What takes the place of an answer that may not be given."""
-        rules = self.app.moderation
-        if rules is None or rules.answer is None or state != "done" or self._unmetered:
-            return None
-        return rules.answer if rules.caught(self.answer) else None
-
-    async def _speak(self) -> None:
-        """The sound of the answer, after the last event of the text, where the app speaks by itself."""
-        voice = self.app.voice
-        if voice is None or not voice.auto_play or self.speech is None or self.events is None or self._client_gone:
-            return
-        pieces = await sound_of(self.speech, self.answer, voice.name, voice.language)
-        for piece in pieces:
-            self._send("tts_message", audio=piece)
-        if pieces:
-            self._send("tts_message_end", audio="")
 
     async def _commit(self, state: str, error: str | None, workflow_run: Row | None) -> None:
         await self.store.finish(
@@ -466,9 +378,9 @@ class Run:
         """Variables with new values. Those that were left alone may have been set from outside meanwhile."""
         return {name: value for name, value in self.variables.items() if value != self._initial.get(name)}
 
-    def _send(self, event: str, **fields: Any) -> None:
-        listening = self.events is not None and not self._client_gone
-        if not listening and self.listeners is None:
+    def tell(self, event: str, **fields: Any) -> None:
+        """Send an event to whoever listens, also of a run that was asked to stop."""
+        if not self.listening and self.listeners is None:
             return
         head: dict[str, Any] = {
             "event": event,
@@ -479,10 +391,7 @@ class Run:
         if event != "error":  # Dify's has none
             head["task_id"] = self.task_id
         event_ = {**head, **fields}
-        if self.events is not None and listening:
+        if self.events is not None and not self._client_gone:
             self.events.put_nowait(event_)
         if self.listeners is not None:
             self.listeners.hear(self.message_id, event_)
-
-    def _send_error(self, error: RunFailed) -> None:
-        self._send("error", code=error.code, status=error.status, message=error.message)

@@ -10,10 +10,13 @@ import base64
 import shutil
 import subprocess
 from functools import cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...logs import logger
 from ..threads import Exited, in_thread
+
+if TYPE_CHECKING:
+    from .run import Run
 
 log = logger("dify_notebook.local")
 
@@ -72,6 +75,18 @@ async def sound_of(speech: Speech, text: str, voice: str, language: str) -> list
         log.warning("an answer could not be spoken: %s", error)
         return []
     return [base64.b64encode(sound[at : at + _PIECE]).decode() for at in range(0, len(sound), _PIECE)]
+
+
+async def speak(run: Run) -> None:
+    """The sound of the answer, after the last event of the text, where the app speaks by itself."""
+    voice = run.app.voice
+    if voice is None or not voice.auto_play or run.speech is None or not run.listening:
+        return
+    pieces = await sound_of(run.speech, run.answer, voice.name, voice.language)
+    for piece in pieces:
+        run.tell("tts_message", audio=piece)
+    if pieces:
+        run.tell("tts_message_end", audio="")
 
 
 @cache

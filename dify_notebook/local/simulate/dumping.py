@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,16 @@ _COLUMNS = {
         "from_account_id", "created_at", "updated_at",
     ),
     "message_agent_thoughts": (
-        "id", "message_id", "position", "thought", "tool", "tool_input", "observation", "created_at", "tool_labels_str",
+        "id", "message_id", "position", "thought", "answer", "tool", "tool_input", "observation", "created_at",
+        "tool_labels_str",
     ),
     "message_files": ("id", "message_id", "type", "transfer_method", "url", "upload_file_id", "belongs_to"),
     "message_annotations": ("id", "app_id", "content", "created_at", "question", "hit_count"),
+    "human_input_forms": (
+        "id", "app_id", "workflow_run_id", "form_kind", "node_id", "form_definition", "rendered_content", "status",
+        "expiration_time", "selected_action_id", "submitted_data",
+    ),
+    "execution_extra_contents": ("id", "type", "workflow_run_id", "message_id", "form_id"),
 }  # fmt: skip
 
 
@@ -81,6 +88,8 @@ def write(
                 "message_agent_thoughts": _thoughts(db, app),
                 "message_files": _files(db, app),
                 "message_annotations": _annotations(db, app),
+                "human_input_forms": _forms(db, app),
+                "execution_extra_contents": _form_messages(db, app),
             }
             return {
                 name: _write(target / f"{name}.csv", name, rows, escape_formula if safe_for_spreadsheets else None)
@@ -132,15 +141,12 @@ def _messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
             **_owner(app, row["end_user"]),
             **_times(row),
             "inputs": row["inputs"],
-            "message_tokens": usage.get("prompt_tokens", 0),
+            **{name: listed[name] for name in ("message_tokens", "answer_tokens", "total_price", "currency")},
+            "provider_response_latency": listed["provider_response_latency"],
             "message_unit_price": usage.get("prompt_unit_price", 0),
             "message_price_unit": usage.get("prompt_price_unit", 0),
-            "answer_tokens": usage.get("completion_tokens", 0),
             "answer_unit_price": usage.get("completion_unit_price", 0),
             "answer_price_unit": usage.get("completion_price_unit", 0),
-            "provider_response_latency": usage.get("latency", 0),
-            "total_price": usage.get("total_price"),
-            "currency": usage.get("currency", "USD"),
             "agent_based": "f",
             "workflow_run_id": json.loads(row["workflow_run"])["id"] if row["workflow_run"] else None,
             "message_metadata": json.dumps(metadata, ensure_ascii=False),
@@ -173,7 +179,8 @@ def _feedbacks(db: sqlite3.Connection, app: str) -> Iterator[Row]:
 def _thoughts(db: sqlite3.Connection, app: str) -> Iterator[Row]:
     for row in _rows(db, "t.*", "JOIN thoughts t ON t.message = m.id", app, "m.seq, t.position"):
         when = _time(row["created_at"])
-        yield {**row, "message_id": row["message"], "tool_labels_str": row["tool_labels"], "created_at": when}
+        more = {"message_id": row["message"], "answer": row["thought"], "tool_labels_str": row["tool_labels"]}
+        yield {**row, **more, "created_at": when}
 
 
 def _files(db: sqlite3.Connection, app: str) -> Iterator[Row]:
@@ -185,6 +192,41 @@ def _annotations(db: sqlite3.Connection, app: str) -> Iterator[Row]:
     for row in map(dict, db.execute("SELECT * FROM annotations WHERE app = ? ORDER BY seq", (app,))):
         more = {"content": row["answer"], "created_at": _time(row["created_at"]), "app_id": fixed_id("app", app)}
         yield {**row, **more}
+
+
+_OF_FORMS = "f.*, json_extract(m.workflow_run, '$.id') AS run", "JOIN forms f ON f.message = m.id"
+
+
+def _forms(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    """Without tokens, of which the store has none. When a form was asked and answered is not kept."""
+    for row in _rows(db, *_OF_FORMS, app, "f.seq"):
+        asked = json.loads(row["definition"])
+        definition = {
+            **{name: asked[name] for name in ("form_content", "inputs", "node_title", "display_in_ui")},
+            "user_actions": asked["actions"],
+            "default_values": asked["resolved_default_values"],
+        }
+        submitted = row["status"] == "submitted"
+        yield {
+            "id": row["id"],
+            "app_id": fixed_id("app", app),
+            "workflow_run_id": row["run"],
+            "form_kind": "runtime",
+            "node_id": row["node"],
+            "form_definition": json.dumps(definition, ensure_ascii=False),
+            "rendered_content": asked["form_content"],
+            "status": row["status"],
+            "expiration_time": _time(int(row["expires_at"])),
+            "selected_action_id": row["action"] if submitted else None,
+            "submitted_data": row["inputs"] if submitted else None,
+        }
+
+
+def _form_messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    for row in _rows(db, *_OF_FORMS, app, "f.seq"):
+        key = str(uuid.uuid5(uuid.UUID(row["id"]), "message"))
+        ids = {"workflow_run_id": row["run"], "message_id": row["message"], "form_id": row["id"]}
+        yield {"id": key, "type": "human_input", **ids}
 
 
 def _owner(app: str, end_user: str) -> dict[str, Any]:

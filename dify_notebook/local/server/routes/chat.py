@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from ....wire.kinds import FILE_CONTROLS
 from ...api_error import ApiError, internal_error, invalid, not_found
 from ...engine.app import FILE_LIMITS, MEGABYTE, App
+from ...engine.ending import metadata_of
 from ...engine.fetch import FetchFailed, Refused, fetch
 from ...engine.forms import FileRules, as_input, check_inputs
 from ...engine.run import Run, Upload
@@ -327,7 +328,7 @@ def _blocking_answer(run: Run) -> Response:
         "conversation_id": run.conversation_id,
         "mode": run.app.mode,
         "answer": run.answer,
-        "metadata": run.metadata,
+        "metadata": metadata_of(run),
         "created_at": run.created_at,
     }
     if run.paused is not None:
