@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -37,10 +37,14 @@ def can_go_on(turn: Turn) -> bool:
     return (turn.status == "paused" or lost) and bool(turn.workflow_run_id)
 
 
-def find(app_session: AppSession, text: str | None, namespace: Mapping[str, Any]) -> Resumption | None:
+def find(
+    app_session: AppSession, text: str | None, namespace: Mapping[str, Any], others: Iterable[AppSession] = ()
+) -> Resumption | None:
     """The run that is meant; None where there is none to go on with.
 
     Args:
+        app_session: of the app in force.
+        others: of the other apps that were asked in this kernel: a run that is named goes on where it was asked.
         text: a variable that holds a turn, or the id of a run; None is the last one that paused or was lost.
 
     Raises:
@@ -53,11 +57,17 @@ def find(app_session: AppSession, text: str | None, namespace: Mapping[str, Any]
     if isinstance(value, Turn):
         if not value.workflow_run_id:
             raise InputError(t("magic.resume.no_run", name=text), code="run")
-        return Resumption(app_session, value, text)
+        return Resumption(_asked_by(value.workflow_run_id, app_session, others), value, text)
     if _RUN_ID.fullmatch(text):
-        known = app_session.session.turns.of_run(text)
-        return Resumption(app_session, known or text)
+        asked_by = _asked_by(text, app_session, others)
+        return Resumption(asked_by, asked_by.session.turns.of_run(text) or text)
     raise InputError(t("magic.resume.unknown", text=text), code="run")
+
+
+def _asked_by(run: str, app_session: AppSession, others: Iterable[AppSession]) -> AppSession:
+    """Which app the run is of; the one in force where it was asked in no cell of this kernel."""
+    had = (one for one in (app_session, *others) if one.session.turns.of_run(run) is not None)
+    return next(had, app_session)
 
 
 def _turns(app_session: AppSession) -> Iterator[Turn]:

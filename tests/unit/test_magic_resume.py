@@ -133,3 +133,37 @@ def test_a_terminal_prints_on_what_waited_and_what_is_resumed_once(
             assert terminal.shell.user_ns["answer"] is terminal.shell.user_ns["turn"] is dify_notebook.last
         finally:
             terminal.run("%unload_ext dify_notebook")
+
+
+def test_a_run_that_is_named_goes_on_with_the_app_that_was_asked(served: tuple[HumanApp, str]) -> None:
+    _, url = served
+    other, in_force = app_session(url, "anna", "other"), app_session(url, "boris", "in force")
+    turn = other.session.ask("ask me").result(10)
+    assert turn.workflow_run_id is not None
+    for text, run in (("answer", turn), (turn.workflow_run_id, turn)):
+        found = find(in_force, text, {"answer": turn}, [in_force, other])
+        assert found is not None
+        assert (found.app_session, found.run) == (other, run)
+
+
+def test_an_app_that_is_not_in_force_is_gone_on_with_too(
+    served: tuple[HumanApp, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, url = served
+    monkeypatch.setenv("DIFY_NOTEBOOK_LANG", "en")
+    with shell(monkeypatch, tmp_path) as terminal:
+        names = terminal.shell.user_ns
+        names["anna"], names["boris"] = AsyncDify(KEY, url, "anna"), AsyncDify(KEY, url, "boris")
+        terminal.run("%load_ext dify_notebook")
+        try:
+            terminal.run("%dify use boris")
+            terminal.run("%%dify anna -o answer\nask me")
+            capsys.readouterr()
+            terminal.run("%dify resume")
+            assert "no run of boris waits" in capsys.readouterr().out
+            terminal.run("%dify resume answer")
+            assert names["answer"].user == "anna"
+            terminal.run('answer = answer.forms[0].submit(action="approve", inputs={"kind": "x"})')
+            assert names["answer"].status == "succeeded"
+        finally:
+            terminal.run("%unload_ext dify_notebook")
