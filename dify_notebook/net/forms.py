@@ -124,11 +124,10 @@ class AsyncForms(Resource):
         if not isinstance(form, Form):
             yield
             return
-        if form.status != "waiting" or form.id in self._dify._answered:
-            status = "filled" if form.status == "waiting" else form.status
-            raise InputError(t("forms.answered", status=status), code="form")
+        if form.id in self._dify._answered:
+            raise InputError(t("forms.filled"), code="form_closed")
         if form.expires_at is not None and form.expires_at <= datetime.now(UTC):
-            raise InputError(t("forms.expired", time=local_time(form.expires_at)), code="form")
+            raise InputError(t("forms.expired", time=local_time(form.expires_at)), code="form_closed")
         mine = object()
         if self._dify._submitting.setdefault(form.id, mine) is not mine:
             raise InputError(t("forms.submitting"), code="form")

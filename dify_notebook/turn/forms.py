@@ -80,6 +80,11 @@ class Form(Value, frozen=True):
     link: Any = None
     """What `submit` goes through (`FormLink`); None where the turn was read, not asked."""
 
+    def __repr__(self) -> str:
+        names = (("actions", [action.id for action in self.actions]), ("fields", [field.name for field in self.fields]))
+        known = "".join(f" {name}={one_line(', '.join(ids), 200)}" for name, ids in names if ids)
+        return f"<Form {self.status} {one_line(self.title or self.id, 80)!r}{known}>"
+
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "token": None, "link": None}
 
@@ -143,8 +148,10 @@ class Form(Value, frozen=True):
         """What is submitted: the inputs, with the defaults of fields that were left out.
 
         Raises:
-            InputError: there is no such action or field, an option is none of the choice's, or a value is missing.
+            InputError: it waits no more, there is no such action or field, an option is none of the choice's, or a value is missing.
         """
+        if self.status != "waiting":
+            raise InputError(t(f"forms.{self.status}"), code="form_closed")
         title = one_line(self.title or self.id, 80)
         actions = [item.id for item in self.actions]
         if actions and action not in actions:
@@ -189,9 +196,10 @@ class Form(Value, frozen=True):
                 `dify.forms.submit(form, …)` does it. Nothing was sent.
             DifyError: the server refused it: it was submitted before, say, or has expired.
         """
+        given = self.check(action, inputs)
         if self.link is None:
             raise InputError(t("forms.no_client"), code="form")
-        return self.link.submit(self, action, self.check(action, inputs))
+        return self.link.submit(self, action, given)
 
 
 def _text(value: object) -> str:
