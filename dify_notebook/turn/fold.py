@@ -191,6 +191,13 @@ class Builder:
             timing=msgspec.structs.replace(timing, total=at),
         )
         self._nodes.end("stopped" if status == "stopped" else "paused" if status == "paused" else "unknown", at)
+        self._answer_nodes()
+
+    def _answer_nodes(self) -> None:
+        """A form that was answered is the end of its node."""
+        if self._forms:
+            filled = {form.node_id for form in self._forms.values() if form.status == "filled"}
+            self._nodes.answered(filled, over=self._get("status") in ("succeeded", "partial_succeeded"))
 
     # -- text --------------------------------------------------------------------
 
@@ -505,7 +512,8 @@ class Builder:
 
     def _resumed(self, event: ev.Resumed) -> None:
         if event.whole is None:
-            self._warn(event.code or "followed", event.message, event.at)
+            if event.code != "nodes" or "nodes" not in self._warnings.codes:  # which is true of the whole turn
+                self._warn(event.code or "followed", event.message, event.at)
         elif not event.whole:
             self._warn(event.code or "gap", event.message, event.at)
             self._set(complete=False)
@@ -532,6 +540,7 @@ class Builder:
             form = self._forms.get(str(item.get("form_id"))) if isinstance(item, dict) else None
             if form is not None and form.action is None:
                 self._forms[form.id] = closed(form, item)
+        self._answer_nodes()
         if event.error and self._get("error") is None and run == "failed":
             self._set(error=TurnError(code="workflow_failed", message=event.error))
 

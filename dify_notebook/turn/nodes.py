@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, get_args
 
 import msgspec
@@ -56,6 +56,17 @@ class Nodes:
     def stopped(self) -> None:
         """The run was stopped, as is told only after the message has ended."""
         self._runs.restate("unknown", "stopped")
+
+    def answered(self, node_ids: Collection[str], *, over: bool) -> None:
+        """Nodes whose forms were answered have ended, also where nobody heard it.
+
+        Args:
+            over: whether the run has ended, so that none waits any more.
+        """
+        for status in ("paused", "unknown"):
+            self._runs.restate(status, "succeeded", node_ids)
+        if over:
+            self._runs.restate("paused", "unknown")
 
     def _note_branch(self, node: Node) -> None:
         branch = as_text((node.metadata or {}).get("parallel_mode_run_id"))

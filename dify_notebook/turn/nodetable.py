@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from heapq import heappop, heappush
 
 import msgspec
@@ -84,10 +84,10 @@ class NodeTable:
             self._nodes[index] = msgspec.structs.replace(self._nodes[index], status=status, finished_at=at)
         self._unfinished.clear()
 
-    def restate(self, old: NodeStatus, new: NodeStatus) -> None:
-        """Whatever has the one status has the other."""
+    def restate(self, old: NodeStatus, new: NodeStatus, node_ids: Collection[str] | None = None) -> None:
+        """Whatever has the one status has the other: all runs, or those of certain nodes."""
         for index, node in enumerate(self._nodes):
-            if node.status == old:
+            if node.status == old and (node_ids is None or node.node_id in node_ids):
                 self._nodes[index] = msgspec.structs.replace(node, status=new)
 
     # -- what grows ----------------------------------------------------------------------

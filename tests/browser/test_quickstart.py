@@ -18,6 +18,7 @@ SHOWN = {
     "agent": "397.8",
     "file": "sales.csv has 24 rows",
     "pipeline": "Worked through 5 items",
+    "asks": "Approved, now",
     "last-question": "Connecting to a Dify server",
 }
 """Cell -> a piece of its answer, as a reader sees it."""

@@ -239,6 +239,38 @@ def test_a_pause_may_tell_the_run_where_it_tells_all_else() -> None:
     assert (turn.status, turn.workflow_run_id, turn.message_id, turn.conversation_id) == ("paused", "w", "m", "c")
 
 
+def paused_run(*asked: str) -> list[ev.Event]:
+    events: list[ev.Event] = [ev.WorkflowStarted(workflow_run_id="w", data={"id": "w"}, **IDS)]
+    for name in asked:
+        node = {"id": f"run of {name}", "node_id": name, "node_type": "human-input", "title": name}
+        events += [ev.NodeStarted(data=node, **IDS), ev.HumanInputRequired(data={"form_id": name, "node_id": name}, **IDS)]
+    return [*events, ev.WorkflowPaused(data={"status": "paused"}, **IDS)]
+
+
+FINISHED = ev.WorkflowFinished(workflow_run_id="w", data={"id": "w", "status": "succeeded"})
+
+
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [
+        ([], ["paused", "paused"]),
+        ([ev.Continued(answered={"left": {"action": "a"}}), ev.WorkflowPaused(data={}, **IDS)], ["succeeded", "paused"]),
+        ([ev.Continued(answered={"left": {"action": "a"}}), FINISHED], ["succeeded", "unknown"]),
+        ([ev.Continued(), FINISHED, ev.Stored(forms=[{"form_id": "right", "status": "filled"}])], ["unknown", "succeeded"]),
+        ([ev.Continued(answered={"left": {"action": "a"}}), ev.Disconnected()], ["succeeded", "paused"]),
+    ],
+)
+def test_a_form_that_was_answered_is_the_end_of_its_node(then: list[ev.Event], expected: list[str]) -> None:
+    turn = fold_all([*paused_run("left", "right"), *then])
+    assert [node.status for node in turn.nodes or ()] == expected
+
+
+def test_that_nodes_were_missed_is_said_once() -> None:
+    missed = ev.Resumed(code="nodes", message="missed")
+    turn = fold_all([*paused_run("left"), ev.Continued(), missed, ev.Continued(), missed, FINISHED])
+    assert [warning.code for warning in turn.warnings] == ["nodes"]
+
+
 # -- errors and apps -------------------------------------------------------------------
 
 
