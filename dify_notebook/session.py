@@ -301,6 +301,7 @@ class Session:
         run = form.workflow_run_id or (turn and turn.workflow_run_id)
         if not run:
             raise InputError(t("forms.no_run"), code="run")
+        runs_wanted()  # before anything is sent
         known = self.turns.of_run(run) or turn or (form.link.turn() if isinstance(form.link, SessionLink) else run)
         try:
             await self.client.forms.submit(form, action=action, inputs=inputs)
@@ -367,11 +368,16 @@ class Session:
                     self._counts[turn.conversation_id] = number
                 if run.keep:
                     self.conversation_id = turn.conversation_id
-            if run.resumes is None or not self.turns.put(turn):
+            if run.resumes is None:
                 self.turns.append(turn)
-            self._forget(run)
+                self._forget(run)
         if run.tape is not None:
             self._store_tape(run.tape, turn)
+        if run.resumes is not None:
+            with self._lock:
+                if not self.turns.put(turn):  # one that is kept by reference refers to the whole tape now
+                    self.turns.append(turn)
+                self._forget(run)
         answered = self.client._answered
         if turn.status == "paused" and any(form.status == "waiting" and form.id in answered for form in turn.forms):
             run.next = self.resume(turn, awaited=run.awaited)

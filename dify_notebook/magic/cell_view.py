@@ -82,6 +82,11 @@ class CellView:
         if self._own is not None:
             self._own.wait_shown()
 
+    @property
+    def closed(self) -> bool:
+        """Whether no run is shown here any more."""
+        return self._unsubscribe is None
+
     def close(self) -> None:
         """Nothing is shown here any more."""
         with self._lock:

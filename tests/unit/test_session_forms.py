@@ -11,7 +11,7 @@ import pytest
 from support.human_app import KEY, HumanApp, human
 
 from dify_notebook import Dify, Session
-from dify_notebook.errors import APIError, DifyError, InputError
+from dify_notebook.errors import APIError, ConfigError, DifyError, InputError
 from dify_notebook.frames.tapes import Tapes
 from dify_notebook.net.forms import linked, refused
 from dify_notebook.session import Run
@@ -249,3 +249,27 @@ def test_the_whole_run_is_kept_behind_its_beginning(talk: Talk) -> None:
     usage = Tapes().usage(third.message_id)
     assert usage is not None
     assert usage.total_tokens == 7
+
+
+def test_a_turn_that_is_kept_by_reference_is_renewed_too(talk: Talk) -> None:
+    talk.session = Session(Dify(KEY, talk.url, "anna"), keep=2)
+    turn = talk.paused("twice please")
+    for number in range(4):
+        talk.session.ask(f"hello {number}").result(10)
+    assert not isinstance(talk.session.turns._held[0], Turn)
+    for form in (0, 1):
+        turn = turn.forms[form].submit(action="approve", inputs={"kind": "x"})
+        assert not isinstance(talk.session.turns._held[0], Turn)
+        assert (talk.session.turns[0].status, talk.session.turns[0].answer) == (turn.status, turn.answer)
+    assert turn.answer == "Draft. [ask: approve] [again: approve] Done."
+    assert len(talk.session.turns) == 5
+
+
+def test_nothing_is_sent_where_it_is_unclear_what_is_recorded(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = talk.paused()
+    with monkeypatch.context() as patch:
+        patch.setenv("DIFY_NOTEBOOK_RUNS", "perhaps")
+        with pytest.raises(ConfigError):
+            turn.forms[0].submit(action="approve", inputs={"kind": "x"})
+    assert talk.app.posts == 0
+    assert turn.forms[0].submit(action="approve", inputs={"kind": "x"}).status == "succeeded"
