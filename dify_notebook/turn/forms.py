@@ -148,7 +148,8 @@ class Form(Value, frozen=True):
         """What is submitted: the inputs, with the defaults of fields that were left out.
 
         Raises:
-            InputError: it waits no more, there is no such action or field, an option is none of the choice's, or a value is missing.
+            InputError: it waits no more, there is no such action or field, an option is none of the choice's, or a
+                value is missing.
         """
         if self.status != "waiting":
             raise InputError(t(f"forms.{self.status}"), code="form_closed")
