@@ -184,6 +184,8 @@ class Builder:
         timing: Timing = self._get("timing") or Timing()
         if status == "stopped" and self._get("status") not in ("running", "stopped"):
             self._nodes.stopped()
+        if status != "paused" and self._get("status") == "running":
+            self._end_waiting()
         self._set(
             status=status,
             end=end,
@@ -191,13 +193,11 @@ class Builder:
             timing=msgspec.structs.replace(timing, total=at),
         )
         self._nodes.end("stopped" if status == "stopped" else "paused" if status == "paused" else "unknown", at)
-        self._answer_nodes()
 
-    def _answer_nodes(self) -> None:
-        """A form that was answered is the end of its node."""
+    def _end_waiting(self) -> None:
+        """The run has ended: what is known of its forms is known of the nodes that asked."""
         if self._forms:
-            filled = {form.node_id for form in self._forms.values() if form.status == "filled"}
-            self._nodes.answered(filled, over=self._get("status") in ("succeeded", "partial_succeeded"))
+            self._nodes.end_waiting({form.node_id for form in self._forms.values() if form.status != "waiting"})
 
     # -- text --------------------------------------------------------------------
 
@@ -512,7 +512,7 @@ class Builder:
 
     def _resumed(self, event: ev.Resumed) -> None:
         if event.whole is None:
-            if event.code != "nodes" or "nodes" not in self._warnings.codes:  # which is true of the whole turn
+            if event.code not in self._warnings.codes:  # what is missing of a run that paused is missing after it too
                 self._warn(event.code or "followed", event.message, event.at)
         elif not event.whole:
             self._warn(event.code or "gap", event.message, event.at)
@@ -540,7 +540,8 @@ class Builder:
             form = self._forms.get(str(item.get("form_id"))) if isinstance(item, dict) else None
             if form is not None and form.action is None:
                 self._forms[form.id] = closed(form, item)
-        self._answer_nodes()
+        if self._get("status") != "paused":
+            self._end_waiting()
         if event.error and self._get("error") is None and run == "failed":
             self._set(error=TurnError(code="workflow_failed", message=event.error))
 

@@ -216,7 +216,8 @@ def _field(name: str, item: Mapping[str, Any], resolved: Mapping[str, Any]) -> F
     value = default.get("value") if isinstance(default, dict) and default.get("type") == "constant" else None
     source = item.get("option_source")
     values = source.get("value") if isinstance(source, dict) else None
-    options = tuple(option for option in values[:OPTIONS] if isinstance(option, str)) if isinstance(values, list) else ()
+    offered = values[:OPTIONS] if isinstance(values, list) else ()
+    options = tuple(option for option in offered if isinstance(option, str))
     return FormField(
         name=name,
         type=_text(item.get("type")) or "paragraph",

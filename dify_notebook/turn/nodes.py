@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, get_args
 
 import msgspec
@@ -53,20 +53,13 @@ class Nodes:
         """The turn has ended: what still runs never told its own end."""
         self._runs.end(left, at)
 
+    def end_waiting(self, closed: Set[str]) -> None:
+        """The run has ended, and what waited for a person with it; of those nodes the forms were closed."""
+        self._runs.end_waiting(closed)
+
     def stopped(self) -> None:
         """The run was stopped, as is told only after the message has ended."""
         self._runs.restate("unknown", "stopped")
-
-    def answered(self, node_ids: Collection[str], *, over: bool) -> None:
-        """Nodes whose forms were answered have ended, also where nobody heard it.
-
-        Args:
-            over: whether the run has ended, so that none waits any more.
-        """
-        for status in ("paused", "unknown"):
-            self._runs.restate(status, "succeeded", node_ids)
-        if over:
-            self._runs.restate("paused", "unknown")
 
     def _note_branch(self, node: Node) -> None:
         branch = as_text((node.metadata or {}).get("parallel_mode_run_id"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from heapq import heappop, heappush
 
 import msgspec
@@ -84,11 +84,18 @@ class NodeTable:
             self._nodes[index] = msgspec.structs.replace(self._nodes[index], status=status, finished_at=at)
         self._unfinished.clear()
 
-    def restate(self, old: NodeStatus, new: NodeStatus, node_ids: Collection[str] | None = None) -> None:
-        """Whatever has the one status has the other: all runs, or those of certain nodes."""
+    def restate(self, old: NodeStatus, new: NodeStatus) -> None:
+        """Whatever has the one status has the other."""
         for index, node in enumerate(self._nodes):
-            if node.status == old and (node_ids is None or node.node_id in node_ids):
+            if node.status == old:
                 self._nodes[index] = msgspec.structs.replace(node, status=new)
+
+    def end_waiting(self, closed: Set[str]) -> None:
+        """The run has ended, and what waited for a person with it: by names of nodes, those whose forms were closed."""
+        for index, node in enumerate(self._nodes):
+            if node.status == "paused" or (node.status == "unknown" and node.node_type == "human-input"):
+                status: NodeStatus = "succeeded" if node.node_id in closed else "unknown"
+                self._nodes[index] = msgspec.structs.replace(node, status=status)
 
     # -- what grows ----------------------------------------------------------------------
 
