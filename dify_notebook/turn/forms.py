@@ -152,25 +152,25 @@ class Form(Value, frozen=True):
                 t("forms.no_action", form=title, value=repr(action), allowed=", ".join(actions)), code="action"
             )
         if inputs is not None and not isinstance(inputs, Mapping):
-            raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
+            raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="form_inputs")
         given = dict(inputs or {})
         fields = {field.name: field for field in self.fields}
         if unknown := [name for name in given if name not in fields]:
             known = ", ".join(fields) or t("forms.nothing")
             raise InputError(
-                t("forms.no_field", form=title, name=one_line(str(unknown[0]), 80), known=known), code="inputs"
+                t("forms.no_field", form=title, name=one_line(str(unknown[0]), 80), known=known), code="form_inputs"
             )
         for name, field in fields.items():
             if name not in given and field.default is not None:
                 given[name] = field.default
             if name not in given:
                 if field.required:
-                    raise InputError(t("forms.missing", form=title, name=one_line(name, 80)), code="inputs")
+                    raise InputError(t("forms.missing", form=title, name=one_line(name, 80)), code="form_inputs")
             elif field.options and given[name] not in field.options:
                 allowed = ", ".join(one_line(option, 80) for option in field.options[:20])
                 raise InputError(
                     t("forms.no_option", form=title, name=one_line(name, 80), value=repr(given[name]), allowed=allowed),
-                    code="inputs",
+                    code="form_inputs",
                 )
         return given
 
