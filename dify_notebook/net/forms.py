@@ -14,7 +14,7 @@ from ..errors import APIError, DifyError, InputError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
 from ..secret import Secret
-from ..turn.forms import Form, as_form
+from ..turn.forms import Form, as_form, no_more
 from ..wire import calls
 from ..wire import events as ev
 from .bodies import iter_decoded
@@ -125,8 +125,7 @@ class AsyncForms(Resource):
             yield
             return
         if form.status != "waiting" or form.id in self._dify._answered:
-            status = "filled" if form.status == "waiting" else form.status
-            raise InputError(t("forms.answered", status=status), code="form")
+            raise no_more("filled" if form.status == "waiting" else form.status)
         if form.expires_at is not None and form.expires_at <= datetime.now(UTC):
             raise InputError(t("forms.expired", time=local_time(form.expires_at)), code="form")
         mine = object()

@@ -185,13 +185,20 @@ class Form(Value, frozen=True):
             The `Turn` as it is at the run's end, or at its next pause. Of a turn of `AsyncDify` it is awaited.
 
         Raises:
-            InputError: it does not fit the form, or this turn was read and not asked: then
+            InputError: it does not fit the form, the form waits no more, or this turn was read and not asked: then
                 `dify.forms.submit(form, …)` does it. Nothing was sent.
             DifyError: the server refused it: it was submitted before, say, or has expired.
         """
+        if self.status != "waiting":
+            raise no_more(self.status)
         if self.link is None:
             raise InputError(t("forms.no_client"), code="form")
         return self.link.submit(self, action, self.check(action, inputs))
+
+
+def no_more(status: FormStatus) -> InputError:
+    """Why a form is not submitted that waits no more."""
+    return InputError(t("forms.timeout" if status == "timeout" else "forms.answered"), code="form")
 
 
 def _text(value: object) -> str:
@@ -207,7 +214,8 @@ def _field(name: str, item: Mapping[str, Any], resolved: Mapping[str, Any]) -> F
     value = default.get("value") if isinstance(default, dict) and default.get("type") == "constant" else None
     source = item.get("option_source")
     values = source.get("value") if isinstance(source, dict) else None
-    options = tuple(option for option in values[:OPTIONS] if isinstance(option, str)) if isinstance(values, list) else ()
+    values = values[:OPTIONS] if isinstance(values, list) else []
+    options = tuple(option for option in values if isinstance(option, str))
     return FormField(
         name=name,
         type=_text(item.get("type")) or "paragraph",
