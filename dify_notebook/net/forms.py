@@ -14,7 +14,7 @@ from ..errors import APIError, DifyError, InputError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
 from ..secret import Secret
-from ..turn.forms import Form, as_form
+from ..turn.forms import Form, as_form, no_more
 from ..wire import calls
 from ..wire import events as ev
 from ..wire.kinds import FILE_CONTROLS
@@ -127,7 +127,7 @@ class AsyncForms(Resource):
     async def _with_files(
         self, form: Form, given: Mapping[str, Any], user: str
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The values as they are sent, with files named as the API names them; and the same with the files' own names."""
+        """The values as they are sent, with files as the API names them; and the same with the files' own names."""
         kinds = {field.name: field.type for field in form.fields if field.type in FILE_CONTROLS}
         files = {
             name: list(value) if kinds[name] == "file-list" and isinstance(value, (list, tuple)) else [value]
@@ -160,8 +160,8 @@ class AsyncForms(Resource):
         if not isinstance(form, Form):
             yield
             return
-        if form.id in self._dify._answered:
-            raise InputError(t("forms.filled"), code="form_closed")
+        if form.status != "waiting" or form.id in self._dify._answered:
+            raise no_more("filled" if form.status == "waiting" else form.status)
         if form.expires_at is not None and form.expires_at <= datetime.now(UTC):
             raise InputError(t("forms.expired", time=local_time(form.expires_at)), code="form_closed")
         mine = object()

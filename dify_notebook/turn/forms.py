@@ -148,11 +148,8 @@ class Form(Value, frozen=True):
         """What is submitted: the inputs, with the defaults of fields that were left out.
 
         Raises:
-            InputError: it waits no more, there is no such action or field, an option is none of the choice's, or a
-                value is missing.
+            InputError: there is no such action or field, an option is none of the choice's, or a value is missing.
         """
-        if self.status != "waiting":
-            raise InputError(t(f"forms.{self.status}"), code="form_closed")
         title = one_line(self.title or self.id, 80)
         actions = [item.id for item in self.actions]
         if actions and action not in actions:
@@ -193,14 +190,20 @@ class Form(Value, frozen=True):
             The `Turn` as it is at the run's end, or at its next pause. Of a turn of `AsyncDify` it is awaited.
 
         Raises:
-            InputError: it does not fit the form, or this turn was read and not asked: then
+            InputError: it does not fit the form, the form waits no more, or this turn was read and not asked: then
                 `dify.forms.submit(form, …)` does it. Nothing was sent.
             DifyError: the server refused it: it was submitted before, say, or has expired.
         """
-        given = self.check(action, inputs)
+        if self.status != "waiting":
+            raise no_more(self.status)
         if self.link is None:
             raise InputError(t("forms.no_client"), code="form")
-        return self.link.submit(self, action, given)
+        return self.link.submit(self, action, self.check(action, inputs))
+
+
+def no_more(status: FormStatus) -> InputError:
+    """Why a form is not submitted that waits no more."""
+    return InputError(t("forms.timeout" if status == "timeout" else "forms.answered"), code="form_closed")
 
 
 def _text(value: object) -> str:

@@ -226,6 +226,7 @@ def test_a_restarted_kernel_leaves_words_that_help(notebook: Make) -> None:
     assert form(nb, 1).get_by_role("button", name="Approve").get_attribute("aria-disabled") == "true"
     kept = nb.page.locator(".jp-OutputArea-output section[class*=dn-kept-form]").first
     assert kept.evaluate("el => el.checkVisibility() && [...el.children].every(each => each.checkVisibility())")
+    assert kept.evaluate("el => getComputedStyle(el).borderTopWidth") == "1px", "in its own box"
 
 
 def test_a_saved_notebook_reads_well_without_a_kernel(notebook: Make) -> None:

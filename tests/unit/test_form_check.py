@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from dify_notebook.errors import InputError
@@ -51,3 +52,16 @@ def test_an_action_that_the_form_does_not_have_is_named_with_those_it_has() -> N
 
 def test_a_value_that_is_left_out_is_the_default() -> None:
     assert FORM.check("approve", {"when": "now"}) == {"when": "now", "note": "fine"}
+
+
+@pytest.mark.parametrize(("status", "key"), [("filled", "forms.answered"), ("timeout", "forms.timeout")])
+def test_a_form_that_waits_no_more_says_so_and_not_that_it_was_never_asked(status: str, key: str) -> None:
+    closed = msgspec.structs.replace(FORM, status=status)  # its client is let go with it
+    with pytest.raises(InputError) as caught:
+        closed.submit(action="approve", inputs={"when": "now"})
+    assert caught.value.message == sentences("en")[key]
+
+
+def test_a_form_of_a_turn_that_was_read_names_what_submits_it() -> None:
+    with pytest.raises(InputError, match=r"dify\.forms\.submit"):
+        FORM.submit(action="approve", inputs={"when": "now"})

@@ -30,7 +30,7 @@ def test_the_line_is_short_and_harmless_whatever_the_app_is() -> None:
     assert len(line) < 800
 
 
-@pytest.mark.parametrize(("status", "words"), [("filled", "answered already"), ("timeout", "Nobody answered")])
+@pytest.mark.parametrize(("status", "words"), [("filled", "answered already"), ("timeout", "time for this form is over")])
 def test_one_that_waits_no_more_says_so_and_what_to_do(status: FormStatus, words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         Form(id="f", data=DATA, status=status).submit(action="approve", inputs={"note": "n", "kind": "k"})
