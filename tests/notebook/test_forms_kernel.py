@@ -225,7 +225,7 @@ def test_resume_shows_the_run_in_another_cell_too(book: Book) -> None:
     book.until("dify_notebook.last.status == 'succeeded' and not any(cell._thread for cell in _cells)")
     for seen in (asked, again):
         assert "[ask: approve] Done." in text_of(seen)
-    assert "no run of this app waits" in book.run("%dify resume").streams["stdout"]
+    assert "no run of this app (environment) waits" in book.run("%dify resume").streams["stdout"]
 
 
 def test_resume_by_a_variable_and_by_an_id(book: Book) -> None:
@@ -253,7 +253,7 @@ def test_a_new_kernel_goes_on_with_the_kept_run(book: Book, served: tuple[HumanA
         assert "Draft. [ask: approve] Done." in text_of(shown)
         assert new.run("%%dify -o more\nhello").error is None
         assert new.kernel.value("more.conversation_id == turn.conversation_id") == "True"
-        assert "no run of this app waits" in new.run("%dify resume").streams["stdout"]
+        assert "no run of this app (environment) waits" in new.run("%dify resume").streams["stdout"]
 
 
 def test_run_all_goes_on_and_keeps_what_came_later(tmp_path: Path, served: tuple[HumanApp, RawServer]) -> None:

@@ -211,7 +211,7 @@ def test_an_app_that_is_not_in_force_is_gone_on_with_too(
             terminal.run("%%dify anna -o answer\nask me")
             capsys.readouterr()
             terminal.run("%dify resume")
-            assert "no run of boris waits" in capsys.readouterr().out
+            assert "no run of this app (boris) waits" in capsys.readouterr().out
             terminal.run("%dify resume answer")
             assert names["answer"].user == "anna"
             terminal.run('answer = answer.forms[0].submit(action="approve", inputs={"kind": "x"})')
