@@ -276,6 +276,7 @@ def test_nothing_is_sent_where_it_is_unclear_what_is_recorded(talk: Talk, monkey
     assert turn.forms[0].submit(action="approve", inputs={"kind": "x"}).status == "succeeded"
 
 
+@pytest.mark.anyio
 async def test_leaving_a_run_that_was_answered_here_stops_it_also_where_nothing_new_was_told(talk: Talk) -> None:
     async with AsyncDify(KEY, talk.url, "anna") as dify:
         turn = await dify.chat.send("ask slowly")
