@@ -289,3 +289,11 @@ async def test_leaving_a_run_that_was_answered_here_stops_it_also_where_nothing_
                 if "Thinking" in stream.turn.answer:
                     break
     assert (talk.app.stops, run.finished) == (1, True)
+
+
+def test_a_session_asks_an_earlier_version_of_a_chatflow(talk: Talk) -> None:
+    version = "9f1c0c2e-5a4b-4b6e-8f7d-0c1d2e3f4a5b"
+    for workflow_id in (None, version):
+        turn = talk.session.ask("hello", workflow_id=workflow_id).result(10)
+        assert turn.status == "succeeded"
+    assert [body.get("workflow_id") for body in talk.app.questions] == [None, version]
