@@ -209,11 +209,12 @@ class Session:
         timeout: float | None = None,
         auto_generate_name: bool = True,
         conversation_name: str | None = None,
+        workflow_id: str | None = None,
     ) -> Run:
         """Ask, and return at once; the answer streams in the portal's thread.
 
         Args:
-            query, inputs, files, auto_generate_name: as for `chat.send`.
+            query, inputs, files, auto_generate_name, workflow_id: as for `chat.send`.
             conversation_id: another conversation than the session's, which is ""; None begins a new one.
             keep: whether the session goes on with that conversation afterwards.
             timeout: seconds for the whole turn, uploads included; then it is stopped. None is no limit.
@@ -232,6 +233,7 @@ class Session:
             files=files,
             timeout=timeout,
             auto_generate_name=auto_generate_name,
+            workflow_id=workflow_id,
         )
         number = self.turn_number(target)
         return self._start(stream, number, conversation_name, query=query, target=target, keep=keep)
@@ -357,29 +359,21 @@ class Session:
             with self._lock:
                 self._forget(run)
             raise
-        if run.resumes is not None and run.error is not None:  # it could not be read on: the turn waits as it did
-            with self._lock:
-                self.turns.put(turn)
-                self._forget(run)
-            return
+        refused = run.resumes is not None and run.error is not None  # it could not be read on: the turn waits as it did
+        if run.tape is not None and not refused:
+            self._store_tape(run.tape, turn)  # a turn that is kept by reference refers to it
         with self._lock:
-            if turn.conversation_id and turn.message_id:
+            if turn.conversation_id and turn.message_id and not refused:
                 if number is not None and run.resumes is None:
                     self._counts[turn.conversation_id] = number
                 if run.keep:
                     self.conversation_id = turn.conversation_id
-            if run.resumes is None:
+            if (run.resumes is None or not self.turns.put(turn)) and not refused:
                 self.turns.append(turn)
-                self._forget(run)
-        if run.tape is not None:
-            self._store_tape(run.tape, turn)
-        if run.resumes is not None:
-            with self._lock:
-                if not self.turns.put(turn):  # one that is kept by reference refers to the whole tape now
-                    self.turns.append(turn)
-                self._forget(run)
+            self._forget(run)
         answered = self.client._answered
-        if turn.status == "paused" and any(form.status == "waiting" and form.id in answered for form in turn.forms):
+        waiting = turn.status == "paused" and not refused
+        if waiting and any(form.status == "waiting" and form.id in answered for form in turn.forms):
             run.next = self.resume(turn, awaited=run.awaited)
 
     def _store_tape(self, tape: Tape, turn: Turn) -> None:

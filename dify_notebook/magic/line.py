@@ -158,7 +158,7 @@ def _resume(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     chosen = state.app_session(None, None, namespace)
     found = find(chosen, args[0] if args else None, namespace, state)
     state.resumption = found
-    return t("magic.resume.nothing", app=_app(chosen)) if found is None else ""
+    return t("magic.resume.nothing", app=one_line(chosen.label, 80)) if found is None else ""
 
 
 def _runs(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:

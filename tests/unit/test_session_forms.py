@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from support.human_app import KEY, HumanApp, human
 
-from dify_notebook import Dify, Session
+from dify_notebook import AsyncDify, Dify, Session
 from dify_notebook.errors import APIError, ConfigError, DifyError, InputError
 from dify_notebook.frames.tapes import Tapes
 from dify_notebook.net.forms import linked, refused
@@ -273,3 +274,26 @@ def test_nothing_is_sent_where_it_is_unclear_what_is_recorded(talk: Talk, monkey
             turn.forms[0].submit(action="approve", inputs={"kind": "x"})
     assert talk.app.posts == 0
     assert turn.forms[0].submit(action="approve", inputs={"kind": "x"}).status == "succeeded"
+
+
+@pytest.mark.anyio
+async def test_leaving_a_run_that_was_answered_here_stops_it_also_where_nothing_new_was_told(talk: Talk) -> None:
+    async with AsyncDify(KEY, talk.url, "anna") as dify:
+        turn = await dify.chat.send("ask slowly")
+        await dify.forms.submit(turn.forms[0], action="approve", inputs={"kind": "x"})
+        [run] = talk.app.runs.values()
+        while not run.slow:
+            await asyncio.sleep(0.01)
+        async with dify.chat.resume(turn) as stream:
+            async for _ in stream:
+                if "Thinking" in stream.turn.answer:
+                    break
+    assert (talk.app.stops, run.finished) == (1, True)
+
+
+def test_a_session_asks_an_earlier_version_of_a_chatflow(talk: Talk) -> None:
+    version = "9f1c0c2e-5a4b-4b6e-8f7d-0c1d2e3f4a5b"
+    for workflow_id in (None, version):
+        turn = talk.session.ask("hello", workflow_id=workflow_id).result(10)
+        assert turn.status == "succeeded"
+    assert [body.get("workflow_id") for body in talk.app.questions] == [None, version]
