@@ -55,7 +55,8 @@ def test_run_all_shows_every_answer_and_they_are_there_without_a_kernel(notebook
 
 
 def test_the_form_may_be_filled_in_instead(notebook: Callable[..., Notebook]) -> None:
-    cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(QUICKSTART.read_text(encoding="utf-8"))["cells"]}
+    read = json.loads(QUICKSTART.read_text(encoding="utf-8"))
+    cells = {cell["id"]: "".join(cell["source"]) for cell in read["cells"]}
     nb = notebook("%load_ext dify_notebook", cells["asks"], cells["approve"])
     nb.run_cell(0)
     nb.run_cell(1)
