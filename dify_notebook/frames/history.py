@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..i18n import t
 from ..paths import expand
@@ -53,6 +53,13 @@ class History:
         self._load = load
         self.facts = facts or Facts()
         self.directory = directory
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Takes what an earlier version pickled: its tables may lack columns."""
+        from . import dataframes
+
+        tables = {name: dataframes.conform(SCHEMA[name], table) for name, table in state["_tables"].items()}
+        self.__dict__.update(state, _tables=tables)
 
     def table(self, name: str) -> pd.DataFrame:
         """One of the nine tables by its name; the same object each time.

@@ -8,6 +8,7 @@ into a batch: addresses and texts come without the parts of a query that sign it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from ..redact import may_hold_a_secret, redact, without_query
@@ -74,18 +75,25 @@ def message_rows(items: Sequence[models.StoredMessage], *, user: str | None = No
 
 def _usage_columns(items: Sequence[models.StoredMessage]) -> Batch:
     """Tokens, price and latency, where the server tells them."""
-    count = len(items)
-    columns = {name: [getattr(item, field) for item in items] for name, field in STORED_USAGE.items()}
-    reported: Batch = {name: values for name, values in columns.items() if values.count(None) < count}
+    if not items:
+        return {}
+    # Six fields of each message of every history: in one go.
+    columns = zip(STORED_USAGE, zip(*map(_stored_usage, items), strict=True), strict=True)
+    reported: Batch = {name: list(values) for name, values in columns if values.count(None) < len(items)}
     if not reported:
         return {}
     if "total_price" in reported:
         reported["total_price"] = [as_float(price) for price in reported["total_price"]]
     if "currency" in reported:
-        currencies = {currency: clean(currency) for currency in set(reported["currency"])}
+        currencies = {currency: clean(currency) or None for currency in set(reported["currency"])}
         reported["currency"] = [currencies[currency] for currency in reported["currency"]]
+    if any(None not in values for values in reported.values()):
+        return {**reported, "usage_from": ["server"] * len(items)}
     is_reported = [values.count(None) < len(values) for values in zip(*reported.values(), strict=True)]
     return {**reported, "usage_from": ["server" if one else None for one in is_reported]}
+
+
+_stored_usage = attrgetter(*STORED_USAGE.values())
 
 
 def _cleaned(texts: list[str]) -> list[str]:

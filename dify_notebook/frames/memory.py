@@ -96,7 +96,9 @@ def with_usage(messages: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     positions = pd.Index(earlier["message_id"]).get_indexer(messages["message_id"])
     rows = (positions >= 0).nonzero()[0]
     adds = messages[names].isna().to_numpy()[rows] & earlier[names].notna().to_numpy()[positions[rows]]
-    rows = rows[adds.any(axis=1)]
+    is_zero = messages["total_tokens"].eq(0).fillna(False).to_numpy("bool")[rows]
+    is_counted = earlier["total_tokens"].gt(0).fillna(False).to_numpy("bool")[positions[rows]]
+    rows = rows[adds.any(axis=1) | (is_zero & is_counted)]
     if not len(rows):
         return messages
     columns = {name: dataframes.to_list(messages[name]) for name in names}

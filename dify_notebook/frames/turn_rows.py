@@ -115,6 +115,7 @@ def event_rows(turns: Sequence[Turn]) -> Batch:
                     "position": position,
                     "at": at,
                     "event": clean(event_name) or "unknown",
+                    "node_id": event.node_id,
                     "text": clean(event.answer_text),
                     "size": len(data or b""),
                     "data": None if data is None else redact(data).decode(errors="replace"),

@@ -17,13 +17,17 @@ def with_known(reported: Mapping[str, Any], known: Mapping[str, Any]) -> dict[st
     """The columns `BEYOND_API` of a message: as told, and what was not told as it is known from elsewhere.
 
     Usage is that of one source, which `usage_from` names. To what a server told is added what none tells: the time
-    to the first token, and the prices of prompt and answer if they are parts of the same price.
+    to the first token, and the prices of prompt and answer if they are parts of the same price. Dify keeps 0 tokens
+    of a message where it did not count them: then the other source counts more, if it knows of some, for that price.
 
     Args:
         reported: the columns of a row; those that are missing are None.
         known: the same of another source, which counts less.
     """
     values = {name: reported.get(name) for name in BEYOND_API}
+    uncounted = values["total_tokens"] == 0 and values["total_price"] in (None, 0, known.get("total_price"))
+    if uncounted and known.get("total_tokens"):
+        values.update({name: known.get(name) for name in COLUMNS})
     if values["usage_from"] is None:
         added: Iterable[str] = COLUMNS
     else:

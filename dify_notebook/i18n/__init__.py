@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -82,3 +83,18 @@ def t(key: str, lang: Language | None = None, /, **values: object) -> str:
         KeyError: no such sentence (keys are code, so this is a mistake in ours).
     """
     return sentences(lang or current_language())[key].format(**values)
+
+
+def local_time(time: datetime) -> datetime:
+    """A moment on this machine's clock; in its own zone where that clock has none, as at the end of the year 9999."""
+    try:
+        return time.astimezone()
+    except (OverflowError, OSError, ValueError):
+        return time
+
+
+def moment(time: datetime) -> str:
+    """A moment as both languages write it, with its zone: it may be read elsewhere."""
+    local = local_time(time)
+    zone = local.strftime("%z")
+    return f"{local:%Y-%m-%d %H:%M:%S} UTC" + ("" if zone in ("", "+0000") else f"{zone[:3]}:{zone[3:5]}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InputError
-from ..i18n import t
+from ..i18n import local_time, t
 from ..paths import expand
 from ..printable import one_line
 from ..transcript import as_markdown, as_notebook
@@ -45,7 +45,7 @@ def _list(app_session: AppSession) -> str:
     rows = []
     for number, conversation in enumerate(listed, 1):
         time = conversation.updated_at or conversation.created_at
-        date = time.astimezone().strftime("%Y-%m-%d %H:%M") if time else "-"
+        date = local_time(time).strftime("%Y-%m-%d %H:%M") if time else "-"
         mark = "*" if conversation.id == app_session.session.conversation_id else " "
         rows.append(f"{mark}{number:>3}  {date:<16}  {one_line(conversation.id)}  {one_line(conversation.name, 60)}")
     more = [t("magic.conversations.more", count=MAXIMUM)] if len(listed) == MAXIMUM else []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import APIError, DifyError, InputError
-from ..i18n import t
+from ..i18n import moment, t
 from ..printable import MESSAGE, one_line
 from ..secret import Secret
 from ..turn.forms import Form, as_form, no_more
@@ -42,11 +42,6 @@ _REFUSED = {
     "not_found": "forms.refused.unknown",
     "invalid_form_data": "forms.refused.invalid",
 }
-
-
-def local_time(time: datetime) -> str:
-    """A time on this machine's clock, as it is written in both languages."""
-    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def refused(problem: DifyError) -> str:
@@ -163,7 +158,7 @@ class AsyncForms(Resource):
         if form.status != "waiting" or form.id in self._dify._answered:
             raise no_more("filled" if form.status == "waiting" else form.status)
         if form.expires_at is not None and form.expires_at <= datetime.now(UTC):
-            raise InputError(t("forms.expired", time=local_time(form.expires_at)), code="form_closed")
+            raise InputError(t("forms.expired", time=moment(form.expires_at)), code="form_closed")
         mine = object()
         if self._dify._submitting.setdefault(form.id, mine) is not mine:
             raise InputError(t("forms.submitting"), code="form")

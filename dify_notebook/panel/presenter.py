@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from ..app import stored_files
 from ..app.known import KnownApp
-from ..i18n import Language, sentences, t
+from ..i18n import Language, local_time, sentences, t
 from ..live.protocol import FormState
 from ..printable import one_line, shown
 from ..redact import redact
@@ -39,7 +39,7 @@ def when(time: datetime | None, now: datetime, lang: Language) -> str:
     """A moment in few words, in the kernel's time zone; "" for None."""
     if time is None:
         return ""
-    local, today = time.astimezone(), now.astimezone()
+    local, today = local_time(time), local_time(now)
     clock = local.strftime("%H:%M")
     if local.date() == today.date():
         return clock

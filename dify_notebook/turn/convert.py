@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from .state import Citation, MessageFile, Usage
 
+PLACES = 60
+"""Digits that a price has before and after its point at most; Dify's have seven after it."""
 _CITATION_FIELDS = frozenset(Citation.__struct_fields__) - {"extra"}
 
 
@@ -37,14 +39,19 @@ def as_int(value: object) -> int | None:
 
 
 def as_decimal(value: object) -> Decimal | None:
-    """An exact price; Dify sends text such as "0E-7", and floats in its examples."""
+    """An exact price; Dify sends text such as "0E-7", and floats in its examples.
+
+    None for what has more than `PLACES` places: written out, it would be as long as its exponent says.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    if not number.is_finite() or number.adjusted() > PLACES:
+        return None
+    return number if cast(int, number.as_tuple().exponent) >= -PLACES else None
 
 
 def as_size(value: object) -> int | None:
@@ -79,9 +86,9 @@ def as_time(value: object) -> datetime | None:
     if isinstance(value, str) and value:
         try:
             time = datetime.fromisoformat(value)
-        except ValueError:
+            return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        except (OverflowError, ValueError):
             return None
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     return None
 
 

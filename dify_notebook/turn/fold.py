@@ -436,7 +436,8 @@ class Builder:
 
     def _opened(self, event: ev.Opened) -> None:
         timing: Timing = self._get("timing") or Timing()
-        self._set(timing=msgspec.structs.replace(timing, opened=event.at))
+        if timing.opened is None:  # of a run that is read on, when its first answer came
+            self._set(timing=msgspec.structs.replace(timing, opened=event.at))
 
     def _continued(self, event: ev.Continued) -> None:
         """What was the end is none."""

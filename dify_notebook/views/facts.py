@@ -84,9 +84,10 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
     out = []
     if turn.error is not None:
         code = one_line(turn.error.code, 80)
-        status = f" ({turn.error.status})" if turn.error.status else ""
+        status = f"({turn.error.status})" if turn.error.status else ""
         detail = shown(readable(turn.error.message)).strip()
-        out.append(Notice("error", f"{words('error')}{words.colon}{code}{status}", detail))
+        named = " ".join(part for part in (code, status) if part)  # the history tells neither
+        out.append(Notice("error", words("error") + (words.colon + named if named else ""), detail))
     if turn.end == "stopped" or turn.status == "stopped":
         key = {True: "stopped.confirmed", False: "stopped.unconfirmed", None: "stopped.server"}[
             turn.stop_confirmed
@@ -133,15 +134,8 @@ def _warnings(turn: Turn, words: Words) -> list[Notice]:
 
 def metrics(turn: Turn, words: Words, now: float) -> list[str]:
     """The facts in the footer of a turn: tokens, price, times, server, ids."""
-    out = []
+    out = _tokens(turn, words)
     usage, timing = turn.usage, turn.timing
-    if usage is not None and usage.total_tokens is not None:
-        tokens = words("tokens", n=number(usage.total_tokens))
-        if usage.prompt_tokens is not None and usage.completion_tokens is not None:
-            tokens += " " + words("in_out", i=number(usage.prompt_tokens), o=number(usage.completion_tokens))
-        out.append(tokens)
-    elif turn.workflow is not None and turn.workflow.total_tokens is not None:
-        out.append(words("tokens", n=number(turn.workflow.total_tokens)))
     if usage is not None and usage.total_price is not None and (usage.total_price or usage.total_tokens):
         out.append(price(usage.total_price, usage.currency))
     first = timing.first_token if timing is not None else None
@@ -164,6 +158,22 @@ def metrics(turn: Turn, words: Words, now: float) -> list[str]:
     if turn.feedback:
         out.append(words.known(f"feedback.{turn.feedback}", turn.feedback))
     return out
+
+
+def _tokens(turn: Turn, words: Words) -> list[str]:
+    """How many tokens a turn took; nothing where that is not known.
+
+    A server keeps 0 of a message whose tokens it did not count: its run failed, or was stopped.
+    """
+    usage, flow = turn.usage, turn.workflow
+    counted = usage.total_tokens if usage is not None else None
+    of_run = flow.total_tokens if flow is not None else None
+    if usage is not None and counted is not None and (counted or (not of_run and turn.source != "history")):
+        text = words("tokens", n=number(counted))
+        if usage.prompt_tokens is not None and usage.completion_tokens is not None:
+            text += " " + words("in_out", i=number(usage.prompt_tokens), o=number(usage.completion_tokens))
+        return [text]
+    return [] if of_run is None else [words("tokens", n=number(of_run))]
 
 
 def omitted(turn: Turn, words: Words) -> dict[str, str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ..i18n import moment
 from ..printable import one_line, shown
 from ..turn.forms import Form, FormField
 from ..turn.state import Turn
@@ -85,8 +86,7 @@ def field_text(field: FormField, words: Words) -> str:
 
 def until(form: Form, words: Words) -> str:
     """Until when it can be answered, on this machine's clock; "" where that is not known."""
-    time = form.expires_at
-    return words("form.until", time=time.astimezone().strftime("%Y-%m-%d %H:%M:%S")) if time else ""
+    return words("form.until", time=moment(form.expires_at)) if form.expires_at else ""
 
 
 def notes(form: Form, words: Words) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 import signal
@@ -597,3 +598,33 @@ def test_the_command(tmp_path: Path) -> None:
     ran.send_signal(signal.SIGINT)
     _, errors = ran.communicate(timeout=20)
     assert (ran.returncode, errors) == (0, "")
+
+
+def test_the_access_log_of_the_process_is_the_users(tmp_path: Path) -> None:
+    # uvicorn has one logger for all servers of a process: theirs keeps its handlers, and hears nothing of this one.
+    access, written = logging.getLogger("uvicorn.access"), Records()
+    before = access.propagate, access.level
+    access.propagate = True
+    access.setLevel(logging.DEBUG)
+    access.addHandler(written)
+    try:
+        with local.serve(data_dir=tmp_path) as server:
+            assert access.propagate
+            assert written in access.handlers
+            assert httpx.get(f"{server.base_url}/info", trust_env=False).status_code == 401
+        assert written.records == []
+    finally:
+        access.removeHandler(written)
+        access.propagate = before[0]
+        access.setLevel(before[1])
+
+
+class Records(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)

@@ -238,6 +238,21 @@ def test_events_hold_the_pieces_of_the_answer() -> None:
     assert set(events["event"]) >= {"message", "message_end"}
 
 
+def test_events_tell_their_node() -> None:
+    told = [
+        {"event": "node_started", "data": {"id": "run of it", "node_id": "llm"}},
+        {"event": "reasoning_chunk", "data": {"node_id": "llm", "reasoning": "Hm.", "is_final": False}},
+        {"event": "message", "answer": "x", "from_variable_selector": ["answer", "text"]},
+        {"event": "message", "answer": "y", "from_variable_selector": []},
+        {"event": "node_finished", "data": {"node_id": 5}},
+        {"event": "workflow_finished", "data": {}},
+    ]
+    tape = Tape()
+    tape.entries.extend((0.1, ("", json.dumps(event).encode())) for event in told)
+    events = frames.events(tape.replay())
+    assert dataframes.to_list(events["node_id"]) == ["llm", "llm", "answer", None, None, None]
+
+
 def test_pings_and_unknown_events_have_rows() -> None:
     tape = Tape()
     tape.entries.extend([(0.1, ("ping", None)), (0.2, ("", b'{"event":"brand_new","x":1}')), (0.3, ("", b"{broken"))])

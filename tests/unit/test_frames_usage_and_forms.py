@@ -185,7 +185,11 @@ ROW = dict.fromkeys(BEYOND_API)
         ({"total_price": 0.5, "currency": "EUR", "usage_from": "server"},
          {"total_price": 0.5, "currency": "EUR", "prompt_price": 0.1, "completion_price": 0.4, "usage_from": "run"},
          {"total_price": 0.5, "currency": "EUR", "prompt_price": 0.1, "completion_price": 0.4, "usage_from": "server"}),
-        ({"total_tokens": 0, "usage_from": "server"}, {"total_tokens": 3, "usage_from": "run"}, {"total_tokens": 0, "usage_from": "server"}),
+        ({"total_tokens": 0, "usage_from": "server"}, {"total_tokens": 3, "usage_from": "run"}, {"total_tokens": 3, "usage_from": "run"}),
+        ({"total_tokens": 0, "total_price": 0.2, "usage_from": "server"}, {"total_tokens": 3, "total_price": 0.3, "usage_from": "run"},
+         {"total_tokens": 0, "total_price": 0.2, "usage_from": "server"}),
+        ({"total_tokens": 0, "total_price": 0.0, "usage_from": "server"}, {"time_to_first_token": 0.5, "usage_from": "run"},
+         {"total_tokens": 0, "total_price": 0.0, "time_to_first_token": 0.5, "usage_from": "server"}),
         ({"parent_message_id": "a"}, {"parent_message_id": "b"}, {"parent_message_id": "a"}),
     ],
 )  # fmt: skip
@@ -207,6 +211,23 @@ def test_what_an_export_and_a_run_told_stays_when_the_server_begins_to_tell(wher
         history = dify.update(history)
     assert usage_of(history, "m00") == {**OF_SERVER, **PARTS, "time_to_first_token": 0.5}
     assert usage_of(history, "later") == OF_SERVER
+
+
+def test_tokens_that_the_server_did_not_count_are_those_of_the_run(where: Where) -> None:
+    """As of agent nodes: Dify 1.16 keeps their price, and 0 tokens, of which its stream tells 12."""
+    kept = {"message_tokens": 0, "answer_tokens": 0, "total_tokens": 0, "total_price": "0.0100000", "currency": "USD", "provider_response_latency": 0.7}
+    logs = flow(1, **kept)
+    tape_of("m00", prompt_tokens=0, completion_tokens=0, total_price="0.01", currency="USD", prompt_price="0", completion_price="0", latency=0.0)
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history(**where())
+        of_run = usage_of(history, "m00")
+        assert (of_run["total_tokens"], of_run["total_price"], of_run["usage_from"]) == (12, 0.01, "run")
+        for path in run_store().paths():
+            path.unlink()
+        logs.say("c00", "later", int(time.time()), **kept)
+        history = dify.update(history)
+    assert usage_of(history, "m00") == of_run
+    assert usage_of(history, "later")["total_tokens"] == 0
 
 
 # -- forms -----------------------------------------------------------------------------------------------
@@ -412,6 +433,23 @@ def test_a_history_without_the_table_is_read_and_brought_up_to_date(tmp_path: Pa
         logs.say("c01", "asked", int(time.time()), **waiting())
         for earlier in (history, old):
             assert row_of(dify.update(earlier))["message_id"] == "asked"
+
+
+def test_a_history_that_was_pickled_before_its_tables_had_all_columns(tmp_path: Path) -> None:
+    logs = flow(1)
+    logs.say("c00", "m01", LONG_AGO + 1, agent_thoughts=[{"id": "t", "position": 1, "thought": "Hm.", "tool": "clock", "tool_input": "{}", "observation": "12"}])
+    with serving(logs) as server, Dify("app-x", server.url, "ann") as dify:
+        old = dify.history()
+        old._tables["thoughts"] = old.thoughts.drop(columns="answer")
+        old._tables["messages"]["usage_from"] = pd.Categorical([None, None], categories=pd.Index(["run", "export"], dtype="string"))
+        history = pickle.loads(pickle.dumps(old))
+        logs.say("c00", "m02", int(time.time()), **SERVER)
+        updated = dify.update(history)
+    for one in (history, updated, History.read(history.to_parquet(tmp_path / "kept"))):
+        assert list(one.thoughts.columns) == list(frames.SCHEMA["thoughts"].names)
+        (thought,) = one.conversation("c00").turns[1].thoughts or ()
+        assert (thought.thought, thought.tool, thought.answer) == ("Hm.", "clock", "")
+    assert usage_of(updated, "m02") == OF_SERVER
 
 
 def stored(count: int) -> list[StoredMessage]:

@@ -95,11 +95,14 @@ def test_every_block_runs(ran: Any) -> None:
 
 def test_every_cell_magic_leaves_an_answer(ran: Any) -> None:
     asked = [cell for cell in ran.cells if cell.source.startswith("%%dify")]
-    assert len(asked) == 3
+    assert len(asked) == 4
+    texts = []
     for cell in asked:
         (bundle,) = notebooks.outputs(cell)
         assert set(bundle) == {"text/html", "text/markdown", "text/plain"}
         assert len(bundle["text/plain"]) > 40
+        texts.append(bundle["text/plain"])
+    assert ["Approved, now" in text for text in texts].count(True) == 1, "a form that is answered goes on in its cell"
 
 
 def test_the_blocks_print_what_the_text_around_them_says(ran: Any) -> None:

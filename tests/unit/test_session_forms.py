@@ -56,6 +56,17 @@ def test_a_form_is_answered_and_the_turn_stands_in_its_place(talk: Talk) -> None
     assert talk.session.conversation_id == talk.session.turns[1].conversation_id
 
 
+def test_the_times_of_a_run_that_went_on_are_in_order(talk: Talk) -> None:
+    turn = talk.paused()
+    after: Turn = turn.forms[0].submit(action="approve", inputs={"kind": "y"})
+    assert turn.timing is not None
+    assert after.timing is not None
+    assert after.timing.opened == turn.timing.opened
+    known = [after.timing.opened, after.timing.first_event, after.timing.first_token, after.timing.total]
+    assert None not in known
+    assert known == sorted(known, key=lambda time: time or 0.0)
+
+
 def test_listeners_see_the_run_that_goes_on(talk: Talk) -> None:
     turn = talk.paused()
     seen: list[tuple[Turn | None, bool]] = []

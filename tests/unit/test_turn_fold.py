@@ -208,6 +208,7 @@ def test_a_kind_of_event_without_meaning_is_a_mistake_of_ours() -> None:
         ("2026-11-21T09:15:48", datetime(2026, 11, 21, 9, 15, 48, tzinfo=UTC)),
         ("2026-11-21T09:15:48+08:00", datetime(2026, 11, 21, 1, 15, 48, tzinfo=UTC)),
         ("yesterday", None), (None, None), (True, None), (1e30, None),
+        ("9999-12-31T23:59:59-05:00", None), ("0001-01-01T00:00:00+05:00", None),
     ],
 )  # fmt: skip
 def test_times(told: object, time: datetime | None) -> None:
@@ -219,6 +220,8 @@ def test_numbers() -> None:
     assert as_decimal("1.50") == Decimal("1.50")
     assert as_decimal("free") is None
     assert as_decimal("NaN") is None
+    assert as_decimal("1e30") == Decimal("1e30")
+    assert [as_decimal(text) for text in ("1e999999", "1e-999999", "0E-999999999", "0E+999999999", "1" * 999)] == [None] * 5
     assert as_int("12") == 12
     assert as_int(True) is None
     assert as_size(-1) is None

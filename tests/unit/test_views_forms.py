@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -144,6 +146,40 @@ def test_a_form_that_nobody_answered_in_time() -> None:
     assert "Ask a person · not answered in time" in said
     assert "went on later, after its form had expired" in said
     assert "submit(" not in said
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the zone of this machine's clock."""
+
+    def put(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield put
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has no tzset")
+@pytest.mark.parametrize(
+    ("name", "expires", "told"),
+    [
+        ("UTC", 1_800_000_000, "2027-01-15 08:00:00 UTC."),
+        ("CST-8", 1_800_000_000, "2027-01-15 16:00:00 UTC+08:00."),
+        ("XYZ3:30", 1_800_000_000, "2027-01-15 04:30:00 UTC-03:30."),
+        ("CST-8", 253_402_300_799, "9999-12-31 23:59:59 UTC."),  # the clock of that zone does not reach so far
+        ("EST5", -62_135_596_800, "1-01-01 00:00:00 UTC."),
+    ],
+)
+def test_until_when_it_can_be_answered_with_its_zone(zone: Callable[[str], None], name: str, expires: int, told: str) -> None:
+    zone(name)
+    form = waiting().forms[0]
+    form = msgspec.structs.replace(form, data={**form.data, "expiration_time": expires})
+    bundle = views.bundle(Turn(status="paused", forms=(form,)), "en")
+    assert set(bundle) == {"text/html", "text/markdown", "text/plain"}
+    assert told in bundle["text/plain"]
+    assert told in bundle["text/html"]
 
 
 def test_chinese() -> None:

@@ -30,6 +30,7 @@ from dify_notebook.turn.state import (
     TurnError,
     Usage,
     Warning_,
+    Workflow,
 )
 from dify_notebook.views.block import Block
 from dify_notebook.views.blocks import SLOTS
@@ -154,6 +155,38 @@ def test_footer() -> None:
     assert shown(examples.chatflow(3.3), "footer", 65).startswith("● Running · 1 min 05 s")
 
 
+NOT_COUNTED = Usage(prompt_tokens=0, completion_tokens=0, total_tokens=0, total_price=Decimal("0E-7"), currency="USD")
+
+
+@pytest.mark.parametrize(
+    ("turn", "tokens"),
+    [
+        (Turn(usage=NOT_COUNTED, status="succeeded"), ["0 tokens (0 in, 0 out)"]),  # as of an annotation
+        (Turn(usage=NOT_COUNTED, status="failed", source="history"), []),
+        (Turn(usage=Usage(total_tokens=0, total_price=Decimal("0.01")), status="succeeded", source="history"), []),
+        (Turn(usage=Usage(total_tokens=7), status="succeeded", source="history"), ["7 tokens"]),
+        (Turn(usage=NOT_COUNTED, workflow=Workflow("r", total_tokens=12), status="failed"), ["12 tokens"]),
+        (Turn(usage=NOT_COUNTED, workflow=Workflow("r", total_tokens=0), status="failed"), ["0 tokens (0 in, 0 out)"]),
+        (Turn(workflow=Workflow("r", total_tokens=0), status="failed"), ["0 tokens"]),
+        (Turn(workflow=Workflow("r"), status="failed"), []),
+        (Turn(status="failed"), []),
+    ],
+)
+def test_tokens_that_were_not_counted_are_not_told_as_none(turn: Turn, tokens: list[str]) -> None:
+    footer = shown(turn, "footer").split(" \u00b7 ")
+    assert [part for part in footer if "token" in part] == tokens
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-Hans"])
+@pytest.mark.parametrize("code", ["connection", "followed", "gap", "nodes", "server", "unexpected", "unknown_event", "unmoderated"])
+def test_each_warning_has_a_heading(code: str, lang: Any) -> None:
+    turn = Turn(status="succeeded", warnings=(Warning_(code=code, message="what happened"),))
+    lines = views.text(turn, lang).splitlines()
+    heading = lines[lines.index("    what happened") - 1]
+    assert heading.startswith("\u26a0 ")
+    assert heading != f"\u26a0 {code}"
+
+
 @pytest.mark.parametrize(
     ("turn", "told"),
     [
@@ -175,6 +208,14 @@ def test_footer() -> None:
 def test_what_went_another_way_is_told(turn: Turn, told: str) -> None:
     assert told in shown(turn, "notice")
     assert told.partition(" (400)")[0] in views.text(turn, "en")
+
+
+def test_an_error_without_a_code_has_a_heading_without_a_colon() -> None:
+    failed = Turn(status="failed", error=TurnError(code="", message="boom"), source="history")
+    assert "✕ Error\n    boom" in views.text(failed)
+    assert "> **Error**\n>\n> ```\n> boom" in views.markdown(failed, "en")
+    assert "> **错误**" in views.markdown(failed, "zh-Hans")
+    assert "✕ Error: (502)\n" in views.text(Turn(status="failed", error=TurnError(code="", message="", status=502)))
 
 
 def test_chinese_has_its_own_colon() -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 log = logger("dify_notebook.local")
-without_tokens("uvicorn.access")  # it is off, until anybody's handler is there: a form's token is in a path
+without_tokens("uvicorn.access")  # a second lock: `Connection` writes no access log, and a form's token is in a path
 
 CONNECTIONS = 1024
 """Open at once."""
@@ -164,6 +164,7 @@ class LocalServer(Server):
         from ..engine.speech import find_speech
         from ..simulate.playback import Player
         from .application import application
+        from .connection import Connection
         from .context import Context
         from .signing import Signer
 
@@ -184,12 +185,11 @@ class LocalServer(Server):
         config = uvicorn.Config(
             application(context),
             log_config=None,
-            access_log=False,
             lifespan="on",
             loop="asyncio",
             ws="none",
             # h11 has a bound on the bytes of headers (16 KB); others that uvicorn may find installed have none.
-            http="h11",
+            http=Connection,
             # Connections and requests at once; more hear 503.
             limit_concurrency=CONNECTIONS,
             server_header=False,
