@@ -52,7 +52,7 @@ class SessionLink:
         self._session = session
         self.turn = turn
         self.variable: str | None = None
-        """What holds the turn in a notebook, as an expression; None where that is not known."""
+        """What holds the turn in a notebook, as an expression; "" where nothing does, None where that is not known."""
 
     def __repr__(self) -> str:
         return f"<Link {self._session!r}>"

@@ -209,6 +209,28 @@ def test_a_run_of_another_app_goes_on_with_that_app(book: Book) -> None:
         book.run("get_ipython().magics_manager.magics['line']['dify'].__self__.state.choice = None")
 
 
+def test_a_line_to_be_copied_never_means_another_run(book: Book) -> None:
+    first = book.run("%%dify --new\nask for the first")
+    again = book.run("%%dify --new -o answer\nask for the second")
+    run = book.kernel.value("dify_notebook.last.workflow_run_id").strip("'")
+    assert "dify_notebook.last.forms" not in text_of(first)
+    assert "%dify resume " in text_of(first)
+    assert run not in text_of(first)
+    assert "answer.forms[0].submit(" in text_of(again)
+    book.run("%%dify --new -o answer\nhello")
+    assert "answer.forms" not in text_of(again)
+    assert f"%dify resume {run}" in text_of(again)
+    resumed = book.run(f"%dify resume {run}")
+    assert "Question: ask for the second" in text_of(resumed)
+    book.run(f"dify_notebook.last.forms[0].{SUBMIT}")
+    for seen in (again, resumed):
+        assert "Draft. [ask: approve] Done." in text_of(seen)
+    assert "waits for an answer" in text_of(first)
+    book.run("%dify resume")
+    book.run(f"dify_notebook.last.forms[0].{SUBMIT}")
+    assert "Draft. [ask: approve] Done." in text_of(first)
+
+
 def test_quiet_cells_have_their_names_renewed(book: Book) -> None:
     seen = book.run("%%dify --new --quiet -o hushed\nask")
     book.run(f"hushed.forms[0].{SUBMIT}")

@@ -168,7 +168,7 @@ def test_cells_that_have_ended_take_no_room_from_those_that_wait(monkeypatch: py
     assert not cells[0].closed
     for cell in cells[5:]:
         paused.keep_paused(cell)
-    assert list(state.paused) == [cells[0], *cells[5:]]
+    assert list(paused.paused) == [cells[0], *cells[5:]]
     assert PAUSED >= WAITING_KEPT  # a form in a browser has its cell
 
 

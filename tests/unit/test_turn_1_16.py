@@ -280,7 +280,7 @@ def paused_and_ended(*later: ev.Event, status: str = "succeeded") -> Turn:
 
 
 def statuses(turn: Turn) -> dict[str | None, str]:
-    return {node.node_id: node.status for node in turn.nodes}
+    return {node.node_id: node.status for node in turn.nodes or ()}
 
 
 def test_no_node_waits_after_the_end_of_its_run() -> None:
