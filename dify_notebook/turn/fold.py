@@ -19,7 +19,7 @@ from ..wire.kinds import AGENT, CHATFLOW, NEW_AGENT, WORKFLOW
 from .agent import Agent
 from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
 from .ends import ending, run_error, run_status
-from .forms import answered, closed, as_form
+from .forms import answered, as_form, closed
 from .nodes import Nodes
 from .state import WELL, Audio, End, MessageFile, Status, Timing, Turn, TurnError, Workflow
 from .texts import Texts, same_text
