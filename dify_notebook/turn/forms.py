@@ -80,11 +80,6 @@ class Form(Value, frozen=True):
     link: Any = None
     """What `submit` goes through (`FormLink`); None where the turn was read, not asked."""
 
-    def __repr__(self) -> str:
-        names = (("actions", [action.id for action in self.actions]), ("fields", [field.name for field in self.fields]))
-        known = "".join(f" {name}={one_line(', '.join(ids), 200)}" for name, ids in names if ids)
-        return f"<Form {self.status} {one_line(self.title or self.id, 80)!r}{known}>"
-
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "token": None, "link": None}
 
@@ -93,6 +88,11 @@ class Form(Value, frozen=True):
 
     def __hash__(self) -> int:
         return hash((Form, self.id, self.status))
+
+    def __repr__(self) -> str:
+        names = (("actions", [action.id for action in self.actions]), ("fields", [field.name for field in self.fields]))
+        known = "".join(f" {name}={one_line(', '.join(ids), 200)}" for name, ids in names if ids)
+        return f"<Form {self.status} {one_line(self.title or self.id, 80)!r}{known}>"
 
     def _reported(self, name: str) -> Any:
         return self.data.get(name) if isinstance(self.data, dict) else None
