@@ -188,7 +188,7 @@ _BY_WORDS = (
     ("only supports streaming", "hint.agent_blocking"),
     ("workflow not published", "hint.unpublished"),
     ("has no bound agent", "hint.agent_not_published"),
-    ("workflow run not found", "hint.run"),
+    ("workflow run not found", "hint.unknown_run"),
     ("form not found", "hint.human_input_form_not_found"),
     ("provider … does not exist", "hint.provider"),
     ("arg user must be provided", "hint.user"),

@@ -52,7 +52,7 @@ class SessionLink:
         self._session = session
         self.turn = turn
         self.variable: str | None = None
-        """What holds the turn in a notebook, as an expression; None where that is not known."""
+        """What holds the turn in a notebook, as an expression; "" where nothing does, None where that is not known."""
 
     def __repr__(self) -> str:
         return f"<Link {self._session!r}>"
@@ -209,11 +209,12 @@ class Session:
         timeout: float | None = None,
         auto_generate_name: bool = True,
         conversation_name: str | None = None,
+        workflow_id: str | None = None,
     ) -> Run:
         """Ask, and return at once; the answer streams in the portal's thread.
 
         Args:
-            query, inputs, files, auto_generate_name: as for `chat.send`.
+            query, inputs, files, auto_generate_name, workflow_id: as for `chat.send`.
             conversation_id: another conversation than the session's, which is ""; None begins a new one.
             keep: whether the session goes on with that conversation afterwards.
             timeout: seconds for the whole turn, uploads included; then it is stopped. None is no limit.
@@ -232,6 +233,7 @@ class Session:
             files=files,
             timeout=timeout,
             auto_generate_name=auto_generate_name,
+            workflow_id=workflow_id,
         )
         number = self.turn_number(target)
         return self._start(stream, number, conversation_name, query=query, target=target, keep=keep)
@@ -301,6 +303,7 @@ class Session:
         run = form.workflow_run_id or (turn and turn.workflow_run_id)
         if not run:
             raise InputError(t("forms.no_run"), code="run")
+        runs_wanted()  # before anything is sent
         known = self.turns.of_run(run) or turn or (form.link.turn() if isinstance(form.link, SessionLink) else run)
         try:
             await self.client.forms.submit(form, action=action, inputs=inputs)
@@ -356,24 +359,21 @@ class Session:
             with self._lock:
                 self._forget(run)
             raise
-        if run.resumes is not None and run.error is not None:  # it could not be read on: the turn waits as it did
-            with self._lock:
-                self.turns.put(turn)
-                self._forget(run)
-            return
+        refused = run.resumes is not None and run.error is not None  # it could not be read on: the turn waits as it did
+        if run.tape is not None and not refused:
+            self._store_tape(run.tape, turn)  # a turn that is kept by reference refers to it
         with self._lock:
-            if turn.conversation_id and turn.message_id:
+            if turn.conversation_id and turn.message_id and not refused:
                 if number is not None and run.resumes is None:
                     self._counts[turn.conversation_id] = number
                 if run.keep:
                     self.conversation_id = turn.conversation_id
-            if run.resumes is None or not self.turns.put(turn):
+            if (run.resumes is None or not self.turns.put(turn)) and not refused:
                 self.turns.append(turn)
             self._forget(run)
-        if run.tape is not None:
-            self._store_tape(run.tape, turn)
         answered = self.client._answered
-        if turn.status == "paused" and any(form.status == "waiting" and form.id in answered for form in turn.forms):
+        waiting = turn.status == "paused" and not refused
+        if waiting and any(form.status == "waiting" and form.id in answered for form in turn.forms):
             run.next = self.resume(turn, awaited=run.awaited)
 
     def _store_tape(self, tape: Tape, turn: Turn) -> None:

@@ -61,6 +61,10 @@ class View(Protocol):
         """
         ...
 
+    def renew(self, turn: Turn) -> None:
+        """What the paused turn that was left behind says of itself has changed, and it still waits."""
+        ...
+
 
 ViewFactory = Callable[[], View]
 
@@ -133,6 +137,15 @@ class FallbackView:
             self.view.go_on(blocking)
         except Exception as problem:
             self._resting = True
+            self._log_failure(problem)
+
+    def renew(self, turn: Turn) -> None:
+        """What the paused turn that was left behind says of itself has changed."""
+        if self.view is None:
+            return
+        try:
+            self.view.renew(turn)
+        except Exception as problem:
             self._log_failure(problem)
 
     def _finished(self, view: View, turn: Turn, show_first: bool = False) -> bool:

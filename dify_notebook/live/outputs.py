@@ -79,10 +79,11 @@ class CellOutput:
 
 
 class Placeholder:
-    """The same within an `ipywidgets.Output`: a widget stands in until the end, and nothing is left of it then."""
+    """The same within an `ipywidgets.Output`: a widget stands in until the end, which is an output of its own."""
 
     def __init__(self) -> None:
         self._widget: Any = None
+        self._end = CellOutput()
 
     def show(self, bundle: dict[str, Any]) -> None:
         """Begin, in the output that is being filled."""
@@ -93,13 +94,19 @@ class Placeholder:
         display({"text/plain": "", WIDGET: mime}, raw=True)
 
     def replace(self, bundle: dict[str, Any]) -> None:
-        """Show this instead."""
-        self._widget.value = bundle["text/html"]
+        """Show this instead; of a run that goes on after its end was shown, in place of that."""
+        if self._end.shown:
+            self._end.replace(bundle)
+        else:
+            self._widget.value = bundle["text/html"]
 
     def end(self, bundle: dict[str, Any]) -> None:
-        """Leave this, as an output of its own."""
-        display(bundle, raw=True)
-        self._widget.value = ""
+        """Leave this, and nothing of the widget."""
+        if self._end.shown:
+            self._end.end(bundle)
+        else:
+            self._end.show(bundle)
+            self._widget.value = ""
 
 
 def _printable(bundle: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,9 @@ class TextView(_RateLimited):
         self._next_output = 0.0
         self._print(self._stream.go_on())
 
+    def renew(self, turn: Turn) -> None:
+        """What was printed stays."""
+
     def _print(self, text: str) -> None:
         if not text:
             return
@@ -94,6 +97,10 @@ class HtmlView(_RateLimited):
         """The output is replaced again."""
         self._next_output = 0.0
 
+    def renew(self, turn: Turn) -> None:
+        """The saved form again."""
+        self.finish(turn)
+
     def _bundle(self, turn: Turn) -> dict[str, str]:
         html, text = views.html(turn, lang=self.lang), views.text(turn, lang=self.lang)
         return {"text/html": html, "text/plain": text}
@@ -126,3 +133,7 @@ class EndView:
 
     def go_on(self, blocking: bool = False) -> None:
         """Nothing before the next end."""
+
+    def renew(self, turn: Turn) -> None:
+        """The saved form again."""
+        self.finish(turn)

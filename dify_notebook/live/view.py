@@ -116,6 +116,11 @@ class LiveView:
             self._send(message)
         self._output.replace(self._placeholder())
 
+    def renew(self, turn: Turn) -> None:
+        """The saved form again, and the forms in it."""
+        self._final = turn
+        self.resend_end()
+
     def _current_widget(self) -> LiveWidget:
         from .widget import LiveWidget
 

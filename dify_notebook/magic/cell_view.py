@@ -18,7 +18,7 @@ from ..live import View, open_view
 from ..net.forms import refused
 from ..net.portal import portal
 from ..printable import one_line
-from ..session import Run, Session
+from ..session import Run, Session, SessionLink
 from ..turn.state import Turn, Warning_
 from .run_cell import show_until
 
@@ -77,10 +77,31 @@ class CellView:
         if self._turn is not None and self._turn.workflow_run_id == workflow_run_id:
             self._view = None
 
+    def renew(self, holds: Callable[[str, Turn], bool]) -> None:
+        """Names may hold other turns by now: a line to be copied must not answer the form of another run.
+
+        Args:
+            holds: whether that name holds a turn of the same run.
+        """
+        turn = self._turn
+        if turn is None or turn.status != "paused" or self._thread is not None:
+            return
+        links = {form.link for form in turn.forms if isinstance(form.link, SessionLink)}
+        lost = [link for link in links if link.variable and not holds(link.variable, turn)]
+        for link in lost:
+            link.variable = ""
+        if lost and self._view is not None:
+            self._view.renew(turn)
+
     def wait_elsewhere(self) -> None:
         """Wait until other cells show the end of the run too: what they display belongs to the cell that runs."""
         if self._own is not None:
             self._own.wait_shown()
+
+    @property
+    def closed(self) -> bool:
+        """Whether no run is shown here any more."""
+        return self._unsubscribe is None
 
     def close(self) -> None:
         """Nothing is shown here any more."""

@@ -155,9 +155,10 @@ def _remote(app_session: AppSession) -> str:
 def _resume(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if len(args) > 1:
         _refuse("magic.line.nothing_more", name="resume", text=" ".join(args[1:]))
-    found = find(state.app_session(None, None, namespace), args[0] if args else None, namespace)
+    chosen = state.app_session(None, None, namespace)
+    found = find(chosen, args[0] if args else None, namespace, state)
     state.resumption = found
-    return t("magic.resume.nothing") if found is None else ""
+    return t("magic.resume.nothing", app=one_line(chosen.label, 80)) if found is None else ""
 
 
 def _runs(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:

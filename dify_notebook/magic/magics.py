@@ -190,6 +190,8 @@ class DifyMagics(Magics):
         if out is not None:
             self.shell.push({out: turn})
         _tell_forms(turn, out or LAST)
+        for view in self.state.paused:
+            view.renew(self._holds)
         try:
             self.shell.displayhook.update_user_ns(turn)
         except Exception as problem:  # somebody's `_oh`: the turn has its other names
@@ -199,15 +201,21 @@ class DifyMagics(Magics):
         """The names that still hold the turn that was paused hold what came of it."""
         import dify_notebook
 
-        name = None
+        name = ""
         if dify_notebook.last is before:
             dify_notebook.last = after
             name = LAST
         if out is not None and self.shell.user_ns.get(out) is before:
             self.shell.push({out: after})
             name = out
-        if name is not None:
-            _tell_forms(after, name)
+        _tell_forms(after, name)
+
+    def _holds(self, name: str, turn: Turn) -> bool:
+        """Whether what has that name is the turn, or another of its run."""
+        import dify_notebook
+
+        held = dify_notebook.last if name == LAST else self.shell.user_ns.get(name)
+        return isinstance(held, Turn) and held.workflow_run_id == turn.workflow_run_id
 
     def _notebook(self) -> dict[str, Any]:
         """The variables of the notebook, or of where `IPython.embed()` stands."""
@@ -237,7 +245,7 @@ class DifyMagics(Magics):
         return candidates_from(self._notebook(), list(app_session.conversations), controls, stored)
 
 
-def _tell_forms(turn: Turn, variable: str | None) -> None:
+def _tell_forms(turn: Turn, variable: str) -> None:
     """Let the forms of the turn know what holds it, for the line that says how they are answered."""
     for form in turn.forms:
         if isinstance(form.link, SessionLink):

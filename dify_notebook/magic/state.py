@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .resume import Resumption
 
 Mode = Literal["continue", "fresh"]
-PAUSED = 50
-"""Cells that wait for their runs to go on."""
+PAUSED = 200
+"""Cells that wait for their runs to go on; more than a browser's forms, which are answered in them."""
 MAX_TURNS = 50
 """Turns that a conversation's session holds in memory; those before are read from their tapes."""
 
@@ -140,6 +140,8 @@ class State:
 
     def keep_paused(self, view: CellView) -> None:
         """That cell is to show its run on when it goes on; of many the oldest are let go."""
+        for closed in [paused for paused in self.paused if paused.closed]:
+            self.paused.remove(closed)
         self.paused.append(view)
         while len(self.paused) > PAUSED:
             self.paused.popleft().close()

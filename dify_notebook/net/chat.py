@@ -21,6 +21,8 @@ from ..wire import events as ev
 from ..wire.calls import Call
 from .app_cache import learn_form
 from .files import FileInput
+from .forms import Link, linked
+from .portal import on_portal
 from .resource import Resource
 from .responses import blocking_events, is_event_stream, streamed_events
 from .resumed_stream import ResumedStream
@@ -272,9 +274,10 @@ class _Question(ChatStream):
             builder.apply(event)
         return self._blocking(builder)
 
-    @staticmethod
-    def _blocking(builder: Builder) -> Turn:
-        turn = msgspec.structs.replace(builder.turn(), source="blocking")
+    def _blocking(self, builder: Builder) -> Turn:
+        answer = msgspec.structs.replace(builder.turn(), source="blocking")
+        link = Link(self._dify, lambda: answer, plain=on_portal())
+        turn = linked(answer, link, self._dify._answered)
         raise_for_turn(turn)
         return turn
 

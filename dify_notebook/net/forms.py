@@ -14,11 +14,15 @@ from ..errors import APIError, DifyError, InputError
 from ..i18n import moment, t
 from ..printable import MESSAGE, one_line
 from ..secret import Secret
-from ..turn.forms import Form, as_form
+from ..turn.forms import Form, as_form, no_more
 from ..wire import calls
 from ..wire import events as ev
+from ..wire.kinds import FILE_CONTROLS
+from ..wire.models import UploadedFile
 from .bodies import iter_decoded
+from .checks import check_attachments
 from .event_reader import EventReader
+from .files import is_url
 from .portal import portal
 from .resource import Resource
 
@@ -102,9 +106,11 @@ class AsyncForms(Resource):
         """
         name = self._dify.user_or(user)
         with self._once(form):
-            given = form.check(action, inputs) if isinstance(form, Form) else dict(inputs or {})
-            given = await self._dify.files.inputs(given, user=name)
-            call = calls.submit_form(await self._token(form), action=action, inputs=given, user=name)
+            if isinstance(form, Form):
+                sent, given = await self._with_files(form, form.check(action, inputs), name)
+            else:
+                sent = given = await self._dify.files.inputs(inputs or {}, user=name)
+            call = calls.submit_form(await self._token(form), action=action, inputs=sent, user=name)
             try:
                 await self._dify._send(call)
             except APIError as problem:
@@ -113,6 +119,36 @@ class AsyncForms(Resource):
                 raise
             self._remember(form, {"action": action, "inputs": given})
 
+    async def _with_files(
+        self, form: Form, given: Mapping[str, Any], user: str
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The values as they are sent, with files as the API names them; and the same with the files' own names."""
+        kinds = {field.name: field.type for field in form.fields if field.type in FILE_CONTROLS}
+        files = {
+            name: list(value) if kinds[name] == "file-list" and isinstance(value, (list, tuple)) else [value]
+            for name, value in given.items()
+            if name in kinds and value is not None
+        }
+        check_attachments([file for listed in files.values() for file in listed], None)
+        texts = {name: value for name, value in given.items() if name not in files and isinstance(value, str)}
+        others = {name: value for name, value in given.items() if name not in files and name not in texts}
+        sent = {**texts, **await self._dify.files.inputs(others, user=user)}
+        shown = dict(sent)
+        for name, listed in files.items():
+            named, known = await self._uploaded(listed, user)
+            sent[name], shown[name] = (named, known) if kinds[name] == "file-list" else (named[0], known[0])
+        return sent, shown
+
+    async def _uploaded(self, files: list[Any], user: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What is sent of the files of a field, and the same with their names."""
+        api, sent = self._dify.files, []
+        for file in files:
+            here = not isinstance(file, (Mapping, UploadedFile)) and not is_url(file)
+            sent.append(await api.upload(file, user=user, check=False) if here else file)
+        named = await api.references(sent, user=user, check=False)
+        names = [file.name if isinstance(file, UploadedFile) else "" for file in sent]
+        return named, [{**one, "filename": name} if name else one for one, name in zip(named, names, strict=True)]
+
     @contextmanager
     def _once(self, form: Form | str | Secret) -> Iterator[None]:
         """While a form is submitted; two at once, of any threads, would both be sent."""
@@ -120,10 +156,9 @@ class AsyncForms(Resource):
             yield
             return
         if form.status != "waiting" or form.id in self._dify._answered:
-            status = "filled" if form.status == "waiting" else form.status
-            raise InputError(t("forms.answered", status=status), code="form")
+            raise no_more("filled" if form.status == "waiting" else form.status)
         if form.expires_at is not None and form.expires_at <= datetime.now(UTC):
-            raise InputError(t("forms.expired", time=moment(form.expires_at)), code="form")
+            raise InputError(t("forms.expired", time=moment(form.expires_at)), code="form_closed")
         mine = object()
         if self._dify._submitting.setdefault(form.id, mine) is not mine:
             raise InputError(t("forms.submitting"), code="form")

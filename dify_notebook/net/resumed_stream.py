@@ -48,9 +48,9 @@ class ResumedStream(ChatStream):
 
     @property
     def _stops_on_leaving(self) -> bool:
-        """A run that waits is not ours to stop: nobody has told it to go on."""
+        """A run that waits is not ours to stop: nobody has told it to go on, this client by a form or another one."""
         run = self._reader.followed
-        return run is not None and run.goes_on
+        return run is not None and (run.goes_on or bool(self._answered))
 
     def _begin(self) -> None:
         turn = self._known

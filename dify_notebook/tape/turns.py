@@ -93,7 +93,8 @@ class Turns(MutableSequence[Turn]):
         return f"<{len(self)} turns>"
 
     def put(self, turn: Turn) -> bool:
-        """Put this in place of the turn with the same message; one that is kept by reference learns of its rating.
+        """Put this in place of the turn with the same message; one that is kept by reference learns of its rating,
+        and, where its run went on, of the tape that has the whole.
 
         Returns:
             Whether there is one.
@@ -101,7 +102,10 @@ class Turns(MutableSequence[Turn]):
         found = False
         for index, item in enumerate(self._held):
             if turn.message_id and item.message_id == turn.message_id:
-                self._held[index] = turn if isinstance(item, Turn) else item._replace(fields=_fields_of(turn))
+                if isinstance(item, Turn) or turn.tape is not None:
+                    self._held[index] = turn if isinstance(item, Turn) else _without_content(turn)
+                else:
+                    self._held[index] = item._replace(fields=_fields_of(turn))
                 found = True
         return found
 

@@ -184,6 +184,8 @@ class Builder:
         timing: Timing = self._get("timing") or Timing()
         if status == "stopped" and self._get("status") not in ("running", "stopped"):
             self._nodes.stopped()
+        if status != "paused" and self._get("status") == "running":
+            self._end_waiting()
         self._set(
             status=status,
             end=end,
@@ -191,6 +193,11 @@ class Builder:
             timing=msgspec.structs.replace(timing, total=at),
         )
         self._nodes.end("stopped" if status == "stopped" else "paused" if status == "paused" else "unknown", at)
+
+    def _end_waiting(self) -> None:
+        """The run has ended: what is known of its forms is known of the nodes that asked."""
+        if self._forms:
+            self._nodes.end_waiting({form.node_id for form in self._forms.values() if form.status != "waiting"})
 
     # -- text --------------------------------------------------------------------
 
@@ -508,7 +515,8 @@ class Builder:
 
     def _resumed(self, event: ev.Resumed) -> None:
         if event.whole is None:
-            self._warn(event.code or "followed", event.message, event.at)
+            if event.code not in self._warnings.codes:  # what is missing of a run that paused is missing after it too
+                self._warn(event.code or "followed", event.message, event.at)
         elif not event.whole:
             self._warn(event.code or "gap", event.message, event.at)
             self._set(complete=False)
@@ -533,6 +541,8 @@ class Builder:
             form = self._forms.get(str(item.get("form_id"))) if isinstance(item, dict) else None
             if form is not None:  # also one that was answered here: what it says with its values is told there
                 self._forms[form.id] = closed(form, item)
+        if self._get("status") != "paused":
+            self._end_waiting()
         if event.error and self._get("error") is None and run == "failed":
             self._set(error=TurnError(code="workflow_failed", message=event.error))
 

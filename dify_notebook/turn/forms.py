@@ -95,6 +95,11 @@ class Form(Value, frozen=True):
     def __hash__(self) -> int:
         return hash((Form, self.id, self.status))
 
+    def __repr__(self) -> str:
+        names = (("actions", [action.id for action in self.actions]), ("fields", [field.name for field in self.fields]))
+        known = "".join(f" {name}={one_line(', '.join(ids), 200)}" for name, ids in names if ids)
+        return f"<Form {self.status} {one_line(self.title or self.id, 80)!r}{known}>"
+
     def _reported(self, name: str) -> Any:
         return self.data.get(name) if isinstance(self.data, dict) else None
 
@@ -158,25 +163,25 @@ class Form(Value, frozen=True):
                 t("forms.no_action", form=title, value=repr(action), allowed=", ".join(actions)), code="action"
             )
         if inputs is not None and not isinstance(inputs, Mapping):
-            raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
+            raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="form_inputs")
         given = dict(inputs or {})
         fields = {field.name: field for field in self.fields}
         if unknown := [name for name in given if name not in fields]:
             known = ", ".join(fields) or t("forms.nothing")
             raise InputError(
-                t("forms.no_field", form=title, name=one_line(str(unknown[0]), 80), known=known), code="inputs"
+                t("forms.no_field", form=title, name=one_line(str(unknown[0]), 80), known=known), code="form_inputs"
             )
         for name, field in fields.items():
             if name not in given and field.default is not None:
                 given[name] = field.default
             if name not in given:
                 if field.required:
-                    raise InputError(t("forms.missing", form=title, name=one_line(name, 80)), code="inputs")
+                    raise InputError(t("forms.missing", form=title, name=one_line(name, 80)), code="form_inputs")
             elif field.options and given[name] not in field.options:
                 allowed = ", ".join(one_line(option, 80) for option in field.options[:20])
                 raise InputError(
                     t("forms.no_option", form=title, name=one_line(name, 80), value=repr(given[name]), allowed=allowed),
-                    code="inputs",
+                    code="form_inputs",
                 )
         return given
 
@@ -191,13 +196,20 @@ class Form(Value, frozen=True):
             The `Turn` as it is at the run's end, or at its next pause. Of a turn of `AsyncDify` it is awaited.
 
         Raises:
-            InputError: it does not fit the form, or this turn was read and not asked: then
+            InputError: it does not fit the form, the form waits no more, or this turn was read and not asked: then
                 `dify.forms.submit(form, …)` does it. Nothing was sent.
             DifyError: the server refused it: it was submitted before, say, or has expired.
         """
+        if self.status != "waiting":
+            raise no_more(self.status)
         if self.link is None:
             raise InputError(t("forms.no_client"), code="form")
         return self.link.submit(self, action, self.check(action, inputs))
+
+
+def no_more(status: FormStatus) -> InputError:
+    """Why a form is not submitted that waits no more."""
+    return InputError(t("forms.timeout" if status == "timeout" else "forms.answered"), code="form_closed")
 
 
 def _text(value: object) -> str:
@@ -213,7 +225,8 @@ def _field(name: str, item: Mapping[str, Any], resolved: Mapping[str, Any]) -> F
     value = default.get("value") if isinstance(default, dict) and default.get("type") == "constant" else None
     source = item.get("option_source")
     values = source.get("value") if isinstance(source, dict) else None
-    choices = values[:OPTIONS] if isinstance(values, list) else ()
+    offered = values[:OPTIONS] if isinstance(values, list) else ()
+    options = tuple(option for option in offered if isinstance(option, str))
     return FormField(
         name=name,
         type=_text(item.get("type")) or "paragraph",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, get_args
 
 import msgspec
@@ -52,6 +52,10 @@ class Nodes:
     def end(self, left: NodeStatus, at: float) -> None:
         """The turn has ended: what still runs never told its own end."""
         self._runs.end(left, at)
+
+    def end_waiting(self, closed: Set[str]) -> None:
+        """The run has ended, and what waited for a person with it; of those nodes the forms were closed."""
+        self._runs.end_waiting(closed)
 
     def stopped(self) -> None:
         """The run was stopped, as is told only after the message has ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from heapq import heappop, heappush
 
 import msgspec
@@ -89,6 +89,13 @@ class NodeTable:
         for index, node in enumerate(self._nodes):
             if node.status == old:
                 self._nodes[index] = msgspec.structs.replace(node, status=new)
+
+    def end_waiting(self, closed: Set[str]) -> None:
+        """The run has ended, and what waited for a person with it: by names of nodes, those whose forms were closed."""
+        for index, node in enumerate(self._nodes):
+            if node.status == "paused" or (node.status == "unknown" and node.node_type == "human-input"):
+                status: NodeStatus = "succeeded" if node.node_id in closed else "unknown"
+                self._nodes[index] = msgspec.structs.replace(node, status=status)
 
     # -- what grows ----------------------------------------------------------------------
 

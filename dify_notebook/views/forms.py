@@ -107,6 +107,8 @@ def python(form: Form, index: int) -> str:
     inputs = ", ".join(f"{name!r}: {f'[{text}]' if name in files else text}" for name, text in given.items())
     arguments = f"action={action!r}" + (f", inputs={{{inputs}}}" if inputs else "")
     variable = getattr(form.link, "variable", None)
+    if variable == "":  # no name holds its turn any more: one that did may hold that of another run
+        return one_line(f"%dify resume {form.workflow_run_id}", 200)
     if form.link is None:
         line = f"dify.forms.submit(turn.forms[{index}], {arguments})"
     else:

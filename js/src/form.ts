@@ -3,7 +3,10 @@ import type { FormAction, FormField, FormState } from "./protocol.gen";
 import { create } from "./draw";
 import { Countdown } from "./countdown";
 
-export const FORM_STYLE = `:host{display:block;background:none!important;border:0!important;padding:0!important;margin:8px 0!important}
+/** While a form is filled in, the box of its place is the form's own. */
+export const PLACE_STYLE = ":host{display:block;background:none!important;border:0!important;padding:0!important;margin:8px 0!important}";
+
+export const FORM_STYLE = `.form+slot{display:block;margin-top:8px}
 .form{--paper:var(--jp-layout-color1,var(--vscode-editor-background,#fff));--ink:var(--jp-ui-font-color1,var(--vscode-editor-foreground,#222));
 --line:color-mix(in srgb,var(--ink) 55%,var(--paper));--main:color-mix(in srgb,#2b59d9 62%,var(--ink));--bad:color-mix(in srgb,#d92d20 68%,var(--ink));
 background:var(--paper);color:var(--ink);font:14px/1.5 var(--jp-ui-font-family,system-ui,sans-serif)}

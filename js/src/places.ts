@@ -1,7 +1,7 @@
 // Where forms are shown: elements of a class, in the page and in shadow roots, each filled in by a shadow root of its own.
 // Without one, or when the form has ended, the element's own content is seen: the form as the notebook keeps it.
 import type { FormField, FormState } from "./protocol.gen";
-import { type Draft, type FileControl, FORM_STYLE, FormView } from "./form";
+import { type Draft, type FileControl, FORM_STYLE, FormView, PLACE_STYLE } from "./form";
 
 export interface PlaceHooks {
   css(): string;
@@ -70,12 +70,13 @@ export class FormPlaces {
   }
 
   /**
-   * The kernel has ended: every form says so, and below it the content of its place is seen again. Where something was
-   * typed, it can still be read and copied.
+   * The kernel has ended: every form says so, and below it the content of its place is seen again, in its own box. Where
+   * something was typed, it can still be read and copied.
    */
   end(): void {
     for (const [el, { view, place }] of this.shown) {
       view.end(!this.drafts.get(place)?.values.size);
+      el.shadowRoot?.querySelector(".place")?.remove();
       el.shadowRoot?.append(el.ownerDocument.createElement("slot"));
     }
     this.known.clear();
@@ -87,6 +88,9 @@ export class FormPlaces {
     this.shown.get(el)?.view.remove();
     const doc = el.ownerDocument;
     const root = el.shadowRoot ?? el.attachShadow({ mode: "open" });
+    const host = doc.createElement("style");
+    host.className = "place";
+    host.textContent = PLACE_STYLE;
     const style = doc.createElement("style");
     style.textContent = this.hooks.css() + FORM_STYLE;
     const draft = this.drafts.get(place) ?? { values: new Map<string, string>(), focus: null };
@@ -97,7 +101,7 @@ export class FormPlaces {
       submit: (action, inputs) => this.hooks.submit(this.known.get(place)?.owner ?? owner, place, action, inputs),
       ...(file && { file }),
     });
-    root.replaceChildren(style, view.el);
+    root.replaceChildren(host, style, view.el);
     // Keys typed in here are not the notebook's commands.
     for (const name of KEYS) root.addEventListener(name, (event) => event.stopPropagation());
     el.dataset["lmSuppressShortcuts"] = "true";

@@ -221,6 +221,7 @@ describe("places", () => {
     for (const el of [untouched, typed]) {
       expect(inside(el, ".state").textContent).toBe("The kernel has ended.");
       expect(el.shadowRoot!.lastElementChild!.localName).toBe("slot");
+      expect([...el.shadowRoot!.querySelectorAll("style")].filter((style) => style.textContent!.includes(":host"))).toEqual([]);
     }
     button(typed, "0").click();
     expect(sent).toEqual([]);

@@ -38,6 +38,8 @@ QUIET = {
 RECONNECTS = 3
 SIZE = {"width": 1280, "height": 1000}
 """Of a page, in pixels."""
+PATIENCE = 180_000
+"""Milliseconds after which a command of the application counts as lost."""
 KERNEL = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
 HERE = (str(Path(__file__).parents[2]), str(Path(__file__).parent))
 """What a kernel imports from the checkout: the package, and the driver."""
@@ -328,9 +330,17 @@ class Notebook:
         )
 
     def command(self, name: str, *, wait: bool = True) -> None:
-        """Run a command of the application; with `wait` until it is done."""
-        call = f"window.jupyterapp.commands.execute({json.dumps(name)})"
-        self.page.evaluate(f"async () => {{ await {call} }}" if wait else f"() => {{ {call} }}")
+        """Run a command of the application; with `wait` until it is done.
+
+        A page that waits for a kernel's answer waits for ever, and so would the test: it fails after `PATIENCE`.
+        """
+        script = """([name, wait, patience]) => {
+            const done = window.jupyterapp.commands.execute(name).then(() => null);
+            if (!wait) return;
+            const late = (_, fail) => setTimeout(() => fail(new Error(`${name} did not end`)), patience);
+            return Promise.race([done, new Promise(late)]);
+        }"""
+        self.page.evaluate(script, [name, wait, PATIENCE])
 
     def run_all(self, *, wait: bool = True) -> None:
         """Run All; with `wait` until each cell was answered."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,8 @@ from browser.test_screenshots import KEPT, contrast, wear
 from support import human_app
 from support.human_app import HumanApp
 from support.raw_server import RawServer
+
+from dify_notebook.local.store.paused import FormTokens
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -226,6 +233,7 @@ def test_a_restarted_kernel_leaves_words_that_help(notebook: Make) -> None:
     assert form(nb, 1).get_by_role("button", name="Approve").get_attribute("aria-disabled") == "true"
     kept = nb.page.locator(".jp-OutputArea-output section[class*=dn-kept-form]").first
     assert kept.evaluate("el => el.checkVisibility() && [...el.children].every(each => each.checkVisibility())")
+    assert kept.evaluate("el => getComputedStyle(el).borderTopWidth") == "1px", "in its own box"
 
 
 def test_a_saved_notebook_reads_well_without_a_kernel(notebook: Make) -> None:
@@ -354,6 +362,44 @@ def test_after_a_restart_the_run_is_resumed_in_another_cell(notebook: Make, huma
         assert token not in heard
         for path in kept:
             assert token.encode() not in path.read_bytes(), path
+
+
+def test_the_embedded_pipeline_asks_and_its_tokens_are_nowhere(notebook: Make) -> None:
+    nb = notebook(
+        "%load_ext dify_notebook\n%dify use pipeline",
+        "%%dify --new -o a\napprove: send the letters",
+        "print(a.status, a.answer)",
+        "a = a.forms[0].submit(action='reject', inputs={'when': 'later'})",
+    )
+    for cell in (0, 1):
+        nb.run_cell(cell)
+    form(nb).locator("textarea").fill("mine")
+    form(nb).locator("select").select_option(label="now")
+    form(nb).get_by_role("button", name="Approve").click()
+    wait_output(nb, "answered: Approve")
+    wait_forms(nb, 0)
+    nb.run_cell(2)
+    wait_output(nb, "succeeded Approved, now: **send the letters** (mine)", 2)
+    nb.run_cell(1)
+    form(nb).wait_for()
+    nb.run_cell(3)
+    wait_output(nb, "answered: Reject")
+    nb.run_cell(2)
+    wait_output(nb, "succeeded Rejected: **send the letters** (no objection)", 2)
+    nb.save()
+    home = nb.server.root.parent
+    local = home / "dify" / "local"
+    with closing(sqlite3.connect(f"file:{local / 'store.sqlite3'}?mode=ro", uri=True)) as store:
+        forms = store.execute("SELECT id, token_hash FROM forms").fetchall()
+    made = FormTokens(json.loads((local / "keys.json").read_text())["signing"])
+    kept = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    kept |= {path: gzip.decompress(data) for path, data in kept.items() if path.suffix == ".gz"}
+    assert len(forms) >= 2
+    for form_id, hashed in forms:
+        assert hashlib.sha256(made.of(form_id).encode()).hexdigest() == hashed, "these are the tokens"
+        assert made.of(form_id) not in "".join(nb.log) + nb.page.content()
+        assert [path for path, data in kept.items() if made.of(form_id).encode() in data] == []
+        assert any(form_id.encode() in data for path, data in kept.items() if path.suffix == ".gz"), "tapes were read"
 
 
 INKS = """() => {

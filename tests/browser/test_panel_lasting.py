@@ -63,7 +63,8 @@ def test_a_server_that_is_not_there_yet_is_said_and_tried_again(desk: World, not
 
 def test_a_restarted_kernel_is_said_and_the_conversation_offered(open_panel: Opener) -> None:
     panel = open_panel("desk")
-    panel.talk("before the restart")
+    told = panel.talk("before the restart").locator(".facts").inner_text()
+    assert re.search(r"^\d+ tokens · \$", told)
     panel.page.evaluate(f"async () => {{ await {KERNEL}.restart() }}")
     expect(panel.notices).to_contain_text("The kernel was restarted or this panel was closed.")
     expect(panel.root.locator(".server")).to_have_text("Not connected")
@@ -78,7 +79,8 @@ def test_a_restarted_kernel_is_said_and_the_conversation_offered(open_panel: Ope
     offer.click()
     first = again.answered(1)
     expect(first.locator(".bubble")).to_have_text("before the restart")
-    expect(first.locator(".facts")).to_have_text(re.compile(r"^\d\d:\d\d$"))  # the server tells no more of it
+    usage = re.escape(told.rsplit(" · ", 2)[0])  # which the server tells since 1.16, with a time of its own
+    expect(first.locator(".facts")).to_have_text(re.compile(rf"^{usage} · \d+\.\d\d s · \d\d:\d\d$"))
     expect(again.body(first)).to_contain_text("You said: before the restart")
     again.talk("after the restart")
     assert again.python("[turn.query for turn in panel.turns]") == ["before the restart", "after the restart"]

@@ -18,6 +18,7 @@ SHOWN = {
     "agent": "397.8",
     "file": "sales.csv has 24 rows",
     "pipeline": "Worked through 5 items",
+    "asks": "Approved, now",
     "last-question": "Connecting to a Dify server",
 }
 """Cell -> a piece of its answer, as a reader sees it."""
@@ -51,3 +52,23 @@ def test_run_all_shows_every_answer_and_they_are_there_without_a_kernel(notebook
     )
     again = dict(zip(ids, nb.outputs(), strict=True))
     assert {cell: text in again[cell] for cell, text in SHOWN.items()} == dict.fromkeys(SHOWN, True)
+
+
+def test_the_form_may_be_filled_in_instead(notebook: Callable[..., Notebook]) -> None:
+    read = json.loads(QUICKSTART.read_text(encoding="utf-8"))
+    cells = {cell["id"]: "".join(cell["source"]) for cell in read["cells"]}
+    nb = notebook("%load_ext dify_notebook", cells["asks"], cells["approve"])
+    nb.run_cell(0)
+    nb.run_cell(1)
+    form = nb.page.locator(".form")
+    form.locator("textarea").fill("until June")
+    form.locator("select").select_option(label="later")
+    form.get_by_role("button", name="Approve").click()
+    nb.page.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-CodeCell')][1].querySelector('.jp-OutputArea').textContent"
+        ".includes('went on later')"
+    )
+    nb.run_cell(2)
+    nb.wait_cell(2)
+    assert nb.outputs()[2].startswith("succeeded \u00b7 Approved, later")
+    assert "until June" in nb.outputs()[2]

@@ -378,6 +378,14 @@ def test_asked_answered_and_read_on(stage: Stage) -> None:
         assert [node.status for node in turn.nodes] == ["succeeded"] * len(turn.nodes)
 
 
+def test_asked_in_one_piece(stage: Stage) -> None:
+    with stage.dify() as dify:
+        turn = dify.chat.send("may I", response_mode="blocking")
+        stage.gate.open = False
+        turn = turn.forms[0].submit(action="approve", inputs=FILLED)
+        assert (turn.status, turn.forms[0].status, turn.forms[0].action) == ("succeeded", "filled", "approve")
+
+
 def test_twice_in_one_run_with_defaults_of_a_variable(stage: Stage) -> None:
     stage.gate.open = False
     with stage.dify("twohumans") as dify:
@@ -426,6 +434,16 @@ def test_awaited(stage: Stage) -> None:
     async def ask() -> Turn:
         async with AsyncDify(stage.server.api_key("humanflow"), stage.server.base_url, user="golden-user") as dify:
             turn = await dify.chat.send("may I")
+            stage.gate.open = False
+            return await turn.forms[0].submit(action="approve", inputs=FILLED)  # type: ignore[no-any-return]
+
+    assert asyncio.run(ask()).status == "succeeded"
+
+
+def test_asked_in_one_piece_and_awaited(stage: Stage) -> None:
+    async def ask() -> Turn:
+        async with AsyncDify(stage.server.api_key("humanflow"), stage.server.base_url, user="golden-user") as dify:
+            turn = await dify.chat.send("may I", response_mode="blocking")
             stage.gate.open = False
             return await turn.forms[0].submit(action="approve", inputs=FILLED)  # type: ignore[no-any-return]
 

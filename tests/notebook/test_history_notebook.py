@@ -28,7 +28,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_the_line_leaves_a_history_in_a_kernel(tmp_path: Path) -> None:
-    """`%dify history` after a question of this very kernel; tokens come from the run's tape."""
+    """`%dify history` after a question of this very kernel; the server tells its tokens."""
     sources = (
         "%load_ext dify_notebook",
         "%%dify guide --quiet\nWhat is a tape?",
@@ -39,7 +39,7 @@ def test_the_line_leaves_a_history_in_a_kernel(tmp_path: Path) -> None:
     environment = {"DIFY_NOTEBOOK_DATA_DIR": str(tmp_path / "data"), "DIFY_NOTEBOOK_LANG": "en"}
     notebooks.execute(notebook, tmp_path, **environment)
     assert "history: messages 1, conversations 1, users 1." in notebooks.printed(notebook.cells[2])
-    assert notebooks.outputs(notebook.cells[3])[0]["text/plain"] == "['What is a tape?', 'run']"
+    assert notebooks.outputs(notebook.cells[3])[0]["text/plain"] == "['What is a tape?', 'server']"
 
 
 def cell(notebook: Any, name: str) -> Any:

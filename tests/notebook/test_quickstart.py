@@ -82,6 +82,7 @@ def test_every_question_leaves_one_output_in_three_forms(quickstart: Ran) -> Non
             "pipeline",
             ["For each item", "Compare with every passage", "Write the report", "keys and security"],
         ),
+        ("asks", ["went on later", "answered: Approve", "ten percent off for new customers", "until May"]),
     ],
 )
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -102,6 +103,7 @@ def test_python_cells_print_what_the_turns_hold(quickstart: Ran) -> None:
     assert "397.8" in notebooks.printed(quickstart.cells["turn"])
     table = notebooks.printed(quickstart.cells["node-table"])
     assert len(re.findall(r"^ *\S.* code +succeeded", table, flags=re.MULTILINE)) == 10
+    assert notebooks.printed(quickstart.cells["approve"]).startswith("succeeded · Approved, now")
     assert '"inputs"' in notebooks.printed(quickstart.cells["dry-run"])
     assert "MessageEnd" in notebooks.printed(quickstart.cells["async"])
 
@@ -116,7 +118,7 @@ def test_twenty_cells_leave_one_small_bundle(twenty: Ran) -> None:
     state = twenty.notebook.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
     with_code = [model for model in state.values() if "_esm" in model["state"]]
     assert len(with_code) == 1
-    assert len(json.dumps(state, ensure_ascii=False).encode()) <= 25_000
+    assert len(json.dumps(state, ensure_ascii=False).encode()) <= 33_000
     assert twenty.text.count("generated from js/") == 1
 
 

@@ -173,6 +173,8 @@ class HumanApp:
         self.seconds = seconds
         """Until a form expires."""
         self.runs: dict[str, HumanRun] = {}
+        self.questions: list[dict[str, Any]] = []
+        """Bodies of questions."""
         self.submissions: list[dict[str, Any]] = []
         """Bodies of submissions that were taken."""
         self.posts = 0
@@ -200,6 +202,7 @@ class HumanApp:
         elif path == "/parameters":
             connection.reply("200 OK", {"user_input_form": []}, extra=version)
         elif path == "/chat-messages":
+            self.questions.append(request.json)
             run = HumanRun(request.json, self.seconds)
             self.runs[run.id] = run
             run.begin()

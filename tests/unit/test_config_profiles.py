@@ -95,6 +95,11 @@ def test_a_key_may_come_from_a_variable() -> None:
         resolve(profile="ci", environ={"DIFY_API_KEY": "app-other"})
 
 
+def test_the_name_of_an_embedded_app_says_how_that_is_used() -> None:
+    with pytest.raises(ConfigError, match="%dify use pipeline"):
+        save(Profile(name="pipeline", base_url=URL))
+
+
 @pytest.mark.parametrize("name", ["guide", "local", "", "-x", "a b", "a/b", "x" * 65])
 def test_names_that_no_profile_has(name: str) -> None:
     with pytest.raises(ConfigError):

@@ -294,6 +294,17 @@ def test_a_paused_turn_leaves_its_saved_form_and_tells_of_what_waits(wire: list[
     assert [each["place"] for each in last["forms"]] == [form_place(form())]
 
 
+def test_a_saved_form_is_renewed_and_waits_on(wire: list[tuple[str, Any]]) -> None:
+    asked, desk = form("f1", field("note")), Desk()
+    view = asking(desk, asked)
+    wire.clear()
+    view.renew(msgspec.structs.replace(paused(asked), answer="Said otherwise."))
+    assert "Said otherwise." in wire[0][1]["text/plain"]
+    assert kinds(wire) == ["update", "forms"]
+    submit(view, asked)
+    assert len(desk.asked) == 1
+
+
 def test_a_paused_turn_that_nobody_can_answer_here_ends(wire: list[tuple[str, Any]]) -> None:
     view = LiveView("en")
     view.show()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,10 +12,11 @@ from support.human_app import KEY, HumanApp, human
 from support.shells import shell
 
 import dify_notebook
-from dify_notebook import AsyncDify
+from dify_notebook import AsyncDify, Dify
 from dify_notebook.errors import InputError
+from dify_notebook.live.widget import WAITING_KEPT
 from dify_notebook.magic.resume import can_go_on, find
-from dify_notebook.magic.state import AppSession
+from dify_notebook.magic.state import PAUSED, AppSession, State
 from dify_notebook.tape import run_store
 from dify_notebook.turn.state import Turn
 
@@ -110,6 +112,66 @@ def test_a_variable_or_an_id(served: tuple[HumanApp, str]) -> None:
             find(mine, text, {"answer": msgspec.structs.replace(turn, workflow_run_id=None)})
 
 
+def test_a_run_is_gone_on_with_by_whoever_asked_it(served: tuple[HumanApp, str]) -> None:
+    mine, state = app_session(served[1]), State()
+    bobs = AppSession(AsyncDify(KEY, served[1], "bob"), "bob")
+    state.app_sessions = {("1", "", "anna"): mine, ("2", "", "bob"): bobs}
+    turn = bobs.session.ask("ask me").result(10)
+    for text, name in (("answer", "answer"), (str(turn.workflow_run_id), None)):
+        found = find(mine, text, {"answer": turn}, state)
+        assert found is not None
+        assert (found.app_session, found.run, found.name) == (bobs, turn, name)
+
+
+def test_a_turn_of_another_server_is_not_asked_for_here(served: tuple[HumanApp, str]) -> None:
+    app, url = served
+    turn = Dify(KEY, url, "anna").chat.send("ask me")
+    found = find(app_session(url), "answer", {"answer": turn})
+    assert found is not None
+    assert found.run is turn
+    other, server = human()
+    try:
+        with pytest.raises(InputError, match="another app or server") as caught:
+            find(app_session(server.url), "answer", {"answer": turn})
+    finally:
+        server.close()
+    assert url in str(caught.value)
+    assert other.runs == {}
+
+
+def test_a_turn_of_another_user_is_asked_for_as_that_one(
+    served: tuple[HumanApp, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("API_KEY", KEY), ("BASE_URL", served[1]), ("USER", "anna")):
+        monkeypatch.setenv(f"DIFY_{name}", value)
+    state = State()
+    turn = Dify(KEY, served[1], "bob").chat.send("ask me")
+    found = find(state.app_session(None, None, {}), "answer", {"answer": turn}, state)
+    assert found is not None
+    assert found.app_session.settings.user == "bob"
+
+
+def test_cells_that_have_ended_take_no_room_from_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cell:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr("dify_notebook.magic.state.PAUSED", 3)
+    state, cells = State(), [Cell() for _ in range(7)]
+    paused: Any = state
+    for cell in cells[:5]:
+        paused.keep_paused(cell)
+        if cell is not cells[0]:
+            cell.close()
+    assert not cells[0].closed
+    for cell in cells[5:]:
+        paused.keep_paused(cell)
+    assert list(paused.paused) == [cells[0], *cells[5:]]
+    assert PAUSED >= WAITING_KEPT  # a form in a browser has its cell
+
+
 def test_a_terminal_prints_on_what_waited_and_what_is_resumed_once(
     served: tuple[HumanApp, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,5 +193,28 @@ def test_a_terminal_prints_on_what_waited_and_what_is_resumed_once(
             assert said.startswith("The run goes on\n[ask: approve] Done.")
             assert said.count("Done.") == 1
             assert terminal.shell.user_ns["answer"] is terminal.shell.user_ns["turn"] is dify_notebook.last
+        finally:
+            terminal.run("%unload_ext dify_notebook")
+
+
+def test_an_app_that_is_not_in_force_is_gone_on_with_too(
+    served: tuple[HumanApp, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, url = served
+    monkeypatch.setenv("DIFY_NOTEBOOK_LANG", "en")
+    with shell(monkeypatch, tmp_path) as terminal:
+        names = terminal.shell.user_ns
+        names["anna"], names["boris"] = AsyncDify(KEY, url, "anna"), AsyncDify(KEY, url, "boris")
+        terminal.run("%load_ext dify_notebook")
+        try:
+            terminal.run("%dify use boris")
+            terminal.run("%%dify anna -o answer\nask me")
+            capsys.readouterr()
+            terminal.run("%dify resume")
+            assert "no run of this app (boris) waits" in capsys.readouterr().out
+            terminal.run("%dify resume answer")
+            assert names["answer"].user == "anna"
+            terminal.run('answer = answer.forms[0].submit(action="approve", inputs={"kind": "x"})')
+            assert names["answer"].status == "succeeded"
         finally:
             terminal.run("%unload_ext dify_notebook")

@@ -122,6 +122,7 @@ def test_a_run_that_went_on_is_stopped_like_any_other(desk: Desk) -> None:
     page.until(lambda: "First: approve" in page.html(), "what comes after the answer")
     page.do("stop")
     page.until(lambda: page.turns[0]["status"] == "stopped", "its end")
+    page.until(lambda: page.parts["status"]["running"] is None, "the stop's end")
     assert page.parts["status"] == {"running": None, "stopping": False, "connected": True, "error": None}
     assert desk.app.stops == [desk.app.runs[0].task]
     assert "First: approve" in page.html()

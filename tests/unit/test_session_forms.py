@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 from support.human_app import KEY, HumanApp, human
 
-from dify_notebook import Dify, Session
-from dify_notebook.errors import APIError, DifyError, InputError
+from dify_notebook import AsyncDify, Dify, Session
+from dify_notebook.errors import APIError, ConfigError, DifyError, InputError
 from dify_notebook.frames.tapes import Tapes
 from dify_notebook.net.forms import linked, refused
 from dify_notebook.session import Run
@@ -260,3 +261,50 @@ def test_the_whole_run_is_kept_behind_its_beginning(talk: Talk) -> None:
     usage = Tapes().usage(third.message_id)
     assert usage is not None
     assert usage.total_tokens == 7
+
+
+def test_a_turn_that_is_kept_by_reference_is_renewed_too(talk: Talk) -> None:
+    talk.session = Session(Dify(KEY, talk.url, "anna"), keep=2)
+    turn = talk.paused("twice please")
+    for number in range(4):
+        talk.session.ask(f"hello {number}").result(10)
+    assert not isinstance(talk.session.turns._held[0], Turn)
+    for form in (0, 1):
+        turn = turn.forms[form].submit(action="approve", inputs={"kind": "x"})
+        assert not isinstance(talk.session.turns._held[0], Turn)
+        assert (talk.session.turns[0].status, talk.session.turns[0].answer) == (turn.status, turn.answer)
+    assert turn.answer == "Draft. [ask: approve] [again: approve] Done."
+    assert len(talk.session.turns) == 5
+
+
+def test_nothing_is_sent_where_it_is_unclear_what_is_recorded(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = talk.paused()
+    with monkeypatch.context() as patch:
+        patch.setenv("DIFY_NOTEBOOK_RUNS", "perhaps")
+        with pytest.raises(ConfigError):
+            turn.forms[0].submit(action="approve", inputs={"kind": "x"})
+    assert talk.app.posts == 0
+    assert turn.forms[0].submit(action="approve", inputs={"kind": "x"}).status == "succeeded"
+
+
+@pytest.mark.anyio
+async def test_leaving_a_run_that_was_answered_here_stops_it_also_where_nothing_new_was_told(talk: Talk) -> None:
+    async with AsyncDify(KEY, talk.url, "anna") as dify:
+        turn = await dify.chat.send("ask slowly")
+        await dify.forms.submit(turn.forms[0], action="approve", inputs={"kind": "x"})
+        [run] = talk.app.runs.values()
+        while not run.slow:
+            await asyncio.sleep(0.01)
+        async with dify.chat.resume(turn) as stream:
+            async for _ in stream:
+                if "Thinking" in stream.turn.answer:
+                    break
+    assert (talk.app.stops, run.finished) == (1, True)
+
+
+def test_a_session_asks_an_earlier_version_of_a_chatflow(talk: Talk) -> None:
+    version = "9f1c0c2e-5a4b-4b6e-8f7d-0c1d2e3f4a5b"
+    for workflow_id in (None, version):
+        turn = talk.session.ask("hello", workflow_id=workflow_id).result(10)
+        assert turn.status == "succeeded"
+    assert [body.get("workflow_id") for body in talk.app.questions] == [None, version]

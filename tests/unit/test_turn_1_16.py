@@ -261,3 +261,40 @@ def test_a_run_that_failed_before_it_began_is_no_workflow_app_s() -> None:
     assert fold_all(recorded("chat-messages-errors__fileflow-no-must")).app_mode is None
     assert fold_all(recorded("workflows-run__failworkflow-streaming")).app_mode == "workflow"
     assert fold_all(recorded("chat-messages__failflow-go")).app_mode == "advanced-chat"
+
+
+# -- runs that end while nobody listens --------------------------------------------------
+
+
+def paused_and_ended(*later: ev.Event, status: str = "succeeded") -> Turn:
+    """A run that paused at two forms, was read on, and told nothing more than its end, as a finished one does."""
+    ids = {**IDS, "workflow_run_id": "r"}
+    asking: list[ev.Event] = [ev.WorkflowStarted(data={"id": "r"}, **ids)]
+    for name in ("left", "right"):
+        asking.append(ev.NodeStarted(data={"id": f"run-{name}", "node_id": name, "node_type": "human-input"}, **ids))
+        asking.append(ev.HumanInputRequired(data={"form_id": f"form-{name}", "node_id": name}, **ids))
+    asking.append(ev.WorkflowPaused(data={"status": "paused"}, **ids))
+    answered = ev.Continued(answered={"form-left": {"action": "yes", "inputs": {}}})
+    ended = ev.WorkflowFinished(data={"id": "r", "status": status, "outputs": {"answer": "done"}}, **ids)
+    return fold_all([*asking, answered, ended, *later, ev.StreamEnd()])
+
+
+def statuses(turn: Turn) -> dict[str | None, str]:
+    return {node.node_id: node.status for node in turn.nodes or ()}
+
+
+def test_no_node_waits_after_the_end_of_its_run() -> None:
+    assert statuses(paused_and_ended()) == {"left": "succeeded", "right": "unknown"}
+    assert statuses(paused_and_ended(status="failed")) == {"left": "succeeded", "right": "unknown"}
+
+
+@pytest.mark.parametrize("status", ["filled", "timeout"])
+def test_what_the_history_knows_of_a_form_is_known_of_its_node(status: str) -> None:
+    form = {"form_id": "form-right", "status": status, "action": "yes", "inputs": {}, "content": ""}
+    assert statuses(paused_and_ended(ev.Stored(forms=[form]))) == {"left": "succeeded", "right": "succeeded"}
+
+
+def test_what_is_missing_of_a_run_is_said_once() -> None:
+    missing = ev.Resumed(code="nodes", message="some")
+    turn = paused_and_ended(missing, ev.Resumed(message="lost"), missing, ev.Resumed(message="lost again"))
+    assert [warning.code for warning in turn.warnings] == ["nodes", "followed", "followed"]

@@ -82,6 +82,7 @@ def test_a_form_that_waits_says_all_that_is_needed_to_answer_it(kind: str, monke
     [
         (waiting("dify_notebook.last"), "import dify_notebook\ndify_notebook.last.forms[0].submit("),
         (waiting(None), "turn.forms[0].submit("),
+        (waiting("", workflow_run_id="run-1"), "%dify resume run-1"),
         (Turn(status="paused", forms=(as_form(DATA),)), "dify.forms.submit(turn.forms[0], action="),
     ],
 )

@@ -34,7 +34,7 @@ from dify_notebook.turn.state import (
 )
 from dify_notebook.views.block import Block
 from dify_notebook.views.blocks import SLOTS
-from dify_notebook.views.facts import marked_answer
+from dify_notebook.views.facts import marked_answer, notices
 from dify_notebook.views.html import serialize
 from dify_notebook.views.pictures import picture_type
 from dify_notebook.views.style import STYLES, css
@@ -331,6 +331,16 @@ def test_damage_is_marked_at_its_place(answer: str, raw: str, offset: int, marke
         answer=answer, answer_raw=raw, warnings=(Warning_(code="damaged", message="m", offset=offset),)
     )
     assert marked_answer(turn) == marked
+
+
+WARNINGS = ("unknown_event", "unexpected", "server", "connection", "not_resumed", "followed", "gap", "nodes", "unmoderated")
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-Hans"])
+@pytest.mark.parametrize("code", WARNINGS)
+def test_what_a_warning_is_about_is_said_in_words(code: str, lang: Any) -> None:
+    [notice] = notices(Turn(answer="a", status="succeeded", warnings=(Warning_(code=code, message="m"),)), Words(lang))
+    assert notice.text == Words(lang)(f"warning.{code}")
 
 
 def test_prices_hosts_and_times() -> None:
