@@ -231,7 +231,7 @@ def _field(name: str, item: Mapping[str, Any], resolved: Mapping[str, Any]) -> F
         name=name,
         type=_text(item.get("type")) or "paragraph",
         default=resolved.get(name, value or None),
-        options=tuple(choice for choice in choices if isinstance(choice, str)),
+        options=options,
         required=item.get("required") is not False,
     )
 
