@@ -19,6 +19,7 @@ from ..wire import calls
 from ..wire import events as ev
 from .bodies import iter_decoded
 from .event_reader import EventReader
+from .exceptions import bare
 from .portal import portal
 from .resource import Resource
 
@@ -164,16 +165,20 @@ class AsyncForms(Resource):
         """The forms that the run waits for, as the server tells them to who asked the question."""
         dify = self._dify
         reader = EventReader(dify.bounds, dify.settings.api_key)
-        async with dify._streamed(calls.follow_run(run, user=dify.user_or(user))) as response:
-            async for chunk in iter_decoded(response):
-                for frame in reader.split(chunk):
-                    for _, event in reader.read(frame, 0.0):
-                        if isinstance(event, ev.HumanInputRequired):
-                            yield as_form(event.data or {})
-                        elif isinstance(event, (ev.WorkflowPaused, ev.WorkflowFinished)) or event.answer_text:
-                            return
-                if reader.exceeded:
-                    return
+        try:
+            async with dify._streamed(calls.follow_run(run, user=dify.user_or(user))) as response:
+                async for chunk in iter_decoded(response):
+                    for frame in reader.split(chunk):
+                        for _, event in reader.read(frame, 0.0):
+                            if isinstance(event, ev.HumanInputRequired):
+                                yield as_form(event.data or {})
+                            elif isinstance(event, (ev.WorkflowPaused, ev.WorkflowFinished)) or event.answer_text:
+                                return
+                    if reader.exceeded:
+                        return
+        except asyncio.CancelledError as cancelled:
+            chunk, frame = b"", ("", None)
+            raise bare(cancelled) from None
 
 
 class Link:
