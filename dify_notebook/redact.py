@@ -144,8 +144,8 @@ def _basic(match: re.Match[str]) -> str:
     return match[1] + "***" if ":" in login and login.isprintable() else match[0]
 
 
-# JSON may write each letter as an escape. What is no text is no token either, and does not stay: a list's end is found by
-# who reads the JSON (`without_form_tokens`).
+# JSON may write each letter as an escape. What is no text is no token either, and does not stay: a list's end is found
+# by who reads the JSON (`without_form_tokens`).
 _FORM_NAME = "".join(rf"(?:{letter}|\\u00{ord(letter):02x})" for letter in "form_token")
 _FORM = re.compile(
     rf'("{_FORM_NAME}"\s*:\s*)(?:"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|-?[0-9][0-9.e+-]*+|true|false)', re.IGNORECASE
@@ -155,7 +155,8 @@ _FORM_OF_PARTS = re.compile(rf'("{_FORM_NAME}"\s*:\s*)[\[{{].*+', re.IGNORECASE 
 _QUOTED_FORM = re.compile(r'(form_token(\\++)"\s*:\s*)\2"(?:[^"\\]|\\++[^"\\])*+(?:\\*"|\\*\Z)')
 _SLASH = r"(?:\\?/|%(?:25)?2f|\\u002f)"
 _FORM_PATH = re.compile(rf"(form{_SLASH}human_input{_SLASH}++)[A-Za-z0-9_.%~-]+", re.IGNORECASE)
-_FORM_PAGE = re.compile(rf"(/form{_SLASH})[A-Za-z0-9]{{22}}(?![A-Za-z0-9_-])", re.IGNORECASE)  # for whoever has the link
+# The page of a form, for whoever has its address.
+_FORM_PAGE = re.compile(rf"(/form{_SLASH})[A-Za-z0-9]{{22}}(?![A-Za-z0-9_-])", re.IGNORECASE)
 # As Python, HTML, a query and logs write it.
 _QUOTE = r"(?:\\*['\"]|&quot;|&\#(?:34|39|x2[27]);|%2[27])"
 _FORM_VALUE = re.compile(

@@ -97,7 +97,8 @@ class BaseClient:
         """The error without what the call was made with: also a header may repeat it, or a word of a lower layer's."""
         for secret in (self._settings.api_key, call.secret):
             if secret is not None:
-                error.message, error.code = secret.taken_out_of_text(error.message), secret.taken_out_of_text(error.code)
+                error.message = secret.taken_out_of_text(error.message)
+                error.code = secret.taken_out_of_text(error.code)
                 error.request_id = error.request_id and secret.taken_out_of_text(error.request_id)
         error.args = (error.message,)
         return error

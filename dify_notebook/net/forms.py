@@ -53,6 +53,11 @@ def refused(problem: DifyError) -> str:
     return one_line(" ".join(part for part in (problem.message, problem.hint) if part), MESSAGE)
 
 
+def _hidden(form: Form | str | Secret) -> Form | Secret:
+    """A form or a token, which no verbose traceback shows from here on."""
+    return Secret(form) if isinstance(form, str) else form
+
+
 class AsyncForms(Resource):
     """Forms of runs that wait for a person: `get`, `submit`."""
 
@@ -68,6 +73,7 @@ class AsyncForms(Resource):
             APIError: it was submitted (`human_input_form_submitted`) or has expired (`human_input_form_expired`).
             InputError: the server tells no token of it any more.
         """
+        form = _hidden(form)
         token = await self._token(form)
         answer = await self._dify._send(calls.get_form(token))
         known = form if isinstance(form, Form) else Form(id="")
@@ -106,7 +112,7 @@ class AsyncForms(Resource):
             APIError: the server refused it: `human_input_form_submitted`, `human_input_form_expired`,
                 `invalid_form_data`.
         """
-        name = self._dify.user_or(user)
+        form, name = _hidden(form), self._dify.user_or(user)
         with self._once(form):
             given = form.check(action, inputs) if isinstance(form, Form) else dict(inputs or {})
             given = await self._dify.files.inputs(given, user=name)
@@ -120,35 +126,35 @@ class AsyncForms(Resource):
             self._remember(form, {"action": action, "inputs": given})
 
     @contextmanager
-    def _once(self, form: Form | str | Secret) -> Iterator[None]:
+    def _once(self, form: Form | Secret) -> Iterator[None]:
         """While a form is submitted; two at once, of any threads, would both be sent."""
-        if not isinstance(form, Form):
+        if isinstance(form, Form):
+            self._check_open(form)
+        key: str | Secret = form.id if isinstance(form, Form) else form
+        mine = object()
+        if self._dify._submitting.setdefault(key, mine) is not mine:
+            raise InputError(t("forms.submitting"), code="form")
+        try:
             yield
-            return
+        finally:
+            del self._dify._submitting[key]
+
+    def _check_open(self, form: Form) -> None:
         if form.status != "waiting" or form.id in self._dify._answered:
             status = "filled" if form.status == "waiting" else form.status
             raise InputError(t("forms.answered", status=status), code="form")
         if form.expires_at is not None and form.expires_at <= datetime.now(UTC):
             raise InputError(t("forms.expired", time=local_time(form.expires_at)), code="form")
-        mine = object()
-        if self._dify._submitting.setdefault(form.id, mine) is not mine:
-            raise InputError(t("forms.submitting"), code="form")
-        try:
-            yield
-        finally:
-            del self._dify._submitting[form.id]
 
-    def _remember(self, form: Form | str | Secret, answer: dict[str, Any]) -> None:
+    def _remember(self, form: Form | Secret, answer: dict[str, Any]) -> None:
         if isinstance(form, Form):
             self._dify._answered[form.id] = answer
             while len(self._dify._answered) > REMEMBERED:
                 self._dify._answered.popitem(last=False)
 
-    async def _token(self, form: Form | str | Secret) -> Secret:
+    async def _token(self, form: Form | Secret) -> Secret:
         if isinstance(form, Secret):
             return form
-        if isinstance(form, str):
-            return Secret(form)
         if form.token is not None:
             return form.token
         if form.workflow_run_id:
