@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -151,6 +150,8 @@ class BaseClient:
 
     async def _fetch(self, call: Call[Any], **content: Any) -> tuple[bytes, httpx.Response]:
         """Body and response of a call; idempotent ones are repeated as `retry` says."""
+        from asyncio import CancelledError
+
         from .exceptions import bare
 
         try:

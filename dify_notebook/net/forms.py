@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import APIError, DifyError, InputError
+from ..errors import APIError, ConnectError, DifyError, InputError, ServerError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
 from ..secret import Secret
@@ -111,6 +111,7 @@ class AsyncForms(Resource):
                 being submitted; nothing was sent.
             APIError: the server refused it: `human_input_form_submitted`, `human_input_form_expired`,
                 `invalid_form_data`.
+            ConnectError: no answer came. Whether it was taken is not known, and it is not sent again by itself.
         """
         form, name = _hidden(form), self._dify.user_or(user)
         with self._once(form):
@@ -122,6 +123,12 @@ class AsyncForms(Resource):
             except APIError as problem:
                 if problem.code == SUBMITTED:  # by whomever: its run goes on
                     self._remember(form, {})
+                if isinstance(problem, ServerError):
+                    problem.hint = t("forms.unsure")
+                raise
+            except ConnectError as problem:
+                if problem.code in ("connection", "timeout"):  # else nothing arrived
+                    problem.hint = t("forms.unsure")
                 raise
             self._remember(form, {"action": action, "inputs": given})
 

@@ -155,7 +155,7 @@ def follow_run(workflow_run_id: str, *, user: str, continue_on_pause: bool = Fal
 def _form_path(form_token: Secret) -> str:
     with suppress(InputError):  # which shows what is no segment
         return f"/form/human_input/{segment('form_token', form_token.reveal())}"
-    raise InputError(t("net.bad_id", name="form_token", value="***"), code="form_token")
+    raise InputError(t("net.bad_id", name="form_token", value=str(form_token)), code="form_token")
 
 
 def get_form(form_token: Secret) -> Call[models.HumanInputForm]:

@@ -14,6 +14,7 @@ from support.raw_server import Connection, Request, serving
 
 from dify_notebook import AsyncDify
 from dify_notebook.errors import DifyError, InputError
+from dify_notebook.i18n import t
 from dify_notebook.net.bounds import Bounds
 from dify_notebook.net.event_reader import EventReader
 from dify_notebook.redact import redact, without_form_tokens
@@ -218,6 +219,22 @@ async def test_no_frame_of_what_is_cancelled_holds_the_token(
                 await task
     for text in shown_of(caught.value):
         assert TOKEN not in text, text[max(0, text.index(TOKEN) - 300) :][:400]
+
+
+@pytest.mark.parametrize("how", ["lost", "502 Bad Gateway", "503 Service Unavailable"])
+async def test_a_submission_without_an_answer_is_sent_once_and_said_to_be_unsure(how: str) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        if how == "lost":
+            connection.close()
+        connection.reply(how, b"<html>gateway</html>", kind="text/html")
+
+    with serving(script) as server:
+        async with AsyncDify(api_key=KEY, base_url=server.url, user="u") as dify:
+            with pytest.raises(DifyError) as caught:
+                await dify.forms.submit(TOKEN, action="a")
+    assert [request.method for request in server.requests] == ["POST"]
+    assert caught.value.hint == t("forms.unsure")
+    assert t("forms.unsure") in str(caught.value)
 
 
 async def test_a_token_is_not_submitted_twice_at_once() -> None:
