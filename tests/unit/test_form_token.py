@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import pickle
 import traceback
 from collections.abc import Awaitable, Callable
@@ -262,3 +263,15 @@ async def test_no_frame_of_an_answer_that_cannot_be_read_holds_the_token() -> No
                 await anext(aiter(dify.messages.list("c")))
     for text in shown_of(caught.value):
         assert TOKEN not in text, text[max(0, text.index(TOKEN) - 300) :][:400]
+
+
+def test_the_embedded_server_traces_no_token(caplog: pytest.LogCaptureFixture) -> None:
+    import dify_notebook.local.server.process  # noqa: F401
+
+    path = f"/v1/form/human_input/{TOKEN}"
+    scope = {"path": path, "raw_path": path.encode(), "headers": [(b"authorization", f"Bearer {KEY}".encode())]}
+    with caplog.at_level(5):
+        logging.getLogger("uvicorn.asgi").log(5, "%s - ASGI [%d] Started scope=%s", "127.0.0.1:1", 1, scope)
+    assert "Started scope" in caplog.text
+    assert TOKEN not in caplog.text
+    assert KEY not in caplog.text
