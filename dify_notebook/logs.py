@@ -53,11 +53,12 @@ def without_tokens(name: str) -> None:
 def hide_headers(event: str, info: dict[str, Any]) -> None:
     """For a `trace` of httpcore's, which writes `info` into its log afterwards: of a reply that is version and status.
 
-    A server may repeat any key in its headers, and keys that are not Dify's are not known by their form.
+    A server may repeat any key in its headers, and keys that are not Dify's are not known by their form. What is
+    wrong with an answer is told with a piece of it, which may be the same.
     """
     if event == "http11.receive_response_headers.complete":
         info["return_value"] = info["return_value"][:2]
-    elif event.endswith("_headers.failed"):  # h11 shows the header that is none
+    elif event.endswith(".failed"):  # h11 shows the header that is none
         info["exception"] = type(info["exception"]).__name__
 
 

@@ -23,10 +23,12 @@ Pure: no I/O.
 from __future__ import annotations
 
 import binascii
+import html
+import json
 import re
 from collections.abc import Callable, Collection
 from typing import overload
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 _WORDS = (
     "sign", "sig", "signature", "nonce", "token", "credential", "credentials",
@@ -142,22 +144,45 @@ def _basic(match: re.Match[str]) -> str:
     return match[1] + "***" if ":" in login and login.isprintable() else match[0]
 
 
-_FORM = re.compile(r'("form_token"\s*:\s*)"(?:[^"\\]|\\.)*+(?:"|\\?\Z)')
-_QUOTED_FORM = re.compile(r'(form_token(\\++)"\s*:\s*)\2"[^"\\]*+(?:\\*"|\\*\Z)')  # JSON as a text of JSON
-_FORM_PATH = re.compile(r"(form(?:/|\\/|%2f)human_input(?:/|\\/|%2f))[A-Za-z0-9_%~-]+", re.IGNORECASE)
+# JSON may write each letter as an escape. What is no text is no token either, and does not stay: a list's end is found
+# by who reads the JSON (`without_form_tokens`).
+_FORM_NAME = "".join(rf"(?:{letter}|\\u00{ord(letter):02x})" for letter in "form_token")
+_FORM = re.compile(
+    rf'("{_FORM_NAME}"\s*:\s*)(?:"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|-?[0-9][0-9.e+-]*+|true|false)', re.IGNORECASE
+)
+_FORM_OF_PARTS = re.compile(rf'("{_FORM_NAME}"\s*:\s*)[\[{{].*+', re.IGNORECASE | re.DOTALL)
+# JSON as a text of JSON, whose value may hold escapes that are one backslash longer.
+_QUOTED_FORM = re.compile(r'(form_token(\\++)"\s*:\s*)\2"(?:[^"\\]|\\++[^"\\])*+(?:\\*"|\\*\Z)')
+_SLASH = r"(?:\\?/|%(?:25)?2f|\\u002f)"
+_FORM_PATH = re.compile(rf"(form{_SLASH}human_input{_SLASH}++)[A-Za-z0-9_.%~-]+", re.IGNORECASE)
+# The page of a form, for whoever has its address.
+_FORM_PAGE = re.compile(rf"(/form{_SLASH})[A-Za-z0-9]{{22}}(?![A-Za-z0-9_-])", re.IGNORECASE)
+# As Python, HTML, a query and logs write it.
+_QUOTE = r"(?:\\*['\"]|&quot;|&\#(?:34|39|x2[27]);|%2[27])"
+_FORM_VALUE = re.compile(
+    rf"(form_?token{_QUOTE}?\s*(?:[:=>]|%3[ad])[\s\[]*{_QUOTE}?)[A-Za-z0-9][A-Za-z0-9_-]{{15,}}", re.IGNORECASE
+)
 
 
 def _may_hold_a_form(text: str, lowered: str) -> bool:
-    return "form_token" in text or "human_input" in text
+    named = "form_token" in lowered or "formtoken" in lowered or "human_input" in lowered or "/form" in lowered
+    return named or ("\\u00" in text and _FORM.search(text) is not None)
 
 
 Pattern = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
+_FORM_STEPS: tuple[Pattern, ...] = (
+    (_FORM, r"\1null"),
+    (_QUOTED_FORM, r"\1null"),
+    (_FORM_PATH, r"\1***"),
+    (_FORM_PAGE, r"\1***"),
+    (_FORM_VALUE, r"\1***"),
+)
 _STEPS: tuple[tuple[Callable[[str, str], bool], tuple[Pattern, ...]], ...] = (
     (_may_ask, ((_QUERY, _value),)),
     (_may_ask_encoded, ((_ENCODED, _value),)),
     (_may_authorize, ((_HEADER, r"\1***"), (_BASIC, _basic), (_BEARER, r"\1***"))),
     (_may_open, ((_KEY, r"\1-***"), (_MODEL_KEY, r"\1-***"))),
-    (_may_hold_a_form, ((_FORM, r"\1null"), (_QUOTED_FORM, r"\1null"), (_FORM_PATH, r"\1***"))),
+    (_may_hold_a_form, _FORM_STEPS),
 )
 """In this order: whether a pattern may match, and each with what stands there instead."""
 
@@ -193,18 +218,62 @@ def without_key(data: str | bytes, key: str | None) -> str | bytes:
     return data.replace(own, b"***") if own in data else data
 
 
+def without_spelled_key(text: str, key: str) -> str:
+    """`without_key` of a text that may spell the key in another way; then the text is spelled plainly too.
+
+    >>> without_spelled_key("no form %61%62cdefgh", "abcdefgh")
+    'no form ***'
+    """
+    for _ in range(_SPELLED_TWICE):
+        for plainly in (unquote, html.unescape, _unescaped):
+            plain = plainly(text)
+            if plain != text and len(key) >= 8 and key in plain:
+                text = plain
+    return without_key(text, key)
+
+
+_SPELLED_TWICE = 2
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([/\"\\]))")
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else match[2], text)
+
+
 def without_form_tokens(data: bytes) -> bytes:
     """JSON of a server with null for each token of a form.
 
     >>> without_form_tokens(b'{"form_id": "1", "form_token": "abc"}')
     b'{"form_id": "1", "form_token": null}'
     """
-    if b"form_token" not in data:
+    if not has_form_token(data):
         return data
     text = data.decode("utf-8", "surrogateescape")
     for pattern in (_FORM, _QUOTED_FORM):
         text = pattern.sub(r"\1null", text)
+    if _FORM_OF_PARTS.search(text):
+        text = _without_parts(text)
     return text.encode("utf-8", "surrogateescape")
+
+
+def has_form_token(data: bytes) -> bool:
+    """Whether JSON may hold a form's token: its name stands in it, or may be spelled in escapes."""
+    return b"form_token" in data or (b"\\u00" in data and _NAMED.search(data) is not None)
+
+
+_NAMED = re.compile(_FORM_NAME.encode(), re.IGNORECASE)
+
+
+def _without_parts(text: str) -> str:
+    """JSON with null for each token that is a list or an object; of what is no JSON nothing stays from there on."""
+
+    def without(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        return {name: None if name == "form_token" else value for name, value in pairs}
+
+    try:
+        return json.dumps(json.loads(text, object_pairs_hook=without), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return _FORM_OF_PARTS.sub(r"\1null", text)
 
 
 def without_login(netloc: str) -> str:

@@ -31,6 +31,12 @@ class Secret:
 
         return without_key(data, self._value)
 
+    def taken_out_of_text(self, text: str) -> str:
+        """The same of a text, in which the key may be spelled as addresses, JSON or HTML spell it."""
+        from .redact import without_spelled_key
+
+        return without_spelled_key(text, self._value)
+
     def __repr__(self) -> str:
         return "Secret(...)"
 

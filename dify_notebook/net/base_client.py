@@ -92,6 +92,16 @@ class BaseClient:
         body = self._settings.api_key.taken_out_of(body)
         return body if call.secret is None else call.secret.taken_out_of(body)
 
+    def _harmless(self, error: DifyError, call: Call[Any]) -> DifyError:
+        """The error without what the call was made with: also a header may repeat it, or a word of a lower layer's."""
+        for secret in (self._settings.api_key, call.secret):
+            if secret is not None:
+                error.message = secret.taken_out_of_text(error.message)
+                error.code = secret.taken_out_of_text(error.code)
+                error.request_id = error.request_id and secret.taken_out_of_text(error.request_id)
+        error.args = (error.message,)
+        return error
+
     async def _error_of(
         self, response: httpx.Response, body: bytes, call: Call[Any], *, complete: bool = True
     ) -> DifyError:
@@ -102,7 +112,7 @@ class BaseClient:
         error = error_of(response, body, call)
         if not complete:
             error.message += " " + t("net.error_cut", limit=size_text(self._bounds.error))
-            error.args = (error.message,)
+        self._harmless(error, call)
         if isinstance(error, RateLimitError) and response.status_code != 429:
             (await self._pools.current()).limiter.back_off()
         return error
@@ -130,6 +140,7 @@ class BaseClient:
             return models.decode(call.result, body)
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as raised:
             problem = str(raised)
+        body = b""  # a verbose traceback shows it, with the tokens of forms
         raise ServerError(
             t("net.unreadable", problem=problem),
             code="unreadable",
@@ -139,6 +150,20 @@ class BaseClient:
 
     async def _fetch(self, call: Call[Any], **content: Any) -> tuple[bytes, httpx.Response]:
         """Body and response of a call; idempotent ones are repeated as `retry` says."""
+        from asyncio import CancelledError
+
+        from .exceptions import bare
+
+        try:
+            return await self._fetched(call, **content)
+        except BaseException as raised:
+            # An address stands in the frames of httpx, what was read in those below.
+            if call.secret is None and not isinstance(raised, CancelledError):
+                raise
+            problem = raised
+        raise bare(problem)
+
+    async def _fetched(self, call: Call[Any], **content: Any) -> tuple[bytes, httpx.Response]:
         from .retry import UNREACHED_SECONDS, RetryBudget
         from .transport import UNREACHED, as_error
 
@@ -153,7 +178,7 @@ class BaseClient:
                     await response.aclose()
                 wait = budget.after_status(response.status_code, response.headers.get("retry-after"))
             except (httpx.HTTPError, OSError) as raised:
-                error = as_error(raised, call.attempted, self._settings.host)
+                error = self._harmless(as_error(raised, call.attempted, self._settings.host), call)
                 if isinstance(raised, UNREACHED) and not self._pools.answered:
                     budget.shorten(UNREACHED_SECONDS)
                 wait = budget.after_failure()
@@ -178,7 +203,9 @@ class BaseClient:
         body = self._without_secrets(body, call)
         if body and not expected:
             return body, await self._error_of(response, body, call, complete=complete)
-        return body, error_in_body(body, call) if complete else too_large(limit, response.status_code, call.attempted)
+        if complete and (error := error_in_body(body, call)) is not None:
+            return body, self._harmless(error, call)
+        return body, None if complete else too_large(limit, response.status_code, call.attempted)
 
     @asynccontextmanager
     async def _streamed(self, call: Call[Any], *, owner: object | None = None) -> AsyncIterator[httpx.Response]:
@@ -193,7 +220,7 @@ class BaseClient:
         try:
             response = await self._open(call, accept="*/*", owner=owner)
         except (httpx.HTTPError, OSError) as raised:
-            error = as_error(raised, call.attempted, self._settings.host)
+            error = self._harmless(as_error(raised, call.attempted, self._settings.host), call)
         if error is not None:
             raise error
         try:
@@ -202,7 +229,7 @@ class BaseClient:
             else:
                 yield response
         except httpx.HTTPError as raised:
-            error = as_error(raised, call.attempted, self._settings.host)
+            error = self._harmless(as_error(raised, call.attempted, self._settings.host), call)
         finally:
             await response.aclose()
         if error is not None:

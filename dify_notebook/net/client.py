@@ -158,7 +158,7 @@ class AsyncDify(BaseClient):
         self._pools = LoopPools(settings, **defaulted)
         self._cache = AppCache()
         self._answered: OrderedDict[str, dict[str, Any]] = OrderedDict()  # forms by id: see `AsyncForms.submit`
-        self._submitting: dict[str, object] = {}  # forms that are on their way, by id
+        self._submitting: dict[str | Secret, object] = {}  # forms that are on their way, by id, or by token
         self._group()
 
     def _group(self) -> None:

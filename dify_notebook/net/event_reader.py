@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..redact import without_form_tokens
+from ..redact import has_form_token, without_form_tokens
 from ..secret import Secret
 from ..wire import events as ev
 from ..wire.decoder import decode
@@ -81,7 +81,7 @@ class EventReader:
         if data is not None and self._key_bytes in data:
             frame = (frame[0], self._key.taken_out_of(data))
         event = decode(frame, at, self._surrogates)
-        if data is not None and b"form_token" in data:
+        if data is not None and has_form_token(data):
             frame = _without_tokens(frame)
         if self._following:
             return self._new(frame, event)

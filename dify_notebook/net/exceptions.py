@@ -10,6 +10,15 @@ from typing import Any
 import httpx
 
 
+def bare(problem: BaseException) -> BaseException:
+    """An exception without the frames that it came through: a verbose traceback shows what they hold.
+
+    That is what a server said, with the tokens of forms, and addresses with these.
+    """
+    problem.__cause__ = problem.__context__ = None
+    return problem.with_traceback(None)
+
+
 @contextmanager
 def mapped_to_httpx(request: httpx.Request | None = None) -> Iterator[None]:
     """Within this, what fails on the way fails as an httpx error that says what it is.

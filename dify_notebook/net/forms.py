@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import APIError, DifyError, InputError
+from ..errors import APIError, ConnectError, DifyError, InputError, ServerError
 from ..i18n import moment, t
 from ..printable import MESSAGE, one_line
 from ..secret import Secret
@@ -22,6 +22,7 @@ from ..wire.models import UploadedFile
 from .bodies import iter_decoded
 from .checks import check_attachments
 from .event_reader import EventReader
+from .exceptions import bare
 from .files import is_url
 from .portal import portal
 from .resource import Resource
@@ -51,6 +52,11 @@ def refused(problem: DifyError) -> str:
     return one_line(" ".join(part for part in (problem.message, problem.hint) if part), MESSAGE)
 
 
+def _hidden(form: Form | str | Secret) -> Form | Secret:
+    """A form or a token, which no verbose traceback shows from here on."""
+    return Secret(form) if isinstance(form, str) else form
+
+
 class AsyncForms(Resource):
     """Forms of runs that wait for a person: `get`, `submit`."""
 
@@ -66,6 +72,7 @@ class AsyncForms(Resource):
             APIError: it was submitted (`human_input_form_submitted`) or has expired (`human_input_form_expired`).
             InputError: the server tells no token of it any more.
         """
+        form = _hidden(form)
         token = await self._token(form)
         answer = await self._dify._send(calls.get_form(token))
         known = form if isinstance(form, Form) else Form(id="")
@@ -103,8 +110,9 @@ class AsyncForms(Resource):
                 being submitted; nothing was sent.
             APIError: the server refused it: `human_input_form_submitted`, `human_input_form_expired`,
                 `invalid_form_data`.
+            ConnectError: no answer came. Whether it was taken is not known, and it is not sent again by itself.
         """
-        name = self._dify.user_or(user)
+        form, name = _hidden(form), self._dify.user_or(user)
         with self._once(form):
             if isinstance(form, Form):
                 sent, given = await self._with_files(form, form.check(action, inputs), name)
@@ -116,6 +124,12 @@ class AsyncForms(Resource):
             except APIError as problem:
                 if problem.code == SUBMITTED:  # by whomever: its run goes on
                     self._remember(form, {})
+                if isinstance(problem, ServerError):
+                    problem.hint = t("forms.unsure")
+                raise
+            except ConnectError as problem:
+                if problem.code in ("connection", "timeout"):  # else nothing arrived
+                    problem.hint = t("forms.unsure")
                 raise
             self._remember(form, {"action": action, "inputs": given})
 
@@ -150,34 +164,34 @@ class AsyncForms(Resource):
         return named, [{**one, "filename": name} if name else one for one, name in zip(named, names, strict=True)]
 
     @contextmanager
-    def _once(self, form: Form | str | Secret) -> Iterator[None]:
+    def _once(self, form: Form | Secret) -> Iterator[None]:
         """While a form is submitted; two at once, of any threads, would both be sent."""
-        if not isinstance(form, Form):
-            yield
-            return
-        if form.status != "waiting" or form.id in self._dify._answered:
-            raise no_more("filled" if form.status == "waiting" else form.status)
-        if form.expires_at is not None and form.expires_at <= datetime.now(UTC):
-            raise InputError(t("forms.expired", time=moment(form.expires_at)), code="form_closed")
+        if isinstance(form, Form):
+            self._check_open(form)
+        key: str | Secret = form.id if isinstance(form, Form) else form
         mine = object()
-        if self._dify._submitting.setdefault(form.id, mine) is not mine:
+        if self._dify._submitting.setdefault(key, mine) is not mine:
             raise InputError(t("forms.submitting"), code="form")
         try:
             yield
         finally:
-            del self._dify._submitting[form.id]
+            del self._dify._submitting[key]
 
-    def _remember(self, form: Form | str | Secret, answer: dict[str, Any]) -> None:
+    def _check_open(self, form: Form) -> None:
+        if form.status != "waiting" or form.id in self._dify._answered:
+            raise no_more("filled" if form.status == "waiting" else form.status)
+        if form.expires_at is not None and form.expires_at <= datetime.now(UTC):
+            raise InputError(t("forms.expired", time=moment(form.expires_at)), code="form_closed")
+
+    def _remember(self, form: Form | Secret, answer: dict[str, Any]) -> None:
         if isinstance(form, Form):
             self._dify._answered[form.id] = answer
             while len(self._dify._answered) > REMEMBERED:
                 self._dify._answered.popitem(last=False)
 
-    async def _token(self, form: Form | str | Secret) -> Secret:
+    async def _token(self, form: Form | Secret) -> Secret:
         if isinstance(form, Secret):
             return form
-        if isinstance(form, str):
-            return Secret(form)
         if form.token is not None:
             return form.token
         if form.workflow_run_id:
@@ -194,16 +208,20 @@ class AsyncForms(Resource):
         """The forms that the run waits for, as the server tells them to who asked the question."""
         dify = self._dify
         reader = EventReader(dify.bounds, dify.settings.api_key)
-        async with dify._streamed(calls.follow_run(run, user=dify.user_or(user))) as response:
-            async for chunk in iter_decoded(response):
-                for frame in reader.split(chunk):
-                    for _, event in reader.read(frame, 0.0):
-                        if isinstance(event, ev.HumanInputRequired):
-                            yield as_form(event.data or {})
-                        elif isinstance(event, (ev.WorkflowPaused, ev.WorkflowFinished)) or event.answer_text:
-                            return
-                if reader.exceeded:
-                    return
+        try:
+            async with dify._streamed(calls.follow_run(run, user=dify.user_or(user))) as response:
+                async for chunk in iter_decoded(response):
+                    for frame in reader.split(chunk):
+                        for _, event in reader.read(frame, 0.0):
+                            if isinstance(event, ev.HumanInputRequired):
+                                yield as_form(event.data or {})
+                            elif isinstance(event, (ev.WorkflowPaused, ev.WorkflowFinished)) or event.answer_text:
+                                return
+                    if reader.exceeded:
+                        return
+        except asyncio.CancelledError as cancelled:
+            chunk, frame = b"", ("", None)
+            raise bare(cancelled) from None
 
 
 class Link:

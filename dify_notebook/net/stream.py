@@ -24,6 +24,7 @@ from ..wire.sse import MEDIA_TYPE, Frame
 from .bodies import iter_decoded, read_chunks
 from .bounds import size_text
 from .event_reader import EventReader
+from .exceptions import bare
 from .follower import Follower
 from .forms import Link, linked
 from .interrupting import Interrupts
@@ -338,6 +339,9 @@ class ChatStream:
                         if not isinstance(event, ev.Resumed):
                             yield event
                     end = self._end_reason or ev.StreamEnd(at=self.now, rest=b"" if last else reader.rest())
+                except asyncio.CancelledError as cancelled:
+                    chunk, frame = b"", ("", None)
+                    raise bare(cancelled) from None
                 except httpx.ReadTimeout:
                     end = self._end_reason or ev.DeadlineExceeded(at=self.now)
                 except (httpx.HTTPError, httpx.StreamError, OSError) as problem:

@@ -897,5 +897,6 @@ class Forms(Group):
                 being submitted; nothing was sent.
             APIError: the server refused it: `human_input_form_submitted`, `human_input_form_expired`,
                 `invalid_form_data`.
+            ConnectError: no answer came. Whether it was taken is not known, and it is not sent again by itself.
         """
         portal().call(self._dify.forms.submit(form, action=action, inputs=inputs, user=user))

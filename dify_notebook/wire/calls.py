@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
@@ -151,16 +152,22 @@ def follow_run(workflow_run_id: str, *, user: str, continue_on_pause: bool = Fal
     return Call(method="GET", path=path, params=params, result=bytes, idempotent=True)
 
 
+def _form_path(form_token: Secret) -> str:
+    with suppress(InputError):  # which shows what is no segment
+        return f"/form/human_input/{segment('form_token', form_token.reveal())}"
+    raise InputError(t("net.bad_id", name="form_token", value=str(form_token)), code="form_token")
+
+
 def get_form(form_token: Secret) -> Call[models.HumanInputForm]:
     """GET /form/human_input/{form_token} (Dify 1.14 and newer)."""
-    path = f"/form/human_input/{segment('form_token', form_token.reveal())}"
+    path = _form_path(form_token)
     return Call(method="GET", path=path, result=models.HumanInputForm, idempotent=True, secret=form_token)
 
 
 def submit_form(form_token: Secret, *, action: str, inputs: Mapping[str, Any], user: str) -> Call[models.Result]:
     """POST /form/human_input/{form_token} (Dify 1.14 and newer). Done twice it is refused, so it is sent once."""
     check_text("action", action)
-    path = f"/form/human_input/{segment('form_token', form_token.reveal())}"
+    path = _form_path(form_token)
     body = {"inputs": dict(inputs), "action": action, "user": user}
     return Call(method="POST", path=path, body=body, result=models.Result, secret=form_token)
 

@@ -9,7 +9,7 @@ from typing import Any, Union
 import msgspec
 
 from ..error_bodies import error_of
-from ..redact import without_form_tokens
+from ..redact import has_form_token, without_form_tokens
 from ..secret import Secret
 from .events import OURS, Error, Event, Ping, Unknown, own_events, wire_events
 from .form_tokens import hide_tokens
@@ -56,7 +56,7 @@ def decode(frame: Frame, at: float = 0.0, surrogates: Surrogates | None = None) 
         surrogates: of the stream, whose frames come in order; then a character that two events share is whole.
     """
     event = _decode(frame, at, surrogates)
-    if frame[1] is not None and b"form_token" in frame[1]:
+    if frame[1] is not None and has_form_token(frame[1]):
         _hide_tokens(event)
     return event
 

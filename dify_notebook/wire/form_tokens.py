@@ -8,13 +8,13 @@ from ..secret import Secret
 
 
 def hide_tokens(value: Any) -> None:
-    """Put a `Secret` in the place of each `form_token` in decoded JSON."""
+    """Put a `Secret` in the place of each `form_token` in decoded JSON; what is no text opens nothing, and goes."""
     stack = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, dict):
-            if isinstance(token := item.get("form_token"), str):
-                item["form_token"] = Secret(token)
+            if "form_token" in item and not isinstance(token := item["form_token"], Secret):
+                item["form_token"] = Secret(token) if isinstance(token, str) and token else None
             stack += item.values()
         elif isinstance(item, list):
             stack += item

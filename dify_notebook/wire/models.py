@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar, cast
 import msgspec
 
 from ..printable import BoundedRepr
-from ..redact import without_form_tokens
+from ..redact import has_form_token, without_form_tokens
 from .form_tokens import Pickled, hide_tokens
 from .loose import loads, without_surrogates
 
@@ -56,7 +56,7 @@ def decode(kind: type[M], body: bytes) -> M:
     Raises:
         ValueError: it is no JSON (`msgspec.DecodeError`), or not of that form (`msgspec.ValidationError`).
     """
-    has_tokens = b"form_token" in body
+    has_tokens = has_form_token(body)
     try:
         if issubclass(kind, MessageRows):
             body = without_form_tokens(body)

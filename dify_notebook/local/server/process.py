@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 log = logger("dify_notebook.local")
+logger("uvicorn.asgi")  # at the level TRACE it writes down each request, with its path and headers
 without_tokens("uvicorn.access")  # a second lock: `Connection` writes no access log, and a form's token is in a path
 
 CONNECTIONS = 1024
