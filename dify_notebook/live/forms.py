@@ -31,7 +31,6 @@ CONTENT, VALUE, NAME = 50_000, 100_000, 200
 """Characters that are shown of a form's text, of a value, and of a name, at most."""
 
 
-
 def form_state(
     form: Form, lang: Language, *, now: float, status: Status | None = None, error: str = "", uploads: bool = False
 ) -> FormState:

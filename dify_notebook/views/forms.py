@@ -107,7 +107,8 @@ def python(form: Form, index: int) -> str:
     inputs = ", ".join(f"{name!r}: {f'[{text}]' if name in files else text}" for name, text in given.items())
     arguments = f"action={action!r}" + (f", inputs={{{inputs}}}" if inputs else "")
     variable = getattr(form.link, "variable", None)
-    if variable == "":  # no name holds its turn any more: one that did may hold that of another run
+    # Where no name holds its turn any more, one that did may hold that of another run.
+    if variable == "" and form.workflow_run_id:
         return one_line(f"%dify resume {form.workflow_run_id}", 200)
     if form.link is None:
         line = f"dify.forms.submit(turn.forms[{index}], {arguments})"
@@ -132,7 +133,8 @@ def _rows(form: Form, words: Words) -> list[tuple[str, list[tuple[str, str]]]]:
 def _submitted(form: Form, words: Words) -> list[tuple[str, list[tuple[str, str]]]]:
     """What was submitted, where the form's own text does not show it."""
     given = form.inputs or {}
-    missing = [name for name in given if f"{{{{#$output.{name}#}}}}" not in _source(form)]
+    placed = set(PLACE.findall(_source(form)[: limits.FORM_TEXT]))
+    missing = [name for name in given if name not in placed]
     rows = [(one_line(name, 80), value_text(given[name])) for name in missing]
     return [(words("form.submitted"), rows)] if rows else []
 

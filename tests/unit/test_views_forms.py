@@ -141,6 +141,19 @@ def test_what_was_submitted_stands_in_the_text_before_the_server_renders_it() ->
     assert "<em>" not in MarkdownIt("commonmark").render(views.markdown(turn, "en").partition("Note:")[2])
 
 
+def test_what_was_submitted_is_listed_where_its_place_is_not_shown() -> None:
+    data = {**DATA, "form_content": "x" * limits.FORM_TEXT + " {{#$output.note#}}"}
+    form = msgspec.structs.replace(as_form(data), status="filled", action="approve", inputs={"note": "it is mine"})
+    assert "it is mine" in views.text(Turn(status="running", forms=(form,)), "en")
+
+
+def test_no_line_names_a_run_that_is_not_known() -> None:
+    form = msgspec.structs.replace(as_form(DATA), link=Held(""))
+    said = views.text(Turn(status="paused", end="paused", forms=(form,)), "en")
+    assert "None" not in said
+    assert "forms[0].submit(" in said
+
+
 def test_a_form_that_nobody_answered_in_time() -> None:
     turn = Turn(status="succeeded", forms=(msgspec.structs.replace(waiting().forms[0], status="timeout"),))
     said = views.text(turn, "en")
