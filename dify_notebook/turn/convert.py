@@ -134,3 +134,18 @@ def as_file(data: Mapping[str, Any]) -> MessageFile:
         extension=as_text(data.get("extension")) or None,
         reference=as_text(data.get("reference")) or None,
     )
+
+
+FILE_IDENTITY = "__dify__file__"
+"""What Dify writes under `dify_model_identity` of a value that is a file."""
+
+
+def with_files(value: Any) -> Any:
+    """A value of a run's variables, with a `MessageFile` wherever Dify wrote a file."""
+    if isinstance(value, list):
+        return [with_files(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("dify_model_identity") == FILE_IDENTITY:
+        return as_file(value)
+    return {name: with_files(item) for name, item in value.items()}

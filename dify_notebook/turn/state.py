@@ -384,6 +384,19 @@ class Turn(Value, frozen=True):
         """The wire's events with their times, a lazy view on the tape; None when it was not kept."""
         return None if self.tape is None else self.tape.events
 
+    @property
+    def outputs(self) -> dict[str, Any] | None:
+        """What the run gave, by name, as the server says it (`workflow_finished`), its files as `MessageFile`.
+
+        None without a run, and where none were told (yet).
+        """
+        told = self.workflow.outputs if self.workflow is not None else None
+        if not isinstance(told, Mapping):
+            return None
+        from .convert import with_files
+
+        return {str(name): with_files(value) for name, value in told.items()}
+
     def raise_for_status(self) -> Turn:
         """Return the turn itself, or raise the `DifyError` that its failure means.
 
