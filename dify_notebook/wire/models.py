@@ -538,4 +538,5 @@ _INNER: dict[type[Model], dict[str, type[Model]]] = {
     VariablePage: {"data": ConversationVariable},
     AnnotationPage: {"data": Annotation},
     WorkflowLogPage: {"data": WorkflowLog},
+    WorkflowLog: {"workflow_run": WorkflowRunSummary},
 }
