@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..console import displayed
+from ..errors import InputError
+from ..i18n import t
 from ..printable import one_line
 from ..turn import comparing
 from ..turn.state import Turn
@@ -118,7 +120,7 @@ def compare(a: Turn, b: Turn) -> Comparison:
     """See `frames.compare`."""
     for name, turn in (("a", a), ("b", b)):
         if not isinstance(turn, Turn):
-            raise TypeError(f"{name} is no Turn but {type(turn).__name__}")
+            raise InputError(t("frames.no_turn", name=name, type=type(turn).__name__), code=name)
     return Comparison(a, b)
 
 
