@@ -156,6 +156,7 @@ class Collector:
             notes=tuple(notes),
             failures=tuple(self._failures),
             details=request.details,
+            app_mode=self._mode,
         )
 
     def _is_complete(self) -> bool:

@@ -51,3 +51,5 @@ class Facts(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[Failure, ...] = ()
     details: bool = False
     """Whether inputs and outputs of the runs of a workflow app were asked for."""
+    app_mode: str | None = None
+    """What the app is (chat, workflow, completion and so on), where known."""
