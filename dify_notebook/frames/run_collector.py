@@ -94,8 +94,7 @@ class RunCollector:
             return False
         if not request.of_everyone and run_user(log) not in request.users:
             return False
-        began = run.created_at or log.created_at
-        if began is not None and ((request.since and began < request.since) or (request.until and began >= request.until)):
+        if not request.spans(run.created_at or log.created_at):
             return False
         known = self._previous.runs.get(run.id) if self._previous is not None else None
         return known is None or known[1] != run.status or run.id in self._previous.failed  # type: ignore[union-attr]

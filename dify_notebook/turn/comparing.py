@@ -53,7 +53,7 @@ class NodePair(NamedTuple):
         """Whether that field of the two differs; None where only one has such a run."""
         if self.a is None or self.b is None:
             return None
-        return comparable(getattr(self.a, field)) != comparable(getattr(self.b, field))
+        return bool(comparable(getattr(self.a, field)) != comparable(getattr(self.b, field)))
 
 
 class Difference(NamedTuple):

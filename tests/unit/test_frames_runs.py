@@ -125,7 +125,7 @@ def test_who_was_found_is_everyone() -> None:
 @pytest.mark.parametrize(("since", "until"), [(300, None), (None, 300), (250, 1_001), (99_999, None), (1_700, 1_701)])
 def test_a_span_of_time(version: str, since: int | None, until: int | None, where: Where) -> None:
     log = some_runs(version)
-    span = {name: None if at is None else LONG_AGO + at for name, at in (("since", since), ("until", until))}
+    span: dict[str, Any] = {name: None if at is None else LONG_AGO + at for name, at in (("since", since), ("until", until))}
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history(**span, **where())
     begin, end = span["since"] or 0, span["until"] or LONG_AGO * 2
@@ -324,7 +324,7 @@ def test_the_line_of_the_magic() -> None:
 
 # -- recordings -------------------------------------------------------------------------------------
 
-RECORDED = {
+RECORDED: dict[str, tuple[dict[str, Any], dict[str, Any], list[Any]]] = {
     "0.15.3": (
         {"id": "8e9bb8cf", "workflow_run": {"id": "88d66014", "version": "2026-11-21 10:23:56.424744", "status": "succeeded", "error": None, "elapsed_time": 0.027597391000199423, "total_tokens": 0, "total_steps": 3, "created_at": 1795256785, "finished_at": 1795256785, "exceptions_count": 0}, "created_from": "service-api", "created_by_role": "end_user", "created_by_account": None, "created_by_end_user": {"id": "8308a71c", "type": "service_api", "is_anonymous": False, "session_id": "log-user-\U0001f600"}, "created_at": 1795256786},
         {"id": "88d66014", "workflow_id": "9c6ce01b", "status": "succeeded", "inputs": '{"q": "EMPTY", "docs": null, "sys.files": []}', "outputs": '{"text": ""}', "error": None, "total_steps": 3, "total_tokens": 18, "created_at": "Sat, 21 Nov 2026 10:22:13 -0000", "finished_at": "Sat, 21 Nov 2026 10:22:13 -0000", "elapsed_time": 0.07912147899969568},
