@@ -115,10 +115,10 @@ class RunCollector:
         ids = [log.workflow_run.id for log in logs if log.workflow_run is not None and log.workflow_run.id]
         self._seen.update(ids)
         self._fetch.progress.listed += len(ids)
-        told = await self._told(ids) if self._request.details else {}
-        await self._write(run_rows(logs, told))
+        details = await self._details(ids) if self._request.details else {}
+        await self._write(run_rows(logs, details))
 
-    async def _told(self, ids: list[str]) -> dict[str, models.WorkflowRun]:
+    async def _details(self, ids: list[str]) -> dict[str, models.WorkflowRun]:
         """What the server tells of each of these runs; one that is gone meanwhile is a note."""
         found = await gather_bounded(self._one, ids, concurrency=self._request.concurrency)
         return {run.id: run for run in found if run is not None and run.id}
@@ -135,8 +135,8 @@ class RunCollector:
     async def _reread(self, ids: list[str]) -> None:
         """Runs that were not over when they were fetched: one by one, since the log has them far behind."""
         for start in range(0, len(ids), PAGE):
-            told = await self._told(ids[start : start + PAGE])
-            await self._write(detail_rows(list(told.values()), details=self._request.details))
+            runs = await self._details(ids[start : start + PAGE])
+            await self._write(detail_rows(list(runs.values()), details=self._request.details))
 
     async def _write(self, batch: Batch) -> None:
         if batch:

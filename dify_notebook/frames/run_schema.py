@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from ..turn.state import End, NodeStatus, Status
+from ..wire.kinds import RunStatus
 from .column import IN_CONVERSATION, OF_TURN, RATINGS, USAGE, Table, id_column
 from .column import Column as C
 
@@ -21,7 +22,7 @@ WORKFLOW_RUNS = Table(
             "status",
             "category",
             "As told. Dify 1.12 leaves runs that were stopped at running.",
-            categories=("running", "succeeded", "failed", "stopped", "partial-succeeded", "paused"),
+            categories=get_args(RunStatus),
         ),
         C("elapsed", "float64", "How long it ran, measured by the server.", unit="s"),
         C("total_tokens", "Int64", "Tokens in all.", unit="tokens"),
@@ -32,7 +33,7 @@ WORKFLOW_RUNS = Table(
         C("triggered_from", "string", "app-run and so on (Dify 1.x)."),
         C("version", "string", "The version of the workflow: when it was published, as the server writes it."),
         id_column("workflow_id", "The workflow; only with `details`, or in exports.", nullable=True),
-        C("error", "string", "Why it failed."),
+        C("error", "string", "Why the run failed."),
         C("inputs", "string", "What it was given; only with `details`, or in exports.", unit="JSON"),
         C("outputs", "string", "What it gave; likewise.", unit="JSON"),
     ),

@@ -153,9 +153,9 @@ def inputs(turn: Turn) -> dict[str, Any]:
 
 def outputs(turn: Turn) -> dict[str, Any]:
     """What a turn gave: the outputs of its run by name, else its answer."""
-    told = turn.workflow.outputs if turn.workflow is not None else None
-    if isinstance(told, Mapping):
-        return {str(name): value for name, value in told.items()}
+    values = turn.workflow.outputs if turn.workflow is not None else None
+    if isinstance(values, Mapping):
+        return {str(name): value for name, value in values.items()}
     return {"answer": turn.answer} if turn.answer else {}
 
 

@@ -169,11 +169,11 @@ def _block(shown: _Shown, words: Words) -> Block:
         parts.append(Block(f"about-{letter}", "div", {"class": "dn-head"}, line))
     parts.append(_table("facts", [words("compare.name"), *LETTERS, words("compare.delta")], shown.measures))
     for letter, turn in zip(LETTERS, shown.turns, strict=True):
-        drawn = timeline_table.blocks(turn, words, 0.0, Memo(), scale=scale, opened=True)
-        if drawn:
+        chart = timeline_table.blocks(turn, words, 0.0, Memo(), scale=scale, opened=True)
+        if chart:
             label = f"{letter} \u00b7 {words('compare.scale', time=words.seconds(scale))}"
             parts.append(Block(f"name-{letter}", "div", {"class": "dn-field"}, escape(label)))
-            parts.append(Block(f"timeline-{letter}", "div", {}, "", tuple(drawn)))
+            parts.append(Block(f"timeline-{letter}", "div", {}, "", tuple(chart)))
     if shown.pairs:
         rows = [["\u2003" * min(pair.depth, limits.DEPTH) + cells[0], *cells[1:]]
                 for pair, cells in ((pair, _pair(pair, words)) for pair in shown.pairs)]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pandas as pd
@@ -17,7 +17,7 @@ from dify_notebook import Turn, frames
 from dify_notebook.errors import InputError
 from dify_notebook.frames import comparison
 from dify_notebook.turn import comparing
-from dify_notebook.turn.state import Node, Timing, Usage, Workflow
+from dify_notebook.turn.state import Node, NodeStatus, Timing, Usage, Workflow
 from dify_notebook.views import comparison as view
 
 SENTINEL = "canary&sign=Zm9v"
@@ -145,7 +145,7 @@ def turns(draw: st.DrawFn) -> Turn:
                 node_id=draw(st.sampled_from("xyz")),
                 parent=draw(st.none() | st.sampled_from([one.id for one in nodes])) if nodes else None,
                 round=draw(st.none() | st.integers(0, 2)),
-                status=draw(st.sampled_from(["succeeded", "failed", "running"])),
+                status=draw(st.sampled_from(get_args(NodeStatus))),
                 elapsed=draw(st.none() | st.sampled_from([0.0, 0.5, 2.25])),
                 total_tokens=draw(st.none() | st.integers(0, 9)),
                 inputs=draw(VALUES),

@@ -146,7 +146,7 @@ def test_no_signed_link_and_no_mail_address_in_the_table() -> None:
     log = WorkflowLog()
     log.add("r", LONG_AGO, account="Ada", error="see http://h/f?sign=cd", outputs={"file": {"url": "http://h/f?timestamp=1&nonce=a&sign=cd%3D"}})
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
-        table = dify.history(details=True).runs.to_json()
+        table = dify.history(details=True).runs.to_json(date_format="iso")
     assert "cd" not in table
     assert "example.com" not in table
 
