@@ -58,6 +58,14 @@ STYLES: dict[str, str] = {
     "white-space:pre-wrap;overflow-wrap:anywhere;max-height:320px;overflow:auto",
     "dn-note-cut": "font-size:12px;opacity:.75",
     "dn-plain": "white-space:pre-wrap;overflow-wrap:anywhere",
+    # what a run was given, and what it gave
+    "dn-outs": f"width:100%;border-collapse:collapse;border:none;border-top:1px solid {_LINE};margin:0 0 6px;font-size:13px;"
+    "table-layout:fixed",
+    "dn-on": f"width:22%;text-align:left;vertical-align:top;padding:5px 12px 5px 0;border:none;border-bottom:1px solid {_LINE};"
+    "font-weight:600;max-width:none;overflow-wrap:anywhere",
+    "dn-ov": f"text-align:left;vertical-align:top;padding:5px 0;border:none;border-bottom:1px solid {_LINE};max-width:none;"
+    "overflow-wrap:anywhere",
+    "dn-number": "font-variant-numeric:tabular-nums",
     # the timeline
     "dn-tl": "width:100%;border-collapse:collapse;border:none;margin:0;font-size:12px;line-height:1.5;table-layout:fixed",
     "dn-tlr": "background:none;border:none",
@@ -101,6 +109,7 @@ STYLES: dict[str, str] = {
     "dn-src": "margin:4px 0",
     # the answer
     "dn-answer": "margin:8px 0 0",
+    "dn-text": "margin:0",
     "dn-p": "margin:0 0 .65em",
     "dn-h": "font-weight:650;line-height:1.3;margin:1em 0 .45em",
     "dn-h1": "font-size:1.4em",
