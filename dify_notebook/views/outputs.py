@@ -99,7 +99,7 @@ def blocks(turn: Turn, words: Words, memo: Memo) -> list[Block]:
 
 
 def _output_blocks(values: Mapping[str, Any], reading: Reading) -> list[Block]:
-    head = Block("head", "div", {"class": "dn-field"}, escape(reading.words("outputs")))
+    head = Block("head", "div", {}, caption(reading.words("outputs")))
     return [head, *table(values, reading, "outputs")]
 
 
@@ -125,7 +125,7 @@ def table(values: Mapping[str, Any], reading: Reading, label: str) -> list[Block
             Block("name", "th", {"class": "dn-on", "scope": "row"}, escape(name)),
             Block("value", "td", {"class": "dn-ov"}, "", tuple(shown.blocks())),
         )
-        rows.append(Block(str(at), "tr", {"class": "dn-tlr"}, "", cells))
+        rows.append(Block(str(at), "tr", {"class": "dn-or"}, "", cells))
     body = Block("rows", "tbody", {}, "", tuple(rows))
     whole = Block("table", "table", {"class": "dn-outs", "aria-label": words(label)}, "", (body,))
     return [whole, *notes(words.omitted(len(values), limits.VALUES, reading.where))]

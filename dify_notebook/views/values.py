@@ -129,7 +129,7 @@ class Word(Shown):
         return [Block("value", "span", {"class": kind}, escape(self._text()))]
 
     def document(self) -> str:
-        return escaped(self._text())
+        return self._text()  # nothing in it means anything in markdown
 
     def lines(self) -> list[str]:
         return [self._text()]
@@ -282,7 +282,7 @@ class Records(Shown):
             cells = "".join(element("td", {"class": f"dn-td {side}".strip()}, escape(text)) for text, side in pairs)
             rows.append(Block(str(at), "tr", {"class": "dn-tr"}, cells))
         out.append(Block("rows", "tbody", {}, "", tuple(rows)))
-        table = Block("table", "table", {"class": "dn-table", "aria-label": self.count}, "", tuple(out))
+        table = Block("table", "table", {"class": "dn-table dn-rows", "aria-label": self.count}, "", tuple(out))
         return [
             Block("count", "div", {"class": "dn-quiet"}, escape(self.count)),
             Block("scroll", "div", {"class": "dn-scroll"}, "", (table,)),
@@ -291,8 +291,10 @@ class Records(Shown):
 
     def document(self) -> str:
         heads = self.heads or [""] * len(self.numeric)
-        lines = [_row(heads), "|" + "|".join("--:" if numeric else "---" for numeric in self.numeric) + "|"]
-        lines += [_row([*row, *[""] * (len(heads) - len(row))]) for row in self.rows]
+        lines = [_row(map(escaped, heads)), "|" + "|".join("--:" if numeric else "---" for numeric in self.numeric) + "|"]
+        for row in self.rows:
+            cells = [cell if at else escaped(cell) for cell, at in zip(row, self.numeric, strict=False)]
+            lines.append(_row([*cells, *[""] * (len(heads) - len(row))]))
         return "\n\n".join(["\n".join(lines), *map(escaped, self.notes)])
 
     def lines(self) -> list[str]:
@@ -314,8 +316,8 @@ def _is_number(value: object) -> bool:
     return value is None or value is _MISSING or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(escaped(cell) for cell in cells) + " |"
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def notes(*texts: str) -> list[Block]:
