@@ -247,14 +247,11 @@ class Records(Shown):
 
     def __init__(self, reading: Reading, value: Sequence[Any]) -> None:
         super().__init__(reading, value)
-        self.names, rows = self._read([*value[: limits.ROWS]])
-        hidden = max([len(self.names), *(len(row) for row in rows)]) - limits.COLUMNS
-        self.names = self.names[: limits.COLUMNS]
-        rows = [row[: limits.COLUMNS] for row in rows]
+        names, rows, hidden = self._read(value[: limits.ROWS])
         self.rows = [[reading.cell(item) if item is not _MISSING else "" for item in row] for row in rows]
         wide = max(len(row) for row in rows)
         self.numeric = [all(_is_number(row[at]) for row in rows if at < len(row)) for at in range(wide)]
-        self.heads = [one_line(str(name), 60) for name in self.names]
+        self.heads = [one_line(str(name), 60) for name in names]
         self.count = self.words.count("rows", len(value))
         notes = (
             self.words.omitted(len(value), limits.ROWS, reading.where),
@@ -262,10 +259,11 @@ class Records(Shown):
         )
         self.notes = [note for note in notes if note]
 
-    def _read(self, rows: list[Any]) -> tuple[list[Any], list[list[Any]]]:
-        named = (zip(row, range(limits.VALUE_ITEMS), strict=False) for row in rows)
-        names = list(dict.fromkeys(name for row in named for name, _ in row))
-        return names, [[row.get(name, _MISSING) for name in names] for row in rows]
+    def _read(self, rows: Sequence[Any]) -> tuple[list[Any], list[list[Any]], int]:
+        """The names of the columns, the rows, and how many columns are left out."""
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        kept = names[: limits.COLUMNS]
+        return kept, [[row.get(name, _MISSING) for name in kept] for row in rows], len(names) - len(kept)
 
     def blocks(self) -> list[Block]:
         sides = ["dn-right" if numeric else "" for numeric in self.numeric]
@@ -305,8 +303,9 @@ class Records(Shown):
 class Lists(Records):
     """A list of lists that hold no others, as a table without a head."""
 
-    def _read(self, rows: list[Any]) -> tuple[list[Any], list[list[Any]]]:
-        return [], [list(row[: limits.COLUMNS + 1]) for row in rows]
+    def _read(self, rows: Sequence[Any]) -> tuple[list[Any], list[list[Any]], int]:
+        hidden = max(0, max(len(row) for row in rows) - limits.COLUMNS)
+        return [], [list(row[: limits.COLUMNS]) for row in rows], hidden
 
 
 _MISSING = object()
