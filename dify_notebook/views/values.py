@@ -227,18 +227,18 @@ class Files(Shown):
     def __init__(self, reading: Reading, value: Sequence[Any]) -> None:
         super().__init__(reading, value)
         self.small = len(value) == 1
-        self.told = [reading.file(item) for item in value[: limits.ROWS] if file_value(item)]
+        self.files = [reading.file(item) for item in value[: limits.ROWS] if file_value(item)]
         self.note = self.words.omitted(len(value), limits.ROWS, reading.where)
 
     def blocks(self) -> list[Block]:
-        return [file_block(file, at, self.words) for at, file in enumerate(self.told)] + notes(self.note)
+        return [file_block(file, at, self.words) for at, file in enumerate(self.files)] + notes(self.note)
 
     def document(self) -> str:
         titles = [escaped(line) for line in self.lines()]
         return titles[0] if self.small else "\n".join(f"- {title}" for title in titles)
 
     def lines(self) -> list[str]:
-        titles = [facts.file_title(file, self.words) for file in self.told]
+        titles = [facts.file_title(file, self.words) for file in self.files]
         return [*titles, self.note] if self.note else titles
 
 

@@ -22,7 +22,6 @@ from dify_notebook.views.block import Block
 from dify_notebook.views.diff import Differ, apply
 from dify_notebook.views.html import serialize
 from dify_notebook.views.outputs import answer
-from dify_notebook.views.outputs import given as told_inputs
 from dify_notebook.views.written import aligned
 
 
@@ -199,7 +198,7 @@ def test_inputs_are_folded_at_the_top() -> None:
 def test_inputs_are_those_that_the_server_read_without_its_own() -> None:
     flow = Workflow("r", inputs={"sys.user_id": "u", "text": "# a", "none": None, "doc": FILE})
     turn = Turn(app_mode="workflow", inputs={"text": "# a", "doc": {"upload_file_id": "f1"}}, workflow=flow)
-    assert list(told_inputs(turn)) == ["text", "doc"]
+    assert list(given_inputs(turn)) == ["text", "doc"]
     assert shown(turn, "inputs") == "Inputs text, doc text # a doc a b.csv · text/csv · 812 B"
 
 
