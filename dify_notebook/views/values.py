@@ -289,7 +289,8 @@ class Records(Shown):
 
     def document(self) -> str:
         heads = self.heads or [""] * len(self.numeric)
-        lines = [_row(map(escaped, heads)), "|" + "|".join("--:" if numeric else "---" for numeric in self.numeric) + "|"]
+        sides = ["--:" if numeric else "---" for numeric in self.numeric]
+        lines = [_row(map(escaped, heads)), f"|{'|'.join(sides)}|"]
         for row in self.rows:
             cells = [cell if at else escaped(cell) for cell, at in zip(row, self.numeric, strict=False)]
             lines.append(_row([*cells, *[""] * (len(heads) - len(row))]))

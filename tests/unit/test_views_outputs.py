@@ -22,6 +22,7 @@ from dify_notebook.views.block import Block
 from dify_notebook.views.diff import Differ, apply
 from dify_notebook.views.html import serialize
 from dify_notebook.views.outputs import answer
+from dify_notebook.views.outputs import given as given_inputs
 from dify_notebook.views.written import aligned
 
 
