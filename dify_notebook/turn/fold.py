@@ -181,10 +181,15 @@ class Builder:
             self._set(message_id=event.message_id)
         if event.created_at is not None and self._get("created_at") is None:
             self._set(created_at=as_time(event.created_at))
-        if self._get("app_mode") is None and isinstance(event, _OF_MESSAGES) and self._get("workflow") is None:
-            # No conversation, no run: completions alone are told so (an agent's steps would have said that it is one).
-            if self._get("message_id") and not self._get("conversation_id") and not self._agent.thoughts():
-                self._set(app_mode=COMPLETION)
+        if event.message_id:
+            self._learn_mode_of_message(event)
+
+    def _learn_mode_of_message(self, event: ev.ChatEvent) -> None:
+        mode, talks = self._get("app_mode"), self._get("conversation_id") is not None
+        if mode == WORKFLOW and talks:  # its run was told without the conversation
+            self._set(app_mode=CHATFLOW)
+        elif mode is None and isinstance(event, _OF_MESSAGES) and not talks and self._get("workflow") is None:
+            self._set(app_mode=COMPLETION)  # no other app has neither
 
     def _say(self, text: str | None, at: float) -> None:
         """More of the answer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
+from functools import reduce
 from typing import Any, NamedTuple
 
 from ..wire.loose import is_shallow
@@ -88,10 +89,6 @@ def _sum(values: Iterable[int | None]) -> int | None:
 
 
 def _price(values: Iterable[Decimal | None]) -> Decimal | None:
-    total = Decimal()
-    number = 0
-    for number, value in enumerate(values, 1):
-        if value is None:
-            return None
-        total = _EXACT.add(total, value)
-    return total if number else None
+    told = list(values)
+    known = [value for value in told if value is not None]
+    return reduce(_EXACT.add, known) if known and len(known) == len(told) else None
