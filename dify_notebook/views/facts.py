@@ -133,7 +133,8 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         out.append(Notice("info", words("annotation")))
     if turn.status == "paused":
         waits = not turn.forms or any(form.status == "waiting" for form in turn.forms)
-        out.append(Notice("warning", words("paused" if waits else "answered")))
+        call = "dify.workflows.resume(turn)" if is_run(turn) else "dify.chat.resume(turn)"
+        out.append(Notice("warning", words("paused") if waits else words("answered", call=call)))
     return out + _warnings(turn, words)
 
 
