@@ -80,3 +80,18 @@ def shout(seconds: float, after: float) -> threading.Thread:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread
+
+
+def workflow(end: str, now: float = 4.9) -> Turn:
+    """A workflow app's run that stands at that second until somebody makes the file `end`, then ends."""
+    from tests.unit import views_examples
+
+    view = open_view()
+    view.show()
+    running = views_examples.workflow(now)
+    while not os.path.exists(end):
+        view.update(running, now)
+        time.sleep(0.05)
+    turn = views_examples.workflow()
+    view.finish(turn)
+    return turn
