@@ -36,14 +36,12 @@ STATUS_SYMBOLS = {
 
 def is_run(turn: Turn) -> bool:
     """Whether a workflow app ran: nodes and outputs are what it gives, and nobody talks with it."""
-    return turn.app_mode == WORKFLOW or (
-        turn.app_mode is None and turn.workflow is not None and turn.message_id is None and not turn.conversation_id
-    )
+    return turn.app_mode == WORKFLOW
 
 
 def is_alone(turn: Turn) -> bool:
     """Whether the turn belongs to no conversation, since its app holds none."""
-    return turn.app_mode in OTHER_MODES or is_run(turn)
+    return turn.app_mode in OTHER_MODES
 
 
 _OF_RUNS = ("eof", "disconnected")

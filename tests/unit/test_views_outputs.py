@@ -17,7 +17,7 @@ from unit.views_hostile import hostile_run
 
 from dify_notebook import views
 from dify_notebook.turn.state import Form, MessageFile, Node, Status, Turn, TurnError, Workflow
-from dify_notebook.views import limits
+from dify_notebook.views import limits, transcript
 from dify_notebook.views.block import Block
 from dify_notebook.views.diff import Differ, apply
 from dify_notebook.views.html import serialize
@@ -364,3 +364,14 @@ def test_cells_and_names_cannot_leave_their_place_in_markdown() -> None:
 
 def test_columns_stand_below_each_other_in_any_script() -> None:
     assert aligned([["名称", "n"], ["a", "10"], ["e\u0301x", "1"]], [False, True]) == ["名称   n", "a     10", "e\u0301x     1"]
+
+
+def test_a_list_of_runs_asks_no_questions() -> None:
+    turns = [examples.workflow(), examples.completion(), examples.chat()]
+    forms = transcript.bundle(turns, "Runs", lang="en")
+    for text in forms.values():
+        assert [text.count(word) for word in ("Run 1", "Run 2", "Question 3")] == [1, 1, 1]
+        assert "Question 1" not in text
+        assert "Answer 2" not in text
+    assert "## Run 1\n\n> *Ticket desk" in forms["text/markdown"]
+    assert problems(forms["text/html"]) == []
