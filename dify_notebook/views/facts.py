@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..error_bodies import readable
 from ..printable import one_line, shown
+from ..redact import redact
 from ..turn.state import CUT, WELL, AgentLog, Citation, MessageFile, Thought, Turn
 from ..wire.kinds import OTHER_MODES, WORKFLOW
 from . import limits, timeline
@@ -308,6 +309,11 @@ def source_title(citation: Citation, index: int, words: Words) -> str:
     if citation.score is not None:
         parts.append(words("score", n=f"{citation.score:.2f}"))
     return f"[{citation.position if citation.position is not None else index + 1}] " + " \u00b7 ".join(parts)
+
+
+def file_key(file: MessageFile) -> str:
+    """What tells a file from others of its turn: its id, or its address where it lies elsewhere and has none."""
+    return file.id or f"{file.name} {redact(file.url or '')}"
 
 
 def file_title(file: MessageFile, words: Words) -> str:

@@ -53,13 +53,12 @@ def apart(turn: Turn) -> Turn:
     values = reported(turn)
     if not values or not turn.files:
         return turn
-    ids = set()
+    keys = set()
     for value, _ in zip(values.values(), range(limits.VALUES), strict=False):
         for item in value[: limits.ROWS] if isinstance(value, list | tuple) else (value,):
-            file = file_value(item)
-            ids.add(file.id if file is not None else None)
-    files = tuple(file for file in turn.files if file.id is None or file.id not in ids)
-    return msgspec.structs.replace(turn, files=files)
+            if file := file_value(item):
+                keys.add(facts.file_key(file))
+    return msgspec.structs.replace(turn, files=tuple(file for file in turn.files if facts.file_key(file) not in keys))
 
 
 def given(turn: Turn) -> Mapping[str, Any]:
@@ -79,7 +78,7 @@ def _read(values: Mapping[str, Any], reading: Reading) -> Iterator[tuple[str, Sh
 
 
 def _outputs(turn: Turn, words: Words) -> Reading:
-    return Reading(words, "turn.outputs", {file.id: file for file in turn.files or () if file.id and file.data})
+    return Reading(words, "turn.outputs", {facts.file_key(file): file for file in turn.files or ()})
 
 
 def _inputs(turn: Turn, words: Words) -> Reading:

@@ -36,7 +36,7 @@ class Reading(NamedTuple):
     where: str
     """What holds all of them: turn.outputs."""
     files: Mapping[str, MessageFile] = {}
-    """Files whose content was fetched, by id."""
+    """The files of the turn, which may have been fetched, by `facts.file_key`."""
     plain: bool = False
     """Whether a text is shown as it is written, not as markdown: a person's own words."""
 
@@ -66,7 +66,7 @@ class Reading(NamedTuple):
         """The file that a value is, with its content where that was fetched."""
         file = file_value(value)
         assert file is not None
-        return self.files.get(file.id or "", file)
+        return self.files.get(facts.file_key(file), file)
 
     def cell(self, value: Any) -> str:
         """A value that holds no others, on a line."""
@@ -194,7 +194,7 @@ class Json(Shown):
         self.small = len(self._line()) < _PREVIEW and not self.note
 
     def _name(self, file: MessageFile) -> str:
-        return facts.file_title(self.reading.files.get(file.id or "", file), self.words)
+        return facts.file_title(self.reading.files.get(facts.file_key(file), file), self.words)
 
     def _line(self) -> str:
         return one_line(json.dumps(self.pruned, ensure_ascii=False), _PREVIEW)

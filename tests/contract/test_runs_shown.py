@@ -16,7 +16,7 @@ from dify_notebook.turn.fold import Builder
 from dify_notebook.turn.state import Turn
 from dify_notebook.views.block import Block
 from dify_notebook.views.diff import Differ, apply
-from dify_notebook.views.outputs import has_answer, reported
+from dify_notebook.views.outputs import apart, has_answer, reported
 from dify_notebook.views.words import Words
 from dify_notebook.wire.kinds import WORKFLOW
 
@@ -40,6 +40,11 @@ def names(block: Block) -> list[str]:
     return own + [name for child in block.children for name in names(child)]
 
 
+def outputs_only(turn: Turn) -> bool:
+    """Whether every file of the recorded runs stands among their outputs, and nowhere else."""
+    return not turn.files or apart(turn).files == ()
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_is_drawn_as_it_comes_and_as_it_ended(case: str) -> None:
     view, differ = views.TurnView("en"), Differ()
@@ -57,6 +62,7 @@ def test_a_run_is_drawn_as_it_comes_and_as_it_ended(case: str) -> None:
     assert drawn == views.TurnView("en").blocks(turn, (len(told) - 1) / 10)
     slot = next(child for child in root.children if child.key == "outputs")
     assert names(slot) == list(reported(turn))
+    assert outputs_only(turn)
     forms = views.bundle(turn, "en")
     assert problems(forms["text/html"]) == []
     for text in (*forms.values(), printed):
