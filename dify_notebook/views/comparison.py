@@ -13,13 +13,13 @@ from ..printable import one_line
 from ..turn import comparing
 from ..turn.comparing import Difference, Measure, NodePair
 from ..turn.state import Turn
-from . import facts, limits, timeline, timeline_table
+from . import facts, limits, timeline, timeline_table, values
 from .block import Block
-from .guard import escaped, fenced
+from .guard import escaped
 from .html import element, escape, serialize
 from .parts import Memo, caption, section, span, status_symbol
 from .style import inline_styles
-from .words import Words, number, pretty, price, short, truncated
+from .words import Words, number, price, short
 
 LETTERS = ("A", "B")
 _NOTHING = "\u2013"
@@ -66,8 +66,8 @@ def _is_shown(row: Measure) -> bool:
 
 def _measure(row: Measure, turns: tuple[Turn, Turn], words: Words) -> list[str]:
     """Name, A, B, B - A."""
-    values = [_value(row.name, value, turn, words) for value, turn in zip((row.a, row.b), turns, strict=True)]
-    return [words(f"compare.{row.name}"), *values, _signed(row.name, row.delta)]
+    cells = [_value(row.name, value, turn, words) for value, turn in zip((row.a, row.b), turns, strict=True)]
+    return [words(f"compare.{row.name}"), *cells, _signed(row.name, row.delta)]
 
 
 def _value(name: str, value: Any, turn: Turn, words: Words) -> str:
@@ -140,13 +140,21 @@ def _differs(pair: NodePair, words: Words) -> str:
     return ", ".join(parts)
 
 
-def _sides(found: Difference, words: Words) -> list[str]:
-    """The values of both as text, cut where they are long."""
-    texts = []
-    for there, value in ((found.in_a, found.a), (found.in_b, found.b)):
-        text, note = truncated(pretty(value), words) if there else (words("compare.absent"), "")
-        texts.append(f"{text}\n({note})" if note else text)
-    return texts
+def _sides(found: Difference, key: str, shown: _Shown, words: Words) -> list[values.Shown | None]:
+    """What the values of both are to a reader; None where a turn has none."""
+    readings = [
+        values.Reading(
+            words,
+            f"comparison.{key}",
+            {facts.file_key(file): file for file in turn.files or ()},
+            plain=key == "inputs",
+        )
+        for turn in shown.turns
+    ]
+    pairs = ((found.in_a, found.a), (found.in_b, found.b))
+    return [
+        reading.value(value) if there else None for reading, (there, value) in zip(readings, pairs, strict=True)
+    ]
 
 
 def _values(shown: _Shown, words: Words) -> list[tuple[str, Sequence[Difference], str]]:
@@ -182,7 +190,7 @@ def _block(shown: _Shown, words: Words) -> Block:
     for key, found, note in _values(shown, words):
         body = _note(note)
         if found:
-            body = [_value_table(found, words), *body]
+            body = [_value_table(found, key, shown, words), *body]
         line = caption(words(f"compare.{key}"), number(len(getattr(shown, key))))
         parts.append(section(key, line, body, opened=bool(found)))
     return Block("comparison", "div", {"class": "mathjax_ignore dn"}, "", tuple(parts))
@@ -203,19 +211,23 @@ def _table(key: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Bloc
 
 
 def _cell(tag: str, name: str, text: str) -> str:
-    return element(tag, {"class": f"dn-{tag} {name}".strip()}, escape(text))
+    scope = {"scope": "col"} if tag == "th" else {}
+    return element(tag, {"class": f"dn-{tag} {name}".strip(), **scope}, escape(text))
 
 
-def _value_table(found: Sequence[Difference], words: Words) -> Block:
+def _value_table(found: Sequence[Difference], key: str, shown: _Shown, words: Words) -> Block:
     head = "".join(_cell("th", "", text) for text in (words("compare.name"), *LETTERS))
-    rows = [Block("head", "tr", {"class": "dn-tr"}, head)]
+    rows = []
     for index, one in enumerate(found):
-        cells = _cell("td", "", one_line(one.name, 80))
-        for text in _sides(one, words):
-            cells += element("td", {"class": "dn-td"}, element("pre", {"class": "dn-val"}, escape(text)))
-        rows.append(Block(str(index), "tr", {"class": "dn-tr"}, cells))
-    body = Block("body", "tbody", {}, "", tuple(rows))
-    table = Block("table", "table", {"class": "dn-table"}, "", (body,))
+        cells = [Block("name", "th", {"class": "dn-th", "scope": "row"}, escape(one_line(one.name, 80)))]
+        for letter, value in zip(LETTERS, _sides(one, key, shown, words), strict=True):
+            blocks = tuple(value.blocks()) if value is not None else tuple(_note(words("compare.absent")))
+            cells.append(Block(letter, "td", {"class": "dn-td"}, "", blocks))
+        rows.append(Block(str(index), "tr", {"class": "dn-tr"}, "", tuple(cells)))
+    table = Block("table", "table", {"class": "dn-table"}, "", (
+        Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, head),)),
+        Block("body", "tbody", {}, "", tuple(rows)),
+    ))  # fmt: skip
     return Block("values", "div", {"class": "dn-scroll"}, "", (table,))
 
 
@@ -237,8 +249,10 @@ def _document(shown: _Shown, words: Words) -> str:
         parts.append(f"**{words(f'compare.{key}')}**")
         for one in found:
             name = escaped(one_line(one.name, 80))
-            for letter, text in zip(LETTERS, _sides(one, words), strict=True):
-                parts.append(f"{name} ({letter})\n\n{fenced(text, 'text')}")
+            for letter, value in zip(LETTERS, _sides(one, key, shown, words), strict=True):
+                text = value.document() if value is not None else escaped(words("compare.absent"))
+                beside = value is None or value.small
+                parts.append(f"{name} ({letter}){words.colon}{text}" if beside else f"{name} ({letter})\n\n{text}")
         parts.append(escaped(note))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -261,8 +275,9 @@ def _text(shown: _Shown, words: Words) -> str:
         lines = [words(f"compare.{key}")]
         for one in found:
             lines.append(f"  {one_line(one.name, 80)}")
-            for letter, text in zip(LETTERS, _sides(one, words), strict=True):
-                lines.append(f"    {letter}{words.colon}{one_line(text, 600)}")
+            for letter, value in zip(LETTERS, _sides(one, key, shown, words), strict=True):
+                first, *others = value.lines() if value is not None else [words("compare.absent")]
+                lines += [f"    {letter}{words.colon}{first}", *(f"       {line}" for line in others)]
         blocks.append([*lines, *([f"  {note}"] if note else [])])
     return "\n\n".join("\n".join(lines) for lines in blocks)
 
