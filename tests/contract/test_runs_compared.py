@@ -49,7 +49,7 @@ PAIRS: dict[tuple[str, str], tuple[str, list[list[str]], list[list[str]]]] = {
         [["q", '"Hello 你好 \\"quote\\" <b>"', '"MARKDOWN"']],
         [["text", '"You said: Hello 你好', '"# Title']],
     ),
-    ("stop-iteration-again-0", "stop-iteration-again-2"): ("start mk iter it_tpl[0] it_llm[0]", [], []),
+    ("stop-iteration-again-0", "stop-iteration-again-2"): ("start mk iter it_tpl[0] it_llm[0] b:it_tpl[1] b:it_llm[1]", [], []),
 }  # fmt: skip
 """Two runs of one app -> its nodes in order (in one alone; [round]), the inputs and the beginnings of outputs that differ."""
 
