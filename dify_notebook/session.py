@@ -394,7 +394,7 @@ class Session:
                 tape.header, message_id=turn.message_id, app=turn.app, status=turn.status
             )
             store = self._store or run_store()
-            path = store.add(tape, turn.message_id or "run")
+            path = store.add(tape, turn.message_id or turn.workflow_run_id or "run")
         except TapeGone:  # it failed while the answer came, and that was said
             return
         except Exception as problem:  # whatever a disk or a clock does: the answer is there

@@ -219,10 +219,10 @@ def _value_table(found: Sequence[Difference], key: str, shown: _Shown, words: Wo
     head = "".join(_cell("th", "", text) for text in (words("compare.name"), *LETTERS))
     rows = []
     for index, one in enumerate(found):
-        cells = [Block("name", "th", {"class": "dn-th", "scope": "row"}, escape(one_line(one.name, 80)))]
+        cells = [Block("name", "th", {"class": "dn-on", "scope": "row"}, escape(one_line(one.name, 80)))]
         for letter, value in zip(LETTERS, _sides(one, key, shown, words), strict=True):
             blocks = tuple(value.blocks()) if value is not None else tuple(_note(words("compare.absent")))
-            cells.append(Block(letter, "td", {"class": "dn-td"}, "", blocks))
+            cells.append(Block(letter, "td", {"class": "dn-ov"}, "", blocks))
         rows.append(Block(str(index), "tr", {"class": "dn-tr"}, "", tuple(cells)))
     table = Block("table", "table", {"class": "dn-table"}, "", (
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, head),)),
@@ -277,7 +277,7 @@ def _text(shown: _Shown, words: Words) -> str:
             lines.append(f"  {one_line(one.name, 80)}")
             for letter, value in zip(LETTERS, _sides(one, key, shown, words), strict=True):
                 first, *others = value.lines() if value is not None else [words("compare.absent")]
-                lines += [f"    {letter}{words.colon}{first}", *(f"       {line}" for line in others)]
+                lines += [f"    {letter}{words.colon}{first}", *(f"       {line}" if line else "" for line in others)]
         blocks.append([*lines, *([f"  {note}"] if note else [])])
     return "\n\n".join("\n".join(lines) for lines in blocks)
 
