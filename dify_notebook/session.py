@@ -391,7 +391,11 @@ class Session:
             if not tape.entries:
                 return
             tape.header = msgspec.structs.replace(
-                tape.header, message_id=turn.message_id, app=turn.app, status=turn.status
+                tape.header,
+                message_id=turn.message_id,
+                app=turn.app,
+                status=turn.status,
+                workflow_run_id=turn.workflow_run_id,
             )
             store = self._store or run_store()
             path = store.add(tape, turn.message_id or "run")

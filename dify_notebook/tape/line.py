@@ -41,6 +41,8 @@ class Header(BoundedRepr, msgspec.Struct, kw_only=True, omit_defaults=True):
     conversation_id: str | None = None
     message_id: str | None = None
     status: str | None = None
+    workflow_run_id: str | None = None
+    """What tells a run of a workflow app apart, whose turns have no message."""
 
 
 def line_of(at: float, frame: Frame) -> bytes:
