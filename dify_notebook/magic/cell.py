@@ -70,14 +70,15 @@ def build_request(
     """
     text = "" if arguments.as_inputs else body if arguments.no_vars else expand(body, namespace, first_line=2)
     text = _without_blank_ends(text)
-    given = inputs_given(arguments, namespace, body)
     files: list[Any] = []
     for name in arguments.files:
         source = expanded(name, arguments, namespace, "-f")
         files += find_files(as_input_error(replace(CELL, place=f"-f {name}"), sources_of, source))
     session = app_session.session
+    given = None if arguments.as_inputs else inputs_given(arguments, namespace)
     app = session.call(session.learn())
     _check_options(arguments, app, app_session)
+    given = given or inputs_given(arguments, namespace, body)  # which is no question, as is known by now
     if app.takes.conversations and not text:
         raise InputError(t("magic.empty"), code="query")
     inputs, left_out = given.chosen(app)

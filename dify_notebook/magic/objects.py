@@ -13,6 +13,10 @@ from ..i18n import t
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)\Z")
 
 
+class NoObject(ValueError):
+    """JSON that holds something else than an object."""
+
+
 def object_of(body: str, first_line: int = 2) -> dict[str, Any]:
     """The inputs that a cell holds, as a JSON object or else as TOML; an empty one holds none.
 
@@ -31,6 +35,9 @@ def object_of(body: str, first_line: int = 2) -> dict[str, Any]:
     for kind, read in (("json", read_json), ("toml", tomllib.loads)):
         try:
             return read(body)
+        except NoObject as error:  # ["a"] is a heading in TOML
+            problems = {"json": str(error), "toml": t("magic.as_inputs.json")}
+            break
         except RecursionError:
             problems[kind] = t("magic.as_inputs.deep")
         except ValueError as error:
@@ -46,7 +53,7 @@ def read_json(text: str) -> dict[str, Any]:
     """
     value = json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_once)
     if not isinstance(value, dict):
-        raise ValueError(t("magic.as_inputs.no_object", type=type(value).__name__))
+        raise NoObject(t("magic.as_inputs.no_object", type=type(value).__name__))
     return value
 
 

@@ -145,10 +145,10 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_known_comes_from_variables() -> None:
     client = Dify(api_key="app-" + "x" * 24, base_url="http://127.0.0.1:1")
     names = {"c": client, "d": {"a": 1}, "t": Turn(), "_hidden": 1, "In": [], "n": 2}
-    known = candidates_from(names, ["id"], [{"variable": "v", "options": ["o"]}])
+    known = candidates_from(names, ["id"], [{"variable": "v", "options": ["o"]}, {"variable": "f", "type": "file"}])
     assert known == Candidates(
         clients=("c",), names=("c", "d", "t", "n"), dicts=("d",), turns=("t",), conversations=("id",),
-        inputs=(("v", ("o",)),),
+        inputs=(("v", ("o",)), ("f", ())), texts=("v",),
     )  # fmt: skip
 
 

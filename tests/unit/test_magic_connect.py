@@ -75,7 +75,7 @@ def test_connect_use_apps_forget(answers: list[str]) -> None:
     with server() as at:
         answers += [at.url.removesuffix("/v1"), KEY, "y"]
         said = run_line("connect support", state, {})
-        assert "Connected support (Support · advanced-chat)" in said
+        assert "Connected support (Support · a chatflow)" in said
         assert "only you can read" in said
         assert "from the profile support" in said
         assert profiles.find("support").base_url == at.url
@@ -109,15 +109,6 @@ def test_where_nobody_can_be_asked_the_variables_are_named(answers: list[str]) -
 
 REFUSED = [
     ({"info": ("401 UNAUTHORIZED", {"code": "unauthorized", "message": "Access token is invalid"})}, "API key"),
-    ({"info": ("200 OK", {"name": "Flow", "mode": "workflow"})}, "Flow is a workflow app"),
-    ({"info": ("200 OK", {"name": "Text", "mode": "completion"})}, "Text is a text completion app"),
-    (
-        {
-            "info": ("200 OK", {"name": "Old"}),
-            "conversations": ("400 BAD REQUEST", {"code": "not_chat_app", "message": "no"}),
-        },
-        "Old is a workflow or text completion app",
-    ),
     ({"parameters": ("400 BAD REQUEST", {"code": "app_unavailable", "message": "no"})}, "not published"),
     ({"info": ("200 OK", b"<html>")}, "no Dify"),
 ]
