@@ -64,7 +64,7 @@ class ResumedStream(ChatStream):
         way: Way = CHAT,
     ) -> None:
         call = self._follow_call(run, user)
-        sent = ev.Sent(user=user, server=dify.base_url, app=dify.settings.app)
+        sent = ev.Sent(user=user, server=dify.base_url, app=dify.settings.app, app_mode=dify._cache.app.mode or None)
         super().__init__(dify, call, sent, timeout=timeout, way=way)
         self._known = turn
         self._run = run
@@ -92,6 +92,7 @@ class ResumedStream(ChatStream):
                 server=self._sent.server,
                 app=(turn and turn.app) or self._sent.app,
                 user=self._sent.user,
+                app_mode=(turn and turn.app_mode) or self._sent.app_mode,
             )
         if turn is not None:
             self._copy_tape(turn)

@@ -229,6 +229,7 @@ class ChatStream:
                 server=sent.server,
                 app=sent.app,
                 user=sent.user,
+                app_mode=sent.app_mode,
             )
 
     async def _ended_early(self) -> ChatStream:

@@ -170,4 +170,4 @@ class AsyncWorkflows(Resource):
             page = await dify._send(calls.workflow_logs(filters, page=number, limit=page_size), on_size=budget)
             return page.data, page.has_more if page.has_more is not None else len(page.data) >= page_size
 
-        return numbered(fetch, max_items=dify.bounds.items, table="runs")
+        return numbered(fetch, max_items=dify.bounds.items, table="workflow_runs")
