@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..turn.state import MessageFile, Turn
     from ..wire import models
     from ..wire.calls import SortBy
+    from ..wire.kinds import LoggedStatus
     from . import files as fl
     from .bounds import Bounds
     from .files import FileInput
@@ -759,8 +760,11 @@ class App(Group):
     def mode(self) -> str | None:
         """What the app is: chat, agent-chat, advanced-chat (a chatflow), agent, workflow or completion.
 
-        Dify 0.15 does not say it: there it is found by asking for a run and for conversations that need not be there,
-        and None stands for any app that holds conversations.
+        Dify 0.15 does not say it: there it is found by asking for conversations and, where the app holds none, for a
+        run that is not there, and None stands for any app that holds conversations.
+
+        Raises:
+            DifyError: the server refused that for another reason, or could not be reached.
         """
         return portal().call(self._dify.app.mode())
 
@@ -1009,7 +1013,7 @@ class Workflows(Group):
         self,
         *,
         keyword: str | None = None,
-        status: Literal["succeeded", "failed", "stopped"] | None = None,
+        status: LoggedStatus | None = None,
         created_at__before: str | None = None,
         created_at__after: str | None = None,
         created_by_end_user_session_id: str | None = None,

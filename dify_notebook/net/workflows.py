@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFoundError
 from ..i18n import t
 from ..wire import calls, models
+from ..wire.kinds import WORKFLOW, LoggedStatus
 from .files import FileInput
 from .pages import AsyncPages, PageBudget, numbered
 from .question import Question, ResponseMode, question
 from .resource import Resource
 from .resumed_stream import resumed
 from .stream import ChatStream
+from .ways import way_of
 
 if TYPE_CHECKING:
     from ..turn.state import Turn
@@ -86,7 +88,8 @@ class AsyncWorkflows(Resource):
             files=files,
             user=user,
             timeout=timeout,
-            stops=calls.stop_workflow,
+            way=way_of(WORKFLOW),
+            app_mode=WORKFLOW,
         )
 
     def resume(self, run: Turn | str, *, user: str | None = None, timeout: float | None = None) -> ChatStream:
@@ -100,7 +103,7 @@ class AsyncWorkflows(Resource):
         Raises:
             InputError: the turn has no run. What entering the stream raises: see `ChatStream`.
         """
-        return resumed(self._dify, run, user=user, timeout=timeout, stops=calls.stop_workflow)
+        return resumed(self._dify, run, user=user, timeout=timeout, way=way_of(WORKFLOW))
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:
         """Stop a running task.
@@ -133,7 +136,7 @@ class AsyncWorkflows(Resource):
         self,
         *,
         keyword: str | None = None,
-        status: Literal["succeeded", "failed", "stopped"] | None = None,
+        status: LoggedStatus | None = None,
         created_at__before: str | None = None,
         created_at__after: str | None = None,
         created_by_end_user_session_id: str | None = None,
@@ -167,4 +170,4 @@ class AsyncWorkflows(Resource):
             page = await dify._send(calls.workflow_logs(filters, page=number, limit=page_size), on_size=budget)
             return page.data, page.has_more if page.has_more is not None else len(page.data) >= page_size
 
-        return numbered(fetch, max_items=dify.bounds.items, table="runs")
+        return numbered(fetch, max_items=dify.bounds.items, table="workflow_runs")

@@ -41,6 +41,8 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Whether it asks the app: then some servers stream the answer whatever was asked for."""
     secret: Secret | None = None
     """Stands in the path, and is taken out of what is answered."""
+    absent_in: str = ""
+    """Which Difys have no such route, where older ones have none: `Dify 0.15`."""
 
     @property
     def attempted(self) -> str:
@@ -158,7 +160,8 @@ def workflow_run(
     """POST /workflows/run, or /workflows/{workflow_id}/run for one of its published versions (Dify 1.x)."""
     body = _asked(inputs, files, response_mode, user)
     path = "/workflows/run" if workflow_id is None else f"/workflows/{segment('workflow_id', workflow_id)}/run"
-    return Call(method="POST", path=path, body=body, result=models.WorkflowAnswer, asks=True)
+    absent = "" if workflow_id is None else "Dify 0.15"
+    return Call(method="POST", path=path, body=body, result=models.WorkflowAnswer, asks=True, absent_in=absent)
 
 
 def _asked(

@@ -252,7 +252,7 @@ def test_the_oldest_turns_are_read_from_their_tapes(tmp_path: Path) -> None:
 
 
 def test_without_a_store_the_newest_events_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "UNSTORED", 2)
+    monkeypatch.setattr(keeper, "UNSTORED", 2)
     store = RunStore(tmp_path / "runs")
     store.enabled = False
     with serving(Chat()) as server:
@@ -268,7 +268,7 @@ def test_without_a_store_the_newest_events_stay_in_memory(tmp_path: Path, monkey
 
 
 def test_without_a_store_long_events_go_earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "UNSTORED_BYTES", 1)
+    monkeypatch.setattr(keeper, "UNSTORED_BYTES", 1)
     store = RunStore(tmp_path / "runs")
     store.enabled = False
     with serving(Chat()) as server:
