@@ -20,7 +20,7 @@ from ..profiles import RESERVED, profiles
 from ..session import Session
 from ..wire import models
 from ..wire.kinds import AppMode
-from .complete import is_client
+from .complete import SUBCOMMANDS, is_client
 from .namespace import notebook_namespace
 
 if TYPE_CHECKING:
@@ -241,6 +241,8 @@ class State:
 def _unknown_app(name: str, value: object, namespace: Mapping[str, Any]) -> InputError:
     if value is not None:
         return InputError(t("magic.app.no_client", name=name, type=type(value).__name__), code="app")
+    if name in SUBCOMMANDS:
+        return InputError(t("magic.app.line", name=name), code="app")
     clients = [key for key, variable in dict(namespace).items() if is_client(variable)]
     known = [*profiles(), *RESERVED, *clients]
     hint = suggestion(name, known)

@@ -18,7 +18,8 @@ TABLE = [{"word": "red", "count": 2}, {"word": "green", "count": 1}]
 
 
 class ScriptedFlow:
-    """The script of a `RawServer`. slow: a part of the text, then nothing until it is stopped. fail: a node fails."""
+    """The script of a `RawServer`. slow: a part of the text, then nothing until it is stopped. fail: a node fails.
+    cut: a part, then the connection drops; while `follows`, its end can be read."""
 
     def __init__(self) -> None:
         self.runs: list[tuple[str, dict[str, Any]]] = []
@@ -27,6 +28,7 @@ class ScriptedFlow:
         """Paths of stops, in order."""
         self.partials = 0
         """How many parts of texts have been sent so far."""
+        self.follows = False
         self.released = threading.Event()
         """Set at the end of the tests, so that no script waits for ever."""
         self._stopped: dict[str, threading.Event] = {}
@@ -46,6 +48,12 @@ class ScriptedFlow:
         elif path.endswith("/run") and flow:
             self.runs.append((path, request.json))
             self._run(request.json, connection)
+        elif path.startswith("/workflow/") and self.follows:
+            connection.head()
+            run = path.split("/")[2]
+            ended = {"id": run, "workflow_id": "w1", "status": "succeeded", "outputs": {"report": "late"}, "created_at": 1}
+            connection.event(event="workflow_finished", data=ended, task_id="t", workflow_run_id=run)
+            connection.end()
         elif path == "/completion-messages" and not flow:
             self.runs.append((path, request.json))
             self._complete(request.json, connection)
@@ -62,6 +70,9 @@ class ScriptedFlow:
         connection.event(event="node_started", data=node, **ids)
         connection.event(event="text_chunk", data={"text": "counting ", "from_variable_selector": ["n1", "text"]}, **ids)
         self.partials += 1
+        if word == "cut":
+            connection.reset()
+            return
         status, error, outputs = "succeeded", None, {"report": f"**{text}**", "table": TABLE, "count": 3}
         if word == "slow":
             stopped = self._stopped.setdefault(ids["task_id"], threading.Event())

@@ -371,6 +371,7 @@ def test_recording_is_said_before_the_first_run() -> None:
         ("mode 'fresh", "The ' on the %dify line is not closed"),
         ("use", "takes one name"),
         ("use nobody", "no app or client variable nobody"),
+        ("use doctor", "%dify doctor is a line with one percent sign"),
         ("new conversation", "nothing more"),
         ("runs delete", "list, on or off"),
         ("connect", "one profile"),
