@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from ..pausing import HUMAN_INPUT, Waiting
 from ..run import Run, RunFailed
 from .answer_stream import AnswerStream
-from .events import NodeEvents, Round, WorkflowEvents
+from .events import NodeEvents, Round, WorkflowEvents, said
 from .graph import Graph
 from .graph_state import GraphState
 from .node import FAIL_BRANCH, SOURCE, Node, NodeContext
 from .result import NodeFailed, NodePaused, NodeRunResult
 from .variable_pool import VariablePool
+
+GIVES: Mapping[str, Callable[[Run, dict[str, Any]], dict[str, Any]]] = {
+    "answer": lambda run, outputs: said(run.answer),
+    "end": lambda run, outputs: outputs,
+}
+"""Type of a node -> the outputs of the whole run that it gives, out of its own."""
 
 
 class GraphRun:
@@ -167,10 +174,9 @@ class GraphRun:
         self.seconds += seconds
         self._pool.put(node.id, result.outputs if result.variables is None else result.variables)
         events.finish(result, seconds, status="succeeded")
-        if node.type == "answer":
+        if node.type in GIVES:
             self._advance_answers()
-            self._events.answered(self._run.answer)
-            self._events.partial = True
+            self._events.gave(GIVES[node.type](self._run, result.outputs))
         return result
 
     def _failed(self, node: Node, events: NodeEvents, failure: NodeFailed, seconds: float) -> NodeRunResult:
