@@ -3,112 +3,29 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from contract import workflow_apps
-from contract.workflow_apps import Gate
+from contract.workflow_stage import GATE, User, last, outputs_of, serving, user
 from local_helpers import NOWHERE, SINCE_1, Client, Event, Sounds, answer_of, events_of, names, told
-from support.fake_model import FakeModel, Said, words
 
-from dify_notebook import local
 from dify_notebook.local.engine.app import fixed_id
 from dify_notebook.local.options import Dialect
 from dify_notebook.local.server.process import LocalServer
-from dify_notebook.local.store import store as stores
-from dify_notebook.local.store.directory import Directory
-from dify_notebook.local.store.store import INTERRUPTED, Store
 
 HEAD = ["event", "workflow_run_id", "task_id", "data"]
 WRONG = "Please check if your app mode matches the right API route."
 UNAVAILABLE = "App unavailable, please check your app configurations."
-GATE = Gate()
-
-
-def script(body: dict[str, Any]) -> Said:
-    asked = str(body["messages"][-1]["content"])
-    return Said(status=429, body={"error": {"message": "slow down"}}) if "slow down" in asked else words(f"You said: {asked}")
-
-
-@contextmanager
-def serving(where: Path, dialect: Dialect = "1.16", **more: Any) -> Iterator[LocalServer]:
-    apps = workflow_apps
-    declared = [
-        apps.plain(), apps.gated(GATE), apps.rounds(GATE), apps.boom(), apps.soft(), apps.ends(), apps.models(),
-        apps.human(), apps.completion(), apps.flow(), apps.chat(),
-    ]  # fmt: skip
-    GATE.shut()
-    with (
-        FakeModel(script) as model,
-        local.serve(data_dir=where, pace=0, dialect=dialect, apps=declared, model_url=model.url, model="m", **more) as server,
-    ):
-        try:
-            yield server
-        finally:
-            GATE.open.set()
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, dialect: Dialect) -> Iterator[LocalServer]:
     with serving(tmp_path_factory.mktemp("workflows"), dialect, speech=Sounds(), faults=True) as running:
         yield running
-
-
-class User(Client):
-    """A client that nobody else is, with what workflow and completion apps are asked."""
-
-    def __init__(self, server: LocalServer, app: str) -> None:
-        super().__init__(server, app, f"user-{uuid.uuid4()}")
-
-    def ran(self, path: str = "/workflows/run", *, headers: dict[str, str] | None = None, **inputs: Any) -> Iterator[Event]:
-        body = {"inputs": inputs, "user": self.user, "response_mode": "streaming"}
-        with self.http.stream("POST", path, json=body, headers=headers) as response:
-            if response.status_code != 200:
-                response.read()
-            assert response.status_code == 200, response.text
-            yield from events_of(response.iter_bytes())
-
-    def run(self, **inputs: Any) -> list[Event]:
-        return list(self.ran(**inputs))
-
-    def blocking(self, path: str = "/workflows/run", **inputs: Any) -> httpx.Response:
-        return self.post(path, {"inputs": inputs, "user": self.user, "response_mode": "blocking"})
-
-    def detail(self, run: str) -> dict[str, Any]:
-        response = self.http.get(f"/workflows/run/{run}")
-        assert response.status_code == 200, response.text
-        return dict(response.json())
-
-    def logs(self, **query: Any) -> dict[str, Any]:
-        response = self.http.get("/workflows/logs", params=query)
-        assert response.status_code == 200, response.text
-        return dict(response.json())
-
-
-@contextmanager
-def user(server: LocalServer, app: str) -> Iterator[User]:
-    with User(server, app) as client:
-        yield client  # type: ignore[misc]
-
-
-def last(events: list[Event]) -> dict[str, Any]:
-    assert events[-1]["event"] == "workflow_finished"
-    return dict(events[-1]["data"])
-
-
-def outputs_of(detail: dict[str, Any]) -> Any:
-    """A text before Dify 1.16."""
-    return json.loads(detail["outputs"]) if isinstance(detail["outputs"], str) else detail["outputs"]
 
 
 # -- a run ---------------------------------------------------------------------------------------
@@ -605,7 +522,7 @@ def test_a_completion_that_fails(server: LocalServer, dialect: Dialect) -> None:
     limited = dialect == "1.16"
     with user(server, "completion") as client:
         (event,) = completed(client, inputs={"query": "slow down"})
-        assert "conversation_id" not in event and "task_id" not in event
+        assert not {"conversation_id", "task_id"} & set(event)
         code = "rate_limit_error" if limited else "completion_request_error"
         assert (event["event"], event["code"], event["status"]) == ("error", code, 429 if limited else 400)
         answer = client.blocking("/completion-messages", query="slow down")

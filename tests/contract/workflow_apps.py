@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from contract import human_apps
+
 from dify_notebook.local.engine.functions import describe
 
 Declared = dict[str, Any]

@@ -49,7 +49,7 @@ class Stream112:
             self._system = {**known, "sys.timestamp": data["created_at"]}
             data = {key: value for key, value in data.items() if key != "reason"}
         elif name == "node_finished" and data["node_type"] == "start":
-            data = {**data, "inputs": {**data["inputs"], **self._system}, "outputs": {**data["outputs"], **self._system}}
+            data = {**data, **{key: {**data[key], **self._system} for key in ("inputs", "outputs")}}
         elif kind in ("iteration", "loop") and what == "started":
             self._containers.add(data["node_id"])
         elif kind in ("iteration", "loop") and what == "completed":
@@ -187,4 +187,5 @@ def _item_015(item: dict[str, Any]) -> dict[str, Any]:
         run["error"] = _STOPPED
     elif run["status"] == "failed":
         run["exceptions_count"] = 0
-    return {**changed, "workflow_run": run, "created_by_end_user": {**item["created_by_end_user"], "type": "service_api"}}
+    who = {**item["created_by_end_user"], "type": "service_api"}
+    return {**changed, "workflow_run": run, "created_by_end_user": who}
