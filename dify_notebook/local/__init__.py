@@ -70,7 +70,7 @@ def serve(
         host: the address to listen at. Any but loopback lets other machines in; a warning says so.
         ping_interval: seconds between the pings of a stream.
         dialect: which Dify it answers as: `"1.16"`, or an older one, `"1.12"` or `"0.15"`.
-        apps: apps of your own, beside guide, toolbox and pipeline: .toml or .py files, or dicts of that form.
+        apps: apps of your own, beside guide, toolbox, pipeline and tally: .toml or .py files, or dicts of that form.
         model_url: OpenAI-compatible endpoint that answers for them, such as `http://127.0.0.1:8080/v1`.
             Its key is read from DIFY_NOTEBOOK_MODEL_KEY or OPENAI_API_KEY.
         model: the model's name there, or a `.gguf` file (with the extra `llm`).

@@ -140,10 +140,14 @@ class WorkflowEvents:
         self._outputs |= outputs
         self.partial = True
 
+    def answered(self, answer: str) -> None:
+        """The outputs of a chatflow's run."""
+        self._outputs = said(answer)
+
     def come_to(self) -> None:
         """The graph is at its end, or at a pause: a chatflow's outputs are what was said."""
         if self.run.conversation is not None:
-            self._outputs |= said(self.run.answer)
+            self.answered(self.run.answer)
 
     def paused(self) -> dict[str, Any]:
         """What workflow_paused says, but for forms."""
@@ -178,8 +182,12 @@ class WorkflowEvents:
             "created_at": self._created,
             "finished_at": int(time.time()),
             "exceptions_count": self.failures + self.exceptions,
-            "files": files_among(self._outputs) if whole else [],
+            "files": self.files(self._outputs) if whole else [],
         }
+
+    def files(self, outputs: Mapping[str, Any]) -> list[Any]:
+        """The files among outputs, which a workflow app's events name once more."""
+        return files_among(outputs) if self.run.conversation is None else []
 
     def emit(self, event: str, data: dict[str, Any]) -> None:
         """Send an event of this run. Raises: Stopped."""
@@ -274,7 +282,7 @@ class NodeEvents:
             "execution_metadata": metadata or None,
             "created_at": self._created,
             "finished_at": int(time.time()),
-            "files": files_among(result.outputs),
+            "files": self._workflow.files(result.outputs),
             **self._container,
         }
 

@@ -105,10 +105,14 @@ class GraphRun:
         if node.type == HUMAN_INPUT:
             await self._ask(node, context)
             return
-        result = await (self._run_container(node, context) if node.work.container else self._run_node(node, context))
-        for name in self._state.finish(node.id, result.edge_source_handle or SOURCE):
+        for name in await (self._run_container if node.work.container else self._run_node)(node, context):
             self._begin(name)
+
+    def _decide(self, node: Node, result: NodeRunResult) -> list[str]:
+        """A node is done: what can be said now is said. Gives the nodes that are to run."""
+        following = self._state.finish(node.id, result.edge_source_handle or SOURCE)
         self._advance_answers()
+        return following
 
     async def _ask(self, node: Node, context: NodeContext) -> None:
         """Run a node that waits for a person, or goes on with what was answered."""
@@ -125,8 +129,7 @@ class GraphRun:
         seconds = time.perf_counter() - started
         self.seconds += seconds
         self._pool.put(node.id, result.outputs)
-        following = self._state.finish(node.id, result.edge_source_handle or SOURCE)
-        self._advance_answers()  # Dify says what it knows now before it says that the node has ended
+        following = self._decide(node, result)
         events.finish(result, seconds, status="succeeded")
         for name in following:
             self._begin(name)
@@ -142,7 +145,7 @@ class GraphRun:
         if self._answers is not None:
             self._answers.advance()
 
-    async def _run_container(self, node: Node, context: NodeContext) -> NodeRunResult:
+    async def _run_container(self, node: Node, context: NodeContext) -> list[str]:
         if self._counted:
             self._events.steps += 1
         started = time.perf_counter()
@@ -152,9 +155,9 @@ class GraphRun:
             raise RunFailed(f"Run failed: {failure}", "invalid_param") from None
         self.seconds += time.perf_counter() - started
         self._pool.put(node.id, result.outputs)
-        return result
+        return self._decide(node, result)
 
-    async def _run_node(self, node: Node, context: NodeContext) -> NodeRunResult:
+    async def _run_node(self, node: Node, context: NodeContext) -> list[str]:
         """Start, retries, end."""
         events = self._events.node(node.id, node.type, node.title, self._round, counted=self._counted)
         started = time.perf_counter()
@@ -173,13 +176,13 @@ class GraphRun:
         seconds = time.perf_counter() - started
         self.seconds += seconds
         self._pool.put(node.id, result.outputs if result.variables is None else result.variables)
+        following = self._decide(node, result)  # Dify says what it knows now before it says that the node has ended
         events.finish(result, seconds, status="succeeded")
         if node.type in GIVES:
-            self._advance_answers()
             self._events.gave(GIVES[node.type](self._run, result.outputs))
-        return result
+        return following
 
-    def _failed(self, node: Node, events: NodeEvents, failure: NodeFailed, seconds: float) -> NodeRunResult:
+    def _failed(self, node: Node, events: NodeEvents, failure: NodeFailed, seconds: float) -> list[str]:
         """What follows by the node's error strategy. Raises: RunFailed: it has none."""
         result = NodeRunResult({}, process_data=failure.process_data)
         if node.on_error is None:
@@ -194,7 +197,7 @@ class GraphRun:
         self._pool.put(node.id, result.outputs)
         # The real one says no more than this here; the text is in the outputs.
         events.finish(result, seconds, status="exception", error="Unknown error")
-        return result
+        return self._decide(node, result)
 
 
 def _waiting(node: Node, run_id: str, paused: NodePaused) -> Waiting:
