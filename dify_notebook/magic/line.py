@@ -118,7 +118,7 @@ def _mode(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 def _apps(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     _refuse_arguments("apps", args)
     lines = []
-    if resolve() is not None or (state.choice is not None and state.choice not in RESERVED):
+    if resolve() is not None or state.choice is not None:
         app_session = state.app_session(None, None, namespace)
         app_session.session.call(app_session.session.learn())
         lines += [_remote(app_session), ""]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support.kernels import Kernel, Outputs, kernel
 from support.scripted_flow import FLOW_KEY, TEXT_KEY, ScriptedFlow, scripted_flow
 
+import dify_notebook
+
+DOCS = Path(dify_notebook.__file__).parent / "docs"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SETUP = """%load_ext dify_notebook
 import os, dify_notebook, pandas as pd
@@ -168,3 +173,23 @@ def test_tab_knows_the_inputs(book: Book) -> None:
     assert book.kernel.complete("%%dify counter --text ")["matches"] == ["text", "lang", "n"]
     assert "rows" not in book.kernel.complete("%%dify counter --inputs ro")["matches"]
     assert "row" in book.kernel.complete("%%dify counter --inputs ro")["matches"]
+
+
+def test_what_the_documents_show_runs(tmp_path: Path) -> None:
+    """Every cell of the page on workflows, in both languages, against the embedded server."""
+    setup = """%load_ext dify_notebook
+import pandas as pd
+from dify_notebook import Dify
+notes, table = "red apples\\ngreen pears", pd.DataFrame({"text": ["a", "b"], "score": [1, 2]})
+first, second = (Dify.local("tally").workflows.run({"text": text}) for text in table.text)"""
+    with kernel(tmp_path) as running:
+        assert running.run(setup).error is None
+        for page in sorted(DOCS.glob("*/21-workflows.md")):
+            cells = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+            assert len(cells) > 6
+            for cell in cells:
+                outputs = running.run(cell)
+                assert outputs.error is None, (page.parent.name, cell, outputs.traceback)
+        counts = "[(row['class'], row['count']) for row in result.outputs['table']]"
+        assert running.value(counts) == "[('other', 2), ('bug', 0), ('refund', 0)]"
+        assert running.value("[each['rows'] for each in results]") == "[1, 1]"
