@@ -26,7 +26,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "doctor": ("--stream",),
     "forget": (),
     "help": (),
-    "history": ("--since", "--until", "--users"),
+    "history": ("--details", "--since", "--until", "--users"),
     "mode": ("continue", "fresh"),
     "new": (),
     "resume": (),
@@ -34,6 +34,8 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "use": RESERVED,
 }
 """What `%dify` does, and the fixed words that may follow."""
+_FLAGS = ("--details",)
+"""Those of `%dify history` that take no value."""
 
 _CELL = re.compile(r"\A\s*%%dify(?=\s)[ \t]*")
 _LINE = re.compile(r"\A\s*%dify(?=\s)[ \t]*")
@@ -234,7 +236,7 @@ def _line(line: str, candidates: Candidates) -> Completions | None:
 def _history(typing: str, words: list[str], candidates: Candidates) -> Completions:
     """A variable first, then options in any order, each once; after --users the word for everyone."""
     options = SUBCOMMANDS["history"]
-    if words and words[-1] in options:
+    if words and words[-1] in options and words[-1] not in _FLAGS:
         return _with_prefix(typing, ("all",) if words[-1] == "--users" else ())
     free = [option for option in options if option not in words]
     return _with_prefix(typing, (*(() if words else candidates.histories), *free))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..i18n import Language
 from ..turn.state import Turn
-from . import facts, forms, parts
+from . import facts, forms, parts, timeline_table
 from .block import Block
 from .markdown import MarkdownRenderer
 from .parts import Memo
@@ -53,7 +53,7 @@ class TurnView:
         words, memo = self._words, self._memo
         slots = {
             "header": parts.header(turn, words, now),
-            "timeline": parts.nodes(turn, words, now, memo),
+            "timeline": timeline_table.blocks(turn, words, now, memo),
             "thoughts": parts.thoughts(turn, words, memo, self._icons),
             "reasoning": parts.reasoning(turn, words, memo),
             "logs": parts.logs(turn, words, memo),

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..error_bodies import readable
 from ..printable import one_line, shown
 from ..turn.state import CUT, WELL, AgentLog, Citation, MessageFile, Thought, Turn
+from ..wire.kinds import OTHER_MODES, WORKFLOW
 from . import limits
 from .diff import common_prefix
 from .words import Words, host, number, price, short
@@ -31,6 +32,18 @@ STATUS_SYMBOLS = {
     "unknown": "?",
     "unfinished": "\u2013",
 }
+
+
+def is_run(turn: Turn) -> bool:
+    """Whether a workflow app ran: nodes and outputs are what it gives, and nobody talks with it."""
+    return turn.app_mode == WORKFLOW or (
+        turn.app_mode is None and turn.workflow is not None and turn.message_id is None and not turn.conversation_id
+    )
+
+
+def is_alone(turn: Turn) -> bool:
+    """Whether the turn belongs to no conversation, since its app holds none."""
+    return turn.app_mode in OTHER_MODES or is_run(turn)
 
 
 class Notice(NamedTuple):

@@ -44,3 +44,5 @@ MARKS: Final = 100
 """Places of the answer that are marked as damaged."""
 SUGGESTED: Final = 10
 """Questions that an app suggests."""
+DIFFERENCES: Final = 60
+"""Values that two turns have not in common."""
