@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from support.engine_runs import Engine, Ran, heard
 from support.fake_model import FakeModel, Said, always, words
 
+import dify_notebook
 from dify_notebook.local.engine.app import App
 from dify_notebook.local.engine.declare.apps import resolve
 from dify_notebook.local.engine.functions import describe
@@ -293,3 +295,21 @@ def test_what_is_stored(engine: Engine) -> None:
     stored = engine.do(row())
     assert stored["state"] == "done"
     assert json.loads(stored["workflow_run"]) == ran.end
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_the_apps_of_the_documents(engine: Engine, tmp_path: Path, language: str) -> None:
+    page = Path(dify_notebook.__file__).parent / "docs" / language / "16-your-own-apps.md"
+    blocks = re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    for name in ("words", "summary"):
+        (tmp_path / f"{name}.toml").write_text(next(block for block in blocks if f'name = "{name}"' in block), "utf-8")
+    (counting,) = resolve(tmp_path / "words.toml")
+    ran = engine.run(counting, {"text": "One two. Three."})
+    assert ran.end["outputs"]["words"] == 3
+    assert "2" in ran.end["outputs"]["report"]
+    with FakeModel() as model:
+        (summary,) = resolve(tmp_path / "summary.toml", Wanted(url=model.url, name="m"))
+        engine.run(summary, {"text": "A long text."})
+        (message,) = model.asked[0]["messages"]
+    assert "short" in message["content"]
+    assert message["content"].endswith("\n\nA long text.")
