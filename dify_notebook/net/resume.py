@@ -356,9 +356,8 @@ class Resume:
 
     def _missing_text(self, at: float) -> list[ev.Event]:
         """Of a run without a message: where its end tells no outputs, what was said meanwhile stands nowhere."""
-        assert self._answer is not None
         outputs = (self._over.data or {}).get("outputs") if self._over is not None else None
-        if outputs or not self.finished or not self._lost or self._answer.proven:
+        if outputs or not self.finished or not self._lost:
             return []
         return [ev.Resumed(at=at, whole=False, message=t("net.follow_gap"))]
 

@@ -11,7 +11,7 @@ import pytest
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import Dify, Session
-from dify_notebook import session as session_module
+from dify_notebook.tape import keeper
 from dify_notebook.errors import AuthenticationError, InputError, TapeGone
 from dify_notebook.tape import RunStore, Tape, run_store
 
