@@ -126,8 +126,7 @@ def footer(turn: Turn, words: Words, now: float) -> list[Block]:
     line += span("dn-quiet", "".join(f" \u00b7 {text}" for text in measures))
     ids = [
         words(key, id=one_line(identity, 80))
-        for key, identity in (("conversation", turn.conversation_id), ("task", turn.task_id))
-        if identity
+        for key, identity in facts.identities(turn).items()
     ]
     out.append(Block("line", "div", {"title": " \u00b7 ".join(ids)} if ids else {}, line))
     return out
@@ -244,7 +243,7 @@ def _log(entry: AgentLog, index: int, depth: int, words: Words) -> Block:
 def files(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     out = []
     for index, file in enumerate((turn.files or ())[: limits.FILES]):
-        out.append(memo.get(("file", index), (file,), _file, file, index, words))
+        out.append(memo.get(("file", index), (file,), file_block, file, index, words))
     out += omitted_blocks(turn, words, "files")
     if turn.audio is not None and turn.audio.chunks:
         size = sum(len(chunk) for chunk in turn.audio.chunks) * 3 // 4
@@ -255,7 +254,8 @@ def files(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     return out
 
 
-def _file(file: MessageFile, index: int, words: Words) -> Block:
+def file_block(file: MessageFile, index: int, words: Words) -> Block:
+    """A file, with its picture where its content was fetched and is one."""
     label = facts.file_title(file, words)
     line = Block("line", "div", {"class": "dn-quiet"}, escape(label))
     source = picture_source(file.data)
