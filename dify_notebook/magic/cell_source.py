@@ -31,7 +31,7 @@ class Running(threading.local):
 
 
 class EmptyBody:
-    """Lets IPython run a cell that is the magic's line alone, which it takes for a mistake: an empty line follows it."""
+    """Lets IPython run a cell that is the magic's line alone, which it takes for a mistake: an empty line is added."""
 
     has_side_effects = True
     """IPython asks no such transformer whether what is typed in a terminal is complete: more lines may follow there."""

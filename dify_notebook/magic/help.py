@@ -15,7 +15,7 @@ EXAMPLES = (
     ("%%dify pipeline -i style=table -i 'items:=\"\\n\".join(names)' --timeout 60\nCompare these.", "inputs"),
     ("%%dify toolbox -f sales.csv\nSummarise this file.", "file"),
     ("%%dify tally -o result\nred apples\ngreen pears\nred cherries", "workflow"),
-    ("%%dify tally --as-inputs\ntext = \"the app crashes\\nno money came back\"\nclasses = \"bug=crash; refund=money\"", "as_inputs"),
+    ('%%dify tally --as-inputs\ntext = "{{ notes }}"\nclasses = "bug=crash; refund=money"', "as_inputs"),
     ("%%dify support --inputs row", "row"),
     ("%%dify --new\nForget the above: who are you?", "new"),
     ("%%dify --dry-run\nHow many rows are in {{ table }}?", "dry_run"),

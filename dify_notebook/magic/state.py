@@ -53,7 +53,9 @@ class Conversation(msgspec.Struct):
 
 def kind_of_app(mode: str | None) -> str:
     """What an app is, in words."""
-    return t(f"magic.app_mode.{mode}") if mode in get_args(AppMode) else t("magic.app_mode.other", mode=one_line(mode or "?", 40))
+    if mode in get_args(AppMode):
+        return t(f"magic.app_mode.{mode}")
+    return t("magic.app_mode.other", mode=one_line(mode or "?", 40))
 
 
 class AppSession:

@@ -1,4 +1,4 @@
-"""`%%dify` of a workflow app and a completion app in a real kernel: outputs as values, Interrupt, cells without a text."""
+"""`%%dify` of a workflow app and a completion app in a real kernel: outputs as values, Interrupt, empty cells."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def test_rows_of_a_table_and_what_is_left_out(book: Book) -> None:
         "Left out: note. The row has these columns, and the app does not ask for them.\n"
     )
     before = len(book.app.runs)
-    loop = "for row in rows.itertuples(index=False):\n    get_ipython().run_cell_magic('dify', 'counter --quiet --inputs row', '\\n')"
-    outputs = book.run(loop)
+    asks = "get_ipython().run_cell_magic('dify', 'counter --quiet --inputs row', '\\n')"
+    outputs = book.run(f"for row in rows.itertuples(index=False):\n    {asks}")
     assert (outputs.error, outputs.everything.count("Left out")) == (None, 0)
     assert [body["inputs"] for _, body in book.app.runs[before:]] == [{"text": "one", "n": 1.0}, {"text": "two"}]
 

@@ -76,13 +76,13 @@ class Notebook:
         self.state = State()
         self.names: dict[str, Any] = {"c": client(self.server), **names}
 
-    def prepare(self, line: str, body: str = "hi") -> cells.ChatRequest:
+    def prepare(self, line: str, body: str = "hi") -> cells.Request:
         arguments = parse_line(line)
         self.app_session = self.state.app_session(arguments.profile or "c", arguments.user, self.names)
         self.key = cells.cell_key(self.app_session, line, body, None, terminal=self.terminal)
         return cells.build_request(arguments, body, self.app_session, self.state, self.names, self.key)
 
-    def ran(self, question: cells.ChatRequest, conversation: str) -> None:
+    def ran(self, question: cells.Request, conversation: str) -> None:
         """What the magic remembers once the answer is there."""
         self.state.record_start(self.key, question.conversation_id)
         self.app_session.session.conversation_id = conversation

@@ -51,7 +51,7 @@ class ScriptedFlow:
         elif path.startswith("/workflow/") and self.follows:
             connection.head()
             run = path.split("/")[2]
-            ended = {"id": run, "workflow_id": "w1", "status": "succeeded", "outputs": {"report": "late"}, "created_at": 1}
+            ended = {"id": run, "workflow_id": "w1", "status": "succeeded", "outputs": {"report": "late"}}
             connection.event(event="workflow_finished", data=ended, task_id="t", workflow_run_id=run)
             connection.end()
         elif path == "/completion-messages" and not flow:
@@ -63,12 +63,13 @@ class ScriptedFlow:
     def _run(self, body: dict[str, Any], connection: Connection) -> None:
         run, text = str(uuid.uuid4()), str(body["inputs"]["text"])
         word, ids = text.split()[0], {"task_id": str(uuid.uuid4()), "workflow_run_id": run}
-        node = {"id": str(uuid.uuid4()), "node_id": "n1", "node_type": "code", "title": "Count", "index": 1, "created_at": 1}
+        node = {"id": str(uuid.uuid4()), "node_id": "n1", "node_type": "code", "title": "Count", "index": 1}
         data: dict[str, Any] = {"id": run, "workflow_id": "w1", "created_at": 1}
         connection.head()
         connection.event(event="workflow_started", data={**data, "inputs": body["inputs"]}, **ids)
         connection.event(event="node_started", data=node, **ids)
-        connection.event(event="text_chunk", data={"text": "counting ", "from_variable_selector": ["n1", "text"]}, **ids)
+        part = {"text": "counting ", "from_variable_selector": ["n1", "text"]}
+        connection.event(event="text_chunk", data=part, **ids)
         self.partials += 1
         if word == "cut":
             connection.reset()
@@ -84,8 +85,8 @@ class ScriptedFlow:
         ended = {"status": "failed" if word == "fail" else "succeeded", "error": error, "elapsed_time": 0.1}
         if word != "slow":
             connection.event(event="node_finished", data={**node, **ended, "outputs": outputs}, **ids)
-        finished = {"status": status, "outputs": outputs, "error": error, "elapsed_time": 0.2, "total_tokens": 5}
-        connection.event(event="workflow_finished", data={**data, **finished, "total_steps": 1, "finished_at": 2}, **ids)
+        data |= {"status": status, "outputs": outputs, "error": error, "elapsed_time": 0.2, "total_tokens": 5}
+        connection.event(event="workflow_finished", data={**data, "total_steps": 1, "finished_at": 2}, **ids)
         connection.end()
 
     def _complete(self, body: dict[str, Any], connection: Connection) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from support.cells import CITY, FIRST, KEY, SECOND, THIRD, Notebook, Server, client
 
@@ -17,10 +15,10 @@ from dify_notebook.magic.line import recording_notice, run_line
 from dify_notebook.magic.namespace import Namespace
 from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
-from dify_notebook.net.client import AsyncDify
 from dify_notebook.profiles import Profile, save
 from dify_notebook.tape import run_store
 from dify_notebook.turn.state import Turn
+
 
 def test_text_and_inputs_are_filled() -> None:
     book = Notebook(Server(form=CITY), town="Lyon", n=2)

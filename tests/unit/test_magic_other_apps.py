@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 from support.cells import Notebook, Server
 
@@ -133,9 +134,10 @@ FRAME = pd.DataFrame({"text": ["hi"], "lang": [None], "n": [3], "score": [0.5], 
         (FRAME, ("score", "seen")),
         (FRAME.iloc[0], ("score", "seen")),
         (next(FRAME.itertuples(index=False)), ("score", "seen")),
+        (polars.DataFrame(FRAME), ("score", "seen")),
         (Row("hi", np.nan, np.int64(3), True), ("seen",)),
     ],
-    ids=["frame", "series", "itertuples", "named tuple"],
+    ids=["frame", "series", "itertuples", "polars", "named tuple"],
 )
 @pytest.mark.parametrize("mode", [WORKFLOW, "advanced-chat"])
 def test_a_row_gives_the_columns_that_the_app_asks_for(mode: str, row: Any, left_out: tuple[str, ...]) -> None:
