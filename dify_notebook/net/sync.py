@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import os
     import ssl
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
     from typing import Any, Literal
 
@@ -1021,8 +1022,8 @@ class Workflows(Group):
         *,
         keyword: str | None = None,
         status: LoggedStatus | None = None,
-        created_at__before: str | None = None,
-        created_at__after: str | None = None,
+        created_at__before: str | datetime | None = None,
+        created_at__after: str | datetime | None = None,
         created_by_end_user_session_id: str | None = None,
         created_by_account: str | None = None,
         page_size: int = 100,
@@ -1032,10 +1033,14 @@ class Workflows(Group):
         Args:
             keyword: in inputs, outputs, the user or the run's id. Dify 1.12 finds no Chinese.
             status: runs that ended so.
-            created_at__before, created_at__after: ISO 8601 with its zone. These and what follows: Dify 1.x, older ones
-                ignore them.
+            created_at__before, created_at__after: times, as text in ISO 8601 or as they are; without a zone they are this
+                machine's. These and what follows: Dify 1.x.
             created_by_end_user_session_id: the user that runs were started with.
             created_by_account: the mail address of a member of the workspace.
+
+        Raises:
+            InputError: the status is another, or a text is no time; when the first page is had: Dify 0.15 has none of
+                the newer filters, and would give runs that were not asked for.
         """
         return Pages(
             self._dify.workflows.logs(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotFoundError
+from ..errors import InputError, NotFoundError
 from ..i18n import t
 from ..wire import calls, models
 from ..wire.kinds import WORKFLOW, LoggedStatus
@@ -137,8 +138,8 @@ class AsyncWorkflows(Resource):
         *,
         keyword: str | None = None,
         status: LoggedStatus | None = None,
-        created_at__before: str | None = None,
-        created_at__after: str | None = None,
+        created_at__before: str | datetime | None = None,
+        created_at__after: str | datetime | None = None,
         created_by_end_user_session_id: str | None = None,
         created_by_account: str | None = None,
         page_size: int = 100,
@@ -148,26 +149,44 @@ class AsyncWorkflows(Resource):
         Args:
             keyword: in inputs, outputs, the user or the run's id. Dify 1.12 finds no Chinese.
             status: runs that ended so.
-            created_at__before, created_at__after: ISO 8601 with its zone. These and what follows: Dify 1.x, older ones
-                ignore them.
+            created_at__before, created_at__after: times, as text in ISO 8601 or as they are; without a zone they are this
+                machine's. These and what follows: Dify 1.x.
             created_by_end_user_session_id: the user that runs were started with.
             created_by_account: the mail address of a member of the workspace.
+
+        Raises:
+            InputError: the status is another, or a text is no time; when the first page is had: Dify 0.15 has none of
+                the newer filters, and would give runs that were not asked for.
         """
         filters = {
             "keyword": keyword,
             "status": status,
-            "created_at__before": created_at__before,
-            "created_at__after": created_at__after,
+            "created_at__before": _as_iso("created_at__before", created_at__before),
+            "created_at__after": _as_iso("created_at__after", created_at__after),
             "created_by_end_user_session_id": created_by_end_user_session_id,
             "created_by_account": created_by_account,
         }
         dify, budget = self._dify, PageBudget(self._dify.bounds.pages)
         calls.workflow_logs(filters, limit=page_size)  # tells mistakes now
+        newer = [name for name, value in filters.items() if value is not None and name.startswith("created_")]
 
         async def fetch(number: int) -> tuple[list[models.WorkflowLog], bool]:
             if number == 1:
                 budget.reset()
             page = await dify._send(calls.workflow_logs(filters, page=number, limit=page_size), on_size=budget)
+            if newer and dify._cache.app.old:
+                raise InputError(t("net.old_filters", names=", ".join(newer)), code=newer[0])
             return page.data, page.has_more if page.has_more is not None else len(page.data) >= page_size
 
         return numbered(fetch, max_items=dify.bounds.items, table="workflow_runs")
+
+
+def _as_iso(name: str, time: str | datetime | None) -> str | None:
+    """A time as the server reads it. Raises: `InputError`, it is none."""
+    if time is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(time) if isinstance(time, str) else time
+        return (moment if moment.tzinfo else moment.astimezone()).isoformat()
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        raise InputError(t("net.bad_time", name=name, value=repr(time)), code=name) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -19,6 +19,7 @@ from ..i18n import t
 from ..redact import redact
 from ..secret import Secret
 from . import models
+from .kinds import LoggedStatus
 
 T = TypeVar("T")
 SortBy = Literal["created_at", "-created_at", "updated_at", "-updated_at"]
@@ -214,6 +215,8 @@ def workflow_logs(filters: Mapping[str, str | None], *, page: int = 1, limit: in
             `created_by_end_user_session_id`, `created_by_account`; older ones ignore these in silence.
     """
     params = {"page": str(page), "limit": str(check_limit(limit))}
+    if filters.get("status") is not None:
+        one_of("status", filters["status"], get_args(LoggedStatus))
     for name, value in filters.items():
         if value is not None:
             check_text(name, value)

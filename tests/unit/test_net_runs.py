@@ -196,11 +196,10 @@ async def test_leaving_a_stream_stops_its_task_by_its_own_route() -> None:
     run, _ = recorded("1.16.1/workflows-run-by-id__workflow-by-id")
     server = Server(run, cut=None)
     with serving(server) as raw:
-        async with AsyncDify("app-x", raw.url, "me") as dify:
-            async with dify.workflows.stream({"text": "hi"}) as stream:
-                async for event in stream:
-                    if isinstance(event, ev.NodeStarted):
-                        break
+        async with AsyncDify("app-x", raw.url, "me") as dify, dify.workflows.stream({"text": "hi"}) as stream:
+            async for event in stream:
+                if isinstance(event, ev.NodeStarted):
+                    break
     assert stream.turn.status == "incomplete"
     assert server.stopped == [run.task]
 

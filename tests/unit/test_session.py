@@ -11,9 +11,8 @@ import pytest
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import Dify, Session
-from dify_notebook.tape import keeper
 from dify_notebook.errors import AuthenticationError, InputError, TapeGone
-from dify_notebook.tape import RunStore, Tape, run_store
+from dify_notebook.tape import RunStore, Tape, keeper, run_store
 
 
 class Chat:
