@@ -16,7 +16,7 @@ EXAMPLES = (
     ("%%dify toolbox -f sales.csv\nSummarise this file.", "file"),
     ("%%dify tally -o result\nred apples\ngreen pears\nred cherries", "workflow"),
     ('%%dify tally --as-inputs\ntext = "{{ notes }}"\nclasses = "bug=crash; refund=money"', "as_inputs"),
-    ("%%dify support --inputs row", "row"),
+    ("%%dify tally --inputs row", "row"),
     ("%%dify --new\nForget the above: who are you?", "new"),
     ("%%dify --dry-run\nHow many rows are in {{ table }}?", "dry_run"),
 )
