@@ -27,6 +27,8 @@ from .written import aligned, number_text, prune
 _WRITTEN = 1_000
 """Characters of lists and objects in a terminal."""
 _PREVIEW = 90
+_WIDE, _NARROW = 120, 24
+"""Characters of a table's lines in a terminal; of the cells of a wider one, which are cut."""
 
 
 class Reading(NamedTuple):
@@ -298,7 +300,10 @@ class Records(Shown):
 
     def lines(self) -> list[str]:
         rows = ([self.heads] if self.heads else []) + self.rows
-        return [self.count, *(f"  {line}" for line in aligned(rows, self.numeric)), *self.notes]
+        lines = aligned(rows, self.numeric)
+        if max(map(len, lines)) > _WIDE:
+            lines = aligned([[one_line(cell, _NARROW) for cell in row] for row in rows], self.numeric)
+        return [self.count, *(f"  {line}" for line in lines), *self.notes]
 
 
 class Lists(Records):

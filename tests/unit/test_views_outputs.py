@@ -312,6 +312,14 @@ def test_a_value_of_any_size_is_bounded_and_says_so(name: str) -> None:
         assert "turn.outputs" in views.text(turn, "en")
 
 
+def test_a_terminal_cuts_the_cells_of_a_wide_table() -> None:
+    row = {f"column {at}": "many words " * 10 for at in range(6)}
+    lines = views.text(run({"a": [row, row], "b": [{"c": "word " * 20}]}), "en").splitlines()
+    assert "      many words many words m…  many words many words m…" in lines[4]
+    assert max(map(len, lines)) < 170
+    assert any(line.endswith("word " * 19 + "word") for line in lines)
+
+
 def test_hidden_columns_are_counted() -> None:
     rows = [{f"c{at}": at for at in range(limits.COLUMNS + 1)}]
     assert "1 more column is not shown here" in views.text(run({"a": rows}), "en")
