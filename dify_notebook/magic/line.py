@@ -63,7 +63,7 @@ def status(state: State, namespace: Mapping[str, Any]) -> str:
 
 def _describe(app_session: AppSession, state: State) -> str:
     rows = [("app", _app(app_session)), ("server", _server(app_session)), ("user", one_line(app_session.settings.user))]
-    if takes(app_session.mode).conversations:
+    if takes(_mode_of(app_session)).conversations:
         rows += [("conversation", _conversation(app_session)), ("mode", t(f"magic.mode.{state.mode}"))]
     else:
         rows.append(("conversation", t("magic.status.no_conversations", kind=kind_of_app(app_session.mode))))
@@ -71,6 +71,13 @@ def _describe(app_session: AppSession, state: State) -> str:
     widest = max(width(label) for label in labels)
     padded = [label + " " * (widest - width(label)) for label in labels]
     return "\n".join(f"{label}  {text}" for label, (_, text) in zip(padded, rows, strict=True))
+
+
+def _mode_of(app_session: AppSession, *, ask: bool = False) -> str | None:
+    """What the app is, as far as it is known; of the embedded server, or where a server is asked anyway, it is."""
+    if app_session.mode is None and (ask or app_session.settings.source == "local"):
+        app_session.session.call(app_session.session.learn("mode"))
+    return app_session.mode
 
 
 def _app(app_session: AppSession) -> str:
@@ -171,7 +178,7 @@ def _how_to_ask(app_session: AppSession) -> list[str]:
 def _holding_conversations(name: str, state: State, namespace: Mapping[str, Any]) -> AppSession:
     """The chosen app, of which `%dify name` wants that it holds conversations."""
     app_session = state.app_session(None, None, namespace)
-    if not takes(app_session.mode).conversations:
+    if not takes(_mode_of(app_session, ask=name == "conversations")).conversations:
         _refuse("magic.line.no_conversations", option=f"%dify {name}", app=app_session.named_with_kind)
     return app_session
 

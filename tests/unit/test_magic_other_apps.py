@@ -20,6 +20,7 @@ from dify_notebook.i18n import set_language
 from dify_notebook.magic import cell as cells
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.objects import object_of
+from dify_notebook.magic.state import State
 from dify_notebook.wire.kinds import CHAT_MODES, COMPLETION, OTHER_MODES, WORKFLOW
 
 VERSION = "5d3f1a52-6b0e-4a5e-9a4e-0d2f1f1c9b7d"
@@ -290,3 +291,20 @@ def test_chinese_sentences() -> None:
             book(WORKFLOW, *TRANSLATOR).prepare("--new", "x")
     finally:
         set_language(None)
+
+
+def test_the_embedded_app_is_known_before_it_was_asked() -> None:
+    state = State()
+    assert "none: a workflow app holds none" in run_line("use tally", state, {})
+    with pytest.raises(InputError, match=r"tally \(a workflow app\)"):
+        run_line("new", state, {})
+    assert "    Ask it: %%dify tally" in run_line("apps", state, {})
+    assert "none yet" in run_line("use guide", state, {})
+
+
+def test_conversations_of_an_app_that_was_not_asked_yet() -> None:
+    notebook = book(COMPLETION, *TRANSLATOR)
+    notebook.state.choice = "c"
+    with pytest.raises(InputError, match="conversations is about conversations"):
+        run_line("conversations", notebook.state, notebook.names)
+    assert "/conversations" not in notebook.server.asked
