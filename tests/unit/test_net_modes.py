@@ -124,13 +124,13 @@ async def test_a_key_of_another_kind_is_told_which_call_it_needs(
             async with AsyncDify("app-x", raw.url, "me", retry=0) as dify:
                 dify._cache.update(mode=mode)
                 how: Any = "streaming" if streaming else "blocking"
+                ask: Any = {
+                    "chat": lambda: dify.chat.send("hi", response_mode=how),
+                    "workflows": lambda: dify.workflows.run(response_mode=how),
+                    "completion": lambda: dify.completion.send(response_mode=how),
+                }[asking]
                 with pytest.raises(APIError) as caught:
-                    if asking == "chat":
-                        await dify.chat.send("hi", response_mode=how)
-                    elif asking == "workflows":
-                        await dify.workflows.run(response_mode=how)
-                    else:
-                        await dify.completion.send(response_mode=how)
+                    await ask()
         assert caught.value.hint == t(hint)
     finally:
         set_language(None)
