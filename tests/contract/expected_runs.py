@@ -60,20 +60,23 @@ def version(case: str) -> str:
 
 def llm(case: str, ids: str, text: str, *, answer: str | None = None, **more: Any) -> Run:
     """Of the app with one model, whose outputs are its text and what it spent."""
-    outputs = {"text": text, "usage": ANY}
+    outputs: dict[str, Any] = {"text": text, "usage": ANY}
     spent = (11, 7, PRICES[version(case)])
     return R(case, ids, text if answer is None else answer, nodes=3, tokens=18, spent=spent, outputs=outputs, **more)
 
 
+def none_told(case: str) -> dict[str, Any] | None:
+    """How a version says that a run has no outputs."""
+    return None if version(case) == "0.15.3" else {}
+
+
 def fails(case: str, ids: str, error: str, *, answer: str = "", **more: Any) -> Run:
-    outputs = None if version(case) == "0.15.3" else {}
-    ends = {"status": "failed", "end": "error", "error_code": "workflow_failed"}
-    return R(case, ids, answer, error=error, outputs=outputs, **ends, **more)
+    more |= {"status": "failed", "end": "error", "error_code": "workflow_failed", "error": error}
+    return R(case, ids, answer, outputs=none_told(case), **more)
 
 
 def stops(case: str, ids: str, *, answer: str = "", **more: Any) -> Run:
-    outputs = None if version(case) == "0.15.3" else {}
-    return R(case, ids, answer, status="stopped", end="stopped", outputs=outputs, **more)
+    return R(case, ids, answer, status="stopped", end="stopped", outputs=none_told(case), **more)
 
 
 def form(
@@ -90,7 +93,7 @@ def form(
 ) -> Run:
     """Of the app with a form of every kind of field, whose outputs are of every type; three of them are texts."""
     text = f"Hi {city}, {bio} / {tone} / {age}"
-    outputs = {
+    outputs: dict[str, Any] = {
         "text": text, "s": f"{city} 你好 🎉", "n": 42, "f": 3.5,
         "o": {"k": [1, 2], "é": "ü", "nul": None, "nest": {"a": {"b": "c"}}},
         "as_": ["a", "b"], "an": [1, 2.5], "ao": [{"a": 1}],
