@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from contract import streams
 from support.followed_run import Run, Server, events_of
-from support.raw_server import Connection, Request, serving
+from support.raw_server import Connection, Request, Script, serving
 
 from dify_notebook import AsyncDify
 from dify_notebook.errors import ConnectError, TurnIncomplete
@@ -190,6 +190,61 @@ async def test_a_stop_by_this_side_leads_to_no_look() -> None:
     assert (turn.status, turn.end) == ("stopped", "stopped")
     assert stopped == [f"/v1/workflows/tasks/{run.task}/stop"]
     assert looked == []
+
+
+def held(case: str, posted: list[str]) -> Script:
+    """Tells a recorded run, and its end only once a stop was posted."""
+    events, stopped = events_of(streams.load()[case].body), threading.Event()
+
+    def script(request: Request, connection: Connection) -> None:
+        if request.path.endswith("/stop"):
+            posted.append(request.path)
+            connection.reply("200 OK", {"result": "success"})
+            stopped.set()
+        elif request.method == "GET":
+            connection.reply("404 Not Found", b"<html>", "text/html")
+        else:
+            connection.head()
+            for event in events[:-1]:
+                connection.event(**event)
+            stopped.wait(10)
+            connection.event(**events[-1])
+            connection.end()
+
+    return script
+
+
+STOPPED = [
+    ("1.12.1/workflows-run__stop-iteration-again-0", "workflows/tasks"),  # failed by name
+    ("0.15.3/workflows-run__stop-iteration-again-0", "workflows/tasks"),
+]
+
+
+@pytest.mark.parametrize(("case", "route"), STOPPED)
+async def test_a_run_that_was_stopped_in_an_iteration_is_stopped(case: str, route: str) -> None:
+    posted: list[str] = []
+    with serving(held(case, posted)) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            async with dify.workflows.stream() as stream:
+                reading = asyncio.ensure_future(stream.read())
+                while not stream.task_id:
+                    await asyncio.sleep(0.01)
+                assert await stream.stop()
+                turn = await reading
+    assert (turn.status, turn.end, turn.error) == ("stopped", "stopped", None)
+    assert posted == [f"/v1/{route}/{turn.task_id}/stop"]
+
+
+async def test_a_run_that_takes_too_long_is_stopped_by_its_own_route() -> None:
+    posted: list[str] = []
+    with serving(held("1.12.1/workflows-run__stop-iteration-again-0", posted)) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            with pytest.raises(TurnIncomplete) as caught:
+                await dify.workflows.run(timeout=0.5)
+    turn = caught.value.turn
+    assert turn is not None
+    assert turn.end == "timed_out"
+    assert posted == [f"/v1/workflows/tasks/{turn.task_id}/stop"]
 
 
 async def test_leaving_a_stream_stops_its_task_by_its_own_route() -> None:
