@@ -9,7 +9,7 @@ from ..wire import calls
 from .files import FileInput
 from .question import Question, ResponseMode, question
 from .resource import Resource
-from .resumed_stream import resumed
+from .resumed_stream import resume
 from .stream import ChatStream
 from .ways import CHAT
 
@@ -142,7 +142,7 @@ class AsyncChat(Resource):
         Raises:
             InputError: the turn has no run. What entering the stream raises: see `ChatStream`.
         """
-        return resumed(self._dify, run, user=user, timeout=timeout, way=CHAT)
+        return resume(self._dify, run, user=user, timeout=timeout)
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:
         """Stop a running task.

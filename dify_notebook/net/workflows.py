@@ -149,8 +149,8 @@ class AsyncWorkflows(Resource):
         Args:
             keyword: in inputs, outputs, the user or the run's id. Dify 1.12 finds no Chinese.
             status: runs that ended so.
-            created_at__before, created_at__after: times, as text in ISO 8601 or as they are; without a zone they are this
-                machine's. These and what follows: Dify 1.x.
+            created_at__before, created_at__after: times, as text in ISO 8601 or as they are; one without a zone is
+                this machine's. These and what follows: Dify 1.x.
             created_by_end_user_session_id: the user that runs were started with.
             created_by_account: the mail address of a member of the workspace.
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from contract import streams
 from support.followed_run import Run, Server, events_of
-from support.raw_server import Connection, Request, serving
+from support.raw_server import Connection, Request, Script, serving
 
 from dify_notebook import AsyncDify
-from dify_notebook.errors import ConnectError, TurnIncomplete
+from dify_notebook.errors import ConnectError, NotFoundError, TurnIncomplete
 from dify_notebook.i18n import t
 from dify_notebook.net import stored_run
 from dify_notebook.turn.fold import fold_all
@@ -134,6 +134,26 @@ async def test_a_run_that_does_not_end_is_not_waited_for_for_ever(monkeypatch: p
     assert caught.value.attempted == "workflow run"
 
 
+@pytest.mark.parametrize("by_id", [False, True])
+async def test_it_is_read_later_where_no_run_is_told_again(monkeypatch: pytest.MonkeyPatch, by_id: bool) -> None:
+    monkeypatch.setattr(stored_run, "END_SECONDS", 0.3)
+    server = workflow_server([True])
+    with serving(server) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            lost = await cut_at(dify)
+            assert lost.status == "incomplete"
+            with pytest.raises(NotFoundError) as caught:
+                async with dify.workflows.resume(lost):
+                    pass
+            assert caught.value.hint == t("hint.absent", servers="Dify 0.15 to 1.12")
+            server.looks = [False]
+            async with dify.workflows.resume(str(lost.workflow_run_id) if by_id else lost) as stream:
+                turn = await stream.read()
+    _, whole = recorded("1.16.1/workflows-run-by-id__workflow-by-id")
+    assert (turn.status, turn.outputs, turn.answer) == ("succeeded", whole.outputs, whole.answer)
+    assert turn.app_mode == "workflow"
+
+
 async def test_dify_0_15_says_for_ever_that_it_runs_and_is_asked_once() -> None:
     server = workflow_server([True], "0.15.3")
     with serving(server) as raw:
@@ -190,6 +210,60 @@ async def test_a_stop_by_this_side_leads_to_no_look() -> None:
     assert (turn.status, turn.end) == ("stopped", "stopped")
     assert stopped == [f"/v1/workflows/tasks/{run.task}/stop"]
     assert looked == []
+
+
+def held(case: str, posted: list[str]) -> Script:
+    """Tells a recorded run, and its end only once a stop was posted."""
+    events, stopped = events_of(streams.load()[case].body), threading.Event()
+
+    def script(request: Request, connection: Connection) -> None:
+        if request.path.endswith("/stop"):
+            posted.append(request.path)
+            connection.reply("200 OK", {"result": "success"})
+            stopped.set()
+        elif request.method == "GET":
+            connection.reply("404 Not Found", b"<html>", "text/html")
+        else:
+            connection.head()
+            for event in events[:-1]:
+                connection.event(**event)
+            stopped.wait(10)
+            connection.event(**events[-1])
+            connection.end()
+
+    return script
+
+
+STOPPED = [
+    ("1.12.1/workflows-run__stop-iteration-again-0", "workflows/tasks"),  # failed by name
+    ("0.15.3/workflows-run__stop-iteration-again-0", "workflows/tasks"),
+]
+
+
+@pytest.mark.parametrize(("case", "route"), STOPPED)
+async def test_a_run_that_was_stopped_in_an_iteration_is_stopped(case: str, route: str) -> None:
+    posted: list[str] = []
+    with serving(held(case, posted)) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify, dify.workflows.stream() as stream:
+            reading = asyncio.ensure_future(stream.read())
+            while not stream.task_id:
+                await asyncio.sleep(0.01)
+            assert await stream.stop()
+            turn = await reading
+    assert (turn.status, turn.end, turn.error) == ("stopped", "stopped", None)
+    assert posted == [f"/v1/{route}/{turn.task_id}/stop"]
+
+
+async def test_a_run_that_takes_too_long_is_stopped_by_its_own_route() -> None:
+    posted: list[str] = []
+    with serving(held("1.12.1/workflows-run__stop-iteration-again-0", posted)) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            with pytest.raises(TurnIncomplete) as caught:
+                await dify.workflows.run(timeout=0.5)
+    turn = caught.value.turn
+    assert turn is not None
+    assert turn.end == "timed_out"
+    assert posted == [f"/v1/workflows/tasks/{turn.task_id}/stop"]
 
 
 async def test_leaving_a_stream_stops_its_task_by_its_own_route() -> None:
