@@ -111,8 +111,8 @@ def _shaped(kind: type[Model], data: Any) -> Any:
 def _from_text(value: Any) -> Any:
     """What JSON text says; anything else as it is."""
     if isinstance(value, str):
-        with suppress(ValueError):
-            return loads(value.encode())
+        with suppress(ValueError, RecursionError):  # what is nested deeper than anyone means stays as it came
+            return loads(value.encode("utf-8", "replace"))
     return value
 
 
