@@ -64,11 +64,13 @@ class RunCollector:
     async def _list(self, user: str | None) -> bool:
         """Read the log of one user, or of all. Returns: whether the server told those of that user alone."""
         filtered, any_page = True, False
+        since, until = self._request.since, self._request.until
+        knows = not self._dify._cache.app.old  # Dify 0.15 has no such filters; what it gives is chosen from here
         pages = self._dify.workflows.logs(
             # The log is a little later than the run that it tells of.
-            created_at__after=_iso(self._request.since and self._request.since - timedelta(seconds=1)),
-            created_at__before=_iso(self._request.until and self._request.until + SLACK),
-            created_by_end_user_session_id=user,
+            created_at__after=_iso(since - timedelta(seconds=1)) if since and knows else None,
+            created_at__before=_iso(until + SLACK) if until and knows else None,
+            created_by_end_user_session_id=user if knows else None,
             page_size=PAGE,
         )
         try:
@@ -144,5 +146,5 @@ class RunCollector:
             self._fetch.progress.runs += len(batch["workflow_run_id"])
 
 
-def _iso(time: datetime | None) -> str | None:
-    return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

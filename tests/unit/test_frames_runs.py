@@ -114,6 +114,15 @@ def test_some_users_alone_also_where_the_server_filters_nothing(version: str, us
         assert log.count("/workflows/logs") == 4, "once through all of them"
 
 
+@pytest.mark.parametrize("users", [["bob"], ["cy", "ann"]])
+def test_some_users_of_a_server_that_filters_nothing_and_does_not_say_which_it_is(users: list[str]) -> None:
+    log = some_runs("0.15.3")
+    log.tells_version = False
+    with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
+        history = dify.history(users, since=LONG_AGO + 200)
+    assert ids(history) == sorted(id for id, run in log.runs.items() if run["user"] in users and run["created_at"] >= LONG_AGO + 200)
+
+
 def test_who_was_found_is_everyone() -> None:
     log = some_runs()
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
