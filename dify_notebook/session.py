@@ -19,11 +19,13 @@ from .errors import APIError, InputError, TapeGone
 from .i18n import t
 from .logs import logger
 from .net.app_cache import AppCache, Part, learn
+from .net.ask import Asked, ask
 from .net.background import Run as Run
 from .net.client import AsyncDify
 from .net.files import FileInput
 from .net.forms import SUBMITTED
 from .net.portal import portal
+from .net.resumed_stream import resume
 from .net.stream import ChatStream
 from .net.sync import Dify
 from .printable import MESSAGE, one_line
@@ -118,7 +120,7 @@ class Session:
         """Ask the server what is not known yet of the app, its form and its name unless other parts are asked for.
 
         Args:
-            parts: "parameters" (its form), "info", "site", "meta".
+            parts: "parameters" (its form), "mode" (and so "info"), "info", "site", "meta".
             again: ask for it whatever is known: the app may have changed.
 
         Raises:
@@ -127,7 +129,7 @@ class Session:
         client = self.client
         if self._cache is not client._cache:
             self._cache, self._unavailable = client._cache, set()
-        self.app = await learn(client, *(parts or ("parameters", "info")), again=again, unavailable=self._unavailable)
+        self.app = await learn(client, *(parts or ("parameters", "mode")), again=again, unavailable=self._unavailable)
         return self.app
 
     def fit(
@@ -200,7 +202,7 @@ class Session:
 
     def ask(
         self,
-        query: str,
+        query: str | None = None,
         *,
         inputs: Mapping[str, Any] | None = None,
         files: Sequence[FileInput] | None = None,
@@ -211,10 +213,11 @@ class Session:
         conversation_name: str | None = None,
         workflow_id: str | None = None,
     ) -> Run:
-        """Ask, and return at once; the answer streams in the portal's thread.
+        """Ask, in the way of the app's mode, and return at once; the answer streams in the portal's thread.
 
         Args:
-            query, inputs, files, auto_generate_name, workflow_id: as for `chat.send`.
+            query: the question; None for apps that take their text as an input (workflows and completions).
+            inputs, files, auto_generate_name, workflow_id: as for `chat.send`.
             conversation_id: another conversation than the session's, which is ""; None begins a new one.
             keep: whether the session goes on with that conversation afterwards.
             timeout: seconds for the whole turn, uploads included; then it is stopped. None is no limit.
@@ -226,17 +229,22 @@ class Session:
         """
         target = self.conversation_id if conversation_id == "" else conversation_id
         runs_wanted()  # raises what is wrong with that setting
-        stream = self.client.chat.stream(
-            query,
-            inputs=inputs,
-            conversation_id=target,
-            files=files,
-            timeout=timeout,
-            auto_generate_name=auto_generate_name,
-            workflow_id=workflow_id,
+        if query is None and self.client._cache.app.mode is None:
+            self.call(self.learn("mode"))
+        stream = ask(
+            self.client,
+            Asked(
+                query=query,
+                inputs=inputs,
+                conversation_id=target,
+                files=files,
+                timeout=timeout,
+                auto_generate_name=auto_generate_name,
+                workflow_id=workflow_id,
+            ),
         )
-        number = self.turn_number(target)
-        return self._start(stream, number, conversation_name, query=query, target=target, keep=keep)
+        number = self.turn_number(target) if query is not None else None
+        return self._start(stream, number, conversation_name, query=query or "", target=target, keep=keep)
 
     def resume(
         self, run: Turn | str, *, keep: bool = False, timeout: float | None = None, awaited: bool = False
@@ -265,7 +273,7 @@ class Session:
                 if running.resumes is not None and running.resumes.workflow_run_id == turn.workflow_run_id:
                     return running
             return self._start(
-                self.client.chat.resume(run, timeout=timeout),
+                resume(self.client, run, timeout=timeout),
                 turn.turn_number,
                 turn.conversation_name,
                 query=turn.query or "",

@@ -46,6 +46,8 @@ class KnownApp(msgspec.Struct, frozen=True, kw_only=True):
     meta: AppMeta | None = None
     version: str | None = None
     """Of the server: `X-Version` of its answers."""
+    mode: str | None = None
+    """As /info tells it; where that does not (Dify 0.15), what was found: "" for one that holds conversations."""
 
     @property
     def old(self) -> bool | None:

@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+from ..errors import APIError
 from ..wire import calls, models
+from ..wire.calls import Call
+from ..wire.kinds import COMPLETION, WORKFLOW
 from .pages import AsyncPages, PageBudget, numbered
 from .resource import Resource
 
 
 class AsyncApp(Resource):
-    """What the app is: `info`, `parameters`, `meta`, `site`, `feedbacks`."""
+    """What the app is: `info`, `mode`, `parameters`, `meta`, `site`, `feedbacks`."""
 
     async def info(self) -> models.AppInfo:
         """Name, description and mode of the app."""
         info = await self._dify._send(calls.app_info())
-        self._dify._cache.update(info=info)
+        self._dify._cache.update(info=info, **({"mode": info.mode} if info.mode else {}))
         return info
+
+    async def mode(self) -> str | None:
+        """What the app is: chat, agent-chat, advanced-chat (a chatflow), agent, workflow or completion.
+
+        Dify 0.15 does not say it: there it is found by asking for a run and for conversations that need not be there,
+        and None stands for any app that holds conversations.
+        """
+        mode = (await self.info()).mode
+        if not mode:
+            mode = await self._probed_mode()
+            self._dify._cache.update(mode=mode)
+        return mode or None
+
+    async def _probed_mode(self) -> str:
+        """By which calls are refused; "" for an app that holds conversations."""
+        asked: dict[str, Call[Any]] = {
+            COMPLETION: calls.list_conversations(user=self._dify.user, limit=1),
+            WORKFLOW: calls.workflow_run_detail(str(UUID(int=0))),
+        }
+        refused = set()
+        for mode, call in asked.items():
+            try:
+                await self._dify._send(call)
+            except APIError as problem:
+                if problem.code not in ("not_chat_app", "not_workflow_app"):
+                    raise
+                refused.add(mode)
+        if COMPLETION not in refused:
+            return ""
+        return COMPLETION if WORKFLOW in refused else WORKFLOW
 
     async def parameters(self, *, user: str | None = None) -> models.Parameters:
         """The app's input form, opening statement and file rules. Files are checked by these from then on."""

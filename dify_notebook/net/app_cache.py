@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logger()
 
-Part = Literal["parameters", "info", "site", "meta"]
+Part = Literal["parameters", "info", "mode", "site", "meta"]
 """What a server can be asked about its app."""
 LEARN_SECONDS = 10.0
 """How long a question with inputs waits for the app's form; then the server itself checks them."""

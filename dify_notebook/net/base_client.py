@@ -196,7 +196,7 @@ class BaseClient:
         if response.status_code >= 300:
             return b"", await self._read_error(response, call)
         # Some servers and gateways stream an answer whatever was asked for.
-        streamed = is_event_stream(response) and call.path == "/chat-messages"
+        streamed = is_event_stream(response) and call.asks
         expected = "json" in content_type_of(response) or streamed
         limit = self._bounds.body if expected else self._bounds.error
         body, complete = await read(response, limit)

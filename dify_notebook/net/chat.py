@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
-from ..app.entry_points import PYTHON, as_input_error
-from ..app.known import check
-from ..app.origin import Origin, values
-from ..errors import InputError, raise_for_turn
-from ..i18n import t
-from ..turn.fold import Builder
 from ..wire import calls
-from ..wire import events as ev
-from ..wire.calls import Call
-from .app_cache import learn_form
 from .files import FileInput
-from .forms import Link, linked
-from .portal import on_portal
+from .question import Question, ResponseMode, question
 from .resource import Resource
-from .responses import blocking_events, is_event_stream, streamed_events
-from .resumed_stream import ResumedStream
-from .retry import check_seconds
+from .resumed_stream import resumed
 from .stream import ChatStream
-from .thread import current_owner
 
 if TYPE_CHECKING:
     from ..turn.state import Turn
-    from .client import AsyncDify
 
 
 class AsyncChat(Resource):
@@ -83,16 +64,10 @@ class AsyncChat(Resource):
             DifyError: the server refused the question or could not be reached; while streaming `.turn` is the
                 failed turn.
         """
-        stream = self._stream(
+        stream = self._question(
             query, inputs, conversation_id, files, user, response_mode, auto_generate_name, timeout, workflow_id
         )
-        if response_mode == "blocking":
-            return await stream.blocking()
-        async with stream:
-            await stream.read()
-        turn = stream.turn
-        raise_for_turn(turn)
-        return turn
+        return await stream.answer(response_mode)
 
     def stream(
         self,
@@ -115,49 +90,41 @@ class AsyncChat(Resource):
         Raises:
             InputError: an argument cannot be sent. What entering the stream raises: see `ChatStream`.
         """
-        return self._stream(
+        return self._question(
             query, inputs, conversation_id, files, user, "streaming", auto_generate_name, timeout, workflow_id
         )
 
-    def _stream(
+    def _question(
         self,
         query: str,
         inputs: Mapping[str, Any] | None,
         conversation_id: str | None,
         files: Sequence[FileInput] | None,
         user: str | None,
-        response_mode: Literal["streaming", "blocking"],
+        response_mode: ResponseMode,
         auto_generate_name: bool,
         timeout: float | None,
         workflow_id: str | None,
-    ) -> _Question:
-        dify = self._dify
-        name = dify.user_or(user)
-        limit = check_seconds(timeout)
-        if inputs is not None and not isinstance(inputs, Mapping):
-            raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
+    ) -> Question:
         query = str.__str__(query) if isinstance(query, str) else query
-        own_inputs = _copied(inputs or {})
-        as_input_error(PYTHON, check, own_inputs)
-        # Built once with nothing in it, so that a mistake is told here and not on entering.
-        call = calls.chat_messages(
-            query,
-            user=name,
-            conversation_id=conversation_id,
-            response_mode=response_mode,
-            auto_generate_name=auto_generate_name,
-            workflow_id=workflow_id,
-        )
-        info = dify.app_info
-        sent = ev.Sent(
+        return question(
+            self._dify,
+            lambda name: calls.chat_messages(
+                query,
+                user=name,
+                conversation_id=conversation_id,
+                response_mode=response_mode,
+                auto_generate_name=auto_generate_name,
+                workflow_id=workflow_id,
+            ),
+            inputs=inputs,
+            files=files,
+            user=user,
+            timeout=timeout,
+            stops=calls.stop_chat_message,
             query=query,
             conversation_id=conversation_id or None,
-            user=name,
-            server=dify.base_url,
-            app=info.name if info else dify.settings.app,
-            app_mode=info.mode if info else None,
         )
-        return _Question(dify, call, sent, own_inputs, list(files or ()), timeout=limit)
 
     def resume(self, run: Turn | str, *, user: str | None = None, timeout: float | None = None) -> ChatStream:
         """Read on in a chatflow's run that paused, or whose connection was lost (Dify 1.13 and newer).
@@ -174,12 +141,7 @@ class AsyncChat(Resource):
         Raises:
             InputError: the turn has no run. What entering the stream raises: see `ChatStream`.
         """
-        turn = None if isinstance(run, str) else run
-        run_id = run if isinstance(run, str) else run.workflow_run_id
-        if not run_id:
-            raise InputError(t("forms.no_run"), code="run")
-        name = self._dify.user_or(user or (turn.user if turn else None))
-        return ResumedStream(self._dify, run_id, turn, user=name, timeout=check_seconds(timeout))
+        return resumed(self._dify, run, user=user, timeout=timeout, stops=calls.stop_chat_message)
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:
         """Stop a running task.
@@ -193,111 +155,3 @@ class AsyncChat(Resource):
         """
         answer = await self._dify._send(calls.stop_chat_message(task_id, user=self._dify.user_or(user)), bypass=True)
         return answer.result == "success"
-
-
-class _Question(ChatStream):
-    """A stream whose files are uploaded when it is entered."""
-
-    def __init__(
-        self,
-        dify: AsyncDify,
-        call: Call[Any],
-        sent: ev.Sent,
-        inputs: dict[str, Any],
-        files: list[FileInput],
-        *,
-        timeout: float | None,
-    ) -> None:
-        super().__init__(dify, call, sent, timeout=timeout)
-        self._inputs = inputs
-        """The inputs as they were given: what becomes of them may depend on the app's form."""
-        self._files = files
-        self._entered = False
-
-    async def __aenter__(self) -> ChatStream:
-        await self._prepare_in_time()
-        return await super().__aenter__()
-
-    async def _prepare_in_time(self) -> None:
-        """Prepare, no longer than the whole turn may take, and no longer once it is stopped; `_spent` says how long."""
-        started = time.monotonic()
-        # A task of its own, so that a stop can end it without touching the caller.
-        self._opening = asyncio.ensure_future(self._prepare())
-        try:
-            async with asyncio.timeout(self._timeout) as limit:
-                await self._opening
-        except TimeoutError:
-            if not limit.expired():
-                raise
-        except asyncio.CancelledError:
-            if self._end_reason is None:
-                raise
-        self._spent = time.monotonic() - started
-
-    async def _prepare(self) -> None:
-        """Once only: a question is never sent twice, and no answer is added to another."""
-        if self._entered:
-            raise InputError(t("net.stream_used"), code="stream")
-        self._entered = True
-        body = dict(self._call.body or {})
-        if self._inputs:
-            inputs = values(self._inputs, Origin.PYTHON)
-            app = await learn_form(self._dify, self._sent.user, self._timeout)
-            body["inputs"] = as_input_error(PYTHON, app.fit, inputs, whole=False).given
-        self._sent.inputs = body["inputs"] = await self._dify.files.inputs(body["inputs"], user=self._sent.user)
-        if self._files:
-            body["files"] = await self._dify.files.references(self._files, user=self._sent.user)
-        self._call = msgspec.structs.replace(self._call, body=body)
-
-    async def blocking(self) -> Turn:
-        """The answer in one piece."""
-        await self._prepare_in_time()
-        builder = Builder()
-        started = time.monotonic()
-        builder.apply(self._sent)
-        owner, remaining, answer = current_owner(), self._remaining, None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(remaining):
-                if remaining is None or remaining > 0:
-                    answer = await self._dify._fetch(self._call, owner=owner)
-        at = time.monotonic() - started
-        if answer is None:
-            builder.apply(ev.DeadlineExceeded(at=at, seconds=self._timeout or 0.0))
-            return self._blocking(builder)
-        body, response = answer
-        events: list[ev.Event] | None = None
-        with suppress(ValueError):
-            events = streamed_events(body, at) if is_event_stream(response) else blocking_events(body, at)
-        if events is None:
-            raise await self._dify._error_of(response, body, self._call)
-        for event in (ev.Opened(at=at), *events):
-            builder.apply(event)
-        return self._blocking(builder)
-
-    def _blocking(self, builder: Builder) -> Turn:
-        answer = msgspec.structs.replace(builder.turn(), source="blocking")
-        link = Link(self._dify, lambda: answer, plain=on_portal())
-        turn = linked(answer, link, self._dify._answered)
-        raise_for_turn(turn)
-        return turn
-
-
-def _copied(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs as they are now: whoever changes a list or dict of them later changes no question still to be sent."""
-    copies: dict[int, Any] = {}
-
-    def copied(value: Any) -> Any:
-        if type(value) not in (dict, list):
-            return value
-        if id(value) not in copies:
-            duplicate = copies[id(value)] = type(value)()
-            if type(value) is dict:
-                duplicate.update((key, copied(item)) for key, item in value.items())
-            else:
-                duplicate.extend(copied(item) for item in value)
-        return copies[id(value)]
-
-    try:
-        return {name: copied(value) for name, value in inputs.items()}
-    except RecursionError:  # nested too deeply, which is refused
-        return dict(inputs)

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from .audio import AsyncAudio
     from .bounds import Bounds
     from .chat import AsyncChat
+    from .completion import AsyncCompletion
     from .forms import AsyncForms
     from .lists import AsyncConversations, AsyncMessages
     from .uploads import AsyncFiles
+    from .workflows import AsyncWorkflows
 
 
 class AsyncDify(BaseClient):
@@ -97,6 +99,8 @@ class AsyncDify(BaseClient):
     annotations: AsyncAnnotations
     end_users: AsyncEndUsers
     forms: AsyncForms
+    workflows: AsyncWorkflows
+    completion: AsyncCompletion
 
     def __init__(
         self,
@@ -165,9 +169,11 @@ class AsyncDify(BaseClient):
         from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
         from .audio import AsyncAudio
         from .chat import AsyncChat
+        from .completion import AsyncCompletion
         from .forms import AsyncForms
         from .lists import AsyncConversations, AsyncMessages
         from .uploads import AsyncFiles
+        from .workflows import AsyncWorkflows
 
         self.chat = AsyncChat(self)
         self.conversations = AsyncConversations(self)
@@ -178,6 +184,8 @@ class AsyncDify(BaseClient):
         self.annotations = AsyncAnnotations(self)
         self.end_users = AsyncEndUsers(self)
         self.forms = AsyncForms(self)
+        self.workflows = AsyncWorkflows(self)
+        self.completion = AsyncCompletion(self)
 
     @classmethod
     def from_settings(cls, settings: Settings, **options: Any) -> AsyncDify:

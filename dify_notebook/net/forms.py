@@ -248,7 +248,9 @@ class Link:
 
     async def _submitted(self, form: Form, action: str, inputs: Mapping[str, Any]) -> Turn:
         await self._dify.forms.submit(form, action=action, inputs=inputs)
-        async with self._dify.chat.resume(self._turn()) as stream:
+        from .resumed_stream import resume  # which makes a stream, and that gives its turn this link
+
+        async with resume(self._dify, self._turn()) as stream:
             await stream.read()
         return stream.turn
 

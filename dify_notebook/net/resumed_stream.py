@@ -8,16 +8,38 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import TapeError
+from ..errors import InputError, TapeError
+from ..i18n import t
 from ..tape import Header
 from ..turn.state import Turn
 from ..wire import events as ev
-from ..wire.calls import Call, follow_run
+from ..wire.calls import Call, Stop, follow_run, stop_chat_message, stop_workflow
+from ..wire.kinds import WORKFLOW
+from .retry import check_seconds
 from .shared_builder import SharedBuilder
 from .stream import ChatStream
 
 if TYPE_CHECKING:
     from .client import AsyncDify
+
+
+def resumed(
+    dify: AsyncDify, run: Turn | str, *, user: str | None, timeout: float | None, stops: Stop
+) -> ResumedStream:
+    """What reads on in a run. Raises: `InputError`, the turn has none."""
+    turn = None if isinstance(run, str) else run
+    run_id = run if isinstance(run, str) else run.workflow_run_id
+    if not run_id:
+        raise InputError(t("forms.no_run"), code="run")
+    name = dify.user_or(user or (turn.user if turn else None))
+    return ResumedStream(dify, run_id, turn, user=name, timeout=check_seconds(timeout), stops=stops)
+
+
+def resume(dify: AsyncDify, run: Turn | str, *, user: str | None = None, timeout: float | None = None) -> ResumedStream:
+    """The same in the way of the app that the run is of: as the turn says, else as is known of the client's app."""
+    mode = dify._cache.app.mode if isinstance(run, str) else run.app_mode
+    stops = stop_workflow if mode == WORKFLOW else stop_chat_message
+    return resumed(dify, run, user=user, timeout=timeout, stops=stops)
 
 
 class ResumedStream(ChatStream):
@@ -29,14 +51,22 @@ class ResumedStream(ChatStream):
         turn: what is known of it; None where that is its id alone.
         user: who asked the question.
         timeout: seconds.
+        stops: how its task is stopped.
     """
 
     def __init__(
-        self, dify: AsyncDify, run: str, turn: Turn | None, *, user: str, timeout: float | None = None
+        self,
+        dify: AsyncDify,
+        run: str,
+        turn: Turn | None,
+        *,
+        user: str,
+        timeout: float | None = None,
+        stops: Stop = stop_chat_message,
     ) -> None:
         call = self._follow_call(run, user)
         sent = ev.Sent(user=user, server=dify.base_url, app=dify.settings.app)
-        super().__init__(dify, call, sent, timeout=timeout)
+        super().__init__(dify, call, sent, timeout=timeout, stops=stops)
         self._known = turn
         self._run = run
         self._builder = SharedBuilder(turn and msgspec.structs.replace(turn, tape=None))

@@ -18,7 +18,7 @@ from ..logs import warn_once
 from ..tape import Header, Tape
 from ..turn.state import Turn
 from ..wire import events as ev
-from ..wire.calls import Call, follow_run, stop_chat_message
+from ..wire.calls import Call, Stop, follow_run, stop_chat_message
 from ..wire.decoder import encoded, own_frame
 from ..wire.sse import MEDIA_TYPE, Frame
 from .bodies import iter_decoded, read_chunks
@@ -61,11 +61,19 @@ class ChatStream:
     """
 
     def __init__(
-        self, dify: AsyncDify, call: Call[Any], sent: ev.Sent, *, timeout: float | None = None, tape: bool = True
+        self,
+        dify: AsyncDify,
+        call: Call[Any],
+        sent: ev.Sent,
+        *,
+        timeout: float | None = None,
+        tape: bool = True,
+        stops: Stop = stop_chat_message,
     ) -> None:
         self._dify = dify
         self._call = call
         self._sent = sent
+        self._stops = stops
         self._timeout = timeout
         self._spent = 0.0  # seconds of it that went by before the question was sent
         self._builder = SharedBuilder()
@@ -503,9 +511,7 @@ class ChatStream:
                 await self._task_known.wait()
                 if self.task_id is None:
                     return False
-                answer = await self._dify._send(
-                    stop_chat_message(self.task_id, user=self._sent.user or ""), bypass=True
-                )
+                answer = await self._dify._send(self._stops(self.task_id, user=self._sent.user or ""), bypass=True)
                 return bool(answer.result == "success")
         except (DifyError, TimeoutError):
             return False  # told as `stop_confirmed` False

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from . import files as fl
     from .bounds import Bounds
     from .files import FileInput
+    from .question import ResponseMode
 
 
 class Dify(Client):
@@ -139,6 +140,8 @@ class Dify(Client):
         self.annotations = Annotations(dify)
         self.end_users = EndUsers(dify)
         self.forms = Forms(dify)
+        self.workflows = Workflows(dify)
+        self.completion = Completion(dify)
 
     @classmethod
     def from_settings(cls, settings: Settings, **options: Any) -> Dify:
@@ -747,11 +750,19 @@ class Audio(Group):
 
 
 class App(Group):
-    """What the app is: `info`, `parameters`, `meta`, `site`, `feedbacks`."""
+    """What the app is: `info`, `mode`, `parameters`, `meta`, `site`, `feedbacks`."""
 
     def info(self) -> models.AppInfo:
         """Name, description and mode of the app."""
         return portal().call(self._dify.app.info())
+
+    def mode(self) -> str | None:
+        """What the app is: chat, agent-chat, advanced-chat (a chatflow), agent, workflow or completion.
+
+        Dify 0.15 does not say it: there it is found by asking for a run and for conversations that need not be there,
+        and None stands for any app that holds conversations.
+        """
+        return portal().call(self._dify.app.mode())
 
     def parameters(self, *, user: str | None = None) -> models.Parameters:
         """The app's input form, opening statement and file rules. Files are checked by these from then on."""
@@ -900,3 +911,188 @@ class Forms(Group):
             ConnectError: no answer came. Whether it was taken is not known, and it is not sent again by itself.
         """
         portal().call(self._dify.forms.submit(form, action=action, inputs=inputs, user=user))
+
+
+class Workflows(Group):
+    """Runs of a workflow app: `run`, `stream`, `resume`, `stop`, `get`, `logs`."""
+
+    def run(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        files: Sequence[FileInput] | None = None,
+        user: str | None = None,
+        response_mode: ResponseMode = "streaming",
+        timeout: float | None = None,
+        workflow_id: str | None = None,
+    ) -> Turn:
+        """Run the workflow, and return the whole turn: `turn.outputs` is what it gave, by name.
+
+        It streams; `response_mode="blocking"` asks for the outputs in one piece, without its nodes.
+
+        Args:
+            inputs: values for its variables, as for `chat.send`.
+            files: files beside the inputs (`sys.files`), as for `chat.send`.
+            response_mode: "streaming", or "blocking" for one JSON answer.
+            timeout: seconds for the whole run, uploads included; None is no limit. Then it is stopped.
+            workflow_id: the published version that is to run; None is the one published last. Dify 1.x.
+
+        Raises:
+            TurnFailed: the run failed, or was cut off before its end (`TurnIncomplete`); `.turn` has what came.
+            InputError: an argument or a file cannot be sent, or the app's form does not take an input.
+            NotFoundError: the app has no such version.
+            DifyError: the server refused it or could not be reached; while streaming `.turn` is the failed turn.
+        """
+        return portal().call(
+            self._dify.workflows.run(
+                inputs, files=files, user=user, response_mode=response_mode, timeout=timeout, workflow_id=workflow_id
+            )
+        )
+
+    def stream(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        files: Sequence[FileInput] | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+        workflow_id: str | None = None,
+    ) -> Stream:
+        """Run it, and give the events as they come: `with dify.workflows.stream({"text": "hi"}) as stream`.
+
+        Arguments (`inputs`, `files`, `timeout`, `workflow_id`) as for `run`. Nothing is sent before the stream is
+        entered, once.
+
+        Raises:
+            InputError: an argument cannot be sent. What entering the stream raises: see `ChatStream`.
+        """
+        return Stream(
+            self._dify.workflows.stream(inputs, files=files, user=user, timeout=timeout, workflow_id=workflow_id)
+        )
+
+    def resume(self, run: Turn | str, *, user: str | None = None, timeout: float | None = None) -> Stream:
+        """Read on in a run that paused, or whose connection was lost (Dify 1.13 and newer), as `chat.resume` does.
+
+        Args:
+            run: the turn, also a pickled one or one of a tape; or the id of its run, `turn.workflow_run_id`.
+            user: who started the run; for another one there is no such run.
+            timeout: seconds, as for `run`.
+
+        Raises:
+            InputError: the turn has no run. What entering the stream raises: see `ChatStream`.
+        """
+        return Stream(self._dify.workflows.resume(run, user=user, timeout=timeout))
+
+    def stop(self, task_id: str, *, user: str | None = None) -> bool:
+        """Stop a running task.
+
+        Args:
+            task_id: Dify's id of the task, as `stream.task_id` and `turn.task_id` have it.
+            user: who started it: for another one Dify 0.15 says yes and goes on.
+
+        Returns:
+            Whether the server says that it stopped. Dify says so of tasks that it does not know, too.
+        """
+        return portal().call(self._dify.workflows.stop(task_id, user=user))
+
+    def get(self, workflow_run_id: str) -> models.WorkflowRun:
+        """What the server keeps of the run `workflow_run_id`, by whomever it was started.
+
+        Dify 1.12 tells of most runs that were stopped that they are running.
+
+        Raises:
+            NotFoundError: there is no such run of this app.
+        """
+        return portal().call(self._dify.workflows.get(workflow_run_id))
+
+    def logs(
+        self,
+        *,
+        keyword: str | None = None,
+        status: Literal["succeeded", "failed", "stopped"] | None = None,
+        created_at__before: str | None = None,
+        created_at__after: str | None = None,
+        created_by_end_user_session_id: str | None = None,
+        created_by_account: str | None = None,
+        page_size: int = 100,
+    ) -> Pages[models.WorkflowLog]:
+        """The app's runs, by every user, the newest first; without inputs and outputs: see `get`.
+
+        Args:
+            keyword: in inputs, outputs, the user or the run's id. Dify 1.12 finds no Chinese.
+            status: runs that ended so.
+            created_at__before, created_at__after: ISO 8601 with its zone. These and what follows: Dify 1.x, older ones
+                ignore them.
+            created_by_end_user_session_id: the user that runs were started with.
+            created_by_account: the mail address of a member of the workspace.
+        """
+        return Pages(
+            self._dify.workflows.logs(
+                keyword=keyword,
+                status=status,
+                created_at__before=created_at__before,
+                created_at__after=created_at__after,
+                created_by_end_user_session_id=created_by_end_user_session_id,
+                created_by_account=created_by_account,
+                page_size=page_size,
+            )
+        )
+
+
+class Completion(Group):
+    """Texts of a completion app: `send`, `stream`, `stop`."""
+
+    def send(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        files: Sequence[FileInput] | None = None,
+        user: str | None = None,
+        response_mode: ResponseMode = "streaming",
+        timeout: float | None = None,
+    ) -> Turn:
+        """Have the app's prompt filled with the inputs and answered; the whole turn.
+
+        The text is an input of the app (in Dify's template `query`). The turn's `message_id` is all by which it can
+        be rated later: the server tells of completions nothing again.
+
+        Args:
+            inputs, files, response_mode, timeout: as for `chat.send`.
+
+        Raises:
+            TurnFailed: the answer ended in an error, or before its end (`TurnIncomplete`); `.turn` has what came.
+            InputError: an argument or a file cannot be sent, or the app's form does not take an input.
+            DifyError: the server refused it or could not be reached; while streaming `.turn` is the failed turn.
+        """
+        return portal().call(
+            self._dify.completion.send(inputs, files=files, user=user, response_mode=response_mode, timeout=timeout)
+        )
+
+    def stream(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        files: Sequence[FileInput] | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+    ) -> Stream:
+        """The same, with the events as they come: `with dify.completion.stream({"query": "hi"}) as stream`.
+
+        Arguments (`inputs`, `files`, `timeout`) as for `send`. Nothing is sent before the stream is entered, once.
+
+        Raises:
+            InputError: an argument cannot be sent. What entering the stream raises: see `ChatStream`.
+        """
+        return Stream(self._dify.completion.stream(inputs, files=files, user=user, timeout=timeout))
+
+    def stop(self, task_id: str, *, user: str | None = None) -> bool:
+        """Stop a running task.
+
+        Args:
+            task_id: Dify's id of the task, as `stream.task_id` and `turn.task_id` have it.
+            user: who asked for it: for another one Dify says yes and goes on.
+
+        Returns:
+            Whether the server says that it stopped. Dify says so of tasks that it does not know, too.
+        """
+        return portal().call(self._dify.completion.stop(task_id, user=user))

@@ -7,7 +7,7 @@ here, so that a mistake is told before anything is sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
@@ -37,6 +37,8 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Sent as JSON."""
     idempotent: bool = False
     """Whether it may be sent again after a failure."""
+    asks: bool = False
+    """Whether it asks the app: then some servers stream the answer whatever was asked for."""
     secret: Secret | None = None
     """Stands in the path, and is taken out of what is answered."""
 
@@ -130,13 +132,90 @@ def chat_messages(
     if workflow_id is not None:
         segment("workflow_id", workflow_id)
         body["workflow_id"] = workflow_id
-    return Call(method="POST", path="/chat-messages", body=body, result=models.ChatCompletion)
+    return Call(method="POST", path="/chat-messages", body=body, result=models.ChatCompletion, asks=True)
+
+
+def completion_messages(
+    *,
+    user: str,
+    inputs: Mapping[str, Any] | None = None,
+    files: list[dict[str, Any]] | None = None,
+    response_mode: Literal["streaming", "blocking"] = "streaming",
+) -> Call[models.ChatCompletion]:
+    """POST /completion-messages. A `query` beside the inputs would replace the filled prompt: none is sent."""
+    body = _asked(inputs, files, response_mode, user)
+    return Call(method="POST", path="/completion-messages", body=body, result=models.ChatCompletion, asks=True)
+
+
+def workflow_run(
+    *,
+    user: str,
+    inputs: Mapping[str, Any] | None = None,
+    files: list[dict[str, Any]] | None = None,
+    response_mode: Literal["streaming", "blocking"] = "streaming",
+    workflow_id: str | None = None,
+) -> Call[models.WorkflowAnswer]:
+    """POST /workflows/run, or /workflows/{workflow_id}/run for one of its published versions (Dify 1.x)."""
+    body = _asked(inputs, files, response_mode, user)
+    path = "/workflows/run" if workflow_id is None else f"/workflows/{segment('workflow_id', workflow_id)}/run"
+    return Call(method="POST", path=path, body=body, result=models.WorkflowAnswer, asks=True)
+
+
+def _asked(
+    inputs: Mapping[str, Any] | None, files: list[dict[str, Any]] | None, response_mode: str, user: str
+) -> dict[str, Any]:
+    one_of("response_mode", response_mode, ("streaming", "blocking"))
+    if inputs is not None and not isinstance(inputs, Mapping):
+        raise InputError(t("net.bad_inputs", kind=type(inputs).__name__), code="inputs")
+    body: dict[str, Any] = {"inputs": dict(inputs or {}), "response_mode": response_mode, "user": user}
+    if files:
+        body["files"] = files
+    return body
+
+
+Stop = Callable[..., Call[models.Result]]
+"""How a task is stopped: `stop(task_id, user=user)`."""
+
+
+def _stop(path: str, task_id: str, user: str) -> Call[models.Result]:
+    path = f"/{path}/{segment('task_id', task_id)}/stop"
+    return Call(method="POST", path=path, body={"user": user}, result=models.Result, idempotent=True)
 
 
 def stop_chat_message(task_id: str, *, user: str) -> Call[models.Result]:
     """POST /chat-messages/{task_id}/stop. Dify says success to anything: see `ChatStream.stop`."""
-    path = f"/chat-messages/{segment('task_id', task_id)}/stop"
-    return Call(method="POST", path=path, body={"user": user}, result=models.Result, idempotent=True)
+    return _stop("chat-messages", task_id, user)
+
+
+def stop_completion(task_id: str, *, user: str) -> Call[models.Result]:
+    """POST /completion-messages/{task_id}/stop."""
+    return _stop("completion-messages", task_id, user)
+
+
+def stop_workflow(task_id: str, *, user: str) -> Call[models.Result]:
+    """POST /workflows/tasks/{task_id}/stop. Dify 1.12 asks neither whose task it is nor of which app."""
+    return _stop("workflows/tasks", task_id, user)
+
+
+def workflow_run_detail(workflow_run_id: str) -> Call[models.WorkflowRun]:
+    """GET /workflows/run/{workflow_run_id}. A run that is not there is answered with 200 and nulls."""
+    path = f"/workflows/run/{segment('workflow_run_id', workflow_run_id)}"
+    return Call(method="GET", path=path, result=models.WorkflowRun, idempotent=True)
+
+
+def workflow_logs(filters: Mapping[str, str | None], *, page: int = 1, limit: int = 20) -> Call[models.WorkflowLogPage]:
+    """GET /workflows/logs.
+
+    Args:
+        filters: `keyword`, `status`, and since Dify 1.x `created_at__before`, `created_at__after` (ISO 8601),
+            `created_by_end_user_session_id`, `created_by_account`; older ones ignore these in silence.
+    """
+    params = {"page": str(page), "limit": str(check_limit(limit))}
+    for name, value in filters.items():
+        if value is not None:
+            check_text(name, value)
+            params[name] = value
+    return Call(method="GET", path="/workflows/logs", params=params, result=models.WorkflowLogPage, idempotent=True)
 
 
 def follow_run(workflow_run_id: str, *, user: str, continue_on_pause: bool = False) -> Call[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ast import literal_eval
 from contextlib import suppress
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
@@ -84,20 +85,22 @@ def _shaped(kind: type[Model], data: Any) -> Any:
     """JSON as the model wants it: times read, items of lists shaped too, what has no name under `extra`."""
     if not isinstance(data, dict):
         return data
-    names, inner = _names(kind), _LISTS.get(kind)
+    names, inner = _names(kind), _INNER.get(kind)
     extra: dict[str, Any] = {}
     fields: dict[str, Any] = {}
     for name, value in data.items():
         if name not in names:
             extra[name] = value
-        elif name == "created_at" or name == "updated_at":
+        elif name == "created_at" or name == "updated_at" or name == "finished_at":
             try:
                 fields[name] = _time(value)
             except (OverflowError, OSError, ValueError):
                 fields[name], extra[name] = None, value
-        elif inner is not None and name in inner and isinstance(value, list):
-            model = inner[name]
-            fields[name] = [_shaped(model, item) for item in value]
+        elif inner is not None and name in inner:
+            model, many = inner[name], isinstance(value, list)
+            fields[name] = [_shaped(model, item) for item in value] if many else _shaped(model, value)
+        elif kind is WorkflowRun and name in ("inputs", "outputs"):
+            fields[name] = _from_text(value)
         else:
             fields[name] = value
     if extra:
@@ -105,18 +108,29 @@ def _shaped(kind: type[Model], data: Any) -> Any:
     return fields
 
 
+def _from_text(value: Any) -> Any:
+    """What JSON text says; anything else as it is."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return loads(value.encode())
+    return value
+
+
 def _fitted(kind: type[Model], shaped: dict[str, Any]) -> dict[str, Any]:
     """The same, field by field, so that one that cannot be read does not take the others with it."""
-    inner = _LISTS.get(kind, {})
+    inner = _INNER.get(kind, {})
     extra: dict[str, Any] = dict(shaped.get("extra") or {})
     fields: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
         if field.name == "extra" or field.name not in shaped:
             continue
         value = shaped[field.name]
-        if field.name in inner and (isinstance(value, list) or not value):
+        if field.name in inner:
             model = inner[field.name]
-            value = [_fitted(model, item) if isinstance(item, dict) else item for item in value or ()]
+            if isinstance(value, dict) and not field.required:
+                value = _fitted(model, value)
+            elif isinstance(value, list) or (field.required and not value):
+                value = [_fitted(model, item) if isinstance(item, dict) else item for item in value or ()]
         forms = [value]
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             forms.append(str(value))  # an id, a name
@@ -143,7 +157,7 @@ def _fits(value: Any, type_: Any) -> bool:
 
 
 def _time(value: Any) -> Any:
-    """Seconds, milliseconds or ISO text without zone, as an aware time in UTC."""
+    """Seconds, milliseconds, ISO text without zone or that of a mail (runs of Dify 0.15), as an aware time in UTC."""
     if type(value) is int and -100_000_000_000 < value < 100_000_000_000:  # the usual case
         return datetime.fromtimestamp(value, UTC)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -151,7 +165,7 @@ def _time(value: Any) -> Any:
     if isinstance(value, str) and value:
         with suppress(ValueError):
             return _time(float(value))
-        time = datetime.fromisoformat(value)
+        time = datetime.fromisoformat(value) if value[:1].isdigit() else parsedate_to_datetime(value)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     return None
 
@@ -174,6 +188,79 @@ class ChatCompletion(Model, frozen=True):
     answer: str = ""
     metadata: dict[str, Any] | None = None
     created_at: datetime | None = None
+
+
+class WorkflowAnswer(Model, frozen=True):
+    """The answer of /workflows/run in blocking mode; a failure is told here too, under HTTP 200."""
+
+    task_id: str | None = None
+    workflow_run_id: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class WorkflowRun(Model, frozen=True):
+    """One run of a workflow, as /workflows/run/{id} tells it."""
+
+    id: str | None = None
+    """None where there is no such run (Dify answers 200)."""
+    workflow_id: str | None = None
+    status: str | None = None
+    """running, succeeded, failed, stopped, partial-succeeded or paused. Dify 1.12 leaves stopped ones running."""
+    inputs: Any = None
+    """A dict; Dify sends it as JSON text, with what the system adds (`sys.…`)."""
+    outputs: Any = None
+    """A dict, or None; JSON text in older Difys, `{}` also where it still runs."""
+    error: str | None = None
+    total_steps: int | None = None
+    total_tokens: int | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    elapsed_time: float | None = None
+    """Seconds."""
+
+
+class WorkflowRunSummary(Model, frozen=True):
+    """What the log tells of a run."""
+
+    id: str | None = None
+    version: str | None = None
+    """Of the workflow: when it was published, as text."""
+    status: str | None = None
+    triggered_from: str | None = None
+    """app-run, and so on (Dify 1.12)."""
+    error: str | None = None
+    elapsed_time: float | None = None
+    """Seconds."""
+    total_tokens: int | None = None
+    total_steps: int | None = None
+    exceptions_count: int | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class WorkflowLog(Model, frozen=True):
+    """One line of /workflows/logs."""
+
+    id: str
+    workflow_run: WorkflowRunSummary | None = None
+    details: dict[str, Any] | None = None
+    created_from: str | None = None
+    created_by_role: str | None = None
+    """end_user or account."""
+    created_by_account: dict[str, Any] | None = None
+    created_by_end_user: dict[str, Any] | None = None
+    """`id`, `type`, `is_anonymous` and `session_id`, the user that the run was asked with."""
+    created_at: datetime | None = None
+
+
+class WorkflowLogPage(Model, frozen=True):
+    """One page of /workflows/logs, the newest first."""
+
+    data: list[WorkflowLog]
+    has_more: bool | None = None
+    page: int | None = None
+    limit: int | None = None
+    total: int | None = None
 
 
 class UploadedFile(Model, frozen=True):
@@ -443,11 +530,13 @@ class HumanInputForm(Model, frozen=True):
     expiration_time: datetime | None = None
 
 
-_LISTS: dict[type[Model], dict[str, type[Model]]] = {
+_INNER: dict[type[Model], dict[str, type[Model]]] = {
     ConversationPage: {"data": Conversation},
     MessagePage: {"data": StoredMessage},
     MessageRows: {"data": StoredMessage},
     FeedbackPage: {"data": Feedback},
     VariablePage: {"data": ConversationVariable},
     AnnotationPage: {"data": Annotation},
+    WorkflowLogPage: {"data": WorkflowLog},
+    WorkflowLog: {"workflow_run": WorkflowRunSummary},
 }

@@ -1,0 +1,61 @@
+"""Asking an app in the way of its mode: the one place that knows which call that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..errors import InputError
+from ..i18n import t
+from ..wire.kinds import COMPLETION, OTHER_MODES, WORKFLOW
+from .files import FileInput
+from .stream import ChatStream
+
+if TYPE_CHECKING:
+    from .client import AsyncDify
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """All that can be asked with, whatever the app; see `chat.send`."""
+
+    query: str | None = None
+    """None for apps that take their text as an input."""
+    inputs: Mapping[str, Any] | None = None
+    files: Sequence[FileInput] | None = None
+    conversation_id: str | None = None
+    timeout: float | None = None
+    auto_generate_name: bool = True
+    workflow_id: str | None = None
+
+
+def ask(dify: AsyncDify, asked: Asked) -> ChatStream:
+    """The stream that asks, as far as the app's mode is known; an app of which nothing is known is one that chats.
+
+    Raises:
+        InputError: apps of that mode are not asked so, or an argument cannot be sent.
+    """
+    mode = dify._cache.app.mode
+    if mode not in OTHER_MODES:
+        if asked.query is None:
+            raise InputError(t("net.needs_query"), code="query")
+        return dify.chat.stream(
+            asked.query,
+            inputs=asked.inputs,
+            files=asked.files,
+            conversation_id=asked.conversation_id,
+            timeout=asked.timeout,
+            auto_generate_name=asked.auto_generate_name,
+            workflow_id=asked.workflow_id,
+        )
+    if asked.query is not None:
+        raise InputError(t("net.text_is_input"), code="query")
+    if asked.conversation_id is not None:
+        raise InputError(t("net.no_conversations", name="conversation_id"), code="conversation_id")
+    if mode == WORKFLOW:
+        return dify.workflows.stream(
+            asked.inputs, files=asked.files, timeout=asked.timeout, workflow_id=asked.workflow_id
+        )
+    assert mode == COMPLETION
+    return dify.completion.stream(asked.inputs, files=asked.files, timeout=asked.timeout)
