@@ -73,7 +73,7 @@ def _condition(app: str, wanted: LogFilter) -> tuple[str, list[object]]:
         text = wanted.keyword[:30].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         like = "LIKE ? ESCAPE '\\'"
         found = f"(r.inputs {like} OR r.outputs {like} OR u.session {like} OR r.id {like})"
-        parts.append((found, [f"%{text}%"] * 3 + [f"{text}%"]))
+        parts.append((found, [*[f"%{text}%"] * 3, f"{text}%"]))
     if wanted.status is not None:
         parts.append(("r.status = ?", [wanted.status]))
     if wanted.before is not None:
