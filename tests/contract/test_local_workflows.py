@@ -565,3 +565,12 @@ def test_sound_is_for_apps_that_have_a_voice(server: LocalServer) -> None:
         with user(server, app) as client:
             answer = client.post("/text-to-audio", {"text": "hi", "user": "u"})
             assert told(answer) == (400, "invalid_param", "TTS is not enabled")
+
+
+def test_a_run_is_no_message(server: LocalServer) -> None:
+    with user(server, "plain") as client:
+        run = client.run(q="x")[0]["workflow_run_id"]
+        answer = client.post(f"/messages/{run}/feedbacks", {"user": client.user, "rating": "like"})
+        assert told(answer) == (404, "not_found", "Message Not Exists.")
+        spoken = client.post("/text-to-audio", {"message_id": run, "user": client.user})
+        assert (spoken.status_code, spoken.json()) == (200, None)
