@@ -55,6 +55,8 @@ async def _after(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
 def blocking_events(body: bytes, at: float) -> list[ev.Event]:
     """A whole answer in one JSON, told as the events that it stands for; also one that paused (Dify 1.14).
 
+    The run of a workflow app is one event, its end or its pause; that it failed is told under HTTP 200 as well.
+
     Raises:
         ValueError: it is no answer.
     """
@@ -62,10 +64,15 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
         data, unread = read(body)
     except RecursionError as problem:
         raise ValueError(str(problem)) from None
-    paused = isinstance(data, dict) and data.get("event") == "workflow_paused"
-    if not isinstance(data, dict) or not (paused or "answer" in data):
+    if not isinstance(data, dict):
         raise ValueError
-    inner = data["data"] if paused and isinstance(data.get("data"), dict) else {}
+    told = data["data"] if isinstance(data.get("data"), dict) else {}
+    paused = data.get("event") == "workflow_paused"
+    if not paused and "answer" not in data:
+        if not isinstance(told.get("status"), str):
+            raise ValueError
+        return [_end_of_run(data, told["status"], at, unread)]
+    inner = told if paused else {}
     reported = {**inner, **{name: value for name, value in data.items() if value is not None}}
     common = {key: reported.get(key) for key in ("task_id", "message_id", "conversation_id", "created_at")}
     messages: list[dict[str, Any]] = [
@@ -78,6 +85,14 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
     events = [decode(("", msgspec.json.encode(common | fields)), at) for fields in messages]
     events[0].unread = unread
     return events
+
+
+def _end_of_run(data: dict[str, Any], status: str, at: float, unread: int) -> ev.Event:
+    """How the run of a workflow app ended, or that it waits."""
+    name = "workflow_paused" if status == "paused" else "workflow_finished"
+    event = decode(("", msgspec.json.encode({**data, "event": name})), at)
+    event.unread = unread
+    return event
 
 
 def streamed_events(body: bytes, at: float) -> list[ev.Event]:

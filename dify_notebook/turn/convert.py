@@ -6,7 +6,7 @@ server writes differently must not end a stream.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import msgspec
 
+from ..wire.loose import is_shallow
 from .state import Citation, MessageFile, Usage
 
 PLACES = 60
@@ -141,11 +142,19 @@ FILE_IDENTITY = "__dify__file__"
 
 
 def with_files(value: Any) -> Any:
-    """A value of a run's variables, with a `MessageFile` wherever Dify wrote a file."""
+    """A value of a run's variables, with a `MessageFile` wherever Dify wrote a file.
+
+    One that is nested deeper than `wire.loose.MAX_DEPTH`, which no server's answer is, stays as it is.
+    """
+    return map_files(value, as_file) if is_shallow(value) else value
+
+
+def map_files(value: Any, convert: Callable[[Mapping[str, Any]], Any]) -> Any:
+    """A value of a run's variables, with what `convert` makes of them wherever Dify wrote a file."""
     if isinstance(value, list):
-        return [with_files(item) for item in value]
+        return [map_files(item, convert) for item in value]
     if not isinstance(value, dict):
         return value
     if value.get("dify_model_identity") == FILE_IDENTITY:
-        return as_file(value)
-    return {name: with_files(item) for name, item in value.items()}
+        return convert(value)
+    return {name: map_files(item, convert) for name, item in value.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..wire.kinds import UNTOLD_END
+from ..wire.kinds import ABORTED, UNTOLD_END
 from .state import WELL, End, Status, TurnError, Workflow
 
 
@@ -22,8 +22,14 @@ class Ending(NamedTuple):
 
 
 def run_status(workflow: Workflow | None) -> str:
-    """How the chatflow's run ended, with `_` where Dify writes `-` (or, elsewhere, `_`); empty without a run."""
-    return workflow.status.replace("-", "_") if workflow else ""
+    """How the run ended, with `_` where Dify writes `-` (or, elsewhere, `_`); empty without a run.
+
+    One that somebody stopped is stopped, also where Dify 1.12 calls it failed.
+    """
+    if workflow is None:
+        return ""
+    status = workflow.status.replace("-", "_")
+    return "stopped" if status == "failed" and workflow.error == ABORTED else status
 
 
 def run_error(workflow: Workflow | None) -> TurnError:

@@ -14,14 +14,16 @@ from typing import Any
 import msgspec
 
 from ..i18n import t
+from ..redact import redact
 from ..wire import events as ev
-from ..wire.kinds import AGENT, CHATFLOW, NEW_AGENT, WORKFLOW
+from ..wire.kinds import AGENT, CHATFLOW, COMPLETION, NEW_AGENT, WORKFLOW
 from .agent import Agent
 from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
 from .ends import ending, run_error, run_status
 from .forms import answered, as_form, closed
 from .nodes import Nodes
-from .state import WELL, Audio, End, MessageFile, Status, Timing, Turn, TurnError, Workflow
+from .results import Result, result_of, usage_of_run
+from .state import WELL, Audio, End, MessageFile, Node, Status, Timing, Turn, TurnError, Usage, Workflow
 from .texts import Texts, same_text
 from .warnings import Warnings
 
@@ -53,11 +55,13 @@ class Builder:
         self._agent = Agent(turn)
         self._nodes = Nodes(turn.nodes or (), self._warn)
         self._files = None if turn.files is None else list(turn.files)
-        self._file_ids = {item.id for item in turn.files or ()}
+        self._file_names = {name for item in turn.files or () if (name := _name_of(item)) is not None}
         self._forms = {item.id: item for item in turn.forms}
         self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
         self._audio_ended = bool(turn.audio and turn.audio.complete)
         self._continued_run = False
+        self._outputs: Any = None
+        self._result: Result | None = None  # of these outputs
         self._snapshot: Turn | None = turn
         self.version = 0
         """Grows with every event that changed something."""
@@ -67,21 +71,23 @@ class Builder:
     def turn(self) -> Turn:
         """The turn as it is now; the same object until something changes."""
         if self._snapshot is None:
-            texts = self._texts.snapshot()
+            texts, nodes, result = self._texts.snapshot(), self._nodes.all(), self._own_result()
+            inline = (result and result.reasoning) or texts.inline
             has_audio = self._audio or self._audio_ended
             self._snapshot = self._base = msgspec.structs.replace(
                 self._base,
                 **{
                     **self._fields,
-                    "answer": texts.answer,
+                    "answer": texts.answer if result is None else result.answer,
                     "answer_raw": texts.raw,
-                    "reasoning": texts.reasoning,
+                    "reasoning": "\n\n".join(part for part in (texts.chunks.strip(), inline) if part),
                     "reasoning_chunks": texts.chunks,
                     "reasoning_by_node": texts.by_node,
                     "halves": tuple(sorted(self._texts.halves)),
                     "thoughts": self._agent.thoughts(),
                     "logs": self._agent.logs(),
-                    "nodes": self._nodes.all(),
+                    "nodes": nodes,
+                    "usage": self._usage(nodes),
                     "files": None if self._files is None else tuple(self._files),
                     "forms": tuple(self._forms.values()),
                     "audio": Audio(chunks=tuple(self._audio), complete=self._audio_ended) if has_audio else None,
@@ -90,6 +96,26 @@ class Builder:
             )
             self._fields = {}
         return self._snapshot
+
+    def _own_result(self) -> Result | None:
+        """What the run of a workflow app gave, which counts more than the text that was streamed of it.
+
+        None where that text is all there is: no outputs were told, the run did not end well, or moderation replaced it.
+        """
+        workflow: Workflow | None = self._get("workflow")
+        if workflow is None or self._get("app_mode") != WORKFLOW or self._get("replaced"):
+            return None
+        if workflow.outputs is not self._outputs:
+            self._outputs, self._result = workflow.outputs, result_of(workflow.outputs)
+        well = run_status(workflow) in ("succeeded", "partial_succeeded")
+        return self._result if well or not self._texts.length else None
+
+    def _usage(self, nodes: tuple[Node, ...]) -> Usage | None:
+        """What the message's end told; of a workflow app, which has none, what its run and nodes did."""
+        workflow: Workflow | None = self._get("workflow")
+        if workflow is None or workflow.finished_at is None or self._get("app_mode") != WORKFLOW:
+            return self._get("usage")  # type: ignore[no-any-return]
+        return usage_of_run(nodes, workflow.total_tokens)
 
     @property
     def status(self) -> Status:
@@ -107,7 +133,7 @@ class Builder:
 
     @property
     def unfinished_run(self) -> str | None:
-        """Id of the chatflow's run, where one was told to begin and none to end."""
+        """Id of the run, where one was told to begin and none to end."""
         workflow: Workflow | None = self._get("workflow")
         ended = workflow is None or workflow.status != "running"
         # Since Dify 1.13 the run's end comes behind the message's.
@@ -156,6 +182,15 @@ class Builder:
             self._set(message_id=event.message_id)
         if event.created_at is not None and self._get("created_at") is None:
             self._set(created_at=as_time(event.created_at))
+        if event.message_id:
+            self._learn_mode_of_message(event)
+
+    def _learn_mode_of_message(self, event: ev.ChatEvent) -> None:
+        mode, talks = self._get("app_mode"), self._get("conversation_id") is not None
+        if mode == WORKFLOW and talks:  # its run was told without the conversation
+            self._set(app_mode=CHATFLOW)
+        elif mode is None and isinstance(event, _OF_MESSAGES) and not talks and self._get("workflow") is None:
+            self._set(app_mode=COMPLETION)  # no other app has neither
 
     def _say(self, text: str | None, at: float) -> None:
         """More of the answer."""
@@ -267,13 +302,14 @@ class Builder:
 
     def _add_files(self, items: object) -> None:
         for item in items if isinstance(items, list) else ():
-            if isinstance(item, dict):
-                self._add_file(as_file(item))
+            if isinstance(item, dict) and _name_of(file := as_file(item)) not in self._file_names:
+                self._add_file(file)
 
     def _add_file(self, file: MessageFile) -> None:
-        if file.id and file.id in self._file_ids:
+        if file.id and file.id in self._file_names:
             return
-        self._file_ids.add(file.id)
+        if (name := _name_of(file)) is not None:
+            self._file_names.add(name)
         self._files = self._files or []
         self._files.append(file)
 
@@ -301,6 +337,10 @@ class Builder:
                 started_at=event.at if workflow.started_at is None else workflow.started_at,
             ),
         )
+        self._learn_mode(event, run)
+
+    def _learn_mode(self, event: ev.WorkflowEvent, run: str) -> None:
+        """Which kind of app has such a run."""
         if self._get("app_mode") is None and event.conversation_id:
             self._set(app_mode=CHATFLOW)
         elif self._get("app_mode") is None and event.task_id != run:  # else a chatflow's run that never began
@@ -314,6 +354,7 @@ class Builder:
             workflow_run_id=self._get("workflow_run_id") or run or None,
             workflow=msgspec.structs.replace(
                 workflow,
+                workflow_id=workflow.workflow_id or as_text(data.get("workflow_id")) or None,
                 status=str(data.get("status") or "succeeded"),
                 error=as_text(data.get("error")) or None,
                 outputs=data.get("outputs"),
@@ -324,6 +365,7 @@ class Builder:
                 finished_at=event.at,
             ),
         )
+        self._learn_mode(event, run)
         self._add_files(data.get("files"))
         self._conclude(event.at, alone=event.conversation_id is None)
 
@@ -334,6 +376,7 @@ class Builder:
             workflow=msgspec.structs.replace(workflow, status="paused"),
             workflow_run_id=self._get("workflow_run_id") or workflow.id or None,
         )
+        self._learn_mode(event, workflow.id)
         reasons = data.get("reasons")
         for reason in reasons if isinstance(reasons, list) else ():
             if isinstance(reason, dict) and reason.get("TYPE") in (None, "human_input_required"):
@@ -552,6 +595,14 @@ class Builder:
     def _cancelled(self, event: ev.Cancelled) -> None:
         self._break_off("cancelled", event.at)
 
+
+
+def _name_of(file: MessageFile) -> str | None:
+    """What tells a file apart that an end lists: its id, or where it lies (files of other places have no id)."""
+    return file.id or (file.url and redact(f"{file.url} {file.name}")) or None
+
+
+_OF_MESSAGES = (ev.Message, ev.MessageEnd, ev.Error)
 
 _NODES = 1_000
 """Nodes whose reasoning is taken from the message's end."""

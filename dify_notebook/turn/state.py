@@ -280,7 +280,7 @@ def _from_base64(chunk: str) -> bytes:
 
 
 class Workflow(Value, frozen=True):
-    """The run of a chatflow as a whole."""
+    """The run of a chatflow or of a workflow app as a whole."""
 
     id: str
     workflow_id: str | None = None
@@ -313,9 +313,10 @@ class Turn(Value, frozen=True):
     inputs: Mapping[str, Any] | None = None
     """As they were sent; None where the source does not tell them."""
     answer: str = ""
-    """The text without the model's reasoning, as markdown."""
+    """The text without the model's reasoning, as markdown. Of a workflow app whose run ended well: what is text among
+    its outputs, in their order with a line between them, or where none is, the outputs as text."""
     answer_raw: str = ""
-    """The text as it came, reasoning included; after `message_replace`, the replacement."""
+    """The text as it was streamed, reasoning included; after `message_replace`, the replacement."""
     reasoning: str = ""
     status: Status = "running"
     end: End | None = None
@@ -354,7 +355,7 @@ class Turn(Value, frozen=True):
     app: str | None = None
     """Name of the app, where known."""
     app_mode: str | None = None
-    """chat, agent-chat, advanced-chat (a chatflow) or agent, where known."""
+    """One of `wire.kinds.AppMode` (advanced-chat is a chatflow), where known."""
     turn_number: int | None = None
     """Which turn of its conversation this is, from 1, where known."""
     conversation_name: str | None = None

@@ -17,7 +17,8 @@ class Snapshot(NamedTuple):
 
     answer: str
     raw: str
-    reasoning: str
+    inline: str
+    """The reasoning that stood in the answer."""
     chunks: str
     by_node: Mapping[str, str] | None
 
@@ -133,9 +134,8 @@ class Texts:
         answer, raw = _join(self._splitter.answer), _join(self._raw)
         if answer == raw and raw:  # most are: held once
             self._splitter.answer[:], answer = [raw], raw
-        reasoning = "\n\n".join(part for part in (chunks.strip(), inline) if part)
         by_node = {node: _join(pieces) for node, pieces in self._by_node.items()} or None
-        return Snapshot(answer, raw, reasoning, chunks, by_node)
+        return Snapshot(answer, raw, inline, chunks, by_node)
 
 
 def same_text(one: str, other: str) -> bool:

@@ -252,11 +252,11 @@ class RoundEvent(WorkflowEvent):
 
 
 class WorkflowStarted(WorkflowEvent, tag="workflow_started"):
-    """A chatflow began to run."""
+    """A chatflow or a workflow app began to run."""
 
 
 class WorkflowFinished(WorkflowEvent, tag="workflow_finished"):
-    """The chatflow's run is over; the stream is not."""
+    """The run is over; the stream of a chatflow is not, nor that of an app that speaks."""
 
 
 class WorkflowPaused(WorkflowEvent, tag="workflow_paused"):

@@ -23,6 +23,9 @@ COMPLETION: Final = "completion"
 UNTOLD_END: Final = "without a terminal event"
 """What Dify 1.13 and newer say of a run that moderation answered, after the end of that answer: it is no failure."""
 
+ABORTED: Final = "Aborted: User requested stop"
+"""What Dify 1.12 and newer say of a run that somebody stopped; in an iteration of 1.12 its status is failed then."""
+
 TextControl = Literal["text-input", "paragraph", "select"]
 FileControl = Literal["file", "file-list"]
 PlainControl = Literal[TextControl, "number", "checkbox", FileControl]
