@@ -147,6 +147,13 @@ def file_identity(file: MessageFile) -> str | None:
     return file.id or (file.url and redact(f"{file.url} {file.name}")) or None
 
 
+def file_value(value: object) -> MessageFile | None:
+    """A value of a run's variables that is a file; None for all others."""
+    if isinstance(value, dict) and value.get("dify_model_identity") == FILE_IDENTITY:
+        return as_file(value)
+    return value if isinstance(value, MessageFile) else None
+
+
 def with_files(value: Any, known: Iterable[MessageFile] = ()) -> Any:
     """A value of a run's variables, with a `MessageFile` wherever Dify wrote a file.
 
