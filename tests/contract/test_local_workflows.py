@@ -173,6 +173,16 @@ def test_nobody_is_named(server: LocalServer) -> None:
         assert client.http.post(f"/workflows/tasks/{NOWHERE}/stop").status_code == 415
 
 
+def test_what_dify_015_takes(server: LocalServer, dialect: Dialect) -> None:
+    with user(server, "soft") as client:
+        body = {"inputs": [], "user": "u", "files": {}}
+        response = client.post("/workflows/run", body)
+        if dialect == "0.15":
+            assert response.json()["data"]["status"] == "partial-succeeded"
+        else:
+            assert told(response)[:2] == (400, "invalid_param")
+
+
 def test_a_number_is_no_user_and_what_is_not_known_is_not_looked_at(server: LocalServer) -> None:
     with user(server, "plain") as client:
         body = {"inputs": {"q": "x", "more": 1}, "user": 42, "query": "hi", "conversation_id": NOWHERE, "workflow_id": "nope"}
@@ -613,7 +623,9 @@ def test_files_of_a_run(server: LocalServer, dialect: Dialect) -> None:
         ([], "file in input form must be a file"),
     ],
 )
-def test_files_that_are_wrong(server: LocalServer, file: Any, message: str) -> None:
+def test_files_that_are_wrong(server: LocalServer, dialect: Dialect, file: Any, message: str) -> None:
+    if file == {} and dialect == "0.15":
+        message = "No matching enum found for value 'None'"
     with user(server, "tally") as client:
         assert told(client.blocking(text="x", file=file)) == (400, "invalid_param", message)
         if file:
