@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,8 @@ from dify_notebook.turn.stored_run import turn_from_run
 from dify_notebook.views import bundle
 from dify_notebook.wire.models import WorkflowRun, read
 
-SYSTEM = '"sys.files": [], "sys.user_id": "golden-user", "sys.app_id": "a", "sys.workflow_run_id": "w", "sys.timestamp": 1'
+SYSTEM = {"sys.files": [], "sys.user_id": "golden-user", "sys.app_id": "a", "sys.workflow_run_id": "w", "sys.timestamp": 1}
+text = json.dumps
 MAIL = "Sat, 21 Nov 2026 10:22:16 -0000"
 """How Dify 0.15 writes a time."""
 
@@ -23,7 +25,7 @@ RUNS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "0.15, texts and a list",
         {"status": "succeeded", "created_at": MAIL, "total_tokens": 72, "total_steps": 15, "elapsed_time": 2.7,
-         "inputs": '{"q": "hi", %s}' % SYSTEM, "outputs": '{"iter": ["\\u4f60"], "p2": "P2 hi", "llm": "<think>hm</think>A"}'},
+         "inputs": text({"q": "hi"} | SYSTEM), "outputs": '{"iter": ["\\u4f60"], "p2": "P2 hi", "llm": "<think>hm</think>A"}'},
         {"answer": "P2 hi\n\nA", "reasoning": "hm", "outputs": {"iter": ["你"], "p2": "P2 hi", "llm": "<think>hm</think>A"},
          "created_at": datetime(2026, 11, 21, 10, 22, 16, tzinfo=UTC), "usage": Usage(total_tokens=72)},
     ),
@@ -56,7 +58,7 @@ RUNS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ),
     (
         "1.16, outputs as an object",
-        {"status": "succeeded", "outputs": {"text": "word0", "wrapped": "<word0>"}, "inputs": '{"text": "x", "n": null, %s}' % SYSTEM},
+        {"status": "succeeded", "outputs": {"text": "word0", "wrapped": "<word0>"}, "inputs": text({"text": "x", "n": None} | SYSTEM)},
         {"answer": "word0\n\n<word0>", "outputs": {"text": "word0", "wrapped": "<word0>"}, "inputs": {"text": "x", "n": None}},
     ),
     ("1.16, a person is asked", {"status": "paused", "outputs": {}}, {"status": "paused", "end": "paused", "outputs": {}}),
@@ -65,7 +67,7 @@ RUNS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 
 def turn_of(told: dict[str, Any]) -> Turn:
-    base = {"id": "w", "workflow_id": "v", "inputs": '{"q": "hi", %s}' % SYSTEM, "created_at": 1_795_257_198, "error": None}
+    base = {"id": "w", "workflow_id": "v", "inputs": text({"q": "hi"} | SYSTEM), "created_at": 1_795_257_198, "error": None}
     return turn_from_run(read(WorkflowRun, base | told), user="u", server="http://h/v1", app="A")
 
 
