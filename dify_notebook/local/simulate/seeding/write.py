@@ -13,7 +13,7 @@ from typing import Any
 
 from ....private import private_opener
 from ...apps.catalog import APPS
-from ...store.store import as_dify_json
+from ...store.values import as_dify_json
 from .crowd import Calendar, people
 from .rows import Rows
 
