@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import os
     import ssl
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
     from typing import Any, Literal
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ..turn.state import MessageFile, Turn
     from ..wire import models
     from ..wire.calls import SortBy
+    from ..wire.kinds import LoggedStatus
     from . import files as fl
     from .bounds import Bounds
     from .files import FileInput
@@ -219,10 +221,14 @@ class Dify(Client):
         until: Any = None,
         concurrency: int = CONNECTIONS,
         *,
+        details: bool = False,
         to: str | os.PathLike[str] | None = None,
         progress: bool | None = None,
     ) -> History:
-        """The logs of conversations as tables: `history = dify.history(since="2026-01-01")`.
+        """The logs of an app as tables: `history = dify.history(since="2026-01-01")`.
+
+        Of a workflow app these are its runs (`history.workflow_runs`), by everyone unless `users` names some. Of a
+        completion app the server lists nothing but ratings; what was asked from this machine is in its tapes.
 
         An Interrupt ends it early, and what has come is given back; the notes say so.
 
@@ -230,11 +236,12 @@ class Dify(Client):
             users: whose conversations; None is this client's user alone, since the server lists them for one user at
                 a time. `find_users()` finds more.
             conversations: ids, if only some are wanted.
-            since: messages from then on. A date, a datetime, pandas' Timestamp or Period, numpy's datetime64; a
+            since: messages, and runs that began, from then on. A date, a datetime, pandas' Timestamp or Period, numpy's datetime64; a
                 timedelta, for so long ago; seconds since 1970; or text, such as "2026-01-31T12:00", "yesterday",
                 "7 days". What has no zone is local.
             until: messages before then; likewise.
             concurrency: how many requests at once, 1 to 32; more than the client's `connections` while this lasts.
+            details: ask for inputs and outputs of a workflow app's runs too, with one request for each.
             to: write Parquet into this directory as pages arrive, with little memory (extra `parquet`); the
                 history's tables are then read when they are looked at.
             progress: tell how far it is; None does so where somebody looks: in a terminal and in a notebook.
@@ -244,7 +251,9 @@ class Dify(Client):
             DifyError: no user's conversations could be listed. What fails for single conversations stands in
                 `history.failures`, and the rest is there.
         """
-        return self.as_async.history(users, conversations, since, until, concurrency, to=to, progress=progress).now()
+        return self.as_async.history(
+            users, conversations, since, until, concurrency, details=details, to=to, progress=progress
+        ).now()
 
     def update(
         self,
@@ -256,7 +265,7 @@ class Dify(Client):
         """A history with what is new or changed since: `history = dify.update(history)`.
 
         Conversations that were used, renamed or begun since then, or in which a message is paused, are fetched again
-        as a whole, and all ratings and annotations. What was deleted on the server stays. One that lies in a
+        as a whole, and all ratings and annotations; of a workflow app runs that are new, or were not over. What was deleted on the server stays. One that lies in a
         directory is changed there.
 
         Args:
@@ -759,8 +768,11 @@ class App(Group):
     def mode(self) -> str | None:
         """What the app is: chat, agent-chat, advanced-chat (a chatflow), agent, workflow or completion.
 
-        Dify 0.15 does not say it: there it is found by asking for a run and for conversations that need not be there,
-        and None stands for any app that holds conversations.
+        Dify 0.15 does not say it: there it is found by asking for conversations and, where the app holds none, for a
+        run that is not there, and None stands for any app that holds conversations.
+
+        Raises:
+            DifyError: the server refused that for another reason, or could not be reached.
         """
         return portal().call(self._dify.app.mode())
 
@@ -1009,9 +1021,9 @@ class Workflows(Group):
         self,
         *,
         keyword: str | None = None,
-        status: Literal["succeeded", "failed", "stopped"] | None = None,
-        created_at__before: str | None = None,
-        created_at__after: str | None = None,
+        status: LoggedStatus | None = None,
+        created_at__before: str | datetime | None = None,
+        created_at__after: str | datetime | None = None,
         created_by_end_user_session_id: str | None = None,
         created_by_account: str | None = None,
         page_size: int = 100,
@@ -1021,10 +1033,14 @@ class Workflows(Group):
         Args:
             keyword: in inputs, outputs, the user or the run's id. Dify 1.12 finds no Chinese.
             status: runs that ended so.
-            created_at__before, created_at__after: ISO 8601 with its zone. These and what follows: Dify 1.x, older ones
-                ignore them.
+            created_at__before, created_at__after: times, as text in ISO 8601 or as they are; one without a zone is
+                this machine's. These and what follows: Dify 1.x.
             created_by_end_user_session_id: the user that runs were started with.
             created_by_account: the mail address of a member of the workspace.
+
+        Raises:
+            InputError: the status is another, or a text is no time; when the first page is had: Dify 0.15 has none of
+                the newer filters, and would give runs that were not asked for.
         """
         return Pages(
             self._dify.workflows.logs(
