@@ -102,7 +102,7 @@ class Store:
 
         Args:
             name: of a conversation that begins with it.
-            alone: it is of an app that holds no conversations: its own is in no list. The newest `run_rows.KEPT` are kept.
+            alone: it is of an app that holds no conversations: its own is in no list; `run_rows.KEPT` of them are kept.
 
         Raises:
             NotFound: the conversation is not there for this app and user.
