@@ -24,6 +24,7 @@ class Kept(NamedTuple):
 
     path: Path
     fields: tuple[Any, ...]
+    """As in `_FIELDS`; one that was pickled by an earlier version has fewer."""
 
     @property
     def conversation_id(self) -> str | None:
@@ -49,7 +50,6 @@ class Kept(NamedTuple):
         """
         from . import Tape
 
-        # One that an earlier version pickled has fewer.
         fields = {name: value for name, value in zip(_FIELDS, self.fields, strict=False) if value is not None}
         return msgspec.structs.replace(Tape.at(self.path).replay(), **fields)
 
