@@ -211,8 +211,8 @@ class WorkflowRun(Model, frozen=True):
     outputs: Any = None
     """A dict, or None; JSON text in older Difys, `{}` also where it still runs."""
     error: str | None = None
-    total_steps: int | None = None
-    total_tokens: int | None = None
+    total_steps: Count | None = None
+    total_tokens: Count | None = None
     created_at: datetime | None = None
     finished_at: datetime | None = None
     elapsed_time: float | None = None
@@ -231,9 +231,9 @@ class WorkflowRunSummary(Model, frozen=True):
     error: str | None = None
     elapsed_time: float | None = None
     """Seconds."""
-    total_tokens: int | None = None
-    total_steps: int | None = None
-    exceptions_count: int | None = None
+    total_tokens: Count | None = None
+    total_steps: Count | None = None
+    exceptions_count: Count | None = None
     created_at: datetime | None = None
     finished_at: datetime | None = None
 

@@ -27,7 +27,7 @@ KNOWN = Candidates(
 )
 
 OFFERED = [
-    ("profiles", "%%dify ", "", ["guide", "toolbox", "pipeline", "local", "support"]),
+    ("profiles", "%%dify ", "", ["guide", "toolbox", "pipeline", "tally", "local", "support"]),
     ("profile_begun", "%%dify gu", "gu", ["guide"]),
     ("client_variable", "%%dify su", "su", ["support"]),
     ("one_profile_only", "%%dify guide ", None, None),
@@ -54,14 +54,14 @@ OFFERED = [
     ("literal_braces", "%%dify\n\\{{ ci", None, None),
     ("line", "%dify ", "", ["apps", "connect", "conversations", "doctor", "forget", "help", "history", "mode", "new", "resume", "runs", "use"]),
     ("line_resume", "%dify resume ", "", ["answer"]),
-    ("line_history", "%dify history ", "", ["logs", "--since", "--until", "--users"]),
-    ("line_history_named", "%dify history logs --", "--", ["--since", "--until", "--users"]),
+    ("line_history", "%dify history ", "", ["logs", "--details", "--since", "--until", "--users"]),
+    ("line_history_named", "%dify history logs --", "--", ["--details", "--since", "--until", "--users"]),
     ("line_history_rest", "%dify history --since 2026-01-01 --u", "--u", ["--until", "--users"]),
     ("line_history_everyone", "%dify history --users ", "", ["all"]),
     ("line_history_date", "%dify history --since 20", None, None),
     ("line_in_a_cell", "x = 1\n%dify mo", "mo", ["mode"]),
     ("line_mode", "%dify mode f", "f", ["fresh"]),
-    ("line_use", "%dify use ", "", ["guide", "toolbox", "pipeline", "local", "support"]),
+    ("line_use", "%dify use ", "", ["guide", "toolbox", "pipeline", "tally", "local", "support"]),
     ("line_too_far", "%dify mode fresh ", None, None),
     ("other_magic", "%%time --", None, None),
     ("name_itself", "%%dif", None, None),
@@ -145,10 +145,10 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_known_comes_from_variables() -> None:
     client = Dify(api_key="app-" + "x" * 24, base_url="http://127.0.0.1:1")
     names = {"c": client, "d": {"a": 1}, "t": Turn(), "_hidden": 1, "In": [], "n": 2}
-    known = candidates_from(names, ["id"], [{"variable": "v", "options": ["o"]}])
+    known = candidates_from(names, ["id"], [{"variable": "v", "options": ["o"]}, {"variable": "f", "type": "file"}])
     assert known == Candidates(
         clients=("c",), names=("c", "d", "t", "n"), dicts=("d",), turns=("t",), conversations=("id",),
-        inputs=(("v", ("o",)),),
+        inputs=(("v", ("o",)), ("f", ())), texts=("v",),
     )  # fmt: skip
 
 
