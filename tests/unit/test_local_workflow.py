@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -194,6 +195,43 @@ def test_a_model_that_breaks(engine: Engine) -> None:
     assert ran.end["status"] == "failed"
     assert "overloaded" in ran.end["error"]
     assert "error" not in ran.names
+
+
+def test_reasoning_apart_from_the_text(engine: Engine) -> None:
+    with FakeModel(always(words("<think>so</think> yes"))) as model:
+        llm = {"id": "llm", "type": "llm", "user": "x", "reasoning_format": "separated", "next": "end"}
+        app = workflow(start("llm"), llm, end(t="llm.text"), wanted=Wanted(url=model.url, name="m"))
+        ran = engine.run(app)
+    assert ran.text.strip() == "yes"
+    pieces = ran.data("reasoning_chunk")
+    assert ("".join(data["reasoning"] for data in pieces), pieces[-1]["is_final"]) == ("so", True)
+    assert all(set(data) == {"reasoning", "node_id", "is_final"} for data in pieces), "there is no message"
+
+
+class Spoken:
+    """Says what it was given."""
+
+    def speak(self, text: str, voice: str, language: str) -> tuple[bytes, str]:
+        return text.encode(), "audio/wav"
+
+    def hear(self, sound: bytes, mime_type: str) -> str:
+        raise NotImplementedError
+
+
+def test_an_app_that_speaks_by_itself(engine: Engine) -> None:
+    """Behind the end of the run, as Dify 1.12.1 does it; since 1.13 nobody reads that far."""
+
+    async def ran() -> Ran:
+        app = workflow(*SIMPLE, form=("text",), voice={"auto_play": True})
+        ran = await engine.begin(app, {"text": "hi"})
+        ran.run.speech = Spoken()
+        await ran.run.drive()
+        return heard(ran)
+
+    spoken = engine.do(ran())
+    assert spoken.names[-3:] == ["workflow_finished", "tts_message", "tts_message_end"]
+    assert list(spoken.events[-2]) == ["event", "workflow_run_id", "task_id", "audio"]
+    assert base64.b64decode(spoken.events[-2]["audio"]).decode() == "hi\n<hi>"
 
 
 def test_stopped(engine: Engine) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from ...i18n import t
@@ -76,7 +76,7 @@ def _graph(lang: Language) -> Graph:
         t("local.tally.each", lang),
         over=("read", "rows"),
         output=("match", "row"),
-        inside=Graph.of([node("match", "code", Python(_match), (), None)]),
+        inside=Graph.of([node("match", "code", Python(partial(_match, lang)), (), None)]),
         limit=sys.maxsize,  # reading says what is too much
         pause=ROUND_PAUSE,
         counted=False,
@@ -91,12 +91,12 @@ def _graph(lang: Language) -> Graph:
     }
     nodes = [
         node("start", "start", Start(frozenset({"text", "file", "classes"})), ("read",), None),
-        node("read", "code", Python(_read), ("choose",)),
-        node("choose", "code", Python(_choose), ("each",)),
+        node("read", "code", Python(partial(_read, lang)), ("choose",)),
+        node("choose", "code", Python(partial(_choose, lang)), ("each",)),
         node("each", "iteration", each, ("count",)),
         node("count", "code", Python(_count), ("report", "write")),
-        node("report", "template-transform", Python(_report), ("end",)),
-        node("write", "tool", _Write(), ("end",)),
+        node("report", "template-transform", Python(partial(_report, lang)), ("end",)),
+        node("write", "tool", _Write(lang), ("end",)),
         node("end", "end", End(results), ()),
     ]
     return Graph.of(nodes)
@@ -110,7 +110,7 @@ async def _rest(context: NodeContext) -> None:
 # -- the work of the nodes -------------------------------------------------------------------------
 
 
-def _read(context: NodeContext) -> NodeRunResult:
+def _read(lang: Language, context: NodeContext) -> NodeRunResult:
     run = context.run
     text, upload = run.inputs.get("text") or "", _upload(run)
     try:
@@ -121,28 +121,28 @@ def _read(context: NodeContext) -> NodeRunResult:
         if not rows.rows:
             raise Wrong("nothing")
     except Wrong as problem:
-        raise _failed(run, problem) from None
+        raise _failed(problem, lang) from None
     outputs = {"columns": list(rows.columns), "rows": [dict(row) for row in rows.rows]}
     inputs = {"text": text, "file": run.inputs.get("file")}
     return NodeRunResult(outputs, inputs, variables={**outputs, "read": rows})
 
 
-def _choose(context: NodeContext) -> NodeRunResult:
+def _choose(lang: Language, context: NodeContext) -> NodeRunResult:
     """The classes that were given, else those that the rows have in common."""
     written = context.run.inputs.get("classes") or ""
     rows: Rows = context.pool.get(("read", "read"))
     try:
         classes = classes_of(written) or shared_words(rows.rows)
     except Wrong as problem:
-        raise _failed(context.run, problem) from None
+        raise _failed(problem, lang) from None
     outputs = {"classes": [{"name": known.name, "words": list(known.words)} for known in classes]}
     return NodeRunResult(outputs, {"classes": written}, variables={**outputs, "chosen": classes})
 
 
-def _match(context: NodeContext) -> NodeRunResult:
+def _match(lang: Language, context: NodeContext) -> NodeRunResult:
     row, index = context.pool.get(("each", "item")), context.pool.get(("each", "index"))
     chosen: tuple[Class, ...] = context.pool.get(("choose", "chosen"))
-    outputs = {CLASS: class_of(row, chosen) or _other(context.run)}
+    outputs = {CLASS: class_of(row, chosen) or t("local.tally.other", lang)}
     return NodeRunResult(outputs, {"row": row, "index": index}, variables={"row": {**outputs, **row}})
 
 
@@ -153,10 +153,10 @@ def _count(context: NodeContext) -> NodeRunResult:
     return NodeRunResult(outputs, {"items": items})
 
 
-def _report(context: NodeContext) -> NodeRunResult:
+def _report(lang: Language, context: NodeContext) -> NodeRunResult:
     counted, items = context.pool.get(("count",)), context.pool.get(("each", "output"))
     columns: list[str] = context.pool.get(("read", "columns"))
-    text = "\n\n".join(_paragraphs(counted, items, columns, _language(context.run)))
+    text = "\n\n".join(_paragraphs(counted, items, columns, lang))
     return NodeRunResult({"output": text}, counted)
 
 
@@ -164,10 +164,12 @@ def _report(context: NodeContext) -> NodeRunResult:
 class _Write(NodeType):
     """Writes the rows with their classes into a file that the server keeps."""
 
+    lang: Language
+
     async def run(self, context: NodeContext) -> NodeRunResult:
         run, items = context.run, context.pool.get(("each", "output"))
         if run.keep_file is None:
-            raise NodeFailed(t("local.tally.no_file", _language(run)), "ToolFileError")
+            raise NodeFailed(t("local.tally.no_file", self.lang), "ToolFileError")
         content, _ = await run.work(as_csv, items, context.pool.get(("read", "columns")))
         file = await run.keep_file(FILE, content, "text/csv")
         return NodeRunResult({"file": file}, {"name": FILE, "rows": len(items)})
@@ -208,7 +210,7 @@ def _upload(run: Run) -> Upload | None:
     value = run.inputs.get("file")
     if value is None:
         return None
-    return next((upload for upload in run.uploads if upload.id == value["related_id"]), None)
+    return {upload.id: upload for upload in run.uploads}[value["related_id"]]
 
 
 def _language(run: Run) -> Language:
@@ -221,12 +223,8 @@ def _language(run: Run) -> Language:
     return language_of(written)
 
 
-def _other(run: Run) -> str:
-    return t("local.tally.other", _language(run))
-
-
-def _failed(run: Run, problem: Wrong) -> NodeFailed:
-    return NodeFailed(t(problem.key, _language(run), **problem.values), "CodeNodeError")
+def _failed(problem: Wrong, lang: Language) -> NodeFailed:
+    return NodeFailed(t(problem.key, lang, **problem.values), "CodeNodeError")
 
 
 TALLY = App(

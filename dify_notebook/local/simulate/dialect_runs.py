@@ -20,7 +20,9 @@ _FIELDS = (
 )  # fmt: skip
 _ABORTED = "Aborted: User requested stop"
 _STOPPED = "Stopped by user."
-_UNENDED = {"status": "running", "error": None, "total_steps": 0, "total_tokens": 0, "elapsed_time": 0.0}
+_UNENDED = {
+    "status": "running", "error": None, "total_steps": 0, "total_tokens": 0, "elapsed_time": 0.0, "finished_at": None,
+}  # fmt: skip
 
 
 def about_runs(path: str) -> bool:
@@ -134,17 +136,18 @@ def answer_112(path: str, status: int, content: dict[str, Any]) -> tuple[int, di
 
 def _detail_112(content: dict[str, Any]) -> dict[str, Any]:
     """Outputs are a text. A run that was stopped stays for ever as it was while it ran."""
-    ended = content["status"] not in ("running", "stopped", "paused")
-    outputs = json.dumps(content["outputs"]) if content["outputs"] and ended else None if ended else "{}"
-    changed = {**content, "outputs": outputs}
-    return changed | _UNENDED | {"finished_at": None} if content["status"] == "stopped" else changed
+    if content["status"] == "stopped":
+        content = {**content, **_UNENDED}
+    if content["finished_at"] is None:
+        return {**content, "outputs": "{}"}
+    return {**content, "outputs": json.dumps(content["outputs"]) if content["outputs"] else None}
 
 
 def _item_112(item: dict[str, Any]) -> dict[str, Any]:
     run = item["workflow_run"]
     if run["status"] != "stopped":
         return item
-    return {**item, "workflow_run": {**run, **_UNENDED, "finished_at": None}}
+    return {**item, "workflow_run": {**run, **_UNENDED}}
 
 
 def answer_015(path: str, status: int, content: dict[str, Any]) -> tuple[int, dict[str, Any]]:
