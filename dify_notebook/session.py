@@ -384,6 +384,11 @@ class Session:
         if waiting and any(form.status == "waiting" and form.id in answered for form in turn.forms):
             run.next = self.resume(turn, awaited=run.awaited)
 
+    @property
+    def store(self) -> RunStore:
+        """Where its tapes are kept."""
+        return self._store or run_store()
+
     def _store_tape(self, tape: Tape, turn: Turn) -> None:
         """Store the tape and read it from there from now on; where it is not stored, it stays in memory for a while."""
         path = store = None
@@ -394,7 +399,7 @@ class Session:
                 tape.header, message_id=turn.message_id, app=turn.app, status=turn.status
             )
             store = self._store or run_store()
-            path = store.add(tape, turn.message_id or "run")
+            path = store.add(tape, turn.message_id or turn.workflow_run_id or "run")
         except TapeGone:  # it failed while the answer came, and that was said
             return
         except Exception as problem:  # whatever a disk or a clock does: the answer is there

@@ -141,6 +141,13 @@ FILE_IDENTITY = "__dify__file__"
 """What Dify writes under `dify_model_identity` of a value that is a file."""
 
 
+def file_value(value: object) -> MessageFile | None:
+    """A value of a run's variables that is a file; None for all others."""
+    if isinstance(value, dict) and value.get("dify_model_identity") == FILE_IDENTITY:
+        return as_file(value)
+    return value if isinstance(value, MessageFile) else None
+
+
 def with_files(value: Any) -> Any:
     """A value of a run's variables, with a `MessageFile` wherever Dify wrote a file.
 

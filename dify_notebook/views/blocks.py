@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..i18n import Language
 from ..turn.state import Turn
-from . import facts, forms, parts
+from . import forms, outputs, parts, timeline_table
 from .block import Block
 from .markdown import MarkdownRenderer
 from .parts import Memo
@@ -14,11 +14,13 @@ from .words import Words
 
 SLOTS = (
     "header",
+    "inputs",
     "timeline",
     "thoughts",
     "reasoning",
     "logs",
     "answer",
+    "outputs",
     "forms",
     "files",
     "citations",
@@ -53,15 +55,15 @@ class TurnView:
         words, memo = self._words, self._memo
         slots = {
             "header": parts.header(turn, words, now),
-            "timeline": parts.nodes(turn, words, now, memo),
+            "inputs": outputs.inputs(turn, words, memo),
+            "timeline": timeline_table.blocks(turn, words, now, memo),
             "thoughts": parts.thoughts(turn, words, memo, self._icons),
             "reasoning": parts.reasoning(turn, words, memo),
             "logs": parts.logs(turn, words, memo),
-            "answer": self._renderer.update(
-                facts.marked_answer(turn) if turn.warnings else turn.answer, ended=turn.status != "running"
-            ),
+            "answer": self._renderer.update(outputs.answer(turn), ended=turn.status != "running"),
+            "outputs": outputs.blocks(turn, words, memo),
             "forms": forms.blocks(turn, words, memo),
-            "files": parts.files(turn, words, memo),
+            "files": parts.files(outputs.apart(turn), words, memo),
             "citations": memo.get("citations", (turn.citations,), parts.citations, turn, words),
             "notice": parts.notice(turn, words),
             "footer": parts.footer(turn, words, now),

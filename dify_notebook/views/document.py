@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..error_bodies import readable
 from ..printable import one_line, shown
 from ..turn.state import Thought, Turn
-from . import facts, forms, limits, plain, timeline
+from . import facts, forms, limits, outputs, plain, timeline
 from .canonical import canonical
 from .guard import escaped, fenced
 from .words import Words, pretty, truncated
@@ -22,13 +22,13 @@ def document(turn: Turn, words: Words) -> str:
     head = plain.head_line(turn, words)
     if head:
         parts.append(f"*{escaped(head)}*")
-    parts.append(canonical(facts.marked_answer(turn)).strip("\n"))
+    parts.append(canonical(outputs.answer(turn)).strip("\n"))
+    parts += [*outputs.document(turn, words), *outputs.inputs_document(turn, words)]
     parts += forms.document(turn, words)
     for item in facts.notices(turn, words):
         detail = f"\n\n{_quoted(fenced(truncated(item.detail, words, 2_000)[0]))}" if item.detail else ""
         parts.append(f"> **{escaped(item.text)}**" + ("\n>" + detail[1:] if detail else ""))
-    if turn.files or turn.audio is not None:
-        parts.append("\n".join(f"- {escaped(line.strip())}" for line in plain.file_lines(turn, words)))
+    parts.append("\n".join(f"- {escaped(line.strip())}" for line in plain.file_lines(turn, words)))
     if turn.nodes:
         summary = escaped(timeline.summary(turn, words))
         parts.append(f"**{words('workflow')}** \u00b7 {summary}\n\n{_table(turn, words)}")

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from ..error_bodies import readable
 from ..printable import one_line, shown
 from ..turn.state import CUT, WELL, AgentLog, Citation, MessageFile, Thought, Turn
-from . import limits
+from ..wire.kinds import OTHER_MODES, WORKFLOW
+from . import limits, timeline
 from .diff import common_prefix
 from .words import Words, host, number, price, short
 
@@ -33,6 +34,22 @@ STATUS_SYMBOLS = {
 }
 
 
+def is_run(turn: Turn) -> bool:
+    """Whether a workflow app ran: nodes and outputs are what it gives, and nobody talks with it."""
+    return turn.app_mode == WORKFLOW or (
+        turn.app_mode is None and turn.workflow is not None and turn.message_id is None and not turn.conversation_id
+    )
+
+
+def is_alone(turn: Turn) -> bool:
+    """Whether the turn belongs to no conversation, since its app holds none."""
+    return turn.app_mode in OTHER_MODES or is_run(turn)
+
+
+_OF_RUNS = ("eof", "disconnected")
+"""Ends of which more can be said where a run has no message: its server may know how it went on."""
+
+
 class Notice(NamedTuple):
     """Something that the reader has to know."""
 
@@ -45,6 +62,8 @@ class Notice(NamedTuple):
 
 def title(turn: Turn, words: Words) -> str:
     """Which turn of which conversation this is; "" where nobody knows."""
+    if is_alone(turn):
+        return ""
     name = one_line(turn.conversation_name or "", 80)
     if turn.turn_number == 1 or (
         turn.turn_number is None and not turn.conversation_id and turn.status == "running"
@@ -62,7 +81,10 @@ def app_and_server(turn: Turn) -> list[str]:
 
 def has_content(turn: Turn) -> bool:
     """Whether anything can be seen of the answer."""
-    return bool(turn.answer or turn.reasoning or turn.thoughts or turn.nodes or turn.files or turn.logs)
+    outputs = turn.workflow.outputs if turn.workflow is not None else None
+    return bool(
+        turn.answer or turn.reasoning or turn.thoughts or turn.nodes or turn.files or turn.logs or outputs
+    )
 
 
 def waiting(turn: Turn, words: Words, now: float) -> str:
@@ -87,22 +109,24 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         status = f"({turn.error.status})" if turn.error.status else ""
         detail = shown(readable(turn.error.message)).strip()
         named = " ".join(part for part in (code, status) if part)  # the history tells neither
-        out.append(Notice("error", words("error") + (words.colon + named if named else ""), detail))
+        heading = words("error") + (words.colon + named if named else "")
+        out.append(Notice("error", _failed_at(turn, words) or heading, detail))
     if turn.end == "stopped" or turn.status == "stopped":
         key = {True: "stopped.confirmed", False: "stopped.unconfirmed", None: "stopped.server"}[
             turn.stop_confirmed
         ]
         out.append(Notice("info", words(key)))
     elif turn.end in CUT and turn.status not in WELL:  # workflow apps have no other end than their run's
-        text = words(f"told.{turn.end}")
+        text = words(f"told.run.{turn.end}") if is_run(turn) and turn.end in _OF_RUNS else words(f"told.{turn.end}")
         if turn.end in ("timed_out", "cancelled") and turn.stop_confirmed is not None:
             text += " " + words("stop.confirmed" if turn.stop_confirmed else "stop.unconfirmed")
         out.append(Notice("warning", text))
     workflow_error = turn.workflow.error if turn.workflow is not None else None
     if turn.status in ("failed", "partial_succeeded") and workflow_error and turn.error is None:
-        out.append(Notice("error", words("workflow_error"), shown(readable(workflow_error)).strip()))
+        heading = _failed_at(turn, words) or words("workflow_error")
+        out.append(Notice("error", heading, shown(readable(workflow_error)).strip()))
     if turn.status == "partial_succeeded":
-        out.append(Notice("warning", words("partial")))
+        out.append(Notice("warning", words("partial"), _recovered(turn, words)))
     if turn.replaced:
         out.append(Notice("warning", words("replaced")))
     if turn.annotation is not None:
@@ -111,6 +135,27 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         waits = not turn.forms or any(form.status == "waiting" for form in turn.forms)
         out.append(Notice("warning", words("paused" if waits else "answered")))
     return out + _warnings(turn, words)
+
+
+def _failed_at(turn: Turn, words: Words) -> str:
+    """At which step a workflow app's run failed; "" of all else, and where no step says it."""
+    if turn.status != "failed" or not is_run(turn) or (turn.error and turn.error.code != "workflow_failed"):
+        return ""
+    failed = next((node for node in reversed(turn.nodes or ()) if node.status == "failed"), None)
+    return "" if failed is None else words("failed_at", step=timeline.name(failed, words))
+
+
+def _recovered(turn: Turn, words: Words) -> str:
+    """The first steps of a workflow app's run that failed without an end to it, and why."""
+    if not is_run(turn):
+        return ""
+    nodes = [node for node in turn.nodes or () if node.status in ("exception", "failed")]
+    lines = [
+        timeline.name(node, words) + (words.colon + one_line(readable(node.error)) if node.error else "")
+        for node in nodes[: limits.WARNINGS]
+    ]
+    omitted = words.omitted(len(nodes), limits.WARNINGS, "turn.nodes_frame()")
+    return "\n".join([*lines, *([omitted] if omitted else [])])
 
 
 def _warnings(turn: Turn, words: Words) -> list[Notice]:
@@ -151,13 +196,28 @@ def metrics(turn: Turn, words: Words, now: float) -> list[str]:
         out.append(words("total", time=words.seconds(usage.latency)))
     if turn.server:
         out.append(host(turn.server))
-    if turn.conversation_id:
-        out.append(words("conversation", id=short(turn.conversation_id)))
-    if turn.task_id and turn.status != "succeeded":
-        out.append(words("task", id=short(turn.task_id)))
+    if is_run(turn) and turn.workflow is not None and turn.workflow.total_steps is not None:
+        out.append(words.count("steps", turn.workflow.total_steps))
+    out += [
+        words(key, id=short(identity))
+        for key, identity in identities(turn).items()
+        if key != "task" or turn.status != "succeeded"
+    ]
     if turn.feedback:
         out.append(words.known(f"feedback.{turn.feedback}", turn.feedback))
     return out
+
+
+def identities(turn: Turn) -> dict[str, str]:
+    """The ids that a reader may need whole, by their sentence."""
+    flow = turn.workflow if is_run(turn) else None
+    ids = {
+        "conversation": None if is_alone(turn) else turn.conversation_id,
+        "run": turn.workflow_run_id if flow is not None else None,
+        "version": flow.workflow_id if flow is not None else None,
+        "task": turn.task_id,
+    }
+    return {key: identity for key, identity in ids.items() if identity}
 
 
 def _tokens(turn: Turn, words: Words) -> list[str]:

@@ -18,8 +18,8 @@ TAGS = frozenset({
 })  # fmt: skip
 VOID = frozenset({"br", "hr", "img"})
 ATTRIBUTES = frozenset({
-    "alt", "class", "colspan", "href", "lang", "open", "rel", "role", "src", "start", "style", "target", "title",
-    "aria-busy", "aria-hidden", "aria-label", "aria-live",
+    "alt", "class", "colspan", "href", "lang", "open", "rel", "role", "scope", "src", "start", "style", "target",
+    "title", "aria-busy", "aria-hidden", "aria-label", "aria-live",
 })  # fmt: skip
 SCHEMES = ("http://", "https://", "mailto:")
 PICTURES = (

@@ -44,3 +44,19 @@ MARKS: Final = 100
 """Places of the answer that are marked as damaged."""
 SUGGESTED: Final = 10
 """Questions that an app suggests."""
+VALUES: Final = 50
+"""Outputs, or inputs, of a run."""
+VALUE_TEXT: Final = 50_000
+"""Characters of a text among them."""
+VALUE_DEPTH: Final = 12
+"""Lists and objects inside each other that are written out."""
+VALUE_ITEMS: Final = 100
+"""Items of one of them."""
+VALUE_PARTS: Final = 1_000
+"""Values that are written out of all that one holds."""
+ROWS: Final = 50
+"""Rows of a list that is shown as a table."""
+COLUMNS: Final = 12
+"""Columns of it."""
+CELL: Final = 120
+"""Characters of a cell."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from ..error_bodies import readable
 from ..printable import one_line, shown
-from ..turn.state import AgentLog, MessageFile, Node, Thought, Turn
-from . import facts, forms, limits, timeline
+from ..turn.state import AgentLog, MessageFile, Thought, Turn
+from . import facts, forms, limits
 from .block import Block
 from .code import chunks
 from .html import element, escape
@@ -17,7 +16,7 @@ from .words import Words, is_empty, pretty, truncated
 
 T = TypeVar("T")
 
-_COLOURS = {
+COLOURS = {
     "running": "run",
     "succeeded": "ok",
     "partial_succeeded": "warm",
@@ -52,7 +51,7 @@ def span(name: str, text: str) -> str:
 
 def status_symbol(status: str) -> str:
     """The symbol of a status, in its colour; the word always stands beside it."""
-    colour = _COLOURS.get(status)
+    colour = COLOURS.get(status)
     name = f"dn-sign dn-g{colour}" if colour else "dn-sign"
     return element("span", {"class": name, "aria-hidden": "true"}, facts.STATUS_SYMBOLS.get(status, "\u00b7"))
 
@@ -127,8 +126,7 @@ def footer(turn: Turn, words: Words, now: float) -> list[Block]:
     line += span("dn-quiet", "".join(f" \u00b7 {text}" for text in measures))
     ids = [
         words(key, id=one_line(identity, 80))
-        for key, identity in (("conversation", turn.conversation_id), ("task", turn.task_id))
-        if identity
+        for key, identity in facts.identities(turn).items()
     ]
     out.append(Block("line", "div", {"title": " \u00b7 ".join(ids)} if ids else {}, line))
     return out
@@ -239,159 +237,13 @@ def _log(entry: AgentLog, index: int, depth: int, words: Words) -> Block:
     return Block(str(index), "details", style, "", parts)
 
 
-# --- the timeline
-
-
-def nodes(turn: Turn, words: Words, now: float, memo: Memo) -> list[Block]:
-    if not turn.nodes:
-        return []
-    width = timeline.scale(turn, now)
-    grouped = timeline.groups(turn)
-    head = "".join(
-        element("th", {"class": f"dn-tlh {name}".strip()}, escape(words(label)))
-        for name, label in (
-            ("dn-c1", "col.step"),
-            ("", "col.time"),
-            ("dn-c3", "col.status"),
-            ("dn-c4", "col.seconds"),
-        )
-    ) + element("th", {"class": "dn-tlh dn-c5"}, escape(words("col.tokens")))
-    bodies = [
-        Block(
-            str(rows[0].position),
-            "tbody",
-            {},
-            "",
-            tuple(_row(row, turn, words, now, width, memo) for row in rows),
-        )
-        for rows in grouped
-    ]
-    table = Block("table", "table", {"class": "dn-tl"}, "", (
-        Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tlr"}, head),)),
-        *bodies,
-    ))  # fmt: skip
-    more = omitted_blocks(turn, words, "nodes")
-    running = turn.status == "running"
-    line = (status_symbol("running") + " " if running else "") + caption(
-        words("workflow"), timeline.summary(turn, words)
-    )
-    if not running:
-        line += element("span", {"class": "dn-mini", "aria-hidden": "true"}, "".join(
-            element("span", {"class": _bar_class(status), "style": f"margin-left:{gap:g}%;width:{wide:g}%"})
-            for status, gap, wide in timeline.overview(turn, now)
-        ))  # fmt: skip
-    opened = running or turn.status in ("failed", "partial_succeeded")
-    return [section("nodes", line, (table, *more), opened=opened)]
-
-
-def _bar_class(status: str) -> str:
-    colour = _COLOURS.get(status)
-    return f"dn-bar dn-{colour}" if colour else "dn-bar"
-
-
-def _row(row: timeline.Row, turn: Turn, words: Words, now: float, width: float, memo: Memo) -> Block:
-    node = row.node
-    if node is None:
-        cell = element(
-            "td", {"class": "dn-tlc dn-quiet", "colspan": "5"}, escape(words.count("more_steps", row.hidden))
-        )
-        return Block(f"more{row.depth}-{row.hidden}", "tr", {"class": "dn-tlr"}, cell)
-    status = timeline.node_status(node, turn)
-    duration = timeline.duration(node, turn, words, now)
-    bar = timeline.bar(node, turn, now, width)
-    return memo.get(
-        ("row", row.position),
-        (node, row.depth, status, duration, bar),
-        _node,
-        row,
-        node,
-        status,
-        duration,
-        bar,
-        words,
-        memo,
-    )
-
-
-def _node(
-    row: timeline.Row,
-    node: Node,
-    status: str,
-    duration: str,
-    extent: tuple[float, float] | None,
-    words: Words,
-    memo: Memo,
-) -> Block:
-    name = memo.get(("name", row.position), (node, row.depth), _name, row, node, words)
-    word = words.known(f"status.{status}", status)
-    bar: tuple[Block, ...] = ()
-    if extent is not None:
-        attrs = {
-            "class": _bar_class(status),
-            "style": f"margin-left:{extent[0]:g}%;width:{extent[1]:g}%",
-        }
-        label = words("bar", name=timeline.name(node, words), status=word, time=duration or words("no_time"))
-        track = {
-            "class": "dn-track",
-            "role": "img",
-            "aria-label": label,
-            "title": f"{word} \u00b7 {duration}".strip(" \u00b7"),
-        }
-        bar = (Block("track", "div", track, "", (Block("bar", "div", attrs),)),)
-    tokens = f"{node.total_tokens:,}" if node.total_tokens else ""
-    cells = (
-        name,
-        Block("time", "td", {"class": "dn-tlc"}, "", bar),
-        Block("status", "td", {"class": "dn-tlc"}, status_symbol(status) + " " + escape(word)),
-        Block("seconds", "td", {"class": "dn-tln"}, escape(duration)),
-        Block("tokens", "td", {"class": "dn-tln dn-tle"}, tokens),
-    )
-    return Block(str(row.position), "tr", {"class": "dn-tlr"}, "", cells)
-
-
-def _name(row: timeline.Row, node: Node, words: Words) -> Block:
-    title, kind = timeline.name(node, words), timeline.kind(node, words)
-    quiet = [
-        text
-        for text in (kind if kind.lower() != title.lower() else "", *timeline.counters(node, words))
-        if text
-    ]
-    arrow = "\u21b3 " if row.depth else ""
-    line = (
-        escape(arrow)
-        + span("dn-name", title)
-        + (span("dn-quiet", " " + " \u00b7 ".join(quiet)) if quiet else "")
-    )
-    attrs = {"class": "dn-tlc"} | ({"style": f"padding-left:{row.depth * 16}px"} if row.depth else {})
-    body: list[Block] = []
-    if node.error:
-        body += field("error", words("error"), readable(node.error), words)
-    for retry in node.retries[: limits.RETRIES]:
-        error = one_line(retry.error or "", 300)
-        text = words("retry", n=retry.index) + (f"{words.colon}{error}" if error else "")
-        body.append(Block(f"retry{len(body)}", "div", {"class": "dn-quiet"}, escape(text)))
-    if more := words.omitted(len(node.retries), limits.RETRIES, "turn.nodes"):
-        body.append(Block("retries", "div", {"class": "dn-quiet"}, escape(more)))
-    if not is_empty(node.inputs):
-        body += field("inputs", words("inputs"), node.inputs, words)
-    if not is_empty(node.outputs):
-        body += field("outputs", words("outputs"), node.outputs, words)
-    if not body:
-        return Block("name", "td", attrs, line)
-    parts = (
-        Block("summary", "summary", {"class": "dn-ios"}, line),
-        Block("body", "div", {"class": "dn-iob"}, "", tuple(body)),
-    )
-    return Block("name", "td", attrs, "", (Block("io", "details", {"class": "dn-io"}, "", parts),))
-
-
 # --- what belongs to the answer
 
 
 def files(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     out = []
     for index, file in enumerate((turn.files or ())[: limits.FILES]):
-        out.append(memo.get(("file", index), (file,), _file, file, index, words))
+        out.append(memo.get(("file", index), (file,), file_block, file, index, words))
     out += omitted_blocks(turn, words, "files")
     if turn.audio is not None and turn.audio.chunks:
         size = sum(len(chunk) for chunk in turn.audio.chunks) * 3 // 4
@@ -402,7 +254,8 @@ def files(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     return out
 
 
-def _file(file: MessageFile, index: int, words: Words) -> Block:
+def file_block(file: MessageFile, index: int, words: Words) -> Block:
+    """A file, with its picture where its content was fetched and is one."""
     label = facts.file_title(file, words)
     line = Block("line", "div", {"class": "dn-quiet"}, escape(label))
     source = picture_source(file.data)

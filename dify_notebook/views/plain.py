@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..error_bodies import readable
 from ..printable import one_line, shown
 from ..turn.state import Node, Thought, Turn
-from . import facts, forms, limits, timeline
+from . import facts, forms, limits, outputs, timeline
 from .terminal import terminal_text
 from .words import Words, pretty, truncated
 
@@ -89,6 +89,7 @@ def notice_lines(turn: Turn, words: Words) -> list[str]:
 
 
 def file_lines(turn: Turn, words: Words) -> list[str]:
+    turn = outputs.apart(turn)
     out = [f"  {facts.file_title(file, words)}" for file in (turn.files or ())[: limits.FILES]]
     out += omitted_lines(turn, words, "files")
     if turn.audio is not None and turn.audio.chunks:
@@ -127,7 +128,7 @@ def foot_line(turn: Turn, words: Words, now: float = 0.0) -> str:
 
 def plain_text(turn: Turn, words: Words) -> str:
     """The whole turn."""
-    blocks: list[list[str]] = [[head_line(turn, words)]]
+    blocks: list[list[str]] = [[head_line(turn, words)], outputs.inputs_lines(turn, words)]
     if turn.nodes:
         blocks.append([f"{words('workflow')} ({timeline.summary(turn, words)})", *node_lines(turn, words)])
     if steps := step_lines(turn, words):
@@ -137,10 +138,11 @@ def plain_text(turn: Turn, words: Words) -> str:
         blocks.append([words("reasoning"), indented(text), *([indented(note)] if note else [])])
     if turn.logs:
         blocks.append([words("logs"), *log_lines(turn, words)])
-    blocks.append([shown(terminal_text(facts.marked_answer(turn))).strip("\n")])
+    blocks.append([shown(terminal_text(outputs.answer(turn))).strip("\n")])
+    blocks.append(outputs.lines(turn, words))
     blocks.append(forms.text(turn, words))
-    if turn.files or turn.audio is not None:
-        blocks.append([words("files"), *file_lines(turn, words)])
+    if files := file_lines(turn, words):
+        blocks.append([words("files"), *files])
     if turn.citations:
         blocks.append([words("sources", n=len(turn.citations)), *source_lines(turn, words)])
     blocks.append(notice_lines(turn, words))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..i18n import Language
 from ..printable import visible
 from ..turn.state import Turn
-from . import facts, forms, plain, timeline
+from . import facts, forms, outputs, plain, timeline
 from .stream_redactor import StreamRedactor
 from .terminal import TerminalText
 from .words import Words
@@ -52,10 +52,12 @@ class TextStream:
             rest.append(late)
         for section in ("nodes", "thoughts"):
             rest += plain.omitted_lines(turn, words, section)
+        if given := outputs.lines(turn, words, self._answer):
+            rest.append("\n".join(given))
         if turn.logs:
             rest.append("\n".join([words("logs"), *plain.log_lines(turn, words)]))
-        if turn.files or turn.audio is not None:
-            rest.append("\n".join([words("files"), *plain.file_lines(turn, words)]))
+        if files := plain.file_lines(turn, words):
+            rest.append("\n".join([words("files"), *files]))
         if turn.citations:
             rest.append(
                 "\n".join([words("sources", n=len(turn.citations)), *plain.source_lines(turn, words)])
@@ -121,7 +123,7 @@ class TextStream:
         return "".join(f"{line}\n" for line in out)
 
     def _answer_delta(self, turn: Turn, *, last: bool) -> str:
-        answer = turn.answer
+        answer = turn.answer if outputs.has_answer(turn) else self._answer  # the outputs come at the end
         if not last and answer.endswith("\r"):
             answer = answer[:-1]  # it may be half of a line end
         if answer == self._answer:
@@ -133,7 +135,10 @@ class TextStream:
             line_end = "\n" if self._line_open else ""
             self._reading, self._secrets = TerminalText(), StreamRedactor()
             text = self._more(answer, last=last)
-            out = f"{line_end}\n{facts.WARNING_SYMBOL} {self._words('replaced')}\n\n{text}"
+            heading = f"{facts.WARNING_SYMBOL} {self._words('replaced')}"
+            if facts.is_run(turn):  # what it gave at last is not what it said until then
+                heading = self._words("outputs")
+            out = f"{line_end}\n{heading}\n\n{text}"
         self._answer = answer
         return out
 

@@ -58,6 +58,15 @@ STYLES: dict[str, str] = {
     "white-space:pre-wrap;overflow-wrap:anywhere;max-height:320px;overflow:auto",
     "dn-note-cut": "font-size:12px;opacity:.75",
     "dn-plain": "white-space:pre-wrap;overflow-wrap:anywhere",
+    # what a run was given, and what it gave
+    "dn-outs": f"width:100%;border-collapse:collapse;border:none;border-top:1px solid {_LINE};margin:0 0 6px;font-size:13px;"
+    "table-layout:fixed",
+    "dn-or": "background:none;border:none",
+    "dn-on": f"width:22%;text-align:left;vertical-align:top;padding:5px 12px 5px 0;border:none;border-bottom:1px solid {_LINE};"
+    "font-weight:600;max-width:none;overflow-wrap:anywhere",
+    "dn-ov": f"text-align:left;vertical-align:top;padding:5px 0;border:none;border-bottom:1px solid {_LINE};max-width:none;"
+    "overflow-wrap:anywhere",
+    "dn-number": "font-variant-numeric:tabular-nums",
     # the timeline
     "dn-tl": "width:100%;border-collapse:collapse;border:none;margin:0;font-size:12px;line-height:1.5;table-layout:fixed",
     "dn-tlr": "background:none;border:none",
@@ -101,6 +110,7 @@ STYLES: dict[str, str] = {
     "dn-src": "margin:4px 0",
     # the answer
     "dn-answer": "margin:8px 0 0",
+    "dn-text": "margin:0",
     "dn-p": "margin:0 0 .65em",
     "dn-h": "font-weight:650;line-height:1.3;margin:1em 0 .45em",
     "dn-h1": "font-size:1.4em",
@@ -128,6 +138,7 @@ STYLES: dict[str, str] = {
     "dn-display": "margin:0 0 .65em;padding:2px 0;text-align:center;overflow-x:auto",
     "dn-scroll": "overflow-x:auto;margin:0 0 .75em",
     "dn-table": "border-collapse:collapse;margin:0;font-size:13px;table-layout:auto",
+    "dn-rows": "overflow-wrap:break-word",
     "dn-tr": "background:none",
     "dn-th": f"text-align:left;vertical-align:top;padding:4px 12px 4px 0;border:none;border-bottom:1px solid {_LINE};"
     "font-weight:600;max-width:none",
@@ -148,6 +159,7 @@ padding:4px 10px 6px}
 .dn-a{color:var(--jp-content-link-color,var(--vscode-textLink-foreground,#0b57d0))}
 .dn{container-type:inline-size}
 @container (max-width:420px){.dn-tlr>:nth-child(2),.dn-tlr>:nth-child(5){display:none}.dn-c1{width:auto}}
+@container (max-width:420px){.dn-or,.dn-on,.dn-ov{display:block;width:auto}.dn-on{border-bottom:none;padding-bottom:0}}
 .dn-slot:empty{display:none}
 .dn-code{font-size:.9em}
 .dn-td{vertical-align:top}
@@ -161,6 +173,7 @@ background-size:40% 100%;background-repeat:no-repeat;animation:dn-flow 1.6s line
 .dn-sum::marker,.dn-ios::marker{color:#8a8f98}
 .dn-live>.dn-answer>:last-child:not(pre):not(ul):not(ol):not(div)::after{content:"";display:inline-block;width:.5em;height:1em;
 margin-left:.15em;vertical-align:-.15em;border-radius:2px;background:#8a8f98;animation:dn-pulse 1.1s ease-in-out infinite}
+.dn-ov>.dn-file{margin:0}
 .dn-answer>:last-child{margin-bottom:0}
 .dn-answer>:first-child{margin-top:0}
 summary:focus-visible,a:focus-visible,pre:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px;border-radius:4px}

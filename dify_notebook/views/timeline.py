@@ -1,4 +1,4 @@
-"""The nodes of a chatflow as rows on a scale of time."""
+"""The nodes of a run as rows on a scale of time."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _rows_below(nodes: tuple[Node, ...], children: dict[str, list[int]], index: 
     return rows
 
 
-def scale(turn: Turn, now: float) -> float:
+def scale(turn: Turn, now: float = 0.0) -> float:
     """Seconds that the full width stands for; while nodes run it grows in steps, and bars rest in between."""
     ends = [node.finished_at for node in turn.nodes or () if node.finished_at is not None]
     latest = max(ends, default=0.0)
@@ -76,28 +76,32 @@ def scale(turn: Turn, now: float) -> float:
     return float(_SCALES[index]) if index < len(_SCALES) else latest
 
 
-def bar(node: Node, turn: Turn, now: float, width: float) -> tuple[float, float] | None:
-    """Where the bar of a node begins and how wide it is, in per cent; None where nobody measured."""
+def bar(node: Node, turn: Turn, now: float, width: float, last: float) -> tuple[float, float] | None:
+    """Where the bar of a node begins and how wide it is, in per cent; None where nobody measured.
+
+    Args:
+        width: seconds that 100 per cent are.
+        last: seconds after which nothing of the turn was seen; there ends the bar of a node whose end was not told.
+    """
     if node.started_at is None:
         return None
     end = node.finished_at
     if end is None:
         # In steps of a quarter of a second: often enough to see it move, cheap enough to send.
-        end = int(now * 4) / 4 if turn.status == "running" else width
+        end = int(now * 4) / 4 if turn.status == "running" else last
     # The shortest bar is 3 px wide, and stays on its track.
     left = min(98.5, max(0.0, node.started_at / width * 100))
     wide = min(100.0 - left, max(0.0, (end - node.started_at) / width * 100))
     return round(left, 2), round(wide, 2)
 
 
-def overview(turn: Turn, now: float) -> list[tuple[str, float, float]]:
-    """Status, gap and width (per cent) of the top-level nodes, one behind the other on the scale."""
-    width = scale(turn, now)
+def overview(turn: Turn, now: float, width: float) -> list[tuple[str, float, float]]:
+    """Status, gap and width (per cent) of the top-level nodes, one behind the other on a scale of `width` seconds."""
     out = []
-    position = 0.0
+    position, last = 0.0, scale(turn, now)
     for group in groups(turn):
         node = group[0].node
-        extent = bar(node, turn, now, width) if node is not None else None
+        extent = bar(node, turn, now, width, last) if node is not None else None
         if node is None or extent is None:
             continue
         left, end = max(position, extent[0]), extent[0] + extent[1]

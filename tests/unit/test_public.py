@@ -219,7 +219,7 @@ ARROWS: dict[str, set[str]] = {
     "session": DATA | {"app", "net"},
     "spreadsheets": set(),
     "frames": ASKING | {"spreadsheets"},
-    "views": {"turn", "i18n", "data_uri", "printable", "redact", "error_bodies"},
+    "views": {"wire", "turn", "i18n", "data_uri", "printable", "redact", "error_bodies"},
     "transcript": {"turn", "i18n", "views", "app", "profiles"},
     "live": ASKING | {"views"},
     "magic": ASKING | {"app", "live", "views", "credentials", "transcript"},

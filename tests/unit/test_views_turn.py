@@ -32,10 +32,12 @@ from dify_notebook.turn.state import (
     Warning_,
     Workflow,
 )
+from dify_notebook.views import timeline, timeline_table
 from dify_notebook.views.block import Block
 from dify_notebook.views.blocks import SLOTS
 from dify_notebook.views.facts import marked_answer, notices
 from dify_notebook.views.html import serialize
+from dify_notebook.views.parts import Memo
 from dify_notebook.views.pictures import picture_type
 from dify_notebook.views.style import STYLES, css
 from dify_notebook.views.words import Words, host, price
@@ -45,6 +47,9 @@ EXAMPLES = {
     "agent": examples.agent(),
     "chatflow": examples.chatflow(),
     "running chatflow": examples.chatflow(3.3),
+    "workflow": examples.workflow(),
+    "running workflow": examples.workflow(4.2),
+    "completion": examples.completion(),
     "troubled": examples.troubled(),
     "nothing known": Turn(),
     "from history": Turn(answer="a", status="succeeded", source="history"),
@@ -135,6 +140,23 @@ def test_still_rows_of_the_timeline_are_the_same_objects() -> None:
     assert len(before.children) == 1
     changed = [b.key for a, b in zip(rows(before), rows(after), strict=True) if b is not a and b.key != "row"]
     assert changed == ["3", "5"]
+
+
+def test_two_timelines_on_one_scale() -> None:
+    """On the longer one's scale a second is as wide in both, and a node without an end stops where its turn did."""
+    whole = examples.chatflow()
+    seconds = 2 * timeline.scale(whole)
+    cut = msgspec.structs.replace(
+        whole, nodes=tuple(msgspec.structs.replace(node, finished_at=None, status="running") for node in whole.nodes or ())
+    )
+    for turn in (whole, cut):
+        own, shared = (
+            serialize(timeline_table.blocks(turn, Words("en"), 0.0, Memo(), scale=scale)[0]) for scale in (None, seconds)
+        )
+        wide = re.compile(r'class="dn-bar(?: [^"]*)?" style="margin-left:[\d.]+%;width:([\d.]+)%"')
+        halves = [(float(a) / 2, float(b)) for a, b in zip(wide.findall(own), wide.findall(shared), strict=True)]
+        assert halves
+        assert [half for half, found in halves] == pytest.approx([found for _, found in halves], abs=0.75)  # the last bar is moved in
 
 
 def test_header_and_waiting() -> None:

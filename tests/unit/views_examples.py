@@ -1,4 +1,4 @@
-"""Three turns as servers give them: a chat, an agent with tools, a chatflow with an iteration."""
+"""Turns as servers give them: a chat, an agent with tools, a chatflow and a workflow with an iteration, a completion."""
 
 
 
@@ -8,6 +8,8 @@ import struct
 import zlib
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from dify_notebook.turn.state import (
     AgentLog,
@@ -292,4 +294,116 @@ def troubled() -> Turn:
         forms=(Form(id="1", content="# Approve?", data={"actions": [{"id": "yes", "title": "Yes"}]}),),
         replaced=True,
         timing=Timing(total=1.5),
+    )
+
+
+REPORT = """\
+## Tickets of the week
+
+Most tickets are about **refunds**; one customer waits for two weeks.
+
+1. `refund`: 2 tickets
+2. `crash`: 1 ticket
+"""
+TICKETS = [
+    {"id": 1, "text": "The app crashes when I open a file", "class": "crash", "days": 0.5, "customer": None},
+    {"id": 2, "text": "退款还没有到账", "class": "refund", "days": 14, "customer": "陈明"},
+    {"id": 3, "text": "I want my money back | now", "class": "refund", "days": 3.25, "customer": "K. Meier"},
+]
+OUTPUTS: dict[str, Any] = {
+    "rows": 3,
+    "mean_days": 5.92,
+    "urgent": True,
+    "report": REPORT,
+    "tickets": TICKETS,
+    "shares": [["refund", 0.67], ["crash", 0.33]],
+    "numbers": {"days": {"count": 3, "sum": 17.75, "mean": 5.92, "min": 0.5, "max": 14}, "unread": []},
+    "words": ["refund", "crash"],
+    "chart": {
+        "dify_model_identity": "__dify__file__", "id": None, "type": "image", "related_id": "chart1",
+        "filename": "shares.png", "mime_type": "image/png", "size": len(PNG), "extension": ".png",
+        "url": "https://signed.example/files/chart1?sign=secret", "remote_url": "https://signed.example/f?sign=secret",
+    },
+    "table": [{
+        "dify_model_identity": "__dify__file__", "type": "document", "related_id": "table1", "filename": "tickets.csv",
+        "mime_type": "text/csv", "size": 812, "url": "https://signed.example/files/table1?sign=secret",
+    }],
+    "note": None,
+    "empty": "",
+}  # fmt: skip
+"""Of each kind of value one, as a server tells them."""
+
+
+def workflow(now: float | None = None) -> Turn:
+    """A workflow app's run over three tickets.
+
+    Args:
+        now: seconds since it was sent, for one that still runs then and says its text.
+    """
+    nodes = [
+        _node(0, "Start", "start", 0.31, 0.32, outputs={"classes": "crash; refund"}),
+        _node(1, "Read the tickets", "code", 0.33, 0.42, outputs={"rows": 3}),
+        _node(2, "Each ticket", "iteration", 0.43, 3.1, kind="iteration", length=3, total_tokens=610,
+              rounds=(Round(index=0, elapsed=0.9), Round(index=1, elapsed=0.8), Round(index=2, elapsed=0.9))),
+        _node(3, "Classify", "llm", 0.44, 1.33, parent="run2", round=0, total_tokens=201),
+        _node(4, "Classify", "llm", 1.35, 2.16, parent="run2", round=1, total_tokens=199,
+              retries=(Retry(index=1, error="Rate limit reached", elapsed=0.4),)),
+        _node(5, "Classify", "llm", 2.17, 3.08, parent="run2", round=2, total_tokens=210),
+        _node(6, "Write the report", "llm", 3.12, 5.4, total_tokens=344),
+        _node(7, "End", "end", 5.41, 5.43),
+    ]  # fmt: skip
+    turn = Turn(
+        inputs={"text": "id,text\n1,The app crashes when I open a file\n", "classes": "crash; refund", "urgent": None},
+        answer=REPORT,
+        answer_raw=REPORT,
+        status="succeeded",
+        end="eof",
+        complete=True,
+        nodes=tuple(nodes),
+        files=(MessageFile(id="chart1", type="image", name="shares.png", mime_type="image/png", data=PNG),),
+        usage=Usage(prompt_tokens=760, completion_tokens=194, total_tokens=954),
+        timing=Timing(opened=0.3, first_event=0.3, first_token=3.5, total=5.5),
+        workflow=Workflow(
+            id="1f8f4c2e-7d58-4d3c-9a51-1f6f0c9a7b10", workflow_id="6dec7588-90ab-4cde-8f01-234567890abc", status="succeeded",
+            outputs=OUTPUTS, elapsed=5.12, total_tokens=954, total_steps=8,
+        ),
+        workflow_run_id="1f8f4c2e-7d58-4d3c-9a51-1f6f0c9a7b10",
+        task_id="95524be6-91d5-4a2e-8d0c-66c7b6f1c8a2",
+        server="https://api.example.org/v1",
+        app="Ticket desk",
+        app_mode="workflow",
+    )  # fmt: skip
+    if now is None:
+        return turn
+    begun = []
+    for node in nodes:
+        if node.started_at is None or node.started_at > now:
+            continue
+        if node.finished_at is not None and node.finished_at > now:
+            node = _node(int(node.id[3:]), node.title, node.node_type, node.started_at, None, kind=node.kind,
+                         parent=node.parent, round=node.round, length=node.length)  # fmt: skip
+        begun.append(node)
+    said = REPORT[: int(max(0.0, now - 3.5) / 1.9 * len(REPORT))]
+    return msgspec.structs.replace(
+        turn, answer=said, answer_raw=said, status="running", end=None, complete=False, nodes=tuple(begun), files=(),
+        usage=None, timing=Timing(opened=0.3), workflow=Workflow(id="r", workflow_id="6dec7588"),
+    )  # fmt: skip
+
+
+def completion() -> Turn:
+    """A completion app's answer: inputs, a text, and a message that no conversation holds."""
+    return Turn(
+        inputs={"query": "Good morning", "language": "de"},
+        answer="Guten **Morgen**",
+        answer_raw="Guten **Morgen**",
+        status="succeeded",
+        end="message_end",
+        complete=True,
+        usage=Usage(prompt_tokens=20, completion_tokens=4, total_tokens=24),
+        timing=Timing(first_token=0.4, total=0.7),
+        message_id="5ad4cb98-f0c7-4085-b384-88c403be6290",
+        task_id="900bbd43-dc0b-4383-a372-aa6e6c414227",
+        server="https://api.example.org/v1",
+        app="Translator",
+        app_mode="completion",
     )
