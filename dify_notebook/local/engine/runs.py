@@ -116,4 +116,5 @@ class Runs:
 
     def _give_title(self, run: Run) -> None:
         self._untitled.pop(run.task_id, None)
-        run.store.write_title(run.conversation_id, run.conversation["name"], title(run.query))
+        if run.conversation is not None:
+            run.store.write_title(run.conversation_id, run.conversation["name"], title(run.query))

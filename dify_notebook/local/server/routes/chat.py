@@ -16,7 +16,6 @@ from starlette.types import ASGIApp
 from ....wire.kinds import FILE_CONTROLS
 from ...api_error import ApiError, internal_error, invalid, not_found
 from ...engine.app import FILE_LIMITS, MEGABYTE, App
-from ...engine.ending import metadata_of
 from ...engine.fetch import FetchFailed, Refused, fetch
 from ...engine.forms import FileRules, as_input, check_inputs
 from ...engine.run import Run, Upload
@@ -320,20 +319,7 @@ def _play(player: Player, *, streaming: bool) -> Response | ASGIApp:
 def _blocking_answer(run: Run) -> Response:
     if run.error is not None:
         raise ApiError(run.error.status, run.error.code, run.error.message)
-    said = {
-        "event": "message" if run.paused is None else "workflow_paused",
-        "task_id": run.task_id,
-        "id": run.message_id,
-        "message_id": run.message_id,
-        "conversation_id": run.conversation_id,
-        "mode": run.app.mode,
-        "answer": run.answer,
-        "metadata": metadata_of(run),
-        "created_at": run.created_at,
-    }
-    if run.paused is not None:
-        said |= {"workflow_run_id": run.paused["workflow_run_id"], "data": run.paused}
-    return blocking_reply(said)
+    return blocking_reply(run.blocking_answer())
 
 
 async def stop(request: Request) -> Response:
