@@ -108,6 +108,25 @@ SCRIPTS = (
     CREATE INDEX messages_by_workflow_run ON messages (json_extract(workflow_run, '$.id'))
         WHERE workflow_run IS NOT NULL;
     """,
+    """
+    ALTER TABLE conversations ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
+        -- 1: of one question to an app that holds none; no list has it
+    CREATE INDEX conversations_alone ON conversations (app, seq) WHERE alone = 1;
+    CREATE TABLE workflow_runs (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE, message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        app TEXT NOT NULL, end_user TEXT NOT NULL REFERENCES end_users (id),
+        logged INTEGER NOT NULL,           -- 1: of a workflow app; those of chatflows are in no log
+        workflow TEXT NOT NULL, status TEXT NOT NULL,
+        inputs TEXT NOT NULL,              -- JSON as Dify writes it, escaped: that is what keywords are looked for in
+        outputs TEXT,                      -- the same; NULL while it runs and where it has none
+        error TEXT, elapsed REAL NOT NULL DEFAULT 0,
+        tokens INTEGER NOT NULL DEFAULT 0, steps INTEGER NOT NULL DEFAULT 0, exceptions INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL, finished_at INTEGER
+    );
+    CREATE INDEX workflow_runs_by_app ON workflow_runs (app, seq) WHERE logged = 1;
+    CREATE INDEX workflow_runs_by_message ON workflow_runs (message);
+    """,
 )
 
 

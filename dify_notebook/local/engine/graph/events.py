@@ -105,6 +105,7 @@ class WorkflowEvents:
     def start(self, reason: str = "initial") -> None:
         """Send workflow_started."""
         self.attach()
+        self.run.store.write_run(self.run.message_id, self.row())
         data = {
             "id": self.id,
             "workflow_id": self.workflow_id,
