@@ -82,12 +82,12 @@ class Field(Value, frozen=True):
 
 
 class Offers(Value, frozen=True):
-    """What a panel offers for apps of one mode; `offers.py` has the table."""
+    """What a panel offers for apps of one mode: see `offers.py`."""
 
     asks: Literal["question", "run"]
     """A question that is written, in a conversation; or a form that is filled in, and run."""
     history: Literal["conversations", "runs", "here"]
-    """What the list at the side has: what the server keeps, or what was run from here, where it keeps no list."""
+    """What the list at the side has; `here`: what was run from here, where the server lists nothing."""
     conversations: bool
     """Whether there are conversations to begin, name and delete."""
     suggestions: bool
@@ -158,7 +158,6 @@ class Listed(Value, frozen=True):
     status: str
     """How a run ended; empty for a conversation."""
     facts: str
-    """Of a run: seconds, tokens and who ran it, in words."""
 
 
 class Deleted(Value, frozen=True):
@@ -200,7 +199,6 @@ class Queued(Value, frozen=True):
 
     id: str
     query: str
-    """What was asked; of a run its title."""
 
 
 class Status(Value, frozen=True):
@@ -266,7 +264,6 @@ class TurnMeta(Value, frozen=True):
     view: int
     """The number that patches of its blocks carry."""
     query: str
-    """Empty for a run."""
     title: str
     """What it is called in labels and lists."""
     files: list[Attachment]

@@ -217,9 +217,10 @@ class Renderer:
         key = (state.listing, state.conversation_id, on_list, lang, minute)
         cached = self._parts.get("listing")
         if cached is None or cached[0] != key:
-            cached = self._parts["listing"] = (key, presenter.conversations(state, lang, now, self.controller.client.user))
-        value: m.Conversations = cached[1]
-        return value
+            value = presenter.conversations(state, lang, now, self.controller.client.user)
+            cached = self._parts["listing"] = (key, value)
+        made: m.Conversations = cached[1]
+        return made
 
     def _send_older(self, state: PanelState, lang: Language) -> float:
         """What came above what the browser has.

@@ -26,7 +26,6 @@ from ..payloads import form_submission, is_uuid, json_body, user_of
 from ..resumption import go_on
 
 
-
 def _no_form(token: str) -> ApiError:
     # The token is told to nobody but who sent it.
     path = "/v1/form/human_input/"
