@@ -99,7 +99,7 @@ def _of_run(run: PastRun, user: str, lang: Language, now: datetime) -> m.Listed:
     return m.Listed(
         id=run.id,
         name=t("panel.run.of", lang, when=moment) if moment else t("panel.run", lang),
-        when=moment,
+        when="",
         current=False,
         status=one_line(run.status.replace("-", "_"), 40),
         facts=_facts(run.seconds, run.tokens, run.user, user, lang),

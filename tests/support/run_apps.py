@@ -14,7 +14,8 @@ def count(text: str) -> dict[str, Any]:
     words = text.split()
     if "boom" in words:
         raise ValueError("boom was said")
-    return {"number": len(words), "table": [{"word": word, "times": words.count(word)} for word in dict.fromkeys(words)]}
+    table = [{"word": word, "times": words.count(word)} for word in dict.fromkeys(words)]
+    return {"number": len(words), "table": table}
 
 
 def run_apps(gate: Gate) -> list[dict[str, Any]]:
@@ -36,11 +37,13 @@ def run_apps(gate: Gate) -> list[dict[str, Any]]:
             "functions": [describe(count, "count", "Count.")],
             "nodes": [
                 {"type": "start", "next": "count"},
-                {"id": "count", "type": "code", "title": "Count", "function": "count", "inputs": {"text": "{{ text }}"}, "next": "say"},
+                {"id": "count", "type": "code", "title": "Count", "function": "count", "inputs": {"text": "{{ text }}"},
+                 "next": "say"},
                 {"id": "say", "type": "template-transform", "title": "Say it", "next": "end",
                  "template": "**{{ n }}** words", "variables": {"n": "count.number"}},
                 {"id": "end", "type": "end",
-                 "outputs": {"report": "say.output", "number": "count.number", "table": "count.table", "paper": "paper"}},
+                 "outputs": {"report": "say.output", "number": "count.number", "table": "count.table",
+                             "paper": "paper"}},
             ],
         },
         {
@@ -50,7 +53,8 @@ def run_apps(gate: Gate) -> list[dict[str, Any]]:
             "functions": [describe(gate.wait, "wait", "Wait.")],
             "nodes": [
                 {"type": "start", "next": "hold"},
-                {"id": "hold", "type": "code", "title": "Hold", "function": "wait", "inputs": {"q": "{{ q }}"}, "next": "end"},
+                {"id": "hold", "type": "code", "title": "Hold", "function": "wait", "inputs": {"q": "{{ q }}"},
+                 "next": "end"},
                 {"id": "end", "type": "end", "outputs": {"said": "hold.r"}},
             ],
         },

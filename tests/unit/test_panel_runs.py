@@ -105,7 +105,8 @@ def test_one_run_is_shown_at_a_time_and_others_are_opened(opened: Opener) -> Non
     page.do("open", conversation=own(page)[1]["id"])
     assert page.turns[0]["title"] == "one"
     assert [line["current"] for line in own(page)] == [False, True]
-    assert page.turn.outputs and page.turn.outputs["number"] == 1
+    assert page.turn.outputs
+    assert page.turn.outputs["number"] == 1
     assert len(page.panel.turns) == 2
     run(page, text="x y z")
     assert page.turns[0]["title"] == "x y z", "a run that begins is shown"
@@ -120,7 +121,8 @@ def test_runs_of_python_and_of_the_session_are_there(opened: Opener, server: Loc
     session.ask(inputs={"text": "another cell"}, keep=False).result(30)
     page.until(lambda: page.turns[0]["title"] == "another cell", "a run beside the panel")
     turn = page.panel.run({"text": "of Python"}).result(30)
-    assert turn.outputs and turn.outputs["number"] == 2
+    assert turn.outputs
+    assert turn.outputs["number"] == 2
     page.until(lambda: page.turns[0]["title"] == "of Python", "Python's")
     assert page.panel.ask(inputs={"text": "a b c"}).result(30).answer == "**3** words"
     page.until(lambda: len(own(page)) == 4, "four runs")
@@ -193,7 +195,8 @@ def test_the_servers_log_and_the_tapes_of_this_machine(opened: Opener, server: L
     before = len(listed(page))
     page.do("open", conversation=foreign.workflow_run_id)
     assert page.turn.source == "history"
-    assert page.turn.outputs and page.turn.outputs["number"] == 1
+    assert page.turn.outputs
+    assert page.turn.outputs["number"] == 1
     assert "Say it" not in page.html()
     assert len(listed(page)) == before, "what was opened stands where it was"
 
@@ -220,7 +223,8 @@ def test_inputs_are_taken_up_again_with_their_files(opened: Opener) -> None:
     [attachment] = value["files"]["paper"]
     assert (attachment["name"], value["left"]) == ("paper.txt", "")
     run(page, text="once more", paper=attachment["id"])
-    assert page.turn.outputs and page.turn.outputs["paper"].name == "paper.txt"
+    assert page.turn.outputs
+    assert page.turn.outputs["paper"].name == "paper.txt"
     id, _ = page.do("file", key=page.turns[0]["key"], file=page.turns[0]["downloads"][0]["id"])
     assert id["name"] == "paper.txt"
 
