@@ -149,7 +149,7 @@ class ChatPanel(anywidget.AnyWidget):
 
     @property
     def turns(self) -> list[Turn]:
-        """The turns on show, oldest first, the last may still be running; of an app that is run all had or opened here."""
+        """The turns on show, oldest first, the last may still be running; of an app that is run all that is here."""
         return [item.now for item in self._controller.state.items]
 
     @property

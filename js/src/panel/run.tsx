@@ -57,7 +57,7 @@ export function RunPage(props: Props) {
 
   return (
     <div class="transcript">
-      <div class="scroller" ref={scroller} tabIndex={0} role="group" aria-label={t("transcript")}>
+      <div class="scroller run-page" ref={scroller} tabIndex={0} role="group" aria-label={t("transcript")}>
         <div class="content">
           {app.description && <p class="quiet about">{app.description}</p>}
           <form
@@ -108,7 +108,7 @@ export function RunPage(props: Props) {
               ))}
             </ul>
           )}
-          <section ref={result} aria-label={t("result")}>
+          <section class={turn ? "result" : ""} ref={result} aria-label={t("result")}>
             {turn ? (
               <>
                 <h3 class="run-title">{turn.title}</h3>
