@@ -12,7 +12,7 @@ from ..errors import DifyError, InputError, NotFoundError
 from ..i18n import t
 from ..turn.state import WELL, Turn
 from ..wire.models import Conversation
-from .readers import PAGE, READERS
+from . import readers
 from .state import Item, Listing, PanelState
 from .store import PanelStore, log, problem_of, replace
 
@@ -38,7 +38,7 @@ async def list_conversations(store: PanelStore, search: str, *, more: bool) -> N
     search = search.strip()
     reader = store.reader if more else None
     if reader is None or reader.search != search:
-        reader = store.reader = READERS[store.state.offers.history](store, search)
+        reader = store.reader = readers.READERS[store.state.offers.history](store, search)
         more = False
     elif store.state.listing.loading:  # it goes on already
         return
@@ -228,7 +228,7 @@ async def _refresh(store: PanelStore, turn: Turn) -> None:
     """Bring the list up to date; its first names come a little later."""
     for wait in (0.0, NAME_SECONDS):
         await asyncio.sleep(wait)
-        newest = await store.client.conversations.list(page_size=PAGE).to_list(limit=PAGE)
+        newest = await store.client.conversations.list(page_size=readers.PAGE).to_list(limit=readers.PAGE)
         if not store.state.listing.search:
             update_listing(store, partial(_with_newest, newest=newest))
         store.update_state(partial(_with_name_and_offer, newest_first=newest))

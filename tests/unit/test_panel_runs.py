@@ -67,9 +67,9 @@ def test_the_app_says_that_it_is_run(opened: Opener) -> None:
         "asks": "run", "history": "runs", "conversations": False, "suggestions": False, "annotations": False,
         "variables": False,
     }  # fmt: skip
-    assert [field["control"] for field in app["form"]] == [
-        "paragraph", "select", "number", "checkbox", "json", "file",
-    ]  # fmt: skip
+    assert {field["name"]: field["control"] for field in app["form"]} == {
+        "text": "paragraph", "style": "select", "most": "number", "polite": "checkbox", "extra": "json", "paper": "file",
+    }  # fmt: skip
     assert not app["annotations"]
 
 
