@@ -59,6 +59,18 @@ def run_apps(gate: Gate) -> list[dict[str, Any]]:
             ],
         },
         {
+            "name": "checked",
+            "mode": "workflow",
+            "form": [{"type": "text-input", "variable": "q", "label": "Q", "required": True}],
+            "nodes": [
+                {"type": "start", "next": "ask"},
+                {"id": "ask", "type": "human-input", "title": "Check it", "form_content": "Check {{ q }}: {{#$output.note#}}",
+                 "inputs": [{"type": "paragraph", "output_variable_name": "note"}],
+                 "user_actions": [{"id": "ok", "title": "Good"}], "next": {"ok": "end"}},
+                {"id": "end", "type": "end", "outputs": {"note": "ask.note"}},
+            ],
+        },
+        {
             "name": "letter",
             "mode": "completion",
             "form": [
