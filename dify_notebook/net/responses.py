@@ -66,14 +66,11 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
         raise ValueError(str(problem)) from None
     if not isinstance(data, dict):
         raise ValueError
-    told = data["data"] if isinstance(data.get("data"), dict) else {}
+    inner = data["data"] if isinstance(data.get("data"), dict) else {}
     paused = data.get("event") == "workflow_paused"
     if not paused and "answer" not in data:
-        if not isinstance(told.get("status"), str):
-            raise ValueError
-        return [_end_of_run(data, told["status"], at, unread)]
-    inner = told if paused else {}
-    reported = {**inner, **{name: value for name, value in data.items() if value is not None}}
+        return [_end_of_run(data, inner.get("status"), at, unread)]
+    reported = {**(inner if paused else {}), **{name: value for name, value in data.items() if value is not None}}
     common = {key: reported.get(key) for key in ("task_id", "message_id", "conversation_id", "created_at")}
     messages: list[dict[str, Any]] = [
         {"event": "message", "answer": reported.get("answer")},
@@ -87,8 +84,10 @@ def blocking_events(body: bytes, at: float) -> list[ev.Event]:
     return events
 
 
-def _end_of_run(data: dict[str, Any], status: str, at: float, unread: int) -> ev.Event:
+def _end_of_run(data: dict[str, Any], status: object, at: float, unread: int) -> ev.Event:
     """How the run of a workflow app ended, or that it waits."""
+    if not isinstance(status, str):
+        raise ValueError
     name = "workflow_paused" if status == "paused" else "workflow_finished"
     event = decode(("", msgspec.json.encode({**data, "event": name})), at)
     event.unread = unread

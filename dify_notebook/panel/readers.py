@@ -172,7 +172,8 @@ class TapeReader:
         """Whether a tape is of this app and user, and of an app that is run; the embedded server's port changes."""
         client, app = self._store.client, self._store.state.app
         names = {client.settings.app, app.name if app is not None else None}
-        if header.user != client.user or header.query or header.conversation_id or header.app not in names:
+        mode = app.mode if app is not None else None
+        if header.user != client.user or header.app not in names or header.app_mode != mode:
             return False
         if client.settings.source != "local":
             return header.server == client.base_url

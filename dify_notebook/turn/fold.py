@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from ..i18n import t
+from ..redact import redact
 from ..wire import events as ev
 from ..wire.kinds import AGENT, CHATFLOW, COMPLETION, NEW_AGENT, WORKFLOW
 from .agent import Agent
@@ -54,7 +55,7 @@ class Builder:
         self._agent = Agent(turn)
         self._nodes = Nodes(turn.nodes or (), self._warn)
         self._files = None if turn.files is None else list(turn.files)
-        self._file_ids = {item.id for item in turn.files or ()}
+        self._file_names = {name for item in turn.files or () if (name := _name_of(item)) is not None}
         self._forms = {item.id: item for item in turn.forms}
         self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
         self._audio_ended = bool(turn.audio and turn.audio.complete)
@@ -181,10 +182,15 @@ class Builder:
             self._set(message_id=event.message_id)
         if event.created_at is not None and self._get("created_at") is None:
             self._set(created_at=as_time(event.created_at))
-        if self._get("app_mode") is None and isinstance(event, _OF_MESSAGES) and self._get("workflow") is None:
-            # No conversation, no run: completions alone are told so (an agent's steps would have said that it is one).
-            if self._get("message_id") and not self._get("conversation_id") and not self._agent.thoughts():
-                self._set(app_mode=COMPLETION)
+        if event.message_id:
+            self._learn_mode_of_message(event)
+
+    def _learn_mode_of_message(self, event: ev.ChatEvent) -> None:
+        mode, talks = self._get("app_mode"), self._get("conversation_id") is not None
+        if mode == WORKFLOW and talks:  # its run was told without the conversation
+            self._set(app_mode=CHATFLOW)
+        elif mode is None and isinstance(event, _OF_MESSAGES) and not talks and self._get("workflow") is None:
+            self._set(app_mode=COMPLETION)  # no other app has neither
 
     def _say(self, text: str | None, at: float) -> None:
         """More of the answer."""
@@ -296,13 +302,14 @@ class Builder:
 
     def _add_files(self, items: object) -> None:
         for item in items if isinstance(items, list) else ():
-            if isinstance(item, dict):
-                self._add_file(as_file(item))
+            if isinstance(item, dict) and _name_of(file := as_file(item)) not in self._file_names:
+                self._add_file(file)
 
     def _add_file(self, file: MessageFile) -> None:
-        if file.id and file.id in self._file_ids:
+        if file.id and file.id in self._file_names:
             return
-        self._file_ids.add(file.id)
+        if (name := _name_of(file)) is not None:
+            self._file_names.add(name)
         self._files = self._files or []
         self._files.append(file)
 
@@ -587,6 +594,12 @@ class Builder:
 
     def _cancelled(self, event: ev.Cancelled) -> None:
         self._break_off("cancelled", event.at)
+
+
+
+def _name_of(file: MessageFile) -> str | None:
+    """What tells a file apart that an end lists: its id, or where it lies (files of other places have no id)."""
+    return file.id or (file.url and redact(f"{file.url} {file.name}")) or None
 
 
 _OF_MESSAGES = (ev.Message, ev.MessageEnd, ev.Error)

@@ -7,8 +7,9 @@ numbers, tables and links). So what counts is the outputs themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
+from functools import reduce
 from typing import Any, NamedTuple
 
 from ..wire.loose import is_shallow
@@ -65,33 +66,27 @@ def usage_of_run(nodes: Iterable[Node], total_tokens: int | None) -> Usage | Non
     currencies = {node.currency for node in spending}
     currency = currencies.pop() if len(currencies) == 1 else None
     return Usage(
-        prompt_tokens=_sum(part.prompt_tokens for part in parts),
-        completion_tokens=_sum(part.completion_tokens for part in parts),
+        prompt_tokens=_sum([part.prompt_tokens for part in parts]),
+        completion_tokens=_sum([part.completion_tokens for part in parts]),
         total_tokens=total_tokens,
-        prompt_price=_price(part.prompt_price for part in parts) if currency else None,
-        completion_price=_price(part.completion_price for part in parts) if currency else None,
-        total_price=_price(node.total_price for node in spending) if currency else None,
+        prompt_price=_price([part.prompt_price for part in parts]) if currency else None,
+        completion_price=_price([part.completion_price for part in parts]) if currency else None,
+        total_price=_price([node.total_price for node in spending]) if currency else None,
         currency=currency,
     )
 
 
 def _spent_by(node: Node) -> Usage:
     places = (as_dict(node.outputs) or {}, as_dict(node.process_data) or {})
-    told = [as_usage(usage) for place in places if (usage := as_dict(place.get("usage")))]
-    return next((usage for usage in told if usage.prompt_tokens or usage.completion_tokens), Usage())
+    usages = [as_usage(usage) for place in places if (usage := as_dict(place.get("usage")))]
+    return next((usage for usage in usages if usage.prompt_tokens or usage.completion_tokens), Usage())
 
 
-def _sum(values: Iterable[int | None]) -> int | None:
-    told = list(values)
-    known = [value for value in told if value is not None]
-    return sum(known) if known and len(known) == len(told) else None
+def _sum(values: Sequence[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
 
 
-def _price(values: Iterable[Decimal | None]) -> Decimal | None:
-    total = Decimal()
-    number = 0
-    for number, value in enumerate(values, 1):
-        if value is None:
-            return None
-        total = _EXACT.add(total, value)
-    return total if number else None
+def _price(values: Sequence[Decimal | None]) -> Decimal | None:
+    known = [value for value in values if value is not None]
+    return reduce(_EXACT.add, known) if known and len(known) == len(values) else None

@@ -391,12 +391,12 @@ class Turn(Value, frozen=True):
 
         None without a run, and where none were told (yet).
         """
-        told = self.workflow.outputs if self.workflow is not None else None
-        if not isinstance(told, Mapping):
+        outputs = self.workflow.outputs if self.workflow is not None else None
+        if not isinstance(outputs, Mapping):
             return None
         from .convert import with_files
 
-        return {str(name): with_files(value) for name, value in told.items()}
+        return {str(name): with_files(value) for name, value in outputs.items()}
 
     def raise_for_status(self) -> Turn:
         """Return the turn itself, or raise the `DifyError` that its failure means.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from .ends import run_error, run_status
 from .results import result_of
 from .state import WELL, End, Status, Turn, Usage, Workflow
@@ -42,7 +44,9 @@ def turn_from_run(
         total_steps=run.total_steps,
     )
     status, end = _STATUSES.get(run_status(workflow), ("incomplete", None))
-    result = result_of(run.outputs)
+    if end is None:  # what is told before the end is an empty object
+        workflow = msgspec.structs.replace(workflow, outputs=None)
+    result = result_of(workflow.outputs)
     return Turn(
         inputs=_without_system(run.inputs),
         answer=result.answer if result else "",

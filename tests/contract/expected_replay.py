@@ -11,7 +11,10 @@ _NEVER_HERE = {
     "*__workflow*": "a workflow app",
     "*__wrong-mode-completion": "a completion app",
     "*__wrong-mode-workflow": "a workflow app",
-    "workflows-run__ok-streaming": "a workflow app",
+    "workflows-run__*": "a workflow app",
+    "*__workflows-run-streaming": "a workflow app",
+    "*-via-workflow-stop": "the key of a workflow app",
+    "completion-messages__*": "a completion app",
     # A node that runs foreign code.
     "*__failflow-code-*ing": "a node with code of its own",
     # What a proxy says of a server that is down, or for itself.
@@ -38,7 +41,6 @@ NOT_HERE = {
     },
     "0.15.3": {
         **_NEVER_HERE,
-        "workflows-run__ok-*": "a workflow app",
         "chat-messages__agent-file-qr": "a tool of Dify's own that makes pictures",
         "*__plain-chat-annotation-*": "this version has no operation that writes an annotation",
         "chat-messages-files__*-file-remote": "the recorded model could not fetch the file",

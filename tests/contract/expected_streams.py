@@ -16,7 +16,7 @@ How the less plain ones were judged:
   or was stopped: its status is the turn's, its error too, and nothing is missing.
 * A run that waits for a person ends the stream at its pause: complete, with its forms.
 * A workflow app has no `message_end`: its stream ends cleanly (`eof`) after
-  `workflow_finished`, which makes it succeeded and complete.
+  `workflow_finished`, which makes it succeeded and complete. Such runs, and completions, have tables of their own.
 * A body that ended before its end (`disconnected`) leaves the turn incomplete, with all the
   text that came; a node that was running then has the status unknown, since nobody told.
 * Reasoning is taken out of the answer with the line breaks that follow it; blanks that a
@@ -24,63 +24,11 @@ How the less plain ones were judged:
 * Numbers that the server told are kept as told, also where they contradict each other.
 """
 
-
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-
-@dataclass(frozen=True)
-class Expected:
-    """One stream, seen from its end. Defaults are those of an uneventful chat."""
-
-    case: str
-    ids: str
-    """First four characters of message, conversation, task and workflow run; `-` where none came."""
-    answer: str
-    status: str = field(default="succeeded", kw_only=True)
-    end: str = field(default="message_end", kw_only=True)
-    error_code: str | None = field(default=None, kw_only=True)
-    """Code of the `error` event."""
-    reasoning: str = field(default="", kw_only=True)
-    """Without blanks around it."""
-    thoughts: int = field(default=0, kw_only=True)
-    tools: tuple[str, ...] = field(default=(), kw_only=True)
-    """Tools of the thoughts that called one, in order."""
-    logs: int = field(default=0, kw_only=True)
-    nodes: int = field(default=0, kw_only=True)
-    """Node runs, with every iteration and loop as one more."""
-    node_status: dict[str, str] = field(default_factory=dict, kw_only=True)
-    """Title and status of the runs that did not succeed; each title stands for one run."""
-    retries: int = field(default=0, kw_only=True)
-    files: int = field(default=0, kw_only=True)
-    citations: int = field(default=0, kw_only=True)
-    tokens: int | None = field(default=None, kw_only=True)
-    """`usage.total_tokens`, as told."""
-    audio_chunks: int = field(default=0, kw_only=True)
-    annotated: bool = field(default=False, kw_only=True)
-    replaced: bool = field(default=False, kw_only=True)
-    complete: bool = field(default=True, kw_only=True)
-    warnings: int = field(default=0, kw_only=True)
-    """Data lines that are no JSON."""
-    pings: int = field(default=0, kw_only=True)
-    said: tuple[str, ...] = field(default=(), kw_only=True)
-    """What the agent said in steps before the answer."""
-    rounds: dict[str, int] = field(default_factory=dict, kw_only=True)
-    """Title of each iteration and loop, and how many rounds it had."""
-    forms: tuple[str, ...] = field(default=(), kw_only=True)
-    """Status of each form, in the order in which they were asked."""
-
-    def id_prefix(self, name: str) -> str | None:
-        """Prefix of message_id, conversation_id, task_id or workflow_run_id; None where none came."""
-        prefix = self.ids.split()[("message_id", "conversation_id", "task_id", "workflow_run_id").index(name)]
-        return None if prefix == "-" else prefix
-
-
-def words(count: int) -> str:
-    """The stub model's long answer, as far as it got: word0 word1 word2 and so on."""
-    return " ".join(f"word{number}" for number in range(count))
-
+from contract.expected_completions import COMPLETIONS
+from contract.expected_runs import RUNS
+from contract.expected_turn import Expected, words
 
 E = Expected
 
@@ -271,6 +219,10 @@ TABLE = [
     E("0.15.3/chat-messages-stop__chatflow-stopped-by-other-user", "5049 a708 cf2f 91e1",
        "Reply: " + words(79), status="incomplete", end="disconnected", nodes=4,
        node_status={"LLM": "unknown"}, complete=False),
+    # Stopped by the key of a workflow app, in vain; the recorder closed the socket.
+    E("0.15.3/chat-messages-stop__chatflow-stopped-via-workflow-stop", "a03e b5e7 12fa 7af4",
+       "Reply: " + words(140), status="incomplete", end="disconnected", nodes=4,
+       node_status={"LLM": "unknown"}, complete=False),
     E("0.15.3/chat-messages-stop__plain-chat-stopped-by-other-user", "489c 656a 21ec -",
        words(80), status="incomplete", end="disconnected", complete=False),
     # As above: really stopped, no mark.
@@ -430,11 +382,6 @@ TABLE = [
     E("0.15.3/nginx__chat-streaming-slow-start", "83d2 1f82 f165 -",
        "You said: SLOWSTART12 (messages=1) 你好 🎉 naïve.", tokens=18, pings=1),
 
-    # 0.15.3/workflows-run
-    # A workflow app: no message, no conversation, no message_end; it ends cleanly after workflow_finished, and that is
-    # all there is to come. This version tells its result only in outputs, which are not an answer.
-    E("0.15.3/workflows-run__ok-streaming", "- - e327 5e1b", "", end="eof", nodes=3),
-
     # 1.12.1/chat-messages-annotation
     E("1.12.1/chat-messages-annotation__plain-chat-annotation-hit-streaming", "38d0 2d8a 8d19 -",
        "42, says the annotation. 你好", tokens=0, annotated=True),
@@ -588,6 +535,9 @@ TABLE = [
     # workflow_finished(stopped), then message_end; the LLM node never finishes, so it was stopped with the run.
     E("1.12.1/chat-messages-stop__chatflow-stopped-by-same-user", "bdf4 dcae 9a42 424d",
        "Reply: " + words(38), status="stopped", nodes=4, node_status={"LLM": "stopped"}, tokens=0),
+    # The key of a workflow app can stop it here.
+    E("1.12.1/chat-messages-stop__chatflow-stopped-via-workflow-stop", "51a7 6640 10d8 37e1",
+       "Reply: " + words(39), status="stopped", nodes=4, node_status={"LLM": "stopped"}, tokens=0),
     E("1.12.1/chat-messages-stop__plain-chat-stopped-by-other-user", "1b09 3ef4 6549 -",
        words(78), status="incomplete", end="disconnected", complete=False),
 
@@ -721,10 +671,6 @@ TABLE = [
        "You said: hi (messages=1) 你好 🎉 naïve.", tokens=18),
     E("1.12.1/nginx__chat-streaming", "e6c4 4ba1 7738 -",
        "You said: hi (messages=1) 你好 🎉 naïve.", tokens=18),
-
-    # 1.12.1/workflows-run
-    # This version tells the text as text_chunk.
-    E("1.12.1/workflows-run__ok-streaming", "- - 3c3e 782a", "Hi Paris", end="eof", nodes=3),
 
     # 1.16.1/chat-messages-disconnect
     # The recorder closed the socket. What ran then (the iteration, its first round's node) never told its end.
@@ -881,11 +827,6 @@ TABLE = [
     E("1.16.1/chat-messages__twohumans-pause", "7170 115e 5c72 bebe",
        "", status="paused", end="paused", nodes=2, node_status={"First": "paused"}, forms=("waiting",), pings=1),
 
-    # 1.16.1/completion-messages
-    E("1.16.1/completion-messages__completion-fail", "500b - - -",
-       "", status="failed", end="error", error_code="completion_request_error"),
-    E("1.16.1/completion-messages__completion-streaming", "3e18 - 7eb7 -", words(5), tokens=12),
-
     # 1.16.1/workflow-events
     # The state of a run so far, told later: the text comes as message_replace, and nothing was moderated. The left
     # form was answered before, and is not told.
@@ -911,15 +852,8 @@ TABLE = [
     E("1.16.1/workflow-events__slowflow-rejoin-snapshot", "db4d afc7 3cdc ec25",
        words(40).partition(" word11 ")[2], nodes=3, tokens=53, pings=1),
 
-    # 1.16.1/workflows-run
-    E("1.16.1/workflows-run-by-id__workflow-by-id", "- - 1921 2cf2",
-       "word0 word1\n<word0 word1>", end="eof", nodes=4, pings=1),
-    E("1.16.1/workflows-run__failworkflow-streaming", "- - 6c32 f66a",
-       "", status="failed", end="error", error_code="workflow_failed", nodes=2, node_status={"Boom": "failed"}, pings=1),
-    E("1.16.1/workflows-run__humanworkflow-pause", "- - ca08 924c",
-       "", status="paused", end="paused", nodes=2, node_status={"Ask": "paused"}, forms=("waiting",), pings=1),
-    E("1.16.1/workflows-run__humanworkflow-streaming", "- - 5478 9a06",
-       "", status="paused", end="paused", nodes=2, node_status={"Ask": "paused"}, forms=("waiting",), pings=1),
+    *RUNS,
+    *COMPLETIONS,
 ]
 
 EXPECTED: dict[str, Expected] = {row.case: row for row in TABLE}

@@ -1,10 +1,11 @@
 """Recorded exchanges with real Dify servers, and the example streams of its documentation.
 
-`streams.jsonl.xz` holds one exchange a line, as JSON: `kind` (stream or plain), `case`,
+`streams.jsonl.xz` holds one exchange a line, as JSON: `kind` (stream, plain or blocking), `case`,
 `request` {method, path, body}, `status`, `headers` [[name, value]], `ended`, and `chunks`
 [[seconds after the request, text]], where a text may be {"b64": ...} instead. The chunks
 are those of the wire, byte for byte. Keys were replaced when they were recorded, which is why a
-Content-Length can be off; the request's own headers are left out.
+Content-Length can be off; the request's own headers are left out. What signs the addresses of files (`nonce`, `sign`)
+is `-` in the streams of workflow and completion apps and in their blocking answers.
 
 Cases are named `<Dify version>/<endpoint>__<app>-<what>`, or `examples/<name>` for a
 stream that was copied out of a document: one chunk at time 0, without a request.
@@ -76,9 +77,14 @@ def load_plain() -> dict[str, Recording]:
     return _load()["plain"]
 
 
+def load_blocking() -> dict[str, Recording]:
+    """The answers in one piece of workflow and completion apps, all of them under HTTP 200, failures too."""
+    return _load()["blocking"]
+
+
 @cache
 def _load() -> dict[str, dict[str, Recording]]:
-    kinds: dict[str, dict[str, Recording]] = {"stream": {}, "plain": {}}
+    kinds: dict[str, dict[str, Recording]] = {"stream": {}, "plain": {}, "blocking": {}}
     with lzma.open(FIXTURE, "rt", encoding="utf-8", newline="\n") as lines:
         for line in lines:
             row = json.loads(line)

@@ -31,7 +31,7 @@ from dify_notebook.local.engine import listeners
 from dify_notebook.local.options import Dialect
 
 DIALECTS: dict[str, Dialect] = {"1.16.1": "1.16", "1.12.1": "1.12", "0.15.3": "0.15"}
-SIZES = {"1.16.1": 256, "1.12.1": 1065, "0.15.3": 653}
+SIZES = {"1.16.1": 256, "1.12.1": 1140, "0.15.3": 725}
 
 
 def recorded(version: str) -> dict[str, Recording]:

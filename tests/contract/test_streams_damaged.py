@@ -17,7 +17,7 @@ from dify_notebook.turn.state import Turn
 from dify_notebook.wire.sse import Frame, Splitter
 
 BAD = "\ufffd"
-PLACES = 200
+PLACES = 500
 _TEXT = re.compile(rb'("(?:[^"\\]|\\.)*")(\s*:)?', re.DOTALL)
 _FIELD = re.compile(rb'"([^"\\]*)"\s*:\s*$')
 _MARKS = re.compile(rb'<details.*?</summary>|</?(?:think|details)>|\\(?=")')
@@ -102,11 +102,17 @@ def test_a_damaged_byte_costs_its_character(damage: Damage) -> None:
     after = turn_of(frames)
     assert {one.code for one in after.warnings} - {one.code for one in before.warnings} == {"character"}
     told, tells = (
-        dict(leaves(json.loads(msgspec.json.encode(msgspec.structs.replace(one, warnings=()))))) for one in (before, after)
+        dict(leaves(json.loads(msgspec.json.encode(msgspec.structs.replace(one, warnings=()), enc_hook=repr))))
+        for one in (before, after)
     )
     assert told.keys() == tells.keys()
     other = {path for path in told if told[path] != tells[path]}
     assert all(differs_in_one_place(told[path], tells[path]) for path in other), {path: tells[path] for path in other}
+    # What a run gave is the answer of a workflow app too, and why it failed is the turn's error.
+    other -= {".error.message"} if ".workflow.error" in other else set()
+    of_answer = {".answer", ".answer_raw", ".reasoning", ".reasoning_chunks"}
+    if before.app_mode == "workflow" and any(path.startswith(".workflow.outputs") for path in other):
+        other -= of_answer
     fields = {path.split(".")[1].split("[")[0] for path in other}
-    assert len(other - {".answer", ".answer_raw", ".reasoning", ".reasoning_chunks"}) <= 1, other
+    assert len(other - of_answer) <= 1, other
     assert fields <= {"answer", "answer_raw", "reasoning", "reasoning_chunks"} or len(fields) == 1

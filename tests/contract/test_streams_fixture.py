@@ -19,7 +19,7 @@ SECRETS = re.compile(
 
 
 def test_every_stream_has_one_line_in_the_table() -> None:
-    assert len(TABLE) == len(EXPECTED) == len(streams.load()) == 291
+    assert len(TABLE) == len(EXPECTED) == len(streams.load()) == 438
     assert EXPECTED.keys() == streams.load().keys()
 
 
@@ -48,7 +48,7 @@ def test_streams_are_what_they_say() -> None:
 
 def test_how_bodies_ended() -> None:
     early = {case: it.ended for case, it in streams.load().items() if not it.whole}
-    assert len(early) == 16
+    assert len(early) == 20
     assert [case for case, ended in early.items() if ended == "eof-mid-chunked"] == [
         "0.15.3/chat-messages-crash__worker-killed-mid-stream"
     ]
@@ -66,7 +66,7 @@ def test_loading_is_done_once() -> None:
     assert streams.load() is streams.load()
 
 
-@pytest.mark.parametrize("kind", [streams.load, streams.load_plain])
+@pytest.mark.parametrize("kind", [streams.load, streams.load_plain, streams.load_blocking])
 def test_no_key_in_the_recordings(kind: object) -> None:
     assert callable(kind)
     for case, recording in kind().items():

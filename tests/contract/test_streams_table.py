@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from decimal import Decimal
+from typing import Any
 
 import pytest
-from contract.expected_streams import EXPECTED, Expected
+from contract.expected_completions import COMPLETIONS
+from contract.expected_runs import RUNS, Run
+from contract.expected_streams import EXPECTED
+from contract.expected_turn import Expected
 from contract.streams import Recording, load
 
 from dify_notebook.turn.fold import Builder, fold, fold_all
-from dify_notebook.turn.state import Turn
+from dify_notebook.turn.state import MessageFile, Turn, Usage
 from dify_notebook.wire.decoder import decode
 from dify_notebook.wire.events import Disconnected, Event, StreamEnd
 from dify_notebook.wire.sse import Frame, Splitter
@@ -32,6 +37,10 @@ EVERY_BYTE = [
     "1.12.1/chat-messages__agentflow-toolerr-streaming",
     "1.12.1/chat-messages-ping__agent-chat-slow-start",
     "1.12.1/chat-messages-tts__tts-flow-streaming",
+    "0.15.3/completion-messages__tts-streaming",
+    "0.15.3/workflows-run__llm-think-streaming",
+    "1.12.1/completion-messages__file-local-streaming",
+    "1.12.1/workflows-run__file-local-streaming",
 ]
 
 
@@ -47,6 +56,25 @@ def events_of(recording: Recording) -> list[Event]:
     at = recording.chunks[-1][0] if recording.chunks else 0.0
     events.append(StreamEnd(at=at, rest=splitter.rest()) if recording.whole else Disconnected(at=at, rest=splitter.rest()))
     return events
+
+
+def by_name(value: Any) -> Any:
+    """Outputs with files as the table has them."""
+    if isinstance(value, MessageFile):
+        return (value.name, value.type, value.size)
+    if isinstance(value, list):
+        return [by_name(item) for item in value]
+    return {name: by_name(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def seen_of_run(turn: Turn, expected: Run) -> dict[str, object]:
+    """What the table of runs has beyond the others."""
+    usage, error = turn.usage or Usage(), (turn.error.message if turn.error else "").strip()
+    return {
+        "outputs": by_name(turn.outputs),
+        "error": error.rpartition("\n")[2][: len(expected.error)],
+        "spent": (usage.prompt_tokens, usage.completion_tokens, usage.total_price),
+    }
 
 
 def seen(turn: Turn, expected: Expected) -> dict[str, object]:
@@ -81,13 +109,17 @@ def seen(turn: Turn, expected: Expected) -> dict[str, object]:
         "said": tuple(thought.answer for thought in turn.thoughts or () if thought.answer),
         "rounds": {node.title or node.node_id: len(node.rounds) for node in nodes if node.kind != "node"},
         "forms": tuple(form.status for form in turn.forms),
+        **(seen_of_run(turn, expected) if isinstance(expected, Run) else {}),
     }
 
 
 def wanted(expected: Expected) -> dict[str, object]:
     names = ("message_id", "conversation_id", "task_id", "workflow_run_id")
-    plain = {name: getattr(expected, name) for name in Expected.__dataclass_fields__ if name not in ("case", "ids")}
+    plain = {name: getattr(expected, name) for name in type(expected).__dataclass_fields__ if name not in ("case", "ids")}
     plain["node_status"] = Counter(expected.node_status.items())
+    if isinstance(expected, Run):
+        *tokens, price = expected.spent
+        plain["spent"] = (*tokens, None if price is None else Decimal(price))
     return {"ids": {name: expected.id_prefix(name) for name in names}, **plain}
 
 
@@ -95,6 +127,14 @@ def wanted(expected: Expected) -> dict[str, object]:
 def test_the_turn_is_what_a_person_would_expect(case: str) -> None:
     turn = fold_all(events_of(load()[case]))
     assert seen(turn, EXPECTED[case]) == wanted(EXPECTED[case])
+
+
+def test_the_stream_tells_what_the_app_is() -> None:
+    """No version says it of workflow and completion apps in so many words."""
+    runs, completions = ({row.case for row in table} for table in (RUNS, COMPLETIONS))
+    modes = {case: fold_all(events_of(load()[case])).app_mode for case in CASES}
+    assert {case for case, mode in modes.items() if mode == "workflow"} == runs
+    assert {case for case, mode in modes.items() if mode == "completion"} == completions
 
 
 @pytest.mark.parametrize("case", CASES)

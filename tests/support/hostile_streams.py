@@ -31,6 +31,16 @@ def retry(run: object, **more: Any) -> ev.NodeRetry:
     return ev.NodeRetry(data={"id": f"r{run}", "node_id": "n", "error": "no", **more})
 
 
+def run_started() -> ev.WorkflowStarted:
+    """Of a workflow app: no conversation is told."""
+    return ev.WorkflowStarted(task_id="t", workflow_run_id="w", data={"id": "w"})
+
+
+def run_finished(outputs: object = None, **more: Any) -> ev.WorkflowFinished:
+    data = {"id": "w", "status": "succeeded", "outputs": outputs, **more}
+    return ev.WorkflowFinished(task_id="t", workflow_run_id="w", data=data)
+
+
 def running(n: int) -> Stream:
     return [started(i, f"n{i}") for i in range(n)]
 
@@ -118,6 +128,43 @@ STREAMS: dict[str, Callable[[int], Stream]] = {
         one
         for i in range(n)
         for one in (ev.WorkflowStarted(data={"id": f"w{i}"}), ev.WorkflowFinished(data={"id": f"w{i}"}))
+    ],
+    # runs of workflow apps, completions
+    "outputs of a run that are texts": lambda n: [
+        run_started(),
+        run_finished({f"o{i}": "<think>a</think>b" for i in range(n)}),
+    ],
+    "outputs of a run that are files": lambda n: [
+        run_started(),
+        run_finished({f"o{i}": [{"dify_model_identity": "__dify__file__", "id": f"f{i}"}] for i in range(n)}),
+    ],
+    "a run that ends again and again": lambda n: [
+        run_started(),
+        *running(n),
+        *(ev.TextChunk(task_id="t", workflow_run_id="w", data={"text": "x"}) for _ in range(n)),
+        *(run_finished({"a": "x", "n": i}, total_tokens=i, files=[{"url": f"/f{i}"}]) for i in range(n)),
+    ],
+    "speech after the outputs of a run": lambda n: [
+        run_started(),
+        run_finished({f"o{i}": "x" for i in range(n)}),
+        *(ev.TtsMessage(task_id="t", audio="AAAA") for _ in range(n)),
+    ],
+    "models that tell what they spent": lambda n: [
+        run_started(),
+        *(
+            finished(
+                i,
+                f"n{i}",
+                outputs={"usage": {"prompt_tokens": 1, "completion_tokens": 1, "prompt_price": f"1E-{i % 70}"}},
+                execution_metadata={"total_tokens": 2, "total_price": f"{i}.{i}", "currency": f"C{i % 2}"},
+            )
+            for i in range(n)
+        ),
+        run_finished({}, total_tokens=n),
+    ],
+    "a completion": lambda n: [
+        *(ev.Message(task_id="t", message_id="m", answer="x") for _ in range(n)),
+        *(ev.MessageEnd(task_id="t", message_id="m", metadata={}) for _ in range(n)),
     ],
     # agents
     "log entries in a chain": lambda n: [ev.AgentLog(data={"id": f"l{i}", "parent_id": f"l{i - 1}"}) for i in range(n)],

@@ -58,8 +58,12 @@ def rounds_seen(stream: list[ev.Event]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["nodes that start", "rounds of a loop", "thoughts", "files", "reasoning that begins and ends"]
-)
+    "name",
+    [
+        "nodes that start", "rounds of a loop", "thoughts", "files", "reasoning that begins and ends",
+        "a run that ends again and again", "speech after the outputs of a run",
+    ],
+)  # fmt: skip
 def test_a_turn_that_is_asked_for_meanwhile_costs_what_it_is_large(name: str) -> None:
     assert growth(STREAMS[name], rounds_seen, SIZE) <= MOST
 
