@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..error_bodies import readable
 from ..printable import one_line, shown
+from ..redact import redact
 from ..turn.state import CUT, WELL, AgentLog, Citation, MessageFile, Thought, Turn
 from ..wire.kinds import OTHER_MODES, WORKFLOW
 from . import limits, timeline
@@ -36,14 +37,12 @@ STATUS_SYMBOLS = {
 
 def is_run(turn: Turn) -> bool:
     """Whether a workflow app ran: nodes and outputs are what it gives, and nobody talks with it."""
-    return turn.app_mode == WORKFLOW or (
-        turn.app_mode is None and turn.workflow is not None and turn.message_id is None and not turn.conversation_id
-    )
+    return turn.app_mode == WORKFLOW
 
 
 def is_alone(turn: Turn) -> bool:
     """Whether the turn belongs to no conversation, since its app holds none."""
-    return turn.app_mode in OTHER_MODES or is_run(turn)
+    return turn.app_mode in OTHER_MODES
 
 
 _OF_RUNS = ("eof", "disconnected")
@@ -133,7 +132,8 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         out.append(Notice("info", words("annotation")))
     if turn.status == "paused":
         waits = not turn.forms or any(form.status == "waiting" for form in turn.forms)
-        out.append(Notice("warning", words("paused" if waits else "answered")))
+        call = "dify.workflows.resume(turn)" if is_run(turn) else "dify.chat.resume(turn)"
+        out.append(Notice("warning", words("paused") if waits else words("answered", call=call)))
     return out + _warnings(turn, words)
 
 
@@ -309,6 +309,11 @@ def source_title(citation: Citation, index: int, words: Words) -> str:
     if citation.score is not None:
         parts.append(words("score", n=f"{citation.score:.2f}"))
     return f"[{citation.position if citation.position is not None else index + 1}] " + " \u00b7 ".join(parts)
+
+
+def file_key(file: MessageFile) -> str:
+    """What tells a file from others of its turn: its id, or its address where it lies elsewhere and has none."""
+    return file.id or f"{file.name} {redact(file.url or '')}"
 
 
 def file_title(file: MessageFile, words: Words) -> str:

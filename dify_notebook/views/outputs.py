@@ -26,7 +26,7 @@ _SYSTEM = "sys."
 """How the names of variables begin that Dify adds to the inputs of every run."""
 
 
-def told(turn: Turn) -> Mapping[str, Any]:
+def reported(turn: Turn) -> Mapping[str, Any]:
     """What a run gave that is more than its answer, as told; nothing where that is all, or none was told (yet)."""
     flow = turn.workflow
     if flow is None or not isinstance(flow.outputs, Mapping) or not facts.is_run(turn):
@@ -37,7 +37,7 @@ def told(turn: Turn) -> Mapping[str, Any]:
 
 def has_answer(turn: Turn) -> bool:
     """Whether the turn's text is shown: outputs stand in its place, unless it is all that a failed run said."""
-    values = told(turn)
+    values = reported(turn)
     return not values or (turn.status not in WELL and not any(isinstance(value, str) for value in values.values()))
 
 
@@ -50,16 +50,15 @@ def answer(turn: Turn) -> str:
 
 def apart(turn: Turn) -> Turn:
     """The turn with those of its files alone that are not shown among the outputs."""
-    values = told(turn)
+    values = reported(turn)
     if not values or not turn.files:
         return turn
-    ids = set()
+    keys = set()
     for value, _ in zip(values.values(), range(limits.VALUES), strict=False):
         for item in value[: limits.ROWS] if isinstance(value, list | tuple) else (value,):
-            file = file_value(item)
-            ids.add(file.id if file is not None else None)
-    files = tuple(file for file in turn.files if file.id is None or file.id not in ids)
-    return msgspec.structs.replace(turn, files=files)
+            if file := file_value(item):
+                keys.add(facts.file_key(file))
+    return msgspec.structs.replace(turn, files=tuple(file for file in turn.files if facts.file_key(file) not in keys))
 
 
 def given(turn: Turn) -> Mapping[str, Any]:
@@ -79,7 +78,7 @@ def _read(values: Mapping[str, Any], reading: Reading) -> Iterator[tuple[str, Sh
 
 
 def _outputs(turn: Turn, words: Words) -> Reading:
-    return Reading(words, "turn.outputs", {file.id: file for file in turn.files or () if file.id and file.data})
+    return Reading(words, "turn.outputs", {facts.file_key(file): file for file in turn.files or ()})
 
 
 def _inputs(turn: Turn, words: Words) -> Reading:
@@ -92,7 +91,7 @@ def _inputs(turn: Turn, words: Words) -> Reading:
 
 def blocks(turn: Turn, words: Words, memo: Memo) -> list[Block]:
     """The outputs as a table; nothing where the answer is all there is."""
-    values = told(turn)
+    values = reported(turn)
     if not values:
         return []
     return memo.get("outputs", (values, turn.files), _output_blocks, values, _outputs(turn, words))
@@ -136,7 +135,7 @@ def table(values: Mapping[str, Any], reading: Reading, label: str) -> list[Block
 
 def document(turn: Turn, words: Words) -> list[str]:
     """The outputs as pieces of markdown."""
-    return _document(told(turn), _outputs(turn, words), "outputs")
+    return _document(reported(turn), _outputs(turn, words), "outputs")
 
 
 def inputs_document(turn: Turn, words: Words) -> list[str]:
@@ -177,7 +176,7 @@ def lines(turn: Turn, words: Words, printed: str = "") -> list[str]:
     Args:
         printed: text that the reader has seen already; an output that is part of it is not printed again.
     """
-    return _lines(told(turn), _outputs(turn, words), "outputs", printed)
+    return _lines(reported(turn), _outputs(turn, words), "outputs", printed)
 
 
 def inputs_lines(turn: Turn, words: Words) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ..i18n import Language
 from ..printable import one_line, shown
 from ..turn.state import Turn
+from . import facts
 from .block import Block
 from .blocks import TurnView
 from .document import document
@@ -42,11 +43,10 @@ def html(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language |
     if about:
         parts.append(_leaf("about", "div", "dn-meta", one_line(about, 400)))
     for number, turn in enumerate(turns, 1):
-        inner = (
-            _leaf("name", "div", "dn-field", _name(turn, "question", number, words)),
-            _leaf("text", "div", "dn-plain", shown(turn.query or "")),
-        )
-        parts.append(Block(f"q{number}", "div", {"class": "dn-note"}, "", inner))
+        inner = [_leaf("name", "div", "dn-field", _name(turn, number, words))]
+        if _asks(turn):
+            inner.append(_leaf("text", "div", "dn-plain", shown(turn.query or "")))
+        parts.append(Block(f"q{number}", "div", {"class": "dn-note"}, "", tuple(inner)))
         root = TurnView(lang).blocks(turn)
         slots = tuple(slot for slot in root.children if slot.children)
         parts.append(Block(f"a{number}", "section", {"class": "dn-more"}, "", slots))
@@ -60,9 +60,11 @@ def markdown(turns: Sequence[Turn], title: str, about: str = "", *, lang: Langua
     if about:
         parts.append(f"*{as_title(about)}*")
     for number, turn in enumerate(turns, 1):
-        question = quoted(fenced(shown(turn.query or ""), "text"))
-        parts.append(f"## {as_title(_name(turn, 'question', number, words))}\n\n{question}")
-        parts.append(f"## {as_title(words('transcript.answer', number=number))}\n\n{quoted(document(turn, words))}")
+        heading = f"## {as_title(_name(turn, number, words))}"
+        if _asks(turn):
+            parts.append(f"{heading}\n\n{quoted(fenced(shown(turn.query or ''), 'text'))}")
+            heading = f"## {as_title(words('transcript.answer', number=number))}"
+        parts.append(f"{heading}\n\n{quoted(document(turn, words))}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -71,14 +73,22 @@ def text(turns: Sequence[Turn], title: str, about: str = "", *, lang: Language |
     words = Words(lang)
     parts = ["\n".join(line for line in (one_line(title), one_line(about, 400)) if line)]
     for number, turn in enumerate(turns, 1):
-        parts.append(f"{_name(turn, 'question', number, words)}\n{indented(shown(turn.query or ''))}")
-        parts.append(f"{words('transcript.answer', number=number)}\n{indented(plain_text(turn, words).rstrip())}")
+        heading = _name(turn, number, words)
+        if _asks(turn):
+            parts.append(f"{heading}\n{indented(shown(turn.query or ''))}")
+            heading = words("transcript.answer", number=number)
+        parts.append(f"{heading}\n{indented(plain_text(turn, words).rstrip())}")
     return "\n\n".join(parts) + "\n"
 
 
-def _name(turn: Turn, role: str, number: int, words: Words) -> str:
+def _asks(turn: Turn) -> bool:
+    """Whether it has a question; an app without conversations has inputs, which its turns show themselves."""
+    return bool(turn.query) or not facts.is_alone(turn)
+
+
+def _name(turn: Turn, number: int, words: Words) -> str:
     """Question 2 · 2026-07-01 12:00 UTC · disliked"""
-    parts = [words(f"transcript.{role}", number=number)]
+    parts = [words("transcript.question" if _asks(turn) else "transcript.run", number=number)]
     if turn.created_at is not None:
         parts.append(f"{turn.created_at:%Y-%m-%d %H:%M %Z}".strip())
     if turn.feedback:

@@ -27,6 +27,8 @@ from .written import aligned, number_text, prune
 _WRITTEN = 1_000
 """Characters of lists and objects in a terminal."""
 _PREVIEW = 90
+_WIDE, _NARROW = 120, 24
+"""Characters of a table's lines in a terminal; of the cells of a wider one, which are cut."""
 
 
 class Reading(NamedTuple):
@@ -36,7 +38,7 @@ class Reading(NamedTuple):
     where: str
     """What holds all of them: turn.outputs."""
     files: Mapping[str, MessageFile] = {}
-    """Files whose content was fetched, by id."""
+    """The files of the turn, which may have been fetched, by `facts.file_key`."""
     plain: bool = False
     """Whether a text is shown as it is written, not as markdown: a person's own words."""
 
@@ -66,7 +68,7 @@ class Reading(NamedTuple):
         """The file that a value is, with its content where that was fetched."""
         file = file_value(value)
         assert file is not None
-        return self.files.get(file.id or "", file)
+        return self.files.get(facts.file_key(file), file)
 
     def cell(self, value: Any) -> str:
         """A value that holds no others, on a line."""
@@ -194,7 +196,7 @@ class Json(Shown):
         self.small = len(self._line()) < _PREVIEW and not self.note
 
     def _name(self, file: MessageFile) -> str:
-        return facts.file_title(self.reading.files.get(file.id or "", file), self.words)
+        return facts.file_title(self.reading.files.get(facts.file_key(file), file), self.words)
 
     def _line(self) -> str:
         return one_line(json.dumps(self.pruned, ensure_ascii=False), _PREVIEW)
@@ -227,18 +229,18 @@ class Files(Shown):
     def __init__(self, reading: Reading, value: Sequence[Any]) -> None:
         super().__init__(reading, value)
         self.small = len(value) == 1
-        self.told = [reading.file(item) for item in value[: limits.ROWS] if file_value(item)]
+        self.files = [reading.file(item) for item in value[: limits.ROWS] if file_value(item)]
         self.note = self.words.omitted(len(value), limits.ROWS, reading.where)
 
     def blocks(self) -> list[Block]:
-        return [file_block(file, at, self.words) for at, file in enumerate(self.told)] + notes(self.note)
+        return [file_block(file, at, self.words) for at, file in enumerate(self.files)] + notes(self.note)
 
     def document(self) -> str:
         titles = [escaped(line) for line in self.lines()]
         return titles[0] if self.small else "\n".join(f"- {title}" for title in titles)
 
     def lines(self) -> list[str]:
-        titles = [facts.file_title(file, self.words) for file in self.told]
+        titles = [facts.file_title(file, self.words) for file in self.files]
         return [*titles, self.note] if self.note else titles
 
 
@@ -247,14 +249,11 @@ class Records(Shown):
 
     def __init__(self, reading: Reading, value: Sequence[Any]) -> None:
         super().__init__(reading, value)
-        self.names, rows = self._read([*value[: limits.ROWS]])
-        hidden = max([len(self.names), *(len(row) for row in rows)]) - limits.COLUMNS
-        self.names = self.names[: limits.COLUMNS]
-        rows = [row[: limits.COLUMNS] for row in rows]
+        names, rows, hidden = self._read(value[: limits.ROWS])
         self.rows = [[reading.cell(item) if item is not _MISSING else "" for item in row] for row in rows]
         wide = max(len(row) for row in rows)
         self.numeric = [all(_is_number(row[at]) for row in rows if at < len(row)) for at in range(wide)]
-        self.heads = [one_line(str(name), 60) for name in self.names]
+        self.heads = [one_line(str(name), 60) for name in names]
         self.count = self.words.count("rows", len(value))
         notes = (
             self.words.omitted(len(value), limits.ROWS, reading.where),
@@ -262,10 +261,11 @@ class Records(Shown):
         )
         self.notes = [note for note in notes if note]
 
-    def _read(self, rows: list[Any]) -> tuple[list[Any], list[list[Any]]]:
-        named = (zip(row, range(limits.VALUE_ITEMS), strict=False) for row in rows)
-        names = list(dict.fromkeys(name for row in named for name, _ in row))
-        return names, [[row.get(name, _MISSING) for name in names] for row in rows]
+    def _read(self, rows: Sequence[Any]) -> tuple[list[Any], list[list[Any]], int]:
+        """The names of the columns, the rows, and how many columns are left out."""
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        kept = names[: limits.COLUMNS]
+        return kept, [[row.get(name, _MISSING) for name in kept] for row in rows], len(names) - len(kept)
 
     def blocks(self) -> list[Block]:
         sides = ["dn-right" if numeric else "" for numeric in self.numeric]
@@ -291,7 +291,8 @@ class Records(Shown):
 
     def document(self) -> str:
         heads = self.heads or [""] * len(self.numeric)
-        lines = [_row(map(escaped, heads)), "|" + "|".join("--:" if numeric else "---" for numeric in self.numeric) + "|"]
+        sides = ["--:" if numeric else "---" for numeric in self.numeric]
+        lines = [_row(map(escaped, heads)), f"|{'|'.join(sides)}|"]
         for row in self.rows:
             cells = [cell if at else escaped(cell) for cell, at in zip(row, self.numeric, strict=False)]
             lines.append(_row([*cells, *[""] * (len(heads) - len(row))]))
@@ -299,14 +300,18 @@ class Records(Shown):
 
     def lines(self) -> list[str]:
         rows = ([self.heads] if self.heads else []) + self.rows
-        return [self.count, *(f"  {line}" for line in aligned(rows, self.numeric)), *self.notes]
+        lines = aligned(rows, self.numeric)
+        if max(map(len, lines)) > _WIDE:
+            lines = aligned([[one_line(cell, _NARROW) for cell in row] for row in rows], self.numeric)
+        return [self.count, *(f"  {line}" for line in lines), *self.notes]
 
 
 class Lists(Records):
     """A list of lists that hold no others, as a table without a head."""
 
-    def _read(self, rows: list[Any]) -> tuple[list[Any], list[list[Any]]]:
-        return [], [list(row[: limits.COLUMNS + 1]) for row in rows]
+    def _read(self, rows: Sequence[Any]) -> tuple[list[Any], list[list[Any]], int]:
+        hidden = max(0, max(len(row) for row in rows) - limits.COLUMNS)
+        return [], [list(row[: limits.COLUMNS]) for row in rows], hidden
 
 
 _MISSING = object()

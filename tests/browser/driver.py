@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -80,3 +82,19 @@ def shout(seconds: float, after: float) -> threading.Thread:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread
+
+
+def workflow(end: str, now: float = 4.9) -> Turn:
+    """A workflow app's run that stands at that second until somebody makes the file `end`, then ends."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from unit import views_examples
+
+    view = open_view()
+    view.show()
+    running = views_examples.workflow(now)
+    while not os.path.exists(end):
+        view.update(running, now)
+        time.sleep(0.05)
+    turn = views_examples.workflow()
+    view.finish(turn)
+    return turn

@@ -87,6 +87,43 @@ def test_live_and_left_behind(notebook: Callable[..., Notebook], dark: bool, tmp
         wear(nb, False)  # the setting is the server's, and other tests use it
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_workflow_live_and_left_behind(notebook: Callable[..., Notebook], dark: bool, tmp_path: Path) -> None:
+    theme = "dark" if dark else "light"
+    nb = notebook("import driver", f"_ = driver.workflow('ended-{theme}')", dark=dark)
+    try:
+        wear(nb, dark)
+        nb.run_cell(0)
+        nb.run_cell(1, wait=False)
+        nb.page.wait_for_function(
+            """() => [...document.querySelectorAll('.jp-OutputArea-output *')].some(({shadowRoot}) =>
+                shadowRoot?.querySelectorAll('.dn-tlr').length > 4 && shadowRoot.textContent.includes('refunds'))"""
+        )
+        nb.page.evaluate("document.querySelectorAll('.jp-CodeCell')[1].scrollIntoView()")
+        keep(nb, KEPT / f"workflow-live-{theme}.png", tmp_path)
+        assert faults(nb) == []
+        (nb.server.root / f"ended-{theme}").touch()
+        nb.wait_cell(1)
+        nb.page.wait_for_function(
+            """() => document.querySelectorAll('.jp-CodeCell')[1]
+                .querySelector('.jp-RenderedHTML')?.innerText.includes('Done')"""
+        )
+        nb.page.evaluate("document.querySelectorAll('.jp-CodeCell')[1].scrollIntoView()")
+        keep(nb, KEPT / f"workflow-{theme}.png", tmp_path)
+        check(nb.page.evaluate(WORDS), dark)
+        assert faults(nb) == []
+    finally:
+        wear(nb, False)
+
+
+def faults(nb: Notebook) -> list[tuple[str, list[str]]]:
+    """What axe-core finds in the outputs of cells."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(nb.page, context={"include": [[".jp-Cell-outputArea"]]}).response
+    return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found["violations"]]
+
+
 def wear(nb: Notebook, dark: bool) -> None:
     """Put JupyterLab into one of its own themes."""
     name = "JupyterLab Dark" if dark else "JupyterLab Light"

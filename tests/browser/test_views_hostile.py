@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from unit.views_hostile import HOSTILE, hostile_turn
+from unit.views_hostile import HOSTILE, hostile_run, hostile_turn
 
 from dify_notebook import views
 from dify_notebook.views.html import serialize
@@ -43,7 +43,7 @@ def test_nothing_runs_and_nothing_is_fetched(page: Page, form: str) -> None:
         "framenavigated",
         lambda frame: events.append(f"navigated {frame.url}") if frame.url != "about:blank" else None,
     )
-    turns = [hostile_turn(text) for text in HOSTILE]
+    turns = [make(text) for text in HOSTILE for make in (hostile_turn, hostile_run)]
     if form == "saved":
         body = "".join(views.html(turn, "en") for turn in turns)
     else:

@@ -10,6 +10,7 @@ import comm
 import ipywidgets
 import msgspec
 import pytest
+from unit import views_examples as examples
 
 from dify_notebook import live
 from dify_notebook.live import outputs
@@ -265,6 +266,16 @@ def test_a_screen_reader_hears_changes_of_status_only(wire: list[tuple[str, Any]
     view.finish(ended())
     said = [message["say"] for message in messages(wire) if message.get("say")]
     assert said == ["Waiting for the answer", "The answer has begun", "The answer is complete"]
+
+
+def test_a_screen_reader_hears_of_a_run_that_it_is_one(wire: list[tuple[str, Any]]) -> None:
+    view = LiveView("en", clock=lambda: 0.0)
+    view.show()
+    for second in (0.2, 1.0, 3.0, 4.5, 5.0):
+        view.update(examples.workflow(second), second)
+    view.finish(examples.workflow())
+    said = [message["say"] for message in messages(wire) if message.get("say")]
+    assert said == ["The run has been started", "The run gives its first text", "The run is complete"]
 
 
 def test_finish_needs_show() -> None:

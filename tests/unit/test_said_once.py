@@ -112,6 +112,7 @@ def test_the_guard_sees_a_mode_in_a_match() -> None:
     ("prefix", "words"),
     [
         ("live.say.", LAWS["turn statuses"] - {"running"}),
+        ("live.run.", LAWS["turn statuses"] - {"running"}),
         ("views.status.", LAWS["turn statuses"] | LAWS["node statuses"]),
         ("views.end.", CUT),
         ("views.told.", CUT),

@@ -5,19 +5,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 
 import msgspec
 import pytest
-from unit.views_hostile import HOSTILE, hostile_turn
+from unit.views_hostile import HOSTILE, hostile_run, hostile_turn
 
 from dify_notebook import views
-from dify_notebook.turn.state import Status
+from dify_notebook.turn.state import Status, Turn
 from dify_notebook.views.block import Block
 from dify_notebook.views.html import ATTRIBUTES, TAGS, VOID, serialize
 
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 PAIR = "<b>&\"'"
+Maker = Callable[[str, Status], Turn]
+MAKERS: list[Maker] = [hostile_turn, hostile_run]
 
 
 class Reader(HTMLParser):
@@ -76,8 +79,9 @@ def problems(html: str) -> list[str]:
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("status", ["failed", "running"])
-def test_no_form_of_html_lets_it_out(text: str, status: Status) -> None:
-    turn = hostile_turn(text, status)
+@pytest.mark.parametrize("make", MAKERS)
+def test_no_form_of_html_lets_it_out(make: Maker, text: str, status: Status) -> None:
+    turn = make(text, status)
     saved = views.html(turn, "en")
     live = serialize(views.TurnView("zh-Hans").blocks(turn, 3.0))
     assert problems(saved) == []
@@ -87,10 +91,11 @@ def test_no_form_of_html_lets_it_out(text: str, status: Status) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_plain_text_moves_no_cursor(text: str) -> None:
-    turn = hostile_turn(text)
+@pytest.mark.parametrize("make", MAKERS)
+def test_plain_text_moves_no_cursor(make: Maker, text: str) -> None:
+    turn = make(text, "failed")
     stream = views.TextStream("en")
-    told = stream.feed(hostile_turn(text, "running"), 2.0) + stream.end(turn)
+    told = stream.feed(make(text, "running"), 2.0) + stream.end(turn)
     for shown in (views.text(turn, "en"), told, views.markdown(turn, "en")):
         assert not ODD.search(shown.replace("\n", ""))
         assert "signed.example" not in shown
@@ -98,14 +103,15 @@ def test_plain_text_moves_no_cursor(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_markdown_of_it_is_harmless_where_html_is_on(text: str) -> None:
+@pytest.mark.parametrize("make", MAKERS)
+def test_markdown_of_it_is_harmless_where_html_is_on(make: Maker, text: str) -> None:
     """A frontend may render our markdown with raw HTML switched on and images loaded."""
     from markdown_it import MarkdownIt
 
     rendered = (
         MarkdownIt("commonmark", {"html": True})
         .enable("table")
-        .render(views.markdown(hostile_turn(text), "en"))
+        .render(views.markdown(make(text, "failed"), "en"))
     )
     allowed = {"p", "em", "strong", "code", "pre", "ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th", "td", "hr",
                "blockquote", "br", "h1", "h2", "h3"}  # fmt: skip

@@ -20,6 +20,7 @@ from dify_notebook.turn.state import (
     Thought,
     Turn,
     Warning_,
+    Workflow,
 )
 from dify_notebook.views import limits, timeline
 from dify_notebook.views.facts import marked_answer
@@ -37,6 +38,13 @@ def chained(count: int) -> tuple[Node, ...]:
     return tuple(Node(id=f"n{at}", title=f"node {at}.", parent=f"n{at - 1}") for at in range(count))
 
 
+FILE = {"dify_model_identity": "__dify__file__", "related_id": "f", "filename": "f"}
+
+
+def of_run(outputs: dict[str, Any]) -> Turn:
+    return Turn(app_mode="workflow", workflow=Workflow("r", outputs=outputs))
+
+
 MANY: dict[str, tuple[Callable[[int], Turn], int, str]] = {
     "nodes": (lambda n: Turn(nodes=nodes(n)), limits.NODES, "turn.nodes_frame()"),
     "nodes in each other": (lambda n: Turn(nodes=chained(n)), limits.NODES, "turn.nodes_frame()"),
@@ -47,6 +55,10 @@ MANY: dict[str, tuple[Callable[[int], Turn], int, str]] = {
     ),
     "logs": (lambda n: Turn(logs=tuple(AgentLog(id=f"l{at}", label="l") for at in range(n))), limits.LOGS, "turn.logs"),
     "files": (lambda n: Turn(files=tuple(MessageFile(name=f"f{at}") for at in range(n))), limits.FILES, "turn.files"),
+    "outputs": (lambda n: of_run({f"o{at}": at for at in range(n)}), limits.VALUES, "turn.outputs"),
+    "rows of an output": (lambda n: of_run({"t": [{"a": at} for at in range(n)]}), limits.ROWS, "turn.outputs"),
+    "lists of an output": (lambda n: of_run({"t": [[at] for at in range(n)]}), limits.ROWS, "turn.outputs"),
+    "files of an output": (lambda n: of_run({"t": [FILE] * n}), limits.ROWS, "turn.outputs"),
     "citations": (
         lambda n: Turn(citations=tuple(Citation(position=at, content="c") for at in range(n))),
         limits.CITATIONS,

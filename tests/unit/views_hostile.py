@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from dify_notebook.turn.state import (
     AgentLog,
     Audio,
@@ -81,6 +83,35 @@ def hostile_forms(text: str) -> tuple[Form, ...]:
     waits = Form(id=text, data=data, content=content, workflow_run_id=text)
     given = {text: text, f"{text}!": {text: [text]}, f"{text}?": {"filename": text}}
     return waits, Form(id=f"{text}2", data=data, content=content, status="filled", action=text, inputs=given)
+
+
+def hostile_values(text: str) -> dict[str, object]:
+    """A run's variables of every kind, with the text wherever an app's author, a model or a file could put one."""
+    file = {
+        "dify_model_identity": "__dify__file__", "type": text, "related_id": text, "filename": text, "mime_type": text,
+        "url": f"https://signed.example/{text}", "remote_url": f"https://signed.example/{text}",
+    }  # fmt: skip
+    return {
+        text: text,
+        f"{text}?": f"{text}\n\n{text}",
+        f"{text}#": {text: {text: [text, file]}},
+        f"{text}|": [text, {text: text}],
+        f"{text}*": [{text: text, "file": file, "n": 1}, {text: None, "n": 2}],
+        f"{text}_": [[text, 1, file], [None]],
+        f"{text}~": file,
+        f"{text}!": [file, file],
+        f"{text}`": float("nan"),
+    }
+
+
+def hostile_run(text: str, status: Status = "failed") -> Turn:
+    """A workflow app's run of that kind: what it was given and what it gave."""
+    turn = hostile_turn(text, status)
+    told = None if status == "running" else hostile_values(text)
+    flow = Workflow(id=text, workflow_id=text, status=text, error=text, inputs=hostile_values(text), outputs=told)
+    return msgspec.structs.replace(
+        turn, app_mode="workflow", workflow=flow, workflow_run_id=text, error=TurnError("workflow_failed", text)
+    )
 
 
 def hostile_turn(text: str, status: Status = "failed") -> Turn:
