@@ -152,7 +152,7 @@ class Engine:
 
     def content(self, value: Mapping[str, Any]) -> bytes:
         """The bytes of a file value."""
-        return (self._directory.files / value["related_id"]).read_bytes()
+        return self._directory.files.joinpath(str(value["related_id"])).read_bytes()
 
 
 def heard(ran: Ran) -> Ran:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from support.engine_runs import Engine, Ran, heard
 from support.fake_model import FakeModel, Said, always, words
 
+import dify_notebook
 from dify_notebook.local.engine.app import App
 from dify_notebook.local.engine.declare.apps import resolve
 from dify_notebook.local.engine.functions import describe
@@ -194,6 +197,43 @@ def test_a_model_that_breaks(engine: Engine) -> None:
     assert "error" not in ran.names
 
 
+def test_reasoning_apart_from_the_text(engine: Engine) -> None:
+    with FakeModel(always(words("<think>so</think> yes"))) as model:
+        llm = {"id": "llm", "type": "llm", "user": "x", "reasoning_format": "separated", "next": "end"}
+        app = workflow(start("llm"), llm, end(t="llm.text"), wanted=Wanted(url=model.url, name="m"))
+        ran = engine.run(app)
+    assert ran.text.strip() == "yes"
+    pieces = ran.data("reasoning_chunk")
+    assert ("".join(data["reasoning"] for data in pieces), pieces[-1]["is_final"]) == ("so", True)
+    assert all(set(data) == {"reasoning", "node_id", "is_final"} for data in pieces), "there is no message"
+
+
+class Spoken:
+    """Says what it was given."""
+
+    def speak(self, text: str, voice: str, language: str) -> tuple[bytes, str]:
+        return text.encode(), "audio/wav"
+
+    def hear(self, sound: bytes, mime_type: str) -> str:
+        raise NotImplementedError
+
+
+def test_an_app_that_speaks_by_itself(engine: Engine) -> None:
+    """Behind the end of the run, as Dify 1.12.1 does it; since 1.13 nobody reads that far."""
+
+    async def ran() -> Ran:
+        app = workflow(*SIMPLE, form=("text",), voice={"auto_play": True})
+        ran = await engine.begin(app, {"text": "hi"})
+        ran.run.speech = Spoken()
+        await ran.run.drive()
+        return heard(ran)
+
+    spoken = engine.do(ran())
+    assert spoken.names[-3:] == ["workflow_finished", "tts_message", "tts_message_end"]
+    assert list(spoken.events[-2]) == ["event", "workflow_run_id", "task_id", "audio"]
+    assert base64.b64decode(spoken.events[-2]["audio"]).decode() == "hi\n<hi>"
+
+
 def test_stopped(engine: Engine) -> None:
     async def stopped(app: App) -> Ran:
         ran = await engine.begin(app, {})
@@ -293,3 +333,21 @@ def test_what_is_stored(engine: Engine) -> None:
     stored = engine.do(row())
     assert stored["state"] == "done"
     assert json.loads(stored["workflow_run"]) == ran.end
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_the_apps_of_the_documents(engine: Engine, tmp_path: Path, language: str) -> None:
+    page = Path(dify_notebook.__file__).parent / "docs" / language / "16-your-own-apps.md"
+    blocks = re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    for name in ("words", "summary"):
+        (tmp_path / f"{name}.toml").write_text(next(block for block in blocks if f'name = "{name}"' in block), "utf-8")
+    (counting,) = resolve(tmp_path / "words.toml")
+    ran = engine.run(counting, {"text": "One two. Three."})
+    assert ran.end["outputs"]["words"] == 3
+    assert "2" in ran.end["outputs"]["report"]
+    with FakeModel() as model:
+        (summary,) = resolve(tmp_path / "summary.toml", Wanted(url=model.url, name="m"))
+        engine.run(summary, {"text": "A long text."})
+        (message,) = model.asked[0]["messages"]
+    assert "short" in message["content"]
+    assert message["content"].endswith("\n\nA long text.")

@@ -75,6 +75,7 @@ class _Chat(Telling):
             "event": "message" if run.paused is None else "workflow_paused",
             "task_id": run.task_id,
             "id": run.message_id,
+            "message_id": head.pop("message_id"),
             **head,
             "mode": run.app.mode,
             "answer": run.answer,

@@ -44,7 +44,7 @@ class Context:
     """Known to this server and to who may read its directory; see `server.answers`."""
 
     def stop(self, task_id: str, app: str | None, user: str | None) -> None:
-        """Stop what answers with this task, where there is any. Args: app, user: whose it must be; None for anyone's."""
+        """Stop what answers with this task, if anything does. Args: app, user: whose it must be; None for anyone's."""
         self.runs.stop(task_id, app, user)
         if self.player is not None:
             self.player.stop(task_id)

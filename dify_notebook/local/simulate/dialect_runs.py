@@ -20,7 +20,9 @@ _FIELDS = (
 )  # fmt: skip
 _ABORTED = "Aborted: User requested stop"
 _STOPPED = "Stopped by user."
-_UNENDED = {"status": "running", "error": None, "total_steps": 0, "total_tokens": 0, "elapsed_time": 0.0}
+_UNENDED = {
+    "status": "running", "error": None, "total_steps": 0, "total_tokens": 0, "elapsed_time": 0.0, "finished_at": None,
+}  # fmt: skip
 
 
 def about_runs(path: str) -> bool:
@@ -49,7 +51,7 @@ class Stream112:
             self._system = {**known, "sys.timestamp": data["created_at"]}
             data = {key: value for key, value in data.items() if key != "reason"}
         elif name == "node_finished" and data["node_type"] == "start":
-            data = {**data, "inputs": {**data["inputs"], **self._system}, "outputs": {**data["outputs"], **self._system}}
+            data = {**data, **{key: {**data[key], **self._system} for key in ("inputs", "outputs")}}
         elif kind in ("iteration", "loop") and what == "started":
             self._containers.add(data["node_id"])
         elif kind in ("iteration", "loop") and what == "completed":
@@ -134,17 +136,18 @@ def answer_112(path: str, status: int, content: dict[str, Any]) -> tuple[int, di
 
 def _detail_112(content: dict[str, Any]) -> dict[str, Any]:
     """Outputs are a text. A run that was stopped stays for ever as it was while it ran."""
-    ended = content["status"] not in ("running", "stopped", "paused")
-    outputs = json.dumps(content["outputs"]) if content["outputs"] and ended else None if ended else "{}"
-    changed = {**content, "outputs": outputs}
-    return changed | _UNENDED | {"finished_at": None} if content["status"] == "stopped" else changed
+    if content["status"] == "stopped":
+        content = {**content, **_UNENDED}
+    if content["finished_at"] is None:
+        return {**content, "outputs": "{}"}
+    return {**content, "outputs": json.dumps(content["outputs"]) if content["outputs"] else None}
 
 
 def _item_112(item: dict[str, Any]) -> dict[str, Any]:
     run = item["workflow_run"]
     if run["status"] != "stopped":
         return item
-    return {**item, "workflow_run": {**run, **_UNENDED, "finished_at": None}}
+    return {**item, "workflow_run": {**run, **_UNENDED}}
 
 
 def answer_015(path: str, status: int, content: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -187,4 +190,5 @@ def _item_015(item: dict[str, Any]) -> dict[str, Any]:
         run["error"] = _STOPPED
     elif run["status"] == "failed":
         run["exceptions_count"] = 0
-    return {**changed, "workflow_run": run, "created_by_end_user": {**item["created_by_end_user"], "type": "service_api"}}
+    who = {**item["created_by_end_user"], "type": "service_api"}
+    return {**changed, "workflow_run": run, "created_by_end_user": who}

@@ -22,8 +22,8 @@ from .items import Event, Item, Written
 _OF_EVENTS = {"error", "no_end", "duplicate", "unknown", "replace", "cut"}
 _ASKED = re.compile(r"/v1/(?:(?:chat|completion)-messages|workflows/(?:[^/]+/)?run)")
 _ENDS = ("message_end", "error", "workflow_finished")
-_HEAD = ("conversation_id", "message_id", "created_at", "workflow_run_id")
-"""What says whose event it is, of messages and of the runs of workflow apps."""
+_OF_MESSAGE, _OF_RUN = ("conversation_id", "message_id", "created_at"), ("workflow_run_id", "task_id")
+"""What says whose event it is."""
 _BAD_GATEWAY = b"""<html>
 <head><title>502 Bad Gateway</title></head>
 <body>
@@ -129,7 +129,8 @@ class EventFaults:
             return
         faults, name = self._faults, event.get("event")
         self.count += 1
-        head = {key: event[key] for key in _HEAD if key in event}
+        of_run = "workflow_run_id" in event and "message_id" not in event
+        head = {key: event.get(key) for key in (_OF_RUN if of_run else _OF_MESSAGE)}
         if "error" in faults and self.count > faults["error"]:
             yield _error(head)
             yield None

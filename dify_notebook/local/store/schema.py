@@ -126,6 +126,16 @@ SCRIPTS = (
     );
     CREATE INDEX workflow_runs_by_app ON workflow_runs (app, seq) WHERE logged = 1;
     CREATE INDEX workflow_runs_by_message ON workflow_runs (message);
+    INSERT OR IGNORE INTO workflow_runs (id, message, app, end_user, logged, workflow, status, inputs, outputs, error,
+        elapsed, tokens, steps, exceptions, created_at, finished_at)
+        SELECT json_extract(run, '$.id'), message, app, end_user, 0, json_extract(run, '$.workflow_id'),
+            json_extract(run, '$.status'), inputs, json_extract(run, '$.outputs'), json_extract(run, '$.error'),
+            COALESCE(json_extract(run, '$.elapsed_time'), 0), COALESCE(json_extract(run, '$.total_tokens'), 0),
+            COALESCE(json_extract(run, '$.total_steps'), 0), COALESCE(json_extract(run, '$.exceptions_count'), 0),
+            COALESCE(json_extract(run, '$.created_at'), asked), json_extract(run, '$.finished_at')
+        FROM (SELECT m.id AS message, m.workflow_run AS run, m.inputs, m.created_at AS asked, c.app, c.end_user
+            FROM messages m JOIN conversations c ON c.id = m.conversation WHERE m.workflow_run IS NOT NULL)
+        WHERE json_extract(run, '$.workflow_id') IS NOT NULL AND json_extract(run, '$.status') IS NOT NULL;
     """,
 )
 

@@ -184,8 +184,8 @@ def workflow_run(row: Row, sign_url: SignURL) -> dict[str, Any]:
         "id": row["id"],
         "workflow_id": row["workflow"],
         "status": row["status"],
-        "inputs": json.dumps(_linked(row["inputs"], sign_url)),
-        "outputs": _linked(row["outputs"] or {}, sign_url),
+        "inputs": json.dumps(linked(row["inputs"], sign_url)),
+        "outputs": linked(row["outputs"] or {}, sign_url),
         "error": row["error"],
         "total_steps": row["steps"],
         "total_tokens": row["tokens"],
@@ -226,13 +226,13 @@ def workflow_log(row: Row) -> dict[str, Any]:
     }
 
 
-def _linked(value: Any, sign_url: SignURL) -> Any:
+def linked(value: Any, sign_url: SignURL) -> Any:
     """A value with the links of its files signed anew: those that were stored are good for minutes."""
     if isinstance(value, list):
-        return [_linked(item, sign_url) for item in value]
+        return [linked(item, sign_url) for item in value]
     if not isinstance(value, dict):
         return value
-    changed = {name: _linked(item, sign_url) for name, item in value.items()}
+    changed = {name: linked(item, sign_url) for name, item in value.items()}
     if value.get("dify_model_identity") == "__dify__file__" and value.get("transfer_method") != "remote_url":
         links = [name for name in ("remote_url", "url") if value.get(name)]
         changed |= dict.fromkeys(links, sign_url(str(value["related_id"])))

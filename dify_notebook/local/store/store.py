@@ -342,7 +342,8 @@ def _forget_oldest(db: sqlite3.Connection, app: str) -> None:
 def _break_off(db: sqlite3.Connection, message: str, error: str | None) -> None:
     """A message's workflow run, if it had one that runs, did not come to an end of its own."""
     db.execute(
-        "UPDATE workflow_runs SET status = 'failed', error = ?, finished_at = ? WHERE message = ? AND status = 'running'",
+        "UPDATE workflow_runs SET status = 'failed', error = ?, finished_at = ?"
+        " WHERE message = ? AND status = 'running'",
         (error, second(), message),
     )
 

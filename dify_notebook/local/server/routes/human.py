@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from ...engine.pausing import Waiting
 from ...engine.snapshot import paused_snapshot, snapshot
 from ...responses import JSONReply, reply
 from ...store.paused import NotWaiting
+from ...store.serializers import SignURL, linked
 from ...store.store import NotFound, Row
 from ..attached import checked_files
 from ..context import WRONG_APP, Context, app_of, context_of, signer_of
@@ -95,7 +97,7 @@ async def submit(request: Request) -> Response:
 
 async def events(request: Request) -> Response | ASGIApp:
     """GET /workflow/{run}/events: a run from now on, or from a snapshot of where it stands."""
-    app, context = app_of(request), context_of(request)
+    app, context = app_of(request), replace(context_of(request), signer=signer_of(request))
     session = user_of(request.query_params)
     if not app.is_flow:
         raise ApiError(400, "not_workflow_app", WRONG_APP)
@@ -137,7 +139,7 @@ async def _follow(
         if row["state"] == "running":  # it is about to go on
             await asyncio.sleep(0.005)
             return None
-        listener.begin([_finished(row)])
+        listener.begin([_finished(row, context.signer.url)])
         listener.close()
         return message, True
     context.runs.listeners.add(message, listener)
@@ -187,9 +189,9 @@ def _where(app: App, conversation: str, message: str, created_at: int) -> dict[s
     return {"conversation_id": conversation, "message_id": message, "created_at": created_at}
 
 
-def _finished(row: Row) -> Event:
+def _finished(row: Row, sign_url: SignURL) -> Event:
     """All that Dify tells of a run that has ended."""
-    data = row["workflow_run"]
+    data = linked(row["workflow_run"], sign_url)
     if row["state"] == "interrupted":
         data = {**data, "status": "failed", "error": row["error"]}
     return {"event": "workflow_finished", "task_id": data["id"], "workflow_run_id": data["id"], "data": data}
