@@ -200,12 +200,13 @@ class Controller(PanelStore):
 
     def _inputs_again(self, item: Item) -> Fitted:
         """What it was asked with; of a stored question the server may give less than it needs."""
-        if item.turn is None or item.turn.source != "history":
+        if item.turn is None or not (item.turn.source == "history" or item.earlier):
             return Fitted(dict(item.given))
         if self.state.app is None:
             return self._fitted({}, self.state.inputs)
-        earlier = self.state.inputs if self.state.offers.conversations else {}
-        return self._fitted({}, {**earlier, **values(item.inputs, Origin.SERVER)})
+        if not self.state.offers.conversations:
+            return self._fitted({}, values(self.runs.given(item), Origin.SERVER))
+        return self._fitted({}, {**self.state.inputs, **values(item.inputs, Origin.SERVER)})
 
     def stop(self) -> Future[bool] | None:
         """Stop the running answer; None when nothing runs."""

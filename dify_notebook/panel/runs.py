@@ -90,6 +90,22 @@ class Runs:
             return turn if id in (turn.workflow_run_id, turn.message_id, store.name(path)) else None
         return None
 
+    def given(self, item: Item) -> dict[str, Any]:
+        """The inputs of a run that was not asked here, its files named as a run may name them, where they can be."""
+        own = self._is_own(item)
+
+        def named(value: Any) -> Any:
+            if isinstance(value, list | tuple):
+                return [named(each) for each in value]
+            stored = own and isinstance(value, Mapping) and stored_files.is_file(value)
+            return (_reference(value) or value) if stored else value
+
+        return {name: named(value) for name, value in item.given.items()}
+
+    def _is_own(self, item: Item) -> bool:
+        """Whether this user asked it: a server takes no file of somebody else's."""
+        return item.now.user in (None, self._controller.client.user)
+
     def take_up(self, key: str) -> c.TakenValue:
         """Put the inputs of a run into the form, and say which files can go again, and what cannot.
 
@@ -128,7 +144,7 @@ class Runs:
         if hasattr(file, "read"):  # an open file, which was read
             return None
         if isinstance(file, Mapping):
-            own = item.now.user in (None, self._controller.client.user)
+            own = self._is_own(item)
             reference = file if stored_files.is_reference(file) else _reference(file) if own else None
             if reference is None:
                 return None

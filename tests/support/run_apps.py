@@ -64,9 +64,9 @@ def run_apps(gate: Gate) -> list[dict[str, Any]]:
             "form": [{"type": "text-input", "variable": "q", "label": "Q", "required": True}],
             "nodes": [
                 {"type": "start", "next": "ask"},
-                {"id": "ask", "type": "human-input", "title": "Check it", "form_content": "Check {{ q }}: {{#$output.note#}}",
-                 "inputs": [{"type": "paragraph", "output_variable_name": "note"}],
-                 "user_actions": [{"id": "ok", "title": "Good"}], "next": {"ok": "end"}},
+                {"id": "ask", "type": "human-input", "title": "Check it",
+                 "form_content": "Check {{ q }}: {{#$output.note#}}",
+                 "inputs": [{"name": "note"}], "actions": [{"id": "ok", "title": "Good", "next": "end"}]},
                 {"id": "end", "type": "end", "outputs": {"note": "ask.note"}},
             ],
         },

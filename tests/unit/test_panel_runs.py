@@ -192,6 +192,10 @@ def test_the_servers_log_and_the_tapes_of_this_machine(opened: Opener, server: L
     assert page.turns[0]["title"] == "long ago · long"
     assert "Say it" in page.html(), "the timeline is of its tape"
     assert page.turn.source == "tape"
+    assert page.turn.app_mode == "workflow"
+    page.do("regenerate", key=page.turns[0]["key"])
+    page.until(lambda: page.turn.source == "stream" and page.parts["status"]["running"] is None, "the same again")
+    assert (page.turn.inputs or {})["text"] == "long ago"
     before = len(listed(page))
     page.do("open", conversation=foreign.workflow_run_id)
     assert page.turn.source == "history"
@@ -201,7 +205,7 @@ def test_the_servers_log_and_the_tapes_of_this_machine(opened: Opener, server: L
     assert len(listed(page)) == before, "what was opened stands where it was"
 
     page.do("conversations", search="long ago", more=False)
-    assert [line["name"] for line in listed(page)] == ["long ago · long"]
+    assert {line["name"] for line in listed(page)} == {"long ago · long"}
     page.do("conversations", search="", more=False)
     page.do("take_up", key=page.turns[0]["key"])
     assert page.parts["conversation"]["inputs"] == {"text": "theirs"}
@@ -234,6 +238,10 @@ def test_inputs_are_taken_up_again_with_their_files(opened: Opener) -> None:
     again.do("open", conversation=run_id)
     value, _ = again.do("take_up", key=again.turns[0]["key"])
     assert [each["name"] for each in value["files"]["paper"]] == ["paper.txt"]
+    again.do("regenerate", key=again.turns[0]["key"])
+    again.until(lambda: again.turn.source == "stream" and again.parts["status"]["running"] is None, "the same again")
+    assert again.turn.outputs
+    assert again.turn.outputs["paper"].name == "paper.txt"
     run(again, text="and again", paper=value["files"]["paper"][0]["id"])
     assert again.turns[0]["status"] == "succeeded"
 
@@ -256,6 +264,21 @@ def test_a_completion_is_run_rated_and_remembered_by_this_machine(opened: Opener
     assert not again.turns[0]["can"]["regenerate"], "what it was given stands on no tape"
     assert not again.turns[0]["can"]["take_up"]
     assert again.refused("open", conversation="nowhere")
+
+
+def test_a_run_that_waits_is_answered_and_goes_on(opened: Opener) -> None:
+    page = opened("checked")
+    page.do("ask", query="", inputs={"q": "this"}, files=[])
+    page.until(lambda: page.turns and page.turns[0]["status"] == "paused" and page.turns[0]["forms"], "its form")
+    [form] = page.turns[0]["forms"]
+    key, view = page.turns[0]["key"], page.turns[0]["view"]
+    page.do("submit", key=key, form=form["place"], action="0", inputs={"0": "fine"})
+    page.ended(1)
+    [turn] = page.turns
+    assert (turn["key"], turn["view"], turn["status"]) == (key, view, "succeeded")
+    assert page.turn.outputs == {"note": "fine"}
+    assert len(page.panel.session.turns) == 1
+    assert [line["status"] for line in own(page)] == ["succeeded"]
 
 
 def test_what_stays_in_the_notebook(opened: Opener) -> None:
