@@ -112,7 +112,7 @@ class Controller(PanelStore):
             InputError: something would be refused or ignored by the server; nothing was sent.
         """
         talks = self.state.offers.conversations
-        if talks and not (query or "").strip():
+        if talks and not (query or "").strip() and (self.state.app or query is not None):
             raise InputError(t("panel.empty"), code="query")
         with self._lock:
             fitted = self._fitted(inputs or {}, self.state.inputs if talks else {})

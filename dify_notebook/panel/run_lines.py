@@ -18,6 +18,8 @@ from .when import when
 
 TITLE = 80
 """Characters of a run's title at most."""
+LOOKED_AT = 1_000
+"""Characters of a value that a title is made of at most."""
 VALUES = 10_000
 """Values of a run's outputs that are looked through for files at most."""
 _ENDLESS = datetime.max.replace(tzinfo=UTC)
@@ -38,14 +40,14 @@ def run_title(given: Mapping[str, Any], lang: Language) -> str:
     for value in given.values():
         text = _text(value)
         if text and left > 0:
-            parts.append(one_line(text[:1_000], max(left, 8)))
+            parts.append(one_line(text, max(left, 8)))
             left -= len(parts[-1])
     return " · ".join(parts)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return value.strip()
+        return value[:LOOKED_AT].strip()
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, list | tuple):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from support.fake_model import FakeModel, words
 from support.panel_apps import Gate
 from support.panel_fixtures import *  # noqa: F403  (fixtures)
 from support.panel_fixtures import Opener
-from support.panels import Browser
+from support.panels import Browser, show
 from support.run_apps import run_apps
 
-from dify_notebook import Dify, Session, local
-from dify_notebook.errors import InputError, NotFoundError
+from dify_notebook import ChatPanel, Dify, Session, Turn, local
+from dify_notebook.errors import ConnectError, InputError, NotFoundError
 from dify_notebook.local.server.process import LocalServer
 from dify_notebook.panel.offers import OFFERS
 from dify_notebook.wire.kinds import AppMode
@@ -264,6 +264,49 @@ def test_a_completion_is_run_rated_and_remembered_by_this_machine(opened: Opener
     assert not again.turns[0]["can"]["regenerate"], "what it was given stands on no tape"
     assert not again.turns[0]["can"]["take_up"]
     assert again.refused("open", conversation="nowhere")
+
+
+@pytest.mark.parametrize("dialect", ["0.15", "1.12"])
+def test_runs_of_older_servers(tmp_path: Path, gate: Gate, dialect: Any) -> None:
+    apps = [app for app in run_apps(gate) if app["name"] == "words"]
+    with local.serve(data_dir=tmp_path / dialect, pace=0, apps=apps, dialect=dialect) as server:
+        elsewhere = Dify(server.api_key("words"), server.base_url, user="somebody").workflows.run({"text": "a b"})
+        page = show(ChatPanel(Dify(server.api_key("words"), server.base_url, user="u")))
+        page.until(lambda: "app" in page.parts and listed(page), "the app and its log")
+        assert page.parts["app"]["mode"] == "workflow"
+        page.do("open", conversation=elsewhere.workflow_run_id)
+        assert page.turn.outputs
+        assert (page.turn.source, page.turn.outputs["number"]) == ("history", 2)
+        run(page, text="a b c", polite=True)
+        assert page.turn.outputs["number"] == 3
+        page.do("conversations", search="a b c", more=False)
+        assert [line["name"] for line in listed(page)] == ["a b c"]
+        page.panel.close()
+    assert page.failures == []
+
+
+def test_a_server_that_is_not_there_is_named(opened: Opener) -> None:
+    with pytest.raises(ConnectError):
+        ChatPanel(Dify("app-" + "x" * 24, "http://127.0.0.1:9/v1", user="u")).run({"text": "x"})
+
+
+def test_what_apps_and_people_say_is_harmless_and_bounded(opened: Opener, server: LocalServer) -> None:
+    evil = "<img src=x onerror=alert(1)>\u202e\x1b[31m" + "y" * 200_000
+    Dify(server.api_key("words"), server.base_url, user="\u202e<b>evil</b>" + "z" * 100).workflows.run({"text": "theirs"})
+    page = opened("words")
+    run(page, text="ok")
+    turn = Turn(inputs={"text": evil, "deep": [[["x" * 100_000]]]}, status="succeeded", workflow_run_id="\u202e../x")
+    page.panel.session.turns.append(turn)
+    other = opened("words", session=Session(page.panel.session.client))
+    other.panel.session.turns.append(turn)
+    other.panel._controller.runs.begin()
+    other.until(lambda: own(other), "it in the list")
+    for line in listed(other):
+        assert len(str(line)) < 500
+        assert "\u202e" not in str(line["name"]) + str(line["facts"])
+        assert "\x1b" not in str(line["name"])
+    assert len(other.turns[0]["title"]) <= 100
+    assert "<img" not in other.html()
 
 
 def test_a_run_that_waits_is_answered_and_goes_on(opened: Opener) -> None:
