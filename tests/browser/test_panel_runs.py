@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from browser.panel_page import WIRE, Opener, desk, expect, open_panel
-from browser.test_panel_everyone import violations, wear
+from browser.test_panel_everyone import violations
+from browser.test_screenshots import wear
 
 __all__ = ["desk", "open_panel"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -61,7 +62,9 @@ def test_runs_are_listed_opened_and_their_inputs_taken_up(open_panel: Opener) ->
     panel.python("panel.run({'text': 'of Python', 'style': 'short'}).result().status")
     panel.answered(1)
     expect(panel.root.locator(".run-title")).to_have_text("of Python · short")
+    expect(form.get_by_label("Style")).to_have_value("short")  # what ran last stands in the form
     form.get_by_label("Text").fill("of the form")
+    form.get_by_label("Style").select_option("")
     panel.button("Run", form).click()
     expect(panel.root.locator(".run-title")).to_have_text("of the form")
     if not panel.root.locator(".sidebar").count():

@@ -9,8 +9,7 @@ from typing import Any, get_args
 import pytest
 from support.fake_model import FakeModel, words
 from support.panel_apps import Gate
-from support.panel_fixtures import *  # noqa: F403  (fixtures)
-from support.panel_fixtures import Opener
+from support.panel_fixtures import Opener, gate, opened, wire
 from support.panels import Browser, show
 from support.run_apps import run_apps
 
@@ -20,12 +19,14 @@ from dify_notebook.local.server.process import LocalServer
 from dify_notebook.panel.offers import OFFERS
 from dify_notebook.wire.kinds import AppMode
 
+__all__ = ["gate", "opened", "wire"]
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, gate: Gate) -> Iterator[LocalServer]:
     directory = tmp_path_factory.mktemp("runs")
     with FakeModel(lambda body: words("Dear Ann.")) as model:
-        options = {"model_url": model.url, "model": "stub", "pace": 0, "apps": run_apps(gate)}
+        options: dict[str, Any] = {"model_url": model.url, "model": "stub", "pace": 0, "apps": run_apps(gate)}
         with local.serve(data_dir=directory, **options) as running:
             yield running
             gate.open.set()
@@ -146,7 +147,7 @@ def test_inputs_are_checked_before_anything_is_sent_and_each_run_stands_alone(op
 @pytest.mark.parametrize("what", ["new", "rename", "delete", "undo", "annotate"])
 def test_what_makes_no_sense_is_refused(opened: Opener, what: str) -> None:
     page = opened("words")
-    given = {"rename": {"conversation": "x", "name": "y"}, "delete": {"conversation": "x"}, "undo": {"conversation": "x"},
+    given: dict[str, Any] = {"rename": {"conversation": "x", "name": "y"}, "delete": {"conversation": "x"}, "undo": {"conversation": "x"},
              "annotate": {"key": "t1", "question": "q", "answer": "a"}}  # fmt: skip
     assert "do not have that" in page.refused(what, **given.get(what, {}))
 
@@ -198,7 +199,8 @@ def test_the_servers_log_and_the_tapes_of_this_machine(opened: Opener, server: L
     assert (page.turn.inputs or {})["text"] == "long ago"
     before = len(listed(page))
     page.do("open", conversation=foreign.workflow_run_id)
-    assert page.turn.source == "history"
+    shown = page.turn
+    assert shown.source == "history"
     assert page.turn.outputs
     assert page.turn.outputs["number"] == 1
     assert "Say it" not in page.html()
