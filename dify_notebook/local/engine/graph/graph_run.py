@@ -197,7 +197,8 @@ class GraphRun:
         self._pool.put(node.id, result.outputs)
         # The real one says no more than this here; the text is in the outputs.
         events.finish(result, seconds, status="exception", error="Unknown error")
-        return self._decide(node, result)
+        # What stands in for its values is said no earlier than where it is used, as with the real one.
+        return self._state.finish(node.id, result.edge_source_handle or SOURCE)
 
 
 def _waiting(node: Node, run_id: str, paused: NodePaused) -> Waiting:
