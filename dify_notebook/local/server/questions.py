@@ -85,8 +85,11 @@ def completion_request(body: dict[str, Any], *, older: bool = False) -> Question
 
 
 def _plain(body: dict[str, Any], model: str, *, older: bool, **more: Any) -> Question:
-    if older and not isinstance(body.get("files"), list):
-        body = {**body, "files": None}
+    if older:
+        files = body.get("files")
+        body = {**body, "files": files if isinstance(files, list) else None}
+        if body.get("inputs") == []:
+            body["inputs"] = {}
     inputs = _inputs(body, model)
     streaming, files = _streaming(body, model), _files(body, model)
     return Question(inputs=inputs, streaming=streaming, user=user_of(body), files=files, **more)
