@@ -39,7 +39,8 @@ INKS = """el => {
         return colours.reverse().reduce((under, colour) => plain(colour, under), 'rgb(255,255,255)');
     };
     const parts = (colour) => colour.match(/\\d+/g).map(Number);
-    return [...el.querySelectorAll('.bubble, .dn-answer p, .dn-answer td, .facts, .conversation-name, .top h2, label, .run-title')]
+    const words = '.bubble, .dn-answer p, .dn-answer td, .facts, .conversation-name, .top h2, label, .run-title';
+    return [...el.querySelectorAll(words)]
         .filter((each) => each.checkVisibility() && each.textContent.trim())
         .map((each) => [parts(plain(getComputedStyle(each).color, paper(each))), parts(paper(each))]);
 }"""
