@@ -7,7 +7,7 @@ import re
 import pytest
 from browser.harness import KERNEL
 from browser.panel_page import WIRE, Opener, Panel, desk, expect, open_panel
-from browser.test_panel_everyone import violations
+from browser.test_panel_everyone import tab_to, violations
 from browser.test_screenshots import wear
 
 __all__ = ["desk", "open_panel"]
@@ -94,6 +94,28 @@ def test_runs_are_listed_opened_and_their_inputs_taken_up(open_panel: Opener) ->
     search.press("Tab")
     panel.page.keyboard.press("Enter")
     expect(panel.root.locator(".run-title")).to_have_text("of the form")
+
+
+def test_run_stop_and_try_again_by_keys_alone(open_panel: Opener) -> None:
+    panel = open_panel("slow")
+    page = panel.page
+    panel.world.step.clear()
+    go = panel.button("Run", panel.root.locator("form.run-form"))
+    page.locator(".jp-Notebook").focus()
+    tab_to(page, "Form and result")
+    page.keyboard.press("Tab")
+    page.keyboard.type("by keys")
+    page.keyboard.press("Control+Enter")
+    tab_to(page, "Stop")
+    page.keyboard.press("Enter")
+    expect(panel.turns.last.locator(".outcome")).to_have_text("stopped")
+    expect(go).to_be_focused()  # what was pressed is gone
+    panel.world.step.set()
+    tab_to(page, "Try again")
+    page.keyboard.press("Enter")
+    expect(panel.turns.last.locator(".outcome")).to_have_count(0)
+    expect(go).to_be_focused()
+    expect(panel.body(panel.answered(1))).to_contain_text("by keys")
 
 
 def test_a_run_is_stopped_and_another_waits_for_nothing(open_panel: Opener) -> None:
