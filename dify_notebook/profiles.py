@@ -21,7 +21,7 @@ from .private import config_dir, write_private
 from .redact import has_key, redact
 from .secret import Secret
 
-LOCAL_APPS = ("guide", "toolbox", "pipeline")
+LOCAL_APPS = ("guide", "toolbox", "pipeline", "tally")
 """The embedded server's apps."""
 RESERVED = (*LOCAL_APPS, "local")
 """What they are called, `local` for the first: names that no profile may have."""

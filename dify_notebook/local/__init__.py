@@ -70,7 +70,7 @@ def serve(
         host: the address to listen at. Any but loopback lets other machines in; a warning says so.
         ping_interval: seconds between the pings of a stream.
         dialect: which Dify it answers as: `"1.16"`, or an older one, `"1.12"` or `"0.15"`.
-        apps: apps of your own, beside guide, toolbox and pipeline: .toml or .py files, or dicts of that form.
+        apps: apps of your own, beside guide, toolbox, pipeline and tally: .toml or .py files, or dicts of that form.
         model_url: OpenAI-compatible endpoint that answers for them, such as `http://127.0.0.1:8080/v1`.
             Its key is read from DIFY_NOTEBOOK_MODEL_KEY or OPENAI_API_KEY.
         model: the model's name there, or a `.gguf` file (with the extra `llm`).
@@ -152,9 +152,10 @@ def seed(
 ) -> Seeded:
     """Give an embedded server a past: months of conversations of many users, to try things on.
 
-    The answers are those of guide, toolbox and pipeline; who asks when, how long it takes, what fails and what
-    people say of it is made up, with a pattern to find in it. It goes before what the directory has. Some seconds
-    for 3,000 conversations; the same arguments give the same history, in the same version of dify_notebook.
+    The answers are those of guide, toolbox and pipeline, and a fifth as many runs are tally's; who asks when, how long
+    it takes, what fails and what people say of it is made up, with a pattern to find in it. It goes before what the
+    directory has. Some seconds for 3,000 conversations; the same arguments give the same history, in the same version
+    of dify_notebook.
 
     Args:
         data_dir: where the server keeps its things; None is this user's own directory. A server of this
@@ -165,7 +166,8 @@ def seed(
         days: how long it lasts, 14 to 3660.
 
     Returns:
-        What was written: numbers of conversations, messages and feedbacks, the users, and the times (UTC) between.
+        What was written: numbers of conversations, messages, feedbacks and runs, the users, and the times (UTC)
+        between.
 
     Raises:
         SeedError: the directory has messages from before `until`, or an argument cannot be.
@@ -198,7 +200,8 @@ def dump(
 
     Returns:
         The files by table: messages, conversations, end_users, message_feedbacks, message_agent_thoughts,
-        message_files, message_annotations, human_input_forms, execution_extra_contents.
+        message_files, message_annotations, human_input_forms, workflow_runs, workflow_app_logs,
+        execution_extra_contents.
 
     Raises:
         DumpError: the app has no conversations there, or the files cannot be written.

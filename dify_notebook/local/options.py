@@ -36,7 +36,7 @@ class Options:
     dialect: Dialect = DIALECTS[0]
     """Which Dify it looks like."""
     apps: tuple[App, ...] = ()
-    """Apps beside guide, toolbox and pipeline; one of the same name takes its place."""
+    """Apps beside guide, toolbox, pipeline and tally; one of the same name takes its place."""
     faults: bool | tuple[str, ...] = False
     """Whether the header X-Dify-Fault is obeyed, or faults for every question; see faults.py."""
     play: tuple[Tape, ...] = ()

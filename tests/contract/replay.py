@@ -279,11 +279,13 @@ class Replay:
             if isinstance(body.get(name), list):
                 made[name] = [self._file(one) for one in body[name]]
         if isinstance(body.get("inputs"), dict):
-            made["inputs"] = {
-                name: self._file(value) if isinstance(value, dict) and "transfer_method" in value else value
-                for name, value in body["inputs"].items()
-            }
+            made["inputs"] = {name: self._input(value) for name, value in body["inputs"].items()}
         return made
+
+    def _input(self, told: Any) -> Any:
+        if isinstance(told, list):
+            return [self._input(one) for one in told]
+        return self._file(told) if isinstance(told, dict) and "transfer_method" in told else told
 
     def _file(self, told: Any) -> Any:
         if not isinstance(told, dict):

@@ -583,7 +583,7 @@ def test_apps_and_conversations_survive_a_restart(tmp_path: Path) -> None:
     with local.serve(data_dir=tmp_path, pace=0) as one:
         reply = Client(one).http.get("/info", headers={"Authorization": f"Bearer {key}"})
         assert reply.status_code == 401
-        assert one.apps == ("guide", "toolbox", "pipeline")
+        assert one.apps == ("guide", "toolbox", "pipeline", "tally")
 
 
 # -- nodes -------------------------------------------------------------------------------------
@@ -824,10 +824,10 @@ def test_the_stream_makes_a_turn(tmp_path: Path) -> None:
 
 
 def test_a_wrong_declaration_starts_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DifyError, match="mode: chta is none of chat, agent-chat, advanced-chat; did you mean chat"):
+    with pytest.raises(DifyError, match="mode: chta is none of chat, agent-chat, advanced-chat, workflow, completion; did you mean chat"):
         local.serve(data_dir=tmp_path, apps=[{"name": "x", "mode": "chta"}])
     with local.serve(data_dir=tmp_path, pace=0) as one:
-        assert one.apps == ("guide", "toolbox", "pipeline")
+        assert one.apps == ("guide", "toolbox", "pipeline", "tally")
 
 
 def test_the_command_line_takes_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,7 +118,7 @@ def test_no_cors(guide: Client) -> None:
 
 def test_root_says_what_it_is(server: LocalServer) -> None:
     body = httpx.get(server.url).json()
-    assert body["apps"] == ["guide", "pipeline", "toolbox"]
+    assert body["apps"] == ["guide", "pipeline", "tally", "toolbox"]
     assert "proof" not in body
 
 

@@ -118,9 +118,9 @@ def test_keys(tmp_path: Path) -> None:
     """Random for each directory, the same after a restart, and for the user's eyes only."""
     with local.serve(data_dir=tmp_path / "a") as server:
         keys = {app: server.api_key(app) for app in server.apps}
-        assert sorted(keys) == ["guide", "pipeline", "toolbox"]
+        assert sorted(keys) == ["guide", "pipeline", "tally", "toolbox"]
         assert all(re.fullmatch(r"app-[A-Za-z0-9]{24}", key) for key in keys.values())
-        assert len(set(keys.values())) == 3
+        assert len(set(keys.values())) == 4
         assert not any(key in f"{server!r}{server._keys!r}{server.directory!r}" for key in keys.values())
         if os.name == "posix":
             assert server.data_dir.stat().st_mode & 0o777 == 0o700
@@ -583,10 +583,10 @@ def test_the_command(tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert ran.stdout is not None
-    lines = [ran.stdout.readline().rstrip() for _ in range(6)]
+    lines = [ran.stdout.readline().rstrip() for _ in range(7)]
     url = lines[0].removeprefix("Serving ")
-    keys = dict(line.split() for line in lines[1:4])
-    assert lines[4].endswith(str(tmp_path / "d" / "keys.json"))
+    keys = dict(line.split() for line in lines[1:5])
+    assert lines[5].endswith(str(tmp_path / "d" / "keys.json"))
     got = httpx.get(f"{url}/info", headers={"Authorization": f"Bearer {keys['pipeline']}"})
     assert got.json()["name"] == "pipeline"
     second = subprocess.run(

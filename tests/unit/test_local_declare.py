@@ -52,6 +52,21 @@ def human(**more: Any) -> Declared:
     return flow({"type": "start", "next": "x"}, {"id": "x", **node}, ANSWER)
 
 
+def workflow(*nodes: Declared, **more: Any) -> Declared:
+    return {"name": "w", "mode": "workflow", "nodes": list(nodes), **more}
+
+
+def ends(**outputs: Any) -> Declared:
+    """A workflow whose only end has these outputs."""
+    form = [{"type": "text-input", "variable": "text"}]
+    return workflow({"type": "start", "next": "end"}, {"type": "end", "outputs": outputs}, form=form)
+
+
+def completion(**more: Any) -> Declared:
+    form = [{"type": "paragraph", "variable": "query"}]
+    return {"name": "c", "mode": "completion", "prompt": "{{ query }}", "form": form, **more}
+
+
 TEMPLATE: Declared = {"id": "t", "type": "template-transform", "template": "{{x.item}}"}
 
 WRONG: list[tuple[Declared, str]] = [
@@ -71,7 +86,7 @@ WRONG: list[tuple[Declared, str]] = [
     (chat(form={"a": 1}), "form: list of tables is wanted, and table was found"),
     (chat(form=["a"]), r"form\[0\]: a table is wanted here, and text was found"),
     (chat(tools=["add"]), "tools: this is for mode = \"agent-chat\" only"),
-    (chat(nodes=[]), "nodes: this is for mode = \"advanced-chat\" only"),
+    (chat(nodes=[]), "nodes: this is for mode = \"advanced-chat\" or \"workflow\" only"),
     (chat(variables=[{"name": "a", "type": "string"}]), "variables: this is for mode"),
     (chat(files={"types": ["film"]}), "files.types: film is none of image"),
     (chat(files={"types": ["image", "vidio"]}), r"files.types: vidio is none of image.*did you mean video\?"),
@@ -94,7 +109,7 @@ WRONG: list[tuple[Declared, str]] = [
     (flow(), "nodes: there must be one node of type start, and 0 were found"),
     (flow(START, START, ANSWER), "and 2 were found"),
     (flow({"type": "start"}), "no node of type answer"),
-    (flow(START, ANSWER, prompt="x"), "prompt: in a chatflow this belongs into its nodes"),
+    (flow(START, ANSWER, prompt="x"), "prompt: in a chatflow or workflow this belongs into its nodes"),
     (flow({"type": "start", "next": "answr"}, ANSWER), r"nodes\[0\].next: there is no node answr; did you mean answer\?"),
     (flow(START, ANSWER, ANSWER), r"nodes\[2\].id: answer is there twice"),
     (flow(START, ANSWER, {"id": "b", "type": "answer", "answer": "x"}), "no way leads to the node b"),
@@ -168,6 +183,26 @@ WRONG: list[tuple[Declared, str]] = [
     (human(next="answer"), "next"),
     (human(on_error="fail-branch", fail="answer"), "on_error: a human-input has no error strategy"),
     (box({"id": "t", "type": "human-input"}), "a human-input cannot stand inside"),
+    (workflow({"type": "start"}), "nodes: there is no node of type end"),
+    (workflow(START, ANSWER), r"nodes\[1\].type: a node of type answer is for mode = \"advanced-chat\" only; .* outputs of nodes of type end"),
+    (flow(START, ANSWER, {"type": "end"}), r"nodes\[2\].type: a node of type end is for mode = \"workflow\" only"),
+    (ends(t="sys.query"), r"nodes\[1\]: sys.query: sys has no such value .it has: app_id, files, timestamp, user_id"),
+    (ends(t="nobody.text"), r"nodes\[1\]: nobody.text: nothing of that name"),
+    (ends(t="conversation.n"), "conversation.n: conversation has no such value"),
+    (ends(t="so {{ text }}!"), "outputs.t: 'so {{ text }}!' is no name of a value"),
+    (ends(t=3), "outputs.t: text is wanted, and integer was found"),
+    (ends(**{"a b": "text"}), "outputs.a b: a b is no good name"),
+    ({**ends(t="text"), "opening_statement": "Hi"}, "opening_statement: this is for apps that hold conversations only"),
+    ({**ends(t="text"), "variables": [{"name": "n", "type": "number"}]}, "variables: this is for mode = \"advanced-chat\""),
+    ({**ends(t="text"), "moderation": {"words": ["x"]}}, "moderation: Dify does not look at this in a workflow"),
+    ({**ends(t="text"), "prompt": "x"}, "prompt: in a chatflow or workflow this belongs into its nodes"),
+    (workflow({"type": "start", "next": "x"}, {"id": "x", "type": "llm", "next": "end"}, {"type": "end"}), r"nodes\[1\] \(x\).user: it is missing"),
+    ({"name": "c", "mode": "completion"}, "prompt: it is missing"),
+    (completion(prompt="{{ sys.query }}"), r"prompt: sys.query: nothing of that name is known here .*known: query, sys.user_id"),
+    (completion(nodes=[]), "nodes: this is for mode"),
+    (completion(tools=["add"]), "tools: this is for mode = \"agent-chat\" only"),
+    (completion(follow_up_questions="More?"), "follow_up_questions: this is for apps that hold conversations only"),
+    (completion(search={"query": "query"}), "search.query: nothing of that name is known here"),
 ]  # fmt: skip
 
 

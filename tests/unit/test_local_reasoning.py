@@ -28,7 +28,7 @@ def test_it_is_the_same_wherever_it_is_cut(words: str, thought: str, text: str, 
         assert event == "reasoning_chunk"
         events.append(data)
 
-    run = SimpleNamespace(message_id="m", reasoning={}, emit=emit)
+    run = SimpleNamespace(message_id="m", conversation={}, reasoning={}, emit=emit)
     said: list[str] = []
     reasoning = Reasoning(cast(Any, run), "llm", said.append)
     for at in range(0, len(words), size):

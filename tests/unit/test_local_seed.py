@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -53,7 +55,7 @@ def test_the_same_number_gives_the_same_history(
     again = local.seed(tmp_path / "again", conversations=SIZE)
     assert again == seeded[1]
     other = sqlite3.connect(tmp_path / "again" / "store.sqlite3")
-    for table in ("end_users", "conversations", "messages", "thoughts", "node_runs", "feedbacks", "variables", "files"):
+    for table in ("end_users", "conversations", "messages", "thoughts", "node_runs", "feedbacks", "variables", "files", "workflow_runs"):
         sql = f"SELECT * FROM {table} ORDER BY 1, 2"
         left, right = rows(db, sql), [tuple(row) for row in other.execute(sql)]
         assert left == right, table
@@ -66,9 +68,11 @@ def test_the_same_number_gives_the_same_history(
 
 def test_what_is_told_is_what_is_there(seeded: tuple[Path, Seeded], db: sqlite3.Connection) -> None:
     told = seeded[1]
-    assert told.conversations == SIZE == rows(db, "SELECT COUNT(*) FROM conversations")[0][0]
-    assert told.messages == rows(db, "SELECT SUM(dialogue_count) FROM conversations")[0][0]
-    assert told.messages == rows(db, "SELECT COUNT(*) FROM messages")[0][0]
+    assert told.conversations == SIZE == rows(db, "SELECT COUNT(*) FROM conversations WHERE alone = 0")[0][0]
+    assert told.messages == rows(db, "SELECT SUM(dialogue_count) FROM conversations WHERE alone = 0")[0][0]
+    in_lists = "SELECT COUNT(*) FROM messages m JOIN conversations c ON c.id = m.conversation WHERE c.alone = 0"
+    assert told.messages == rows(db, in_lists)[0][0]
+    assert told.runs == SIZE // 5 == rows(db, "SELECT COUNT(*) FROM workflow_runs")[0][0]
     assert told.feedbacks == rows(db, "SELECT COUNT(*) FROM feedbacks")[0][0]
     assert 30 <= len(told.users) <= 35
     assert datetime(2026, 4, 1, tzinfo=UTC) <= told.since < told.until < datetime(2026, 10, 1, 1, tzinfo=UTC)
@@ -79,9 +83,10 @@ def test_what_is_told_is_what_is_there(seeded: tuple[Path, Seeded], db: sqlite3.
 def test_rows_stand_in_the_order_of_time(db: sqlite3.Connection) -> None:
     """The store pages by row number, so a row out of place would be a message out of place."""
     for sql in (
-        "SELECT created_at FROM messages ORDER BY seq",
-        "SELECT created_at FROM conversations ORDER BY seq",
-        "SELECT updated_at FROM conversations ORDER BY touched",
+        "SELECT m.created_at FROM messages m JOIN conversations c ON c.id = m.conversation WHERE c.alone = 0 ORDER BY m.seq",
+        "SELECT created_at FROM conversations WHERE alone = 0 ORDER BY seq",
+        "SELECT updated_at FROM conversations WHERE alone = 0 ORDER BY touched",
+        "SELECT created_at FROM workflow_runs ORDER BY seq",
     ):
         times = [row[0] for row in rows(db, sql)]
         assert times == sorted(times), sql
@@ -91,7 +96,7 @@ def test_rows_stand_in_the_order_of_time(db: sqlite3.Connection) -> None:
 
 
 def test_there_is_something_of_everything(db: sqlite3.Connection) -> None:
-    assert {row[0] for row in rows(db, "SELECT DISTINCT app FROM conversations")} == {"guide", "toolbox", "pipeline"}
+    assert {row[0] for row in rows(db, "SELECT DISTINCT app FROM conversations WHERE alone = 0")} == {"guide", "toolbox", "pipeline"}
     assert {row[0] for row in rows(db, "SELECT DISTINCT state FROM messages")} == {
         "done", "stopped", "failed", "abandoned",
     }  # fmt: skip
@@ -230,3 +235,48 @@ def test_the_command(tmp_path: Path) -> None:
     again = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert again.returncode == 1
     assert "has messages from 2026-04-" in again.stderr
+
+
+def test_the_runs_of_a_seeded_history(seeded: tuple[Path, Seeded], db: sqlite3.Connection, tmp_path: Path) -> None:
+    """They are those that the app of this version makes of the same inputs, by many people, over all of the time."""
+    told, path = seeded[1], tmp_path / "mine"
+    shutil.copytree(seeded[0], path)
+    with local.serve(data_dir=path, pace=0) as server, Client(server, "tally") as client:
+        page = client.http.get("/workflows/logs", params={"limit": 100}).json()
+        assert (page["total"], len(page["data"])) == (told.runs, 100)
+        times = [item["created_at"] for item in page["data"]]
+        assert times == sorted(times, reverse=True)
+        assert {item["workflow_run"]["status"] for item in page["data"]} >= {"succeeded", "failed"}
+        assert len({item["created_by_end_user"]["session_id"] for item in page["data"]}) > 10
+        ended = {item["workflow_run"]["status"]: item["workflow_run"]["id"] for item in page["data"]}
+        detail = client.get(f"/workflows/run/{ended['succeeded']}").json()
+        given = json.loads(detail["inputs"])
+        inputs = {name: given[name] for name in ("text", "classes") if given[name]}
+        again = client.post("/workflows/run", {"inputs": inputs, "user": "u", "response_mode": "blocking"}).json()["data"]
+        names = ("rows", "numbers", "table", "items", "report")
+        assert {name: detail["outputs"][name] for name in names} == {name: again["outputs"][name] for name in names}
+        assert again["total_steps"] == detail["total_steps"]
+        files = [client.http.get(outputs["file"]["url"]).content for outputs in (detail["outputs"], again["outputs"])]
+        assert files[0] == files[1] != b""
+        failed = client.get(f"/workflows/run/{ended['failed']}").json()
+        assert (failed["outputs"], bool(failed["error"])) == ({}, True)
+        assert client.get("/conversations").status_code == 400
+    assert rows(db, "SELECT COUNT(*) FROM workflow_runs WHERE status = 'stopped'")[0][0] > 0
+
+
+def test_the_runs_of_a_dump(seeded: tuple[Path, Seeded], db: sqlite3.Connection, tmp_path: Path) -> None:
+    """As in Dify's database: a run of a workflow app is no message, and one of a chatflow is in no log."""
+    path, told = seeded
+    files = local.dump(tmp_path / "tally", path, app="tally")
+    tables = {name: list(csv.DictReader(file.open(encoding="utf-8", newline=""))) for name, file in files.items()}
+    assert (tables["messages"], tables["conversations"]) == ([], [])
+    assert len(tables["workflow_runs"]) == len(tables["workflow_app_logs"]) == told.runs
+    assert [row["workflow_run_id"] for row in tables["workflow_app_logs"]] == [row["id"] for row in tables["workflow_runs"]]
+    run = next(row for row in tables["workflow_runs"] if row["status"] == "succeeded")
+    assert (run["type"], run["triggered_from"], run["created_by_role"]) == ("workflow", "app-run", "end_user")
+    assert run["created_by"] in {row["id"] for row in tables["end_users"]}
+    assert json.loads(run["outputs"])["rows"] >= 3
+    assert datetime.fromisoformat(run["created_at"]) <= datetime.fromisoformat(run["finished_at"])
+    pipeline = local.dump(tmp_path / "pipeline", path, app="pipeline")
+    assert len(list(csv.DictReader(pipeline["messages"].open(encoding="utf-8", newline="")))) > 10
+    assert list(csv.DictReader(pipeline["workflow_app_logs"].open(encoding="utf-8"))) == []

@@ -27,7 +27,7 @@ KNOWN = Candidates(
 )
 
 OFFERED = [
-    ("profiles", "%%dify ", "", ["guide", "toolbox", "pipeline", "local", "support"]),
+    ("profiles", "%%dify ", "", ["guide", "toolbox", "pipeline", "tally", "local", "support"]),
     ("profile_begun", "%%dify gu", "gu", ["guide"]),
     ("client_variable", "%%dify su", "su", ["support"]),
     ("one_profile_only", "%%dify guide ", None, None),
@@ -61,7 +61,7 @@ OFFERED = [
     ("line_history_date", "%dify history --since 20", None, None),
     ("line_in_a_cell", "x = 1\n%dify mo", "mo", ["mode"]),
     ("line_mode", "%dify mode f", "f", ["fresh"]),
-    ("line_use", "%dify use ", "", ["guide", "toolbox", "pipeline", "local", "support"]),
+    ("line_use", "%dify use ", "", ["guide", "toolbox", "pipeline", "tally", "local", "support"]),
     ("line_too_far", "%dify mode fresh ", None, None),
     ("other_magic", "%%time --", None, None),
     ("name_itself", "%%dif", None, None),

@@ -52,6 +52,7 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
             "local/engine/graph/events.py": "what the embedded server sends",
             "local/engine/snapshot.py": "what it sends again to who follows a run",
             "local/simulate/dialect_015.py": "the same as an older server has them",
+            "local/simulate/dialect_runs.py": "the same of workflow apps",
         },
     ),
     "connections to others": (

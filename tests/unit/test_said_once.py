@@ -32,6 +32,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("errors.py", "turn statuses"): "what is no error, in a room that knows no turns",
     ("errors.py", "node statuses"): "the same list",
     ("local/engine/forms.py", "controls"): "those without a longest length",
+    ("local/server/routes/workflows.py", "turn statuses"): "what the log of runs can be asked for",
+    ("local/server/routes/workflows.py", "node statuses"): "the same list",
     ("panel/presenter.py", "turn statuses"): "what can be asked again with one click",
     ("contract/test_local_apps.py", "controls"): "the form of one app, in its order",
     ("unit/test_form_hostile.py", "controls"): "controls beside one that nobody knows",

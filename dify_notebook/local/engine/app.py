@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...wire.kinds import AGENT, CHATFLOW, ChatMode
+from ...wire.kinds import AGENT, CHAT_MODES, CHATFLOW, WORKFLOW, AppMode
 from ..store.store import Row
 from .forms import Control, FileRules
 
@@ -81,7 +81,7 @@ class App:
     """An app: its face in /info, /parameters and /site, and the function that answers."""
 
     name: str
-    mode: ChatMode
+    mode: AppMode
     description: str
     icon: str
     opening: str
@@ -112,7 +112,17 @@ class App:
 
     @property
     def is_flow(self) -> bool:
-        return self.mode == CHATFLOW
+        """Whether it has nodes."""
+        return self.mode in (CHATFLOW, WORKFLOW)
+
+    @property
+    def is_workflow(self) -> bool:
+        """Whether it is run, without a message."""
+        return self.mode == WORKFLOW
+
+    @property
+    def holds_conversations(self) -> bool:
+        return self.mode in CHAT_MODES
 
     @property
     def is_agent(self) -> bool:

@@ -1,4 +1,4 @@
-"""A declared chat app: a prompt, perhaps some text files to look things up in, and a model that answers."""
+"""A declared chat or completion app: a prompt, perhaps text files to look things up in, and a model that answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .template import Template, shown, walk
 
 @dataclass(frozen=True)
 class Prompt:
-    """What stands before the conversation in the messages to a chat or agent app's model."""
+    """What stands before the conversation in the messages to a chat or agent app's model, or is a completion's."""
 
     template: Template | None
     knowledge: tuple[Knowledge, ...] = ()
@@ -23,21 +23,42 @@ class Prompt:
     """Passages at most."""
     score_threshold: float = 0.0
     """Score, from 0 to 1, below which a passage is left out."""
+    about: str | None = None
+    """The input that is looked up; None looks up the question."""
 
     async def messages(self, run: Run, model: Model) -> list[dict[str, Any]]:
         """The prompt with the inputs filled in and what was looked up, earlier messages, the question."""
         messages, _ = await run.work(self._messages, run, model)
         return messages
 
+    async def completed(self, run: Run, model: Model) -> list[dict[str, Any]]:
+        """The one message of a completion: the prompt with the inputs filled in, or what was sent in its place."""
+        messages, _ = await run.work(self._completed, run, model)
+        return messages
+
     def _messages(self, run: Run, model: Model) -> list[dict[str, Any]]:
-        values = {**run.inputs, "sys": {"query": run.query, "user_id": run.user}}
-        texts = [] if self.template is None else [self.template.render(lambda selector: walk(values, selector), shown)]
-        if self.knowledge:
-            run.resources = search(self.knowledge, run.query, self.top_k, self.score_threshold, "api")
-            texts.append(_context(run.resources))
-        system = "\n\n".join(text for text in texts if text.strip())
-        messages = [{"role": "system", "content": system}] if system else []
+        messages = self._system([self._filled(run), *self._passages(run, run.query)])
         return [*messages, *earlier_messages(run), user_message(run, run.query, vision=model.vision)]
+
+    def _completed(self, run: Run, model: Model) -> list[dict[str, Any]]:
+        about = run.inputs.get(self.about) if self.about else ""
+        messages = self._system(self._passages(run, shown(about)))
+        return [*messages, user_message(run, run.query or self._filled(run), vision=model.vision)]
+
+    def _filled(self, run: Run) -> str:
+        values = {**run.inputs, "sys": {"query": run.query, "user_id": run.user}}
+        return "" if self.template is None else self.template.render(lambda selector: walk(values, selector), shown)
+
+    def _passages(self, run: Run, query: str) -> list[str]:
+        """What was found for a question; it is told of the run."""
+        if not self.knowledge:
+            return []
+        run.resources = search(self.knowledge, query, self.top_k, self.score_threshold, "api")
+        return [_context(run.resources)]
+
+    def _system(self, texts: list[str]) -> list[dict[str, Any]]:
+        system = "\n\n".join(text for text in texts if text.strip())
+        return [{"role": "system", "content": system}] if system else []
 
 
 def _context(resources: Sequence[dict[str, Any]]) -> str:
@@ -54,16 +75,25 @@ def _context(resources: Sequence[dict[str, Any]]) -> str:
 
 def chat(prompt: Prompt, model: Model) -> Callable[[Run], Awaitable[None]]:
     """What answers a question to a chat app."""
+    return _spoken(prompt.messages, model)
+
+
+def completion(prompt: Prompt, model: Model) -> Callable[[Run], Awaitable[None]]:
+    """What answers for a completion app."""
+    return _spoken(prompt.completed, model)
+
+
+def _spoken(
+    messages: Callable[[Run, Model], Awaitable[list[dict[str, Any]]]], model: Model
+) -> Callable[[Run], Awaitable[None]]:
+    async def talk(run: Run) -> None:
+        await speak(run, model, await messages(run, model))
 
     async def answer(run: Run) -> None:
         run.meter = model.prices.meter()
-        await run.unless_stopped(_talk(run, prompt, model))
+        await run.unless_stopped(talk(run))
 
     return answer
-
-
-async def _talk(run: Run, prompt: Prompt, model: Model) -> None:
-    await speak(run, model, await prompt.messages(run, model))
 
 
 async def speak(

@@ -145,16 +145,18 @@ def check_inputs(form: tuple[Control, ...], inputs: dict[str, Any]) -> dict[str,
 
 def as_input(reference: Row, row: Row, sign_url: Callable[[str], str]) -> dict[str, Any]:
     """A file that is an input, as Dify tells and keeps it."""
+    url = reference.get("url") or sign_url(row["id"])
     return {
         "dify_model_identity": "__dify__file__",
         "id": None,
         "tenant_id": row["end_user"],
         "type": reference["type"],
         "transfer_method": reference["transfer_method"],
-        "remote_url": reference.get("url") or sign_url(row["id"]),
+        "remote_url": url,
         "related_id": row["id"],
         "filename": row["name"],
         "extension": f".{row['extension']}" if row["extension"] else "",
         "mime_type": row["mime_type"],
         "size": row["size"],
+        "url": url,
     }

@@ -62,7 +62,7 @@ class Listener:
 
 
 class Listeners:
-    """Those of a server, by the message that a run answers."""
+    """Those of a server, by the message that a run answers; of a workflow app, by the run."""
 
     def __init__(self) -> None:
         self._of: dict[str, list[Listener]] = {}

@@ -31,7 +31,10 @@ def user_message(run: Run, text: str, *, vision: bool) -> dict[str, Any]:
     """The user's message: the question, attached texts, and images for a model that sees."""
     texts = [text]
     images: list[dict[str, Any]] = []
+    asked = {file["related_id"] for file in run.files}  # files among the inputs are told where a prompt names them
     for upload in run.uploads:
+        if upload.id not in asked:
+            continue
         if upload.mime_type.startswith("image/"):
             if vision and upload.size <= MAX_IMAGE:
                 images.append({"type": "image_url", "image_url": {"url": _data(upload)}})

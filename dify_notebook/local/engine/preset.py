@@ -13,10 +13,17 @@ if TYPE_CHECKING:
 def preset_answer(run: Run) -> str | None:
     """The answer that is ready before the app is asked; None: there is none."""
     rules = run.app.moderation
-    if rules is not None and rules.question is not None and rules.caught(run.query):
+    if rules is not None and rules.question is not None and any(rules.caught(text) for text in _asked(run)):
         run.annotation = None
         return rules.question
     return None if run.annotation is None else str(run.annotation["answer"])
+
+
+def _asked(run: Run) -> list[str]:
+    """The texts that somebody wrote; those of a completion are among its inputs."""
+    if run.app.holds_conversations:
+        return [run.query]
+    return [run.query, *(value for value in run.inputs.values() if isinstance(value, str))]
 
 
 async def say_preset(run: Run, text: str) -> None:

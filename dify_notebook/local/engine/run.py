@@ -12,7 +12,6 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ...i18n import t
@@ -22,11 +21,14 @@ from ..store.damage import damaged_store, is_damage
 from ..store.paused import PausedRuns
 from ..store.store import INTERRUPTED, Row, Store
 from ..threads import Exited, in_thread
-from .ending import tell_end, tell_error, tell_failure
+from .ending import tell_error
+from .file_values import KeepFile
+from .file_values import Upload as Upload
 from .pausing import Paused, Resumption, keep, paused_data, required
 from .preset import moderated, preset_answer, say_preset
 from .speech import Speech, speak
 from .stopping import Stopped, unless_done
+from .telling import telling_of
 from .titles import title
 from .usage import usage_of
 
@@ -60,28 +62,21 @@ class RunFailed(Exception):
         return {"internal_server_error": 500, "rate_limit_error": 429}.get(self.code, 400)
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A file that came with the question."""
-
-    name: str
-    extension: str
-    mime_type: str
-    size: int
-    path: Path
-
-
 @dataclass
 class Run:
-    """What an app sees of the question, and what it says."""
+    """What an app sees of the question, and what it says. That of a workflow app answers no message: its inputs are the
+    question, its outputs the answer."""
 
     app: App
     store: Store
     user: str
     end_user: str
-    conversation: Row
+    conversation: Row | None
+    """None for a workflow app. That of a completion is not told."""
     message_id: str
+    """The store's key of it; for a workflow app the id of the run."""
     query: str
+    """"" for a workflow app; of a completion, what takes the place of the filled prompt, if anything."""
     inputs: dict[str, Any]
     history: Sequence[Row]
     """Earlier messages of the conversation, oldest first."""
@@ -128,8 +123,13 @@ class Run:
     """Seconds that it ran before it last waited."""
     first_token: float | None = None
     """Seconds from the question to the first text, without those in which it waited."""
+    keep_file: KeepFile | None = None
+    """None where files that a run makes cannot be kept."""
 
     def __post_init__(self) -> None:
+        self.telling = telling_of(self.app.mode)
+        self.finished: Row | None = None
+        """What `workflow_finished` said, of a workflow app."""
         self._initial = copy.deepcopy(self.variables)
         self._started_at = time.monotonic() - self.spent
         self._text = [self.persisted] if self.persisted else []
@@ -147,7 +147,8 @@ class Run:
 
     @property
     def conversation_id(self) -> str:
-        return str(self.conversation["id"])
+        """"" where there is none."""
+        return "" if self.conversation is None else str(self.conversation["id"])
 
     @property
     def answer(self) -> str:
@@ -183,11 +184,7 @@ class Run:
         """
         if self.first_token is None:
             self.first_token = self.elapsed
-        if self.app.is_agent:
-            self.emit("agent_message", id=self.message_id, answer=piece)
-        else:
-            chosen = [] if selector is None else list(selector)
-            self.emit("message", id=self.message_id, answer=piece, from_variable_selector=chosen)
+        self.telling.text(self, piece, selector)
         self._text.append(piece)  # what a stop kept from being said is not kept either
         if self.elapsed - self._written_at >= _PARTIAL_INTERVAL:
             self._written_at = self.elapsed
@@ -244,7 +241,11 @@ class Run:
     @property
     def titled(self) -> bool:
         """Whether its conversation gets a title of this question."""
-        return self.auto_name and bool(self.conversation["dialogue_count"] == 1)
+        return self.auto_name and self.conversation is not None and bool(self.conversation["dialogue_count"] == 1)
+
+    def blocking_answer(self) -> Row:
+        """The body of what a client gets that does not stream: of a run that has ended or waits."""
+        return self.telling.blocking(self)
 
     def stop(self) -> None:
         """Ask the run to end; on the loop's thread."""
@@ -275,7 +276,7 @@ class Run:
         except asyncio.CancelledError:
             # The server ends. The stream is told so, rather than cut off without a word.
             await self._commit("interrupted", INTERRUPTED, None)
-            tell_failure(self, RunFailed(INTERRUPTED, "internal_server_error"))
+            self.telling.failure(self, RunFailed(INTERRUPTED, "internal_server_error"))
             self._close()
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as failure:
@@ -311,7 +312,7 @@ class Run:
         """Mark the message, and tell the client."""
         self.store.give_up(self.message_id)
         self.error = RunFailed(INTERRUPTED, "internal_server_error")
-        tell_failure(self, self.error)
+        self.telling.failure(self, self.error)
         self._close()
 
     def _close(self) -> None:
@@ -341,9 +342,9 @@ class Run:
             self.error = self._not_stored(failure)
             ran = None
         if self.error is not None:
-            tell_failure(self, self.error, ran)
+            self.telling.failure(self, self.error, ran)
         else:
-            tell_end(self, ran, replaced)
+            self.telling.end(self, ran, replaced)
             if state == "done":
                 await speak(self)
         if self._client_gone and state == "done" and not self.kept:
@@ -382,12 +383,7 @@ class Run:
         """Send an event to whoever listens, also of a run that was asked to stop."""
         if not self.listening and self.listeners is None:
             return
-        head: dict[str, Any] = {
-            "event": event,
-            "conversation_id": self.conversation_id,
-            "message_id": self.message_id,
-            "created_at": self.created_at,
-        }
+        head: dict[str, Any] = {"event": event, **self.telling.head(self)}
         if event != "error":  # Dify's has none
             head["task_id"] = self.task_id
         event_ = {**head, **fields}

@@ -91,10 +91,10 @@ class Runs:
         task.add_done_callback(ended)
         return task
 
-    def stop(self, task_id: str, app: str, user: str | None) -> bool:
+    def stop(self, task_id: str, app: str | None, user: str | None) -> bool:
         """Stop a run of this app and user, None for any; False where there is none, which Dify does not tell."""
         run = self._running.get(task_id)
-        if run is None or run.app.name != app or user not in (None, run.user):
+        if run is None or app not in (None, run.app.name) or user not in (None, run.user):
             return False
         run.stop()
         return True
@@ -116,4 +116,5 @@ class Runs:
 
     def _give_title(self, run: Run) -> None:
         self._untitled.pop(run.task_id, None)
-        run.store.write_title(run.conversation_id, run.conversation["name"], title(run.query))
+        if run.conversation is not None:
+            run.store.write_title(run.conversation_id, run.conversation["name"], title(run.query))

@@ -14,12 +14,13 @@ from .listeners import Event
 from .pausing import Waiting, paused_data, required
 
 
-def snapshot(head: Mapping[str, Any], workflow: Row, answer: str) -> list[Event]:
+def snapshot(head: Mapping[str, Any], workflow: Row, answer: str | None) -> list[Event]:
     """What was told up to now.
 
     Args:
-        head: task_id, conversation_id, message_id and created_at of the events.
+        head: task_id, conversation_id, message_id and created_at of the events; of a workflow app task_id alone.
         workflow: `WorkflowEvents.row()`.
+        answer: None for a workflow app, which has no message.
     """
     started = {
         "id": workflow["id"],
@@ -29,10 +30,9 @@ def snapshot(head: Mapping[str, Any], workflow: Row, answer: str) -> list[Event]
         "reason": "initial",
     }
     run = workflow["id"]
-    events: list[Event] = [
-        {"event": "workflow_started", **head, "workflow_run_id": run, "data": started},
-        {"event": "message_replace", **head, "answer": answer, "reason": ""},
-    ]
+    events: list[Event] = [{"event": "workflow_started", **head, "workflow_run_id": run, "data": started}]
+    if answer is not None:
+        events.append({"event": "message_replace", **head, "answer": answer, "reason": ""})
     for index, node in enumerate(workflow["nodes"], start=1):
         for event, data in _node(index, node):
             events.append({"event": event, **head, "workflow_run_id": run, "data": data})
@@ -40,7 +40,7 @@ def snapshot(head: Mapping[str, Any], workflow: Row, answer: str) -> list[Event]
 
 
 def paused_snapshot(
-    head: Mapping[str, Any], state: Row, answer: str, forms: list[Waiting], tokens: list[str]
+    head: Mapping[str, Any], state: Row, answer: str | None, forms: list[Waiting], tokens: list[str]
 ) -> list[Event]:
     """That of a run that waits.
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .file_values import is_file, link
+
 Selector = tuple[str, ...]
 Lookup = Callable[[Selector], Any]
 Resolve = Callable[[Selector], Selector]
@@ -135,6 +137,19 @@ def shown_in_answer(value: Any) -> str:
     if isinstance(value, list):
         return "\n".join(f"- {shown(item) if item is not None else None}" for item in value)
     return shown(value)
+
+
+def shown_in_output(value: Any) -> str:
+    """A value as a workflow app streams it: objects over several lines, lists as lists, files as links."""
+    if is_file(value):
+        return link(value)
+    if isinstance(value, list):
+        if value and all(is_file(item) for item in value):
+            return "\n".join(link(item) for item in value)
+        return "\n".join(f"- {item}" for item in value)  # of an object what Python says, as Dify has it
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, indent=2)
+    return "" if value is None else str(value)
 
 
 def _needs(parts: tuple[Part, ...], local: frozenset[str]) -> Iterator[Selector]:

@@ -25,7 +25,7 @@ from ..store.damage import damaged_store, is_damage
 from .context import Context, context_of
 from .guard import Guard
 from .resumption import watch
-from .routes import about, annotated, audio, chat, files, history, human
+from .routes import about, annotated, audio, chat, completion, files, history, human, workflows
 
 log = logger("dify_notebook.local")
 
@@ -63,8 +63,13 @@ def application(context: Context) -> Starlette:
         Route("/form/human_input/{token}", human.form, methods=["GET"]),
         Route("/form/human_input/{token}", human.submit, methods=["POST"]),
         Route("/workflow/{run}/events", human.events, methods=["GET"]),
-        Route("/completion-messages", about.wrong_mode, methods=["POST"]),
-        Route("/workflows/run", about.wrong_mode, methods=["POST"]),
+        Route("/completion-messages", completion.send, methods=["POST"]),
+        Route("/completion-messages/{task_id}/stop", completion.stop, methods=["POST"]),
+        Route("/workflows/run", workflows.run, methods=["POST"]),
+        Route("/workflows/{workflow}/run", workflows.run, methods=["POST"]),
+        Route("/workflows/run/{run}", workflows.detail, methods=["GET"]),
+        Route("/workflows/logs", workflows.logs, methods=["GET"]),
+        Route("/workflows/tasks/{task_id}/stop", workflows.stop, methods=["POST"]),
     ]
     routes = [
         Route("/", about.root, methods=["GET"]),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from ...wire.kinds import COMPLETION
 from ..api_error import ApiError
 from ..engine.app import App
 from ..engine.runs import Runs
@@ -18,6 +19,8 @@ from ..store.paused import PausedRuns
 from ..store.store import Store
 from .signing import Signer
 
+UNAVAILABLE = "App unavailable, please check your app configurations."
+WRONG_APP = "Please check if your app mode matches the right API route."
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="api"'}
 
 
@@ -39,6 +42,12 @@ class Context:
     """Runs that wait for a person."""
     nonce: str
     """Known to this server and to who may read its directory; see `server.answers`."""
+
+    def stop(self, task_id: str, app: str | None, user: str | None) -> None:
+        """Stop what answers with this task, if anything does. Args: app, user: whose it must be; None for anyone's."""
+        self.runs.stop(task_id, app, user)
+        if self.player is not None:
+            self.player.stop(task_id)
 
     def app_for(self, authorization: str) -> App | None:
         """The app whose key an Authorization header carries; None where there is none, or none of ours."""
@@ -74,6 +83,30 @@ def app_of(request: Request) -> App:
         raise _unauthorized("Access token is invalid")
     if app.closed == "disabled":
         raise ApiError(403, "forbidden", "The app's API service has been disabled.")
+    return app
+
+
+def chat_app_of(request: Request) -> App:
+    """The app, which holds conversations. Raises: ApiError, 401; 400 for another one."""
+    app = app_of(request)
+    if not app.holds_conversations:
+        raise ApiError(400, "not_chat_app", WRONG_APP)
+    return app
+
+
+def workflow_app_of(request: Request) -> App:
+    """The app, which is a workflow app. Raises: ApiError, 401; 400 for another one."""
+    app = app_of(request)
+    if not app.is_workflow:
+        raise ApiError(400, "not_workflow_app", WRONG_APP)
+    return app
+
+
+def completion_app_of(request: Request) -> App:
+    """The app, which is a completion app. Raises: ApiError, 401; 400 for another one."""
+    app = app_of(request)
+    if app.mode != COMPLETION:
+        raise ApiError(400, "app_unavailable", UNAVAILABLE)
     return app
 
 

@@ -21,7 +21,7 @@ MAX_USER = 255
 MAX_FILES = 10
 
 
-def _wrong(model: str, field: str, problem: str, kind: str) -> ApiError:
+def wrong(model: str, field: str, problem: str, kind: str) -> ApiError:
     """Dify hands on what its validation library says; only the field should be read out of it."""
     location = f"\n{field}\n" if field else "\n"
     return invalid(f"1 validation error for {model}{location}  {problem} [type={kind}]")
@@ -101,82 +101,6 @@ def user_of(source: Mapping[str, Any], *, default: str | None = None) -> str:
     return user
 
 
-@dataclass(frozen=True)
-class ChatRequest:
-    """The body of POST /chat-messages."""
-
-    query: str
-    inputs: dict[str, Any]
-    streaming: bool
-    user: str
-    conversation_id: str | None
-    files: list[dict[str, Any]]
-    auto_generate_name: bool
-    workflow_id: str | None
-    """Which published version of a chatflow shall answer; None for the one of now."""
-
-
-_CHAT = "ChatRequestPayload"
-
-
-def chat_request(body: dict[str, Any], *, older: bool = False) -> ChatRequest:
-    """Check a question; what depends on the app (inputs, files) is checked by the app's own rules later.
-
-    Args:
-        older: take what Dify 0.15 takes.
-
-    Raises:
-        ApiError: 400.
-    """
-    if older:
-        body = _as_older(body)
-    if "inputs" not in body:
-        raise _wrong(_CHAT, "inputs", "Field required", "missing")
-    if not isinstance(body["inputs"], dict):
-        raise _wrong(_CHAT, "inputs", "Input should be a valid dictionary", "dict_type")
-    query = _text(body, "query", _CHAT)
-    mode = body.get("response_mode")
-    if mode not in (None, "blocking", "streaming"):
-        raise _wrong(_CHAT, "response_mode", "Input should be 'blocking' or 'streaming'", "literal_error")
-    files = body.get("files")
-    if files is not None and not (isinstance(files, list) and all(isinstance(file, dict) for file in files)):
-        raise _wrong(_CHAT, "files", "Input should be a valid list", "list_type")
-    conversation = body.get("conversation_id")
-    if conversation not in (None, ""):
-        if not isinstance(conversation, str) or not is_uuid(conversation):
-            raise _wrong(_CHAT, "conversation_id", "Value error, conversation_id must be a valid UUID", "value_error")
-        conversation = str(uuid.UUID(conversation))
-    naming = body.get("auto_generate_name", True)
-    if not isinstance(naming, bool):
-        raise _wrong(_CHAT, "auto_generate_name", "Input should be a valid boolean", "bool_type")
-    workflow = body.get("workflow_id")
-    if workflow is not None and not isinstance(workflow, str):
-        raise _wrong(_CHAT, "workflow_id", "Input should be a valid string", "string_type")
-    user = user_of(body)
-    return ChatRequest(
-        query=query.replace("\x00", ""),
-        inputs=body["inputs"],
-        streaming=mode == "streaming",
-        user=user,
-        conversation_id=conversation or None,
-        files=files or [],
-        auto_generate_name=naming,
-        workflow_id=workflow or None,
-    )
-
-
-def _as_older(body: dict[str, Any]) -> dict[str, Any]:
-    """The older version reads what is of another kind as text, or as nothing."""
-    changed = dict(body)
-    if "inputs" in body and not isinstance(body["inputs"], dict):
-        changed["inputs"] = {}
-    if "query" in body and not isinstance(body["query"], str):
-        changed["query"] = "" if body["query"] is None else json.dumps(body["query"])
-    if not isinstance(body.get("files"), list):
-        changed["files"] = None
-    return changed
-
-
 def is_uuid(text: str) -> bool:
     """Whether a text is a UUID in the usual form of five groups."""
     try:
@@ -189,7 +113,7 @@ def query_uuid(request: Request, name: str, model: str) -> str | None:
     """A UUID out of the query string; None when it is absent or empty. Raises: ApiError."""
     text = request.query_params.get(name, "")
     if text and not is_uuid(text):
-        raise _wrong(model, name, "Value error, must be a valid UUID", "value_error")
+        raise wrong(model, name, "Value error, must be a valid UUID", "value_error")
     return text.lower() or None
 
 
@@ -207,13 +131,13 @@ def query_integer(request: Request, name: str, model: str, *, default: int, maxi
         number = int(text)
     except ValueError:
         problem = "Input should be a valid integer, unable to parse string as an integer"
-        raise _wrong(model, name, problem, "int_parsing") from None
+        raise wrong(model, name, problem, "int_parsing") from None
     if number < 1:
-        raise _wrong(model, name, "Input should be greater than or equal to 1", "greater_than_equal")
+        raise wrong(model, name, "Input should be greater than or equal to 1", "greater_than_equal")
     if maximum is None:
         return min(number, 2**31)
     if number > maximum:
-        raise _wrong(model, name, f"Input should be less than or equal to {maximum}", "less_than_equal")
+        raise wrong(model, name, f"Input should be less than or equal to {maximum}", "less_than_equal")
     return number
 
 
@@ -234,14 +158,14 @@ def query_sort(request: Request) -> str:
     sort = request.query_params.get("sort_by", "-updated_at")
     if sort not in SORTS:
         problem = "Input should be 'created_at', '-created_at', 'updated_at' or '-updated_at'"
-        raise _wrong("ConversationListQuery", "sort_by", problem, "literal_error")
+        raise wrong("ConversationListQuery", "sort_by", problem, "literal_error")
     return sort
 
 
 def required_conversation(request: Request) -> str | None:
     """`conversation_id` of the list of messages; None for an empty one. Raises: ApiError."""
     if "conversation_id" not in request.query_params:
-        raise _wrong("MessageListQuery", "conversation_id", "Field required", "missing")
+        raise wrong("MessageListQuery", "conversation_id", "Field required", "missing")
     return query_uuid(request, "conversation_id", "MessageListQuery")
 
 
@@ -265,11 +189,11 @@ def new_name(body: dict[str, Any], *, older: bool = False) -> str | None:
     if older and name is not None:
         name = str(name)
     if name is not None and not isinstance(name, str):
-        raise _wrong(model, "name", "Input should be a valid string", "string_type")
+        raise wrong(model, "name", "Input should be a valid string", "string_type")
     if name is None or not (name.strip() or older):
-        raise _wrong(model, "", "Value error, name is required when auto_generate is false", "value_error")
+        raise wrong(model, "", "Value error, name is required when auto_generate is false", "value_error")
     if len(name) > 255:
-        raise _wrong(model, "name", "String should have at most 255 characters", "string_too_long")
+        raise wrong(model, "name", "String should have at most 255 characters", "string_too_long")
     return name
 
 
@@ -277,9 +201,9 @@ def rating(body: dict[str, Any]) -> tuple[str | None, str | None]:
     """Rating and comment of a feedback. Raises: ApiError."""
     value, content = body.get("rating"), body.get("content")
     if value not in (None, "like", "dislike"):
-        raise _wrong("MessageFeedbackPayload", "rating", "Input should be 'like' or 'dislike'", "literal_error")
+        raise wrong("MessageFeedbackPayload", "rating", "Input should be 'like' or 'dislike'", "literal_error")
     if content is not None and not isinstance(content, str):
-        raise _wrong("MessageFeedbackPayload", "content", "Input should be a valid string", "string_type")
+        raise wrong("MessageFeedbackPayload", "content", "Input should be a valid string", "string_type")
     return value, content
 
 
@@ -287,35 +211,35 @@ def form_submission(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Action and inputs of an answer to a form. Raises: ApiError."""
     model = "HumanInputFormSubmitPayload"
     if "inputs" not in body:
-        raise _wrong(model, "inputs", "Field required", "missing")
+        raise wrong(model, "inputs", "Field required", "missing")
     if not isinstance(body["inputs"], dict):
-        raise _wrong(model, "inputs", "Input should be a valid dictionary", "dict_type")
-    return _text(body, "action", model), body["inputs"]
+        raise wrong(model, "inputs", "Input should be a valid dictionary", "dict_type")
+    return text_of(body, "action", model), body["inputs"]
 
 
 def annotation_pair(body: dict[str, Any]) -> tuple[str, str]:
     """Question and answer of an annotation. Raises: ApiError."""
-    return _text(body, "question", "AnnotationCreatePayload"), _text(body, "answer", "AnnotationCreatePayload")
+    return text_of(body, "question", "AnnotationCreatePayload"), text_of(body, "answer", "AnnotationCreatePayload")
 
 
 def annotation_settings(body: dict[str, Any]) -> tuple[float, str, str]:
     """Threshold, provider and model of annotation answers. Raises: ApiError."""
     model = "AnnotationReplyActionPayload"
     if "score_threshold" not in body:
-        raise _wrong(model, "score_threshold", "Field required", "missing")
+        raise wrong(model, "score_threshold", "Field required", "missing")
     threshold = body["score_threshold"]
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
-        raise _wrong(model, "score_threshold", "Input should be a valid number", "float_type")
-    provider = _text(body, "embedding_provider_name", model)
-    return float(threshold), provider, _text(body, "embedding_model_name", model)
+        raise wrong(model, "score_threshold", "Input should be a valid number", "float_type")
+    provider = text_of(body, "embedding_provider_name", model)
+    return float(threshold), provider, text_of(body, "embedding_model_name", model)
 
 
-def _text(body: dict[str, Any], field: str, model: str) -> str:
+def text_of(body: dict[str, Any], field: str, model: str) -> str:
     if field not in body:
-        raise _wrong(model, field, "Field required", "missing")
+        raise wrong(model, field, "Field required", "missing")
     value = body[field]
     if not isinstance(value, str):
-        raise _wrong(model, field, "Input should be a valid string", "string_type")
+        raise wrong(model, field, "Input should be a valid string", "string_type")
     return value
 
 
@@ -334,9 +258,9 @@ def speech_request(body: dict[str, Any]) -> SpeechRequest:
     for name in ("text", "message_id", "voice"):
         value = body.get(name)
         if value is not None and not isinstance(value, str):
-            raise _wrong("TextToAudioPayload", name, "Input should be a valid string", "string_type")
+            raise wrong("TextToAudioPayload", name, "Input should be a valid string", "string_type")
         values[name] = value
     streaming = body.get("streaming")
     if streaming is not None and not isinstance(streaming, bool):
-        raise _wrong("TextToAudioPayload", "streaming", "Input should be a valid boolean", "bool_type")
+        raise wrong("TextToAudioPayload", "streaming", "Input should be a valid boolean", "bool_type")
     return SpeechRequest(values["text"], values["message_id"] or None, values["voice"])

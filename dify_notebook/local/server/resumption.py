@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
+from functools import partial
 
 from ...logs import logger
 from ..api_error import ApiError
@@ -13,10 +14,12 @@ from ..engine.pausing import Resumption
 from ..engine.run import Run, Upload
 from ..store.conversations import Conversations
 from ..store.paused import Ready
+from ..store.store import Row
 from ..store.variables import Variables
 from ..tokens import Meter
+from .asking import HISTORY
+from .attached import keep_file
 from .context import Context
-from .routes.chat import HISTORY
 
 log = logger("dify_notebook.local")
 
@@ -67,9 +70,11 @@ async def _run(context: Context, ready: Ready) -> Run | None:
         raise LookupError(f"the app {question['app']} is not served any more")
     user = state["end_user"]
     conversation = {name: question[name] for name in question.keys() - {"query", "asked", "answer", "asked_at"}}
-    history, _ = await Conversations(store).messages(
-        app.name, user, question["id"], first_id=ready.message, limit=HISTORY
-    )
+    history: list[Row] = []
+    if app.holds_conversations:
+        history, _ = await Conversations(store).messages(
+            app.name, user, question["id"], first_id=ready.message, limit=HISTORY
+        )
     variables = await Variables(store).of(app.name, user, question["id"]) if app.variables else []
     prompt, completion, latency = state["meter"]
     return Run(
@@ -77,13 +82,13 @@ async def _run(context: Context, ready: Ready) -> Run | None:
         store=store,
         user=state["user"],
         end_user=user,
-        conversation=conversation,
+        conversation=None if app.is_workflow else conversation,
         message_id=ready.message,
         query=question["query"],
         inputs=json.loads(question["asked"]),
         history=history,
         uploads=[
-            Upload(name, extension, mime_type, size, context.directory.files / key)
+            Upload(name, extension, mime_type, size, context.directory.files / key, key)
             for name, extension, mime_type, size, key in state["uploads"]
         ],
         variables={row["name"]: row["value"] for row in variables},
@@ -104,4 +109,5 @@ async def _run(context: Context, ready: Ready) -> Run | None:
         persisted=question["answer"],
         spent=state["spent"],
         first_token=state["first_token"],
+        keep_file=partial(keep_file, context, app, state["user"]),
     )

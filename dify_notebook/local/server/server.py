@@ -38,7 +38,7 @@ class Server:
         return tuple(self._keys.apps)
 
     def api_key(self, app: str = "guide") -> str:
-        """The key of one of its apps: guide, toolbox, pipeline, or one that was given to `serve()`.
+        """The key of one of its apps: guide, toolbox, pipeline, tally, or one that was given to `serve()`.
 
         Raises:
             LocalServerError: no such app.

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..engine.app import App
 from ..responses import html_not_found, reply
-from . import dialect_015, dialect_112
+from . import dialect_015, dialect_112, dialect_runs
 from .items import Change
 
 VERSIONS: dict[str, str] = {"1.12": "1.12.1", "0.15": "0.15.3"}
@@ -25,13 +25,17 @@ _NEWER = r"form/human_input/.*|workflow/.*"
 _MISSING: dict[str, re.Pattern[str]] = {
     "1.12": re.compile(rf"/v1/(?:{_NEWER})"),
     "0.15": re.compile(
-        rf"/v1/(?:{_NEWER}|site|app/feedbacks|end-users/[^/]+|files/[^/]+/preview|apps/annotations(?:/.*)?"
+        rf"/v1/(?:{_NEWER}|workflows/[^/]+/run|site|app/feedbacks|end-users/[^/]+|files/[^/]+/preview|apps/annotations(?:/.*)?"
         r"|apps/annotation-reply/.*|conversations/[^/]+/variables(?:/[^/]+)?)"
     ),
 }
 _OF_UPLOAD = ("id", "name", "size", "extension", "mime_type", "created_by", "created_at")
 _NO_FILE = ("no_file_uploaded", "no_audio_uploaded")
 _BAD_REQUEST = "The browser (or proxy) sent a request that this server could not understand."
+
+
+ASKED = (*dialect_112.MESSAGES, dialect_runs.RUN)
+"""Where an answer is asked for, which may be a recorded one."""
 
 
 class DialectMiddleware:
@@ -62,7 +66,7 @@ class DialectMiddleware:
             answer = reply({"welcome": "Dify OpenAPI", "api_version": "v1", "server_version": VERSIONS["0.15"]})
         elif path.startswith("/v1/"):
             app = self._app_of(Headers(scope=scope).get("authorization", ""))
-            dialect = self._dialect(path, app is not None and app.is_flow)
+            dialect = self._dialect(path, app)
             scope = {**scope, "state": {**scope.get("state", {}), "dialect": dialect}}
 
         async def versioned(message: Message) -> None:
@@ -78,11 +82,15 @@ class DialectMiddleware:
         version = VERSIONS[self._version].encode()
         return [(name, version if name == b"x-version" else value) for name, value in headers]
 
-    def _dialect(self, path: str, flow: bool) -> Dialect112:
+    def _dialect(self, path: str, app: App | None) -> Dialect112:
+        flow = app is not None and app.is_flow
         newer: Change = dialect_112.Stream(flow=flow)
+        older: Change = dialect_015.Stream(self._runs)
+        if app is not None and app.is_workflow:
+            newer, older = dialect_runs.Stream112(), dialect_runs.Stream015(self._runs)
         if self._version == "1.12":
             return Dialect112(path, flow, () if self._played else (newer,))
-        return Dialect015(path, flow, () if self._played else (newer, dialect_015.Stream(self._runs)))
+        return Dialect015(path, flow, () if self._played else (newer, older))
 
 
 class Dialect112:
@@ -103,13 +111,13 @@ class Dialect112:
         """Status and content of a JSON response."""
         if not isinstance(content, dict) or self.played:
             return status, content
+        status, content = dialect_runs.answer_112(self._path, status, content)
         return dialect_112.answer(self._path, status, content, flow=self._flow)
-
 
     @property
     def played(self) -> bool:
         """Whether it is an answer from a tape."""
-        return self._path == "/v1/chat-messages" and not self.events
+        return self._path in ASKED and not self.events
 
 
 class Dialect015(Dialect112):
@@ -120,6 +128,10 @@ class Dialect015(Dialect112):
     def json(self, status: int, content: Any) -> tuple[int, Any]:
         """Status and content of a JSON response."""
         path = self._path
+        if isinstance(content, dict) and not self.played:
+            status, content = dialect_runs.answer_015(path, status, content)
+        if dialect_runs.about_runs(path):
+            return status, _error(content) if status >= 400 else content
         status, content = super().json(status, content)
         if status == 204:
             return 200, {"result": "success"}
@@ -133,7 +145,7 @@ class Dialect015(Dialect112):
             return status, {name: content[name] for name in _OF_UPLOAD}
         if path == "/v1/messages":
             return status, {**content, "data": [_message(row, flow=self._flow) for row in content["data"]]}
-        if path == "/v1/chat-messages" and not self.played:
+        if path in dialect_112.MESSAGES and not self.played:
             answer, metadata = dialect_015.text(content["answer"]), dialect_015.metadata(content["metadata"])
             return status, {**content, "answer": answer, "metadata": metadata}
         return status, content

@@ -91,10 +91,7 @@ class Stream:
             self._run = next(self._runs)
             event["data"] = {**data, "sequence_number": self._run, "inputs": self._system(data["inputs"], event)}
         elif name == "workflow_finished":
-            outputs = {key: value for key, value in data["outputs"].items() if key != "files"}
-            stored = outputs if data["status"] != "failed" else None
-            more = {"sequence_number": self._run, "outputs": stored or None, "total_steps": self._index}
-            event["data"] = {**data, **more}
+            event["data"] = {**self._finished(data), "sequence_number": self._run, "total_steps": self._index}
         elif name in ("node_started", "node_retry", "node_finished"):
             event["data"] = self._node(name, event)
             if name == "node_finished" and data["status"] == "failed" and data["iteration_id"]:
@@ -107,6 +104,12 @@ class Stream:
             return
         yield from self._flush()
         yield event
+
+    def _finished(self, data: dict[str, Any]) -> dict[str, Any]:
+        """What is said of a run at its end."""
+        outputs = {key: value for key, value in data["outputs"].items() if key != "files"}
+        stored = outputs if data["status"] != "failed" else None
+        return {**data, "outputs": stored or None}
 
     def _flush(self) -> Iterator[Event]:
         if self._held is not None:

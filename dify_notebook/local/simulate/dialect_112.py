@@ -15,6 +15,8 @@ _OF_MESSAGES = (
     "message_tokens", "answer_tokens", "total_tokens", "total_price", "currency", "provider_response_latency",
     "extra_contents",
 )  # fmt: skip
+MESSAGES = ("/v1/chat-messages", "/v1/completion-messages")
+"""Where a message is asked for."""
 _TIMES = ("time_to_first_token", "time_to_generate")
 _HELD = ("message_replace", "message_end")
 
@@ -25,7 +27,7 @@ def answer(path: str, status: int, content: dict[str, Any], *, flow: bool) -> tu
         return _error(status, content)
     if path == "/v1/messages":
         return status, {**content, "data": [_message(row) for row in content["data"]]}
-    if path == "/v1/chat-messages":
+    if path in MESSAGES:
         return status, {**content, "metadata": metadata(content["metadata"], flow=flow)}
     if path == "/v1/site":
         return status, _without(content, "input_placeholder")

@@ -56,6 +56,14 @@ _COLUMNS = {
         "id", "app_id", "workflow_run_id", "form_kind", "node_id", "form_definition", "rendered_content", "status",
         "expiration_time", "selected_action_id", "submitted_data",
     ),
+    "workflow_runs": (
+        "id", "app_id", "workflow_id", "type", "triggered_from", "version", "inputs", "status", "outputs", "error",
+        "elapsed_time", "total_tokens", "total_steps", "created_by_role", "created_by", "created_at", "finished_at",
+        "exceptions_count",
+    ),
+    "workflow_app_logs": (
+        "id", "app_id", "workflow_id", "workflow_run_id", "created_from", "created_by_role", "created_by", "created_at",
+    ),
     "execution_extra_contents": ("id", "type", "workflow_run_id", "message_id", "form_id"),
 }  # fmt: skip
 
@@ -89,6 +97,8 @@ def write(
                 "message_files": _files(db, app),
                 "message_annotations": _annotations(db, app),
                 "human_input_forms": _forms(db, app),
+                "workflow_runs": _runs(db, app),
+                "workflow_app_logs": _logs(db, app),
                 "execution_extra_contents": _form_messages(db, app),
             }
             return {
@@ -119,17 +129,24 @@ def _write(path: Path, table: str, rows: Iterable[Row], cell: Callable[[Any], An
 
 _OF_APP = (
     "SELECT {columns} FROM messages m JOIN conversations c ON c.id = m.conversation {more} WHERE c.app = ?"
-    " ORDER BY {order}"
+    " AND {which} ORDER BY {order}"
 )
+_OF_MESSAGES = (
+    "(c.alone = 0 OR NOT EXISTS (SELECT 1 FROM messages o JOIN workflow_runs r ON r.message = o.id"
+    " WHERE o.conversation = c.id AND r.logged = 1))"
+)
+"""Leaves out what is kept of the runs of workflow apps, which answer no message."""
 
 
-def _rows(db: sqlite3.Connection, columns: str, more: str, app: str, order: str = "m.seq") -> Iterator[Row]:
-    for row in db.execute(_OF_APP.format(columns=columns, more=more, order=order), (app,)):
+def _rows(
+    db: sqlite3.Connection, columns: str, more: str, app: str, order: str = "m.seq", which: str = "1"
+) -> Iterator[Row]:
+    for row in db.execute(_OF_APP.format(columns=columns, more=more, order=order, which=which), (app,)):
         yield dict(row)
 
 
 def _messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
-    for row in _rows(db, "m.*, c.end_user", "", app):
+    for row in _rows(db, "m.*, c.end_user", "", app, which=_OF_MESSAGES):
         usage = json.loads(row["usage"]) if row["usage"] else {}
         # The same as the API tells: Dify keeps no answer that failed or whose client went away.
         more = {"inputs": json.loads(row["inputs"]), "rating": None}
@@ -157,7 +174,8 @@ def _messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
 
 def _conversations(db: sqlite3.Connection, app: str) -> Iterator[Row]:
     mode = APPS[app].mode if app in APPS else None
-    for row in map(dict, db.execute("SELECT * FROM conversations WHERE app = ? ORDER BY seq", (app,))):
+    query = f"SELECT * FROM conversations c WHERE app = ? AND {_OF_MESSAGES} ORDER BY seq"
+    for row in map(dict, db.execute(query, (app,))):
         more = {"mode": mode, "status": "normal", "is_deleted": "f", "invoke_from": "service-api"}
         yield {**row, **_owner(app, row["end_user"]), **_times(row), **more}
 
@@ -225,8 +243,50 @@ def _forms(db: sqlite3.Connection, app: str) -> Iterator[Row]:
 def _form_messages(db: sqlite3.Connection, app: str) -> Iterator[Row]:
     for row in _rows(db, *_OF_FORMS, app, "f.seq"):
         key = str(uuid.uuid5(uuid.UUID(row["id"]), "message"))
-        ids = {"workflow_run_id": row["run"], "message_id": row["message"], "form_id": row["id"]}
+        message = None if row["run"] == row["message"] else row["message"]  # a workflow app's run answers none
+        ids = {"workflow_run_id": row["run"], "message_id": message, "form_id": row["id"]}
         yield {"id": key, "type": "human_input", **ids}
+
+
+_OF_RUNS = (
+    "SELECT r.*, u.session FROM workflow_runs r JOIN end_users u ON u.id = r.end_user WHERE r.app = ? ORDER BY r.seq"
+)
+
+
+def _runs(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    """Without the graph that was run."""
+    for row in map(dict, db.execute(_OF_RUNS, (app,))):
+        finished = None if row["finished_at"] is None else _time(row["finished_at"])
+        known = {name: row[name] for name in ("id", "inputs", "status", "outputs", "error")}
+        counts = {"total_tokens": "tokens", "total_steps": "steps", "exceptions_count": "exceptions"}
+        yield {
+            **known,
+            **{name: row[column] for name, column in counts.items()},
+            "app_id": fixed_id("app", app),
+            "workflow_id": row["workflow"],
+            "type": "workflow" if row["logged"] else "chat",
+            "triggered_from": "app-run",
+            "version": serializers.VERSION,
+            "elapsed_time": row["elapsed"],
+            "created_by_role": "end_user",
+            "created_by": row["end_user"],
+            "created_at": _time(row["created_at"]),
+            "finished_at": finished,
+        }
+
+
+def _logs(db: sqlite3.Connection, app: str) -> Iterator[Row]:
+    for row in map(dict, db.execute(_OF_RUNS, (app,))):
+        if row["logged"]:
+            listed = serializers.workflow_log(row)
+            yield {
+                **{name: listed[name] for name in ("id", "created_from", "created_by_role")},
+                "app_id": fixed_id("app", app),
+                "workflow_id": row["workflow"],
+                "workflow_run_id": row["id"],
+                "created_by": row["end_user"],
+                "created_at": _time(row["created_at"]),
+            }
 
 
 def _owner(app: str, end_user: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import deque
 from collections.abc import Iterator
 
@@ -19,7 +20,10 @@ from ..responses import VERSION_HEADERS, error_reply
 from .items import Event, Item, Written
 
 _OF_EVENTS = {"error", "no_end", "duplicate", "unknown", "replace", "cut"}
+_ASKED = re.compile(r"/v1/(?:(?:chat|completion)-messages|workflows/(?:[^/]+/)?run)")
 _ENDS = ("message_end", "error", "workflow_finished")
+_OF_MESSAGE, _OF_RUN = ("conversation_id", "message_id", "created_at"), ("workflow_run_id", "task_id")
+"""What says whose event it is."""
 _BAD_GATEWAY = b"""<html>
 <head><title>502 Bad Gateway</title></head>
 <body>
@@ -55,7 +59,7 @@ class FaultMiddleware:
             await self._app(scope, receive, send)
             return
         header = Headers(scope=scope).get(HEADER)
-        question = scope["method"] == "POST" and scope["path"] == "/v1/chat-messages"
+        question = scope["method"] == "POST" and _ASKED.fullmatch(scope["path"]) is not None
         try:
             faults = self._plan.take(question, header)
         except ValueError as error:
@@ -125,7 +129,8 @@ class EventFaults:
             return
         faults, name = self._faults, event.get("event")
         self.count += 1
-        head = {key: event.get(key) for key in ("conversation_id", "message_id", "created_at")}
+        of_run = "workflow_run_id" in event and "message_id" not in event
+        head = {key: event.get(key) for key in (_OF_RUN if of_run else _OF_MESSAGE)}
         if "error" in faults and self.count > faults["error"]:
             yield _error(head)
             yield None

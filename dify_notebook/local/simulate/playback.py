@@ -15,6 +15,7 @@ from ...wire.events import OURS
 from ...wire.loose import loads
 from ...wire.sse import Frame
 from ..api_error import ApiError, internal_error
+from ..engine.telling import BLOCKING_RUN
 from .items import Event, Item, Written
 
 _MAX_PAUSE = 600.0
@@ -91,6 +92,8 @@ class Player:
         body: dict[str, Any] = {}
         for event in _events(next(self._tapes)):
             kind = event.get("event")
+            if kind == "workflow_finished" and not event.get("message_id"):  # of a workflow app
+                return _blocking_run(event)
             if kind in ("message", "agent_message"):
                 answer.append(str(event.get("answer", "")))
             elif kind == "message_replace":
@@ -109,6 +112,14 @@ class Player:
         if not body:
             raise internal_error("The tape holds no answer.")
         return {"event": "message", "id": body["message_id"], "mode": "chat", **body, "answer": "".join(answer)}
+
+
+def _blocking_run(event: Event) -> dict[str, Any]:
+    """What a blocking client hears of a workflow app's run, of its last event."""
+    data = event.get("data")
+    known = data if isinstance(data, dict) else {}
+    ids = {name: event.get(name) for name in ("task_id", "workflow_run_id")}
+    return {**ids, "data": {name: known.get(name) for name in BLOCKING_RUN}}
 
 
 def _events(tape: Tape) -> Iterator[Event]:

@@ -29,7 +29,7 @@ class Conversations:
         order, comparison = ("DESC", "<") if sort_by.startswith("-") else ("ASC", ">")
 
         def job(db: sqlite3.Connection) -> list[Row]:
-            where, values = "app = ? AND end_user = ?", [app, user]
+            where, values = "app = ? AND end_user = ? AND alone = 0", [app, user]
             if last_id:
                 try:
                     last = conversation_of(db, app, user, last_id)

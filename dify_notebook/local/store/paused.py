@@ -234,6 +234,7 @@ def _take(db: sqlite3.Connection, message: str, state: str) -> Ready:
     db.execute("UPDATE forms SET resumed = 1 WHERE message = ? AND status <> 'waiting'", (message,))
     db.execute("DELETE FROM paused_runs WHERE message = ?", (message,))
     db.execute("UPDATE messages SET state = 'running' WHERE id = ?", (message,))
+    db.execute("UPDATE workflow_runs SET status = 'running' WHERE message = ? AND status = 'paused'", (message,))
     answers = {
         row["node"]: {
             "action": row["action"],

@@ -108,6 +108,35 @@ SCRIPTS = (
     CREATE INDEX messages_by_workflow_run ON messages (json_extract(workflow_run, '$.id'))
         WHERE workflow_run IS NOT NULL;
     """,
+    """
+    ALTER TABLE conversations ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
+        -- 1: of one question to an app that holds none; no list has it
+    CREATE INDEX conversations_alone ON conversations (app, seq) WHERE alone = 1;
+    CREATE TABLE workflow_runs (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE, message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        app TEXT NOT NULL, end_user TEXT NOT NULL REFERENCES end_users (id),
+        logged INTEGER NOT NULL,           -- 1: of a workflow app; those of chatflows are in no log
+        workflow TEXT NOT NULL, status TEXT NOT NULL,
+        inputs TEXT NOT NULL,              -- JSON as Dify writes it, escaped: that is what keywords are looked for in
+        outputs TEXT,                      -- the same; NULL while it runs and where it has none
+        error TEXT, elapsed REAL NOT NULL DEFAULT 0,
+        tokens INTEGER NOT NULL DEFAULT 0, steps INTEGER NOT NULL DEFAULT 0, exceptions INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL, finished_at INTEGER
+    );
+    CREATE INDEX workflow_runs_by_app ON workflow_runs (app, seq) WHERE logged = 1;
+    CREATE INDEX workflow_runs_by_message ON workflow_runs (message);
+    INSERT OR IGNORE INTO workflow_runs (id, message, app, end_user, logged, workflow, status, inputs, outputs, error,
+        elapsed, tokens, steps, exceptions, created_at, finished_at)
+        SELECT json_extract(run, '$.id'), message, app, end_user, 0, json_extract(run, '$.workflow_id'),
+            json_extract(run, '$.status'), inputs, json_extract(run, '$.outputs'), json_extract(run, '$.error'),
+            COALESCE(json_extract(run, '$.elapsed_time'), 0), COALESCE(json_extract(run, '$.total_tokens'), 0),
+            COALESCE(json_extract(run, '$.total_steps'), 0), COALESCE(json_extract(run, '$.exceptions_count'), 0),
+            COALESCE(json_extract(run, '$.created_at'), asked), json_extract(run, '$.finished_at')
+        FROM (SELECT m.id AS message, m.workflow_run AS run, m.inputs, m.created_at AS asked, c.app, c.end_user
+            FROM messages m JOIN conversations c ON c.id = m.conversation WHERE m.workflow_run IS NOT NULL)
+        WHERE json_extract(run, '$.workflow_id') IS NOT NULL AND json_extract(run, '$.status') IS NOT NULL;
+    """,
 )
 
 

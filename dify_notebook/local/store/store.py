@@ -23,6 +23,8 @@ from .worker import Worker
 Row = dict[str, Any]
 DEFAULT_USER = "DEFAULT-USER"
 INTERRUPTED = "The server ended while it was answering; this is what it had said."
+KEPT = 10_000
+"""Questions to an app that holds no conversations, and so lets nobody delete one."""
 GIVEN_UP = "The server could not answer this; its log says why."
 
 
@@ -96,11 +98,13 @@ class Store:
         introduction: str,
         files: Sequence[Row],
         variables: Sequence[Row],
+        alone: bool = False,
     ) -> Row:
         """Write down a question before it is answered; gives its conversation.
 
         Args:
             name: of a conversation that begins with it.
+            alone: it is of an app that holds no conversations: its own is in no list. The newest `KEPT` are kept.
 
         Raises:
             NotFound: the conversation is not there for this app and user.
@@ -112,9 +116,11 @@ class Store:
                 key = str(uuid.uuid4())
                 db.execute(
                     "INSERT INTO conversations (id, app, end_user, name, inputs, introduction, created_at,"
-                    " updated_at, touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (key, app, user, name, as_json(inputs), introduction, now, now, touch(db)),
+                    " updated_at, touched, alone) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (key, app, user, name, as_json(inputs), introduction, now, now, touch(db), alone),
                 )
+                if alone:
+                    _forget_oldest(db, app)
                 for variable in variables:
                     db.execute(
                         "INSERT INTO variables VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -144,9 +150,38 @@ class Store:
                         file["transfer_method"], file.get("url"),
                     ),
                 )  # fmt: skip
-            return dict(conversation_of(db, app, user, key))
+            return dict(db.execute("SELECT * FROM conversations WHERE id = ?", (key,)).fetchone())
 
         return await self.writer.do(job)
+
+    def write_run(self, message: str, run: Row) -> None:
+        """Keep that a message's workflow run began; nobody waits for it. Its end comes with `finish`.
+
+        Args:
+            run: its `id`, `workflow_id`, `inputs` and `created_at`.
+        """
+
+        def job(db: sqlite3.Connection) -> None:
+            row = db.execute(
+                "SELECT c.app, c.end_user, c.alone FROM messages m JOIN conversations c ON c.id = m.conversation"
+                " WHERE m.id = ?",
+                (message,),
+            ).fetchone()
+            if row is None:  # deleted meanwhile
+                return
+            more = {"sys.timestamp": run["created_at"]} if row["alone"] else {}
+            values = (
+                run["id"], message, row["app"], row["end_user"], row["alone"], run["workflow_id"],
+                as_dify_json({**run["inputs"], **more}), run["created_at"],
+            )  # fmt: skip
+            # One that goes on after a pause has begun before.
+            db.execute(
+                "INSERT OR IGNORE INTO workflow_runs (id, message, app, end_user, logged, workflow, status, inputs,"
+                " created_at) VALUES (?, ?, ?, ?, ?, ?, 'running', ?, ?)",
+                values,
+            )
+
+        self.writer.post(job)
 
     def write_partial(self, message: str, answer: str) -> None:
         """Keep what was said so far; nobody waits for it."""
@@ -236,21 +271,30 @@ class Store:
 
         Nobody waits for it. It comes after all that is already under way, so it also finds what is being written.
         """
-        with contextlib.suppress(RuntimeError):  # the store is closed: its next owner marks what it finds
-            self.writer.post(
-                lambda db: db.execute(
-                    "UPDATE messages SET state = 'failed', error = ? WHERE id = ? AND state = 'running'",
-                    (GIVEN_UP, message),
-                )
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute(
+                "UPDATE messages SET state = 'failed', error = ? WHERE id = ? AND state = 'running'",
+                (GIVEN_UP, message),
             )
+            _break_off(db, message, GIVEN_UP)
+
+        with contextlib.suppress(RuntimeError):  # the store is closed: its next owner marks what it finds
+            self.writer.post(job)
 
     async def abandon(self, message: str) -> None:
         """The client went away before the last event; see `serializers.message` for what that means."""
-        await self.writer.do(
-            lambda db: db.execute(
-                "UPDATE messages SET state = 'abandoned' WHERE id = ? AND state = 'done'", (message,)
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE messages SET state = 'abandoned' WHERE id = ? AND state = 'done'", (message,))
+            # Dify 0.15 never finds out how the run of a workflow app ended that nobody heard, and logs none.
+            db.execute(
+                "UPDATE workflow_runs SET status = 'running', outputs = NULL, elapsed = 0, tokens = 0, steps = 0,"
+                " finished_at = NULL, logged = 0 WHERE message = ? AND logged = 1",
+                (message,),
             )
-        )
+
+        await self.writer.do(job)
 
 
 def _prepare(database: Path) -> None:
@@ -282,6 +326,41 @@ def _recover(db: sqlite3.Connection) -> None:
     db.execute("UPDATE messages SET state = 'interrupted', error = ? WHERE state = 'running'", (INTERRUPTED,))
 
 
+def _forget_oldest(db: sqlite3.Connection, app: str) -> None:
+    """Keep the newest `KEPT` questions of an app that holds no conversations, and all that are not at their end."""
+    oldest = db.execute(
+        "SELECT seq FROM conversations WHERE app = ? AND alone = 1 ORDER BY seq DESC LIMIT 1 OFFSET ?", (app, KEPT)
+    ).fetchone()
+    if oldest is not None:
+        db.execute(
+            "DELETE FROM conversations WHERE app = ? AND alone = 1 AND seq <= ? AND id NOT IN"
+            " (SELECT conversation FROM messages WHERE state IN ('running', 'paused'))",
+            (app, oldest["seq"]),
+        )
+
+
+def _break_off(db: sqlite3.Connection, message: str, error: str | None) -> None:
+    """A message's workflow run, if it had one that runs, did not come to an end of its own."""
+    db.execute(
+        "UPDATE workflow_runs SET status = 'failed', error = ?, finished_at = ?"
+        " WHERE message = ? AND status = 'running'",
+        (error, second(), message),
+    )
+
+
+def _end_run(db: sqlite3.Connection, run: Row) -> None:
+    """Keep how a workflow run ended, or that it waits, inside a job that writes."""
+    db.execute(
+        "UPDATE workflow_runs SET status = ?, outputs = ?, error = ?, elapsed = ?, tokens = ?, steps = ?,"
+        " exceptions = ?, finished_at = ? WHERE id = ?",
+        (
+            run["status"], as_dify_json(run["outputs"]) if run.get("outputs") else None, run.get("error"),
+            run["elapsed_time"], run["total_tokens"], run["total_steps"], run.get("exceptions_count", 0),
+            run.get("finished_at"), run["id"],
+        ),
+    )  # fmt: skip
+
+
 def write_answer(
     db: sqlite3.Connection,
     message: str,
@@ -305,6 +384,10 @@ def write_answer(
             None if workflow_run is None else as_json(workflow_run), now, message,
         ),
     )  # fmt: skip
+    if workflow_run is not None:
+        _end_run(db, workflow_run)
+    elif state == "interrupted":
+        _break_off(db, message, error)
     row = db.execute("SELECT conversation FROM messages WHERE id = ?", (message,)).fetchone()
     if row is None:
         return False
@@ -325,7 +408,7 @@ def write_answer(
 def conversation_of(db: sqlite3.Connection, app: str, user: str, key: str) -> sqlite3.Row:
     """A user's conversation, inside a job. Raises: NotFound."""
     row: sqlite3.Row | None = db.execute(
-        "SELECT * FROM conversations WHERE id = ? AND app = ? AND end_user = ?", (key, app, user)
+        "SELECT * FROM conversations WHERE id = ? AND app = ? AND end_user = ? AND alone = 0", (key, app, user)
     ).fetchone()
     if row is None:
         raise NotFound("conversation")
@@ -345,3 +428,8 @@ def second() -> int:
 def as_json(value: object) -> str:
     """A value as a column holds it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def as_dify_json(value: object) -> str:
+    """A value as Dify keeps and tells it where it is a text: escaped, with blanks."""
+    return json.dumps(value)

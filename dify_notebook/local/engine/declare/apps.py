@@ -12,6 +12,7 @@ import runpy
 import sys
 import tomllib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,14 @@ from typing import Any
 from ....errors import DifyError
 from ....i18n import t
 from ....paths import expand
-from ....wire.kinds import AGENT, CHAT_MODES, CHATFLOW, NEW_AGENT, ChatMode
+from ....wire.kinds import AGENT, CHATFLOW, COMPLETION, OTHER_MODES, TEXT_CONTROLS, WORKFLOW, AppMode
 from ...store.store import Row
 from ..agent import Agent
 from ..app import App, Variable
-from ..chat import Prompt, chat
+from ..chat import Prompt, chat, completion
 from ..forms import Control
 from ..functions import REGISTERED, Function, Functions, describe
 from ..graph.chatflow import chatflow
-from ..graph.graph import Graph
 from ..knowledge import Knowledge, read_files
 from ..models.choice import Wanted, choose, prices
 from ..models.model import Model
@@ -37,12 +37,11 @@ from ..tools.builtin import BUILTIN
 from .parser import graph_of
 from .parts import control_of, files_of, moderation_of, variable_of, voice_of
 from .reader import DeclarationError, TableReader
-from .scope import Scope
+from .scope import FLOW_KINDS, Scope
 
 Source = App | str | os.PathLike[str] | Mapping[str, Any]
 """What `serve(apps=[...])` takes: an app, a file, or a declaration as a dict."""
-_MODES: tuple[ChatMode, ...] = tuple(mode for mode in CHAT_MODES if mode != NEW_AGENT)
-"""What a declared app can be."""
+Answers = Callable[[Run], Awaitable[None]]
 
 
 def resolve(sources: Source | Iterable[Source], default: Wanted | None = None) -> tuple[App, ...]:
@@ -109,7 +108,7 @@ def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
     """One app. Raises: DeclarationError."""
     named = values.get("name") if isinstance(values, Mapping) else None
     table = TableReader(values, file or (f"app {named}" if named else "app"), "")
-    mode = table.choice("mode", _MODES)
+    mode = table.choice("mode", _ANSWERS)
     name = table.word("name", Path(file).stem if file else None)
     form = tuple(control_of(entry) for entry in table.tables("form", named="variable"))
     _distinct(table, "form", [control.variable for control in form])
@@ -118,12 +117,15 @@ def _app(values: Any, file: str, beside: Path, default: Wanted) -> App:
     functions = _functions(table)
     knowledge = _knowledge(table, beside)
     model = _model(table, default, beside)
-    if mode == CHATFLOW:
-        answer = chatflow(_graph(table, form, variables, functions, knowledge, model), model.prices)
-    else:
-        if variables:
-            table.fail("local.declare.only_flow", "variables")
-        answer = _spoken(table, mode, form, knowledge, functions, model)
+    if mode != CHATFLOW and variables:
+        table.fail("local.declare.only_flow", "variables")
+    if mode in OTHER_MODES:
+        for unused in ("opening_statement", "suggested_questions", "follow_up_questions"):
+            if table.has(unused):
+                table.fail("local.declare.only_chat", unused)
+    if mode == WORKFLOW and table.has("moderation"):
+        table.fail("local.declare.no_moderation", "moderation")
+    answer = _ANSWERS[mode](_Parts(table, mode, form, variables, functions, knowledge, model))
     suggested = table.texts("suggested_questions")
     follow = table.texts("follow_up_questions")
     app = App(
@@ -155,55 +157,48 @@ def _suggester(questions: tuple[str, ...]) -> Callable[[Row], list[str]]:
     return suggest
 
 
-def _graph(
-    table: TableReader,
-    form: tuple[Control, ...],
-    variables: tuple[Variable, ...],
-    functions: Functions,
-    knowledge: Mapping[str, Knowledge],
-    model: Model,
-) -> Graph:
+@dataclass(frozen=True)
+class _Parts:
+    """What was read of a declaration, for what answers."""
+
+    table: TableReader
+    mode: AppMode
+    form: tuple[Control, ...]
+    variables: tuple[Variable, ...]
+    functions: Functions
+    knowledge: Mapping[str, Knowledge]
+    model: Model
+
+
+def _flow(parts: _Parts) -> Answers:
+    """A chatflow, or a workflow app."""
     for name in ("prompt", "tools"):
-        if table.has(name):
-            table.fail("local.declare.not_in_flow", name)
+        if parts.table.has(name):
+            parts.table.fail("local.declare.not_in_flow", name)
     scope = Scope(
-        inputs=frozenset(control.variable for control in form),
-        variables={variable.name: variable for variable in variables},
-        model=model,
-        functions=functions,
-        knowledge=knowledge,
+        inputs=frozenset(control.variable for control in parts.form),
+        variables={variable.name: variable for variable in parts.variables},
+        model=parts.model,
+        functions=parts.functions,
+        knowledge=parts.knowledge,
+        kind=FLOW_KINDS[parts.mode],
     )
-    return graph_of(table.tables("nodes", named="id"), scope, table)
+    graph = graph_of(parts.table.tables("nodes", named="id"), scope, parts.table)
+    return chatflow(graph, parts.model.prices)
 
 
-def _spoken(
-    table: TableReader,
-    mode: ChatMode,
-    form: tuple[Control, ...],
-    knowledge: Mapping[str, Knowledge],
-    functions: Functions,
-    model: Model,
-) -> Callable[[Run], Awaitable[None]]:
-    """What answers for a chat or agent app."""
-    if table.has("nodes"):
-        table.fail("local.declare.only_flow", "nodes")
-    search = table.table("search")
-    top_k, score_threshold = 4, 0.0
-    if search is not None:
-        top_k, score_threshold = search.integer("top_k", 4, 1, 20), search.number("score", 0.0, 0, 1)
-        search.done()
-    template = _prompt(table, form)
-    prompt = Prompt(template, tuple(knowledge.values()), top_k, score_threshold)
-    if mode != AGENT:
-        for name in ("tools", "agent"):
-            if table.has(name):
-                table.fail("local.declare.only_agent", name)
-        return chat(prompt, model)
-    tools = tuple(_tool(table, source, functions) for source in _list(table, "tools"))
+def _chat(parts: _Parts) -> Answers:
+    _only_agent(parts.table)
+    return chat(_spoken(parts, ("query", "user_id")), parts.model)
+
+
+def _agent(parts: _Parts) -> Answers:
+    table, prompt = parts.table, _spoken(parts, ("query", "user_id"))
+    tools = tuple(_tool(table, source, parts.functions) for source in _list(table, "tools"))
     bounds = table.table("agent") or TableReader({}, table.file, "agent")
     agent = Agent(
         prompt,
-        model,
+        parts.model,
         tools,
         rounds=bounds.integer("rounds", 5, 1, 50),
         tool_timeout=bounds.number("tool_timeout", 30, 0.01, 600),
@@ -213,7 +208,50 @@ def _spoken(
     return agent.answer()
 
 
-def _prompt(table: TableReader, form: tuple[Control, ...]) -> Template | None:
+def _completion(parts: _Parts) -> Answers:
+    _only_agent(parts.table)
+    if not parts.table.has("prompt"):
+        parts.table.fail("local.declare.missing", "prompt")
+    prompt = _spoken(parts, ("user_id",))
+    return completion(prompt, parts.model)
+
+
+_ANSWERS: Mapping[AppMode, Callable[[_Parts], Answers]] = {
+    "chat": _chat,
+    AGENT: _agent,
+    CHATFLOW: _flow,
+    WORKFLOW: _flow,
+    COMPLETION: _completion,
+}
+"""What a declared app can be, and what makes its answer."""
+
+
+def _only_agent(table: TableReader) -> None:
+    for name in ("tools", "agent"):
+        if table.has(name):
+            table.fail("local.declare.only_agent", name)
+
+
+def _spoken(parts: _Parts, system: tuple[str, ...]) -> Prompt:
+    """The prompt of an app without nodes, with what it looks things up in.
+
+    Args:
+        system: system variables that it may have.
+    """
+    table, knowledge = parts.table, tuple(parts.knowledge.values())
+    if table.has("nodes"):
+        table.fail("local.declare.only_nodes", "nodes")
+    template = _prompt(table, parts.form, system)
+    search = table.table("search") or TableReader({}, table.file, "search")
+    top_k, score_threshold = search.integer("top_k", 4, 1, 20), search.number("score", 0.0, 0, 1)
+    about = None
+    if knowledge and "query" not in system:  # there is no question: an input says what is looked up
+        about = search.choice("query", [control.variable for control in parts.form if control.kind in TEXT_CONTROLS])
+    search.done()
+    return Prompt(template, knowledge, top_k, score_threshold, about)
+
+
+def _prompt(table: TableReader, form: tuple[Control, ...], system: tuple[str, ...]) -> Template | None:
     if not table.has("prompt"):
         return None
     try:
@@ -222,8 +260,8 @@ def _prompt(table: TableReader, form: tuple[Control, ...]) -> Template | None:
         table.fail("local.declare.template", "prompt", problem=str(problem))
     known = {control.variable for control in form}
     for selector in template.needs():
-        if selector[0] not in known and selector not in (("sys", "query"), ("sys", "user_id")):
-            names = ", ".join([*sorted(known), "sys.query", "sys.user_id"])
+        if selector[0] not in known and selector not in [("sys", name) for name in system]:
+            names = ", ".join([*sorted(known), *(f"sys.{name}" for name in system)])
             table.fail("local.declare.no_value", "prompt", name=".".join(selector), known=names, hint="")
     return template
 

@@ -8,12 +8,11 @@ from typing import Any
 
 from ...store.paused import TIMEOUT
 from ...store.serializers import fits, type_of
-from ..graph.graph import SYSTEM_VARIABLES, Graph
+from ..graph.graph import Graph
 from ..graph.node import FAIL_BRANCH, SOURCE, Names, Node, NodeType
 from ..nodes.basic import (
     NO_VALUE,
     OPERATIONS,
-    Answer,
     Assignment,
     Case,
     Code,
@@ -26,17 +25,20 @@ from ..nodes.basic import (
     VariableAssigner,
 )
 from ..nodes.containers import MAX_PARALLEL, MAX_ROUNDS, Iteration, Loop, LoopVariable, OnError
+from ..nodes.ends import Answer
 from ..nodes.human import HumanInput
 from ..nodes.model import KnowledgeRetrieval, Llm, QuestionClass, QuestionClassifier
 from ..pausing import HUMAN_INPUT
 from ..template import Selector, Template, WrongTemplate, parse_selector
+from .ends import end_of
 from .human import human_of
 from .reader import TableReader
-from .scope import Scope, conditions_of, selector_of, template
+from .scope import FLOW_KINDS, Scope, conditions_of, selector_of, template
 
 TITLES = {
     "start": "Start",
     "answer": "Answer",
+    "end": "End",
     "llm": "LLM",
     "knowledge-retrieval": "Knowledge Retrieval",
     "if-else": "IF/ELSE",
@@ -51,6 +53,7 @@ TITLES = {
     "human-input": "Human Input",
 }
 TYPES = tuple(TITLES)
+_ENDS = tuple(kind.end for kind in FLOW_KINDS.values())
 VALUE_TYPES = (
     "string", "number", "integer", "float", "boolean", "object", "array[string]", "array[number]",
     "array[object]", "array[any]",
@@ -65,7 +68,7 @@ def graph_of(tables: list[TableReader], scope: Scope, whole: TableReader) -> Gra
     """The graph of an app.
 
     Raises:
-        DeclarationError: see `Graph.of` and `Graph.check_values`; also when there is not one start, or no answer.
+        DeclarationError: see `Graph.of` and `Graph.check_values`; also when there is not one start, or no end.
     """
     starts = [table for table in tables if table.peek("type") == "start"]
     if len(starts) != 1:
@@ -73,15 +76,15 @@ def graph_of(tables: list[TableReader], scope: Scope, whole: TableReader) -> Gra
     name = starts[0].peek("id")
     scope = replace(scope, start=name if isinstance(name, str) else "start")
     graph = Graph.of(node_of(table, scope) for table in tables)
-    if not any(node.type == "answer" for node in graph.nodes.values()):
-        whole.fail("local.declare.no_answer", "nodes")
+    if not any(node.type == scope.kind.end for node in graph.nodes.values()):
+        whole.fail(f"local.declare.no_{scope.kind.end}", "nodes")
     for root in graph.roots:
         if root != scope.start:
             graph.nodes[root].declaration.fail("local.declare.unreached", id=root)
     if scope.start not in graph.roots:
         graph.nodes[scope.start].declaration.fail("local.declare.before_start", id=scope.start)
     visible: dict[str, Names] = {
-        "sys": frozenset(SYSTEM_VARIABLES),
+        "sys": frozenset(scope.kind.system),
         "conversation": frozenset(scope.variables),
     }
     graph.check_values(visible)
@@ -91,12 +94,14 @@ def graph_of(tables: list[TableReader], scope: Scope, whole: TableReader) -> Gra
 def node_of(table: TableReader, scope: Scope) -> Node:
     """One node. Raises: DeclarationError."""
     type_ = table.choice("type", TYPES)
-    name = table.word("id", type_ if type_ in ("start", "answer") else None)
+    name = table.word("id", type_ if type_ in ("start", *_ENDS) else None)
     if not name.replace("-", "_").replace("_", "a").isalnum() or not name.isascii() or name in ("sys", "conversation"):
         table.fail("local.declare.name", "id", name=name)
     title = table.text("title", TITLES[type_], maximum=200)
     table.text("description", "", maximum=2000)
-    if scope.depth and type_ in ("start", "answer", HUMAN_INPUT):
+    if type_ in _ENDS and type_ != scope.kind.end:
+        table.fail(f"local.declare.only_{scope.kind.end}", "type", type=type_)
+    if scope.depth and type_ in ("start", *_ENDS, HUMAN_INPUT):
         table.fail("local.declare.not_inside", "type", type=type_)
     followers: _Followers = {}
     work = _READERS[type_](_NodeReader(table, scope, name, title, followers))
@@ -182,7 +187,7 @@ def _llm(reader: _NodeReader) -> NodeType:
     return Llm(
         replace(model, options={**model.options, **settings}),
         reader.optional_template("system"),
-        reader.template("user", "{{ sys.query }}"),
+        reader.template("user", reader.scope.kind.question),
         context,
         table.flag("memory", False),
         table.choice("reasoning_format", ("tagged", "separated"), "tagged") == "separated",
@@ -199,7 +204,7 @@ def _classifier(reader: _NodeReader) -> NodeType:
         entry.done()
     if len(classes) < 2:
         table.fail("local.declare.classes", "classes")
-    query = reader.template("query", "{{ sys.query }}")
+    query = reader.template("query", reader.scope.kind.question)
     return QuestionClassifier(reader.scope.model, query, tuple(classes), reader.optional_template("instruction"))
 
 
@@ -208,7 +213,7 @@ def _retrieval(reader: _NodeReader) -> NodeType:
     names = table.choices("knowledge", known, known)
     if not names:
         table.fail("local.declare.no_knowledge", "knowledge")
-    query = reader.template("query", "{{ sys.query }}")
+    query = reader.template("query", reader.scope.kind.question)
     top_k, score_threshold = table.integer("top_k", 4, 1, 20), table.number("score", 0.0, 0, 1)
     return KnowledgeRetrieval(tuple(known[name] for name in names), query, top_k, score_threshold)
 
@@ -372,6 +377,7 @@ def _human(reader: _NodeReader) -> NodeType:
 _READERS: dict[str, Callable[[_NodeReader], NodeType]] = {
     "start": _start,
     "answer": _answer,
+    "end": lambda reader: end_of(reader.table, reader.scope),
     "llm": _llm,
     "knowledge-retrieval": _retrieval,
     "if-else": _if_else,

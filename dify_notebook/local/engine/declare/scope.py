@@ -6,13 +6,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....wire.kinds import CHATFLOW, WORKFLOW, AppMode
 from ..app import Variable
 from ..functions import Functions
+from ..graph.graph import OF_EVERY_RUN, OF_MESSAGES, OF_RUNS
 from ..knowledge import Knowledge
 from ..models.model import Model
 from ..nodes.conditions import ALIASES, NEEDS_NO_VALUE, OPERATORS, Condition, Logic
 from ..template import Selector, Template, WrongTemplate, parse_selector, parse_template
 from .reader import TableReader
+
+
+@dataclass(frozen=True)
+class FlowKind:
+    """What apps with nodes of one mode have, and others do not."""
+
+    end: str
+    """Type of the nodes that give what a run comes to."""
+    system: tuple[str, ...]
+    """Names of system variables."""
+    question: str | None
+    """What nodes ask that name nothing."""
+
+
+FLOW_KINDS: Mapping[AppMode, FlowKind] = {
+    CHATFLOW: FlowKind("answer", OF_EVERY_RUN + OF_MESSAGES, "{{ sys.query }}"),
+    WORKFLOW: FlowKind("end", OF_EVERY_RUN + OF_RUNS, None),
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +44,7 @@ class Scope:
     model: Model
     functions: Functions
     knowledge: Mapping[str, Knowledge]
+    kind: FlowKind
     start: str = "start"
     loop_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Loop -> its variables -> their types."""

@@ -1,9 +1,9 @@
-"""The answer of a chatflow, sent as early as it is known.
+"""The answer of a chatflow, or the outputs of a workflow app as text, sent as early as it is known.
 
-An answer node's text is a row of parts: fixed texts, and values of other nodes. It may be begun as soon
-as it is certain that the node will be reached (no branch and no container before it is undecided), long before
-it runs; then its parts are sent in their order, each when its value is there, and a model's text while it
-is being made. Several answer nodes wait for each other, so that texts are never mixed.
+The text of an answer node, and of an end node's outputs, is a row of parts: fixed texts, and values of other nodes. It
+may be begun as soon as it is certain that the node will be reached (no branch and no container before it is undecided),
+long before it runs; then its parts are sent in their order, each when its value is there, and a model's text while it
+is being made. Several of these nodes wait for each other, so that texts are never mixed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..run import Run
-from ..template import Placeholder, Selector, shown_in_answer
+from ..template import Placeholder, Selector
 from .graph_state import GraphState
 from .variable_pool import VariablePool
 
@@ -25,7 +25,7 @@ class AnswerStream:
         self._pool = pool
         self._graph = state.graph
         self._parts: dict[str, list[str | Placeholder]] = {}
-        """Answer node -> the parts of its text; each node after those before it."""
+        """Node -> the parts of its text; each node after those before it."""
         for name in self._graph.order:
             if template := self._graph.nodes[name].work.answer():
                 self._parts[name] = [part for part in template.parts if isinstance(part, str | Placeholder)]
@@ -108,8 +108,8 @@ class AnswerStream:
             return settled
         if not settled:
             return False
-        text = shown_in_answer(self._pool.get(selector))
-        if text:
+        text = self._graph.nodes[cursor.node].work.shows(self._pool.get(selector))
+        if text is not None:
             self._run.delta(text, selector)
         return True
 

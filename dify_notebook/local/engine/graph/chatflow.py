@@ -1,4 +1,4 @@
-"""A chatflow: its graph, run once for each question."""
+"""A chatflow or a workflow app: its graph, run once for each question."""
 
 from __future__ import annotations
 
@@ -41,8 +41,11 @@ async def run_graph(run: Run, graph: Graph) -> None:
     events = WorkflowEvents(run)
     system = {name.removeprefix("sys."): value for name, value in events.inputs.items() if name.startswith("sys.")}
     pool = VariablePool()
-    pool.put("sys", {**system, "conversation_id": run.conversation_id})
-    pool.put("conversation", run.variables)
+    if run.conversation is None:
+        pool.put("sys", {**system, "timestamp": run.created_at})
+    else:
+        pool.put("sys", {**system, "conversation_id": run.conversation_id})
+        pool.put("conversation", run.variables)
     events.start()
     await _execute(run, events, GraphRun(run, events, graph, pool))
 
@@ -53,7 +56,8 @@ async def _resume(run: Run, graph: Graph, state: Row) -> None:
     pool = VariablePool()
     for owner, values in state["pool"].items():
         pool.put(owner, values)
-    pool.put("conversation", run.variables)
+    if run.conversation is not None:
+        pool.put("conversation", run.variables)
     graph_run = GraphRun(run, events, graph, pool)
     missing = [name for name in run.resumption.waiting if name not in graph.nodes] if run.resumption else []
     events.attach()
@@ -72,7 +76,7 @@ async def _execute(run: Run, events: WorkflowEvents, graph_run: GraphRun) -> Non
     except RunFailed:
         events.failures += 1
         raise
-    events.answered(run.answer)
+    events.come_to()
     if graph_run.waiting:
         forms = list(graph_run.waiting.values())
         raise Paused({**graph_run.row(), "workflow": events.row()}, forms, events.paused())

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from ...store.store import Row
 from ...tokens import Meter
+from ..file_values import files_among
 from ..run import Run
 from ..unstarted import workflow_of
 from .result import NodeFailed, NodeRunResult
@@ -21,6 +22,11 @@ from .result import NodeFailed, NodeRunResult
 ContainerType = Literal["iteration", "loop"]
 ABORTED = "Aborted: User requested stop"
 """What a run says that its user stopped."""
+
+
+def said(answer: str) -> dict[str, Any]:
+    """The outputs of a chatflow's run."""
+    return {"answer": answer, "files": []}
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,15 @@ class WorkflowEvents:
         known: what `row()` gave before the run waited for a person.
         """
         self.run = run
-        self.id = str(uuid.uuid4()) if known is None else known["id"]
+        fresh = str(uuid.uuid4()) if run.conversation is not None else run.message_id
+        self.id = fresh if known is None else known["id"]
         self.workflow_id = workflow_of(run.app)
         self.steps = 0
         self.failures = 0
         self.exceptions = 0
         """Nodes that failed and had a branch or a value for that."""
         self.partial = False
-        """Whether a failed run has outputs too: those of the answers that were finished."""
+        """Whether a failed run has outputs too: those of the answer and end nodes that were finished."""
         self._created = int(time.time())
         self._first_created = self._created
         self._outputs: dict[str, Any] = {}
@@ -60,9 +67,10 @@ class WorkflowEvents:
             "sys.app_id": run.app.id,
             "sys.workflow_id": self.workflow_id,
             "sys.workflow_run_id": self.id,
-            "sys.query": run.query,
-            "sys.dialogue_count": run.conversation["dialogue_count"],
         }
+        if run.conversation is not None:
+            turn = {"sys.query": run.query, "sys.dialogue_count": run.conversation["dialogue_count"]}
+            self.inputs |= turn
         if known is not None:
             self._restore(known)
 
@@ -75,13 +83,15 @@ class WorkflowEvents:
             "inputs": self.inputs,
             "counts": [self.steps, self.failures, self.exceptions, self.partial],
             "nodes": list(self._nodes.values()),
+            "outputs": self._outputs,
         }
 
     def _restore(self, row: Row) -> None:
         self._first_created, self.inputs = row["created_at"], row["inputs"]
         self.steps, self.failures, self.exceptions, self.partial = row["counts"]
         self._nodes = {node["id"]: node for node in row["nodes"]}
-        self.answered(self.run.answer)
+        self._outputs = row.get("outputs", {})  # an earlier version kept none
+        self.come_to()
 
     def keep_node(self, key: str, **changes: Any) -> None:
         """Keep what is told of a node to who follows the run later."""
@@ -95,6 +105,7 @@ class WorkflowEvents:
     def start(self, reason: str = "initial") -> None:
         """Send workflow_started."""
         self.attach()
+        self.run.store.write_run(self.run.message_id, self.row())
         data = {
             "id": self.id,
             "workflow_id": self.workflow_id,
@@ -124,9 +135,19 @@ class WorkflowEvents:
             self.steps += 1
         return NodeEvents(self, node_id, node_type, title, round_, run_id or str(uuid.uuid4()))
 
+    def gave(self, outputs: Mapping[str, Any]) -> None:
+        """Outputs of the whole run, beside those of other nodes that end it."""
+        self._outputs |= outputs
+        self.partial = True
+
     def answered(self, answer: str) -> None:
-        """The outputs of the whole run."""
-        self._outputs = {"answer": answer, "files": []}
+        """The outputs of a chatflow's run."""
+        self._outputs = said(answer)
+
+    def come_to(self) -> None:
+        """The graph is at its end, or at a pause: a chatflow's outputs are what was said."""
+        if self.run.conversation is not None:
+            self.answered(self.run.answer)
 
     def paused(self) -> dict[str, Any]:
         """What workflow_paused says, but for forms."""
@@ -161,8 +182,12 @@ class WorkflowEvents:
             "created_at": self._created,
             "finished_at": int(time.time()),
             "exceptions_count": self.failures + self.exceptions,
-            "files": [],
+            "files": self.files(self._outputs) if whole else [],
         }
+
+    def files(self, outputs: Mapping[str, Any]) -> list[Any]:
+        """The files among outputs, which a workflow app's events name once more."""
+        return files_among(outputs) if self.run.conversation is None else []
 
     def emit(self, event: str, data: dict[str, Any]) -> None:
         """Send an event of this run. Raises: Stopped."""
@@ -257,7 +282,7 @@ class NodeEvents:
             "execution_metadata": metadata or None,
             "created_at": self._created,
             "finished_at": int(time.time()),
-            "files": [],
+            "files": self._workflow.files(result.outputs),
             **self._container,
         }
 

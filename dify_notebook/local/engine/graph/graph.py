@@ -1,4 +1,4 @@
-"""The nodes of a chatflow and the edges between them, checked: no cycle, no dead end, no unknown value."""
+"""The nodes of an app and the edges between them, checked: no cycle, no dead end, no unknown value."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from ..declare.reader import hint
 from ..template import Selector
 from .node import Names, Node
 
-SYSTEM_VARIABLES = (
-    "query", "files", "user_id", "app_id", "workflow_id", "workflow_run_id", "conversation_id", "dialogue_count",
-)  # fmt: skip
+OF_EVERY_RUN = ("files", "user_id", "app_id", "workflow_id", "workflow_run_id")
+OF_MESSAGES = ("query", "conversation_id", "dialogue_count")
+"""System variables that a workflow app has none of."""
+OF_RUNS = ("timestamp",)
+"""Those that a workflow app alone has: seconds since 1970."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes of a chatflow, or of one container in it."""
+    """Nodes of an app, or of one container in it."""
 
     nodes: Mapping[str, Node]
     roots: tuple[str, ...]

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from ..pausing import HUMAN_INPUT, Waiting
 from ..run import Run, RunFailed
 from .answer_stream import AnswerStream
-from .events import NodeEvents, Round, WorkflowEvents
+from .events import NodeEvents, Round, WorkflowEvents, said
 from .graph import Graph
 from .graph_state import GraphState
 from .node import FAIL_BRANCH, SOURCE, Node, NodeContext
 from .result import NodeFailed, NodePaused, NodeRunResult
 from .variable_pool import VariablePool
+
+GIVES: Mapping[str, Callable[[Run, dict[str, Any]], dict[str, Any]]] = {
+    "answer": lambda run, outputs: said(run.answer),
+    "end": lambda run, outputs: outputs,
+}
+"""Type of a node -> the outputs of the whole run that it gives, out of its own."""
 
 
 class GraphRun:
@@ -98,10 +105,14 @@ class GraphRun:
         if node.type == HUMAN_INPUT:
             await self._ask(node, context)
             return
-        result = await (self._run_container(node, context) if node.work.container else self._run_node(node, context))
-        for name in self._state.finish(node.id, result.edge_source_handle or SOURCE):
+        for name in await (self._run_container if node.work.container else self._run_node)(node, context):
             self._begin(name)
+
+    def _decide(self, node: Node, result: NodeRunResult) -> list[str]:
+        """A node is done: what can be said now is said. Gives the nodes that are to run."""
+        following = self._state.finish(node.id, result.edge_source_handle or SOURCE)
         self._advance_answers()
+        return following
 
     async def _ask(self, node: Node, context: NodeContext) -> None:
         """Run a node that waits for a person, or goes on with what was answered."""
@@ -118,8 +129,7 @@ class GraphRun:
         seconds = time.perf_counter() - started
         self.seconds += seconds
         self._pool.put(node.id, result.outputs)
-        following = self._state.finish(node.id, result.edge_source_handle or SOURCE)
-        self._advance_answers()  # Dify says what it knows now before it says that the node has ended
+        following = self._decide(node, result)
         events.finish(result, seconds, status="succeeded")
         for name in following:
             self._begin(name)
@@ -135,7 +145,7 @@ class GraphRun:
         if self._answers is not None:
             self._answers.advance()
 
-    async def _run_container(self, node: Node, context: NodeContext) -> NodeRunResult:
+    async def _run_container(self, node: Node, context: NodeContext) -> list[str]:
         if self._counted:
             self._events.steps += 1
         started = time.perf_counter()
@@ -145,9 +155,9 @@ class GraphRun:
             raise RunFailed(f"Run failed: {failure}", "invalid_param") from None
         self.seconds += time.perf_counter() - started
         self._pool.put(node.id, result.outputs)
-        return result
+        return self._decide(node, result)
 
-    async def _run_node(self, node: Node, context: NodeContext) -> NodeRunResult:
+    async def _run_node(self, node: Node, context: NodeContext) -> list[str]:
         """Start, retries, end."""
         events = self._events.node(node.id, node.type, node.title, self._round, counted=self._counted)
         started = time.perf_counter()
@@ -166,14 +176,13 @@ class GraphRun:
         seconds = time.perf_counter() - started
         self.seconds += seconds
         self._pool.put(node.id, result.outputs if result.variables is None else result.variables)
+        following = self._decide(node, result)  # Dify says what it knows now before it says that the node has ended
         events.finish(result, seconds, status="succeeded")
-        if node.type == "answer":
-            self._advance_answers()
-            self._events.answered(self._run.answer)
-            self._events.partial = True
-        return result
+        if node.type in GIVES:
+            self._events.gave(GIVES[node.type](self._run, result.outputs))
+        return following
 
-    def _failed(self, node: Node, events: NodeEvents, failure: NodeFailed, seconds: float) -> NodeRunResult:
+    def _failed(self, node: Node, events: NodeEvents, failure: NodeFailed, seconds: float) -> list[str]:
         """What follows by the node's error strategy. Raises: RunFailed: it has none."""
         result = NodeRunResult({}, process_data=failure.process_data)
         if node.on_error is None:
@@ -188,7 +197,8 @@ class GraphRun:
         self._pool.put(node.id, result.outputs)
         # The real one says no more than this here; the text is in the outputs.
         events.finish(result, seconds, status="exception", error="Unknown error")
-        return result
+        # What stands in for its values is said no earlier than where it is used, as with the real one.
+        return self._state.finish(node.id, result.edge_source_handle or SOURCE)
 
 
 def _waiting(node: Node, run_id: str, paused: NodePaused) -> Waiting:

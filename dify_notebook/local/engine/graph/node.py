@@ -9,7 +9,7 @@ from typing import Any
 
 from ..declare.reader import TableReader
 from ..run import Run
-from ..template import Selector, Template, shown
+from ..template import Selector, Template, shown, shown_in_answer
 from .events import WorkflowEvents
 from .result import NodeRunResult
 from .variable_pool import VariablePool
@@ -68,8 +68,12 @@ class NodeType(ABC):
         return ()
 
     def answer(self) -> Template | None:
-        """The part of the answer that it gives; None for all but answer nodes."""
+        """The part of the answer that it gives; None for all but answer and end nodes."""
         return None
+
+    def shows(self, value: Any) -> str | None:
+        """A value as a part of that; None where nothing is sent."""
+        return shown_in_answer(value) or None
 
     def check_inside(self, node: Node, visible: Mapping[str, Names]) -> None:
         """For containers: check the nodes inside. Raises: DeclarationError."""

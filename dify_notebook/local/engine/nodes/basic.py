@@ -1,4 +1,4 @@
-"""Types of nodes that need no model: start, answer, template, if-else, assigner, aggregator, code, http-request."""
+"""Types of nodes that need no model: start, template, if-else, assigner, aggregator, code, http-request."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .... import redact
 from ...store.serializers import fits, type_of
 from ..fetch import FetchFailed, Refused, fetch, request_target, shown_url
 from ..functions import Function, FunctionFailed, as_json
-from ..graph.graph import SYSTEM_VARIABLES
+from ..graph.graph import OF_EVERY_RUN, OF_MESSAGES
 from ..graph.node import Names, NodeContext, NodeType
 from ..graph.result import NodeFailed, NodeRunResult
-from ..template import Selector, Template, shown, shown_in_answer, walk
+from ..template import Selector, Template, shown, walk
 from .conditions import CannotCompare, Condition, Logic, decided, results
 
 MAX_TEMPLATE = 400_000
@@ -30,32 +30,15 @@ class Start(NodeType):
     variables: frozenset[str]
 
     async def run(self, context: NodeContext) -> NodeRunResult:
-        inputs = {**context.events.inputs, "sys.conversation_id": context.run.conversation_id}
-        variables = {name: context.run.inputs.get(name) for name in self.variables}
+        run = context.run
+        variables = {name: run.inputs.get(name) for name in self.variables}
+        inputs = dict(run.inputs)
+        if run.conversation is not None:
+            inputs = {**context.events.inputs, "sys.conversation_id": run.conversation_id}
         return NodeRunResult(inputs, inputs, variables=variables)
 
     def outputs(self) -> Names:
-        return self.variables | {f"sys.{name}" for name in SYSTEM_VARIABLES}
-
-
-@dataclass(frozen=True)
-class Answer(NodeType):
-    """A part of the answer; what it says is sent by `AnswerStream` as soon as it is known."""
-
-    template: Template
-
-    async def run(self, context: NodeContext) -> NodeRunResult:
-        text = self.template.render(context.pool.get, shown_in_answer)
-        return NodeRunResult({"answer": text, "files": []})
-
-    def needs(self) -> Iterable[Selector]:
-        return self.template.needs()
-
-    def outputs(self) -> Names:
-        return frozenset({"answer", "files"})
-
-    def answer(self) -> Template:
-        return self.template
+        return self.variables | {f"sys.{name}" for name in (*OF_EVERY_RUN, *OF_MESSAGES)}
 
 
 @dataclass(frozen=True)

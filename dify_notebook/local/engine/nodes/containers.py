@@ -39,8 +39,9 @@ class Iteration(NodeType):
     limit: int = MAX_ITEMS
     """Elements at most."""
     pause: float | None = None
-    """Seconds between two rounds, at pace 1. Where there are pauses (0 included), the nodes inside are steps of the
-    whole run, and times are those of their work alone."""
+    """Seconds between two rounds, at pace 1. Where there are pauses (0 included), times are those of the work alone."""
+    counted: bool = True
+    """Whether the nodes inside are steps of the whole run where there are pauses; without, they are none."""
     container = True
 
     async def run(self, context: NodeContext) -> NodeRunResult:
@@ -94,7 +95,8 @@ class Iteration(NodeType):
         pool = VariablePool(context.pool)
         pool.put(context.node_id, {"item": item, "index": index})
         round_ = Round("iteration", context.node_id, index)
-        inside = GraphRun(context.run, context.events, self.inside, pool, round_, counted=self.pause is not None)
+        counted = self.counted and self.pause is not None
+        inside = GraphRun(context.run, context.events, self.inside, pool, round_, counted=counted)
         started = time.perf_counter()
         try:
             await inside.execute()

@@ -68,5 +68,7 @@ class Reasoning:
             self._tell(text)
 
     def _emit(self, text: str, *, final: bool) -> None:
-        data = {"message_id": self._run.message_id, "reasoning": text, "node_id": self._node, "is_final": final}
+        data = {"reasoning": text, "node_id": self._node, "is_final": final}
+        if self._run.conversation is not None:
+            data = {"message_id": self._run.message_id, **data}
         self._run.emit("reasoning_chunk", data=data)

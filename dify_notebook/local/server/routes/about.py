@@ -13,7 +13,7 @@ from ...store.annotations import Annotations
 from ...store.conversations import Conversations
 from ...store.store import NotFound
 from ..challenge import proof
-from ..context import app_of, context_of
+from ..context import UNAVAILABLE, app_of, context_of
 from ..payloads import query_integer
 
 
@@ -26,7 +26,7 @@ async def parameters(request: Request) -> Response:
     """GET /parameters."""
     app = app_of(request)
     if app.closed == "unpublished":
-        raise ApiError(400, "app_unavailable", "App unavailable, please check your app configurations.")
+        raise ApiError(400, "app_unavailable", UNAVAILABLE)
     answer = app.parameters()
     settings = await Annotations(context_of(request).store).settings(app.name)
     if settings is not None:
@@ -70,15 +70,6 @@ async def feedbacks(request: Request) -> Response:
     limit = query_integer(request, "limit", "FeedbackListQuery", default=20, maximum=101)
     rows = await Conversations(context_of(request).store).feedbacks(app.name, page=page, limit=limit)
     return reply({"data": [serializers.feedback(row, app.id) for row in rows]})
-
-
-async def wrong_mode(request: Request) -> Response:
-    """The routes of completion and workflow apps, of which there are none here."""
-    app_of(request)
-    if request.url.path.startswith("/v1/workflows"):
-        message = "Please check if your app mode matches the right API route."
-        raise ApiError(400, "not_workflow_app", message)
-    raise ApiError(400, "app_unavailable", "App unavailable, please check your app configurations.")
 
 
 async def root(request: Request) -> Response:

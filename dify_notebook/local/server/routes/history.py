@@ -16,7 +16,7 @@ from ...store.conversations import Conversations
 from ...store.store import DEFAULT_USER, NotFound, Row
 from ...store.variables import Variables
 from ...threads import in_thread
-from ..context import app_of, context_of, signer_of
+from ..context import app_of, chat_app_of, context_of, signer_of
 from ..payloads import (
     json_body,
     new_name,
@@ -47,14 +47,14 @@ def _page(limit: int, more: bool, data: list[dict[str, object]]) -> Response:
 async def _asker(request: Request, *, default: str | None = DEFAULT_USER) -> tuple[str, str]:
     """App and end user of a GET request, whose user stands in the query string. Dify makes one of every name that
     asks; here asking leaves nothing behind, and who is not known has nothing to see."""
-    app = app_of(request)
+    app = chat_app_of(request)
     user = user_of(request.query_params, default=default)
     return app.name, await context_of(request).store.known_user(app.name, user)
 
 
 async def conversations(request: Request) -> Response:
     """GET /conversations."""
-    app_of(request)
+    chat_app_of(request)
     model = "ConversationListQuery"
     last = query_uuid(request, "last_id", model)
     limit, sort = query_limit(request, model), query_sort(request)
@@ -69,7 +69,7 @@ async def conversations(request: Request) -> Response:
 
 async def messages(request: Request) -> Response:
     """GET /messages."""
-    app_of(request)
+    chat_app_of(request)
     conversation = required_conversation(request)
     first = query_uuid(request, "first_id", "MessageListQuery")
     limit = query_limit(request, "MessageListQuery")
@@ -95,7 +95,7 @@ def _message(row: Row, sign_url: serializers.SignURL, token: Callable[[str], str
 
 async def suggested(request: Request) -> Response:
     """GET /messages/{message}/suggested."""
-    app, context = app_of(request), context_of(request)
+    app, context = chat_app_of(request), context_of(request)
     name, user = await _asker(request, default=None)
     try:
         row = await Conversations(context.store).message(name, user, str(request.path_params["message"]))
@@ -124,7 +124,7 @@ async def feedback(request: Request) -> Response:
 
 async def rename(request: Request) -> Response:
     """POST /conversations/{conversation}/name."""
-    app, context = app_of(request), context_of(request)
+    app, context = chat_app_of(request), context_of(request)
     store = context.store
     body = await json_body(request)
     user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
@@ -142,7 +142,7 @@ async def rename(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     """DELETE /conversations/{conversation}: 404 for what is not this user's, as the documents say."""
-    app, store = app_of(request), context_of(request).store
+    app, store = chat_app_of(request), context_of(request).store
     body = await json_body(request)
     user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
     try:
@@ -154,7 +154,7 @@ async def delete(request: Request) -> Response:
 
 async def variables(request: Request) -> Response:
     """GET /conversations/{conversation}/variables."""
-    app_of(request)
+    chat_app_of(request)
     model = "ConversationVariablesQuery"
     last, limit = query_uuid(request, "last_id", model), query_limit(request, model)
     app, user = await _asker(request)
@@ -176,7 +176,7 @@ async def variables(request: Request) -> Response:
 
 async def set_variable(request: Request) -> Response:
     """PUT /conversations/{conversation}/variables/{variable}."""
-    app, store = app_of(request), context_of(request).store
+    app, store = chat_app_of(request), context_of(request).store
     body = await json_body(request)
     user = await store.known_user(app.name, user_of(body, default=DEFAULT_USER))
     if "value" not in body:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -18,12 +19,13 @@ from ...engine.pausing import Waiting
 from ...engine.snapshot import paused_snapshot, snapshot
 from ...responses import JSONReply, reply
 from ...store.paused import NotWaiting
+from ...store.serializers import SignURL, linked
 from ...store.store import NotFound, Row
-from ..context import Context, app_of, context_of, signer_of
+from ..attached import checked_files
+from ..context import WRONG_APP, Context, app_of, context_of, signer_of
 from ..event_stream import EventStream
 from ..payloads import form_submission, is_uuid, json_body, user_of
 from ..resumption import go_on
-from .chat import checked_files
 
 
 def _no_form(token: str) -> ApiError:
@@ -95,10 +97,10 @@ async def submit(request: Request) -> Response:
 
 async def events(request: Request) -> Response | ASGIApp:
     """GET /workflow/{run}/events: a run from now on, or from a snapshot of where it stands."""
-    app, context = app_of(request), context_of(request)
+    app, context = app_of(request), replace(context_of(request), signer=signer_of(request))
     session = user_of(request.query_params)
     if not app.is_flow:
-        raise ApiError(400, "not_workflow_app", "Please check if your app mode matches the right API route.")
+        raise ApiError(400, "not_workflow_app", WRONG_APP)
     run = request.path_params["run"]
     if not is_uuid(run):
         raise ApiError(500, "unknown", "Internal Server Error")
@@ -137,7 +139,7 @@ async def _follow(
         if row["state"] == "running":  # it is about to go on
             await asyncio.sleep(0.005)
             return None
-        listener.begin([_finished(row)])
+        listener.begin([_finished(row, context.signer.url)])
         listener.close()
         return message, True
     context.runs.listeners.add(message, listener)
@@ -145,7 +147,7 @@ async def _follow(
     if row["paused"] is None or context.runs.of_workflow(run_id) is not None:
         context.runs.listeners.remove(message, listener)
         return None
-    listener.begin(_paused(context, row) if with_snapshot else [])
+    listener.begin(_paused(context, app, row) if with_snapshot else [])
     return message, False
 
 
@@ -156,11 +158,12 @@ async def _stored(context: Context, app: App, user: str, run_id: str) -> Row:
         raise not_found("Workflow run not found") from None
 
 
-def _paused(context: Context, row: Row) -> list[Event]:
+def _paused(context: Context, app: App, row: Row) -> list[Event]:
     state = row["paused"]
-    head = {"task_id": state["task_id"], **_where(row["conversation"], row["id"], state["created_at"])}
+    head = {"task_id": state["task_id"], **_where(app, row["conversation"], row["id"], state["created_at"])}
     forms = [form for form in map(Waiting.of, state["waiting"]) if form.id in row["waiting"]]
-    return paused_snapshot(head, state, row["answer"], forms, [context.pauses.token(form.id) for form in forms])
+    said = None if app.is_workflow else row["answer"]
+    return paused_snapshot(head, state, said, forms, [context.pauses.token(form.id) for form in forms])
 
 
 def _follow_running(
@@ -172,19 +175,23 @@ def _follow_running(
     if run.app.name != app.name or run.end_user != user:
         raise not_found("Workflow run not found")
     # While it runs, Dify knows no more than its id.
-    head = {"task_id": run_id, **_where(run.conversation_id, run.message_id, run.created_at)}
+    head = {"task_id": run_id, **_where(app, run.conversation_id, run.message_id, run.created_at)}
     context.runs.listeners.add(run.message_id, listener)
-    listener.begin(snapshot(head, run.workflow.row(), run.persisted) if with_snapshot else [])
+    said = None if app.is_workflow else run.persisted
+    listener.begin(snapshot(head, run.workflow.row(), said) if with_snapshot else [])
     return run.message_id
 
 
-def _where(conversation: str, message: str, created_at: int) -> dict[str, Any]:
+def _where(app: App, conversation: str, message: str, created_at: int) -> dict[str, Any]:
+    """Which message is answered; nothing, of a workflow app's run."""
+    if app.is_workflow:
+        return {}
     return {"conversation_id": conversation, "message_id": message, "created_at": created_at}
 
 
-def _finished(row: Row) -> Event:
+def _finished(row: Row, sign_url: SignURL) -> Event:
     """All that Dify tells of a run that has ended."""
-    data = row["workflow_run"]
+    data = linked(row["workflow_run"], sign_url)
     if row["state"] == "interrupted":
         data = {**data, "status": "failed", "error": row["error"]}
     return {"event": "workflow_finished", "task_id": data["id"], "workflow_run_id": data["id"], "data": data}

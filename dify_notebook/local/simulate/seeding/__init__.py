@@ -19,6 +19,7 @@ from ...store.registry import store_of
 from .answers import Answers
 from .crowd import Calendar
 from .rows import Writer
+from .runs import SeededRuns
 from .write import Busy, annotate, check_free, insert, users, write_files
 
 UNTIL = date(2026, 10, 1)
@@ -44,12 +45,15 @@ class Seeded:
     """When the first conversation began."""
     until: datetime
     """When the last one ended."""
+    runs: int = 0
+    """Runs of the workflow app beside them."""
 
     def __str__(self) -> str:
         return t(
             "local.seed.done",
             conversations=f"{self.conversations:,}",
             messages=f"{self.messages:,}",
+            runs=f"{self.runs:,}",
             users=len(self.users),
             since=f"{self.since:%Y-%m-%d}",
             until=f"{self.until:%Y-%m-%d}",
@@ -78,15 +82,17 @@ def fill(
         def job(db: sqlite3.Connection) -> None:
             check_free(db, calendar)
             insert(db, rows)
+            runs.insert(db)
             annotate(db, chance, launch + 10 * 86_400)
             # Before the commit, so that no row is there without its file.
-            write_files(directory.files, rows.uploads)
+            write_files(directory.files, {**rows.uploads, **runs.uploads})
 
         try:
             people = store.writer.submit(begun).result()
             # Outside the store's thread: a server that runs on it goes on answering meanwhile.
             with Answers(datetime.combine(calendar.launch, datetime.min.time(), UTC)) as answers:
                 rows = Writer(chance, calendar, answers, people).write(conversations)
+            runs = SeededRuns(seed, calendar, conversations)
             store.writer.submit(job).result()
         except Busy as error:
             raise SeedError(
@@ -102,12 +108,13 @@ def fill(
         users=names,
         since=datetime.fromtimestamp(rows.messages[0][7], UTC),
         until=datetime.fromtimestamp(max(row[8] for row in rows.messages), UTC),
+        runs=runs.number,
     )
 
 
 def _sessions(db: sqlite3.Connection) -> tuple[str, ...]:
     rows = db.execute(
-        "SELECT u.session FROM conversations c JOIN end_users u ON u.id = c.end_user"
+        "SELECT u.session FROM conversations c JOIN end_users u ON u.id = c.end_user WHERE c.alone = 0"
         " GROUP BY u.session ORDER BY COUNT(*) DESC, u.session"
     )
     return tuple(str(row[0]) for row in rows)

@@ -60,6 +60,9 @@ class _Listener:
     def write_partial(self, message: str, answer: str) -> None:
         """The whole answer comes at the end."""
 
+    def write_run(self, message: str, run: Row) -> None:
+        """Its end says all of it."""
+
     def write_thought(self, message: str, thought: Row) -> None:
         self.thoughts[thought["id"]] = dict(thought)
 

@@ -39,7 +39,7 @@ class Busy(Exception):
 def users(db: sqlite3.Connection, chance: random.Random, created_at: int) -> dict[tuple[str, str], str]:
     """Ids of all people in all apps, made where they are not known yet."""
     ids = {}
-    for app in APPS:
+    for app in (app.name for app in APPS.values() if app.holds_conversations):
         for person in people():
             fresh = str(uuid.UUID(int=chance.getrandbits(128), version=4))
             db.execute("INSERT OR IGNORE INTO end_users VALUES (?, ?, ?, ?)", (fresh, app, person.session, created_at))
