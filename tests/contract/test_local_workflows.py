@@ -93,7 +93,7 @@ def test_streaming_and_blocking_come_to_the_same(
             "finished_at",
         ]  # fmt: skip
         assert body["workflow_run_id"] == data["id"]
-        nothing = None if dialect == "0.15" else {}
+        nothing: Any = None if dialect == "0.15" else {}
         for told_ in (streamed, data):
             assert (told_["status"], told_["outputs"]) == (status, outputs or nothing)
             assert told_["error"] is None if error is None else error in told_["error"]
@@ -101,7 +101,7 @@ def test_streaming_and_blocking_come_to_the_same(
         assert streamed["exceptions_count"] == failed
         detail = client.detail(data["id"])
         assert (detail["status"], detail["error"]) == (status, data["error"])
-        none = {"1.16": {}, "1.12": None, "0.15": "{}"}[dialect]
+        none: Any = {"1.16": {}, "1.12": None, "0.15": "{}"}[dialect]
         assert detail["outputs"] == none if not outputs else outputs_of(detail) == outputs
         (item,) = [item for item in client.logs()["data"] if item["workflow_run"]["id"] == data["id"]]
         assert (item["workflow_run"]["status"], item["workflow_run"]["exceptions_count"]) == (status, failed)
@@ -132,7 +132,10 @@ def test_the_words_of_two_models(server: LocalServer, dialect: Dialect) -> None:
 def test_what_does_not_fit(server: LocalServer, dialect: Dialect) -> None:
     """Since Dify 1.13 a stream has begun when that is found out."""
     with user(server, "plain") as client:
-        for inputs, message in (({}, "q is required in input form"), ({"q": 5}, "(type 'paragraph') q in input form must be a string")):
+        wrong: list[tuple[dict[str, Any], str]] = [
+            ({}, "q is required in input form"), ({"q": 5}, "(type 'paragraph') q in input form must be a string"),
+        ]  # fmt: skip
+        for inputs, message in wrong:
             assert told(client.blocking(**inputs)) == (400, "invalid_param", message)
             if dialect == "1.16":
                 began, ended = client.run(**inputs)
@@ -562,3 +565,12 @@ def test_sound_is_for_apps_that_have_a_voice(server: LocalServer) -> None:
         with user(server, app) as client:
             answer = client.post("/text-to-audio", {"text": "hi", "user": "u"})
             assert told(answer) == (400, "invalid_param", "TTS is not enabled")
+
+
+def test_a_run_is_no_message(server: LocalServer) -> None:
+    with user(server, "plain") as client:
+        run = client.run(q="x")[0]["workflow_run_id"]
+        answer = client.post(f"/messages/{run}/feedbacks", {"user": client.user, "rating": "like"})
+        assert told(answer) == (404, "not_found", "Message Not Exists.")
+        spoken = client.post("/text-to-audio", {"message_id": run, "user": client.user})
+        assert (spoken.status_code, spoken.json()) == (200, None)

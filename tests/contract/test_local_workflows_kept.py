@@ -312,7 +312,7 @@ def test_a_recorded_run_is_played(newest: LocalServer, tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_not_about_runs_is_left_alone() -> None:
-    content = {"data": []}
+    content: dict[str, Any] = {"data": []}
     for path in ("/v1/info", "/v1/workflows/logs/x"):
         assert dialect_runs.answer_112(path, 200, content)[1] is content
         assert dialect_runs.answer_015(path, 200, content)[1] is content

@@ -20,7 +20,9 @@ _FIELDS = (
 )  # fmt: skip
 _ABORTED = "Aborted: User requested stop"
 _STOPPED = "Stopped by user."
-_UNENDED = {"status": "running", "error": None, "total_steps": 0, "total_tokens": 0, "elapsed_time": 0.0, "finished_at": None}
+_UNENDED = {
+    "status": "running", "error": None, "total_steps": 0, "total_tokens": 0, "elapsed_time": 0.0, "finished_at": None,
+}  # fmt: skip
 
 
 def about_runs(path: str) -> bool:

@@ -7,6 +7,9 @@ import sqlite3
 
 from .store import NotFound, Row, Store, conversation_of, second, touch
 
+_SAID = "NOT EXISTS (SELECT 1 FROM workflow_runs r WHERE r.id = m.id)"
+"""Leaves out what stands for a run of a workflow app, which answers no message."""
+
 
 class Conversations:
     """What a store holds of them. They belong to an app and an end user.
@@ -80,7 +83,8 @@ class Conversations:
         def job(db: sqlite3.Connection) -> Row:
             row = db.execute(
                 "SELECT m.*, f.rating FROM messages m JOIN conversations c ON c.id = m.conversation"
-                " LEFT JOIN feedbacks f ON f.message = m.id WHERE m.id = ? AND c.app = ? AND c.end_user = ?",
+                " LEFT JOIN feedbacks f ON f.message = m.id"
+                f" WHERE m.id = ? AND c.app = ? AND c.end_user = ? AND {_SAID}",
                 (key, app, user),
             ).fetchone()
             if row is None:
@@ -95,7 +99,7 @@ class Conversations:
         def job(db: sqlite3.Connection) -> str:
             row = db.execute(
                 "SELECT m.answer FROM messages m JOIN conversations c ON c.id = m.conversation"
-                " WHERE m.id = ? AND c.app = ?",
+                f" WHERE m.id = ? AND c.app = ? AND {_SAID}",
                 (key, app),
             ).fetchone()
             if row is None:

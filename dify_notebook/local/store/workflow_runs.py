@@ -26,6 +26,12 @@ class LogFilter:
     """Leaves out what still runs."""
 
 
+_LISTED = ", ".join(f"r.{name}" for name in (
+    "id", "end_user", "status", "error", "elapsed", "tokens", "steps", "exceptions", "created_at", "finished_at",
+))  # fmt: skip
+"""What a log tells; what went in and came out may be large."""
+
+
 class WorkflowRuns:
     """What a store holds of them: those of workflow apps, and of chatflows since this is written down."""
 
@@ -53,10 +59,10 @@ class WorkflowRuns:
         def job(db: sqlite3.Connection) -> tuple[list[Row], int]:
             (total,) = db.execute(f"SELECT COUNT(*) {source}", values).fetchone()
             rows = db.execute(
-                f"SELECT r.*, u.session {source} ORDER BY r.created_at DESC, r.seq DESC LIMIT ? OFFSET ?",
+                f"SELECT {_LISTED}, u.session {source} ORDER BY r.seq DESC LIMIT ? OFFSET ?",
                 [*values, limit, (page - 1) * limit],
             )
-            return [_read(row) for row in rows], total
+            return [dict(row) for row in rows], total
 
         return await self._store.reader.do(job)
 
@@ -73,7 +79,7 @@ def _condition(app: str, wanted: LogFilter) -> tuple[str, list[object]]:
         text = wanted.keyword[:30].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         like = "LIKE ? ESCAPE '\\'"
         found = f"(r.inputs {like} OR r.outputs {like} OR u.session {like} OR r.id {like})"
-        parts.append((found, [f"%{text}%"] * 3 + [f"{text}%"]))
+        parts.append((found, [*[f"%{text}%"] * 3, f"{text}%"]))
     if wanted.status is not None:
         parts.append(("r.status = ?", [wanted.status]))
     if wanted.before is not None:
