@@ -248,4 +248,12 @@ def raise_for_turn(turn: Turn) -> None:
     code = error.code if error else turn.end or "incomplete"
     message = error.message if error else t(f"net.end.{turn.end or 'eof'}")
     kind = TurnFailed if turn.status == "failed" else TurnIncomplete
-    raise kind(message, code=code, status=error.status if error else None, turn=turn, attempted="chat")
+    alone = turn.workflow_run_id and not turn.message_id  # a workflow app's run
+    raise kind(
+        message,
+        code=code,
+        status=error.status if error else None,
+        turn=turn,
+        hint=t("hint.lost_run") if alone and turn.end in ("disconnected", "eof") else "",
+        attempted="workflow run" if alone else "chat",
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ from .app.entry_points import EntryPoint, as_input_error
 from .app.files import Picked
 from .app.known import Fitted, KnownApp
 from .app.origin import Value
-from .errors import APIError, InputError, TapeGone
+from .errors import APIError, InputError
 from .i18n import t
 from .logs import logger
 from .net.app_cache import AppCache, Part, learn
@@ -29,13 +28,12 @@ from .net.resumed_stream import resume
 from .net.stream import ChatStream
 from .net.sync import Dify
 from .printable import MESSAGE, one_line
-from .tape import RunStore, Tape, Turns, run_store
-from .tape.store import not_kept, runs_wanted
+from .tape import RunStore, Tape, Turns
+from .tape.keeper import TapeKeeper
+from .tape.store import runs_wanted
 from .turn.state import Form, Turn
 
 T = TypeVar("T")
-#: Tapes of runs that are not stored: how many of the newest a session holds in memory, and how many bytes of them.
-UNSTORED, UNSTORED_BYTES = 50, 64_000_000
 log = logger()
 
 
@@ -99,8 +97,7 @@ class Session:
         self.shared: dict[str, Any] = {}
         """What those who show this session have in common, by their own names."""
         self._listeners: tuple[Callable[[Run, bool], object], ...] = ()
-        self._store = store
-        self._unstored: deque[Tape] = deque()
+        self._tapes = TapeKeeper(store)
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
         self._resuming = threading.RLock()
@@ -189,7 +186,7 @@ class Session:
         return portal().submit(_all_of(stopping))
 
     def replace(self, turn: Turn) -> None:
-        """Put `turn` in place of the one with the same message (which was rated, say)."""
+        """Put `turn` in place of the one with the same message (which was rated, say), or run where it has none."""
         with self._lock:
             self.turns.put(turn)
 
@@ -324,7 +321,7 @@ class Session:
     def _start(self, stream: ChatStream, number: int | None, conversation_name: str | None, **known: Any) -> Run:
         """The run of that stream, begun; `number`: which turn of its conversation it is."""
         if stream.tape is not None:  # nothing has come yet
-            stream.tape = Tape(spool=(self._store or run_store()).spool)
+            stream.tape = Tape(spool=self._tapes.spool)
 
         def decorate(turn: Turn) -> Turn:
             info = self.client.app_info
@@ -369,7 +366,7 @@ class Session:
             raise
         refused = run.resumes is not None and run.error is not None  # it could not be read on: the turn waits as it did
         if run.tape is not None and not refused:
-            self._store_tape(run.tape, turn)  # a turn that is kept by reference refers to it
+            self._tapes.keep(run.tape, turn)  # a turn that is kept by reference refers to it
         with self._lock:
             if turn.conversation_id and turn.message_id and not refused:
                 if number is not None and run.resumes is None:
@@ -383,29 +380,3 @@ class Session:
         waiting = turn.status == "paused" and not refused
         if waiting and any(form.status == "waiting" and form.id in answered for form in turn.forms):
             run.next = self.resume(turn, awaited=run.awaited)
-
-    def _store_tape(self, tape: Tape, turn: Turn) -> None:
-        """Store the tape and read it from there from now on; where it is not stored, it stays in memory for a while."""
-        path = store = None
-        try:
-            if not tape.entries:
-                return
-            tape.header = msgspec.structs.replace(
-                tape.header, message_id=turn.message_id, app=turn.app, status=turn.status
-            )
-            store = self._store or run_store()
-            path = store.add(tape, turn.message_id or "run")
-        except TapeGone:  # it failed while the answer came, and that was said
-            return
-        except Exception as problem:  # whatever a disk or a clock does: the answer is there
-            not_kept(problem, store.directory if store else None)
-        if path is not None:
-            tape.stored(path)
-            return
-        with self._lock:
-            self._unstored.append(tape)
-            size = sum(tape_.entries.size for tape_ in self._unstored)
-            while len(self._unstored) > UNSTORED or (size > UNSTORED_BYTES and len(self._unstored) > 1):
-                oldest = self._unstored.popleft()
-                size -= oldest.entries.size
-                oldest.forget(t("tape.not_stored", count=UNSTORED))

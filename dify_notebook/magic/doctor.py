@@ -27,8 +27,6 @@ def describe_finding(finding: Finding) -> list[str]:
     values = {
         name: one_line(value, 300) if isinstance(value, str) else value for name, value in finding.values.items()
     }
-    if finding.kind == "other_app":
-        values["mode"] = t(f"magic.app_mode.{values['mode']}")
     if finding.state == "wrong" and f"{key}.wrong" in sentences(language()):
         lines = [t(f"{key}.wrong", **values)]
     else:

@@ -25,8 +25,11 @@ class AsyncApp(Resource):
     async def mode(self) -> str | None:
         """What the app is: chat, agent-chat, advanced-chat (a chatflow), agent, workflow or completion.
 
-        Dify 0.15 does not say it: there it is found by asking for a run and for conversations that need not be there,
-        and None stands for any app that holds conversations.
+        Dify 0.15 does not say it: there it is found by asking for conversations and, where the app holds none, for a
+        run that is not there, and None stands for any app that holds conversations.
+
+        Raises:
+            DifyError: the server refused that for another reason, or could not be reached.
         """
         mode = (await self.info()).mode
         if not mode:
@@ -36,21 +39,20 @@ class AsyncApp(Resource):
 
     async def _probed_mode(self) -> str:
         """By which calls are refused; "" for an app that holds conversations."""
-        asked: dict[str, Call[Any]] = {
-            COMPLETION: calls.list_conversations(user=self._dify.user, limit=1),
-            WORKFLOW: calls.workflow_run_detail(str(UUID(int=0))),
-        }
-        refused = set()
-        for mode, call in asked.items():
-            try:
-                await self._dify._send(call)
-            except APIError as problem:
-                if problem.code not in ("not_chat_app", "not_workflow_app"):
-                    raise
-                refused.add(mode)
-        if COMPLETION not in refused:
+        if not await self._refused(calls.list_conversations(user=self._dify.user, limit=1), "not_chat_app"):
             return ""
-        return COMPLETION if WORKFLOW in refused else WORKFLOW
+        refused = await self._refused(calls.workflow_run_detail(str(UUID(int=0))), "not_workflow_app")
+        return COMPLETION if refused else WORKFLOW
+
+    async def _refused(self, call: Call[Any], code: str) -> bool:
+        """Whether apps of this mode do not have that call. Raises: `DifyError`, it was refused for another reason."""
+        try:
+            await self._dify._send(call)
+        except APIError as problem:
+            if problem.code != code:
+                raise
+            return True
+        return False
 
     async def parameters(self, *, user: str | None = None) -> models.Parameters:
         """The app's input form, opening statement and file rules. Files are checked by these from then on."""

@@ -57,6 +57,8 @@ async def learn(dify: AsyncDify, *parts: Part, again: bool = False, unavailable:
     """
     cache, failed = dify._cache, set() if unavailable is None else unavailable
     missing = [part for part in parts if again or (getattr(cache.app, part) is None and part not in failed)]
+    if "mode" in missing and "info" in missing:
+        missing.remove("info")  # asked for the mode, the server tells that too
     answers = await asyncio.gather(*(getattr(dify.app, part)() for part in missing), return_exceptions=True)
     for part, answer in zip(missing, answers, strict=True):
         if isinstance(answer, DifyError) and not isinstance(answer, _FATAL):

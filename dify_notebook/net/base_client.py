@@ -108,8 +108,10 @@ class BaseClient:
         """The error that an answer means. Too many at once is a 400 too: then fewer go from now on."""
         from .bounds import size_text
         from .responses import error_of
+        from .ways import wrong_route
 
         error = error_of(response, body, call)
+        error.hint = wrong_route(error, call, self._cache.app.mode) or error.hint
         if not complete:
             error.message += " " + t("net.error_cut", limit=size_text(self._bounds.error))
         self._harmless(error, call)

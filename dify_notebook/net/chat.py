@@ -9,8 +9,9 @@ from ..wire import calls
 from .files import FileInput
 from .question import Question, ResponseMode, question
 from .resource import Resource
-from .resumed_stream import resumed
+from .resumed_stream import resume
 from .stream import ChatStream
+from .ways import CHAT
 
 if TYPE_CHECKING:
     from ..turn.state import Turn
@@ -121,7 +122,7 @@ class AsyncChat(Resource):
             files=files,
             user=user,
             timeout=timeout,
-            stops=calls.stop_chat_message,
+            way=CHAT,
             query=query,
             conversation_id=conversation_id or None,
         )
@@ -141,7 +142,7 @@ class AsyncChat(Resource):
         Raises:
             InputError: the turn has no run. What entering the stream raises: see `ChatStream`.
         """
-        return resumed(self._dify, run, user=user, timeout=timeout, stops=calls.stop_chat_message)
+        return resume(self._dify, run, user=user, timeout=timeout)
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:
         """Stop a running task.

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..wire import calls
+from ..wire.kinds import COMPLETION
 from .files import FileInput
 from .question import Question, ResponseMode, question
 from .resource import Resource
 from .stream import ChatStream
+from .ways import way_of
 
 if TYPE_CHECKING:
     from ..turn.state import Turn
@@ -74,7 +76,8 @@ class AsyncCompletion(Resource):
             files=files,
             user=user,
             timeout=timeout,
-            stops=calls.stop_completion,
+            way=way_of(COMPLETION),
+            app_mode=COMPLETION,
         )
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:

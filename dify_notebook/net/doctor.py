@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import AuthenticationError, ConfigError, DifyError
 from ..wire import calls
-from ..wire.kinds import OTHER_MODES
+from ..wire.kinds import OTHER_MODES, WORKFLOW
 from ..wire.loose import loads
 from .bodies import read
 from .client import AsyncDify
@@ -47,7 +47,8 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
     Args:
         conversation_id: one that this user should have.
         stream: ask one short question too, to see whether its answer comes in pieces. It costs
-            what a question costs; its conversation is deleted afterwards.
+            what a question costs; its conversation is deleted afterwards. Workflow and completion apps are never run:
+            what their inputs would do is theirs alone.
     """
     findings: list[Finding] = []
     host = dify.settings.host
@@ -85,17 +86,18 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
         except (ValueError, AttributeError, RecursionError):
             return [*findings, Finding("not_dify", "wrong", {"url": dify.base_url})]
     findings.append(Finding("key", "ok"))
-    if mode in OTHER_MODES:
-        return [*findings, Finding("other_app", "wrong", {"app": name, "mode": mode})]
     try:
         await dify._send(calls.app_parameters(user=dify.user))
-    except DifyError as raised:
-        return [*findings, _refusal(raised)]
-    try:
-        await dify._send(calls.list_conversations(user=dify.user, limit=1))
+        mode = mode or await dify.app.mode()
+        if mode not in OTHER_MODES:
+            await dify._send(calls.list_conversations(user=dify.user, limit=1))
+        elif mode == WORKFLOW:
+            await dify._send(calls.workflow_logs({}, limit=1))
     except DifyError as raised:
         return [*findings, _refusal(raised)]
     findings.append(Finding("app", "ok", {"app": name or host, "mode": mode or "chat"}))
+    if mode in OTHER_MODES:
+        return [*findings, Finding("not_run", "unknown")]
     findings.append(await _user(dify, conversation_id))
     findings.append(await _streaming(dify) if stream else Finding("stream_not_tried", "unknown"))
     return findings
@@ -119,8 +121,6 @@ def _refusal(error: DifyError) -> Finding:
         kind = "key"
     elif error.status == 403:
         kind = "api_off"
-    elif error.code == "not_chat_app":
-        return Finding("other_app", "wrong", {"app": "", "mode": "other"})
     elif error.code == "app_unavailable" or "not published" in message:
         kind = "unpublished"
     elif error.code in ("not_json", "unreadable", "redirect"):

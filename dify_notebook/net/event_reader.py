@@ -27,15 +27,16 @@ class EventReader:
     Args:
         bounds: `line` and `stream` hold, the latter over all connections.
         key: taken out of what a server says.
+        alone: see `Resume`.
     """
 
-    def __init__(self, bounds: Bounds, key: Secret) -> None:
+    def __init__(self, bounds: Bounds, key: Secret, *, alone: bool = False) -> None:
         self._bounds = bounds
         self._key = key
         # A view does not show itself in a verbose traceback; mypy knows of no view in bytes.
         self._key_bytes: Any = memoryview(key.reveal().encode())
         self._remaining = bounds.stream
-        self._resume, self._following = Resume(), False
+        self._resume, self._following = Resume(alone=alone), False
         self._connect()
 
     def _connect(self) -> None:

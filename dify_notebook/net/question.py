@@ -13,10 +13,9 @@ import msgspec
 from ..app.entry_points import PYTHON, as_input_error
 from ..app.known import check
 from ..app.origin import Origin, values
-from ..errors import InputError, raise_for_turn
+from ..errors import ConnectError, InputError, raise_for_turn
 from ..i18n import t
 from ..turn.fold import Builder
-from ..wire import calls
 from ..wire import events as ev
 from ..wire.calls import Call
 from .app_cache import learn_form
@@ -27,12 +26,16 @@ from .responses import blocking_events, is_event_stream, streamed_events
 from .retry import check_seconds
 from .stream import ChatStream
 from .thread import current_owner
+from .ways import CHAT, Way
 
 if TYPE_CHECKING:
+    import httpx
+
     from ..turn.state import Turn
     from .client import AsyncDify
 
 ResponseMode = Literal["streaming", "blocking"]
+
 
 def question(
     dify: AsyncDify,
@@ -42,14 +45,15 @@ def question(
     files: Sequence[FileInput] | None,
     user: str | None,
     timeout: float | None,
-    stops: calls.Stop,
-    **told: Any,
+    way: Way,
+    **facts: Any,
 ) -> Question:
     """What asks the app in that call; a mistake in the arguments is told here and not on entering.
 
     Args:
         call: makes the request for a user, with neither inputs nor files in it.
-        told: what else the turn says of it, fields of `Sent`.
+        way: of the app's mode.
+        facts: what else the turn says of it, fields of `Sent`.
 
     Raises:
         InputError: an argument cannot be sent.
@@ -60,11 +64,11 @@ def question(
     own_inputs = _copied(inputs or {})
     as_input_error(PYTHON, check, own_inputs)
     request, known = call(name), dify._cache.app
-    told.setdefault("app_mode", known.mode)
+    facts.setdefault("app_mode", known.mode or None)
     sent = ev.Sent(
-        user=name, server=dify.base_url, app=known.info.name if known.info else dify.settings.app, **told
+        user=name, server=dify.base_url, app=known.info.name if known.info else dify.settings.app, **facts
     )
-    return Question(dify, request, sent, own_inputs, list(files or ()), timeout=limit, stops=stops)
+    return Question(dify, request, sent, own_inputs, list(files or ()), timeout=limit, way=way)
 
 
 class Question(ChatStream):
@@ -73,7 +77,7 @@ class Question(ChatStream):
     Args:
         call: the question, with neither inputs nor files in it.
         inputs, files: as they were given.
-        stops: how its task is stopped.
+        way: of the app's mode.
     """
 
     def __init__(
@@ -85,9 +89,9 @@ class Question(ChatStream):
         files: list[FileInput],
         *,
         timeout: float | None,
-        stops: calls.Stop = calls.stop_chat_message,
+        way: Way = CHAT,
     ) -> None:
-        super().__init__(dify, call, sent, timeout=timeout, stops=stops)
+        super().__init__(dify, call, sent, timeout=timeout, way=way)
         self._inputs = inputs
         """The inputs as they were given: what becomes of them may depend on the app's form."""
         self._files = files
@@ -148,7 +152,7 @@ class Question(ChatStream):
         with suppress(TimeoutError):
             async with asyncio.timeout(remaining):
                 if remaining is None or remaining > 0:
-                    answer = await self._dify._fetch(self._call, owner=owner)
+                    answer = await self._fetched(owner)
         at = time.monotonic() - started
         if answer is None:
             builder.apply(ev.DeadlineExceeded(at=at, seconds=self._timeout or 0.0))
@@ -162,6 +166,14 @@ class Question(ChatStream):
         for event in (ev.Opened(at=at), *events):
             builder.apply(event)
         return self._blocking(builder)
+
+    async def _fetched(self, owner: object | None) -> tuple[bytes, httpx.Response]:
+        try:
+            return await self._dify._fetch(self._call, owner=owner)
+        except ConnectError as problem:  # also out of time: a run was asked for all the same
+            if self._way.keeps_runs and problem.code in ("connection", "timeout"):
+                problem.hint = t("hint.lost_blocking")
+            raise
 
     def _blocking(self, builder: Builder) -> Turn:
         answer = msgspec.structs.replace(builder.turn(), source="blocking")

@@ -65,9 +65,15 @@ class _Repeated:
 
 
 class Resume:
-    """Takes the events of one stream after another, and gives those that are new."""
+    """Takes the events of one stream after another, and gives those that are new.
 
-    def __init__(self) -> None:
+    Args:
+        alone: whether the run has no message: a workflow app's. Its end tells what it gave by name, which its text is
+            taken from; no history knows more of it, and nothing moderates it.
+    """
+
+    def __init__(self, *, alone: bool = False) -> None:
+        self._alone = alone
         self._nodes = RunNodes()
         self._seen: Counter[Hashable] = Counter()
         self._unrepeated: Counter[Hashable] = Counter()
@@ -227,6 +233,8 @@ class Resume:
         self._new_text.append(new)
         if whole:
             return [event]
+        if isinstance(event, ev.TextChunk):
+            return [_part_of(ev.TextChunk, event, data={**(event.data or {}), "text": new})] if new else []
         return [_part_of(ev.Message, event, answer=new)] if new else []
 
     def _is_state(self, event: ev.Event) -> bool:
@@ -291,7 +299,7 @@ class Resume:
     @property
     def wants_message(self) -> bool:
         """Whether the server's history may know more of the message than was told."""
-        if self._answer is None or not (self._over or self._message_ended):
+        if self._answer is None or self._alone or not (self._over or self._message_ended):
             return False
         if self._lost and not self._ended_before:  # a moderated answer may have taken the place of ours meanwhile
             return True
@@ -317,6 +325,8 @@ class Resume:
         events = self._missing_reasoning(at)
         if self._lacks_nodes():
             events.append(ev.Resumed(at=at, code="nodes", message=t("net.nodes_missing")))
+        if self._alone:
+            return events + self._missing_text(at)
         if stored is None:
             return events + self._mended_answer(at)
         if stored.answer is None:  # a run that failed or was stopped may keep less than it said
@@ -343,6 +353,13 @@ class Resume:
         self._replaced(reported)
         mended = ev.Resumed(at=at, whole=True, answer=reported)
         return [mended] if fits and self._message_ended else [mended, unmoderated]
+
+    def _missing_text(self, at: float) -> list[ev.Event]:
+        """Of a run without a message: where its end tells no outputs, what was said meanwhile stands nowhere."""
+        outputs = (self._over.data or {}).get("outputs") if self._over is not None else None
+        if outputs or not self.finished or not self._lost:
+            return []
+        return [ev.Resumed(at=at, whole=False, message=t("net.follow_gap"))]
 
     def _missing_reasoning(self, at: float) -> list[ev.Event]:
         untold = self._reasons and self.finished and not self._message_ended

@@ -13,18 +13,18 @@ from ..i18n import t
 from ..tape import Header
 from ..turn.state import Turn
 from ..wire import events as ev
-from ..wire.calls import Call, Stop, follow_run, stop_chat_message, stop_workflow
-from ..wire.kinds import WORKFLOW
+from ..wire.calls import Call, follow_run
 from .retry import check_seconds
 from .shared_builder import SharedBuilder
 from .stream import ChatStream
+from .ways import CHAT, Way, way_of
 
 if TYPE_CHECKING:
     from .client import AsyncDify
 
 
 def resumed(
-    dify: AsyncDify, run: Turn | str, *, user: str | None, timeout: float | None, stops: Stop
+    dify: AsyncDify, run: Turn | str, *, user: str | None, timeout: float | None, way: Way
 ) -> ResumedStream:
     """What reads on in a run. Raises: `InputError`, the turn has none."""
     turn = None if isinstance(run, str) else run
@@ -32,14 +32,13 @@ def resumed(
     if not run_id:
         raise InputError(t("forms.no_run"), code="run")
     name = dify.user_or(user or (turn.user if turn else None))
-    return ResumedStream(dify, run_id, turn, user=name, timeout=check_seconds(timeout), stops=stops)
+    return ResumedStream(dify, run_id, turn, user=name, timeout=check_seconds(timeout), way=way)
 
 
 def resume(dify: AsyncDify, run: Turn | str, *, user: str | None = None, timeout: float | None = None) -> ResumedStream:
     """The same in the way of the app that the run is of: as the turn says, else as is known of the client's app."""
-    mode = dify._cache.app.mode if isinstance(run, str) else run.app_mode
-    stops = stop_workflow if mode == WORKFLOW else stop_chat_message
-    return resumed(dify, run, user=user, timeout=timeout, stops=stops)
+    known = None if isinstance(run, str) else run.app_mode
+    return resumed(dify, run, user=user, timeout=timeout, way=way_of(known or dify._cache.app.mode))
 
 
 class ResumedStream(ChatStream):
@@ -51,7 +50,7 @@ class ResumedStream(ChatStream):
         turn: what is known of it; None where that is its id alone.
         user: who asked the question.
         timeout: seconds.
-        stops: how its task is stopped.
+        way: of the app's mode.
     """
 
     def __init__(
@@ -62,11 +61,11 @@ class ResumedStream(ChatStream):
         *,
         user: str,
         timeout: float | None = None,
-        stops: Stop = stop_chat_message,
+        way: Way = CHAT,
     ) -> None:
         call = self._follow_call(run, user)
-        sent = ev.Sent(user=user, server=dify.base_url, app=dify.settings.app)
-        super().__init__(dify, call, sent, timeout=timeout, stops=stops)
+        sent = ev.Sent(user=user, server=dify.base_url, app=dify.settings.app, app_mode=dify._cache.app.mode or None)
+        super().__init__(dify, call, sent, timeout=timeout, way=way)
         self._known = turn
         self._run = run
         self._builder = SharedBuilder(turn and msgspec.structs.replace(turn, tape=None))
@@ -93,6 +92,7 @@ class ResumedStream(ChatStream):
                 server=self._sent.server,
                 app=(turn and turn.app) or self._sent.app,
                 user=self._sent.user,
+                app_mode=(turn and turn.app_mode) or self._sent.app_mode,
             )
         if turn is not None:
             self._copy_tape(turn)

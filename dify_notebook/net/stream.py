@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,12 @@ from ..logs import warn_once
 from ..tape import Header, Tape
 from ..turn.state import Turn
 from ..wire import events as ev
-from ..wire.calls import Call, Stop, follow_run, stop_chat_message
+from ..wire.calls import Call, follow_run
 from ..wire.decoder import encoded, own_frame
 from ..wire.sse import MEDIA_TYPE, Frame
 from .bodies import iter_decoded, read_chunks
 from .bounds import size_text
-from .event_reader import EventReader
+from .event_reader import EventReader, Framed
 from .exceptions import bare
 from .follower import Follower
 from .forms import Link, linked
@@ -33,8 +33,10 @@ from .responses import blocking_events, content_type_of, events_body, too_large
 from .shared_builder import SharedBuilder
 from .silence import Silence
 from .stored_message import stored_message
+from .stored_run import end_bytes, has_ended, stored_run, unknown_end, unless_left
 from .thread import current_owner
 from .transport import as_error, permit_of
+from .ways import CHAT, Way
 
 if TYPE_CHECKING:
     from ..turn.forms import FormLink
@@ -68,12 +70,12 @@ class ChatStream:
         *,
         timeout: float | None = None,
         tape: bool = True,
-        stops: Stop = stop_chat_message,
+        way: Way = CHAT,
     ) -> None:
         self._dify = dify
         self._call = call
         self._sent = sent
-        self._stops = stops
+        self._way = way
         self._timeout = timeout
         self._spent = 0.0  # seconds of it that went by before the question was sent
         self._builder = SharedBuilder()
@@ -92,7 +94,7 @@ class ChatStream:
         self._interrupts = Interrupts()
         self._opening: asyncio.Future[Any] | None = None  # what is waited for before there is a response
         self._sending = False  # whether the question was sent, or is about to be
-        self._reader = EventReader(dify.bounds, dify.settings.api_key)
+        self._reader = EventReader(dify.bounds, dify.settings.api_key, alone=way.keeps_runs)
         self._end_reason: ev.Event | None = None  # why this side ended it
         self._link: FormLink | None = None
         self._plain = False  # whether who asked does not await
@@ -227,6 +229,7 @@ class ChatStream:
                 server=sent.server,
                 app=sent.app,
                 user=sent.user,
+                app_mode=sent.app_mode,
             )
 
     async def _ended_early(self) -> ChatStream:
@@ -358,9 +361,14 @@ class ChatStream:
                 if not follower.wants(end):
                     break
                 lost, end = end, None  # whoever is cancelled while it is followed, leaves a run that goes on
-                if not await self._follow(follower, lost):
-                    end = lost
-                    break
+                if await self._follow(follower, lost):
+                    continue
+                kept = await self._kept_end()
+                for part, event in kept:
+                    self._record(part, event)
+                    yield event
+                end = ev.StreamEnd(at=self.now) if kept else lost
+                break
             if self._stopping is not None:  # the stream may end before the stop is confirmed
                 await asyncio.wait([self._stopping], timeout=STOP_SECONDS)
             if self._end_reason is None:
@@ -433,6 +441,22 @@ class ChatStream:
         self._reader.reconnect(self._builder.turn())
         self._tell(ev.Resumed(at=self.now, message=t("net.followed")))
         return True
+
+    async def _kept_end(self) -> Sequence[Framed]:
+        """How the run ended, by what the server keeps of it; nothing where that is not to be had."""
+        run = self._builder.unfinished_run
+        if run is None or not self._way.keeps_runs:
+            return ()
+        self._opening = asyncio.ensure_future(stored_run(self._dify, run, left=self._is_left))
+        kept = await unless_left(self._opening, self._is_left)
+        if kept is None or self._is_left():
+            return ()
+        self._reader.reconnect(self._builder.turn())
+        if not has_ended(kept):
+            self._tell(ev.Resumed(at=self.now, whole=False, message=unknown_end(old=bool(self._dify._cache.app.old))))
+            return ()
+        self._tell(ev.Resumed(at=self.now, message=t("net.run_read")))
+        return [read for frame in self._reader.split(end_bytes(kept)) for read in self._reader.read(frame, self.now)]
 
     def _open_again(self, call: Call[Any]) -> asyncio.Future[httpx.Response]:
         self._opening = self._open(call)
@@ -511,7 +535,7 @@ class ChatStream:
                 await self._task_known.wait()
                 if self.task_id is None:
                     return False
-                answer = await self._dify._send(self._stops(self.task_id, user=self._sent.user or ""), bypass=True)
+                answer = await self._dify._send(self._way.stops(self.task_id, user=self._sent.user or ""), bypass=True)
                 return bool(answer.result == "success")
         except (DifyError, TimeoutError):
             return False  # told as `stop_confirmed` False

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import os
     import ssl
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
     from typing import Any, Literal
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ..turn.state import MessageFile, Turn
     from ..wire import models
     from ..wire.calls import SortBy
+    from ..wire.kinds import LoggedStatus
     from . import files as fl
     from .bounds import Bounds
     from .files import FileInput
@@ -759,8 +761,11 @@ class App(Group):
     def mode(self) -> str | None:
         """What the app is: chat, agent-chat, advanced-chat (a chatflow), agent, workflow or completion.
 
-        Dify 0.15 does not say it: there it is found by asking for a run and for conversations that need not be there,
-        and None stands for any app that holds conversations.
+        Dify 0.15 does not say it: there it is found by asking for conversations and, where the app holds none, for a
+        run that is not there, and None stands for any app that holds conversations.
+
+        Raises:
+            DifyError: the server refused that for another reason, or could not be reached.
         """
         return portal().call(self._dify.app.mode())
 
@@ -1009,9 +1014,9 @@ class Workflows(Group):
         self,
         *,
         keyword: str | None = None,
-        status: Literal["succeeded", "failed", "stopped"] | None = None,
-        created_at__before: str | None = None,
-        created_at__after: str | None = None,
+        status: LoggedStatus | None = None,
+        created_at__before: str | datetime | None = None,
+        created_at__after: str | datetime | None = None,
         created_by_end_user_session_id: str | None = None,
         created_by_account: str | None = None,
         page_size: int = 100,
@@ -1021,10 +1026,14 @@ class Workflows(Group):
         Args:
             keyword: in inputs, outputs, the user or the run's id. Dify 1.12 finds no Chinese.
             status: runs that ended so.
-            created_at__before, created_at__after: ISO 8601 with its zone. These and what follows: Dify 1.x, older ones
-                ignore them.
+            created_at__before, created_at__after: times, as text in ISO 8601 or as they are; one without a zone is
+                this machine's. These and what follows: Dify 1.x.
             created_by_end_user_session_id: the user that runs were started with.
             created_by_account: the mail address of a member of the workspace.
+
+        Raises:
+            InputError: the status is another, or a text is no time; when the first page is had: Dify 0.15 has none of
+                the newer filters, and would give runs that were not asked for.
         """
         return Pages(
             self._dify.workflows.logs(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from ..errors import NotFoundError
+from ..errors import InputError, NotFoundError
 from ..i18n import t
 from ..wire import calls, models
+from ..wire.kinds import WORKFLOW, LoggedStatus
 from .files import FileInput
 from .pages import AsyncPages, PageBudget, numbered
 from .question import Question, ResponseMode, question
 from .resource import Resource
 from .resumed_stream import resumed
 from .stream import ChatStream
+from .ways import way_of
 
 if TYPE_CHECKING:
     from ..turn.state import Turn
@@ -86,7 +89,8 @@ class AsyncWorkflows(Resource):
             files=files,
             user=user,
             timeout=timeout,
-            stops=calls.stop_workflow,
+            way=way_of(WORKFLOW),
+            app_mode=WORKFLOW,
         )
 
     def resume(self, run: Turn | str, *, user: str | None = None, timeout: float | None = None) -> ChatStream:
@@ -100,7 +104,7 @@ class AsyncWorkflows(Resource):
         Raises:
             InputError: the turn has no run. What entering the stream raises: see `ChatStream`.
         """
-        return resumed(self._dify, run, user=user, timeout=timeout, stops=calls.stop_workflow)
+        return resumed(self._dify, run, user=user, timeout=timeout, way=way_of(WORKFLOW))
 
     async def stop(self, task_id: str, *, user: str | None = None) -> bool:
         """Stop a running task.
@@ -133,9 +137,9 @@ class AsyncWorkflows(Resource):
         self,
         *,
         keyword: str | None = None,
-        status: Literal["succeeded", "failed", "stopped"] | None = None,
-        created_at__before: str | None = None,
-        created_at__after: str | None = None,
+        status: LoggedStatus | None = None,
+        created_at__before: str | datetime | None = None,
+        created_at__after: str | datetime | None = None,
         created_by_end_user_session_id: str | None = None,
         created_by_account: str | None = None,
         page_size: int = 100,
@@ -145,26 +149,44 @@ class AsyncWorkflows(Resource):
         Args:
             keyword: in inputs, outputs, the user or the run's id. Dify 1.12 finds no Chinese.
             status: runs that ended so.
-            created_at__before, created_at__after: ISO 8601 with its zone. These and what follows: Dify 1.x, older ones
-                ignore them.
+            created_at__before, created_at__after: times, as text in ISO 8601 or as they are; one without a zone is
+                this machine's. These and what follows: Dify 1.x.
             created_by_end_user_session_id: the user that runs were started with.
             created_by_account: the mail address of a member of the workspace.
+
+        Raises:
+            InputError: the status is another, or a text is no time; when the first page is had: Dify 0.15 has none of
+                the newer filters, and would give runs that were not asked for.
         """
         filters = {
             "keyword": keyword,
             "status": status,
-            "created_at__before": created_at__before,
-            "created_at__after": created_at__after,
+            "created_at__before": _as_iso("created_at__before", created_at__before),
+            "created_at__after": _as_iso("created_at__after", created_at__after),
             "created_by_end_user_session_id": created_by_end_user_session_id,
             "created_by_account": created_by_account,
         }
         dify, budget = self._dify, PageBudget(self._dify.bounds.pages)
         calls.workflow_logs(filters, limit=page_size)  # tells mistakes now
+        newer = [name for name, value in filters.items() if value is not None and name.startswith("created_")]
 
         async def fetch(number: int) -> tuple[list[models.WorkflowLog], bool]:
             if number == 1:
                 budget.reset()
             page = await dify._send(calls.workflow_logs(filters, page=number, limit=page_size), on_size=budget)
+            if newer and dify._cache.app.old:
+                raise InputError(t("net.old_filters", names=", ".join(newer)), code=newer[0])
             return page.data, page.has_more if page.has_more is not None else len(page.data) >= page_size
 
-        return numbered(fetch, max_items=dify.bounds.items, table="runs")
+        return numbered(fetch, max_items=dify.bounds.items, table="workflow_runs")
+
+
+def _as_iso(name: str, time: str | datetime | None) -> str | None:
+    """A time as the server reads it. Raises: `InputError`, it is none."""
+    if time is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(time) if isinstance(time, str) else time
+        return (moment if moment.tzinfo else moment.astimezone()).isoformat()
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        raise InputError(t("net.bad_time", name=name, value=repr(time)), code=name) from None

@@ -225,7 +225,7 @@ class Tape:
         from ..wire import events as ev
 
         builder = Builder()
-        fields = ("query", "conversation_id", "user", "server", "app")
+        fields = ("query", "conversation_id", "user", "server", "app", "app_mode")
         builder.apply(ev.Sent(**{name: getattr(self.header, name) for name in fields}))
         for event in self.events:
             builder.apply(event)

@@ -41,6 +41,8 @@ class Header(BoundedRepr, msgspec.Struct, kw_only=True, omit_defaults=True):
     conversation_id: str | None = None
     message_id: str | None = None
     status: str | None = None
+    app_mode: str | None = None
+    """Of the app, as far as it was known."""
 
 
 def line_of(at: float, frame: Frame) -> bytes:

@@ -12,7 +12,10 @@ from ..errors import TapeError
 from ..turn.state import Turn
 from .reading import StoredEntries
 
-_FIELDS = ("message_id", "conversation_id", "app", "app_mode", "turn_number", "conversation_name", "feedback", "user")
+_FIELDS = (
+    "message_id", "conversation_id", "app", "app_mode", "turn_number", "conversation_name", "feedback", "user",
+    "workflow_run_id",
+)  # fmt: skip
 """What a turn keeps beside its tape."""
 
 
@@ -30,6 +33,11 @@ class Kept(NamedTuple):
     @property
     def message_id(self) -> str | None:
         id: str | None = self.fields[0]
+        return id
+
+    @property
+    def workflow_run_id(self) -> str | None:
+        id: str | None = self.fields[-1]
         return id
 
     def turn(self) -> Turn:
@@ -93,15 +101,15 @@ class Turns(MutableSequence[Turn]):
         return f"<{len(self)} turns>"
 
     def put(self, turn: Turn) -> bool:
-        """Put this in place of the turn with the same message; one that is kept by reference learns of its rating,
-        and, where its run went on, of the tape that has the whole.
+        """Put this in place of the turn with the same message (of a workflow app's, which has none, the same run);
+        one that is kept by reference learns of its rating, and, where its run went on, of the tape that has the whole.
 
         Returns:
             Whether there is one.
         """
         found = False
         for index, item in enumerate(self._held):
-            if turn.message_id and item.message_id == turn.message_id:
+            if _is_same(item, turn):
                 if isinstance(item, Turn) or turn.tape is not None:
                     self._held[index] = turn if isinstance(item, Turn) else _without_content(turn)
                 else:
@@ -126,6 +134,12 @@ class Turns(MutableSequence[Turn]):
                 except TapeError:  # the server's history has it
                     continue
         return turns
+
+
+def _is_same(item: Turn | Kept, turn: Turn) -> bool:
+    if turn.message_id or item.message_id:
+        return item.message_id == turn.message_id
+    return bool(turn.workflow_run_id) and item.workflow_run_id == turn.workflow_run_id
 
 
 def _turn(item: Turn | Kept) -> Turn:

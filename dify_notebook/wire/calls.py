@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -19,6 +19,7 @@ from ..i18n import t
 from ..redact import redact
 from ..secret import Secret
 from . import models
+from .kinds import LoggedStatus
 
 T = TypeVar("T")
 SortBy = Literal["created_at", "-created_at", "updated_at", "-updated_at"]
@@ -41,6 +42,8 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Whether it asks the app: then some servers stream the answer whatever was asked for."""
     secret: Secret | None = None
     """Stands in the path, and is taken out of what is answered."""
+    absent_in: str = ""
+    """Which Difys have no such route, where older ones have none: `Dify 0.15`."""
 
     @property
     def attempted(self) -> str:
@@ -158,7 +161,8 @@ def workflow_run(
     """POST /workflows/run, or /workflows/{workflow_id}/run for one of its published versions (Dify 1.x)."""
     body = _asked(inputs, files, response_mode, user)
     path = "/workflows/run" if workflow_id is None else f"/workflows/{segment('workflow_id', workflow_id)}/run"
-    return Call(method="POST", path=path, body=body, result=models.WorkflowAnswer, asks=True)
+    absent = "" if workflow_id is None else "Dify 0.15"
+    return Call(method="POST", path=path, body=body, result=models.WorkflowAnswer, asks=True, absent_in=absent)
 
 
 def _asked(
@@ -211,6 +215,8 @@ def workflow_logs(filters: Mapping[str, str | None], *, page: int = 1, limit: in
             `created_by_end_user_session_id`, `created_by_account`; older ones ignore these in silence.
     """
     params = {"page": str(page), "limit": str(check_limit(limit))}
+    if filters.get("status") is not None:
+        one_of("status", filters["status"], get_args(LoggedStatus))
     for name, value in filters.items():
         if value is not None:
             check_text(name, value)

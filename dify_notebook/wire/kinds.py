@@ -20,6 +20,8 @@ WORKFLOW: Final = "workflow"
 """A workflow that is run: inputs, nodes, outputs, no conversation."""
 COMPLETION: Final = "completion"
 """A prompt with inputs, which is filled and answered once."""
+LoggedStatus = Literal["succeeded", "failed", "stopped"]
+"""By which `/workflows/logs` can be asked for runs; its items say others too."""
 UNTOLD_END: Final = "without a terminal event"
 """What Dify 1.13 and newer say of a run that moderation answered, after the end of that answer: it is no failure."""
 

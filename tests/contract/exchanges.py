@@ -1,11 +1,12 @@
-"""Recorded exchanges with real Dify servers, for every operation but the sending of a message.
+"""Recorded exchanges with real Dify servers, for every operation; of those that ask, the refusals of workflow and
+completion apps alone: see `streams.py` for the others.
 
 `exchanges.jsonl.xz` is of the same kind as `streams.jsonl.xz` (see `streams.py`). Bodies that came
 with a Content-Length are one chunk, those that came in chunks have the chunks of the wire.
 
 `ended` is `eof` for a 204, which has neither a length nor a body and is whole all the same. The
 bodies of the five uploads of more than 10 MB were not kept: their request's body is None.
-The tokens of forms, in bodies and paths, were replaced by others.
+The tokens of forms, in bodies and paths, were replaced by others, and what signs the addresses of files of runs by `-`.
 The headers of the requests are not kept either; where the question is in one of them
 (`auth-parameters__*`, `errors__gzip-*`, `files-preview__*-range`, `files-upload__bad-key`,
 `nginx__bad-key`), the name of the case tells it.
@@ -71,7 +72,15 @@ _ROUTES = [
         ("GET", "/messages", "messages.list"),
         ("GET", "/messages/*/suggested", "messages.suggested"),
         ("POST", "/messages/*/feedbacks", "messages.feedback"),
+        ("POST", "/chat-messages", "chat.send"),
         ("POST", "/chat-messages/*/stop", "chat.stop"),
+        ("POST", "/workflows/run", "workflows.run"),
+        ("POST", "/workflows/*/run", "workflows.run"),
+        ("POST", "/workflows/tasks/*/stop", "workflows.stop"),
+        ("GET", "/workflows/run/*", "workflows.get"),
+        ("GET", "/workflows/logs", "workflows.logs"),
+        ("POST", "/completion-messages", "completion.send"),
+        ("POST", "/completion-messages/*/stop", "completion.stop"),
         ("POST", "/files/upload", "files.upload"),
         ("GET", "/files/*/preview", "files.download"),
         ("POST", "/audio-to-text", "audio.to_text"),

@@ -235,7 +235,7 @@ OF_1_16 = [
     E("1.16.1/stop__roster-agent-running", "chat.stop", Done()),
     E("1.16.1/stop__slowflow-other-user", "chat.stop", Done()),
     E("1.16.1/stop__slowflow-running", "chat.stop", Done()),
-    E("1.16.1/stop__slowworkflow-running", None, Done(), "for workflow apps only"),
+    E("1.16.1/stop__slowworkflow-running", "workflows.stop", Done()),
 
     # 1.16.1/suggested
     E("1.16.1/suggested__basic-chat-malformed", "messages.suggested", NO_ROUTE),

@@ -17,6 +17,7 @@ from contract.expected_outcomes import (
     Json,
     Meta,
     Parameters,
+    Ran,
     Refused,
     Site,
 )
@@ -141,18 +142,12 @@ APPS = [
         "no operation asks for it"),
 
     # 0.15.3/workflows-run
-    E("0.15.3/workflows-run__ok-blocking", None,
-      Json(200, {"task_id": "d7dac617-0089-4fa0-bc20-47d05fa4fbc0",
-        "workflow_run_id": "6555fa44-e610-4b5b-b92a-43e33b995673",
-        "data": {"id": "6555fa44-e610-4b5b-b92a-43e33b995673",
-        "workflow_id": "482ccea7-86a6-4445-ad1d-6ac1b6736dd4", "status": "succeeded",
-        "outputs": {"out": "Hi Paris"}, "error": None, "elapsed_time": 0.32414666700015005, "total_tokens": 0,
-        "total_steps": 3, "created_at": 1795252014, "finished_at": 1795252014}}), "for workflow apps only"),
-    E("0.15.3/workflows-run__wrong-mode-chatflow", None, NOT_WORKFLOW, "for workflow apps only"),
-    E("0.15.3/workflows-run__wrong-mode-plain-chat", None, NOT_WORKFLOW, "for workflow apps only"),
+    E("0.15.3/workflows-run__ok-blocking", "workflows.run", Ran("6555", "succeeded", {"out": "Hi Paris"})),
+    E("0.15.3/workflows-run__wrong-mode-chatflow", "workflows.run", NOT_WORKFLOW),
+    E("0.15.3/workflows-run__wrong-mode-plain-chat", "workflows.run", NOT_WORKFLOW),
 
     # 0.15.3/completion-messages
-    E("0.15.3/completion-messages__wrong-mode-chatflow", None, UNAVAILABLE, "for completion apps only"),
+    E("0.15.3/completion-messages__wrong-mode-chatflow", "completion.send", UNAVAILABLE),
 
     # 1.12.1/info
     E("1.12.1/info__agent-chat", "app.info", Info("agent-chat", "agent-chat", "agent-chat", "Admin")),
@@ -272,9 +267,9 @@ APPS = [
       Json(200, {"pid": 1313, "status": "ok", "version": "1.12.1"}), "not below the base URL"),
 
     # 1.12.1/workflows-run
-    E("1.12.1/workflows-run__wrong-mode-plain-chat", None, NOT_WORKFLOW, "for workflow apps only"),
+    E("1.12.1/workflows-run__wrong-mode-plain-chat", "workflows.run", NOT_WORKFLOW),
 
     # 1.12.1/completion-messages
-    E("1.12.1/completion-messages__wrong-mode-chatflow", None, UNAVAILABLE, "for completion apps only"),
-    E("1.12.1/completion-messages__wrong-mode-plain-chat", None, UNAVAILABLE, "for completion apps only"),
+    E("1.12.1/completion-messages__wrong-mode-chatflow", "completion.send", UNAVAILABLE),
+    E("1.12.1/completion-messages__wrong-mode-plain-chat", "completion.send", UNAVAILABLE),
 ]

@@ -1,4 +1,4 @@
-"""What a person expects of every recorded exchange that does not send a message: the reviewed table.
+"""What a person expects of every recorded exchange that sends no message and no run: the reviewed table.
 
 Ids, times, counts and lengths were tabulated from the bytes by a throwaway script that shares
 nothing with the package; then every line was read against its recording, and what counting does
@@ -33,9 +33,15 @@ from contract.expected_apps import APPS
 from contract.expected_changes import CHANGES
 from contract.expected_files import FILES
 from contract.expected_history import HISTORY
+from contract.expected_kept_runs import KEPT_RUNS
 from contract.expected_lists import LISTS
+from contract.expected_other_apps import OTHER_APPS
 from contract.expected_outcomes import Expected
+from contract.expected_workflow_calls import WORKFLOW_CALLS
+from contract.expected_workflow_logs import WORKFLOW_LOGS
 
-TABLE = [*LISTS, *CHANGES, *FILES, *APPS, *HISTORY, *OF_1_16]
+TABLE = [
+    *LISTS, *CHANGES, *FILES, *APPS, *HISTORY, *OF_1_16, *WORKFLOW_CALLS, *WORKFLOW_LOGS, *KEPT_RUNS, *OTHER_APPS,
+]  # fmt: skip
 
 EXPECTED: dict[str, Expected] = {row.case: row for row in TABLE}

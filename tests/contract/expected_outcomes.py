@@ -257,6 +257,65 @@ class Form:
 
 
 @dataclass(frozen=True)
+class RunDetail:
+    """A run as the server keeps it."""
+
+    id: str
+    status: str
+    created: str
+    steps: int
+    tokens: int
+    inputs: dict[str, Any] = field(default_factory=dict)
+    """Those of the app that were given: see `brief`."""
+    outputs: dict[str, Any] | None = field(default_factory=dict)
+    """In the same way; None where it tells none."""
+    error: str = ""
+    """How it begins."""
+    finished: str = ""
+
+
+@dataclass(frozen=True)
+class Logs:
+    """A page of the log of runs, in the order of the wire: the newest first."""
+
+    count: int
+    ids: str = ""
+    statuses: str = ""
+    """A letter each: succeeded, failed, partial-succeeded, running, x for stopped."""
+    tokens: int = 0
+    """Of all of them."""
+    created: str = ""
+    """Of the first line."""
+    more: bool = False
+    users: str = "golden-user"
+    """Who asked for them, in order."""
+    exceptions: int = 0
+    """Of all of them."""
+    total: int = 0
+    """Where the page is empty, and the log is not."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """The answer of a run in one piece."""
+
+    id: str
+    status: str
+    outputs: dict[str, Any] | None
+
+
+def brief(value: Any) -> Any:
+    """A value of a run: short texts and numbers as they are, else what it is and how much of it."""
+    if isinstance(value, str):
+        return value if len(value) <= 24 else f"{len(value)} characters"
+    if isinstance(value, list):
+        return f"{len(value)} items"
+    if isinstance(value, dict):
+        return "a file" if value.get("dify_model_identity") else f"{len(value)} fields"
+    return value
+
+
+@dataclass(frozen=True)
 class Json:
     """What a raw request finds, where no operation would ask."""
 
@@ -267,7 +326,7 @@ class Json:
 Outcome = (
     Refused | Done | Conversations | Conversation | Messages | MessageCounts | Suggested | Variables
     | Variable | Upload | Content | Text | Info | Meta | Site | Parameters | Feedbacks | Annotations
-    | Annotation | Job | Form | Json
+    | Annotation | Job | Form | RunDetail | Logs | Ran | Json
 )  # fmt: skip
 
 

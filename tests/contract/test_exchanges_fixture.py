@@ -19,7 +19,7 @@ PLACEHOLDERS = re.compile(rb"\b(?:app|dataset)-(?:golden|BAD|xxxx)\b")
 
 
 def test_every_exchange_has_one_line_in_the_table() -> None:
-    assert len(TABLE) == len(EXPECTED) == len(load_exchanges()) == 1431
+    assert len(TABLE) == len(EXPECTED) == len(load_exchanges()) == 1939
     assert EXPECTED.keys() == load_exchanges().keys()
 
 
@@ -33,11 +33,12 @@ def test_loading_is_done_once() -> None:
 
 def test_counts() -> None:
     exchanges = load_exchanges().values()
-    assert Counter(it.case.split("/")[0] for it in exchanges) == {"0.15.3": 437, "1.12.1": 845, "1.16.1": 149}
+    assert Counter(it.case.split("/")[0] for it in exchanges) == {"0.15.3": 681, "1.12.1": 1101, "1.16.1": 157}
     assert Counter(it.status for it in exchanges) == {
-        200: 868, 201: 52, 204: 13, 400: 209, 401: 16, 403: 5, 404: 223, 412: 1, 413: 5, 415: 13, 500: 25, 502: 1,
+        200: 1147, 201: 52, 204: 13, 400: 373, 401: 20, 403: 10, 404: 256, 405: 8, 412: 1, 413: 5, 415: 21, 500: 32,
+        502: 1,
     }  # fmt: skip
-    assert Counter(it.ended for it in exchanges) == {"content-length": 1406, "last-chunk": 12, "eof": 13}
+    assert Counter(it.ended for it in exchanges) == {"content-length": 1910, "last-chunk": 16, "eof": 13}
 
 
 def test_bodies() -> None:
@@ -59,10 +60,12 @@ def test_operations_cover_the_client() -> None:
     assert found == {
         "annotations.create", "annotations.delete", "annotations.disable_reply", "annotations.enable_reply",
         "annotations.list", "annotations.reply_status", "annotations.update", "app.feedbacks", "app.info",
-        "app.meta", "app.parameters", "app.site", "audio.from_text", "audio.to_text", "chat.resume", "chat.stop",
+        "app.meta", "app.parameters", "app.site", "audio.from_text", "audio.to_text", "chat.resume", "chat.send", "chat.stop",
+        "completion.send", "completion.stop",
         "conversations.delete", "conversations.list", "conversations.rename", "conversations.set_variable",
         "conversations.variables", "end_users.get", "files.download", "files.upload", "forms.get", "forms.submit",
-        "messages.feedback", "messages.list", "messages.suggested",
+        "messages.feedback", "messages.list", "messages.suggested", "workflows.get", "workflows.logs", "workflows.run",
+        "workflows.stop",
     }  # fmt: skip
 
 

@@ -68,6 +68,13 @@ ASK: dict[str, Callable[[Dify], Any]] = {
     "forms.get": lambda d: d.forms.get("FormTokenFormToken0001"),
     "forms.submit": lambda d: d.forms.submit("FormTokenFormToken0001", action="approve", inputs={"note": "n"}),
     "chat.resume": resumed,
+    "chat.send": lambda d: d.chat.send("x", response_mode="blocking"),
+    "workflows.run": lambda d: d.workflows.run(response_mode="blocking", workflow_id=None),
+    "workflows.stop": lambda d: d.workflows.stop(UUID),
+    "workflows.get": lambda d: d.workflows.get(UUID),
+    "workflows.logs": lambda d: d.workflows.logs().to_list(),
+    "completion.send": lambda d: d.completion.send(response_mode="blocking"),
+    "completion.stop": lambda d: d.completion.stop(UUID),
 }
 
 
@@ -169,6 +176,39 @@ def counts(items: list[Any], more: bool) -> eo.MessageCounts:
     )
 
 
+def run_detail(run: Any) -> eo.RunDetail:
+    given = {name: value for name, value in run.inputs.items() if value is not None and not name.startswith("sys.")}
+    return eo.RunDetail(
+        run.id[:4],
+        run.status,
+        told(run.created_at),
+        run.total_steps,
+        run.total_tokens,
+        {name: eo.brief(value) for name, value in given.items()},
+        None if run.outputs is None else {name: eo.brief(value) for name, value in run.outputs.items()},
+        (run.error or "").partition("\n")[0][:40],
+        told(run.finished_at),
+    )
+
+
+STATUSES = {"succeeded": "s", "failed": "f", "stopped": "x", "running": "r", "partial-succeeded": "p"}
+
+
+def logs(items: list[Any], more: bool, total: int) -> eo.Logs:
+    runs = [item.workflow_run for item in items]
+    return eo.Logs(
+        len(items),
+        ends(items),
+        "".join(STATUSES[run.status] for run in runs),
+        sum(run.total_tokens for run in runs),
+        told(items[0].created_at) if items else "",
+        more,
+        " ".join(sorted({item.created_by_end_user["session_id"] for item in items})) or eo.Logs(0).users,
+        sum(run.exceptions_count or 0 for run in runs),
+        total,
+    )
+
+
 def form(found: Any) -> eo.Form:
     fields = [
         f"{field.name}:{field.type}" + (f"={field.default}" if field.default is not None else "")
@@ -257,8 +297,16 @@ def check(expected: eo.Outcome, found: Any, script: Replay) -> None:
             assert (found.text_to_speech or {}).get("voice") == expected.voice
         case eo.Feedbacks():
             assert (len(found), ends(found)) == (expected.count, expected.ids)
-            assert (found[0].rating, found[0].content, told(found[0].created_at)) == (
+            assert not found or (found[0].rating, found[0].content, told(found[0].created_at)) == (
                 expected.rating, expected.content, expected.created,
+            )  # fmt: skip
+        case eo.RunDetail():
+            assert run_detail(found) == expected
+        case eo.Logs():
+            assert logs(found, more, expected.total) == expected
+        case eo.Ran():
+            assert (found.workflow_run_id[:4], found.status, found.outputs) == (
+                expected.id, expected.status, expected.outputs,
             )  # fmt: skip
         case eo.Annotations():
             assert (len(found), ends(found), more) == (expected.count, expected.ids, expected.more)
@@ -336,6 +384,9 @@ def test_values_that_the_documents_rule_out_are_not_sent(case: str, replay: tupl
         ),
         "chat.stop": lambda: dify.chat.stop(UUID, user=body.get("user")),
         "messages.feedback": lambda: dify.messages.feedback(UUID, body.get("rating")),
+        "workflows.logs": lambda: dify.workflows.logs(
+            page_size=limit, status=query.get("status")  # type: ignore[arg-type]
+        ).to_list(),
         "audio.from_text": lambda: dify.audio.from_text(body.get("text"), message_id=body.get("message_id")),
     }
     with pytest.raises(er.InputError):

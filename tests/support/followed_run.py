@@ -56,7 +56,8 @@ class Run:
     ) -> None:
         self.events = list(events)
         started = next(event for event in events if event["event"] == "workflow_started")
-        self.ids = {name: started[name] for name in ("conversation_id", "message_id", "created_at")}
+        self.ids = {name: started[name] for name in ("conversation_id", "message_id", "created_at") if name in started}
+        """Of its message; a workflow app's run has none."""
         self.id: str = started["workflow_run_id"]
         self.task: str = started["task_id"]
         self.answer, self.usage, self.forms, self.status = answer, usage or {}, list(forms), status
@@ -75,8 +76,9 @@ class Run:
         first = next(event for event in self.events if event["event"] == "workflow_started")
         told: list[Event] = [
             {"event": "workflow_started", **common, **run, "data": {**first["data"], "reason": "initial"}},
-            {"event": "message_replace", **common, "answer": self._persisted(before), "reason": ""},
         ]
+        if self.ids:
+            told.append({"event": "message_replace", **common, "answer": self._persisted(before), "reason": ""})
         for number, node in enumerate(self._nodes(before), 1):
             data = {**node, "index": number, "inputs": None}
             status = data.pop("status")
@@ -126,6 +128,21 @@ class Run:
             node |= {name: data[name] for name in ("iteration_id", "loop_id") if data.get(name)}
             node["status"] = data["status"] if kind.endswith(("finished", "completed")) else "running"
         return list(nodes.values())
+
+    def kept(self, *, running: bool) -> Event:
+        """What `/workflows/run/{id}` has of it, as Dify 1.12 tells it."""
+        end = {} if running else self._finished(self.events)["data"]
+        names = ("status", "error", "total_steps", "total_tokens", "finished_at", "elapsed_time")
+        first = next(event["data"] for event in self.events if event["event"] == "workflow_started")
+        return {
+            "id": self.id,
+            "workflow_id": first["workflow_id"],
+            "inputs": json.dumps(first["inputs"]),
+            "outputs": json.dumps(end.get("outputs") or {}),
+            "created_at": first["created_at"],
+            **{name: end.get(name) for name in names},
+            "status": end.get("status", "running"),
+        }
 
     def message(self, pause: Event | None = None) -> Event:
         """What `/messages` has of it: at its end, or at that pause."""
@@ -177,16 +194,28 @@ class Server:
         """Tasks that were to be stopped."""
         self.messages = True
         """Whether `/messages` is to be had."""
+        self.follows = True
+        """Whether runs are told again (Dify 1.13 and newer)."""
+        self.looks: list[bool] = []
+        """What `/workflows/run/{id}` is to say, one for each time, the last for all further ones: whether it runs."""
+        self.looked = 0
+        self.version = "1.16.1"
+        self.breaks = "close"
+        """How a stream breaks that is cut: by close, reset or end, a whole body that lacks the run's end."""
         self._pause: Event | None = None
 
     def __call__(self, request: Request, connection: Connection) -> None:
         path = urlsplit(request.path)
-        if path.path == "/v1/chat-messages":
+        if path.path in ("/v1/chat-messages", "/v1/workflows/run"):
             self._tell(connection, self._until_pause(self.run.events), self.cut)
-        elif path.path == f"/v1/workflow/{self.run.id}/events":
+        elif path.path == f"/v1/workflow/{self.run.id}/events" and self.follows:
             self._events(connection, parse_qs(path.query))
         elif path.path == "/v1/messages" and self.messages and self.run.answer is not None:
             connection.reply("200 OK", {"limit": 100, "has_more": False, "data": [self.run.message(self._pause)]})
+        elif path.path == f"/v1/workflows/run/{self.run.id}" and self.looks:
+            self.looked += 1
+            running = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+            connection.reply("200 OK", self.run.kept(running=running), extra=f"X-Version: {self.version}\r\n")
         elif path.path.startswith("/v1/form/human_input/") and request.method == "POST":
             if self.refusal is not None:
                 connection.reply(*self.refusal)
@@ -241,4 +270,4 @@ class Server:
         if stop is None and stays and events[-1]["event"] != "workflow_finished":
             connection.wait_until_left()  # a server pings on
             return
-        connection.end() if stop is None else connection.close()
+        getattr(connection, "end" if stop is None else self.breaks)()

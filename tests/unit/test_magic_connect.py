@@ -142,7 +142,6 @@ def connected(monkeypatch: pytest.MonkeyPatch, url: str) -> State:
 SICK = [
     ({"info": ("401 UNAUTHORIZED", {"code": "unauthorized", "message": "bad"})}, "key is refused"),
     ({"info": ("403 FORBIDDEN", {"code": "forbidden", "message": "off"})}, "API is switched off"),
-    ({"info": ("200 OK", {"name": "F", "mode": "workflow"})}, "cannot chat"),
     ({"parameters": ("400 BAD REQUEST", {"code": "app_unavailable", "message": "x"})}, "not published"),
     ({"info": ("502 BAD GATEWAY", b"<html>")}, "answers 502"),
     ({"info": ("200 OK", b"<html>")}, "no Dify API"),

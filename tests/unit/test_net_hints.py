@@ -125,5 +125,5 @@ def test_an_error_says_all() -> None:
     assert said.splitlines() == [
         "POST /chat-messages: 400 invalid_param: Workflow not published",
         "request id: req-1",
-        "Open the chatflow in Dify and publish it.",
+        "Open the app in Dify and publish it.",
     ]

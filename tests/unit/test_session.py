@@ -11,9 +11,8 @@ import pytest
 from support.raw_server import Connection, Request, serving
 
 from dify_notebook import Dify, Session
-from dify_notebook import session as session_module
 from dify_notebook.errors import AuthenticationError, InputError, TapeGone
-from dify_notebook.tape import RunStore, Tape, run_store
+from dify_notebook.tape import RunStore, Tape, keeper, run_store
 
 
 class Chat:
@@ -252,7 +251,7 @@ def test_the_oldest_turns_are_read_from_their_tapes(tmp_path: Path) -> None:
 
 
 def test_without_a_store_the_newest_events_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "UNSTORED", 2)
+    monkeypatch.setattr(keeper, "UNSTORED", 2)
     store = RunStore(tmp_path / "runs")
     store.enabled = False
     with serving(Chat()) as server:
@@ -268,7 +267,7 @@ def test_without_a_store_the_newest_events_stay_in_memory(tmp_path: Path, monkey
 
 
 def test_without_a_store_long_events_go_earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "UNSTORED_BYTES", 1)
+    monkeypatch.setattr(keeper, "UNSTORED_BYTES", 1)
     store = RunStore(tmp_path / "runs")
     store.enabled = False
     with serving(Chat()) as server:
