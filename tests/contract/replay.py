@@ -197,7 +197,7 @@ class Replay:
         if isinstance(told.json, dict) and "invalid.json" not in self.what:
             body = json.dumps(self._body(told.json)).encode()
         key = "app-gone" if "deleted-app" in self.told.case else self.stage.server.api_key(self.app)
-        auth = AUTH.get(self.what, "Bearer KEY") if "auth" in self.told.case or "bad-key" in self.what else "Bearer KEY"
+        auth = AUTH.get(self.what.removeprefix("err-"), "Bearer KEY") if "auth" in self.told.case or "bad-key" in self.what else "Bearer KEY"
         if auth is not None:
             headers["Authorization"] = auth.replace("KEY", key)
         url = self.stage.server.url + path + (f"?{urlencode(query)}" if query else "")

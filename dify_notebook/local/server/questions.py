@@ -40,7 +40,7 @@ def chat_request(body: dict[str, Any], *, older: bool = False) -> Question:
         body = _as_older(body)
     _inputs(body, model)
     query = text_of(body, "query", model)
-    streaming, files = _streaming(body, model), _files(body, model)
+    streaming, files = _streaming(body, model, older=older), _files(body, model)
     conversation = body.get("conversation_id")
     if conversation not in (None, ""):
         if not isinstance(conversation, str) or not is_uuid(conversation):
@@ -85,10 +85,10 @@ def completion_request(body: dict[str, Any], *, older: bool = False) -> Question
 
 
 def _plain(body: dict[str, Any], model: str, *, older: bool, **more: Any) -> Question:
-    if older and not isinstance(body.get("files"), list):
-        body = {**body, "files": None}
+    if older:
+        body = _as_older_plain(body)
     inputs = _inputs(body, model)
-    streaming, files = _streaming(body, model), _files(body, model)
+    streaming, files = _streaming(body, model, older=older), _files(body, model)
     return Question(inputs=inputs, streaming=streaming, user=user_of(body), files=files, **more)
 
 
@@ -101,8 +101,10 @@ def _inputs(body: dict[str, Any], model: str) -> dict[str, Any]:
     return inputs
 
 
-def _streaming(body: dict[str, Any], model: str) -> bool:
+def _streaming(body: dict[str, Any], model: str, *, older: bool) -> bool:
     mode = body.get("response_mode")
+    if older and mode is None and "response_mode" in body:
+        raise wrong(model, "response_mode", "None is not a valid choice", "literal_error")
     if mode not in (None, "blocking", "streaming"):
         raise wrong(model, "response_mode", "Input should be 'blocking' or 'streaming'", "literal_error")
     return bool(mode == "streaming")
@@ -113,6 +115,16 @@ def _files(body: dict[str, Any], model: str) -> list[dict[str, Any]]:
     if files is not None and not (isinstance(files, list) and all(isinstance(file, dict) for file in files)):
         raise wrong(model, "files", "Input should be a valid list", "list_type")
     return files or []
+
+
+def _as_older_plain(body: dict[str, Any]) -> dict[str, Any]:
+    """It takes an empty list for no inputs, and no list for no files."""
+    changed = dict(body)
+    if body.get("inputs") == []:
+        changed["inputs"] = {}
+    if not isinstance(body.get("files"), list):
+        changed["files"] = None
+    return changed
 
 
 def _as_older(body: dict[str, Any]) -> dict[str, Any]:
