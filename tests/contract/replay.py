@@ -44,7 +44,7 @@ def app_of(case: str, names: Sequence[str]) -> str:
         for name in sorted(names, key=len, reverse=True):
             if what.startswith(prefix + name):
                 return name
-    return "plain-chat"
+    return "chatflow" if what.startswith("workflow-id") else "plain-chat"
 
 
 class Stage:
@@ -178,7 +178,8 @@ class Replay:
         """What is not as recorded: status, kind of body, code, fields and types, order of events."""
         asks = self.app in ASKING and ("conversation_id" in self.told.request.path or "second" in self.what)
         with contextlib.ExitStack() as stack:
-            if asks or self.told.case.partition("/")[2].startswith(("human-input__", "workflow-events__")):
+            followed = self.told.case.partition("/")[2].startswith(("human-input__", "workflow-events__"))
+            if ASKING[0] in self.stage.names and (asks or followed):
                 self._asked = stack.enter_context(Asking(self.stage.server, self.app, self.what).run())
             return list(compare(self.told, self._send()))
 
