@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 from contract import declared_apps, replay_runs
-from contract.replay import PIXEL, Replay, Stage, compare, events
+from contract.replay import Replay, Stage, compare, events
 from contract.streams import Recording
 from contract.workflow_apps import Gate
 from local_helpers import NOWHERE

@@ -224,13 +224,12 @@ STOPPED = [
 async def test_a_run_that_was_stopped_in_an_iteration_is_stopped(case: str, route: str) -> None:
     posted: list[str] = []
     with serving(held(case, posted)) as raw:
-        async with AsyncDify("app-x", raw.url, "me") as dify:
-            async with dify.workflows.stream() as stream:
-                reading = asyncio.ensure_future(stream.read())
-                while not stream.task_id:
-                    await asyncio.sleep(0.01)
-                assert await stream.stop()
-                turn = await reading
+        async with AsyncDify("app-x", raw.url, "me") as dify, dify.workflows.stream() as stream:
+            reading = asyncio.ensure_future(stream.read())
+            while not stream.task_id:
+                await asyncio.sleep(0.01)
+            assert await stream.stop()
+            turn = await reading
     assert (turn.status, turn.end, turn.error) == ("stopped", "stopped", None)
     assert posted == [f"/v1/{route}/{turn.task_id}/stop"]
 
