@@ -18,6 +18,7 @@ from . import stored_files
 from .controls import fitted, free, is_required
 from .files import FileInput, Picked
 from .invalid import InvalidInput, Unserializable
+from .modes import Takes, takes
 from .origin import Origin, Value
 from .surrogates import join_surrogates
 from .values import to_text
@@ -53,6 +54,11 @@ class KnownApp(msgspec.Struct, frozen=True, kw_only=True):
     def old(self) -> bool | None:
         """Whether the server is a Dify 0.x, which keeps the first turn's inputs whatever is sent later."""
         return None if self.version is None else self.version.startswith("0.")
+
+    @property
+    def takes(self) -> Takes:
+        """What it is asked with, by its mode."""
+        return takes(self.mode)
 
     @property
     def controls(self) -> dict[str, Mapping[str, Any]]:

@@ -20,6 +20,26 @@ def is_table(value: Any) -> bool:
     return module_of(value) in ("pandas", "polars") and type(value).__name__ in ("DataFrame", "Series")
 
 
+def is_row(value: Any) -> bool:
+    """Whether it is the row of a table: a Series of pandas, a DataFrame of one row, a named tuple."""
+    if isinstance(value, tuple):
+        return hasattr(value, "_asdict")
+    frame = type(value).__name__ == "DataFrame"
+    return is_table(value) and (len(value) == 1 if frame else module_of(value) == "pandas")
+
+
+def cells_of(row: Any) -> dict[str, Any]:
+    """The cells of a table's row by column."""
+    if isinstance(row, tuple):
+        return dict(row._asdict())  # type: ignore[attr-defined]
+    if type(row).__name__ == "Series":
+        return {_label(name): cell for name, cell in row.items()}
+    if module_of(row) == "polars":
+        return dict(row.row(0, named=True))
+    # One by one: a row as a Series would make all numbers floats where one is.
+    return {_label(name): row.iloc[0, index] for index, name in enumerate(row.columns)}
+
+
 def csv_of(value: Any, limit: int, cell: Callable[[Any, str], str]) -> str:
     """A DataFrame or Series as CSV, every row and column of it, one line each.
 

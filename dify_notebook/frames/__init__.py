@@ -3,8 +3,10 @@
     frames.turns([turn, ...])         one row for each turn; `messages` of a history join by message_id
     frames.nodes(turns)               the workflow nodes of one turn or of many, to be compared
     frames.thoughts / citations / files / forms / events(turns)
+    frames.compare(a, b)              two turns beside each other: nodes, inputs and outputs that differ, timelines
     frames.runs()                     the tapes in this machine's store;  frames.replay(runs) their turns
-    frames.conversations / messages / variables / feedbacks / annotations(items)   what the client's lists give
+    frames.conversations / messages / variables / feedbacks / annotations / workflow_runs(items)   what the client's
+                                      lists give
     frames.plots.nodes(frames.nodes(turns))   charts beside those of `history.plot` and `turn.plot`
     frames.safe_for_spreadsheets(table)   the table for Excel and the like: no text of it is calculated there
     frames.SCHEMA                     every table with its columns
@@ -26,16 +28,19 @@ if TYPE_CHECKING:
     from ..tape import RunStore
     from ..turn.state import Turn
     from ..wire import models
+    from .comparison import Comparison
     from .history import History
 
 __all__ = [
     "HISTORY",
     "SCHEMA",
     "Column",
+    "Comparison",
     "History",
     "Table",
     "annotations",
     "citations",
+    "compare",
     "conversations",
     "empty",
     "events",
@@ -51,6 +56,7 @@ __all__ = [
     "thoughts",
     "turns",
     "variables",
+    "workflow_runs",
 ]
 
 
@@ -59,6 +65,10 @@ def __getattr__(name: str) -> Any:
         from .history import History
 
         return History
+    if name == "Comparison":
+        from .comparison import Comparison
+
+        return Comparison
     if name == "plots":
         from importlib import import_module
 
@@ -135,6 +145,27 @@ def events(turns: Turn | Iterable[Turn]) -> pd.DataFrame:
     return _of_turns("events", turns)
 
 
+def compare(a: Turn, b: Turn) -> Comparison:
+    """Two turns beside each other, of any apps, live or out of tapes.
+
+        comparison = frames.compare(before, after)
+        comparison.nodes[comparison.nodes["outputs_differ"].fillna(False)]
+
+    Args:
+        a, b: the turns; what is called delta is b - a.
+
+    Returns:
+        A `Comparison`: DataFrames `nodes`, `inputs`, `outputs`, `summary`. In a notebook it shows them, and both
+        timelines above each other on one scale.
+
+    Raises:
+        InputError: one of them is no Turn.
+    """
+    from .comparison import compare
+
+    return compare(a, b)
+
+
 # -- of what the client's lists give ---------------------------------------------------
 
 
@@ -176,6 +207,14 @@ def feedbacks(items: Iterable[models.Feedback]) -> pd.DataFrame:
 def annotations(items: Iterable[models.Annotation]) -> pd.DataFrame:  # type: ignore[no-redef]  # __future__ has that name
     """One row for each annotation (table `annotations`), of `dify.annotations.list()`."""
     return _of_items("annotations", items)
+
+
+def workflow_runs(items: Iterable[models.WorkflowLog]) -> pd.DataFrame:
+    """One row for each run of a workflow app (table `workflow_runs`), of `dify.workflows.logs()`."""
+    from .dataframes import from_columns
+    from .run_rows import run_rows
+
+    return from_columns(SCHEMA["workflow_runs"], run_rows(list(items)))
 
 
 # -- of this machine's store -----------------------------------------------------------

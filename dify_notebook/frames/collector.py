@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -16,11 +15,13 @@ from ..net.limiter import gather_bounded
 from ..net.lists import message_pages
 from ..net.pages import paging_warnings
 from ..wire.calls import list_message_rows
-from ..wire.kinds import CHATFLOW
+from ..wire.kinds import CHATFLOW, COMPLETION, WORKFLOW
 from ..wire.models import Conversation, StoredMessage
 from .facts import Facts, Failure, NotWritten
 from .item_rows import Batch, annotation_rows, conversation_rows, feedback_rows, message_batches, variable_rows
+from .progress import Progress
 from .request import HistoryRequest, PreviousFetch
+from .run_collector import RunCollector
 from .tapes import Tapes
 from .texts import as_microseconds
 from .turn_rows import usage_values
@@ -43,25 +44,6 @@ class Sink(Protocol):
 
     async def finish(self) -> None:
         """All is there."""
-
-
-class Progress:
-    """How far a fetch is."""
-
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-        self.listed = 0
-        """Conversations to read, so far."""
-        self.all_listed = False
-        self.conversations = 0
-        """Conversations read."""
-        self.messages = 0
-        self.failures = 0
-
-    @property
-    def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self.started
 
 
 class Collector:
@@ -94,6 +76,7 @@ class Collector:
         self._unlisted: list[DifyError] = []
         self._tapes = Tapes()
         self._app: str | None = None
+        self._mode: str | None = None
         self._cancelled = False
         self.started_at: datetime | None = None
         self.ended = False
@@ -127,10 +110,8 @@ class Collector:
             async with self._dify.at_most(self._request.concurrency):
                 await self._prepare()
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._list_all())
-                    group.create_task(self._fetch_app())
-                    for _ in range(self._request.concurrency):
-                        group.create_task(self._worker())
+                    for task in self._tasks():
+                        group.create_task(task)
             await self._finish_ratings()
         except asyncio.CancelledError:
             self._cancelled = True
@@ -144,7 +125,7 @@ class Collector:
             self.ended = True
         if problem is not None:
             raise problem
-        if len(self._unlisted) == len(self._request.users):
+        if self._unlisted and len(self._unlisted) >= len(self._request.users):
             raise self._unlisted[0]
         await self._sink.finish()
 
@@ -152,7 +133,11 @@ class Collector:
         """The facts of what has come so far."""
         request = self._request
         notes = dict(self._notes)
-        if request.conversations is None:
+        if self._mode == WORKFLOW:
+            notes[t("frames.runs_of_everyone" if request.of_everyone else "frames.runs_of_users")] = None
+        elif self._mode == COMPLETION:
+            notes[t("frames.completion_app")] = None
+        elif request.conversations is None:
             if set(request.users.values()) == {"client"}:
                 notes[t("frames.only_client", user=next(iter(request.users)))] = None
             else:
@@ -170,12 +155,23 @@ class Collector:
             complete=self._is_complete(),
             notes=tuple(notes),
             failures=tuple(self._failures),
+            details=request.details,
+            app_mode=self._mode,
         )
 
     def _is_complete(self) -> bool:
         return not self._failures and not self._cancelled and self.progress.all_listed
 
-    def _fail(self, what: str, problem: DifyError, *, id: str | None = None, user: str | None = None) -> None:
+    def note(self, sentence: str) -> None:
+        """Something that whoever has the history should know."""
+        self._notes[sentence] = None
+
+    def unlisted(self, problem: DifyError) -> None:
+        """Nothing of a user's, or of the app, could be listed: where nothing at all can, that is what is raised."""
+        self._unlisted.append(problem)
+
+    def fail(self, what: str, problem: DifyError, *, id: str | None = None, user: str | None = None) -> None:
+        """Something could not be fetched; the rest goes on."""
         self._failures.append(Failure(what=what, id=id, user=user, error=str(problem)))
         self.progress.failures = len(self._failures)
 
@@ -189,6 +185,19 @@ class Collector:
         self._app = info.name or None
         if info.mode:
             self._variables = info.mode == CHATFLOW
+        try:
+            self._mode = info.mode or await self._dify.app.mode()
+        except DifyError:
+            return  # likewise
+
+    def _tasks(self) -> list[Coroutine[Any, Any, None]]:
+        """What is fetched side by side, by what the app is."""
+        if self._mode == WORKFLOW:
+            return [RunCollector(self._dify, self._request, self._sink, self._previous, self).run()]
+        if self._mode == COMPLETION:  # its messages cannot be listed, its ratings can
+            self.progress.all_listed = True
+            return [self._fetch_app()]
+        return [self._list_all(), self._fetch_app(), *(self._worker() for _ in range(self._request.concurrency))]
 
     async def _fetch_app(self) -> None:
         """Ratings and annotations, which belong to no user."""
@@ -204,13 +213,13 @@ class Collector:
         try:
             return await fetch
         except EndlessList as problem:
-            self._fail(what, problem)
+            self.fail(what, problem)
             return list(problem.items)
         except DifyError as problem:
             if problem.status in (404, 405) or problem.code == "not_json":  # an older Dify
                 self._notes[t(f"frames.no_{what}")] = None
             else:
-                self._fail(what, problem)
+                self.fail(what, problem)
             return None
 
     # -- conversations ---------------------------------------------------------------------
@@ -258,7 +267,7 @@ class Collector:
         except DifyError as problem:
             if not any_page:
                 self._unlisted.append(problem)
-            self._fail("conversations", problem, user=user)
+            self.fail("conversations", problem, user=user)
 
     def _is_wanted(self, conversation: Conversation) -> bool:
         only, until = self._request.conversations, self._request.until
@@ -293,7 +302,7 @@ class Collector:
             except NotWritten:
                 raise  # no fault of this conversation
             except DifyError as problem:
-                self._fail("conversation", problem, id=conversation.id, user=user)
+                self.fail("conversation", problem, id=conversation.id, user=user)
                 complete = False
             if any(buffered):
                 await self._messages(user, conversation.id, buffered)
@@ -367,13 +376,14 @@ class Collector:
     async def _finish_ratings(self) -> None:
         """The app's ratings of these conversations; of those that it does not list, what the messages say."""
         listing = self._ratings or feedback_rows([])
-        rows = [row for row, id in enumerate(listing["conversation_id"]) if id in self._owners]
+        every = self._mode == COMPLETION  # whose conversations are the server's own
+        rows = [row for row, id in enumerate(listing["conversation_id"]) if every or id in self._owners]
         skipped = len(listing["message_id"]) - len(rows)
         if skipped:
             self._notes[t("frames.other_ratings", count=skipped)] = None
         batch: Batch = {name: [values[row] for row in rows] for name, values in listing.items()}
         batch["user"] = [
-            self._owners[id] or None if source == "user" else None
+            self._owners.get(id) or None if source == "user" else None
             for id, source in zip(batch["conversation_id"], batch["from_source"], strict=True)
         ]
         listed_ids = set(batch["message_id"])

@@ -18,11 +18,11 @@ class Failure(BoundedRepr, msgspec.Struct, frozen=True):
     """One thing that could not be fetched; the rest is there."""
 
     what: str
-    """conversation, conversations (a user's list), feedbacks or annotations."""
+    """conversation, conversations (a user's list), run, runs (a list of them), feedbacks or annotations."""
     id: str | None
-    """The conversation's, where it is one."""
+    """The conversation's or run's, where it is one."""
     user: str | None
-    """Whose conversation, or list of conversations, where it is one."""
+    """Whose conversation, or whose list, where it is one."""
     error: str
     """What went wrong, in words."""
 
@@ -49,3 +49,7 @@ class Facts(BoundedRepr, msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     """What cannot be found this way, and what else is worth knowing, in words."""
     failures: tuple[Failure, ...] = ()
+    details: bool = False
+    """Whether inputs and outputs of the runs of a workflow app were asked for."""
+    app_mode: str | None = None
+    """What the app is (chat, workflow, completion and so on), where known."""

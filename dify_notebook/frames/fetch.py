@@ -17,10 +17,11 @@ from ..net.thread import CLEANUP_SECONDS, wait
 from ..paths import expand
 from ..printable import MESSAGE, TEXT, one_line, shown
 from .collector import Collector
+from .dataframes import to_list
 from .history import History
 from .memory import MemorySink, merge_fetches
 from .progress_bar import SECONDS, ProgressBar
-from .request import HistoryRequest, PreviousFetch, history_request
+from .request import HistoryRequest, KnownRuns, PreviousFetch, history_request
 from .tapes import users_of_runs
 from .texts import as_microseconds
 
@@ -50,6 +51,8 @@ class Collecting:
 
     def __repr__(self) -> str:
         done = self._collector.progress
+        if done.runs:
+            return f"<Collecting {done.runs:,} runs>"
         return f"<Collecting {done.conversations:,} conversations, {done.messages:,} messages>"
 
     @property
@@ -127,11 +130,12 @@ def history(
     until: Any = None,
     concurrency: int = 8,
     *,
+    details: bool = False,
     to: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Collecting:
     """See `AsyncDify.history`."""
-    request = history_request(dify, users, conversations, since, until, concurrency)
+    request = history_request(dify, users, conversations, since, until, concurrency, details)
     if to is None:
         return _in_memory(dify, request, None, progress)
     from .parquet import Writer
@@ -154,7 +158,9 @@ def update(
     facts = before.facts
     if facts.server is not None and facts.server != dify.base_url:
         raise InputError(t("frames.other_server", server=facts.server, mine=dify.base_url), code="history")
-    request = history_request(dify, facts.users, facts.conversations, facts.since, facts.until, concurrency)
+    request = history_request(
+        dify, facts.users, facts.conversations, facts.since, facts.until, concurrency, facts.details
+    )
     if before.directory is None:
         return _in_memory(dify, request, before, progress)
     from .parquet import Writer
@@ -162,7 +168,8 @@ def update(
     writer = Writer(before.directory)
     writer.begin_update()
     try:
-        previous = previous_fetch(writer.directory.table("conversations"), before, writer.directory.paused())
+        kept = writer.directory
+        previous = previous_fetch(kept.table("conversations"), before, kept.paused(), kept.run_statuses())
     except BaseException:
         writer.close()
         raise
@@ -197,7 +204,10 @@ def _to_directory(
 
 def _in_memory(dify: AsyncDify, request: HistoryRequest, before: History | None, progress: bool | None) -> Collecting:
     sink = MemorySink()
-    previous = None if before is None else previous_fetch(before.conversations, before, paused_in(before.messages))
+    previous = None
+    if before is not None:
+        runs = known_runs(before.workflow_runs)
+        previous = previous_fetch(before.conversations, before, paused_in(before.messages), runs)
     collector = Collector(dify, request, sink, previous)
 
     def so_far() -> History:
@@ -215,16 +225,23 @@ def _in_memory(dify: AsyncDify, request: HistoryRequest, before: History | None,
     return Collecting(collector, so_far, progress)
 
 
+def known_runs(runs: Any) -> KnownRuns:
+    """The runs of a workflow app in that table: id -> when it began (microseconds), its status."""
+    columns = (to_list(runs[name]) for name in ("workflow_run_id", "created_at", "status"))
+    return {id: (began, status) for id, began, status in zip(*columns, strict=True)}
+
+
 def paused_in(messages: Any) -> frozenset[str]:
     """The conversations in which a message is paused."""
     return frozenset(messages["conversation_id"][(messages["status"] == "paused").to_numpy("bool")].dropna())
 
 
-def previous_fetch(conversations: Any, before: History, paused: frozenset[str]) -> PreviousFetch:
+def previous_fetch(conversations: Any, before: History, paused: frozenset[str], runs: KnownRuns) -> PreviousFetch:
     """What need not be fetched again. A conversation that is there twice was being written: it is left out.
 
     Args:
         paused: conversations in which a message is paused.
+        runs: those of a workflow app.
     """
     unique = conversations[~conversations["conversation_id"].duplicated(keep=False)]
     return PreviousFetch(
@@ -241,6 +258,7 @@ def previous_fetch(conversations: Any, before: History, paused: frozenset[str]) 
         before.facts,
         frozenset(failure.id for failure in before.facts.failures),
         paused,
+        runs,
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class History:
-    """The logs of an app's conversations: nine DataFrames that join by `message_id` and `conversation_id`.
+    """The logs of an app: ten DataFrames that join by `message_id`, `conversation_id` and `workflow_run_id`.
 
     history = dify.history(since="2026-01-01")
     history.messages.merge(history.conversations, on="conversation_id")
@@ -62,7 +62,7 @@ class History:
         self.__dict__.update(state, _tables=tables)
 
     def table(self, name: str) -> pd.DataFrame:
-        """One of the nine tables by its name; the same object each time.
+        """One of the ten tables by its name; the same object each time.
 
         Raises:
             KeyError: a history has no such table.
@@ -78,7 +78,7 @@ class History:
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """All nine tables by name; of a history in a directory, all are read."""
+        """All ten tables by name; of a history in a directory, all are read."""
         return {table.name: self.table(table.name) for table in HISTORY}
 
     @property
@@ -129,6 +129,20 @@ class History:
     def annotations(self) -> pd.DataFrame:
         """One row for each annotation of the app, which belong to no conversation."""
         return self.table("annotations")
+
+    @property
+    def workflow_runs(self) -> pd.DataFrame:
+        """One row for each run of a workflow app, the oldest first: status, times, seconds, tokens, steps, user, version.
+
+        Inputs and outputs are there after `dify.history(details=True)`. Runs of this machine have their nodes in tapes:
+        `frames.nodes(frames.replay())` joins by workflow_run_id.
+        """
+        return self.table("workflow_runs")
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The same as `workflow_runs`. (`frames.runs()` lists the tapes on this machine.)"""
+        return self.workflow_runs
 
     @property
     def users(self) -> dict[str, str]:
@@ -204,7 +218,8 @@ class History:
         Taken are CSV (with the names of its columns in the first line), JSON, JSON lines and what `pg_dump` and
         `mysqldump` write as text, each also as .gz: of the tables `messages`, `conversations`, `end_users`,
         `message_feedbacks`, `message_agent_thoughts`, `message_files`, `message_annotations`,
-        `dataset_retriever_resources`, `human_input_forms`, `execution_extra_contents`; of what the console and the API
+        `dataset_retriever_resources`, `human_input_forms`, `execution_extra_contents`, `workflow_runs` (those of
+        workflow apps), `workflow_app_logs`; of what the console and the API
         answer; and the console's export of feedback.
         What is in a file is told by its columns, not by its name. The tables have the schema of every history; what a
         source cannot know is missing.

@@ -74,6 +74,9 @@ def merge_fetches(
         if table.name == "annotations":
             tables["annotations"] = after if has_annotations else before
             continue
+        if table.name == "workflow_runs":
+            tables[table.name] = merge_runs(before, after)
+            continue
         if table.name == "feedbacks":
             tables["feedbacks"] = ratings.update_feedbacks(before, after, replaced, listed=has_ratings)
             continue
@@ -86,6 +89,11 @@ def merge_fetches(
     if has_ratings:
         tables["messages"] = ratings.with_feedbacks(tables["messages"], tables["feedbacks"])
     return tables
+
+
+def merge_runs(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """The runs of an earlier fetch with those of a later one; what that one does not tell of a run stays."""
+    return merging.merge(SCHEMA["workflow_runs"], [merging.Part(before), merging.Part(after, merging.LIVE, file=1)])
 
 
 def with_usage(messages: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:

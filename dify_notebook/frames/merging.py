@@ -37,6 +37,7 @@ MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "forms": ("message_id", "form_id"),
     "variables": ("conversation_id", "variable_id"),
     "annotations": ("annotation_id",),
+    "workflow_runs": ("workflow_run_id",),
 }
 """Table -> merge keys: columns in which two rows of the same thing agree. For feedbacks see `ratings`."""
 _ID_COLUMN = {"thoughts": "thought_id", "citations": None, "files": "file_id", "forms": "form_id"}
@@ -52,6 +53,7 @@ COLUMN_GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "forms": (("status", "submitted", "action_id", "action_text", "submitted_at", "rendered_content", "inputs"),),
     "variables": (("value", "value_raw"),),
     "feedbacks": (("rating", "content"),),
+    "workflow_runs": (("status", "error", "finished_at"),),
 }
 """Table -> columns that are taken from one row together: from one with the same value in the first."""
 

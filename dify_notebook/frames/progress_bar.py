@@ -10,7 +10,7 @@ from typing import Any
 
 from ..console import complain, is_terminal, write
 from ..i18n import t
-from .collector import Progress
+from .progress import Progress
 
 BAR = 20
 """Characters of the bar at most."""
@@ -78,7 +78,7 @@ def bar(progress: Progress, room: int) -> str:
         room: characters that it may take.
     """
     length = min(BAR, room - 3)
-    if not progress.all_listed or not progress.listed or length < 5:
+    if not progress.all_listed or not progress.listed or progress.runs or length < 5:
         return ""
     done = length * progress.conversations // progress.listed
     return f"[{'#' * done}{'-' * (length - done)}] "
@@ -94,7 +94,11 @@ def line(progress: Progress, *, ended: bool = False) -> str:
         "rate": f"{progress.messages / seconds:,.0f}",
         "seconds": f"{seconds:,.1f}",
     }
-    parts = [t("frames.progress_end" if ended else "frames.progress", **values)]
+    if progress.runs:
+        of_runs = {"runs": f"{progress.runs:,}", "rate": f"{progress.runs / seconds:,.0f}", "seconds": values["seconds"]}
+        parts = [t("frames.progress_runs_end" if ended else "frames.progress_runs", **of_runs)]
+    else:
+        parts = [t("frames.progress_end" if ended else "frames.progress", **values)]
     if not ended and progress.all_listed and progress.conversations:
         rest = seconds / progress.conversations * (progress.listed - progress.conversations)
         parts.append(t("frames.progress_rest", seconds=f"{rest:,.0f}"))

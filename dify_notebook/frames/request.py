@@ -21,6 +21,10 @@ from .times import time_range
 MARGIN = timedelta(minutes=10)
 """How far the clocks of this machine and the server may differ, and how long an answer may take to be stored:
 what was used so shortly before a fetch is fetched again by the next."""
+KnownRuns = dict[str, tuple[int | None, str | None]]
+"""Run id -> when it began (microseconds), its status."""
+RUNNING = timedelta(days=1)
+"""How long a run of a workflow app is taken to be running."""
 
 
 class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +35,13 @@ class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     concurrency: int = 8
+    details: bool = False
+    """Whether inputs and outputs of a workflow app's runs are asked for."""
+
+    @property
+    def of_everyone(self) -> bool:
+        """Whether runs of all users are wanted: those who were not given by name were found, not chosen."""
+        return "given" not in self.users.values()
 
 
 def history_request(
@@ -40,6 +51,7 @@ def history_request(
     since: Any,
     until: Any,
     concurrency: int,
+    details: bool = False,
 ) -> HistoryRequest:
     """The validated arguments of `dify.history()`.
 
@@ -63,6 +75,7 @@ def history_request(
         since=begin and begin.replace(microsecond=0),  # the server tells whole seconds
         until=end,
         concurrency=check_connections(concurrency, MAX_FETCHING),
+        details=details,
     )
 
 
@@ -76,6 +89,22 @@ class PreviousFetch(msgspec.Struct):
     """Conversations that could not be read to their end."""
     paused: frozenset[str] = frozenset()
     """Conversations with a paused message: a run that goes on and ends is no new use of them."""
+    runs: KnownRuns = {}
+    """Runs of a workflow app."""
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The runs that may have gone on since, and those that could not be read.
+
+        Dify 1.12 tells of most runs that were stopped that they are running, for ever: a run is given a day.
+        """
+        fetched = as_microseconds(self.facts.fetched_at) or 0
+        oldest = fetched - RUNNING // timedelta(microseconds=1)
+        return [
+            id
+            for id, (began, status) in self.runs.items()
+            if id in self.failed or status == "paused" or (status == "running" and (began or 0) >= oldest)
+        ]
 
     def is_unchanged(self, conversation: Conversation) -> bool:
         """Whether that conversation is as it was."""

@@ -300,6 +300,40 @@ ANNOTATIONS = Table(
     ("created_at", "annotation_id"),
 )
 
+WORKFLOW_RUNS = Table(
+    "workflow_runs",
+    "One row for each run of a workflow app, by whomever it was started.",
+    ("workflow_run_id",),
+    (
+        _id("workflow_run_id", "The run; joins `turns` and `nodes` of runs on this machine."),
+        C("user", "string", "The `user` that it was started with; of the console its account's name."),
+        C("created_at", "timestamp", "When it began; whole seconds from the API."),
+        C("finished_at", "timestamp", "When it ended."),
+        C(
+            "status",
+            "category",
+            "As told. Dify 1.12 leaves runs that were stopped at running.",
+            categories=("running", "succeeded", "failed", "stopped", "partial-succeeded", "paused"),
+        ),
+        C("elapsed", "float64", "How long it ran, measured by the server.", unit="s"),
+        C("total_tokens", "Int64", "Tokens in all.", unit="tokens"),
+        C("total_steps", "Int64", "How many nodes ran, as the server counts: Dify 0.15 counts those of iterations too."),
+        C("exceptions_count", "Int64", "Nodes that failed and whose error was handled."),
+        C("user_role", "category", "Who started it.", categories=("end_user", "account")),
+        C("created_from", "string", "service-api, web-app and so on."),
+        C("triggered_from", "string", "app-run and so on (Dify 1.x)."),
+        C("version", "string", "The version of the workflow: when it was published, as the server writes it."),
+        _id("workflow_id", "The workflow; only with `details`, or in exports.", nullable=True),
+        C("error", "string", "Why it failed."),
+        C("inputs", "string", "What it was given; only with `details`, or in exports.", unit="JSON"),
+        C("outputs", "string", "What it gave; likewise.", unit="JSON"),
+    ),
+    ("created_at", "workflow_run_id"),
+)
+
+RUN_DETAILS = ("workflow_id", "inputs", "outputs")
+"""Columns of workflow_runs that no list gives: the server tells them of one run at a time."""
+
 TURNS = Table(
     "turns",
     "One row for each `Turn`, however it was got. Seconds count from the sending of the question.",
@@ -322,16 +356,17 @@ TURNS = Table(
         C("node_count", "Int64", "How many nodes ran; missing for what is no workflow."),
         C("warning_count", "Int64", "How many things were wrong with the stream.", False),
         C("app", "string", "Name of the app, where known."),
-        C("app_mode", "string", "chat, agent-chat, advanced-chat or agent, where known."),
+        C("app_mode", "string", "chat, agent-chat, advanced-chat, agent, workflow or completion, where known."),
         C("server", "string", "Base URL that answered."),
         C("source", "category", "Where it is from.", categories=("stream", "blocking", "tape", "history")),
-        _id("workflow_run_id", "The run of a chatflow.", nullable=True),
+        _id("workflow_run_id", "The run of a workflow app or a chatflow.", nullable=True),
         C("error_code", "string", "Dify's code of the error."),
         C("error", "string", "What went wrong."),
         C("query", "string", "The question, where known."),
         C("answer", "string", "The answer without the model's reasoning.", False),
         C("reasoning", "string", "The model's reasoning, where there was some."),
         C("inputs", "string", "The inputs.", unit="JSON"),
+        C("outputs", "string", "What the run gave by name; missing for what is no workflow.", unit="JSON"),
     ),
 )
 
@@ -343,7 +378,7 @@ NODES = Table(
     (
         _OF_TURN,
         _IN_CONVERSATION,
-        _id("workflow_run_id", "The run of the chatflow.", nullable=True),
+        _id("workflow_run_id", "The run of the workflow app or the chatflow.", nullable=True),
         C("position", "Int64", "Order of appearance in the turn, from 0.", False),
         _id("node_id", "The node in the app's graph."),
         _id("node_run_id", "This run of it."),
@@ -396,7 +431,7 @@ RUNS = Table(
     ("run_id",),
     (
         _id("run_id", "The tape's name in the local store."),
-        _id("message_id", "The message; missing where the run ended before it had one.", nullable=True),
+        _id("message_id", "The message; missing where the run ended before it had one, and of workflow apps.", nullable=True),
         _IN_CONVERSATION,
         C("user", "string", "The user who asked."),
         C("created_at", "timestamp", "When it was asked."),
@@ -405,6 +440,7 @@ RUNS = Table(
         C("app", "string", "Name of the app, where known."),
         C("size", "Int64", "Size of the tape on the disk.", False, unit="bytes"),
         C("query", "string", "The question."),
+        _id("workflow_run_id", "The run of a workflow app or a chatflow, where the tape tells it.", nullable=True),
     ),
 )
 
@@ -418,6 +454,7 @@ HISTORY: tuple[Table, ...] = (
     VARIABLES,
     FEEDBACKS,
     ANNOTATIONS,
+    WORKFLOW_RUNS,
 )
 """The tables of a `History`, in its order."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,7 @@ from ..tape import Header, RunStore, Tape, read_tape, run_store
 from ..turn.convert import as_usage
 from ..turn.state import Turn, Usage
 from ..wire.decoder import decode
-from ..wire.events import ChatEvent, MessageEnd
+from ..wire.events import MessageEnd
 from .item_rows import Batch, batch_of
 from .texts import as_microseconds, clean
 from .times import time_range
@@ -51,8 +51,8 @@ def run_rows(
         rows.append(
             {
                 "run_id": run_id(path),
-                "message_id": head.message_id or (first.message_id if first else None),
-                "conversation_id": head.conversation_id or (first.conversation_id if first else None),
+                "message_id": head.message_id or first.message_id,
+                "conversation_id": head.conversation_id or first.conversation_id,
                 "user": head.user,
                 "created_at": when,
                 "status": head.status,
@@ -60,6 +60,7 @@ def run_rows(
                 "app": head.app,
                 "size": size,
                 "query": clean(head.query),
+                "workflow_run_id": first.workflow_run_id,
             }
         )
     return batch_of(rows)
@@ -84,15 +85,23 @@ def run_id(path: Path) -> str:
     return path.name.removesuffix(_END)
 
 
-def _read_head(path: Path) -> tuple[Header, ChatEvent | None]:
-    """The header, and the first event that names the message."""
+class _Ids(NamedTuple):
+    """What a run is known by."""
+
+    message_id: str | None = None
+    conversation_id: str | None = None
+    workflow_run_id: str | None = None
+
+
+def _read_head(path: Path) -> tuple[Header, _Ids]:
+    """The header, and the ids of the first event that has any."""
     head, entries = read_tape(path)
-    if not (head.message_id and head.conversation_id):
-        for at, frame in entries:
-            event = decode(frame, at)
-            if isinstance(event, ChatEvent) and event.message_id:
-                return head, event
-    return head, None
+    for at, frame in entries:
+        event = decode(frame, at)
+        ids = _Ids(*(getattr(event, name, None) for name in _Ids._fields))
+        if any(ids):
+            return head, ids
+    return head, _Ids()
 
 
 def replay(runs: pd.DataFrame | Iterable[str] | None = None, store: RunStore | None = None) -> Iterator[Turn]:

@@ -58,6 +58,7 @@ def turn_rows(turns: Sequence[Turn]) -> Batch:
                 "answer": clean(turn.answer),
                 "reasoning": clean(turn.reasoning) or None,
                 "inputs": as_json(turn.inputs),
+                "outputs": as_json(turn.workflow.outputs) if turn.workflow is not None else None,
             }
         )
     return batch_of(rows)

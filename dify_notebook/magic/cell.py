@@ -14,38 +14,41 @@ from msgspec.structs import replace
 
 from ..app.controls import counted
 from ..app.entry_points import CELL, as_input_error
-from ..app.files import FileInput, Pattern, holds_file, sources_of
+from ..app.files import FileInput, Pattern, sources_of
 from ..app.known import Fitted, KnownApp
-from ..app.origin import Filled, Origin, Value, values
-from ..errors import ConfigError, InputError
+from ..errors import InputError
 from ..i18n import t
 from ..net import files as net_files
+from ..net.ask import Asked
+from ..net.ask import request as request_of
 from ..net.checks import check_attachments, check_input
-from ..printable import one_line
-from ..wire import calls
-from ..wire.kinds import OTHER_MODES
 from ..wire.models import UploadedFile
-from .namespace import unbound_message
-from .parse import Arguments, Assignment
+from .cell_inputs import expanded, inputs_given, text_given
+from .parse import OPTIONS, Arguments
 from .split import split
 from .state import AppSession, State
-from .template import expand, literals_and_values, resolve
+from .template import expand
 
 
-class ChatRequest(msgspec.Struct, kw_only=True):
-    """What a cell sends to `/chat-messages`, complete."""
+class Request(msgspec.Struct, kw_only=True):
+    """What a cell asks with, complete."""
 
-    query: str
+    query: str | None
+    """None where the text is one of the inputs."""
     inputs: dict[str, Any]
     """Fitted to the app's form; files are `FileInput` with paths that exist, not uploaded yet."""
     files: list[Any]
     """Paths that exist, what else the client takes as a file, and references to what the server fetches."""
     conversation_id: str | None
     """None begins a new conversation."""
+    workflow_id: str | None = None
+    """The published version that is asked; None is the newest."""
     again: bool = False
     """Whether it is asked at the end of a conversation that has gone on since its first run."""
     dropped: tuple[str, ...] = ()
     """Inputs that the server told of and does not take back: files in a form of its own."""
+    left_out: tuple[str, ...] = ()
+    """Columns of a table's row that the form does not have."""
 
 
 def build_request(
@@ -55,7 +58,7 @@ def build_request(
     state: State,
     namespace: dict[str, Any],
     cell: tuple[str, ...],
-) -> ChatRequest:
+) -> Request:
     """The request of the cell. Nothing of it has been sent; the app's form may have been fetched.
 
     Args:
@@ -65,88 +68,69 @@ def build_request(
     Raises:
         DifyError: something does not fit, and why.
     """
-    fill = {} if arguments.no_vars else namespace
-    query = _without_blank_ends(body if arguments.no_vars else expand(body, fill, first_line=2))
-    if not query:
-        raise InputError(t("magic.empty"), code="query")
-    values = input_values(arguments, namespace)
+    text = "" if arguments.as_inputs else body if arguments.no_vars else expand(body, namespace, first_line=2)
+    text = _without_blank_ends(text)
     files: list[Any] = []
-    for text in arguments.files:
-        source = _expanded(text, arguments, namespace, "-f")
-        files += find_files(as_input_error(replace(CELL, place=f"-f {text}"), sources_of, source))
+    for name in arguments.files:
+        source = expanded(name, arguments, namespace, "-f")
+        files += find_files(as_input_error(replace(CELL, place=f"-f {name}"), sources_of, source))
     session = app_session.session
+    given = None if arguments.as_inputs else inputs_given(arguments, namespace)
     app = session.call(session.learn())
-    _check_mode(app, app_session)
+    _check_options(arguments, app, app_session)
+    given = given or inputs_given(arguments, namespace, body)  # which is no question, as is known by now
+    if app.takes.conversations and not text:
+        raise InputError(t("magic.empty"), code="query")
+    inputs, left_out = given.chosen(app)
+    if not app.takes.conversations:
+        inputs |= text_given(text, arguments.text, inputs, app)
     conversation_id, again = _conversation(arguments, app_session, state, namespace, cell)
     conversation = app_session.conversations.get(conversation_id or "")
     earlier = {} if conversation is None else conversation.values
-    fitted = session.fit(CELL, values, earlier, later=conversation_id is not None)
-    inputs = fitted.inputs
+    fitted = session.fit(CELL, inputs, earlier, later=conversation_id is not None)
     check_attachments(files, app.parameters)
-    for name, value in inputs.items():
+    for name, value in fitted.inputs.items():
         if isinstance(value, FileInput):
             control = app.controls.get(name, {})
             file = replace(value, sources=tuple(find_files(value.sources)))
-            inputs[name] = as_input_error(CELL, counted, name, control, file)
+            fitted.inputs[name] = as_input_error(CELL, counted, name, control, file)
             check_input(name, file.sources, control, app.parameters)
-    return ChatRequest(
-        query=query, inputs=inputs, files=files, conversation_id=conversation_id, again=again, dropped=fitted.dropped
+    return Request(
+        query=text if app.takes.conversations else None,
+        inputs=fitted.inputs,
+        files=files,
+        conversation_id=conversation_id,
+        workflow_id=arguments.workflow_id,
+        again=again,
+        dropped=fitted.dropped,
+        left_out=left_out,
     )
 
 
-def _check_mode(app: KnownApp, app_session: AppSession) -> None:
-    """Tell of a key whose app holds no conversations, as `%dify connect` does. Dify 0.15 does not say what it is."""
-    mode = app.info.mode if app.info is not None else None
-    if mode in OTHER_MODES:
-        name = one_line((app.info and app.info.name) or app_session.label, 80)
-        raise ConfigError(t("magic.other_app", app=name, mode=t(f"magic.app_mode.{mode}")), code="mode")
+OF_CONVERSATIONS = ("conversation", "new", "again", "once")
+"""Options that mean a conversation, by their fields."""
+OF_INPUTS = ("text", "as_inputs")
+"""Options that mean the cell's text as an input."""
+OF_VERSIONS = ("workflow_id",)
+
+
+def _check_options(arguments: Arguments, app: KnownApp, app_session: AppSession) -> None:
+    """Tell which option means nothing to an app of that mode."""
+    refused = {
+        "magic.line.no_conversations": () if app.takes.conversations else OF_CONVERSATIONS,
+        "magic.line.no_text_input": OF_INPUTS if app.takes.conversations else (),
+        "magic.line.no_versions": () if app.takes.versions else OF_VERSIONS,
+    }
+    for key, fields in refused.items():
+        for option in OPTIONS:
+            if option.field in fields and getattr(arguments, option.field):
+                raise InputError(t(key, option=option.names[0], app=app_session.named_with_kind), code="magic_line")
 
 
 def _without_blank_ends(text: str) -> str:
     """The text without the blank lines in front and the blanks behind; its first line keeps its indentation."""
     blank = len(text) - len(text.lstrip())
     return text[text.rfind("\n", 0, blank) + 1 :].rstrip()
-
-
-def _expanded(text: str, arguments: Arguments, namespace: Mapping[str, Any], label: str) -> Value:
-    """A text of the line with its placeholders filled, and its origin."""
-    if arguments.no_vars:
-        return Value(text, Origin.LINE)
-    parts = literals_and_values(text, namespace, label=label)
-    if len(parts) == 1 and isinstance(parts[0], Filled) and holds_file(parts[0].value):
-        return Value(parts[0].value, Origin.PYTHON)
-    has_values = any(isinstance(part, Filled) for part in parts)
-    return Value(expand(text, namespace, label=label), Origin.TEMPLATE if has_values else Origin.LINE, tuple(parts))
-
-
-def input_values(arguments: Arguments, namespace: dict[str, Any]) -> dict[str, Value]:
-    """The inputs that a line gives, each with its origin; expressions are evaluated in `namespace`."""
-    mapping: Any = arguments.inputs_from or {}
-    if isinstance(mapping, str):
-        mapping = resolve(mapping, namespace)
-        if not isinstance(mapping, Mapping):
-            kind = type(mapping).__name__
-            raise InputError(t("magic.inputs_no_dict", name=arguments.inputs_from, type=kind), code="inputs")
-    inputs = values({str(name): value for name, value in mapping.items()}, Origin.PYTHON)
-    for assignment in arguments.inputs:
-        if assignment.expression:
-            inputs[assignment.name] = Value(_evaluate(assignment, namespace), Origin.PYTHON)
-        else:
-            inputs[assignment.name] = _expanded(assignment.text, arguments, namespace, f"-i {assignment.name}")
-    return inputs
-
-
-def _evaluate(assignment: Assignment, namespace: dict[str, Any]) -> Any:
-    problem = ""
-    try:
-        # The user's own code in the user's own kernel, as in any cell.
-        return eval(compile(assignment.text, f"<-i {assignment.name}>", "eval"), namespace)
-    except Exception as error:
-        problem = f"{type(error).__name__}: {error}"
-        if isinstance(error, NameError) and (message := unbound_message(error.name or "", namespace)):
-            problem = message.rstrip(".。")
-    text = t("magic.expression_failed", name=assignment.name, text=assignment.text, problem=problem)
-    raise InputError(text, code="inputs")
 
 
 def find_files(sources: Sequence[Any]) -> list[Any]:
@@ -206,7 +190,7 @@ def _conversation(
     return (None if state.mode == "fresh" else app_session.session.conversation_id), False
 
 
-def describe_request(request: ChatRequest, app_session: AppSession, timeout: float | None) -> dict[str, Any]:
+def describe_request(request: Request, app_session: AppSession, timeout: float | None) -> dict[str, Any]:
     """Exactly what would be sent, for `--dry-run`: everything but the key."""
     files = [_file_reference(source) for source in request.files]
     inputs: dict[str, Any] = {}
@@ -216,15 +200,11 @@ def describe_request(request: ChatRequest, app_session: AppSession, timeout: flo
             inputs[name] = references if value.many else references[0]
         else:
             inputs[name] = value
-    call = calls.chat_messages(
-        request.query,
-        user=app_session.settings.user,
-        inputs=inputs,
-        conversation_id=request.conversation_id,
-        files=files or None,
-    )
+    asked = Asked(query=request.query, conversation_id=request.conversation_id, workflow_id=request.workflow_id)
+    call = request_of(app_session.client, asked)
+    body = {**(call.body or {}), "inputs": inputs} | ({"files": files} if files else {})
     url = app_session.settings.base_url + call.path
-    description: dict[str, Any] = {"method": call.method, "url": url, "json": call.body}
+    description: dict[str, Any] = {"method": call.method, "url": url, "json": body}
     if timeout is not None:
         description["timeout"] = timeout
     return description
@@ -243,6 +223,6 @@ def _file_reference(source: Any) -> dict[str, Any]:
     return {"type": kind, "transfer_method": "local_file", "upload_file_id": upload_note}
 
 
-def upload_inputs(request: ChatRequest, app_session: AppSession) -> dict[str, Any]:
+def upload_inputs(request: Request, app_session: AppSession) -> dict[str, Any]:
     """The inputs as they are sent, with their files uploaded."""
     return app_session.session.call(app_session.client.files.inputs(Fitted(request.inputs).given))

@@ -30,21 +30,39 @@ class Running(threading.local):
     cells: tuple[str, ...] = ()
 
 
+class EmptyBody:
+    """Lets IPython run a cell that is the magic's line alone, which it takes for a mistake: an empty line is added."""
+
+    has_side_effects = True
+    """IPython asks no such transformer whether what is typed in a terminal is complete: more lines may follow there."""
+
+    def __init__(self, magic: str) -> None:
+        self._magic = f"%%{magic}"
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        alone = len(lines) == 1 and lines[0].split(maxsplit=1)[:1] == [self._magic]
+        return [lines[0].rstrip("\n") + "\n", "\n"] if alone else lines
+
+
 class CellSources:
     """What was typed in the cells that are running."""
 
     def __init__(self, shell: Any, magic: str) -> None:
         self._shell, self._magic = shell, magic
         self._running = Running()
+        self._empty_body = EmptyBody(magic)
         self._listeners = {"pre_run_cell": self._pre_run_cell, "post_run_cell": self._post_run_cell}
 
     def register(self) -> None:
         """Listen to the shell's cells."""
+        self._shell.input_transformers_cleanup.append(self._empty_body)
         for event, listener in self._listeners.items():
             self._shell.events.register(event, listener)
 
     def unregister(self) -> None:
         """Listen no longer."""
+        if self._empty_body in self._shell.input_transformers_cleanup:
+            self._shell.input_transformers_cleanup.remove(self._empty_body)
         for event, listener in self._listeners.items():
             if listener in self._shell.events.callbacks[event]:
                 self._shell.events.unregister(event, listener)

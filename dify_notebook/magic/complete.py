@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -26,7 +26,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "doctor": ("--stream",),
     "forget": (),
     "help": (),
-    "history": ("--since", "--until", "--users"),
+    "history": ("--details", "--since", "--until", "--users"),
     "mode": ("continue", "fresh"),
     "new": (),
     "resume": (),
@@ -34,6 +34,8 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "use": RESERVED,
 }
 """What `%dify` does, and the fixed words that may follow."""
+_FLAGS = ("--details",)
+"""Those of `%dify history` that take no value."""
 
 _CELL = re.compile(r"\A\s*%%dify(?=\s)[ \t]*")
 _LINE = re.compile(r"\A\s*%dify(?=\s)[ \t]*")
@@ -48,7 +50,7 @@ class Candidates(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     """Notebook variables of every kind."""
     dicts: tuple[str, ...] = ()
-    """Those that hold a mapping."""
+    """Those that hold a mapping, or a row of a table."""
     turns: tuple[str, ...] = ()
     """Those that hold a turn."""
     histories: tuple[str, ...] = ()
@@ -57,6 +59,8 @@ class Candidates(msgspec.Struct, frozen=True):
     """Ids that were used in this kernel."""
     inputs: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """The app's variables, each with the options of a select."""
+    texts: tuple[str, ...] = ()
+    """Those of its variables that the cell's text may go into."""
     profiles: tuple[str, ...] = ()
     """Names of profiles."""
 
@@ -153,6 +157,8 @@ def _value(
             variables = [variable for variable, _ in candidates.inputs if INPUT_NAME.fullmatch(variable)]
             return _with_prefix(name, [f"{variable}=" for variable in variables])
         return None if name.endswith(":") else _quoted(text, dict(candidates.inputs).get(name, ()), word)
+    if field == "text":
+        return _with_prefix(value, candidates.texts)
     if field == "inputs_from":
         return _with_prefix(value, candidates.dicts)
     if field == "conversation":
@@ -230,7 +236,7 @@ def _line(line: str, candidates: Candidates) -> Completions | None:
 def _history(typing: str, words: list[str], candidates: Candidates) -> Completions:
     """A variable first, then options in any order, each once; after --users the word for everyone."""
     options = SUBCOMMANDS["history"]
-    if words and words[-1] in options:
+    if words and words[-1] in options and words[-1] not in _FLAGS:
         return _with_prefix(typing, ("all",) if words[-1] == "--users" else ())
     free = [option for option in options if option not in words]
     return _with_prefix(typing, (*(() if words else candidates.histories), *free))
@@ -268,12 +274,14 @@ class Matcher:
 def candidates_from(
     namespace: Mapping[str, Any],
     conversations: Iterable[str],
-    controls: Iterable[Mapping[str, Any]],
+    controls: Collection[Mapping[str, Any]],
     profiles: Iterable[str] = (),
 ) -> Candidates:
     """What the notebook's variables and the app session's memory have to offer."""
     from ..app.controls import options_of
+    from ..app.tables import is_row
     from ..turn.state import Turn
+    from ..wire.kinds import FILE_CONTROLS
 
     variables = {
         name: value
@@ -283,7 +291,7 @@ def candidates_from(
     return Candidates(
         clients=tuple(name for name, value in variables.items() if is_client(value)),
         names=tuple(variables),
-        dicts=tuple(name for name, value in variables.items() if isinstance(value, Mapping)),
+        dicts=tuple(name for name, value in variables.items() if isinstance(value, Mapping) or is_row(value)),
         turns=tuple(name for name, value in variables.items() if isinstance(value, Turn)),
         histories=tuple(
             name for name, value in variables.items() if type(value).__module__ == "dify_notebook.frames.history"
@@ -291,6 +299,7 @@ def candidates_from(
         conversations=tuple(conversations),
         profiles=tuple(profiles),
         inputs=tuple((str(control.get("variable")), tuple(options_of(control))) for control in controls),
+        texts=tuple(str(control.get("variable")) for control in controls if control.get("type") not in FILE_CONTROLS),
     )
 
 

@@ -12,15 +12,14 @@ from .. import credentials
 from ..address import hide_key
 from ..config import CLOUD, Secret, check_key, clean_base_url, resolve
 from ..console import fitting
-from ..errors import ConfigError, DifyError, NotFoundError
+from ..errors import ConfigError, NotFoundError
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.portal import portal
 from ..printable import one_line
 from ..private import config_dir
 from ..profiles import Profile, check_name, delete, profiles, save
-from ..wire.kinds import OTHER_MODES
-from .state import State
+from .state import State, kind_of_app
 
 
 def connect(name: str, state: State) -> str:
@@ -87,10 +86,10 @@ def describe_key_storage(storage: str) -> str:
 
 
 def check_connection(profile: Profile, key: Secret) -> str:
-    """Ask the server what app the key opens; its name and mode.
+    """Ask the server what app the key opens; its name, and what it is.
 
     Raises:
-        DifyError: the key is refused, no Dify answers, or the app is no chat app.
+        DifyError: the key is refused, or no Dify answers.
     """
     settings = resolve(key, profile.base_url, profile.user)
     assert settings is not None  # a key was given
@@ -99,36 +98,19 @@ def check_connection(profile: Profile, key: Secret) -> str:
 
 
 async def _check_app(dify: AsyncDify) -> str:
+    mode = None
     try:
         try:
-            info = await dify.app.info()
-            name, mode = info.name, info.mode
+            mode = await dify.app.mode()
         except NotFoundError as error:
-            if error.code == "not_json":  # no such route: a gateway that lets the rest pass will show it
-                name, mode = "", None
-            else:
+            if error.code != "not_json":  # else no such route: a gateway that lets the rest pass will show it
                 raise
-        if mode in OTHER_MODES:
-            raise ConfigError(t("magic.connect.other_app", app=name, mode=t(f"magic.app_mode.{mode}")), code="mode")
         await dify.app.parameters()
-        if mode is None:  # Dify 0.15 does not tell: what only chat apps have does
-            await _check_chat_app(dify, name)
     finally:
         await dify.aclose()
-    return " · ".join(part for part in (name, mode) if part) or dify.settings.host
-
-
-async def _check_chat_app(dify: AsyncDify, name: str) -> None:
-    not_chat = False
-    try:
-        async for _ in dify.conversations.list(page_size=1):
-            break
-    except DifyError as error:
-        if error.code != "not_chat_app":
-            raise
-        not_chat = True
-    if not_chat:
-        raise ConfigError(t("magic.connect.other_app", app=name, mode=t("magic.app_mode.other")), code="mode")
+    name = dify.app_info.name if dify.app_info is not None else ""
+    kind = kind_of_app(mode) if mode else ""
+    return " · ".join(part for part in (name, kind) if part) or dify.settings.host
 
 
 def _ask(name: str, default: str) -> tuple[str, Secret]:

@@ -7,7 +7,7 @@ from ..i18n import sentences, t
 from ..net.doctor import Finding, examine
 from ..printable import one_line
 from ..redact import redact
-from .state import AppSession
+from .state import AppSession, kind_of_app
 
 SYMBOLS = {"ok": "✓", "wrong": "✗", "unknown": "·"}
 
@@ -27,6 +27,8 @@ def describe_finding(finding: Finding) -> list[str]:
     values = {
         name: one_line(value, 300) if isinstance(value, str) else value for name, value in finding.values.items()
     }
+    if "mode" in values:
+        values["mode"] = kind_of_app(str(values["mode"]))
     if finding.state == "wrong" and f"{key}.wrong" in sentences(language()):
         lines = [t(f"{key}.wrong", **values)]
     else:

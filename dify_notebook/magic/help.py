@@ -14,6 +14,9 @@ EXAMPLES = (
     ("%%dify\nWhat does {{ city }} cost, by this table? {{ table }}", "variables"),
     ("%%dify pipeline -i style=table -i 'items:=\"\\n\".join(names)' --timeout 60\nCompare these.", "inputs"),
     ("%%dify toolbox -f sales.csv\nSummarise this file.", "file"),
+    ("%%dify tally -o result\nred apples\ngreen pears\nred cherries", "workflow"),
+    ('%%dify tally --as-inputs\ntext = "{{ notes }}"\nclasses = "bug=crash; refund=money"', "as_inputs"),
+    ("%%dify tally --inputs row", "row"),
     ("%%dify --new\nForget the above: who are you?", "new"),
     ("%%dify --dry-run\nHow many rows are in {{ table }}?", "dry_run"),
 )
@@ -27,6 +30,7 @@ def help_text(lang: Language | None = None) -> str:
         parts.append(f"{cell}\n        {t(f'magic.help.example.{key}', lang)}")
     parts.append(t("magic.help.variables", lang))
     parts.append(t("magic.help.conversations", lang))
+    parts.append(t("magic.help.workflows", lang))
     rows = [("PROFILE", t("magic.help.profile", lang))]
     for option in OPTIONS:
         names = ", ".join(option.names) + (f" {option.value}" if option.value else "")

@@ -12,6 +12,7 @@ from ..app.entry_points import suggestion
 from ..errors import InputError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
+from ..wire.kinds import WORKFLOW
 from .state import AppSession
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "history"
 """The variable, where none is named."""
 OPTIONS = ("--since", "--until", "--users")
+FLAG = "--details"
 
 
 class HistoryArguments(msgspec.Struct, frozen=True):
@@ -32,11 +34,13 @@ class HistoryArguments(msgspec.Struct, frozen=True):
     until: str | None = None
     users: tuple[str, ...] | None = None
     """None: the app session's user. Empty: everyone who can be found."""
+    details: bool = False
+    """Whether inputs and outputs of a workflow app's runs are fetched too."""
 
     @property
     def is_default(self) -> bool:
         """Whether the line has no option."""
-        return self.since is None and self.until is None and self.users is None
+        return self == HistoryArguments(self.name, self.named)
 
 
 def parse_history_line(args: list[str]) -> HistoryArguments:
@@ -62,12 +66,14 @@ def parse_history_line(args: list[str]) -> HistoryArguments:
             if not value or value.startswith("--"):
                 _refuse("magic.history.no_value", option=option)
             values[field] = _users(value) if field == "users" else value
+        elif word == FLAG:
+            values["details"] = True
         elif word.startswith("-"):
             _refuse(
                 "magic.history.unknown",
                 option=word,
-                suggestion=suggestion(word, list(OPTIONS)),
-                known=", ".join(OPTIONS),
+                suggestion=suggestion(word, [*OPTIONS, FLAG]),
+                known=", ".join([*OPTIONS, FLAG]),
             )
         elif "name" in values:
             _refuse("magic.history.two_names", first=values["name"], second=word)
@@ -107,22 +113,26 @@ def history(args: list[str], app_session: AppSession, namespace: Mapping[str, An
         users: Any = arguments.users
         if users == ():
             users = app_session.session.call(client.find_users())
-        collecting = client.history(users, since=arguments.since, until=arguments.until)
+        collecting = client.history(users, since=arguments.since, until=arguments.until, details=arguments.details)
     result: History = collecting.now()
     return arguments.name, result, summary(result, arguments.name)
 
 
 def summary(history: History, name: str) -> str:
     """What is in it, what is not, and what can be done with it."""
-    messages = history.messages
-    times = messages["created_at"].dropna()
-    head = t(
-        "magic.history.fetched",
-        name=name,
-        messages=f"{len(messages):,}",
-        conversations=f"{len(history.conversations):,}",
-        users=len(history.users),
-    )
+    of_runs = history.facts.app_mode == WORKFLOW
+    rows = history.workflow_runs if of_runs else history.messages
+    times = rows["created_at"].dropna()
+    if of_runs:
+        head = t("magic.history.fetched_runs", name=name, runs=f"{len(rows):,}", users=rows["user"].nunique())
+    else:
+        head = t(
+            "magic.history.fetched",
+            name=name,
+            messages=f"{len(rows):,}",
+            conversations=f"{len(history.conversations):,}",
+            users=len(history.users),
+        )
     lines = [head]
     if len(times):
         lines.append(t("magic.history.span", first=f"{times.min():%Y-%m-%d}", last=f"{times.max():%Y-%m-%d}"))
@@ -130,7 +140,7 @@ def summary(history: History, name: str) -> str:
     if history.failures:
         lines.append(t("magic.history.failures", count=len(history.failures), name=name))
     again = "%dify history" if name == DEFAULT_NAME else f"%dify history {name}"
-    lines.append(t("magic.history.next", name=name, again=again))
+    lines.append(t("magic.history.next_runs" if of_runs else "magic.history.next", name=name, again=again))
     return "\n".join(lines)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..app.controls import options_of
+from ..app.controls import is_required, options_of
 from ..app.entry_points import suggestion
+from ..app.modes import takes
 from ..config import resolve
 from ..errors import DifyError, InputError
 from ..i18n import t
@@ -16,6 +17,7 @@ from ..printable import one_line
 from ..profiles import LOCAL_APPS, RESERVED, profiles
 from ..redact import redact
 from ..tape import run_store
+from .cell_inputs import text_candidates
 from .complete import SUBCOMMANDS
 from .connect import connect, describe_key_storage, forget
 from .conversations import conversations
@@ -24,7 +26,7 @@ from .help import help_text, width
 from .history import history
 from .resume import find
 from .split import split
-from .state import AppSession, State
+from .state import AppSession, State, kind_of_app
 
 
 def run_line(line: str, state: State, namespace: Mapping[str, Any]) -> str:
@@ -60,24 +62,28 @@ def status(state: State, namespace: Mapping[str, Any]) -> str:
 
 
 def _describe(app_session: AppSession, state: State) -> str:
-    rows = [
-        ("app", _app(app_session)),
-        ("server", _server(app_session)),
-        ("user", one_line(app_session.settings.user)),
-        ("conversation", _conversation(app_session)),
-        ("mode", t(f"magic.mode.{state.mode}")),
-    ]
+    rows = [("app", _app(app_session)), ("server", _server(app_session)), ("user", one_line(app_session.settings.user))]
+    if takes(_mode_of(app_session)).conversations:
+        rows += [("conversation", _conversation(app_session)), ("mode", t(f"magic.mode.{state.mode}"))]
+    else:
+        rows.append(("conversation", t("magic.status.no_conversations", kind=kind_of_app(app_session.mode))))
     labels = [t(f"magic.status.{key}") for key, _ in rows]
     widest = max(width(label) for label in labels)
     padded = [label + " " * (widest - width(label)) for label in labels]
     return "\n".join(f"{label}  {text}" for label, (_, text) in zip(padded, rows, strict=True))
 
 
+def _mode_of(app_session: AppSession, *, ask: bool = False) -> str | None:
+    """What the app is, as far as it is known; of the embedded server, or where a server is asked anyway, it is."""
+    if app_session.mode is None and (ask or app_session.settings.source == "local"):
+        app_session.session.call(app_session.session.learn("mode"))
+    return app_session.mode
+
+
 def _app(app_session: AppSession) -> str:
     if app_session.settings.source == "local":
         return f"{app_session.label} · {t(f'magic.app.{app_session.label}')}"
-    info = app_session.client.app_info
-    return one_line(info.name if info and info.name else app_session.label)
+    return app_session.name
 
 
 def _server(app_session: AppSession) -> str:
@@ -104,7 +110,7 @@ def _use(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 
 def _new(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     _refuse_arguments("new", args)
-    state.app_session(None, None, namespace).session.new()
+    _holding_conversations("new", state, namespace).session.new()
     return t("magic.new")
 
 
@@ -119,7 +125,7 @@ def _mode(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 def _apps(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     _refuse_arguments("apps", args)
     lines = []
-    if resolve() is not None or (state.choice is not None and state.choice not in RESERVED):
+    if resolve() is not None or state.choice is not None:
         app_session = state.app_session(None, None, namespace)
         app_session.session.call(app_session.session.learn())
         lines += [_remote(app_session), ""]
@@ -141,15 +147,40 @@ def _remote(app_session: AppSession) -> str:
     lines = [f"{_app(app_session)} · {_server(app_session)}"]
     if info and info.description:
         lines.append("    " + one_line(info.description, 1_000))
-    if info and info.mode:
-        lines.append("    " + one_line(info.mode))
-    for control in app_session.session.app.controls.values():
-        needed = t("magic.apps.required") if control.get("required") else ""
-        options = ", ".join(options_of(control))
-        parts = (one_line(str(control.get("type"))), needed, one_line(options, 1_000))
-        facts = " · ".join(fact for fact in parts if fact)
-        lines.append(f"    -i {one_line(str(control.get('variable')))}=…  {facts}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_how_to_ask(app_session)])
+
+
+def _how_to_ask(app_session: AppSession) -> list[str]:
+    """What the app is, its inputs, and what is to be written in a cell."""
+    app = app_session.session.app
+    lines = [f"    {kind_of_app(app_session.mode)}"] if app_session.mode else []
+    texts = () if app.takes.conversations else text_candidates(app)
+    needed = []
+    for name, control in app.controls.items():
+        is_text = len(texts) == 1 and name in texts
+        if is_required(control) and not is_text:
+            needed.append(f"-i {one_line(name)}=…")
+        parts = (
+            one_line(str(control.get("type"))),
+            t("magic.apps.required") if is_required(control) else "",
+            one_line(", ".join(options_of(control)), 1_000),
+            t("magic.apps.text") if is_text else "",
+        )
+        lines.append(f"    -i {one_line(name)}=…  " + " · ".join(fact for fact in parts if fact))
+    if not app.takes.conversations:
+        label = () if app_session.label == "environment" else (one_line(app_session.label),)
+        below = "one" if len(texts) == 1 else "several" if texts else "none"
+        cell = " ".join(["%%dify", *label, *(["--text", "NAME"] if below == "several" else []), *needed])
+        lines.append("    " + t(f"magic.apps.ask.{below}", cell=cell, names=one_line(", ".join(texts), 400)))
+    return lines
+
+
+def _holding_conversations(name: str, state: State, namespace: Mapping[str, Any]) -> AppSession:
+    """The chosen app, of which `%dify name` wants that it holds conversations."""
+    app_session = state.app_session(None, None, namespace)
+    if not takes(_mode_of(app_session, ask=name == "conversations")).conversations:
+        _refuse("magic.line.no_conversations", option=f"%dify {name}", app=app_session.named_with_kind)
+    return app_session
 
 
 def _resume(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
@@ -200,7 +231,9 @@ def _connect(args: list[str], state: State, namespace: Mapping[str, Any]) -> str
     if len(args) != 1:
         _refuse("magic.line.one_name", name="connect")
     text = connect(args[0], state)
-    return f"{text}\n{_describe(state.app_session(None, None, {}), state)}"
+    app_session = state.app_session(None, None, {})
+    app_session.session.call(app_session.session.learn())
+    return "\n".join([text, *_how_to_ask(app_session), _describe(app_session, state)])
 
 
 def _forget(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
@@ -218,7 +251,7 @@ def _doctor(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 def _conversations(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if args and (not args[0].isdecimal() or len(args) not in (1, 3) or args[1:2] not in ([], ["--export"])):
         _refuse("magic.line.conversations", text=" ".join(args))
-    app_session = state.app_session(None, None, namespace)
+    app_session = _holding_conversations("conversations", state, namespace)
     return conversations(app_session, int(args[0]) if args else None, args[2] if len(args) == 3 else None)
 
 

@@ -32,6 +32,8 @@ from .run_cell import run_cell
 from .scope import calling_frame, visible_namespace
 from .state import AppSession, State
 
+NAMES = 20
+"""Inputs that a line names; a table may have more columns."""
 DRY_RUN = 1_000_000
 """Characters of a dry run that are shown; a question may have 200,000, its inputs more."""
 
@@ -109,8 +111,9 @@ class DifyMagics(Magics):
         key = cells.cell_key(app_session, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))
         request = cells.build_request(arguments, body, app_session, self.state, namespace, key)
         if request.dropped:
-            dropped = ", ".join(one_line(name, 80) for name in request.dropped)
-            say(t("magic.input.dropped", names=dropped), "stderr")
+            say(t("magic.input.dropped", names=_listed(request.dropped)), "stderr")
+        if request.left_out and not arguments.quiet:
+            say(t("magic.input.left_out", names=_listed(request.left_out)), "stderr")
         if arguments.dry_run:
             description = cells.describe_request(request, app_session, arguments.timeout)
             say(visible(redact(json.dumps(description, ensure_ascii=False, indent=2)), DRY_RUN))
@@ -118,7 +121,8 @@ class DifyMagics(Magics):
         inputs = cells.upload_inputs(request, app_session)
         if request.again:
             say(t("magic.again"))
-        self.state.record_start(key, request.conversation_id)
+        if request.query is not None:
+            self.state.record_start(key, request.conversation_id)
         conversation = app_session.conversations.get(request.conversation_id or "")
 
         def start() -> Run:
@@ -130,6 +134,7 @@ class DifyMagics(Magics):
                 keep=not arguments.once,
                 timeout=arguments.timeout,
                 conversation_name=conversation.name if conversation else None,
+                workflow_id=request.workflow_id,
             )
 
         def keep(turn: Turn) -> None:
@@ -243,6 +248,11 @@ class DifyMagics(Magics):
             return candidates_from(self._notebook(), (), (), stored)
         controls = app_session.session.app.controls.values()
         return candidates_from(self._notebook(), list(app_session.conversations), controls, stored)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = t("magic.input.more", count=len(names) - NAMES) if len(names) > NAMES else ""
+    return ", ".join(one_line(name, 80) for name in names[:NAMES]) + more
 
 
 def _tell_forms(turn: Turn, variable: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import keyword
 import math
 import re
@@ -16,6 +15,7 @@ from ..errors import InputError
 from ..i18n import t
 from ..profiles import can_be_asked
 from .namespace import normalized_name
+from .objects import read_json
 from .split import Word, split
 from .typography import DASHES, FULLWIDTH, stray_quote
 
@@ -40,7 +40,12 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     inputs_from: str | dict[str, Any] | None = None
     """What `--inputs` names: a notebook variable as written, which may have attributes and indexes; or the
     JSON object that stands there, which is data and never a path or an expression."""
+    as_inputs: bool = False
+    """Whether the cell is the inputs, as JSON or TOML."""
+    text: str | None = None
+    """The input that the cell's text goes into, in an app without conversations."""
     files: tuple[str, ...] = ()
+    workflow_id: str | None = None
     conversation: str | None = None
     new: bool = False
     again: bool = False
@@ -71,7 +76,10 @@ class Option(msgspec.Struct, frozen=True):
 OPTIONS = (
     Option("inputs", ("-i", "--input"), "NAME=TEXT", multiple=True),
     Option("inputs_from", ("--inputs",), "DICT_OR_JSON"),
+    Option("as_inputs", ("--as-inputs",)),
+    Option("text", ("--text",), "NAME"),
     Option("files", ("-f", "--file"), "PATH_OR_URL", multiple=True),
+    Option("workflow_id", ("--workflow-id",), "ID"),
     Option("conversation", ("-c", "--conversation"), "ID"),
     Option("new", ("--new",)),
     Option("again", ("--again",)),
@@ -91,6 +99,8 @@ _CONFLICTS = (
     ("new", "again", "magic.line.new_and_again"),
     ("again", "conversation", "magic.line.again_and_conversation"),
     ("dry_run", "quiet", "magic.line.dry_run_and_quiet"),
+    ("as_inputs", "inputs_from", "magic.line.as_inputs_and_inputs"),
+    ("as_inputs", "text", "magic.line.as_inputs_and_text"),
 )
 INPUT_NAME = re.compile(r"[^\W\d][\w.-]*")
 """How an input may be called behind `-i`."""
@@ -240,17 +250,10 @@ def _assignment(text: str) -> Assignment:
 def _json(text: str) -> dict[str, Any]:
     problem = ""
     try:
-        value = json.loads(text, parse_constant=_reject_constant)
+        return read_json(text)
     except (ValueError, RecursionError) as error:
         problem = str(error)
-    if problem:
-        _refuse("magic.line.inputs_json", problem=problem)
-    assert isinstance(value, dict)  # it begins with a brace
-    return value
-
-
-def _reject_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    _refuse("magic.line.inputs_json", problem=problem)
 
 
 def _seconds(text: str) -> float:

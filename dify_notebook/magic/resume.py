@@ -84,19 +84,24 @@ def _turns(app_session: AppSession) -> Iterator[Turn]:
             turn = turns[index]
         except TapeError:  # it is no more than a reference to a record that is gone
             continue
-        seen.add(turn.message_id or "")
+        seen.add(_identity(turn))
         yield turn
     app_session.session.call(app_session.session.learn())
     for path in sorted(run_store().paths()[-STORED:], key=_written, reverse=True):
         try:
             header, _ = read_tape(path)
-            if header.message_id in seen or not _is_of(header, app_session):
+            if _identity(header) in seen or not _is_of(header, app_session):
                 continue
-            seen.add(header.message_id or "")
+            seen.add(_identity(header))
             if header.status in ("paused", "incomplete"):
                 yield msgspec.structs.replace(Tape.at(path).replay(), source="stream")
         except (OSError, TapeError):  # pruned meanwhile, or damaged
             continue
+
+
+def _identity(record: Any) -> str:
+    """What a turn and its record have in common: a message, or in a workflow app the run."""
+    return record.message_id or record.workflow_run_id or ""
 
 
 def _written(path: Path) -> int:

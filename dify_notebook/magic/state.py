@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
@@ -15,10 +15,12 @@ from ..errors import InputError
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..net.sync import Dify
+from ..printable import one_line
 from ..profiles import RESERVED, profiles
 from ..session import Session
 from ..wire import models
-from .complete import is_client
+from ..wire.kinds import AppMode
+from .complete import SUBCOMMANDS, is_client
 from .namespace import notebook_namespace
 
 if TYPE_CHECKING:
@@ -49,6 +51,13 @@ class Conversation(msgspec.Struct):
         return values(self.inputs, origin)
 
 
+def kind_of_app(mode: str | None) -> str:
+    """What an app is, in words."""
+    if mode in get_args(AppMode):
+        return t(f"magic.app_mode.{mode}")
+    return t("magic.app_mode.other", mode=one_line(mode or "?", 40))
+
+
 class AppSession:
     """One app of one server as one user: the client, its conversation, what is known of the app."""
 
@@ -67,6 +76,22 @@ class AppSession:
     @property
     def settings(self) -> Settings:
         return self.client.settings
+
+    @property
+    def name(self) -> str:
+        """What its server calls the app, else what the user does."""
+        info = self.client.app_info
+        return one_line(info.name if info is not None and info.name else self.label, 80)
+
+    @property
+    def mode(self) -> str | None:
+        """What the app is, as far as it is known."""
+        return self.session.app.mode or self.client._cache.app.mode
+
+    @property
+    def named_with_kind(self) -> str:
+        """The app, and in words what it is."""
+        return t("magic.app_of_kind", app=self.name, kind=kind_of_app(self.mode))
 
     def use_client(self, client: AsyncDify) -> None:
         """Use that client from now on, where it is another one: its certificates or timeouts may differ."""
@@ -218,6 +243,8 @@ class State:
 def _unknown_app(name: str, value: object, namespace: Mapping[str, Any]) -> InputError:
     if value is not None:
         return InputError(t("magic.app.no_client", name=name, type=type(value).__name__), code="app")
+    if name in SUBCOMMANDS:
+        return InputError(t("magic.app.line", name=name), code="app")
     clients = [key for key, variable in dict(namespace).items() if is_client(variable)]
     known = [*profiles(), *RESERVED, *clients]
     hint = suggestion(name, known)

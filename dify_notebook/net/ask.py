@@ -9,6 +9,7 @@ import msgspec
 
 from ..errors import InputError
 from ..i18n import t
+from ..wire.calls import Call
 from ..wire.kinds import COMPLETION, OTHER_MODES, WORKFLOW
 from .files import FileInput
 from .stream import ChatStream
@@ -59,3 +60,12 @@ def ask(dify: AsyncDify, asked: Asked) -> ChatStream:
         )
     assert mode == COMPLETION
     return dify.completion.stream(asked.inputs, files=asked.files, timeout=asked.timeout)
+
+
+def request(dify: AsyncDify, asked: Asked) -> Call[Any]:
+    """The request that asks so, with neither inputs nor files in it, for whoever shows what would be sent.
+
+    Raises:
+        InputError: as for `ask`.
+    """
+    return ask(dify, asked)._call

@@ -314,10 +314,14 @@ class AsyncDify(BaseClient):
         until: Any = None,
         concurrency: int = CONNECTIONS,
         *,
+        details: bool = False,
         to: str | os.PathLike[str] | None = None,
         progress: bool | None = None,
     ) -> Collecting:
-        """The logs of conversations as tables: `history = await dify.history(since="2026-01-01")`.
+        """The logs of an app as tables: `history = await dify.history(since="2026-01-01")`.
+
+        Of a workflow app these are its runs (`history.workflow_runs`), by everyone unless `users` names some. Of a
+        completion app the server lists nothing but ratings; what was asked from this machine is in its tapes.
 
         What is awaited has `.history`, too: what has come so far, after an interruption as well.
 
@@ -325,11 +329,12 @@ class AsyncDify(BaseClient):
             users: whose conversations; None is this client's user alone, since the server lists them for one user at
                 a time. `find_users()` finds more.
             conversations: ids, if only some are wanted.
-            since: messages from then on. A date, a datetime, pandas' Timestamp or Period, numpy's datetime64; a
+            since: messages, and runs that began, from then on. A date, a datetime, pandas' Timestamp or Period, numpy's datetime64; a
                 timedelta, for so long ago; seconds since 1970; or text, such as "2026-01-31T12:00", "yesterday",
                 "7 days". What has no zone is local.
             until: messages before then; likewise.
             concurrency: how many requests at once, 1 to 32; more than the client's `connections` while this lasts.
+            details: ask for inputs and outputs of a workflow app's runs too, with one request for each.
             to: write Parquet into this directory as pages arrive, with little memory (extra `parquet`); the
                 history's tables are then read when they are looked at.
             progress: tell how far it is; None does so where somebody looks: in a terminal and in a notebook.
@@ -341,7 +346,9 @@ class AsyncDify(BaseClient):
         """
         from ..frames import fetch
 
-        return fetch.history(self, users, conversations, since, until, concurrency, to=to, progress=progress)
+        return fetch.history(
+            self, users, conversations, since, until, concurrency, details=details, to=to, progress=progress
+        )
 
     def update(
         self,
@@ -353,7 +360,7 @@ class AsyncDify(BaseClient):
         """A history with what is new or changed since: `history = await dify.update(history)`.
 
         Conversations that were used, renamed or begun since then, or in which a message is paused, are fetched again
-        as a whole, and all ratings and annotations. What was deleted on the server stays. One that lies in a
+        as a whole, and all ratings and annotations; of a workflow app runs that are new, or were not over. What was deleted on the server stays. One that lies in a
         directory is changed there.
 
         Args:

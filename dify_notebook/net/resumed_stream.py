@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import InputError, TapeError
+from ..errors import DifyError, InputError, TapeError
 from ..i18n import t
 from ..tape import Header
 from ..turn.state import Turn
@@ -20,6 +20,8 @@ from .stream import ChatStream
 from .ways import CHAT, Way, way_of
 
 if TYPE_CHECKING:
+    import httpx
+
     from .client import AsyncDify
 
 
@@ -103,6 +105,21 @@ class ResumedStream(ChatStream):
             self._t0 = time.monotonic() - spent
         self._reader.resume(self._builder.turn(), self._run, self._answered)
         self._tell(ev.Continued(at=self.now, answered=self._answered))
+
+    async def _read_other(self, response: httpx.Response) -> DifyError | None:
+        """Where no run is told again, what the server keeps of it is read."""
+        problem = await super()._read_other(response)
+        if problem is None or (problem.status, problem.code) != (404, "not_json"):
+            return problem
+        await response.aclose()
+        self._response = None
+        for part, event in await self._kept_end(self._run):
+            self._record(part, event)
+        if self._builder.status == "running":
+            return problem
+        await self._settle()
+        self._tell(ev.StreamEnd(at=self.now))
+        return None
 
     def _copy_tape(self, turn: Turn) -> None:
         """What came before stands before what comes."""

@@ -363,7 +363,7 @@ class ChatStream:
                 lost, end = end, None  # whoever is cancelled while it is followed, leaves a run that goes on
                 if await self._follow(follower, lost):
                     continue
-                kept = await self._kept_end()
+                kept = await self._kept_end(self._builder.unfinished_run)
                 for part, event in kept:
                     self._record(part, event)
                     yield event
@@ -442,9 +442,8 @@ class ChatStream:
         self._tell(ev.Resumed(at=self.now, message=t("net.followed")))
         return True
 
-    async def _kept_end(self) -> Sequence[Framed]:
-        """How the run ended, by what the server keeps of it; nothing where that is not to be had."""
-        run = self._builder.unfinished_run
+    async def _kept_end(self, run: str | None) -> Sequence[Framed]:
+        """How that run ended, by what the server keeps of it; nothing where that is not to be had."""
         if run is None or not self._way.keeps_runs:
             return ()
         self._opening = asyncio.ensure_future(stored_run(self._dify, run, left=self._is_left))

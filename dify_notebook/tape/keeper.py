@@ -44,7 +44,12 @@ class TapeKeeper:
             if not tape.entries:
                 return
             tape.header = msgspec.structs.replace(
-                tape.header, message_id=turn.message_id, app=turn.app, status=turn.status, app_mode=turn.app_mode
+                tape.header,
+                message_id=turn.message_id,
+                workflow_run_id=turn.workflow_run_id,
+                app=turn.app,
+                app_mode=turn.app_mode,
+                status=turn.status,
             )
             store = self._store or run_store()
             path = store.add(tape, turn.message_id or turn.workflow_run_id or "run")

@@ -43,6 +43,8 @@ class Header(BoundedRepr, msgspec.Struct, kw_only=True, omit_defaults=True):
     status: str | None = None
     app_mode: str | None = None
     """Of the app, as far as it was known."""
+    workflow_run_id: str | None = None
+    """What tells a run of a workflow app apart, whose turns have no message."""
 
 
 def line_of(at: float, frame: Frame) -> bytes:

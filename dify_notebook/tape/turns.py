@@ -24,6 +24,7 @@ class Kept(NamedTuple):
 
     path: Path
     fields: tuple[Any, ...]
+    """As in `_FIELDS`; one that was pickled by an earlier version has fewer."""
 
     @property
     def conversation_id(self) -> str | None:
@@ -37,7 +38,7 @@ class Kept(NamedTuple):
 
     @property
     def workflow_run_id(self) -> str | None:
-        id: str | None = self.fields[-1]
+        id: str | None = dict(zip(_FIELDS, self.fields, strict=False)).get("workflow_run_id")
         return id
 
     def turn(self) -> Turn:
@@ -49,7 +50,7 @@ class Kept(NamedTuple):
         """
         from . import Tape
 
-        fields = {name: value for name, value in zip(_FIELDS, self.fields, strict=True) if value is not None}
+        fields = {name: value for name, value in zip(_FIELDS, self.fields, strict=False) if value is not None}
         return msgspec.structs.replace(Tape.at(self.path).replay(), **fields)
 
 

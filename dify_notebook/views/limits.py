@@ -60,3 +60,5 @@ COLUMNS: Final = 12
 """Columns of it."""
 CELL: Final = 120
 """Characters of a cell."""
+DIFFERENCES: Final = 60
+"""Values that two turns have not in common."""

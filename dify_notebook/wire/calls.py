@@ -234,7 +234,8 @@ def follow_run(workflow_run_id: str, *, user: str, continue_on_pause: bool = Fal
     params = {"user": user, "include_state_snapshot": "true"}
     if continue_on_pause:
         params["continue_on_pause"] = "true"
-    return Call(method="GET", path=path, params=params, result=bytes, idempotent=True)
+    absent = "Dify 0.15 to 1.12"
+    return Call(method="GET", path=path, params=params, result=bytes, idempotent=True, absent_in=absent)
 
 
 def _form_path(form_token: Secret) -> str:

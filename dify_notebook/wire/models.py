@@ -111,8 +111,8 @@ def _shaped(kind: type[Model], data: Any) -> Any:
 def _from_text(value: Any) -> Any:
     """What JSON text says; anything else as it is."""
     if isinstance(value, str):
-        with suppress(ValueError):
-            return loads(value.encode())
+        with suppress(ValueError, RecursionError):  # what is nested deeper than anyone means stays as it came
+            return loads(value.encode("utf-8", "replace"))
     return value
 
 
@@ -211,8 +211,8 @@ class WorkflowRun(Model, frozen=True):
     outputs: Any = None
     """A dict, or None; JSON text in older Difys, `{}` also where it still runs."""
     error: str | None = None
-    total_steps: int | None = None
-    total_tokens: int | None = None
+    total_steps: Count | None = None
+    total_tokens: Count | None = None
     created_at: datetime | None = None
     finished_at: datetime | None = None
     elapsed_time: float | None = None
@@ -231,9 +231,9 @@ class WorkflowRunSummary(Model, frozen=True):
     error: str | None = None
     elapsed_time: float | None = None
     """Seconds."""
-    total_tokens: int | None = None
-    total_steps: int | None = None
-    exceptions_count: int | None = None
+    total_tokens: Count | None = None
+    total_steps: Count | None = None
+    exceptions_count: Count | None = None
     created_at: datetime | None = None
     finished_at: datetime | None = None
 

@@ -456,7 +456,8 @@ def test_embedded_apps_answer_without_any_setting(tmp_path: Path) -> None:
         assert told.error is None, told.traceback
         assert "embedded" in told.streams["stdout"]
         (tmp_path / "sales.csv").write_text("city,cost\nLyon,3\n")
-        running.run("names = ['a', 'b']; city = 'Lyon'; table = {'cost': 3}")
+        running.run("names = ['a', 'b']; city = 'Lyon'; table = {'cost': 3}; notes = 'red apples'")
+        running.run("import pandas\nrow = pandas.DataFrame({'text': ['a'], 'score': [1]})")
         for code, _ in EXAMPLES:
             shown = running.run(code.replace("--dry-run", "").replace("%%dify", "%%dify --dry-run", 1))
             assert shown.error is None, (code, shown.traceback)

@@ -131,7 +131,7 @@ class Run:
 
     def kept(self, *, running: bool) -> Event:
         """What `/workflows/run/{id}` has of it, as Dify 1.12 tells it."""
-        end = {} if running else self._finished(self.events)["data"]
+        end: Event = {} if running else self._finished(self.events)["data"]
         names = ("status", "error", "total_steps", "total_tokens", "finished_at", "elapsed_time")
         first = next(event["data"] for event in self.events if event["event"] == "workflow_started")
         return {
@@ -210,6 +210,8 @@ class Server:
             self._tell(connection, self._until_pause(self.run.events), self.cut)
         elif path.path == f"/v1/workflow/{self.run.id}/events" and self.follows:
             self._events(connection, parse_qs(path.query))
+        elif path.path.endswith("/events") and not self.follows:
+            connection.reply("404 Not Found", b"<!doctype html>", "text/html")
         elif path.path == "/v1/messages" and self.messages and self.run.answer is not None:
             connection.reply("200 OK", {"limit": 100, "has_more": False, "data": [self.run.message(self._pause)]})
         elif path.path == f"/v1/workflows/run/{self.run.id}" and self.looks:

@@ -50,8 +50,15 @@ EVERY: dict[str, Rows] = {
          "expiration_time": LATER},
     ],
     "execution_extra_contents": [{"id": "p", "message_id": M, "form_id": "o", "type": "human_input", "workflow_run_id": "r"}],
+    "workflow_runs": [
+        {"id": "w", "workflow_id": "f", "type": kind, "triggered_from": "app-run", "version": NOON, "graph": "{}", "inputs": '{"text": "x"}',
+         "status": "succeeded", "outputs": '{"n": 1}', "elapsed_time": 0.5, "total_tokens": 7, "total_steps": 3, "created_by_role": "end_user",
+         "created_by": "e", "created_at": NOON, "finished_at": LATER, "exceptions_count": 0} | extra
+        for kind, extra in (("workflow", {}), ("chat", {"id": "of a message"}))
+    ],
+    "workflow_app_logs": [{"id": "l", "workflow_id": "f", "workflow_run_id": "w", "created_from": "service-api", "created_by_role": "end_user", "created_by": "e", "created_at": NOON}],
 }  # fmt: skip
-COUNTS = {"messages": 1, "conversations": 1, "thoughts": 2, "citations": 2, "files": 1, "forms": 1, "feedbacks": 1, "annotations": 1, "variables": 0}
+COUNTS = {"messages": 1, "conversations": 1, "thoughts": 2, "citations": 2, "files": 1, "forms": 1, "feedbacks": 1, "annotations": 1, "variables": 0, "workflow_runs": 1}
 
 
 def as_csv(rows: Rows) -> bytes:
@@ -324,6 +331,8 @@ def histories(draw: st.DrawFn) -> History:
         for name in ("annotation_id", "feedback_id", "variable_id", "thought_id", "file_id", "form_id"):
             if name in block:
                 block[name] = [f"{name[0]}-{at}" for at in range(size)]
+        if table.name == "workflow_runs":
+            block["workflow_run_id"] = [f"w-{at}" for at in range(size)]
         made[table.name] = dataframes.from_columns(table, block)
     said = made["feedbacks"].assign(message_id=[f"m{at}" for at in range(len(made["feedbacks"]))], from_source="user")
     made["feedbacks"] = said[said["rating"].isin(["like", "dislike"])]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from support.cells import CITY, FIRST, KEY, SECOND, THIRD, Notebook, Server, client
 
 from dify_notebook.errors import AuthenticationError, ConfigError, DifyError, InputError
 from dify_notebook.magic import cell as cells
@@ -16,86 +15,9 @@ from dify_notebook.magic.line import recording_notice, run_line
 from dify_notebook.magic.namespace import Namespace
 from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
-from dify_notebook.net.client import AsyncDify
 from dify_notebook.profiles import Profile, save
 from dify_notebook.tape import run_store
 from dify_notebook.turn.state import Turn
-
-KEY = "app-" + "k3Y" * 8
-FIRST = "11111111-aaaa-4aaa-8aaa-000000000001"
-SECOND = "11111111-bbbb-4bbb-8bbb-000000000002"
-THIRD = "22222222-cccc-4ccc-8ccc-000000000003"
-
-
-class Server:
-    """Answers what a cell asks before its question."""
-
-    def __init__(self, version: str = "1.12.1", form: list[dict[str, Any]] | None = None) -> None:
-        self.version, self.form = version, form if form is not None else []
-        self.parameters: dict[str, Any] = {}
-        self.refuse: dict[str, tuple[int, str]] = {}
-        self.mode = "chat"
-        self.asked: list[str] = []
-        self.uploads: list[str] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.path.removeprefix("/v1")
-        self.asked.append(path)
-        headers = {"X-Version": self.version}
-        if path in self.refuse:
-            status, code = self.refuse[path]
-            return httpx.Response(status, json={"code": code, "message": "no"}, headers=headers)
-        if path == "/files/upload":
-            name = re.search(rb'filename="([^"]*)"', request.read())
-            self.uploads.append(name[1].decode() if name else "")
-            uploaded = {"id": f"file-{len(self.uploads)}", "name": self.uploads[-1], "mime_type": "image/png"}
-            return httpx.Response(201, json=uploaded, headers=headers)
-        answers: dict[str, Any] = {
-            "/parameters": {"user_input_form": self.form, **self.parameters},
-            "/info": {"name": "Support", "description": "Answers.", "mode": self.mode},
-            "/conversations": {
-                "data": [
-                    {"id": FIRST, "name": "one", "inputs": {"city": "Lyon", "doc": None}},
-                    {
-                        "id": SECOND,
-                        "name": "two",
-                        "inputs": {"doc": {"dify_model_identity": "__dify__file__"}},
-                    },
-                    {"id": THIRD, "name": "three", "inputs": {}},
-                ],
-                "has_more": False,
-            },
-        }
-        return httpx.Response(200, json=answers[path], headers=headers)
-
-
-def client(server: Server, user: str = "anna") -> AsyncDify:
-    return AsyncDify(KEY, "http://127.0.0.1:9/v1", user, transport=httpx.MockTransport(server))
-
-
-CITY: list[dict[str, Any]] = [{"text-input": {"variable": "city", "label": "City", "required": True, "max_length": 12}}]
-
-
-class Notebook:
-    """A state with one remote client, `c`, and the variables of a notebook."""
-
-    def __init__(self, server: Server | None = None, terminal: bool = False, **names: Any) -> None:
-        self.server = server or Server()
-        self.terminal = terminal
-        self.state = State()
-        self.names: dict[str, Any] = {"c": client(self.server), **names}
-
-    def prepare(self, line: str, body: str = "hi") -> cells.ChatRequest:
-        arguments = parse_line(line)
-        self.app_session = self.state.app_session(arguments.profile or "c", arguments.user, self.names)
-        self.key = cells.cell_key(self.app_session, line, body, None, terminal=self.terminal)
-        return cells.build_request(arguments, body, self.app_session, self.state, self.names, self.key)
-
-    def ran(self, question: cells.ChatRequest, conversation: str) -> None:
-        """What the magic remembers once the answer is there."""
-        self.state.record_start(self.key, question.conversation_id)
-        self.app_session.session.conversation_id = conversation
-        self.app_session.remember(conversation, question.inputs)
 
 
 def test_text_and_inputs_are_filled() -> None:
@@ -447,6 +369,7 @@ def test_recording_is_said_before_the_first_run() -> None:
         ("mode 'fresh", "The ' on the %dify line is not closed"),
         ("use", "takes one name"),
         ("use nobody", "no app or client variable nobody"),
+        ("use doctor", "%dify doctor is a line with one percent sign"),
         ("new conversation", "nothing more"),
         ("runs delete", "list, on or off"),
         ("connect", "one profile"),
@@ -491,15 +414,6 @@ def test_names_of_a_function_come_first() -> None:
         lost["c"] = client_of
         with pytest.raises(InputError, match="city is a variable of the function ask and has no value here"):
             book.prepare(line, body)
-
-
-@pytest.mark.parametrize(("mode", "what"), [("workflow", "a workflow app"), ("completion", "a text completion app")])
-def test_the_key_of_an_app_that_holds_no_conversations_is_named_before_anything_is_sent(mode: str, what: str) -> None:
-    server = Server(form=CITY)  # which would say that an input is missing
-    server.mode = mode
-    with pytest.raises(ConfigError, match=rf"^mode: Support is {what}; .* Nothing was sent\."):
-        Notebook(server).prepare("", "hello")
-    assert sorted(server.asked) == ["/info", "/parameters"]
 
 
 def test_an_agent_of_the_new_kind_is_asked_like_any_other() -> None:

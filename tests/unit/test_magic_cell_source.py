@@ -156,3 +156,28 @@ def test_a_question_of_magics_is_looked_at_once(book: Shell) -> None:
         counts.append(len(looked))
         assert book.texts[-1] == ("", "another")
     assert counts[0] == counts[1] > 0
+
+
+def test_a_cell_of_the_line_alone_runs(book: Shell) -> None:
+    for cell in ("%%seen a", "%%seen a\n", "\n  %%seen a\n", "%%seen a\n\n"):
+        book.run(cell)
+    assert [line for line, _ in book.texts] == ["a"] * 4
+    assert [body.strip() for _, body in book.texts] == [""] * 4
+    book.run("%%capture kept\n%%seen b")
+    assert book.texts[-1] == ("b", "")
+
+
+def test_in_a_terminal_more_may_follow_the_line(book: Shell) -> None:
+    check = book.shell.input_transformer_manager.check_complete
+    assert check("%%seen a")[0] == "incomplete"
+    assert check("%%seen a\n\n")[0] == "complete"
+
+
+def test_the_empty_line_is_for_our_magic_alone_and_goes_with_it(book: Shell) -> None:
+    transform = book.shell.transform_cell
+    assert "'seen', 'a', '\\n'" in transform("%%seen a")
+    assert "'\\n'" not in transform("%%seenby a")
+    assert transform("seen = 1") == "seen = 1\n"
+    book.typed.unregister()
+    assert "'\\n'" not in transform("%%seen a")
+    book.typed.unregister()

@@ -54,8 +54,8 @@ OFFERED = [
     ("literal_braces", "%%dify\n\\{{ ci", None, None),
     ("line", "%dify ", "", ["apps", "connect", "conversations", "doctor", "forget", "help", "history", "mode", "new", "resume", "runs", "use"]),
     ("line_resume", "%dify resume ", "", ["answer"]),
-    ("line_history", "%dify history ", "", ["logs", "--since", "--until", "--users"]),
-    ("line_history_named", "%dify history logs --", "--", ["--since", "--until", "--users"]),
+    ("line_history", "%dify history ", "", ["logs", "--details", "--since", "--until", "--users"]),
+    ("line_history_named", "%dify history logs --", "--", ["--details", "--since", "--until", "--users"]),
     ("line_history_rest", "%dify history --since 2026-01-01 --u", "--u", ["--until", "--users"]),
     ("line_history_everyone", "%dify history --users ", "", ["all"]),
     ("line_history_date", "%dify history --since 20", None, None),
@@ -145,10 +145,10 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_known_comes_from_variables() -> None:
     client = Dify(api_key="app-" + "x" * 24, base_url="http://127.0.0.1:1")
     names = {"c": client, "d": {"a": 1}, "t": Turn(), "_hidden": 1, "In": [], "n": 2}
-    known = candidates_from(names, ["id"], [{"variable": "v", "options": ["o"]}])
+    known = candidates_from(names, ["id"], [{"variable": "v", "options": ["o"]}, {"variable": "f", "type": "file"}])
     assert known == Candidates(
         clients=("c",), names=("c", "d", "t", "n"), dicts=("d",), turns=("t",), conversations=("id",),
-        inputs=(("v", ("o",)),),
+        inputs=(("v", ("o",)), ("f", ())), texts=("v",),
     )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def test_connect_use_apps_forget(answers: list[str]) -> None:
     with server() as at:
         answers += [at.url.removesuffix("/v1"), KEY, "y"]
         said = run_line("connect support", state, {})
-        assert "Connected support (Support · advanced-chat)" in said
+        assert "Connected support (Support · a chatflow)" in said
         assert "only you can read" in said
         assert "from the profile support" in said
         assert profiles.find("support").base_url == at.url
@@ -109,15 +109,6 @@ def test_where_nobody_can_be_asked_the_variables_are_named(answers: list[str]) -
 
 REFUSED = [
     ({"info": ("401 UNAUTHORIZED", {"code": "unauthorized", "message": "Access token is invalid"})}, "API key"),
-    ({"info": ("200 OK", {"name": "Flow", "mode": "workflow"})}, "Flow is a workflow app"),
-    ({"info": ("200 OK", {"name": "Text", "mode": "completion"})}, "Text is a text completion app"),
-    (
-        {
-            "info": ("200 OK", {"name": "Old"}),
-            "conversations": ("400 BAD REQUEST", {"code": "not_chat_app", "message": "no"}),
-        },
-        "Old is a workflow or text completion app",
-    ),
     ({"parameters": ("400 BAD REQUEST", {"code": "app_unavailable", "message": "no"})}, "not published"),
     ({"info": ("200 OK", b"<html>")}, "no Dify"),
 ]
@@ -146,6 +137,50 @@ SICK = [
     ({"info": ("502 BAD GATEWAY", b"<html>")}, "answers 502"),
     ({"info": ("200 OK", b"<html>")}, "no Dify API"),
 ]
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("workflow", "a workflow app"), ("completion", "a text completion app")])
+def test_an_app_that_is_run_is_not_run_to_try_it(mode: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs = ("200 OK", {"data": [], "has_more": False})
+    with server(info=("200 OK", {"name": "F", "mode": mode}), logs=logs) as at:
+        said = run_line("doctor --stream", connected(monkeypatch, at.url), {})
+    assert f"The app F ({kind}) can be asked." in said
+    assert "It was not run to try it" in said
+    assert "Nothing wrong was found." in said
+    assert not any(request.method == "POST" for request in at.requests)
+
+
+FORM = [
+    {"paragraph": {"variable": "text", "label": "Text", "required": True}},
+    {"select": {"variable": "lang", "label": "Language", "required": True, "options": ["de", "fr\x1b[31m"]}},
+]
+
+
+def test_connect_tells_what_a_workflow_app_asks_for(answers: list[str]) -> None:
+    state, flow = State(), ("200 OK", {"name": "Translator", "mode": "workflow"})
+    with server(info=flow, parameters=("200 OK", {"user_input_form": FORM})) as at:
+        answers += [at.url, KEY, "n"]
+        said = run_line("connect translator", state, {})
+    assert "Connected translator (Translator · a workflow app)" in said
+    assert "    -i text=…  paragraph · required · the cell's text\n" in said
+    assert "    Ask it: %%dify translator -i lang=…, and below that line text\n" in said
+    assert "\x1b" not in said
+    assert "none: a workflow app holds none" in said
+
+
+NO_RUN = "00000000-0000-0000-0000-000000000000"
+
+
+def test_connect_finds_what_dify_0_15_does_not_tell(answers: list[str]) -> None:
+    refused = ("400 BAD REQUEST", {"code": "not_chat_app", "message": "no"})
+    old: Any = {"info": ("200 OK", {"name": "Old"}), "conversations": refused}
+    run = {NO_RUN: ("200 OK", {"id": None})}
+    for found, kind in ((run, "a workflow app"), ({}, "a text completion app")):
+        state = State()
+        wrong = {NO_RUN: ("400 BAD REQUEST", {"code": "not_workflow_app", "message": "no"})}
+        with server(**old, **(found or wrong)) as at:
+            answers += [at.url, KEY, "n"]
+            assert f"Connected old (Old · {kind})" in run_line("connect old", state, {})
 
 
 @pytest.mark.parametrize("lang", ["en", "zh-Hans"])

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from support.human_app import KEY, HumanApp, human
+from support.scripted_flow import FLOW_KEY, scripted_flow
 from support.shells import shell
 
 import dify_notebook
@@ -74,6 +75,28 @@ def test_a_kept_run_that_ended_since_or_is_damaged_is_none(served: tuple[HumanAp
     newest = max(run_store().paths(), key=lambda path: path.stat().st_mtime_ns)
     newest.write_bytes(newest.read_bytes()[:40])
     assert find(app_session(url), None, {}) is None
+
+
+def test_a_run_of_a_workflow_app_is_known_by_its_own_id() -> None:
+    app, server = scripted_flow()
+    try:
+
+        def started_again() -> AppSession:
+            return AppSession(AsyncDify(FLOW_KEY, server.url, "anna"), "environment")
+
+        first, last = (started_again().session.ask(inputs={"text": f"cut {n}"}).result(30) for n in (1, 2))
+        assert (first.message_id, last.message_id, last.status) == (None, None, "incomplete")
+        for turn in (last, first):
+            kernel = started_again()
+            found = find(kernel, None, {})
+            assert found is not None
+            assert isinstance(found.run, Turn)
+            assert found.run.workflow_run_id == turn.workflow_run_id
+            app.follows = True
+            assert kernel.session.resume(found.run, keep=True).result(30).outputs == {"report": "late"}
+        assert find(started_again(), None, {}) is None
+    finally:
+        server.close()
 
 
 @pytest.mark.parametrize(

@@ -289,3 +289,20 @@ async def test_the_doctor_names_an_unpublished_workflow() -> None:
         async with AsyncDify("app-x", raw.url, "me") as dify:
             found = await examine(dify)
     assert (found[-1].kind, found[-1].state) == ("unpublished", "wrong")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ('{"a": "\\u4f60", "n": 1}', {"a": "你", "n": 1}), ("{}", {}), (None, None), ({"a": 1}, {"a": 1}),
+        ("no JSON", "no JSON"), ('{"a": ' * 5_000, '{"a": ' * 5_000), ("[" * 5_000 + "]" * 5_000, "[" * 5_000 + "]" * 5_000),
+        ("", ""),
+    ],
+)  # fmt: skip
+async def test_what_a_run_took_and_gave_is_read_of_its_text(text: Any, read: Any) -> None:
+    kept = {"id": "r", "status": "succeeded", "inputs": text, "outputs": text, "created_at": "Sat, 21 Nov 2026 10:25:02 -0000"}
+    with serving(answering([], {"/workflows/run": ("200 OK", kept)})) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            run = await dify.workflows.get("r")
+    assert (run.inputs, run.outputs) == (read, read)
+    assert run.created_at == datetime(2026, 11, 21, 10, 25, 2, tzinfo=UTC)

@@ -13,7 +13,7 @@ from support.followed_run import Run, Server, events_of
 from support.raw_server import Connection, Request, Script, serving
 
 from dify_notebook import AsyncDify
-from dify_notebook.errors import ConnectError, TurnIncomplete
+from dify_notebook.errors import ConnectError, NotFoundError, TurnIncomplete
 from dify_notebook.i18n import t
 from dify_notebook.net import stored_run
 from dify_notebook.turn.fold import fold_all
@@ -132,6 +132,26 @@ async def test_a_run_that_does_not_end_is_not_waited_for_for_ever(monkeypatch: p
     assert t("net.run_running", seconds=1) in [warning.message for warning in turn.warnings]
     assert caught.value.hint == t("hint.lost_run")
     assert caught.value.attempted == "workflow run"
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+async def test_it_is_read_later_where_no_run_is_told_again(monkeypatch: pytest.MonkeyPatch, by_id: bool) -> None:
+    monkeypatch.setattr(stored_run, "END_SECONDS", 0.3)
+    server = workflow_server([True])
+    with serving(server) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            lost = await cut_at(dify)
+            assert lost.status == "incomplete"
+            with pytest.raises(NotFoundError) as caught:
+                async with dify.workflows.resume(lost):
+                    pass
+            assert caught.value.hint == t("hint.absent", servers="Dify 0.15 to 1.12")
+            server.looks = [False]
+            async with dify.workflows.resume(str(lost.workflow_run_id) if by_id else lost) as stream:
+                turn = await stream.read()
+    _, whole = recorded("1.16.1/workflows-run-by-id__workflow-by-id")
+    assert (turn.status, turn.outputs, turn.answer) == ("succeeded", whole.outputs, whole.answer)
+    assert turn.app_mode == "workflow"
 
 
 async def test_dify_0_15_says_for_ever_that_it_runs_and_is_asked_once() -> None:

@@ -12,7 +12,7 @@ import pytest
 import dify_notebook
 from dify_notebook.i18n import Language, sentences
 from dify_notebook.turn.state import CUT, End, NodeStatus, Status
-from dify_notebook.wire.kinds import OTHER_MODES, AppMode, ControlKind, FileKind
+from dify_notebook.wire.kinds import AppMode, ControlKind, FileKind
 
 PACKAGE = Path(dify_notebook.__file__).parent
 TESTS = Path(__file__).parents[1]
@@ -121,7 +121,7 @@ def test_the_guard_sees_a_mode_in_a_match() -> None:
         ("net.end.", LAWS["ends"]),
         ("panel.ui.status.", LAWS["turn statuses"]),
         ("panel.kind.", LAWS["kinds of files"]),
-        ("magic.app_mode.", OTHER_MODES),
+        ("magic.app_mode.", LAWS["app modes"]),
     ],
 )
 def test_each_word_has_its_sentence(prefix: str, words: frozenset[str], language: Language) -> None:

@@ -15,7 +15,7 @@ from dify_notebook import transcript
 from dify_notebook.app.controls import free
 from dify_notebook.app.origin import Origin
 from dify_notebook.app.stored_files import is_file
-from dify_notebook.magic import cell as cells
+from dify_notebook.magic.cell_inputs import inputs_given
 from dify_notebook.magic.parse import Arguments, parse_line
 from dify_notebook.magic.split import split
 from dify_notebook.turn.state import Turn
@@ -83,7 +83,7 @@ def test_exported_cells_give_exactly_the_inputs_that_were_stored(inputs: dict[st
     arguments, body = read(cell)
     assert arguments == Arguments(no_vars=True, inputs_from=inputs or None)
     assert body == "q\n"
-    given = cells.input_values(arguments, {})
+    given = inputs_given(arguments, {}).values
     assert {value.origin for value in given.values()} <= {Origin.PYTHON}, "no path of a file, no expression"
     assert {name: free(name, value) for name, value in given.items()} == inputs
 

@@ -89,6 +89,27 @@ class Directory:
             ids.update(rows["conversation_id"].filter(pc.equal(rows["status"], "paused")).to_pylist())
         return frozenset(ids - {None})
 
+    def run_statuses(self) -> dict[str, tuple[int | None, str | None]]:
+        """The runs of a workflow app: id -> when it began (microseconds), its status.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        import pyarrow as pa
+
+        found: dict[str, tuple[int | None, str | None]] = {}
+        for path in self.files("workflow_runs"):
+            rows = files.read(path, ["workflow_run_id", "created_at", "status"])
+            began = rows["created_at"].cast(pa.int64()).to_pylist()
+            found.update(
+                zip(
+                    rows["workflow_run_id"].to_pylist(),
+                    zip(began, rows["status"].to_pylist(), strict=True),
+                    strict=True,
+                )
+            )
+        return found
+
     def table(self, name: str) -> pd.DataFrame:
         """One table with the dtypes and in the order of the schema.
 

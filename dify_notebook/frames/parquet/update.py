@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from .. import dataframes, ratings
+from ..memory import merge_runs as merged_runs
 from ..memory import with_usage
 from ..schema import BEYOND_API, HISTORY, SCHEMA
 from . import arrow, files
@@ -35,8 +36,9 @@ def apply(
     usage = known_usage(directory, replaced)
     for path in staged.files("messages"):
         fill_usage(path, usage)
+    merge_runs(directory, staged)
     for table in HISTORY:
-        if table.name in ("feedbacks", "annotations"):
+        if table.name in ("feedbacks", "annotations", "workflow_runs"):
             continue
         for path in staged.files(table.name):
             drop_rows(path, lambda ids: ~ids.isin(replaced))
@@ -67,20 +69,43 @@ def known_usage(directory: Directory, replaced: set[str]) -> pd.DataFrame:
     names = ["message_id", "conversation_id", *BEYOND_API]
     parts = []
     for path in directory.files("messages"):
-        mask = _conversation_ids(path).isin(replaced).to_numpy("bool")
+        mask = _ids(path, "conversation_id").isin(replaced).to_numpy("bool")
         if mask.any():
             frame = arrow.to_pandas(SCHEMA["messages"], files.read(path, names).filter(pa.array(mask)))
             parts.append(frame[frame[list(BEYOND_API)].notna().any(axis=1)])
     return dataframes.concat(SCHEMA["messages"], parts)
 
 
-def drop_rows(path: Path, dropped: Callable[[pd.Series], pd.Series]) -> None:
-    """Write a file without the rows of some conversations; it is removed when none is left.
+def merge_runs(directory: Directory, staged: Directory) -> None:
+    """Staged runs of a workflow app get what the history knows of them beyond that, whose rows go.
+
+    Only the rows of these runs are held.
+    """
+    table, paths = SCHEMA["workflow_runs"], staged.files("workflow_runs")
+    if not paths:
+        return
+    new = staged.table("workflow_runs")
+    ids, parts = new["workflow_run_id"], []
+    for path in directory.files("workflow_runs"):
+        mask = _ids(path, "workflow_run_id").isin(ids).to_numpy("bool")
+        if mask.any():
+            parts.append(arrow.to_pandas(table, files.read(path).filter(pa.array(mask))))
+    merged = merged_runs(dataframes.concat(table, parts), new)
+    files.save(arrow.from_pandas(table, merged), paths[0])
+    for path in paths[1:]:
+        path.unlink()
+    for path in directory.files("workflow_runs"):
+        drop_rows(path, lambda found: found.isin(ids), "workflow_run_id")
+
+
+def drop_rows(path: Path, dropped: Callable[[pd.Series], pd.Series], column: str = "conversation_id") -> None:
+    """Write a file without some rows; it is removed when none is left.
 
     Args:
-        dropped: the mask of the rows that go, by their conversation_id.
+        dropped: the mask of the rows that go, by their ids.
+        column: what these are the ids of.
     """
-    mask = dropped(_conversation_ids(path)).to_numpy("bool")
+    mask = dropped(_ids(path, column)).to_numpy("bool")
     if not mask.any():
         return
     if mask.all():
@@ -89,8 +114,8 @@ def drop_rows(path: Path, dropped: Callable[[pd.Series], pd.Series]) -> None:
         files.save(files.read(path).filter(pa.array(~mask)), path)
 
 
-def _conversation_ids(path: Path) -> pd.Series:
-    return pd.Series(files.read(path, ["conversation_id"]).column(0).to_pylist(), dtype="object")
+def _ids(path: Path, column: str) -> pd.Series:
+    return pd.Series(files.read(path, [column]).column(0).to_pylist(), dtype="object")
 
 
 def fill_usage(path: Path, earlier: pd.DataFrame) -> None:

@@ -16,7 +16,7 @@ from ...turn.stored import STORED_USAGE
 from ...wire import models
 from .. import dataframes, item_rows, merging, ratings, texts, turn_rows
 from ..schema import SCHEMA, Table
-from . import duplicates, end_users, feedbacks, forms, saved_tables
+from . import duplicates, end_users, feedbacks, forms, saved_tables, workflow_runs
 from .duplicates import MESSAGES
 from .layouts import LocatedRow, Row, as_bool, parse_integer, parse_json, parse_number, parse_object
 from .text_files import Budget
@@ -29,8 +29,9 @@ Rank = tuple[int | None, int]
 
 CHUNK_ROWS = 5_000
 """Messages that are held as objects at a time."""
-_IGNORED_COLUMNS = ("message", "override_model_configs", "message_unit_price", "answer_unit_price")
-"""Columns that no table of a history has; `message` is the whole prompt with all turns before it."""
+_IGNORED_COLUMNS = ("message", "override_model_configs", "message_unit_price", "answer_unit_price", "graph")
+"""Columns that no table of a history has; `message` is the whole prompt with all turns before it, `graph` the whole
+workflow."""
 _CHILDREN = ("message_agent_thoughts", "message_files", "dataset_retriever_resources")
 """Tables of what belongs to messages."""
 _SAVED, _SERVER, _DERIVED = 2, 3, -1
@@ -82,9 +83,11 @@ class HistoryBuilder:
         Raises:
             InputError: there are more than the budget allows, or a cell cannot be read.
         """
+        if kind == workflow_runs.RUNS and workflow_runs.is_of_chatflow(row):
+            return
         app = row.get("app_id")
         if app:
-            if kind in MESSAGES:
+            if kind in MESSAGES or kind == workflow_runs.RUNS:
                 self._apps[str(app)] += 1
             if self._app is not None and str(app) != self._app:
                 return
@@ -146,9 +149,10 @@ class HistoryBuilder:
         tables["annotations"] = self._annotations(deleted)
         tables["variables"] = self._merged("variables", None, deleted, {})
         tables["conversations"] = self._conversations(conversations, owners, tables["messages"], deleted)
+        tables["workflow_runs"] = self._runs()
         if deleted:
             self.notes.append(t("history.export.deleted", count=len(deleted)))
-        for name in ("conversations", "messages"):
+        for name in ("conversations", "messages", "workflow_runs"):
             self._end_users.users.update(dict.fromkeys(map(str, tables[name]["user"].dropna().unique())))
         return tables
 
@@ -296,6 +300,14 @@ class HistoryBuilder:
         rows = [row for row in ratings.merge_ratings(versions) if row["conversation_id"] not in deleted]
         table = SCHEMA["feedbacks"]
         return dataframes.concat(table, [dataframes.from_columns(table, item_rows.batch_of(rows))], ordered=True)
+
+    def _runs(self) -> pd.DataFrame:
+        """The runs of a workflow app."""
+        table = SCHEMA["workflow_runs"]
+        found = [dataframes.from_columns(table, batch) for batch in workflow_runs.batches(self.rows, self._end_users.name)]
+        return merging.merge(
+            table, [*(merging.Part(frame, _SERVER) for frame in found), *self._saved_parts("workflow_runs", set())]
+        )
 
     def _annotations(self, deleted: set[str]) -> pd.DataFrame:
         kinds = (("message_annotations", "content"), ("annotations", "answer"))

@@ -1,8 +1,8 @@
 """Layouts: which table a row belongs to, by its columns, and how its cells are parsed.
 
 The columns are those of Dify's database (0.15 to 1.12: messages, conversations, end_users, message_feedbacks,
-message_agent_thoughts, message_files, message_annotations, dataset_retriever_resources; since 1.13 also
-human_input_forms, and execution_extra_contents, which says whose these are), of what its console answers
+message_agent_thoughts, message_files, message_annotations, dataset_retriever_resources, of workflow apps workflow_runs
+and workflow_app_logs; since 1.13 also human_input_forms, and execution_extra_contents, which says whose these are), of what its console answers
 (chat-messages, chat-conversations), of its API, of the feedback export of the console, and of the log export that is
 passed around as a patch of it.
 """
@@ -58,6 +58,7 @@ SAVED_LAYOUTS: Mapping[str, frozenset[str]] = {
     "history.variables": frozenset({"conversation_id", "variable_id", "value"}),
     "history.feedbacks": frozenset({"feedback_id", "message_id", "rating", "from_source"}),
     "history.annotations": frozenset({"annotation_id", "question", "answer"}),
+    "history.workflow_runs": frozenset({"workflow_run_id", "exceptions_count", "triggered_from"}),
 }
 """Saved tables of a history -> columns that identify them."""
 LAYOUTS: Mapping[str, frozenset[str]] = {
@@ -70,6 +71,9 @@ LAYOUTS: Mapping[str, frozenset[str]] = {
     "message_files": frozenset({"id", "message_id", "type", "transfer_method"}),
     "human_input_forms": frozenset({"id", "workflow_run_id", "form_definition", "rendered_content"}),
     "execution_extra_contents": frozenset({"id", "message_id", "form_id"}),
+    "workflow_runs": frozenset({"id", "workflow_id", "triggered_from", "elapsed_time"}),
+    "workflow_app_logs": frozenset({"id", "workflow_run_id", "created_from", "created_by_role"}),
+    "workflow_logs": frozenset({"id", "workflow_run", "created_from"}),
     "message_feedbacks": frozenset({"id", "message_id", "rating"}),
     "message_annotations": frozenset({"id", "question", "content"}),
     "annotations": frozenset({"id", "question", "answer"}),
@@ -85,7 +89,7 @@ _DATABASE_COLUMNS = frozenset(
     {"message_tokens", "answer_tokens", "provider_response_latency", "from_end_user_id", "app_id"}
 )
 """Columns of the database's messages that no table of a history has."""
-NUMBER_COLUMNS = frozenset({"message_tokens", "answer_tokens", "provider_response_latency"}).union(
+NUMBER_COLUMNS = frozenset({"message_tokens", "answer_tokens", "provider_response_latency", "elapsed_time"}).union(
     column.name for table in HISTORY for column in table.columns if column.dtype in ("Int64", "float64")
 )
 """Columns of numbers, of these and of our own tables."""

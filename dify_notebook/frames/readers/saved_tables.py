@@ -23,7 +23,7 @@ from .layouts import LocatedRow, Row
 _PREFIX = "history."
 REQUIRED = {
     "messages": ("message_id",), "conversations": ("conversation_id",), "variables": ("conversation_id", "variable_id"),
-    "feedbacks": ("message_id",), "annotations": ("annotation_id",),
+    "feedbacks": ("message_id",), "annotations": ("annotation_id",), "workflow_runs": ("workflow_run_id",),
 }  # fmt: skip
 """Columns that every row must have."""
 _CHUNK = 20_000

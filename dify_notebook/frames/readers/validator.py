@@ -34,12 +34,15 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "end_users": ("id",),
     "conversations": ("id",),
     "console_conversations": ("id",),
+    "workflow_runs": ("id",),
+    "workflow_app_logs": ("id", "workflow_run_id"),
+    "workflow_logs": ("id",),
 }
 """Layout -> columns that every row must have."""
 ID_COLUMNS = frozenset(
     {
         "id", "message_id", "conversation_id", "parent_message_id", "feedback_id", "end_user_id", "from_end_user_id",
-        "session_id", "from_end_user_session_id", "user", "form_id",
+        "session_id", "from_end_user_session_id", "user", "form_id", "workflow_run_id", "workflow_id",
     }
 )  # fmt: skip
 _USER_COLUMNS = frozenset({"user", "session_id", "from_end_user_session_id"})
@@ -52,6 +55,7 @@ _CODE_COLUMNS = (
 _NESTED = ("agent_thoughts", "feedbacks", "message_files")
 TIME_COLUMNS = (
     "created_at", "updated_at", "feedback_date", "message_date", "expiration_time", "expires_at", "submitted_at",
+    "finished_at",
 )  # fmt: skip
 _ROUNDED_ID = re.compile(r"[0-9](?:[.,][0-9]{1,20})?E\+[0-9]{2,3}")
 """What a spreadsheet makes of an id of digits that is long."""
