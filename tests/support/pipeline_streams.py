@@ -121,6 +121,9 @@ class Listener:
     def write_node(self, message: str, data: Event) -> None:
         self.nodes.append(json.loads(json.dumps(data)))
 
+    def write_run(self, message: str, run: Event) -> None:
+        """It begins."""
+
     async def finish(self, message: str, **kept: Any) -> None:
         self.finished = json.loads(json.dumps(kept))
 

@@ -7,13 +7,13 @@ import sqlite3
 import threading
 from concurrent.futures import Future, wait
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dify_notebook.local.engine.run import Run
 from dify_notebook.local.engine.stopping import Stopped
+from dify_notebook.local.engine.telling import telling_of
 from dify_notebook.local.store.worker import Worker
 
 
@@ -109,7 +109,8 @@ def test_a_transaction_that_cannot_be_taken_back_ends_its_job_and_not_the_thread
 @pytest.mark.parametrize("agent", [False, True], ids=["chat", "agent-chat"])
 async def test_a_piece_that_a_stop_kept_from_being_said_is_not_kept(agent: bool) -> None:
     run: Any = Run.__new__(Run)
-    run._text, run.first_token, run.message_id, run.app = ["said "], 0.0, "m", SimpleNamespace(is_agent=agent)
+    run._text, run.first_token, run.message_id = ["said "], 0.0, "m"
+    run.telling = telling_of("agent-chat" if agent else "chat")
     run._stopping = asyncio.get_running_loop().create_future()
     run._stopping.set_result(None)
     with pytest.raises(Stopped):
