@@ -173,6 +173,16 @@ def test_nobody_is_named(server: LocalServer) -> None:
         assert client.http.post(f"/workflows/tasks/{NOWHERE}/stop").status_code == 415
 
 
+def test_what_dify_015_takes(server: LocalServer, dialect: Dialect) -> None:
+    with user(server, "soft") as client:
+        body = {"inputs": [], "user": "u", "files": {}}
+        response = client.post("/workflows/run", body)
+        if dialect == "0.15":
+            assert response.json()["data"]["status"] == "partial-succeeded"
+        else:
+            assert told(response)[:2] == (400, "invalid_param")
+
+
 def test_a_number_is_no_user_and_what_is_not_known_is_not_looked_at(server: LocalServer) -> None:
     with user(server, "plain") as client:
         body = {"inputs": {"q": "x", "more": 1}, "user": 42, "query": "hi", "conversation_id": NOWHERE, "workflow_id": "nope"}
@@ -574,3 +584,50 @@ def test_a_run_is_no_message(server: LocalServer) -> None:
         assert told(answer) == (404, "not_found", "Message Not Exists.")
         spoken = client.post("/text-to-audio", {"message_id": run, "user": client.user})
         assert (spoken.status_code, spoken.json()) == (200, None)
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+def test_files_of_a_run(server: LocalServer, dialect: Dialect) -> None:
+    """One that is an input, those beside the inputs, and one that the run makes; links that are told later are fresh."""
+    with user(server, "tally") as client, user(server, "tally") as other:
+        upload = client.upload("orders.csv", b"city,orders\nOslo,3\nBergen,4\n").json()
+        file = {"type": "document", "transfer_method": "local_file", "upload_file_id": upload["id"]}
+        body = {"inputs": {"file": file}, "user": client.user, "response_mode": "blocking", "files": [file]}
+        data = client.post("/workflows/run", body).json()["data"]
+        assert data["outputs"]["numbers"]["orders"]["sum"] == 7
+        detail = client.detail(data["id"])
+        inputs = json.loads(detail["inputs"])
+        assert [one["related_id"] for one in (inputs["file"], *inputs["sys.files"])] == [upload["id"]] * 2
+        made = (data["outputs"]["file"], outputs_of(detail)["file"])
+        assert made[0]["url"] != made[1]["url"]
+        contents = [client.http.get(one["url"]).text for one in made]
+        assert contents[0] == contents[1] == "city,orders,class\r\nOslo,3,other\r\nBergen,4,other\r\n"
+        assert client.http.get(inputs["file"]["remote_url"]).content == b"city,orders\nOslo,3\nBergen,4\n"
+        # Only files of messages have that address.
+        preview = client.http.get(f"/files/{upload['id']}/preview", params={"user": client.user})
+        assert preview.status_code == 404
+        # Whoever knows its id may use it.
+        assert last(list(other.ran(file=file)))["outputs"]["rows"] == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ({}, "transfer_method is required in file mapping"),
+        ({"type": "document", "transfer_method": "pigeon"}, "No matching enum found for value 'pigeon'"),
+        ({"type": "document", "transfer_method": "local_file"}, "Invalid upload file id"),
+        ({"type": "document", "transfer_method": "local_file", "upload_file_id": "nope"}, "Invalid upload file id format"),
+        ({"type": "document", "transfer_method": "local_file", "upload_file_id": NOWHERE}, "Invalid upload file"),
+        ([], "file in input form must be a file"),
+    ],
+)
+def test_files_that_are_wrong(server: LocalServer, dialect: Dialect, file: Any, message: str) -> None:
+    if file == {} and dialect == "0.15":
+        message = "No matching enum found for value 'None'"
+    with user(server, "tally") as client:
+        assert told(client.blocking(text="x", file=file)) == (400, "invalid_param", message)
+        if file:
+            body = {"inputs": {"text": "x"}, "user": "u", "response_mode": "blocking", "files": [file]}
+            assert told(client.post("/workflows/run", body)) == (400, "invalid_param", message)

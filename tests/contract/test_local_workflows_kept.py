@@ -21,7 +21,7 @@ from dify_notebook import local
 from dify_notebook.local.options import DIALECTS
 from dify_notebook.local.server.process import LocalServer
 from dify_notebook.local.simulate import dialect_runs
-from dify_notebook.local.store import schema, store
+from dify_notebook.local.store import run_rows, schema
 from dify_notebook.local.store.store import INTERRUPTED
 from dify_notebook.tape import Tape
 
@@ -168,7 +168,7 @@ def test_a_server_is_killed_while_one_runs(tmp_path: Path) -> None:
 
 def test_the_oldest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of apps that hold no conversation nobody can delete anything. What waits stays."""
-    monkeypatch.setattr(store, "KEPT", 3)
+    monkeypatch.setattr(run_rows, "KEPT", 3)
     with serving(tmp_path) as server, user(server, "soft") as client, user(server, "human") as human:
         runs = [client.blocking().json()["workflow_run_id"] for _ in range(5)]
         assert [item["workflow_run"]["id"] for item in client.logs()["data"]] == runs[:1:-1][:3]

@@ -415,7 +415,7 @@ def test_a_dump_of_the_embedded_server_says_what_its_api_says(tmp_path: Path) ->
         written = local.dump(tmp_path / "out", tmp_path / "server", app="toolbox")
         dify = Dify(base_url=server.base_url, api_key=server.api_key("toolbox"), user="x")
         asked = dify.history(users=list(told.users), progress=False)
-        with pytest.raises(DumpError, match="no conversations of an app called shop; it has those of guide, pipeline, toolbox"):
+        with pytest.raises(DumpError, match="no conversations of an app called shop; it has those of guide, pipeline, tally, toolbox"):
             local.dump(tmp_path / "out", tmp_path / "server", app="shop")
     assert set(written) >= {"messages", "conversations", "end_users"}
     read = History.from_export(tmp_path / "out")

@@ -72,7 +72,10 @@ def test_what_is_told_is_what_is_there(seeded: tuple[Path, Seeded], db: sqlite3.
     assert told.messages == rows(db, "SELECT SUM(dialogue_count) FROM conversations WHERE alone = 0")[0][0]
     in_lists = "SELECT COUNT(*) FROM messages m JOIN conversations c ON c.id = m.conversation WHERE c.alone = 0"
     assert told.messages == rows(db, in_lists)[0][0]
-    assert told.runs == SIZE // 5 == rows(db, "SELECT COUNT(*) FROM workflow_runs")[0][0]
+    assert told.runs == SIZE // 5 == rows(db, "SELECT COUNT(*) FROM workflow_runs WHERE logged = 1")[0][0]
+    assert rows(db, "SELECT COUNT(*) FROM messages WHERE workflow_run IS NOT NULL") == rows(
+        db, "SELECT COUNT(*) FROM workflow_runs"
+    )
     assert told.feedbacks == rows(db, "SELECT COUNT(*) FROM feedbacks")[0][0]
     assert 30 <= len(told.users) <= 35
     assert datetime(2026, 4, 1, tzinfo=UTC) <= told.since < told.until < datetime(2026, 10, 1, 1, tzinfo=UTC)
@@ -86,7 +89,7 @@ def test_rows_stand_in_the_order_of_time(db: sqlite3.Connection) -> None:
         "SELECT m.created_at FROM messages m JOIN conversations c ON c.id = m.conversation WHERE c.alone = 0 ORDER BY m.seq",
         "SELECT created_at FROM conversations WHERE alone = 0 ORDER BY seq",
         "SELECT updated_at FROM conversations WHERE alone = 0 ORDER BY touched",
-        "SELECT created_at FROM workflow_runs ORDER BY seq",
+        "SELECT created_at FROM workflow_runs WHERE logged = 1 ORDER BY seq",
     ):
         times = [row[0] for row in rows(db, sql)]
         assert times == sorted(times), sql
@@ -278,5 +281,9 @@ def test_the_runs_of_a_dump(seeded: tuple[Path, Seeded], db: sqlite3.Connection,
     assert json.loads(run["outputs"])["rows"] >= 3
     assert datetime.fromisoformat(run["created_at"]) <= datetime.fromisoformat(run["finished_at"])
     pipeline = local.dump(tmp_path / "pipeline", path, app="pipeline")
-    assert len(list(csv.DictReader(pipeline["messages"].open(encoding="utf-8", newline="")))) > 10
+    messages = list(csv.DictReader(pipeline["messages"].open(encoding="utf-8", newline="")))
+    of_messages = {row["id"]: row for row in csv.DictReader(pipeline["workflow_runs"].open(encoding="utf-8", newline=""))}
+    assert len(messages) > 10
+    assert {row["workflow_run_id"] for row in messages} == {*of_messages}
+    assert {row["type"] for row in of_messages.values()} == {"chat"}
     assert list(csv.DictReader(pipeline["workflow_app_logs"].open(encoding="utf-8"))) == []

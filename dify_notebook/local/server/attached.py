@@ -42,7 +42,7 @@ async def checked_files(
     result: list[tuple[Row, Row]] = []
     for file in files:
         method, kind = file.get("transfer_method"), file.get("type")
-        if not method:
+        if not method and not context.options.older:
             raise invalid("transfer_method is required in file mapping")
         if method not in ("local_file", "remote_url"):
             raise invalid(f"No matching enum found for value '{method}'")

@@ -86,7 +86,10 @@ def completion_request(body: dict[str, Any], *, older: bool = False) -> Question
 
 def _plain(body: dict[str, Any], model: str, *, older: bool, **more: Any) -> Question:
     if older:
-        body = _as_older_plain(body)
+        files = body.get("files")
+        body = {**body, "files": files if isinstance(files, list) else None}
+        if body.get("inputs") == []:
+            body["inputs"] = {}
     inputs = _inputs(body, model)
     streaming, files = _streaming(body, model, older=older), _files(body, model)
     return Question(inputs=inputs, streaming=streaming, user=user_of(body), files=files, **more)
@@ -115,16 +118,6 @@ def _files(body: dict[str, Any], model: str) -> list[dict[str, Any]]:
     if files is not None and not (isinstance(files, list) and all(isinstance(file, dict) for file in files)):
         raise wrong(model, "files", "Input should be a valid list", "list_type")
     return files or []
-
-
-def _as_older_plain(body: dict[str, Any]) -> dict[str, Any]:
-    """It takes an empty list for no inputs, and no list for no files."""
-    changed = dict(body)
-    if body.get("inputs") == []:
-        changed["inputs"] = {}
-    if not isinstance(body.get("files"), list):
-        changed["files"] = None
-    return changed
 
 
 def _as_older(body: dict[str, Any]) -> dict[str, Any]:

@@ -6,25 +6,23 @@ Everything is scoped by app and end user. Rows go out as plain dicts; `serialize
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
-import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ...private import make_private, private_opener
 from .directory import Directory
 from .journal import journal_mode
+from .run_rows import begin_run, break_off, end_run, forget_oldest
 from .schema import migrate
+from .values import Row as Row
+from .values import as_json as as_json
+from .values import second as second
 from .worker import Worker
 
-Row = dict[str, Any]
 DEFAULT_USER = "DEFAULT-USER"
 INTERRUPTED = "The server ended while it was answering; this is what it had said."
-KEPT = 10_000
-"""Questions to an app that holds no conversations, and so lets nobody delete one."""
 GIVEN_UP = "The server could not answer this; its log says why."
 
 
@@ -104,7 +102,7 @@ class Store:
 
         Args:
             name: of a conversation that begins with it.
-            alone: it is of an app that holds no conversations: its own is in no list. The newest `KEPT` are kept.
+            alone: it is of an app that holds no conversations: its own is in no list; `run_rows.KEPT` of them are kept.
 
         Raises:
             NotFound: the conversation is not there for this app and user.
@@ -120,7 +118,7 @@ class Store:
                     (key, app, user, name, as_json(inputs), introduction, now, now, touch(db), alone),
                 )
                 if alone:
-                    _forget_oldest(db, app)
+                    forget_oldest(db, app)
                 for variable in variables:
                     db.execute(
                         "INSERT INTO variables VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -160,28 +158,7 @@ class Store:
         Args:
             run: its `id`, `workflow_id`, `inputs` and `created_at`.
         """
-
-        def job(db: sqlite3.Connection) -> None:
-            row = db.execute(
-                "SELECT c.app, c.end_user, c.alone FROM messages m JOIN conversations c ON c.id = m.conversation"
-                " WHERE m.id = ?",
-                (message,),
-            ).fetchone()
-            if row is None:  # deleted meanwhile
-                return
-            more = {"sys.timestamp": run["created_at"]} if row["alone"] else {}
-            values = (
-                run["id"], message, row["app"], row["end_user"], row["alone"], run["workflow_id"],
-                as_dify_json({**run["inputs"], **more}), run["created_at"],
-            )  # fmt: skip
-            # One that goes on after a pause has begun before.
-            db.execute(
-                "INSERT OR IGNORE INTO workflow_runs (id, message, app, end_user, logged, workflow, status, inputs,"
-                " created_at) VALUES (?, ?, ?, ?, ?, ?, 'running', ?, ?)",
-                values,
-            )
-
-        self.writer.post(job)
+        self.writer.post(lambda db: begin_run(db, message, run))
 
     def write_partial(self, message: str, answer: str) -> None:
         """Keep what was said so far; nobody waits for it."""
@@ -277,7 +254,7 @@ class Store:
                 "UPDATE messages SET state = 'failed', error = ? WHERE id = ? AND state = 'running'",
                 (GIVEN_UP, message),
             )
-            _break_off(db, message, GIVEN_UP)
+            break_off(db, message, GIVEN_UP)
 
         with contextlib.suppress(RuntimeError):  # the store is closed: its next owner marks what it finds
             self.writer.post(job)
@@ -326,41 +303,6 @@ def _recover(db: sqlite3.Connection) -> None:
     db.execute("UPDATE messages SET state = 'interrupted', error = ? WHERE state = 'running'", (INTERRUPTED,))
 
 
-def _forget_oldest(db: sqlite3.Connection, app: str) -> None:
-    """Keep the newest `KEPT` questions of an app that holds no conversations, and all that are not at their end."""
-    oldest = db.execute(
-        "SELECT seq FROM conversations WHERE app = ? AND alone = 1 ORDER BY seq DESC LIMIT 1 OFFSET ?", (app, KEPT)
-    ).fetchone()
-    if oldest is not None:
-        db.execute(
-            "DELETE FROM conversations WHERE app = ? AND alone = 1 AND seq <= ? AND id NOT IN"
-            " (SELECT conversation FROM messages WHERE state IN ('running', 'paused'))",
-            (app, oldest["seq"]),
-        )
-
-
-def _break_off(db: sqlite3.Connection, message: str, error: str | None) -> None:
-    """A message's workflow run, if it had one that runs, did not come to an end of its own."""
-    db.execute(
-        "UPDATE workflow_runs SET status = 'failed', error = ?, finished_at = ?"
-        " WHERE message = ? AND status = 'running'",
-        (error, second(), message),
-    )
-
-
-def _end_run(db: sqlite3.Connection, run: Row) -> None:
-    """Keep how a workflow run ended, or that it waits, inside a job that writes."""
-    db.execute(
-        "UPDATE workflow_runs SET status = ?, outputs = ?, error = ?, elapsed = ?, tokens = ?, steps = ?,"
-        " exceptions = ?, finished_at = ? WHERE id = ?",
-        (
-            run["status"], as_dify_json(run["outputs"]) if run.get("outputs") else None, run.get("error"),
-            run["elapsed_time"], run["total_tokens"], run["total_steps"], run.get("exceptions_count", 0),
-            run.get("finished_at"), run["id"],
-        ),
-    )  # fmt: skip
-
-
 def write_answer(
     db: sqlite3.Connection,
     message: str,
@@ -385,9 +327,9 @@ def write_answer(
         ),
     )  # fmt: skip
     if workflow_run is not None:
-        _end_run(db, workflow_run)
+        end_run(db, workflow_run)
     elif state == "interrupted":
-        _break_off(db, message, error)
+        break_off(db, message, error)
     row = db.execute("SELECT conversation FROM messages WHERE id = ?", (message,)).fetchone()
     if row is None:
         return False
@@ -418,18 +360,3 @@ def conversation_of(db: sqlite3.Connection, app: str, user: str, key: str) -> sq
 def touch(db: sqlite3.Connection) -> int:
     """The next number by which conversations are ordered, inside a job."""
     return int(db.execute("SELECT COALESCE(MAX(touched), 0) + 1 FROM conversations").fetchone()[0])
-
-
-def second() -> int:
-    """Now, in whole seconds, as Dify tells times."""
-    return int(time.time())
-
-
-def as_json(value: object) -> str:
-    """A value as a column holds it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def as_dify_json(value: object) -> str:
-    """A value as Dify keeps and tells it where it is a text: escaped, with blanks."""
-    return json.dumps(value)

@@ -20,7 +20,9 @@ from ...apps.catalog import APPS
 from ...engine.graph.events import ABORTED
 from ...engine.run import Run
 from ...engine.search.sections import Language
-from ...store.store import KEPT, Row, Store, as_dify_json, as_json, end_user_of
+from ...store.run_rows import KEPT
+from ...store.store import Row, Store, as_json, end_user_of
+from ...store.values import as_dify_json
 from ...tokens import nothing_used
 from .crowd import Calendar, beginnings
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 import uuid
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ....private import private_opener
 from ...apps.catalog import APPS
+from ...store.values import as_dify_json
 from .crowd import Calendar, people
 from .rows import Rows
 
@@ -24,6 +27,8 @@ _COLUMNS = {
     "variables": "conversation, id, name, value_type, value, description, created_at, updated_at",
     "files": "id, app, end_user, name, extension, mime_type, size, created_at",
     "message_files": "id, message, file, type, transfer_method, belongs_to, url",
+    "workflow_runs": "id, message, app, end_user, logged, workflow, status, inputs, outputs, error, elapsed, tokens,"
+    " steps, exceptions, created_at, finished_at",
     "annotations": "id, app, question, answer, created_at",
 }
 
@@ -84,6 +89,24 @@ def insert(db: sqlite3.Connection, rows: Rows) -> None:
         _many(db, table, [(*row, start + at) for at, row in enumerate(values)], ", seq")
     for table in ("thoughts", "feedbacks", "variables"):
         _many(db, table, getattr(rows, table))
+    runs = list(_runs(rows))
+    start = _below(db, "workflow_runs", "seq") - len(runs)
+    _many(db, "workflow_runs", [(*row, start + at) for at, row in enumerate(runs)], ", seq")
+
+
+def _runs(rows: Rows) -> Iterator[tuple[Any, ...]]:
+    """The workflow runs of the messages."""
+    owners = {row[0]: (row[1], row[2]) for row in rows.conversations}
+    for key, conversation, query, inputs, *_, ran in rows.messages:
+        if ran is not None:
+            run = json.loads(ran)
+            system = {"sys.query": query, "sys.workflow_id": run["workflow_id"], "sys.workflow_run_id": run["id"]}
+            yield (
+                run["id"], key, *owners[conversation], 0, run["workflow_id"], run["status"],
+                as_dify_json({**json.loads(inputs), **system}),
+                as_dify_json(run["outputs"]) if run["outputs"] else None, run["error"], run["elapsed_time"],
+                run["total_tokens"], run["total_steps"], run["exceptions_count"], run["created_at"], run["finished_at"],
+            )  # fmt: skip
 
 
 def annotate(db: sqlite3.Connection, chance: random.Random, at: int) -> None:
