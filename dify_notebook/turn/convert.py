@@ -6,7 +6,7 @@ server writes differently must not end a stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import msgspec
 
+from ..redact import redact
 from ..wire.loose import is_shallow
 from .state import Citation, MessageFile, Usage
 
@@ -141,6 +142,11 @@ FILE_IDENTITY = "__dify__file__"
 """What Dify writes under `dify_model_identity` of a value that is a file."""
 
 
+def file_identity(file: MessageFile) -> str | None:
+    """What tells a file apart in a list: its id, or where it lies (files of other places have no id)."""
+    return file.id or (file.url and redact(f"{file.url} {file.name}")) or None
+
+
 def file_value(value: object) -> MessageFile | None:
     """A value of a run's variables that is a file; None for all others."""
     if isinstance(value, dict) and value.get("dify_model_identity") == FILE_IDENTITY:
@@ -148,15 +154,30 @@ def file_value(value: object) -> MessageFile | None:
     return value if isinstance(value, MessageFile) else None
 
 
-def with_files(value: Any) -> Any:
+def with_files(value: Any, known: Iterable[MessageFile] = ()) -> Any:
     """A value of a run's variables, with a `MessageFile` wherever Dify wrote a file.
 
-    One that is nested deeper than `wire.loose.MAX_DEPTH`, which no server's answer is, stays as it is.
+    Where it is one of those that are `known`, it is that one. A value that is nested deeper than
+    `wire.loose.MAX_DEPTH`, which no server's answer is, stays as it is.
     """
-    return map_files(value, as_file) if is_shallow(value) else value
+    by_identity = {identity: file for file in known if (identity := file_identity(file)) is not None}
+
+    def converted(data: Mapping[str, Any]) -> MessageFile:
+        file = as_file(data)
+        return by_identity.get(file_identity(file) or "", file)
+
+    return map_files(value, converted) if is_shallow(value) else value
 
 
-def map_files(value: Any, convert: Callable[[Mapping[str, Any]], Any]) -> Any:
+def files_in(value: Any) -> list[dict[str, Any]]:
+    """The files that Dify wrote in a value of a run's variables, as they came."""
+    found: list[dict[str, Any]] = []
+    if is_shallow(value):
+        map_files(value, found.append)
+    return found
+
+
+def map_files(value: Any, convert: Callable[[dict[str, Any]], Any]) -> Any:
     """A value of a run's variables, with what `convert` makes of them wherever Dify wrote a file."""
     if isinstance(value, list):
         return [map_files(item, convert) for item in value]

@@ -14,11 +14,22 @@ from typing import Any
 import msgspec
 
 from ..i18n import t
-from ..redact import redact
 from ..wire import events as ev
 from ..wire.kinds import AGENT, CHATFLOW, COMPLETION, NEW_AGENT, WORKFLOW
 from .agent import Agent
-from .convert import as_citation, as_dict, as_file, as_float, as_int, as_size, as_text, as_time, as_usage
+from .convert import (
+    as_citation,
+    as_dict,
+    as_file,
+    as_float,
+    as_int,
+    as_size,
+    as_text,
+    as_time,
+    as_usage,
+    file_identity,
+    files_in,
+)
 from .ends import ending, run_error, run_status
 from .forms import answered, as_form, closed
 from .nodes import Nodes
@@ -55,7 +66,7 @@ class Builder:
         self._agent = Agent(turn)
         self._nodes = Nodes(turn.nodes or (), self._warn)
         self._files = None if turn.files is None else list(turn.files)
-        self._file_names = {name for item in turn.files or () if (name := _name_of(item)) is not None}
+        self._file_names = {name for item in turn.files or () if (name := file_identity(item)) is not None}
         self._forms = {item.id: item for item in turn.forms}
         self._audio: list[str] = list(turn.audio.chunks) if turn.audio else []
         self._audio_ended = bool(turn.audio and turn.audio.complete)
@@ -302,13 +313,13 @@ class Builder:
 
     def _add_files(self, items: object) -> None:
         for item in items if isinstance(items, list) else ():
-            if isinstance(item, dict) and _name_of(file := as_file(item)) not in self._file_names:
+            if isinstance(item, dict) and file_identity(file := as_file(item)) not in self._file_names:
                 self._add_file(file)
 
     def _add_file(self, file: MessageFile) -> None:
         if file.id and file.id in self._file_names:
             return
-        if (name := _name_of(file)) is not None:
+        if (name := file_identity(file)) is not None:
             self._file_names.add(name)
         self._files = self._files or []
         self._files.append(file)
@@ -367,6 +378,8 @@ class Builder:
         )
         self._learn_mode(event, run)
         self._add_files(data.get("files"))
+        if self._get("app_mode") == WORKFLOW:  # in one piece, no other list of them is told
+            self._add_files(files_in(data.get("outputs")))
         self._conclude(event.at, alone=event.conversation_id is None)
 
     def _workflow_paused(self, event: ev.WorkflowPaused) -> None:
@@ -594,12 +607,6 @@ class Builder:
 
     def _cancelled(self, event: ev.Cancelled) -> None:
         self._break_off("cancelled", event.at)
-
-
-
-def _name_of(file: MessageFile) -> str | None:
-    """What tells a file apart that an end lists: its id, or where it lies (files of other places have no id)."""
-    return file.id or (file.url and redact(f"{file.url} {file.name}")) or None
 
 
 _OF_MESSAGES = (ev.Message, ev.MessageEnd, ev.Error)

@@ -387,7 +387,9 @@ class Turn(Value, frozen=True):
 
     @property
     def outputs(self) -> dict[str, Any] | None:
-        """What the run gave, by name, as the server says it (`workflow_finished`), its files as `MessageFile`.
+        """What the run gave, by name, as the server says it (`workflow_finished`).
+
+        Its files are `MessageFile`s: those of `files`, with what was fetched of them.
 
         None without a run, and where none were told (yet).
         """
@@ -396,7 +398,8 @@ class Turn(Value, frozen=True):
             return None
         from .convert import with_files
 
-        return {str(name): with_files(value) for name, value in outputs.items()}
+        names, values = map(str, outputs), with_files(list(outputs.values()), self.files or ())
+        return dict(zip(names, values, strict=True))
 
     def raise_for_status(self) -> Turn:
         """Return the turn itself, or raise the `DifyError` that its failure means.

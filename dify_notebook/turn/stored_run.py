@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .convert import as_file, file_identity, files_in
 from .ends import run_error, run_status
 from .results import result_of
 from .state import WELL, End, Status, Turn, Usage, Workflow
@@ -53,6 +54,7 @@ def turn_from_run(
         reasoning=result.reasoning if result else "",
         status=status,
         end=end,
+        files=tuple({file_identity(file): file for file in map(as_file, files_in(workflow.outputs))}.values()),
         error=run_error(workflow) if status == "failed" else None,
         complete=end is not None,
         usage=None if run.total_tokens is None else Usage(total_tokens=run.total_tokens),

@@ -269,6 +269,16 @@ def test_files_among_the_outputs_are_files_wherever_they_lie() -> None:
     assert "sign=abc" not in repr(outputs)
 
 
+def test_a_file_that_was_fetched_is_that_file_among_the_outputs_too() -> None:
+    turn = fold_all([started(), ended({"doc": FILE, "docs": [FILE], "text": "x"})])
+    (file,) = turn.files or ()
+    fetched = msgspec.structs.replace(file, data=b"a,b")
+    outputs = msgspec.structs.replace(turn, files=(fetched,)).outputs
+    assert outputs == {"doc": fetched, "docs": [fetched], "text": "x"}
+    kept = turn_from_run(WorkflowRun(id="w", status="succeeded", outputs={"docs": [FILE, FILE]}))
+    assert kept.files == (file,)
+
+
 @pytest.mark.parametrize("make", [lambda inner: [inner], lambda inner: {"x": inner}])
 def test_what_is_nested_deeper_than_anyone_means_stays_as_it_is(make: Any) -> None:
     value: Any = dict(FILE)
