@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from contract import declared_apps, replay_runs
@@ -24,6 +24,7 @@ from dify_notebook.local.engine.models.choice import Wanted
 from dify_notebook.local.server.process import LocalServer
 
 OWNER = "golden-user"
+CLOSED: dict[str, Literal["unpublished", "disabled"]] = {"wf-unpublished": "unpublished", "wf-disabled": "disabled"}
 OTHERS = ("workflows-", "completion-")
 _NAMED = re.compile(
     r"(wrong-mode-)?(wf-|comp-|completion|workflow(?!-id-|-events)|workflows-run|humanworkflow|failworkflow|slowworkflow)"
@@ -38,6 +39,8 @@ SOURCES = {
     "trailing-slash": "llm-hello-streaming", "workflow-finished": "workflow-blocking", "stopped-code*": "stop-code-sleep",
     "stop-wrong-user": "stop-llm-wrong-user",
 }  # fmt: skip
+NAMED_OTHERWISE = {"plain-chat-*": "plain-chat", "chatflow-own-run": "chatflow", "workflows-run-streaming": "wf-mod"}
+"""The app of a case whose name does not begin with it."""
 STOPPED_AT = {"stop-code-sleep": "node_started", "stop-*": "text_chunk"}
 """The event after which a run was stopped; of nodes, that of the code."""
 ABOUT = {"parameters", "info", "meta", "site"}
@@ -54,8 +57,9 @@ def app_of(case: str, names: Sequence[str]) -> str:
     endpoint, _, what = case.partition("__")
     if found := re.search(r"wrong-mode-(.+?)(-streaming|-blocking)?$", what):
         return found[1]
-    if found := re.match(r"plain-chat|chatflow(?=-own-run)|workflow(?=-on-|s-run-)", what):
-        return {"workflow": "wf-mod"}.get(found[0], found[0])
+    for pattern, app in NAMED_OTHERWISE.items():
+        if fnmatchcase(what, pattern):
+            return app
     if endpoint == "workflows-stop":
         return "wf-llm"
     name = what.removeprefix("app-").removeprefix("err-")
@@ -79,8 +83,7 @@ def apps(web: str, nothing: str, gate: Gate, model: str) -> list[App]:
         {**declared_apps.plain(), "name": "basic-chat", "form": declared_apps.FORM},
     ]  # fmt: skip
     every = resolve([*replay_runs.declared(web, nothing, gate), *chats], ready)
-    closed = {"wf-unpublished": "unpublished", "wf-disabled": "disabled"}
-    return [replace(app, closed=closed[app.name]) if app.name in closed else app for app in every]
+    return [replace(app, closed=CLOSED.get(app.name, "")) for app in every]
 
 
 class RunStage(Stage):

@@ -6,13 +6,17 @@ events; and how a run ended, with the names and types of its outputs. `NOT_HERE`
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from contract import replay_runs
 from contract.replay import events
-from contract.run_stage import RunReplay, RunStage, app_of, apps, is_other
+from contract.run_stage import RunReplay, RunStage, app_of, apps, is_other, results
 from contract.streams import Recording
 from contract.test_local_replay import DIALECTS, everything, reason
 from contract.workflow_apps import Gate
@@ -96,6 +100,51 @@ def test_the_tables_have_no_line_too_many() -> None:
     every = {case for version in DIALECTS for case in recorded(version)}
     for pattern in NOT_HERE:
         assert any(fnmatchcase(case, pattern) for case in every), pattern
+
+
+@pytest.mark.parametrize(
+    ("case", "app"),
+    [
+        ("workflows-run__fail-after-streaming", "wf-fail"),
+        ("workflows-run-detail__fail-after-streaming", "wf-fail"),
+        ("workflows-run-detail__llm", "wf-llm"),
+        ("workflows-run__wrong-mode-agent-chat-blocking", "agent-chat"),
+        ("workflows-logs__app-wf-slow", "wf-slow"),
+        ("completion-messages__wrong-mode-wf-llm", "wf-llm"),
+        ("completion-feedback__like", "completion"),
+        ("info__comp-form", "comp-form"),
+        ("wrong-app__workflow-chat", "workflow-116"),
+        ("chat-messages__wrong-mode-wf-llm", "wf-llm"),
+        ("chat-messages__workflow-id-bogus", None),
+        ("chat-messages__chatflow-streaming", None),
+        ("workflow-events__humanflow-finished", None),
+    ],
+)
+def test_the_app_that_was_asked(case: str, app: str | None) -> None:
+    assert is_other(case) == (app is not None)
+    assert app is None or app_of(case, ("wf-llm", "wf-slow", "comp-form", "completion", "workflow")) == app
+
+
+RUN = {"workflow_id": "w", "status": "succeeded", "outputs": {"text": "a", "n": 1}}
+
+
+@pytest.mark.parametrize(
+    ("body", "alike"),
+    [
+        (RUN, True),
+        ({**RUN, "outputs": {"text": "b", "n": 2.5}}, True),
+        ({**RUN, "status": "failed"}, False),
+        ({**RUN, "outputs": {"text": "a"}}, False),
+        ({**RUN, "outputs": {"text": "a", "n": "1"}}, False),
+        ({**RUN, "outputs": json.dumps(RUN["outputs"])}, False),
+    ],
+)
+def test_results_are_held_against_each_other(body: dict[str, Any], alike: bool) -> None:
+    told = next(one for one in recorded("1.16.1").values() if one.status == 200)
+    for shaped in (lambda run: run, lambda run: {"task_id": "t", "data": run}):
+        one = replace(told, chunks=[(0.0, json.dumps(shaped(RUN)).encode())], ended="last-chunk")
+        answer = httpx.Response(200, json=shaped(body))
+        assert (list(results(one, answer)) == []) == alike
 
 
 def test_outputs_are_streamed_as_recorded() -> None:
