@@ -25,6 +25,7 @@ AUTH = {
     "lowercase-bearer-ok": "bearer KEY", "bad-key": "Bearer app-nope", "dataset-key-like": "Bearer dataset-nope",
 }  # fmt: skip
 SETTINGS = {"score_threshold": 1, "embedding_provider_name": "p", "embedding_model_name": "m"}
+STOPPED = ("Stopped by user.", "Aborted: User requested stop")
 FREE = {
     # What stands in them is the app's, not the server's.
     "inputs", "outputs", "process_data", "tool_labels", "tool_icons", "execution_metadata", "extras",
@@ -325,7 +326,7 @@ def compare_streams(told: bytes, answer: bytes, *, whole: bool) -> Iterator[str]
     if not whole:  # the recorder went away
         order = [[step for step in one if step != "and text"] for one in order]
         order = [one[: min(map(len, order))] for one in order]
-    if at_once(first) or at_once(second):  # which of them is first is chance
+    if any(at_once(one) or stopped_inside(one) for one in (first, second)):  # what came first, or how far, is chance
         order = [sorted(set(one)) for one in order]
     if order[0] != order[1]:
         yield f"order {order[0]} -> {order[1]}"
@@ -346,6 +347,12 @@ def at_once(told: list[dict[str, Any]]) -> bool:
         if len(running) > 1:
             return True
     return False
+
+
+def stopped_inside(told: list[dict[str, Any]]) -> bool:
+    """Whether a run was stopped in a round."""
+    names = {event["event"] for event in told}
+    return "iteration_started" in names and told[-1].get("data", {}).get("error") in STOPPED
 
 
 def events(body: bytes) -> list[dict[str, Any]]:

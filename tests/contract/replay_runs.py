@@ -41,6 +41,8 @@ def model(body: dict[str, Any]) -> Said:
         return words("<think>\nI should greet.\n</think>\nHello")
     if "LONG" in asked:
         return Said([*(delta(content=f"word{at} ") for at in range(40)), end(), usage(3, 40)], pause=0.02)
+    if "SLOWLY" in asked:
+        return Said([delta(content=asked), end(), usage(3, 1)], pause=0.03)
     return words(f"You said: {asked}")
 
 
@@ -90,6 +92,7 @@ OWN = [
     describe(_boom, "boom", "Fails."),
     describe(lambda: {"s": "lorem ipsum 你好 " * 3000, "a": list(range(900))}, "big", "A large text."),
     describe(check_item, "check", "Fails for some."),
+    describe(lambda: {"items": [f"item {at}" for at in range(40)]}, "many", "Forty texts."),
 ]
 
 
@@ -153,6 +156,17 @@ def _iterfail() -> Declared:
     return _workflow("wf-iterfail", nodes, Q)
 
 
+def _rounds() -> Declared:
+    inner = [_template("t", "SLOWLY {{ each.item }}", "llm"), _llm("llm", "", "{{ t.output }}")]
+    del inner[1]["next"]
+    nodes = [
+        _start("list"), _code("list", "many", "each", outputs=["items"]),
+        {"id": "each", "type": "iteration", "over": "list.items", "output": "llm.text", "nodes": inner, "next": "end"},
+        _end(out="each.output"),
+    ]  # fmt: skip
+    return _workflow("wf-rounds", nodes, Q)
+
+
 def _slow(web: str, gate: Gate) -> Declared:
     cases = [_case("sleep", "wait"), _case("http", "late")]
     nodes = [
@@ -205,7 +219,7 @@ def declared(web: str, nothing: str, gate: Gate) -> list[Declared]:
     return [
         _workflow("wf-llm", spoken, Q), _workflow("wf-tts", spoken, Q, voice=sound), _workflow("wf-par", parallel, Q),
         _workflow("wf-two", two, Q), _workflow("wf-ver", said, Q), _form(), _fail(web, nothing), _iterfail(),
-        _slow(web, gate), _simple("wf-file", [{"type": "file", "variable": "doc", "required": True, **FILES}]),
+        _rounds(), _slow(web, gate), _simple("wf-file", [{"type": "file", "variable": "doc", "required": True, **FILES}]),
         _workflow("wf-mod", spoken, [*Q, {"type": "file-list", "variable": "docs", **FILES}], files=files),
         _simple("wf-agent", Q),
         _simple("wf-rich", Q), _simple("wf-unpublished", Q), _simple("wf-disabled", Q),
@@ -223,7 +237,8 @@ def declared(web: str, nothing: str, gate: Gate) -> list[Declared]:
 
 APPS = {
     # Case, without its endpoint -> the app that was asked.
-    "llm-*": "wf-llm", "stop-code-*": "wf-slow", "stop-*": "wf-llm", "big-input-over-*": "wf-short", "big-input-*": "wf-llm",
+    "llm-*": "wf-llm", "stop-code-*": "wf-slow", "stop-iteration*": "wf-rounds",
+    "stop-*": "wf-llm", "big-input-over-*": "wf-short", "big-input-*": "wf-llm",
     "*disconnect-*": "wf-slow", "mod-*": "wf-mod", "http-slow-*": "wf-slow", "ping-*": "wf-slow", "fail-*": "wf-fail", "big-text-*": "wf-fail", "iterfail-*": "wf-iterfail",
     "parallel-*": "wf-par", "concurrent-*": "wf-par", "two-*": "wf-two", "tts-*": "wf-tts", "by-id-*": "wf-ver",
     "ok-*": "workflow", "workflow-*": "workflow-116", "failworkflow-*": "failworkflow", "humanworkflow-*": "humanworkflow",

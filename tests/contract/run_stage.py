@@ -37,12 +37,15 @@ SOURCES = {
     # A run that was looked up, under another name than the request that made it.
     "blocking": "llm-hello-blocking", "llm": "llm-hello-streaming", "no-auth": "llm-hello-streaming",
     "trailing-slash": "llm-hello-streaming", "workflow-finished": "workflow-blocking", "stopped-code*": "stop-code-sleep",
-    "stop-wrong-user": "stop-llm-wrong-user",
+    "stop-wrong-user": "stop-llm-wrong-user", "stopped-iteration-again-0": "stop-iteration-again-0",
+    "stopped-iteration-again-1": "stop-iteration-again-1", "stopped-iteration-again-2": "stop-iteration-again-2",
 }  # fmt: skip
 NAMED_OTHERWISE = {"plain-chat-*": "plain-chat", "chatflow-own-run": "chatflow", "workflows-run-streaming": "wf-mod"}
 """The app of a case whose name does not begin with it."""
-STOPPED_AT = {"stop-code-sleep": "node_started", "stop-*": "text_chunk"}
-"""The event after which a run was stopped; of nodes, that of the code."""
+STOPPED_AT = {
+    "stop-code-sleep": ("node_started", "code"), "stop-iteration*": ("node_finished", "llm"), "stop-*": ("text_chunk", None),
+}  # fmt: skip
+"""The event after which a run was stopped, and the type of its node."""
 ABOUT = {"parameters", "info", "meta", "site"}
 
 
@@ -187,7 +190,7 @@ class RunReplay(Replay):
             time.sleep(0.01)
         return run
 
-    def _stopped(self, after: str) -> httpx.Response:
+    def _stopped(self, after: tuple[str, str | None]) -> httpx.Response:
         """Its run is stopped, by who stopped the recorded one, once an event was told."""
         user = "another-user" if "wrong-user" in self.what else self.user
         stopper = self.stage.client("wf-two" if "other-app" in self.what else self.app, user)
@@ -198,8 +201,9 @@ class RunReplay(Replay):
         with self.stage.http.stream("POST", url, json=body, headers=headers) as answer:
             for chunk in answer.iter_raw():
                 read += chunk
-                last = next((one for one in reversed(events(read)) if one["event"] == after), None)
-                if stopped or last is None or last["data"].get("node_type", "code") != "code":
+                told = events(read)
+                last = next((one for one in told if (one["event"], one["data"].get("node_type")) == after), None)
+                if stopped or last is None:
                     continue
                 stopped = stopper.post(f"/workflows/tasks/{last['task_id']}/stop", {"user": user}).status_code == 200
                 self.stage.gate.open.set()
