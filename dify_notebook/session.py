@@ -380,3 +380,8 @@ class Session:
         waiting = turn.status == "paused" and not refused
         if waiting and any(form.status == "waiting" and form.id in answered for form in turn.forms):
             run.next = self.resume(turn, awaited=run.awaited)
+
+    @property
+    def store(self) -> RunStore:
+        """Where its tapes are kept."""
+        return self._tapes.store

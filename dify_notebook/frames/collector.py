@@ -309,15 +309,11 @@ class Collector:
         for warning in warnings:
             self._notes[f"{conversation.id}: {warning}"] = None
         since, until = self._request.since, self._request.until
-        if count or not (since or until) or self._in_range(conversation.created_at):
+        if count or not (since or until) or self._request.spans(conversation.created_at):
             await self._sink.add("conversations", conversation_rows([conversation], user=user))
         if complete:
             self._complete.add(conversation.id)
         self.progress.conversations += 1
-
-    def _in_range(self, time: datetime | None) -> bool:
-        since, until = self._request.since, self._request.until
-        return time is None or not ((since and time < since) or (until and time >= until))
 
     def _select(self, page: list[StoredMessage]) -> tuple[list[StoredMessage], bool]:
         """The messages between since and until, and whether the rest of the conversation is older."""
@@ -325,7 +321,7 @@ class Collector:
         if not since and not until:
             return page, False
         last = page[-1].created_at if page else None
-        return [item for item in page if self._in_range(item.created_at)], bool(since and last and last < since)
+        return [item for item in page if self._request.spans(item.created_at)], bool(since and last and last < since)
 
     async def _messages(self, user: str, id: str, pages: list[list[StoredMessage]]) -> None:
         """Write pages to the sink, oldest message first."""

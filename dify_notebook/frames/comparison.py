@@ -56,7 +56,7 @@ VALUES = Table(
 
 
 class Comparison:
-    """Two turns beside each other: `frames.compare(a, b)`. Shown in a notebook as tables and two timelines on one scale.
+    """Two turns beside each other: `frames.compare(a, b)`. In a notebook: tables and two timelines on one scale.
 
     What differs in every run is not counted as a difference: ids of runs and uploads, signatures of links, how long a
     model took (that stands in `nodes` and `summary`).
@@ -94,12 +94,10 @@ class Comparison:
         import pandas as pd
 
         rows = comparing.measures(self.a, self.b)
-        plain = [(clean(row.a) if isinstance(row.a, str) else row.a, clean(row.b) if isinstance(row.b, str) else row.b)
-                 for row in rows]  # fmt: skip
         return pd.DataFrame(
             {
-                "a": pd.Series([a for a, _ in plain], dtype="object"),
-                "b": pd.Series([b for _, b in plain], dtype="object"),
+                "a": pd.Series([_plain(row.a) for row in rows], dtype="object"),
+                "b": pd.Series([_plain(row.b) for row in rows], dtype="object"),
                 "delta": pd.Series([row.delta for row in rows], dtype="float64"),
             }
         ).set_index(pd.Index([row.name for row in rows], dtype="object"))
@@ -163,6 +161,10 @@ def _values(a: dict[str, Any], b: dict[str, Any]) -> pd.DataFrame:
             for found in comparing.differences(a, b)
         ],
     )
+
+
+def _plain(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
 
 
 def _json(value: Any) -> str:

@@ -132,7 +132,7 @@ class History:
 
     @property
     def workflow_runs(self) -> pd.DataFrame:
-        """One row for each run of a workflow app, the oldest first: status, times, seconds, tokens, steps, user, version.
+        """One row for each run of a workflow app, the oldest first: status, times, seconds, tokens, steps, user.
 
         Inputs and outputs are there after `dify.history(details=True)`. Runs of this machine have their nodes in tapes:
         `frames.nodes(frames.replay())` joins by workflow_run_id.

@@ -95,8 +95,8 @@ def line(progress: Progress, *, ended: bool = False) -> str:
         "seconds": f"{seconds:,.1f}",
     }
     if progress.runs:
-        of_runs = {"runs": f"{progress.runs:,}", "rate": f"{progress.runs / seconds:,.0f}", "seconds": values["seconds"]}
-        parts = [t("frames.progress_runs_end" if ended else "frames.progress_runs", **of_runs)]
+        values |= {"runs": f"{progress.runs:,}", "rate": f"{progress.runs / seconds:,.0f}"}
+        parts = [t("frames.progress_runs_end" if ended else "frames.progress_runs", **values)]
     else:
         parts = [t("frames.progress_end" if ended else "frames.progress", **values)]
     if not ended and progress.all_listed and progress.conversations:

@@ -38,6 +38,10 @@ class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True):
     details: bool = False
     """Whether inputs and outputs of a workflow app's runs are asked for."""
 
+    def spans(self, time: datetime | None) -> bool:
+        """Whether that time lies from `since` on and before `until`; one that is not known does."""
+        return time is None or not ((self.since and time < self.since) or (self.until and time >= self.until))
+
     @property
     def of_everyone(self) -> bool:
         """Whether runs of all users are wanted: those who were not given by name were found, not chosen."""

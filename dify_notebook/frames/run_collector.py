@@ -64,11 +64,13 @@ class RunCollector:
     async def _list(self, user: str | None) -> bool:
         """Read the log of one user, or of all. Returns: whether the server told those of that user alone."""
         filtered, any_page = True, False
+        since, until = self._request.since, self._request.until
+        knows = not self._dify._cache.app.old  # Dify 0.15 has no such filters; what it gives is chosen from here
         pages = self._dify.workflows.logs(
             # The log is a little later than the run that it tells of.
-            created_at__after=_iso(self._request.since and self._request.since - timedelta(seconds=1)),
-            created_at__before=_iso(self._request.until and self._request.until + SLACK),
-            created_by_end_user_session_id=user,
+            created_at__after=_iso(since - timedelta(seconds=1)) if since and knows else None,
+            created_at__before=_iso(until + SLACK) if until and knows else None,
+            created_by_end_user_session_id=user if knows else None,
             page_size=PAGE,
         )
         try:
@@ -94,8 +96,7 @@ class RunCollector:
             return False
         if not request.of_everyone and run_user(log) not in request.users:
             return False
-        began = run.created_at or log.created_at
-        if began is not None and ((request.since and began < request.since) or (request.until and began >= request.until)):
+        if not request.spans(run.created_at or log.created_at):
             return False
         known = self._previous.runs.get(run.id) if self._previous is not None else None
         return known is None or known[1] != run.status or run.id in self._previous.failed  # type: ignore[union-attr]
@@ -116,10 +117,10 @@ class RunCollector:
         ids = [log.workflow_run.id for log in logs if log.workflow_run is not None and log.workflow_run.id]
         self._seen.update(ids)
         self._fetch.progress.listed += len(ids)
-        told = await self._told(ids) if self._request.details else {}
-        await self._write(run_rows(logs, told))
+        details = await self._details(ids) if self._request.details else {}
+        await self._write(run_rows(logs, details))
 
-    async def _told(self, ids: list[str]) -> dict[str, models.WorkflowRun]:
+    async def _details(self, ids: list[str]) -> dict[str, models.WorkflowRun]:
         """What the server tells of each of these runs; one that is gone meanwhile is a note."""
         found = await gather_bounded(self._one, ids, concurrency=self._request.concurrency)
         return {run.id: run for run in found if run is not None and run.id}
@@ -136,8 +137,8 @@ class RunCollector:
     async def _reread(self, ids: list[str]) -> None:
         """Runs that were not over when they were fetched: one by one, since the log has them far behind."""
         for start in range(0, len(ids), PAGE):
-            told = await self._told(ids[start : start + PAGE])
-            await self._write(detail_rows(list(told.values()), details=self._request.details))
+            runs = await self._details(ids[start : start + PAGE])
+            await self._write(detail_rows(list(runs.values()), details=self._request.details))
 
     async def _write(self, batch: Batch) -> None:
         if batch:
@@ -145,5 +146,5 @@ class RunCollector:
             self._fetch.progress.runs += len(batch["workflow_run_id"])
 
 
-def _iso(time: datetime | None) -> str | None:
-    return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -44,7 +44,7 @@ def run_rows(items: Sequence[models.WorkflowLog], details: Mapping[str, models.W
             "error": clean(run.error) or None,
             **dict.fromkeys(("workflow_id", "inputs", "outputs")),
         }
-        rows.append(row | _told((details or {}).get(run.id)))
+        rows.append(row | _reported((details or {}).get(run.id)))
     return batch_of(rows)
 
 
@@ -55,10 +55,10 @@ def detail_rows(runs: Sequence[models.WorkflowRun], *, details: bool) -> Batch:
         details: whether with inputs and outputs.
     """
     kept = {} if details else dict.fromkeys(("workflow_id", "inputs", "outputs"))
-    return batch_of([{"workflow_run_id": run.id, **_told(run), **kept} for run in runs if run.id])
+    return batch_of([{"workflow_run_id": run.id, **_reported(run), **kept} for run in runs if run.id])
 
 
-def _told(run: models.WorkflowRun | None) -> dict[str, Any]:
+def _reported(run: models.WorkflowRun | None) -> dict[str, Any]:
     """The columns that the answer about one run tells, which is newer than the list."""
     if run is None:
         return {}

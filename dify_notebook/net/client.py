@@ -329,9 +329,9 @@ class AsyncDify(BaseClient):
             users: whose conversations; None is this client's user alone, since the server lists them for one user at
                 a time. `find_users()` finds more.
             conversations: ids, if only some are wanted.
-            since: messages, and runs that began, from then on. A date, a datetime, pandas' Timestamp or Period, numpy's datetime64; a
-                timedelta, for so long ago; seconds since 1970; or text, such as "2026-01-31T12:00", "yesterday",
-                "7 days". What has no zone is local.
+            since: messages, or runs that began, from then on. A date, a datetime, pandas' Timestamp or Period, numpy's
+                datetime64; a timedelta, for so long ago; seconds since 1970; or text, such as "2026-01-31T12:00",
+                "yesterday", "7 days". What has no zone is local.
             until: messages before then; likewise.
             concurrency: how many requests at once, 1 to 32; more than the client's `connections` while this lasts.
             details: ask for inputs and outputs of a workflow app's runs too, with one request for each.
@@ -360,8 +360,8 @@ class AsyncDify(BaseClient):
         """A history with what is new or changed since: `history = await dify.update(history)`.
 
         Conversations that were used, renamed or begun since then, or in which a message is paused, are fetched again
-        as a whole, and all ratings and annotations; of a workflow app runs that are new, or were not over. What was deleted on the server stays. One that lies in a
-        directory is changed there.
+        as a whole, and all ratings and annotations; of a workflow app runs that are new, or were not over. What was
+        deleted on the server stays. One that lies in a directory is changed there.
 
         Args:
             history: it, or the directory where it lies.

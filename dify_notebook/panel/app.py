@@ -28,9 +28,10 @@ from ..views import Block, TurnView
 from ..views.diff import to_wire
 from ..views.pictures import picture_source
 from ..views.words import last_part
-from ..wire.kinds import CHAT_MODES, CHATFLOW, FILE_CONTROLS, ChatMode
+from ..wire.kinds import FILE_CONTROLS, AppMode
 from ..wire.models import AppInfo, Parameters, Site, UploadedFile
 from . import messages as m
+from .offers import OFFERS
 
 log = logger()
 
@@ -47,7 +48,7 @@ class PanelApp(msgspec.Struct, frozen=True, kw_only=True):
     """An app as its server describes it."""
 
     name: str
-    mode: ChatMode
+    mode: AppMode
     description: str
     known: KnownApp = KnownApp()
     icon: m.Icon | None = None
@@ -62,28 +63,33 @@ class PanelApp(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def annotations(self) -> bool:
         """Whether answers can be annotated: Dify 1.x."""
-        return self.known.old is False
+        return self.offers.annotations and self.known.old is False
 
     @property
     def has_variables(self) -> bool:
         """Whether its conversations can have variables: chatflows of Dify 1.x."""
-        return self.mode == CHATFLOW and not self.known.old
+        return self.offers.variables and not self.known.old
+
+    @property
+    def offers(self) -> m.Offers:
+        """What a panel offers for it."""
+        return OFFERS[self.mode]
 
 
 async def fetch_app(known: KnownApp, client: AsyncDify) -> PanelApp:
     """The app as the panel shows it; its pictures are fetched.
 
     Raises:
-        InputError: the app does not chat.
+        InputError: it is an app of a kind that is not known here.
     """
     info = known.info or AppInfo()
-    mode = info.mode or "chat"
-    if mode not in CHAT_MODES:
+    mode = known.mode or info.mode or "chat"
+    if mode not in OFFERS:
         raise InputError(t("panel.not_chat", mode=one_line(str(mode), 40)), code="not_chat_app")
     icon, tool_icons = await _icons(client, known.meta.tool_icons if known.meta else {}, known.site)
     return PanelApp(
         name=one_line(info.name or client.settings.app or client.settings.host, 80),
-        mode=mode,
+        mode=cast("AppMode", mode),
         description=one_line(info.description or "", 400),
         known=known,
         icon=icon,
@@ -143,6 +149,7 @@ def app_value(app: PanelApp, client: AsyncDify, lang: Language) -> m.App:
     return m.App(
         name=app.name,
         mode=app.mode,
+        offers=app.offers,
         description=app.description,
         icon=app.icon,
         server=t("panel.local", lang) if local else client.settings.host,

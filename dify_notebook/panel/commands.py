@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .messages import Rating, Value
+from .messages import Attachment, Rating, Value
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="what", kw_only=True):
@@ -33,6 +33,7 @@ class Ask(Command, frozen=True, kw_only=True, tag="ask"):
     """Ask a question, or queue it behind the running one. Replies when it was sent or queued."""
 
     query: str
+    """Empty for an app that is run: its text is an input."""
     inputs: dict[str, Any]
     """By field name; files of the form are upload ids."""
     files: list[str]
@@ -51,6 +52,12 @@ class Retry(Command, frozen=True, kw_only=True, tag="retry"):
 
 class Regenerate(Command, frozen=True, kw_only=True, tag="regenerate"):
     """Ask the same again as a new turn."""
+
+    key: str
+
+
+class TakeUp(Command, frozen=True, kw_only=True, tag="take_up"):
+    """Put the inputs of a run into the form again."""
 
     key: str
 
@@ -101,6 +108,8 @@ class ListConversations(Command, frozen=True, kw_only=True, tag="conversations")
 
 
 class OpenConversation(Command, frozen=True, kw_only=True, tag="open"):
+    """Show what has that line in the list."""
+
     conversation: str
 
 
@@ -231,6 +240,15 @@ class ExportValue(Value, frozen=True):
     text: str
 
 
+class TakenValue(Value, frozen=True):
+    """Reply to `take_up`: the other values are in the state by then."""
+
+    files: dict[str, list[Attachment]]
+    """By field: files that can be sent again, each with the id of an upload."""
+    left: str
+    """What could not be taken up, in words; may be empty."""
+
+
 class NodeValue(Value, frozen=True):
     """Reply to `node`; long texts and lists inside are cut, and say so."""
 
@@ -242,13 +260,14 @@ class NodeValue(Value, frozen=True):
     error: str | None
 
 
-ReplyValue = TextValue | SoundValue | FileValue | ExportValue | NodeValue
+ReplyValue = TextValue | SoundValue | FileValue | ExportValue | TakenValue | NodeValue
 FromBrowser = (
     Hello
     | Ask
     | Stop
     | Retry
     | Regenerate
+    | TakeUp
     | Unqueue
     | Submit
     | ReadOn

@@ -23,6 +23,7 @@ from .app import fetch_app
 from .forms import Forms
 from .history import MessageReader, item_of
 from .listing import Deletions, after_turn, list_conversations
+from .runs import Runs
 from .state import Item, QueuedQuestion
 from .store import PanelStore, problem_of, replace
 
@@ -48,6 +49,7 @@ class Controller(PanelStore):
         self._learning: Future[None] | None = None
         self.deletions = Deletions(self)
         self.forms = Forms(self)
+        self.runs = Runs(self)
         session.subscribe(self._on_run)
 
     @classmethod
@@ -66,16 +68,12 @@ class Controller(PanelStore):
         """Show what the session has; read on where it has a conversation that began elsewhere."""
         turns = self.session.turns.of(self.session.conversation_id)
         if self.session.conversation_id is not None:
-            self.state = replace(self.state, items=tuple(self._item_with(turn) for turn in turns))
+            self.state = replace(self.state, items=tuple(self.item_with(turn) for turn in turns))
             if not turns or turns[0].turn_number != 1:
                 self.start(self._load(MessageReader(self.client, self.session.conversation_id)))
         if (run := self.session.running) is not None:
             self._on_run(run, False)
         self.learn()
-
-    def _item_with(self, turn: Turn) -> Item:
-        key, inputs = self.new_key(), turn.inputs or {}
-        return Item(key=key, query=turn.query or "", turn=turn, inputs=inputs, asked_at=turn.created_at)
 
     def learn(self) -> Future[None]:
         """Ask the server what the app is, unless that is known or being asked."""
@@ -87,32 +85,38 @@ class Controller(PanelStore):
     async def _learn(self) -> None:
         self.set_state(problem=None)
         await self.refresh_client()
-        known = await self.session.learn("parameters", "info", "site", "meta", again=True)
+        known = await self.session.learn("parameters", "mode", "site", "meta", again=True)
         app = await fetch_app(known, self.client)
         stated = {name: control.get("default") for name, control in known.controls.items()}
         defaults = values({name: value for name, value in stated.items() if value not in ("", [])}, Origin.SERVER)
+        first = self.state.app is None
         self.update_state(lambda state: replace(state, app=app, problem=None, inputs={**defaults, **state.inputs}))
+        if first and not app.offers.conversations:
+            self.runs.begin()
         await list_conversations(self, "", more=False)
 
     # -- asking
 
     def ask(
         self,
-        query: str,
+        query: str | None,
         inputs: Mapping[str, Value] | None = None,
         files: Sequence[Any] = (),
         attachments: Sequence[m.Attachment] = (),
     ) -> tuple[str, Future[Run]]:
         """Ask, or wait behind what runs. Gives the waiting question's id, and its run as soon as it has one.
 
+        An app that holds no conversations is run with what is given alone: nothing of an earlier run goes with it.
+
         Raises:
             InputError: something would be refused or ignored by the server; nothing was sent.
         """
-        if not query.strip():
+        talks = self.state.offers.conversations
+        if talks and not (query or "").strip() and (self.state.app or query is not None):
             raise InputError(t("panel.empty"), code="query")
         with self._lock:
-            fitted = self._fitted(inputs or {}, self.state.inputs)
-            waiting = self._queued(query, fitted.given, files, attachments)
+            fitted = self._fitted(inputs or {}, self.state.inputs if talks else {})
+            waiting = self._queued(query or "", fitted.given, files, attachments)
             future = self._questions[waiting.id] = Future()
             if self.state.running is None and not self.state.queue:
                 self._send(waiting)  # raises what is wrong with it
@@ -121,13 +125,6 @@ class Controller(PanelStore):
                 self._next()
             self._report_dropped(fitted)
         return waiting.id, future
-
-    def _queued(
-        self, query: str, inputs: Mapping[str, Any], files: Sequence[Any], attachments: Sequence[m.Attachment]
-    ) -> QueuedQuestion:
-        return QueuedQuestion(
-            id=f"q{next(self._numbers)}", query=query, inputs=inputs, files=tuple(files), attachments=tuple(attachments)
-        )
 
     def _fitted(self, inputs: Mapping[str, Value], earlier: Mapping[str, Value]) -> Fitted:
         """The inputs as they are sent: what is given now, and what the form shows.
@@ -151,7 +148,7 @@ class Controller(PanelStore):
         self._sending = (waiting, instead, behind)
         try:
             run = self.session.ask(
-                waiting.query,
+                waiting.query or None,
                 inputs=waiting.inputs,
                 files=list(waiting.files) or None,
                 conversation_id=conversation_id,
@@ -203,10 +200,12 @@ class Controller(PanelStore):
 
     def _inputs_again(self, item: Item) -> Fitted:
         """What it was asked with; of a stored question the server may give less than it needs."""
-        if item.turn is None or item.turn.source != "history":
-            return Fitted(dict(item.inputs))
+        if item.turn is None or not (item.turn.source == "history" or item.earlier):
+            return Fitted(dict(item.given))
         if self.state.app is None:
             return self._fitted({}, self.state.inputs)
+        if not self.state.offers.conversations:
+            return self._fitted({}, values(self.runs.given(item), Origin.SERVER))
         return self._fitted({}, {**self.state.inputs, **values(item.inputs, Origin.SERVER)})
 
     def stop(self) -> Future[bool] | None:
@@ -227,9 +226,10 @@ class Controller(PanelStore):
             if run.resumes is not None:
                 return self.forms.begun(run, run.resumes)
             waiting, instead, behind = self._sending or (None, None, ())
-            if waiting is None and not run.keep:
+            talks = self.state.offers.conversations
+            if waiting is None and not run.keep and talks:
                 return  # somebody asked beside the conversation
-            if not run.keep:
+            if not run.keep and talks:
                 self._background[run] = (self._item_of(run, waiting, None), behind)
                 return
             if run.target != self.state.conversation_id:
@@ -239,7 +239,7 @@ class Controller(PanelStore):
             if instead is not None and items and items[-1].key == instead.key:
                 items = items[:-1]
             others = (other for other in items if other is not instead)
-            self.set_state(items=(*others, item), offer=None, problem=None)
+            self.set_state(items=(*others, item), shown=None, offer=None, problem=None)
 
     def hide(self, item: Item) -> None:
         """Keep a running answer of a conversation that is not on show. The lock is held."""
@@ -304,10 +304,12 @@ class Controller(PanelStore):
     def _put_ended(self, item: Item, run: Run, turn: Turn) -> None:
         ended = self.forms.ended(item, run, turn)
         state = self.state
+        given = values(item.plain_inputs if run.resumes is None else {}, Origin.EARLIER)
+        kept = state.inputs if state.offers.conversations or not given else {}
         self.set_state(
             items=tuple(ended if other is item else other for other in state.items),
             conversation_id=turn.conversation_id or state.conversation_id,
-            inputs={**state.inputs, **values(item.plain_inputs if run.resumes is None else {}, Origin.EARLIER)},
+            inputs={**kept, **given},
             stopping=False,
         )
 
@@ -342,11 +344,13 @@ class Controller(PanelStore):
             self._switch(None)
 
     async def open(self, conversation_id: str) -> None:
-        """Show that conversation and go on with it.
+        """Show that conversation and go on with it; or that run.
 
         Raises:
-            DifyError: the server has no such conversation, or cannot be reached.
+            DifyError: the server has no such one, or cannot be reached.
         """
+        if not self.state.offers.conversations:
+            return await self.runs.open(conversation_id)
         with self._lock:
             if conversation_id == self.state.conversation_id and self.state.items:
                 return

@@ -35,6 +35,16 @@ EXPORT_LIMIT = 1_000
 """Turns of an export at most."""
 
 
+_OFFERED: dict[type[c.Command], str] = {
+    c.New: "conversations",
+    c.Rename: "conversations",
+    c.Delete: "conversations",
+    c.Undo: "conversations",
+    c.Annotate: "annotations",
+}
+"""Which part of `Offers` a command needs."""
+
+
 class Handlers:
     """What one panel does for each command."""
 
@@ -56,6 +66,7 @@ class Handlers:
             c.Stop: self._stop,
             c.Retry: self._retry,
             c.Regenerate: self._regenerate,
+            c.TakeUp: self._take_up,
             c.Unqueue: self._unqueue,
             c.Submit: self._submit,
             c.ReadOn: self._read_on,
@@ -91,11 +102,18 @@ class Handlers:
             return
         with speaking(self._language()):  # also what a question that begins in here meets later
             try:
+                self._check(command)
                 value, attached = await self._methods[type(command)](command, buffers)
             except Exception as error:  # shown in the browser; what is not ours is logged with its traceback
                 self._reply(m.Reply(id=command.id, ok=False, error=problem_of(error)), [])
             else:
                 self._reply(m.Reply(id=command.id, ok=True, value=value), attached)
+
+    def _check(self, command: c.Command) -> None:
+        """What is not offered for apps of this mode is refused here, and no server asked for it."""
+        what = _OFFERED.get(type(command))
+        if what is not None and not getattr(self.controller.state.offers, what):
+            raise InputError(t("panel.not_offered"), code="mode")
 
     # -- talking
 
@@ -120,6 +138,9 @@ class Handlers:
     async def _regenerate(self, command: c.Regenerate, _: Sequence[bytes]) -> Result:
         self.controller.ask_again(command.key, instead=False)
         return NOTHING
+
+    async def _take_up(self, command: c.TakeUp, _: Sequence[bytes]) -> Result:
+        return self.controller.runs.take_up(command.key), []
 
     async def _unqueue(self, command: c.Unqueue, _: Sequence[bytes]) -> Result:
         self.controller.unqueue(command.queue)
@@ -236,7 +257,7 @@ class Handlers:
             uploaded, attachment = self.controller.uploaded[command.file]
             data = await self.controller.client.files.download(uploaded.id)
             return c.FileValue(attachment.name, uploaded.mime_type or "application/octet-stream"), [_bytes(data)]
-        files = item.now.files or ()
+        files = presenter.answer_files(item.now)
         if not command.file.isdigit() or int(command.file) >= len(files):
             raise InputError(t("panel.no_file"), code="file")
         file = files[int(command.file)]

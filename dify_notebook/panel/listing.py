@@ -1,4 +1,4 @@
-"""The list of conversations: reading, searching, naming and deleting them; and what follows a turn."""
+"""The list of conversations or of runs: reading, searching, naming and deleting them; and what follows a turn."""
 
 from __future__ import annotations
 
@@ -10,20 +10,12 @@ from typing import Any
 
 from ..errors import DifyError, InputError, NotFoundError
 from ..i18n import t
-from ..net.client import AsyncDify
 from ..turn.state import WELL, Turn
 from ..wire.models import Conversation
+from . import readers
 from .state import Item, Listing, PanelState
 from .store import PanelStore, log, problem_of, replace
 
-PAGE = 30
-"""Conversations that are listed at once."""
-REQUEST_SIZE = PAGE + 1
-"""Conversations of one request: with one more than is listed it is known whether there are more."""
-SEARCH_LIMIT = 500
-"""Conversations that a search looks through at once."""
-SEARCH_REQUEST_SIZE = 100
-"""Conversations of one request of a search."""
 UNDO_SECONDS = 6.0
 """How long a deletion can be taken back."""
 NAME_SECONDS = 2.5
@@ -37,38 +29,6 @@ def update_listing(store: PanelStore, change: Callable[[Listing], Listing]) -> N
     store.update_state(lambda state: replace(state, listing=change(state.listing)))
 
 
-class ConversationReader:
-    """The list of conversations, read from the newest on. Used on the portal's loop only."""
-
-    def __init__(self, client: AsyncDify, search: str) -> None:
-        self.search = search
-        """Only those whose names hold it; the server knows no search."""
-        self._items = client.conversations.list(page_size=SEARCH_REQUEST_SIZE if search else REQUEST_SIZE).__aiter__()
-        self._lookahead: Conversation | None = None
-        """One more than was given, to know whether there are more."""
-
-    async def more(self) -> tuple[list[Conversation], bool]:
-        """The next that fit, `PAGE` at most and among the next `SEARCH_LIMIT`; and whether there may be more.
-
-        Raises:
-            DifyError: the server refused.
-        """
-        found = [self._lookahead] if self._lookahead is not None else []
-        wanted = self.search.casefold()
-        self._lookahead = None
-        looked = 0
-        async for conversation in self._items:
-            looked += 1
-            if wanted in conversation.name.casefold():
-                if len(found) >= PAGE:
-                    self._lookahead = conversation
-                    return found, True
-                found.append(conversation)
-            if wanted and looked >= SEARCH_LIMIT:
-                return found, True
-        return found, False
-
-
 async def list_conversations(store: PanelStore, search: str, *, more: bool) -> None:
     """Read the list from the top, or go on where it ends.
 
@@ -78,7 +38,7 @@ async def list_conversations(store: PanelStore, search: str, *, more: bool) -> N
     search = search.strip()
     reader = store.reader if more else None
     if reader is None or reader.search != search:
-        reader = store.reader = ConversationReader(store.client, search)
+        reader = store.reader = readers.READERS[store.state.offers.history](store, search)
         more = False
     elif store.state.listing.loading:  # it goes on already
         return
@@ -94,13 +54,13 @@ async def list_conversations(store: PanelStore, search: str, *, more: bool) -> N
         return
 
     def longer(listing: Listing) -> Listing:
-        before = listing.items if more else ()
+        before = getattr(listing, reader.part) if more else ()
         known = {item.id for item in (*before, *listing.hidden)}
         items = (*before, *(item for item in found if item.id not in known))
-        return replace(listing, items=items, more=has_more, loading=False)
+        return replace(listing, **{reader.part: items}, more=has_more, loading=False)
 
     update_listing(store, longer)
-    if not (more or search):
+    if store.state.offers.conversations and not (more or search):
         store.update_state(lambda state: _with_name_and_offer(state, found))
 
 
@@ -251,7 +211,8 @@ def _suggests(store: PanelStore, turn: Turn) -> bool:
     app = store.state.app
     setting = app.parameters.suggested_questions_after_answer if app else None
     ended = turn.status in WELL
-    return bool(ended and turn.message_id and turn.suggested is None and (setting or {}).get("enabled"))
+    offered = store.state.offers.suggestions and ended and turn.message_id
+    return bool(offered and turn.suggested is None and (setting or {}).get("enabled"))
 
 
 async def _suggest(store: PanelStore, item: Item, turn: Turn) -> None:
@@ -267,7 +228,7 @@ async def _refresh(store: PanelStore, turn: Turn) -> None:
     """Bring the list up to date; its first names come a little later."""
     for wait in (0.0, NAME_SECONDS):
         await asyncio.sleep(wait)
-        newest = await store.client.conversations.list(page_size=PAGE).to_list(limit=PAGE)
+        newest = await store.client.conversations.list(page_size=readers.PAGE).to_list(limit=readers.PAGE)
         if not store.state.listing.search:
             update_listing(store, partial(_with_newest, newest=newest))
         store.update_state(partial(_with_name_and_offer, newest_first=newest))

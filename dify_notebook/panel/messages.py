@@ -15,7 +15,7 @@ import msgspec
 
 from ..live.protocol import FormState
 from ..turn.state import Status as TurnStatus
-from ..wire.kinds import ChatMode, PlainControl
+from ..wire.kinds import AppMode, PlainControl
 
 BlockForm = Annotated[list[Any], msgspec.Meta(title="Block")]
 """A `views.Block` in the form of the wire (`views.diff.to_wire`)."""
@@ -81,11 +81,26 @@ class Field(Value, frozen=True):
     """How many files at most, for file-list."""
 
 
+class Offers(Value, frozen=True):
+    """What a panel offers for apps of one mode: see `offers.py`."""
+
+    asks: Literal["question", "run"]
+    """A question that is written, in a conversation; or a form that is filled in, and run."""
+    history: Literal["conversations", "runs", "here"]
+    """What the list at the side has; `here`: what was run from here, where the server lists nothing."""
+    conversations: bool
+    """Whether there are conversations to begin, name and delete."""
+    suggestions: bool
+    annotations: bool
+    variables: bool
+
+
 class App(Value, frozen=True):
     """What the panel talks to."""
 
     name: str
-    mode: ChatMode
+    mode: AppMode
+    offers: Offers
     description: str
     icon: Icon | None
     server: str
@@ -134,12 +149,15 @@ class Conversation(Value, frozen=True):
 
 
 class Listed(Value, frozen=True):
-    """One line in the list of conversations."""
+    """One line in the list of conversations, or of runs."""
 
     id: str
     name: str
     when: str
     current: bool
+    status: str
+    """How a run ended; empty for a conversation."""
+    facts: str
 
 
 class Deleted(Value, frozen=True):
@@ -150,7 +168,7 @@ class Deleted(Value, frozen=True):
 
 
 class Conversations(Value, frozen=True):
-    """The list of conversations, newest first."""
+    """The list of conversations, or of runs, newest first."""
 
     items: list[Listed]
     more: bool
@@ -222,6 +240,8 @@ class Can(Value, frozen=True):
     """What may be done with a turn."""
 
     retry: bool
+    take_up: bool
+    """Whether its inputs can be put into the form again."""
     read_on: bool
     """Whether more of it may have come at the server."""
     regenerate: bool
@@ -244,6 +264,8 @@ class TurnMeta(Value, frozen=True):
     view: int
     """The number that patches of its blocks carry."""
     query: str
+    title: str
+    """What it is called in labels and lists."""
     files: list[Attachment]
     status: TurnStatus
     message_id: str | None

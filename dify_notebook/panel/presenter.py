@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
 
 from ..app import stored_files
 from ..app.known import KnownApp
-from ..i18n import Language, local_time, sentences, t
+from ..i18n import Language, sentences, t
 from ..live.protocol import FormState
 from ..printable import one_line, shown
 from ..redact import redact
@@ -22,9 +22,11 @@ from ..views.words import Words, last_part, number, price
 from ..wire.models import ConversationVariable
 from . import commands as c
 from . import messages as m
+from . import run_lines
 from .app import in_field
 from .form_states import can_read_on, waiting_forms
 from .state import Item, PanelState
+from .when import when
 
 VALUE_LIMIT = 20_000
 """Characters of a variable's value, at most."""
@@ -33,21 +35,6 @@ VALUE_LIMIT = 20_000
 def texts(lang: Language) -> dict[str, str]:
     """All labels of the browser, by their names there."""
     return {key.removeprefix("panel.ui."): text for key, text in sentences(lang).items() if key.startswith("panel.ui.")}
-
-
-def when(time: datetime | None, now: datetime, lang: Language) -> str:
-    """A moment in few words, in the kernel's time zone; "" for None."""
-    if time is None:
-        return ""
-    local, today = local_time(time), local_time(now)
-    clock = local.strftime("%H:%M")
-    if local.date() == today.date():
-        return clock
-    if local.date() == (today - timedelta(days=1)).date():
-        return t("panel.yesterday", lang, time=clock)
-    if local.year == today.year:
-        return t("panel.day", lang, day=local.day, month=t(f"panel.month.{local.month}", lang))
-    return local.strftime("%Y-%m-%d")
 
 
 # -- states
@@ -100,7 +87,8 @@ def totals(state: PanelState, lang: Language) -> str:
     if not turns:
         return ""
     words = Words(lang)
-    parts = [t("panel.turns.one", lang) if len(turns) == 1 else t("panel.turns", lang, n=number(len(turns)))]
+    key = "panel.turns" if state.offers.conversations else "panel.runs"
+    parts = [t(f"{key}.one", lang) if len(turns) == 1 else t(key, lang, n=number(len(turns)))]
     tokens = sum(turn.usage.total_tokens or 0 for turn in turns if turn.usage)
     if tokens:
         parts.append(words("tokens", n=number(tokens)))
@@ -115,27 +103,42 @@ def totals(state: PanelState, lang: Language) -> str:
     return " · ".join(parts)
 
 
-def conversations(state: PanelState, lang: Language, now: datetime) -> m.Conversations:
-    """The list."""
+def conversations(state: PanelState, lang: Language, now: datetime, user: str) -> m.Conversations:
+    """The list; `user` is whose panel it is."""
     listing = state.listing
     unnamed = t("panel.unnamed", lang)
     hidden = listing.hidden[-1] if listing.hidden else None
     deleted = None if hidden is None else m.Deleted(hidden.id, one_line(hidden.name, 200) or unnamed)
+    talks = state.offers.conversations
     return m.Conversations(
-        items=[
-            m.Listed(
-                id=item.id,
-                name=one_line(item.name, 200) or unnamed,
-                when=when(item.updated_at or item.created_at, now, lang),
-                current=item.id == state.conversation_id,
-            )
-            for item in listing.items
-        ],
+        items=_listed(state, lang, now) if talks else run_lines.lines(state, user, lang, now),
         more=listing.more,
         loading=listing.loading,
         search=listing.search,
         deleted=deleted,
     )
+
+
+def _listed(state: PanelState, lang: Language, now: datetime) -> list[m.Listed]:
+    return [
+        m.Listed(
+            id=item.id,
+            name=one_line(item.name, 200) or t("panel.unnamed", lang),
+            when=when(item.updated_at or item.created_at, now, lang),
+            current=item.id == state.conversation_id,
+            status="",
+            facts="",
+        )
+        for item in state.listing.items
+    ]
+
+
+def queue(state: PanelState, lang: Language) -> list[m.Queued]:
+    """What waits, by its question or by what it is to be run with."""
+    return [
+        m.Queued(waiting.id, waiting.query or run_lines.run_title(waiting.inputs, lang) or t("panel.run", lang))
+        for waiting in state.queue
+    ]
 
 
 def variables(state: PanelState) -> m.Variables | None:
@@ -183,13 +186,18 @@ def meta(
     """What belongs to a question and its answer besides the blocks of the answer."""
     app = state.app
     ended = not turn.running
-    is_stored = ended and turn.message_id is not None and turn.status != "paused"
+    is_over = ended and turn.status != "paused"
+    is_stored = is_over and turn.message_id is not None
+    runs = not state.offers.conversations
     speech = (app.parameters.text_to_speech or {}) if app else {}
+    # What a completion was given stands on no tape.
+    can_be_asked = not runs or bool(item.given) or not item.earlier
     unsuccessful = turn.status in ("failed", "incomplete", "stopped")
     return m.TurnMeta(
         key=item.key,
         view=view,
         query=shown(item.query),
+        title=run_lines.title(item, lang, now),
         files=list(item.attachments),
         status=turn.status,
         message_id=turn.message_id,
@@ -197,17 +205,18 @@ def meta(
         comment=item.comment,
         annotated=item.annotated,
         can=m.Can(
-            retry=ended and unsuccessful,
+            retry=ended and unsuccessful and can_be_asked,
+            take_up=runs and bool(item.given),
             read_on=can_read_on(item),
-            regenerate=ended and not unsuccessful,
+            regenerate=ended and not unsuccessful and can_be_asked,
             rate=is_stored and turn.status != "failed",
             annotate=is_stored and bool(app and app.annotations) and bool(turn.answer),
-            speak=is_stored and bool(speech.get("enabled")) and bool(turn.answer),
+            speak=(is_over if runs else is_stored) and bool(speech.get("enabled")) and bool(turn.answer),
         ),
         suggested=[one_line(question, 300) for question in (turn.suggested or ())[:10]],
         downloads=[
             m.Download(str(index), file_name(file), file.type or "custom", _size(file))
-            for index, file in enumerate(turn.files or ())
+            for index, file in enumerate(answer_files(turn))
             if file.belongs_to != "user" and (file.url or file.id)
         ],
         audio=turn.audio is not None and bool(turn.audio.chunks),
@@ -217,6 +226,11 @@ def meta(
         say=None if turn.source == "history" else _say(turn, lang),
         forms=list(forms),
     )
+
+
+def answer_files(turn: Turn) -> list[MessageFile]:
+    """The files that a turn has, and those among its outputs; a browser knows each by its place here."""
+    return run_lines.files_of(turn.files or (), turn.outputs)
 
 
 def file_name(file: MessageFile) -> str:

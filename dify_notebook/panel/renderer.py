@@ -202,7 +202,7 @@ class Renderer:
             ("conversation", m.SetConversation, presenter.conversation(state, lang, now)),
             ("conversations", m.SetConversations, self._conversations(state, lang, now, minute)),
             ("variables", m.SetVariables, presenter.variables(state)),
-            ("queue", m.SetQueue, [m.Queued(question.id, question.query) for question in state.queue]),
+            ("queue", m.SetQueue, presenter.queue(state, lang)),
             ("status", m.SetStatus, presenter.status(state)),
         )
         for name, kind, value in parts:
@@ -213,12 +213,14 @@ class Renderer:
 
     def _conversations(self, state: PanelState, lang: Language, now: datetime, minute: int) -> m.Conversations:
         """The list, made anew when it or the minute has changed."""
-        key = (state.listing, state.conversation_id, lang, minute)
+        on_list = None if state.offers.conversations else (state.items, state.shown)
+        key = (state.listing, state.conversation_id, on_list, lang, minute)
         cached = self._parts.get("listing")
         if cached is None or cached[0] != key:
-            cached = self._parts["listing"] = (key, presenter.conversations(state, lang, now))
-        value: m.Conversations = cached[1]
-        return value
+            value = presenter.conversations(state, lang, now, self.controller.client.user)
+            cached = self._parts["listing"] = (key, value)
+        made: m.Conversations = cached[1]
+        return made
 
     def _send_older(self, state: PanelState, lang: Language) -> float:
         """What came above what the browser has.
@@ -226,10 +228,10 @@ class Renderer:
         The turns follow their blocks, and the news that they are loaded follows the turns: what grows once it stands
         above the reader moves what they read, and who is told too early asks again.
         """
-        older = _count_above(self._items, state.items)
+        older = _count_above(self._items, state.on_show)
         if not older:
             return MINUTE
-        fresh = state.items[:older]
+        fresh = state.on_show[:older]
         metas = [self._meta(item, state, lang) for item in fresh]
         due = min(self._send_blocks(item, again=True) for item in fresh)
         self._send(m.Turns(items=metas, where="older"), [])
@@ -237,7 +239,7 @@ class Renderer:
         return due
 
     def _send_turns(self, state: PanelState, lang: Language) -> float:
-        old, new = self._items, state.items
+        old, new = self._items, state.on_show
         keys = {item.key for item in new}
         for key in [key for key in self._channels if key not in keys]:
             del self._channels[key]
@@ -286,10 +288,13 @@ class Renderer:
         channel = self._channels.get(item.key)
         if channel is None or channel.attempt != item.attempt:
             self._views += 1
+            if channel is not None:
+                self._sounds.pop(item.key, None)
+            elif item.earlier:
+                self._sounds.setdefault(item.key, _ALL_SENT)
             icons = state.app.tool_icons if state.app else None
             channel = TurnChannel(self._views, lang, icons, attempt=item.attempt, clock=self._clock)
             self._channels[item.key] = channel
-            self._sounds.pop(item.key, None)
         return channel
 
     def _send_blocks(self, item: Item, *, again: bool) -> float:

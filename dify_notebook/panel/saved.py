@@ -115,7 +115,8 @@ def _save(item: Item, lang: Language) -> SavedTurn:
     question = escape(shown(item.query))
     if names:
         question += element("div", {"class": "dn-quiet"}, escape("⎘ " + ", ".join(names)))
-    bubble = serialize(Block("ask", "div", {"class": "dn-ask"}, question), inline_styles)
-    lead = t("panel.saved.you", lang)
-    named = f"\n⎘ {', '.join(names)}" if names else ""
-    return SavedTurn(bubble + html, f"{lead}: {shown(item.query)}{named}\n\n{views.text(turn, lang)}", turn)
+    bubble = serialize(Block("ask", "div", {"class": "dn-ask"}, question), inline_styles) if question else ""
+    named = [f"⎘ {', '.join(names)}"] if names else []
+    asked = [f"{t('panel.saved.you', lang)}: {shown(item.query)}"] if item.query else []
+    lead = "\n".join([*asked, *named])
+    return SavedTurn(bubble + html, f"{lead}\n\n{views.text(turn, lang)}".lstrip("\n"), turn)

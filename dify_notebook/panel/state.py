@@ -14,6 +14,7 @@ from ..turn.state import Turn
 from ..wire.models import Conversation, ConversationVariable
 from . import messages as m
 from .app import PanelApp
+from .offers import CHATTING
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """What was said with the rating, here."""
     annotated: bool = False
     asked_at: datetime | None = None
+    earlier: bool = False
+    """Whether it had ended before it came here, so that nothing of it is to be played."""
     submitting: tuple[str, ...] = ()
     """Ids of its forms that are on their way to the server."""
     refused: Mapping[str, str] = {}
@@ -49,13 +52,32 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         return self.run.turn
 
     @property
+    def given(self) -> Mapping[str, Any]:
+        """What it was asked with: here, else as its turn tells it; {} where neither is known."""
+        return self.inputs or (self.turn and self.turn.inputs) or {}
+
+    @property
     def plain_inputs(self) -> dict[str, Any]:
         """Its inputs that a form can show again: files cannot be."""
-        return {name: value for name, value in self.inputs.items() if _is_plain(value)}
+        return {name: value for name, value in self.given.items() if _is_plain(value)}
 
 
 def _is_plain(value: Any) -> bool:
     return isinstance(value, str | int | float | bool) or (isinstance(value, dict) and "upload_file_id" not in value)
+
+
+class PastRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run in the list, as the server's log or the head of a tape tells it."""
+
+    id: str
+    """Of the run; of a completion that of its message, or of its tape."""
+    status: str = ""
+    created_at: datetime | None = None
+    seconds: float | None = None
+    tokens: int | None = None
+    user: str | None = None
+    """Who ran it, where that is known."""
+    title: str = ""
 
 
 class QueuedQuestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,9 +91,11 @@ class QueuedQuestion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """The list of conversations as far as it was read."""
+    """The list of conversations, or of runs, as far as it was read."""
 
     items: tuple[Conversation, ...] = ()
+    runs: tuple[PastRun, ...] = ()
+    """Those of the server's log, or of this machine's tapes."""
     more: bool = False
     loading: bool = False
     search: str = ""
@@ -95,6 +119,8 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     older: bool = False
     items: tuple[Item, ...] = ()
     """Oldest first."""
+    shown: str | None = None
+    """The key of the run on show; None for the last."""
     queue: tuple[QueuedQuestion, ...] = ()
     stopping: bool = False
     listing: Listing = Listing()
@@ -106,6 +132,24 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     def running(self) -> Item | None:
         """What is being answered; the last where there are several."""
         return next((item for item in reversed(self.items) if item.run is not None), None)
+
+    @property
+    def offers(self) -> m.Offers:
+        """What is offered for the app; until that is known, what is for one that chats."""
+        return self.app.offers if self.app is not None else CHATTING
+
+    @property
+    def current(self) -> Item | None:
+        """The run on show; of a conversation its last item."""
+        return (self.find(self.shown) if self.shown else None) or (self.items[-1] if self.items else None)
+
+    @property
+    def on_show(self) -> tuple[Item, ...]:
+        """What a browser shows: the whole of a conversation, and of runs one."""
+        if self.offers.conversations:
+            return self.items
+        current = self.current
+        return () if current is None else (current,)
 
     def find(self, key: str) -> Item | None:
         """The item of that key."""

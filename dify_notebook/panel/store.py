@@ -7,7 +7,7 @@ import contextvars
 import itertools
 import threading
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -23,10 +23,10 @@ from ..printable import one_line
 from ..session import Session
 from ..turn.state import Turn
 from . import messages as m
-from .state import Item, PanelState
+from .state import Item, PanelState, QueuedQuestion
 
 if TYPE_CHECKING:
-    from .listing import ConversationReader
+    from .readers import Reader
 
 T = TypeVar("T")
 log = logger()
@@ -77,8 +77,8 @@ class PanelStore:
         self.state = PanelState(conversation_id=session.conversation_id)
         self.uploaded: dict[str, tuple[Any, m.Attachment]] = {}
         """By upload id: what a question names, and what is shown."""
-        self.reader: ConversationReader | None = None
-        """The list of conversations as far as it was read."""
+        self.reader: Reader | None = None
+        """The list as far as it was read."""
         self._lock = threading.RLock()
         self._watchers: tuple[threading.Event, ...] = ()
         self._listeners: tuple[Listener, ...] = ()
@@ -162,6 +162,18 @@ class PanelStore:
             labels = (str(controls.get(name, {}).get("label") or name) for name in fitted.dropped)
             names = ", ".join(one_line(label, 80) for label in labels)
             self.set_state(problem=m.Problem(t("panel.input.dropped", names=names)))
+
+    def item_with(self, turn: Turn) -> Item:
+        """A turn that the session had as an item."""
+        key, inputs = self.new_key(), turn.inputs or {}
+        return Item(key=key, query=turn.query or "", turn=turn, inputs=inputs, asked_at=turn.created_at)
+
+    def _queued(
+        self, query: str, inputs: Mapping[str, Any], files: Sequence[Any], attachments: Sequence[m.Attachment]
+    ) -> QueuedQuestion:
+        return QueuedQuestion(
+            id=f"q{next(self._numbers)}", query=query, inputs=inputs, files=tuple(files), attachments=tuple(attachments)
+        )
 
     def new_key(self) -> str:
         """A key for another item."""

@@ -1,4 +1,4 @@
-"""`ChatPanel`: a conversation with an app, in the notebook.
+"""`ChatPanel`: a conversation with an app, or the runs of one, in the notebook.
 
 The kernel owns the conversation; the widget carries messages, and its traits hold nothing of it.
 Import this module late: anywidget takes a while to load.
@@ -20,7 +20,6 @@ import traitlets
 
 from .. import views
 from ..app.origin import Origin, values
-from ..config import resolve
 from ..errors import InputError
 from ..i18n import Language, current_language, t
 from ..live import check_environment
@@ -39,6 +38,7 @@ from .lifetime import clean_up_after, hold, hold_comm_weakly, release, views_cha
 from .output import PanelOutput, watched
 from .question import Question
 from .renderer import Renderer
+from .source import session_of
 from .state import Item
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ SETTLE_SECONDS = 10.0
 
 
 class ChatPanel(anywidget.AnyWidget):
-    """A chat with an app, in the notebook: show it as the last line of a cell.
+    """A chat with an app, in the notebook: show it as the last line of a cell. A workflow or completion app, which
+    holds no conversations, is run there: it shows the app's form, the run and its outputs, and the runs before.
 
     The conversation belongs to Python: what is typed in the panel is in `panel.turns`, and what
     `panel.ask` asks is seen in the panel. Panels on one session show the same. A panel lives as long as a
@@ -103,7 +104,7 @@ class ChatPanel(anywidget.AnyWidget):
         if lang not in (None, "en", "zh-Hans"):
             raise InputError(t("panel.bad_lang", value=repr(lang)), code="lang")
         check_environment()
-        self._session = _session(dify, session)
+        self._session = session_of(dify, session)
         if conversation_id is not None and not self._session.turns:
             self._session.conversation_id = conversation_id
         self._lang = lang
@@ -148,14 +149,14 @@ class ChatPanel(anywidget.AnyWidget):
 
     @property
     def turns(self) -> list[Turn]:
-        """The turns on show, oldest first; the last may still be running."""
+        """The turns on show, oldest first, the last may still be running; of an app that is run all that is here."""
         return [item.now for item in self._controller.state.items]
 
     @property
     def turn(self) -> Turn | None:
-        """The last turn, as it is now; None before the first."""
-        items = self._controller.state.items
-        return items[-1].now if items else None
+        """The last turn, or the run on show, as it is now; None before the first."""
+        current = self._controller.state.current
+        return None if current is None else current.now
 
     @property
     def ratings(self) -> dict[str, Rated]:
@@ -169,7 +170,7 @@ class ChatPanel(anywidget.AnyWidget):
 
     def ask(
         self,
-        query: str,
+        query: str | None = None,
         *,
         inputs: Mapping[str, Any] | None = None,
         files: Sequence[FileInput] = (),
@@ -177,8 +178,10 @@ class ChatPanel(anywidget.AnyWidget):
         """Ask in this conversation, and go on at once; the panel shows it. Behind a running answer it waits.
 
         Args:
-            inputs: values for the app's form; what is not given stays as it was last. For a file a
-                `pathlib.Path`, bytes, an open or an uploaded file: a text is never taken for a path.
+            query: the question; None for a workflow or completion app, whose text is an input (see `run`).
+            inputs: values for the app's form; what is not given stays as it was last, and of an app that is run has
+                its default. For a file a `pathlib.Path`, bytes, an open or an uploaded file: a text is never taken for
+                a path.
             files: paths, URLs, bytes or uploaded files.
 
         Returns:
@@ -190,7 +193,11 @@ class ChatPanel(anywidget.AnyWidget):
         if self._controller.state.app is None:  # the form is needed to check the inputs; without it the server does
             concurrent.futures.wait([self._controller.learn()], timeout=LEARN_SECONDS)
         id, future = self._controller.ask(query, values(inputs, Origin.PYTHON), tuple(files), attachments_of(files))
-        return Question(self._controller, id, query, future, self._renderer.settle)
+        return Question(self._controller, id, query or "", future, self._renderer.settle)
+
+    def run(self, inputs: Mapping[str, Any] | None = None, *, files: Sequence[FileInput] = ()) -> Question:
+        """Run a workflow or completion app with these inputs, and go on at once; arguments and errors as for `ask`."""
+        return self.ask(inputs=inputs, files=files)
 
     def stop(self) -> bool:
         """Stop the running answer, which ends within about 3 s.
@@ -255,14 +262,20 @@ class ChatPanel(anywidget.AnyWidget):
         return annotation
 
     def new(self) -> None:
-        """The next question begins a new conversation. What runs goes on, out of sight."""
+        """The next question begins a new conversation. What runs goes on, out of sight.
+
+        Raises:
+            InputError: the app holds no conversations.
+        """
+        if not self._controller.state.offers.conversations:
+            raise InputError(t("panel.not_offered"), code="mode")
         self._controller.new()
 
     def show(self, conversation_id: str) -> None:
-        """Show another conversation, of this app and user, and go on with it.
+        """Show another conversation, of this app and user, and go on with it; or the run of that id.
 
         Raises:
-            DifyError: the server has no such conversation, or cannot be reached.
+            DifyError: the server has no such one, or cannot be reached.
         """
         portal().call(self._controller.open(conversation_id))
 
@@ -371,22 +384,3 @@ class ChatPanel(anywidget.AnyWidget):
             self._send_message(m.Heard(id=content["id"]))
             problem = m.Problem(t("panel.unknown_command", self._renderer.lang))
             self._send_message(m.Reply(id=content["id"], ok=False, error=problem))
-
-
-def _session(dify: Dify | AsyncDify | Session | None, session: Session | None) -> Session:
-    """The session that is meant.
-
-    Raises:
-        InputError: two are given, or something else.
-    """
-    if session is not None and dify is not None:
-        raise InputError(t("panel.two_clients"), code="dify")
-    source = session if session is not None else dify
-    if isinstance(source, Session):
-        return source
-    if isinstance(source, Dify | AsyncDify):
-        return Session(source)
-    if source is not None:
-        raise InputError(t("panel.no_client", type=type(source).__name__), code="dify")
-    settings = resolve()
-    return Session(AsyncDify.local("guide") if settings is None else AsyncDify.from_settings(settings))

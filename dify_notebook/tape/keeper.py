@@ -33,9 +33,14 @@ class TapeKeeper:
         self._unstored: deque[Tape] = deque()
         self._lock = threading.Lock()
 
+    @property
+    def store(self) -> RunStore:
+        """Where they are kept."""
+        return self._store or run_store()
+
     def spool(self) -> Path | None:
         """Where a long tape may lie while it is written."""
-        return (self._store or run_store()).spool()
+        return self.store.spool()
 
     def keep(self, tape: Tape, turn: Turn) -> None:
         """Store the tape and read it from there from now on; where it is not stored, it stays in memory for a while."""

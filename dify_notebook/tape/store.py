@@ -20,6 +20,7 @@ from ..private import data_dir
 if TYPE_CHECKING:
     from . import Tape
 _SUFFIX = ".tape.gz"
+_STAMP = len("20260314T120000-")
 
 
 class RunStore:
@@ -86,7 +87,7 @@ class RunStore:
             return None
         self._make()
         second = self._clock()
-        safe = re.sub(r"[^A-Za-z0-9-]", "", name)[:40] or "run"
+        safe = _safe(name)
         path = self._path(second, safe)
         while safe != "run" and path.exists():  # a run that paused and went on within a second: the whole comes later
             second += 1
@@ -110,6 +111,20 @@ class RunStore:
     def paths(self) -> list[Path]:
         """The tapes, oldest first."""
         return sorted(self.directory.glob(f"*{_SUFFIX}"))
+
+    @staticmethod
+    def name(path: Path) -> str:
+        """A tape's own name."""
+        return path.name.removesuffix(_SUFFIX)
+
+    def of(self, name: str) -> Path | None:
+        """The newest tape that was kept under that name, or under a name of its own."""
+        names = {_safe(name), name}
+        for path in reversed(self.paths()):
+            own = self.name(path)
+            if own in names or own[_STAMP:] in names:
+                return path
+        return None
 
     def _prune(self) -> None:
         now, total = self._clock(), 0
@@ -149,6 +164,10 @@ class NullStore(RunStore):
     def paths(self) -> list[Path]:
         """None."""
         return []
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "", name)[:40] or "run"
 
 
 _ANSWERS = {"": True, "on": True, "1": True, "yes": True, "true": True}

@@ -53,7 +53,7 @@ class NodePair(NamedTuple):
         """Whether that field of the two differs; None where only one has such a run."""
         if self.a is None or self.b is None:
             return None
-        return comparable(getattr(self.a, field)) != comparable(getattr(self.b, field))
+        return bool(comparable(getattr(self.a, field)) != comparable(getattr(self.b, field)))
 
 
 class Difference(NamedTuple):
@@ -153,9 +153,9 @@ def inputs(turn: Turn) -> dict[str, Any]:
 
 def outputs(turn: Turn) -> dict[str, Any]:
     """What a turn gave: the outputs of its run by name, else its answer."""
-    told = turn.workflow.outputs if turn.workflow is not None else None
-    if isinstance(told, Mapping):
-        return {str(name): value for name, value in told.items()}
+    values = turn.workflow.outputs if turn.workflow is not None else None
+    if isinstance(values, Mapping):
+        return {str(name): value for name, value in values.items()}
     return {"answer": turn.answer} if turn.answer else {}
 
 

@@ -13,13 +13,13 @@ from ..printable import one_line
 from ..turn import comparing
 from ..turn.comparing import Difference, Measure, NodePair
 from ..turn.state import Turn
-from . import facts, limits, timeline, timeline_table
+from . import facts, limits, timeline, timeline_table, values
 from .block import Block
-from .guard import escaped, fenced
+from .guard import escaped
 from .html import element, escape, serialize
 from .parts import Memo, caption, section, span, status_symbol
 from .style import inline_styles
-from .words import Words, number, pretty, price, short, truncated
+from .words import Words, number, price, short
 
 LETTERS = ("A", "B")
 _NOTHING = "\u2013"
@@ -66,8 +66,8 @@ def _is_shown(row: Measure) -> bool:
 
 def _measure(row: Measure, turns: tuple[Turn, Turn], words: Words) -> list[str]:
     """Name, A, B, B - A."""
-    values = [_value(row.name, value, turn, words) for value, turn in zip((row.a, row.b), turns, strict=True)]
-    return [words(f"compare.{row.name}"), *values, _signed(row.name, row.delta)]
+    cells = [_value(row.name, value, turn, words) for value, turn in zip((row.a, row.b), turns, strict=True)]
+    return [words(f"compare.{row.name}"), *cells, _signed(row.name, row.delta)]
 
 
 def _value(name: str, value: Any, turn: Turn, words: Words) -> str:
@@ -86,15 +86,18 @@ def _signed(name: str, delta: float | None) -> str:
     if delta is None:
         return ""
     if name == "total_price":
-        return f"{delta:+.7f}".rstrip("0").rstrip(".")
-    return f"{delta:+.2f}" if name in ("seconds", "first_token") else f"{delta:+,.0f}"
+        text = f"{delta:+.7f}".rstrip("0").rstrip(".")
+    else:
+        text = f"{delta:+.2f}" if name in ("seconds", "first_token") else f"{delta:+,.0f}"
+    return text if text.strip("+-0.") else "0"  # no -0.00
 
 
 def _about(turn: Turn) -> str:
     """Which turn it is: app and server, when, its run or message."""
     identity = turn.workflow_run_id or turn.message_id
     when = "" if turn.created_at is None else f"{turn.created_at:%Y-%m-%d %H:%M:%S %Z}".strip()
-    return " \u00b7 ".join(text for text in (*facts.app_and_server(turn), when, short(identity) if identity else "") if text)
+    parts = (*facts.app_and_server(turn), when, short(identity) if identity else "")
+    return " \u00b7 ".join(part for part in parts if part)
 
 
 _COLUMNS = 8
@@ -137,18 +140,26 @@ def _differs(pair: NodePair, words: Words) -> str:
     return ", ".join(parts)
 
 
-def _sides(found: Difference, words: Words) -> list[str]:
-    """The values of both as text, cut where they are long."""
-    texts = []
-    for there, value in ((found.in_a, found.a), (found.in_b, found.b)):
-        text, note = truncated(pretty(value), words) if there else (words("compare.absent"), "")
-        texts.append(f"{text}\n({note})" if note else text)
-    return texts
+def _sides(found: Difference, key: str, shown: _Shown, words: Words) -> list[values.Shown | None]:
+    """What the values of both are to a reader; None where a turn has none."""
+    readings = [
+        values.Reading(
+            words,
+            f"comparison.{key}",
+            {facts.file_key(file): file for file in turn.files or ()},
+            plain=key == "inputs",
+        )
+        for turn in shown.turns
+    ]
+    pairs = ((found.in_a, found.a), (found.in_b, found.b))
+    return [
+        reading.value(value) if there else None for reading, (there, value) in zip(readings, pairs, strict=True)
+    ]
 
 
 def _values(shown: _Shown, words: Words) -> list[tuple[str, Sequence[Difference], str]]:
     """Key, the first values that differ, and the sentence about the rest, or that there are none."""
-    out = []
+    out: list[tuple[str, Sequence[Difference], str]] = []
     for key, found in (("inputs", shown.inputs), ("outputs", shown.outputs)):
         more = words.omitted(len(found), limits.DIFFERENCES, f"comparison.{key}")
         out.append((key, found[: limits.DIFFERENCES], more if found else words(f"compare.same_{key}")))
@@ -164,12 +175,13 @@ def _block(shown: _Shown, words: Words) -> Block:
     for letter, turn in zip(LETTERS, shown.turns, strict=True):
         line = status_symbol(turn.status) + " " + span("dn-title", letter) + span("dn-meta", f" \u00b7 {_about(turn)}")
         parts.append(Block(f"about-{letter}", "div", {"class": "dn-head"}, line))
-    parts.append(_table("facts", ["", *LETTERS, words("compare.delta")], shown.measures))
+    parts.append(_table("facts", [words("compare.name"), *LETTERS, words("compare.delta")], shown.measures))
     for letter, turn in zip(LETTERS, shown.turns, strict=True):
-        drawn = timeline_table.blocks(turn, words, 0.0, Memo(), scale=scale, opened=True)
-        if drawn:
-            parts.append(Block(f"name-{letter}", "div", {"class": "dn-field"}, escape(letter)))
-            parts.append(Block(f"timeline-{letter}", "div", {}, "", tuple(drawn)))
+        chart = timeline_table.blocks(turn, words, 0.0, Memo(), scale=scale, opened=True)
+        if chart:
+            label = f"{letter} \u00b7 {words('compare.scale', time=words.seconds(scale))}"
+            parts.append(Block(f"name-{letter}", "div", {"class": "dn-field"}, escape(label)))
+            parts.append(Block(f"timeline-{letter}", "div", {}, "", tuple(chart)))
     if shown.pairs:
         rows = [["\u2003" * min(pair.depth, limits.DEPTH) + cells[0], *cells[1:]]
                 for pair, cells in ((pair, _pair(pair, words)) for pair in shown.pairs)]  # fmt: skip
@@ -178,8 +190,9 @@ def _block(shown: _Shown, words: Words) -> Block:
     for key, found, note in _values(shown, words):
         body = _note(note)
         if found:
-            body = [_value_table(found, words), *body]
-        parts.append(section(key, caption(words(f"compare.{key}"), number(len(getattr(shown, key)))), body, opened=bool(found)))
+            body = [_value_table(found, key, shown, words), *body]
+        line = caption(words(f"compare.{key}"), number(len(getattr(shown, key))))
+        parts.append(section(key, line, body, opened=bool(found)))
     return Block("comparison", "div", {"class": "mathjax_ignore dn"}, "", tuple(parts))
 
 
@@ -188,10 +201,8 @@ def _table(key: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Bloc
     numbers = range(1, min(len(head), _COLUMNS - 1))
     names = ["dn-right" if column in numbers else "" for column in range(len(head))]
     top = "".join(_cell("th", name, text) for name, text in zip(names, head, strict=True))
-    lines = tuple(
-        Block(str(index), "tr", {"class": "dn-tr"}, "".join(_cell("td", *cell) for cell in zip(names, row, strict=True)))
-        for index, row in enumerate(rows)
-    )
+    cells = ("".join(_cell("td", *cell) for cell in zip(names, row, strict=True)) for row in rows)
+    lines = tuple(Block(str(index), "tr", {"class": "dn-tr"}, row) for index, row in enumerate(cells))
     table = Block("table", "table", {"class": "dn-table"}, "", (
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, top),)),
         Block("body", "tbody", {}, "", lines),
@@ -200,19 +211,24 @@ def _table(key: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Bloc
 
 
 def _cell(tag: str, name: str, text: str) -> str:
-    return element(tag, {"class": f"dn-{tag} {name}".strip()}, escape(text))
+    scope = {"scope": "col"} if tag == "th" else {}
+    return element(tag, {"class": f"dn-{tag} {name}".strip(), **scope}, escape(text))
 
 
-def _value_table(found: Sequence[Difference], words: Words) -> Block:
+def _value_table(found: Sequence[Difference], key: str, shown: _Shown, words: Words) -> Block:
     head = "".join(_cell("th", "", text) for text in (words("compare.name"), *LETTERS))
-    rows = [Block("head", "tr", {"class": "dn-tr"}, head)]
+    rows = []
     for index, one in enumerate(found):
-        cells = _cell("td", "", one_line(one.name, 80))
-        for text in _sides(one, words):
-            cells += element("td", {"class": "dn-td"}, element("pre", {"class": "dn-val"}, escape(text)))
-        rows.append(Block(str(index), "tr", {"class": "dn-tr"}, cells))
-    body = Block("body", "tbody", {}, "", tuple(rows))
-    return Block("values", "div", {"class": "dn-scroll"}, "", (Block("table", "table", {"class": "dn-table"}, "", (body,)),))
+        cells = [Block("name", "th", {"class": "dn-on", "scope": "row"}, escape(one_line(one.name, 80)))]
+        for letter, value in zip(LETTERS, _sides(one, key, shown, words), strict=True):
+            blocks = tuple(value.blocks()) if value is not None else tuple(_note(words("compare.absent")))
+            cells.append(Block(letter, "td", {"class": "dn-ov"}, "", blocks))
+        rows.append(Block(str(index), "tr", {"class": "dn-tr"}, "", tuple(cells)))
+    table = Block("table", "table", {"class": "dn-table"}, "", (
+        Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, head),)),
+        Block("body", "tbody", {}, "", tuple(rows)),
+    ))  # fmt: skip
+    return Block("values", "div", {"class": "dn-scroll"}, "", (table,))
 
 
 def _note(text: str) -> list[Block]:
@@ -224,7 +240,7 @@ def _note(text: str) -> list[Block]:
 
 def _document(shown: _Shown, words: Words) -> str:
     parts = [f"**{letter}** \u00b7 {escaped(_about(turn))}" for letter, turn in zip(LETTERS, shown.turns, strict=True)]
-    parts.append(_rows(["", *LETTERS, words("compare.delta")], shown.measures))
+    parts.append(_rows([words("compare.name"), *LETTERS, words("compare.delta")], shown.measures))
     if shown.pairs:
         rows = [_pair(pair, words) for pair in shown.pairs]
         parts.append(f"**{words('compare.nodes')}**\n\n{_rows(_head(words), rows)}")
@@ -232,8 +248,11 @@ def _document(shown: _Shown, words: Words) -> str:
     for key, found, note in _values(shown, words):
         parts.append(f"**{words(f'compare.{key}')}**")
         for one in found:
-            sides = zip(LETTERS, _sides(one, words), strict=True)
-            parts += [f"{escaped(one_line(one.name, 80))} ({letter})\n\n{fenced(text, 'text')}" for letter, text in sides]
+            name = escaped(one_line(one.name, 80))
+            for letter, value in zip(LETTERS, _sides(one, key, shown, words), strict=True):
+                text = value.document() if value is not None else escaped(words("compare.absent"))
+                beside = value is None or value.small
+                parts.append(f"{name} ({letter}){words.colon}{text}" if beside else f"{name} ({letter})\n\n{text}")
         parts.append(escaped(note))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -245,7 +264,7 @@ def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _text(shown: _Shown, words: Words) -> str:
     blocks = [[f"{letter} \u00b7 {_about(turn)}" for letter, turn in zip(LETTERS, shown.turns, strict=True)]]
-    blocks.append([_measure_line(*cells, words=words) for cells in shown.measures])
+    blocks.append([_measure_line(cells, words) for cells in shown.measures])
     if shown.pairs:
         lines = [words("compare.nodes")]
         for pair in shown.pairs:
@@ -256,7 +275,9 @@ def _text(shown: _Shown, words: Words) -> str:
         lines = [words(f"compare.{key}")]
         for one in found:
             lines.append(f"  {one_line(one.name, 80)}")
-            lines += [f"    {letter}{words.colon}{one_line(text, 600)}" for letter, text in zip(LETTERS, _sides(one, words), strict=True)]
+            for letter, value in zip(LETTERS, _sides(one, key, shown, words), strict=True):
+                first, *others = value.lines() if value is not None else [words("compare.absent")]
+                lines += [f"    {letter}{words.colon}{first}", *(f"       {line}" if line else "" for line in others)]
         blocks.append([*lines, *([f"  {note}"] if note else [])])
     return "\n\n".join("\n".join(lines) for lines in blocks)
 
@@ -272,5 +293,6 @@ def _step_line(cells: Sequence[str], words: Words) -> str:
     return " \u00b7 ".join([*parts, differs] if differs else parts)
 
 
-def _measure_line(name: str, a: str, b: str, delta: str, words: Words) -> str:
+def _measure_line(cells: Sequence[str], words: Words) -> str:
+    name, a, b, delta = cells
     return f"{name}{words.colon}{a} / {b}" + (f" ({delta})" if delta else "")

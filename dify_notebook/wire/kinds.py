@@ -20,6 +20,8 @@ WORKFLOW: Final = "workflow"
 """A workflow that is run: inputs, nodes, outputs, no conversation."""
 COMPLETION: Final = "completion"
 """A prompt with inputs, which is filled and answered once."""
+RunStatus = Literal["running", "succeeded", "failed", "stopped", "partial-succeeded", "paused"]
+"""How a run is or was, as the server keeps it."""
 LoggedStatus = Literal["succeeded", "failed", "stopped"]
 """By which `/workflows/logs` can be asked for runs; its items say others too."""
 UNTOLD_END: Final = "without a terminal event"

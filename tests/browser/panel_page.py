@@ -45,7 +45,7 @@ class Panel:
 
     def ready(self) -> Panel:
         """Wait until the kernel's words are there."""
-        self.box.wait_for()
+        self.box.or_(self.root.locator("form.run-form")).wait_for()
         return self
 
     def ask(self, text: str) -> None:

@@ -25,6 +25,7 @@ from dify_notebook.live.channel import Channel
 from dify_notebook.live.protocol import unpack
 from dify_notebook.panel import commands as c
 from dify_notebook.panel import messages as m
+from dify_notebook.panel.offers import OFFERS
 from dify_notebook.panel.presenter import texts
 from dify_notebook.turn.state import Citation, MessageFile, Node, Thought, Timing, Turn, TurnError
 from dify_notebook.views import TurnView, css
@@ -213,13 +214,17 @@ def meta(turn: Turn, view: int, lang: Language, **changes: Any) -> m.TurnMeta:
         key=f"t{view}",
         view=view,
         query=turn.query or "",
+        title=(turn.query or "")[:80],
         files=[],
         status=turn.status,
         message_id=f"m{view}",
         rating=None,
         comment=None,
         annotated=False,
-        can=m.Can(retry=turn.status == "failed", read_on=False, regenerate=True, rate=True, annotate=True, speak=True),
+        can=m.Can(
+            retry=turn.status == "failed", take_up=False, read_on=False, regenerate=True, rate=True, annotate=True,
+            speak=True,
+        ),  # fmt: skip
         suggested=[],
         downloads=[],
         audio=False,
@@ -290,6 +295,7 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
     app = m.App(
         name=words["app"],
         mode="advanced-chat",
+        offers=OFFERS["advanced-chat"],
         description=words["about"],
         icon=m.Icon("✈", "#DCE9FF", None),
         server=words["server"],
@@ -344,7 +350,7 @@ def sample(lang: Language = "en", **wish: Any) -> dict[str, Any]:
                 resume=None,
             ),
             "conversations": [
-                m.Listed(f"c{i}", name, f"14:0{i}" if i < 4 else f"{i} Nov", i == 0 and not wish.get("empty"))
+                m.Listed(f"c{i}", name, f"14:0{i}" if i < 4 else f"{i} Nov", i == 0 and not wish.get("empty"), "", "")
                 for i, name in enumerate(words["names"])
             ],
             "turns": metas,

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from support.fake_model import Body, FakeModel, Said, calls, delta, end, usage, words
+from support.panel_apps import Gate
+from support.run_apps import run_apps
 
 from dify_notebook import Dify, local
 from dify_notebook.local.server.process import LocalServer
@@ -147,7 +149,7 @@ def platform(station: str) -> str:
 AGENT: dict[str, Any] = {"name": "agent", "mode": "agent-chat", "prompt": "You help travellers.", "tools": [platform]}
 
 
-APPS = ("desk", "时刻表", "plain", "aloud", "form", "agent", "guide")
+APPS = ("desk", "时刻表", "plain", "aloud", "form", "agent", "words", "slow", "letter", "guide")
 
 
 class World:
@@ -160,6 +162,8 @@ class World:
         """A question with the word "hold" is answered to its end when this is set."""
         self.held = threading.Event()
         """Set when such an answer has come half way."""
+        self.step = threading.Event()
+        """The app "slow" runs to its end when this is set."""
         model.script = self._say
 
     def dify(self, app: str, user: str) -> Dify:
@@ -231,11 +235,12 @@ def world(home: Path) -> Iterator[World]:
     home.mkdir(parents=True, exist_ok=True)
     facts = home / "facts.md"
     facts.write_text(FACTS)
+    gate = Gate()
     with FakeModel() as model:
         server = local.serve(
             data_dir=home / "data",
             pace=0,
-            apps=[desk(facts), chinese(desk(facts)), PLAIN, ALOUD, FORM, AGENT],
+            apps=[desk(facts), chinese(desk(facts)), PLAIN, ALOUD, FORM, AGENT, *run_apps(gate)],
             model_url=model.url,
             model="stub",
             speech=Voice(),
@@ -243,10 +248,12 @@ def world(home: Path) -> Iterator[World]:
         )
         with server:
             made = World(server, model)
+            made.step = gate.open
             try:
                 yield made
             finally:
                 made.gate.set()
+                gate.open.set()
 
 
 def until(happened: Any, seconds: float = 60.0) -> None:

@@ -56,7 +56,8 @@ class Run:
     ) -> None:
         self.events = list(events)
         started = next(event for event in events if event["event"] == "workflow_started")
-        self.ids: Event = {name: started[name] for name in ("conversation_id", "message_id", "created_at") if name in started}
+        names = ("conversation_id", "message_id", "created_at")
+        self.ids: Event = {name: started[name] for name in names if name in started}
         """Of its message; a workflow app's run has none."""
         self.id: str = started["workflow_run_id"]
         self.task: str = started["task_id"]

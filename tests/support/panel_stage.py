@@ -79,7 +79,7 @@ class Stage:
 
     def __init__(self) -> None:
         app = PanelApp(name="Recorded", mode="advanced-chat", description="A recording.")
-        client = SimpleNamespace(settings=SimpleNamespace(source="arguments", host="dify.example"))
+        client = SimpleNamespace(user="reader", settings=SimpleNamespace(source="arguments", host="dify.example"))
         self.controller = SimpleNamespace(state=PanelState(app=app), client=client, watch=lambda event: lambda: None)
         self.sent: list[dict[str, Any]] = []
         self.buffers: list[list[bytes]] = []

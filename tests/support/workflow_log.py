@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from support.raw_server import Connection, Request
 
 Row = dict[str, Any]
+_FACTS = ("status", "error", "elapsed_time", "total_tokens", "total_steps")
 
 
 class WorkflowLog:
@@ -25,6 +26,8 @@ class WorkflowLog:
     def __init__(self, version: str = "1.12.1", mode: str = "workflow") -> None:
         self.version = version
         self.mode = mode
+        self.tells_version = True
+        """Whether its answers name the version, which a gateway may take away."""
         self.runs: dict[str, Row] = {}
         self.feedbacks: list[Row] = []
         self.asked: list[str] = []
@@ -61,7 +64,7 @@ class WorkflowLog:
         with self._lock:
             self.asked.append(request.path)
             status, found = refused or self._answer(path, query)
-        connection.reply(status, found, extra=f"X-Version: {self.version}\r\n")
+        connection.reply(status, found, extra=f"X-Version: {self.version}\r\n" if self.tells_version else "")
 
     def _answer(self, path: str, query: dict[str, str]) -> tuple[str, Row]:
         if path == "/info":
@@ -96,20 +99,21 @@ class WorkflowLog:
         rows.sort(reverse=True)
         page, limit = int(query.get("page", "1")), int(query.get("limit", "20"))
         shown = rows[(page - 1) * limit : page * limit]
-        data = [self._line(id) for _, id in shown]
-        return "200 OK", {"page": page, "limit": limit, "total": len(rows), "has_more": page * limit < len(rows), "data": data}
+        counts = {"page": page, "limit": limit, "total": len(rows), "has_more": page * limit < len(rows)}
+        return "200 OK", {**counts, "data": [self._line(id) for _, id in shown]}
 
     def _logged(self, run: Row) -> int:
         return int(run["finished_at"] if self.old else run["created_at"])
 
     def _line(self, id: str) -> Row:
         run = self.runs[id]
-        told = {name: run[name] for name in ("status", "error", "elapsed_time", "total_tokens", "total_steps", "created_at", "finished_at", "exceptions_count")}
+        told = {name: run[name] for name in (*_FACTS, "created_at", "finished_at", "exceptions_count")}
+        newer: Row = {} if self.old else {"triggered_from": "app-run"}
         kind = "service_api" if self.old else "service-api"
         user = {"id": f"of {run['user']}", "type": kind, "is_anonymous": False, "session_id": run["user"]}
         return {
             "id": f"log of {id}",
-            "workflow_run": {"id": id, "version": "2026-11-21 10:19:25.893227", **told, **({} if self.old else {"triggered_from": "app-run"})},
+            "workflow_run": {"id": id, "version": "2026-11-21 10:19:25.893227", **told, **newer},
             **({} if self.old else {"details": None}),
             "created_from": "service-api",
             "created_by_role": "account" if run["account"] else "end_user",
@@ -119,15 +123,20 @@ class WorkflowLog:
         }  # fmt: skip
 
     def _detail(self, id: str) -> Row:
-        names = ("status", "error", "elapsed_time", "total_tokens", "total_steps")
         run = self.runs.get(id)
         if run is None or id in self.gone:  # 200, with nulls
-            return dict.fromkeys(("id", "workflow_id", *names, "inputs", "outputs", "created_at", "finished_at"))
+            return dict.fromkeys(("id", "workflow_id", *_FACTS, "inputs", "outputs", "created_at", "finished_at"))
         outputs = run["outputs"] if self.version.startswith("1.16") else json.dumps(run["outputs"])
         times = {name: run[name] for name in ("created_at", "finished_at")}
         if self.old:
-            times = {name: at and datetime.fromtimestamp(at, UTC).strftime("%a, %d %b %Y %H:%M:%S -0000") for name, at in times.items()}
-        return {"id": id, "workflow_id": "flow", **{name: run[name] for name in names}, "inputs": json.dumps(run["inputs"]), "outputs": outputs, **times}
+            times = {name: at and _mail_time(at) for name, at in times.items()}
+        facts = {name: run[name] for name in _FACTS}
+        values = {"inputs": json.dumps(run["inputs"]), "outputs": outputs}
+        return {"id": id, "workflow_id": "flow", **facts, **values, **times}
+
+
+def _mail_time(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%a, %d %b %Y %H:%M:%S -0000")
 
 
 def _seconds(text: str | None) -> float | None:

@@ -15,7 +15,7 @@ import pytest
 
 from dify_notebook import console, logs
 from dify_notebook.frames import progress_bar
-from dify_notebook.frames.collector import Progress
+from dify_notebook.frames.progress import Progress
 from dify_notebook.i18n import speaking
 
 TEXT = "✓ 回答 · 3 × 4 → “12” é 🙂\n"

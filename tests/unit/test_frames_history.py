@@ -23,6 +23,7 @@ from support.raw_server import Connection, Request, serving
 from dify_notebook import AsyncDify, Bounds, Dify, DifyError, History, Tape, frames
 from dify_notebook.errors import InputError, NotFoundError
 from dify_notebook.frames import collector
+from dify_notebook.frames.progress import Progress
 from dify_notebook.frames.schema import HISTORY
 from dify_notebook.tape import Header, run_store
 
@@ -792,7 +793,7 @@ def test_progress_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: p
 def test_a_bar_where_it_fits(done: int, listed: int, known: bool, room: int, drawn: str) -> None:
     from dify_notebook.frames import progress_bar
 
-    state = collector.Progress()
+    state = Progress()
     state.conversations, state.listed, state.all_listed = done, listed, known
     assert progress_bar.bar(state, room) == drawn
     assert len(drawn) <= room

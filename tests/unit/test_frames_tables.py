@@ -349,6 +349,27 @@ def test_runs_of_a_span_of_time() -> None:
     assert len(frames.runs()) == 4
 
 
+def test_the_run_of_a_workflow_app_joins_its_tape() -> None:
+    tape = Tape(Header(created_at="2026-01-01T12:00:00+00:00"))
+    ids = {"task_id": "t", "workflow_run_id": "r"}
+    events: list[dict[str, Any]] = [
+        {"event": "workflow_started", **ids, "data": {"id": "r", "workflow_id": "w", "inputs": {"text": "x"}}},
+        {"event": "node_started", **ids, "data": {"id": "n", "node_id": "code", "node_type": "code", "title": "Code"}},
+        {"event": "node_finished", **ids, "data": {"id": "n", "node_id": "code", "node_type": "code", "title": "Code", "status": "succeeded", "elapsed_time": 0.5}},
+        {"event": "workflow_finished", **ids, "data": {"id": "r", "workflow_id": "w", "status": "succeeded", "outputs": {"n": 1, "text": "one"}, "elapsed_time": 0.75, "total_tokens": 4, "total_steps": 1}},
+    ]  # fmt: skip
+    tape.entries.extend((0.1 * at, ("", json.dumps(event).encode())) for at, event in enumerate(events))
+    run_store().add(tape, "r")
+    (row,) = frames.runs()[["message_id", "workflow_run_id"]].astype("object").values.tolist()
+    assert row[1] == "r"
+    assert pd.isna(row[0])
+    turns, nodes = frames.turns(frames.replay()), frames.nodes(frames.replay())
+    assert turns[["workflow_run_id", "status", "outputs"]].values.tolist() == [["r", "succeeded", '{"n":1,"text":"one"}']]
+    assert nodes[["workflow_run_id", "node_id", "elapsed"]].values.tolist() == [["r", "code", 0.5]]
+    (turn,) = frames.replay()
+    assert frames.compare(turn, turn).nodes["only_in"].isna().all()
+
+
 def test_what_is_no_tape_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     keep("2026-01-01T12:00:00+00:00")
     (run_store().directory / "20260101T000000-broken.tape.gz").write_bytes(b"not gzip")

@@ -57,6 +57,7 @@ OFFERED = [
     ("line_history", "%dify history ", "", ["logs", "--details", "--since", "--until", "--users"]),
     ("line_history_named", "%dify history logs --", "--", ["--details", "--since", "--until", "--users"]),
     ("line_history_rest", "%dify history --since 2026-01-01 --u", "--u", ["--until", "--users"]),
+    ("line_history_flag", "%dify history --details --u", "--u", ["--until", "--users"]),
     ("line_history_everyone", "%dify history --users ", "", ["all"]),
     ("line_history_date", "%dify history --since 20", None, None),
     ("line_in_a_cell", "x = 1\n%dify mo", "mo", ["mode"]),

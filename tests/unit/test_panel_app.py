@@ -197,11 +197,11 @@ def test_an_agent_of_the_new_kind_is_taken() -> None:
         page.panel.close()
 
 
-def test_an_app_that_does_not_chat_is_told() -> None:
-    with wired(), serving(Odd("workflow")) as server:
+def test_an_app_of_a_kind_that_nobody_knows_is_told() -> None:
+    with wired(), serving(Odd("oddity")) as server:
         page = show(ChatPanel(Dify("app-x" * 5, server.url, "u")))
         page.until(lambda: page.parts["status"]["error"], "the error")
-        assert "workflow" in page.parts["status"]["error"]["message"]
+        assert "oddity" in page.parts["status"]["error"]["message"]
         page.panel.close()
 
 

@@ -89,7 +89,7 @@ def test_a_run_that_asks_shows_its_form(desk: Desk) -> None:
     assert "<b>" not in str(told["parts"]), "what an app says is text"
     assert turn["say"] == "The run waits for your answer: First"
     assert turn["can"] == {
-        "retry": False, "read_on": True, "regenerate": True, "rate": False, "annotate": False, "speak": False,
+        "retry": False, "take_up": False, "read_on": True, "regenerate": True, "rate": False, "annotate": False, "speak": False,
     }  # fmt: skip
     assert "not running" not in page.refused("stop")
     assert desk.app.stops == []

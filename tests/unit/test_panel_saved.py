@@ -16,6 +16,7 @@ from dify_notebook.panel.messages import Attachment
 from dify_notebook.panel.saved import BUDGET, TURN_BUDGET, Transcript
 from dify_notebook.panel.state import Item, PanelState
 from dify_notebook.panel.store import replace
+from dify_notebook.panel.when import when
 from dify_notebook.turn.state import MessageFile, Node, Timing, Turn, Usage
 
 NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -112,9 +113,9 @@ def test_what_stays_the_same_is_made_once(monkeypatch: pytest.MonkeyPatch) -> No
 def test_moments_in_few_words(ago: timedelta, en: str, zh: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     __import__("time").tzset()
-    assert presenter.when(NOW - ago, NOW, "en") == en
-    assert presenter.when(NOW - ago, NOW, "zh-Hans") == zh
-    assert presenter.when(None, NOW, "en") == ""
+    assert when(NOW - ago, NOW, "en") == en
+    assert when(NOW - ago, NOW, "zh-Hans") == zh
+    assert when(None, NOW, "en") == ""
 
 
 def test_currencies_are_not_added_up() -> None:

@@ -15,7 +15,7 @@ from support.panels import show
 from dify_notebook import AsyncDify, ChatPanel, Dify, Session
 from dify_notebook.errors import InputError
 from dify_notebook.local.server.process import LocalServer
-from dify_notebook.panel import listing
+from dify_notebook.panel import readers
 from dify_notebook.panel.controller import Controller
 from dify_notebook.turn.state import Turn
 
@@ -52,7 +52,8 @@ def test_a_question_is_asked_answered_and_kept(opened: Opener) -> None:
     assert (turn["query"], turn["status"]) == ("What now?", "succeeded")
     assert "<strong>What now? in Paris</strong>" in page.html()
     assert turn["can"] == {
-        "retry": False, "read_on": False, "regenerate": True, "rate": True, "annotate": True, "speak": True,
+        "retry": False, "take_up": False, "read_on": False, "regenerate": True, "rate": True, "annotate": True,
+        "speak": True,
     }  # fmt: skip
     page.until(lambda: page.turns[0]["suggested"] == ["And then?"], "the next question")
     page.until(lambda: page.parts["conversations"]["items"], "the list")
@@ -309,7 +310,7 @@ def test_a_wrong_key_is_told_with_what_to_do(server: LocalServer) -> None:
 
 
 def test_the_list_pages_searches_renames_and_finds_names(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(readers, "PAGE", 2)
     page = opened()
     for city in ("Ulm", "Bonn", "Trier"):
         page.do("new")
@@ -332,8 +333,8 @@ def test_the_list_pages_searches_renames_and_finds_names(opened: Opener, monkeyp
 
 
 def test_a_long_list_is_read_once_and_searched_to_its_end(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "PAGE", 3)
-    monkeypatch.setattr(listing, "SEARCH_LIMIT", 4)
+    monkeypatch.setattr(readers, "PAGE", 3)
+    monkeypatch.setattr(readers, "SEARCH_LIMIT", 4)
     page = opened()
     client = page.panel.session.client
     for n in range(10):

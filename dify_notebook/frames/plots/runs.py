@@ -89,7 +89,7 @@ def nodes(nodes: pd.DataFrame, *, by: str | None = None) -> Plot:
     # Nodes stand in the order in which they usually run.
     order = rows.groupby("name")["position"].median().sort_values(kind="stable").index.tolist()
     table = aggregate.quantiles(rows.groupby(["name", "group"]), "elapsed").reset_index()
-    runs = rows["message_id"].nunique()
+    runs = rows["workflow_run_id"].fillna(rows["message_id"]).nunique()
     fast = table["q90"].max() < 0.5
     if fast:
         exact = rows.assign(elapsed=rows["elapsed"] * 1000)

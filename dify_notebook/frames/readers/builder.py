@@ -304,10 +304,9 @@ class HistoryBuilder:
     def _runs(self) -> pd.DataFrame:
         """The runs of a workflow app."""
         table = SCHEMA["workflow_runs"]
-        found = [dataframes.from_columns(table, batch) for batch in workflow_runs.batches(self.rows, self._end_users.name)]
-        return merging.merge(
-            table, [*(merging.Part(frame, _SERVER) for frame in found), *self._saved_parts("workflow_runs", set())]
-        )
+        batches = workflow_runs.batches(self.rows, self._end_users.name)
+        parts = [merging.Part(dataframes.from_columns(table, batch), _SERVER) for batch in batches]
+        return merging.merge(table, parts + self._saved_parts("workflow_runs", set()))
 
     def _annotations(self, deleted: set[str]) -> pd.DataFrame:
         kinds = (("message_annotations", "content"), ("annotations", "answer"))

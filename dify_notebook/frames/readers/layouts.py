@@ -2,9 +2,9 @@
 
 The columns are those of Dify's database (0.15 to 1.12: messages, conversations, end_users, message_feedbacks,
 message_agent_thoughts, message_files, message_annotations, dataset_retriever_resources, of workflow apps workflow_runs
-and workflow_app_logs; since 1.13 also human_input_forms, and execution_extra_contents, which says whose these are), of what its console answers
-(chat-messages, chat-conversations), of its API, of the feedback export of the console, and of the log export that is
-passed around as a patch of it.
+and workflow_app_logs; since 1.13 also human_input_forms, and execution_extra_contents, which says whose these are), of
+what its console answers (chat-messages, chat-conversations), of its API, of the feedback export of the console, and of
+the log export that is passed around as a patch of it.
 """
 
 from __future__ import annotations

@@ -2,12 +2,15 @@
 import { h, Fragment } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Composer, attachFiles } from "./composer";
-import { faults } from "./form";
+import { pickFiles, room } from "./fields";
+import { faults, isFile } from "./form";
 import { Header, type SheetName } from "./header";
 import { Icon } from "./icons";
 import { Notices } from "./notices";
 import type { Panel } from "./panel";
 import type { TurnMeta } from "./protocol.gen";
+import { accepts } from "./rules";
+import { RunPage } from "./run";
 import { AnnotateSheet, InputsSheet, StepsSheet, VariablesSheet } from "./sheets";
 import { Sidebar } from "./sidebar";
 import { Transcript } from "./transcript";
@@ -127,17 +130,23 @@ function Main({ host }: { host: HTMLElement }) {
     panel.ask(query);
     return true;
   };
+  const opens = {
+    onSteps: (steps: TurnMeta) => setOpen({ steps }),
+    onAnnotate: (annotate: TurnMeta) => setOpen({ annotate }),
+    onText: (title: string, text: string) => setOpen({ title, text }),
+  };
   // What had the keyboard's focus may be gone with what it did: go on where one writes.
   const focused = useRef<HTMLElement | null>(null);
   useLayoutEffect(() => {
     if (!focused.current || focused.current.isConnected) return;
     focused.current = null;
-    root.current!.querySelector<HTMLElement>(".composer textarea")?.focus({ preventScroll: true });
+    root.current!.querySelector<HTMLElement>(".composer textarea, .go")?.focus({ preventScroll: true });
   });
 
   /** Files are for us, not for the notebook. */
   const takes = (event: DragEvent): boolean => {
-    if (!app.files || !event.dataTransfer?.types.includes("Files")) return false;
+    const fields = store.runs && app.form.some(isFile);
+    if (!(app.files || fields) || !event.dataTransfer?.types.includes("Files")) return false;
     event.preventDefault();
     event.stopPropagation();
     return true;
@@ -167,7 +176,7 @@ function Main({ host }: { host: HTMLElement }) {
       onDrop={(event) => {
         if (!takes(event)) return;
         setDropping(false);
-        attachFiles(panel, [...(event.dataTransfer?.files ?? [])]);
+        drop(panel, [...(event.dataTransfer?.files ?? [])]);
       }}
     >
       <div class="frame" inert={open !== null}>
@@ -189,16 +198,10 @@ function Main({ host }: { host: HTMLElement }) {
             onSidebar={() => setSidebar(!beside)}
             onSheet={(sheet) => setOpen({ sheet })}
           />
-          <Transcript
-            strict={strict}
-            onAsk={ask}
-            onSteps={(steps) => setOpen({ steps })}
-            onAnnotate={(annotate) => setOpen({ annotate })}
-            onText={(title, text) => setOpen({ title, text })}
-          />
+          {store.runs ? <RunPage {...opens} /> : <Transcript strict={strict} onAsk={ask} {...opens} />}
           <Toasts />
           <Notices host={host} onInterrupt={() => setOpen({ interrupt: true })} />
-          <Composer onAsk={ask} attach={(files) => attachFiles(panel, files)} />
+          {!store.runs && <Composer onAsk={ask} attach={(files) => attachFiles(panel, files)} />}
         </div>
       </div>
       {dropping && (
@@ -211,6 +214,19 @@ function Main({ host }: { host: HTMLElement }) {
       {open && <OpenSheet open={open} close={close} />}
     </div>
   );
+}
+
+/** Each file goes to the first field of a run's form that takes it and has room, else beside the question. */
+function drop(panel: Panel, files: File[]): void {
+  const app = panel.store.app!;
+  const fields = panel.store.runs ? app.form.filter(isFile) : [];
+  for (const file of files) {
+    const fitting = fields.filter((field) => accepts(field.accept, file));
+    const free = fitting.find((field) => panel.uploads.of(field.name).length < room(field));
+    const field = free ?? (app.files ? undefined : (fitting[0] ?? fields[0]));
+    if (field) pickFiles(panel, field, [file]);
+    else attachFiles(panel, [file]);
+  }
 }
 
 /** Short words about what was done; a deletion can be undone as long as its word stands. */

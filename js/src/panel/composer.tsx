@@ -20,10 +20,8 @@ export function Composer({ onAsk, attach }: Props) {
   const app = store.app!;
   const id = useId();
   const area = useRef<HTMLTextAreaElement>(null);
-  const picker = useRef<HTMLInputElement>(null);
   const recall = useRef(new Recall());
-  const { running, stopping } = store.status;
-  const stops = stopping || [...panel.commands.open.values()].some(({ order }) => order.what === "stop");
+  const { running } = store.status;
   const ready = panel.text.trim() !== "" && uploads.items.every((item) => item.file || item.form !== null) && !panel.lost;
 
   useLayoutEffect(() => {
@@ -40,8 +38,7 @@ export function Composer({ onAsk, attach }: Props) {
   const send = () => {
     const query = panel.text.trim();
     if (!ready) {
-      const bad = uploads.items.find((item) => !item.file && item.form === null);
-      if (bad) panel.tell(t(bad.error ? "upload_failed" : "uploading", { name: bad.name, percent: Math.round(100 * bad.done) }));
+      allArrived(panel);
       return;
     }
     if (!onAsk(query)) return;
@@ -93,43 +90,12 @@ export function Composer({ onAsk, attach }: Props) {
           }}
         />
         <div class="row">
-          {app.files && (
-            <>
-              <IconButton
-                icon="attach"
-                label={`${t("attach")}: ${app.files.rules}`}
-                onClick={() => picker.current?.click()}
-              />
-              <input
-                ref={picker}
-                class="sr"
-                type="file"
-                tabIndex={-1}
-                aria-hidden="true"
-                multiple={app.files.number > 1}
-                accept={app.files.extensions.join(",")}
-                onChange={(event) => {
-                  attach([...(event.currentTarget.files ?? [])]);
-                  event.currentTarget.value = "";
-                  area.current?.focus();
-                }}
-              />
-            </>
-          )}
+          <Attach attach={attach} after={() => area.current?.focus()} />
           {app.speech_to_text && canRecord() && (
             <Microphone onText={(text) => write(panel.text ? `${panel.text.trimEnd()} ${text}` : text)} />
           )}
           <span class="rules">{app.files?.rules}</span>
-          {running && (
-            <Button
-              class={`stop ${stops ? "stopping" : ""}`}
-              aria-disabled={stops}
-              onClick={() => !stops && panel.order({ what: "stop" })}
-            >
-              <Icon name="stop" />
-              <span>{t(stops ? "stopping" : "stop")}</span>
-            </Button>
-          )}
+          <Stop />
           {(!running || panel.text.trim()) && (
             <button type="submit" class="send" title={t("send")} aria-label={t("send")} aria-disabled={!ready}>
               <Icon name="send" />
@@ -142,6 +108,55 @@ export function Composer({ onAsk, attach }: Props) {
       </p>
     </form>
   );
+}
+
+/** The button that picks files beside a question or a form, where the app takes any. */
+export function Attach({ attach, after }: { attach: (files: File[]) => void; after?: () => void }) {
+  const { store, t } = usePanel();
+  const picker = useRef<HTMLInputElement>(null);
+  const { files } = store.app!;
+  if (!files) return null;
+  return (
+    <>
+      <IconButton icon="attach" label={`${t("attach")}: ${files.rules}`} onClick={() => picker.current?.click()} />
+      <input
+        ref={picker}
+        class="sr"
+        type="file"
+        tabIndex={-1}
+        aria-hidden="true"
+        multiple={files.number > 1}
+        accept={files.extensions.join(",")}
+        onChange={(event) => {
+          attach([...(event.currentTarget.files ?? [])]);
+          event.currentTarget.value = "";
+          after?.();
+        }}
+      />
+    </>
+  );
+}
+
+/** The button that ends what runs, where something does. */
+export function Stop() {
+  const panel = usePanel();
+  const { running, stopping } = panel.store.status;
+  const stops = stopping || [...panel.commands.open.values()].some(({ order }) => order.what === "stop");
+  if (!running) return null;
+  return (
+    <Button class={`stop ${stops ? "stopping" : ""}`} aria-disabled={stops} onClick={() => !stops && panel.order({ what: "stop" })}>
+      <Icon name="stop" />
+      <span>{panel.t(stops ? "stopping" : "stop")}</span>
+    </Button>
+  );
+}
+
+/** Say of a file that is on its way still, or did not arrive, that it is; whether all are there. */
+export function allArrived(panel: ReturnType<typeof usePanel>): boolean {
+  const bad = panel.uploads.items.find((item) => !item.file && item.form === null);
+  const { t } = panel;
+  if (bad) panel.tell(t(bad.error ? "upload_failed" : "uploading", { name: bad.name, percent: Math.round(100 * bad.done) }));
+  return !bad;
 }
 
 /** Check files against the app's rules, and begin to upload those that fit. */

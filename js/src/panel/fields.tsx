@@ -2,6 +2,7 @@
 import { h, Fragment, type ComponentChildren } from "preact";
 import { fault, type Draft } from "./form";
 import { Icon } from "./icons";
+import type { Panel } from "./panel";
 import type { Field } from "./protocol.gen";
 import { accepts } from "./rules";
 import { useId, usePanel } from "./ui";
@@ -156,21 +157,29 @@ function Control({ field, id, about, locked, wrong, label }: ControlProps) {
   }
 }
 
+/** Upload those of the files that the field takes. */
+export function pickFiles(panel: Panel, field: Field, chosen: File[]): void {
+  const { uploads, t } = panel;
+  const most = room(field);
+  const fit = chosen.filter((file) => accepts(field.accept, file));
+  for (const file of chosen) if (!fit.includes(file)) panel.tell(t("file_type", { name: file.name }));
+  const taken = fit.slice(0, most - uploads.of(field.name).length);
+  if (taken.length < fit.length) panel.tell(t("file_count", { n: most }));
+  for (const file of taken) uploads.add(file, field.name);
+  panel.set(field.name, uploads.of(field.name).map((item) => item.id));
+}
+
+/** How many files it takes. */
+export const room = (field: Field): number => (field.control === "file-list" ? (field.number ?? Infinity) : 1);
+
 function Files({ field, id, about, locked, wrong }: Omit<ControlProps, "label">) {
   const panel = usePanel();
   const { uploads, t } = panel;
   const many = field.control === "file-list";
   const items = uploads.of(field.name);
-  const most = many ? (field.number ?? Infinity) : 1;
+  const most = room(field);
   const note = (ids: string[]) => panel.set(field.name, ids);
-  const choose = (chosen: File[]) => {
-    const fit = chosen.filter((file) => accepts(field.accept, file));
-    for (const file of chosen) if (!fit.includes(file)) panel.tell(t("file_type", { name: file.name }));
-    const room = fit.slice(0, most - items.length);
-    if (room.length < fit.length) panel.tell(t("file_count", { n: most }));
-    for (const file of room) uploads.add(file, field.name);
-    note(uploads.of(field.name).map((item) => item.id));
-  };
+  const choose = (chosen: File[]) => pickFiles(panel, field, chosen);
   const remove = (gone: string) => {
     uploads.remove(gone);
     note(uploads.of(field.name).map((item) => item.id));

@@ -6,18 +6,19 @@ export type Draft = Record<string, string | boolean | string[]>;
 /** The key of a text, and its values. */
 export type Fault = [key: string, values: Record<string, string | number>];
 
-/** What the form shows at first: the conversation's inputs, else defaults. */
-export function begin(form: Field[], inputs: Record<string, unknown>): Draft {
-  return Object.fromEntries(form.map((field) => [field.name, typed(field, inputs[field.name] ?? field.default)]));
+/** What the form shows at first: the conversation's inputs, else defaults; of files those that are picked already. */
+export function begin(form: Field[], inputs: Record<string, unknown>, files: (field: string) => string[] = () => []): Draft {
+  const value = (field: Field) => typed(field, inputs[field.name] ?? field.default);
+  return Object.fromEntries(form.map((field) => [field.name, isFile(field) ? files(field.name) : value(field)]));
 }
 
-function typed(field: Field, value: unknown): string | boolean | string[] {
+/** Whether files are picked for it. */
+export const isFile = (field: Field): boolean => field.control === "file" || field.control === "file-list";
+
+function typed(field: Field, value: unknown): string | boolean {
   switch (field.control) {
     case "checkbox":
       return value === true || value === "true" || value === 1;
-    case "file":
-    case "file-list":
-      return [];
     case "json":
       if (value === null || value === undefined || value === "") return "";
       return typeof value === "string" ? value : JSON.stringify(value, null, 2);

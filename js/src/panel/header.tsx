@@ -40,8 +40,8 @@ export function Header({ app, sidebar, onSidebar, onSheet }: Props) {
   };
   const aloud = panel.aloud ?? app.autoplay;
   const items: MenuItem[] = [
-    ...(app.form.length ? [{ icon: "sliders", label: t("inputs"), act: () => onSheet("inputs") } as const] : []),
-    ...(app.mode === "advanced-chat"
+    ...(app.form.length && !store.runs ? [{ icon: "sliders", label: t("inputs"), act: () => onSheet("inputs") } as const] : []),
+    ...(app.offers.variables
       ? [{ icon: "variables", label: t("variables"), act: () => onSheet("variables") } as const]
       : []),
     ...(app.text_to_speech
@@ -82,7 +82,7 @@ export function Header({ app, sidebar, onSidebar, onSheet }: Props) {
           {conversation?.totals && <span class="totals">{conversation.totals}</span>}
         </p>
       </div>
-      {!sidebar && <IconButton icon="compose" label={t("new")} onClick={() => panel.order({ what: "new" })} />}
+      {!sidebar && app.offers.conversations && <IconButton icon="compose" label={t("new")} onClick={() => panel.order({ what: "new" })} />}
       <Menu icon="menu" label={t("menu")} items={items} />
     </div>
   );

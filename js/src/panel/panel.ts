@@ -1,7 +1,7 @@
 // The panel's model: what the kernel said, what was asked of it, and what the reader has begun. One for all its views.
 import { Commands, Refused, type Answer, type Order } from "./commands";
-import { begin, values, type Draft } from "./form";
-import type { FromBrowser, FromKernel } from "./protocol.gen";
+import { begin, isFile, values, type Draft } from "./form";
+import type { FromBrowser, FromKernel, TakenValue } from "./protocol.gen";
 import { FormPlaces } from "../places";
 import { fileControl } from "./formfile";
 import { watchKernel, type Kernel } from "./host";
@@ -149,7 +149,7 @@ export class Panel {
     }
   }
 
-  /** Ask; what could not be asked comes back into the composer. */
+  /** Ask, or run; what could not be asked comes back into the composer. */
   ask(query: string): void {
     const { store, uploads } = this;
     const files = uploads.take(null);
@@ -170,10 +170,25 @@ export class Panel {
       (error: unknown) => {
         leave();
         uploads.giveBack(files);
-        this.text = this.text ? `${query}\n${this.text}` : query;
+        if (query) this.text = this.text ? `${query}\n${this.text}` : query;
         this.fail(error);
       },
     );
+  }
+
+  /** Put the inputs of a run into the form, instead of what stands there. */
+  async takeUp(key: string): Promise<boolean> {
+    const answer = await this.request({ what: "take_up", key });
+    if (!answer) return false;
+    const { files, left } = answer.value as TakenValue;
+    for (const field of this.store.app!.form.filter(isFile)) {
+      for (const { id } of this.uploads.of(field.name)) this.uploads.remove(id);
+      for (const file of files[field.name] ?? []) this.uploads.have(file, field.name);
+    }
+    this.#formed = "";
+    this.#form();
+    this.tell([this.t("taken_up"), left].filter(Boolean).join(" "));
+    return true;
   }
 
   set(name: string, value: Draft[string]): void {
@@ -215,7 +230,7 @@ export class Panel {
     this.#formed = formed;
     if (same && this.#dirty) return;
     this.#dirty = false;
-    this.draft = begin(app.form, conversation.inputs);
+    this.draft = begin(app.form, conversation.inputs, (field) => this.uploads.of(field).map((item) => item.id));
     this.changed();
   }
 

@@ -2,6 +2,15 @@
 // Contents (files, sound) travel as buffers beside a message.
 import type { Block, FormState, Packed, Patch } from "../protocol.gen";
 
+export interface Offers {
+  asks: "question" | "run";
+  history: "conversations" | "here" | "runs";
+  conversations: boolean;
+  suggestions: boolean;
+  annotations: boolean;
+  variables: boolean;
+}
+
 export interface Icon {
   emoji: string | null;
   background: string | null;
@@ -31,7 +40,8 @@ export interface Field {
 
 export interface App {
   name: string;
-  mode: "advanced-chat" | "agent" | "agent-chat" | "chat";
+  mode: "advanced-chat" | "agent" | "agent-chat" | "chat" | "completion" | "workflow";
+  offers: Offers;
   description: string;
   icon: Icon | null;
   server: string;
@@ -82,6 +92,8 @@ export interface Listed {
   name: string;
   when: string;
   current: boolean;
+  status: string;
+  facts: string;
 }
 
 export interface Deleted {
@@ -173,6 +185,7 @@ export interface Attachment {
 
 export interface Can {
   retry: boolean;
+  take_up: boolean;
   read_on: boolean;
   regenerate: boolean;
   rate: boolean;
@@ -196,6 +209,7 @@ export interface TurnMeta {
   key: string;
   view: number;
   query: string;
+  title: string;
   files: Attachment[];
   status: "failed" | "incomplete" | "partial_succeeded" | "paused" | "running" | "stopped" | "succeeded";
   message_id: string | null;
@@ -283,6 +297,11 @@ export interface ExportValue {
   text: string;
 }
 
+export interface TakenValue {
+  files: Record<string, Attachment[]>;
+  left: string;
+}
+
 export interface NodeValue {
   title: string;
   status: string;
@@ -324,6 +343,13 @@ export interface Retry {
 
 export interface Regenerate {
   what: "regenerate";
+  kind: "do";
+  id: number;
+  key: string;
+}
+
+export interface TakeUp {
+  what: "take_up";
   kind: "do";
   id: number;
   key: string;
@@ -518,6 +544,6 @@ export type SetState = SetApp | SetConversation | SetConversations | SetVariable
 
 export type FromKernel = Texts | SetApp | SetConversation | SetConversations | SetVariables | SetQueue | SetStatus | Turns | PutTurn | PatchView | Heard | Reply | Progress | Sound;
 
-export type ReplyValue = TextValue | SoundValue | FileValue | ExportValue | NodeValue;
+export type ReplyValue = TextValue | SoundValue | FileValue | ExportValue | TakenValue | NodeValue;
 
-export type FromBrowser = Hello | Ask | Stop | Retry | Regenerate | Unqueue | Submit | ReadOn | Rate | Annotate | ListConversations | OpenConversation | New | Rename | Delete | Undo | Older | LoadVariables | SetVariable | Upload | UploadPart | UploadCancel | Hear | Speak | AskSound | AskFile | AskNode | Copy | Export;
+export type FromBrowser = Hello | Ask | Stop | Retry | Regenerate | TakeUp | Unqueue | Submit | ReadOn | Rate | Annotate | ListConversations | OpenConversation | New | Rename | Delete | Undo | Older | LoadVariables | SetVariable | Upload | UploadPart | UploadCancel | Hear | Speak | AskSound | AskFile | AskNode | Copy | Export;

@@ -1,4 +1,4 @@
-// The list of conversations.
+// The list of conversations, or of runs.
 import { h } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icons";
@@ -25,6 +25,7 @@ export function Sidebar({ nth, covers, onHide }: Props) {
   const [search, setSearch] = useState(store.conversations?.search ?? "");
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const move = useRoving(list, ".conversation-open", true);
+  const { offers } = store.app!;
   const { items = [], loading = false, more: further = false } = store.conversations ?? {};
 
   useEffect(() => {
@@ -55,16 +56,18 @@ export function Sidebar({ nth, covers, onHide }: Props) {
     >
       <div class="sidebar-top">
         {covers && <IconButton icon="panel" label={t("hide_conversations")} onClick={onHide} />}
-        <Button
-          class="button new"
-          onClick={() => {
-            panel.order({ what: "new" });
-            onPick();
-          }}
-        >
-          <Icon name="plus" />
-          <span>{t("new")}</span>
-        </Button>
+        {offers.conversations && (
+          <Button
+            class="button new"
+            onClick={() => {
+              panel.order({ what: "new" });
+              onPick();
+            }}
+          >
+            <Icon name="plus" />
+            <span>{t("new")}</span>
+          </Button>
+        )}
         <label class="search">
           <Icon name="search" />
           <input
@@ -76,6 +79,7 @@ export function Sidebar({ nth, covers, onHide }: Props) {
           />
         </label>
       </div>
+      {offers.history === "here" && <p class="quiet here">{t("here")}</p>}
       <div class="conversations" ref={list} onKeyDown={move} aria-busy={loading}>
         <ul>
           {items.map((item) => (
@@ -151,8 +155,14 @@ function Line({ item, onPick }: { item: Listed; onPick: () => unknown }) {
       >
         <span class="conversation-name">{item.name}</span>
         <span class="conversation-when">{item.when}</span>
+        {item.status && (
+          <span class="conversation-facts">
+            <b class={`s-${item.status}`}>{panel.store.texts?.[`status.${item.status}`] ?? item.status}</b>
+            {item.facts && ` · ${item.facts}`}
+          </span>
+        )}
       </Button>
-      <Menu
+      {panel.store.app!.offers.conversations && <Menu
         icon="menu"
         label={t("actions", { name: item.name })}
         items={[
@@ -164,7 +174,7 @@ function Line({ item, onPick }: { item: Listed; onPick: () => unknown }) {
           },
           { icon: "trash", label: t("delete"), act: () => panel.order({ what: "delete", conversation: item.id }) },
         ]}
-      />
+      />}
     </li>
   );
 }

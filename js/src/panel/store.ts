@@ -42,9 +42,14 @@ export class Store {
     return feed;
   }
 
-  /** The label of that key, with `{name}` replaced by the values. */
+  /** Whether the app is run, and not talked with. */
+  get runs(): boolean {
+    return this.app?.offers.asks === "run";
+  }
+
+  /** The label of that key, in the words of an app that is run where it has its own, with `{name}` replaced by the values. */
   readonly t = (key: string, values: Record<string, string | number> = {}): string => {
-    const template = this.texts?.[key] ?? key;
+    const template = (this.runs && this.texts?.[`run.${key}`]) || (this.texts?.[key] ?? key);
     return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
   };
 

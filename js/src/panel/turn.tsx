@@ -36,17 +36,19 @@ export class TurnItem extends Component<Props> {
 function Turn(props: Props) {
   const { turn, last } = props;
   const { t } = usePanel();
-  const { query, status } = turn;
+  const { query, title, status } = turn;
   const running = status === "running";
   const asksNothing = turn.can.read_on && !turn.forms.length;
   return (
     <li class={`turn ${running ? "running" : ""}`} data-turn={turn.key}>
-      <article aria-label={query.length > 80 ? `${query.slice(0, 80)} …` : query} aria-busy={running}>
-        <div class="you">
-          <span class="sr">{t("you")}</span>
-          <Sent files={turn.files} />
-          {query && <Bubble text={query} />}
-        </div>
+      <article aria-label={title} aria-busy={running}>
+        {(query || turn.files.length > 0) && (
+          <div class="you">
+            <span class="sr">{t("you")}</span>
+            <Sent files={turn.files} />
+            {query && <Bubble text={query} />}
+          </div>
+        )}
         <Blocks turn={turn} />
         <Downloads turn={turn.key} files={turn.downloads} />
         {turn.forms.length > 0 && !running && <p class="meanwhile">{t("meanwhile")}</p>}
@@ -155,6 +157,10 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
     if (await use(bar.current, text)) panel.tell(t(done));
     else onText(t("copy_failed"), text);
   };
+  const takeUp = async () => {
+    const field = bar.current?.closest(".scroller");
+    if (await panel.takeUp(key)) field?.querySelector<HTMLElement>(".fields :is(input, textarea, select)")?.focus();
+  };
   const copy = (as: "markdown" | "cell") => void take(as, "copied", copyText);
   const speak = async () => {
     if (playing) {
@@ -190,7 +196,7 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
         {turn.facts}
         {turn.when && <span class="when">{turn.facts && " · "}{turn.when}</span>}
       </span>
-      <div class="tools" role="toolbar" aria-label={t("actions", { name: turn.query.slice(0, 40) })} onKeyDown={move}>
+      <div class="tools" role="toolbar" aria-label={t("actions", { name: turn.title.slice(0, 40) })} onKeyDown={move}>
         {can.rate && (
           <>
             <IconButton
@@ -217,6 +223,9 @@ function Actions({ turn, playing, onSteps, onAnnotate, onText }: Props) {
             label={t(playing ? "speak_stop" : "speak")}
             onClick={() => void speak()}
           />
+        )}
+        {can.take_up && (
+          <IconButton icon="edit" label={t("take_up")} onClick={() => void takeUp()} />
         )}
         {can.regenerate && (
           <IconButton

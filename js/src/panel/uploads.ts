@@ -45,6 +45,13 @@ export class Uploads {
     return item;
   }
 
+  /** One that is at the server already, for a field of the form. */
+  have(file: Attachment, field: string): void {
+    const { id, name, type, size } = file;
+    const item: Item = { id, name, type, size: size ?? 0, field, form: null, preview: null, done: 1, file, error: null };
+    this.items = [...this.items, item];
+  }
+
   of(field: string | null, form: string | null = null): Item[] {
     return this.items.filter((item) => item.field === field && item.form === form);
   }
