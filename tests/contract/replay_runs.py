@@ -40,7 +40,7 @@ def model(body: dict[str, Any]) -> Said:
     if "THINK" in asked:
         return words("<think>\nI should greet.\n</think>\nHello")
     if "LONG" in asked:
-        return Said([*(delta(content=f"word{at} ") for at in range(40)), end(), usage(3, 40)], pause=0.02)
+        return Said([*(delta(content=f"word{at} ") for at in range(100)), end(), usage(3, 100)], pause=0.02)
     if "SLOWLY" in asked:
         return Said([delta(content=asked), end(), usage(3, 1)], pause=0.03)
     return words(f"You said: {asked}")

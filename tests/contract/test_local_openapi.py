@@ -12,9 +12,10 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from contract import workflow_apps
@@ -27,6 +28,7 @@ from dify_notebook import local
 from dify_notebook.local.engine.app import App, Variable, Voice
 from dify_notebook.local.engine.forms import FileRules
 from dify_notebook.local.engine.run import Run
+from dify_notebook.local.options import Dialect
 from dify_notebook.local.server.process import LocalServer
 
 schemathesis = pytest.importorskip("schemathesis")
@@ -72,7 +74,31 @@ def described() -> dict[str, Any]:
     return raw
 
 
+def older(dialect: Dialect) -> dict[str, Any]:
+    """The part on runs and completions as Dify 1.12 and 0.15 recorded it."""
+    raw = described()
+    raw["paths"] = {path: one for path, one in raw["paths"].items() if path.startswith(("/workflows/", "/completion-"))}
+    schemas = raw["components"]["schemas"]
+    text = {"type": "string", "nullable": True}
+    detail = schemas["WorkflowRunDetail"]["properties"]
+    for field in detail.values():
+        field["nullable"] = True  # a run that is not there is one of nulls
+    detail["outputs"] = text
+    if dialect == "0.15":
+        detail["created_at"] = detail["finished_at"] = text
+        schemas["Error"] |= {"required": ["code", "message"]}  # those of parameters name the field in place of a status
+        item = schemas["WorkflowLogItem"]
+        for table, name in ((item, "details"), (item["properties"]["workflow_run"], "triggered_from")):
+            table["required"].remove(name)
+            del table["properties"][name]
+        del raw["paths"]["/workflows/{workflow_id}/run"]
+    return raw
+
+
 SCHEMA = schemathesis.openapi.from_dict(described())
+OLDER: dict[Dialect, Any] = {
+    dialect: schemathesis.openapi.from_dict(older(dialect)) for dialect in get_args(Dialect) if dialect != "1.16"
+}
 
 CHECKS = [
     schemathesis.checks.not_a_server_error,
@@ -132,17 +158,29 @@ def apps_of(label: str) -> tuple[str, ...]:
 ASKED = [(label, app) for label in OPERATIONS for app in apps_of(label)]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    where = tmp_path_factory.mktemp("openapi")
+@contextmanager
+def serving(where: Path, dialect: Dialect = "1.16") -> Iterator[LocalServer]:
     declared = [workflow_apps.plain(), workflow_apps.completion()]
     with (
         FakeModel(lambda body: words("I say so.")) as model,
         local.serve(
-            data_dir=where, pace=0, apps=[EVERYTHING, *declared], speech=Sounds(), model_url=model.url, model="m"
+            data_dir=where, pace=0, apps=[EVERYTHING, *declared], speech=Sounds(), model_url=model.url, model="m",
+            dialect=dialect,
         ) as running,
-    ):
+    ):  # fmt: skip
         yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    with serving(tmp_path_factory.mktemp("openapi")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=OLDER)
+def earlier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalServer, Any]]:
+    with serving(tmp_path_factory.mktemp("earlier"), request.param) as running:
+        yield running, OLDER[request.param]
 
 
 @cache
@@ -195,7 +233,23 @@ def known(server: LocalServer, app: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("label", "app"), ASKED)
 def test_operation(server: LocalServer, label: str, app: str) -> None:
-    operation = SCHEMA.find_operation_by_label(label)
+    hold(server, SCHEMA.find_operation_by_label(label), label, app)
+
+
+@pytest.mark.parametrize(("label", "app"), [(label, app) for label, app in ASKED if " /workflows/" in label or " /compl" in label])
+def test_operation_of_earlier_versions(earlier: tuple[LocalServer, Any], label: str, app: str) -> None:
+    server, schema = earlier
+    if label not in {found.ok().label for found in schema.get_all_operations()}:
+        with Client(server, app) as client:
+            method, path = label.split()
+            response = client.http.request(method, path.replace("{workflow_id}", NOWHERE), json={"inputs": {}, "user": "u"})
+        assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        return
+    hold(server, schema.find_operation_by_label(label), label, app)
+
+
+def hold(server: LocalServer, operation: Any, label: str, app: str) -> None:
+    """Requests that an operation's description allows, made up, and their answers held against it."""
     ids = {} if label.startswith("DELETE") else known(server, app)
     headers = {"Authorization": f"Bearer {server.api_key(app)}"}
     seen: set[int] = set()
