@@ -20,8 +20,10 @@ from support.fake_model import FakeModel, words
 from dify_notebook import local
 from dify_notebook.local.options import Dialect
 from dify_notebook.local.server.process import LocalServer
+from dify_notebook.wire.kinds import CHAT_MODES, NEW_AGENT, OTHER_MODES
 
-MODES = ("chat", "agent-chat", "advanced-chat", "workflow", "completion")
+MODES = (*(mode for mode in CHAT_MODES if mode != NEW_AGENT), *OTHER_MODES)
+"""Without that of New Agent, which cannot be declared."""
 CODES = {"n": "not_chat_app", "w": "not_workflow_app", "u": "app_unavailable"}
 """What refuses a key; `.` is a route for it, `-` one that this version lacks."""
 ASK = {"inputs": {"q": "x", "query": "x"}, "query": "x", "user": "u"}
