@@ -21,6 +21,7 @@ from dify_notebook.magic import cell as cells
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.objects import object_of
 from dify_notebook.magic.state import State
+from dify_notebook.net.ask import _BY_INPUTS
 from dify_notebook.wire.kinds import CHAT_MODES, COMPLETION, OTHER_MODES, WORKFLOW
 
 VERSION = "5d3f1a52-6b0e-4a5e-9a4e-0d2f1f1c9b7d"
@@ -122,6 +123,7 @@ def test_options_that_mean_nothing_to_a_mode_are_refused(mode: str, option: str)
 def test_every_mode_says_what_it_takes() -> None:
     assert set(TAKES) == {*CHAT_MODES, *OTHER_MODES}
     assert [mode for mode in TAKES if not takes(mode).conversations] == list(OTHER_MODES)
+    assert set(_BY_INPUTS) == set(OTHER_MODES), "how they are asked"
     assert takes(None) == takes("") == takes("newer") == UNKNOWN
 
 
