@@ -140,11 +140,6 @@ class History:
         return self.table("workflow_runs")
 
     @property
-    def runs(self) -> pd.DataFrame:
-        """The same as `workflow_runs`. (`frames.runs()` lists the tapes on this machine.)"""
-        return self.workflow_runs
-
-    @property
     def users(self) -> dict[str, str]:
         """User -> how it was found: client, given, runs, feedbacks or export."""
         return dict(self.facts.users)
