@@ -288,12 +288,12 @@ class History:
         return transcript(self, id)
 
     def __repr__(self) -> str:
-        """Rows of each table, then what is missing, in words."""
+        """How many rows the tables have that have some, then what is missing, in words."""
         if self.directory is not None:
             what = f"<History in {self.directory}>"
         else:
-            counts = ", ".join(f"{name} {len(table):,}" for name, table in self.tables.items())
-            what = f"<History {counts}>"
+            counts = ", ".join(f"{name} {len(table):,}" for name, table in self.tables.items() if len(table))
+            what = f"<History {counts or 'without rows'}>"
         failed = (t("frames.failed", count=len(self.failures)),) if self.failures else ()
         notes = (one_line(note, MESSAGE) for note in self.notes)
         return shown("\n".join([one_line(what, MESSAGE), *notes, *failed]), TEXT)

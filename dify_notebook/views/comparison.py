@@ -15,6 +15,7 @@ from ..turn.comparing import Difference, Measure, NodePair
 from ..turn.state import Turn
 from . import facts, limits, timeline, timeline_table, values
 from .block import Block
+from .first_difference import first_difference
 from .guard import escaped
 from .html import element, escape, serialize
 from .parts import Memo, caption, section, span, status_symbol
@@ -136,7 +137,7 @@ def _differs(pair: NodePair, words: Words) -> str:
         return words(f"compare.only_{pair.only_in}")
     statuses = [words.known(f"status.{node.status}", node.status) for node in (pair.a, pair.b)]
     parts = [" / ".join(statuses)] if statuses[0] != statuses[1] else []
-    parts += [words(f"compare.{field}_differ") for field in ("inputs", "outputs") if pair.differs(field)]
+    parts += [words(f"compare.{field}_differ") for field in ("inputs", "outputs") if getattr(pair, f"{field}_differ")]
     return ", ".join(parts)
 
 
@@ -224,6 +225,10 @@ def _value_table(found: Sequence[Difference], key: str, shown: _Shown, words: Wo
             blocks = tuple(value.blocks()) if value is not None else tuple(_note(words("compare.absent")))
             cells.append(Block(letter, "td", {"class": "dn-ov"}, "", blocks))
         rows.append(Block(str(index), "tr", {"class": "dn-tr"}, "", tuple(cells)))
+        if where := first_difference(one.place, words):
+            note = element("div", {"class": "dn-note-cut"}, escape(where))
+            line = element("td", {"class": "dn-on"}, "") + element("td", {"class": "dn-ov", "colspan": "2"}, note)
+            rows.append(Block(f"{index}-first", "tr", {"class": "dn-tr"}, line))
     table = Block("table", "table", {"class": "dn-table"}, "", (
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, head),)),
         Block("body", "tbody", {}, "", tuple(rows)),
@@ -253,6 +258,7 @@ def _document(shown: _Shown, words: Words) -> str:
                 text = value.document() if value is not None else escaped(words("compare.absent"))
                 beside = value is None or value.small
                 parts.append(f"{name} ({letter}){words.colon}{text}" if beside else f"{name} ({letter})\n\n{text}")
+            parts.append(escaped(first_difference(one.place, words)))
         parts.append(escaped(note))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -278,6 +284,8 @@ def _text(shown: _Shown, words: Words) -> str:
             for letter, value in zip(LETTERS, _sides(one, key, shown, words), strict=True):
                 first, *others = value.lines() if value is not None else [words("compare.absent")]
                 lines += [f"    {letter}{words.colon}{first}", *(f"       {line}" if line else "" for line in others)]
+            if where := first_difference(one.place, words):
+                lines.append(f"    {where}")
         blocks.append([*lines, *([f"  {note}"] if note else [])])
     return "\n\n".join("\n".join(lines) for lines in blocks)
 
