@@ -248,7 +248,7 @@ class History:
     @property
     def plot(self) -> HistoryPlots:
         """Charts (extra `plot`): `history.plot.activity()`, `.tokens()`, `.cost()`, `.latency()`, `.ratings()`,
-        `.tools()`."""
+        `.tools()`; of a workflow app `.runs()`."""
         from .plots import HistoryPlots
 
         return HistoryPlots(self)
