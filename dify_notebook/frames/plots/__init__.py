@@ -26,7 +26,7 @@ __all__ = ["Every", "HistoryPlots", "Plot", "TurnPlots", "nodes"]
 
 
 class HistoryPlots:
-    """`history.plot`: charts of a history, each a `Plot`, drawn from its tables `messages`, `thoughts` and `workflow_runs`.
+    """`history.plot`: charts of a history, each a `Plot`, of its tables `messages`, `thoughts` and `workflow_runs`.
 
     All but `tools` take `every` (hour, day, week, month or year; None chooses one) and `zone` (an IANA name such as
     `"Europe/Berlin"`), in which days begin. `plot.data` is the table that is drawn, with a row for each mark.

@@ -1,4 +1,4 @@
-"""Charts of messages over time: how many, how many tokens, at what cost, how fast, how well liked; of runs; of tools."""
+"""Charts of messages over time: how many, how many tokens, at what cost, how fast, how liked; of runs; of tools."""
 
 from __future__ import annotations
 
