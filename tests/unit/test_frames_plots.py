@@ -377,6 +377,8 @@ def test_long_timelines_say_what_is_left_out() -> None:
     plot = turn(nodes=many).plot.timeline()
     assert len(plot.data) == 60
     assert "The last 42 are not drawn." in plot.description
+    without = turn(nodes=many, timing=None).plot.timeline()
+    assert "100 steps in 100.00 seconds" in without.description, "of those that are not drawn, too"
 
 
 def test_nodes_are_compared_over_runs() -> None:
