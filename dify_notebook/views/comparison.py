@@ -111,6 +111,14 @@ def _head(words: Words) -> list[str]:
     return [*names, words("compare.differs")]
 
 
+def _steps(shown: _Shown, words: Words) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table of steps, without columns of tokens where no step has any."""
+    rows = [_pair(pair, words) for pair in shown.pairs]
+    kept = [at for at in range(_COLUMNS) if not 4 <= at <= 6 or any(row[at] for row in rows)]
+    head = _head(words)
+    return [head[at] for at in kept], [[row[at] for at in kept] for row in rows]
+
+
 def _pair(pair: NodePair, words: Words) -> list[str]:
     """The cells of a step: its name, seconds and tokens of both with their deltas, what differs."""
     seconds = [None if node is None else comparing.seconds(node) for node in (pair.a, pair.b)]
@@ -184,9 +192,10 @@ def _block(shown: _Shown, words: Words) -> Block:
             parts.append(Block(f"name-{letter}", "div", {"class": "dn-field"}, escape(label)))
             parts.append(Block(f"timeline-{letter}", "div", {}, "", tuple(chart)))
     if shown.pairs:
-        rows = [["\u2003" * min(pair.depth, limits.DEPTH) + cells[0], *cells[1:]]
-                for pair, cells in ((pair, _pair(pair, words)) for pair in shown.pairs)]  # fmt: skip
-        body = [_table("steps", _head(words), rows), *_note(shown.more_pairs)]
+        head, rows = _steps(shown, words)
+        for pair, row in zip(shown.pairs, rows, strict=True):
+            row[0] = "\u2003" * min(pair.depth, limits.DEPTH) + row[0]
+        body = [_table("steps", head, rows, words_last=True), *_note(shown.more_pairs)]
         parts.append(section("nodes", caption(words("compare.nodes")), body, opened=True))
     for key, found, note in _values(shown, words):
         body = _note(note)
@@ -197,14 +206,14 @@ def _block(shown: _Shown, words: Words) -> Block:
     return Block("comparison", "div", {"class": "mathjax_ignore dn"}, "", tuple(parts))
 
 
-def _table(key: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:
+def _table(key: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, words_last: bool = False) -> Block:
     """A table whose first column is text, and the others, but for a last one of words, numbers."""
-    numbers = range(1, min(len(head), _COLUMNS - 1))
+    numbers = range(1, len(head) - words_last)
     names = ["dn-right" if column in numbers else "" for column in range(len(head))]
     top = "".join(_cell("th", name, text) for name, text in zip(names, head, strict=True))
     cells = ("".join(_cell("td", *cell) for cell in zip(names, row, strict=True)) for row in rows)
     lines = tuple(Block(str(index), "tr", {"class": "dn-tr"}, row) for index, row in enumerate(cells))
-    table = Block("table", "table", {"class": "dn-table"}, "", (
+    table = Block("table", "table", {"class": "dn-table dn-rows"}, "", (
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, top),)),
         Block("body", "tbody", {}, "", lines),
     ))  # fmt: skip
@@ -217,7 +226,8 @@ def _cell(tag: str, name: str, text: str) -> str:
 
 
 def _value_table(found: Sequence[Difference], key: str, shown: _Shown, words: Words) -> Block:
-    head = "".join(_cell("th", "", text) for text in (words("compare.name"), *LETTERS))
+    head = element("th", {"class": "dn-on", "scope": "col"}, escape(words("compare.name")))
+    head += "".join(_cell("th", "", letter) for letter in LETTERS)
     rows = []
     for index, one in enumerate(found):
         cells = [Block("name", "th", {"class": "dn-on", "scope": "row"}, escape(one_line(one.name, 80)))]
@@ -229,7 +239,7 @@ def _value_table(found: Sequence[Difference], key: str, shown: _Shown, words: Wo
             note = element("div", {"class": "dn-note-cut"}, escape(where))
             line = element("td", {"class": "dn-on"}, "") + element("td", {"class": "dn-ov", "colspan": "2"}, note)
             rows.append(Block(f"{index}-first", "tr", {"class": "dn-tr"}, line))
-    table = Block("table", "table", {"class": "dn-table"}, "", (
+    table = Block("table", "table", {"class": "dn-outs"}, "", (
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, head),)),
         Block("body", "tbody", {}, "", tuple(rows)),
     ))  # fmt: skip
@@ -247,8 +257,7 @@ def _document(shown: _Shown, words: Words) -> str:
     parts = [f"**{letter}** \u00b7 {escaped(_about(turn))}" for letter, turn in zip(LETTERS, shown.turns, strict=True)]
     parts.append(_rows([words("compare.name"), *LETTERS, words("compare.delta")], shown.measures))
     if shown.pairs:
-        rows = [_pair(pair, words) for pair in shown.pairs]
-        parts.append(f"**{words('compare.nodes')}**\n\n{_rows(_head(words), rows)}")
+        parts.append(f"**{words('compare.nodes')}**\n\n{_rows(*_steps(shown, words), words_last=True)}")
         parts.append(escaped(shown.more_pairs))
     for key, found, note in _values(shown, words):
         parts.append(f"**{words(f'compare.{key}')}**")
@@ -263,8 +272,9 @@ def _document(shown: _Shown, words: Words) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---", *("--:" for _ in head[1:])], *([escaped(cell) for cell in row] for row in rows)]
+def _rows(head: Sequence[str], rows: Sequence[Sequence[str]], *, words_last: bool = False) -> str:
+    numbers = ["--:"] * (len(head) - 1 - words_last)
+    lines = [head, ["---", *numbers, *["---"] * words_last], *([escaped(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

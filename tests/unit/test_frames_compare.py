@@ -294,6 +294,16 @@ def test_all_forms_tell_the_same(language: Any) -> None:
     assert shown["text/plain"].splitlines()[0].startswith("A · ")
 
 
+@pytest.mark.parametrize(("tokens", "columns"), [(5, 8), (None, 5)])
+def test_columns_of_tokens_are_there_where_a_step_has_some(tokens: int | None, columns: int) -> None:
+    one, other = (turn(node(id, "x", total_tokens=tokens, outputs={"y": id})) for id in "12")
+    shown = view.bundle(one, other, "en")
+    (row,) = (line for line in shown["text/markdown"].splitlines() if line.startswith("| X |"))
+    assert row.count("|") == columns + 1
+    assert row.endswith("| outputs |")
+    assert ("A tokens" in shown["text/html"]) is (columns == 8)
+
+
 def test_both_timelines_are_on_one_scale() -> None:
     short = turn(node("1", "x", started_at=0.0, finished_at=1.0))
     long = turn(node("1", "x", started_at=0.0, finished_at=4.0))
