@@ -292,5 +292,5 @@ def _facts(turn: Turn) -> dict[str, Any]:
         "total_tokens": tokens,
         "total_price": usage.total_price if usage is not None else None,
         "currency": usage.currency if usage is not None else None,
-        "steps": steps if steps is not None else len(turn.nodes) if turn.nodes is not None else None,
+        "steps": steps if steps is not None else len(turn.nodes or ()) or None,
     }

@@ -34,6 +34,7 @@ class _Shown(NamedTuple):
     measures: list[list[str]]
     pairs: list[NodePair]
     more_pairs: str
+    """Of how many steps are left out, or which turn tells none."""
     inputs: list[Difference]
     outputs: list[Difference]
 
@@ -42,11 +43,15 @@ def bundle(a: Turn, b: Turn, lang: Language | None = None) -> dict[str, str]:
     """All three forms by mime type."""
     words = Words(lang)
     pairs = comparing.node_pairs(a, b)
+    more = words.omitted(len(pairs), limits.NODES, "comparison.nodes")
+    silent = [letter for letter, turn in zip(LETTERS, (a, b), strict=True) if not turn.nodes]
+    if pairs and silent:  # nothing to put side by side: it is not that the other alone ran them
+        pairs, more = [], words("compare.no_steps", which=silent[0])
     shown = _Shown(
         (a, b),
         [_measure(row, (a, b), words) for row in comparing.measures(a, b) if _is_shown(row)],
         pairs[: limits.NODES],
-        words.omitted(len(pairs), limits.NODES, "comparison.nodes"),
+        more,
         comparing.differences(comparing.inputs(a), comparing.inputs(b)),
         comparing.differences(comparing.outputs(a), comparing.outputs(b)),
     )
@@ -191,11 +196,11 @@ def _block(shown: _Shown, words: Words) -> Block:
             label = f"{letter} \u00b7 {words('compare.scale', time=words.seconds(scale))}"
             parts.append(Block(f"name-{letter}", "div", {"class": "dn-field"}, escape(label)))
             parts.append(Block(f"timeline-{letter}", "div", {}, "", tuple(chart)))
-    if shown.pairs:
+    if shown.pairs or shown.more_pairs:
         head, rows = _steps(shown, words)
         for pair, row in zip(shown.pairs, rows, strict=True):
             row[0] = "\u2003" * min(pair.depth, limits.DEPTH) + row[0]
-        body = [_table("steps", head, rows, words_last=True), *_note(shown.more_pairs)]
+        body = [*([_table("steps", head, rows, words_last=True)] if rows else []), *_note(shown.more_pairs)]
         parts.append(section("nodes", caption(words("compare.nodes")), body, opened=True))
     for key, found, note in _values(shown, words):
         body = _note(note)
@@ -256,8 +261,9 @@ def _note(text: str) -> list[Block]:
 def _document(shown: _Shown, words: Words) -> str:
     parts = [f"**{letter}** \u00b7 {escaped(_about(turn))}" for letter, turn in zip(LETTERS, shown.turns, strict=True)]
     parts.append(_rows([words("compare.name"), *LETTERS, words("compare.delta")], shown.measures))
-    if shown.pairs:
-        parts.append(f"**{words('compare.nodes')}**\n\n{_rows(*_steps(shown, words), words_last=True)}")
+    if shown.pairs or shown.more_pairs:
+        parts.append(f"**{words('compare.nodes')}**")
+        parts.append(_rows(*_steps(shown, words), words_last=True) if shown.pairs else "")
         parts.append(escaped(shown.more_pairs))
     for key, found, note in _values(shown, words):
         parts.append(f"**{words(f'compare.{key}')}**")
@@ -281,7 +287,7 @@ def _rows(head: Sequence[str], rows: Sequence[Sequence[str]], *, words_last: boo
 def _text(shown: _Shown, words: Words) -> str:
     blocks = [[f"{letter} \u00b7 {_about(turn)}" for letter, turn in zip(LETTERS, shown.turns, strict=True)]]
     blocks.append([_measure_line(cells, words) for cells in shown.measures])
-    if shown.pairs:
+    if shown.pairs or shown.more_pairs:
         lines = [words("compare.nodes")]
         for pair in shown.pairs:
             indent = "  " * (min(pair.depth, limits.DEPTH) + 1)

@@ -23,7 +23,7 @@ def first_difference(place: Place, words: Words) -> str:
     texts = [side for side in (place.a, place.b) if isinstance(side, str)]
     at_a_glance = all("\n" not in text and len(text) <= _SHORT for text in texts)
     looks_alike = len(texts) == 2 and len({" ".join(normalize("NFKC", text).split()) for text in texts}) == 1
-    if not place.path and at_a_glance and not looks_alike:
+    if not place.path and (ABSENT in (place.a, place.b) or at_a_glance and not looks_alike):
         return ""
     where = [one_line(str(Place(place.path, None, None)), 120)] if place.path else []
     if place.line_and_column is not None and not at_a_glance:

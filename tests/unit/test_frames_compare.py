@@ -304,6 +304,19 @@ def test_columns_of_tokens_are_there_where_a_step_has_some(tokens: int | None, c
     assert ("A tokens" in shown["text/html"]) is (columns == 8)
 
 
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_a_turn_that_tells_no_steps_is_not_said_to_lack_them(language: Any) -> None:
+    """One that was asked in blocking mode, that is from the log, or of a chat."""
+    for other in (msgspec.structs.replace(AFTER, nodes=None), Turn(query="q", answer="one\ntwo", status="succeeded", nodes=())):
+        shown = view.bundle(BEFORE, other, language)
+        said = {"en": "B does not tell of its steps.", "zh-Hans": "B 没有给出步骤。"}[language]
+        for form in shown.values():
+            assert said in form.replace("\\", "")
+            assert {"en": "only in A", "zh-Hans": "仅 A 有"}[language] not in form
+            assert "First difference" not in form, "what one does not have is said once"
+    assert frames.compare(BEFORE, Turn(status="succeeded", nodes=())).summary.loc["steps"].tolist()[:2] == [6, None]
+
+
 def test_both_timelines_are_on_one_scale() -> None:
     short = turn(node("1", "x", started_at=0.0, finished_at=1.0))
     long = turn(node("1", "x", started_at=0.0, finished_at=4.0))
@@ -315,7 +328,7 @@ def test_what_is_hostile_is_harmless_and_bounded() -> None:
     evil = f"<img src=x onerror=alert(1)> | `x` \x1b[31m app-{'q7Rt' * 6} http://h/f?{SENTINEL}"
     nodes = [node(str(number), f"{evil}{number}", title=evil, inputs=evil, outputs={"x": evil * 60}) for number in range(700)]
     a = turn(*nodes, inputs={evil + str(number): evil * 60 for number in range(100)}, workflow=Workflow(id="w", outputs={evil: evil}))
-    shown = view.bundle(a, turn(status="failed"))
+    shown = view.bundle(a, turn(node("1", "x"), status="failed"))
     for name, form in shown.items():
         assert "\x1b" not in form
         assert "q7Rt" * 6 not in form
