@@ -239,4 +239,4 @@ first, second = (Dify.local("tally").workflows.run({"text": text}) for text in t
                 assert outputs.error is None, (page.parent.name, cell, outputs.traceback)
         counts = "[(row['class'], row['count']) for row in result.outputs['table']]"
         assert running.value(counts) == "[('other', 2), ('bug', 0), ('delivery', 0)]"
-        assert running.value("[each['rows'] for each in results]") == "[1, 1]"
+        assert running.value("[turn.outputs['rows'] for turn in turns]") == "[1, 1]"
