@@ -65,7 +65,7 @@ class Rows:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     decimal_comma: bool = False
-    """Whether 1,500 is one and a half, where nothing else in the table tells: so where a semicolon parts the columns."""
+    """Whether 1,500 is one and a half where nothing else tells: so where a semicolon parts the columns."""
 
     def __add__(self, other: Rows) -> Rows:
         """Both, with the columns of both; the first one's come first."""
