@@ -240,6 +240,10 @@ def from_response(attempted: str, status: int, content_type: str, body: bytes, r
     return kind(message, code=code, status=status, request_id=request_id, attempted=attempted)
 
 
+_ATTEMPTED = {"workflow": "workflow run", "completion": "completion"}
+"""What was attempted, by the mode of an app that does not chat."""
+
+
 def raise_for_turn(turn: Turn) -> None:
     """Raise what the end of a turn means; nothing for one that came to its end."""
     if turn.status in ("succeeded", "partial_succeeded", "stopped", "paused", "running"):
@@ -255,5 +259,5 @@ def raise_for_turn(turn: Turn) -> None:
         status=error.status if error else None,
         turn=turn,
         hint=t("hint.lost_run") if alone and turn.end in ("disconnected", "eof") else "",
-        attempted="workflow run" if alone else "chat",
+        attempted="workflow run" if alone else _ATTEMPTED.get(turn.app_mode or "", "chat"),
     )

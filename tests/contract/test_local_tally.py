@@ -68,6 +68,16 @@ def test_a_file_that_was_uploaded(client: User) -> None:
     assert outputs["items"][0]["name"] == "two\r\nlines"
 
 
+def test_a_row_that_takes_itself_for_a_file(client: User) -> None:
+    """It stays what was given, and no file is opened by it."""
+    kept = client.upload("a.csv", b"a,b\n1,2\n", "text/csv").json()["id"]
+    text = f"dify_model_identity,related_id,size,url\n__dify__file__,{kept},8,x\n__dify__file__,,,\n"
+    ended = last(client.run(text=text, classes=CLASSES))
+    stored = outputs_of(client.detail(ended["id"]))
+    assert [row["url"] for row in stored["items"]] == ["x", ""]
+    assert stored["items"] == ended["outputs"]["items"]
+
+
 def test_too_much_is_told_by_the_run(client: User) -> None:
     ended = last(client.run(text="x\n" * (MAX_ROWS + 1)))
     assert (ended["status"], ended["error"]) == (
