@@ -16,7 +16,7 @@ import msgspec
 
 from ..printable import BoundedRepr
 from ..redact import has_form_token, without_form_tokens
-from .form_tokens import Pickled, hide_tokens
+from .form_tokens import Pickled, hide_tokens, values
 from .loose import loads, without_surrogates
 
 M = TypeVar("M", bound="Model")
@@ -100,7 +100,7 @@ def _shaped(kind: type[Model], data: Any) -> Any:
             model, many = inner[name], isinstance(value, list)
             fields[name] = [_shaped(model, item) for item in value] if many else _shaped(model, value)
         elif kind is WorkflowRun and name in ("inputs", "outputs"):
-            fields[name] = _from_text(value)
+            fields[name] = values(_from_text(value))
         else:
             fields[name] = value
     if extra:
@@ -112,7 +112,9 @@ def _from_text(value: Any) -> Any:
     """What JSON text says; anything else as it is."""
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):  # what is nested deeper than anyone means stays as it came
-            return loads(value.encode("utf-8", "replace"))
+            reported = loads(value.encode("utf-8", "replace"))
+            hide_tokens(reported)
+            return reported
     return value
 
 
