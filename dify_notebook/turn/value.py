@@ -30,6 +30,10 @@ class _Stable:
         pairs = ((getattr(self, name), getattr(other, name)) for name in self.__struct_fields__)
         return all(one is two or one == two or _is_kept_alike(one, two) for one, two in pairs)
 
+    def __ne__(self, other: object) -> bool:
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
     def __hash__(self) -> int:
         """Equal values have equal hashes, also those that hold what has none (inputs and outputs are dicts)."""
         values = (getattr(self, name) for name in self.__struct_fields__)
@@ -40,13 +44,17 @@ class _Stable:
         return restored, (type(self), self._state())
 
     def _state(self) -> dict[str, Any]:
-        return {name: without_secrets(getattr(self, name)) for name in self.__struct_fields__}
+        fields = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return {name: without_secrets(value) if type(value) in _JSON else value for name, value in fields}
+
+
+_JSON = (str, dict, list)
+"""Of these a pickle keeps what is left without secrets; `Values` see to that themselves."""
 
 
 def _is_kept_alike(one: Any, two: Any) -> bool:
     """Whether that of two fields which a pickle keeps is the same."""
-    kinds = (str, dict, list)
-    if not (isinstance(one, kinds) and isinstance(two, kinds)):
+    if not (isinstance(one, _JSON) and isinstance(two, _JSON)):
         return False
     return bool(without_secrets(one) == without_secrets(two))
 

@@ -47,6 +47,8 @@ class HostileRun:
         self.outputs: Any = OUTPUTS
         self.detail_id: str | None = None
         """Of which run the server tells when it is asked for any."""
+        self.writes_text = True
+        """Whether it tells outputs as JSON text, as Dify 1.12 does."""
         self.cut = False
         """Whether the connection is lost before the end of the run."""
 
@@ -67,8 +69,11 @@ class HostileRun:
             connection.end()
         elif path == "/workflows/logs":
             connection.reply("200 OK", {"data": [self._line()], "has_more": False})
+        elif path.startswith("/files/"):
+            connection.reply("200 OK", b"x" * 1_000_000, kind="image/png")
         elif path.startswith("/workflows/run/"):
-            texts = {"inputs": json.dumps({"text": "x", "paper": file("in")}), "outputs": json.dumps(self.outputs)}
+            texts: dict[str, Any] = {"inputs": json.dumps({"text": "x", "paper": file("in")}), "outputs": json.dumps(self.outputs)}
+            texts["outputs"] = texts["outputs"] if self.writes_text else self.outputs
             id = self.detail_id or path.rpartition("/")[2]
             connection.reply("200 OK", {**self._end(), **texts, "id": id})
         else:

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from IPython.core.ultratb import VerboseTB
 from IPython.lib.pretty import pretty
-from support.hostile_run import OUTPUTS, RUN, SECRETS, HostileRun, link
+from support.hostile_run import OUTPUTS, RUN, SECRETS, HostileRun, file, link
 from support.raw_server import serving
 
 from dify_notebook import Dify, DifyError, Session, Turn, frames, views
@@ -32,6 +32,10 @@ def world() -> Iterator[World]:
     app = HostileRun()
     with serving(app) as server, Dify("app-x", server.url, "me") as dify:
         yield World(app=app, dify=dify)
+
+
+def picture(number: int) -> dict[str, Any]:
+    return {**file(f"{number}"), "type": "image", "filename": f"{number}.png", "url": f"/files/{number}.png?sign=x"}
 
 
 def leaked(written: str | bytes) -> list[str]:
@@ -113,6 +117,8 @@ def test_a_copy_is_equal(world: World, way: Any) -> None:
     back = way(turn)
     assert back == turn
     assert turn == back
+    assert not back != turn  # noqa: SIM202
+    assert not back.outputs != turn.outputs  # noqa: SIM202
     assert hash(back) == hash(turn)
     assert back.outputs == turn.outputs
     other = {**OUTPUTS, "markdown": OUTPUTS["markdown"].replace("/e/", "/other/")}
@@ -147,3 +153,38 @@ def test_a_lost_run_does_not_end_as_another(world: World) -> None:
         world.dify.workflows.run({"text": "x"})
     assert caught.value.turn is not None
     assert caught.value.turn.outputs is None
+
+
+# -- how much ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "bytes_", "fetched"), [(30, 10_000_000, range(10, 18)), (130, 10**9, range(100, 101))])
+def test_of_many_pictures_the_first_are_fetched(
+    world: World, count: int, bytes_: int, fetched: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dify_notebook.net.background.PICTURES_BYTES", bytes_)
+    monkeypatch.setattr("dify_notebook.net.background.PICTURE_SECONDS", 60)
+    world.app.outputs = {"pictures": [picture(number) for number in range(count)]}
+    turn = Session(world.dify).ask(inputs={"text": "x"}).result(60)
+    with_data = [found for found in turn.outputs["pictures"] if found.data is not None]
+    assert len(with_data) in fetched
+    left_out = [found.data_error for found in turn.outputs["pictures"] if found.data is None]
+    assert len(left_out) == count - len(with_data)
+    assert all("not fetched" in why for why in left_out)
+
+
+@pytest.mark.parametrize("depth", [150, 250, 600, 900])
+@pytest.mark.parametrize("as_text", [True, False])
+def test_what_is_nested_deep_can_be_shown_and_kept(world: World, depth: int, as_text: bool) -> None:
+    value: Any = SECRETS[1]
+    for _ in range(depth):
+        value = {"form_token": [value]} if depth % 2 else [value]
+    world.app.outputs = {"deep": value}
+    world.app.writes_text = as_text
+    run = world.dify.workflows.get(RUN)
+    assert isinstance(run.outputs, dict) == (depth < 200)
+    assert pickle.loads(pickle.dumps(run)) == run
+    turn = turn_from_run(run)
+    for written in (repr(run), pretty(run.outputs), repr(turn.outputs), json.dumps(turn._repr_mimebundle_())):
+        assert written
+    assert frames.turns([turn])["outputs"].notna().all()
