@@ -9,7 +9,6 @@ from typing import Any, cast
 from ..redact import redact
 from ..secret import Secret
 
-
 _SHORT = 40
 _PLAIN = re.compile("[A-Za-z_]*+")
 """Texts of which redacting takes nothing: names and words, which are most."""

@@ -20,7 +20,7 @@ from IPython.lib.pretty import pretty
 from support.hostile_run import OUTPUTS, RUN, SECRETS, HostileRun, file, link
 from support.raw_server import serving
 
-from dify_notebook import Dify, DifyError, Session, Turn, frames, views
+from dify_notebook import Dify, DifyError, Session, Turn, frames
 from dify_notebook.errors import ServerError
 from dify_notebook.turn.stored_run import turn_from_run
 
