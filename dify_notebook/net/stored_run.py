@@ -53,7 +53,7 @@ async def stored_run(dify: AsyncDify, run_id: str, *, left: Callable[[], bool]) 
 
 
 def is_of(run: WorkflowRun, id: str) -> bool:
-    """Whether an answer is about the run that was asked for, whose id a server reads in each way that a UUID is written."""
+    """Whether an answer is about the run that was asked for; its id may be written in each way that a UUID is."""
     return _plain(run.id or "") == _plain(id)
 
 

@@ -1,5 +1,5 @@
-"""What a server says and nobody else is to have: the token of a form is a `Secret` in memory; no pickle has it, nor what
-signs an address."""
+"""What a server says and nobody else is to have: the token of a form is a `Secret` in memory, and in no pickle; no more
+than what signs an address."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Values(dict[str, Any]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]  # as of every dict
+    __hash__ = None  # as of every dict
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (dict(without_secrets(self)),)

@@ -72,10 +72,10 @@ class HostileRun:
         elif path.startswith("/files/"):
             connection.reply("200 OK", b"x" * 1_000_000, kind="image/png")
         elif path.startswith("/workflows/run/"):
-            texts: dict[str, Any] = {"inputs": json.dumps({"text": "x", "paper": file("in")}), "outputs": json.dumps(self.outputs)}
-            texts["outputs"] = texts["outputs"] if self.writes_text else self.outputs
+            inputs = json.dumps({"text": "x", "paper": file("in")})
+            values = {"inputs": inputs, "outputs": json.dumps(self.outputs) if self.writes_text else self.outputs}
             id = self.detail_id or path.rpartition("/")[2]
-            connection.reply("200 OK", {**self._end(), **texts, "id": id})
+            connection.reply("200 OK", {**self._end(), **values, "id": id})
         else:
             connection.reply("404 NOT FOUND", {"code": "not_found", "message": f"no {link('x')}"})
 
@@ -87,8 +87,8 @@ class HostileRun:
     def _line(self) -> dict[str, Any]:
         words = {name: f"w?sign={SIGNATURE}" for name in ("version", "triggered_from", "status")}
         user = {"session_id": "me", "type": link("user")}
-        line = {"id": "l1", "workflow_run": {**self._end(), **words}, "details": OUTPUTS, "created_at": 2}
-        return {**line, "created_from": f"w?sign={SIGNATURE}", "created_by_role": link("role"), "created_by_end_user": user}
+        by = {"created_from": f"w?sign={SIGNATURE}", "created_by_role": link("role"), "created_by_end_user": user}
+        return {"id": "l1", "workflow_run": {**self._end(), **words}, "details": OUTPUTS, "created_at": 2, **by}
 
     def _events(self) -> Iterator[dict[str, Any]]:
         ids = {"task_id": "t", "workflow_run_id": RUN}

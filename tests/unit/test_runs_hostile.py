@@ -78,7 +78,7 @@ def test_what_the_server_keeps_shows_none(world: World) -> None:
     assert run.outputs["markdown"] == OUTPUTS["markdown"]
     logs = world.dify.workflows.logs()
     shown = [value for one in (run, run.inputs, run.outputs, logs.to_list()) for value in (repr(one), pretty(one))]
-    kept = [pickle.dumps([run, logs.to_list()]), logs.to_frame().to_json(date_format="iso")]
+    kept: list[str | bytes] = [pickle.dumps([run, logs.to_list()]), logs.to_frame().to_json(date_format="iso")]
     assert [leaked(written) for written in [*shown, *kept]] == [[]] * len([*shown, *kept])
     assert [name for name, written in of_turn(turn_from_run(run)) if leaked(written)] == []
 
@@ -86,7 +86,7 @@ def test_what_the_server_keeps_shows_none(world: World) -> None:
 def test_no_history_has_any(world: World, tmp_path: Path) -> None:
     history = world.dify.history(details=True)
     assert history.workflow_runs["outputs"].notna().all()
-    written = [history.workflow_runs.to_json(date_format="iso"), pickle.dumps(history)]
+    written: list[str | bytes] = [history.workflow_runs.to_json(date_format="iso"), pickle.dumps(history)]
     back = world.dify.history(details=True, to=tmp_path / "kept").workflow_runs
     written += [back.to_json(date_format="iso"), *(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())]
     assert [leaked(one) for one in written] == [[]] * len(written)
@@ -97,7 +97,7 @@ def test_no_tape_has_any(world: World, tmp_path: Path) -> None:
     session.ask(inputs={"text": "x"}).result(10)
     tape = session.turns[-1].tape
     tape.save(tmp_path / "x.tape.gz")
-    written = [repr(session), repr(session.turns), pickle.dumps(tape), (tmp_path / "x.tape.gz").read_bytes()]
+    written: list[str | bytes] = [repr(session), repr(session.turns), pickle.dumps(tape), (tmp_path / "x.tape.gz").read_bytes()]
     assert [leaked(one) for one in written] == [[]] * len(written)
 
 
@@ -106,7 +106,7 @@ def test_no_error_tells_any(world: World) -> None:
     with pytest.raises(DifyError) as caught:
         world.dify.workflows.run({"text": "x"})
     verbose = VerboseTB().text(caught.type, caught.value, caught.tb)
-    written = [verbose, *traceback.format_exception(caught.value), repr(caught.value), pickle.dumps(caught.value)]
+    written: list[str | bytes] = [verbose, *traceback.format_exception(caught.value), repr(caught.value), pickle.dumps(caught.value)]
     assert [leaked(one) for one in written] == [[]] * len(written)
     assert sys.exc_info()[0] is None
 
@@ -166,9 +166,10 @@ def test_of_many_pictures_the_first_are_fetched(
     monkeypatch.setattr("dify_notebook.net.background.PICTURE_SECONDS", 60)
     world.app.outputs = {"pictures": [picture(number) for number in range(count)]}
     turn = Session(world.dify).ask(inputs={"text": "x"}).result(60)
-    with_data = [found for found in turn.outputs["pictures"] if found.data is not None]
+    pictures = (turn.outputs or {})["pictures"]
+    with_data = [found for found in pictures if found.data is not None]
     assert len(with_data) in fetched
-    left_out = [found.data_error for found in turn.outputs["pictures"] if found.data is None]
+    left_out = [found.data_error for found in pictures if found.data is None]
     assert len(left_out) == count - len(with_data)
     assert all("not fetched" in why for why in left_out)
 
