@@ -248,9 +248,11 @@ def raise_for_turn(turn: Turn) -> None:
     """Raise what the end of a turn means; nothing for one that came to its end."""
     if turn.status in ("succeeded", "partial_succeeded", "stopped", "paused", "running"):
         return
-    error = turn.error
+    from .redact import redact
+
+    error = turn.error  # verbose tracebacks show what stands here
     code = error.code if error else turn.end or "incomplete"
-    message = error.message if error else t(f"net.end.{turn.end or 'eof'}")
+    message = redact(error.message) if error else t(f"net.end.{turn.end or 'eof'}")
     kind = TurnFailed if turn.status == "failed" else TurnIncomplete
     alone = turn.workflow_run_id and not turn.message_id  # a workflow app's run
     raise kind(

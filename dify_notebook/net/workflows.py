@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, NotFoundError
+from ..errors import InputError, NotFoundError, ServerError
 from ..i18n import t
 from ..wire import calls, models
 from ..wire.kinds import WORKFLOW, LoggedStatus
@@ -15,6 +15,7 @@ from .pages import AsyncPages, PageBudget, numbered
 from .question import Question, ResponseMode, question
 from .resource import Resource
 from .resumed_stream import resumed
+from .stored_run import is_of
 from .stream import ChatStream
 from .ways import way_of
 
@@ -126,11 +127,14 @@ class AsyncWorkflows(Resource):
 
         Raises:
             NotFoundError: there is no such run of this app.
+            ServerError: the answer is about another run.
         """
         call = calls.workflow_run_detail(workflow_run_id)
         run = await self._dify._send(call)
         if run.id is None:
             raise NotFoundError(t("net.no_run"), code="not_found", status=200, attempted=call.attempted)
+        if not is_of(run, workflow_run_id):
+            raise ServerError(t("net.other_run"), code="other_run", status=200, attempted=call.attempted)
         return run
 
     def logs(

@@ -20,6 +20,7 @@ from ..wire.kinds import FILE_CONTROLS
 from . import commands as c
 from . import messages as m
 from .app import attachments_of
+from .readers import is_server_of
 from .state import Item, PanelState
 from .store import replace
 
@@ -87,7 +88,8 @@ class Runs:
             return None
         with suppress(OSError, TapeError):  # pruned meanwhile, or damaged
             turn = Tape.at(path).replay()
-            return turn if id in (turn.workflow_run_id, turn.message_id, store.name(path)) else None
+            is_meant = id in (turn.workflow_run_id, turn.message_id, store.name(path))
+            return turn if is_meant and is_server_of(self._controller.client, turn.server) else None
         return None
 
     def given(self, item: Item) -> dict[str, Any]:

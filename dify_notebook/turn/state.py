@@ -18,7 +18,7 @@ import msgspec
 from ..console import displayed
 from ..errors import raise_for_turn
 from ..printable import shown
-from ..redact import redact
+from ..wire.form_tokens import Values
 from .forms import Form as Form
 from .value import Value
 
@@ -163,6 +163,14 @@ class Round(Value, frozen=True):
     """Seconds, as told when the container completed or by the next round."""
 
 
+def _show_harmless(struct: msgspec.Struct, *names: str) -> None:
+    """Objects of JSON as dicts that show no signature."""
+    for name in names:
+        value = getattr(struct, name)
+        if type(value) is dict:
+            msgspec.structs.force_setattr(struct, name, Values(value))
+
+
 class Node(Value, frozen=True):
     """One run of a workflow node, or an iteration or loop that holds others."""
 
@@ -200,6 +208,9 @@ class Node(Value, frozen=True):
     parallel: bool = False
     """Whether its rounds run side by side, for containers."""
 
+    def __post_init__(self) -> None:
+        _show_harmless(self, "inputs", "process_data", "outputs")
+
 
 class MessageFile(Value, frozen=True):
     """A file that belongs to the message. Two are equal that differ in nothing but the signature of the address."""
@@ -227,15 +238,6 @@ class MessageFile(Value, frozen=True):
     """With its dot, where told."""
     reference: str | None = None
     """What stands for the file in a run's variables, where told (Dify 1.16)."""
-
-    def _state(self) -> dict[str, Any]:
-        return {**super()._state(), "url": redact(self.url) if self.url else self.url}
-
-    def __eq__(self, other: object) -> bool:
-        return self._state() == other._state() if isinstance(other, MessageFile) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash((MessageFile, self.id, self.type, self.name, self.size))
 
 
 class Citation(Value, frozen=True):
@@ -299,6 +301,9 @@ class Workflow(Value, frozen=True):
     """Seconds since sent."""
     finished_at: float | None = None
     """Seconds since sent; None while it runs."""
+
+    def __post_init__(self) -> None:
+        _show_harmless(self, "inputs", "outputs")
 
 
 class Turn(Value, frozen=True):
@@ -399,7 +404,7 @@ class Turn(Value, frozen=True):
         from .convert import with_files
 
         names, values = map(str, outputs), with_files(list(outputs.values()), self.files or ())
-        return dict(zip(names, values, strict=True))
+        return Values(zip(names, values, strict=True))
 
     def raise_for_status(self) -> Turn:
         """Return the turn itself, or raise the `DifyError` that its failure means.
