@@ -647,7 +647,7 @@ class Files(Group):
         """What a question says of these files, in their order; those that lie here are uploaded.
 
         Args:
-            files: paths, URLs, bytes, open files, uploaded files, or dicts in the API's own form.
+            files: paths, URLs, bytes, open files, uploaded files, files of a turn, or dicts in the API's own form.
             progress: called for each upload, see `upload`.
             check: number and types against the app's `/parameters`, see `upload`.
 
