@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from datetime import time as Time
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, NotFoundError, ServerError
@@ -142,8 +143,8 @@ class AsyncWorkflows(Resource):
         *,
         keyword: str | None = None,
         status: LoggedStatus | None = None,
-        created_at__before: str | datetime | None = None,
-        created_at__after: str | datetime | None = None,
+        created_at__before: str | date | None = None,
+        created_at__after: str | date | None = None,
         created_by_end_user_session_id: str | None = None,
         created_by_account: str | None = None,
         page_size: int = 100,
@@ -153,8 +154,8 @@ class AsyncWorkflows(Resource):
         Args:
             keyword: in inputs, outputs, the user or the run's id. Dify 1.12 finds no Chinese.
             status: runs that ended so.
-            created_at__before, created_at__after: times, as text in ISO 8601 or as they are; one without a zone is
-                this machine's. These and what follows: Dify 1.x.
+            created_at__before, created_at__after: times (also pandas') or days, which begin at midnight, as text in
+                ISO 8601 or as they are; one without a zone is this machine's. These and what follows: Dify 1.x.
             created_by_end_user_session_id: the user that runs were started with.
             created_by_account: the mail address of a member of the workspace.
 
@@ -182,15 +183,19 @@ class AsyncWorkflows(Resource):
                 raise InputError(t("net.old_filters", names=", ".join(newer)), code=newer[0])
             return page.data, page.has_more if page.has_more is not None else len(page.data) >= page_size
 
-        return numbered(fetch, max_items=dify.bounds.items, table="workflow_runs")
+        return numbered(fetch, what="workflows.logs", max_items=dify.bounds.items, table="workflow_runs")
 
 
-def _as_iso(name: str, time: str | datetime | None) -> str | None:
+def _as_iso(name: str, time: str | date | None) -> str | None:
     """A time as the server reads it. Raises: `InputError`, it is none."""
     if time is None:
         return None
     try:
         moment = datetime.fromisoformat(time) if isinstance(time, str) else time
-        return (moment if moment.tzinfo else moment.astimezone()).isoformat()
+        if not isinstance(moment, datetime):
+            return datetime.combine(moment, Time()).astimezone().isoformat()
+        if moment.tzinfo is None:  # one of pandas has no place of its own to go by
+            moment = datetime.combine(moment.date(), moment.time()).astimezone()
+        return moment.isoformat()
     except (ValueError, TypeError, AttributeError, OverflowError):
         raise InputError(t("net.bad_time", name=name, value=repr(time)), code=name) from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -306,7 +307,7 @@ class Workflow(Value, frozen=True):
         _show_harmless(self, "inputs", "outputs")
 
 
-class Turn(Value, frozen=True):
+class Turn(Value, frozen=True, dict=True):
     """One question and all that came back.
 
     >>> from dify_notebook import Turn
@@ -390,11 +391,12 @@ class Turn(Value, frozen=True):
         """The wire's events with their times, a lazy view on the tape; None when it was not kept."""
         return None if self.tape is None else self.tape.events
 
-    @property
+    @cached_property  # in a loop over rows it is asked for again and again
     def outputs(self) -> dict[str, Any] | None:
-        """What the run gave, by name, as the server says it (`workflow_finished`).
+        """What the run gave, by name, as the server says it (`workflow_finished`); each time the same dict.
 
-        Its files are `MessageFile`s: those of `files`, with what was fetched of them.
+        Its files are `MessageFile`s: those of `files`, with what was fetched of them. What is changed in it changes
+        nothing of the turn.
 
         None without a run, and where none were told (yet).
         """
