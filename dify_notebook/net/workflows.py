@@ -130,7 +130,9 @@ class AsyncWorkflows(Resource):
         call = calls.workflow_run_detail(workflow_run_id)
         run = await self._dify._send(call)
         if run.id is None:
-            raise NotFoundError(t("net.no_run"), code="not_found", status=200, attempted=call.attempted)
+            raise NotFoundError(
+                t("net.no_run"), code="not_found", status=200, hint=t("hint.unknown_run"), attempted=call.attempted
+            )
         return run
 
     def logs(

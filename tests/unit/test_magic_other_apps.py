@@ -63,8 +63,8 @@ def test_the_text_goes_into_an_input(mode: str, controls: Any, line: str, name: 
     [
         ((("paragraph", "a", False), ("paragraph", "b", False)), "", "x", r"any of a, b; .* --text a\."),
         ((("number", "n", False),), "", "x", "no text among its inputs"),
-        (TRANSLATOR, "--text langs", "x", r"no input langs, .* Did you mean lang\? Texts it takes: text\."),
-        ((*TRANSLATOR, ("file", "doc", False)), "--text doc", "x", "doc takes a file"),
+        (TRANSLATOR, "--text langs", "x", r"no input langs, .* Did you mean lang\? Texts it takes: text, lang\."),
+        ((*TRANSLATOR, ("file", "doc", False)), "--text doc", "x", r"doc takes a file.* Texts it takes: text, lang\."),
         (TRANSLATOR, "-i text=y", "x", "text is given twice"),
         (TRANSLATOR, "--inputs '{\"text\": \"y\"}'", "x", "text is given twice"),
         (TRANSLATOR, "", " \n", "This app needs text: write it below"),
@@ -262,7 +262,7 @@ def test_the_line_says_what_the_app_is_and_how_it_is_asked() -> None:
     said = run_line("apps", notebook.state, notebook.names)
     assert "    a workflow app\n" in said
     assert "    -i text=…  paragraph · required · the cell's text\n" in said
-    assert "    Ask it: %%dify c, and below that line text\n" in said
+    assert "    Ask it: %%dify c, and below that line what goes into text\n" in said
     status = run_line("", notebook.state, notebook.names)
     assert "none: a workflow app holds none" in status
     assert "continue:" not in status
