@@ -236,8 +236,12 @@ def test_a_run_whose_form_was_answered_says_how_it_is_read_on() -> None:
     assert "dify.chat.resume(turn)" in views.text(msgspec.structs.replace(waits, app_mode="advanced-chat"), "en")
 
 
-def test_the_timeline_of_a_workflow_is_open() -> None:
-    for turn, opened in ((examples.workflow(), True), (msgspec.structs.replace(examples.chatflow(), status="succeeded"), False)):
+def test_the_timeline_of_a_workflow_is_open_unless_it_is_long() -> None:
+    short = examples.workflow()
+    rounds = [Node(id=f"r{n}", node_id="r", title="Round", status="succeeded") for n in range(limits.OPEN_ROWS)]
+    long = msgspec.structs.replace(short, nodes=(*short.nodes, *rounds))  # the outputs come first to a reader
+    chatflow = msgspec.structs.replace(examples.chatflow(), status="succeeded")
+    for turn, opened in ((short, True), (long, False), (msgspec.structs.replace(long, status="failed"), True), (chatflow, False)):
         section = slot(views.TurnView("en").blocks(turn), "timeline").children[0]
         assert ("open" in section.attrs) is opened
 
