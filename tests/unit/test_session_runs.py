@@ -97,6 +97,7 @@ def test_what_such_apps_do_not_take_is_refused_unsent(desk: Desk, wrong: Any) ->
     with pytest.raises(InputError) as caught:
         desk.session.ask(**{"inputs": {"text": "t"}, **wrong})
     assert caught.value.code == next(iter(wrong))
+    assert "empty" not in caught.value.hint
     assert [path for path, _ in desk.asked] == ["/info"]
 
 
