@@ -72,7 +72,7 @@ def inputs_given(arguments: Arguments, namespace: dict[str, Any], body: str = ""
 
 
 def _from_variable(arguments: Arguments, namespace: dict[str, Any]) -> tuple[dict[str, Value], tuple[str, ...]]:
-    """What `--inputs` names: a dict, or a row. What is missing there (NaN, NaT, NA) is not given."""
+    """What `--inputs` names: a dict, or a row. What is missing in a row (NaN, NaT, NA) is not given."""
     given: Any = arguments.inputs_from or {}
     row = False
     if isinstance(given, str):
@@ -87,7 +87,7 @@ def _from_variable(arguments: Arguments, namespace: dict[str, Any]) -> tuple[dic
             key = "magic.inputs_no_dict" if rows is None else "magic.inputs_rows"
             known = {"name": arguments.inputs_from, "type": type(given).__name__, "rows": rows}
             raise InputError(t(key, **known), code="inputs")
-    named = {str(name): None if is_missing(value) else value for name, value in given.items()}
+    named = {str(name): None if row and is_missing(value) else value for name, value in given.items()}
     return values(named, Origin.PYTHON), tuple(named) if row else ()
 
 
