@@ -288,7 +288,7 @@ def test_the_line_says_what_an_unclear_app_needs(controls: Any, says: str) -> No
 def test_chinese_sentences() -> None:
     set_language("zh-Hans")
     try:
-        with pytest.raises(InputError, match="--new 与会话有关，而Support（工作流应用）没有会话"):
+        with pytest.raises(InputError, match="--new 与会话有关，而 Support（工作流应用）没有会话"):
             book(WORKFLOW, *TRANSLATOR).prepare("--new", "x")
     finally:
         set_language(None)
@@ -306,6 +306,9 @@ def test_the_embedded_app_is_known_before_it_was_asked() -> None:
 def test_conversations_of_an_app_that_was_not_asked_yet() -> None:
     notebook = book(COMPLETION, *TRANSLATOR)
     notebook.state.choice = "c"
+    status = run_line("", notebook.state, notebook.names)
+    assert "none yet" in status
+    assert "begins one" not in status
     with pytest.raises(InputError, match="conversations is about conversations"):
         run_line("conversations", notebook.state, notebook.names)
     assert "/conversations" not in notebook.server.asked
