@@ -16,7 +16,7 @@ from unit.test_views_turn import shown, slot, words_of
 from unit.views_hostile import hostile_run
 
 from dify_notebook import views
-from dify_notebook.turn.state import Form, MessageFile, Node, Status, Turn, TurnError, Workflow
+from dify_notebook.turn.state import CUT, End, Form, MessageFile, Node, Status, Turn, TurnError, Workflow
 from dify_notebook.views import limits, transcript
 from dify_notebook.views.block import Block
 from dify_notebook.views.diff import Differ, apply
@@ -227,6 +227,11 @@ def test_a_lost_run_says_how_to_find_its_end() -> None:
     lost = run(None, "incomplete", end="disconnected", workflow_run_id="r")
     assert "dify.workflows.get(turn.workflow_run_id)" in views.text(lost, "en")
     assert "server does not keep it" in views.text(msgspec.structs.replace(lost, app_mode="completion"), "en")
+
+
+@pytest.mark.parametrize("end", CUT)
+def test_a_run_that_was_cut_short_is_no_answer(end: End) -> None:
+    assert "answer" not in shown(run(None, "incomplete", end=end), "notice")
 
 
 def test_a_run_whose_form_was_answered_says_how_it_is_read_on() -> None:
