@@ -245,7 +245,7 @@ def _forget(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 
 def _doctor(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if args not in ([], ["--stream"]):
-        _refuse("magic.line.nothing_more", name="doctor", text=" ".join(args))
+        _refuse("magic.line.doctor", text=" ".join(args))
     return doctor(state.app_session(None, None, namespace), stream=bool(args))
 
 
