@@ -85,10 +85,10 @@ def test_the_mode_is_learnt_before_the_first_question(desk: Desk) -> None:
 
 
 def test_what_a_run_is_of_is_known_before_it_is_sent(desk: Desk) -> None:
-    seen: list[str | None] = []
-    desk.session.subscribe(lambda run, ended: seen.append(run.turn.app_mode))
+    seen: list[tuple[str | None, str | None]] = []
+    desk.session.subscribe(lambda run, ended: seen.append((run.turn.app_mode, run.turn.server)))
     desk.session.ask(inputs={"text": "t"}).result(10)
-    assert seen == ["workflow", "workflow"]
+    assert seen == [("workflow", desk.session.client.base_url)] * 2
 
 
 @pytest.mark.parametrize("wrong", [{"query": "hi"}, {"conversation_id": "c"}])
