@@ -189,6 +189,7 @@ _BY_WORDS = (
     ("workflow not published", "hint.unpublished"),
     ("has no bound agent", "hint.agent_not_published"),
     ("workflow run not found", "hint.unknown_run"),
+    ("workflow not found with id", "hint.unknown_version"),
     ("form not found", "hint.human_input_form_not_found"),
     ("provider … does not exist", "hint.provider"),
     ("arg user must be provided", "hint.user"),

@@ -140,7 +140,8 @@ def summary(history: History, name: str) -> str:
     if history.failures:
         lines.append(t("magic.history.failures", count=len(history.failures), name=name))
     again = "%dify history" if name == DEFAULT_NAME else f"%dify history {name}"
-    lines.append(t("magic.history.next_runs" if of_runs else "magic.history.next", name=name, again=again))
+    if of_runs or takes(history.facts.app_mode).conversations:
+        lines.append(t("magic.history.next_runs" if of_runs else "magic.history.next", name=name, again=again))
     return "\n".join(lines)
 
 

@@ -51,7 +51,7 @@ def ask(dify: AsyncDify, asked: Asked) -> ChatStream:
             workflow_id=asked.workflow_id,
         )
     if asked.query is not None:
-        raise InputError(t("net.text_is_input"), code="query")
+        raise InputError(t("net.text_is_input"), code="query", hint=t("hint.inputs"))
     if asked.conversation_id is not None:
         raise InputError(t("net.no_conversations", name="conversation_id"), code="conversation_id")
     return by_inputs(dify, asked)

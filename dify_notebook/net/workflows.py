@@ -133,7 +133,9 @@ class AsyncWorkflows(Resource):
         call = calls.workflow_run_detail(workflow_run_id)
         run = await self._dify._send(call)
         if run.id is None:
-            raise NotFoundError(t("net.no_run"), code="not_found", status=200, attempted=call.attempted)
+            raise NotFoundError(
+                t("net.no_run"), code="not_found", status=200, hint=t("hint.unknown_run"), attempted=call.attempted
+            )
         if not is_of(run, workflow_run_id):
             raise ServerError(t("net.other_run"), code="other_run", status=200, attempted=call.attempted)
         return run

@@ -66,8 +66,8 @@ def test_the_text_goes_into_an_input(mode: str, controls: Any, line: str, name: 
     [
         ((("paragraph", "a", False), ("paragraph", "b", False)), "", "x", r"any of a, b; .* --text a\."),
         ((("number", "n", False),), "", "x", "no text among its inputs"),
-        (TRANSLATOR, "--text langs", "x", r"no input langs, .* Did you mean lang\? Texts it takes: text\."),
-        ((*TRANSLATOR, ("file", "doc", False)), "--text doc", "x", "doc takes a file"),
+        (TRANSLATOR, "--text langs", "x", r"no input langs, .* Did you mean lang\? Texts it takes: text, lang\."),
+        ((*TRANSLATOR, ("file", "doc", False)), "--text doc", "x", r"doc takes a file.* Texts it takes: text, lang\."),
         (TRANSLATOR, "-i text=y", "x", "text is given twice"),
         (TRANSLATOR, "--inputs '{\"text\": \"y\"}'", "x", "text is given twice"),
         (TRANSLATOR, "", " \n", "This app needs text: write it below"),
@@ -267,7 +267,7 @@ def test_the_line_says_what_the_app_is_and_how_it_is_asked() -> None:
     said = run_line("apps", notebook.state, notebook.names)
     assert "    a workflow app\n" in said
     assert "    -i text=…  paragraph · required · the cell's text\n" in said
-    assert "    Ask it: %%dify c, and below that line text\n" in said
+    assert "    Ask it: %%dify c, and below that line what goes into text\n" in said
     status = run_line("", notebook.state, notebook.names)
     assert "none: a workflow app holds none" in status
     assert "continue:" not in status
@@ -292,7 +292,7 @@ def test_the_line_says_what_an_unclear_app_needs(controls: Any, says: str) -> No
 def test_chinese_sentences() -> None:
     set_language("zh-Hans")
     try:
-        with pytest.raises(InputError, match="--new 与会话有关，而Support（工作流应用）没有会话"):
+        with pytest.raises(InputError, match="--new 与会话有关，而 Support（工作流应用）没有会话"):
             book(WORKFLOW, *TRANSLATOR).prepare("--new", "x")
     finally:
         set_language(None)
@@ -310,6 +310,9 @@ def test_the_embedded_app_is_known_before_it_was_asked() -> None:
 def test_conversations_of_an_app_that_was_not_asked_yet() -> None:
     notebook = book(COMPLETION, *TRANSLATOR)
     notebook.state.choice = "c"
+    status = run_line("", notebook.state, notebook.names)
+    assert "none yet" in status
+    assert "begins one" not in status
     with pytest.raises(InputError, match="conversations is about conversations"):
         run_line("conversations", notebook.state, notebook.names)
     assert "/conversations" not in notebook.server.asked

@@ -157,8 +157,9 @@ async def test_a_server_without_versions_by_id_is_named(how: Any) -> None:
 async def test_a_run_that_is_not_there_is_not_found() -> None:
     with serving(answering([], {"/workflows/run": NULLS})) as raw:
         async with AsyncDify("app-x", raw.url, "me", retry=0) as dify:
-            with pytest.raises(NotFoundError, match=t("net.no_run")):
+            with pytest.raises(NotFoundError, match=t("net.no_run")) as caught:
                 await dify.workflows.get("00000000-0000-4000-8000-000000000000")
+    assert caught.value.hint == t("hint.unknown_run")
 
 
 # -- the log of runs -----------------------------------------------------------------------
