@@ -59,15 +59,16 @@ class Runs:
         controller = self._controller
         item = next((item for item in controller.state.items if id in ids_of(item)), None)
         if item is None:
-            turn = await self._stored(id)
+            line = next((run for run in controller.state.listing.runs if run.id == id), None)
+            turn = await self._stored(id, line.user if line else None)
             item = Item(
-                key=controller.new_key(), query="", turn=turn, inputs=turn.inputs or {}, asked_at=turn.created_at,
-                earlier=True,
+                key=controller.new_key(), query="", turn=turn, inputs=turn.inputs or {}, earlier=True,
+                asked_at=turn.created_at or (line.created_at if line else None),  # no tape has the server's time
             )  # fmt: skip
             controller.update_state(lambda state: _with(state, item))
         controller.set_state(shown=item.key, problem=None)
 
-    async def _stored(self, id: str) -> Turn:
+    async def _stored(self, id: str, user: str | None) -> Turn:
         """A run that was not had here: nodes and times are of its tape, where this machine has it."""
         controller = self._controller
         client, app = controller.client, controller.state.app
@@ -76,10 +77,9 @@ class Runs:
             if taped is None:
                 raise NotFoundError(t("panel.no_turn"), code="turn")
             return taped
-        line = next((run for run in controller.state.listing.runs if run.id == id), None)
         run = await client.workflows.get(id)
-        stored = turn_from_run(run, user=line.user if line else None, server=client.base_url, app=app.name)
-        return stored if taped is None else replace(taped, inputs=stored.inputs)
+        stored = turn_from_run(run, user=user, server=client.base_url, app=app.name)
+        return stored if taped is None else replace(taped, inputs=stored.inputs, created_at=stored.created_at)
 
     def _taped(self, id: str) -> Turn | None:
         store = self._controller.session.store
