@@ -11,7 +11,7 @@ from ..app import stored_files
 from ..app.origin import Origin, values
 from ..errors import NotFoundError, TapeError
 from ..i18n import t
-from ..net.files import is_url, kind_of
+from ..net.files import kind_of
 from ..printable import one_line
 from ..tape import Tape
 from ..turn.state import Turn
@@ -20,6 +20,7 @@ from ..wire.kinds import FILE_CONTROLS
 from . import commands as c
 from . import messages as m
 from .app import attachments_of
+from .readers import is_server_of
 from .state import Item, PanelState
 from .store import replace
 
@@ -87,7 +88,8 @@ class Runs:
             return None
         with suppress(OSError, TapeError):  # pruned meanwhile, or damaged
             turn = Tape.at(path).replay()
-            return turn if id in (turn.workflow_run_id, turn.message_id, store.name(path)) else None
+            is_meant = id in (turn.workflow_run_id, turn.message_id, store.name(path))
+            return turn if is_meant and is_server_of(self._controller.client, turn.server) else None
         return None
 
     def given(self, item: Item) -> dict[str, Any]:
@@ -98,7 +100,7 @@ class Runs:
             if isinstance(value, list | tuple):
                 return [named(each) for each in value]
             stored = own and isinstance(value, Mapping) and stored_files.is_file(value)
-            return (_reference(value) or value) if stored else value
+            return (stored_files.reference(value) or value) if stored else value
 
         return {name: named(value) for name, value in item.given.items()}
 
@@ -145,7 +147,7 @@ class Runs:
             return None
         if isinstance(file, Mapping):
             own = self._is_own(item)
-            reference = file if stored_files.is_reference(file) else _reference(file) if own else None
+            reference = file if stored_files.is_reference(file) else stored_files.reference(file) if own else None
             if reference is None:
                 return None
             name = str(file.get("filename") or file.get("name") or "") or t("panel.run.file")
@@ -167,14 +169,3 @@ def _with(state: PanelState, item: Item) -> PanelState:
     while at and item.asked_at and (before := state.items[at - 1].asked_at) and before > item.asked_at:
         at -= 1
     return replace(state, items=(*state.items[:at], item, *state.items[at:]))
-
-
-def _reference(file: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How a file that a run tells of is named in another; None where the server does not tell enough."""
-    kind, method = str(file.get("type") or "custom"), file.get("transfer_method")
-    upload, url = file.get("upload_file_id") or file.get("related_id"), file.get("remote_url") or file.get("url")
-    if method == "local_file" and isinstance(upload, str) and upload:
-        return {"type": kind, "transfer_method": method, "upload_file_id": upload}
-    if method == "remote_url" and isinstance(url, str) and is_url(url):
-        return {"type": kind, "transfer_method": method, "url": url}
-    return None
