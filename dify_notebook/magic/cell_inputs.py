@@ -135,14 +135,18 @@ def _evaluate(assignment: Assignment, namespace: dict[str, Any]) -> Any:
     raise InputError(text, code="inputs")
 
 
+def _texts(app: KnownApp) -> list[str]:
+    """The names of all its inputs that are texts."""
+    return [name for name, control in app.controls.items() if control.get("type") in _TEXTS]
+
+
 def text_candidates(app: KnownApp) -> list[str]:
     """The inputs that may be meant by the text of an app without conversations: one where that is clear.
 
     It is the one called `query`, else the only paragraph, else the only text.
     """
-    kinds = {name: control.get("type") for name, control in app.controls.items()}
-    texts = [name for name, kind in kinds.items() if kind in _TEXTS]
-    areas = [name for name in texts if kinds[name] == _AREA]
+    texts = _texts(app)
+    areas = [name for name in texts if app.controls[name].get("type") == _AREA]
     return next((found for found in ([n for n in texts if n == QUERY], areas) if len(found) == 1), texts)
 
 
@@ -160,7 +164,7 @@ def text_given(
     """
     texts = text_candidates(app)
     if named is not None:
-        _check_named(named, app, texts)
+        _check_named(named, app)
     elif len(texts) == 1:
         named = texts[0]
     elif text:
@@ -176,8 +180,8 @@ def text_given(
     return {named: Value(text, Origin.LINE)} if text else {}
 
 
-def _check_named(name: str, app: KnownApp, texts: list[str]) -> None:
-    control = app.controls.get(name)
+def _check_named(name: str, app: KnownApp) -> None:
+    control, texts = app.controls.get(name), _texts(app)
     if control is None and app.whole:
         _refuse("magic.text.unknown", texts, name=name, suggestion=suggestion(name, list(app.controls)))
     if control is not None and control.get("type") in FILE_CONTROLS:

@@ -307,6 +307,7 @@ def test_of_a_completion_app_there_are_ratings_and_a_note(version: str, where: W
         history = dify.history(**where())
         history = again(history, dify)
     assert [note for note in history.notes if "completion app" in note and "frames.replay()" in note]
+    assert "history.search" not in summary(history, "history"), "there is nothing to search in"
     assert list(history.feedbacks["rating"]) == ([] if version == "0.15.3" else ["like"])
     assert not len(history.workflow_runs)
     assert history.facts.complete
