@@ -61,7 +61,7 @@ def history(count: int = 400, *, usage: bool = True, currencies: tuple[str, ...]
     runs = {
         "workflow_run_id": [f"r{n}" for n in numbers],
         "created_at": table["created_at"],
-        "status": [words[0 if n % 10 else n // 10 % 4] for n in numbers],
+        "status": [succeeded if n % 10 else (succeeded, failed, partly, running)[n // 10 % 4] for n in numbers],
         "elapsed": [0.0 if n % 40 == 30 else 1 + n % 4 for n in numbers],
     }
     return History({name: pd.DataFrame(rows) for name, rows in (("messages", table), ("thoughts", thoughts), ("workflow_runs", runs))})
