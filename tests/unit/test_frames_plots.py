@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import altair
 import numpy as np
@@ -25,6 +25,7 @@ from dify_notebook.frames.plots import Plot, aggregate, messages, style
 from dify_notebook.frames.plots.png import transparent
 from dify_notebook.i18n import set_language
 from dify_notebook.turn.state import Node, Thought, Timing
+from dify_notebook.wire.kinds import RunStatus
 
 MIME = "application/vnd.vegalite.v5+json"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -57,7 +58,7 @@ def history(count: int = 400, *, usage: bool = True, currencies: tuple[str, ...]
         "message_id": [f"m{n // 2}" for n in range(40)],
         "tool": [None if n % 4 == 3 else f"tool {n % 3}" for n in range(40)],
     }
-    words = ["succeeded", "failed", "partial-succeeded", "running"]
+    running, succeeded, failed, _, partly, *_ = get_args(RunStatus)
     runs = {
         "workflow_run_id": [f"r{n}" for n in numbers],
         "created_at": table["created_at"],
