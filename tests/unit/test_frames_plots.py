@@ -58,11 +58,10 @@ def history(count: int = 400, *, usage: bool = True, currencies: tuple[str, ...]
         "message_id": [f"m{n // 2}" for n in range(40)],
         "tool": [None if n % 4 == 3 else f"tool {n % 3}" for n in range(40)],
     }
-    running, succeeded, failed, _, partly, *_ = get_args(RunStatus)
     runs = {
         "workflow_run_id": [f"r{n}" for n in numbers],
         "created_at": table["created_at"],
-        "status": [succeeded if n % 10 else (succeeded, failed, partly, running)[n // 10 % 4] for n in numbers],
+        "status": [get_args(RunStatus)[(1, 2, 4, 0)[0 if n % 10 else n // 10 % 4]] for n in numbers],
         "elapsed": [0.0 if n % 40 == 30 else 1 + n % 4 for n in numbers],
     }
     return History({name: pd.DataFrame(rows) for name, rows in (("messages", table), ("thoughts", thoughts), ("workflow_runs", runs))})
