@@ -224,8 +224,8 @@ def _essence(value: Any) -> Any:
 
 def given(node: Node) -> tuple[Any, Any]:
     """What a run of a node was given: its inputs, and of a model the prompts made of them."""
-    told = node.process_data
-    return node.inputs, told.get("prompts") if isinstance(told, Mapping) else None
+    data = node.process_data
+    return node.inputs, data.get("prompts") if isinstance(data, Mapping) else None
 
 
 def inputs(turn: Turn) -> dict[str, Any]:
