@@ -241,13 +241,19 @@ def from_response(attempted: str, status: int, content_type: str, body: bytes, r
     return kind(message, code=code, status=status, request_id=request_id, attempted=attempted)
 
 
+_ATTEMPTED = {"workflow": "workflow run", "completion": "completion"}
+"""What was attempted, by the mode of an app that does not chat."""
+
+
 def raise_for_turn(turn: Turn) -> None:
     """Raise what the end of a turn means; nothing for one that came to its end."""
     if turn.status in ("succeeded", "partial_succeeded", "stopped", "paused", "running"):
         return
-    error = turn.error
+    from .redact import redact
+
+    error = turn.error  # verbose tracebacks show what stands here
     code = error.code if error else turn.end or "incomplete"
-    message = error.message if error else t(f"net.end.{turn.end or 'eof'}")
+    message = redact(error.message) if error else t(f"net.end.{turn.end or 'eof'}")
     kind = TurnFailed if turn.status == "failed" else TurnIncomplete
     alone = turn.workflow_run_id and not turn.message_id  # a workflow app's run
     raise kind(
@@ -256,5 +262,5 @@ def raise_for_turn(turn: Turn) -> None:
         status=error.status if error else None,
         turn=turn,
         hint=t("hint.lost_run") if alone and turn.end in ("disconnected", "eof") else "",
-        attempted="workflow run" if alone else "chat",
+        attempted="workflow run" if alone else _ATTEMPTED.get(turn.app_mode or "", "chat"),
     )

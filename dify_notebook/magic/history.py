@@ -13,7 +13,6 @@ from ..app.modes import takes
 from ..errors import InputError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
-from ..wire.kinds import WORKFLOW
 from .state import AppSession
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def history(args: list[str], app_session: AppSession, namespace: Mapping[str, An
 
 def summary(history: History, name: str) -> str:
     """What is in it, what is not, and what can be done with it."""
-    of_runs = history.facts.app_mode == WORKFLOW
+    of_runs = takes(history.facts.app_mode).lists == "runs"
     rows = history.workflow_runs if of_runs else history.messages
     times = rows["created_at"].dropna()
     if of_runs:

@@ -20,6 +20,8 @@ from dify_notebook import Dify, History, errors, frames, local
 
 pytest.importorskip("pyarrow")  # an extra
 ARCHIVES = sorted((Path(__file__).parent / "earlier").glob("*.tar.xz"))
+BEFORE_RUNS = ("0.1.0.tar.xz", "0.1.0-2.tar.xz")
+"""Those of the time when no app but those that chat was known."""
 
 
 @pytest.fixture(params=ARCHIVES, ids=lambda path: path.name.removesuffix(".tar.xz"))
@@ -69,6 +71,18 @@ def test_there_is_something_of_each_kind(kept: Path) -> None:
     assert then["profiles"]["团队"][2:] == ["app-team", {"X-Team": "red\tand blue"}]
     assert all(then["fetched"][name] for name in ("messages", "conversations", "citations", "feedbacks", "annotations"))
     assert all(then["written"][name] for name in ("messages", "conversations", "thoughts", "files"))
+
+
+@pytest.mark.parametrize("kept", [path for path in ARCHIVES if path.name not in BEFORE_RUNS], indirect=True)
+def test_there_are_runs_of_every_kind(kept: Path) -> None:
+    then = json.loads((kept / "told.json").read_text(encoding="utf-8"))
+    failed, of_a_file, of_a_text = then["workflow_runs"]
+    assert [run["status"] for run in (failed, of_a_file, of_a_text)] == ["failed", "succeeded", "succeeded"]
+    assert (of_a_file["given"], of_a_text["text"]) == ("ferries.csv", "应用崩溃\n我要退款")
+    assert of_a_text["file"] == "item,class\r\n应用崩溃,崩溃\r\n我要退款,退款\r\n"
+    assert failed["error"]
+    assert [row["status"] for row in then["ran"]["workflow_runs"]].count("succeeded") == 2
+    assert all(run["nodes"] for run in then["runs"] if run["query"] is None)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="some hold a path")

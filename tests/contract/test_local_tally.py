@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from contract.workflow_stage import User, last, outputs_of, user
 
-from dify_notebook import local
+from dify_notebook import Dify, Session, local
 from dify_notebook.local.apps.tally_rows import MAX_BYTES, MAX_ROWS
 from dify_notebook.local.options import DIALECTS
 from dify_notebook.local.server.process import LocalServer
@@ -68,6 +69,16 @@ def test_a_file_that_was_uploaded(client: User) -> None:
     assert outputs["items"][0]["name"] == "two\r\nlines"
 
 
+def test_a_row_that_takes_itself_for_a_file(client: User) -> None:
+    """It stays what was given, and no file is opened by it."""
+    kept = client.upload("a.csv", b"a,b\n1,2\n", "text/csv").json()["id"]
+    text = f"dify_model_identity,related_id,size,url\n__dify__file__,{kept},8,x\n__dify__file__,,,\n"
+    ended = last(client.run(text=text, classes=CLASSES))
+    stored = outputs_of(client.detail(ended["id"]))
+    assert [row["url"] for row in stored["items"]] == ["x", ""]
+    assert stored["items"] == ended["outputs"]["items"]
+
+
 def test_too_much_is_told_by_the_run(client: User) -> None:
     ended = last(client.run(text="x\n" * (MAX_ROWS + 1)))
     assert (ended["status"], ended["error"]) == (
@@ -89,3 +100,16 @@ def test_what_it_tells_of_itself(client: User) -> None:
     assert [(next(iter(entry)), next(iter(entry.values()))["variable"]) for entry in form] == [
         ("paragraph", "text"), ("file", "file"), ("text-input", "classes"),
     ]  # fmt: skip
+
+
+def test_the_file_of_a_run_is_read_by_the_next(server: LocalServer) -> None:
+    """As the turn has it, also a pickled one, and as the server keeps the run; with and without a session."""
+    with Dify(server.api_key("tally"), server.base_url, "me") as dify:
+        turn = dify.workflows.run({"text": TEXT})
+        kept = dify.workflows.get(turn.workflow_run_id or "")
+        pickled = pickle.loads(pickle.dumps(turn))
+        for outputs in (turn.outputs, pickled.outputs, kept.outputs):
+            inputs = {"text": "", "file": (outputs or {})["file"]}
+            for again in (dify.workflows.run(inputs), Session(dify).ask(inputs=inputs).outcome()):
+                assert again.outputs is not None
+                assert again.outputs["rows"] == 2

@@ -1,25 +1,22 @@
-"""Workflow and completion apps of the embedded server, in each dialect, over a real socket and without a client of ours."""
+"""Workflow apps of the embedded server, in each dialect, over a real socket and without a client of ours."""
 
 from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
-from contract.workflow_stage import GATE, User, last, outputs_of, serving, user
-from local_helpers import NOWHERE, SINCE_1, Client, Event, Sounds, answer_of, events_of, names, told
+from contract.workflow_stage import GATE, WRONG, User, last, outputs_of, serving, user
+from local_helpers import NOWHERE, Sounds, told
 
 from dify_notebook.local.engine.app import fixed_id
 from dify_notebook.local.options import Dialect
 from dify_notebook.local.server.process import LocalServer
 
 HEAD = ["event", "workflow_run_id", "task_id", "data"]
-WRONG = "Please check if your app mode matches the right API route."
-UNAVAILABLE = "App unavailable, please check your app configurations."
 
 
 @pytest.fixture(scope="module")
@@ -332,258 +329,6 @@ def test_nothing_to_stop(server: LocalServer) -> None:
     with user(server, "plain") as client:
         for task in (NOWHERE, "nope"):
             assert client.post(f"/workflows/tasks/{task}/stop", {"user": "u"}).json() == {"result": "success"}
-
-
-# -- the log -------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory, dialect: Dialect) -> Iterator[tuple[LocalServer, list[str]]]:
-    """A server whose app has three runs, by two users; the newest failed."""
-    with serving(tmp_path_factory.mktemp("logged"), dialect) as running:
-        runs = []
-        for name, text in (("ann", "alpha 你好"), ("ann", "beta 100%"), ("bob", "slow down")):
-            with Client(running, "plain", name) as client:
-                body = {"inputs": {"q": text}, "user": name, "response_mode": "blocking"}
-                runs.append(client.post("/workflows/run", body).json()["workflow_run_id"])
-        yield running, runs
-
-
-def ids(page: dict[str, Any]) -> list[str]:
-    return [item["workflow_run"]["id"] for item in page["data"]]
-
-
-def test_the_log(logged: tuple[LocalServer, list[str]], dialect: Dialect) -> None:
-    server, (first, second, third) = logged
-    with user(server, "plain") as client:
-        page = client.logs()
-        assert list(page) == ["page", "limit", "total", "has_more", "data"]
-        assert (page["page"], page["limit"], page["total"], page["has_more"]) == (1, 20, 3, False)
-        assert ids(page) == [third, second, first]
-        item = page["data"][0]
-        run = [
-            "id", "version", "status", "triggered_from", "error", "elapsed_time", "total_tokens", "total_steps",
-            "created_at", "finished_at", "exceptions_count",
-        ]  # fmt: skip
-        fields = [
-            "id", "workflow_run", "details", "created_from", "created_by_role", "created_by_account",
-            "created_by_end_user", "created_at",
-        ]  # fmt: skip
-        older = dialect == "0.15"
-        assert list(item["workflow_run"]) == [name for name in run if not (older and name == "triggered_from")]
-        assert list(item) == [name for name in fields if not (older and name == "details")]
-        assert (item["created_from"], item["created_by_role"], item["created_by_account"]) == ("service-api", "end_user", None)
-        who = item["created_by_end_user"]
-        assert list(who) == ["id", "type", "is_anonymous", "session_id"]
-        assert (who["type"], who["session_id"]) == ("service_api" if older else "service-api", "bob")
-        # Pages.
-        assert [ids(client.logs(limit=2, page=number)) for number in (1, 2, 99)] == [[third, second], [first], []]
-        assert [client.logs(limit=2, page=number)["has_more"] for number in (1, 2, 99)] == [True, False, False]
-
-
-FOUND: list[tuple[dict[str, str], list[int]]] = [
-    ({"keyword": ""}, [2, 1, 0]),
-    ({"keyword": "BETA"}, [1]),
-    ({"keyword": "bob"}, [2]),
-    ({"keyword": "You said: alpha"}, [0]),
-    ({"keyword": "nothing like it"}, []),
-    ({"keyword": "_"}, [2, 1, 0]),
-    ({"status": "failed"}, [2]),
-    ({"status": "succeeded"}, [1, 0]),
-    ({"status": "stopped"}, []),
-    ({"keyword": "ann", "status": "failed"}, []),
-    ({"user": "nobody", "foo": "1"}, [2, 1, 0]),
-]
-SINCE = [
-    ({"created_at__before": "2020-01-01T00:00:00Z"}, []),
-    ({"created_at__before": "2100-01-01T00:00:00+08:00"}, [2, 1, 0]),
-    ({"created_at__after": "2020-01-01"}, [2, 1, 0]),
-    ({"created_at__after": "2100-01-01T00:00:00"}, []),
-    ({"created_at__before": ""}, [2, 1, 0]),
-    ({"created_by_end_user_session_id": "ann"}, [1, 0]),
-    ({"created_by_end_user_session_id": "zzz"}, []),
-]
-
-
-@pytest.mark.parametrize(("query", "found"), [*FOUND, *SINCE])
-def test_what_the_log_finds(
-    logged: tuple[LocalServer, list[str]], dialect: Dialect, query: dict[str, str], found: list[int]
-) -> None:
-    """What Dify 0.15 does not know, it leaves unread."""
-    server, runs = logged
-    expected = [2, 1, 0] if dialect == "0.15" and (query, found) in SINCE else found
-    with user(server, "plain") as client:
-        page = client.logs(**query)
-        assert (ids(page), page["total"]) == ([runs[at] for at in expected], len(expected))
-
-
-def test_what_the_log_finds_in_other_languages(logged: tuple[LocalServer, list[str]], dialect: Dialect) -> None:
-    """What is looked at is escaped, and newer ones look for what is not; a per cent sign is nothing but that."""
-    server, runs = logged
-    with user(server, "plain") as client:
-        assert ids(client.logs(keyword="你好")) == ([runs[0]] if dialect == "0.15" else [])
-        assert ids(client.logs(keyword="100%")) == [runs[1]]
-        assert ids(client.logs(keyword=runs[0])) == [runs[0]]
-
-
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ({"page": "0"}, "page"), ({"page": "abc"}, "page"), ({"page": ""}, "page"), ({"page": "100000"}, "page"),
-        ({"limit": "0"}, "limit"), ({"limit": "101"}, "limit"), ({"limit": "-1"}, "limit"), ({"limit": "abc"}, "limit"),
-        ({"status": "running"}, "status"), ({"status": "partial-succeeded"}, "status"), ({"status": ""}, "status"),
-    ],
-)  # fmt: skip
-def test_what_the_log_refuses(
-    logged: tuple[LocalServer, list[str]], dialect: Dialect, query: dict[str, str], field: str
-) -> None:
-    server, _ = logged
-    with user(server, "plain") as client:
-        status, code, message = told(client.http.get("/workflows/logs", params=query))
-        assert (status, code) == (400, "invalid_param")
-        assert message.startswith(f"{field}: " if dialect == "0.15" else f"1 validation error for WorkflowLogQuery\n{field}\n")
-
-
-@SINCE_1
-@pytest.mark.parametrize(
-    ("query", "status", "code"),
-    [
-        ("created_at__before=1700000000", 400, "invalid_param"),
-        ("created_at__before=yesterday", 400, "invalid_param"),
-        ("created_at__after=2030-01-01T00:00:00+08:00", 400, "invalid_param"),
-        ("created_by_account=no@example.com", 400, "invalid_param"),
-        ("created_by_end_user_session_id=ann&keyword=beta", 500, "unknown"),
-    ],
-)
-def test_what_newer_logs_refuse(logged: tuple[LocalServer, list[str]], query: str, status: int, code: str) -> None:
-    server, _ = logged
-    with user(server, "plain") as client:
-        assert told(client.http.get(f"/workflows/logs?{query}"))[:2] == (status, code)
-
-
-# -- the wrong app -------------------------------------------------------------------------------
-
-_ASK = {"inputs": {"q": "x", "query": "x"}, "query": "x", "user": "u"}
-_HERE = f"/conversations/{NOWHERE}"
-OF_CHATS = [
-    ("POST", "/chat-messages", _ASK), ("POST", f"/chat-messages/{NOWHERE}/stop", {"user": "u"}),
-    ("GET", "/conversations?user=u", None), ("GET", f"/messages?user=u&conversation_id={NOWHERE}", None),
-    ("GET", "/messages?user=u", None), ("GET", f"/messages/{NOWHERE}/suggested?user=u", None),
-    ("POST", f"{_HERE}/name", {"user": "u", "name": "x"}), ("DELETE", _HERE, {"user": "u"}),
-    ("GET", f"{_HERE}/variables?user=u", None),
-]  # fmt: skip
-OF_RUNS = [
-    ("POST", "/workflows/run", _ASK), ("POST", f"/workflows/{NOWHERE}/run", _ASK),
-    ("POST", f"/workflows/tasks/{NOWHERE}/stop", {"user": "u"}), ("GET", f"/workflows/run/{NOWHERE}", None),
-]  # fmt: skip
-OF_COMPLETIONS = [("POST", "/completion-messages", _ASK), ("POST", f"/completion-messages/{NOWHERE}/stop", {"user": "u"})]
-
-
-@pytest.mark.parametrize("app", ["plain", "completion", "flow", "chat"])
-def test_the_wrong_app(server: LocalServer, dialect: Dialect, app: str) -> None:
-    refused = [*((one, "not_chat_app", WRONG) for one in OF_CHATS if app in ("plain", "completion"))]
-    refused += [(one, "not_workflow_app", WRONG) for one in OF_RUNS if app != "plain"]
-    refused += [(one, "app_unavailable", UNAVAILABLE) for one in OF_COMPLETIONS if app != "completion"]
-    with user(server, app) as client:
-        for (method, path, body), code, message in refused:
-            response = client.http.request(method, path, json=body)
-            if app == "flow" and path == f"/workflows/run/{NOWHERE}" and dialect != "0.15":
-                assert response.status_code == (404 if dialect == "1.16" else 200)
-            elif dialect == "0.15" and (path.endswith("/variables?user=u") or path == f"/workflows/{NOWHERE}/run"):
-                assert response.status_code == 404
-            else:
-                assert told(response) == (400, code, message), path
-
-
-def test_what_apps_say_of_themselves(server: LocalServer, dialect: Dialect) -> None:
-    for app, mode in (("plain", "workflow"), ("completion", "completion")):
-        with user(server, app) as client:
-            assert client.get("/info").json().get("mode") == (None if dialect == "0.15" else mode)
-            ((kind, field),) = client.get("/parameters").json()["user_input_form"][0].items()
-            assert (kind, field["variable"]) == ("paragraph", "q" if app == "plain" else "query")
-            assert client.get("/meta").json() == {"tool_icons": {}}
-            assert client.get("/site").status_code == (404 if dialect == "0.15" else 200)
-
-
-# -- completions ---------------------------------------------------------------------------------
-
-
-def completed(client: User, **body: Any) -> list[Event]:
-    asked = {"inputs": {"query": "hi"}, "user": client.user, "response_mode": "streaming", **body}
-    with client.http.stream("POST", "/completion-messages", json=asked) as response:
-        assert response.status_code == 200
-        return list(events_of(response.iter_bytes()))
-
-
-def test_a_completion(server: LocalServer, dialect: Dialect) -> None:
-    with user(server, "completion") as client:
-        events = completed(client)
-        assert names(events) == ["message", "message_end"]
-        assert all(list(event)[:4] == ["event", "message_id", "created_at", "task_id"] for event in events)
-        assert answer_of(events) == "You said: Say hi"
-        assert events[-1]["files"] == ([] if dialect == "1.16" else None)
-        whole = client.blocking("/completion-messages", query="hi").json()
-        assert list(whole) == ["event", "task_id", "id", "message_id", "mode", "answer", "metadata", "created_at"]
-        assert (whole["mode"], whole["answer"]) == ("completion", "You said: Say hi")
-        # What stands beside the inputs takes the place of the prompt; it is no input.
-        assert answer_of(completed(client, query="TOP")) == "You said: TOP"
-        missing = client.post("/completion-messages", {"inputs": {}, "query": "hi", "user": "u"})
-        assert told(missing) == (400, "invalid_param", "query is required in input form")
-
-
-def test_a_completion_that_fails(server: LocalServer, dialect: Dialect) -> None:
-    limited = dialect == "1.16"
-    with user(server, "completion") as client:
-        (event,) = completed(client, inputs={"query": "slow down"})
-        assert not {"conversation_id", "task_id"} & set(event)
-        code = "rate_limit_error" if limited else "completion_request_error"
-        assert (event["event"], event["code"], event["status"]) == ("error", code, 429 if limited else 400)
-        answer = client.blocking("/completion-messages", query="slow down")
-        assert told(answer)[:2] == (429 if limited else 400, code)
-
-
-def test_what_people_think_of_a_completion(server: LocalServer, dialect: Dialect) -> None:
-    with user(server, "completion") as client:
-        for asked in ("hi", "slow down"):
-            message = completed(client, inputs={"query": asked})[0]["message_id"]
-            path = f"/messages/{message}/feedbacks"
-            assert client.post(path, {"user": client.user, "rating": None}).status_code == 400
-            assert client.post(path, {"user": client.user, "rating": "like"}).json() == {"result": "success"}
-            assert told(client.post(path, {"user": "other", "rating": "like"}))[:2] == (404, "not_found")
-            if dialect != "0.15":
-                row = client.http.get("/app/feedbacks").json()["data"][0]
-                assert (row["message_id"], row["rating"]) == (message, "like")
-                assert uuid.UUID(row["conversation_id"])
-
-
-def test_what_a_completion_keeps(server: LocalServer) -> None:
-    """A message, of which no list tells and whose conversation nobody can go on with."""
-    with user(server, "completion") as client:
-        message = completed(client)[0]["message_id"]
-        store = server._store
-        row = store.reader.submit(
-            lambda db: dict(db.execute(
-                "SELECT m.answer, m.state, c.alone FROM messages m JOIN conversations c ON c.id = m.conversation"
-                " WHERE m.id = ?", (message,),
-            ).fetchone())
-        ).result(10)  # fmt: skip
-        assert row == {"answer": "You said: Say hi", "state": "done", "alone": 1}
-
-
-def test_sound_is_for_apps_that_have_a_voice(server: LocalServer) -> None:
-    for app in ("plain", "completion"):
-        with user(server, app) as client:
-            answer = client.post("/text-to-audio", {"text": "hi", "user": "u"})
-            assert told(answer) == (400, "invalid_param", "TTS is not enabled")
-
-
-def test_a_run_is_no_message(server: LocalServer) -> None:
-    with user(server, "plain") as client:
-        run = client.run(q="x")[0]["workflow_run_id"]
-        answer = client.post(f"/messages/{run}/feedbacks", {"user": client.user, "rating": "like"})
-        assert told(answer) == (404, "not_found", "Message Not Exists.")
-        spoken = client.post("/text-to-audio", {"message_id": run, "user": client.user})
-        assert (spoken.status_code, spoken.json()) == (200, None)
 
 
 # -- files ---------------------------------------------------------------------------------------

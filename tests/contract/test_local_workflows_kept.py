@@ -181,6 +181,30 @@ def test_the_oldest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert left == 0
 
 
+def test_files_go_with_the_last_run_that_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs made and what they were given; an upload that no run has yet stays."""
+    monkeypatch.setattr(run_rows, "KEPT", 2)
+
+    def kept() -> set[str]:
+        return {path.name for path in (tmp_path / "files").iterdir()}
+
+    with serving(tmp_path) as server, user(server, "tally") as client:
+        once, shared, unused = (client.upload(f"{name}.csv", b"a,b\n1,2\n", "text/csv").json()["id"] for name in "osu")
+        given = [{"type": "document", "transfer_method": "local_file", "upload_file_id": key} for key in (once, shared)]
+        made = []
+        for number in range(4):
+            outputs = client.blocking(file=given[number > 0]).json()["data"]["outputs"]
+            made.append(outputs["file"]["related_id"])
+        assert kept() == {shared, unused, *made[2:]}
+        assert client.http.get(outputs["file"]["url"]).status_code == 200
+        for _ in range(2):
+            made.append(client.blocking(text="a").json()["data"]["outputs"]["file"]["related_id"])
+        assert kept() == {unused, *made[4:]}
+        job = "SELECT id FROM files"
+        rows = server._store.reader.submit(lambda db: {row["id"] for row in db.execute(job)}).result(10)
+        assert rows == kept()
+
+
 def test_an_app_that_becomes_a_chat_lists_no_completions(tmp_path: Path) -> None:
     app: dict[str, Any] = {"name": "one", "mode": "completion", "prompt": "Say it"}
     with local.serve(data_dir=tmp_path, apps=[app], pace=0) as server, Client(server, "one") as client:

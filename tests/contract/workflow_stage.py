@@ -21,6 +21,7 @@ from dify_notebook.local.server.process import LocalServer
 
 GATE = Gate()
 """What the apps `gated` and `rounds` wait at."""
+WRONG = "Please check if your app mode matches the right API route."
 
 
 def script(body: dict[str, Any]) -> Said:

@@ -4,17 +4,20 @@
 
 makes an archive with
 
-    data/       a user's data directory: `local/` of the embedded server (conversations of its three apps, a rating,
-                an annotation, an upload, answers that failed), `runs/` with their tapes and recorded ones, `user`
+    data/       a user's data directory: `local/` of the embedded server (conversations of its three apps that hold
+                some, runs of its workflow app, a rating, an annotation, an upload, answers that failed), `runs/` with
+                their tapes and recorded ones, `user`
     config/     `profiles.toml`, and a key in a file
     fetched/    the guide's history, written while it was fetched (`history(to=)`)
     written/    the toolbox's by `to_parquet`
+    ran/        the workflow app's, with details
     pickles/    values that users hold: turns, events of every kind, errors, what the API's lists gave, and in `places`
                 a history, a session's turns and a turn's events; `names.json` has the name of each one's class
     told.json   what all of that told when it was made, in the form of `told`
 
 `tests/contract/test_earlier.py` opens each archive of that directory. One is added for a version and never made again;
-what it lacks comes with another (`0.1.0-2.tar.xz` has the pickles, and tapes with every form of frame).
+what it lacks comes with another (`0.1.0-2.tar.xz` has the pickles, and tapes with every form of frame; what those two
+lack is what came of runs of workflow apps).
 """
 
 from __future__ import annotations
@@ -61,10 +64,12 @@ def told(directory: Path) -> dict[str, Any]:
 
     with local.serve(pace=0) as server:
         apps = {app: _app(server, app) for app in APPS}
+        ran = _ran(server)
     places = {name: resolve(profile=name, environ={"TEAM_KEY": "app-team"}) for name in profiles()}
     found = {
         "user": stored_user(),
         "apps": apps,
+        "workflow_runs": ran,
         "runs": [_turn(turn) for turn in frames.replay()],
         "runs_table": table(frames.runs()),
         "frames": [_frames_of(turn) for turn in frames.replay() if turn.query == FRAMES],
@@ -73,7 +78,7 @@ def told(directory: Path) -> dict[str, Any]:
                     for path in pickles(directory) if path.stem != "places"},
         "profiles": {name: one and _place(one) for name, one in places.items()},
         **{name: {"facts": _facts(History.read(directory / name)), **tables(History.read(directory / name))}
-           for name in ("fetched", "written")},
+           for name in ("fetched", "written", "ran") if (directory / name).is_dir()},
     }  # fmt: skip
     return dict(json.loads(json.dumps(found, default=str)))
 
@@ -138,6 +143,25 @@ def _app(server: Any, app: str) -> dict[str, Any]:
         return {"key": server.api_key(app), "conversations": found, "annotations": annotations}
 
 
+def _ran(server: Any) -> list[Any]:
+    """The runs of the workflow app, newest first."""
+    from dify_notebook import Dify
+
+    with Dify(server.api_key("tally"), server.base_url, user=USER) as dify:
+        found = []
+        for one in dify.workflows.logs().to_list():
+            run = dify.workflows.get(one.workflow_run.id)
+            outputs = dict(run.outputs or {})
+            file = outputs.pop("file", None)
+            found.append({
+                "id": run.id, "status": run.status, "error": run.error, "created_at": run.created_at,
+                "finished_at": run.finished_at, "elapsed": run.elapsed_time, "steps": run.total_steps, "outputs": outputs,
+                "file": file and dify.files.download(file).decode(), "text": (run.inputs or {}).get("text"),
+                "given": ((run.inputs or {}).get("file") or {}).get("filename"), "session": one.created_by_end_user["session_id"],
+            })  # fmt: skip
+        return found
+
+
 def _message(dify: Any, one: Any) -> dict[str, Any]:
     files = one.message_files or ()
     return {
@@ -176,6 +200,11 @@ def make(directory: Path) -> None:
         with Dify(server.api_key("toolbox"), server.base_url, user=USER) as dify:
             _ask(dify, [("What is in this file?", {"files": [_upload(directory)]})])
             dify.history().to_parquet(directory / "written")
+        with Dify(server.api_key("tally"), server.base_url, user=USER) as dify:
+            _run(dify, [
+                {"text": "应用崩溃\n我要退款", "classes": "崩溃; 退款"}, {"file": _upload(directory)}, {"text": " "},
+            ])  # fmt: skip
+            dify.history(to=directory / "ran", details=True)
         server.faults.once("error=3")
         with Dify(server.api_key("guide"), server.base_url, user=USER) as dify:
             _ask(dify, [("How do I see the cost of a run?", {})])
@@ -211,6 +240,15 @@ def _ask(dify: Any, questions: list[tuple[str, dict[str, Any]]]) -> None:
     session = Session(dify)
     for query, more in questions:
         session.ask(query, **more).result(60)
+
+
+def _run(dify: Any, all_inputs: list[dict[str, Any]]) -> None:
+    """Runs of an app that holds no conversations, whose tapes go to the store."""
+    from dify_notebook import Session
+
+    session = Session(dify)
+    for inputs in all_inputs:
+        session.ask(inputs=inputs).result(60)
 
 
 def _frames() -> None:

@@ -45,6 +45,7 @@ CSV = 'city,amount,note\nParis,3,"a, b"\nRome,4.5,"two\nlines"\n'
         ("\ufeffa;b\n1,5;2\n", ("a", "b"), [("1,5", "2")]),
         ("a\tb\n1\t2\n\n\n", ("a", "b"), [("1", "2")]),
         ("a|b\n1|2", ("a", "b"), [("1", "2")]),
+        ("sep=;\r\na;b\r\n1,5;2\r\n", ("a", "b"), [("1,5", "2")]),
         ("a,b\r\n1,2\r\n", ("a", "b"), [("1", "2")]),
         ("a, a ,,class\n1,2,3,4", ("a", "a 2", "column 3", "class 2"), [("1", "2", "3", "4")]),
         ("- tea\n2) milk\n\nsugar, white", ("item",), [("tea",), ("milk",), ("sugar, white",)]),
@@ -68,7 +69,8 @@ def test_a_file_is_a_table_of_one_column_too() -> None:
     ("raw", "text"),
     [
         ("é,ü".encode(), "é,ü"), ("\ufeffé".encode(), "é"), ("é".encode("utf-16"), "é"), ("中文".encode("gb18030"), "中文"),
-        (b"", ""),
+        (b"", ""), ("für,ä\nüß".encode("cp1252"), "für,ä\nüß"), ("5 €;Zoë".encode("cp1252"), "5 €;Zoë"),
+        ("姓名,朱镕基,退款".encode("gb18030"), "姓名,朱镕基,退款"),
     ],
 )  # fmt: skip
 def test_encodings(raw: bytes, text: str) -> None:
@@ -83,11 +85,15 @@ def test_encodings(raw: bytes, text: str) -> None:
         ("bytes", lambda: read("é" * (MAX_BYTES // 2 + 1))),
         ("encoding", lambda: decoded(b"\x00\x01\x02")),
         ("encoding", lambda: decoded(b"\xff\xfe\x00")),
+        ("encoding", lambda: decoded(b"PK\x03\x04\x14\x9c\xe9 xl/workbook.xml")),
+        ("encoding", lambda: decoded(b"\x1f\x8b\x08\x01")),
         ("rows", lambda: read("x\n" * (MAX_ROWS + 1))),
         ("columns", lambda: read("a," * MAX_COLUMNS + "a\n" + "1," * MAX_COLUMNS + "1")),
         ("columns", lambda: read("a," * 60_000 + "a", table=True)),
         ("uneven", lambda: read("a,b\n1,2\n1,2,3", table=True)),
         ("csv", lambda: read('a\n"b', table=True)),
+        ("csv", lambda: read('a,b\n1,"never ends\n2,3', table=True)),
+        ("csv", lambda: read('a,b\n1,"say "hi" now"', table=True)),
         ("class", lambda: classes_of("a=b;=c")),
         ("classes", lambda: classes_of(";".join(map(str, range(MAX_CLASSES + 1))))),
         ("rows", lambda: read("a\n" * MAX_ROWS) + read("b")),
@@ -111,6 +117,14 @@ def test_classes_as_they_are_written() -> None:
     )  # fmt: skip
     assert classes_of("退款＝退款|钱；bug=a;bug=b") == (Class("退款", ("退款", "钱")), Class("bug", ("a", "b")))
     assert classes_of(" ; \n") == ()
+    assert [known.name for known in classes_of("bug, refund")] == ["bug", "refund"]
+    assert [known.name for known in classes_of("崩溃，退款、钱")] == ["崩溃", "退款", "钱"]
+    assert classes_of("崩溃＝崩溃｜闪退；a,b=x, y") == (Class("崩溃", ("崩溃", "闪退")), Class("a,b", ("x, y",)))
+
+
+def test_words_are_no_patterns() -> None:
+    classes = classes_of("all=.*|[a-z]+|$1; cpp=C++; open=crash(")
+    assert [class_of({"item": text}, classes) for text in ("abc", "C++ is", "it crash( es", "a.*b")] == [None, "cpp", "open", "all"]
 
 
 @pytest.mark.parametrize(
@@ -137,12 +151,30 @@ def test_words_that_rows_share() -> None:
     [
         ("3", False, 3), ("-4.5", False, -4.5), ("1,234,567", False, 1_234_567), ("1,5", True, 1.5), ("1,5", False, None),
         ("1e3", False, 1000.0), ("nan", False, None), ("inf", False, None), ("1_000", False, None), ("", False, None),
-        ("9" * 40, False, None), ("1.234,5", True, None),
+        ("9" * 40, False, None), ("1.234,5", True, 1234.5), ("1.234", True, 1234), ("0.125", True, None), ("1.5", True, None),
+        ("1'234.50", False, 1234.5), ("1\u202f234,5", True, 1234.5), ("12 345 678", False, 12_345_678), ("\u22125", False, -5),
+        ("030 123 456", False, None), ("1,234 567", False, None),
     ],
 )  # fmt: skip
 def test_numbers_as_people_write_them(text: str, comma: bool, number: float | None) -> None:
     found = number_of(text, decimal_comma=comma)
     assert (found, type(found)) == (number, type(number))
+
+
+@pytest.mark.parametrize(
+    ("text", "sums"),
+    [
+        ('a,b\n"1,5",x\n"2,25",y', {"a": 3.75}),  # nothing else fits
+        ("a;b\n1.000;x\n2.500;y", {"a": 3500}),  # what a semicolon goes with
+        ("a;b\n1.000;1.5\n2.500;2.5", {"a": 3.5, "b": 4.0}),  # what the other column says
+        ("a;b;c\n1,500;1.5;1,5\n2,000;2.5;2,5", {"a": 3.5, "b": 4.0, "c": 4.0}),  # they do not agree
+        ("a\tb\n1,500\t3\n2,000\t4", {"a": 3500, "b": 7}),
+        ("a;b\n1.234,50;x\n2,5;y", {"a": 1237.0}),
+        ("a,b\n1.5,x\n\"1,5\",y", {}),
+    ],
+)
+def test_what_begins_the_decimals(text: str, sums: dict[str, float]) -> None:
+    assert {column: known["sum"] for column, known in numbers(read(text)).items()} == sums
 
 
 def test_columns_of_numbers() -> None:

@@ -18,9 +18,12 @@ from dify_notebook.app.modes import TAKES, UNKNOWN, takes
 from dify_notebook.errors import InputError
 from dify_notebook.i18n import set_language
 from dify_notebook.magic import cell as cells
+from dify_notebook.magic.cell_inputs import inputs_given
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.objects import object_of
+from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
+from dify_notebook.net.ask import _BY_INPUTS
 from dify_notebook.wire.kinds import CHAT_MODES, COMPLETION, OTHER_MODES, WORKFLOW
 
 VERSION = "5d3f1a52-6b0e-4a5e-9a4e-0d2f1f1c9b7d"
@@ -122,6 +125,7 @@ def test_options_that_mean_nothing_to_a_mode_are_refused(mode: str, option: str)
 def test_every_mode_says_what_it_takes() -> None:
     assert set(TAKES) == {*CHAT_MODES, *OTHER_MODES}
     assert [mode for mode in TAKES if not takes(mode).conversations] == list(OTHER_MODES)
+    assert set(_BY_INPUTS) == set(OTHER_MODES), "how they are asked"
     assert takes(None) == takes("") == takes("newer") == UNKNOWN
 
 
@@ -312,3 +316,24 @@ def test_conversations_of_an_app_that_was_not_asked_yet() -> None:
     with pytest.raises(InputError, match="conversations is about conversations"):
         run_line("conversations", notebook.state, notebook.names)
     assert "/conversations" not in notebook.server.asked
+
+
+# -- what values may not do ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", ['{"a": "{{ x }}", "b": 1}', 'a = "{{ x }}"\nb = 1', "a = '''{{ x }}'''\nb = 1"])
+@pytest.mark.parametrize("value", ['"', '", "b": 2, "c": "', '"\nb = 2\nc = "', "'''\nb = 2\nc = '''", "{{ y }}", "\\"])
+def test_a_value_stays_the_value_that_it_is(body: str, value: str) -> None:
+    given = inputs_given(parse_line("c --as-inputs"), {"x": value, "y": "no"}, body)
+    assert {name: one.value for name, one in given.values.items()} == {"a": value, "b": 1}
+
+
+@pytest.mark.parametrize("body", ['{"a": %s}', "a = %s"])
+@pytest.mark.parametrize("depth", [198, 300, 600, 900, 5_000, 50_000])
+def test_inputs_that_are_nested_deeper_than_anyone_means_are_refused(body: str, depth: int) -> None:
+    text = body % ("[" * depth + "]" * depth)
+    if depth < 200:
+        assert inputs_given(parse_line("c --as-inputs"), {}, text).values["a"]
+        return
+    with pytest.raises(InputError):
+        inputs_given(parse_line("c --as-inputs"), {}, text)

@@ -13,7 +13,7 @@ from support.followed_run import Run, Server, events_of
 from support.raw_server import Connection, Request, Script, serving
 
 from dify_notebook import AsyncDify
-from dify_notebook.errors import ConnectError, NotFoundError, TurnIncomplete
+from dify_notebook.errors import ConnectError, NotFoundError, TurnIncomplete, raise_for_turn
 from dify_notebook.i18n import t
 from dify_notebook.net import stored_run
 from dify_notebook.turn.fold import fold_all
@@ -132,6 +132,13 @@ async def test_a_run_that_does_not_end_is_not_waited_for_for_ever(monkeypatch: p
     assert t("net.run_running", seconds=1) in [warning.message for warning in turn.warnings]
     assert caught.value.hint == t("hint.lost_run")
     assert caught.value.attempted == "workflow run"
+
+
+@pytest.mark.parametrize(("mode", "word"), [("workflow", "workflow run"), ("completion", "completion"), (None, "chat")])
+async def test_what_was_attempted_is_told_before_anything_came(mode: str | None, word: str) -> None:
+    with pytest.raises(TurnIncomplete) as caught:
+        raise_for_turn(Turn(app_mode=mode, status="incomplete", end="disconnected"))
+    assert caught.value.attempted == word
 
 
 @pytest.mark.parametrize("by_id", [False, True])

@@ -32,8 +32,17 @@ ITEM = "item"
 """The one column of a list."""
 
 _DELIMITERS = (",", ";", "\t", "|")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([, '\u2019\xa0\u2009\u202f])\d{3}(?:\1\d{3})*(?:\.\d+)?")
+_OTHER_WAY = str.maketrans(",.", ".,")
+_BETWEEN_CLASSES, _BETWEEN_NAMES = re.compile(r"[;\n]"), re.compile(r"[;\n,，、]")
+_WIDE = str.maketrans("；＝｜", ";=|")
 _WORD = re.compile(r"\w+")
+_FOREIGN = re.compile(rb"[\x80-\xff]+")
+_LEGACY = ("gb18030", "cp1252")
+"""Encodings that nearly any bytes fit."""
+_NUL, _BINARY = re.compile(r"\x00"), re.compile(r"[\x00-\x08\x0e-\x1f]")
+_EXCEL = re.compile(r"sep=([,;\t|])\r?\n")
+"""A first line by which a spreadsheet is told what parts the columns."""
 
 
 class Wrong(ValueError):
@@ -56,7 +65,7 @@ class Rows:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     decimal_comma: bool = False
-    """Whether 1,5 is one and a half: so where a semicolon parts the columns."""
+    """Whether 1,500 is one and a half where nothing else tells: so where a semicolon parts the columns."""
 
     def __add__(self, other: Rows) -> Rows:
         """Both, with the columns of both; the first one's come first."""
@@ -77,15 +86,23 @@ def decoded(raw: bytes) -> str:
     """The text of a file. Raises: Wrong."""
     if len(raw) > MAX_BYTES:
         raise Wrong("bytes", most=MAX_BYTES // 1024)
-    encodings = ("utf-16",) if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030")
-    for encoding in encodings:
+    for encoding in _encodings(raw):
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if "\x00" not in text:
+        if not (_BINARY if encoding in _LEGACY else _NUL).search(text):
             return text
     raise Wrong("encoding")
+
+
+def _encodings(raw: bytes) -> tuple[str, ...]:
+    """What to try: Unicode, else what spreadsheets of Chinese or of western Windows write."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return ("utf-16",)
+    runs = _FOREIGN.findall(raw)
+    western = sum(len(run) == 1 for run in runs) * 2 >= len(runs)  # an umlaut stands alone, Chinese in pairs
+    return ("utf-8-sig", _LEGACY[western])
 
 
 def read(text: str, *, table: bool = False) -> Rows:
@@ -102,11 +119,17 @@ def read(text: str, *, table: bool = False) -> Rows:
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise Wrong("bytes", most=MAX_BYTES // 1024)
     text = text.removeprefix("\ufeff")
-    cut = {delimiter: rows for delimiter in _DELIMITERS if (rows := _cut(text, delimiter))}
+    told = _EXCEL.match(text)
+    delimiters = told[1] if told else _DELIMITERS
+    text = text[told.end() :] if told else text
+    cut = {delimiter: rows for delimiter in delimiters if (rows := _cut(text, delimiter))}
     even = {delimiter: rows for delimiter, rows in cut.items() if _is_even(rows)}
     chosen = even or (cut if table else {})
     if chosen:
         delimiter = max(chosen, key=lambda one: len(chosen[one][0]))
+        head = chosen[delimiter][0]
+        if len(head) == 1 and any(other in head[0] for other in set(delimiters) - set(cut)):
+            raise Wrong("csv")  # what really parts its columns failed
         return _bounded(_table(chosen[delimiter], delimiter))
     if table and text.strip():
         raise Wrong("csv")
@@ -164,13 +187,17 @@ def _names(header: Sequence[str]) -> tuple[str, ...]:
 def classes_of(text: str) -> tuple[Class, ...]:
     """Classes as they are written: `bug=crash|error; refund=money|refund`; a name alone is its own word.
 
+    Names alone may stand between commas too.
+
     Raises:
         Wrong: one has no name, or they are too many.
     """
     found: dict[str, tuple[str, ...]] = {}
-    parts = [part.strip() for part in re.split(r"[;；\n]", text) if part.strip()]
+    text = text.translate(_WIDE)
+    between = _BETWEEN_CLASSES if "=" in text else _BETWEEN_NAMES
+    parts = [part.strip() for part in between.split(text) if part.strip()]
     for number, part in enumerate(parts, start=1):
-        name, _, listed = part.replace("＝", "=").partition("=")
+        name, _, listed = part.partition("=")
         name = name.strip()
         if not name:
             raise Wrong("class", number=number, text=part)
@@ -231,30 +258,42 @@ def _stands(word: str, low: str, words: set[str]) -> bool:
 
 
 def numbers(rows: Rows) -> dict[str, dict[str, Number]]:
-    """Of each column that holds numbers alone: how many, their sum, mean, least and largest."""
-    found: dict[str, dict[str, Number]] = {}
+    """Of each column that holds numbers alone: how many, their sum, mean, least and largest.
+
+    Whether a comma or a point begins the decimals is told by the column, else by the others, else by what parts them.
+    """
+    ways: dict[str, dict[bool, list[Number]]] = {}
     for column in rows.columns:
         present = [row[column] for row in rows.rows if row.get(column)]
-        values = [number_of(text, decimal_comma=rows.decimal_comma) for text in present]
-        real = [value for value in values if value is not None]
-        if not real or len(real) < len(values):
-            continue
-        whole = all(isinstance(value, int) for value in real)
-        try:
-            total, mean = sum(real) if whole else math.fsum(real), statistics.fmean(real)
-        except OverflowError:  # no number that JSON could say
-            continue
-        span = {"min": min(real), "max": max(real)}
-        found[column] = {"count": len(real), "sum": _rounded(total), "mean": _rounded(mean), **span}
-    return found
+        read_as = {comma: [number_of(text, decimal_comma=comma) for text in present] for comma in (False, True)}
+        real = {comma: [value for value in values if value is not None] for comma, values in read_as.items()}
+        ways[column] = {comma: values for comma, values in real.items() if values and len(values) == len(present)}
+    sure = {comma for way in ways.values() if len(way) == 1 for comma in way}
+    usual = sure.pop() if len(sure) == 1 else rows.decimal_comma
+    found = {column: _computed(way.get(usual) or next(iter(way.values()))) for column, way in ways.items() if way}
+    return {column: computed for column, computed in found.items() if computed}
+
+
+def _computed(real: list[Number]) -> dict[str, Number] | None:
+    """None where JSON could not say it."""
+    try:
+        total = sum(real) if all(isinstance(value, int) for value in real) else math.fsum(real)
+        mean = statistics.fmean(real)
+    except OverflowError:
+        return None
+    return {"count": len(real), "sum": _rounded(total), "mean": _rounded(mean), "min": min(real), "max": max(real)}
 
 
 def number_of(text: str, *, decimal_comma: bool = False) -> Number | None:
-    """A number as people write it; None for anything else."""
-    if decimal_comma and text.count(",") == 1 and "." not in text:
-        text = text.replace(",", ".")
-    elif _THOUSANDS.fullmatch(text):
-        text = text.replace(",", "")
+    """A number as people write it; None for anything else.
+
+    Args:
+        decimal_comma: whether 1.234,5 is meant where others write 1,234.5.
+    """
+    text = text.replace("\u2212", "-")  # what typographers take for a minus
+    text = text.translate(_OTHER_WAY) if decimal_comma else text
+    if thousands := _THOUSANDS.fullmatch(text):
+        text = text.replace(thousands[1], "")
     if len(text) > 30 or "_" in text:
         return None
     try:

@@ -188,6 +188,7 @@ async def _begin(
             files=[] if app.is_workflow else [reference for reference, _ in files],
             variables=[variable.row(app.name) for variable in app.variables],
             alone=not app.holds_conversations,
+            uploads=[row["id"] for row in (*(row for _, row in files), *uploads)],
         )
         variables = await Variables(store).of(app.name, user, conversation["id"]) if app.variables else []
     except NotFound:
@@ -227,7 +228,7 @@ async def _begin(
         events=asyncio.Queue() if question.streaming else None,
         pauses=context.pauses if options.newest else None,
         listeners=context.runs.listeners,
-        keep_file=partial(keep_file, context, app, question.user),
+        keep_file=partial(keep_file, context, app, question.user, message),
     )
 
 

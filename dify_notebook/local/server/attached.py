@@ -116,9 +116,11 @@ async def _remote(context: Context, app: App, user: str, url: object) -> Row:
     return await _add(context, app, user, name, response.body, kind)
 
 
-async def keep_file(context: Context, app: App, user: str, name: str, content: bytes, mime_type: str) -> Row:
-    """Keep a file that a run made; gives it in the form in which Dify tells it."""
-    row = await _add(context, app, user, name, content, mime_type)
+async def keep_file(
+    context: Context, app: App, user: str, message: str, name: str, content: bytes, mime_type: str
+) -> Row:
+    """Keep a file that a message's run made; gives it in the form in which Dify tells it."""
+    row = await _add(context, app, user, name, content, mime_type, message)
     reference = {"type": _kind(mime_type), "transfer_method": "local_file"}
     return {**as_input(reference, row, context.signer.url), "url": context.signer.url(row["id"])}
 
@@ -128,7 +130,9 @@ def _kind(mime_type: str) -> str:
     return first if first in MEDIA_KINDS else "document"
 
 
-async def _add(context: Context, app: App, user: str, name: str, content: bytes, mime_type: str) -> Row:
+async def _add(
+    context: Context, app: App, user: str, name: str, content: bytes, mime_type: str, message: str | None = None
+) -> Row:
     dotted = name.rpartition(".")
     return await Uploads(context.store).add(
         context.directory.files / str(uuid.uuid4()),
@@ -139,4 +143,5 @@ async def _add(context: Context, app: App, user: str, name: str, content: bytes,
         extension=dotted[2].lower() if dotted[0] else "",
         mime_type=mime_type,
         size=len(content),
+        message=message,
     )

@@ -27,6 +27,10 @@ def frame(event: Event) -> bytes:
     return encode(("", _encode(event)))
 
 
+_AT_ONCE = 4
+"""Events between two looks at whether the client is still there: asyncio warns of more that are for nobody."""
+
+
 class EventStream:
     """The response to a streaming question: events, as the request's dialect and faults change them, and pings.
 
@@ -57,6 +61,7 @@ class EventStream:
         self._on_disconnect = on_disconnect
         self._workflow = workflow
         self._started = False
+        self._sent = 0
         self.ended = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,6 +120,9 @@ class EventStream:
             self._started = True
             await send(_headers())
         await send({"type": "http.response.body", "body": body, "more_body": True})
+        self._sent += 1
+        if self._sent % _AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 def _changes(scope: Scope) -> list[Change]:

@@ -109,5 +109,5 @@ async def _run(context: Context, ready: Ready) -> Run | None:
         persisted=question["answer"],
         spent=state["spent"],
         first_token=state["first_token"],
-        keep_file=partial(keep_file, context, app, state["user"]),
+        keep_file=partial(keep_file, context, app, state["user"], ready.message),
     )

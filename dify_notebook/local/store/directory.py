@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DifyError
+from ...logs import logger
 from ...paths import expand
 from ...private import data_dir, make_private, private_directory, write_private
 from .damage import damaged_keys
+
+log = logger("dify_notebook.local")
 
 
 class LocalServerError(DifyError):
@@ -99,6 +102,14 @@ class Directory:
         """Drop what is left of uploads that were cut off by the end of a process; only for who holds the lock."""
         for part in self.files.glob("*.part"):
             part.unlink(missing_ok=True)
+
+    def delete_files(self, names: Iterable[str]) -> None:
+        """Delete files that no row speaks of any more; one that cannot be deleted is no reason to stop."""
+        for name in names:
+            try:
+                (self.files / name).unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("a file of a forgotten run could not be deleted: %s", error)
 
     def read_keys(self) -> Keys:
         """The keys of this directory: that for signing, made on first use, and those of the apps that were served.

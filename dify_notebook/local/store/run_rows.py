@@ -54,14 +54,44 @@ def break_off(db: sqlite3.Connection, message: str, error: str | None) -> None:
     )
 
 
-def forget_oldest(db: sqlite3.Connection, app: str) -> None:
-    """Keep the newest `KEPT` questions of an app that holds no conversations, and all that are not at their end."""
+def hold_file(db: sqlite3.Connection, message: str, file: str) -> None:
+    """Keep that a question to an app that holds no conversations was given a file, or made it."""
+    db.execute(
+        "INSERT OR IGNORE INTO run_files (file, message) SELECT f.id, m.id FROM files f, messages m"
+        " JOIN conversations c ON c.id = m.conversation WHERE f.id = ? AND m.id = ? AND c.alone = 1",
+        (file, message),
+    )
+
+
+def forget_oldest(db: sqlite3.Connection, app: str) -> list[str]:
+    """Keep the newest `KEPT` questions of an app that holds no conversations, and all that are not at their end.
+
+    Gives the files that go with them: those that nothing has any more, whose bytes are to be deleted behind this job.
+    """
     oldest = db.execute(
         "SELECT seq FROM conversations WHERE app = ? AND alone = 1 ORDER BY seq DESC LIMIT 1 OFFSET ?", (app, KEPT)
     ).fetchone()
-    if oldest is not None:
-        db.execute(
-            "DELETE FROM conversations WHERE app = ? AND alone = 1 AND seq <= ? AND id NOT IN"
-            " (SELECT conversation FROM messages WHERE state IN ('running', 'paused'))",
-            (app, oldest["seq"]),
-        )
+    if oldest is None:
+        return []
+    forgotten = (
+        "FROM conversations WHERE app = ? AND alone = 1 AND seq <= ? AND id NOT IN"
+        " (SELECT conversation FROM messages WHERE state IN ('running', 'paused'))"
+    )
+    values = (app, oldest["seq"])
+    held = db.execute(
+        "SELECT file FROM run_files WHERE message IN"
+        f" (SELECT id FROM messages WHERE conversation IN (SELECT id {forgotten}))",
+        values,
+    ).fetchall()
+    db.execute(f"DELETE {forgotten}", values)
+    return [file for file in dict.fromkeys(str(row["file"]) for row in held) if _let_go(db, file)]
+
+
+def _let_go(db: sqlite3.Connection, file: str) -> bool:
+    """Take a file's row away, unless something still has it; whether it is gone."""
+    unused = db.execute(
+        "DELETE FROM files WHERE id = ? AND NOT EXISTS (SELECT 1 FROM run_files WHERE file = files.id)"
+        " AND NOT EXISTS (SELECT 1 FROM message_files WHERE file = files.id)",
+        (file,),
+    )
+    return unused.rowcount > 0

@@ -137,6 +137,14 @@ SCRIPTS = (
             FROM messages m JOIN conversations c ON c.id = m.conversation WHERE m.workflow_run IS NOT NULL)
         WHERE json_extract(run, '$.workflow_id') IS NOT NULL AND json_extract(run, '$.status') IS NOT NULL;
     """,
+    """
+    CREATE TABLE run_files (               -- what a question to an app that holds no conversation was given, and made
+        file TEXT NOT NULL REFERENCES files (id),
+        message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        PRIMARY KEY (file, message)
+    ) WITHOUT ROWID;
+    CREATE INDEX run_files_by_message ON run_files (message);
+    """,
 )
 
 

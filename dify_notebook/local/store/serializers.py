@@ -233,10 +233,16 @@ def linked(value: Any, sign_url: SignURL) -> Any:
     if not isinstance(value, dict):
         return value
     changed = {name: linked(item, sign_url) for name, item in value.items()}
-    if value.get("dify_model_identity") == "__dify__file__" and value.get("transfer_method") != "remote_url":
+    if _is_kept_file(value):
         links = [name for name in ("remote_url", "url") if value.get(name)]
-        changed |= dict.fromkeys(links, sign_url(str(value["related_id"])))
+        changed |= dict.fromkeys(links, sign_url(value["related_id"]))
     return changed
+
+
+def _is_kept_file(value: Row) -> bool:
+    """Whether a value is a file of this server. What a row of a table says of itself is text, and no size."""
+    ours = value.get("dify_model_identity") == "__dify__file__" and value.get("transfer_method") != "remote_url"
+    return ours and isinstance(value.get("related_id"), str) and isinstance(value.get("size"), int)
 
 
 def variable(row: Row) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...private import make_private, private_opener
+from ..threads import in_thread
 from .directory import Directory
 from .journal import journal_mode
-from .run_rows import begin_run, break_off, end_run, forget_oldest
+from .run_rows import begin_run, break_off, end_run, forget_oldest, hold_file
 from .schema import migrate
 from .values import Row as Row
 from .values import as_json as as_json
@@ -38,7 +39,7 @@ class Store:
     """The database of one data directory, held by the one process that serves it."""
 
     def __init__(self, directory: Directory) -> None:
-        self.path = directory.database
+        self.path, self._directory = directory.database, directory
         self.journal = journal_mode(directory.root)
         _prepare(directory.database)
         self.writer = Worker(directory.database, name="store-writer", journal=self.journal)
@@ -97,16 +98,21 @@ class Store:
         files: Sequence[Row],
         variables: Sequence[Row],
         alone: bool = False,
+        uploads: Sequence[str] = (),
     ) -> Row:
         """Write down a question before it is answered; gives its conversation.
 
         Args:
             name: of a conversation that begins with it.
-            alone: it is of an app that holds no conversations: its own is in no list; `run_rows.KEPT` of them are kept.
+            alone: it is of an app that holds no conversations: its own is in no list; `run_rows.KEPT` of them are kept,
+                and files as long as one of those has them.
+            uploads: all files that it brings, by id.
 
         Raises:
             NotFound: the conversation is not there for this app and user.
         """
+
+        forgotten: list[str] = []
 
         def job(db: sqlite3.Connection) -> Row:
             now = second()
@@ -117,8 +123,6 @@ class Store:
                     " updated_at, touched, alone) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (key, app, user, name, as_json(inputs), introduction, now, now, touch(db), alone),
                 )
-                if alone:
-                    forget_oldest(db, app)
                 for variable in variables:
                     db.execute(
                         "INSERT INTO variables VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -148,9 +152,16 @@ class Store:
                         file["transfer_method"], file.get("url"),
                     ),
                 )  # fmt: skip
+            if alone:
+                for upload in uploads:
+                    hold_file(db, message, upload)
+                forgotten.extend(forget_oldest(db, app))
             return dict(db.execute("SELECT * FROM conversations WHERE id = ?", (key,)).fetchone())
 
-        return await self.writer.do(job)
+        row = await self.writer.do(job)
+        if forgotten:
+            await in_thread(self._directory.delete_files, forgotten)
+        return row
 
     def write_run(self, message: str, run: Row) -> None:
         """Keep that a message's workflow run began; nobody waits for it. Its end comes with `finish`.

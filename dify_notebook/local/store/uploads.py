@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from ...private import private_opener
 from ..threads import in_thread
+from .run_rows import hold_file
 from .store import NotFound, Row, Store, end_user_of, second
 
 
@@ -31,6 +32,7 @@ class Uploads:
         extension: str,
         mime_type: str,
         size: int,
+        message: str | None = None,
     ) -> Row:
         """Keep an upload: its bytes in the directory and a row that says so, or neither.
 
@@ -38,6 +40,7 @@ class Uploads:
             path: where it will lie; its name is the id.
             write: writes the bytes, in a thread.
             session: the user who sends it, made when seen for the first time.
+            message: whose run made it; they are forgotten together.
 
         Raises:
             OSError: it cannot be written.
@@ -53,6 +56,8 @@ class Uploads:
             values = (path.name, app, end_user_of(db, app, session), name, extension, mime_type, size, second())
             db.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
             os.replace(part, path)
+            if message is not None:
+                hold_file(db, message, path.name)
             return dict(db.execute("SELECT * FROM files WHERE id = ?", (path.name,)).fetchone())
 
         try:

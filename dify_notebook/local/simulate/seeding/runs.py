@@ -20,7 +20,7 @@ from ...apps.catalog import APPS
 from ...engine.graph.events import ABORTED
 from ...engine.run import Run
 from ...engine.search.sections import Language
-from ...store.run_rows import KEPT
+from ...store.run_rows import KEPT, hold_file
 from ...store.store import Row, Store, as_json, end_user_of
 from ...store.values import as_dify_json
 from ...tokens import nothing_used
@@ -152,6 +152,8 @@ class SeededRuns:
                     finished["exceptions_count"], at, end,
                 ),
             )  # fmt: skip
+            for file in finished["files"]:
+                hold_file(db, run, file["related_id"])
 
     def _finished(
         self, db: sqlite3.Connection, result: _Result, run: str, user: str, session: str, at: int, seconds: float
