@@ -53,5 +53,5 @@ def _value(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return number_text(value)
     if isinstance(value, Mapping) or (isinstance(value, Sequence) and not isinstance(value, str)):
-        value, _ = prune(value, lambda file: file.filename or "")
+        value, _ = prune(value, lambda file: file.name or "")
     return one_line(json.dumps(value, ensure_ascii=False, default=str), _SHORT)
