@@ -189,6 +189,7 @@ _BY_WORDS = (
     ("workflow not published", "hint.unpublished"),
     ("has no bound agent", "hint.agent_not_published"),
     ("workflow run not found", "hint.unknown_run"),
+    ("workflow not found with id", "hint.unknown_version"),
     ("form not found", "hint.human_input_form_not_found"),
     ("provider … does not exist", "hint.provider"),
     ("arg user must be provided", "hint.user"),
@@ -248,9 +249,11 @@ def raise_for_turn(turn: Turn) -> None:
     """Raise what the end of a turn means; nothing for one that came to its end."""
     if turn.status in ("succeeded", "partial_succeeded", "stopped", "paused", "running"):
         return
-    error = turn.error
+    from .redact import redact
+
+    error = turn.error  # verbose tracebacks show what stands here
     code = error.code if error else turn.end or "incomplete"
-    message = error.message if error else t(f"net.end.{turn.end or 'eof'}")
+    message = redact(error.message) if error else t(f"net.end.{turn.end or 'eof'}")
     kind = TurnFailed if turn.status == "failed" else TurnIncomplete
     alone = turn.workflow_run_id and not turn.message_id  # a workflow app's run
     raise kind(

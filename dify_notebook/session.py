@@ -330,6 +330,8 @@ class Session:
                 turn_number=number,
                 conversation_name=conversation_name,
                 app=turn.app or (info.name if info else None),
+                server=turn.server or self.client.base_url,  # this and the mode are shown before anything was sent
+                app_mode=turn.app_mode or self.client._cache.app.mode or None,
             )
 
         def on_end(run: Run) -> None:

@@ -130,9 +130,11 @@ def failure(events: list[Event]) -> str:
 def told(response: httpx.Response) -> tuple[int, str, str]:
     """Status, code and message of an error; its envelope must be whole."""
     body = response.json()
-    if response.headers["x-version"] == "0.15.3" and "params" in body:
+    if response.headers["x-version"] == "0.15.3" and ("params" in body or body["code"] == "unknown"):
+        assert "status" not in body
         body["status"] = response.status_code
-        body["message"] = f"{body.pop('params')}: {body['message']}"
+        if "params" in body:
+            body["message"] = f"{body.pop('params')}: {body['message']}"
     assert set(body) == {"code", "message", "status"}
     assert body["status"] == response.status_code
     assert response.headers["content-type"] == "application/json"

@@ -41,7 +41,7 @@ CELL = EntryPoint(
 )
 PYTHON = EntryPoint(
     sentences="net.input",
-    keys={f"unfit.{why}": "net.bad_input" for why in NO_JSON},
+    keys={**{f"unfit.{why}": "net.bad_input" for why in NO_JSON}, "unfit.missing": "net.input.no_value"},
     hints=dict.fromkeys(("path", "kind"), "net.input.file.hint"),
 )
 PANEL = EntryPoint(

@@ -46,6 +46,7 @@ def sources_of(value: Value, picked: Picked | None = None) -> tuple[Any, ...]:
     Raises:
         InvalidInput: `path` where a text is taken for a path that is none, `variable` where a variable's text
             is, `kind` for what names no file at all.
+        InputError: it is a file of another run that cannot be named again.
     """
     if value.origin is Origin.TEMPLATE:
         return (_of_template(value),)
@@ -55,7 +56,8 @@ def sources_of(value: Value, picked: Picked | None = None) -> tuple[Any, ...]:
 
 def holds_file(value: Any) -> bool:
     """Whether Python gives a file, or a list with files in it, whatever the app asks for."""
-    return is_file(value) or (isinstance(value, list | tuple) and any(is_file(item) for item in value))
+    listed = value if isinstance(value, list | tuple) else (value,)
+    return any(is_file(item) or stored_files.is_kept(item) for item in listed)
 
 
 def server_files(value: Any, *, many: bool) -> Any:
@@ -67,6 +69,7 @@ def server_files(value: Any, *, many: bool) -> Any:
 
 
 def _source(item: Any, origin: Origin, picked: Picked | None) -> Any:
+    item = stored_files.again(item)
     if is_file(item):
         return item
     if isinstance(item, Mapping):

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from ..app.modes import takes
 from ..errors import DifyError, EndlessList
 from ..i18n import t
 from ..net.client import AsyncDify
@@ -15,7 +16,6 @@ from ..net.limiter import gather_bounded
 from ..net.lists import message_pages
 from ..net.pages import paging_warnings
 from ..wire.calls import list_message_rows
-from ..wire.kinds import CHATFLOW, COMPLETION, WORKFLOW
 from ..wire.models import Conversation, StoredMessage
 from .facts import Facts, Failure, NotWritten
 from .item_rows import Batch, annotation_rows, conversation_rows, feedback_rows, message_batches, variable_rows
@@ -133,9 +133,10 @@ class Collector:
         """The facts of what has come so far."""
         request = self._request
         notes = dict(self._notes)
-        if self._mode == WORKFLOW:
+        lists = takes(self._mode).lists
+        if lists == "runs":
             notes[t("frames.runs_of_everyone" if request.of_everyone else "frames.runs_of_users")] = None
-        elif self._mode == COMPLETION:
+        elif lists is None:
             notes[t("frames.completion_app")] = None
         elif request.conversations is None:
             if set(request.users.values()) == {"client"}:
@@ -184,7 +185,7 @@ class Collector:
             return  # what is really wrong, the next call says better
         self._app = info.name or None
         if info.mode:
-            self._variables = info.mode == CHATFLOW
+            self._variables = takes(info.mode).variables
         try:
             self._mode = info.mode or await self._dify.app.mode()
         except DifyError:
@@ -192,9 +193,10 @@ class Collector:
 
     def _tasks(self) -> list[Coroutine[Any, Any, None]]:
         """What is fetched side by side, by what the app is."""
-        if self._mode == WORKFLOW:
+        lists = takes(self._mode).lists
+        if lists == "runs":
             return [RunCollector(self._dify, self._request, self._sink, self._previous, self).run()]
-        if self._mode == COMPLETION:  # its messages cannot be listed, its ratings can
+        if lists is None:  # its messages cannot be listed, its ratings can
             self.progress.all_listed = True
             return [self._fetch_app()]
         return [self._list_all(), self._fetch_app(), *(self._worker() for _ in range(self._request.concurrency))]
@@ -372,7 +374,7 @@ class Collector:
     async def _finish_ratings(self) -> None:
         """The app's ratings of these conversations; of those that it does not list, what the messages say."""
         listing = self._ratings or feedback_rows([])
-        every = self._mode == COMPLETION  # whose conversations are the server's own
+        every = takes(self._mode).lists is None  # whose conversations are the server's own
         rows = [row for row, id in enumerate(listing["conversation_id"]) if every or id in self._owners]
         skipped = len(listing["message_id"]) - len(rows)
         if skipped:

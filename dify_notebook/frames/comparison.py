@@ -38,7 +38,11 @@ NODES = Table(
         C("tokens_a", "Int64", "Tokens in a, as told.", unit="tokens"),
         C("tokens_b", "Int64", "Tokens in b.", unit="tokens"),
         C("tokens_delta", "Int64", "b - a.", unit="tokens"),
-        C("inputs_differ", "boolean", "Whether it was given something else; missing where only one turn has it."),
+        C(
+            "inputs_differ",
+            "boolean",
+            "Whether it was given something else, the prompts of a model included; missing where only one turn has it.",
+        ),
         C("outputs_differ", "boolean", "Whether it gave something else; likewise."),
         C("parent", "string", "`node_id` of the iteration or loop that it ran in."),
     ),
@@ -51,6 +55,12 @@ VALUES = Table(
         C("name", "string", "Its name.", False),
         C("a", "string", "The value in a; missing where a has none.", unit="JSON"),
         C("b", "string", "The value in b.", unit="JSON"),
+        C(
+            "place",
+            "string",
+            "Where they differ first, such as `items[2].text:3:1`: indices from 0, line and column of texts from 1; "
+            "missing where the values as a whole differ.",
+        ),
     ),
 )
 
@@ -79,12 +89,14 @@ class Comparison:
 
     @cached_property
     def inputs(self) -> pd.DataFrame:
-        """The inputs that differ, and the question where it does: name, and the values of a and b as JSON text."""
+        """The inputs that differ, and the question where it does: name, the values of a and b as JSON text,
+        and the place where they differ first."""
         return _values(comparing.inputs(self.a), comparing.inputs(self.b))
 
     @cached_property
     def outputs(self) -> pd.DataFrame:
-        """The outputs that differ, of what has no run the answer: name, and the values of a and b as JSON text."""
+        """The outputs that differ, of what has no run the answer: name, the values of a and b as JSON text,
+        and the place where they differ first."""
         return _values(comparing.outputs(self.a), comparing.outputs(self.b))
 
     @cached_property
@@ -143,8 +155,8 @@ def _node_row(pair: comparing.NodePair, ids_a: dict[str, str], ids_b: dict[str, 
         "tokens_a": tokens[0],
         "tokens_b": tokens[1],
         "tokens_delta": None if tokens_delta is None else int(tokens_delta),
-        "inputs_differ": pair.differs("inputs"),
-        "outputs_differ": pair.differs("outputs"),
+        "inputs_differ": pair.inputs_differ,
+        "outputs_differ": pair.outputs_differ,
         "parent": None if parent is None else clean((ids_a if a is not None else ids_b).get(parent)),
     }
 
@@ -157,6 +169,7 @@ def _values(a: dict[str, Any], b: dict[str, Any]) -> pd.DataFrame:
                 "name": clean(found.name),
                 "a": _json(found.a) if found.in_a else None,
                 "b": _json(found.b) if found.in_b else None,
+                "place": clean(str(found.place)) or None,
             }
             for found in comparing.differences(a, b)
         ],

@@ -140,11 +140,6 @@ class History:
         return self.table("workflow_runs")
 
     @property
-    def runs(self) -> pd.DataFrame:
-        """The same as `workflow_runs`. (`frames.runs()` lists the tapes on this machine.)"""
-        return self.workflow_runs
-
-    @property
     def users(self) -> dict[str, str]:
         """User -> how it was found: client, given, runs, feedbacks or export."""
         return dict(self.facts.users)
@@ -253,7 +248,7 @@ class History:
     @property
     def plot(self) -> HistoryPlots:
         """Charts (extra `plot`): `history.plot.activity()`, `.tokens()`, `.cost()`, `.latency()`, `.ratings()`,
-        `.tools()`."""
+        `.tools()`; of a workflow app `.runs()`."""
         from .plots import HistoryPlots
 
         return HistoryPlots(self)
@@ -293,12 +288,12 @@ class History:
         return transcript(self, id)
 
     def __repr__(self) -> str:
-        """Rows of each table, then what is missing, in words."""
+        """How many rows the tables have that have some, then what is missing, in words."""
         if self.directory is not None:
             what = f"<History in {self.directory}>"
         else:
-            counts = ", ".join(f"{name} {len(table):,}" for name, table in self.tables.items())
-            what = f"<History {counts}>"
+            counts = ", ".join(f"{name} {len(table):,}" for name, table in self.tables.items() if len(table))
+            what = f"<History {counts or 'without rows'}>"
         failed = (t("frames.failed", count=len(self.failures)),) if self.failures else ()
         notes = (one_line(note, MESSAGE) for note in self.notes)
         return shown("\n".join([one_line(what, MESSAGE), *notes, *failed]), TEXT)

@@ -117,8 +117,16 @@ class RunCollector:
         ids = [log.workflow_run.id for log in logs if log.workflow_run is not None and log.workflow_run.id]
         self._seen.update(ids)
         self._fetch.progress.listed += len(ids)
-        details = await self._details(ids) if self._request.details else {}
-        await self._write(run_rows(logs, details))
+        step = self._at_once if self._request.details else PAGE
+        for start in range(0, len(logs), step):
+            some = logs[start : start + step]
+            details = await self._details(ids[start : start + step]) if self._request.details else {}
+            await self._write(run_rows(some, details))
+
+    @property
+    def _at_once(self) -> int:
+        """Runs whose inputs and outputs are held before they are written."""
+        return 2 * self._request.concurrency
 
     async def _details(self, ids: list[str]) -> dict[str, models.WorkflowRun]:
         """What the server tells of each of these runs; one that is gone meanwhile is a note."""
@@ -136,8 +144,8 @@ class RunCollector:
 
     async def _reread(self, ids: list[str]) -> None:
         """Runs that were not over when they were fetched: one by one, since the log has them far behind."""
-        for start in range(0, len(ids), PAGE):
-            runs = await self._details(ids[start : start + PAGE])
+        for start in range(0, len(ids), self._at_once):
+            runs = await self._details(ids[start : start + self._at_once])
             await self._write(detail_rows(list(runs.values()), details=self._request.details))
 
     async def _write(self, batch: Batch) -> None:

@@ -60,9 +60,10 @@ def run_rows(
                 "app": head.app,
                 "size": size,
                 "query": clean(head.query),
-                "workflow_run_id": first.workflow_run_id,
+                "workflow_run_id": head.workflow_run_id or first.workflow_run_id,
             }
         )
+    rows.sort(key=lambda row: row["created_at"] or 0)  # their names tell whole seconds, and of the end
     return batch_of(rows)
 
 

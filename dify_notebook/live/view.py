@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from .. import console, views
 from ..i18n import Language, current_language, t
 from ..turn.state import Turn
-from ..views.facts import is_run
 from . import outputs
 from .channel import Channel
 from .fallback import OnSubmit
 from .protocol import Close, FromKernel, Labels, Open, Submit
+from .spoken import status_key
 from .throttle import Throttle
 from .view_forms import ViewForms
 
@@ -170,15 +170,8 @@ class LiveView:
 
     def _announcement(self, turn: Turn) -> str | None:
         """What a screen reader should say now: the status, once each time it changes."""
-        about = "live.run" if is_run(turn) else "live.say"
-        if turn.status == "paused" and any(form.status == "waiting" for form in turn.forms):
-            key = "live.say.asking"
-        elif turn.status != "running":
-            key = f"{about}.{turn.status}"
-        elif turn.answer:
-            key = f"{about}.answering"
-        else:
-            key = f"{about}.waiting"
+        asks = turn.status == "paused" and any(form.status == "waiting" for form in turn.forms)
+        key = "live.say.asking" if asks else status_key(turn)
         if key == self._announced:
             return None
         self._announced = key

@@ -72,7 +72,7 @@ def inputs_given(arguments: Arguments, namespace: dict[str, Any], body: str = ""
 
 
 def _from_variable(arguments: Arguments, namespace: dict[str, Any]) -> tuple[dict[str, Value], tuple[str, ...]]:
-    """What `--inputs` names: a dict, or a row. What is missing there (NaN, NaT, NA) is not given."""
+    """What `--inputs` names: a dict, or a row. What is missing in a row (NaN, NaT, NA) is not given."""
     given: Any = arguments.inputs_from or {}
     row = False
     if isinstance(given, str):
@@ -87,7 +87,7 @@ def _from_variable(arguments: Arguments, namespace: dict[str, Any]) -> tuple[dic
             key = "magic.inputs_no_dict" if rows is None else "magic.inputs_rows"
             known = {"name": arguments.inputs_from, "type": type(given).__name__, "rows": rows}
             raise InputError(t(key, **known), code="inputs")
-    named = {str(name): None if is_missing(value) else value for name, value in given.items()}
+    named = {str(name): None if row and is_missing(value) else value for name, value in given.items()}
     return values(named, Origin.PYTHON), tuple(named) if row else ()
 
 
@@ -135,14 +135,18 @@ def _evaluate(assignment: Assignment, namespace: dict[str, Any]) -> Any:
     raise InputError(text, code="inputs")
 
 
+def _texts(app: KnownApp) -> list[str]:
+    """The names of all its inputs that are texts."""
+    return [name for name, control in app.controls.items() if control.get("type") in _TEXTS]
+
+
 def text_candidates(app: KnownApp) -> list[str]:
     """The inputs that may be meant by the text of an app without conversations: one where that is clear.
 
     It is the one called `query`, else the only paragraph, else the only text.
     """
-    kinds = {name: control.get("type") for name, control in app.controls.items()}
-    texts = [name for name, kind in kinds.items() if kind in _TEXTS]
-    areas = [name for name in texts if kinds[name] == _AREA]
+    texts = _texts(app)
+    areas = [name for name in texts if app.controls[name].get("type") == _AREA]
     return next((found for found in ([n for n in texts if n == QUERY], areas) if len(found) == 1), texts)
 
 
@@ -160,7 +164,7 @@ def text_given(
     """
     texts = text_candidates(app)
     if named is not None:
-        _check_named(named, app, texts)
+        _check_named(named, app)
     elif len(texts) == 1:
         named = texts[0]
     elif text:
@@ -176,8 +180,8 @@ def text_given(
     return {named: Value(text, Origin.LINE)} if text else {}
 
 
-def _check_named(name: str, app: KnownApp, texts: list[str]) -> None:
-    control = app.controls.get(name)
+def _check_named(name: str, app: KnownApp) -> None:
+    control, texts = app.controls.get(name), _texts(app)
     if control is None and app.whole:
         _refuse("magic.text.unknown", texts, name=name, suggestion=suggestion(name, list(app.controls)))
     if control is not None and control.get("type") in FILE_CONTROLS:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from ..app.entry_points import suggestion
+from ..app.modes import takes
 from ..errors import InputError
 from ..i18n import t
 from ..printable import MESSAGE, one_line
-from ..wire.kinds import WORKFLOW
 from .state import AppSession
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def history(args: list[str], app_session: AppSession, namespace: Mapping[str, An
 
 def summary(history: History, name: str) -> str:
     """What is in it, what is not, and what can be done with it."""
-    of_runs = history.facts.app_mode == WORKFLOW
+    of_runs = takes(history.facts.app_mode).lists == "runs"
     rows = history.workflow_runs if of_runs else history.messages
     times = rows["created_at"].dropna()
     if of_runs:
@@ -140,7 +140,8 @@ def summary(history: History, name: str) -> str:
     if history.failures:
         lines.append(t("magic.history.failures", count=len(history.failures), name=name))
     again = "%dify history" if name == DEFAULT_NAME else f"%dify history {name}"
-    lines.append(t("magic.history.next_runs" if of_runs else "magic.history.next", name=name, again=again))
+    if of_runs or takes(history.facts.app_mode).conversations:
+        lines.append(t("magic.history.next_runs" if of_runs else "magic.history.next", name=name, again=again))
     return "\n".join(lines)
 
 

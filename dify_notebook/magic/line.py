@@ -94,7 +94,8 @@ def _server(app_session: AppSession) -> str:
 def _conversation(app_session: AppSession) -> str:
     id = app_session.session.conversation_id
     if id is None:
-        return t("magic.status.no_conversation")
+        # Of an app that was not asked yet nobody knows whether it holds any.
+        return t("magic.status.no_conversation" if app_session.mode is not None else "magic.status.not_asked")
     number = app_session.session.turn_number(id)
     text = one_line(id)
     return text if number is None else t("magic.status.turns", id=text, count=number - 1)
@@ -244,7 +245,7 @@ def _forget(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 
 def _doctor(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
     if args not in ([], ["--stream"]):
-        _refuse("magic.line.nothing_more", name="doctor", text=" ".join(args))
+        _refuse("magic.line.doctor", text=" ".join(args))
     return doctor(state.app_session(None, None, namespace), stream=bool(args))
 
 

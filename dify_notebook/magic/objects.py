@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from ..errors import InputError
 from ..i18n import t
+from ..wire.loose import check_depth
 
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)\Z")
 
@@ -34,7 +35,7 @@ def object_of(body: str, first_line: int = 2) -> dict[str, Any]:
     problems = {}
     for kind, read in (("json", read_json), ("toml", tomllib.loads)):
         try:
-            return read(body)
+            return check_depth(read(body))  # type: ignore[no-any-return]
         except NoObject as error:  # ["a"] is a heading in TOML
             problems = {"json": str(error), "toml": t("magic.as_inputs.json")}
             break
@@ -51,7 +52,7 @@ def read_json(text: str) -> dict[str, Any]:
     Raises:
         ValueError, RecursionError: it is none.
     """
-    value = json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_once)
+    value = check_depth(json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_once))
     if not isinstance(value, dict):
         raise NoObject(t("magic.as_inputs.no_object", type=type(value).__name__))
     return value

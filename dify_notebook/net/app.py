@@ -25,14 +25,14 @@ class AsyncApp(Resource):
     async def mode(self) -> str | None:
         """What the app is: chat, agent-chat, advanced-chat (a chatflow), agent, workflow or completion.
 
-        Dify 0.15 does not say it: there it is found by asking for conversations and, where the app holds none, for a
-        run that is not there, and None stands for any app that holds conversations.
+        Dify 0.15 does not say it: there it is found, once, by asking for conversations and, where the app holds none,
+        for a run that is not there, and None stands for any app that holds conversations.
 
         Raises:
             DifyError: the server refused that for another reason, or could not be reached.
         """
-        mode = (await self.info()).mode
-        if not mode:
+        mode = (await self.info()).mode or self._dify._cache.app.mode  # no app becomes one of another mode
+        if mode is None:
             mode = await self._probed_mode()
             self._dify._cache.update(mode=mode)
         return mode or None
@@ -76,11 +76,15 @@ class AsyncApp(Resource):
     def feedbacks(self, *, page_size: int = 100) -> AsyncPages[models.Feedback]:
         """All ratings of the app's answers, by every user (Dify 1.x); `page_size` may be 101 here."""
         return _numbered(
-            self._dify, lambda page: calls.app_feedbacks(page=page, limit=page_size), page_size, "feedbacks"
+            self._dify,
+            lambda page: calls.app_feedbacks(page=page, limit=page_size),
+            page_size,
+            "feedbacks",
+            "app.feedbacks",
         )
 
 
-def _numbered(dify: Any, call: Any, page_size: int, table: str) -> AsyncPages[Any]:
+def _numbered(dify: Any, call: Any, page_size: int, table: str, what: str) -> AsyncPages[Any]:
     """A list whose pages have numbers. Some tell `has_more`, for others a full page means more."""
     call(1)  # tells mistakes now
     budget = PageBudget(dify.bounds.pages)
@@ -91,7 +95,7 @@ def _numbered(dify: Any, call: Any, page_size: int, table: str) -> AsyncPages[An
         page = await dify._send(call(number), on_size=budget)
         return page.data, page.has_more if page.has_more is not None else len(page.data) >= page_size
 
-    return numbered(fetch, max_items=dify.bounds.items, table=table)
+    return numbered(fetch, what=what, max_items=dify.bounds.items, table=table)
 
 
 class AsyncAnnotations(Resource):
@@ -104,6 +108,7 @@ class AsyncAnnotations(Resource):
             lambda page: calls.list_annotations(page=page, limit=page_size, keyword=keyword),
             page_size,
             "annotations",
+            "annotations.list",
         )
 
     async def create(self, question: str, answer: str) -> models.Annotation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from ..errors import InputError
 from ..i18n import t
 from ..wire.calls import Call
-from ..wire.kinds import COMPLETION, OTHER_MODES, WORKFLOW
+from ..wire.kinds import COMPLETION, WORKFLOW
 from .files import FileInput
 from .stream import ChatStream
 
@@ -37,8 +37,8 @@ def ask(dify: AsyncDify, asked: Asked) -> ChatStream:
     Raises:
         InputError: apps of that mode are not asked so, or an argument cannot be sent.
     """
-    mode = dify._cache.app.mode
-    if mode not in OTHER_MODES:
+    by_inputs = _BY_INPUTS.get(dify._cache.app.mode or "")
+    if by_inputs is None:
         if asked.query is None:
             raise InputError(t("net.needs_query"), code="query")
         return dify.chat.stream(
@@ -51,15 +51,22 @@ def ask(dify: AsyncDify, asked: Asked) -> ChatStream:
             workflow_id=asked.workflow_id,
         )
     if asked.query is not None:
-        raise InputError(t("net.text_is_input"), code="query")
+        raise InputError(t("net.text_is_input"), code="query", hint=t("hint.inputs"))
     if asked.conversation_id is not None:
         raise InputError(t("net.no_conversations", name="conversation_id"), code="conversation_id")
-    if mode == WORKFLOW:
-        return dify.workflows.stream(
-            asked.inputs, files=asked.files, timeout=asked.timeout, workflow_id=asked.workflow_id
-        )
-    assert mode == COMPLETION
+    return by_inputs(dify, asked)
+
+
+def _run(dify: AsyncDify, asked: Asked) -> ChatStream:
+    return dify.workflows.stream(asked.inputs, files=asked.files, timeout=asked.timeout, workflow_id=asked.workflow_id)
+
+
+def _complete(dify: AsyncDify, asked: Asked) -> ChatStream:
     return dify.completion.stream(asked.inputs, files=asked.files, timeout=asked.timeout)
+
+
+_BY_INPUTS: Mapping[str, Callable[[AsyncDify, Asked], ChatStream]] = {WORKFLOW: _run, COMPLETION: _complete}
+"""How apps are asked that hold no conversations."""
 
 
 def request(dify: AsyncDify, asked: Asked) -> Call[Any]:

@@ -13,13 +13,15 @@ import msgspec
 from ..errors import DifyError, raise_for_turn
 from ..i18n import t
 from ..tape import Tape
-from ..turn.state import Turn, TurnError
+from ..turn.state import MessageFile, Turn, TurnError
 from ..wire.events import Ping
+from .bounds import size_text
 from .portal import portal
 from .stream import ChatStream
 
 #: Seconds that fetching an answer's images may take, all together.
 PICTURE_SECONDS = 10.0
+PICTURES, PICTURES_BYTES, PICTURES_AT_ONCE = 100, 50_000_000, 8
 #: Seconds that those who show a run may take to show its end, for whoever waits for that.
 SHOWN_SECONDS = 5.0
 #: Seconds that a stop may take after an Interrupt; the run itself gives up after 3.
@@ -126,8 +128,19 @@ class Run:
         pictures = [file for file in turn.files or () if file.type == "image" and file.url]
         if not pictures:
             return turn
-        client = self._stream.client
-        under_way = {file: asyncio.ensure_future(client.files.fetch(file)) for file in pictures}
+        client, slots, taken = self._stream.client, asyncio.Semaphore(PICTURES_AT_ONCE), 0
+        too_many = t("net.too_many_pictures", count=PICTURES, limit=size_text(PICTURES_BYTES))
+
+        async def fetch(file: MessageFile) -> MessageFile:
+            nonlocal taken
+            async with slots:
+                if taken >= PICTURES_BYTES:
+                    return msgspec.structs.replace(file, data_error=too_many)
+                found = await client.files.fetch(file)
+                taken += len(found.data or b"")
+                return found
+
+        under_way = {file: asyncio.ensure_future(fetch(file)) for file in pictures[:PICTURES]}
         try:
             done, pending = await asyncio.wait(under_way.values(), timeout=PICTURE_SECONDS)
         finally:
@@ -135,7 +148,7 @@ class Run:
                 task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
         why = t("net.timeout", host=client.settings.host)
-        fetched = {}
+        fetched = {file: msgspec.structs.replace(file, data_error=too_many) for file in pictures[PICTURES:]}
         for file, task in under_way.items():
             problem = task.exception() if task in done and not task.cancelled() else None
             if task in done and problem is None:

@@ -9,10 +9,10 @@ from typing import Any
 from ..app import file_rules as rules
 from ..i18n import t
 from ..wire.models import Parameters, UploadedFile
-from .files import FileInput, is_url, open_file, size_of
+from .files import NewFile, is_url, open_file, size_of
 
 
-def check_attachments(files: Sequence[FileInput], parameters: Parameters | None) -> None:
+def check_attachments(files: Sequence[NewFile], parameters: Parameters | None) -> None:
     """The files of a question: their number, kinds and sizes.
 
     Args:
@@ -29,7 +29,7 @@ def check_attachments(files: Sequence[FileInput], parameters: Parameters | None)
 
 
 def check_input(
-    name: str, files: Sequence[FileInput], control: Mapping[str, Any] | None, parameters: Parameters | None
+    name: str, files: Sequence[NewFile], control: Mapping[str, Any] | None, parameters: Parameters | None
 ) -> None:
     """The files of one input: their number and kinds by its own control, their sizes.
 
@@ -46,7 +46,7 @@ def check_input(
 
 
 def _check(
-    files: Sequence[FileInput], accepted: Mapping[str, Any] | None, where: str, parameters: Parameters | None
+    files: Sequence[NewFile], accepted: Mapping[str, Any] | None, where: str, parameters: Parameters | None
 ) -> None:
     for file in files:
         if isinstance(file, (Mapping, UploadedFile)) or is_url(file):

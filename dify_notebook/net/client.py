@@ -204,7 +204,7 @@ class AsyncDify(BaseClient):
         """A client of the embedded server, which is started when it does not run yet.
 
         Args:
-            app: guide (chat), toolbox (agent) or pipeline (chatflow).
+            app: guide (chat), toolbox (agent), pipeline (chatflow) or tally (workflow).
             user: whose conversations these are; None as for `AsyncDify`.
 
         Raises:

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from ..app.modes import takes
 from ..errors import AuthenticationError, ConfigError, DifyError
 from ..wire import calls
-from ..wire.kinds import OTHER_MODES, WORKFLOW
 from ..wire.loose import loads
 from .bodies import read
 from .client import AsyncDify
@@ -89,14 +89,15 @@ async def examine(dify: AsyncDify, conversation_id: str | None = None, *, stream
     try:
         await dify._send(calls.app_parameters(user=dify.user))
         mode = mode or await dify.app.mode()
-        if mode not in OTHER_MODES:
+        lists = takes(mode).lists
+        if lists == "conversations":
             await dify._send(calls.list_conversations(user=dify.user, limit=1))
-        elif mode == WORKFLOW:
+        elif lists == "runs":
             await dify._send(calls.workflow_logs({}, limit=1))
     except DifyError as raised:
         return [*findings, _refusal(raised)]
     findings.append(Finding("app", "ok", {"app": name or host, "mode": mode or "chat"}))
-    if mode in OTHER_MODES:
+    if not takes(mode).conversations:
         return [*findings, Finding("not_run", "unknown")]
     findings.append(await _user(dify, conversation_id))
     findings.append(await _streaming(dify) if stream else Finding("stream_not_tried", "unknown"))

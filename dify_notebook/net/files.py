@@ -23,13 +23,17 @@ from ..i18n import t
 from ..paths import expand
 from ..redact import without_login
 from ..regular import Irregular, open_regular
+from ..turn.state import MessageFile
 from ..wire.models import UploadedFile
 
 FileLike = str | os.PathLike[str] | bytes | BinaryIO
 """A path, the bytes themselves, or an open binary file."""
 
-FileInput = FileLike | UploadedFile | Mapping[str, Any]
+NewFile = FileLike | UploadedFile | Mapping[str, Any]
 """A path, URL, bytes, open file, uploaded file, or the API's own form of a file."""
+
+FileInput = NewFile | MessageFile
+"""The same, or a file of a turn."""
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes sent so far and all of them (None where that is not known)."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..app.stored_files import again
 from ..errors import APIError, ConnectError, DifyError, InputError, ServerError
 from ..i18n import moment, t
 from ..printable import MESSAGE, one_line
@@ -143,6 +144,7 @@ class AsyncForms(Resource):
             for name, value in given.items()
             if name in kinds and value is not None
         }
+        files = {name: [again(file) for file in listed] for name, listed in files.items()}
         check_attachments([file for listed in files.values() for file in listed], None)
         texts = {name: value for name, value in given.items() if name not in files and isinstance(value, str)}
         others = {name: value for name, value in given.items() if name not in files and name not in texts}

@@ -55,6 +55,8 @@ class PageBudget:
             raise EndlessList(t("net.too_large", limit=size_text(self._limit), name="pages"), code="too_large")
 
 
+REPEATED = 5
+"""Numbered pages without anything new, one after another, behind which no more is looked for."""
 M = TypeVar("M", bound=Item)
 Page = tuple[Sequence[M], bool]
 """Items in the order of the list, and whether the server says that there are more."""
@@ -146,17 +148,28 @@ class AsyncPages(Generic[M]):
         return frame
 
 
-def numbered(fetch: Callable[[int], Awaitable[Page[M]]], *, max_items: int, table: str = "") -> AsyncPages[M]:
-    """Pages that have numbers, from 1."""
+def numbered(
+    fetch: Callable[[int], Awaitable[Page[M]]], *, what: str, max_items: int, table: str = ""
+) -> AsyncPages[M]:
+    """Pages that have numbers, from 1.
+
+    What is new meanwhile stands in front and moves the rest behind, by whole pages where much is; then a page holds
+    nothing that was not had. After `REPEATED` of them a `PagingWarning` says that the server goes no further.
+    """
 
     async def walk() -> AsyncIterator[Sequence[M]]:
         seen: set[str] = set()
+        repeated = 0
         for number in itertools.count(1):
             items, more = await fetch(number)
             fresh = [item for item in items if item.id not in seen]
             seen.update(item.id for item in fresh)
             yield fresh
-            if not more or not fresh:  # a server that repeats a page would never end
+            if not more or not items:
+                return
+            repeated = 0 if fresh else repeated + 1
+            if repeated == REPEATED:  # a server that repeats a page would never end
+                warn_of_paging("net.paging_stuck", what=what)
                 return
 
     return AsyncPages(walk, max_items=max_items, table=table)

@@ -43,6 +43,8 @@ class RunNodes:
 
     def __init__(self) -> None:
         self._nodes: dict[str, State] = {}
+        self._waited: set[str] = set()
+        """Those that paused and have not ended since."""
         self._containers: dict[str, list[_Container]] = {}
         """By node, in the order in which they began."""
         self._running: dict[str, list[_Container]] = {}
@@ -56,7 +58,8 @@ class RunNodes:
         self._count: Counter[str] = Counter()
         self._begun = 0
         self.steps = 0
-        """Runs of nodes, iterations and loops that lie in no other, as the run's end counts them."""
+        """Runs of nodes, iterations and loops that lie in no other, as the run's end counts them: a node that goes on
+        after a pause is one more."""
 
     @property
     def missing(self) -> bool:
@@ -79,6 +82,8 @@ class RunNodes:
                 running = node.status in ("running", "retry")
                 paused = node.status in ("paused", "unknown")  # a stream that broke off knows no more of it
                 self._nodes[node.id] = "running" if running else "paused" if paused else "ended" if details else "told"
+                if node.status == "paused":
+                    self._waited.add(node.id)
                 continue
             run = self._begin(node.kind, {"node_id": node.node_id}, known=True)
             if node.status not in ("running", "unknown"):
@@ -86,6 +91,9 @@ class RunNodes:
             run.round = max((one.index for one in node.rounds), default=run.round)
             run.parallel = node.parallel
             run.inside = {one.node_id for one in turn.nodes or () if one.parent == node.id and one.round == run.round}
+        flow = turn.workflow
+        if turn.nodes and flow is not None and flow.status == "paused":  # its nodes do not say how often they went on
+            self.steps = max(self.steps, flow.total_steps or 0)
 
     def restart(self) -> None:
         """Another connection begins."""
@@ -135,6 +143,11 @@ class RunNodes:
         if before == now or before == "ended" or (before == "told" and now == "paused"):
             return []
         self._nodes[key] = now
+        if now == "paused":
+            self._waited.add(key)
+        elif key in self._waited:
+            self._waited.remove(key)
+            self.steps += not _is_inside(data)
         return [*self._first(event, data), event] if before is None else [event]
 
     def _first(self, event: ev.WorkflowEvent, data: Mapping[str, Any]) -> list[ev.Event]:

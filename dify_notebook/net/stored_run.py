@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import APIError, DifyError, ServerError
 from ..i18n import t
+from ..secret import Secret
 from ..wire import calls
 from ..wire.sse import encode
 from .retry import RetryBudget
@@ -48,7 +49,16 @@ async def stored_run(dify: AsyncDify, run_id: str, *, left: Callable[[], bool]) 
         if wait is None:
             break
         await budget.wait(wait)
-    return run if run is not None and run.id else None
+    return run if run is not None and is_of(run, run_id) else None
+
+
+def is_of(run: WorkflowRun, id: str) -> bool:
+    """Whether an answer is about the run that was asked for; its id may be written in each way that a UUID is."""
+    return _plain(run.id or "") == _plain(id)
+
+
+def _plain(id: str) -> str:
+    return id.strip("{}").replace("-", "").lower()
 
 
 def has_ended(run: WorkflowRun) -> bool:
@@ -62,7 +72,13 @@ def end_bytes(run: WorkflowRun) -> bytes:
     data.update((name, _seconds(getattr(run, name))) for name in ("created_at", "finished_at"))
     data["outputs"] = run.outputs if isinstance(run.outputs, dict) else None
     event = {"event": "workflow_finished", "workflow_run_id": run.id, "data": data}
-    return encode(("", json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")))
+    return encode(("", json.dumps(event, ensure_ascii=False, default=_hidden).encode("utf-8", "replace")))
+
+
+def _hidden(secret: object) -> None:
+    """The token of a form, which the run's end does not need."""
+    if not isinstance(secret, Secret):
+        raise TypeError(f"no JSON: {type(secret).__name__}")
 
 
 def unknown_end(*, old: bool) -> str:

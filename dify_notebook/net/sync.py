@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import os
     import ssl
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date
     from pathlib import Path
     from typing import Any, Literal
 
@@ -160,7 +160,7 @@ class Dify(Client):
         """A client of the embedded server, which is started when it does not run yet.
 
         Args:
-            app: guide (chat), toolbox (agent) or pipeline (chatflow).
+            app: guide (chat), toolbox (agent), pipeline (chatflow) or tally (workflow).
             user: whose conversations these are; None as for `Dify`.
 
         Raises:
@@ -647,7 +647,7 @@ class Files(Group):
         """What a question says of these files, in their order; those that lie here are uploaded.
 
         Args:
-            files: paths, URLs, bytes, open files, uploaded files, or dicts in the API's own form.
+            files: paths, URLs, bytes, open files, uploaded files, files of a turn, or dicts in the API's own form.
             progress: called for each upload, see `upload`.
             check: number and types against the app's `/parameters`, see `upload`.
 
@@ -768,8 +768,8 @@ class App(Group):
     def mode(self) -> str | None:
         """What the app is: chat, agent-chat, advanced-chat (a chatflow), agent, workflow or completion.
 
-        Dify 0.15 does not say it: there it is found by asking for conversations and, where the app holds none, for a
-        run that is not there, and None stands for any app that holds conversations.
+        Dify 0.15 does not say it: there it is found, once, by asking for conversations and, where the app holds none,
+        for a run that is not there, and None stands for any app that holds conversations.
 
         Raises:
             DifyError: the server refused that for another reason, or could not be reached.
@@ -1022,8 +1022,8 @@ class Workflows(Group):
         *,
         keyword: str | None = None,
         status: LoggedStatus | None = None,
-        created_at__before: str | datetime | None = None,
-        created_at__after: str | datetime | None = None,
+        created_at__before: str | date | None = None,
+        created_at__after: str | date | None = None,
         created_by_end_user_session_id: str | None = None,
         created_by_account: str | None = None,
         page_size: int = 100,
@@ -1033,8 +1033,8 @@ class Workflows(Group):
         Args:
             keyword: in inputs, outputs, the user or the run's id. Dify 1.12 finds no Chinese.
             status: runs that ended so.
-            created_at__before, created_at__after: times, as text in ISO 8601 or as they are; one without a zone is
-                this machine's. These and what follows: Dify 1.x.
+            created_at__before, created_at__after: times (also pandas') or days, which begin at midnight, as text in
+                ISO 8601 or as they are; one without a zone is this machine's. These and what follows: Dify 1.x.
             created_by_end_user_session_id: the user that runs were started with.
             created_by_account: the mail address of a member of the workspace.
 

@@ -19,6 +19,7 @@ from ..app.files import FileInput as ComingFile
 from ..app.files import holds_file
 from ..app.known import KnownApp
 from ..app.origin import Origin, values
+from ..app.stored_files import again
 from ..errors import APIError, InputError, NotFoundError
 from ..i18n import t
 from ..paths import expand
@@ -212,7 +213,7 @@ class AsyncFiles(Resource):
         """What a question says of these files, in their order; those that lie here are uploaded.
 
         Args:
-            files: paths, URLs, bytes, open files, uploaded files, or dicts in the API's own form.
+            files: paths, URLs, bytes, open files, uploaded files, files of a turn, or dicts in the API's own form.
             progress: called for each upload, see `upload`.
             check: number and types against the app's `/parameters`, see `upload`.
 
@@ -220,12 +221,13 @@ class AsyncFiles(Resource):
             InputError: a file is not there, or the app does not take it, or not so many; nothing was uploaded.
             APIError: the server refused one.
         """
-        check_attachments(files, await self._rules(check))
-        return await self._named(files, user, progress, check)
+        named = [again(file) for file in files]
+        check_attachments(named, await self._rules(check))
+        return await self._named(named, user, progress, check)
 
     async def _named(
         self,
-        files: Sequence[FileInput],
+        files: Sequence[fl.NewFile],
         user: str | None,
         progress: fl.Progress | None = None,
         check: bool | None = None,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from datetime import time as Time
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, NotFoundError
+from ..errors import InputError, NotFoundError, ServerError
 from ..i18n import t
 from ..wire import calls, models
 from ..wire.kinds import WORKFLOW, LoggedStatus
@@ -15,6 +16,7 @@ from .pages import AsyncPages, PageBudget, numbered
 from .question import Question, ResponseMode, question
 from .resource import Resource
 from .resumed_stream import resumed
+from .stored_run import is_of
 from .stream import ChatStream
 from .ways import way_of
 
@@ -126,11 +128,16 @@ class AsyncWorkflows(Resource):
 
         Raises:
             NotFoundError: there is no such run of this app.
+            ServerError: the answer is about another run.
         """
         call = calls.workflow_run_detail(workflow_run_id)
         run = await self._dify._send(call)
         if run.id is None:
-            raise NotFoundError(t("net.no_run"), code="not_found", status=200, attempted=call.attempted)
+            raise NotFoundError(
+                t("net.no_run"), code="not_found", status=200, hint=t("hint.unknown_run"), attempted=call.attempted
+            )
+        if not is_of(run, workflow_run_id):
+            raise ServerError(t("net.other_run"), code="other_run", status=200, attempted=call.attempted)
         return run
 
     def logs(
@@ -138,8 +145,8 @@ class AsyncWorkflows(Resource):
         *,
         keyword: str | None = None,
         status: LoggedStatus | None = None,
-        created_at__before: str | datetime | None = None,
-        created_at__after: str | datetime | None = None,
+        created_at__before: str | date | None = None,
+        created_at__after: str | date | None = None,
         created_by_end_user_session_id: str | None = None,
         created_by_account: str | None = None,
         page_size: int = 100,
@@ -149,8 +156,8 @@ class AsyncWorkflows(Resource):
         Args:
             keyword: in inputs, outputs, the user or the run's id. Dify 1.12 finds no Chinese.
             status: runs that ended so.
-            created_at__before, created_at__after: times, as text in ISO 8601 or as they are; one without a zone is
-                this machine's. These and what follows: Dify 1.x.
+            created_at__before, created_at__after: times (also pandas') or days, which begin at midnight, as text in
+                ISO 8601 or as they are; one without a zone is this machine's. These and what follows: Dify 1.x.
             created_by_end_user_session_id: the user that runs were started with.
             created_by_account: the mail address of a member of the workspace.
 
@@ -178,15 +185,19 @@ class AsyncWorkflows(Resource):
                 raise InputError(t("net.old_filters", names=", ".join(newer)), code=newer[0])
             return page.data, page.has_more if page.has_more is not None else len(page.data) >= page_size
 
-        return numbered(fetch, max_items=dify.bounds.items, table="workflow_runs")
+        return numbered(fetch, what="workflows.logs", max_items=dify.bounds.items, table="workflow_runs")
 
 
-def _as_iso(name: str, time: str | datetime | None) -> str | None:
+def _as_iso(name: str, time: str | date | None) -> str | None:
     """A time as the server reads it. Raises: `InputError`, it is none."""
     if time is None:
         return None
     try:
         moment = datetime.fromisoformat(time) if isinstance(time, str) else time
-        return (moment if moment.tzinfo else moment.astimezone()).isoformat()
+        if not isinstance(moment, datetime):
+            return datetime.combine(moment, Time()).astimezone().isoformat()
+        if moment.tzinfo is None:  # one of pandas has no place of its own to go by
+            moment = datetime.combine(moment.date(), moment.time()).astimezone()
+        return moment.isoformat()
     except (ValueError, TypeError, AttributeError, OverflowError):
         raise InputError(t("net.bad_time", name=name, value=repr(time)), code=name) from None

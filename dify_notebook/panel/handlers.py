@@ -320,9 +320,13 @@ async def rate(controller: Controller, item: Item, rating: m.Rating | None, comm
         raise InputError(t("panel.no_message"), code="message")
     if rating is not None or turn.feedback is not None:  # the server refuses to take back what is not there
         await controller.client.messages.feedback(turn.message_id, rating, content=comment)
-    rated = replace(turn, feedback=rating)
+    now = controller.state.find(item.key)
+    if now is None or now.turn is None or now.turn.message_id != turn.message_id:  # left, or asked again meanwhile
+        controller.session.replace(replace(turn, feedback=rating))
+        return
+    rated = replace(now.turn, feedback=rating)  # what came of it meanwhile stays, as the next questions
     controller.session.replace(rated)
-    controller.put_item(replace(controller.item(item.key), turn=rated, comment=comment if rating else None))
+    controller.put_item(replace(now, turn=rated, comment=comment if rating else None))
 
 
 async def annotate(controller: Controller, item: Item, question: str, answer: str) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import msgspec
 
+from ..app import stored_files
 from ..net.client import AsyncDify
 from ..printable import one_line
-from ..turn.state import MessageFile, Turn
+from ..turn.state import Turn
 from ..turn.stored import turn_from_stored
 from ..wire.models import StoredMessage
 from . import messages as m
@@ -62,23 +62,13 @@ def item_of(message: StoredMessage, key: str, client: AsyncDify, app: str | None
         query=message.query,
         turn=turn,
         inputs={name: value for name, value in (message.inputs or {}).items() if value is not None},
-        files=tuple(reference for _, file in user_files if (reference := _reference(file))),
+        files=tuple(reference for _, file in user_files if (reference := stored_files.reference(file))),
         attachments=tuple(
             m.Attachment(str(index), one_line(file.name or "", 200) or "file", file.type or "custom", file.size, None)
             for index, file in user_files
         ),
         asked_at=turn.created_at,
     )
-
-
-def _reference(file: MessageFile) -> dict[str, Any] | None:
-    """How a stored question's file is named in another question; None where the server does not tell."""
-    kind = file.type or "custom"
-    if file.upload_file_id:
-        return {"type": kind, "transfer_method": "local_file", "upload_file_id": file.upload_file_id}
-    if file.transfer_method == "remote_url" and file.url:
-        return {"type": kind, "transfer_method": "remote_url", "url": file.url}
-    return None
 
 
 def without_user_files(turn: Turn) -> Turn:

@@ -1,24 +1,26 @@
-"""What a panel offers for each mode of an app: the one table of it, which the browser is told as data."""
+"""What a panel offers for each mode of an app, by what such apps take: the browser is told it as data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-import msgspec
-
-from ..wire.kinds import CHAT_MODES, CHATFLOW, COMPLETION, WORKFLOW, AppMode
+from ..app.modes import TAKES, UNKNOWN, Takes
 from . import messages as m
 
-CHATTING: Final = m.Offers(
-    asks="question", history="conversations", conversations=True, suggestions=True, annotations=True, variables=False
-)
-_RUNNING: Final = m.Offers(
-    asks="run", history="runs", conversations=False, suggestions=False, annotations=False, variables=False
-)
-OFFERS: Final[Mapping[AppMode, m.Offers]] = {
-    **dict.fromkeys(CHAT_MODES, CHATTING),
-    CHATFLOW: msgspec.structs.replace(CHATTING, variables=True),
-    WORKFLOW: _RUNNING,
-    COMPLETION: msgspec.structs.replace(_RUNNING, history="here"),
-}
+
+def _offers(takes: Takes) -> m.Offers:
+    chats = takes.conversations
+    return m.Offers(
+        asks="question" if chats else "run",
+        history=takes.lists or "here",
+        conversations=chats,
+        suggestions=chats,
+        annotations=chats,
+        variables=takes.variables,
+    )
+
+
+CHATTING: Final = _offers(UNKNOWN)
+"""As long as nothing is known of the app."""
+OFFERS: Final[Mapping[str, m.Offers]] = {mode: _offers(takes) for mode, takes in TAKES.items()}

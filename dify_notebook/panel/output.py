@@ -112,7 +112,8 @@ class PanelOutput:
         self._outputs.clear()
 
     def _fingerprint(self, state: PanelState, lang: Language) -> object:
-        return (tuple(id(item.turn) for item in state.items), state.older, state.name, lang)
+        app = state.app.name if state.app else ""
+        return (tuple(id(item.turn) for item in state.items), state.older, state.name, app, lang)
 
 
 def _placeholder(lang: Language) -> dict[str, str]:

@@ -13,6 +13,7 @@ from ..app import stored_files
 from ..app.known import KnownApp
 from ..i18n import Language, sentences, t
 from ..live.protocol import FormState
+from ..live.spoken import status_key
 from ..printable import one_line, shown
 from ..redact import redact
 from ..turn.state import MessageFile, Turn
@@ -248,13 +249,7 @@ def _say(turn: Turn, lang: Language) -> str:
     asks = [one_line(form.title or form.id, 80) for form in waiting_forms(turn)]
     if turn.status == "paused" and asks:
         return t("panel.say.asks", lang, names=t("panel.and", lang).join(asks[:5]))
-    return t(_status_key(turn), lang)
-
-
-def _status_key(turn: Turn) -> str:
-    if turn.status != "running":
-        return f"live.say.{turn.status}"
-    return "live.say.answering" if turn.answer else "live.say.waiting"
+    return t(status_key(turn), lang)
 
 
 def measures(turn: Turn, lang: Language) -> str:
@@ -334,9 +329,9 @@ def cut(value: Any, budget: list[int], lang: Language, depth: int = 0) -> Any:
 
 
 def title(state: PanelState, lang: Language) -> str:
-    """What an export of the conversation is called."""
+    """What an export is called: as its conversation, else as the app, as long as that is not known as what it is."""
     name = one_line(state.name, 120) or (state.app.name if state.app else "")
-    return name or t("panel.unnamed", lang)
+    return name or t("panel.unnamed" if state.conversation_id else "panel.title", lang)
 
 
 def waiting_text(turn: Turn, lang: Language, now: float) -> str:

@@ -18,6 +18,7 @@ from ..wire.models import Conversation, WorkflowLog
 from .state import PastRun
 
 if TYPE_CHECKING:
+    from ..net.client import AsyncDify
     from .store import PanelStore
 
 PAGE = 30
@@ -169,15 +170,20 @@ class TapeReader:
         return PastRun(id=header.message_id or RunStore.name(path), status=header.status or "", created_at=when)
 
     def _is_own(self, header: Header) -> bool:
-        """Whether a tape is of this app and user, and of an app that is run; the embedded server's port changes."""
+        """Whether a tape is of this app and user, and of an app that is run."""
         client, app = self._store.client, self._store.state.app
         names = {client.settings.app, app.name if app is not None else None}
         mode = app.mode if app is not None else None
         if header.user != client.user or header.app not in names or header.app_mode != mode:
             return False
-        if client.settings.source != "local":
-            return header.server == client.base_url
-        return urlsplit(header.server or "").hostname in ("127.0.0.1", "localhost")
+        return is_server_of(client, header.server)
+
+
+def is_server_of(client: AsyncDify, server: str | None) -> bool:
+    """Whether a tape's server is that client's; the embedded server's port changes."""
+    if client.settings.source != "local":
+        return server == client.base_url
+    return urlsplit(server or "").hostname in ("127.0.0.1", "localhost")
 
 
 READERS: Final[Mapping[str, Callable[[PanelStore, str], Reader]]] = {

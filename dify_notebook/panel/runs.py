@@ -11,7 +11,7 @@ from ..app import stored_files
 from ..app.origin import Origin, values
 from ..errors import NotFoundError, TapeError
 from ..i18n import t
-from ..net.files import is_url, kind_of
+from ..net.files import kind_of
 from ..printable import one_line
 from ..tape import Tape
 from ..turn.state import Turn
@@ -20,6 +20,7 @@ from ..wire.kinds import FILE_CONTROLS
 from . import commands as c
 from . import messages as m
 from .app import attachments_of
+from .readers import is_server_of
 from .state import Item, PanelState
 from .store import replace
 
@@ -58,15 +59,16 @@ class Runs:
         controller = self._controller
         item = next((item for item in controller.state.items if id in ids_of(item)), None)
         if item is None:
-            turn = await self._stored(id)
+            line = next((run for run in controller.state.listing.runs if run.id == id), None)
+            turn = await self._stored(id, line.user if line else None)
             item = Item(
-                key=controller.new_key(), query="", turn=turn, inputs=turn.inputs or {}, asked_at=turn.created_at,
-                earlier=True,
+                key=controller.new_key(), query="", turn=turn, inputs=turn.inputs or {}, earlier=True,
+                asked_at=turn.created_at or (line.created_at if line else None),  # no tape has the server's time
             )  # fmt: skip
             controller.update_state(lambda state: _with(state, item))
         controller.set_state(shown=item.key, problem=None)
 
-    async def _stored(self, id: str) -> Turn:
+    async def _stored(self, id: str, user: str | None) -> Turn:
         """A run that was not had here: nodes and times are of its tape, where this machine has it."""
         controller = self._controller
         client, app = controller.client, controller.state.app
@@ -75,10 +77,9 @@ class Runs:
             if taped is None:
                 raise NotFoundError(t("panel.no_turn"), code="turn")
             return taped
-        line = next((run for run in controller.state.listing.runs if run.id == id), None)
         run = await client.workflows.get(id)
-        stored = turn_from_run(run, user=line.user if line else None, server=client.base_url, app=app.name)
-        return stored if taped is None else replace(taped, inputs=stored.inputs)
+        stored = turn_from_run(run, user=user, server=client.base_url, app=app.name)
+        return stored if taped is None else replace(taped, inputs=stored.inputs, created_at=stored.created_at)
 
     def _taped(self, id: str) -> Turn | None:
         store = self._controller.session.store
@@ -87,7 +88,8 @@ class Runs:
             return None
         with suppress(OSError, TapeError):  # pruned meanwhile, or damaged
             turn = Tape.at(path).replay()
-            return turn if id in (turn.workflow_run_id, turn.message_id, store.name(path)) else None
+            is_meant = id in (turn.workflow_run_id, turn.message_id, store.name(path))
+            return turn if is_meant and is_server_of(self._controller.client, turn.server) else None
         return None
 
     def given(self, item: Item) -> dict[str, Any]:
@@ -98,7 +100,7 @@ class Runs:
             if isinstance(value, list | tuple):
                 return [named(each) for each in value]
             stored = own and isinstance(value, Mapping) and stored_files.is_file(value)
-            return (_reference(value) or value) if stored else value
+            return (stored_files.reference(value) or value) if stored else value
 
         return {name: named(value) for name, value in item.given.items()}
 
@@ -145,7 +147,7 @@ class Runs:
             return None
         if isinstance(file, Mapping):
             own = self._is_own(item)
-            reference = file if stored_files.is_reference(file) else _reference(file) if own else None
+            reference = file if stored_files.is_reference(file) else stored_files.reference(file) if own else None
             if reference is None:
                 return None
             name = str(file.get("filename") or file.get("name") or "") or t("panel.run.file")
@@ -167,14 +169,3 @@ def _with(state: PanelState, item: Item) -> PanelState:
     while at and item.asked_at and (before := state.items[at - 1].asked_at) and before > item.asked_at:
         at -= 1
     return replace(state, items=(*state.items[:at], item, *state.items[at:]))
-
-
-def _reference(file: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How a file that a run tells of is named in another; None where the server does not tell enough."""
-    kind, method = str(file.get("type") or "custom"), file.get("transfer_method")
-    upload, url = file.get("upload_file_id") or file.get("related_id"), file.get("remote_url") or file.get("url")
-    if method == "local_file" and isinstance(upload, str) and upload:
-        return {"type": kind, "transfer_method": method, "upload_file_id": upload}
-    if method == "remote_url" and isinstance(url, str) and is_url(url):
-        return {"type": kind, "transfer_method": method, "url": url}
-    return None

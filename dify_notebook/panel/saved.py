@@ -55,10 +55,12 @@ class Transcript:
         saved.reverse()
         self._cache = {item.key: self._cache[item.key] for item in items[len(items) - len(saved) :]}
         omitted = len(items) - len(saved)
-        earlier = t("panel.saved.earlier", lang, n=number(omitted)) if omitted or state.older else ""
+        left_out = "panel.saved.earlier" if state.offers.conversations else "panel.saved.earlier_runs"
+        earlier = t(left_out, lang, n=number(omitted)) if omitted or state.older else ""
         if state.older and not omitted:
             earlier = t("panel.saved.older", lang)
-        title, facts = presenter.title(state, lang), self._facts(state, lang)
+        title = presenter.title(state, lang)
+        facts = self._facts(state, title, lang)
         again = t("panel.saved.again", lang)
         return {
             "text/html": self._html(title, facts, earlier, again, saved),
@@ -68,11 +70,11 @@ class Transcript:
             ),
         }
 
-    def _facts(self, state: PanelState, lang: Language) -> str:
+    def _facts(self, state: PanelState, title: str, lang: Language) -> str:
         app = state.app.name if state.app else ""
         server = next((host(item.turn.server) for item in state.items if item.turn and item.turn.server), "")
         totals = presenter.totals(state, lang) or t("panel.saved.empty", lang)
-        return " · ".join(part for part in (app, server, totals) if part)
+        return " · ".join(part for part in (app, server, totals) if part and part != title)
 
     def _html(self, title: str, facts: str, earlier: str, again: str, turns: list[SavedTurn]) -> str:
         head = element("span", {"class": "dn-title"}, escape(title)) + element(

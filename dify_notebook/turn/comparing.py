@@ -6,12 +6,15 @@ the runs there it was. Run ids are no help, since every run has its own. Linear 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import zip_longest
+from os.path import commonprefix
 from typing import Any, NamedTuple
 
-from ..redact import may_hold_a_secret, redact
+from ..redact import may_hold_a_secret, redact, without_query
 from .convert import FILE_IDENTITY
 from .state import Node, Turn
 
@@ -20,8 +23,10 @@ _OF_ONE_RUN = frozenset({"sys.workflow_run_id", "sys.timestamp", "sys.conversati
 _MEASURED = frozenset({"latency", "time_to_first_token", "time_to_generate"})
 """Parts of a model's usage that measure time."""
 _FILE_FACTS = ("type", "filename", "extension", "mime_type", "size")
+_FILE_LINK = re.compile(r"/files/[^\s?#]{1,200}+\?timestamp=\d{1,20}+&nonce=-&sign=-")
+"""A link to a file of Dify's in a text, once it is redacted: which upload it was, and when it was signed."""
 
-Place = tuple[int | None, str, int | None, int]
+Stand = tuple[int | None, str, int | None, int]
 """Where a run of a node stands: the place of its container by number, node id, round, which of the runs there."""
 
 
@@ -49,11 +54,19 @@ class NodePair(NamedTuple):
         """a or b where the other has none."""
         return None if self.a and self.b else "a" if self.a else "b"
 
-    def differs(self, field: str) -> bool | None:
-        """Whether that field of the two differs; None where only one has such a run."""
+    @property
+    def inputs_differ(self) -> bool | None:
+        """Whether the two were given something else, prompts of a model included; None where only one is there."""
         if self.a is None or self.b is None:
             return None
-        return bool(comparable(getattr(self.a, field)) != comparable(getattr(self.b, field)))
+        return first_difference(given(self.a), given(self.b)) is not None
+
+    @property
+    def outputs_differ(self) -> bool | None:
+        """Whether the two gave something else; likewise."""
+        if self.a is None or self.b is None:
+            return None
+        return first_difference(self.a.outputs, self.b.outputs) is not None
 
 
 class Difference(NamedTuple):
@@ -64,6 +77,8 @@ class Difference(NamedTuple):
     b: Any
     in_a: bool
     in_b: bool
+    place: Place
+    """Where they differ first."""
 
 
 class Measure(NamedTuple):
@@ -78,7 +93,7 @@ class Measure(NamedTuple):
 
 def node_pairs(a: Turn, b: Turn) -> list[NodePair]:
     """The runs of the nodes of both, in the order of a; what only b has stands behind what it followed there."""
-    places: dict[Place, int] = {}
+    places: dict[Stand, int] = {}
     of_a, of_b = _by_place(a.nodes or (), places), _by_place(b.nodes or (), places)
     followers: dict[int | None, list[int]] = {}
     last: int | None = None
@@ -97,7 +112,7 @@ def node_pairs(a: Turn, b: Turn) -> list[NodePair]:
     return [NodePair(*listed[place][1:], depths[place], of_a.get(place), of_b.get(place)) for place in order]
 
 
-def _by_place(nodes: Iterable[Node], places: dict[Place, int]) -> dict[int, Node]:
+def _by_place(nodes: Iterable[Node], places: dict[Stand, int]) -> dict[int, Node]:
     """The runs by the number of their place; places that are new get the next."""
     found: dict[int, Node] = {}
     by_id: dict[str, int] = {}
@@ -125,30 +140,105 @@ def delta(a: float | Decimal | None, b: float | Decimal | None) -> float | None:
 
 # -- values --------------------------------------------------------------------------------
 
+ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT"})()
+"""In the place of what one of two values does not have."""
 
-def comparable(value: Any) -> Any:
-    """A value without what differs in every run: signatures, ids of uploads, how long a model took."""
+Step = str | int
+"""The name, or the index, of what a value holds."""
+
+
+class Place(NamedTuple):
+    """Where two values differ first, and what stands there."""
+
+    path: tuple[Step, ...]
+    a: Any
+    b: Any
+
+    @property
+    def offset(self) -> int | None:
+        """The first character that differs, of two texts."""
+        if not isinstance(self.a, str) or not isinstance(self.b, str):
+            return None
+        return len(commonprefix((self.a, self.b)))
+
+    @property
+    def line_and_column(self) -> tuple[int, int] | None:
+        """Of that character in both, from 1."""
+        if (offset := self.offset) is None:
+            return None
+        return self.a.count("\n", 0, offset) + 1, offset - self.a.rfind("\n", 0, offset)
+
+    def __str__(self) -> str:
+        """`items[2].text:3:1`: names, indices from 0, and in texts line and column from 1."""
+        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        return ":".join([path.removeprefix("."), *map(str, self.line_and_column or ())]).removeprefix(":")
+
+
+def first_difference(a: Any, b: Any) -> Place | None:
+    """Where two values differ first; None where they do not.
+
+    What differs in every run is no difference: signatures, ids and addresses of files, how long a model took. However
+    deep they are; linear in what they hold.
+    """
+    waiting: list[tuple[Any, Any, Any]] = [(None, a, b)]
+    while waiting:
+        path, a, b = waiting.pop()
+        a, b = _essence(a), _essence(b)
+        if isinstance(a, dict) and isinstance(b, dict):
+            steps: Iterable[Step] = [*a, *(name for name in b if name not in a)]
+            inside = [((path, step), a.get(step, ABSENT), b.get(step, ABSENT)) for step in steps]
+        elif isinstance(a, list) and isinstance(b, list):
+            both = enumerate(zip_longest(a, b, fillvalue=ABSENT))
+            inside = [((path, step), *pair) for step, pair in both]
+        elif a is b or (isinstance(a, bool) == isinstance(b, bool) and a == b):  # true is not 1
+            continue
+        else:
+            return Place(_steps(path), a, b)
+        waiting += reversed(inside)
+    return None
+
+
+def _steps(path: Any) -> tuple[Step, ...]:
+    steps = []
+    while path is not None:
+        path, step = path
+        steps.append(step)
+    return tuple(reversed(steps))
+
+
+def _essence(value: Any) -> Any:
+    """A value without what differs in every run; what it holds stays."""
     if isinstance(value, str):
-        return redact(value) if may_hold_a_secret(value) else value
-    if isinstance(value, bool):
-        return (bool, value)  # true is not 1
+        return _FILE_LINK.sub("/files/-", redact(value)) if may_hold_a_secret(value) else value
     if isinstance(value, Mapping):
         if value.get("dify_model_identity") == FILE_IDENTITY:
-            return (FILE_IDENTITY, *(value.get(name) for name in _FILE_FACTS))
+            facts = {name: value[name] for name in _FILE_FACTS if value.get(name) is not None}
+            elsewhere = value.get("transfer_method") == "remote_url"  # there the address says which file it is
+            return facts | ({"url": without_query(str(value.get("remote_url") or ""))} if elsewhere else {})
         left_out = _MEASURED if "total_tokens" in value else _OF_ONE_RUN
-        return {str(name): comparable(one) for name, one in value.items() if name not in left_out}
+        return {str(name): one for name, one in value.items() if name not in left_out}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
-        return [comparable(one) for one in value]
+        return list(value)
     return value
 
 
+def given(node: Node) -> tuple[Any, Any]:
+    """What a run of a node was given: its inputs, and of a model the prompts made of them."""
+    told = node.process_data
+    return node.inputs, told.get("prompts") if isinstance(told, Mapping) else None
+
+
 def inputs(turn: Turn) -> dict[str, Any]:
-    """What a turn was asked: its inputs, and its question."""
-    given = turn.inputs
-    if given is None and turn.workflow is not None and isinstance(turn.workflow.inputs, Mapping):
-        given = {name: value for name, value in turn.workflow.inputs.items() if not str(name).startswith("sys.")}
-    asked = {} if turn.query is None or "query" in (given or {}) else {"query": turn.query}
-    return {**{str(name): value for name, value in (given or {}).items()}, **asked}
+    """What a turn was asked: its inputs, as its run tells them (with files by name), and its question.
+
+    An input that is null is one that was not given.
+    """
+    values = {str(name): value for name, value in (turn.inputs or {}).items()}
+    if turn.workflow is not None and isinstance(turn.workflow.inputs, Mapping):
+        values |= {str(name): value for name, value in turn.workflow.inputs.items()}
+    asked = {} if turn.query is None or "query" in values else {"query": turn.query}
+    own = {name: value for name, value in values.items() if value is not None and not name.startswith("sys.")}
+    return own | asked
 
 
 def outputs(turn: Turn) -> dict[str, Any]:
@@ -162,10 +252,10 @@ def outputs(turn: Turn) -> dict[str, Any]:
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
     """The values by name that are not the same, those of a first."""
     names = [*a, *(name for name in b if name not in a)]
+    pairs = ((name, a.get(name, ABSENT), b.get(name, ABSENT)) for name in names)
+    found = ((name, first_difference(one, other)) for name, one, other in pairs)
     return [
-        Difference(name, a.get(name), b.get(name), name in a, name in b)
-        for name in names
-        if (name in a) != (name in b) or comparable(a[name]) != comparable(b[name])
+        Difference(name, a.get(name), b.get(name), name in a, name in b, place) for name, place in found if place
     ]
 
 
@@ -202,5 +292,5 @@ def _facts(turn: Turn) -> dict[str, Any]:
         "total_tokens": tokens,
         "total_price": usage.total_price if usage is not None else None,
         "currency": usage.currency if usage is not None else None,
-        "steps": steps if steps is not None else len(turn.nodes) if turn.nodes is not None else None,
+        "steps": steps if steps is not None else len(turn.nodes or ()) or None,
     }

@@ -386,7 +386,9 @@ class Builder:
         data = event.data or {}
         workflow = self._get("workflow") or Workflow(id=event.workflow_run_id or as_text(data.get("workflow_run_id")))
         self._set(
-            workflow=msgspec.structs.replace(workflow, status="paused"),
+            workflow=msgspec.structs.replace(
+                workflow, status="paused", total_steps=as_int(data.get("total_steps")) or workflow.total_steps
+            ),
             workflow_run_id=self._get("workflow_run_id") or workflow.id or None,
         )
         self._learn_mode(event, workflow.id)

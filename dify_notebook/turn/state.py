@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ import msgspec
 from ..console import displayed
 from ..errors import raise_for_turn
 from ..printable import shown
-from ..redact import redact
+from ..wire.form_tokens import Values
 from .forms import Form as Form
 from .value import Value
 
@@ -163,6 +164,14 @@ class Round(Value, frozen=True):
     """Seconds, as told when the container completed or by the next round."""
 
 
+def _show_harmless(struct: msgspec.Struct, *names: str) -> None:
+    """Objects of JSON as dicts that show no signature."""
+    for name in names:
+        value = getattr(struct, name)
+        if type(value) is dict:
+            msgspec.structs.force_setattr(struct, name, Values(value))
+
+
 class Node(Value, frozen=True):
     """One run of a workflow node, or an iteration or loop that holds others."""
 
@@ -200,6 +209,9 @@ class Node(Value, frozen=True):
     parallel: bool = False
     """Whether its rounds run side by side, for containers."""
 
+    def __post_init__(self) -> None:
+        _show_harmless(self, "inputs", "process_data", "outputs")
+
 
 class MessageFile(Value, frozen=True):
     """A file that belongs to the message. Two are equal that differ in nothing but the signature of the address."""
@@ -227,15 +239,6 @@ class MessageFile(Value, frozen=True):
     """With its dot, where told."""
     reference: str | None = None
     """What stands for the file in a run's variables, where told (Dify 1.16)."""
-
-    def _state(self) -> dict[str, Any]:
-        return {**super()._state(), "url": redact(self.url) if self.url else self.url}
-
-    def __eq__(self, other: object) -> bool:
-        return self._state() == other._state() if isinstance(other, MessageFile) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash((MessageFile, self.id, self.type, self.name, self.size))
 
 
 class Citation(Value, frozen=True):
@@ -300,8 +303,11 @@ class Workflow(Value, frozen=True):
     finished_at: float | None = None
     """Seconds since sent; None while it runs."""
 
+    def __post_init__(self) -> None:
+        _show_harmless(self, "inputs", "outputs")
 
-class Turn(Value, frozen=True):
+
+class Turn(Value, frozen=True, dict=True):
     """One question and all that came back.
 
     >>> from dify_notebook import Turn
@@ -385,11 +391,12 @@ class Turn(Value, frozen=True):
         """The wire's events with their times, a lazy view on the tape; None when it was not kept."""
         return None if self.tape is None else self.tape.events
 
-    @property
+    @cached_property  # in a loop over rows it is asked for again and again
     def outputs(self) -> dict[str, Any] | None:
-        """What the run gave, by name, as the server says it (`workflow_finished`).
+        """What the run gave, by name, as the server says it (`workflow_finished`); each time the same dict.
 
-        Its files are `MessageFile`s: those of `files`, with what was fetched of them.
+        Its files are `MessageFile`s: those of `files`, with what was fetched of them. What is changed in it changes
+        nothing of the turn.
 
         None without a run, and where none were told (yet).
         """
@@ -399,7 +406,7 @@ class Turn(Value, frozen=True):
         from .convert import with_files
 
         names, values = map(str, outputs), with_files(list(outputs.values()), self.files or ())
-        return dict(zip(names, values, strict=True))
+        return Values(zip(names, values, strict=True))
 
     def raise_for_status(self) -> Turn:
         """Return the turn itself, or raise the `DifyError` that its failure means.

@@ -9,6 +9,7 @@ written as character references; a backslash would be lost where a reader makes 
 Code keeps every character. Where it holds something that would be markup outside of code, it has to be code
 to all: a block stands at the left margin, outside of lists and quotations, and a span in the line stays a
 span only where nothing near it could be read another way; else it is shown as text between its backticks.
+Tables stand at the margin, too: to nbconvert (mistune) they are text elsewhere.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ _TITLE = re.compile(r"[^\"<>`$|\\\[\]\n&]*")
 
 
 class _Piece(NamedTuple):
-    """Some blocks as text; `code` stands at the left margin, whatever it was found in."""
+    """Some blocks as text; what is `apart` stands at the left margin, whatever it was found in."""
 
     text: str
-    code: bool = False
+    apart: bool = False
 
 
 def canonical(answer: str) -> str:
@@ -62,12 +63,12 @@ def _definitions(parser: Parser) -> list[str]:
 
 
 def _blocks(nodes: Sequence[Node], gap: str, *, top: bool = False) -> list[_Piece]:
-    """The pieces of some neighbours; those that are not code are joined."""
+    """The pieces of some neighbours; those that stand nowhere apart are joined."""
     out: list[_Piece] = []
     texts: list[str] = []
     for node in nodes:
         for piece in _block(node, top):
-            if not piece.code:
+            if not piece.apart:
                 texts.append(piece.text)
                 continue
             if texts:
@@ -80,7 +81,7 @@ def _blocks(nodes: Sequence[Node], gap: str, *, top: bool = False) -> list[_Piec
 def _block(node: Node, top: bool) -> list[_Piece]:
     if node.kind == "quote":
         inner = _blocks(node.children, "\n\n")
-        return [piece if piece.code else _Piece(_prefixed(piece.text, "> ", "> ")) for piece in inner] or [_Piece(">")]
+        return [piece if piece.apart else _Piece(_prefixed(piece.text, "> ", "> ")) for piece in inner] or [_Piece(">")]
     if node.kind == "list":
         return _list(node)
     if node.kind in ("fence", "code"):
@@ -94,7 +95,7 @@ def _block(node: Node, top: bool) -> list[_Piece]:
     if node.kind == "rule":
         return [_Piece("___")]
     if node.kind == "table":
-        return [_Piece(_table(node))]
+        return [_Piece(_table(node), apart=True)]
     return [_Piece(_paragraph(node.lines))]
 
 
@@ -148,13 +149,13 @@ def _row(line: str, count: int) -> str:
 
 
 def _list(node: Node) -> list[_Piece]:
-    """The items; code out of one, and what follows it there, stands below it at the margin."""
+    """The items; what stands apart, and what follows it in its item, is below that at the margin."""
     gap = "\n\n" if node.loose else "\n"
     out: list[_Piece] = []
     items: list[str] = []
     for mark, item in zip(_marks(node), node.children, strict=False):
         pieces = _blocks(item.children, gap)
-        if pieces and pieces[0].code:
+        if pieces and pieces[0].apart:
             pieces.insert(0, _Piece("&nbsp;"))
         items.append(_prefixed(pieces[0].text if pieces else "", f"{mark} ", " " * (len(mark) + 1)))
         if len(pieces) > 1:

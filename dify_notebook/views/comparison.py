@@ -15,6 +15,7 @@ from ..turn.comparing import Difference, Measure, NodePair
 from ..turn.state import Turn
 from . import facts, limits, timeline, timeline_table, values
 from .block import Block
+from .first_difference import first_difference
 from .guard import escaped
 from .html import element, escape, serialize
 from .parts import Memo, caption, section, span, status_symbol
@@ -33,6 +34,7 @@ class _Shown(NamedTuple):
     measures: list[list[str]]
     pairs: list[NodePair]
     more_pairs: str
+    """Of how many steps are left out, or which turn tells none."""
     inputs: list[Difference]
     outputs: list[Difference]
 
@@ -41,11 +43,15 @@ def bundle(a: Turn, b: Turn, lang: Language | None = None) -> dict[str, str]:
     """All three forms by mime type."""
     words = Words(lang)
     pairs = comparing.node_pairs(a, b)
+    more = words.omitted(len(pairs), limits.NODES, "comparison.nodes")
+    silent = [letter for letter, turn in zip(LETTERS, (a, b), strict=True) if not turn.nodes]
+    if pairs and silent:  # nothing to put side by side: it is not that the other alone ran them
+        pairs, more = [], words("compare.no_steps", which=silent[0])
     shown = _Shown(
         (a, b),
         [_measure(row, (a, b), words) for row in comparing.measures(a, b) if _is_shown(row)],
         pairs[: limits.NODES],
-        words.omitted(len(pairs), limits.NODES, "comparison.nodes"),
+        more,
         comparing.differences(comparing.inputs(a), comparing.inputs(b)),
         comparing.differences(comparing.outputs(a), comparing.outputs(b)),
     )
@@ -110,6 +116,14 @@ def _head(words: Words) -> list[str]:
     return [*names, words("compare.differs")]
 
 
+def _steps(shown: _Shown, words: Words) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table of steps, without columns of tokens where no step has any."""
+    rows = [_pair(pair, words) for pair in shown.pairs]
+    kept = [at for at in range(_COLUMNS) if not 4 <= at <= 6 or any(row[at] for row in rows)]
+    head = _head(words)
+    return [head[at] for at in kept], [[row[at] for at in kept] for row in rows]
+
+
 def _pair(pair: NodePair, words: Words) -> list[str]:
     """The cells of a step: its name, seconds and tokens of both with their deltas, what differs."""
     seconds = [None if node is None else comparing.seconds(node) for node in (pair.a, pair.b)]
@@ -136,7 +150,7 @@ def _differs(pair: NodePair, words: Words) -> str:
         return words(f"compare.only_{pair.only_in}")
     statuses = [words.known(f"status.{node.status}", node.status) for node in (pair.a, pair.b)]
     parts = [" / ".join(statuses)] if statuses[0] != statuses[1] else []
-    parts += [words(f"compare.{field}_differ") for field in ("inputs", "outputs") if pair.differs(field)]
+    parts += [words(f"compare.{field}_differ") for field in ("inputs", "outputs") if getattr(pair, f"{field}_differ")]
     return ", ".join(parts)
 
 
@@ -182,10 +196,11 @@ def _block(shown: _Shown, words: Words) -> Block:
             label = f"{letter} \u00b7 {words('compare.scale', time=words.seconds(scale))}"
             parts.append(Block(f"name-{letter}", "div", {"class": "dn-field"}, escape(label)))
             parts.append(Block(f"timeline-{letter}", "div", {}, "", tuple(chart)))
-    if shown.pairs:
-        rows = [["\u2003" * min(pair.depth, limits.DEPTH) + cells[0], *cells[1:]]
-                for pair, cells in ((pair, _pair(pair, words)) for pair in shown.pairs)]  # fmt: skip
-        body = [_table("steps", _head(words), rows), *_note(shown.more_pairs)]
+    if shown.pairs or shown.more_pairs:
+        head, rows = _steps(shown, words)
+        for pair, row in zip(shown.pairs, rows, strict=True):
+            row[0] = "\u2003" * min(pair.depth, limits.DEPTH) + row[0]
+        body = [*([_table("steps", head, rows, words_last=True)] if rows else []), *_note(shown.more_pairs)]
         parts.append(section("nodes", caption(words("compare.nodes")), body, opened=True))
     for key, found, note in _values(shown, words):
         body = _note(note)
@@ -196,14 +211,14 @@ def _block(shown: _Shown, words: Words) -> Block:
     return Block("comparison", "div", {"class": "mathjax_ignore dn"}, "", tuple(parts))
 
 
-def _table(key: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:
+def _table(key: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, words_last: bool = False) -> Block:
     """A table whose first column is text, and the others, but for a last one of words, numbers."""
-    numbers = range(1, min(len(head), _COLUMNS - 1))
+    numbers = range(1, len(head) - words_last)
     names = ["dn-right" if column in numbers else "" for column in range(len(head))]
     top = "".join(_cell("th", name, text) for name, text in zip(names, head, strict=True))
     cells = ("".join(_cell("td", *cell) for cell in zip(names, row, strict=True)) for row in rows)
     lines = tuple(Block(str(index), "tr", {"class": "dn-tr"}, row) for index, row in enumerate(cells))
-    table = Block("table", "table", {"class": "dn-table"}, "", (
+    table = Block("table", "table", {"class": "dn-table dn-rows"}, "", (
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, top),)),
         Block("body", "tbody", {}, "", lines),
     ))  # fmt: skip
@@ -216,7 +231,8 @@ def _cell(tag: str, name: str, text: str) -> str:
 
 
 def _value_table(found: Sequence[Difference], key: str, shown: _Shown, words: Words) -> Block:
-    head = "".join(_cell("th", "", text) for text in (words("compare.name"), *LETTERS))
+    head = element("th", {"class": "dn-on", "scope": "col"}, escape(words("compare.name")))
+    head += "".join(_cell("th", "", letter) for letter in LETTERS)
     rows = []
     for index, one in enumerate(found):
         cells = [Block("name", "th", {"class": "dn-on", "scope": "row"}, escape(one_line(one.name, 80)))]
@@ -224,7 +240,11 @@ def _value_table(found: Sequence[Difference], key: str, shown: _Shown, words: Wo
             blocks = tuple(value.blocks()) if value is not None else tuple(_note(words("compare.absent")))
             cells.append(Block(letter, "td", {"class": "dn-ov"}, "", blocks))
         rows.append(Block(str(index), "tr", {"class": "dn-tr"}, "", tuple(cells)))
-    table = Block("table", "table", {"class": "dn-table"}, "", (
+        if where := first_difference(one.place, words):
+            note = element("div", {"class": "dn-note-cut"}, escape(where))
+            line = element("td", {"class": "dn-on"}, "") + element("td", {"class": "dn-ov", "colspan": "2"}, note)
+            rows.append(Block(f"{index}-first", "tr", {"class": "dn-tr"}, line))
+    table = Block("table", "table", {"class": "dn-outs"}, "", (
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, head),)),
         Block("body", "tbody", {}, "", tuple(rows)),
     ))  # fmt: skip
@@ -241,9 +261,9 @@ def _note(text: str) -> list[Block]:
 def _document(shown: _Shown, words: Words) -> str:
     parts = [f"**{letter}** \u00b7 {escaped(_about(turn))}" for letter, turn in zip(LETTERS, shown.turns, strict=True)]
     parts.append(_rows([words("compare.name"), *LETTERS, words("compare.delta")], shown.measures))
-    if shown.pairs:
-        rows = [_pair(pair, words) for pair in shown.pairs]
-        parts.append(f"**{words('compare.nodes')}**\n\n{_rows(_head(words), rows)}")
+    if shown.pairs or shown.more_pairs:
+        parts.append(f"**{words('compare.nodes')}**")
+        parts.append(_rows(*_steps(shown, words), words_last=True) if shown.pairs else "")
         parts.append(escaped(shown.more_pairs))
     for key, found, note in _values(shown, words):
         parts.append(f"**{words(f'compare.{key}')}**")
@@ -253,19 +273,21 @@ def _document(shown: _Shown, words: Words) -> str:
                 text = value.document() if value is not None else escaped(words("compare.absent"))
                 beside = value is None or value.small
                 parts.append(f"{name} ({letter}){words.colon}{text}" if beside else f"{name} ({letter})\n\n{text}")
+            parts.append(escaped(first_difference(one.place, words)))
         parts.append(escaped(note))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---", *("--:" for _ in head[1:])], *([escaped(cell) for cell in row] for row in rows)]
+def _rows(head: Sequence[str], rows: Sequence[Sequence[str]], *, words_last: bool = False) -> str:
+    numbers = ["--:"] * (len(head) - 1 - words_last)
+    lines = [head, ["---", *numbers, *["---"] * words_last], *([escaped(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _text(shown: _Shown, words: Words) -> str:
     blocks = [[f"{letter} \u00b7 {_about(turn)}" for letter, turn in zip(LETTERS, shown.turns, strict=True)]]
     blocks.append([_measure_line(cells, words) for cells in shown.measures])
-    if shown.pairs:
+    if shown.pairs or shown.more_pairs:
         lines = [words("compare.nodes")]
         for pair in shown.pairs:
             indent = "  " * (min(pair.depth, limits.DEPTH) + 1)
@@ -278,6 +300,8 @@ def _text(shown: _Shown, words: Words) -> str:
             for letter, value in zip(LETTERS, _sides(one, key, shown, words), strict=True):
                 first, *others = value.lines() if value is not None else [words("compare.absent")]
                 lines += [f"    {letter}{words.colon}{first}", *(f"       {line}" if line else "" for line in others)]
+            if where := first_difference(one.place, words):
+                lines.append(f"    {where}")
         blocks.append([*lines, *([f"  {note}"] if note else [])])
     return "\n\n".join("\n".join(lines) for lines in blocks)
 

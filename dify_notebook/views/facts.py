@@ -45,10 +45,6 @@ def is_alone(turn: Turn) -> bool:
     return turn.app_mode in OTHER_MODES
 
 
-_OF_RUNS = ("eof", "disconnected")
-"""Ends of which more can be said where a run has no message: its server may know how it went on."""
-
-
 class Notice(NamedTuple):
     """Something that the reader has to know."""
 
@@ -116,7 +112,7 @@ def notices(turn: Turn, words: Words) -> list[Notice]:
         ]
         out.append(Notice("info", words(key)))
     elif turn.end in CUT and turn.status not in WELL:  # workflow apps have no other end than their run's
-        text = words(f"told.run.{turn.end}") if is_run(turn) and turn.end in _OF_RUNS else words(f"told.{turn.end}")
+        text = words(f"told.run.{turn.end}" if is_run(turn) else f"told.{turn.end}")
         if turn.end in ("timed_out", "cancelled") and turn.stop_confirmed is not None:
             text += " " + words("stop.confirmed" if turn.stop_confirmed else "stop.unconfirmed")
         out.append(Notice("warning", text))

@@ -10,8 +10,10 @@ from typing import Final
 
 NODES: Final = 500
 """Nodes of a workflow, in the order in which they began."""
-CHILDREN: Final = 60
-"""Nodes inside one container (an iteration, a loop)."""
+CHILDREN: Final = 24
+"""Nodes inside one container (an iteration, a loop); as many behind them of those that did not succeed."""
+OPEN_ROWS: Final = 30
+"""Rows of a timeline that stays open above what a run gave."""
 DEPTH: Final = 6
 """Containers inside each other whose nodes are shown."""
 RETRIES: Final = 20

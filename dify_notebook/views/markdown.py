@@ -343,7 +343,7 @@ class _Frame:
             ]
             rows = (*done, *rest)
         parts = (head, Block("body", "tbody", {}, "", rows)) if rows else (head,)
-        inner = Block("table", "table", {"class": "dn-table"}, "", parts)
+        inner = Block("table", "table", {"class": "dn-table dn-rows"}, "", parts)
         return Block(key, "div", {"class": "dn-scroll"}, "", (inner,))
 
     def _row(self, row: Node, table: Node, tag: str, key: str) -> Block:

@@ -59,12 +59,12 @@ STYLES: dict[str, str] = {
     "dn-note-cut": "font-size:12px;opacity:.75",
     "dn-plain": "white-space:pre-wrap;overflow-wrap:anywhere",
     # what a run was given, and what it gave
-    "dn-outs": f"width:100%;border-collapse:collapse;border:none;border-top:1px solid {_LINE};margin:0 0 6px;font-size:13px;"
+    "dn-outs": "width:100%;border-collapse:collapse;border:none;margin:0 0 6px;font-size:13px;"
     "table-layout:fixed",
     "dn-or": "background:none;border:none",
-    "dn-on": f"width:22%;text-align:left;vertical-align:top;padding:5px 12px 5px 0;border:none;border-bottom:1px solid {_LINE};"
+    "dn-on": f"width:22%;text-align:left;vertical-align:top;padding:5px 12px 5px 0;border:none;border-top:1px solid {_LINE};"
     "font-weight:600;max-width:none;overflow-wrap:anywhere",
-    "dn-ov": f"text-align:left;vertical-align:top;padding:5px 0;border:none;border-bottom:1px solid {_LINE};max-width:none;"
+    "dn-ov": f"text-align:left;vertical-align:top;padding:5px 0;border:none;border-top:1px solid {_LINE};max-width:none;"
     "overflow-wrap:anywhere",
     "dn-number": "font-variant-numeric:tabular-nums",
     # the timeline
@@ -159,7 +159,7 @@ padding:4px 10px 6px}
 .dn-a{color:var(--jp-content-link-color,var(--vscode-textLink-foreground,#0b57d0))}
 .dn{container-type:inline-size}
 @container (max-width:420px){.dn-tlr>:nth-child(2),.dn-tlr>:nth-child(5){display:none}.dn-c1{width:auto}}
-@container (max-width:420px){.dn-or,.dn-on,.dn-ov{display:block;width:auto}.dn-on{border-bottom:none;padding-bottom:0}}
+@container (max-width:420px){.dn-or,.dn-on,.dn-ov{display:block;width:auto}.dn-on{padding-bottom:0}.dn-ov{border-top:none;padding-top:0}}
 .dn-slot:empty{display:none}
 .dn-code{font-size:.9em}
 .dn-td{vertical-align:top}

@@ -57,10 +57,12 @@ def _rows_below(nodes: tuple[Node, ...], children: dict[str, list[int]], index: 
     inside = children.get(nodes[index].id, [])
     if depth >= limits.DEPTH:
         return rows + ([Row(-1, depth, None, len(inside))] if inside else [])
-    for child in inside[: limits.CHILDREN]:
+    first, rest = inside[: limits.CHILDREN], inside[limits.CHILDREN :]
+    sought = [child for child in rest if nodes[child].status != "succeeded"][: limits.CHILDREN]
+    for child in (*first, *sought):
         rows += _rows_below(nodes, children, child, depth + 1)
-    if len(inside) > limits.CHILDREN:
-        rows.append(Row(-1, depth + 1, None, len(inside) - limits.CHILDREN))
+    if left_out := len(rest) - len(sought):
+        rows.append(Row(-1, depth + 1, None, left_out))
     return rows
 
 

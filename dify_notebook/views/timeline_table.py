@@ -62,8 +62,9 @@ def blocks(
             element("span", {"class": _bar_class(status), "style": f"margin-left:{gap:g}%;width:{wide:g}%"})
             for status, gap, wide in timeline.overview(turn, now, width)
         ))  # fmt: skip
-    if opened is None:  # of a workflow app it is what there is to see
-        opened = running or facts.is_run(turn) or turn.status in ("failed", "partial_succeeded")
+    if opened is None:  # of a workflow app it is what there is to see, but not a page of it above the outputs
+        short = sum(map(len, grouped)) <= limits.OPEN_ROWS
+        opened = running or (facts.is_run(turn) and short) or turn.status in ("failed", "partial_succeeded")
     return [section("nodes", line, (table, *more), opened=opened)]
 
 

@@ -16,8 +16,8 @@ import msgspec
 
 from ..printable import BoundedRepr
 from ..redact import has_form_token, without_form_tokens
-from .form_tokens import Pickled, hide_tokens
-from .loose import loads, without_surrogates
+from .form_tokens import Pickled, hide_tokens, values
+from .loose import check_depth, is_shallow, loads, without_surrogates
 
 M = TypeVar("M", bound="Model")
 #: Characters of a Python repr that are read: Python's own parser takes hundreds of bytes for each.
@@ -109,11 +109,14 @@ def _shaped(kind: type[Model], data: Any) -> Any:
 
 
 def _from_text(value: Any) -> Any:
-    """What JSON text says; anything else as it is."""
+    """What JSON text says; anything else as it is. What is nested deeper than anyone means is a text."""
     if isinstance(value, str):
-        with suppress(ValueError, RecursionError):  # what is nested deeper than anyone means stays as it came
-            return loads(value.encode("utf-8", "replace"))
-    return value
+        with suppress(ValueError, RecursionError):
+            reported = check_depth(loads(value.encode("utf-8", "replace")))
+            hide_tokens(reported)
+            return values(reported)
+        return value
+    return values(value) if is_shallow(value) else msgspec.json.encode(value, enc_hook=lambda _: None).decode()
 
 
 def _fitted(kind: type[Model], shaped: dict[str, Any]) -> dict[str, Any]:
@@ -207,9 +210,10 @@ class WorkflowRun(Model, frozen=True):
     status: str | None = None
     """running, succeeded, failed, stopped, partial-succeeded or paused. Dify 1.12 leaves stopped ones running."""
     inputs: Any = None
-    """A dict; Dify sends it as JSON text, with what the system adds (`sys.…`)."""
+    """A dict; Dify sends it as JSON text, with what the system adds (`sys.…`). JSON text where it is nested more than
+    200 deep."""
     outputs: Any = None
-    """A dict, or None; JSON text in older Difys, `{}` also where it still runs."""
+    """A dict, or None; likewise. Older Difys send JSON text, `{}` also where it still runs."""
     error: str | None = None
     total_steps: Count | None = None
     total_tokens: Count | None = None

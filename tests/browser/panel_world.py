@@ -149,7 +149,7 @@ def platform(station: str) -> str:
 AGENT: dict[str, Any] = {"name": "agent", "mode": "agent-chat", "prompt": "You help travellers.", "tools": [platform]}
 
 
-APPS = ("desk", "时刻表", "plain", "aloud", "form", "agent", "words", "slow", "letter", "guide")
+APPS = ("desk", "时刻表", "plain", "aloud", "form", "agent", "words", "slow", "checked", "letter", "tally", "guide")
 
 
 class World:

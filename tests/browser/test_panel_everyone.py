@@ -48,6 +48,7 @@ def test_ask_stop_rate_and_rename_by_keys_alone(open_panel: Opener) -> None:
     tab_to(page, "Stop")
     page.keyboard.press("Enter")
     expect(panel.turns.first.locator(".outcome")).to_have_text("stopped")
+    expect(panel.box).to_be_focused()  # the button is gone, and the keyboard goes on where one writes
     panel.world.gate.set()
 
     tab_to(page, "Good answer", "Shift+Tab")

@@ -39,7 +39,8 @@ INKS = """el => {
         return colours.reverse().reduce((under, colour) => plain(colour, under), 'rgb(255,255,255)');
     };
     const parts = (colour) => colour.match(/\\d+/g).map(Number);
-    return [...el.querySelectorAll('.bubble, .dn-answer p, .dn-answer td, .facts, .conversation-name, .top h2')]
+    const words = '.bubble, .dn-answer p, .dn-answer td, .facts, .conversation-name, .top h2, label, .run-title';
+    return [...el.querySelectorAll(words)]
         .filter((each) => each.checkVisibility() && each.textContent.trim())
         .map((each) => [parts(plain(getComputedStyle(each).color, paper(each))), parts(paper(each))]);
 }"""
@@ -111,6 +112,57 @@ def test_a_conversation_looks_well(shot: str, lab: Any, chromium: Any, desk: Wor
         for ink, paper in pairs:
             assert contrast(ink, paper) >= 4.5, (ink, paper)
             assert (luminance(paper) < 0.3) is dark, paper
+    finally:
+        wear(nb, False)  # the setting is the server's, and other tests use it
+        nb.shut_down()
+        nb.close()
+
+
+TICKETS = """ticket,minutes
+The export crashes on every large file,42
+Refund for the second seat please,7
+An error after the update,25
+The money has not come back,12
+How do I change the language?,3"""
+CLASSES = "bug=crash|error; refund=money|refund"
+
+
+@pytest.mark.parametrize("shot", ["light", "dark", "narrow"])
+def test_a_run_looks_well(shot: str, lab: Any, chromium: Any, desk: World, tmp_path: Path) -> None:
+    dark = shot == "dark"
+    lab.write(f"run-{shot}.ipynb", [CELL])
+    nb = Notebook(chromium, lab, f"run-{shot}.ipynb", dark=dark)
+    try:
+        wear(nb, dark)
+        nb.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+        if shot == "narrow":
+            nb.page.set_viewport_size({"width": 458, "height": 1000})
+        panel = Panel(nb, desk)
+        panel.python(f"__import__('panel_kernel').environment('tally', 'runner-{shot}')")
+        nb.run_cell(0)
+        form = panel.ready().root.locator("form.run-form")
+        form.get_by_label("A CSV, or a list").fill(TICKETS)
+        form.get_by_label("Classes").fill(CLASSES)
+        form.get_by_label("Classes").press("Control+Enter")
+        turn = panel.answered(1)
+        expect(panel.body(turn).get_by_role("table", name="Outputs")).to_contain_text("5 rows")
+        nb.page.mouse.move(5, 995)
+        nb.page.evaluate("document.querySelector('.jp-CodeCell').scrollIntoView()")
+        panel.root.locator(".scroller").evaluate(
+            """el => {
+                const rows = [...el.querySelectorAll('[role=row], tr')].find(row => /^For each/.test(row.innerText));
+                el.scrollTop += rows.getBoundingClientRect().top - el.getBoundingClientRect().top - 110;
+            }"""
+        )
+        nb.page.wait_for_function(MOVING)
+        keep(nb, KEPT / f"panel-run-{shot}.png", tmp_path)
+        pairs = panel.root.evaluate(INKS)
+        assert pairs
+        for ink, paper in pairs:
+            assert contrast(ink, paper) >= 4.5, (ink, paper)
+            assert (luminance(paper) < 0.3) is dark, paper
+        frame = panel.root.locator(".panel")
+        assert frame.evaluate("el => el.scrollWidth - el.clientWidth") <= 0
     finally:
         wear(nb, False)  # the setting is the server's, and other tests use it
         nb.shut_down()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from browser.panel_page import WIRE, Opener, desk, expect, open_panel
-from browser.test_panel_everyone import violations
+from browser.harness import KERNEL
+from browser.panel_page import WIRE, Opener, Panel, desk, expect, open_panel
+from browser.test_panel_everyone import tab_to, violations
 from browser.test_screenshots import wear
 
 __all__ = ["desk", "open_panel"]
@@ -93,6 +96,28 @@ def test_runs_are_listed_opened_and_their_inputs_taken_up(open_panel: Opener) ->
     expect(panel.root.locator(".run-title")).to_have_text("of the form")
 
 
+def test_run_stop_and_try_again_by_keys_alone(open_panel: Opener) -> None:
+    panel = open_panel("slow")
+    page = panel.page
+    panel.world.step.clear()
+    go = panel.button("Run", panel.root.locator("form.run-form"))
+    page.locator(".jp-Notebook").focus()
+    tab_to(page, "Form and result")
+    page.keyboard.press("Tab")
+    page.keyboard.type("by keys")
+    page.keyboard.press("Control+Enter")
+    tab_to(page, "Stop")
+    page.keyboard.press("Enter")
+    expect(panel.turns.last.locator(".outcome")).to_have_text("stopped")
+    expect(go).to_be_focused()  # what was pressed is gone
+    panel.world.step.set()
+    tab_to(page, "Try again")
+    page.keyboard.press("Enter")
+    expect(panel.turns.last.locator(".outcome")).to_have_count(0)
+    expect(go).to_be_focused()
+    expect(panel.body(panel.answered(1))).to_contain_text("by keys")
+
+
 def test_a_run_is_stopped_and_another_waits_for_nothing(open_panel: Opener) -> None:
     panel = open_panel("slow")
     panel.world.step.clear()
@@ -108,6 +133,29 @@ def test_a_run_is_stopped_and_another_waits_for_nothing(open_panel: Opener) -> N
     panel.world.step.set()
     expect(panel.turns.last.locator(".outcome")).to_have_text("stopped")
     expect(panel.button("Try again")).to_be_visible()
+
+
+def test_a_kernel_that_is_restarted_in_the_middle_of_a_run(open_panel: Opener) -> None:
+    panel = open_panel("slow")
+    panel.nb.save()
+    texts = [output["data"]["text/plain"] for output in panel.nb.saved()["cells"][0]["outputs"]]
+    assert "conversation" not in str(texts)
+    panel.world.step.clear()
+    form = panel.root.locator("form.run-form")
+    form.get_by_label("Q").fill("lost and found")
+    form.get_by_label("Q").press("Control+Enter")
+    expect(panel.body(panel.turns.first).get_by_role("row", name="Hold")).to_contain_text("Running")
+    panel.page.evaluate(f"async () => {{ await {KERNEL}.restart() }}")
+    expect(panel.notices).to_contain_text("The kernel was restarted or this panel was closed.")
+    expect(panel.stop).to_have_count(0)  # nobody would hear it
+    panel.world.step.set()
+    panel.nb.wait_status("idle")
+    panel.button("Load the panel again").click()
+    again = Panel(panel.nb, panel.world).ready()
+    expect(again.items.first).to_contain_text("done")
+    again.items.first.locator(".conversation-open").click()
+    expect(again.root.locator(".run-title")).to_have_text("lost and found")
+    expect(again.items.first.locator(".conversation-when")).to_have_text(re.compile(r"\d\d:\d\d"))
 
 
 def test_a_file_is_dropped_on_the_form(open_panel: Opener) -> None:

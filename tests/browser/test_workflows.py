@@ -22,6 +22,15 @@ SHOWN = {
 """Cell -> a piece of what it shows, as a reader sees it."""
 
 
+def drawn(nb: Notebook, cells: int) -> None:
+    """Wait until every code cell is there, one after another, and the last run among their outputs."""
+    nb.page.wait_for_function(
+        """([cells, text]) => document.querySelectorAll('.jp-CodeCell').length === cells
+            && [...document.querySelectorAll('.jp-OutputArea')].some(area => area.innerText.includes(text))""",
+        arg=[cells, SHOWN["one-row"]],
+    )
+
+
 def test_run_all_shows_runs_and_they_are_there_without_a_kernel(notebook: Callable[..., Notebook]) -> None:
     cells = json.loads(WORKFLOWS.read_text(encoding="utf-8"))["cells"]
     ids = [cell["id"] for cell in cells if cell["cell_type"] == "code"]
@@ -30,10 +39,7 @@ def test_run_all_shows_runs_and_they_are_there_without_a_kernel(notebook: Callab
     # Lab draws cells when they come into sight; the whole notebook is seen in a high window.
     nb.page.set_viewport_size({"width": 1280, "height": 14_000})
     nb.page.get_by_role("button", name="Run", exact=True).last.wait_for()
-    nb.page.wait_for_function(
-        "text => [...document.querySelectorAll('.jp-CodeCell')].some(cell => cell.innerText.includes(text))",
-        arg=SHOWN["one-row"],
-    )
+    drawn(nb, len(ids))
     live = dict(zip(ids, nb.outputs(), strict=True))
     assert {cell: text in live[cell] for cell, text in SHOWN.items()} == dict.fromkeys(SHOWN, True)
     assert nb.page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]').count() == 0
@@ -42,9 +48,6 @@ def test_run_all_shows_runs_and_they_are_there_without_a_kernel(notebook: Callab
     nb.shut_down()
     nb.reload()
     nb.ready(kernel=False)
-    nb.page.wait_for_function(
-        "text => [...document.querySelectorAll('.jp-CodeCell')].some(cell => cell.innerText.includes(text))",
-        arg=SHOWN["one-row"],
-    )
+    drawn(nb, len(ids))
     again = dict(zip(ids, nb.outputs(), strict=True))
     assert {cell: text in again[cell] for cell, text in SHOWN.items()} == dict.fromkeys(SHOWN, True)

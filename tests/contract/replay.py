@@ -25,6 +25,7 @@ AUTH = {
     "lowercase-bearer-ok": "bearer KEY", "bad-key": "Bearer app-nope", "dataset-key-like": "Bearer dataset-nope",
 }  # fmt: skip
 SETTINGS = {"score_threshold": 1, "embedding_provider_name": "p", "embedding_model_name": "m"}
+STOPPED = ("Stopped by user.", "Aborted: User requested stop")
 FREE = {
     # What stands in them is the app's, not the server's.
     "inputs", "outputs", "process_data", "tool_labels", "tool_icons", "execution_metadata", "extras",
@@ -44,7 +45,7 @@ def app_of(case: str, names: Sequence[str]) -> str:
         for name in sorted(names, key=len, reverse=True):
             if what.startswith(prefix + name):
                 return name
-    return "plain-chat"
+    return "chatflow" if what.startswith("workflow-id") else "plain-chat"
 
 
 class Stage:
@@ -178,7 +179,8 @@ class Replay:
         """What is not as recorded: status, kind of body, code, fields and types, order of events."""
         asks = self.app in ASKING and ("conversation_id" in self.told.request.path or "second" in self.what)
         with contextlib.ExitStack() as stack:
-            if asks or self.told.case.partition("/")[2].startswith(("human-input__", "workflow-events__")):
+            followed = self.told.case.partition("/")[2].startswith(("human-input__", "workflow-events__"))
+            if ASKING[0] in self.stage.names and (asks or followed):
                 self._asked = stack.enter_context(Asking(self.stage.server, self.app, self.what).run())
             return list(compare(self.told, self._send()))
 
@@ -197,7 +199,7 @@ class Replay:
         if isinstance(told.json, dict) and "invalid.json" not in self.what:
             body = json.dumps(self._body(told.json)).encode()
         key = "app-gone" if "deleted-app" in self.told.case else self.stage.server.api_key(self.app)
-        auth = AUTH.get(self.what, "Bearer KEY") if "auth" in self.told.case or "bad-key" in self.what else "Bearer KEY"
+        auth = AUTH.get(self.what.removeprefix("err-"), "Bearer KEY") if "auth" in self.told.case or "bad-key" in self.what else "Bearer KEY"
         if auth is not None:
             headers["Authorization"] = auth.replace("KEY", key)
         url = self.stage.server.url + path + (f"?{urlencode(query)}" if query else "")
@@ -324,7 +326,7 @@ def compare_streams(told: bytes, answer: bytes, *, whole: bool) -> Iterator[str]
     if not whole:  # the recorder went away
         order = [[step for step in one if step != "and text"] for one in order]
         order = [one[: min(map(len, order))] for one in order]
-    if at_once(first) or at_once(second):  # which of them is first is chance
+    if any(at_once(one) or stopped_inside(one) for one in (first, second)):  # what came first, or how far, is chance
         order = [sorted(set(one)) for one in order]
     if order[0] != order[1]:
         yield f"order {order[0]} -> {order[1]}"
@@ -345,6 +347,12 @@ def at_once(told: list[dict[str, Any]]) -> bool:
         if len(running) > 1:
             return True
     return False
+
+
+def stopped_inside(told: list[dict[str, Any]]) -> bool:
+    """Whether a run was stopped in a round."""
+    names = {event["event"] for event in told}
+    return "iteration_started" in names and told[-1].get("data", {}).get("error") in STOPPED
 
 
 def events(body: bytes) -> list[dict[str, Any]]:

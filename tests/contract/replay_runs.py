@@ -6,7 +6,8 @@ from typing import Any
 
 from contract import human_apps
 from contract.declared_apps import FUNCTIONS, check_item
-from support.fake_model import Said, delta, words
+from contract.workflow_apps import Gate
+from support.fake_model import Said, delta, end, usage, words
 
 from dify_notebook.local.engine.functions import describe
 
@@ -38,6 +39,10 @@ def model(body: dict[str, Any]) -> Said:
         return Said([delta(content="this"), delta(content=" breaks"), {"error": {"message": "broke"}}], done=False)
     if "THINK" in asked:
         return words("<think>\nI should greet.\n</think>\nHello")
+    if "LONG" in asked:
+        return Said([*(delta(content=f"word{at} ") for at in range(100)), end(), usage(3, 100)], pause=0.02)
+    if "SLOWLY" in asked:
+        return Said([delta(content=asked), end(), usage(3, 1)], pause=0.03)
     return words(f"You said: {asked}")
 
 
@@ -87,6 +92,7 @@ OWN = [
     describe(_boom, "boom", "Fails."),
     describe(lambda: {"s": "lorem ipsum 你好 " * 3000, "a": list(range(900))}, "big", "A large text."),
     describe(check_item, "check", "Fails for some."),
+    describe(lambda: {"items": [f"item {at}" for at in range(40)]}, "many", "Forty texts."),
 ]
 
 
@@ -142,17 +148,48 @@ def _iterfail() -> Declared:
             _end(f"end{letter}", out=f"iter{letter}.output"),
         ]  # fmt: skip
 
-    cases = [_case("continue", "mka"), _case("terminate", "mkc")]
-    nodes = [_start("route"), {"id": "route", "type": "if-else", "cases": cases}, *way("a", on_item_error="continue-on-error"), *way("c")]
+    cases = [_case("continue", "mka"), _case("parallel", "mkb"), _case("terminate", "mkc")]
+    nodes = [
+        _start("route"), {"id": "route", "type": "if-else", "cases": cases}, *way("a", on_item_error="continue-on-error"),
+        *way("b", on_item_error="remove-abnormal-output", parallel=10), *way("c"),
+    ]  # fmt: skip
     return _workflow("wf-iterfail", nodes, Q)
 
 
-def declared(web: str, nothing: str) -> list[Declared]:
+def _rounds() -> Declared:
+    inner = [_template("t", "SLOWLY {{ each.item }}", "llm"), _llm("llm", "", "{{ t.output }}")]
+    del inner[1]["next"]
+    nodes = [
+        _start("list"), _code("list", "many", "each", outputs=["items"]),
+        {"id": "each", "type": "iteration", "over": "list.items", "output": "llm.text", "nodes": inner, "next": "end"},
+        _end(out="each.output"),
+    ]  # fmt: skip
+    return _workflow("wf-rounds", nodes, Q)
+
+
+def _slow(web: str, gate: Gate) -> Declared:
+    cases = [_case("sleep", "wait"), _case("http", "late")]
+    nodes = [
+        _start("route"), {"id": "route", "type": "if-else", "cases": cases},
+        _code("wait", "wait", "e_wait", inputs={"q": "{{ q }}"}, outputs=["r"]), _end("e_wait", r="wait.r"),
+        _http("late", f"{web}/slow", "e_late"), _end("e_late", body="late.body"),
+    ]  # fmt: skip
+    made = _workflow("wf-slow", nodes, Q)
+    return {**made, "functions": [*made["functions"], describe(gate.wait, "wait", "Wait.")]}
+
+
+def _simple(name: str, form: list[Declared], **more: Any) -> Declared:
+    """An app of which only what it tells of itself was recorded, or what it refuses."""
+    return _workflow(name, [_start("t"), _template("t", "said", "end"), _end(out="t.output")], form, **more)
+
+
+def declared(web: str, nothing: str, gate: Gate) -> list[Declared]:
     """All of them.
 
     Args:
         web: origin of a server that answers.
         nothing: one where none does.
+        gate: what the slow one waits at.
     """
     spoken = [_start("llm"), _llm("llm", "end"), _end(text="llm.text", usage="llm.usage")]
     three = [node for name in "abc" for node in (_llm(f"l{name}", f"end{name}", name.upper() + " {{ q }}"),)]
@@ -172,6 +209,7 @@ def declared(web: str, nothing: str) -> list[Declared]:
     asking = {**human_apps.ask("ask", "Ask", "end", "end"), "form_content": "Check {{ text }} {{#$output.note#}}"}
     text: Declared = {"type": "paragraph", "variable": "text", "required": True, "max_length": 48}
     query: Declared = {"type": "paragraph", "variable": "query", "required": True}
+    voice = {"name": "alloy"}
     sound = {"name": "alloy", "auto_play": True}
     files = {"types": ["image", "document"], "methods": ["local_file", "remote_url"]}
 
@@ -181,19 +219,27 @@ def declared(web: str, nothing: str) -> list[Declared]:
     return [
         _workflow("wf-llm", spoken, Q), _workflow("wf-tts", spoken, Q, voice=sound), _workflow("wf-par", parallel, Q),
         _workflow("wf-two", two, Q), _workflow("wf-ver", said, Q), _form(), _fail(web, nothing), _iterfail(),
+        _rounds(), _slow(web, gate), _simple("wf-file", [{"type": "file", "variable": "doc", "required": True, **FILES}]),
+        _workflow("wf-mod", spoken, [*Q, {"type": "file-list", "variable": "docs", **FILES}], files=files),
+        _simple("wf-agent", Q),
+        _simple("wf-rich", Q), _simple("wf-unpublished", Q), _simple("wf-disabled", Q),
+        _simple("wf-short", [{**Q[0], "max_length": 5000}]),
         _workflow("workflow", city, [{**PERSON[0], "required": True}]),
         _workflow("workflow-116", newest, [text, {"type": "number", "variable": "n"}]),
         _workflow("failworkflow", boom, []),
         _workflow("humanworkflow", [_start("ask"), asking, _end(note="ask.note")], [text]),
-        completion("completion", [query]), completion("comp-form", [query, *PERSON], files=files),
+        completion("completion", [query], voice=voice, files=files),
+        completion("comp-form", [query, {**PERSON[0], "required": True}, *PERSON[1:]], files=files),
         completion("comp-noform", [], "Say something."), completion("comp-tts", [query], voice=sound),
-        completion("comp-mod", [query], moderation={"words": ["forbidden", "said"], "question": "INPUT BLOCKED", "answer": "OUTPUT"}),
+        completion("comp-mod", [query], moderation={"words": ["forbidden", "said"], "question": "INPUT BLOCKED", "answer": "OUTPUT"}, voice=voice),
     ]  # fmt: skip
 
 
 APPS = {
     # Case, without its endpoint -> the app that was asked.
-    "llm-*": "wf-llm", "big-input-*": "wf-llm", "fail-*": "wf-fail", "big-text-*": "wf-fail", "iterfail-*": "wf-iterfail",
+    "llm-*": "wf-llm", "stop-code-*": "wf-slow", "stop-iteration*": "wf-rounds",
+    "stop-*": "wf-llm", "big-input-over-*": "wf-short", "big-input-*": "wf-llm",
+    "*disconnect-*": "wf-slow", "mod-*": "wf-mod", "http-slow-*": "wf-slow", "ping-*": "wf-slow", "fail-*": "wf-fail", "big-text-*": "wf-fail", "iterfail-*": "wf-iterfail",
     "parallel-*": "wf-par", "concurrent-*": "wf-par", "two-*": "wf-two", "tts-*": "wf-tts", "by-id-*": "wf-ver",
     "ok-*": "workflow", "workflow-*": "workflow-116", "failworkflow-*": "failworkflow", "humanworkflow-*": "humanworkflow",
     "*": "wf-form",

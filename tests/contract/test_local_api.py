@@ -145,9 +145,11 @@ def test_blocking_is_the_default(pipeline: Client) -> None:
     assert pipeline.post("/chat-messages", body).json()["mode"] == "advanced-chat"
 
 
-@pytest.mark.parametrize("mode", ["blocking", None])
-def test_agents_refuse_blocking(toolbox: Client, mode: str | None) -> None:
-    found = told(toolbox.post("/chat-messages", toolbox.body("6*7", response_mode=mode)))
+@pytest.mark.parametrize("mode", [{"response_mode": "blocking"}, {}])
+def test_agents_refuse_blocking(toolbox: Client, mode: dict[str, str]) -> None:
+    body = toolbox.body("6*7")
+    del body["response_mode"]
+    found = told(toolbox.post("/chat-messages", {**body, **mode}))
     assert found == (400, "invalid_param", "Agent Chat App does not support blocking mode")
 
 

@@ -12,19 +12,23 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from contract import workflow_apps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from local_helpers import Client, Sounds
+from local_helpers import Client, Sounds, events_of
+from support.fake_model import FakeModel, words
 
 from dify_notebook import local
 from dify_notebook.local.engine.app import App, Variable, Voice
 from dify_notebook.local.engine.forms import FileRules
 from dify_notebook.local.engine.run import Run
+from dify_notebook.local.options import Dialect
 from dify_notebook.local.server.process import LocalServer
 
 schemathesis = pytest.importorskip("schemathesis")
@@ -45,6 +49,9 @@ ADDED = {
 }
 
 
+ASKING = ("/chat-messages", "/completion-messages", "/workflows/run", "/workflows/{workflow_id}/run")
+
+
 def described() -> dict[str, Any]:
     raw = copy.deepcopy(RAW)
     for (method, path), statuses in ADDED.items():
@@ -58,15 +65,40 @@ def described() -> dict[str, Any]:
         "schema": {"enum": [None]}
     }
     # A stream is described as one text. Its events are held against recorded ones in test_local_replay.py.
-    asked = raw["paths"]["/chat-messages"]["post"]["responses"]["200"]["content"]
-    asked["text/event-stream"]["schema"] = {"type": "object", "required": ["data"]}
+    for path in ASKING:
+        asked = raw["paths"][path]["post"]["responses"]["200"]["content"]
+        asked["text/event-stream"]["schema"] = {"type": "object", "required": ["data"]}
     for path, kind in (("/files/upload", "text/plain"), ("/audio-to-text", "audio/mp3")):
         body = raw["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]
         body["encoding"] = {"file": {"contentType": kind}}
     return raw
 
 
+def older(dialect: Dialect) -> dict[str, Any]:
+    """The part on runs and completions as Dify 1.12 and 0.15 recorded it."""
+    raw = described()
+    raw["paths"] = {path: one for path, one in raw["paths"].items() if path.startswith(("/workflows/", "/completion-"))}
+    schemas = raw["components"]["schemas"]
+    text = {"type": "string", "nullable": True}
+    detail = schemas["WorkflowRunDetail"]["properties"]
+    for field in detail.values():
+        field["nullable"] = True  # a run that is not there is one of nulls
+    detail["outputs"] = text
+    if dialect == "0.15":
+        detail["created_at"] = detail["finished_at"] = text
+        schemas["Error"] |= {"required": ["code", "message"]}  # those of parameters name the field in place of a status
+        item = schemas["WorkflowLogItem"]
+        for table, name in ((item, "details"), (item["properties"]["workflow_run"], "triggered_from")):
+            table["required"].remove(name)
+            del table["properties"][name]
+        del raw["paths"]["/workflows/{workflow_id}/run"]
+    return raw
+
+
 SCHEMA = schemathesis.openapi.from_dict(described())
+OLDER: dict[Dialect, Any] = {
+    dialect: schemathesis.openapi.from_dict(older(dialect)) for dialect in get_args(Dialect) if dialect != "1.16"
+}
 
 CHECKS = [
     schemathesis.checks.not_a_server_error,
@@ -78,7 +110,7 @@ OPERATIONS = [f"{method.upper()} {path}" for path, found in RAW["paths"].items()
 
 
 def test_there_are_all_operations() -> None:
-    assert len(OPERATIONS) == 26
+    assert len(OPERATIONS) == 33
     assert [found.ok().label for found in SCHEMA.get_all_operations()] == OPERATIONS
 
 
@@ -104,21 +136,80 @@ EVERYTHING = App(
 )
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    where = tmp_path_factory.mktemp("openapi")
-    with local.serve(data_dir=where, pace=0, apps=[EVERYTHING], speech=Sounds()) as running:
+FITTING: dict[str, dict[str, Any]] = {
+    # What runs an app, by its name.
+    "tally": {"text": "a crash\na refund"}, "plain": {"q": "hi"}, "completion": {"query": "hi"},
+}  # fmt: skip
+ABOUT = ("GET /info", "GET /parameters", "GET /meta", "GET /site", "POST /files/upload")
+"""Operations of apps of every mode."""
+
+
+def apps_of(label: str) -> tuple[str, ...]:
+    """The apps that are asked in this way."""
+    if " /workflows/" in label:
+        return ("tally", "plain")
+    if " /completion-" in label:
+        return ("completion",)
+    if "/feedbacks" in label and label.startswith("POST"):
+        return ("everything", "completion")
+    return ("everything", *FITTING) if label in ABOUT else ("everything",)
+
+
+ASKED = [(label, app) for label in OPERATIONS for app in apps_of(label)]
+
+
+@contextmanager
+def serving(where: Path, dialect: Dialect = "1.16") -> Iterator[LocalServer]:
+    declared = [workflow_apps.plain(), workflow_apps.completion()]
+    with (
+        FakeModel(lambda body: words("I say so.")) as model,
+        local.serve(
+            data_dir=where, pace=0, apps=[EVERYTHING, *declared], speech=Sounds(), model_url=model.url, model="m",
+            dialect=dialect,
+        ) as running,
+    ):  # fmt: skip
         yield running
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    with serving(tmp_path_factory.mktemp("openapi")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=OLDER)
+def earlier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalServer, Any]]:
+    with serving(tmp_path_factory.mktemp("earlier"), request.param) as running:
+        yield running, OLDER[request.param]
+
+
 @cache
-def client_of(server: LocalServer) -> Client:
-    return Client(server, "everything", "known-user")
+def client_of(server: LocalServer, app: str) -> Client:
+    return Client(server, app, "known-user")
 
 
-def known(server: LocalServer) -> dict[str, str]:
+def ran(server: LocalServer, app: str) -> dict[str, str]:
+    """The same of an app that holds no conversations."""
+    client = client_of(server, app)
+    body = {"inputs": FITTING[app], "user": client.user, "response_mode": "streaming"}
+    completes = app == "completion"
+    answer = client.post("/completion-messages" if completes else "/workflows/run", body)
+    first = next(events_of(iter([answer.content])))
+    if completes:
+        return {"user": client.user, "task_id": first["task_id"], "message_id": first["message_id"]}
+    return {
+        "user": client.user,
+        "task_id": first["task_id"],
+        "workflow_run_id": first["workflow_run_id"],
+        "workflow_id": first["data"]["workflow_id"],
+    }
+
+
+def known(server: LocalServer, app: str) -> dict[str, str]:
     """Fresh things by the name of the parameter that names them."""
-    client = client_of(server)
+    if app in FITTING:
+        return ran(server, app)
+    client = client_of(server, app)
     events = client.ask("hello", files=[])
     conversation, message = events[0]["conversation_id"], events[0]["message_id"]
     upload = client.upload("a.txt", b"x", "text/plain").json()
@@ -140,11 +231,27 @@ def known(server: LocalServer) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("label", OPERATIONS)
-def test_operation(server: LocalServer, label: str) -> None:
-    operation = SCHEMA.find_operation_by_label(label)
-    ids = {} if label.startswith("DELETE") else known(server)
-    headers = {"Authorization": f"Bearer {server.api_key('everything')}"}
+@pytest.mark.parametrize(("label", "app"), ASKED)
+def test_operation(server: LocalServer, label: str, app: str) -> None:
+    hold(server, SCHEMA.find_operation_by_label(label), label, app)
+
+
+@pytest.mark.parametrize(("label", "app"), [(label, app) for label, app in ASKED if " /workflows/" in label or " /compl" in label])
+def test_operation_of_earlier_versions(earlier: tuple[LocalServer, Any], label: str, app: str) -> None:
+    server, schema = earlier
+    if label not in {found.ok().label for found in schema.get_all_operations()}:
+        with Client(server, app) as client:
+            method, path = label.split()
+            response = client.http.request(method, path.replace("{workflow_id}", NOWHERE), json={"inputs": {}, "user": "u"})
+        assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        return
+    hold(server, schema.find_operation_by_label(label), label, app)
+
+
+def hold(server: LocalServer, operation: Any, label: str, app: str) -> None:
+    """Requests that an operation's description allows, made up, and their answers held against it."""
+    ids = {} if label.startswith("DELETE") else known(server, app)
+    headers = {"Authorization": f"Bearer {server.api_key(app)}"}
     seen: set[int] = set()
 
     @settings(
@@ -157,7 +264,7 @@ def test_operation(server: LocalServer, label: str) -> None:
         fitting=st.booleans(),
     )
     def check(case: Any, real: bool, fitting: bool) -> None:
-        there = (ids or known(server)) if real else {}
+        there = (ids or known(server, app)) if real else {}
         if real and fitting and label.startswith("DELETE /conversations"):
             case.body = {"user": there["user"]}
         for name in case.path_parameters or {}:
@@ -177,6 +284,10 @@ def test_operation(server: LocalServer, label: str) -> None:
                     part["value"] = "a text"
                 if fitting and "rating" in part:
                     part["rating"] = "like"
+                if fitting and "inputs" in part and app in FITTING:
+                    part |= {"inputs": FITTING[app], "files": [], "user": "known-user"}
+                if "keyword" in part and "created_by_end_user_session_id" in part:
+                    del part["keyword"]  # both are a 500, as recorded
         response = case.call(base_url=server.base_url, headers=headers, timeout=20)
         seen.add(response.status_code)
         case.validate_response(response, checks=CHECKS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from contract.workflow_stage import User, last, outputs_of, user
 
-from dify_notebook import local
+from dify_notebook import Dify, Session, local
 from dify_notebook.local.apps.tally_rows import MAX_BYTES, MAX_ROWS
 from dify_notebook.local.options import DIALECTS
 from dify_notebook.local.server.process import LocalServer
@@ -99,3 +100,16 @@ def test_what_it_tells_of_itself(client: User) -> None:
     assert [(next(iter(entry)), next(iter(entry.values()))["variable"]) for entry in form] == [
         ("paragraph", "text"), ("file", "file"), ("text-input", "classes"),
     ]  # fmt: skip
+
+
+def test_the_file_of_a_run_is_read_by_the_next(server: LocalServer) -> None:
+    """As the turn has it, also a pickled one, and as the server keeps the run; with and without a session."""
+    with Dify(server.api_key("tally"), server.base_url, "me") as dify:
+        turn = dify.workflows.run({"text": TEXT})
+        kept = dify.workflows.get(turn.workflow_run_id or "")
+        pickled = pickle.loads(pickle.dumps(turn))
+        for outputs in (turn.outputs, pickled.outputs, kept.outputs):
+            inputs = {"text": "", "file": (outputs or {})["file"]}
+            for again in (dify.workflows.run(inputs), Session(dify).ask(inputs=inputs).outcome()):
+                assert again.outputs is not None
+                assert again.outputs["rows"] == 2

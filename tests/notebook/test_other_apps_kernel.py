@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Any
 
 import pytest
+from browser.conftest import KERNELS
+from browser.harness import overlay
 from support.kernels import Kernel, Outputs, kernel
 from support.scripted_flow import FLOW_KEY, TEXT_KEY, ScriptedFlow, scripted_flow
 
@@ -44,11 +51,11 @@ class Book:
         return outputs, path, body["inputs"]
 
 
-@pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
+@contextmanager
+def opened(directory: Path, **environment: str) -> Iterator[Book]:
     app, server = scripted_flow()
     try:
-        with kernel(tmp_path_factory.mktemp("kernel"), FLOW=FLOW_KEY, TEXT=TEXT_KEY, AT=server.url) as running:
+        with kernel(directory, FLOW=FLOW_KEY, TEXT=TEXT_KEY, AT=server.url, **environment) as running:
             made = Book(running, app)
             loaded = made.run(SETUP)
             assert loaded.error is None, loaded.traceback
@@ -59,6 +66,12 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
     for outputs in made.seen:
         assert FLOW_KEY not in outputs.everything
         assert TEXT_KEY not in outputs.everything
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
+    with opened(tmp_path_factory.mktemp("kernel")) as made:
+        yield made
 
 
 def text_of(outputs: Outputs) -> str:
@@ -153,6 +166,40 @@ def test_interrupt_stops_the_run_on_the_server_and_keeps_what_came(book: Book) -
     assert again.error is None
 
 
+WAYS = [*zip(KERNELS, ("widget", "html", "text"), strict=True), (KERNELS[0], "off")]
+
+
+@pytest.mark.parametrize(("version", "live"), WAYS)
+def test_every_kernel_and_every_way_to_show_it_keep_the_same(tmp_path: Path, version: str, live: str) -> None:
+    """The outputs as values, what Interrupt leaves, and a cell after it; nothing that runs stays in the notebook."""
+    checkout = str(Path(dify_notebook.__file__).parents[1])
+    path = [] if version == metadata.version("ipykernel") else [str(overlay(version))]
+    with opened(tmp_path, DIFY_NOTEBOOK_LIVE=live, PYTHONPATH=os.pathsep.join([*path, checkout])) as book:
+        assert book.kernel.value("__import__('ipykernel').__version__") == repr(version)
+        kept, _, _ = book.asked("%%dify counter -o result\nred, green, red\n")
+        assert kept.error is None, kept.traceback
+        said = kept.streams["stdout"] if live == "text" else text_of(kept)
+        assert "Outputs" in said
+        assert book.kernel.value("result.outputs['table'][0]['count'] + result.outputs['count']") == "5"
+        begun = book.app.partials
+
+        def stop() -> None:
+            while book.app.partials == begun:
+                sleep(0.05)
+            book.kernel.interrupt()
+
+        interrupter = Thread(target=stop, daemon=True)  # with "off" the kernel says nothing before the end
+        interrupter.start()
+        left, _, _ = book.asked("%%dify counter -o part\nslow one")
+        interrupter.join(10)
+        assert left.error is not None
+        assert left.error["ename"] == "KeyboardInterrupt"
+        assert left.displays or live == "text"
+        assert book.kernel.value("(part.status, part.stop_confirmed)") == "('stopped', True)"
+        alone, _, inputs = book.asked("%%dify counter -i text=alone")
+        assert (alone.error, inputs) == (None, {"text": "alone"})
+
+
 def test_a_run_that_failed_is_one_line_and_its_turn_is_kept(book: Book) -> None:
     outputs, _, _ = book.asked("%%dify counter -o broken\nfail now")
     assert "Nothing to count." in outputs.traceback
@@ -192,4 +239,4 @@ first, second = (Dify.local("tally").workflows.run({"text": text}) for text in t
                 assert outputs.error is None, (page.parent.name, cell, outputs.traceback)
         counts = "[(row['class'], row['count']) for row in result.outputs['table']]"
         assert running.value(counts) == "[('other', 2), ('bug', 0), ('delivery', 0)]"
-        assert running.value("[each['rows'] for each in results]") == "[1, 1]"
+        assert running.value("[turn.outputs['rows'] for turn in turns]") == "[1, 1]"

@@ -78,6 +78,24 @@ async def speech(dify: Any) -> Any:
 
 
 @call
+async def run_blocking(dify: Any) -> Any:
+    return await dify.workflows.run({}, response_mode="blocking")
+
+
+@call
+async def kept_run(dify: Any) -> Any:
+    return await dify.workflows.get("r")
+
+
+@call
+async def details(dify: Any) -> Any:
+    """The history of runs with their inputs and outputs, onto the disk."""
+    with tempfile.TemporaryDirectory() as place:
+        history = await dify.history(details=True, to=Path(place, "history"))
+        return {"complete": history.facts.complete, "mode": history.facts.app_mode}
+
+
+@call
 async def doctor(dify: Any) -> Any:
     from dify_notebook.net.doctor import examine
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from decimal import Decimal
 from typing import Any, get_args
@@ -82,10 +84,10 @@ def test_runs_of_nodes_are_found_by_where_they_stand() -> None:
 
 def test_values_that_differ_by_name() -> None:
     found = frames.compare(BEFORE, AFTER)
-    assert [plain(row) for _, row in found.inputs.iterrows()] == [["lang", '"de"', '"fr"'], ["more", None, "null"]]
-    assert [plain(row) for _, row in found.outputs.iterrows()] == [["text", '"one"', '"two"'], ["n", "1", "true"]]
+    assert [plain(row) for _, row in found.inputs.iterrows()] == [["lang", '"de"', '"fr"', "1:1"]]
+    assert [plain(row) for _, row in found.outputs.iterrows()] == [["text", '"one"', '"two"', "1:1"], ["n", "1", "true", None]]
     asked = frames.compare(msgspec.structs.replace(BEFORE, query="ho"), AFTER).inputs
-    assert asked["name"].tolist() == ["lang", "query", "more"]
+    assert asked["name"].tolist() == ["lang", "query"]
 
 
 def test_the_summary() -> None:
@@ -105,7 +107,7 @@ def test_a_chat_has_its_answer_and_its_times() -> None:
     found = frames.compare(a, b)
     assert not len(found.nodes)
     assert found.inputs.empty
-    assert found.outputs.values.tolist() == [["answer", '"one"', '"two"']]
+    assert found.outputs.values.tolist() == [["answer", '"one"', '"two"', "1:1"]]
     assert found.summary.loc["seconds", "delta"] == 2.0
     assert "no nodes" in repr(found)
     assert "answer" in found._repr_mimebundle_()["text/plain"]
@@ -120,12 +122,47 @@ def test_files_are_the_same_whatever_they_are_signed_with() -> None:
     assert comparing.differences({"t": f"see http://h/f?{SENTINEL}"}, {"t": "see http://h/f?sign=Zm8v"})[0].name == "t"
 
 
-def test_what_is_no_turn_is_refused() -> None:
-    with pytest.raises(InputError, match="b is no Turn but dict"):
-        frames.compare(BEFORE, {})  # type: ignore[arg-type]
+def test_links_to_files_in_a_text_are_the_same_whichever_upload_and_signature() -> None:
+    """As an Answer node of Dify 1.12 and a tool write them, absolute or not."""
+    first = "![dot.png](http://h/files/3c53de2b/file-preview?timestamp=1795256709&nonce=ab&sign=cd) and /files/tools/1.png?timestamp=5&nonce=x&sign=y"
+    second = "![dot.png](http://h/files/f659d398/file-preview?timestamp=1795256712&nonce=cd&sign=ef) and /files/tools/2.png?timestamp=6&nonce=z&sign=w"
+    assert comparing.differences({"t": first}, {"t": second}) == []
+    (found,) = comparing.differences({"t": first}, {"t": second.replace("dot", "dash")})
+    assert str(found.place) == "1:4"
 
 
-# -- properties -----------------------------------------------------------------------------------
+def test_a_file_of_another_place_is_told_by_its_address() -> None:
+    file = {"dify_model_identity": "__dify__file__", "type": "image", "transfer_method": "remote_url", "remote_url": "https://a/x.png?X-Amz-Date=1"}
+    assert comparing.differences({"f": file}, {"f": {**file, "remote_url": "https://a/x.png?X-Amz-Date=2"}}) == []
+    (found,) = comparing.differences({"f": file}, {"f": {**file, "remote_url": "https://b/x.png"}})
+    assert str(found.place) == "url:1:9"
+
+
+def test_the_same_file_uploaded_twice_is_the_same_input() -> None:
+    """What was sent names the upload alone; the run tells which file it is, and null for what was not given."""
+
+    def asked(upload: str, name: str) -> Turn:
+        told = {"dify_model_identity": "__dify__file__", "type": "document", "filename": name, "size": 5, "related_id": upload}
+        sent = {"type": "document", "transfer_method": "local_file", "upload_file_id": upload}
+        return turn(inputs={"file": sent}, workflow=Workflow(id=upload, inputs={"file": told, "text": None, "sys.workflow_run_id": upload}))
+
+    assert frames.compare(asked("1", "a.csv"), asked("2", "a.csv")).inputs.empty
+    found = frames.compare(asked("1", "a.csv"), asked("2", "b.csv"))
+    assert found.inputs[["name", "place"]].values.tolist() == [["file", "filename:1:1"]]
+    assert "b.csv" in found._repr_mimebundle_()["text/plain"]
+    stored = turn(inputs={"file": asked("3", "a.csv").workflow.inputs["file"], "text": None})  # type: ignore[union-attr]
+    assert frames.compare(asked("1", "a.csv"), stored).inputs.empty, "a run that is read from the server again"
+
+
+def test_another_prompt_is_another_input() -> None:
+    """The inputs of a model's node are {} on Dify 0.15 and 1.12: its prompts stand beside."""
+
+    def ask(prompt: str, tokens: int) -> Node:
+        return node("1", "llm", inputs={}, process_data={"prompts": [{"role": "user", "text": prompt}], "usage": {"total_tokens": tokens}})
+
+    found = [frames.compare(turn(ask("hi", 1)), turn(ask(other, 2))).nodes["inputs_differ"].tolist() for other in ("hi", "ho")]
+    assert found == [[False], [True]]
+
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -133,6 +170,60 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 
+PLACES: list[tuple[Any, Any, str, str]] = [
+    ("x", "y", "1:1", ""),
+    ("a", "a\n", "1:2", "First difference at line 1, column 2: A 'a' · B 'a\\n'"),
+    ("a b", "a\u00a0b", "1:2", "First difference: A 'a b' · B 'a\\xa0b'"),
+    ("e\u0301", "\u00e9", "1:1", "First difference: A 'e\\u0301' · B '\\xe9'"),
+    ("a\nb\nlong", "a\nb\nlost", "3:3", "First difference at line 3, column 3: A 'a\\nb\\nlong' · B 'a\\nb\\nlost'"),
+    ("w " * 3000 + "ends", "w " * 3000 + "ended well " * 9, "1:6004", "First difference at line 1, column 6,004: A …'w w w w w w ends' · B …'w w w w w w ended well ended well ended '…"),
+    ([{"n": 1}, {"n": 2}], [{"n": 1}, {"n": 3}], "[1].n", "First difference at [1].n: A 2 · B 3"),
+    ({"a": {"b": [1]}}, {"a": {"b": [1, 2]}}, "a.b[1]", "First difference at a.b[1]: A not there · B 2"),
+    ({"a": [True]}, {"a": [1]}, "a[0]", "First difference at a[0]: A true · B 1"),
+    ([{"t": "x\ny"}], [{"t": "x\nz"}], "[0].t:2:1", "First difference at [0].t, line 2, column 1: A 'x\\ny' · B 'x\\nz'"),
+    ([1], "one", "", ""),
+    (None, 1, "", ""),
+]  # fmt: skip
+"""Two values -> where they differ first, and the sentence below them."""
+
+
+@pytest.mark.parametrize(("a", "b", "where", "sentence"), PLACES)
+def test_where_two_values_differ_first(a: Any, b: Any, where: str, sentence: str) -> None:
+    one, other = (turn(workflow=Workflow(id="w", outputs={"x": value})) for value in (a, b))
+    (place,) = frames.compare(one, other).outputs["place"].tolist()
+    assert (None if pd.isna(place) else place) == (where or None)
+    shown = view.bundle(one, other, "en")
+    if sentence:
+        assert sentence in shown["text/plain"]
+        assert sentence in html.unescape(shown["text/html"])
+    else:
+        assert "First difference" not in "".join(shown.values())
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_two_values_differ_where_their_json_does(data: st.DataObject) -> None:
+    a, b = data.draw(VALUES), data.draw(VALUES)
+    found = comparing.first_difference(a, b)
+    assert (found is None) == (json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True))
+
+
+def test_a_value_may_be_as_deep_as_json_can_be_read() -> None:
+    deep: Any = 1
+    for _ in range(900):
+        deep = {"x": [deep]} if _ % 2 else deep
+    one, other = (turn(workflow=Workflow(id="w", outputs={"x": value})) for value in (deep, [deep]))
+    assert len(frames.compare(one, other).outputs) == 1
+    assert len(view.bundle(one, other)["text/html"]) < 50_000
+    assert frames.compare(one, one).outputs.empty
+
+
+def test_what_is_no_turn_is_refused() -> None:
+    with pytest.raises(InputError, match="b is no Turn but dict"):
+        frames.compare(BEFORE, {})  # type: ignore[arg-type]
+
+
+# -- properties -----------------------------------------------------------------------------------
 
 @st.composite
 def turns(draw: st.DrawFn) -> Turn:
@@ -162,7 +253,7 @@ def test_a_turn_differs_in_nothing_from_itself(a: Turn) -> None:
     assert [pair.a for pair in pairs] == list(a.nodes or ())
     for pair in pairs:
         assert pair.a is pair.b
-        assert pair.differs("inputs") is pair.differs("outputs") is False
+        assert pair.inputs_differ is pair.outputs_differ is False
     assert comparing.differences(comparing.inputs(a), comparing.inputs(a)) == []
     assert comparing.differences(comparing.outputs(a), comparing.outputs(a)) == []
     assert all(row.delta in (None, 0) for row in comparing.measures(a, a))
@@ -185,7 +276,7 @@ def test_the_other_way_round_all_is_turned(a: Turn, b: Turn) -> None:
 def test_the_tables_of_any_two_turns(a: Turn, b: Turn) -> None:
     found = frames.compare(a, b)
     assert not found.nodes.duplicated([*comparison.NODES.key, "title"]).any() or any(one.parent for one in (*a.nodes, *b.nodes))  # type: ignore[misc]
-    assert list(found.inputs.columns) == ["name", "a", "b"]
+    assert list(found.inputs.columns) == ["name", "a", "b", "place"]
     assert found._repr_mimebundle_().keys() == {"text/html", "text/markdown", "text/plain"}
 
 
@@ -203,18 +294,41 @@ def test_all_forms_tell_the_same(language: Any) -> None:
     assert shown["text/plain"].splitlines()[0].startswith("A · ")
 
 
+@pytest.mark.parametrize(("tokens", "columns"), [(5, 8), (None, 5)])
+def test_columns_of_tokens_are_there_where_a_step_has_some(tokens: int | None, columns: int) -> None:
+    one, other = (turn(node(id, "x", total_tokens=tokens, outputs={"y": id})) for id in "12")
+    shown = view.bundle(one, other, "en")
+    (row,) = (line for line in shown["text/markdown"].splitlines() if line.startswith("| X |"))
+    assert row.count("|") == columns + 1
+    assert row.endswith("| outputs |")
+    assert ("A tokens" in shown["text/html"]) is (columns == 8)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_a_turn_that_tells_no_steps_is_not_said_to_lack_them(language: Any) -> None:
+    """One that was asked in blocking mode, that is from the log, or of a chat."""
+    for other in (msgspec.structs.replace(AFTER, nodes=None), Turn(query="q", answer="one\ntwo", status="succeeded", nodes=())):
+        shown = view.bundle(BEFORE, other, language)
+        said = {"en": "B does not tell of its steps.", "zh-Hans": "B 没有给出步骤。"}[language]
+        for form in shown.values():
+            assert said in form.replace("\\", "")
+            assert {"en": "only in A", "zh-Hans": "仅 A 有"}[language] not in form
+            assert "First difference" not in form, "what one does not have is said once"
+    assert frames.compare(BEFORE, Turn(status="succeeded", nodes=())).summary.loc["steps"].tolist()[:2] == [6, None]
+
+
 def test_both_timelines_are_on_one_scale() -> None:
     short = turn(node("1", "x", started_at=0.0, finished_at=1.0))
     long = turn(node("1", "x", started_at=0.0, finished_at=4.0))
-    html = view.bundle(short, long)["text/html"]
-    assert re.findall(r'style="[^"]*margin-left:0%;width:([0-9.]+)%', html) == ["25", "25", "100", "100"]
+    page = view.bundle(short, long)["text/html"]
+    assert re.findall(r'style="[^"]*margin-left:0%;width:([0-9.]+)%', page) == ["25", "25", "100", "100"]
 
 
 def test_what_is_hostile_is_harmless_and_bounded() -> None:
     evil = f"<img src=x onerror=alert(1)> | `x` \x1b[31m app-{'q7Rt' * 6} http://h/f?{SENTINEL}"
     nodes = [node(str(number), f"{evil}{number}", title=evil, inputs=evil, outputs={"x": evil * 60}) for number in range(700)]
     a = turn(*nodes, inputs={evil + str(number): evil * 60 for number in range(100)}, workflow=Workflow(id="w", outputs={evil: evil}))
-    shown = view.bundle(a, turn(status="failed"))
+    shown = view.bundle(a, turn(node("1", "x"), status="failed"))
     for name, form in shown.items():
         assert "\x1b" not in form
         assert "q7Rt" * 6 not in form

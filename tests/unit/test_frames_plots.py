@@ -57,7 +57,13 @@ def history(count: int = 400, *, usage: bool = True, currencies: tuple[str, ...]
         "message_id": [f"m{n // 2}" for n in range(40)],
         "tool": [None if n % 4 == 3 else f"tool {n % 3}" for n in range(40)],
     }
-    return History({"messages": pd.DataFrame(table), "thoughts": pd.DataFrame(thoughts)})
+    runs = {
+        "workflow_run_id": [f"r{n}" for n in numbers],
+        "created_at": table["created_at"],
+        "status": [("succeeded", "failed", "partial-succeeded", "running")[0 if n % 10 else n // 10 % 4] for n in numbers],
+        "elapsed": [0.0 if n % 40 == 30 else 1 + n % 4 for n in numbers],
+    }
+    return History({name: pd.DataFrame(rows) for name, rows in (("messages", table), ("thoughts", thoughts), ("workflow_runs", runs))})
 
 
 def all_plots(of: History) -> dict[str, Plot]:
@@ -69,6 +75,8 @@ def all_plots(of: History) -> dict[str, Plot]:
         "latency": plot.latency(),
         "ratings": plot.ratings(),
         "tools": plot.tools(),
+        "runs": plot.runs(),
+        "run_seconds": plot.runs(seconds=True),
     }
 
 
@@ -96,6 +104,9 @@ def test_nothing_is_lost_in_the_sums() -> None:
     assert tokens == {"prompt": 4000, "answer": 800}
     assert found["cost"].data["cost"].sum() == pytest.approx(200)
     assert found["latency"].data["count"].sum() == 392, "a latency of zero was not measured"
+    runs = found["runs"].data.groupby("group")["count"].sum().to_dict()
+    assert runs == {"succeeded": 370, "failed": 10, "partial-succeeded": 10, "running": 10}
+    assert found["run_seconds"].data["count"].sum() == 390, "what still runs was not measured"
     ratings = found["ratings"].data.groupby("group")["count"].sum().to_dict()
     assert ratings == {"like": 66, "dislike": 34}
     assert found["tools"].data.set_index("tool")["calls"].to_dict() == {"tool 0": 10, "tool 1": 10, "tool 2": 10}
@@ -193,7 +204,7 @@ def test_charts_of_several_currencies_have_one_time() -> None:
 # -- how they show ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["activity", "tokens", "cost", "latency", "ratings", "tools"])
+@pytest.mark.parametrize("name", ["activity", "tokens", "cost", "latency", "ratings", "tools", "runs", "run_seconds"])
 def test_a_plot_shows_offline_and_after_reopening(name: str) -> None:
     data, metadata = all_plots(history())[name]._repr_mimebundle_()
     assert set(data) == {MIME, "image/png", "text/plain"}, "html would be taken first, and fetch from a CDN"
@@ -251,8 +262,8 @@ def test_chinese_is_drawn_by_the_reader_s_fonts() -> None:
 def test_many_messages_make_no_larger_chart() -> None:
     small, large = history(400), history(200_000)
     for name, plot in all_plots(large).items():
-        assert len(plot.data) < 700, name
-        assert len(json.dumps(plot.spec)) < 160_000, name
+        assert len(plot.data) < 1_200, name
+        assert len(json.dumps(plot.spec)) < 250_000, name
     assert all(len(values) < 60 for values in small.plot.activity().spec["datasets"].values())
 
 
@@ -366,6 +377,8 @@ def test_long_timelines_say_what_is_left_out() -> None:
     plot = turn(nodes=many).plot.timeline()
     assert len(plot.data) == 60
     assert "The last 42 are not drawn." in plot.description
+    without = turn(nodes=many, timing=None).plot.timeline()
+    assert "100 steps in 100.00 seconds" in without.description, "of those that are not drawn, too"
 
 
 def test_nodes_are_compared_over_runs() -> None:
@@ -394,6 +407,9 @@ def test_short_times_are_in_milliseconds() -> None:
     ("draw", "said"),
     [
         (lambda: History().plot.activity(), "no message with a time"),
+        (lambda: History().plot.runs(), "no run with a time"),
+        (lambda: History({"workflow_runs": history().table("workflow_runs").assign(elapsed=0.0)}).plot.runs(seconds=True), "No run .* how long"),
+        (lambda: history().plot.runs(by="mood"), "no column 'mood'; there are workflow_run_id"),
         (lambda: history(usage=False).plot.tokens(), "no token|No message .* token counts.*from_export"),
         (lambda: history(usage=False).plot.cost(), "has a price"),
         (lambda: history(usage=False).plot.latency(), "has a latency"),
@@ -409,6 +425,9 @@ def test_short_times_are_in_milliseconds() -> None:
     ],
     ids=[
         "empty",
+        "no runs",
+        "no seconds",
+        "runs by",
         "tokens",
         "cost",
         "latency",

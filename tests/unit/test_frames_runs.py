@@ -49,7 +49,7 @@ def some_runs(version: str = "1.12.1") -> WorkflowLog:
 
 
 def ids(history: History) -> list[str]:
-    return list(history.runs["workflow_run_id"])
+    return list(history.workflow_runs["workflow_run_id"])
 
 
 def again(history: History, dify: Dify) -> History:
@@ -65,14 +65,14 @@ def test_all_runs_of_all_users_oldest_first(version: str, where: Where) -> None:
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history(**where())
     assert ids(history) == sorted(log.runs)
-    first = history.runs.iloc[0]
+    first = history.workflow_runs.iloc[0]
     assert (first["user"], first["status"], first["elapsed"], first["total_tokens"], first["total_steps"]) == ("ann", "succeeded", 1.5, 12, 3)
     assert first["created_at"] == pd.Timestamp(LONG_AGO, unit="s", tz="UTC")
     assert first["finished_at"] - first["created_at"] == timedelta(seconds=2)
     assert (first["user_role"], first["created_from"], first["version"]) == ("end_user", "service-api", "2026-11-21 10:19:25.893227")
     assert pd.isna(first["triggered_from"]) == (version == "0.15.3")
-    assert history.runs[list(frames.schema.RUN_DETAILS)].isna().all().all()
-    assert history.runs is history.table("workflow_runs")
+    assert history.workflow_runs[list(frames.schema.RUN_DETAILS)].isna().all().all()
+    assert history.workflow_runs is history.table("workflow_runs")
     assert history.facts.complete
     assert history.facts.app_mode == "workflow"
     assert [note for note in history.notes if "by everyone" in note]
@@ -86,7 +86,7 @@ def test_inputs_and_outputs_are_asked_for_run_by_run(version: str, where: Where)
     log.gone = {"r03"}
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history(details=True, **where())
-    runs = history.runs.set_index("workflow_run_id")
+    runs = history.workflow_runs.set_index("workflow_run_id")
     assert json.loads(runs.loc["r07", "inputs"])["text"] == "in r07"
     assert json.loads(runs.loc["r07", "outputs"]) == {"n": LONG_AGO + 700}
     assert runs.loc["r07", "workflow_id"] == "flow"
@@ -127,7 +127,7 @@ def test_who_was_found_is_everyone() -> None:
     log = some_runs()
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history(dify.find_users())
-    assert len(history.runs) == 18
+    assert len(history.workflow_runs) == 18
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -148,14 +148,14 @@ def test_a_run_of_the_console_has_its_accounts_name() -> None:
     log.add("r", LONG_AGO, account="Ada")
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history()
-    assert history.runs[["user", "user_role"]].values.tolist() == [["Ada", "account"]]
+    assert history.workflow_runs[["user", "user_role"]].values.tolist() == [["Ada", "account"]]
 
 
 def test_no_signed_link_and_no_mail_address_in_the_table() -> None:
     log = WorkflowLog()
     log.add("r", LONG_AGO, account="Ada", error="see http://h/f?sign=cd", outputs={"file": {"url": "http://h/f?timestamp=1&nonce=a&sign=cd%3D"}})
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
-        table = dify.history(details=True).runs.to_json(date_format="iso")
+        table = dify.history(details=True).workflow_runs.to_json(date_format="iso")
     assert "cd" not in table
     assert "example.com" not in table
 
@@ -170,11 +170,11 @@ def test_a_run_that_cannot_be_read_is_a_failure_and_mended_by_an_update(where: W
         history = dify.history(details=True, **where())
         assert [(failure.what, failure.id) for failure in history.failures] == [("run", "r04")]
         assert not history.facts.complete
-        assert len(history.runs) == 18
+        assert len(history.workflow_runs) == 18
         log.refuse = lambda path, query: None
         history = again(history, dify)
     assert history.failures == ()
-    assert history.runs["inputs"].notna().all()
+    assert history.workflow_runs["inputs"].notna().all()
 
 
 def test_a_list_that_breaks_off_keeps_what_came(where: Where) -> None:
@@ -204,7 +204,7 @@ def test_odd_lines_of_a_log_are_no_error() -> None:
     ]  # fmt: skip
     log.refuse = lambda path, query: ("200 OK", {"data": odd, "has_more": False}) if path == "/workflows/logs" else None
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
-        runs = dify.history().runs
+        runs = dify.history().workflow_runs
     assert runs[["workflow_run_id", "user", "status", "elapsed"]].values.tolist() == [["r", "7", "a new word", 1.5]]
     assert runs["total_tokens"].isna().all()
 
@@ -231,7 +231,7 @@ def test_an_update_fetches_what_is_new_and_what_was_not_over(version: str, detai
         log.add("new", now(), "bob")
         log.asked.clear()
         history = again(history, dify)
-    found = history.runs.set_index("workflow_run_id")
+    found = history.workflow_runs.set_index("workflow_run_id")
     assert set(found.index) == set(log.runs)
     assert set(found["status"]) == {"succeeded"}
     assert found["version"].notna().all(), "an answer about one run does not tell it"
@@ -250,7 +250,7 @@ def test_a_run_that_never_ends_is_not_asked_for_for_ever(where: Where) -> None:
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
         history = again(dify.history(**where()), dify)
     assert log.count("/workflows/run/") == 0
-    assert history.runs["status"].tolist() == ["running"]
+    assert history.workflow_runs["status"].tolist() == ["running"]
 
 
 def test_what_was_deleted_on_the_server_stays(where: Where) -> None:
@@ -260,7 +260,7 @@ def test_what_was_deleted_on_the_server_stays(where: Where) -> None:
         del log.runs["r02"]
         history = again(history, dify)
     assert ids(history) == [f"r{number:02}" for number in range(18)]
-    assert history.runs["inputs"].notna().all()
+    assert history.workflow_runs["inputs"].notna().all()
 
 
 def test_an_update_keeps_to_the_users_that_were_asked_for(where: Where) -> None:
@@ -270,8 +270,8 @@ def test_an_update_keeps_to_the_users_that_were_asked_for(where: Where) -> None:
         log.add("of ann", now())
         log.add("of bob", now(), "bob")
         history = again(history, dify)
-    assert set(history.runs["user"]) == {"bob"}
-    assert len(history.runs) == 7
+    assert set(history.workflow_runs["user"]) == {"bob"}
+    assert len(history.workflow_runs) == 7
 
 
 def test_it_comes_back_from_every_form_in_which_it_was_saved(tmp_path: Path) -> None:
@@ -280,20 +280,20 @@ def test_it_comes_back_from_every_form_in_which_it_was_saved(tmp_path: Path) -> 
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history(details=True)
         listed = dify.workflows.logs().to_frame()
-    pd.testing.assert_frame_equal(listed.drop(columns=list(frames.schema.RUN_DETAILS))[::-1].reset_index(drop=True), history.runs.drop(columns=list(frames.schema.RUN_DETAILS)))
+    pd.testing.assert_frame_equal(listed.drop(columns=list(frames.schema.RUN_DETAILS))[::-1].reset_index(drop=True), history.workflow_runs.drop(columns=list(frames.schema.RUN_DETAILS)))
     history.to_parquet(tmp_path / "directory")
-    pd.testing.assert_frame_equal(History.read(tmp_path / "directory").runs, history.runs)
-    history.runs.to_csv(tmp_path / "runs.csv", index=False)
-    pd.testing.assert_frame_equal(History.from_export(tmp_path / "runs.csv").runs, history.runs)
+    pd.testing.assert_frame_equal(History.read(tmp_path / "directory").workflow_runs, history.workflow_runs)
+    history.workflow_runs.to_csv(tmp_path / "runs.csv", index=False)
+    pd.testing.assert_frame_equal(History.from_export(tmp_path / "runs.csv").workflow_runs, history.workflow_runs)
 
 
 def test_what_the_api_answered_is_read_as_an_export(tmp_path: Path) -> None:
     log = some_runs()
     _, answer = log._logs({"limit": "100"})
     (tmp_path / "logs.json").write_text(json.dumps(answer), encoding="utf-8")
-    runs = History.from_export(tmp_path / "logs.json").runs
+    runs = History.from_export(tmp_path / "logs.json").workflow_runs
     with serving(log) as server, Dify("app-x", server.url, "ann") as dify:
-        pd.testing.assert_frame_equal(runs, dify.history().runs)
+        pd.testing.assert_frame_equal(runs, dify.history().workflow_runs)
 
 
 # -- other apps -------------------------------------------------------------------------------------
@@ -307,15 +307,16 @@ def test_of_a_completion_app_there_are_ratings_and_a_note(version: str, where: W
         history = dify.history(**where())
         history = again(history, dify)
     assert [note for note in history.notes if "completion app" in note and "frames.replay()" in note]
+    assert "history.search" not in summary(history, "history"), "there is nothing to search in"
     assert list(history.feedbacks["rating"]) == ([] if version == "0.15.3" else ["like"])
-    assert not len(history.runs)
+    assert not len(history.workflow_runs)
     assert history.facts.complete
 
 
 def test_a_chat_has_the_table_without_rows() -> None:
     with serving(Logs()) as server, Dify("app-x", server.url, "ann") as dify:
         history = dify.history()
-    pd.testing.assert_frame_equal(history.runs, frames.empty("workflow_runs"))
+    pd.testing.assert_frame_equal(history.workflow_runs, frames.empty("workflow_runs"))
 
 
 def test_the_line_of_the_magic() -> None:

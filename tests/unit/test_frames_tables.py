@@ -339,6 +339,12 @@ def keep(created: str, message: str = "m", **header: Any) -> None:
     run_store().add(tape, message)
 
 
+def test_runs_of_one_second_stand_in_their_order() -> None:
+    for part in ("300", "100", "200"):
+        keep(f"2026-01-01T12:00:00.{part}+00:00", f"m{part}")
+    assert frames.runs()["message_id"].tolist() == ["m100", "m200", "m300"]
+
+
 def test_runs_of_a_span_of_time() -> None:
     for day in ("01", "02", "03"):
         keep(f"2026-01-{day}T12:00:00+00:00", f"m{day}")

@@ -374,7 +374,7 @@ def test_recording_is_said_before_the_first_run() -> None:
         ("runs delete", "list, on or off"),
         ("connect", "one profile"),
         ("forget nobody", "no profile nobody"),
-        ("doctor now", "nothing more"),
+        ("doctor support", "nothing more than --stream.* %dify use NAME"),
         ("conversations old", "a number"),
         ("app-" + "Ab1" * 8, "no app-\\*\\*\\*"),
     ],

@@ -163,7 +163,7 @@ def test_connect_tells_what_a_workflow_app_asks_for(answers: list[str]) -> None:
         said = run_line("connect translator", state, {})
     assert "Connected translator (Translator · a workflow app)" in said
     assert "    -i text=…  paragraph · required · the cell's text\n" in said
-    assert "    Ask it: %%dify translator -i lang=…, and below that line text\n" in said
+    assert "    Ask it: %%dify translator -i lang=…, and below that line what goes into text\n" in said
     assert "\x1b" not in said
     assert "none: a workflow app holds none" in said
 

@@ -18,9 +18,12 @@ from dify_notebook.app.modes import TAKES, UNKNOWN, takes
 from dify_notebook.errors import InputError
 from dify_notebook.i18n import set_language
 from dify_notebook.magic import cell as cells
+from dify_notebook.magic.cell_inputs import inputs_given
 from dify_notebook.magic.line import run_line
 from dify_notebook.magic.objects import object_of
+from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
+from dify_notebook.net.ask import _BY_INPUTS
 from dify_notebook.wire.kinds import CHAT_MODES, COMPLETION, OTHER_MODES, WORKFLOW
 
 VERSION = "5d3f1a52-6b0e-4a5e-9a4e-0d2f1f1c9b7d"
@@ -63,8 +66,8 @@ def test_the_text_goes_into_an_input(mode: str, controls: Any, line: str, name: 
     [
         ((("paragraph", "a", False), ("paragraph", "b", False)), "", "x", r"any of a, b; .* --text a\."),
         ((("number", "n", False),), "", "x", "no text among its inputs"),
-        (TRANSLATOR, "--text langs", "x", r"no input langs, .* Did you mean lang\? Texts it takes: text\."),
-        ((*TRANSLATOR, ("file", "doc", False)), "--text doc", "x", "doc takes a file"),
+        (TRANSLATOR, "--text langs", "x", r"no input langs, .* Did you mean lang\? Texts it takes: text, lang\."),
+        ((*TRANSLATOR, ("file", "doc", False)), "--text doc", "x", r"doc takes a file.* Texts it takes: text, lang\."),
         (TRANSLATOR, "-i text=y", "x", "text is given twice"),
         (TRANSLATOR, "--inputs '{\"text\": \"y\"}'", "x", "text is given twice"),
         (TRANSLATOR, "", " \n", "This app needs text: write it below"),
@@ -122,6 +125,7 @@ def test_options_that_mean_nothing_to_a_mode_are_refused(mode: str, option: str)
 def test_every_mode_says_what_it_takes() -> None:
     assert set(TAKES) == {*CHAT_MODES, *OTHER_MODES}
     assert [mode for mode in TAKES if not takes(mode).conversations] == list(OTHER_MODES)
+    assert set(_BY_INPUTS) == set(OTHER_MODES), "how they are asked"
     assert takes(None) == takes("") == takes("newer") == UNKNOWN
 
 
@@ -148,11 +152,12 @@ def test_a_row_gives_the_columns_that_the_app_asks_for(mode: str, row: Any, left
     assert type(request.inputs["n"]) is int
 
 
-def test_a_dict_of_a_row_is_strict_about_names_and_takes_what_is_missing_as_not_given() -> None:
-    cells_of = {"text": "hi", "lang": np.nan, "n": np.float64(2)}
+def test_a_dict_is_strict_about_names_and_what_is_missing() -> None:
+    cells_of = {"text": "hi", "n": np.float64(2)}
     assert book(WORKFLOW, *TRANSLATOR, d=cells_of).prepare("--inputs d", "").inputs == {"text": "hi", "n": 2.0}
-    with pytest.raises(InputError, match="no input score"):
-        book(WORKFLOW, *TRANSLATOR, d={**cells_of, "score": 1}).prepare("--inputs d", "")
+    for more, says in (({"score": 1}, "no input score"), ({"lang": np.nan}, "lang holds no value")):
+        with pytest.raises(InputError, match=says):
+            book(WORKFLOW, *TRANSLATOR, d={**cells_of, **more}).prepare("--inputs d", "")
 
 
 @pytest.mark.parametrize(
@@ -262,7 +267,7 @@ def test_the_line_says_what_the_app_is_and_how_it_is_asked() -> None:
     said = run_line("apps", notebook.state, notebook.names)
     assert "    a workflow app\n" in said
     assert "    -i text=…  paragraph · required · the cell's text\n" in said
-    assert "    Ask it: %%dify c, and below that line text\n" in said
+    assert "    Ask it: %%dify c, and below that line what goes into text\n" in said
     status = run_line("", notebook.state, notebook.names)
     assert "none: a workflow app holds none" in status
     assert "continue:" not in status
@@ -287,7 +292,7 @@ def test_the_line_says_what_an_unclear_app_needs(controls: Any, says: str) -> No
 def test_chinese_sentences() -> None:
     set_language("zh-Hans")
     try:
-        with pytest.raises(InputError, match="--new 与会话有关，而Support（工作流应用）没有会话"):
+        with pytest.raises(InputError, match="--new 与会话有关，而 Support（工作流应用）没有会话"):
             book(WORKFLOW, *TRANSLATOR).prepare("--new", "x")
     finally:
         set_language(None)
@@ -305,6 +310,30 @@ def test_the_embedded_app_is_known_before_it_was_asked() -> None:
 def test_conversations_of_an_app_that_was_not_asked_yet() -> None:
     notebook = book(COMPLETION, *TRANSLATOR)
     notebook.state.choice = "c"
+    status = run_line("", notebook.state, notebook.names)
+    assert "none yet" in status
+    assert "begins one" not in status
     with pytest.raises(InputError, match="conversations is about conversations"):
         run_line("conversations", notebook.state, notebook.names)
     assert "/conversations" not in notebook.server.asked
+
+
+# -- what values may not do ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", ['{"a": "{{ x }}", "b": 1}', 'a = "{{ x }}"\nb = 1', "a = '''{{ x }}'''\nb = 1"])
+@pytest.mark.parametrize("value", ['"', '", "b": 2, "c": "', '"\nb = 2\nc = "', "'''\nb = 2\nc = '''", "{{ y }}", "\\"])
+def test_a_value_stays_the_value_that_it_is(body: str, value: str) -> None:
+    given = inputs_given(parse_line("c --as-inputs"), {"x": value, "y": "no"}, body)
+    assert {name: one.value for name, one in given.values.items()} == {"a": value, "b": 1}
+
+
+@pytest.mark.parametrize("body", ['{"a": %s}', "a = %s"])
+@pytest.mark.parametrize("depth", [198, 300, 600, 900, 5_000, 50_000])
+def test_inputs_that_are_nested_deeper_than_anyone_means_are_refused(body: str, depth: int) -> None:
+    text = body % ("[" * depth + "]" * depth)
+    if depth < 200:
+        assert inputs_given(parse_line("c --as-inputs"), {}, text).values["a"]
+        return
+    with pytest.raises(InputError):
+        inputs_given(parse_line("c --as-inputs"), {}, text)

@@ -88,6 +88,8 @@ BODIES: dict[str, tuple[str, Send]] = {
     "gzip twice": ("info", whole("200 OK", JSON, "gzip, gzip", twice(packed(GZIP)))),
     "an endless body": ("info", endless("200 OK", JSON, b'{"name": "', A)),
     "a blocking answer": ("blocking", endless("200 OK", JSON, b'{"answer": "', A)),
+    "a run in one piece": ("run_blocking", endless("200 OK", JSON, b'{"data": "', A)),
+    "a run that is kept": ("kept_run", endless("200 OK", JSON, b'{"outputs": "', A)),
     "an answer in one piece": ("stream", whole("200 OK", JSON, "gzip", packed(GZIP))),
     "speech": ("speech", endless("200 OK", "audio/mpeg", b"x", A)),
 }
@@ -103,6 +105,10 @@ def warm() -> Iterator[RawServer]:
             connection.reply("200 OK", HELLO + END, SSE)
         elif "chat-messages" in path:
             connection.reply("200 OK", {"answer": "a", **IDS})
+        elif path.endswith("/workflows/run"):
+            connection.reply("200 OK", {"task_id": "t", "workflow_run_id": "r", "data": {"id": "r", "status": "succeeded"}})
+        elif path.endswith("/workflows/run/r"):
+            connection.reply("200 OK", {"id": "r", "status": "succeeded"})
         elif "audio" in path:
             connection.reply("200 OK", b"sound", "audio/mpeg")
         elif "/files/" in path and request.method == "GET":
@@ -213,6 +219,33 @@ def test_a_file_larger_than_is_taken(name: str, warm: RawServer) -> None:
     assert f"{FILE // 1_000_000} MB" in said
 
 
+RUNS, RUN_BYTES = 300, 500_000
+
+
+def test_of_a_history_with_details_a_few_runs_are_held_at_a_time(warm: RawServer) -> None:
+    def script(request: Request, connection: Connection) -> None:
+        url = httpx.URL(request.path)
+        name = url.path.rpartition("/")[2]
+        if name == "info":
+            connection.reply("200 OK", {"name": "a", "mode": "workflow"})
+        elif name == "logs":
+            start = (int(url.params["page"]) - 1) * 100
+            listed = [
+                {"id": f"l{at}", "workflow_run": {"id": f"r{at}", "status": "succeeded", "created_at": 10**9 - at}}
+                for at in range(start, min(start + 100, RUNS))
+            ]
+            connection.reply("200 OK", {"data": listed, "has_more": start + 100 < RUNS})
+        elif url.path.startswith("/v1/workflows/run/"):
+            connection.reply("200 OK", {"id": name, "status": "succeeded", "outputs": {"text": "x" * RUN_BYTES}})
+        else:
+            connection.reply("200 OK", {"data": [], "has_more": False})
+
+    with serving(script) as server:
+        found = measured("details", warm.url, server.url)
+    assert found["found"] == {"complete": True, "mode": "workflow"}
+    assert found["grown"] < RUNS * RUN_BYTES / 2, found
+
+
 # -- what they are and how they are given ----------------------------------------------------
 
 
@@ -298,12 +331,19 @@ def conversations(request: Request, connection: Connection) -> None:
     connection.reply("200 OK", {"data": data, "has_more": True})
 
 
+def runs(request: Request, connection: Connection) -> None:
+    page = int(httpx.URL(request.path).params["page"])
+    data = [{"id": f"{page}-{n}", "workflow_run": {"id": "r"}, "created_at": 10**9 - page} for n in range(10)]
+    connection.reply("200 OK", {"data": data, "has_more": True})
+
+
 LISTS: dict[str, tuple[Callable[[Request, Connection], None], Callable[[Any], Any], int]] = {
     "numbered": (written, lambda dify: dify.annotations.list(page_size=10), 25),
     "by time": (conversations, lambda dify: dify.conversations.list(page_size=10), 25),
     "messages": (messages, lambda dify: dify.messages.list("c", page_size=10), 25),
     "oldest first": (messages, lambda dify: dify.messages.list("c", page_size=10, order="asc"), 25),
     "variables": (variables, lambda dify: dify.conversations.variables("c", page_size=10), 25),
+    "runs": (runs, lambda dify: dify.workflows.logs(page_size=10), 25),
     "none that is wanted": (
         variables, lambda dify: dify.conversations.variables("c", page_size=10, variable_name="mine"), 0,
     ),

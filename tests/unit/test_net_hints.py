@@ -68,6 +68,7 @@ HINTS = [
     ("workflow_version_execution_not_allowed", "x", 403, "hint.workflow_version_execution_not_allowed"),
     ("rate_limit_error", "[stub] rate limited", 429, "hint.rate_limit_error"),
     ("not_found", "Workflow run not found", 404, "hint.unknown_run"),
+    ("not_found", "Workflow not found with id: 5d3f1a52", 404, "hint.unknown_version"),
     ("workflow_failed", "must is required in input form", None, "hint.inputs"),
     ("workflow_failed", "query is required", None, "hint.query"),
     ("invalid_param", "Run failed: must is required in input form", 400, "hint.inputs"),

@@ -148,7 +148,7 @@ async def test_a_server_that_is_not_there_is_told_by_the_question() -> None:
 
 async def test_what_no_app_takes_is_told_before_anything_is_sent() -> None:
     refused: list[tuple[Any, str]] = [
-        ({"v": object()}, "input v is a object"), ({"v": [{"k": float("nan")}]}, r"v\[0\]\['k'\]"), ({"v": b"x".hex}, "builtin"),
+        ({"v": object()}, "input v is a object"), ({"v": [{"k": float("nan")}]}, r"v\[0\]\['k'\] is a float without a value .* give None"), ({"v": b"x".hex}, "builtin"),
         ({1: "x"}, "int"), ({"v": {"k": "\ud800"}}, "half a character"), ("v=1", "str"), ([("v", 1)], "list"),
     ]  # fmt: skip
     with serving(App("number")) as server:

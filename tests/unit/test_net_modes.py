@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pandas as pd
 import pytest
 from contract.exchanges import load_exchanges
 from support.raw_server import Connection, Request, Script, serving
@@ -15,6 +16,7 @@ from dify_notebook.errors import APIError, DifyError, InputError, NotFoundError
 from dify_notebook.i18n import set_language, t
 from dify_notebook.net.app_cache import learn
 from dify_notebook.net.doctor import examine
+from dify_notebook.net.pages import REPEATED, PagingWarning
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +64,9 @@ async def test_dify_0_15_is_asked_no_more_than_needed(mode: str) -> None:
             assert (await learn(dify, "mode", "info")).mode == mode
             assert (await learn(dify, "mode", "info")).mode == mode
             assert len(asked) == (3 if mode else 2), "what was found is remembered"
-            assert await dify.app.mode() == (mode or None)
+            for one in (dify, dify.as_user("other")):
+                assert await one.app.mode() == (mode or None)
+            assert asked[3 if mode else 2 :] == ["/info", "/info"], "also by other users; nothing is tried again"
 
 
 async def test_newer_servers_tell_it() -> None:
@@ -153,8 +157,9 @@ async def test_a_server_without_versions_by_id_is_named(how: Any) -> None:
 async def test_a_run_that_is_not_there_is_not_found() -> None:
     with serving(answering([], {"/workflows/run": NULLS})) as raw:
         async with AsyncDify("app-x", raw.url, "me", retry=0) as dify:
-            with pytest.raises(NotFoundError, match=t("net.no_run")):
+            with pytest.raises(NotFoundError, match=t("net.no_run")) as caught:
                 await dify.workflows.get("00000000-0000-4000-8000-000000000000")
+    assert caught.value.hint == t("hint.unknown_run")
 
 
 # -- the log of runs -----------------------------------------------------------------------
@@ -193,11 +198,65 @@ async def test_the_log_pages_by_itself_and_says_times_with_their_zone() -> None:
     assert "status" not in queries[0]
 
 
+LOCAL = datetime(2026, 1, 31, 12).astimezone()
+MIDNIGHT = datetime(2026, 1, 31).astimezone()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (datetime(2026, 1, 31, 12), LOCAL),
+        ("2026-01-31 12:00", LOCAL),
+        (pd.Timestamp(2026, 1, 31, 12), LOCAL),
+        (pd.Timestamp("2026-01-31T12:00+08:00"), datetime.fromisoformat("2026-01-31T12:00+08:00")),
+        (date(2026, 1, 31), MIDNIGHT),
+        ("2026-01-31", MIDNIGHT),
+    ],
+)
+async def test_a_time_is_said_as_the_one_it_is(given: Any, said: datetime) -> None:
+    queries: list[dict[str, list[str]]] = []
+    with serving(paged(queries, "1.12.1")) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            await dify.workflows.logs(created_at__after=given).to_list()
+    assert queries[0]["created_at__after"] == [said.isoformat()]
+
+
+async def read_while_runs_arrive(arriving: int, *, repeats: bool = False) -> tuple[list[str], list[str]]:
+    """What is read of a log of seven runs, two a page, while so many arrive between two pages; and all that it asked."""
+    log = [f"l{number}" for number in range(7)]
+    asked: list[str] = []
+
+    def script(request: Request, connection: Connection) -> None:
+        number = 1 if repeats else int(parse_qs(urlsplit(request.path).query)["page"][0])
+        page = log[2 * number - 2 : 2 * number]
+        asked.append(request.path)
+        connection.reply("200 OK", {"data": [{"id": id} for id in page], "has_more": 2 * number < len(log)})
+        if len(asked) < 4:
+            log[:0] = [f"new {len(asked)} {number}" for number in range(arriving)]
+
+    with serving(script) as raw:
+        async with AsyncDify("app-x", raw.url, "me") as dify:
+            return [line.id async for line in dify.workflows.logs(page_size=2)], asked
+
+
+@pytest.mark.parametrize("arriving", range(8))
+async def test_no_run_is_lost_or_repeated_where_others_arrive_between_pages(arriving: int) -> None:
+    lines, _ = await read_while_runs_arrive(arriving)
+    assert [line for line in lines if line[0] == "l"] == [f"l{number}" for number in range(7)]
+    assert len(set(lines)) == len(lines)
+
+
+async def test_a_server_that_gives_a_page_again_and_again_is_left_and_said_so() -> None:
+    with pytest.warns(PagingWarning, match="workflows.logs"):
+        lines, asked = await read_while_runs_arrive(0, repeats=True)
+    assert (lines, len(asked)) == (["l0", "l1"], 1 + REPEATED)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"status": "running"}, {"status": ""}, {"created_at__before": "yesterday"}, {"created_at__after": 1700000000},
-        {"page_size": 0}, {"page_size": 101}, {"keyword": 3},
+        {"created_at__before": pd.NaT}, {"page_size": 0}, {"page_size": 101}, {"keyword": 3},
     ],
 )  # fmt: skip
 async def test_what_the_log_cannot_be_asked_is_not_sent(wrong: Any) -> None:

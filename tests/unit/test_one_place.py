@@ -55,6 +55,40 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
             "local/simulate/dialect_runs.py": "the same of workflow apps",
         },
     ),
+    "what a mode of apps means": (
+        r"^(?:CHAT_MODES|OTHER_MODES|CHATFLOW|WORKFLOW|COMPLETION|NEW_AGENT|AGENT)$"
+        r"|mode\b\S* (?:[!=]=|(?:not )?in) .*['\"](?:[a-z]+-chat|chat|agent|workflow|completion)['\"]",
+        {
+            "wire/kinds.py": "the modes",
+            "app/modes.py": "what a question may consist of, what is listed; cells, panels and tables follow",
+            "turn/fold.py": "which events tell it, and what the end of a run comes to",
+            "views/facts.py": "whether a turn is a run, or stands alone",
+            "net/workflows.py": "the calls of workflow apps",
+            "net/completion.py": "those of completion apps",
+            "net/ask.py": "which calls ask",
+            "net/ways.py": "how they are stopped and read on",
+            "net/app.py": "how it is found where the server does not tell it",
+            "local/engine/app.py": "the questions that the embedded server asks of its apps",
+            "local/engine/telling.py": "how a run is told",
+            "local/engine/declare/apps.py": "what a declared app is made of",
+            "local/engine/declare/scope.py": "what its nodes may refer to",
+            "local/server/context.py": "whose key a route takes",
+        },
+    ),
+    "what an app of the embedded server has": (
+        r"^(?:is_workflow|holds_conversations)$",
+        {
+            "local/engine/preset.py": "where the text is that moderation looks at",
+            "local/server/context.py": "whose key a route takes",
+            "local/server/asking.py": "what a question needs, and is kept as",
+            "local/server/attached.py": "which files it may have",
+            "local/server/resumption.py": "what a run goes on in",
+            "local/server/routes/human.py": "what its followers are told of before",
+            "local/server/routes/workflows.py": "who reads a kept run",
+            "local/simulate/dialect.py": "which events the older ones have",
+            "local/simulate/seeding/write.py": "what past is made up",
+        },
+    ),
     "connections to others": (
         r"^AsyncHTTPTransport$|^HTTPTransport$|^HTTPS?Connection$|^urlopen$|^httpx\.(?:AsyncClient|Client|get|post|stream)\(",
         {
@@ -71,11 +105,11 @@ LAWS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
-"""A law -> what whoever says it writes (a literal, a name, an import or a call), and where that may stand."""
+"""A law -> what whoever says it writes (a literal, a name, an import, a call, a comparison), and where that may stand."""
 
 
 def written(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Literals without docstrings, names, imports and calls of a module, as they are written, with their lines."""
+    """Literals without docstrings, names, imports, calls and comparisons of a module, as they are written, with their lines."""
     silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes | int) and id(node) not in silent:
@@ -84,7 +118,7 @@ def written(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.id
         elif isinstance(node, ast.Attribute):
             yield node.lineno, node.attr
-        elif isinstance(node, ast.Call):
+        elif isinstance(node, ast.Call | ast.Compare):
             yield node.lineno, ast.unparse(node)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -118,6 +152,11 @@ def test_a_law_is_said_in_one_place(law: str) -> None:
         ("what stands in a secret's place", 'shown = "***"'),
         ("a login in an address", 'address.rpartition("@")[2]'),
         ("when a turn is drawn", "wait_repair(1)"),
+        ("what a mode of apps means", "from ..wire.kinds import WORKFLOW"),
+        ("what a mode of apps means", "if info.mode == kinds.COMPLETION: pass"),
+        ("what a mode of apps means", 'if mode == "workflow": pass'),
+        ("what a mode of apps means", 'if turn.app_mode not in ("workflow", "completion"): pass'),
+        ("what an app of the embedded server has", "text = None if app.is_workflow else answer"),
         ("connections to others", "async with httpx.AsyncClient() as client: pass"),
         ("connections to others", "from http.client import HTTPSConnection"),
         ("where the embedded server may go", "from .transport import exchange"),

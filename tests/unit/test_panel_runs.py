@@ -162,6 +162,7 @@ def test_a_run_is_stopped(opened: Opener, gate: Gate) -> None:
     page.ended(1)
     gate.open.set()
     assert page.turns[0]["status"] == "stopped"
+    assert page.turns[0]["say"] == "The run was stopped"
     assert page.turns[0]["can"]["retry"]
 
 
@@ -191,6 +192,9 @@ def test_the_servers_log_and_the_tapes_of_this_machine(opened: Opener, server: L
 
     page.do("open", conversation=turn.workflow_run_id)
     assert page.turns[0]["title"] == "long ago · long"
+    [current] = [line for line in listed(page) if line["current"]]
+    assert current["when"], "its time, by which the list is in order"
+    assert str(current["when"]) in str(lines[turn.workflow_run_id]["name"])
     assert "Say it" in page.html(), "the timeline is of its tape"
     assert page.turn.source == "tape"
     assert page.turn.app_mode == "workflow"

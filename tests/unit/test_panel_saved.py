@@ -12,6 +12,7 @@ import pytest
 
 from dify_notebook.i18n import Language
 from dify_notebook.panel import output, presenter
+from dify_notebook.panel.app import PanelApp
 from dify_notebook.panel.messages import Attachment
 from dify_notebook.panel.saved import BUDGET, TURN_BUDGET, Transcript
 from dify_notebook.panel.state import Item, PanelState
@@ -57,8 +58,39 @@ def test_a_running_answer_waits_and_an_empty_panel_says_so() -> None:
     result = Transcript().bundle(PanelState(items=(item(1), running), conversation_id="c"), "en")
     assert "And?" not in result["text/plain"]
     assert "1 turn" in result["text/plain"]
-    assert "nothing was asked" in Transcript().bundle(PanelState(), "en")["text/plain"]
-    assert "尚未提问" in Transcript().bundle(PanelState(), "zh-Hans")["text/html"]
+    # Before the app is known it is neither a conversation nor a run.
+    assert Transcript().bundle(PanelState(), "en")["text/plain"] == "Panel · nothing in it yet"
+    assert "尚无内容" in Transcript().bundle(PanelState(), "zh-Hans")["text/html"]
+
+
+def run_app(name: str = "tally") -> PanelApp:
+    return PanelApp(name=name, mode="workflow", description="")
+
+
+def test_runs_are_saved_as_runs() -> None:
+    assert Transcript().bundle(PanelState(app=run_app()), "en")["text/plain"] == "tally · nothing in it yet"
+    runs = tuple(
+        Item(key=f"r{at}", query="", turn=Turn(query="", app_mode="workflow", answer="word " * (BUDGET // 50), status="succeeded"))
+        for at in range(20)
+    )
+    result = Transcript().bundle(PanelState(app=run_app(), items=runs), "en")
+    for form in result.values():
+        assert "20 runs" in form
+        assert "earlier runs are not kept" in form
+
+
+def test_the_saved_form_follows_when_the_app_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[str] = []
+    monkeypatch.setattr(output, "get_ipython", lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setattr(output, "watched", lambda: False)
+    monkeypatch.setattr(output.CellOutput, "show", lambda _, data: kept.append(data["text/plain"]))
+    monkeypatch.setattr(output.CellOutput, "replace", lambda _, data: kept.append(data["text/plain"]))
+    controller = SimpleNamespace(state=PanelState())
+    shown: Any = output.PanelOutput(None, controller, lambda: "en", "")  # type: ignore[arg-type]
+    shown.show()
+    shown.update(PanelState(app=run_app()))
+    shown.update(PanelState(app=run_app()))
+    assert kept == ["Panel · nothing in it yet", "tally · nothing in it yet"]
 
 
 def test_the_newest_turns_are_kept_within_bounds_and_the_rest_is_told() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +17,10 @@ from support.panels import show
 from dify_notebook import AsyncDify, ChatPanel, Dify, Session
 from dify_notebook.errors import InputError
 from dify_notebook.local.server.process import LocalServer
-from dify_notebook.panel import readers
+from dify_notebook.panel import handlers, readers
 from dify_notebook.panel.controller import Controller
+from dify_notebook.panel.state import Item
+from dify_notebook.panel.store import replace
 from dify_notebook.turn.state import Turn
 
 
@@ -594,3 +598,34 @@ def test_the_toolbox_shows_signs_of_its_tools(opened: Opener) -> None:
     page.ask("What is 17% of 2,340?")
     page.ended(1)
     assert "🧮" in page.html()
+
+
+@pytest.mark.parametrize("meanwhile", ["suggested", "asked again", "left"])
+def test_what_comes_while_a_rating_is_sent_stays(meanwhile: str) -> None:
+    turn = Turn(query="Q?", status="succeeded", message_id="m1", conversation_id="c")
+    item, in_session = Item(key="t1", query="Q?", turn=turn), []
+    after = {
+        "suggested": replace(item, turn=replace(turn, suggested=("And then?",))),
+        "asked again": replace(item, turn=replace(turn, message_id="m2")),
+        "left": None,
+    }[meanwhile]
+    items = {"t1": item}
+
+    async def feedback(id: str, rating: str, content: str | None) -> None:
+        items["t1"] = after
+
+    controller: Any = SimpleNamespace(
+        client=SimpleNamespace(messages=SimpleNamespace(feedback=feedback)),
+        state=SimpleNamespace(find=items.get),
+        session=SimpleNamespace(replace=in_session.append),
+        put_item=lambda new: items.update({new.key: new}),
+    )
+    asyncio.run(handlers.rate(controller, item, "like", None))
+    [kept] = in_session
+    assert (kept.message_id, kept.feedback) == ("m1", "like")
+    if meanwhile != "suggested":
+        assert items["t1"] is after
+        return
+    shown = items["t1"].turn
+    assert shown == kept
+    assert (shown.feedback, shown.suggested) == ("like", ("And then?",))

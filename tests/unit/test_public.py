@@ -218,7 +218,7 @@ ARROWS: dict[str, set[str]] = {
     "net": DATA | {"app"},
     "session": DATA | {"app", "net"},
     "spreadsheets": set(),
-    "frames": ASKING | {"spreadsheets"},
+    "frames": ASKING | {"app", "spreadsheets"},
     "views": {"wire", "turn", "i18n", "data_uri", "printable", "redact", "error_bodies"},
     "transcript": {"turn", "i18n", "views", "app", "profiles"},
     "live": ASKING | {"views"},

@@ -84,12 +84,20 @@ def test_the_mode_is_learnt_before_the_first_question(desk: Desk) -> None:
     assert dict(desk.asked)["/workflows/run"]["inputs"] == {"text": "t"}
 
 
+def test_what_a_run_is_of_is_known_before_it_is_sent(desk: Desk) -> None:
+    seen: list[tuple[str | None, str | None]] = []
+    desk.session.subscribe(lambda run, ended: seen.append((run.turn.app_mode, run.turn.server)))
+    desk.session.ask(inputs={"text": "t"}).result(10)
+    assert seen == [("workflow", desk.session.client.base_url)] * 2
+
+
 @pytest.mark.parametrize("wrong", [{"query": "hi"}, {"conversation_id": "c"}])
 def test_what_such_apps_do_not_take_is_refused_unsent(desk: Desk, wrong: Any) -> None:
     desk.session.call(desk.session.learn("mode"))
     with pytest.raises(InputError) as caught:
         desk.session.ask(**{"inputs": {"text": "t"}, **wrong})
     assert caught.value.code == next(iter(wrong))
+    assert "empty" not in caught.value.hint
     assert [path for path, _ in desk.asked] == ["/info"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -343,3 +345,20 @@ def test_prices_are_added_as_they_are_written() -> None:
     usage = usage_of_run(nodes, 12)
     assert usage is not None
     assert str(usage.total_price) == "1" + "0" * 40 + "." + "0" * 54 + "1"
+
+
+def test_outputs_are_made_once_and_are_no_part_of_the_turn() -> None:
+    """A loop over the rows of a table asks for them with every row."""
+    turn = fold_all([ev.Sent(app_mode="workflow"), started(), ended({"rows": [{"a": 1}], "file": FILE}), ev.StreamEnd()])
+    outputs = turn.outputs
+    assert outputs is not None
+    assert turn.outputs is outputs
+    outputs["rows"].append("mine")
+    assert turn.outputs["rows"] == [{"a": 1}, "mine"]
+    assert turn.workflow is not None
+    assert turn.workflow.outputs["rows"] == [{"a": 1}]
+    for other in (copy.copy(turn), copy.deepcopy(turn), pickle.loads(pickle.dumps(turn)), msgspec.structs.replace(turn)):
+        assert other == turn
+        assert hash(other) == hash(turn)
+        assert other.outputs == {"rows": [{"a": 1}], "file": outputs["file"]}
+        assert other.files == turn.files

@@ -7,6 +7,7 @@ import random
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.linear import MOST, growth
@@ -102,6 +103,30 @@ def test_it_stays_readable_as_it_was_written(place: str, reader: str) -> None:
     html = READERS[reader](canonical(PLACES[place]))
     assert TAG in shown(html)
     assert "&lt;" not in shown(html)
+
+
+TABLE = ("| a | b |", "|---|---|", "| 1 | 2 |")
+
+
+@pytest.mark.parametrize("reader", [name for name in READERS if "CommonMark" not in name])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join(TABLE),
+        "| a | b\n|---|---\n| 1 | 2",
+        "| a | b |\n|---|---|\n1 | 2 | 3",
+        "- x\n\n" + "\n".join(f"  {line}" for line in TABLE) + "\n- y",
+        "1. x\n   - y\n" + "\n".join(f"     {line}" for line in TABLE),
+        "- " + "\n  ".join(TABLE),
+        "\n".join(f"> {line}" for line in TABLE),
+        "> - x\n>\n" + "\n".join(f">   {line}" for line in TABLE),
+    ],
+)
+def test_a_table_is_one_to_every_reader_wherever_it_stood(text: str, reader: str) -> None:
+    html = READERS[reader](canonical(text))
+    (table,) = BeautifulSoup(html, "html.parser").find_all("table")
+    assert [cell.get_text().strip() for cell in table.find_all(["th", "td"])] == ["a", "b", "1", "2"]
+    assert "|" not in shown(html)
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -16,7 +16,7 @@ from unit.test_views_turn import shown, slot, words_of
 from unit.views_hostile import hostile_run
 
 from dify_notebook import views
-from dify_notebook.turn.state import Form, MessageFile, Node, Status, Turn, TurnError, Workflow
+from dify_notebook.turn.state import CUT, End, Form, MessageFile, Node, Status, Turn, TurnError, Workflow
 from dify_notebook.views import limits, transcript
 from dify_notebook.views.block import Block
 from dify_notebook.views.diff import Differ, apply
@@ -229,6 +229,11 @@ def test_a_lost_run_says_how_to_find_its_end() -> None:
     assert "server does not keep it" in views.text(msgspec.structs.replace(lost, app_mode="completion"), "en")
 
 
+@pytest.mark.parametrize("end", CUT)
+def test_a_run_that_was_cut_short_is_no_answer(end: End) -> None:
+    assert "answer" not in shown(run(None, "incomplete", end=end), "notice")
+
+
 def test_a_run_whose_form_was_answered_says_how_it_is_read_on() -> None:
     form = Form(id="f", status="filled")
     waits = run(None, "paused", forms=(form,))
@@ -236,8 +241,12 @@ def test_a_run_whose_form_was_answered_says_how_it_is_read_on() -> None:
     assert "dify.chat.resume(turn)" in views.text(msgspec.structs.replace(waits, app_mode="advanced-chat"), "en")
 
 
-def test_the_timeline_of_a_workflow_is_open() -> None:
-    for turn, opened in ((examples.workflow(), True), (msgspec.structs.replace(examples.chatflow(), status="succeeded"), False)):
+def test_the_timeline_of_a_workflow_is_open_unless_it_is_long() -> None:
+    short = examples.workflow()
+    rounds = [Node(id=f"r{n}", node_id="r", title="Round", status="succeeded") for n in range(limits.OPEN_ROWS)]
+    long = msgspec.structs.replace(short, nodes=(*short.nodes, *rounds))  # the outputs come first to a reader
+    chatflow = msgspec.structs.replace(examples.chatflow(), status="succeeded")
+    for turn, opened in ((short, True), (long, False), (msgspec.structs.replace(long, status="failed"), True), (chatflow, False)):
         section = slot(views.TurnView("en").blocks(turn), "timeline").children[0]
         assert ("open" in section.attrs) is opened
 

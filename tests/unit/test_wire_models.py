@@ -38,6 +38,9 @@ ANSWERS: list[tuple[str, type[Model], Any, dict[str, Any]]] = [
     ("seconds as text", models.UploadedFile, {"id": "f", "created_at": f"{STAMP}.0"}, {"created_at": WHEN}),
     ("milliseconds as text", models.UploadedFile, {"id": "f", "created_at": f"{STAMP}000"}, {"created_at": WHEN}),
     ("without zone", models.UploadedFile, {"id": "f", "created_at": "2026-11-21T09:15:48"}, {"created_at": WHEN}),
+    *((f"a run's times as {told[26:]} (Dify 0.15)", models.WorkflowRun, {"created_at": told, "finished_at": told},
+       {"created_at": WHEN, "finished_at": WHEN, "extra": {}})
+      for told in ("Sat, 21 Nov 2026 09:15:48 -0000", "Sat, 21 Nov 2026 09:15:48 GMT", "Sat, 21 Nov 2026 17:15:48 +0800")),
 ]  # fmt: skip
 
 

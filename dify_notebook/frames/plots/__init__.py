@@ -1,6 +1,7 @@
 """Charts of histories, turns and nodes, on Altair (extra `plot`).
 
     history.plot.activity() .tokens() .cost() .latency() .ratings() .tools()
+    history.plot.runs()                                 of a workflow app
     turn.plot.timeline()
     frames.plots.nodes(frames.nodes(turns), by=None)
 
@@ -25,7 +26,7 @@ __all__ = ["Every", "HistoryPlots", "Plot", "TurnPlots", "nodes"]
 
 
 class HistoryPlots:
-    """`history.plot`: charts of a history, each a `Plot`, drawn from its tables `messages` and `thoughts`.
+    """`history.plot`: charts of a history, each a `Plot`, of its tables `messages`, `thoughts` and `workflow_runs`.
 
     All but `tools` take `every` (hour, day, week, month or year; None chooses one) and `zone` (an IANA name such as
     `"Europe/Berlin"`), in which days begin. `plot.data` is the table that is drawn, with a row for each mark.
@@ -86,8 +87,26 @@ class HistoryPlots:
 
         return messages.tools(self._history.thoughts, most=most)
 
+    def runs(
+        self,
+        every: Every | None = None,
+        *,
+        by: str | None = "status",
+        seconds: bool = False,
+        zone: str = "UTC",
+    ) -> Plot:
+        """How many runs of a workflow app there were in each period.
+
+        Args:
+            by: a column of `workflow_runs` to stack them by, such as status, user or version; None for none.
+            seconds: draw how long they took instead: median, middle half and 90th percentile of each period.
+        """
+        from . import messages
+
+        return messages.runs(self._history.workflow_runs, every, by=by, seconds=seconds, zone=zone)
+
     def __repr__(self) -> str:
-        return "history.plot: activity(), tokens(), cost(), latency(), ratings(), tools()"
+        return "history.plot: activity(), tokens(), cost(), latency(), ratings(), tools(), runs()"
 
 
 class TurnPlots:

@@ -23,15 +23,15 @@ BAR_SHARE = 0.92
 """How much of its period a bar takes."""
 
 
-def with_time(messages: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose time is known.
+def with_time(messages: pd.DataFrame, none: str = "history.plot.no_messages") -> pd.DataFrame:
+    """The rows whose time is known; `none` is the sentence where there are none.
 
     Raises:
         InputError: there are none.
     """
     rows = messages[messages["created_at"].notna()]
     if rows.empty:
-        raise InputError(t("history.plot.no_messages"), code="plot")
+        raise InputError(t(none), code="plot")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Charts of messages over time: how many, how many tokens, at what cost, how fast, how well liked; and of tools."""
+"""Charts of messages over time: how many, how many tokens, at what cost, how fast, how liked; of runs; of tools."""
 
 from __future__ import annotations
 
@@ -21,18 +21,38 @@ def activity(
     messages: pd.DataFrame, every: aggregate.Every | None = None, *, by: str | None = "status", zone: str = "UTC"
 ) -> Plot:
     """Messages in each period, as bars; see `HistoryPlots.activity`."""
-    rows = aggregate.with_time(messages)
+    return _activity(aggregate.with_time(messages), every, by, zone, "activity", t("history.plot.messages"))
+
+
+def runs(
+    runs: pd.DataFrame,
+    every: aggregate.Every | None = None,
+    *,
+    by: str | None = "status",
+    seconds: bool = False,
+    zone: str = "UTC",
+) -> Plot:
+    """Runs of a workflow app in each period, or how long they took; see `HistoryPlots.runs`."""
+    rows = aggregate.with_time(runs, "history.plot.no_runs")
+    if seconds:
+        return _latency(rows, "elapsed", every, zone, "run_seconds", t("history.plot.run_count"))
+    return _activity(rows, every, by, zone, "runs", t("history.plot.run_count"))
+
+
+def _activity(
+    rows: pd.DataFrame, every: aggregate.Every | None, by: str | None, zone: str, key: str, counted: str
+) -> Plot:
+    """How many rows there are in each period; `counted` is what they are."""
     period, every = aggregate.periods(rows["created_at"], every, zone)
     group = pd.Series("", index=rows.index, dtype="string") if by is None else _group(rows, by)
     counts = pd.DataFrame({"period": period, "group": group}).value_counts().rename("count").reset_index()
     table = _by_period(counts, every)
-    title = t("history.plot.activity")
-    described = t("history.plot.activity_said", count=f"{len(rows):,}", **_date_range(rows, zone))
-    words = _legend_order(group, messages[by] if by else None)
+    described = t(f"history.plot.{key}_said", count=f"{len(rows):,}", **_date_range(rows, zone))
+    words = _legend_order(group, rows[by] if by else None)
     colours = {t("history.plot.other"): style.OTHERS, t("history.plot.none"): style.NOTHING}
     colours |= style.STATUS | style.RATING if by in ("status", "rating") else {}
-    chart = _bars(table, "count", t("history.plot.messages"), ",d", "group", words, colours, zone, every, _label(by))
-    return _plot(chart, table, title, described, described)
+    chart = _bars(table, "count", counted, ",d", "group", words, colours, zone, every, _label(by))
+    return _plot(chart, table, t(f"history.plot.{key}"), described, described)
 
 
 def tokens(messages: pd.DataFrame, every: aggregate.Every | None = None, *, zone: str = "UTC") -> Plot:
@@ -75,17 +95,23 @@ def cost(messages: pd.DataFrame, every: aggregate.Every | None = None, *, zone: 
 
 def latency(messages: pd.DataFrame, every: aggregate.Every | None = None, *, zone: str = "UTC") -> Plot:
     """How long answers took in each period: median, the middle half, the slowest tenth; see `HistoryPlots.latency`."""
+    return _latency(aggregate.with_time(messages), "latency", every, zone, "latency", t("history.plot.messages"))
+
+
+def _latency(
+    timed: pd.DataFrame, column: str, every: aggregate.Every | None, zone: str, key: str, counted: str
+) -> Plot:
+    """How long what a column measures took in each period; `counted` is what the rows are."""
     alt = need_altair()
-    timed = aggregate.with_time(messages)
-    # A stopped answer is stored with a latency of zero: nothing was measured.
-    rows = _with_values(timed.assign(latency=timed["latency"].where(timed["latency"] > 0)), ["latency"], "latencies")
+    # What was stopped is stored with zero: nothing was measured.
+    rows = _with_values(timed.assign(**{column: timed[column].where(timed[column] > 0)}), [column], key)
     period, every = aggregate.periods(rows["created_at"], every, zone)
-    wide = aggregate.quantiles(rows.groupby(period.rename("period")), "latency").reset_index()
+    wide = aggregate.quantiles(rows.groupby(period.rename("period")), column).reset_index()
     table = _by_period(wide, every)
-    median = f"{rows['latency'].median():.1f}"
-    slow = f"{rows['latency'].quantile(0.9):.1f}"
+    median = f"{rows[column].median():.1f}"
+    slow = f"{rows[column].quantile(0.9):.1f}"
     described = t(
-        "history.plot.latency_said", median=median, slow=slow, **_counts(rows, messages), **_date_range(rows, zone)
+        f"history.plot.{key}_said", median=median, slow=slow, **_counts(rows, timed), **_date_range(rows, zone)
     )
     data = _data(table)
     x = _x(zone, every)
@@ -95,10 +121,10 @@ def latency(messages: pd.DataFrame, every: aggregate.Every | None = None, *, zon
         *(_tooltip(name, label, ".2f") for name, label in names.items()),
         _tooltip("q25", t("history.plot.q25"), ".2f"),
         _tooltip("q75", t("history.plot.q75"), ".2f"),
-        _tooltip("count", t("history.plot.messages"), ",d"),
+        _tooltip("count", counted, ",d"),
     ]
     zero = alt.Scale(zero=True)
-    y = alt.Y("q25:Q", title=t("history.plot.latency_axis"), axis=alt.Axis(format="~g"), scale=zero)
+    y = alt.Y("q25:Q", title=t(f"history.plot.{key}_axis"), axis=alt.Axis(format="~g"), scale=zero)
     colour = alt.Scale(domain=list(names.values()), range=[style.BLUE, style.ORANGE])
     band = alt.Chart(data).mark_area(color=style.SKY, opacity=0.3).encode(x=x, y=y, y2="q75:Q", tooltip=tooltip)
     folded = alt.Chart(data).transform_fold(list(names), as_=["which", "seconds"])
@@ -117,7 +143,7 @@ def latency(messages: pd.DataFrame, every: aggregate.Every | None = None, *, zon
         tooltip=tooltip,
     )
     chart = alt.layer(band, lines).properties(width=style.WIDTH, height=style.HEIGHT)
-    return _plot(chart, table, t("history.plot.latency"), described, described)
+    return _plot(chart, table, t(f"history.plot.{key}"), described, described)
 
 
 def ratings(

@@ -33,7 +33,7 @@ def timeline(turn: Turn) -> Plot:
     left_out = max(0, len(rows) - MAX_ROWS)
     table = pd.DataFrame(rows[:MAX_ROWS])
     table.insert(0, "row", range(len(table)))
-    total = max(float(table["finished"].max()), (turn.timing.total or 0.0) if turn.timing else 0.0)
+    total = max(*(row["finished"] for row in rows), (turn.timing.total or 0.0) if turn.timing else 0.0)
     described = t("history.plot.timeline_said", total=f"{total:.2f}", steps=len(rows))
     if left_out:
         described += " " + t("history.plot.left_out", count=left_out)

@@ -24,6 +24,7 @@ RATING = {"like": BLUE, "dislike": ORANGE}
 STATUS = {
     "normal": BLUE,
     "succeeded": BLUE,
+    "partial-succeeded": VIOLET,
     "error": ORANGE,
     "failed": ORANGE,
     "exception": VIOLET,

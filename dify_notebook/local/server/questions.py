@@ -40,7 +40,7 @@ def chat_request(body: dict[str, Any], *, older: bool = False) -> Question:
         body = _as_older(body)
     _inputs(body, model)
     query = text_of(body, "query", model)
-    streaming, files = _streaming(body, model), _files(body, model)
+    streaming, files = _streaming(body, model, older=older), _files(body, model)
     conversation = body.get("conversation_id")
     if conversation not in (None, ""):
         if not isinstance(conversation, str) or not is_uuid(conversation):
@@ -91,7 +91,7 @@ def _plain(body: dict[str, Any], model: str, *, older: bool, **more: Any) -> Que
         if body.get("inputs") == []:
             body["inputs"] = {}
     inputs = _inputs(body, model)
-    streaming, files = _streaming(body, model), _files(body, model)
+    streaming, files = _streaming(body, model, older=older), _files(body, model)
     return Question(inputs=inputs, streaming=streaming, user=user_of(body), files=files, **more)
 
 
@@ -104,8 +104,10 @@ def _inputs(body: dict[str, Any], model: str) -> dict[str, Any]:
     return inputs
 
 
-def _streaming(body: dict[str, Any], model: str) -> bool:
+def _streaming(body: dict[str, Any], model: str, *, older: bool) -> bool:
     mode = body.get("response_mode")
+    if older and mode is None and "response_mode" in body:
+        raise wrong(model, "response_mode", "None is not a valid choice", "literal_error")
     if mode not in (None, "blocking", "streaming"):
         raise wrong(model, "response_mode", "Input should be 'blocking' or 'streaming'", "literal_error")
     return bool(mode == "streaming")

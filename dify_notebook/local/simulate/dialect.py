@@ -153,7 +153,7 @@ class Dialect015(Dialect112):
 
 def _error(content: dict[str, Any]) -> dict[str, Any]:
     """Its errors of parameters name the field and no status; its 500 has another code."""
-    if content.get("code") == "internal_server_error":
+    if content.get("code") in ("internal_server_error", "unknown"):
         return {"message": "Internal Server Error", "code": "unknown"}
     if content.get("code") in _NO_FILE:
         return {**content, "code": "bad_request_key_error", "message": _BAD_REQUEST}

@@ -219,9 +219,11 @@ class _Iteration:
         self._since = time.monotonic()
 
     def ended(self, node: dict[str, Any]) -> None:
-        """A node inside ended. Which one makes the result is not told; the last one does, most often."""
+        """A node inside ended. Which one makes the result is not told; the last one does, most often, a model by its
+        text."""
         outputs = node["outputs"] or {}
-        self._output = next(iter(outputs.values())) if len(outputs) == 1 else outputs or None
+        alone = len(outputs) == 1 or (outputs and node["node_type"] == "llm")
+        self._output = next(iter(outputs.values())) if alone else outputs or None
         index = (node["execution_metadata"] or {}).get("iteration_index")
         if index == self.done:
             self.done = index + 1

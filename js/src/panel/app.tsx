@@ -164,7 +164,11 @@ function Main({ host }: { host: HTMLElement }) {
         focused.current = el.matches(":focus-visible") ? el : null;
       }}
       onFocusOut={(event) => {
-        if ((event.composedPath()[0] as Node).isConnected) focused.current = null;
+        // Chromium tells of an element that is removed before it is gone: look once it would be.
+        const el = event.composedPath()[0] as HTMLElement;
+        queueMicrotask(() => {
+          if (el.isConnected && focused.current === el) focused.current = null;
+        });
       }}
       onDragOver={(event) => {
         if (takes(event)) setDropping(true);

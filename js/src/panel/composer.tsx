@@ -142,7 +142,7 @@ export function Stop() {
   const panel = usePanel();
   const { running, stopping } = panel.store.status;
   const stops = stopping || [...panel.commands.open.values()].some(({ order }) => order.what === "stop");
-  if (!running) return null;
+  if (!running || panel.lost) return null;
   return (
     <Button class={`stop ${stops ? "stopping" : ""}`} aria-disabled={stops} onClick={() => !stops && panel.order({ what: "stop" })}>
       <Icon name="stop" />
