@@ -151,13 +151,13 @@ def _ran(server: Any) -> list[Any]:
         found = []
         for one in dify.workflows.logs().to_list():
             run = dify.workflows.get(one.workflow_run.id)
-            outputs = dict(run.outputs or {})
+            inputs, outputs = run.inputs or {}, dict(run.outputs or {})
             file = outputs.pop("file", None)
             found.append({
                 "id": run.id, "status": run.status, "error": run.error, "created_at": run.created_at,
-                "finished_at": run.finished_at, "elapsed": run.elapsed_time, "steps": run.total_steps, "outputs": outputs,
-                "file": file and dify.files.download(file).decode(), "text": (run.inputs or {}).get("text"),
-                "given": ((run.inputs or {}).get("file") or {}).get("filename"), "session": one.created_by_end_user["session_id"],
+                "finished_at": run.finished_at, "elapsed": run.elapsed_time, "steps": run.total_steps,
+                "file": file and dify.files.download(file).decode(), "outputs": outputs, "text": inputs.get("text"),
+                "given": (inputs.get("file") or {}).get("filename"), "session": one.created_by_end_user["session_id"],
             })  # fmt: skip
         return found
 
