@@ -1014,6 +1014,7 @@ class Workflows(Group):
 
         Raises:
             NotFoundError: there is no such run of this app.
+            ServerError: the answer is about another run.
         """
         return portal().call(self._dify.workflows.get(workflow_run_id))
 
