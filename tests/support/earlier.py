@@ -71,7 +71,7 @@ def told(directory: Path) -> dict[str, Any]:
         "apps": apps,
         "workflow_runs": ran,
         "runs": [_turn(turn) for turn in frames.replay()],
-        "runs_table": table(frames.runs()),
+        "runs_table": sorted(table(frames.runs()), key=lambda row: str(row["run_id"])),
         "frames": [_frames_of(turn) for turn in frames.replay() if turn.query == FRAMES],
         # Paths are of one kind of system.
         "pickles": {path.stem: [_fields(value) for value in unpickled(path)]
@@ -352,6 +352,9 @@ def _models() -> Iterator[Any]:
     with local.serve(pace=0) as server, Dify(server.api_key("guide"), server.base_url, user=USER) as dify:
         yield from dify.app.feedbacks().to_list()
         yield from dify.annotations.list().to_list()
+    with local.serve(pace=0) as server, Dify(server.api_key("tally"), server.base_url, user=USER) as dify:
+        for one in dify.workflows.logs().to_list():
+            yield from (one, dify.workflows.get(one.workflow_run.id))
 
 
 def _turns() -> list[Any]:
