@@ -157,8 +157,9 @@ def _ran(server: Any) -> list[Any]:
             found.append({
                 "id": run.id, "status": run.status, "error": run.error, "created_at": run.created_at,
                 "finished_at": run.finished_at, "elapsed": run.elapsed_time, "steps": run.total_steps,
-                "file": file and bytes(dify.files.download(file)).decode(), "outputs": outputs, "text": inputs.get("text"),
-                "given": (inputs.get("file") or {}).get("filename"), "session": one.created_by_end_user["session_id"],
+                "file": file and bytes(dify.files.download(file)).decode(), "outputs": outputs,
+                "text": inputs.get("text"), "given": (inputs.get("file") or {}).get("filename"),
+                "session": one.created_by_end_user["session_id"],
             })  # fmt: skip
         return found
 
