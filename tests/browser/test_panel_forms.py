@@ -245,7 +245,8 @@ def test_without_a_kernel_the_form_is_to_be_read(open_panel: Opener, asks: Askin
     asked(panel, "ask may I")
     panel.nb.run_cell(1)
     # The form is shown a little before the run has paused, and with that the notebook has it.
-    expect(panel.page.locator("[class*=dn-kept-]").filter(has_text="Please check")).to_be_attached()
+    kept = panel.page.locator(".mathjax_ignore[class*=dn-kept-]")
+    expect(kept.filter(has_text="Please check")).to_be_attached()
     panel.nb.save()
     panel.nb.shut_down()
     panel.nb.reload()

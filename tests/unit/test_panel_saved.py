@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from dify_notebook.i18n import Language
+from dify_notebook.live.outputs import CellOutput
 from dify_notebook.panel import output, presenter
 from dify_notebook.panel.app import PanelApp
 from dify_notebook.panel.messages import Attachment
@@ -83,8 +84,8 @@ def test_the_saved_form_follows_when_the_app_is_known(monkeypatch: pytest.Monkey
     kept: list[str] = []
     monkeypatch.setattr(output, "get_ipython", lambda: SimpleNamespace(kernel=object()))
     monkeypatch.setattr(output, "watched", lambda: False)
-    monkeypatch.setattr(output.CellOutput, "show", lambda _, data: kept.append(data["text/plain"]))
-    monkeypatch.setattr(output.CellOutput, "replace", lambda _, data: kept.append(data["text/plain"]))
+    monkeypatch.setattr(CellOutput, "show", lambda _, data: kept.append(data["text/plain"]))
+    monkeypatch.setattr(CellOutput, "replace", lambda _, data: kept.append(data["text/plain"]))
     controller = SimpleNamespace(state=PanelState())
     shown: Any = output.PanelOutput(None, controller, lambda: "en", "")  # type: ignore[arg-type]
     shown.show()
