@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import zip_longest
-from os.path import commonprefix
 from typing import Any, NamedTuple
 
 from ..redact import may_hold_a_secret, redact, without_query
@@ -159,7 +158,8 @@ class Place(NamedTuple):
         """The first character that differs, of two texts."""
         if not isinstance(self.a, str) or not isinstance(self.b, str):
             return None
-        return len(commonprefix((self.a, self.b)))
+        unlike = (at for at, (one, other) in enumerate(zip(self.a, self.b, strict=False)) if one != other)
+        return next(unlike, min(len(self.a), len(self.b)))
 
     @property
     def line_and_column(self) -> tuple[int, int] | None:
@@ -224,8 +224,8 @@ def _essence(value: Any) -> Any:
 
 def given(node: Node) -> tuple[Any, Any]:
     """What a run of a node was given: its inputs, and of a model the prompts made of them."""
-    told = node.process_data
-    return node.inputs, told.get("prompts") if isinstance(told, Mapping) else None
+    data = node.process_data
+    return node.inputs, data.get("prompts") if isinstance(data, Mapping) else None
 
 
 def inputs(turn: Turn) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from unicodedata import normalize
 
 from ..printable import one_line
 from ..turn.comparing import ABSENT, Place
+from . import facts
 from .words import Words, number
 from .written import number_text, prune
 
@@ -38,7 +39,7 @@ def _written(place: Place, words: Words) -> list[str]:
     """What stands there in both, so that blanks and signs that nobody sees are told apart."""
     offset, sides = place.offset, (place.a, place.b)
     if offset is None:
-        return [words("compare.absent") if side is ABSENT else _value(side) for side in sides]
+        return [words("compare.absent") if side is ABSENT else _value(side, words) for side in sides]
     begin, end = max(0, offset - _BEFORE), offset + _BEHIND
     cut = [side[begin:end] for side in sides]
     # repr escapes what is not printable; what looks alike nevertheless is told by its code points
@@ -49,9 +50,9 @@ def _written(place: Place, words: Words) -> list[str]:
     ]
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, words: Words) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return number_text(value)
     if isinstance(value, Mapping) or (isinstance(value, Sequence) and not isinstance(value, str)):
-        value, _ = prune(value, lambda file: file.filename or "")
+        value, _ = prune(value, lambda file: facts.file_title(file, words))
     return one_line(json.dumps(value, ensure_ascii=False, default=str), _SHORT)

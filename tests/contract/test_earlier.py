@@ -94,6 +94,13 @@ def test_pickles_have_every_class_under_the_name_of_then(kept: Path) -> None:
     assert {name: [resolve_name(one) for one in ones] for name, ones in names.items()} == {
         name: [type(value) for value in held] for name, held in values.items()
     }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="some hold a path")
+@pytest.mark.parametrize("kept", [path for path in ARCHIVES if path.name == "0.1.0-2.tar.xz"], indirect=True)
+def test_pickles_of_the_first_names(kept: Path) -> None:
+    names = json.loads((kept / "pickles" / "names.json").read_text(encoding="utf-8"))
+    values = {path.stem: earlier.unpickled(path) for path in earlier.pickles(kept)}
     assert {*sum(names.values(), [])} >= {
         *(f"dify_notebook.wire.events:{name}" for name in ("StopAsked", "Refused", "Eof", "Lost", "Followed", "OutOfTime")),
         *(f"dify_notebook.errors:{name}" for name in ("ConnectionFailed", "TimedOut", "TurnIncomplete")),

@@ -19,7 +19,9 @@ from dify_notebook import Dify, local
 from dify_notebook.errors import DifyError
 from dify_notebook.local.engine.models.model import ModelFailed
 from dify_notebook.local.engine.run import RunFailed
+from dify_notebook.local.engine.runs import TITLE_PAUSE
 from dify_notebook.local.options import DIALECTS, Dialect
+from dify_notebook.local.server import asking
 from dify_notebook.local.server.process import LocalServer
 from dify_notebook.local.simulate import dialect_112
 from dify_notebook.tape import Tape
@@ -209,10 +211,11 @@ def test_the_client_makes_the_same_of_each(server: LocalServer) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_title_comes_after_the_answer(tmp_path: Path, dialect: Dialect) -> None:
+def test_a_title_comes_after_the_answer(tmp_path: Path, dialect: Dialect, monkeypatch: pytest.MonkeyPatch) -> None:
     """About a second later since 1.13, also where the server ends meanwhile; never over a name that a user gave."""
     query = "Please tell me how conversations work"
-    with local.serve(data_dir=tmp_path, pace=1, dialect=dialect) as server, Client(server, "pipeline") as client:
+    monkeypatch.setattr(asking, "TITLE_PAUSE", TITLE_PAUSE * 10)
+    with local.serve(data_dir=tmp_path, pace=0.1, dialect=dialect) as server, Client(server, "pipeline") as client:
         conversation = client.ask(query)[0]["conversation_id"]
         named = client.get("/conversations").json()["data"][0]["name"]
         later = dialect == "1.16"

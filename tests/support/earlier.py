@@ -66,12 +66,12 @@ def told(directory: Path) -> dict[str, Any]:
         apps = {app: _app(server, app) for app in APPS}
         ran = _ran(server)
     places = {name: resolve(profile=name, environ={"TEAM_KEY": "app-team"}) for name in profiles()}
-    found = {
+    found: dict[str, Any] = {
         "user": stored_user(),
         "apps": apps,
         "workflow_runs": ran,
         "runs": [_turn(turn) for turn in frames.replay()],
-        "runs_table": table(frames.runs()),
+        "runs_table": sorted(table(frames.runs()), key=lambda row: str(row["run_id"])),
         "frames": [_frames_of(turn) for turn in frames.replay() if turn.query == FRAMES],
         # Paths are of one kind of system.
         "pickles": {path.stem: [_fields(value) for value in unpickled(path)]
@@ -149,15 +149,17 @@ def _ran(server: Any) -> list[Any]:
 
     with Dify(server.api_key("tally"), server.base_url, user=USER) as dify:
         found = []
-        for one in dify.workflows.logs().to_list():
+        runs: list[Any] = dify.workflows.logs().to_list()
+        for one in runs:
             run = dify.workflows.get(one.workflow_run.id)
-            outputs = dict(run.outputs or {})
+            inputs, outputs = run.inputs or {}, dict(run.outputs or {})
             file = outputs.pop("file", None)
             found.append({
                 "id": run.id, "status": run.status, "error": run.error, "created_at": run.created_at,
-                "finished_at": run.finished_at, "elapsed": run.elapsed_time, "steps": run.total_steps, "outputs": outputs,
-                "file": file and dify.files.download(file).decode(), "text": (run.inputs or {}).get("text"),
-                "given": ((run.inputs or {}).get("file") or {}).get("filename"), "session": one.created_by_end_user["session_id"],
+                "finished_at": run.finished_at, "elapsed": run.elapsed_time, "steps": run.total_steps,
+                "file": file and bytes(dify.files.download(file)).decode(), "outputs": outputs,
+                "text": inputs.get("text"), "given": (inputs.get("file") or {}).get("filename"),
+                "session": one.created_by_end_user["session_id"],
             })  # fmt: skip
         return found
 
@@ -352,6 +354,10 @@ def _models() -> Iterator[Any]:
     with local.serve(pace=0) as server, Dify(server.api_key("guide"), server.base_url, user=USER) as dify:
         yield from dify.app.feedbacks().to_list()
         yield from dify.annotations.list().to_list()
+    with local.serve(pace=0) as server, Dify(server.api_key("tally"), server.base_url, user=USER) as dify:
+        runs: list[Any] = dify.workflows.logs().to_list()
+        for one in runs:
+            yield from (one, dify.workflows.get(one.workflow_run.id))
 
 
 def _turns() -> list[Any]:

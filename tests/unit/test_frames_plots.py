@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import altair
 import numpy as np
@@ -25,6 +25,7 @@ from dify_notebook.frames.plots import Plot, aggregate, messages, style
 from dify_notebook.frames.plots.png import transparent
 from dify_notebook.i18n import set_language
 from dify_notebook.turn.state import Node, Thought, Timing
+from dify_notebook.wire.kinds import RunStatus
 
 MIME = "application/vnd.vegalite.v5+json"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -60,7 +61,7 @@ def history(count: int = 400, *, usage: bool = True, currencies: tuple[str, ...]
     runs = {
         "workflow_run_id": [f"r{n}" for n in numbers],
         "created_at": table["created_at"],
-        "status": [("succeeded", "failed", "partial-succeeded", "running")[0 if n % 10 else n // 10 % 4] for n in numbers],
+        "status": [get_args(RunStatus)[(1, 2, 4, 0)[0 if n % 10 else n // 10 % 4]] for n in numbers],
         "elapsed": [0.0 if n % 40 == 30 else 1 + n % 4 for n in numbers],
     }
     return History({name: pd.DataFrame(rows) for name, rows in (("messages", table), ("thoughts", thoughts), ("workflow_runs", runs))})

@@ -22,6 +22,7 @@ from support.raw_server import serving
 
 from dify_notebook import Dify, DifyError, Session, Turn, frames
 from dify_notebook.errors import ServerError
+from dify_notebook.turn import state
 from dify_notebook.turn.stored_run import turn_from_run
 
 World = SimpleNamespace
@@ -124,6 +125,14 @@ def test_a_copy_is_equal(world: World, way: Any) -> None:
     other = {**OUTPUTS, "markdown": OUTPUTS["markdown"].replace("/e/", "/other/")}
     assert back != msgspec.structs.replace(turn, workflow=msgspec.structs.replace(turn.workflow, outputs=other))
     assert back != msgspec.structs.replace(turn, answer=link("other"))
+
+
+@pytest.mark.parametrize("other", [[file("a")], {"nested": file("b")}, [[file("b")]], "text", 5, None])
+def test_files_beside_anything_else_can_be_compared(other: Any) -> None:
+    turns = [Turn(workflow=state.Workflow(id="r", outputs={"x": [1, value]})) for value in ({"f": [file("a")]}, other)]
+    shown = json.dumps(frames.compare(*turns)._repr_mimebundle_())
+    assert "a.txt" in shown
+    assert leaked(shown) == []
 
 
 # -- an answer about another run -----------------------------------------------------------------

@@ -244,7 +244,7 @@ def test_a_run_whose_form_was_answered_says_how_it_is_read_on() -> None:
 def test_the_timeline_of_a_workflow_is_open_unless_it_is_long() -> None:
     short = examples.workflow()
     rounds = [Node(id=f"r{n}", node_id="r", title="Round", status="succeeded") for n in range(limits.OPEN_ROWS)]
-    long = msgspec.structs.replace(short, nodes=(*short.nodes, *rounds))  # the outputs come first to a reader
+    long = msgspec.structs.replace(short, nodes=(*(short.nodes or ()), *rounds))  # the outputs come first to a reader
     chatflow = msgspec.structs.replace(examples.chatflow(), status="succeeded")
     for turn, opened in ((short, True), (long, False), (msgspec.structs.replace(long, status="failed"), True), (chatflow, False)):
         section = slot(views.TurnView("en").blocks(turn), "timeline").children[0]

@@ -119,9 +119,9 @@ def read(text: str, *, table: bool = False) -> Rows:
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise Wrong("bytes", most=MAX_BYTES // 1024)
     text = text.removeprefix("\ufeff")
-    told = _EXCEL.match(text)
-    delimiters = told[1] if told else _DELIMITERS
-    text = text[told.end() :] if told else text
+    stated = _EXCEL.match(text)
+    delimiters = stated[1] if stated else _DELIMITERS
+    text = text[stated.end() :] if stated else text
     cut = {delimiter: rows for delimiter in delimiters if (rows := _cut(text, delimiter))}
     even = {delimiter: rows for delimiter, rows in cut.items() if _is_even(rows)}
     chosen = even or (cut if table else {})
