@@ -54,7 +54,7 @@ def test_a_server_that_is_not_there_yet_is_said_and_tried_again(desk: World, not
     expect(panel.button("Try again")).to_be_visible()
     assert panel.root.evaluate("el => el.getBoundingClientRect().height") == 400
     # What is saved beside it is for readers without a kernel.
-    expect(nb.page.get_by_text("A saved conversation.")).to_be_hidden()
+    expect(nb.page.get_by_text("Saved from a panel.")).to_be_hidden()
     with local.serve(data_dir=tmp_path, pace=0) as server:
         assert server.base_url == url
         panel.button("Try again").click()
