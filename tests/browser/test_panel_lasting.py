@@ -54,7 +54,7 @@ def test_a_server_that_is_not_there_yet_is_said_and_tried_again(desk: World, not
     expect(panel.button("Try again")).to_be_visible()
     assert panel.root.evaluate("el => el.getBoundingClientRect().height") == 400
     # What is saved beside it is for readers without a kernel.
-    expect(nb.page.get_by_text("A saved conversation.")).to_be_hidden()
+    expect(nb.page.get_by_text("Saved from a panel.")).to_be_hidden()
     with local.serve(data_dir=tmp_path, pace=0) as server:
         assert server.base_url == url
         panel.button("Try again").click()
@@ -109,7 +109,7 @@ def test_without_a_kernel_and_in_nbconvert_the_conversation_is_still_to_be_read(
     panel.nb.ready(kernel=False)
     left = panel.page.locator(".jp-RenderedHTML").filter(has_text="Bus 12")
     expect(left).to_be_visible()
-    for text in ("When does the ferry leave?", "A saved conversation. Run the cell again to go on with it."):
+    for text in ("When does the ferry leave?", "Saved from a panel. Run the cell again to go on with it."):
         expect(left).to_contain_text(text)
     expect(left.locator("summary").filter(has_text="Sources").first).to_be_visible()
     assert panel.page.evaluate("window.pwned") is None
