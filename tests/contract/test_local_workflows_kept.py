@@ -206,12 +206,13 @@ def test_files_go_with_the_last_run_that_has_them(tmp_path: Path, monkeypatch: p
 
 
 def test_an_app_that_becomes_a_chat_lists_no_completions(tmp_path: Path) -> None:
-    app: dict[str, Any] = {"name": "one", "mode": "completion", "prompt": "Say it"}
+    model = {"url": "http://127.0.0.1:9/v1", "name": "nobody"}
+    app: dict[str, Any] = {"name": "one", "mode": "completion", "prompt": "Say it", "model": model}
     with local.serve(data_dir=tmp_path, apps=[app], pace=0) as server, Client(server, "one") as client:
         body = {"inputs": {}, "user": client.user, "response_mode": "streaming"}
         (event,) = events_of(iter([client.post("/completion-messages", body).content]))
-        assert event["event"] == "error", "there is no model"
-    chat = {"name": "one", "mode": "chat"}
+        assert event["event"] == "error", "its model cannot be reached"
+    chat = {"name": "one", "mode": "chat", "model": model}
     with local.serve(data_dir=tmp_path, apps=[chat], pace=0) as server, Client(server, "one") as client:
         assert client.get("/conversations").json()["data"] == []
 
