@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import unquote
 
 import pytest
 from contract import workflow_apps
@@ -95,6 +96,7 @@ def older(dialect: Dialect) -> dict[str, Any]:
     return raw
 
 
+WELL = {200, 201, 204}
 SCHEMA = schemathesis.openapi.from_dict(described())
 OLDER: dict[Dialect, Any] = {
     dialect: schemathesis.openapi.from_dict(older(dialect)) for dialect in get_args(Dialect) if dialect != "1.16"
@@ -254,15 +256,6 @@ def hold(server: LocalServer, operation: Any, label: str, app: str) -> None:
     headers = {"Authorization": f"Bearer {server.api_key(app)}"}
     seen: set[int] = set()
 
-    @settings(
-        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(
-        case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE),
-        real=st.booleans(),
-        fitting=st.booleans(),
-    )
     def check(case: Any, real: bool, fitting: bool) -> None:
         there = (ids or known(server, app)) if real else {}
         if real and fitting and label.startswith("DELETE /conversations"):
@@ -270,7 +263,10 @@ def hold(server: LocalServer, operation: Any, label: str, app: str) -> None:
         for name in case.path_parameters or {}:
             if name in there:
                 case.path_parameters[name] = there[name]
-            elif name.endswith("_id") and name != "task_id":
+            elif name == "task_id":  # a line's end in a path is no route's
+                if not unquote(str(case.path_parameters[name])).isprintable():
+                    case.path_parameters[name] = "none"
+            elif name.endswith("_id"):
                 # A text that is no UUID gives a page of HTML; that is in the tests of routes.
                 case.path_parameters[name] = str(uuid.uuid4())
         for part in (case.query, case.body):
@@ -292,11 +288,23 @@ def hold(server: LocalServer, operation: Any, label: str, app: str) -> None:
         seen.add(response.status_code)
         case.validate_response(response, checks=CHECKS)
 
-    check()
+    made_up = {
+        "case": operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE),
+        "real": st.booleans(),
+        "fitting": st.booleans(),
+    }
+    for examples in (EXAMPLES, 10 * EXAMPLES):  # more, where none came through: which are made up is Hypothesis' affair
+        kept = settings(
+            max_examples=examples, deadline=None, derandomize=True, database=None,
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        kept(given(**made_up)(check))()
+        if seen & WELL:
+            break
     print(f"\n{label}: {sorted(seen)}")
     documented = {int(status) for status in operation.definition.raw["responses"]}
     assert seen <= documented
-    assert seen & {200, 201, 204}, "no example came through"
+    assert seen & WELL, "no example came through"
 
 
 def test_every_error_code_of_the_routes_is_in_the_description() -> None:

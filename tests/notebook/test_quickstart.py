@@ -142,7 +142,7 @@ def test_no_key_is_in_the_file_or_in_a_tape(quickstart: Ran) -> None:
 
     local_keys = json.loads((quickstart.folder / "data" / "local" / "keys.json").read_text())
     keys = [*local_keys["apps"].values(), local_keys["signing"]]
-    assert len(keys) == 4
+    assert len(keys) == 5
     tapes = list((quickstart.folder / "data" / "runs").glob("*.tape.gz"))
     assert len(tapes) >= len(quickstart.asked)
     texts = [quickstart.text, *(gzip.decompress(tape.read_bytes()).decode() for tape in tapes)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def shown(cell: Any, form: str) -> str:
     """The one output of a cell in that form, as a reader sees it."""
     (output,) = notebooks.outputs(cell)
     assert set(output) == FORMS
-    return re.sub(r"<[^>]+>", "", output[form]).replace("\\", "").replace("\u200b", "")
+    return unescape(re.sub(r"<[^>]+>", "", output[form])).replace("\\", "").replace("\u200b", "")
 
 
 def value(cell: Any) -> str:
