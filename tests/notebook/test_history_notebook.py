@@ -81,7 +81,7 @@ def test_the_finding_is_there_and_said(ran: Any) -> None:
     assert "refund" in notebooks.outputs(cell(ran, "which"))[0]["text/plain"]
     (transcript,) = notebooks.outputs(cell(ran, "conversation"))
     assert set(transcript) == {"text/html", "text/markdown", "text/plain"}
-    assert "refund" in transcript["text/html"]
+    assert re.search("refund|退款", transcript["text/html"])  # of several of the same length pandas chooses
     worst = notebooks.outputs(cell(ran, "bad-day"))[0]["text/plain"].splitlines()[2]
     assert worst.startswith("2026-06-17"), "the text says a Wednesday in June"
 
