@@ -493,11 +493,12 @@ async def test_timeout_is_the_total_and_stops_the_same_way() -> None:
     assert turn.stop_confirmed is True
 
 
-@pytest.mark.parametrize(("answers", "least"), [(False, 0.0), (True, stream_module.LAST_SECONDS)])
+@pytest.mark.parametrize(("answers", "most", "least"), [(False, 0.3, 0.0), (True, 5.0, 10.0)])
 async def test_what_a_stop_waits_for_its_confirmation_is_part_of_its_time(
-    answers: bool, least: float, monkeypatch: pytest.MonkeyPatch
+    answers: bool, most: float, least: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_module, "STOP_SECONDS", 0.3)
+    monkeypatch.setattr(stream_module, "STOP_SECONDS", most)
+    monkeypatch.setattr(stream_module, "LAST_SECONDS", 10.0)
     waits: list[float] = []
     real = stream_module.ChatStream._after_grace
 
