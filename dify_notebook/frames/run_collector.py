@@ -126,7 +126,7 @@ class RunCollector:
     @property
     def _at_once(self) -> int:
         """Runs whose inputs and outputs are held before they are written."""
-        return 2 * self._request.concurrency
+        return self._request.concurrency
 
     async def _details(self, ids: list[str]) -> dict[str, models.WorkflowRun]:
         """What the server tells of each of these runs; one that is gone meanwhile is a note."""
