@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s*")
+_BULLET = re.compile(r"^\s*(?:(?:[-*]|\d+[.)])(?:\s+|$)|(?:•|\d+、)\s*)")
 THINKS, THOUGHT = "<think>\n", "\n</think>\n"
 """What stands around a model's reasoning in an answer."""
 
@@ -39,8 +39,10 @@ def without_thoughts(text: str) -> str:
 def without_bullet(line: str) -> str:
     """A line of a list without the sign or the number in front.
 
-    >>> without_bullet("- tea"), without_bullet("2) tea"), without_bullet("2024")
-    ('tea', 'tea', '2024')
+    >>> without_bullet("- tea"), without_bullet("2) tea"), without_bullet("1\u3001tea"), without_bullet("2024")
+    ('tea', 'tea', 'tea', '2024')
+    >>> without_bullet("**tea**"), without_bullet("-5"), without_bullet("3.14")
+    ('**tea**', '-5', '3.14')
     """
     return _BULLET.sub("", line)
 

@@ -49,6 +49,7 @@ CSV = 'city,amount,note\nParis,3,"a, b"\nRome,4.5,"two\nlines"\n'
         ("a,b\r\n1,2\r\n", ("a", "b"), [("1", "2")]),
         ("a, a ,,class\n1,2,3,4", ("a", "a 2", "column 3", "class 2"), [("1", "2", "3", "4")]),
         ("- tea\n2) milk\n\nsugar, white", ("item",), [("tea",), ("milk",), ("sugar, white",)]),
+        ("**tea**\n-5\n3.14", ("item",), [("**tea**",), ("-5",), ("3.14",)]),
         ("one", ("item",), [("one",)]),
         ("a,b", ("item",), [("a,b",)]),
         ('"quoted" she said\nand "left"', ("item",), [('"quoted" she said',), ('and "left"',)]),
