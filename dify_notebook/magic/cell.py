@@ -16,6 +16,7 @@ from ..app.controls import counted
 from ..app.entry_points import CELL, as_input_error
 from ..app.files import FileInput, Pattern, sources_of
 from ..app.known import Fitted, KnownApp
+from ..app.template import expand
 from ..errors import InputError
 from ..i18n import t
 from ..net import files as net_files
@@ -27,7 +28,6 @@ from .cell_inputs import expanded, inputs_given, text_given
 from .parse import OPTIONS, Arguments
 from .split import split
 from .state import AppSession, State
-from .template import expand
 
 
 class Request(msgspec.Struct, kw_only=True):

@@ -11,17 +11,17 @@ from ..app.controls import is_required
 from ..app.entry_points import suggestion
 from ..app.files import holds_file
 from ..app.known import KnownApp
+from ..app.namespace import unbound_message
 from ..app.origin import Filled, Origin, Value, values
 from ..app.tables import cells_of, is_row
+from ..app.template import expand, literals_and_values, resolve
 from ..app.values import is_missing
 from ..errors import InputError
 from ..i18n import t
 from ..redact import redact
 from ..wire.kinds import FILE_CONTROLS, TEXT_CONTROLS
-from .namespace import unbound_message
 from .objects import object_of, read_json
 from .parse import Arguments, Assignment
-from .template import expand, literals_and_values, resolve
 
 QUERY = "query"
 """What Dify calls the text of a completion app unless its author calls it otherwise."""

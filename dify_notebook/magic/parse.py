@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 import msgspec
 
 from ..app.entry_points import suggestion
+from ..app.namespace import normalized_name
 from ..errors import InputError
 from ..i18n import t
 from ..profiles import can_be_asked
-from .namespace import normalized_name
 from .objects import read_json
 from .split import Word, split
 from .typography import DASHES, FULLWIDTH, stray_quote

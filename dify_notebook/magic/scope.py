@@ -18,7 +18,7 @@ from typing import Any
 
 import IPython
 
-from .namespace import Namespace
+from ..app.namespace import Namespace
 
 _MAGIC_CALLS = {"run_cell_magic", "run_line_magic", "magic"}
 """How a magic is called from code."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import msgspec
 
 from ..app.entry_points import suggestion
+from ..app.namespace import notebook_namespace
 from ..app.origin import Origin, Value, values
 from ..config import Secret, Settings, check_user, resolve
 from ..errors import InputError
@@ -21,7 +22,6 @@ from ..session import Session
 from ..wire import models
 from ..wire.kinds import AppMode
 from .complete import SUBCOMMANDS, is_client
-from .namespace import notebook_namespace
 
 if TYPE_CHECKING:
     from .cell_view import CellView

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from support.cells import CITY, FIRST, KEY, SECOND, THIRD, Notebook, Server, client
 
+from dify_notebook.app.namespace import Namespace
 from dify_notebook.errors import AuthenticationError, ConfigError, DifyError, InputError
 from dify_notebook.magic import cell as cells
 from dify_notebook.magic.line import recording_notice, run_line
-from dify_notebook.magic.namespace import Namespace
 from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
 from dify_notebook.profiles import Profile, save

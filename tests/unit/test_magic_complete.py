@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dify_notebook import Dify
+from dify_notebook.app.template import expand
 from dify_notebook.magic.complete import Candidates, Matcher, candidates_from, complete
 from dify_notebook.magic.parse import parse_line
-from dify_notebook.magic.template import expand
 from dify_notebook.turn.state import Turn
 
 KNOWN = Candidates(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.shells import Shell, shell
 
-from dify_notebook.magic.namespace import Namespace
+from dify_notebook.app.namespace import Namespace
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from dify_notebook.magic.template import TemplateError, expand
+from dify_notebook.app.template import TemplateError, expand
 
 
 def test_pandas_tables_are_csv_in_full() -> None:

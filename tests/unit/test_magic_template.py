@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import config
-from dify_notebook.magic.template import LIMIT, TemplateError, expand, placeholders, resolve
+from dify_notebook.app.template import LIMIT, TemplateError, expand, placeholders, resolve
 from dify_notebook.turn.state import Turn
 
 

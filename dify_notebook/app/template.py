@@ -20,11 +20,11 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from ..app.origin import Filled
-from ..app.values import Unserializable, to_text
 from ..errors import InputError
 from ..i18n import t
 from .namespace import normalized_name, unbound_message
+from .origin import Filled
+from .values import Unserializable, to_text
 
 LIMIT = 200_000
 """Characters of the whole text, values included, unless told otherwise."""
