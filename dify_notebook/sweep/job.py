@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import InputError
-from ..i18n import t
+from ..errors import DifyError, InputError
 from .case import Case, Target
 from .progress import Progress
 from .records import Outcome, State
@@ -78,12 +77,12 @@ class Job:
             DifyError: an app cannot be reached, or refuses its key.
         """
         from .apps import targets
-        from .grid import cases
+        from .grid import cases, distinct
 
         if self.cases is None:
             if not self.targets:
                 self.targets = await targets(self._apps, salt=self.store.salt, user=self.user)
-            self.cases = await cases(self.design, self.targets)
+            self.cases = distinct(await cases(self.design, self.targets))
         return self.cases
 
     def missing(self, again: Collection[State], first_repeat: int = 0) -> list[Case]:
@@ -132,6 +131,7 @@ class Job:
         request: Request,
         on_outcome: Callable[[Case, Outcome], None] | None,
     ) -> Ended:
+        from .apps import fingerprint
         from .engine import Engine
 
         pending = within(missing, request.limit)
@@ -140,7 +140,12 @@ class Job:
         progress = self.progress
         progress.begin(kept=kept, to_ask=len(pending), beyond=len(missing) - len(pending), ledger=self.ledger)
         engine = Engine(
-            self.targets, self.store, ledger=self.ledger, concurrency=self._concurrency, timeout=self._timeout
+            self.targets,
+            self.store,
+            ledger=self.ledger,
+            concurrency=self._concurrency,
+            timeout=self._timeout,
+            fingerprint=fingerprint,
         )
 
         def note(case: Case, outcome: Outcome) -> None:
@@ -152,7 +157,11 @@ class Job:
         self.engine = engine
         if self._stopping:
             engine.stop()
-        return await engine.run(pending)
+        ended = await engine.run(pending)
+        if ended.refusals and ended.refusals.keys() >= {case.variant.target for case in pending}:
+            kind = InputError if self.ledger is not None and _refused(self.ledger, pending) else DifyError
+            raise kind(ended.refused, code="refused")
+        return ended
 
     def _ledger(self, cases: Sequence[Case], request: Request) -> Ledger | None:
         from .budget import Ledger
@@ -187,3 +196,8 @@ def within(cases: list[Case], limit: int | None) -> list[Case]:
     while whole and cases[whole].question == cases[whole - 1].question:
         whole -= 1
     return cases[: whole or limit]
+
+
+def _refused(ledger: Ledger, cases: Sequence[Case]) -> bool:
+    """Whether it is the budget that no app can be measured by."""
+    return all(ledger.refuses(case) for case in cases)

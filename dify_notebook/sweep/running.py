@@ -116,6 +116,8 @@ def ending(ended: Ended, progress: Progress) -> str:
     """Why a run ended before everything was asked, as a sentence; "" where it did not."""
     if ended.reason == "budget":
         return t("sweep.run.budget", left=f"{progress.left:,}", why=ended.refused).strip()
+    if ended.refusals:
+        return t("sweep.run.refused", left=f"{progress.left:,}", why=ended.refused)
     if ended.reason == "stopped":
         return t("sweep.run.stopped", left=f"{progress.left:,}")
     if progress.beyond:

@@ -268,7 +268,8 @@ class Sweep:
         `excluded` and more. The columns are described in `sweep.results.RESULTS`."""
         from .results import results
 
-        return results(self._cases(), self._read_store())
+        cases, store = self._cases(), self._read_store()
+        return results(cases, store, self._excluded())
 
     @property
     def nodes(self) -> pd.DataFrame:
@@ -286,10 +287,12 @@ class Sweep:
 
     @property
     def rates(self) -> pd.DataFrame:
-        """For each variant how many succeeded, of how many, and the bounds that missing ones leave."""
-        from .rates import rates
+        """For each variant how many succeeded (`yes`) and failed (`no`), `of` how many, the `rate`, the bounds `low` and
+        `high` that missing ones leave, and `excluded`: cases whose questions cannot be compared and are not counted."""
+        from .rates import rates, succeeded
 
-        return rates(self._cases(), self._read_store())
+        cases, store = self._cases(), self._read_store()
+        return rates(cases, succeeded(cases, store), self._excluded())
 
     def turn(self, case: Case | str, turn: int = 1) -> Turn:
         """A turn with all that came, as if it had been asked in a cell: from its tape.
@@ -316,7 +319,7 @@ class Sweep:
         from .summary import counted
 
         where = "" if self._job.store.path is None else f" {self._job.store.path}"
-        return one_line(f"<Sweep{where}: {counted(self._summary())}>", MESSAGE)
+        return one_line(f"<Sweep{where}: {counted(self._job.cases, self._job.store)}>", MESSAGE)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from .summary_view import bundle
@@ -333,6 +336,12 @@ class Sweep:
         """The store with what another process has added."""
         self._job.store.refresh()
         return self._job.store
+
+    def _excluded(self) -> Mapping[str, str]:
+        """Questions that cannot be compared, with the reason."""
+        from .contamination import contaminated
+
+        return contaminated(self._cases(), self._job.store, self._job.targets)
 
     def _limit(self, budget: Any) -> Limit | None:
         from .budget import parse_budget
@@ -353,7 +362,7 @@ class Sweep:
     def _summary(self) -> Summary:
         from .summary import summary
 
-        return summary(self._job.cases, self._read_store(), self._job.progress, self._budget)
+        return summary(self._job.cases, self._read_store(), self._job.targets, self._budget)
 
     def _id_of(self, case: Case | str) -> str:
         if not isinstance(case, str):
