@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..i18n import Language, t
-from ..views.table import width
+from ..views.table import width as width
 from .complete import SUBCOMMANDS
 from .parse import OPTIONS
 
