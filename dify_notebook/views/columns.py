@@ -188,10 +188,10 @@ def _measured(entry: Entry, words: Words) -> dict[str, str]:
     out = {"status": f"{facts.STATUS_SYMBOLS.get(entry.status, chr(183))} {status_text(entry, words)}"}
     if turn is None:
         return out
-    told = comparing.facts(turn)
+    reported = comparing.facts(turn)
     for name in ("total_tokens", "seconds", "first_token", "steps"):
-        if told[name] is not None:
-            out[name] = measure_text(name, told[name], turn, words)
+        if reported[name] is not None:
+            out[name] = measure_text(name, reported[name], turn, words)
     amount, currency = price_of(turn)
     if amount is not None:
         out["price"] = price(amount, currency)

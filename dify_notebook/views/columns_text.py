@@ -81,7 +81,7 @@ def _difference(found: Compared, words: Words) -> str:
 def text(page: Page, words: Words) -> str:
     """The page as plain text for a terminal, without control characters."""
     rows = columns.laid_out(page, words)
-    blocks = [sent(page, words)]
+    blocks = [columns.progress(page, words), asked(page, words)]
     for row, found in zip(rows, columns.compared(rows, words), strict=True):
         if row.heading and row.first:
             blocks.append(one_line(row.heading, 200))
@@ -92,11 +92,9 @@ def text(page: Page, words: Words) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def sent(page: Page, words: Words) -> str:
-    """How far it is, and what was asked."""
-    lines = [columns.progress(page, words)]
-    if page.note:
-        lines.append(one_line(page.note, 600))
+def asked(page: Page, words: Words) -> str:
+    """What was asked, and what is to be known of all."""
+    lines = [one_line(page.note, 600)] if page.note else []
     if page.query:
         query, rest = truncated(shown(page.query), words, limits.COLUMN_FIELD)
         lines += [words("columns.asked") + words.colon.rstrip(), plain.indented(query, "  ")]
