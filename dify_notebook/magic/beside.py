@@ -47,7 +47,11 @@ class Beside(NamedTuple):
 
     sweep: Sweep
     apps: dict[str, App]
-    """By the names on the line."""
+    """Those that can be asked, by the names on the line."""
+    failed: dict[str, DifyError]
+    """What kept the others from telling of themselves."""
+    names: list[str]
+    """All, in the line's order."""
     asked: Asked
     budget: str | None
     table: bool
@@ -79,7 +83,9 @@ def build(arguments: Arguments, body: str, state: State, namespace: dict[str, An
 
     if arguments.budget is not None:
         parse_budget(arguments.budget)
-    apps = _apps(arguments, state, namespace)
+    apps, failed, names = _apps(arguments, state, namespace)
+    if not apps:
+        raise next(iter(failed.values()))
     asked = ask_with(arguments, body, namespace, {name: app.known for name, app in apps.items()})
     count = len(asked.over) * len(apps) * (arguments.repeats or 1)
     table = arguments.over is not None or count > LIVE
@@ -96,11 +102,16 @@ def build(arguments: Arguments, body: str, state: State, namespace: dict[str, An
         timeout=arguments.timeout,
         **({} if table else {"concurrency": LIVE}),
     )  # fmt: skip
-    return Beside(sweep, apps, asked, arguments.budget, table)
+    return Beside(sweep, apps, failed, names, asked, arguments.budget, table)
 
 
-def _apps(arguments: Arguments, state: State, namespace: dict[str, Any]) -> dict[str, App]:
+def _apps(
+    arguments: Arguments, state: State, namespace: dict[str, Any]
+) -> tuple[dict[str, App], dict[str, DifyError], list[str]]:
+    """The apps of the line, what keeps others of them from being asked, and all their names."""
     apps: dict[str, App] = {}
+    failed: dict[str, DifyError] = {}
+    names: list[str] = []
     chosen = state.last_app_session
     problem: InputError
     for text in arguments.apps or (None,):
@@ -112,14 +123,17 @@ def _apps(arguments: Arguments, state: State, namespace: dict[str, Any]) -> dict
                 raise
             problem = raised
         else:
-            known = session.session.call(session.session.learn())
             label = text or (session.label if version is None else f"{session.label}@{version}")
-            apps[label] = App(session, version, known)
+            names.append(label)
+            try:
+                apps[label] = App(session, version, session.session.call(session.session.learn()))
+            except DifyError as raised:
+                failed[label] = raised
             continue
         raise InputError(problem.message, code=problem.code, hint=t("magic.beside.names"))
-    if len(apps) > 1:  # what Tab offers, and what follows, is of the app that was there
+    if len(names) > 1:  # what Tab offers, and what follows, is of the app that was there
         state.last_app_session = chosen
-    return apps
+    return apps, failed, names
 
 
 def describe(beside: Beside) -> dict[str, Any]:
@@ -143,7 +157,8 @@ def describe(beside: Beside) -> dict[str, Any]:
     for case in sorted(cases, key=lambda case: (list(beside.apps).index(case.variant.target), case.repeat)):
         if case.variant.target not in first:
             first[case.variant.target] = _first(case, beside)
-    return {**description, "first": first}
+    failed = {name: {"error": one_line(problem.message, 400)} for name, problem in beside.failed.items()}
+    return {**description, "first": {**first, **failed}}
 
 
 def _first(case: Case, beside: Beside) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class Watched:
         self.outcomes: dict[str, Outcome] = {}
         self._streams: dict[str, ChatStream] = {}
         self._newest: deque[Case] = deque(maxlen=NEWEST)
-        self._order = {name: number for number, name in enumerate(beside.apps)}
+        self._refusals: Mapping[str, str] = {}
+        """Why nothing more was asked of an app, by its name."""
 
     def note(self, case: Case, outcome: Outcome) -> None:
         """A case ended."""
@@ -79,6 +80,8 @@ class Watched:
     def end(self, running: Running | None, ended: Ended | None) -> Page | Table:
         """What stays in the notebook."""
         note = self._note()
+        if ended is not None:
+            self._refusals = ended.refusals
         if running is not None:
             done = line(running.progress, ended=True)
             why = ending(ended, running.progress) if ended is not None else t("magic.beside.stopped")
@@ -93,13 +96,14 @@ class Watched:
         rows: dict[int, dict[str, Entry]] = {}
         for case in self._beside.sweep._job.cases or ():
             rows.setdefault(case.repeat, {})[case.variant.target] = self._entry(case)
-        if not rows:
-            rows = {0: {name: self._waiting(name) for name in self._beside.apps}}
-        entries = [[rows[repeat][name] for name in self._order if name in rows[repeat]] for repeat in sorted(rows)]
+        names = self._beside.names
+        entries = [[row.get(name) or self._absent(name) for name in names] for _, row in sorted((rows or {0: {}}).items())]
         return Page(rows=entries, query=self._beside.asked.text, inputs=self._beside.shared, note=note)
 
-    def _waiting(self, name: str) -> Entry:
-        return Entry(heading=name, note=self._alone(name))
+    def _absent(self, name: str) -> Entry:
+        """The place of an app that is not asked, or not yet."""
+        problem = self._beside.failed.get(name)
+        return Entry(heading=name, note=self._alone(name), error=problem.message if problem is not None else "")
 
     def _entry(self, case: Case, several: bool = False) -> Entry:
         stream, outcome, name = self._streams.get(case.id), self.outcomes.get(case.id), case.variant.target
@@ -108,6 +112,8 @@ class Watched:
         error = ""
         if turn is None and outcome is not None:
             error = outcome.error or outcome.error_code or "?"
+        elif turn is None:
+            error = self._refusals.get(name, "")
         now = stream.now if stream is not None and outcome is None else 0.0
         return Entry(heading=heading, turn=turn, note="" if several else self._alone(name), now=now, error=error)
 
@@ -142,7 +148,7 @@ class Watched:
 
     def _table(self, note: str) -> Table:
         cases = list(self._beside.sweep._job.cases or ())
-        names = list(self._beside.apps)
+        names = self._beside.names
         repeats = max((case.repeat for case in cases), default=0) + 1
         every = repeats == 1 or repeats * len(names) <= ACROSS
         shown = repeats if every else 1
@@ -165,14 +171,16 @@ class Watched:
 
     def _row(self, block: list[Case], columns: list[tuple[str, int]]) -> TableRow:
         by_place = {(case.variant.target, case.repeat): case for case in block}
-        cells = [self._cell(by_place.get(place)) for place in columns]
+        cells = [self._cell(place[0], by_place.get(place)) for place in columns]
         text = next((question(case) for case in block if case.messages[0].query), question(block[0]))
         return TableRow(one_line(text, 400), cells)
 
-    def _cell(self, case: Case | None) -> Cell:
+    def _cell(self, name: str, case: Case | None) -> Cell:
         outcome = self.outcomes.get(case.id) if case is not None else None
+        if name in self._beside.failed:
+            return Cell(self._beside.failed[name].message, "failed")
         if outcome is None:
-            return Cell("", "not_run")
+            return Cell(self._refusals.get(name, ""), "not_run")
         answer = outcome.answers[-1] if outcome.answers else None
         if outcome.state == "failed":
             status = answer.status if answer is not None and answer.status != "succeeded" else "failed"
