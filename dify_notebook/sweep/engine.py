@@ -18,7 +18,7 @@ from ..net.limiter import check_connections
 from ..net.retry import check_seconds
 from ..net.stream import STOP_SECONDS, ChatStream
 from ..printable import MESSAGE, one_line
-from .asking import Asking, Keeping, Records, Slot
+from .asking import Asking, Keeping, Slot
 from .case import Case, Target
 from .ends import ends_target
 from .pace import Pace, Patience
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ..net.client import AsyncDify
+    from .asking import Records
 
     class Ledger(Protocol):
         """What the engine asks of a budget, see `budget.Ledger`."""
