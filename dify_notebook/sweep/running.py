@@ -76,7 +76,8 @@ class Running:
 
     def stop(self) -> None:
         """Begin nothing more and stop what runs, also on the server; returns at once."""
-        self._job.stop()
+        if not self.done:
+            portal().submit(self._job.stop())
 
     def abandon(self) -> None:
         """Stop it and wait for that, 4 seconds at most; what has not ended by then is left."""
