@@ -27,7 +27,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Cases at most."""
     budget: Limit | None = None
     """For the whole sweep."""
-    again: Collection[State] = ("failed",)
+    again: tuple[State, ...] = ("failed",)
     """What is asked beside what was never asked."""
     repeats: int | None = None
     """How often from now on in all; then only the new repeats are asked."""

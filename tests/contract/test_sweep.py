@@ -144,7 +144,9 @@ def test_a_budget_is_for_the_whole_sweep(
     assert len(script.questions) == 5
     sweep.run(budget=f"{float(budget.split()[0]) * 2:g} {unit}", progress=False)
     assert len(script.questions) == 10
-    assert sweep.plan().budget is not None
+    plan = sweep.plan()
+    assert plan.limit is not None
+    assert plan.spent == plan.limit.amount
 
 
 def test_a_budget_that_the_app_cannot_be_measured_by_is_refused(app: tuple[ScriptedApp, RawServer]) -> None:
@@ -331,7 +333,7 @@ def test_kill_at_random_moments_loses_nothing_and_pays_nothing_twice(server: Loc
     dify = Dify(api_key=server.api_key("guide"), base_url=server.base_url)
     sweep = Sweep({"app": dify}, rows, "{{ q }}", store=store, concurrency=4)
     assert sweep.user == user
-    before = {case.messages[0].query: sweep.store.state(case.id) for case in sweep.cases}
+    before = {str(case.messages[0].query): sweep.store.state(case.id) for case in sweep.cases}
     sweep.run(progress=False)
     requests = Counter(seen_by(server, "guide", user))
     for query, state in before.items():
