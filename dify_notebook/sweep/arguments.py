@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from math import isfinite
 from typing import Any, cast
 
@@ -50,7 +49,7 @@ def seconds(name: str, value: Any) -> float | None:
     raise InputError(t("sweep.arguments.seconds", name=name, value=one_line(repr(value), 60)), code=name)
 
 
-def states_again(again: Any) -> Collection[State]:
+def states_again(again: Any) -> tuple[State, ...]:
     """Which cases are asked beside those that never were.
 
     Args:
@@ -67,4 +66,4 @@ def states_again(again: Any) -> Collection[State]:
             raise InputError(t("sweep.arguments.finished"), code="again")
         if name not in AGAIN:
             raise InputError(t("sweep.arguments.again", value=one_line(repr(name), 60)), code="again")
-    return cast("Collection[State]", dict.fromkeys(["failed", *names]))
+    return cast("tuple[State, ...]", tuple(dict.fromkeys(["failed", *names])))

@@ -11,28 +11,30 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import DifyError
 from ..i18n import t
 from ..net.ask import Asked, ask
+from ..tape import Tape
 from ..turn.state import CUT, Turn
 from .case import Case, Message, Target
 from .ends import Failure, failure_of, stopped_failure
-from .pace import surely_unsent
+from .pace import refused, surely_unsent
 from .records import Answer, Checked, Outcome, answer_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Protocol
 
     from ..net.client import AsyncDify
     from ..net.stream import ChatStream
-    from ..tape import Tape
 
     class Records(Protocol):
         """What the engine asks of a store, see `store.Store`."""
 
         def begin(self, case_id: str, at: float) -> None: ...
-        def end(self, outcome: Outcome) -> None: ...
+        def end(self, outcome: Outcome) -> Outcome: ...
         def check(self, checked: Checked) -> None: ...
         def history(self, case_id: str) -> Sequence[Outcome]: ...
+        def spool(self) -> Path | None: ...
         def keep_tape(
-            self, case_id: str, turn_number: int, repeat_of_try: int, tape: Tape, turn: Turn
+            self, case_id: str, turn_number: int, attempt: int, tape: Tape, turn: Turn, /
         ) -> str | None: ...
 
 
@@ -49,38 +51,57 @@ class Slot:
 
 
 class Keeping:
-    """Writes in a thread of its own, one after another: a disk keeps no answer waiting."""
+    """Writes in two threads of its own: a disk keeps no answer waiting, and packing a tape no case that begins."""
 
     def __init__(self, store: Records) -> None:
         self._store = store
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="dify_notebook sweep")
+        self._lines = ThreadPoolExecutor(1, thread_name_prefix="dify_notebook sweep")
+        self._ends = ThreadPoolExecutor(1, thread_name_prefix="dify_notebook sweep tapes")
 
-    async def do(self, work: Callable[..., T], *args: Any) -> T:
-        """What the work returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args))
-
-    def begin(self, case_id: str, at: float) -> int:
+    async def begin(self, case_id: str, at: float) -> int:
         """Write down that it begins. Gives how often it was tried before."""
+        return await _in(self._lines, self._begin, case_id, at)
+
+    def _begin(self, case_id: str, at: float) -> int:
         tried = len(self._store.history(case_id))
         self._store.begin(case_id, at)
         return tried
 
-    def answer(self, case_id: str, number: int, tried: int, tape: Tape | None, turn: Turn) -> Answer:
-        """What is written down of a turn, whose tape is kept."""
+    async def check(self, checked: Checked) -> None:
+        """Write down what an app is."""
+        await _in(self._lines, self._store.check, checked)
+
+    async def answer(self, *ended: Any) -> Answer:
+        """What is written down of a turn: the case, its number, how often that was tried, its tape, itself."""
+        return await _in(self._ends, self._answer, *ended)
+
+    def _answer(self, case_id: str, number: int, tried: int, tape: Tape | None, turn: Turn) -> Answer:
         name = None
         if tape is not None and len(tape.entries):
             name = self._store.keep_tape(case_id, number, tried, tape, turn)
         return answer_of(turn, name)
 
-    def end(self, outcome: Outcome, *last: Any) -> None:
-        """Write down how it ended, with its last turn where there is one (as for `answer`)."""
+    async def end(self, outcome: Outcome, *last: Any) -> Outcome:
+        """Write down how it ended, with its last turn where there is one (as for `answer`). Gives what was written."""
+        return await _in(self._ends, self._end, outcome, *last)
+
+    def _end(self, outcome: Outcome, *last: Any) -> Outcome:
         if last:
-            outcome.answers.append(self.answer(*last))
-        self._store.end(outcome)
+            outcome.answers.append(self._answer(*last))
+        return self._store.end(outcome)
+
+    def new_tape(self) -> Tape:
+        """For an answer that comes; a long one goes to the store's disk meanwhile."""
+        return Tape(spool=self._store.spool)
 
     def close(self) -> None:
-        """Let the thread go once everything is written."""
-        self._thread.shutdown(cancel_futures=True)
+        """Let the threads go, once what they write just now is written."""
+        for threads in (self._lines, self._ends):
+            threads.shutdown(cancel_futures=True)
+
+
+async def _in(threads: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, partial(work, *args))
 
 
 class Asking:
@@ -93,6 +114,7 @@ class Asking:
         timeout: seconds for each turn, or None.
         clock: seconds since 1970.
         taken: called when the server took a question.
+        over: called when nothing more of it will be asked.
         again: waits until a question that surely did not arrive may be asked again, given what was raised and how
             many tries there were; gives False where it may not.
         stopping: whether nothing more is to be asked.
@@ -108,6 +130,7 @@ class Asking:
         timeout: float | None,
         clock: Callable[[], float],
         taken: Callable[[], None],
+        over: Callable[[], None],
         again: Callable[[DifyError, int], Awaitable[bool]],
         stopping: Callable[[], bool],
     ) -> None:
@@ -119,18 +142,18 @@ class Asking:
         """What was raised instead of an answer, where it failed so."""
         self._target, self._client, self._keeping = target, client, keeping
         self._timeout, self._clock = timeout, clock
-        self._taken, self._again, self._stopping = taken, again, stopping
+        self._taken, self._over, self._again, self._stopping = taken, over, again, stopping
 
     async def outcome(self) -> Outcome:
         """Ask it to its end, or to the first turn that fails. Raises nothing of the server's."""
         began = self._clock()
-        tried = await self._keeping.do(self._keeping.begin, self.case.id, began)
+        tried = await self._keeping.begin(self.case.id, began)
         answers: list[Answer] = []
         conversation: str | None = None
         last: tuple[Any, ...] = ()
         for number, message in enumerate(self.case.messages, 1):
             if last:
-                answers.append(await self._keeping.do(self._keeping.answer, *last))
+                answers.append(await self._keeping.answer(*last))
                 last = ()
             if number > 1 and conversation is None:
                 self.failure = Failure("no_conversation", t("sweep.engine.no_conversation"))
@@ -140,7 +163,7 @@ class Asking:
                 break
             turn = await self._turn(message, conversation)
             conversation = (turn.conversation_id if turn is not None else None) or conversation
-            if turn is not None and self.stream is not None and turn.status != "running":
+            if turn is not None and self.stream is not None and not refused(self.error):
                 last = (self.case.id, number, tried, self.stream.tape, turn)
             if self.failure is not None:
                 break
@@ -155,8 +178,8 @@ class Asking:
             began=began,
             ended=self._clock(),
         )
-        await self._keeping.do(self._keeping.end, outcome, *last)
-        return outcome
+        self._over()
+        return await self._keeping.end(outcome, *last)
 
     async def _turn(self, message: Message, conversation: str | None) -> Turn | None:
         """One turn, asked again while it surely did not arrive; `failure` and `error` say why it is no answer."""
@@ -173,23 +196,21 @@ class Asking:
         while True:
             tries += 1
             error: DifyError | None = None
-            turn: Turn | None = None
             try:
                 stream = self.stream = ask(self._client, asked)
                 stream.obeys_interrupts = False
+                stream.tape = self._keeping.new_tape()
                 async with stream:
                     if stream.turn.end not in CUT:
                         self._taken()
-                    turn = await stream.read()
-                turn = stream.turn
+                    await stream.read()
+                turn: Turn | None = stream.turn
             except DifyError as problem:
-                error = problem
-                turn = problem.turn
+                error, turn = problem, problem.turn
             if error is not None and surely_unsent(error) and await self._again(error, tries) and not self._stopping():
                 continue
             stopped = self._stopping()
+            self.error, self.failure = error, failure_of(turn, error, stopped=stopped)
             if stopped and error is not None and surely_unsent(error):
                 self.failure = stopped_failure()
-                return turn
-            self.error, self.failure = error, failure_of(turn, error, stopped=stopped)
             return turn

@@ -18,7 +18,7 @@ from ..net.limiter import check_connections
 from ..net.retry import check_seconds
 from ..net.stream import STOP_SECONDS, ChatStream
 from ..printable import MESSAGE, one_line
-from .asking import Asking, Keeping, Records, Slot
+from .asking import Asking, Keeping, Slot
 from .case import Case, Target
 from .ends import ends_target
 from .pace import Pace, Patience
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ..net.client import AsyncDify
+    from .asking import Records
 
     class Ledger(Protocol):
         """What the engine asks of a budget, see `budget.Ledger`."""
@@ -42,6 +43,9 @@ log = logger()
 
 #: Seconds after a stop at which whatever still runs is left; each answer gives up before, by itself.
 LEAVE_SECONDS = STOP_SECONDS + 1.0
+
+#: Cases for each that may be asked at once, of which the last are not written down yet.
+BEHIND = 4
 
 
 class Ended(msgspec.Struct, kw_only=True, frozen=True):
@@ -275,6 +279,8 @@ class Engine:
 
     def _next(self, now: float) -> Case | None:
         """The first case that may begin; the ledger has reserved for it."""
+        if len(self._tasks) >= BEHIND * self._concurrency:  # the disk does not follow
+            return None
         held = later = False
         for case in self._queue.heads():
             app = self._apps[case.variant.target]
@@ -320,8 +326,7 @@ class Engine:
             self._fails(problem)
         finally:
             self._under.pop(case.id, None)
-            if slot.ticket is not None:
-                app.site.pace.leave()
+            self._free(app, slot)
             if app.first is case:
                 app.first = None
             try:
@@ -343,6 +348,7 @@ class Engine:
             timeout=self._timeout,
             clock=self._clock,
             taken=lambda: self._taken(app),
+            over=lambda: self._free(app, slot),
             again=lambda error, tries: self._again(app, slot, error, tries),
             stopping=lambda: self._stopping,
         )
@@ -364,6 +370,13 @@ class Engine:
         if self.on_outcome is not None:
             self.on_outcome(case, outcome)
 
+    def _free(self, app: _App, slot: Slot) -> None:
+        """Give its place among those that are asked to another."""
+        if slot.ticket is not None:
+            slot.ticket = None
+            app.site.pace.leave()
+            self._wake.set()
+
     def _taken(self, app: _App) -> None:
         """The server took a question of that app."""
         app.site.pace.taken()
@@ -379,8 +392,7 @@ class Engine:
             app.site.pace.refused(slot.ticket or 0, now, None if wait is None else retry_after)
         if wait is None or self._stopping:
             return False
-        app.site.pace.leave()
-        slot.ticket = None
+        self._free(app, slot)
         go: asyncio.Future[bool] = self._loop.create_future()
         entry = (now + wait, go, slot)
         app.site.waiting.append(entry)
@@ -425,9 +437,7 @@ class Engine:
     async def _write_check(self, app: _App) -> None:
         assert self._fingerprint is not None
         found = await self._fingerprint(app.client)
-        await self._keeping.do(
-            self._store.check, Checked(target=app.target.identity, hash=found, at=self._clock())
-        )
+        await self._keeping.check(Checked(target=app.target.identity, hash=found, at=self._clock()))
 
     async def _check_again(self) -> None:
         """And after its last."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 import threading
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from .case import Case, Message, Target, Variant
 from .design import Design as Design
 from .design import Itself, Layout, Written, columns_of, read, value_of
 from .identity import FileHashes, case_id, cell, digest, inputs_hash, message_hash, sources
-from .rows import table
+from .rows import Table, table
 
 SWEEP = msgspec.structs.replace(
     PYTHON, keys={**PYTHON.keys, "unknown": "sweep.cases.unknown_input", "missing": "sweep.cases.missing_input"}
@@ -44,8 +45,8 @@ class App(NamedTuple):
     known: KnownApp
 
 
-class Way(NamedTuple):
-    """A variant with all that its messages are made of."""
+class Arm(NamedTuple):
+    """A variant of one app, with all that its messages are made of."""
 
     app: App
     variant: Variant
@@ -86,7 +87,8 @@ async def cases(design: Design, targets: Mapping[str, Target]) -> list[Case]:
         InputError: a column, a value or a file cannot be meant or sent; the message names the row by its label.
         DifyError: an app's server cannot be reached, or refuses its key.
     """
-    read(design, table(design.over))  # what is wrong by itself, before any server is asked
+    rows = table(design.over)
+    _check_size(design, read(design, rows), rows, len(targets))  # what is wrong by itself, before any server is asked
     known = await asyncio.gather(*(learn(target.client, "mode", "parameters") for target in targets.values()))
     apps = [App(target, app) for target, app in zip(targets.values(), known, strict=True)]
     stopped = threading.Event()
@@ -111,14 +113,14 @@ def arrange(design: Design, apps: Sequence[App], stopped: threading.Event | None
         InputError: as for `cases`.
     """
     builder = _Builder(design, apps)
-    return ordered(builder.blocks(stopped or threading.Event()), builder.ways, design.repeats, design.seed)
+    return ordered(builder.blocks(stopped or threading.Event()), builder.arms, design.repeats, design.seed)
 
 
-def ordered(blocks: Sequence[Block], ways: Sequence[Way], repeats: int, seed: int) -> list[Case]:
+def ordered(blocks: Sequence[Block], arms: Sequence[Arm], repeats: int, seed: int) -> list[Case]:
     """Cases in the order in which they are asked; it does not depend on the table's own order."""
     blocks = sorted(blocks, key=lambda block: block.question)
     random.Random(seed).shuffle(blocks)
-    numbers = list(range(len(ways)))
+    numbers = list(range(len(arms)))
     found: list[Case] = []
     for block in blocks:
         labels = tuple(block.labels)
@@ -126,12 +128,12 @@ def ordered(blocks: Sequence[Block], ways: Sequence[Way], repeats: int, seed: in
         for repeat in range(repeats):
             within.shuffle(numbers)
             for number in numbers:
-                way, sent = ways[number], block.sent[number]
+                arm, sent = arms[number], block.sent[number]
                 found.append(
                     Case(
-                        id=case_id(way.app.target.identity, sent.content, repeat),
+                        id=case_id(arm.app.target.identity, sent.content, repeat),
                         question=block.question,
-                        variant=way.variant,
+                        variant=arm.variant,
                         repeat=repeat,
                         messages=sent.messages,
                         labels=labels,
@@ -148,20 +150,18 @@ class _Builder:
     def __init__(self, design: Design, apps: Sequence[App]) -> None:
         self.design, self.table = design, table(design.over)
         self.layout = read(design, self.table)
+        _check_size(design, self.layout, self.table, len(apps))
         self.hashes = FileHashes()
         self._file_columns = columns_of(self.layout.files)
-        variations = 1
-        for values in self.layout.varied.values():
-            variations *= len(values)
-        variants = len(apps) * len(self.layout.prompts) * variations
-        if self.table.count * variants * design.repeats > MOST:
-            numbers = {"rows": self.table.count, "variants": variants, "repeats": design.repeats}
-            count = self.table.count * variants * design.repeats
-            formatted = {name: f"{number:,}" for name, number in {**numbers, "count": count, "most": MOST}.items()}
-            raise InputError(t("sweep.cases.too_many", **formatted), code="over")
-        self.ways = [way for app in apps for way in _ways(app, self.layout, apps)]
+        self.arms = [arm for app in apps for arm in _arms(app, self.layout, apps)]
         self._fitted: dict[tuple[Any, ...], tuple[dict[str, Any], bytes]] = {}
         self._shared: dict[bytes, tuple[dict[str, Any], bytes]] = {}
+        if not self._file_columns:  # what is the same in all rows is looked at before the first
+            for source in as_input_error(SWEEP, sources, value_of(self.layout.files, {})):
+                self.hashes.of(source)
+        for arm in self.arms:
+            if not arm.columns and arm.text_input is None:
+                self._inputs(arm, {}, {}, None)
 
     def blocks(self, stopped: threading.Event) -> list[Block]:
         """The questions in the table's order, each with the labels of all rows that ask it.
@@ -226,13 +226,13 @@ class _Builder:
         queries = {name: _queries(turns, row) for name, turns in self.layout.prompts.items()}
         made: dict[tuple[str | None, bool, int], Sent] = {}
         sent: list[Sent] = []
-        for way in self.ways:
-            asked: list[str | None] = [*queries[way.prompt]]
-            text = asked[0] if way.text_input is not None else None
-            inputs, counted = self._inputs(way, row, spelled, text)
-            key = (way.prompt, way.text_input is None, id(inputs))
+        for arm in self.arms:
+            asked: list[str | None] = [*queries[arm.prompt]]
+            text = asked[0] if arm.text_input is not None else None
+            inputs, counted = self._inputs(arm, row, spelled, text)
+            key = (arm.prompt, arm.text_input is None, id(inputs))
             if key not in made:
-                if way.text_input is not None or not asked:
+                if arm.text_input is not None or not asked:
                     asked = [None]
                 hashes = [message_hash(query, counted, files, self.hashes) for query in asked]
                 messages = tuple(Message(query=query, inputs=inputs, files=files) for query in asked)
@@ -241,27 +241,36 @@ class _Builder:
         return sent
 
     def _inputs(
-        self, way: Way, row: Mapping[str, Any], spelled: Mapping[str, bytes], text: str | None
+        self, arm: Arm, row: Mapping[str, Any], spelled: Mapping[str, bytes], text: str | None
     ) -> tuple[dict[str, Any], bytes]:
         """Inputs as the app's form wants them, and as they count."""
-        key = (id(way), text, *(spelled[name] for name in way.columns))
+        key = (id(arm), text, *(spelled[name] for name in arm.columns))
         found = self._fitted.get(key)
         if found is not None:
             return found
-        values = {name: value_of(written, row) for name, written in way.inputs.items()}
+        values = {name: value_of(written, row) for name, written in arm.inputs.items()}
         given = {
             name: Value(value, Origin.PYTHON)
             for name, value in values.items()
-            if value is not None or isinstance(way.inputs[name], Itself)
+            if value is not None or isinstance(arm.inputs[name], Itself)
         }
-        if text is not None and way.text_input is not None:
-            given[way.text_input] = Value(text, Origin.PYTHON)
-        inputs = as_input_error(SWEEP, _fit, way.app, given)
+        if text is not None and arm.text_input is not None:
+            given[arm.text_input] = Value(text, Origin.PYTHON)
+        inputs = as_input_error(SWEEP, _fit, arm.app, given)
         counted = inputs_hash(inputs, self.hashes)
         found = self._shared.setdefault(counted, (inputs, counted))
-        if not way.columns and text is None:
+        if not arm.columns and text is None:
             self._fitted[key] = found
         return found
+
+
+def _check_size(design: Design, layout: Layout, rows: Table, apps: int) -> None:
+    variants = apps * len(layout.prompts) * math.prod(len(values) for values in layout.varied.values())
+    count = rows.count * variants * design.repeats
+    if count > MOST:
+        numbers = {"rows": rows.count, "variants": variants, "repeats": design.repeats, "count": count, "most": MOST}
+        message = t("sweep.cases.too_many", **{name: f"{number:,}" for name, number in numbers.items()})
+        raise InputError(message, code="over")
 
 
 def _fit(app: App, given: Mapping[str, Value]) -> dict[str, Any]:
@@ -293,7 +302,7 @@ def _taken(app: App, inputs: dict[str, Written], apps: Sequence[App]) -> dict[st
     return {name: value for name, value in inputs.items() if name in app.known.controls or name not in elsewhere}
 
 
-def _ways(app: App, layout: Layout, apps: Sequence[App]) -> Iterator[Way]:
+def _arms(app: App, layout: Layout, apps: Sequence[App]) -> Iterator[Arm]:
     name = app.target.name
     varied = list(layout.varied)
     for prompt, turns in layout.prompts.items():
@@ -308,7 +317,7 @@ def _ways(app: App, layout: Layout, apps: Sequence[App]) -> Iterator[Way]:
             written = {each: layout.varied[each][at] for each, at in zip(varied, chosen, strict=True)}
             inputs = _taken(app, {**layout.inputs, **written}, apps)
             columns = tuple(sorted({column for each in inputs.values() for column in columns_of(each)}))
-            yield Way(app, Variant(target=name, prompt=prompt, inputs=values), prompt, inputs, columns, text_input)
+            yield Arm(app, Variant(target=name, prompt=prompt, inputs=values), prompt, inputs, columns, text_input)
 
 
 def _text_input(app: App, layout: Layout, turns: int) -> str:
@@ -317,7 +326,7 @@ def _text_input(app: App, layout: Layout, turns: int) -> str:
         _refuse("sweep.cases.one_turn", app=app.target.name)
     names = text_candidates(app.known)
     if len(names) != 1:
-        key = "sweep.cases.which_text" if names else "sweep.cases.no_text"
+        key = "sweep.cases.which_text" if names else "sweep.cases.no_text" if app.known.whole else "sweep.cases.no_form"
         _refuse(key, app=app.target.name, names=", ".join(one_line(name) for name in names))
     if names[0] in layout.inputs or names[0] in layout.varied:
         _refuse("sweep.cases.text_twice", app=app.target.name, name=one_line(names[0]))

@@ -19,7 +19,6 @@ from ..i18n import t
 from ..net.files import open_file
 from ..paths import expand
 from ..wire.models import UploadedFile
-from .case import Message
 
 _BYTES = 16
 """Of a hash: as many as a UUID has."""
@@ -154,14 +153,6 @@ def message_hash(query: str | None, inputs: bytes, files: Sequence[Any], hashes:
     """What one turn sends: its query, its inputs as `inputs_hash` gives them, and the bytes of its files."""
     attached = canonical([hashes.of(source) for source in files])
     return digest("message", canonical(query), inputs, attached).encode()
-
-
-def content_hash(messages: Sequence[Message], hashes: FileHashes) -> str:
-    """All that a case sends, whichever app is asked, and whichever time."""
-    parts = [
-        message_hash(message.query, inputs_hash(message.inputs, hashes), message.files, hashes) for message in messages
-    ]
-    return digest("content", *parts)
 
 
 def case_id(identity: str, content: str, repeat: int) -> str:

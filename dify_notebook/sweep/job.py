@@ -27,7 +27,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Cases at most."""
     budget: Limit | None = None
     """For the whole sweep."""
-    again: Collection[State] = ("failed",)
+    again: tuple[State, ...] = ("failed",)
     """What is asked beside what was never asked."""
     repeats: int | None = None
     """How often from now on in all; then only the new repeats are asked."""
@@ -132,7 +132,7 @@ class Job:
         on_outcome: Callable[[Case, Outcome], None] | None,
     ) -> Ended:
         from .apps import fingerprint
-        from .engine import Engine
+        from .engine import Ended, Engine
 
         pending = within(missing, request.limit)
         kept = sum(self.store.state(case.id) == "succeeded" for case in cases)
@@ -154,9 +154,9 @@ class Job:
                 on_outcome(case, outcome)
 
         engine.on_outcome = note
-        self.engine = engine
         if self._stopping:
-            engine.stop()
+            return Ended(not_run=len(pending), reason="stopped")
+        self.engine = engine
         ended = await engine.run(pending)
         if ended.refusals and ended.refusals.keys() >= {case.variant.target for case in pending}:
             kind = InputError if self.ledger is not None and _refused(self.ledger, pending) else DifyError
@@ -180,12 +180,11 @@ class Job:
             request.budget, self.store.spent, name_of, [case for case in cases if case.id in unknown]
         )
 
-    def stop(self) -> None:
-        """Begin nothing more, and stop what runs. From any thread; nothing where nothing runs."""
+    async def stop(self) -> None:
+        """Begin nothing more, and stop what runs; on the loop of the run. Nothing where nothing runs."""
         self._stopping = True
-        engine = self.engine
-        if engine is not None:
-            engine.stop()
+        if self.engine is not None:
+            self.engine.stop()
 
 
 def within(cases: list[Case], limit: int | None) -> list[Case]:

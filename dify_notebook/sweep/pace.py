@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..errors import ConnectError, DifyError, RateLimitError
+from ..errors import APIError, ConnectError, DifyError, InputError, RateLimitError
 
 #: Cases that a server gets at once before it has answered any.
 START = 4
@@ -104,3 +104,11 @@ _UNSENT = ("connect", "proxy")
 def surely_unsent(error: DifyError) -> bool:
     """Whether a question was refused for being one too many, or never left: only such a one may be asked again."""
     return isinstance(error, RateLimitError) or (isinstance(error, ConnectError) and error.code in _UNSENT)
+
+
+def refused(error: DifyError | None) -> bool:
+    """Whether the app was not asked at all, so that there is no answer and nothing that could have cost."""
+    if error is None:
+        return False
+    told = isinstance(error, APIError) and error.status is not None and 400 <= error.status < 500
+    return told or isinstance(error, InputError) or surely_unsent(error)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..i18n import t
@@ -64,15 +66,9 @@ class Running:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended, or for so many seconds; whether it has. An Interrupt is raised here and ends nothing."""
-        try:
-            wait(self._future, timeout)
-        except TimeoutError:
-            return self._future.done()
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # whoever asks for the result gets it
-            return True
-        return True
+        with suppress(TimeoutError, concurrent.futures.CancelledError):  # whoever asks for the result gets the others
+            self._future.exception(timeout)
+        return self._future.done()
 
     def result(self) -> Ended:
         """How it ended; raises what ended it."""
@@ -80,7 +76,8 @@ class Running:
 
     def stop(self) -> None:
         """Begin nothing more and stop what runs, also on the server; returns at once."""
-        self._job.stop()
+        if not self.done:
+            portal().submit(self._job.stop())
 
     def abandon(self) -> None:
         """Stop it and wait for that, 4 seconds at most; what has not ended by then is left."""

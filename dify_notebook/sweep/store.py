@@ -264,7 +264,7 @@ class Store:
         """All tries of a case that ended, oldest first."""
         with self._guard:
             numbers = self._index.tries(case_id)
-        return list(self._outcomes(numbers))
+        return list(self._outcomes(numbers)) if numbers else []
 
     def state(self, case_id: str) -> State:
         """What a case comes to. One that is under way now is what it was before; unknown is one that was begun, is

@@ -215,7 +215,7 @@ class Sweep:
 
     def stop(self) -> None:
         """End a run from another thread: begin nothing more, and stop what is running. Returns at once."""
-        self._job.stop()
+        portal().submit(self._job.stop())
 
     def forget(self) -> Forgetting:
         """Delete the sweep's conversations on the server; the store keeps what was answered.

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_sweep.py [--cases 3200] [--latency 0.2]
 
-A bare server in a process of its own begins each answer after 200 ms: one text, then the end. The loop is measured on 100
+A bare server in a process of its own begins each answer after 200 ms: one text, then the end. The loop is measured on
 questions of the client alone (`chat.send`). The aims: 32 at once take at most 1/28 of the loop's time for each case,
 64 at most 1/50, and memory grows by at most 40 kB a case while everything is kept on the disk. The time of a sweep is that
 of its whole run: the growing of its pace is in it, and so are the records and tapes. `cpu` is what this process alone

@@ -8,11 +8,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 
 from dify_notebook import AsyncDify, Dify, local
 from dify_notebook.config import Settings
-from dify_notebook.errors import ConnectError, InputError
+from dify_notebook.errors import AuthenticationError, ConnectError, InputError, RateLimitError, ServerError
+from dify_notebook.local.options import DIALECTS
 from dify_notebook.local.server.process import LocalServer
 from dify_notebook.profiles import Profile, save
 from dify_notebook.secret import Secret
@@ -135,11 +137,10 @@ def test_server_key_version_and_salt_decide_and_nothing_else_does() -> None:
         app_identity(of(key="app-two"), None, SALT),
         app_identity(of("https://other.example.com"), None, SALT),
         app_identity(of("https://dify.example.com:8443"), None, SALT),
-        app_identity(of("http://dify.example.com"), None, SALT),
         app_identity(of(), VERSION, SALT),
         app_identity(of(), None, "other"),
     ]
-    assert len({plain, *others}) == 7
+    assert len({plain, *others}) == 6
 
 
 def test_the_port_of_a_loopback_address_does_not_count() -> None:
@@ -181,7 +182,53 @@ def test_a_fingerprint_stays_while_the_app_does(client: Callable[[str], AsyncDif
     assert fingerprints(client("guide"))[0] != first
 
 
-@pytest.mark.parametrize("dialect", local.options.DIALECTS)
+class Told:
+    """What a server tells of its app, changeable."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {
+            "/v1/parameters": (200, {"opening_statement": "Hi", "user_input_form": []}),
+            "/v1/info": (200, {"name": "a", "mode": "chat"}),
+            "/v1/meta": (200, {"tool_icons": {}}),
+        }
+
+    def client(self) -> AsyncDify:
+        def answer(request: httpx.Request) -> httpx.Response:
+            status, body = self.answers[request.url.path]
+            return httpx.Response(status, json=body)
+
+        return AsyncDify("app-one", "https://dify.example.com", retry=0, transport=httpx.MockTransport(answer))
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/v1/parameters", {"opening_statement": "Hello", "user_input_form": []}),
+        ("/v1/parameters", {"opening_statement": "Hi", "user_input_form": [], "new_of_a_server": 1}),
+        ("/v1/parameters", {"opening_statement": "Hi", "user_input_form": [{"paragraph": {"variable": "x"}}]}),
+        ("/v1/info", {"name": "b", "mode": "chat"}),
+        ("/v1/meta", {"tool_icons": {"clock": "https://example.com/clock.png"}}),
+    ],
+    ids=repr,
+)
+def test_what_changes_is_seen(path: str, answer: Any) -> None:
+    said = Told()
+    first, second = fingerprints(said.client(), lambda: said.answers.update({path: (200, answer)}))
+    assert first != second
+
+
+def test_what_a_server_does_not_have_is_untold_and_a_busy_one_is_no_change() -> None:
+    said = Told()
+    said.answers["/v1/meta"] = (404, {"code": "not_found", "message": "no", "status": 404})
+    first, second = fingerprints(said.client(), lambda: None)
+    assert first == second
+    for status, kind in ((503, ServerError), (429, RateLimitError), (401, AuthenticationError)):
+        said.answers["/v1/meta"] = (status, {"code": "x", "message": "no", "status": status})
+        with pytest.raises(kind):
+            fingerprints(said.client())
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_server_tells_enough_for_one(dialect: Any, tmp_path: Path) -> None:
     with local.serve(data_dir=tmp_path, pace=0, dialect=dialect) as running:
         for app in ("guide", "tally"):

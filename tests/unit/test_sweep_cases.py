@@ -240,7 +240,9 @@ FLOW = app("flow", control("text-input", "one"), control("text-input", "two"), m
         ((), {"query": "?", "inputs": {3: "a"}}, ["int"]),
         ((), {"query": "?", "inputs": {"x": []}}, ["inputs['x']", "empty list"]),
         ((), {"query": "?", "inputs": {"x": ["a", "b", "a"]}}, ["'a' twice"]),
-        ((), {"query": "?", "inputs": {"x": object()}}, ["Row 0", "x", "object"]),
+        ((), {"query": "?", "inputs": {"x": object()}}, ["x", "object"]),
+        ((), {"query": "?", "inputs": {"x": "cell"}, "over": [{"cell": 1}, {"cell": object()}]}, ["Row 1", "cell", "object"]),
+        ((app("f", mode="workflow"),), {"query": "?"}, ["f", "does not tell"]),
         ((TONED,), {"query": "?", "inputs": {"n": "town"}}, ["Row 0", "n"]),
         ((TONED,), {"query": "?", "inputs": {"other": "x"}}, ["v1", "other", "tone, text, n, city"]),
         ((app("v2", control("text-input", "a", required=True)),), {"query": "?"}, ["v2 needs a"]),
@@ -253,6 +255,7 @@ FLOW = app("flow", control("text-input", "one"), control("text-input", "two"), m
         ((), {"query": "?", "files": "town"}, ["Row 0", "town", "never taken for the path"]),
         ((), {"query": "?", "files": [io.BytesIO(b"x")]}, ["read once"]),
         ((), {"query": "?", "inputs": {"x": io.BytesIO(b"x")}}, ["read once"]),
+        ((), {"query": "?", "files": [Path("/nowhere/a.png")]}, ["/nowhere/a.png"]),
         ((), {"query": "?", "files": "f", "over": [{"f": Path("/nowhere/a.png")}]}, ["Row 0", "/nowhere/a.png"]),
     ],
     ids=lambda value: repr(value)[:50],
@@ -260,6 +263,17 @@ FLOW = app("flow", control("text-input", "one"), control("text-input", "two"), m
 def test_refused_with_what_is_wrong_and_where(apps: tuple[App, ...], design: dict[str, Any], parts: list[str]) -> None:
     message = refused(*apps, **{"over": TOWNS, **design})
     assert [part for part in parts if part not in message] == [], message
+
+
+def test_what_is_wrong_in_all_rows_names_none_of_them() -> None:
+    nowhere = Path("/nowhere/a.png")
+    needs = app("v1", control("text-input", "a", required=True), control("file", "f", allowed_file_types=["image"]))
+    messages = [
+        refused(query="?", files=[nowhere], over=TOWNS),
+        refused(needs, query="?", over=TOWNS),
+        refused(needs, query="?", inputs={"a": "x", "f": nowhere}, over=TOWNS),
+    ]
+    assert [message for message in messages if "Row" in message] == []
 
 
 def test_a_row_is_named_by_its_label_made_harmless() -> None:

@@ -461,8 +461,9 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         store.begin("a", 1.0)
         other = Store.open(tmp_path)
         assert other.under_way == {"a"}
-        with pytest.raises(InputError, match=str(os.getpid())), other.locked():
+        with pytest.raises(InputError, match=str(os.getpid())) as caught, other.locked():
             pass
+        assert "delete lock.soft" in caught.value.hint
     with other.locked():
         assert other.unknown == {"a"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ from dify_notebook.i18n import speaking
 from dify_notebook.sweep.budget import parse_budget
 from dify_notebook.sweep.case import Case, Message, Target, Variant
 from dify_notebook.sweep.contamination import contaminated, notes, same_answers
+from dify_notebook.sweep.kept import Kept
 from dify_notebook.sweep.plan import plan
 from dify_notebook.sweep.rates import Rate, rate, rates, succeeded
 from dify_notebook.sweep.records import Answer, Checked, Outcome, State
 from dify_notebook.sweep.results import RESULTS, SWEEP_NODES, SWEEP_THOUGHTS, nodes, results, results_table, thoughts
+from dify_notebook.sweep.store import Store
 from dify_notebook.sweep.variants import variant_key
 from dify_notebook.turn.state import Node, Thought, Turn
 from tests.support import linear
@@ -77,6 +80,26 @@ TARGETS = {
     "v1": Target(name="v1", client=None, identity="id1"),  # type: ignore[arg-type]  # nothing asks it
     "v2": Target(name="v2", client=None, identity="id2", workflow_id="pin"),  # type: ignore[arg-type]
 }
+
+
+def test_a_store_is_what_tables_read(tmp_path: Path) -> None:
+    """On a disk: what was written comes back, also where it is opened again."""
+    cases = [case(1), case(2), case(3)]
+    with Store.open(tmp_path / "runs").locked() as store:
+        for one in cases[:2]:
+            store.begin(one.id, 1.0)
+            store.end(answered(one, said(price=Decimal("0.25"), currency="USD", total_tokens=4)))
+        store.begin(cases[2].id, 2.0)
+    kept: Kept = Store.open(tmp_path / "runs", read_only=True)
+    frame = results(cases, kept)
+    assert frame["state"].tolist() == ["succeeded", "succeeded", "unknown"]
+    assert frame["price"].tolist()[:2] == [0.25, 0.25]
+    found = plan(cases, kept, parse_budget("1 USD"))
+    assert (found.spent, found.reserved) == (Decimal("0.50"), Decimal("0.25"))
+    assert contaminated(cases, kept, TARGETS) == {}
+    with pytest.warns(UserWarning, match="tapes of 2 answers"):
+        assert nodes(cases, kept).empty
+
 
 # -- results -----------------------------------------------------------------------------------
 
