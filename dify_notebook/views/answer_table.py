@@ -10,7 +10,8 @@ import msgspec
 from ..printable import one_line, shown
 from . import facts, limits
 from .block import Block
-from .columns_page import cell, note, row_head
+from .columns_page import cell, note, question, row_head
+from .columns_text import query_document, query_lines
 from .comparison import NOTHING
 from .guard import escaped
 from .terminal import terminal_text
@@ -141,7 +142,7 @@ def _omitted(table: Table, words: Words) -> str:
 
 def block(table: Table, words: Words) -> Block:
     """The table as it stays in a notebook."""
-    body: list[Block] = note("about", table.note)
+    body: list[Block] = [*note("about", table.note), *question(table.query, words)]
     top = "".join(cell("th", text) for text in _head(table, words))
     lines = [_line(f"row-{at}", row) for at, row in enumerate(_rows(table, words))]
     foot = [_line(f"total-{at}", row) for at, row in enumerate(totals(table, words))]
@@ -165,13 +166,14 @@ def document(table: Table, words: Words) -> str:
     head = _head(table, words)
     rows = [[escaped(text) for text in row] for row in [*_rows(table, words), *totals(table, words)]]
     lines = [[escaped(text) for text in head], ["---"] * len(head), *rows]
-    parts = [escaped(one_line(table.note, 600)), "\n".join("| " + " | ".join(line) + " |" for line in lines)]
+    parts = [escaped(one_line(table.note, 600)), *query_document(table.query, words)]
+    parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
     return "\n\n".join(part for part in [*parts, escaped(_omitted(table, words))] if part) + "\n"
 
 
 def text(table: Table, words: Words) -> str:
     """The table as text: a question, and below it the answers."""
-    blocks = [one_line(table.note, 600)] if table.note else []
+    blocks = [one_line(table.note, 600), *query_lines(table.query, words)]
     for row in _rows(table, words):
         blocks.append("\n".join([row[0], *_named(table, row[1:], words)]))
     for row in totals(table, words):

@@ -88,11 +88,7 @@ def head(page: Page, words: Words, memo: Memo) -> list[Block]:
         share = min(100, 100 * done // asked)
         bar = element("div", {"class": "dn-bar dn-run", "style": f"width:{share}%"})
         out.append(Block("bar", "div", {"class": "dn-track", "aria-hidden": "true"}, bar))
-    out += note("about", page.note)
-    if page.query:
-        text, rest = truncated(shown(page.query), words, COLUMN_FIELD)
-        out.append(Block("asked", "div", {}, caption(words("columns.asked"))))
-        out += [Block("query", "div", {"class": "dn-quote dn-plain"}, escape(text)), *note("query-cut", rest)]
+    out += [*note("about", page.note), *question(page.query, words)]
     if page.inputs:
         values = memo.get("inputs", (page.inputs,), _inputs, page, words)
         out += [Block("given", "div", {}, caption(words("inputs"))), *values]
@@ -101,6 +97,15 @@ def head(page: Page, words: Words, memo: Memo) -> list[Block]:
 
 def _inputs(page: Page, words: Words) -> list[Block]:
     return outputs.table(page.inputs, Reading(words, "turn.inputs", plain=True), "inputs")
+
+
+def question(query: str | None, words: Words) -> list[Block]:
+    """What was asked."""
+    if not query:
+        return []
+    text, rest = truncated(shown(query), words, COLUMN_FIELD)
+    lead = Block("asked", "div", {}, caption(words("columns.asked")))
+    return [lead, Block("query", "div", {"class": "dn-quote dn-plain"}, escape(text)), *note("query-cut", rest)]
 
 
 def note(key: str, text: str) -> list[Block]:
@@ -165,7 +170,7 @@ def _said(entry: Entry, words: Words) -> list[Block]:
         return alert(entry.error, words) or note("status", columns.status_text(entry, words))
     root = TurnView(words.lang).blocks(columns.bounded(entry.turn), entry.now)
     slots = {slot.key: slot for slot in root.children if slot.children}
-    kept = [slots[name] for name in _SAVED if name in slots]
+    kept = [Block(name, "div", {}, "", slots[name].children) for name in _SAVED if name in slots]
     if not kept:
         kept = note("status", columns.status_text(entry, words))
     return [*kept, *note("cut", columns.cut(entry.turn, words))]

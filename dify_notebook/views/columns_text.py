@@ -17,9 +17,7 @@ from .words import Words, truncated
 def document(page: Page, words: Words) -> str:
     """The page as markdown."""
     parts = [f"**{escaped(columns.progress(page, words))}**", escaped(one_line(page.note, 600))]
-    if page.query:
-        text, rest = truncated(shown(page.query), words, limits.COLUMN_FIELD)
-        parts += [f"**{words('columns.asked')}**", fenced(text, "text"), escaped(rest)]
+    parts += query_document(page.query, words)
     if page.inputs:
         parts += outputs.written(page.inputs, Reading(words, "turn.inputs", plain=True), "inputs")
     rows = columns.laid_out(page, words)
@@ -32,6 +30,14 @@ def document(page: Page, words: Words) -> str:
         parts += [_difference(one, words) for one in found if one is not None]
     parts.append(escaped(columns.omitted(page, words)))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def query_document(query: str | None, words: Words) -> list[str]:
+    """What was asked, as pieces of markdown."""
+    if not query:
+        return []
+    text, rest = truncated(shown(query), words, limits.COLUMN_FIELD)
+    return [f"**{words('columns.asked')}**", fenced(text, "text"), escaped(rest)]
 
 
 def titles(row: Row) -> list[str]:
@@ -95,13 +101,18 @@ def text(page: Page, words: Words) -> str:
 def asked(page: Page, words: Words) -> str:
     """What was asked, and what is to be known of all."""
     lines = [one_line(page.note, 600)] if page.note else []
-    if page.query:
-        query, rest = truncated(shown(page.query), words, limits.COLUMN_FIELD)
-        lines += [words("columns.asked") + words.colon.rstrip(), plain.indented(query, "  ")]
-        lines += [f"  {rest}"] if rest else []
+    lines += query_lines(page.query, words)
     if page.inputs:
         lines += outputs.written_lines(page.inputs, Reading(words, "turn.inputs", plain=True), "inputs")
     return "\n".join(lines)
+
+
+def query_lines(query: str | None, words: Words) -> list[str]:
+    """What was asked, as lines."""
+    if not query:
+        return []
+    text, rest = truncated(shown(query), words, limits.COLUMN_FIELD)
+    return [words("columns.asked") + words.colon.rstrip(), plain.indented(text, "  "), *([f"  {rest}"] if rest else [])]
 
 
 def rule(title: str) -> str:
