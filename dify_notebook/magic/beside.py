@@ -17,7 +17,7 @@ from . import cell as cells
 from .beside_line import name_and_version
 from .beside_rows import LABEL, Asked, ask_with
 from .parse import Arguments
-from .run_cell import MIN_INTERVAL, POLL_INTERVAL, REST_FACTOR, defer_interrupt
+from .run_cell import MIN_INTERVAL, POLL_INTERVAL, REST_FACTOR, STOP_TIMEOUT, defer_interrupt
 from .state import AppSession, State
 
 if TYPE_CHECKING:
@@ -225,6 +225,7 @@ def run(
         interrupted = True
         with suppress(KeyboardInterrupt):
             running.abandon()
+            running.wait(STOP_TIMEOUT)
     except Exception:
         if running is not None:
             running.abandon()  # nobody would see what is still coming
