@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 LIVE = 24
 """Answers that a cell shows in columns while they come; of more it shows how far it is, and a table at the end."""
+AT_ONCE = 8
+"""Questions to one server at once where there is a table."""
 
 
 class App(NamedTuple):
@@ -100,7 +102,7 @@ def build(arguments: Arguments, body: str, state: State, namespace: dict[str, An
         repeats=arguments.repeats or 1,
         user=arguments.user,
         timeout=arguments.timeout,
-        **({} if table else {"concurrency": LIVE}),
+        concurrency=AT_ONCE if table else LIVE,
     )  # fmt: skip
     return Beside(sweep, apps, failed, names, asked, arguments.budget, table)
 
@@ -277,4 +279,4 @@ def check(outcomes: Mapping[str, Outcome], asked: int, ended: Ended | None) -> N
     code = first.error_code or next((answer.error_code for answer in first.answers if answer.error_code), None)
     counts = {"count": f"{len(outcomes):,}", "of": f"{asked:,}"}
     message = t("magic.beside.all_failed", **counts, problem=one_line(why or "?", 400))
-    raise DifyError(message, code=code, hint=t("magic.beside.failed_hint"))
+    raise DifyError(message, code=code or "sweep", hint=t("magic.beside.failed_hint"))
