@@ -26,11 +26,12 @@ class Index:
 
     def add(self, case: str, place: int, length: int, succeeded: bool) -> None:
         """One more try; `place` and `length` are its line's, in bytes."""
+        number = len(self.places)
         self._before.append(self.last.get(case, -1))
-        self.last[case] = len(self.places)
-        self.places.append(place)
-        self.lengths.append(length)
         self.succeeded.append(succeeded)
+        self.lengths.append(length)
+        self.places.append(place)
+        self.last[case] = number  # last: whoever reads meanwhile finds the rest there
 
     def tries(self, case: str) -> list[int]:
         """The numbers of a case's tries, oldest first."""
