@@ -97,7 +97,7 @@ def test_a_store_is_what_tables_read(tmp_path: Path) -> None:
     found = plan(cases, kept, parse_budget("1 USD"))
     assert (found.spent, found.reserved) == (Decimal("0.50"), Decimal("0.25"))
     assert contaminated(cases, kept, TARGETS) == {}
-    with pytest.warns(UserWarning, match="tapes of 2 answers"):
+    with pytest.warns(UserWarning, match="not kept any more: 2"):
         assert nodes(cases, kept).empty
 
 
@@ -228,7 +228,7 @@ def test_nodes_and_thoughts_come_from_the_tapes_and_join() -> None:
     store = Records(
         [answered(cases[0], said(tape="t1"), said(tape="t2")), answered(cases[1], said(tape="gone"))], turns=turns
     )
-    with pytest.warns(UserWarning, match="tapes of 1 answers"):
+    with pytest.warns(UserWarning, match="not kept any more: 1"):
         found = nodes(cases, store)
     assert found[["case", "turn", "message_id", "node_id"]].values.tolist() == [
         [cases[0].id, 1, "m1", "a"], [cases[0].id, 1, "m1", "b"],
@@ -415,6 +415,7 @@ def test_a_plan_estimates_from_finished_cases_of_the_same_variant() -> None:
         text = found.bundle()["text/plain"]
     assert "about $0.80, between $0.60 and $1, estimated from 2 cases" in text
     assert "The price of 1 of 2 variants is not known" in text
+    assert "The tokens of 1 of 2 variants are not known" in text
     assert "$9.80 of $20 spent so far" in text
     assert "not known" in text
 
@@ -436,6 +437,8 @@ def test_a_plan_never_adds_currencies_and_says_what_a_budget_refuses() -> None:
         "CNY": 14, "USD": 2,
     }  # fmt: skip
     assert "CNY" in found.refused["v2"]
+    with speaking("en"):
+        assert "about $2, estimated from one case" in found.bundle()["text/plain"]
     assert found.spent == 1
     mixed = Records([answered(cases[0], priced("1", 5)), answered(cases[2], priced("1", 5, "EUR"))])
     assert plan(cases, mixed).variants[0].price is None
