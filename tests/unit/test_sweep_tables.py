@@ -208,6 +208,17 @@ def test_the_last_attempt_counts() -> None:
     assert frame.loc[0, ["answer", "state", "tries"]].tolist() == ["new", "succeeded", 2]
 
 
+def test_an_attempt_before_one_that_nobody_knows_the_end_of_is_no_answer() -> None:
+    one = case(1)
+    turns = {"t1": Turn(message_id="m1", nodes=(Node(id="n1"),))}
+    store = Records([answered(one, said(annotation=True, tape="t1"))], unknown=[one], turns=turns)
+    frame = results([one], store)
+    assert frame.loc[0, ["state", "tries"]].tolist() == ["unknown", 1]
+    assert frame[["answer", "created_at"]].isna().all(axis=None)
+    assert contaminated([one], store, TARGETS) == {}
+    assert nodes([one], store).empty
+
+
 def test_results_grow_with_their_cases() -> None:
     def make(count: int) -> tuple[list[Case], Records]:
         cases = [case(at, inputs={"tone": str(at % 3)}) for at in range(count)]
