@@ -170,4 +170,4 @@ def _client(app: Any) -> AsyncDify:
 
 
 def _refuse(key: str, /, **values: object) -> NoReturn:
-    raise InputError(t(key, **values), code="apps")
+    raise InputError(t(key, **values), code="apps", hint=t("magic.value.hint"))

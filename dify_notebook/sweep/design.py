@@ -13,12 +13,12 @@ from ..app.file_references import is_url, remote
 from ..app.files import holds_file
 from ..app.namespace import normalized_name
 from ..app.template import Placeholder, Template
-from ..app.values import is_missing
+from ..app.values import Unserializable, is_missing, to_builtins
 from ..errors import InputError
 from ..i18n import t
 from ..paths import expand
 from ..printable import one_line
-from .identity import repeatable
+from .identity import canonical, repeatable
 from .rows import Table, no_column
 
 Script = str | Sequence[str]
@@ -28,6 +28,8 @@ ROW = "row"
 _LETTERS = re.compile(r"[\W_]+")
 _CLOSE = 0.8
 """How alike a text and a column's name are where one is taken for a slip of the other, of 1."""
+_SHORTEST, _LONGEST = 4, 80
+"""Letters of what may be such a slip."""
 
 
 class Design(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,12 +77,22 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """The same as the user wrote them."""
     files: Written
 
+    def roles(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The columns whose cells are values or files themselves, and those that stand in texts; some are both."""
+        inputs: list[Written] = [*self.inputs.values(), self.files]
+        inputs += [value for values in self.varied.values() for value in values]
+        alone = [each for each in inputs if isinstance(each, Column) or (isinstance(each, Template) and each.alone)]
+        texts: list[Written] = [text for turns in self.prompts.values() for text in turns]
+        texts += [each for each in inputs if each not in alone]
+        return _names(alone), _names(texts)
+
     def columns(self) -> tuple[str, ...]:
         """Those that are used, by name."""
-        written: list[Written] = [*self.inputs.values(), self.files]
-        written += [text for turns in self.prompts.values() for text in turns]
-        written += [value for values in self.varied.values() for value in values]
-        return tuple(sorted({name for each in written for name in columns_of(each)}))
+        return tuple(sorted(frozenset.union(*self.roles())))
+
+
+def _names(written: Sequence[Written]) -> frozenset[str]:
+    return frozenset(name for each in written for name in columns_of(each))
 
 
 def columns_of(written: Written) -> tuple[str, ...]:
@@ -191,17 +203,23 @@ def _varied(values: Sequence[Any], table: Table, place: str) -> tuple[Itself | T
         _refuse("sweep.cases.no_value", "inputs", place=place)
     made: list[Itself | Template] = []
     for position, value in enumerate(values):
-        if any(type(other) is type(value) and _equal(other, value) for other in values[:position]):
+        if any(_equal(other, value) for other in values[:position]):
             _refuse("sweep.cases.same_value", "inputs", place=place, value=one_line(repr(value), 80))
         made.append(_text_or_itself(value, table, place))
     return tuple(made)
 
 
 def _equal(one: Any, other: Any) -> bool:
-    try:
-        return bool(one == other)
-    except (TypeError, ValueError):  # arrays say no single word
+    """Whether two values are sent alike."""
+    if type(one) is not type(other):
         return False
+    spelled = []
+    for value in (one, other):
+        try:
+            spelled.append(canonical(to_builtins(value)))
+        except (Unserializable, ValueError):
+            return bool(one == other) if holds_file(one) else one is other
+    return spelled[0] == spelled[1]
 
 
 def _input(value: Any, table: Table, place: str) -> Written:
@@ -229,7 +247,7 @@ def _slip(text: str, table: Table) -> str | None:
     word = _LETTERS.sub("", text.casefold())
     if word in plain:
         return plain[word]
-    close = get_close_matches(word, plain, n=1, cutoff=_CLOSE) if len(word) >= 4 else []
+    close = get_close_matches(word, plain, n=1, cutoff=_CLOSE) if _SHORTEST <= len(word) <= _LONGEST else []
     return plain[close[0]] if close else None
 
 
@@ -253,4 +271,4 @@ def _named(file: Any) -> Any:
 
 
 def _refuse(key: str, code: str, /, **values: object) -> NoReturn:
-    raise InputError(t(key, **values), code=code)
+    raise InputError(t(key, **values), code=code, hint=t("magic.value.hint"))

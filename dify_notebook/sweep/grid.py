@@ -7,7 +7,7 @@ import itertools
 import math
 import random
 import threading
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import msgspec
@@ -27,7 +27,7 @@ from ..wire.calls import check_text
 from .case import Case, Message, Target, Variant
 from .design import Design as Design
 from .design import Itself, Layout, Written, columns_of, read, value_of
-from .identity import FileHashes, case_id, cell, digest, inputs_hash, message_hash, sources
+from .identity import FileHashes, case_id, cell, digest, files, inputs_hash, message_hash, sources
 from .rows import Table, table
 
 SWEEP = msgspec.structs.replace(
@@ -152,7 +152,8 @@ class _Builder:
         self.layout = read(design, self.table)
         _check_size(design, self.layout, self.table, len(apps))
         self.hashes = FileHashes()
-        self._file_columns = columns_of(self.layout.files)
+        self._file_columns = frozenset(columns_of(self.layout.files))
+        self._value_columns, self._text_columns = self.layout.roles()
         self.arms = [arm for app in apps for arm in _arms(app, self.layout, apps)]
         self._fitted: dict[tuple[Any, ...], tuple[dict[str, Any], bytes]] = {}
         self._shared: dict[bytes, tuple[dict[str, Any], bytes]] = {}
@@ -205,16 +206,23 @@ class _Builder:
         return list(by_content.values())
 
     def _spelled(self, row: Mapping[str, Any]) -> dict[str, bytes]:
-        """The used cells, by column, as they count."""
+        """The used cells, by column, as they count: a file by its bytes, but by its name where it stands in a text."""
         spelled: dict[str, bytes] = {}
         for name, value in row.items():
-            is_file = name in self._file_columns or holds_file(value)
-            spelled[name] = as_input_error(SWEEP, self._cell, name, value, is_file)
+            if name not in self._file_columns and not holds_file(value):
+                spelled[name] = as_input_error(SWEEP, self._named, name, cell, value)
+                continue
+            parts = []
+            if name in self._value_columns:
+                parts.append(as_input_error(SWEEP, self._named, name, files, value, self.hashes))
+            if name in self._text_columns:
+                parts.append(as_input_error(SWEEP, self._named, name, cell, value))
+            spelled[name] = b"".join(parts)
         return spelled
 
-    def _cell(self, name: str, value: Any, is_file: bool) -> bytes:
+    def _named(self, name: str, spell: Callable[..., bytes], *args: Any) -> bytes:
         try:
-            return cell(value, self.hashes, is_file=is_file)
+            return spell(*args)
         except Unserializable as unfit:
             raise InvalidInput("unfit", name, unfit=unfit) from None
         except InvalidInput as invalid:
@@ -222,7 +230,7 @@ class _Builder:
 
     def _row(self, row: Mapping[str, Any], spelled: Mapping[str, bytes]) -> list[Sent]:
         """What each variant sends; variants that send the same share it."""
-        files = as_input_error(SWEEP, sources, value_of(self.layout.files, row))
+        attached = as_input_error(SWEEP, sources, value_of(self.layout.files, row))
         queries = {name: _queries(turns, row) for name, turns in self.layout.prompts.items()}
         made: dict[tuple[str | None, bool, int], Sent] = {}
         sent: list[Sent] = []
@@ -234,8 +242,8 @@ class _Builder:
             if key not in made:
                 if arm.text_input is not None or not asked:
                     asked = [None]
-                hashes = [message_hash(query, counted, files, self.hashes) for query in asked]
-                messages = tuple(Message(query=query, inputs=inputs, files=files) for query in asked)
+                hashes = [message_hash(query, counted, attached, self.hashes) for query in asked]
+                messages = tuple(Message(query=query, inputs=inputs, files=attached) for query in asked)
                 made[key] = Sent(digest("content", *hashes), messages)
             sent.append(made[key])
         return sent
@@ -270,7 +278,7 @@ def _check_size(design: Design, layout: Layout, rows: Table, apps: int) -> None:
     if count > MOST:
         numbers = {"rows": rows.count, "variants": variants, "repeats": design.repeats, "count": count, "most": MOST}
         message = t("sweep.cases.too_many", **{name: f"{number:,}" for name, number in numbers.items()})
-        raise InputError(message, code="over")
+        raise InputError(message, code="over", hint=t("magic.value.hint"))
 
 
 def _fit(app: App, given: Mapping[str, Value]) -> dict[str, Any]:
@@ -288,7 +296,7 @@ def _queries(turns: Sequence[Template], row: Mapping[str, Any]) -> list[str]:
         check_text("query", query)
         if not query.strip():
             key = "sweep.cases.empty_query" if len(turns) == 1 else "sweep.cases.empty_turn"
-            raise InputError(t(key, turn=number), code="query")
+            raise InputError(t(key, turn=number), code="query", hint=t("magic.value.hint"))
         queries.append(query)
     return queries
 
@@ -334,4 +342,4 @@ def _text_input(app: App, layout: Layout, turns: int) -> str:
 
 
 def _refuse(key: str, /, *, app: str, **values: object) -> NoReturn:
-    raise InputError(t(key, app=one_line(app), **values), code="query")
+    raise InputError(t(key, app=one_line(app), **values), code="query", hint=t("magic.value.hint"))

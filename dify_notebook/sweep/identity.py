@@ -116,18 +116,12 @@ def sources(value: Any) -> tuple[Any, ...]:
     return tuple(repeatable(source) for source in sources_of(Value(value, Origin.PYTHON)))
 
 
-def cell(value: Any, hashes: FileHashes, *, is_file: bool) -> bytes:
-    """One cell of a table: canonical JSON, or that it is missing. Decimals are exact, files count by their bytes.
-
-    Args:
-        is_file: whether it is a file, or a list of some.
+def cell(value: Any) -> bytes:
+    """One cell of a table as a value: canonical JSON, or that it is missing. Decimals are exact.
 
     Raises:
-        Unserializable, InvalidInput: it has no form as a value, or as a file.
-        InputError: a file is not there.
+        Unserializable: it has no form as JSON.
     """
-    if is_file:
-        return b"files" + canonical([hashes.of(source) for source in sources(value)])
     value = unwrap(value)
     if type(value) not in (str, int, bool):
         if is_missing(value):
@@ -136,6 +130,16 @@ def cell(value: Any, hashes: FileHashes, *, is_file: bool) -> bytes:
             return b"decimal" + to_text(value, strict=True).encode()
         value = to_builtins(value)
     return b"json" + canonical(value)
+
+
+def files(value: Any, hashes: FileHashes) -> bytes:
+    """Files by their bytes, whatever they are called and wherever they lie.
+
+    Raises:
+        InvalidInput: it names no file.
+        InputError: a file is not there, or cannot be read.
+    """
+    return b"files" + canonical([hashes.of(source) for source in sources(value)])
 
 
 def inputs_hash(inputs: Mapping[str, Any], hashes: FileHashes) -> bytes:

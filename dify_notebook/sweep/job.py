@@ -14,8 +14,8 @@ from .records import Outcome, State
 
 if TYPE_CHECKING:
     from .budget import Ledger, Limit
-    from .engine import Ended, Engine
     from .design import Design
+    from .engine import Ended, Engine
     from .store import Store
     from .variants import VariantKey
 

@@ -30,7 +30,10 @@ class Kept(Protocol):
 
 
 class Attempts:
-    """The last attempt of each case, and how many there were. Read once: a store reads its file with each look."""
+    """The last attempt of each case, and how many there were. Read once: a store reads its file with each look.
+
+    Of a case that may have been asked again and whose end nobody knows, none is the last.
+    """
 
     def __init__(self, cases: Iterable[Case], store: Kept) -> None:
         wanted = {case.id for case in cases}
@@ -40,3 +43,5 @@ class Attempts:
             if outcome.case in wanted:
                 self.last[outcome.case] = outcome
                 self.count[outcome.case] += 1
+        for case_id in [one for one in self.last if store.state(one) == "unknown"]:
+            del self.last[case_id]

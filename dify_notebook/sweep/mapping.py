@@ -131,7 +131,8 @@ def map_rows(
     layout = read(design, rows)
     varied = next((name for name, values in layout.varied.items() if len(values) > 1), None)
     if varied is not None:
-        raise InputError(t("sweep.map.varies", name=one_line(varied, 80)), code="inputs", hint=t("sweep.map.varies_hint"))
+        said, hint = t("sweep.map.varies", name=one_line(varied, 80)), t("sweep.map.varies_hint")
+        raise InputError(said, code="inputs", hint=hint)
     if not layout.columns():
         names = ", ".join(one_line(name, 40) for name in rows.columns[:20])
         raise InputError(t("sweep.map.same", columns=names or "-"), code="query")

@@ -67,7 +67,8 @@ def columns(outputs: Any, taken: Sequence[str]) -> Columns:
             raise InputError(t("sweep.map.error_taken", name=ERROR), code="outputs", hint=t("sweep.map.rename_hint"))
     for name in [*(names or ()), ERROR]:
         if name in taken:
-            raise InputError(t("sweep.map.taken", name=one_line(name, 80)), code="outputs", hint=t("sweep.map.rename_hint"))
+            said = t("sweep.map.taken", name=one_line(name, 80))
+            raise InputError(said, code="outputs", hint=t("sweep.map.rename_hint"))
     return Columns(names)
 
 
@@ -133,7 +134,9 @@ def _cleaned(value: Any) -> Any:
     return clean(value) if isinstance(value, str) else value
 
 
-def added(rows: Sequence[Row], wanted: Columns, taken: Sequence[str], index: Any, *, is_run: bool) -> dict[str, pd.Series[Any]]:
+def added(
+    rows: Sequence[Row], wanted: Columns, taken: Sequence[str], index: Any, *, is_run: bool
+) -> dict[str, pd.Series[Any]]:
     """The new columns, in order; `error` is the last.
 
     Outputs that were not named and whose name the table has become `output_NAME`.

@@ -192,17 +192,15 @@ class Plan:
             return [t("sweep.plan.nothing", lang)]
         totals = [("tokens", tokens)] if tokens.estimate is not None else []
         for unit, total in [*totals, *prices.items()]:
-            if total.estimate is None:
-                continue
-            mean, low, high = (
-                amount(one, unit, words) for one in (total.estimate.mean, total.estimate.low, total.estimate.high)
-            )
-            count = number(total.estimate.cases)
-            lines.append(t("sweep.plan.estimate", lang, mean=mean, low=low, high=high, count=count))
+            if total.estimate is not None:
+                lines.append(_estimated(total.estimate, unit, words))
+        count = number(len(self.variants))
+        if tokens.estimate is not None and tokens.silent:
+            lines.append(t("sweep.plan.silent_tokens", lang, count=number(tokens.silent), all=count))
         if not prices:
             lines.append(t("sweep.plan.no_price", lang))
         elif (silent := next(iter(prices.values())).silent) > 0:
-            lines.append(t("sweep.plan.silent", lang, count=number(silent), all=number(len(self.variants))))
+            lines.append(t("sweep.plan.silent_price", lang, count=number(silent), all=count))
         return lines
 
 
@@ -294,6 +292,13 @@ def amount(value: Decimal, unit: str, words: Words) -> str:
         return t(f"sweep.plan.{unit}", words.lang, count=number(int(value.to_integral_value())))
     digits = value if value == 0 else round(value, max(2, 3 - value.adjusted()))
     return price_text(digits, unit)
+
+
+def _estimated(estimate: Estimate, unit: str, words: Words) -> str:
+    mean, low, high = (amount(one, unit, words) for one in (estimate.mean, estimate.low, estimate.high))
+    if estimate.cases == 1:
+        return t("sweep.plan.estimate_one", words.lang, mean=mean)
+    return t("sweep.plan.estimate", words.lang, mean=mean, low=low, high=high, count=number(estimate.cases))
 
 
 def _counts(one: VariantPlan) -> list[str]:

@@ -137,7 +137,7 @@ def results(cases: Sequence[Case], store: Kept, excluded: Mapping[str, str] | No
             known[id(case.variant)] = variant_key(case.variant), variant_values(case.variant)
         key, of_variant = known[id(case.variant)]
         state = store.state(case.id)
-        outcome = attempts.last.get(case.id) if state in ("succeeded", "failed") else None
+        outcome = attempts.last.get(case.id)
         base = {
             "case": case.id,
             "question": case.question,

@@ -16,6 +16,8 @@ from ..printable import one_line
 
 _NAMES = 30
 """Columns that an error lists."""
+_LONGEST = 80
+"""Letters of a name that may be a slip of a column's."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -108,12 +110,13 @@ def table(over: Any) -> Table:
 def no_column(name: str, table: Table, place: str) -> InputError:
     """The error that a name is no column, with those that there are."""
     if not table.columns:
-        return InputError(t("sweep.cases.no_table", place=place, name=one_line(name)), code="over")
+        message = t("sweep.cases.no_table", place=place, name=one_line(name))
+        return InputError(message, code="over", hint=t("magic.value.hint"))
     shown = ", ".join(one_line(column, 60) for column in table.columns[:_NAMES])
     more = ", …" if len(table.columns) > _NAMES else ""
-    guess = suggestion(name, table.columns)
+    guess = suggestion(name[:_LONGEST], table.columns)
     message = t("sweep.cases.no_column", place=place, name=one_line(name), suggestion=guess, columns=shown + more)
-    return InputError(message, code="column")
+    return InputError(message, code="column", hint=t("magic.value.hint"))
 
 
 def _repeats(columns: list[str]) -> bool:
@@ -137,4 +140,4 @@ def _name(label: Any) -> str:
 
 
 def _refuse(key: str, /, *, code: str, **values: object) -> NoReturn:
-    raise InputError(t(key, **values), code=code)
+    raise InputError(t(key, **values), code=code, hint=t("magic.value.hint"))

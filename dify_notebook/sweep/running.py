@@ -65,7 +65,7 @@ class Running:
         return self._future.done()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended, or for so many seconds; whether it has. An Interrupt is raised here and ends nothing."""
+        """Wait until it has ended, or for so many seconds; whether it has. An Interrupt is raised and ends nothing."""
         with suppress(TimeoutError, concurrent.futures.CancelledError):  # whoever asks for the result gets the others
             self._future.exception(timeout)
         return self._future.done()

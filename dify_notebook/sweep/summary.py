@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 
@@ -19,7 +19,7 @@ from .variants import by_variant, name_of
 if TYPE_CHECKING:
     from .store import Store
 
-STATES: tuple[State, ...] = ("succeeded", "failed", "unknown", "not_run")
+STATES: tuple[State, ...] = get_args(State)
 
 
 class Cost(msgspec.Struct):

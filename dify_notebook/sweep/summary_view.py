@@ -32,13 +32,12 @@ def bundle(found: Summary) -> dict[str, str]:
         *([table.block("variants", head, rows)] if rows else []),
         *(Block(f"note-{at}", "div", {"class": "dn-note-cut"}, escape(note)) for at, note in enumerate(notes)),
     ))  # fmt: skip
+    marked = table.markdown(head, rows) if rows else ""
     return {
         "text/html": serialize(shown, inline_styles),
-        "text/markdown": _joined(
-            [f"**{title}** \u00b7 {escaped(about)}", table.markdown(head, rows) if rows else "", *map(escaped, notes)], "\n\n"
-        ) + "\n",
+        "text/markdown": _joined([f"**{title}** \u00b7 {escaped(about)}", marked, *map(escaped, notes)], "\n\n") + "\n",
         "text/plain": _joined([f"{title} \u00b7 {about}", table.text(head, rows) if rows else "", *notes], "\n"),
-    }  # fmt: skip
+    }
 
 
 def _joined(parts: Sequence[str], between: str) -> str:
@@ -74,7 +73,8 @@ def _tokens(cost: Cost) -> str:
 
 
 def _prices(cost: Cost) -> str:
-    return _partly(" + ".join(price(amount, name) for name, amount in sorted(cost.prices.items())), cost.without_price, cost.calls)
+    amounts = " + ".join(price(amount, name) for name, amount in sorted(cost.prices.items()))
+    return _partly(amounts, cost.without_price, cost.calls)
 
 
 def _partly(amount: str, missing: int, calls: int) -> str:

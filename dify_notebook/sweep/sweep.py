@@ -287,8 +287,8 @@ class Sweep:
 
     @property
     def rates(self) -> pd.DataFrame:
-        """For each variant how many succeeded (`yes`) and failed (`no`), `of` how many, the `rate`, the bounds `low` and
-        `high` that missing ones leave, and `excluded`: cases whose questions cannot be compared and are not counted."""
+        """For each variant how many succeeded (`yes`) and failed (`no`), `of` how many, the `rate`, the bounds `low`
+        and `high` that missing ones leave, and `excluded`: cases whose questions cannot be compared, not counted."""
         from .rates import rates, succeeded
 
         cases, store = self._cases(), self._read_store()

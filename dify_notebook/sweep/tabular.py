@@ -53,7 +53,7 @@ def _block(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], lines
     )
     body = []
     for index, row in enumerate(rows):
-        first = element("th", {"class": "dn-th", "scope": "row"}, escape(row[0]))
+        first = element("th", {"class": "dn-td", "scope": "row"}, escape(row[0]))
         rest = "".join(element("td", {"class": "dn-td dn-right"}, escape(text)) for text in row[1:])
         body.append(Block(str(index), "tr", {"class": "dn-tr"}, first + rest))
     table = Block("table", "table", {"class": "dn-table dn-rows"}, "", (

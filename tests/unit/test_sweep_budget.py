@@ -151,6 +151,7 @@ def test_what_may_have_been_asked_stays_reserved() -> None:
     [
         ("2 USD", answer(None), "no price in USD"),
         ("2 USD", answer("0.1", None), "no price in USD"),
+        ("2 USD", answer(None, status="partial_succeeded"), "no price in USD"),
         ("2 USD", answer("NaN"), "no price in USD"),
         ("2 USD", answer("-1"), "no price in USD"),
         ("2 USD", answer("1E+99999"), "no price in USD"),

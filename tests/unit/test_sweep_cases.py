@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import random
 import threading
@@ -24,6 +25,7 @@ from support.linear import growth
 from dify_notebook.app.files import FileInput
 from dify_notebook.app.known import KnownApp
 from dify_notebook.errors import InputError
+from dify_notebook.i18n import t
 from dify_notebook.sweep import grid
 from dify_notebook.sweep.case import Case, Target
 from dify_notebook.sweep.grid import App, Design, arrange, distinct
@@ -265,6 +267,12 @@ def test_refused_with_what_is_wrong_and_where(apps: tuple[App, ...], design: dic
     assert [part for part in parts if part not in message] == [], message
 
 
+def test_what_to_do_is_not_that_of_a_question_in_a_cell() -> None:
+    with pytest.raises(InputError) as refusal:
+        made(query=3)
+    assert refusal.value.hint == t("magic.value.hint")
+
+
 def test_what_is_wrong_in_all_rows_names_none_of_them() -> None:
     nowhere = Path("/nowhere/a.png")
     needs = app("v1", control("text-input", "a", required=True), control("file", "f", allowed_file_types=["image"]))
@@ -334,6 +342,33 @@ def test_a_reference_to_an_address_is_a_file(tmp_path: Path) -> None:
     reference = {"type": "image", "transfer_method": "remote_url", "url": "https://example.com/b.png"}
     (case,) = made(query="?", files="f", over=[{"f": reference}])
     assert case.messages[0].files == (reference,)
+
+
+def test_a_path_that_stands_in_a_text_counts_by_its_name(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.txt", tmp_path / "other.txt"
+    one.write_bytes(b"same")
+    other.write_bytes(b"same")
+    rows = [{"f": one}, {"f": other}, {"f": tmp_path / "nowhere"}]
+    assert queries(made(query="{{ f }}", over=rows)) == {at: [str(row["f"])] for at, row in enumerate(rows)}
+    assert len(blocks(made(query="{{ f }}", files="f", over=rows[:2]))) == 2
+    assert len(blocks(made(query="?", inputs={"x": "Sum up {{ f }}"}, over=rows))) == 3
+    assert len(blocks(made(query="?", inputs={"x": "f"}, over=rows[:2]))) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[1, 1.0, True, "1"], [{"a": 1}, {"a": 1.0}], [Path("a"), "a"], [None, ""], [b"a", b"b"], [[1, 2], [2, 1]]],
+    ids=repr,
+)
+def test_values_that_are_sent_as_others_vary(values: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_text("a")
+    assert len(made(query="?", inputs={"x": values})) == len(values)
+
+
+@pytest.mark.parametrize("value", [1, {"a": [1]}, np.array([1, 2]), b"a", Path("a"), pd.Timestamp("2026-01-01")], ids=repr)
+def test_a_value_twice_is_refused(value: Any) -> None:
+    assert "twice" in refused(query="?", inputs={"x": [value, copy.copy(value)]})
 
 
 def test_a_large_file_is_not_held(tmp_path: Path) -> None:
@@ -487,8 +522,7 @@ def test_parts_of_a_hash_are_not_taken_for_one_another(one: list[bytes], other: 
     ids=repr,
 )  # fmt: skip
 def test_which_cells_are_the_same(one: Any, other: Any, same: bool) -> None:
-    hashes = FileHashes()
-    assert (cell(one, hashes, is_file=False) == cell(other, hashes, is_file=False)) == same
+    assert (cell(one) == cell(other)) == same
 
 
 # -- tables ----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support import linear
 
 from dify_notebook.errors import TapeGone
 from dify_notebook.frames.dataframes import array
@@ -26,7 +27,6 @@ from dify_notebook.sweep.results import RESULTS, SWEEP_NODES, SWEEP_THOUGHTS, no
 from dify_notebook.sweep.store import Store
 from dify_notebook.sweep.variants import variant_key
 from dify_notebook.turn.state import Node, Thought, Turn
-from tests.support import linear
 
 
 class Records:
@@ -92,12 +92,12 @@ def test_a_store_is_what_tables_read(tmp_path: Path) -> None:
         store.begin(cases[2].id, 2.0)
     kept: Kept = Store.open(tmp_path / "runs", read_only=True)
     frame = results(cases, kept)
-    assert frame["state"].tolist() == ["succeeded", "succeeded", "unknown"]
+    assert frame["state"].tolist() == [*["succeeded"] * 2, "unknown"]
     assert frame["price"].tolist()[:2] == [0.25, 0.25]
     found = plan(cases, kept, parse_budget("1 USD"))
     assert (found.spent, found.reserved) == (Decimal("0.50"), Decimal("0.25"))
     assert contaminated(cases, kept, TARGETS) == {}
-    with pytest.warns(UserWarning, match="tapes of 2 answers"):
+    with pytest.warns(UserWarning, match="not kept any more: 2"):
         assert nodes(cases, kept).empty
 
 
@@ -128,8 +128,7 @@ def test_every_case_has_a_row_for_each_turn_with_the_dtypes_of_the_table() -> No
         assert frame[column.name].dtype == pd.Series(array(column, None, 0)).dtype, column.name
     assert frame["case"].tolist() == [cases[0].id] * 3 + [one.id for one in cases[1:]]
     assert frame["turn"].tolist() == [1, 2, 3, 1, 1, 1, 1]
-    states = ["succeeded", "failed", "not_run", "failed", "succeeded", "unknown", "not_run"]
-    assert frame["state"].tolist() == states
+    assert " ".join(frame["state"]) == "succeeded failed not_run failed succeeded unknown not_run"
     assert frame["tries"].tolist() == [1, 1, 1, 2, 1, 0, 0]
     first = frame.iloc[0]
     assert (first["price"], first["currency"], first["total_tokens"], first["seconds"]) == (0.001, "USD", 7, 1.5)
@@ -209,6 +208,17 @@ def test_the_last_attempt_counts() -> None:
     assert frame.loc[0, ["answer", "state", "tries"]].tolist() == ["new", "succeeded", 2]
 
 
+def test_an_attempt_before_one_that_nobody_knows_the_end_of_is_no_answer() -> None:
+    one = case(1)
+    turns = {"t1": Turn(message_id="m1", nodes=(Node(id="n1"),))}
+    store = Records([answered(one, said(annotation=True, tape="t1"))], unknown=[one], turns=turns)
+    frame = results([one], store)
+    assert frame.loc[0, ["state", "tries"]].tolist() == ["unknown", 1]
+    assert frame[["answer", "created_at"]].isna().all(axis=None)
+    assert contaminated([one], store, TARGETS) == {}
+    assert nodes([one], store).empty
+
+
 def test_results_grow_with_their_cases() -> None:
     def make(count: int) -> tuple[list[Case], Records]:
         cases = [case(at, inputs={"tone": str(at % 3)}) for at in range(count)]
@@ -229,7 +239,7 @@ def test_nodes_and_thoughts_come_from_the_tapes_and_join() -> None:
     store = Records(
         [answered(cases[0], said(tape="t1"), said(tape="t2")), answered(cases[1], said(tape="gone"))], turns=turns
     )
-    with pytest.warns(UserWarning, match="tapes of 1 answers"):
+    with pytest.warns(UserWarning, match="not kept any more: 1"):
         found = nodes(cases, store)
     assert found[["case", "turn", "message_id", "node_id"]].values.tolist() == [
         [cases[0].id, 1, "m1", "a"], [cases[0].id, 1, "m1", "b"],
@@ -416,6 +426,7 @@ def test_a_plan_estimates_from_finished_cases_of_the_same_variant() -> None:
         text = found.bundle()["text/plain"]
     assert "about $0.80, between $0.60 and $1, estimated from 2 cases" in text
     assert "The price of 1 of 2 variants is not known" in text
+    assert "The tokens of 1 of 2 variants are not known" in text
     assert "$9.80 of $20 spent so far" in text
     assert "not known" in text
 
@@ -437,6 +448,8 @@ def test_a_plan_never_adds_currencies_and_says_what_a_budget_refuses() -> None:
         "CNY": 14, "USD": 2,
     }  # fmt: skip
     assert "CNY" in found.refused["v2"]
+    with speaking("en"):
+        assert "about $2, estimated from one case" in found.bundle()["text/plain"]
     assert found.spent == 1
     mixed = Records([answered(cases[0], priced("1", 5)), answered(cases[2], priced("1", 5, "EUR"))])
     assert plan(cases, mixed).variants[0].price is None
