@@ -172,7 +172,11 @@ def _first(case: Case, beside: Beside) -> dict[str, Any]:
         conversation_id=None,
         workflow_id=app.workflow_id,
     )
-    return cells.describe_request(request, app.session, None, user=beside.sweep.user)
+    own = AppSession(app.session.client.as_user(beside.sweep.user), case.variant.target)
+    description = cells.describe_request(request, own, None)
+    if "auto_generate_name" in description["json"]:  # a sweep's conversations get no names
+        description["json"]["auto_generate_name"] = False
+    return description
 
 
 class View(Protocol):
