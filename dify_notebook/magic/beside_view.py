@@ -53,6 +53,7 @@ class Watched:
         self._streams: dict[str, ChatStream] = {}
         self._newest: deque[Case] = deque(maxlen=NEWEST)
         self._lock = threading.Lock()
+        self._over = False
         self._refusals: Mapping[str, str] = {}
         """Why nothing more was asked of an app, by its name."""
 
@@ -97,7 +98,7 @@ class Watched:
 
     def end(self, running: Running | None, ended: Ended | None) -> Page | Table:
         """What stays in the notebook."""
-        note = self._note()
+        note, self._over = self._note(), True
         if ended is not None:
             self._refusals = ended.refusals
         if running is not None:
@@ -122,7 +123,8 @@ class Watched:
     def _absent(self, name: str) -> Entry:
         """The place of an app that is not asked, or not yet."""
         problem = self._beside.failed.get(name)
-        return Entry(heading=name, note=self._alone(name), error=problem.message if problem is not None else "")
+        error = problem.message if problem is not None else ""
+        return Entry(heading=name, note=self._alone(name), error=error, not_asked=self._over)
 
     def _entry(self, case: Case, several: bool = False) -> Entry:
         stream, outcome, name = self._streams.get(case.id), self._outcomes.get(case.id), case.variant.target
@@ -134,7 +136,8 @@ class Watched:
         elif turn is None:
             error = self._refusals.get(name, "")
         now = stream.now if stream is not None and outcome is None else 0.0
-        return Entry(heading=heading, turn=turn, note="" if several else self._alone(name), now=now, error=error)
+        note = "" if several else self._alone(name)
+        return Entry(heading=heading, turn=turn, note=note, now=now, error=error, not_asked=self._over)
 
     def turn(self, case: Case) -> Turn | None:
         """The case's turn as it is now; None where none came."""
@@ -186,6 +189,7 @@ class Watched:
             variants=[name if shown == 1 else f"{name} \u00b7 {repeat + 1}" for name, repeat in columns],
             rows=rows,
             count=len(found),
+            query=self._beside.asked.template,
             totals=[totals.get((name, repeat), Sum()).total() for name, repeat in columns],
             note=note,
         )

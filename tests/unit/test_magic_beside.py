@@ -221,6 +221,7 @@ def watched(cases: list[Case], outcomes: list[Outcome], *, table: bool = False, 
         inputs=fields.pop("inputs", {}),
         files=None,
         text="hi",
+        template="{{ row.q }}",
         first_inputs=fields.pop("first", {}),
     )
     problems = {name: DifyError(why, code="gone") for name, why in fields.pop("gone", {}).items()}
@@ -239,11 +240,12 @@ def test_columns_are_the_apps_and_rows_the_repeats() -> None:
     page = seen.end(None, None)
     assert [[each.heading for each in row] for row in cast(Any, page).rows] == [["a", "b"], ["a", "b"]]
     [[first, _], [second, later]] = cast(Any, page).rows
-    assert (first.turn, first.error, first.status) == (None, "", "waiting")
+    assert (first.turn, first.error, first.status) == (None, "", "not_run")
     assert (second.turn, second.error) == (None, "no tokens")
     assert later.turn.answer == "later", "its tape is gone, and what was written down of it remains"
     assert (first.note, later.note) == ("Given to it alone: tone=soft", "")
     assert cast(Any, page).ended
+    assert {each.status for row in watched(cases, []).page().rows for each in row} == {"waiting"}
 
 
 def test_an_app_that_could_not_be_asked_is_a_column() -> None:
