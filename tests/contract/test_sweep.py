@@ -234,7 +234,27 @@ def test_a_run_can_be_stopped_before_it_begins_to_ask(app: tuple[ScriptedApp, Ra
     assert script.questions == []
 
 
-def test_a_case_that_ends_is_noticed_and_a_notice_that_fails_ends_the_run(app: tuple[ScriptedApp, RawServer]) -> None:
+def test_an_interrupt_before_anything_is_asked_ends_it_at_once(app: tuple[ScriptedApp, RawServer]) -> None:
+    script, server = app
+    script.held.clear()  # no form comes
+    sweep = Sweep(client(server), table("a"), "{{ question }}")
+
+    def interrupt() -> None:
+        server.wait_for(1)
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run(progress=False)
+    thread.join(10)
+    script.held.set()
+    assert script.questions == []
+    sweep.run(progress=False)  # its lock is free
+    assert len(script.questions) == 1
+
+
+def test_each_case_that_ends_is_noticed(app: tuple[ScriptedApp, RawServer]) -> None:
     _, server = app
     seen: list[tuple[Case, Outcome]] = []
     sweep = Sweep(client(server), table("a", "b"), "{{ question }}")
