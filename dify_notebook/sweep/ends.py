@@ -1,12 +1,16 @@
-"""What the end of a question means to its case and to all others of its app. Pure."""
+"""What the end of a question means to its case and to all others of its app, and what a run came to. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
 from ..errors import APIError, AuthenticationError, ConnectError, DifyError, InputError, NotFoundError
 from ..i18n import t
 from ..turn.state import Turn
+from .records import State
 
 #: Statuses of a turn that answer the question.
 ANSWERED = ("succeeded", "partial_succeeded")
@@ -75,3 +79,27 @@ def ends_target(failure: Failure, error: DifyError | None, *, taken: bool, answe
         return error.code in _FORM
     told = error is None or isinstance(error, APIError)
     return told and (failure.code in _OTHER_APP or "in input form" in failure.message.lower())
+
+
+class Ended(msgspec.Struct, kw_only=True, frozen=True):
+    """What a run came to."""
+
+    succeeded: int = 0
+    failed: int = 0
+    not_run: int = 0
+    """Cases that were not begun."""
+    reason: Literal["budget", "stopped"] | None = None
+    """Why cases were not begun; None where all were, or their app alone was the reason: see `refusals`."""
+    refusals: Mapping[str, str] = {}
+    """Why nothing more was asked of a target, by its name."""
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """Cases by state."""
+        return {"succeeded": self.succeeded, "failed": self.failed, "not_run": self.not_run}
+
+    @property
+    def refused(self) -> str:
+        """Why targets were left out, one sentence for each; "" where none was."""
+        said = (t("sweep.engine.refused", target=name, problem=why) for name, why in self.refusals.items())
+        return "\n".join(said)
