@@ -57,19 +57,19 @@ _FORM = ("input", "inputs")
 """Codes of an InputError that the app's form is the reason of; those of files are others."""
 
 
-def ends_target(failure: Failure, error: DifyError | None, *, taken: bool, answered: bool, patience: float) -> bool:
+def ends_target(failure: Failure, error: DifyError | None, *, taken: bool, answered: bool, obeyed: float) -> bool:
     """Whether all other cases of the app would fail in the same way, as far as can be known.
 
     Args:
         failure, error: of a case of it; `error` is None where the server took the question.
         taken: whether the app's server took a question before.
         answered: whether the app answered one before.
-        patience: seconds that a server may ask to be left alone.
+        obeyed: seconds that a server may ask to be left alone.
     """
     if isinstance(error, ConnectError):
         return error.code in ("connect", "proxy", "tls")
     retry_after = getattr(error, "retry_after", None)
-    if retry_after is not None and retry_after > patience:
+    if retry_after is not None and retry_after > obeyed:
         return True
     if not taken and isinstance(error, AuthenticationError | NotFoundError):
         return True
@@ -77,8 +77,8 @@ def ends_target(failure: Failure, error: DifyError | None, *, taken: bool, answe
         return False
     if isinstance(error, InputError):
         return error.code in _FORM
-    told = error is None or isinstance(error, APIError)
-    return told and (failure.code in _OTHER_APP or "in input form" in failure.message.lower())
+    reported = error is None or isinstance(error, APIError)
+    return reported and (failure.code in _OTHER_APP or "in input form" in failure.message.lower())
 
 
 class Ended(msgspec.Struct, kw_only=True, frozen=True):

@@ -21,7 +21,7 @@ from .case import Case, Target
 from .ends import Ended as Ended
 from .ends import ends_target
 from .keeping import Keeping
-from .pace import Patience
+from .pace import Retries
 from .queue import Queue
 from .records import Checked, Outcome
 from .sites import App, Slot, apps_of
@@ -60,7 +60,7 @@ class Engine:
         concurrency: cases under way to one server at once, at most, 1 to 128; see `pace.Pace`.
         timeout: seconds for each turn; None is no limit.
         clock: seconds since 1970.
-        patience: how often a question that surely did not arrive is asked again.
+        retries: how often a question that surely did not arrive is asked again.
         chance: numbers from 0 to 1, for waits.
         fingerprint: gives the hash of what an app is now, see `identity.fingerprint`; None checks nothing.
 
@@ -77,7 +77,7 @@ class Engine:
         concurrency: int = 8,
         timeout: float | None = None,
         clock: Callable[[], float] = time.time,
-        patience: Patience = Patience(),  # noqa: B008  # frozen
+        retries: Retries = Retries(),  # noqa: B008  # frozen
         chance: Callable[[], float] = random.random,
         fingerprint: Callable[[AsyncDify], Awaitable[str]] | None = None,
     ) -> None:
@@ -86,7 +86,7 @@ class Engine:
         """Called on the loop with each case that ended, once that is written down."""
         self._store, self._ledger, self._clock = store, ledger, clock
         self._concurrency, self._timeout = check_connections(concurrency), check_seconds(timeout)
-        self._patience, self._chance, self._fingerprint = patience, chance, fingerprint
+        self._retries, self._chance, self._fingerprint = retries, chance, fingerprint
         self._under: dict[str, Asking] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -308,7 +308,7 @@ class Engine:
         if failure is None:
             app.answered = True
         elif ends_target(
-            failure, asking.error, taken=app.taken, answered=app.answered, patience=self._patience.obeyed
+            failure, asking.error, taken=app.taken, answered=app.answered, obeyed=self._retries.obeyed
         ):
             self._refuse(app, failure.message)
         if self.on_outcome is not None:
@@ -331,7 +331,7 @@ class Engine:
         """Wait until a question that surely did not arrive may be asked again; False where it may not."""
         assert self._loop is not None
         now, retry_after = self._loop.time(), getattr(error, "retry_after", None)
-        wait = self._patience.wait(tries, retry_after, self._chance())
+        wait = self._retries.wait(tries, retry_after, self._chance())
         if isinstance(error, RateLimitError):
             app.site.pace.refused(slot.ticket or 0, now, None if wait is None else retry_after)
         if wait is None or self._stopping:

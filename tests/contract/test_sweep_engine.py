@@ -22,13 +22,13 @@ from dify_notebook.local.server import LocalServer
 from dify_notebook.sweep.budget import Ledger, Limit
 from dify_notebook.sweep.case import Case
 from dify_notebook.sweep.engine import Engine
-from dify_notebook.sweep.pace import Patience
+from dify_notebook.sweep.pace import Retries
 from dify_notebook.sweep.records import Outcome
 from dify_notebook.sweep.store import Store
 
 pytestmark = pytest.mark.anyio
 
-QUICK = Patience(first=0.001, longest=0.01)
+QUICK = Retries(first=0.001, longest=0.01)
 USER = "sweep-of-tests"
 
 
@@ -102,7 +102,7 @@ async def test_faults_change_no_more_than_their_own_cases(
     cases = [case_of(f"How do I upload file {number}?") for number in range(24)]
     for fault in ("429=0.01", "429=0.01", "500", "drop=300", "error=1", "no_end", "429=0.01", "replace", "duplicate"):
         server.faults.once(fault)
-    ended = await Engine(target_of(dify), store, concurrency=6, patience=QUICK).run(cases)
+    ended = await Engine(target_of(dify), store, concurrency=6, retries=QUICK).run(cases)
     assert (ended.succeeded, ended.failed, ended.not_run, ended.reason) == (20, 4, 0, None)
     assert sum(transport.refused.values()) == 3
     asked = Counter(transport.asked) - transport.refused
@@ -126,7 +126,7 @@ async def test_a_script_is_one_conversation_and_ends_at_the_first_turn_that_fail
     server: LocalServer, dify: AsyncDify, transport: Counted, store: Store
 ) -> None:
     whole, broken = case_of("Hello one", "Hello two", "Hello three"), case_of("Hi one", "Hi two", "Hi three")
-    engine = Engine(target_of(dify), store, concurrency=1, patience=QUICK)
+    engine = Engine(target_of(dify), store, concurrency=1, retries=QUICK)
     ended = await engine.run([whole])
     assert ended.counts == {"succeeded": 1, "failed": 0, "not_run": 0}
     outcome = store.outcomes[whole.id]
@@ -152,7 +152,7 @@ async def test_a_workflow_is_asked_by_its_inputs_and_followed_where_its_connecti
         names = [control["variable"] for entry in form.user_input_form for control in entry.values()]
         cases = [case_of(None, **{names[0]: f"one two {'three ' * number}"}) for number in range(6)]
         server.faults.once("drop=1500")
-        ended = await Engine(target_of(dify), store, concurrency=3, patience=QUICK).run(cases)
+        ended = await Engine(target_of(dify), store, concurrency=3, retries=QUICK).run(cases)
     assert ended.succeeded == 6, [outcome.error for outcome in store.outcomes.values()]
     runs = [outcome.answers[0].workflow_run_id for outcome in store.outcomes.values()]
     assert len(set(runs)) == 6
@@ -165,8 +165,8 @@ async def test_a_crowded_server_gets_fewer_at_once_and_answers_each_once(status:
     cases = [case_of(f"question {number}") for number in range(60)]
     with serving(script) as running:
         async with AsyncDify("app-x", running.url, USER) as dify:
-            patience = Patience(tries=60, first=0.001, longest=0.02)
-            engine = Engine(target_of(dify), store, concurrency=32, patience=patience)
+            retries = Retries(tries=60, first=0.001, longest=0.02)
+            engine = Engine(target_of(dify), store, concurrency=32, retries=retries)
             ended = await engine.run(cases)
     assert ended.succeeded == 60, ended
     assert sorted(script.answered) == sorted(str(case.messages[0].query) for case in cases)
@@ -178,8 +178,8 @@ async def test_what_is_refused_too_often_fails_and_keeps_nobody_waiting(store: S
     script = CrowdedApp(room=0)
     with serving(script) as running:
         async with AsyncDify("app-x", running.url, USER) as dify:
-            patience = Patience(tries=3, first=0.001, longest=0.002)
-            ended = await Engine(target_of(dify), store, concurrency=4, patience=patience).run(
+            retries = Retries(tries=3, first=0.001, longest=0.002)
+            ended = await Engine(target_of(dify), store, concurrency=4, retries=retries).run(
                 [case_of("one"), case_of("two")]
             )
     assert (ended.failed, ended.not_run) == (2, 0)
@@ -209,7 +209,7 @@ async def test_a_wrong_key_is_said_once(server: LocalServer, store: Store) -> No
         good = AsyncDify(server.api_key("guide"), server.base_url, USER)
         targets = target_of(dify, "wrong") | target_of(good, "good")
         cases = [case_of(f"Hello {n}", target=name) for n in range(6) for name in ("wrong", "good")]
-        ended = await Engine(targets, store, concurrency=8, patience=QUICK).run(cases)
+        ended = await Engine(targets, store, concurrency=8, retries=QUICK).run(cases)
     assert (ended.succeeded, ended.failed, ended.not_run, ended.reason) == (6, 1, 5, None)
     assert list(ended.refusals) == ["wrong"]
     assert ended.refused.startswith("wrong is asked nothing more: ")
@@ -220,7 +220,7 @@ async def test_a_server_that_is_not_there_ends_its_target(store: Store) -> None:
     with serving(CrowdedApp(1)) as running:
         url = running.url
     async with AsyncDify("app-x", url, USER) as dify:
-        ended = await Engine(target_of(dify), store, patience=Patience(tries=2, first=0.001)).run(
+        ended = await Engine(target_of(dify), store, retries=Retries(tries=2, first=0.001)).run(
             [case_of(str(number)) for number in range(9)]
         )
     assert (ended.failed, ended.not_run) == (1, 8)
@@ -322,7 +322,7 @@ async def test_a_stop_ends_those_that_wait_to_be_asked_again(store: Store) -> No
     script = CrowdedApp(room=0, status=400)
     with serving(script) as running:
         async with AsyncDify("app-x", running.url, USER) as dify:
-            engine = Engine(target_of(dify), store, patience=Patience(first=3_000, longest=3_000))
+            engine = Engine(target_of(dify), store, retries=Retries(first=3_000, longest=3_000))
             task = asyncio.create_task(engine.run([case_of("one"), case_of("two")]))
             await until(lambda: script.refused)
             await until(lambda: engine._apps["app"].site.waiting)

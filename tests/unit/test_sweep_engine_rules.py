@@ -17,7 +17,7 @@ from dify_notebook.errors import RateLimitError, ServerError
 from dify_notebook.sweep import asking
 from dify_notebook.sweep.case import Case, Target
 from dify_notebook.sweep.engine import Engine
-from dify_notebook.sweep.pace import Patience
+from dify_notebook.sweep.pace import Retries
 from dify_notebook.sweep.queue import Queue
 from dify_notebook.sweep.records import Outcome
 from dify_notebook.sweep.store import Store
@@ -135,7 +135,7 @@ def run(cases: list[Case], server: Server, ledger: Moody | None, concurrency: in
     async def ask() -> Any:
         before = asyncio.all_tasks()
         engine = Engine(
-            targets, store, ledger=ledger, concurrency=concurrency, patience=Patience(tries=4, first=0.0), chance=lambda: 0
+            targets, store, ledger=ledger, concurrency=concurrency, retries=Retries(tries=4, first=0.0), chance=lambda: 0
         )
         async with asyncio.timeout(60):  # a run that never ends is what is looked for
             ended = await engine.run(cases)

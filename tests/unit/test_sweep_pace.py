@@ -18,7 +18,7 @@ from dify_notebook.errors import (
     TimeoutException,
 )
 from dify_notebook.sweep.ends import Failure, ends_target
-from dify_notebook.sweep.pace import START, STEP, Pace, Patience, refused, surely_unsent
+from dify_notebook.sweep.pace import START, STEP, Pace, Retries, refused, surely_unsent
 
 
 def grown(limit: int, taken: int) -> Pace:
@@ -88,8 +88,8 @@ def test_never_fewer_than_one_and_never_more_than_the_limit(limit: int, steps: l
 
 @given(st.integers(1, 20), st.none() | st.floats(0, 1_000), st.floats(0, 1))
 def test_waits_are_bounded_and_obey_the_server(tries: int, retry_after: float | None, chance: float) -> None:
-    patience = Patience(tries=10, first=0.5, longest=30, obeyed=300)
-    wait = patience.wait(tries, retry_after, chance)
+    retries = Retries(tries=10, first=0.5, longest=30, obeyed=300)
+    wait = retries.wait(tries, retry_after, chance)
     if tries >= 10 or (retry_after or 0) > 300:
         assert wait is None
         return
@@ -155,5 +155,5 @@ def test_what_ends_a_target(
     failure: Failure, error: DifyError | None, at_first: bool, after_taken: bool, after_answer: bool
 ) -> None:
     states = ((False, False), (True, False), (True, True))
-    found = [ends_target(failure, error, taken=taken, answered=answered, patience=300.0) for taken, answered in states]
+    found = [ends_target(failure, error, taken=taken, answered=answered, obeyed=300.0) for taken, answered in states]
     assert found == [at_first, after_taken, after_answer]
