@@ -145,7 +145,7 @@ def currency_of(answer: Answer) -> str | None:
 
 def _may_be_silent(answer: Answer) -> bool:
     """Whether it is no wonder that an answer tells no price: it failed, or no model was asked."""
-    return answer.status != "succeeded" or answer.annotation
+    return answer.status not in ("succeeded", "partial_succeeded") or answer.annotation
 
 
 class _Group:

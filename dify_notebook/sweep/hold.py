@@ -61,7 +61,9 @@ class Hold:
         """
         lock = self._acquired(_WAIT_SECONDS)
         if lock is None:
-            raise InputError(self._sentence(), code="sweep_running", hint=t("sweep.store.running.hint"))
+            is_soft = (self._directory / SOFT).exists()
+            hint = t("sweep.store.running.soft" if is_soft else "sweep.store.running.hint", file=SOFT)
+            raise InputError(self._sentence(), code="sweep_running", hint=hint)
         self._lock = lock
 
     def tell(self, size: int, now: float) -> None:

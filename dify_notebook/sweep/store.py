@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import threading
 import time
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, overload
 
 import msgspec
 
 from ..errors import DifyError, InputError, TapeGone
 from ..i18n import t
 from ..paths import expand
-from ..private import make_private, private_directory, write_private
-from ..redact import redact
-from ..regular import Irregular, open_regular
+from ..private import make_private, private_directory
+from ..regular import Irregular
 from ..tape import Tape
 from ..turn.state import Turn
-from .hold import HOLDER, LOCK, SOFT, Hold
-from .lines import LINE_BYTES, FileLines, MemoryLines
+from .header import RECORDS, TAPES, begin, header_of, new_header, refuse
+from .hold import Hold
+from .lines import FileLines, MemoryLines
+from .record_lines import TooLong, line_of, record_of, without_content
 from .records import Answer, Begun, Checked, Forgotten, Header, Outcome, Record, State
 from .tapes import DirectoryTapes, RunTapes
-
-VERSION = 1
-RECORDS, TAPES = "records.jsonl", "tapes"
-_BEGINNING = b'{"t":"sweep"'
-_FIRST = 10_000
-"""Bytes that the first line has at most."""
-_DECODER = msgspec.json.Decoder(Record)
+from .tries import Index, Outcomes, Tries
 
 
 class Store:
@@ -74,7 +66,7 @@ class Store:
         self._writing = False
         self._running_from = sys.maxsize
         """Where the lines begin of which whoever holds the lock now is the author."""
-        self._index = _Index()
+        self._index = Index()
         self._begun: dict[str, int] = {}
         """Cases that were begun and have no end yet -> the place of that line."""
 
@@ -101,14 +93,14 @@ class Store:
             DifyError: the disk refuses it.
         """
         if path is None:
-            return cls(None, _new_header(clock()), MemoryLines(), clock=clock)
+            return cls(None, new_header(clock()), MemoryLines(), clock=clock)
         with _disk_errors(str(path)):
             directory = expand(path, argument="store").absolute()
-            header = _header_of(directory)
+            header = header_of(directory)
             if header is None:
                 if read_only:
                     raise InputError(t("sweep.store.nothing", directory=str(directory)), code="store")
-                header = _begin(directory, clock())
+                header = begin(directory, clock())
             elif not read_only:
                 private_directory(directory)
                 make_private(directory / RECORDS)
@@ -201,11 +193,11 @@ class Store:
 
     def _append(self, record: Record) -> Record:
         try:
-            line, written = _line_of(record)
-        except (msgspec.DecodeError, RecursionError, _TooLong):
+            line, written = line_of(record)
+        except (msgspec.DecodeError, RecursionError, TooLong):
             if not isinstance(record, Outcome):
                 raise
-            line, written = _line_of(_without_content(record))
+            line, written = line_of(without_content(record))
         with self._guard:
             if self._writing:
                 with _disk_errors(str(self.path)):
@@ -229,7 +221,7 @@ class Store:
                     if line is None:
                         raise msgspec.DecodeError
                     if line:  # an empty one ended a torn one
-                        self._take(place, len(line), _DECODER.decode(line))
+                        self._take(place, len(line), record_of(line))
                 except (msgspec.DecodeError, RecursionError):
                     self.damaged += 1
             if not self._writing and self._hold is not None:
@@ -253,18 +245,18 @@ class Store:
     @property
     def outcomes(self) -> Mapping[str, Outcome]:
         """The last try of each case that ended, by the case's id; read from the file with each look."""
-        return _Outcomes(self)
+        return Outcomes(self._index, self._outcomes)
 
     @property
     def spent(self) -> Sequence[Outcome]:
         """All tries that ended, oldest first; read from the file with each look. All of them cost."""
-        return _Tries(self)
+        return Tries(self._index, self._outcomes)
 
     def history(self, case_id: str) -> list[Outcome]:
         """All tries of a case that ended, oldest first."""
         with self._guard:
             numbers = self._index.tries(case_id)
-        return list(self._outcomes(numbers))
+        return list(self._outcomes(numbers)) if numbers else []
 
     def state(self, case_id: str) -> State:
         """What a case comes to. One that is under way now is what it was before; unknown is one that was begun, is
@@ -295,7 +287,7 @@ class Store:
         with _disk_errors(str(self.path)):
             for line in self._lines.read(places):
                 try:
-                    record = _DECODER.decode(line)
+                    record = record_of(line)
                 except msgspec.DecodeError:
                     record = None
                 if not isinstance(record, Outcome):
@@ -346,181 +338,6 @@ class Store:
         return self.tape(answer.tape).replay()
 
 
-class _Index:
-    """Where the tries stand in the file: a few bytes for each."""
-
-    def __init__(self) -> None:
-        self.places, self.lengths, self._before = array("Q"), array("Q"), array("q")
-        self.succeeded = bytearray()
-        self.last: dict[str, int] = {}
-        """Case -> the number of its last try."""
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def add(self, case: str, place: int, length: int, succeeded: bool) -> None:
-        self._before.append(self.last.get(case, -1))
-        self.last[case] = len(self.places)
-        self.places.append(place)
-        self.lengths.append(length)
-        self.succeeded.append(succeeded)
-
-    def tries(self, case: str) -> list[int]:
-        """The numbers of a case's tries, oldest first."""
-        numbers, number = [], self.last.get(case, -1)
-        while number >= 0:
-            numbers.append(number)
-            number = self._before[number]
-        return numbers[::-1]
-
-
-class _Outcomes(Mapping[str, Outcome]):
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __getitem__(self, case: str) -> Outcome:
-        (outcome,) = self._store._outcomes([self._store._index.last[case]])
-        return outcome
-
-    def __contains__(self, case: object) -> bool:
-        return case in self._store._index.last
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._store._index.last))
-
-    def __len__(self) -> int:
-        return len(self._store._index.last)
-
-
-class _Tries(Sequence[Outcome]):
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __len__(self) -> int:
-        return len(self._store._index)
-
-    @overload
-    def __getitem__(self, index: int) -> Outcome: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Outcome]: ...
-    def __getitem__(self, index: int | slice) -> Outcome | list[Outcome]:
-        numbers = range(len(self))[index]
-        if isinstance(numbers, range):
-            return list(self._store._outcomes(numbers))
-        (outcome,) = self._store._outcomes([numbers])
-        return outcome
-
-    def __iter__(self) -> Iterator[Outcome]:
-        return self._store._outcomes(range(len(self)))
-
-
-# -- the first line -----------------------------------------------------------------------
-
-
-def _new_header(now: float) -> Header:
-    return Header(id=secrets.token_hex(6), salt=secrets.token_hex(16), created_at=now)
-
-
-def _header_of(directory: Path) -> Header | None:
-    """The header of the store in a directory; None where there is none, also where it was torn off before any record.
-
-    Raises:
-        InputError: something else is there, or one that this version does not read.
-    """
-    if not directory.exists():
-        return None
-    try:
-        with open_regular(directory / RECORDS) as file:
-            first = file.readline(_FIRST)
-    except FileNotFoundError:
-        ours = {RECORDS, LOCK, SOFT, HOLDER, TAPES}
-        others = (path.name for path in directory.iterdir() if path.name not in ours)
-        if any(not name.endswith(".tmp") for name in others):
-            _refuse("not_empty", directory)
-        return None
-    except (NotADirectoryError, Irregular):
-        _refuse("not_empty", directory)
-    if not first.endswith(b"\n"):
-        if first[: len(_BEGINNING)] == _BEGINNING[: len(first)]:
-            return None
-        _refuse("damaged", directory)
-    with suppress(msgspec.DecodeError, RecursionError):
-        version = msgspec.json.decode(first, type=_Version).version
-        if version > VERSION:
-            _refuse("newer", directory, version=version, known=VERSION)
-        return msgspec.json.decode(first, type=Header)
-    _refuse("damaged", directory)
-
-
-class _Version(msgspec.Struct, tag="sweep", tag_field="t"):
-    version: int
-
-
-def _refuse(why: str, directory: Path, **values: object) -> NoReturn:
-    raise InputError(
-        t(f"sweep.store.{why}", directory=str(directory), file=RECORDS, **values),
-        code="store",
-        hint=t(f"sweep.store.{why}.hint", file=RECORDS),
-    )
-
-
-def _begin(directory: Path, now: float) -> Header:
-    """Make the directory a store, unless another process does it first."""
-    private_directory(directory)
-    hold = Hold(directory)
-    hold.acquire()
-    try:
-        header = _header_of(directory)
-        if header is None:
-            header = _new_header(now)
-            line = msgspec.json.encode(header).decode() + "\n"
-            write_private(directory / RECORDS, line, last=True)
-        return header
-    finally:
-        hold.release()
-
-
-# -- lines --------------------------------------------------------------------------------
-
-
-class _TooLong(Exception):
-    """A line that nobody would read."""
-
-
-def _line_of(record: Record) -> tuple[bytes, Record]:
-    """A record as a line, without keys, and as it will be read.
-
-    Raises:
-        _TooLong, RecursionError, msgspec.DecodeError: it can be no line.
-    """
-    try:
-        line = msgspec.json.encode(record)
-    except UnicodeEncodeError:
-        line = msgspec.json.encode(_whole_characters(msgspec.to_builtins(record)))
-    line = redact(line)
-    if len(line) >= LINE_BYTES:
-        raise _TooLong
-    return line, _DECODER.decode(line)
-
-
-def _whole_characters(value: object) -> object:
-    """The same with a question mark for each half of a character."""
-    if isinstance(value, str):
-        return value.encode(errors="replace").decode()
-    if isinstance(value, dict):
-        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
-    return [_whole_characters(item) for item in value] if isinstance(value, list) else value
-
-
-def _without_content(outcome: Outcome) -> Outcome:
-    """What an outcome cost, without what was asked and answered."""
-    answers = [
-        msgspec.structs.replace(answer, query=None, answer="", outputs=None, error=None) for answer in outcome.answers
-    ]
-    error = t("sweep.store.not_kept")
-    return msgspec.structs.replace(outcome, state="failed", answers=answers, error_code="not_kept", error=error)
-
-
 @contextmanager
 def _disk_errors(directory: str) -> Iterator[None]:
     """What a disk refuses, as an error that says what to do."""
@@ -532,4 +349,4 @@ def _disk_errors(directory: str) -> Iterator[None]:
             t("sweep.store.disk", directory=directory, problem=reason), code="store", hint=t("sweep.store.disk.hint")
         ) from problem
     except Irregular:
-        _refuse("not_empty", Path(directory))
+        refuse("not_empty", Path(directory))

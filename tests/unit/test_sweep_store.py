@@ -25,8 +25,9 @@ import dify_notebook
 from dify_notebook import Turn
 from dify_notebook.errors import DifyError, InputError, TapeError, TapeGone
 from dify_notebook.sweep import hold, lines
+from dify_notebook.sweep.header import RECORDS
 from dify_notebook.sweep.records import Answer, Checked, Outcome
-from dify_notebook.sweep.store import RECORDS, Store
+from dify_notebook.sweep.store import Store
 from dify_notebook.tape import Header, Tape
 
 VERSION_1 = b"""\
@@ -188,7 +189,7 @@ def test_any_text_and_any_outputs_are_a_line(answer: str, outputs: Any, price: D
 
 
 def test_what_can_be_no_line_still_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dify_notebook.sweep.store.LINE_BYTES", 10_000)
+    monkeypatch.setattr("dify_notebook.sweep.record_lines.LINE_BYTES", 10_000)
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
@@ -336,6 +337,7 @@ def test_a_disk_that_is_full_leaves_whole_lines(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from dify_notebook.errors import DifyError
+from dify_notebook.sweep.header import RECORDS
 from dify_notebook.sweep.records import Answer, Outcome
 from dify_notebook.sweep.store import Store
 store = Store.open(sys.argv[1])
@@ -364,6 +366,7 @@ print(list(store.outcomes), store.damaged)
 
 WRITER = """
 import sys
+from dify_notebook.sweep.header import RECORDS
 from dify_notebook.sweep.records import Answer, Outcome
 from dify_notebook.sweep.store import Store
 store = Store.open(sys.argv[1])
@@ -461,8 +464,9 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         store.begin("a", 1.0)
         other = Store.open(tmp_path)
         assert other.under_way == {"a"}
-        with pytest.raises(InputError, match=str(os.getpid())), other.locked():
+        with pytest.raises(InputError, match=str(os.getpid())) as caught, other.locked():
             pass
+        assert "delete lock.soft" in caught.value.hint
     with other.locked():
         assert other.unknown == {"a"}
 
