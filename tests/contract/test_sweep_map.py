@@ -21,6 +21,8 @@ from support.scripted_app import KEY, ScriptedApp, scripted
 from dify_notebook import AsyncDify, Dify, local
 from dify_notebook.errors import AuthenticationError, InputError
 from dify_notebook.local.server.process import LocalServer
+from dify_notebook.sweep.engine import Engine
+from dify_notebook.sweep.pace import Retries
 
 
 @pytest.fixture
@@ -63,7 +65,12 @@ def test_rows_that_come_to_the_same_question_all_have_its_answer(app: tuple[Scri
     assert len(script.questions) == 1
 
 
-def test_a_server_that_goes_away_in_the_middle_loses_no_answer(app: tuple[ScriptedApp, RawServer]) -> None:
+def test_a_server_that_goes_away_in_the_middle_loses_no_answer(
+    app: tuple[ScriptedApp, RawServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = Engine.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "retries", Retries(tries=2, first=0.01))
     script, server = app
     dify = scripted_client(server)
     answer = script._answer
