@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import random
@@ -294,6 +295,26 @@ def seen_by(server: LocalServer, app: str, user: str) -> list[str]:
             if not page["has_more"]:
                 return found
             last = page["data"][-1]["id"]
+
+
+def example(docstring: str | None) -> str:
+    """The lines of code in a docstring, with which its second part begins."""
+    lines = inspect.cleandoc(docstring or "").split("\n\n", 1)[1].splitlines()
+    first = next(at for at, line in enumerate(lines) if line.startswith(("from ", "import ")))
+    last = max(at for at, line in enumerate(lines) if line.startswith(("sweep.", "out[")))
+    return "\n".join(lines[first : last + 1])
+
+
+@pytest.mark.parametrize("thing", [Sweep, Dify.map])
+def test_the_examples_run(thing: Any, server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = Dify(api_key=server.api_key("guide"), base_url=server.base_url)
+    monkeypatch.setattr(Dify, "local", lambda app: guide)
+    names: dict[str, Any] = {"Dify": Dify}
+    exec(example(thing.__doc__), names)
+    if "sweep" in names:
+        assert states(names["sweep"]) == {"succeeded": 6}
+    else:
+        assert names["out"]["error"].isna().all()
 
 
 def test_two_apps_are_asked_and_forgotten(server: LocalServer) -> None:
