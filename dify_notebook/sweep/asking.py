@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import DifyError
 from ..i18n import t
 from ..net.ask import Asked, ask
-from ..turn.state import CUT, Turn
+from ..turn.state import Turn
 from .case import Case, Message, Target
 from .ends import Failure, failure_of, stopped_failure
 from .pace import refused, surely_unsent
-from .records import Answer, Outcome
+from .records import Outcome
 
 if TYPE_CHECKING:
     from ..net.client import AsyncDify
     from ..net.stream import ChatStream
+    from ..tape import Tape
     from .keeping import Keeping
 
 
@@ -64,29 +65,24 @@ class Asking:
         """Ask it to its end, or to the first turn that fails. Raises nothing of the server's."""
         began = self._clock()
         tried = await self._keeping.begin(self.case.id, began)
-        answers: list[Answer] = []
+        turns: list[tuple[Tape | None, Turn]] = []
         conversation: str | None = None
-        last: tuple[Any, ...] = ()
-        for number, message in enumerate(self.case.messages, 1):
-            if last:
-                answers.append(await self._keeping.answer(*last))
-                last = ()
-            if number > 1 and conversation is None:
+        for message in self.case.messages:
+            if turns and conversation is None:
                 self.failure = Failure("no_conversation", t("sweep.engine.no_conversation"))
             elif self._stopping():
                 self.failure = stopped_failure()
             if self.failure is not None:
                 break
             turn = await self._turn(message, conversation)
-            conversation = (turn.conversation_id if turn is not None else None) or conversation
             if turn is not None and self.stream is not None and not refused(self.error):
-                last = (self.case.id, number, tried, self.stream.tape, turn)
+                turns.append((self.stream.tape, turn))
+                conversation = turn.conversation_id or conversation
             if self.failure is not None:
                 break
         outcome = Outcome(
             case=self.case.id,
             state="succeeded" if self.failure is None else "failed",
-            answers=answers,
             conversation_id=conversation,
             user=self._client.user,
             error_code=None if self.failure is None else self.failure.code,
@@ -95,7 +91,7 @@ class Asking:
             ended=self._clock(),
         )
         self._over()
-        return await self._keeping.end(outcome, *last)
+        return await self._keeping.end(outcome, tried, turns)
 
     async def _turn(self, message: Message, conversation: str | None) -> Turn | None:
         """One turn, asked again while it surely did not arrive; `failure` and `error` say why it is no answer."""
@@ -117,10 +113,9 @@ class Asking:
                 stream.obeys_interrupts = False
                 stream.tape = self._keeping.new_tape()
                 async with stream:
-                    if stream.turn.end not in CUT:
+                    if stream.opened:
                         self._taken()
-                    await stream.read()
-                turn: Turn | None = stream.turn
+                    turn: Turn | None = await stream.read()
             except DifyError as problem:
                 error, turn = problem, problem.turn
             if error is not None and surely_unsent(error) and await self._again(error, tries) and not self._stopping():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..tape import Tape
 from ..turn.state import Turn
 from .records import Answer, Checked, Outcome, answer_of
+from .worker import Worker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,20 +26,17 @@ if TYPE_CHECKING:
             self, case_id: str, turn_number: int, attempt: int, tape: Tape, turn: Turn, /
         ) -> str | None: ...
 
-T = TypeVar("T")
-
-
 class Keeping:
     """Writes in two threads of its own: a disk keeps no answer waiting, and packing a tape no case that begins."""
 
     def __init__(self, store: Records) -> None:
         self._store = store
-        self._lines = ThreadPoolExecutor(1, thread_name_prefix="dify_notebook sweep")
-        self._ends = ThreadPoolExecutor(1, thread_name_prefix="dify_notebook sweep tapes")
+        self._lines = Worker("dify_notebook sweep")
+        self._ends = Worker("dify_notebook sweep tapes")
 
     async def begin(self, case_id: str, at: float) -> int:
         """Write down that it begins. Gives how often it was tried before."""
-        return await _in(self._lines, self._begin, case_id, at)
+        return await self._lines.do(self._begin, case_id, at)
 
     def _begin(self, case_id: str, at: float) -> int:
         tried = len(self._store.history(case_id))
@@ -50,11 +45,7 @@ class Keeping:
 
     async def check(self, checked: Checked) -> None:
         """Write down what an app is."""
-        await _in(self._lines, self._store.check, checked)
-
-    async def answer(self, *ended: Any) -> Answer:
-        """What is written down of a turn: the case, its number, how often that was tried, its tape, itself."""
-        return await _in(self._ends, self._answer, *ended)
+        await self._lines.do(self._store.check, checked)
 
     def _answer(self, case_id: str, number: int, tried: int, tape: Tape | None, turn: Turn) -> Answer:
         name = None
@@ -62,13 +53,19 @@ class Keeping:
             name = self._store.keep_tape(case_id, number, tried, tape, turn)
         return answer_of(turn, name)
 
-    async def end(self, outcome: Outcome, *last: Any) -> Outcome:
-        """Write down how it ended, with its last turn where there is one (as for `answer`). Gives what was written."""
-        return await _in(self._ends, self._end, outcome, *last)
+    async def end(self, outcome: Outcome, tried: int, turns: Sequence[tuple[Tape | None, Turn]]) -> Outcome:
+        """Write down how it ended, and keep its tapes. Gives what was written.
 
-    def _end(self, outcome: Outcome, *last: Any) -> Outcome:
-        if last:
-            outcome.answers.append(self._answer(*last))
+        Args:
+            outcome: without its answers.
+            tried: what `begin` gave.
+            turns: what its answers are made of, each with its tape.
+        """
+        return await self._ends.do(self._end, outcome, tried, turns)
+
+    def _end(self, outcome: Outcome, tried: int, turns: Sequence[tuple[Tape | None, Turn]]) -> Outcome:
+        for number, (tape, turn) in enumerate(turns, 1):
+            outcome.answers.append(self._answer(outcome.case, number, tried, tape, turn))
         return self._store.end(outcome)
 
     def new_tape(self) -> Tape:
@@ -76,10 +73,6 @@ class Keeping:
         return Tape(spool=self._store.spool)
 
     def close(self) -> None:
-        """Let the threads go, once what they write just now is written."""
-        for threads in (self._lines, self._ends):
-            threads.shutdown(cancel_futures=True)
-
-
-async def _in(threads: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
-    return await asyncio.get_running_loop().run_in_executor(threads, partial(work, *args))
+        """Let the threads go, once what they write just now is written; what waits is not."""
+        self._lines.close()
+        self._ends.close()
