@@ -18,7 +18,8 @@ from dify_notebook.sweep.progress import Progress, ProgressLine, line
 from dify_notebook.sweep.records import Answer, Outcome
 from dify_notebook.sweep.store import Store
 from dify_notebook.sweep.summary import counted, next_steps, summary
-from dify_notebook.sweep.summary_view import MOST, bundle
+from dify_notebook.sweep.summary_view import bundle
+from dify_notebook.sweep.tabular import ROWS
 
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m|`$x$\u202e"
 TARGETS: dict[str, Target] = {}
@@ -118,10 +119,10 @@ def test_names_are_harmless(language: Language) -> None:
 
 
 def test_many_variants_are_cut_and_said() -> None:
-    many = [Variant(target="v", inputs={"n": number}) for number in range(MOST + 3)]
+    many = [Variant(target="v", inputs={"n": number}) for number in range(ROWS + 3)]
     shown = text(Store.open(), cases(1, *many))
-    assert "3 more variants" in shown
-    assert shown.count("v \u00b7 n=") == MOST
+    assert "sweep.rates" in shown.splitlines()[ROWS + 2]
+    assert shown.count("v \u00b7 n=") == ROWS
 
 
 # -- progress --------------------------------------------------------------------------
