@@ -15,6 +15,7 @@ from support.kernels import Kernel, Outputs, kernel, kernel_environment
 from support.scripted_app import KEY, ScriptedApp, scripted
 
 import dify_notebook
+from dify_notebook import local
 
 DOCS = Path(dify_notebook.__file__).parent / "docs"
 OTHER = "app-" + "w4Xe" * 6
@@ -244,7 +245,11 @@ def test_a_terminal_prints_one_answer_after_the_other(tmp_path: Path) -> None:
 
 def test_what_the_documents_show_runs(tmp_path: Path) -> None:
     """Every cell of the page on experiments, in both languages, against the embedded server."""
-    with kernel(tmp_path) as running:
+    data = tmp_path / "data"
+    with (
+        local.serve(data_dir=data / "local", pace=0),
+        kernel(tmp_path, DIFY_NOTEBOOK_DATA_DIR=str(data)) as running,
+    ):
         assert running.run("%load_ext dify_notebook").error is None
         ran: set[str] = set()
         for page in sorted(DOCS.glob("*/22-experiments.md")):
