@@ -21,6 +21,8 @@ class HeldTurn(msgspec.Struct, frozen=True):
 
     message_id: str
     cell: Cell
+    first: bool
+    """Whether it began its conversation."""
     workflow_id: str | None = None
     """The version that was asked for."""
 
@@ -28,8 +30,10 @@ class HeldTurn(msgspec.Struct, frozen=True):
 class _Holding(msgspec.Struct):
     """The turns of one conversation that cells asked, oldest first."""
 
-    began_here: bool
-    turns: list[HeldTurn] = []
+    turns: dict[str, HeldTurn] = {}
+    """By message."""
+    cells: dict[Cell, HeldTurn] = {}
+    """By cell: its first turn there."""
 
 
 class Place(NamedTuple):
@@ -58,20 +62,20 @@ class Held:
         Args:
             began: whether it began the conversation.
         """
-        holding = self._conversations.setdefault(conversation_id, _Holding(began))
-        holding.turns.append(HeldTurn(message_id, cell, workflow_id))
+        holding = self._conversations.setdefault(conversation_id, _Holding())
+        turn = HeldTurn(message_id, cell, began and not holding.turns, workflow_id)
+        holding.turns[message_id] = turn
+        holding.cells.setdefault(cell, turn)
         self._last[cell] = conversation_id
         if cell[0] == "line":
             self._newest_line = cell
 
     def place(self, cell: Cell, conversation_id: str | None) -> Place | None:
         """Where a conversation holds the cell, the first time; None where it does not."""
-        if conversation_id is None or (holding := self._conversations.get(conversation_id)) is None:
+        holding = self._conversations.get(conversation_id or "")
+        if conversation_id is None or holding is None or (turn := holding.cells.get(cell)) is None:
             return None
-        for index, turn in enumerate(holding.turns):
-            if turn.cell == cell:
-                return Place(conversation_id, turn.message_id, index == 0 and holding.began_here)
-        return None
+        return Place(conversation_id, turn.message_id, turn.first)
 
     def last_place(self, cell: Cell) -> Place | None:
         """Where the conversation that the cell was asked in last holds it; None where it never was.
@@ -85,8 +89,7 @@ class Held:
     def turn(self, conversation_id: str, message_id: str) -> HeldTurn | None:
         """The turn of that message; None where no cell asked it."""
         holding = self._conversations.get(conversation_id)
-        turns = holding.turns if holding is not None else ()
-        return next((turn for turn in turns if turn.message_id == message_id), None)
+        return None if holding is None else holding.turns.get(message_id)
 
 
 class Asks(msgspec.Struct, frozen=True, kw_only=True):

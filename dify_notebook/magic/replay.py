@@ -9,9 +9,11 @@ import msgspec
 
 from ..errors import DifyError
 from ..session import Run
-from ..turn.state import WELL, Turn
+from ..turn.state import Status, Turn
 from .run_cell import defer_interrupt
 
+GOES_ON: tuple[Status, ...] = ("succeeded", "partial_succeeded")
+"""What a turn must have come to for the next to be asked."""
 Ask = Callable[["str | None"], Run]
 """Asks a question in that conversation; None begins one."""
 
@@ -56,7 +58,7 @@ class Replay:
             if self._reported < self._index:
                 self._reported = self._index
                 self._on_step(self._index, turn)
-            if self._stopped or self._run.error is not None or turn.status not in WELL or turn.status == "stopped":
+            if self._stopped or self._run.error is not None or turn.status not in GOES_ON:
                 return True
             with defer_interrupt():
                 self._next(turn)
@@ -75,7 +77,7 @@ class Replay:
     def turn(self) -> Turn:
         """The cell's own turn. Before that one which tells how far it is; of one that did not end well, that."""
         turn = self._run.turn
-        if self.complete or (self._run.done and turn.status != "succeeded"):
+        if self.complete or (self._run.done and turn.status not in GOES_ON):
             return turn
         if self._progress is None:  # nothing of the answer, which is not the cell's
             names = ("app", "server", "app_mode", "user", "turn_number", "placing")

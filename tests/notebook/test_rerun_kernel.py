@@ -1,15 +1,18 @@
-"""Running a cell again in a real kernel: with cell ids as JupyterLab sends them, without, and by code."""
+"""Running a cell again: in a kernel with cell ids as JupyterLab sends them, without, by code; nbclient; a terminal."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.kernels import Kernel, Outputs, kernel
+from support import notebooks
+from support.kernels import Kernel, Outputs, kernel, kernel_environment
 from support.raw_server import RawServer
 from support.scripted_app import KEY, ScriptedApp, scripted
 
@@ -267,3 +270,53 @@ def test_status_and_mode_explain_where_a_cell_asks(book: Book) -> None:
     explained = book.kernel.run("%dify mode").streams["stdout"].splitlines()
     assert [line[:2] for line in explained] == ["  ", "  ", "  ", "* ", "Wh"]
     assert "append: each cell is asked at the end" in book.kernel.run("%dify").streams["stdout"]
+
+
+def test_in_a_terminal_lines_are_appended_and_again_asks_the_turns_before(tmp_path: Path) -> None:
+    app, server = scripted()
+    cells = ["%%dify\\nquestion 1", "%%dify\\nquestion 2", "%%dify\\nquestion 2", "%%dify --again\\nquestion 2"]
+    calls = [f"get_ipython().run_cell('{cell}')" for cell in ["%load_ext dify_notebook", *cells]]
+    code = ";".join(calls)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "IPython", "--no-banner", "--colors=nocolor", "-c", code],
+            env=kernel_environment(tmp_path, DIFY_API_KEY=KEY, DIFY_BASE_URL=server.url),
+            cwd=tmp_path,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+    finally:
+        app.released.set()
+        server.close()
+    heads = [line.partition(" · Scripted")[0] for line in done.stdout.splitlines() if " · Scripted" in line]
+    assert heads == [
+        "New conversation",
+        "Turn 2 · appended: no cell id here",
+        "Turn 3 · appended: no cell id here",
+        "Asking turn 1 of 2 again",
+        "Turn 2 · replayed: turn 1 asked again",
+    ], done.stdout + done.stderr
+    asked = [(one["query"], bool(one["conversation_id"])) for one in app.questions]
+    assert asked[3:] == [("question 1", False), ("question 2", True)]
+
+
+def test_an_executed_notebook_appends_and_its_headers_say_so(tmp_path: Path) -> None:
+    """nbclient sends no cell ids, though the file has some."""
+    nbformat = pytest.importorskip("nbformat")
+    app, server = scripted()
+    notebook = nbformat.v4.new_notebook()
+    sources = ["%load_ext dify_notebook", *(f"%%dify\nquestion {number}" for number in (1, 2, 2))]
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    try:
+        folder = tmp_path / "book"
+        folder.mkdir()
+        data = {"DIFY_NOTEBOOK_DATA_DIR": str(tmp_path / "data"), "DIFY_NOTEBOOK_LANG": "en"}
+        notebooks.execute(notebook, folder, DIFY_API_KEY=KEY, DIFY_BASE_URL=server.url, DIFY_USER="anna", **data)
+    finally:
+        app.released.set()
+        server.close()
+    heads = [notebooks.outputs(cell)[0]["text/plain"].partition(" · Scripted")[0] for cell in notebook.cells[1:]]
+    appended = "appended: no cell id here"
+    assert heads == ["New conversation", f"Turn 2 · {appended}", f"Turn 3 · {appended}"]
