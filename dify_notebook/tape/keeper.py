@@ -48,14 +48,7 @@ class TapeKeeper:
         try:
             if not tape.entries:
                 return
-            tape.header = msgspec.structs.replace(
-                tape.header,
-                message_id=turn.message_id,
-                workflow_run_id=turn.workflow_run_id,
-                app=turn.app,
-                app_mode=turn.app_mode,
-                status=turn.status,
-            )
+            complete(tape, turn)
             store = self._store or run_store()
             path = store.add(tape, turn.message_id or turn.workflow_run_id or "run")
         except TapeGone:  # it failed while the answer came, and that was said
@@ -72,3 +65,15 @@ class TapeKeeper:
                 oldest = self._unstored.popleft()
                 size -= oldest.entries.size
                 oldest.forget(t("tape.not_stored", count=UNSTORED))
+
+
+def complete(tape: Tape, turn: Turn) -> None:
+    """Write into a tape's header what was not known of its run before it ended."""
+    tape.header = msgspec.structs.replace(
+        tape.header,
+        message_id=turn.message_id,
+        workflow_run_id=turn.workflow_run_id,
+        app=turn.app,
+        app_mode=turn.app_mode,
+        status=turn.status,
+    )

@@ -22,6 +22,7 @@ pytest.importorskip("pyarrow")  # an extra
 ARCHIVES = sorted((Path(__file__).parent / "earlier").glob("*.tar.xz"))
 BEFORE_RUNS = ("0.1.0.tar.xz", "0.1.0-2.tar.xz")
 """Those of the time when no app but those that chat was known."""
+BEFORE_SWEEPS = (*BEFORE_RUNS, "0.1.0-3.tar.xz")
 
 
 @pytest.fixture(params=ARCHIVES, ids=lambda path: path.name.removesuffix(".tar.xz"))
@@ -148,3 +149,41 @@ def test_profiles_and_runs_go_on(kept: Path) -> None:
     (turn, *_) = frames.replay()
     assert run_store().add(turn.tape, "again") is not None
     assert set(runs["run_id"]) < set(frames.runs()["run_id"])
+
+
+@pytest.mark.parametrize("kept", [path for path in ARCHIVES if path.name not in BEFORE_SWEEPS], indirect=True)
+def test_sweeps_go_on(kept: Path) -> None:
+    goes_on(kept / "swept")
+
+
+def test_a_sweep_is_packed_whole(tmp_path: Path) -> None:
+    """As the next archive will have it."""
+    earlier.sweep(tmp_path / "made" / "swept")
+    earlier.pack(tmp_path / "made", tmp_path / "x.tar.xz")
+    with tarfile.open(tmp_path / "x.tar.xz") as archive:
+        archive.extractall(tmp_path / "read", filter="data")
+    then = earlier.swept(tmp_path / "made" / "swept")
+    assert earlier.swept(tmp_path / "read" / "swept") == then
+    assert [then["states"][case] for case in ("case0", "case8")] == ["succeeded", "failed"]
+    assert then["states"]["case9"] == "unknown"
+    assert (len(then["tries"]["case0"]), len(then["turns"])) == (2, 3)
+    assert all(turn["answer"] for turn in then["turns"].values())
+    assert (then["deleted"], [check["hash"] for check in then["checks"]]) == (["c9"], ["h1"])
+    goes_on(tmp_path / "read" / "swept")
+
+
+def goes_on(path: Path) -> None:
+    """The store of a sweep takes the end of the case that has none, and all the rest stays."""
+    from dify_notebook.sweep.records import Outcome
+    from dify_notebook.sweep.store import Store
+
+    then = earlier.swept(path)
+    store = Store.open(path)
+    assert store.unknown == {"case9"}
+    with store.locked():
+        store.end(Outcome(case="case9", state="succeeded"))
+    now = earlier.swept(path)
+    assert (now["states"].pop("case9"), then["states"].pop("case9")) == ("succeeded", "unknown")
+    assert now["states"] == then["states"]
+    assert now["turns"] == then["turns"]
+    assert now["damaged"] == 1  # the line that was torn

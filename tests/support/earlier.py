@@ -11,13 +11,14 @@ makes an archive with
     fetched/    the guide's history, written while it was fetched (`history(to=)`)
     written/    the toolbox's by `to_parquet`
     ran/        the workflow app's, with details
+    swept/      the store of a sweep: cases that succeeded, failed, were asked twice, and one that has no end; tapes
     pickles/    values that users hold: turns, events of every kind, errors, what the API's lists gave, and in `places`
                 a history, a session's turns and a turn's events; `names.json` has the name of each one's class
     told.json   what all of that told when it was made, in the form of `told`
 
 `tests/contract/test_earlier.py` opens each archive of that directory. One is added for a version and never made again;
 what it lacks comes with another (`0.1.0-2.tar.xz` has the pickles, and tapes with every form of frame; what those two
-lack is what came of runs of workflow apps).
+lack is what came of runs of workflow apps; what the first three lack is `swept/`).
 """
 
 from __future__ import annotations
@@ -79,8 +80,27 @@ def told(directory: Path) -> dict[str, Any]:
         "profiles": {name: one and _place(one) for name, one in places.items()},
         **{name: {"facts": _facts(History.read(directory / name)), **tables(History.read(directory / name))}
            for name in ("fetched", "written", "ran") if (directory / name).is_dir()},
+        **({"swept": swept(directory / "swept")} if (directory / "swept").is_dir() else {}),
     }  # fmt: skip
     return dict(json.loads(json.dumps(found, default=str)))
+
+
+def swept(path: Path) -> dict[str, Any]:
+    """What the store of a sweep holds."""
+    from dify_notebook.sweep.store import Store
+
+    store = Store.open(path, read_only=True)
+    cases = sorted({*store.outcomes, *store.unknown})
+    return {
+        "header": msgspec.to_builtins(store.header),
+        "states": {case: store.state(case) for case in cases},
+        "tries": {case: msgspec.to_builtins(store.history(case), enc_hook=str) for case in cases},
+        "checks": msgspec.to_builtins(store.checks),
+        "deleted": sorted(store.deleted),
+        "damaged": store.damaged,
+        "turns": {f"{outcome.case} {number}": _turn(store.turn(answer)) for outcome in store.spent
+                  for number, answer in enumerate(outcome.answers) if answer.tape},
+    }  # fmt: skip
 
 
 def tables(history: Any) -> dict[str, Any]:
@@ -218,6 +238,7 @@ def make(directory: Path) -> None:
     _frames()
     _recorded()
     _profiles()
+    sweep(directory / "swept")
     _pickles(directory)
 
 
@@ -272,9 +293,16 @@ def _frames() -> None:
 
 def _recorded() -> None:
     """Tapes of real servers' answers, as the cassette of the other tests has them."""
+    from dify_notebook.tape import run_store
+
+    for number, tape in enumerate(_recorded_tapes()):
+        run_store().add(tape, f"recorded-{number}")
+
+
+def _recorded_tapes() -> Iterator[Any]:
     from contract.streams import load
 
-    from dify_notebook.tape import Header, Tape, run_store
+    from dify_notebook.tape import Header, Tape
     from dify_notebook.wire.sse import Splitter
 
     for number, case in enumerate(RECORDED):
@@ -285,7 +313,35 @@ def _recorded() -> None:
         for at, chunk in load()[case].chunks:
             for frame in splitter.feed(chunk):
                 tape.append(at, frame)
-        run_store().add(tape, f"recorded-{number}")
+        yield tape
+
+
+def sweep(path: Path) -> None:
+    """The store of a sweep: a case for each of the recorded answers, the first of them after one that failed."""
+    from dify_notebook.sweep.records import Checked, Outcome, answer_of
+    from dify_notebook.sweep.store import Store
+
+    store = Store.open(path, clock=lambda: 1_772_357_400.0)
+    with store.locked():
+        store.check(Checked(target="guide", hash="h1", at=1_772_357_400.0))
+        store.begin("case0", 1_772_357_401.0)
+        store.end(Outcome(case="case0", state="failed", error_code="rate_limit", error="later",
+                          began=1_772_357_401.0, ended=1_772_357_402.5))  # fmt: skip
+        for number, tape in enumerate(_recorded_tapes()):
+            case, turn = f"case{number}", tape.replay()
+            store.begin(case, 1_772_357_403.0 + number)
+            name = store.keep_tape(case, 1, len(store.history(case)), tape, turn)
+            store.end(Outcome(
+                case=case, state="succeeded" if turn.status == "succeeded" else "failed",
+                answers=[answer_of(turn, name)], conversation_id=turn.conversation_id, user=f"sweep-{store.id}",
+                began=1_772_357_403.0 + number, ended=1_772_357_403.5 + number,
+            ))  # fmt: skip
+        store.begin("case8", 1_772_357_409.0)
+        store.end(Outcome(case="case8", state="failed", error_code="timed_out", began=1_772_357_409.0))
+        store.forgotten("c9", 1_772_357_410.0)
+        store.begin("case9", 1_772_357_411.0)
+    with open(path / "records.jsonl", "ab") as file:
+        file.write(b'{"t":"end","case":"case9","sta')  # as a machine leaves it that lost its power
 
 
 def _profiles() -> None:
@@ -399,7 +455,7 @@ def pack(directory: Path, target: Path) -> None:
     """Without what belongs to a process that runs."""
     with tarfile.open(target, "w:xz", preset=9) as archive:
         for path in sorted(directory.rglob("*")):
-            if path.is_file() and not path.name.endswith((".lock", "-wal", "-shm")):
+            if path.is_file() and path.name != "lock" and not path.name.endswith((".lock", "-wal", "-shm")):
                 archive.add(path, path.relative_to(directory).as_posix(), filter=_nameless)
 
 
