@@ -16,6 +16,9 @@ from support.kernels import Kernel, Outputs, kernel, kernel_environment
 from support.raw_server import RawServer
 from support.scripted_app import KEY, ScriptedApp, scripted
 
+from dify_notebook import local
+from dify_notebook.local.options import Dialect
+
 
 class Book:
     """A kernel of its own conversations, and the app that it asks."""
@@ -320,3 +323,31 @@ def test_an_executed_notebook_appends_and_its_headers_say_so(tmp_path: Path) -> 
     heads = [notebooks.outputs(cell)[0]["text/plain"].partition(" · Scripted")[0] for cell in notebook.cells[1:]]
     appended = "appended: no cell id here"
     assert heads == ["New conversation", f"Turn 2 · {appended}", f"Turn 3 · {appended}"]
+
+
+@pytest.mark.parametrize("dialect", ["1.16", "1.12", "0.15"])
+def test_files_and_forms_of_the_turns_before(dialect: Dialect, tmp_path: Path) -> None:
+    """Against the embedded server: an upload is named again and not sent again; what asks a person is refused."""
+    (tmp_path / "sales.csv").write_text("city,price\nLyon,3\nNice,4\n")
+    data = tmp_path / "data"
+    served = local.serve(data_dir=data / "local", pace=0, dialect=dialect)
+    with served as server, kernel(tmp_path, DIFY_NOTEBOOK_DATA_DIR=str(data), DIFY_USER="anna") as running:
+        made = f"c = dify_notebook.Dify('{server.api_key('toolbox')}', '{server.base_url}', user='anna')"
+        asks = f"p = dify_notebook.Dify('{server.api_key('pipeline')}', '{server.base_url}', user='anna')"
+        running.run(f"%load_ext dify_notebook\nimport dify_notebook\n{made}\n{asks}")
+        running.run(f"%%dify c -f {tmp_path / 'sales.csv'}\nSummarise the file.", cell_id="file")
+        running.run("c.chat.send('What is 2+2?', conversation_id=dify_notebook.last.conversation_id)", cell_id="python")
+        running.run("%%dify c\nWhat is 3+3?", cell_id="sum")
+        (tmp_path / "sales.csv").unlink()
+        outputs = running.run("%%dify c --again\nWhat is 4+4?", cell_id="sum")
+        assert outputs.error is None, outputs.traceback
+        listed = "c.messages.list(dify_notebook.last.conversation_id, order='asc')"
+        kept = running.value(f"[(m.query, len(m.message_files or [])) for m in {listed}]")
+        assert kept == "[('Summarise the file.', 1), ('What is 2+2?', 0), ('What is 4+4?', 0)]"
+        assert "2 rows" in running.value(f"next(iter({listed})).answer"), "the file was read"
+        if dialect != "1.16":
+            return
+        running.run("%%dify p\napprove: ten percent off", cell_id="asks")
+        running.run("%%dify p\nCompare files and keys.", cell_id="after")
+        outputs = running.run("%%dify p --again\nCompare files and keys.", cell_id="after")
+        assert "Turn 1 of 2 cannot be asked again: its run asks a person" in outputs.traceback
