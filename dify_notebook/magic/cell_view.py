@@ -122,7 +122,9 @@ class CellView:
     def stop(self) -> object:
         """Stop what runs here."""
         run = self._run
-        return None if run is None or run.done else run.stop()
+        if run is None or (not isinstance(run, Replay) and run.done):
+            return None
+        return run.stop()
 
     def submit(self, form_id: str, action: str, inputs: Mapping[str, Any]) -> concurrent.futures.Future[str]:
         """Answer a form of the turn (`live.OnSubmit`)."""

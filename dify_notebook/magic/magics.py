@@ -133,7 +133,7 @@ class DifyMagics(Magics):
             say(visible(redact(shown_whole), DRY_RUN))
             return
         asking = Asking(app_session, request, cell, cells.upload_inputs(request, app_session), arguments)
-        asking.placing = self._placing(request)
+        asking.placing = self._placing(request, by_itself=not arguments.again)
         try:
             self._run(app_session, asking.start, asking.keep, arguments.out, quiet=arguments.quiet)
         finally:
@@ -141,7 +141,7 @@ class DifyMagics(Magics):
                 text = t("magic.held.stopped_at", n=asking.interrupted_at, of=len(request.steps) + 1)
                 say(text, "stderr")
 
-    def _placing(self, request: cells.Request) -> Placing | None:
+    def _placing(self, request: cells.Request, *, by_itself: bool) -> Placing | None:
         """What the header says of where the cell asks. The first conversation that begins by itself says more."""
         decision = request.decision
         if request.steps:
@@ -150,7 +150,8 @@ class DifyMagics(Magics):
             return Placing(decision.why)
         if decision.action not in ("begin_again", "replay"):
             return None
-        first, self.state.beginning_announced = not self.state.beginning_announced, True
+        first = by_itself and not self.state.beginning_announced
+        self.state.beginning_announced |= first
         return Placing("began_again", first=first)
 
     def _resume(self, found: Resumption) -> None:

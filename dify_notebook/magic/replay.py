@@ -52,7 +52,7 @@ class Replay:
 
     @property
     def done(self) -> bool:
-        """Whether it has ended. The next question is asked where one has ended well."""
+        """Whether it has ended. The next question is asked where one has ended well: so this is for one thread."""
         while self._run.done and not self.complete:
             turn = self._run.turn
             if self._reported < self._index:
@@ -68,10 +68,9 @@ class Replay:
         with self._lock:
             if self._stopped:
                 return
-            self._index += 1
-            self._progress = None
             self.on_next()
-            self._run = self._asks[self._index](turn.conversation_id)
+            self._run = self._asks[self._index + 1](turn.conversation_id)
+            self._index, self._progress = self._index + 1, None
 
     @property
     def turn(self) -> Turn:

@@ -97,6 +97,22 @@ def test_one_that_is_refused_is_the_last() -> None:
     assert len(asked.runs) == 1
 
 
+def test_one_that_cannot_be_asked_raises_and_is_not_the_cells() -> None:
+    asked = Asked()
+
+    def refuse(target: str | None) -> Any:
+        raise InputError("no", code="x")
+
+    asked.replay = Replay([*map(asked._ask, (1, 2)), refuse], lambda index, turn: None)
+    for number in (1, 2):
+        asked.runs[-1].end("succeeded")
+        if number == 1:
+            assert not asked.replay.done
+    with pytest.raises(InputError):
+        _ = asked.replay.done
+    assert (asked.replay.complete, asked.replay.number) == (False, 2)
+
+
 def test_a_stop_stops_what_runs_and_asks_no_more() -> None:
     asked = Asked()
     asked.replay.stop()
