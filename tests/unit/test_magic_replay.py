@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from dify_notebook.errors import DifyError, InputError
 from dify_notebook.live.view import LiveView
-from dify_notebook.magic.replay import Replay
+from dify_notebook.magic.replay import GOES_ON, Replay
 from dify_notebook.turn.state import Placing, Status, Turn
 from dify_notebook.views.stream import TextStream
 
@@ -75,7 +75,7 @@ def test_each_is_asked_when_the_one_before_has_ended_well() -> None:
     assert asked.begun == 2
 
 
-@pytest.mark.parametrize("status", ["failed", "stopped", "paused", "incomplete"])
+@pytest.mark.parametrize("status", sorted({*get_args(Status)} - {*GOES_ON, "running"}))
 def test_the_first_that_does_not_end_well_is_the_last(status: Status) -> None:
     asked = Asked()
     asked.runs[0].end("succeeded")
