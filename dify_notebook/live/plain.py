@@ -25,6 +25,10 @@ class _RateLimited:
         """Seconds until `update` would show something."""
         return max(0.0, self._next_output - now)
 
+    def next_turn(self) -> None:
+        """Another turn comes in this place: its seconds begin at 0."""
+        self._next_output = 0.0
+
     def _early(self, turn: Turn, now: float) -> bool:
         return turn.status == "running" and now < self._next_output
 
@@ -122,6 +126,9 @@ class EndView:
     def due(self, now: float) -> float:
         """Never."""
         return NEVER
+
+    def next_turn(self) -> None:
+        """Nothing before the end."""
 
     def finish(self, turn: Turn) -> None:
         """Show the saved form; of a run that went on, in place of the one before."""

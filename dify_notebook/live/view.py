@@ -61,6 +61,8 @@ class LiveView:
         """The turn that ended, or that waits, whose saved form is left behind."""
         self._announced: str | None = None
         self._unreachable = False
+        self._earlier = 0.0
+        """Seconds of the turns that were shown in this place before this one."""
 
     def show(self) -> None:
         """Begin: announce the view to the browser, then put the widget into the cell."""
@@ -72,15 +74,20 @@ class LiveView:
 
     def update(self, turn: Turn, now: float) -> None:
         """Show this state if it is time to; cheap to call often. A turn that ended never waits."""
-        drawing = self._throttle.draw(turn, now, self._turn_view.blocks)
+        at = self._earlier + now
+        drawing = self._throttle.draw(turn, at, lambda turn, at: self._turn_view.blocks(turn, at - self._earlier))
         if drawing is not None:
             root, cost = drawing
-            for message in self.channel.offer(root, now, cost, self._announcement(turn)):
+            for message in self.channel.offer(root, at, cost, self._announcement(turn)):
                 self._send(message)
 
     def due(self, now: float) -> float:
         """Seconds until `update` would send something, if nothing else comes."""
-        return self._throttle.due(now)
+        return self._throttle.due(self._earlier + now)
+
+    def next_turn(self) -> None:
+        """Another turn comes in this place: its seconds begin at 0, and those of the view go on."""
+        self._earlier = self._throttle.now
 
     def finish(self, turn: Turn) -> None:
         """End: the whole picture once more, then the saved form in place of the widget.
@@ -90,9 +97,11 @@ class LiveView:
         """
         if self._widget is None or self._output is None:
             raise RuntimeError("finish() came before show()")
-        now = turn.timing.total if turn.timing and turn.timing.total is not None else self._throttle.now
+        latest = self._throttle.now - self._earlier
+        now = turn.timing.total if turn.timing and turn.timing.total is not None else latest
         try:
-            self._send(self.channel.end(self._turn_view.blocks(turn, now=now), now, self._announcement(turn)))
+            blocks = self._turn_view.blocks(turn, now=now)
+            self._send(self.channel.end(blocks, self._earlier + now, self._announcement(turn)))
         except Exception as problem:  # what is left in its place matters more
             console.complain("the end of an answer cannot be drawn", problem)
         self._final = turn
