@@ -275,6 +275,13 @@ class AsyncDify(BaseClient):
         other._group()
         return other
 
+    def _paced(self, connections: int) -> AsyncDify:
+        """A client of the same app with so many connections of its own; whoever uses it paces the requests."""
+        other = copy.copy(self)
+        other._pools = self._pools.paced(connections)
+        other._group()
+        return other
+
     async def __aenter__(self) -> AsyncDify:
         return self
 

@@ -98,6 +98,8 @@ class ChatStream:
         self._end_reason: ev.Event | None = None  # why this side ended it
         self._link: FormLink | None = None
         self._plain = False  # whether who asked does not await
+        self.obeys_interrupts = True
+        """Whether an Interrupt in IPython ends it by itself; whoever reads many at once sees to that."""
         self.tape: Tape | None = Tape() if tape else None
 
     # -- reading -------------------------------------------------------------------
@@ -149,6 +151,11 @@ class ChatStream:
         return self._builder.task_id
 
     @property
+    def opened(self) -> bool:
+        """Whether a connection is open on which the answer comes: the server took the question."""
+        return self._response is not None
+
+    @property
     def more_at_hand(self) -> bool:
         """Whether the next event has come already, with the last one's bytes."""
         return self._reader.buffered > 0
@@ -182,7 +189,8 @@ class ChatStream:
             self._watchdog = asyncio.create_task(self._watch(remaining))
         self._silence.goes_on(news=True)
         self._silence_over = asyncio.create_task(self._watch_silence())
-        self._interrupts.begin()
+        if self.obeys_interrupts:
+            self._interrupts.begin()
         problem: DifyError | None = None
         # A task of its own, so that a stop can end the waiting without touching the caller.
         self._opening = self._open(self._call)
