@@ -147,6 +147,7 @@ BAD = [
     ("beside_and_conversation", "a b -c 1", ["--conversation", "conversation of its own"]),
     ("beside_and_new", "a b --new", ["--new", "conversation of its own"]),
     ("repeat_and_again", "--repeat 2 --again", ["--again", "conversation of its own"]),
+    ("beside_and_append", "a b --append", ["--append", "conversation of its own"]),
     ("over_and_once", "--over df --once", ["--once", "conversation of its own"]),
     ("question_on_the_line", "what's up?", ["The '"]),
     ("profile_no_name", "what?", ["what?", "below"]),
