@@ -174,7 +174,9 @@ def test_what_concerns_every_case_is_raised(app: tuple[ScriptedApp, RawServer]) 
     assert script.questions == []
 
 
-def test_two_runs_at_once_are_refused(app: tuple[ScriptedApp, RawServer], tmp_path: Path) -> None:
+def test_two_runs_at_once_are_refused(
+    app: tuple[ScriptedApp, RawServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script, server = app
     options: dict[str, Any] = {"over": table("slow one"), "query": "{{ question }}", "store": tmp_path / "s"}
     sweep = Sweep(client(server), **options)
@@ -187,7 +189,8 @@ def test_two_runs_at_once_are_refused(app: tuple[ScriptedApp, RawServer], tmp_pa
     other = Sweep(client(server), **options)
     for refused in (sweep, other):
         with pytest.raises(InputError) as caught:
-            refused.run(progress=False)
+            refused.run(progress=True)
+        assert capsys.readouterr().err == ""
         assert caught.value.code.startswith("sweep")
         with pytest.raises(InputError):
             refused.forget()
