@@ -349,6 +349,27 @@ def test_two_apps_are_asked_and_forgotten(server: LocalServer) -> None:
     assert states(sweep) == {"succeeded": 8}  # the store keeps what was answered
 
 
+def test_a_server_with_faults_sees_what_had_to_be_asked(tmp_path: Path) -> None:
+    """What was refused for being too much is asked again at once; what failed, or may have arrived, by the next run."""
+    with local.serve(data_dir=tmp_path / "local", pace=0) as server:
+        for fault in ("429=0.01", "500=1", "drop=200", "no_end=1", "error=1"):
+            server.faults.once(fault)
+        guide = Dify(api_key=server.api_key("guide"), base_url=server.base_url)
+        rows = [{"q": f"question {number}"} for number in range(8)]
+        sweep = Sweep(guide, rows, "{{ q }}", store=tmp_path / "s", concurrency=1)
+        sweep.run(progress=False)
+        first = Counter(seen_by(server, "guide", sweep.user))
+        ended = {case.messages[0].query: sweep.outcomes[case.id] for case in sweep.cases}
+        failed = [query for query, outcome in ended.items() if outcome.state == "failed"]
+        (refused,) = [query for query in ended if query not in first]
+        assert (ended[refused].state, ended[refused].error_code) == ("failed", "internal_server_error")
+        assert len(failed) >= 2
+        assert set(first.values()) == {1}
+        sweep.run(progress=False)
+        assert states(sweep) == {"succeeded": 8}
+        assert Counter(seen_by(server, "guide", sweep.user)) == first + Counter(failed)
+
+
 @pytest.mark.parametrize("dialect", ["1.12", "0.15"])
 def test_older_servers(dialect: Dialect, tmp_path: Path) -> None:
     with local.serve(data_dir=tmp_path / "local", pace=0, dialect=dialect) as server:
