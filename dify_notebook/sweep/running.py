@@ -102,7 +102,8 @@ class Running:
             ended = self.result()
         except KeyboardInterrupt:
             self.abandon()
-            line.end(self.progress, t("sweep.run.interrupted", left=f"{self.progress.left:,}"))
+            if self.progress.begun:
+                line.end(self.progress, t("sweep.run.interrupted", left=f"{self.progress.left:,}"))
             raise
         except BaseException:
             if self.progress.asked:

@@ -239,7 +239,9 @@ def test_a_run_can_be_stopped_before_it_begins_to_ask(app: tuple[ScriptedApp, Ra
     assert script.questions == []
 
 
-def test_an_interrupt_before_anything_is_asked_ends_it_at_once(app: tuple[ScriptedApp, RawServer]) -> None:
+def test_an_interrupt_before_anything_is_asked_ends_it_at_once(
+    app: tuple[ScriptedApp, RawServer], capsys: pytest.CaptureFixture[str]
+) -> None:
     script, server = app
     script.held.clear()  # no form comes
     sweep = Sweep(client(server), table("a"), "{{ question }}")
@@ -251,8 +253,9 @@ def test_an_interrupt_before_anything_is_asked_ends_it_at_once(app: tuple[Script
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        sweep.run(progress=False)
+        sweep.run(progress=True)
     thread.join(10)
+    assert capsys.readouterr().err == ""
     script.held.set()
     assert script.questions == []
     sweep.run(progress=False)  # its lock is free
