@@ -120,7 +120,13 @@ class NotFoundError(APIError):
 
 
 class RateLimitError(APIError):
-    """Too many requests, in time or at once."""
+    """Too many requests, in time or at once.
+
+    Attributes:
+        retry_after: seconds that the server asks to be left alone; None where it did not say.
+    """
+
+    retry_after: float | None = None
 
 
 class ServerError(APIError):

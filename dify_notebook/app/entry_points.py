@@ -88,7 +88,7 @@ def _input_error(invalid: InvalidInput, entry_point: EntryPoint) -> InputError:
         detail = "" if values["known"] else "none"
         values |= {"suggestion": suggestion(name, values["known"]), "known": ", ".join(values["known"]) or "–"}
     elif reason == "missing":
-        values = _missing(values["controls"], entry_point)
+        values |= _missing(values["controls"], entry_point)
     elif reason == "ignored":
         values["names"] = ", ".join(values["names"])
     elif reason == "select":

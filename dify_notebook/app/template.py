@@ -13,8 +13,9 @@ Pure: the variables come as a mapping, nothing is printed and nothing is sent.
 from __future__ import annotations
 
 import ast
+import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -75,6 +76,55 @@ def expand(
         return _fill(split_text(text), namespace, limit)
     except _TemplateFailure as problem:
         raise _located(problem, text, first_line, label) from None
+
+
+class Template:
+    """A text that is filled many times: it is read once.
+
+    Attributes:
+        text: as written.
+        placeholders: what is filled, in order.
+    """
+
+    def __init__(self, text: str, *, label: str = "") -> None:
+        """Raises `TemplateError`: what stands between the braces is no name. The label says in errors what it is."""
+        self.text, self._label = text, label
+        try:
+            self._parts = split_text(text)
+        except _TemplateFailure as problem:
+            raise _located(problem, text, 1, label) from None
+
+    @property
+    def placeholders(self) -> list[Placeholder]:
+        return [part for part in self._parts if isinstance(part, Placeholder)]
+
+    @property
+    def alone(self) -> Placeholder | None:
+        """The one placeholder of which the text consists; None where it has more, or others."""
+        parts = [part for part in self._parts if part]
+        return parts[0] if len(parts) == 1 and isinstance(parts[0], Placeholder) else None
+
+    def renamed(self, rename: Callable[[Placeholder], Placeholder]) -> Template:
+        """The same text with other names in its placeholders."""
+        made = copy.copy(self)
+        made._parts = [rename(part) if isinstance(part, Placeholder) else part for part in self._parts]
+        return made
+
+    def fill(self, namespace: Mapping[str, Any], *, limit: int = LIMIT) -> str:
+        """The text with these values, as `expand` makes it, which also says what is raised."""
+        try:
+            return _fill(self._parts, namespace, limit)
+        except _TemplateFailure as problem:
+            raise _located(problem, self.text, 1, self._label) from None
+
+    def value(self, namespace: Mapping[str, Any]) -> Any:
+        """The value itself of a placeholder that stands `alone`; raises `TemplateError` where it leads to nothing."""
+        placeholder = self.alone
+        assert placeholder is not None
+        try:
+            return _lookup(placeholder, namespace)
+        except _TemplateFailure as problem:
+            raise _located(problem, self.text, 1, self._label) from None
 
 
 def literals_and_values(text: str, namespace: Mapping[str, Any], *, label: str = "") -> list[str | Filled]:

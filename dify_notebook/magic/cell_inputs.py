@@ -15,18 +15,14 @@ from ..app.namespace import unbound_message
 from ..app.origin import Filled, Origin, Value, values
 from ..app.tables import cells_of, is_row
 from ..app.template import expand, literals_and_values, resolve
+from ..app.text_input import text_candidates, texts_of
 from ..app.values import is_missing
 from ..errors import InputError
 from ..i18n import t
 from ..redact import redact
-from ..wire.kinds import FILE_CONTROLS, TEXT_CONTROLS
+from ..wire.kinds import FILE_CONTROLS
 from .objects import object_of, read_json
 from .parse import Arguments, Assignment
-
-QUERY = "query"
-"""What Dify calls the text of a completion app unless its author calls it otherwise."""
-_AREA = "paragraph"
-_TEXTS = tuple(kind for kind in TEXT_CONTROLS if kind != "select")
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -135,21 +131,6 @@ def _evaluate(assignment: Assignment, namespace: dict[str, Any]) -> Any:
     raise InputError(text, code="inputs")
 
 
-def _texts(app: KnownApp) -> list[str]:
-    """The names of all its inputs that are texts."""
-    return [name for name, control in app.controls.items() if control.get("type") in _TEXTS]
-
-
-def text_candidates(app: KnownApp) -> list[str]:
-    """The inputs that may be meant by the text of an app without conversations: one where that is clear.
-
-    It is the one called `query`, else the only paragraph, else the only text.
-    """
-    texts = _texts(app)
-    areas = [name for name in texts if app.controls[name].get("type") == _AREA]
-    return next((found for found in ([n for n in texts if n == QUERY], areas) if len(found) == 1), texts)
-
-
 def text_given(
     text: str, named: str | None, inputs: Mapping[str, Value], app: KnownApp
 ) -> dict[str, Value]:
@@ -181,7 +162,7 @@ def text_given(
 
 
 def _check_named(name: str, app: KnownApp) -> None:
-    control, texts = app.controls.get(name), _texts(app)
+    control, texts = app.controls.get(name), texts_of(app)
     if control is None and app.whole:
         _refuse("magic.text.unknown", texts, name=name, suggestion=suggestion(name, list(app.controls)))
     if control is not None and control.get("type") in FILE_CONTROLS:

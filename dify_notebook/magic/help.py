@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from ..i18n import Language, t
+from ..views.table import width as width
 from .complete import SUBCOMMANDS
 from .parse import OPTIONS
 
@@ -46,8 +45,3 @@ def help_text(lang: Language | None = None) -> str:
 def _table(rows: list[tuple[str, str]]) -> str:
     widest = max(width(name) for name, _ in rows)
     return "\n".join(f"    {name}{' ' * (widest - width(name))}  {text}" for name, text in rows)
-
-
-def width(text: str) -> int:
-    """Columns in a terminal, where Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from ..app.controls import is_required, options_of
 from ..app.entry_points import suggestion
 from ..app.modes import takes
+from ..app.text_input import text_candidates
 from ..config import resolve
 from ..errors import DifyError, InputError
 from ..i18n import t
@@ -17,7 +18,6 @@ from ..printable import one_line
 from ..profiles import LOCAL_APPS, RESERVED, profiles
 from ..redact import redact
 from ..tape import run_store
-from .cell_inputs import text_candidates
 from .complete import SUBCOMMANDS
 from .connect import connect, describe_key_storage, forget
 from .conversations import conversations

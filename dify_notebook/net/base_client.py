@@ -108,6 +108,7 @@ class BaseClient:
         """The error that an answer means. Too many at once is a 400 too: then fewer go from now on."""
         from .bounds import size_text
         from .responses import error_of
+        from .retry import seconds_of
         from .ways import wrong_route
 
         error = error_of(response, body, call)
@@ -115,8 +116,10 @@ class BaseClient:
         if not complete:
             error.message += " " + t("net.error_cut", limit=size_text(self._bounds.error))
         self._harmless(error, call)
-        if isinstance(error, RateLimitError) and response.status_code != 429:
-            (await self._pools.current()).limiter.back_off()
+        if isinstance(error, RateLimitError):
+            error.retry_after = seconds_of(response.headers.get("retry-after"))
+            if response.status_code != 429:
+                (await self._pools.current()).limiter.back_off()
         return error
 
     async def _send(self, call: Call[M], *, on_size: Callable[[int], None] | None = None, **content: Any) -> M:

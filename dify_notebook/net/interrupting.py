@@ -39,6 +39,11 @@ class Interrupts:
             self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
             signal.signal(signal.SIGINT, self._interrupted)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether the task was cancelled by an Interrupt that was seen to here."""
+        return self._interrupted_once
+
     def end(self) -> None:
         """No longer."""
         if self._waking is not None:

@@ -203,6 +203,13 @@ class AdaptiveLimiter:
             self._admit_waiting()
 
 
+class PacedLimiter(AdaptiveLimiter):
+    """One for requests that somebody else paces: it bounds them, and does not slow down by itself."""
+
+    def back_off(self) -> None:
+        """Nothing: who paces them hears of the refusal."""
+
+
 async def gather_bounded(
     work: Callable[[T], Awaitable[R]], items: Iterable[T] | AsyncIterable[T], *, concurrency: int = CONNECTIONS
 ) -> list[R]:

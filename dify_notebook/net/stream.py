@@ -98,6 +98,8 @@ class ChatStream:
         self._end_reason: ev.Event | None = None  # why this side ended it
         self._link: FormLink | None = None
         self._plain = False  # whether who asked does not await
+        self.obeys_interrupts = True
+        """Whether an Interrupt in IPython ends it by itself; whoever reads many at once sees to that."""
         self.tape: Tape | None = Tape() if tape else None
 
     # -- reading -------------------------------------------------------------------
@@ -182,7 +184,8 @@ class ChatStream:
             self._watchdog = asyncio.create_task(self._watch(remaining))
         self._silence.goes_on(news=True)
         self._silence_over = asyncio.create_task(self._watch_silence())
-        self._interrupts.begin()
+        if self.obeys_interrupts:
+            self._interrupts.begin()
         problem: DifyError | None = None
         # A task of its own, so that a stop can end the waiting without touching the caller.
         self._opening = self._open(self._call)

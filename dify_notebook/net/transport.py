@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import os
 import ssl
@@ -24,7 +25,7 @@ from .bounds import ENCODINGS
 from .certificates import context_of, parse_verify, settings_of
 from .defaults import CONNECTIONS
 from .exceptions import mapped_to_httpx
-from .limiter import MAX_CONNECTIONS, SPARE, AdaptiveLimiter, Permit, check_connections
+from .limiter import MAX_CONNECTIONS, SPARE, AdaptiveLimiter, PacedLimiter, Permit, check_connections
 from .proxy_transport import ProxyTransport
 from .retry import check_seconds
 
@@ -229,6 +230,16 @@ class _ReleasingStream(httpx.AsyncByteStream):
                 closed()
 
 
+class _Lent(httpx.AsyncBaseTransport):
+    """Somebody else's transport, who closes it."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(request)
+
+
 class LoopPools:
     """The connections of each running loop, made on first use and closed with the loop."""
 
@@ -256,8 +267,17 @@ class LoopPools:
         self.closings = 0
         """How often its connections were closed on purpose."""
         self.connections = check_connections(connections)
+        self._paced = False
         self._pools: dict[int, tuple[asyncio.AbstractEventLoop, LoopPool, AsyncGenerator[None, None]]] = {}
         self._pid = os.getpid()
+
+    def paced(self, connections: int) -> LoopPools:
+        """Connections of their own to the same server, so many, whose user paces the requests himself."""
+        own = copy.copy(self)
+        own.connections, own._paced, own._pools = check_connections(connections), True, {}
+        if isinstance(self._transport, httpx.AsyncBaseTransport):
+            own._transport = _Lent(self._transport)
+        return own
 
     async def current(self) -> LoopPool:
         """The connections of the running loop."""
@@ -270,7 +290,9 @@ class LoopPools:
         entry = self._pools.get(id(loop))
         if entry:
             return entry[1]
-        pool = LoopPool(self._make, AdaptiveLimiter(self.connections, httpx.Timeout(self._timeout).pool))
+        wait = httpx.Timeout(self._timeout).pool
+        limiter = PacedLimiter(self.connections) if self._paced else AdaptiveLimiter(self.connections, wait)
+        pool = LoopPool(self._make, limiter)
         # asyncio.run closes its generators before its loop: that is when ours hangs up.
         keeper = _close_with_loop(pool)
         await anext(keeper)

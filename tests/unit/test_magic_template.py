@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook import config
-from dify_notebook.app.template import LIMIT, TemplateError, expand, placeholders, resolve
+from dify_notebook.app.template import LIMIT, Placeholder, Template, TemplateError, expand, placeholders, resolve
 from dify_notebook.turn.state import Turn
 
 
@@ -278,3 +278,39 @@ def test_filled_or_refused(text: str) -> None:
     """Whatever is written: a text or a TemplateError, never another exception."""
     with suppress(TemplateError):
         expand(text, NAMES)
+
+
+# -- a text that is filled many times ------------------------------------------------------
+
+
+def test_a_template_is_read_once_and_filled_as_expand_fills() -> None:
+    template = Template('In {{ city }}, {{ days[0]["n"] }} \\{{ left }} {{#alone#}}')
+    for city in ("Lyon", "Kyoto"):
+        variables = {"city": city, "days": [{"n": 2}]}
+        assert template.fill(variables) == expand(template.text, variables) == "In " + city + ", 2 {{ left }} {{#alone#}}"
+    assert [each.source for each in template.placeholders] == ["city", 'days[0]["n"]']
+
+
+def test_a_placeholder_alone_gives_the_value_itself() -> None:
+    value = object()
+    template = Template("{{ thing.a }}")
+    assert template.alone is not None
+    assert template.value({"thing": type("Thing", (), {"a": value})()}) is value
+    assert Template(" {{ thing }}").alone is None
+    assert Template("{{ a }}{{ b }}").alone is None
+
+
+def test_a_template_with_other_names_leaves_the_first_as_it_is() -> None:
+    template = Template("{{ row.city }}")
+    renamed = template.renamed(lambda each: Placeholder(each.source, "city", each.steps[1:], each.offset))
+    assert renamed.fill({"city": "Lyon"}) == "Lyon"
+    with pytest.raises(TemplateError, match="row"):
+        template.fill({"city": "Lyon"})
+
+
+def test_a_template_says_which_text_it_is_where_something_is_wrong() -> None:
+    with pytest.raises(TemplateError, match="the query"):
+        Template("{{ city", label="the query")
+    for ask in (Template("a {{ city }}", label="the query").fill, Template("{{ city }}", label="the query").value):
+        with pytest.raises(TemplateError, match=r"(?s)the query.*city"):
+            ask({})

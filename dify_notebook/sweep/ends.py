@@ -1,0 +1,77 @@
+"""What the end of a question means to its case and to all others of its app. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..errors import APIError, AuthenticationError, ConnectError, DifyError, InputError, NotFoundError
+from ..i18n import t
+from ..turn.state import Turn
+
+#: Statuses of a turn that answer the question.
+ANSWERED = ("succeeded", "partial_succeeded")
+STOPPED = "stopped"
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a case failed."""
+
+    code: str
+    message: str
+
+
+def failure_of(turn: Turn | None, error: DifyError | None, *, stopped: bool) -> Failure | None:
+    """Why a turn is no answer; None where it is one.
+
+    Args:
+        error: what was raised instead of an answer.
+        stopped: whether the sweep was stopped meanwhile.
+    """
+    if error is not None:
+        return Failure(error.code or (str(error.status) if error.status else type(error).__name__), error.message)
+    if turn is None:  # its end has not come
+        return stopped_failure()
+    if turn.status in ANSWERED:
+        return None
+    if stopped or turn.status == "stopped":
+        return stopped_failure()
+    if turn.error is not None:
+        return Failure(turn.error.code or turn.status, turn.error.message)
+    if turn.status == "paused":
+        return Failure("paused", t("sweep.engine.paused"))
+    end = turn.end or "eof"
+    return Failure(end, t(f"net.end.{end}"))
+
+
+def stopped_failure() -> Failure:
+    """Of a case that was under way when the sweep was stopped."""
+    return Failure(STOPPED, t("sweep.engine.stopped"))
+
+
+_OTHER_APP = ("app_unavailable", "not_chat_app", "not_workflow_app")
+_FORM = ("input", "inputs")
+"""Codes of an InputError that the app's form is the reason of; those of files are others."""
+
+
+def ends_target(failure: Failure, error: DifyError | None, *, taken: bool, answered: bool, patience: float) -> bool:
+    """Whether all other cases of the app would fail in the same way, as far as can be known.
+
+    Args:
+        failure, error: of a case of it; `error` is None where the server took the question.
+        taken: whether the app's server took a question before.
+        answered: whether the app answered one before.
+        patience: seconds that a server may ask to be left alone.
+    """
+    if isinstance(error, ConnectError):
+        return error.code in ("connect", "proxy", "tls")
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None and retry_after > patience:
+        return True
+    if not taken and isinstance(error, AuthenticationError | NotFoundError):
+        return True
+    if answered:
+        return False
+    if isinstance(error, InputError):
+        return error.code in _FORM
+    told = error is None or isinstance(error, APIError)
+    return told and (failure.code in _OTHER_APP or "in input form" in failure.message.lower())
