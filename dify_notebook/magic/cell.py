@@ -69,7 +69,7 @@ def build_request(
         DifyError: something does not fit, and why.
     """
     text = "" if arguments.as_inputs else body if arguments.no_vars else expand(body, namespace, first_line=2)
-    text = _without_blank_ends(text)
+    text = without_blank_ends(text)
     files: list[Any] = []
     for name in arguments.files:
         source = expanded(name, arguments, namespace, "-f")
@@ -127,7 +127,7 @@ def _check_options(arguments: Arguments, app: KnownApp, app_session: AppSession)
                 raise InputError(t(key, option=option.names[0], app=app_session.named_with_kind), code="magic_line")
 
 
-def _without_blank_ends(text: str) -> str:
+def without_blank_ends(text: str) -> str:
     """The text without the blank lines in front and the blanks behind; its first line keeps its indentation."""
     blank = len(text) - len(text.lstrip())
     return text[text.rfind("\n", 0, blank) + 1 :].rstrip()
@@ -190,8 +190,14 @@ def _conversation(
     return (None if state.mode == "fresh" else app_session.session.conversation_id), False
 
 
-def describe_request(request: Request, app_session: AppSession, timeout: float | None) -> dict[str, Any]:
-    """Exactly what would be sent, for `--dry-run`: everything but the key."""
+def describe_request(
+    request: Request, app_session: AppSession, timeout: float | None, *, user: str | None = None
+) -> dict[str, Any]:
+    """Exactly what would be sent, for `--dry-run`: everything but the key.
+
+    Args:
+        user: of a sweep, who asks in its place; conversations get no names then.
+    """
     files = [_file_reference(source) for source in request.files]
     inputs: dict[str, Any] = {}
     for name, value in request.inputs.items():
@@ -200,8 +206,13 @@ def describe_request(request: Request, app_session: AppSession, timeout: float |
             inputs[name] = references if value.many else references[0]
         else:
             inputs[name] = value
-    asked = Asked(query=request.query, conversation_id=request.conversation_id, workflow_id=request.workflow_id)
-    call = request_of(app_session.client, asked)
+    asked = Asked(
+        query=request.query,
+        conversation_id=request.conversation_id,
+        workflow_id=request.workflow_id,
+        auto_generate_name=user is None,
+    )
+    call = request_of(app_session.client if user is None else app_session.client.as_user(user), asked)
     body = {**(call.body or {}), "inputs": inputs} | ({"files": files} if files else {})
     url = app_session.settings.base_url + call.path
     description: dict[str, Any] = {"method": call.method, "url": url, "json": body}

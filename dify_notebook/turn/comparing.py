@@ -264,7 +264,7 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
 
 def measures(a: Turn, b: Turn) -> list[Measure]:
     """Status, seconds, first_token (s), total_tokens, total_price with currency, steps: of both, and b - a."""
-    first, second = _facts(a), _facts(b)
+    first, second = facts(a), facts(b)
     same_money = first["currency"] == second["currency"] or None in (first["currency"], second["currency"])
     rows = []
     for name in first:
@@ -274,7 +274,8 @@ def measures(a: Turn, b: Turn) -> list[Measure]:
     return rows
 
 
-def _facts(turn: Turn) -> dict[str, Any]:
+def facts(turn: Turn) -> dict[str, Any]:
+    """What is measured of a turn, by name, as `measures` has it."""
     flow, timing, usage = turn.workflow, turn.timing, turn.usage
     lasted = flow.elapsed if flow is not None else None
     if lasted is None and timing is not None:

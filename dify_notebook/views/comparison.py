@@ -23,7 +23,7 @@ from .style import inline_styles
 from .words import Words, number, price, short
 
 LETTERS = ("A", "B")
-_NOTHING = "\u2013"
+NOTHING = "\u2013"
 """Where a turn has no value."""
 
 
@@ -72,13 +72,14 @@ def _is_shown(row: Measure) -> bool:
 
 def _measure(row: Measure, turns: tuple[Turn, Turn], words: Words) -> list[str]:
     """Name, A, B, B - A."""
-    cells = [_value(row.name, value, turn, words) for value, turn in zip((row.a, row.b), turns, strict=True)]
+    cells = [measure_text(row.name, value, turn, words) for value, turn in zip((row.a, row.b), turns, strict=True)]
     return [words(f"compare.{row.name}"), *cells, _signed(row.name, row.delta)]
 
 
-def _value(name: str, value: Any, turn: Turn, words: Words) -> str:
+def measure_text(name: str, value: Any, turn: Turn, words: Words) -> str:
+    """The value of a measure of `comparing` in words."""
     if value is None:
-        return _NOTHING
+        return NOTHING
     if name == "status":
         return f"{facts.STATUS_SYMBOLS.get(turn.status, '?')} {facts.status_text(turn, words)}"
     if name == "total_price":
@@ -287,7 +288,7 @@ def _step_line(cells: Sequence[str], words: Words) -> str:
     parts = [name]
     for key, (a, b, delta) in (("seconds", numbers[:3]), ("tokens", numbers[3:])):
         if a or b:
-            both = words(key, n=f"{a or _NOTHING} / {b or _NOTHING}")
+            both = words(key, n=f"{a or NOTHING} / {b or NOTHING}")
             parts.append(f"{both} ({delta})" if delta else both)
     return " \u00b7 ".join([*parts, differs] if differs else parts)
 
