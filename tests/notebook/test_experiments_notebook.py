@@ -1,4 +1,4 @@
-"""The notebook on experiments as `nbconvert --execute` runs it: what each cell found, and that nothing is asked twice."""
+"""The notebook on experiments as `nbconvert --execute` runs it: what it finds, and that nothing is asked twice."""
 
 from __future__ import annotations
 
@@ -168,9 +168,8 @@ def test_no_key_is_in_the_file_or_in_what_is_kept(notebook: Any, ran: dict[str, 
 
     keys = json.loads((folder / "runs" / "server" / "keys.json").read_text())
     secrets = [*keys["apps"].values(), keys["signing"]]
-    kept = [
-        file for store in ("runs/desk", "runs/comments", "data") for file in (folder / store).rglob("*") if file.is_file()
-    ]
+    places = [folder / "runs" / "desk", folder / "runs" / "comments", folder / "data"]
+    kept = [file for place in places for file in place.rglob("*") if file.is_file()]
     tapes = [gzip.decompress(file.read_bytes()) for file in kept if file.name.endswith(".tape.gz")]
     assert len(tapes) >= 536
     texts = [nbformat.writes(notebook).encode(), *tapes, *(file.read_bytes() for file in kept)]
