@@ -17,7 +17,7 @@ from . import cell as cells
 from .beside_line import name_and_version
 from .beside_rows import LABEL, Asked, ask_with
 from .parse import Arguments
-from .run_cell import MIN_INTERVAL, POLL_INTERVAL, REST_FACTOR, defer_interrupt
+from .run_cell import MIN_INTERVAL, POLL_INTERVAL, REST_FACTOR, STOP_TIMEOUT, defer_interrupt
 from .state import AppSession, State
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 LIVE = 24
 """Answers that a cell shows in columns while they come; of more it shows how far it is, and a table at the end."""
+AT_ONCE = 8
+"""Questions to one server at once where there is a table."""
 
 
 class App(NamedTuple):
@@ -100,7 +102,7 @@ def build(arguments: Arguments, body: str, state: State, namespace: dict[str, An
         repeats=arguments.repeats or 1,
         user=arguments.user,
         timeout=arguments.timeout,
-        **({} if table else {"concurrency": LIVE}),
+        concurrency=AT_ONCE if table else LIVE,
     )  # fmt: skip
     return Beside(sweep, apps, failed, names, asked, arguments.budget, table)
 
@@ -170,7 +172,11 @@ def _first(case: Case, beside: Beside) -> dict[str, Any]:
         conversation_id=None,
         workflow_id=app.workflow_id,
     )
-    return cells.describe_request(request, app.session, None, user=beside.sweep.user)
+    own = AppSession(app.session.client.as_user(beside.sweep.user), case.variant.target)
+    description = cells.describe_request(request, own, None)
+    if "auto_generate_name" in description["json"]:  # a sweep's conversations get no names
+        description["json"]["auto_generate_name"] = False
+    return description
 
 
 class View(Protocol):
@@ -225,6 +231,7 @@ def run(
         interrupted = True
         with suppress(KeyboardInterrupt):
             running.abandon()
+            running.wait(STOP_TIMEOUT)
     except Exception:
         if running is not None:
             running.abandon()  # nobody would see what is still coming
@@ -276,4 +283,4 @@ def check(outcomes: Mapping[str, Outcome], asked: int, ended: Ended | None) -> N
     code = first.error_code or next((answer.error_code for answer in first.answers if answer.error_code), None)
     counts = {"count": f"{len(outcomes):,}", "of": f"{asked:,}"}
     message = t("magic.beside.all_failed", **counts, problem=one_line(why or "?", 400))
-    raise DifyError(message, code=code, hint=t("magic.beside.failed_hint"))
+    raise DifyError(message, code=code or "sweep", hint=t("magic.beside.failed_hint"))

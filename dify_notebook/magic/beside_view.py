@@ -97,7 +97,8 @@ class Watched:
         for case in self._beside.sweep._job.cases or ():
             rows.setdefault(case.repeat, {})[case.variant.target] = self._entry(case)
         names = self._beside.names
-        entries = [[row.get(name) or self._absent(name) for name in names] for _, row in sorted((rows or {0: {}}).items())]
+        every = [rows[repeat] for repeat in sorted(rows)] or [{}]
+        entries = [[row.get(name) or self._absent(name) for name in names] for row in every]
         return Page(rows=entries, query=self._beside.asked.text, inputs=self._beside.shared, note=note)
 
     def _absent(self, name: str) -> Entry:
@@ -231,7 +232,8 @@ def text_of(answer: Answer) -> str:
 
 def turn_of(answer: Answer) -> Turn:
     """A turn with what was written down of it."""
-    error = TurnError(code=answer.error_code, message=answer.error or "") if answer.error or answer.error_code else None
+    failed = answer.error or answer.error_code
+    error = TurnError(code=answer.error_code or "", message=answer.error or "") if failed else None
     return Turn(
         query=answer.query,
         answer=text_of(answer),

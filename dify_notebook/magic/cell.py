@@ -190,14 +190,8 @@ def _conversation(
     return (None if state.mode == "fresh" else app_session.session.conversation_id), False
 
 
-def describe_request(
-    request: Request, app_session: AppSession, timeout: float | None, *, user: str | None = None
-) -> dict[str, Any]:
-    """Exactly what would be sent, for `--dry-run`: everything but the key.
-
-    Args:
-        user: of a sweep, who asks in its place; conversations get no names then.
-    """
+def describe_request(request: Request, app_session: AppSession, timeout: float | None) -> dict[str, Any]:
+    """Exactly what would be sent, for `--dry-run`: everything but the key."""
     files = [_file_reference(source) for source in request.files]
     inputs: dict[str, Any] = {}
     for name, value in request.inputs.items():
@@ -206,13 +200,8 @@ def describe_request(
             inputs[name] = references if value.many else references[0]
         else:
             inputs[name] = value
-    asked = Asked(
-        query=request.query,
-        conversation_id=request.conversation_id,
-        workflow_id=request.workflow_id,
-        auto_generate_name=user is None,
-    )
-    call = request_of(app_session.client if user is None else app_session.client.as_user(user), asked)
+    asked = Asked(query=request.query, conversation_id=request.conversation_id, workflow_id=request.workflow_id)
+    call = request_of(app_session.client, asked)
     body = {**(call.body or {}), "inputs": inputs} | ({"files": files} if files else {})
     url = app_session.settings.base_url + call.path
     description: dict[str, Any] = {"method": call.method, "url": url, "json": body}

@@ -216,9 +216,13 @@ class Compared(NamedTuple):
     """A sentence about it, such as that both say the same; may be empty."""
 
 
-def compared(rows: Sequence[Row], words: Words) -> list[list[Compared | None]]:
+Differences = list[list[Compared | None]]
+"""One for each entry of each row that is laid out."""
+
+
+def compared(rows: Sequence[Row], words: Words) -> Differences:
     """Each entry's comparison with the first that has an answer, row by row; None of that, and of what has none."""
-    out: list[list[Compared | None]] = []
+    out: Differences = []
     base: tuple[str, str] | None = None
     for row in rows:
         if row.first:

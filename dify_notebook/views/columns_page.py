@@ -9,7 +9,7 @@ from ..printable import one_line, shown
 from . import columns, facts, outputs
 from .block import Block
 from .blocks import TurnView
-from .columns import Compared, Entry, Page, Row
+from .columns import Compared, Differences, Entry, Page, Row
 from .html import element, escape
 from .limits import COLUMN_FIELD
 from .parts import Memo, caption, span, status_symbol
@@ -65,11 +65,11 @@ class ColumnsView:
         return Block(f"entry-{index}", "section", {"class": "dn-colm"}, "", tuple(out))
 
 
-def saved(page: Page, words: Words) -> Block:
+def saved(page: Page, differences: Differences, words: Words) -> Block:
     """What stays: what was asked, and of each row a table of facts, answers and differences."""
     rows = columns.laid_out(page, words)
     body: list[Block] = [*head(page, words, Memo())]
-    for at, (row, found) in enumerate(zip(rows, columns.compared(rows, words), strict=True)):
+    for at, (row, found) in enumerate(zip(rows, differences, strict=True)):
         if row.heading and row.first:
             line = element("strong", {}, escape(one_line(row.heading, 200)))
             body.append(Block(f"name-{at}", "div", {"class": "dn-h"}, line))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..i18n import Language
-from . import answer_table, columns_page, columns_text
+from . import answer_table, columns, columns_page, columns_text
 from .answer_table import Table
 from .block import Block
 from .columns import Page
@@ -22,10 +22,11 @@ def bundle(state: Page | Table, lang: Language | None = None) -> dict[str, str]:
             "text/markdown": answer_table.document(state, words),
             "text/plain": answer_table.text(state, words),
         }
+    found = columns.compared(columns.laid_out(state, words), words)
     return {
-        "text/html": serialize(columns_page.saved(state, words), inline_styles),
-        "text/markdown": columns_text.document(state, words),
-        "text/plain": columns_text.text(state, words),
+        "text/html": serialize(columns_page.saved(state, found, words), inline_styles),
+        "text/markdown": columns_text.document(state, found, words),
+        "text/plain": columns_text.text(state, found, words),
     }
 
 

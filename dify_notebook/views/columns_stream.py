@@ -50,7 +50,7 @@ class ColumnsStream:
         blocks = []
         for row, found in zip(rows, columns.compared(rows, words), strict=True):
             heading = [one_line(row.heading, 200)] if row.heading and row.first else []
-            blocks += [*heading, columns_text.facts_table(row, words), *columns_text.differences(found, words)]
+            blocks += [*heading, columns_text.facts_table(row, words), *columns_text.difference_texts(found, words)]
         blocks.append(columns.omitted(state, words))
         return self._track(out + "\n" + "\n\n".join(block for block in blocks if block) + "\n")
 

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from ..printable import one_line, shown
 from . import columns, facts, forms, limits, outputs, plain
 from .canonical import canonical
-from .columns import Compared, Entry, Page, Row
+from .columns import Compared, Differences, Entry, Page, Row
 from .guard import escaped, fenced
 from .terminal import terminal_text
 from .values import Reading
 from .words import Words, truncated
 
 
-def document(page: Page, words: Words) -> str:
+def document(page: Page, differences: Differences, words: Words) -> str:
     """The page as markdown."""
     parts = [f"**{escaped(columns.progress(page, words))}**", escaped(one_line(page.note, 600))]
     parts += query_document(page.query, words)
     if page.inputs:
         parts += outputs.written(page.inputs, Reading(words, "turn.inputs", plain=True), "inputs")
     rows = columns.laid_out(page, words)
-    for row, found in zip(rows, columns.compared(rows, words), strict=True):
+    for row, found in zip(rows, differences, strict=True):
         if row.heading and row.first:
             parts.append(f"### {escaped(one_line(row.heading, 200))}")
         parts.append(_table(row, words))
@@ -84,16 +84,16 @@ def _difference(found: Compared, words: Words) -> str:
 # -- text --------------------------------------------------------------------------------------
 
 
-def text(page: Page, words: Words) -> str:
+def text(page: Page, differences: Differences, words: Words) -> str:
     """The page as plain text for a terminal, without control characters."""
     rows = columns.laid_out(page, words)
     blocks = [columns.progress(page, words), asked(page, words)]
-    for row, found in zip(rows, columns.compared(rows, words), strict=True):
+    for row, found in zip(rows, differences, strict=True):
         if row.heading and row.first:
             blocks.append(one_line(row.heading, 200))
         for title, entry in zip(titles(row), row.entries, strict=True):
             blocks.append("\n".join([rule(title), *said(entry, words)]))
-        blocks += [facts_table(row, words), *differences(found, words)]
+        blocks += [facts_table(row, words), *difference_texts(found, words)]
     blocks.append(columns.omitted(page, words))
     return "\n\n".join(block for block in blocks if block)
 
@@ -144,7 +144,7 @@ def facts_table(row: Row, words: Words) -> str:
     return "\n".join(lines)
 
 
-def differences(found: Sequence[Compared | None], words: Words) -> list[str]:
+def difference_texts(found: Sequence[Compared | None], words: Words) -> list[str]:
     """What each answer has that the first has not."""
     out = []
     for one in found:

@@ -60,7 +60,8 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
             app.released.set()
             server.close()
     for outputs in made.seen:
-        assert KEY not in outputs.everything and OTHER not in outputs.everything, "a key reached an output"
+        assert KEY not in outputs.everything, "a key reached an output"
+        assert OTHER not in outputs.everything, "a key reached an output"
 
 
 def saved(outputs: Outputs) -> str:
@@ -82,15 +83,17 @@ def test_two_apps_stand_side_by_side(book: Book) -> None:
     assert outputs.error is None, outputs.traceback
     text = saved(outputs)
     assert text.count("You said:") >= 2
-    assert "one" in text and "two" in text
+    assert "one" in text
+    assert "two" in text
     assert first["query"] == second["query"] == "hello"
     assert first["conversation_id"] == second["conversation_id"] == ""
-    assert re.fullmatch(r"sweep-[0-9a-f]{12}", first["user"]) and first["user"] == second["user"]
+    assert re.fullmatch(r"sweep-[0-9a-f]{12}", first["user"])
+    assert first["user"] == second["user"]
     number = outputs.reply["execution_count"]
     assert book.kernel.value(f"type(sweep).__name__, sweep is Out[{number}] is _{number}") == "('Sweep', True)"
     assert book.kernel.value("sorted(sweep.results.app), set(sweep.results.state)") == "(['one', 'two'], {'succeeded'})"
     assert book.kernel.value("sweep.turn(sweep.cases[0]).answer") == "'You said: **hello**'"
-    assert book.kernel.value("dify_notebook.last.query") == "'before'", "it stays the last turn of a cell that asked once"
+    assert book.kernel.value("dify_notebook.last.query") == "'before'", "it stays the turn of a cell that asked once"
     _, [later], [] = book.asked("%%dify one --quiet\nafter")
     assert repr(later["conversation_id"]) == here, "the notebook's conversation went on"
 
@@ -110,7 +113,8 @@ def test_a_table_is_asked_row_by_row(book: Book) -> None:
     asked = ["green in Lyon, b", "red in Lyon, a"]
     assert sorted(each["query"] for each in first) == sorted(each["query"] for each in second) == asked
     text = saved(outputs)
-    assert "red in Lyon" in text and "green in Lyon" in text
+    assert "red in Lyon" in text
+    assert "green in Lyon" in text
     found = book.kernel.value("[(row.labels, row.answer) for row in sweep.results.itertuples() if row.app == 'one']")
     assert "You said: **red in Lyon, a**" in found
 
@@ -123,10 +127,12 @@ def test_an_input_of_one_app_goes_to_that_one(book: Book) -> None:
         assert (first["inputs"], second["inputs"]) == ({}, {"tone": "Lyon"})
         assert "tone=Lyon" in saved(outputs)
         refused, *nothing = book.asked("%%dify one two -i tnoe=x\nhello")
-        assert "None of the apps has an input tnoe" in refused.traceback and "tone" in refused.traceback
+        assert "None of the apps has an input tnoe" in refused.traceback
+        assert "tone" in refused.traceback
         assert nothing == [[], []]
         row, *nothing = book.asked("%%dify one two --over table -i 'tone={{ row.tone }}'\nhello")
-        assert "Row x of the table" in row.traceback and "my tone" in row.traceback
+        assert "Row x of the table" in row.traceback
+        assert "my tone" in row.traceback
         assert nothing == [[], []]
     finally:
         book.two.form = []
@@ -137,7 +143,8 @@ def test_a_failed_app_is_a_column(book: Book) -> None:
     outputs, [first], [] = book.asked("%%dify one gone -o sweep\nhello")
     assert outputs.error is None, outputs.traceback
     text = saved(outputs)
-    assert "You said:" in text and "Failed" in text and "refused" in text, text
+    for words in ("You said:", "Failed", "Access token is invalid"):
+        assert words in text, text
     outputs, [_], [_] = book.asked("%%dify one two -o sweep\nrefuse this")
     assert "Nothing succeeded: 2 of 2" in outputs.traceback
     assert book.kernel.value("sorted(sweep.results.state)") == "['failed', 'failed']"
@@ -150,12 +157,13 @@ def test_interrupt_stops_all_and_keeps_what_came(book: Book) -> None:
 
     def during(outputs: Outputs, message: dict[str, Any]) -> None:
         both = book.one.partials > partials[0] and book.two.partials > partials[1]
-        if not done and both and json.dumps(outputs.comms).count("partial") > 1:
+        if not done and both and message["msg_type"] == "comm_msg":
             done.append(1)
             book.kernel.interrupt()
 
     outputs = book.run("%%dify one two -o sweep\nslow one", during=during)
-    assert outputs.error is not None and "interrupted" in outputs.traceback
+    assert outputs.error is not None
+    assert "interrupted" in outputs.traceback
     assert saved(outputs).count("partial answer") >= 2
     assert (len(book.one.stops), len(book.two.stops)) == (stops[0] + 1, stops[1] + 1)
     assert book.kernel.value("sweep.results.error_code.tolist()") == "['stopped', 'stopped']"
@@ -180,7 +188,8 @@ def test_dry_run_shows_the_first_of_each_and_sends_nothing(book: Book) -> None:
     bodies = {name: call["json"] for name, call in shown["first"].items()}
     assert list(bodies) == ["one", "two"]
     assert bodies["one"] == bodies["two"]
-    assert bodies["one"]["user"] == shown["user"] and bodies["one"]["conversation_id"] == ""
+    assert bodies["one"]["user"] == shown["user"]
+    assert bodies["one"]["conversation_id"] == ""
 
 
 def test_what_is_no_app_is_told_where_the_question_goes(book: Book) -> None:

@@ -36,7 +36,6 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("local/server/routes/workflows.py", "node statuses"): "the same list",
     ("panel/presenter.py", "turn statuses"): "what can be asked again with one click",
     ("sweep/records.py", "node statuses"): "what a case comes to, which may be one of many turns",
-    ("unit/test_sweep_tables.py", "node statuses"): "the same list",
     ("contract/test_local_apps.py", "controls"): "the form of one app, in its order",
     ("unit/test_form_hostile.py", "controls"): "controls beside one that nobody knows",
     ("unit/test_panel_talk.py", "controls"): "the form of one app, in its order",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support import linear
 
 from dify_notebook.errors import TapeGone
 from dify_notebook.frames.dataframes import array
@@ -26,7 +27,6 @@ from dify_notebook.sweep.results import RESULTS, SWEEP_NODES, SWEEP_THOUGHTS, no
 from dify_notebook.sweep.store import Store
 from dify_notebook.sweep.variants import variant_key
 from dify_notebook.turn.state import Node, Thought, Turn
-from tests.support import linear
 
 
 class Records:
