@@ -91,7 +91,7 @@ class StatusLine:
         if self.stream is None:
             return
         blank = " " * max(0, self._length - len(text))
-        self._length = len(text)
+        self._length = 0 if end else len(text)
         try:
             write(f"\r{text}{blank}{end}", self.stream)
         except Exception as problem:

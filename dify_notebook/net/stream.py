@@ -151,6 +151,11 @@ class ChatStream:
         return self._builder.task_id
 
     @property
+    def opened(self) -> bool:
+        """Whether a connection is open on which the answer comes: the server took the question."""
+        return self._response is not None
+
+    @property
     def more_at_hand(self) -> bool:
         """Whether the next event has come already, with the last one's bytes."""
         return self._reader.buffered > 0

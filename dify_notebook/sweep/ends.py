@@ -1,12 +1,16 @@
-"""What the end of a question means to its case and to all others of its app. Pure."""
+"""What the end of a question means to its case and to all others of its app, and what a run came to. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
 from ..errors import APIError, AuthenticationError, ConnectError, DifyError, InputError, NotFoundError
 from ..i18n import t
 from ..turn.state import Turn
+from .records import State
 
 #: Statuses of a turn that answer the question.
 ANSWERED = ("succeeded", "partial_succeeded")
@@ -53,19 +57,19 @@ _FORM = ("input", "inputs")
 """Codes of an InputError that the app's form is the reason of; those of files are others."""
 
 
-def ends_target(failure: Failure, error: DifyError | None, *, taken: bool, answered: bool, patience: float) -> bool:
+def ends_target(failure: Failure, error: DifyError | None, *, taken: bool, answered: bool, obeyed: float) -> bool:
     """Whether all other cases of the app would fail in the same way, as far as can be known.
 
     Args:
         failure, error: of a case of it; `error` is None where the server took the question.
         taken: whether the app's server took a question before.
         answered: whether the app answered one before.
-        patience: seconds that a server may ask to be left alone.
+        obeyed: seconds that a server may ask to be left alone.
     """
     if isinstance(error, ConnectError):
         return error.code in ("connect", "proxy", "tls")
     retry_after = getattr(error, "retry_after", None)
-    if retry_after is not None and retry_after > patience:
+    if retry_after is not None and retry_after > obeyed:
         return True
     if not taken and isinstance(error, AuthenticationError | NotFoundError):
         return True
@@ -73,5 +77,29 @@ def ends_target(failure: Failure, error: DifyError | None, *, taken: bool, answe
         return False
     if isinstance(error, InputError):
         return error.code in _FORM
-    told = error is None or isinstance(error, APIError)
-    return told and (failure.code in _OTHER_APP or "in input form" in failure.message.lower())
+    reported = error is None or isinstance(error, APIError)
+    return reported and (failure.code in _OTHER_APP or "in input form" in failure.message.lower())
+
+
+class Ended(msgspec.Struct, kw_only=True, frozen=True):
+    """What a run came to."""
+
+    succeeded: int = 0
+    failed: int = 0
+    not_run: int = 0
+    """Cases that were not begun."""
+    reason: Literal["budget", "stopped"] | None = None
+    """Why cases were not begun; None where all were, or their app alone was the reason: see `refusals`."""
+    refusals: Mapping[str, str] = {}
+    """Why nothing more was asked of a target, by its name."""
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """Cases by state."""
+        return {"succeeded": self.succeeded, "failed": self.failed, "not_run": self.not_run}
+
+    @property
+    def refused(self) -> str:
+        """Why targets were left out, one sentence for each; "" where none was."""
+        said = (t("sweep.engine.refused", target=name, problem=why) for name, why in self.refusals.items())
+        return "\n".join(said)

@@ -8,8 +8,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-import msgspec
-
 from ..errors import DifyError, InputError, RateLimitError
 from ..i18n import t
 from ..logs import logger
@@ -18,18 +16,21 @@ from ..net.limiter import check_connections
 from ..net.retry import check_seconds
 from ..net.stream import STOP_SECONDS, ChatStream
 from ..printable import MESSAGE, one_line
-from .asking import Asking, Keeping, Slot
+from .asking import Asking
 from .case import Case, Target
+from .ends import Ended as Ended
 from .ends import ends_target
-from .pace import Pace, Patience
+from .keeping import Keeping
+from .pace import Retries
 from .queue import Queue
-from .records import Checked, Outcome, State
+from .records import Checked, Outcome
+from .sites import App, Slot, apps_of
 
 if TYPE_CHECKING:
     from typing import Protocol
 
     from ..net.client import AsyncDify
-    from .asking import Records
+    from .keeping import Records
 
     class Ledger(Protocol):
         """What the engine asks of a budget, see `budget.Ledger`."""
@@ -48,49 +49,6 @@ LEAVE_SECONDS = STOP_SECONDS + 1.0
 BEHIND = 4
 
 
-class Ended(msgspec.Struct, kw_only=True, frozen=True):
-    """What a run came to."""
-
-    succeeded: int = 0
-    failed: int = 0
-    not_run: int = 0
-    """Cases that were not begun."""
-    reason: Literal["budget", "stopped"] | None = None
-    """Why cases were not begun; None where all were, or their app alone was the reason: see `refusals`."""
-    refusals: Mapping[str, str] = {}
-    """Why nothing more was asked of a target, by its name."""
-
-    @property
-    def counts(self) -> dict[State, int]:
-        """Cases by state."""
-        return {"succeeded": self.succeeded, "failed": self.failed, "not_run": self.not_run}
-
-    @property
-    def refused(self) -> str:
-        """Why targets were left out, one sentence for each; "" where none was."""
-        said = (t("sweep.engine.refused", target=name, problem=why) for name, why in self.refusals.items())
-        return "\n".join(said)
-
-
-class _Site:
-    """A server, with the questions that it refused and that wait to be asked again."""
-
-    def __init__(self, limit: int) -> None:
-        self.pace = Pace(limit)
-        self.waiting: list[tuple[float, asyncio.Future[bool], Slot]] = []
-
-
-class _App:
-    """A target, and what is known of it in this run."""
-
-    def __init__(self, target: Target, client: AsyncDify, site: _Site) -> None:
-        self.target, self.client, self.site = target, client, site
-        self.checked = False
-        self.first: Case | None = None
-        """The case that goes alone, until the server takes it."""
-        self.taken = self.answered = False
-
-
 class Engine:
     """Asks the cases of one run; its loop is whichever runs `run`.
 
@@ -99,10 +57,10 @@ class Engine:
         store: where everything is written down, before and after it is asked. Its methods are called in one thread
             of the engine's own.
         ledger: the budget; None where there is none.
-        concurrency: cases under way to one server at once, at most, 1 to 128; see `Pace`.
+        concurrency: cases under way to one server at once, at most, 1 to 128; see `pace.Pace`.
         timeout: seconds for each turn; None is no limit.
         clock: seconds since 1970.
-        patience: how often a question that surely did not arrive is asked again.
+        retries: how often a question that surely did not arrive is asked again.
         chance: numbers from 0 to 1, for waits.
         fingerprint: gives the hash of what an app is now, see `identity.fingerprint`; None checks nothing.
 
@@ -119,7 +77,7 @@ class Engine:
         concurrency: int = 8,
         timeout: float | None = None,
         clock: Callable[[], float] = time.time,
-        patience: Patience = Patience(),  # noqa: B008  # frozen
+        retries: Retries = Retries(),  # noqa: B008  # frozen
         chance: Callable[[], float] = random.random,
         fingerprint: Callable[[AsyncDify], Awaitable[str]] | None = None,
     ) -> None:
@@ -128,7 +86,7 @@ class Engine:
         """Called on the loop with each case that ended, once that is written down."""
         self._store, self._ledger, self._clock = store, ledger, clock
         self._concurrency, self._timeout = check_connections(concurrency), check_seconds(timeout)
-        self._patience, self._chance, self._fingerprint = patience, chance, fingerprint
+        self._retries, self._chance, self._fingerprint = retries, chance, fingerprint
         self._under: dict[str, Asking] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -199,13 +157,8 @@ class Engine:
         self._stops: set[asyncio.Task[bool]] = set()
         self._leave_at: float | None = None
         self._keeping = Keeping(self._store)
-        sites: dict[str, _Site] = {}
-        self._apps: dict[str, _App] = {}
-        for name in dict.fromkeys(case.variant.target for case in cases):
-            target = self.targets[name]
-            site = sites.setdefault(target.client.base_url, _Site(self._concurrency))
-            self._apps[name] = _App(target, target.client._paced(self._concurrency), site)
-        self._sites = list(sites.values())
+        self._apps = apps_of(cases, self.targets, self._concurrency)
+        self._sites = list({id(app.site): app.site for app in self._apps.values()}.values())
 
     async def _close(self) -> None:
         for app in self._apps.values():
@@ -224,11 +177,9 @@ class Engine:
             if not self._tasks and (self._stopping or self._over or not self._queue):
                 break
             now = self._loop.time()
-            times = [site.pace.not_before for site in self._sites if site.pace.not_before > now]
-            times += [ready for site in self._sites for ready, _, _ in site.waiting if ready > now]
-            times += [] if self._leave_at is None else [self._leave_at]
+            times = [site.next_time(now) for site in self._sites] + [self._leave_at]
             try:
-                async with asyncio.timeout_at(min(times, default=None)):
+                async with asyncio.timeout_at(min((at for at in times if at is not None), default=None)):
                     await self._wake.wait()
             except TimeoutError:
                 if self._leave_at is not None and self._loop.time() >= self._leave_at:
@@ -255,14 +206,7 @@ class Engine:
         assert self._loop is not None
         now = self._loop.time()
         for site in self._sites:
-            for entry in sorted(site.waiting, key=lambda entry: entry[0]):
-                ready, go, slot = entry
-                if ready > now or not site.pace.has_room(now):
-                    break
-                site.waiting.remove(entry)
-                slot.ticket = site.pace.enter()
-                if not go.done():
-                    go.set_result(True)
+            site.admit(now)
         while (case := self._next(now)) is not None:
             app = self._apps[case.variant.target]
             self._queue.take(case.variant.target)
@@ -303,14 +247,14 @@ class Engine:
             self._over = True
         return None
 
-    def _refuse(self, app: _App, why: str) -> None:
+    def _refuse(self, app: App, why: str) -> None:
         self._refusals.setdefault(app.target.name, one_line(why, MESSAGE))
         self._queue.drop(app.target.name)
         self._wake.set()
 
     # -- one case --------------------------------------------------------------------
 
-    async def _ask(self, case: Case, app: _App, slot: Slot) -> None:
+    async def _ask(self, case: Case, app: App, slot: Slot) -> None:
         asking: Asking | None = None
         outcome: Outcome | None = None
         try:
@@ -339,7 +283,7 @@ class Engine:
         self._problem = self._problem or problem
         self._begin_stop()
 
-    def _asking(self, case: Case, app: _App, slot: Slot) -> Asking:
+    def _asking(self, case: Case, app: App, slot: Slot) -> Asking:
         return Asking(
             case,
             app.target,
@@ -353,7 +297,7 @@ class Engine:
             stopping=lambda: self._stopping,
         )
 
-    def _settle(self, case: Case, app: _App, asking: Asking | None, outcome: Outcome | None) -> None:
+    def _settle(self, case: Case, app: App, asking: Asking | None, outcome: Outcome | None) -> None:
         """Book what it cost, and learn of the app from it; None where it was not asked, or has no end."""
         if self._ledger is not None:
             self._ledger.settle(case, outcome)
@@ -364,30 +308,30 @@ class Engine:
         if failure is None:
             app.answered = True
         elif ends_target(
-            failure, asking.error, taken=app.taken, answered=app.answered, patience=self._patience.obeyed
+            failure, asking.error, taken=app.taken, answered=app.answered, obeyed=self._retries.obeyed
         ):
             self._refuse(app, failure.message)
         if self.on_outcome is not None:
             self.on_outcome(case, outcome)
 
-    def _free(self, app: _App, slot: Slot) -> None:
+    def _free(self, app: App, slot: Slot) -> None:
         """Give its place among those that are asked to another."""
         if slot.ticket is not None:
             slot.ticket = None
             app.site.pace.leave()
             self._wake.set()
 
-    def _taken(self, app: _App) -> None:
+    def _taken(self, app: App) -> None:
         """The server took a question of that app."""
         app.site.pace.taken()
         app.taken = True
         self._wake.set()
 
-    async def _again(self, app: _App, slot: Slot, error: DifyError, tries: int) -> bool:
+    async def _again(self, app: App, slot: Slot, error: DifyError, tries: int) -> bool:
         """Wait until a question that surely did not arrive may be asked again; False where it may not."""
         assert self._loop is not None
         now, retry_after = self._loop.time(), getattr(error, "retry_after", None)
-        wait = self._patience.wait(tries, retry_after, self._chance())
+        wait = self._retries.wait(tries, retry_after, self._chance())
         if isinstance(error, RateLimitError):
             app.site.pace.refused(slot.ticket or 0, now, None if wait is None else retry_after)
         if wait is None or self._stopping:
@@ -414,15 +358,12 @@ class Engine:
             if asking.stream is not None:
                 self._stops.add(asyncio.create_task(asking.stream.stop()))
         for site in self._sites:
-            for _, go, _ in site.waiting:
-                if not go.done():
-                    go.set_result(False)
-            site.waiting.clear()
+            site.give_up()
         self._wake.set()
 
     # -- what an app is ---------------------------------------------------------------
 
-    async def _check(self, app: _App) -> bool:
+    async def _check(self, app: App) -> bool:
         """Write down what the app is before its first case; False where it cannot be asked."""
         if self._fingerprint is None or app.checked:
             return True
@@ -434,7 +375,7 @@ class Engine:
             return False
         return True
 
-    async def _write_check(self, app: _App) -> None:
+    async def _write_check(self, app: App) -> None:
         assert self._fingerprint is not None
         found = await self._fingerprint(app.client)
         await self._keeping.check(Checked(target=app.target.identity, hash=found, at=self._clock()))

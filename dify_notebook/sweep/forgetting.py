@@ -98,8 +98,6 @@ async def _forget(job: Job, store: Store, now: float) -> Forgetting:
 
 async def _listed(target: Target) -> list[str]:
     """The conversations of the sweep's own user; none of an app that has no conversations."""
-    from ..app.modes import takes
-
-    if not takes(target.client._cache.app.mode).conversations:
+    if not target.client._cache.app.takes.conversations:
         return []
     return [conversation.id for conversation in await target.client.conversations.list().to_list()]

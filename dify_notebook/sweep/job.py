@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .variants import VariantKey
 
 
+REFUSED = "refused"
+"""The code of an error that every app gave a reason for while it was being asked."""
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What one run is to do."""
 
@@ -57,7 +61,7 @@ class Job:
         self.design = design
         self.targets: Mapping[str, Target] = {}
         self.cases: Sequence[Case] | None = None
-        """None before they were made."""
+        """None before they were made. Two may have one id, where two questions or variants send the same."""
         self.engine: Engine | None = None
         """Of the run that is under way, else None."""
         self.ledger: Ledger | None = None
@@ -77,12 +81,12 @@ class Job:
             DifyError: an app cannot be reached, or refuses its key.
         """
         from .apps import targets
-        from .grid import cases, distinct
+        from .grid import cases
 
         if self.cases is None:
             if not self.targets:
                 self.targets = await targets(self._apps, salt=self.store.salt, user=self.user)
-            self.cases = distinct(await cases(self.design, self.targets))
+            self.cases = await cases(self.design, self.targets)
         return self.cases
 
     def missing(self, again: Collection[State], first_repeat: int = 0) -> list[Case]:
@@ -91,8 +95,10 @@ class Job:
         Args:
             first_repeat: only repeats from this one on, counted from 0.
         """
+        from .grid import distinct
+
         asked = {"not_run", *again}
-        cases = [case for case in self.cases or () if case.repeat >= first_repeat]
+        cases = distinct([case for case in self.cases or () if case.repeat >= first_repeat])
         return [case for case in cases if self.store.state(case.id) in asked]
 
     async def run(
@@ -135,7 +141,7 @@ class Job:
         from .engine import Ended, Engine
 
         pending = within(missing, request.limit)
-        kept = sum(self.store.state(case.id) == "succeeded" for case in cases)
+        kept = sum(self.store.state(id) == "succeeded" for id in {case.id for case in cases})
         self.ledger = self._ledger(cases, request)
         progress = self.progress
         progress.begin(kept=kept, to_ask=len(pending), beyond=len(missing) - len(pending), ledger=self.ledger)
@@ -160,11 +166,12 @@ class Job:
         ended = await engine.run(pending)
         if ended.refusals and ended.refusals.keys() >= {case.variant.target for case in pending}:
             kind = InputError if self.ledger is not None and _refused(self.ledger, pending) else DifyError
-            raise kind(ended.refused, code="refused")
+            raise kind(ended.refused, code=REFUSED)
         return ended
 
     def _ledger(self, cases: Sequence[Case], request: Request) -> Ledger | None:
         from .budget import Ledger
+        from .grid import distinct
         from .variants import variant_key
 
         if request.budget is None:
@@ -176,9 +183,8 @@ class Job:
         def name_of(case: str) -> VariantKey | None:
             return keys[id(variants[case])] if case in variants else None
 
-        return Ledger(
-            request.budget, self.store.spent, name_of, [case for case in cases if case.id in unknown]
-        )
+        lost = [case for case in distinct(cases) if case.id in unknown]
+        return Ledger(request.budget, self.store.spent, name_of, lost)
 
     async def stop(self) -> None:
         """Begin nothing more, and stop what runs; on the loop of the run. Nothing where nothing runs."""

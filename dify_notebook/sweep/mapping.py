@@ -7,15 +7,14 @@ import os
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..app.modes import takes
-from ..errors import InputError
+from ..errors import DifyError, InputError
 from ..i18n import t
 from ..net.client import AsyncDify
 from ..printable import one_line
 from . import arguments
 from .budget import parse_budget
 from .design import Design, Script, read
-from .job import Job, Request
+from .job import REFUSED, Job, Request
 from .outputs import Columns, Row, added, columns, row_of
 from .progress import SECONDS, ProgressLine
 from .rows import table
@@ -42,6 +41,7 @@ class MapRun:
         self._wanted = wanted
         self._shown = progress
         self._ended: Ended | None = None
+        self._refused = ""
 
     def __repr__(self) -> str:
         return f"<MapRun {len(self._rows):,} rows, {self._job.progress.asked:,} asked>"
@@ -54,8 +54,7 @@ class MapRun:
         is_run = False
         outcomes = job.store.outcomes
         for case in job.cases or ():
-            mode = job.targets[case.variant.target].client._cache.app.mode
-            is_run = takes(mode).lists == "runs"
+            is_run = job.targets[case.variant.target].client._cache.app.takes.lists == "runs"
             state = job.store.state(case.id)
             outcome = None if state in ("not_run", "unknown") else outcomes.get(case.id)
             row = row_of(state, outcome, self._wanted, is_run=is_run, not_run=self._why())
@@ -66,9 +65,16 @@ class MapRun:
 
     def _why(self) -> str:
         """Why rows were not asked, in words."""
-        if self._ended is not None and self._ended.reason == "budget":
-            return self._ended.refused or t("sweep.map.budget")
-        return t("sweep.map.stopped")
+        if self._refused:
+            return self._refused
+        over_budget = self._ended is not None and self._ended.reason == "budget"
+        return t("sweep.map.budget" if over_budget else "sweep.map.stopped")
+
+    def _note(self, problem: DifyError) -> None:
+        """What ended the run in its middle is the reason of the rows that are left; before, it is raised."""
+        if isinstance(problem, InputError) or problem.code != REFUSED or not self._job.progress.succeeded:
+            raise problem
+        self._refused = problem.message
 
     def __await__(self) -> Generator[Any, None, pd.DataFrame]:
         return self._run().__await__()
@@ -84,6 +90,8 @@ class MapRun:
         reporter = asyncio.create_task(tell())
         try:
             self._ended = await self._job.run(self._request)
+        except DifyError as problem:
+            self._note(problem)
         finally:
             reporter.cancel()
             line.end(self._job.progress, "" if self._ended is None else ending(self._ended, self._job.progress))
@@ -93,6 +101,8 @@ class MapRun:
         """Ask on the portal's thread and wait. An Interrupt ends it, and what has come is given back."""
         try:
             self._ended = Running(self._job, self._request).watched(self._shown)
+        except DifyError as problem:
+            self._note(problem)
         except KeyboardInterrupt:
             if self._job.cases is None:  # nothing has come
                 raise

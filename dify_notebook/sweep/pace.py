@@ -70,7 +70,7 @@ class Pace:
             self._taken = 0
 
 
-class Patience(msgspec.Struct, frozen=True, kw_only=True):
+class Retries(msgspec.Struct, frozen=True, kw_only=True):
     """How often one question is asked again that surely did not arrive, and after how long."""
 
     tries: int = 8
@@ -110,5 +110,5 @@ def refused(error: DifyError | None) -> bool:
     """Whether the app was not asked at all, so that there is no answer and nothing that could have cost."""
     if error is None:
         return False
-    told = isinstance(error, APIError) and error.status is not None and 400 <= error.status < 500
-    return told or isinstance(error, InputError) or surely_unsent(error)
+    reported = isinstance(error, APIError) and error.status is not None and 400 <= error.status < 500
+    return reported or isinstance(error, InputError) or surely_unsent(error)

@@ -81,6 +81,8 @@ class Running:
 
     def abandon(self) -> None:
         """Stop it and wait for that, 4 seconds at most; what has not ended by then is left."""
+        if self._job.engine is None:  # nothing was asked so far
+            self._future.cancel()
         self.stop()
         try:
             if self._over.wait(CLEANUP_SECONDS):
@@ -104,6 +106,10 @@ class Running:
         except KeyboardInterrupt:
             self.abandon()
             line.end(self.progress, t("sweep.run.interrupted", left=f"{self.progress.left:,}"))
+            raise
+        except BaseException:
+            if self.progress.asked:
+                line.end(self.progress)
             raise
         line.end(self.progress, ending(ended, self.progress))
         return ended

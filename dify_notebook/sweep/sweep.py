@@ -135,9 +135,10 @@ class Sweep:
             InputError: a row, an input or a file does not fit an app's form; named by row and column.
             DifyError: an app cannot be reached, or refuses its key.
         """
+        from .grid import distinct
         from .plan import plan
 
-        return plan(self._cases(), self._job.store, self._limit(budget))
+        return plan(distinct(self._cases()), self._read_store(), self._limit(budget))
 
     def run(
         self,
@@ -265,7 +266,8 @@ class Sweep:
     def results(self) -> pd.DataFrame:
         """One row for each turn of each case, those that were not asked included: `case`, `turn`, `label`, `app`, the
         inputs that are varied, `repeat`, `state`, `answer`, `outputs`, tokens, `price` with `currency`, `seconds`,
-        `excluded` and more. The columns are described in `sweep.results.RESULTS`."""
+        `excluded` and more. The columns are described in
+        `dify_notebook.sweep.results.RESULTS`."""
         from .results import results
 
         cases, store = self._cases(), self._read_store()

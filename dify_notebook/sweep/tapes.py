@@ -28,6 +28,7 @@ class DirectoryTapes:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._made = False
 
     def spool(self) -> Path | None:
         """Where a long tape may lie while it is written."""
@@ -44,7 +45,9 @@ class DirectoryTapes:
             if not tape.entries:
                 return None
             complete(tape, turn)
-            private_directory(self._directory)
+            if not self._made:  # not for each: it asks the system thrice
+                private_directory(self._directory)
+                self._made = True
             tape.save(path)
         except TapeGone:  # it failed while the answer came, and that was said
             return None

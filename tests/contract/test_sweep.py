@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import random
@@ -234,7 +235,27 @@ def test_a_run_can_be_stopped_before_it_begins_to_ask(app: tuple[ScriptedApp, Ra
     assert script.questions == []
 
 
-def test_a_case_that_ends_is_noticed_and_a_notice_that_fails_ends_the_run(app: tuple[ScriptedApp, RawServer]) -> None:
+def test_an_interrupt_before_anything_is_asked_ends_it_at_once(app: tuple[ScriptedApp, RawServer]) -> None:
+    script, server = app
+    script.held.clear()  # no form comes
+    sweep = Sweep(client(server), table("a"), "{{ question }}")
+
+    def interrupt() -> None:
+        server.wait_for(1)
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run(progress=False)
+    thread.join(10)
+    script.held.set()
+    assert script.questions == []
+    sweep.run(progress=False)  # its lock is free
+    assert len(script.questions) == 1
+
+
+def test_each_case_that_ends_is_noticed(app: tuple[ScriptedApp, RawServer]) -> None:
     _, server = app
     seen: list[tuple[Case, Outcome]] = []
     sweep = Sweep(client(server), table("a", "b"), "{{ question }}")
@@ -274,6 +295,26 @@ def seen_by(server: LocalServer, app: str, user: str) -> list[str]:
             if not page["has_more"]:
                 return found
             last = page["data"][-1]["id"]
+
+
+def example(docstring: str | None) -> str:
+    """The lines of code in a docstring, with which its second part begins."""
+    lines = inspect.cleandoc(docstring or "").split("\n\n", 1)[1].splitlines()
+    first = next(at for at, line in enumerate(lines) if line.startswith(("from ", "import ")))
+    last = max(at for at, line in enumerate(lines) if line.startswith(("sweep.", "out[")))
+    return "\n".join(lines[first : last + 1])
+
+
+@pytest.mark.parametrize("thing", [Sweep, Dify.map])
+def test_the_examples_run(thing: Any, server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = Dify(api_key=server.api_key("guide"), base_url=server.base_url)
+    monkeypatch.setattr(Dify, "local", lambda app: guide)
+    names: dict[str, Any] = {"Dify": Dify}
+    exec(example(thing.__doc__), names)
+    if "sweep" in names:
+        assert states(names["sweep"]) == {"succeeded": 6}
+    else:
+        assert names["out"]["error"].isna().all()
 
 
 def test_two_apps_are_asked_and_forgotten(server: LocalServer) -> None:

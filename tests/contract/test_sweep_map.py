@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from support.fake_model import FakeModel, Said, words
-from support.raw_server import RawServer
+from support.raw_server import Connection, RawServer
 from support.scripted_app import KEY, ScriptedApp, scripted
 
 from dify_notebook import AsyncDify, Dify, local
 from dify_notebook.errors import AuthenticationError, InputError
 from dify_notebook.local.server.process import LocalServer
+from dify_notebook.sweep.engine import Engine
+from dify_notebook.sweep.pace import Retries
 
 
 @pytest.fixture
@@ -51,6 +55,39 @@ def test_index_order_and_columns_stay_and_equal_rows_are_asked_once(app: tuple[S
     assert out["error"].isna().all()
     assert (out["answer"].dtype, out["error"].dtype) == ("string", "string")
     assert Counter(body["query"] for body in script.questions) == {"a": 1, "b": 1, "c": 1}
+
+
+def test_rows_that_come_to_the_same_question_all_have_its_answer(app: tuple[ScriptedApp, RawServer]) -> None:
+    script, server = app
+    rows = [{"a": "x", "b": "yz"}, {"a": "xy", "b": "z"}]
+    out = scripted_client(server).map(rows, "{{ a }}{{ b }}", progress=False)
+    assert list(out["answer"]) == ["You said: **xyz**"] * 2
+    assert len(script.questions) == 1
+
+
+def test_a_server_that_goes_away_in_the_middle_loses_no_answer(
+    app: tuple[ScriptedApp, RawServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = Engine.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "retries", Retries(tries=2, first=0.01))
+    script, server = app
+    dify = scripted_client(server)
+    answer = script._answer
+
+    def last(body: dict[str, Any], connection: Connection) -> None:
+        answer(body, connection)
+        if len(script.questions) == 2:
+            for sock in server._socks:
+                with suppress(OSError):  # it was closed before
+                    sock.shutdown(socket.SHUT_RDWR)
+            server.close()
+
+    script._answer = last  # type: ignore[method-assign]
+    out = dify.map([f"q{number}" for number in range(5)], concurrency=1, progress=False)
+    assert out["answer"].notna().sum() == 2
+    assert out["error"].notna().sum() == 3
+    assert out["error"].dropna().str.partition(":")[0].isin(["connect", "not_run"]).all()
 
 
 def test_failures_are_rows_with_their_reason(app: tuple[ScriptedApp, RawServer]) -> None:
