@@ -87,4 +87,4 @@ def test_run_all_shows_experiments_and_they_are_there_without_a_kernel(
     assert {cell: text in again[cell] for cell, text in SHOWN.items()} == dict.fromkeys(SHOWN, True)
     theme = "dark" if dark else "light"
     keep(nb, ids, ("first", "first"), KEPT / f"experiment-{theme}.png", tmp_path)
-    keep(nb, ids, ("ten", "lost"), KEPT / f"sweep-{theme}.png", tmp_path)
+    keep(nb, ids, ("all", "lost"), KEPT / f"sweep-{theme}.png", tmp_path)

@@ -95,7 +95,7 @@ def test_every_block_runs(ran: Any) -> None:
 
 def test_every_cell_magic_leaves_an_answer(ran: Any) -> None:
     asked = [cell for cell in ran.cells if cell.source.startswith("%%dify")]
-    assert len(asked) == 5
+    assert len(asked) == 6
     texts = []
     for cell in asked:
         (bundle,) = notebooks.outputs(cell)
