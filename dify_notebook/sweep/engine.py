@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import DifyError, InputError, RateLimitError
@@ -27,18 +28,8 @@ from .records import Checked, Outcome
 from .sites import App, Slot, apps_of
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from ..net.client import AsyncDify
-    from .keeping import Records
-
-    class Ledger(Protocol):
-        """What the engine asks of a budget, see `budget.Ledger`."""
-
-        def ask(self, case: Case) -> Literal["go", "wait", "over"]: ...
-        def settle(self, case: Case, outcome: Outcome | None) -> None: ...
-        def refuses(self, case: Case) -> str | None: ...
-
+    from .protocols import Ledger, Records
 
 log = logger()
 
@@ -99,8 +90,9 @@ class Engine:
         """Begin nothing more, and stop what runs on the server, which takes 3 s at most; from any thread. Nothing where
         it does not run."""
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._begin_stop)
+        if loop is not None:
+            with suppress(RuntimeError):  # it was closed meanwhile
+                loop.call_soon_threadsafe(self._begin_stop)
 
     async def run(self, cases: Sequence[Case]) -> Ended:
         """Ask all of them. What fails is an outcome and raises nothing.
@@ -155,6 +147,7 @@ class Engine:
         self._ended = {"succeeded": 0, "failed": 0}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stops: set[asyncio.Task[bool]] = set()
+        self._looks: set[asyncio.Task[None]] = set()
         self._leave_at: float | None = None
         self._keeping = Keeping(self._store)
         self._apps = apps_of(cases, self.targets, self._concurrency)
@@ -357,6 +350,8 @@ class Engine:
         for asking in self._under.values():
             if asking.stream is not None:
                 self._stops.add(asyncio.create_task(asking.stream.stop()))
+        for look in self._looks:
+            look.cancel()
         for site in self._sites:
             site.give_up()
         self._wake.set()
@@ -368,12 +363,21 @@ class Engine:
         if self._fingerprint is None or app.checked:
             return True
         app.checked = True
+        look = asyncio.create_task(self._write_check(app))  # its own, so that a stop can end it
+        self._looks.add(look)
         try:
-            await self._write_check(app)
-        except DifyError as problem:
-            self._refuse(app, problem.message)
+            await asyncio.wait([look])
+        finally:
+            look.cancel()
+            self._looks.discard(look)
+        if look.cancelled():
             return False
-        return True
+        problem = look.exception()
+        if isinstance(problem, DifyError):
+            self._refuse(app, problem.message)
+        elif problem is not None:
+            raise problem
+        return problem is None
 
     async def _write_check(self, app: App) -> None:
         assert self._fingerprint is not None

@@ -11,20 +11,8 @@ from .records import Answer, Checked, Outcome, answer_of
 from .worker import Worker
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from typing import Protocol
+    from .protocols import Records
 
-    class Records(Protocol):
-        """What the engine asks of a store, see `store.Store`."""
-
-        def begin(self, case_id: str, at: float) -> None: ...
-        def end(self, outcome: Outcome) -> Outcome: ...
-        def check(self, checked: Checked) -> None: ...
-        def history(self, case_id: str) -> Sequence[Outcome]: ...
-        def spool(self) -> Path | None: ...
-        def keep_tape(
-            self, case_id: str, turn_number: int, attempt: int, tape: Tape, turn: Turn, /
-        ) -> str | None: ...
 
 class Keeping:
     """Writes in two threads of its own: a disk keeps no answer waiting, and packing a tape no case that begins."""

@@ -112,7 +112,7 @@ def line(progress: Progress, *, ended: bool = False) -> str:
         counts.append(t("sweep.progress.failed", n=f"{progress.failed:,}"))
     parts = [t("sweep.progress.comma").join(counts)]
     parts += _money(progress)
-    parts.append(t("sweep.progress.seconds", n=f"{progress.seconds:,.1f}" if ended else f"{progress.seconds:,.0f}"))
+    parts.append(t("sweep.progress.seconds", n=f"{progress.seconds:,.1f}" if ended else f"{int(progress.seconds):,}"))
     return " \u00b7 ".join(parts)
 
 

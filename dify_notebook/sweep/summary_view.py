@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..i18n import t
 from ..printable import one_line
-from ..views import table
-from ..views.block import Block
-from ..views.guard import escaped
-from ..views.html import escape, serialize
-from ..views.parts import span
-from ..views.style import inline_styles
 from ..views.words import Words, price
+from . import tabular
 from .progress import unit_name
 from .summary import STATES, Cost, Summary, VariantSummary, next_steps, state_line
-
-MOST = 40
-"""Variants that are shown."""
 
 
 def bundle(found: Summary) -> dict[str, str]:
     """All three forms by mime type."""
     words = Words()
-    title, about = t("sweep.summary.title"), _about(found)
-    rows = [_row(each, words) for each in found.variants[:MOST]]
-    head = _head()
-    notes = _notes(found)
-    shown = Block("sweep", "div", {"class": "mathjax_ignore dn"}, "", (
-        Block("title", "div", {"class": "dn-head"}, span("dn-title", title) + span("dn-meta", f" \u00b7 {about}")),
-        *([table.block("variants", head, rows)] if rows else []),
-        *(Block(f"note-{at}", "div", {"class": "dn-note-cut"}, escape(note)) for at, note in enumerate(notes)),
-    ))  # fmt: skip
-    marked = table.markdown(head, rows) if rows else ""
-    return {
-        "text/html": serialize(shown, inline_styles),
-        "text/markdown": _joined([f"**{title}** \u00b7 {escaped(about)}", marked, *map(escaped, notes)], "\n\n") + "\n",
-        "text/plain": _joined([f"{title} \u00b7 {about}", table.text(head, rows) if rows else "", *notes], "\n"),
-    }
-
-
-def _joined(parts: Sequence[str], between: str) -> str:
-    return between.join(part for part in parts if part)
+    rows = [_row(each, words) for each in found.variants]
+    title = t("sweep.summary.title")
+    return tabular.bundle(title, _head(), rows, _notes(found), "sweep.rates", about=_about(found))
 
 
 def _about(found: Summary) -> str:
@@ -86,8 +60,6 @@ def _partly(amount: str, missing: int, calls: int) -> str:
 
 def _notes(found: Summary) -> list[str]:
     notes: list[str] = []
-    if len(found.variants) > MOST:
-        notes.append(t("sweep.summary.more_variants", n=f"{len(found.variants) - MOST:,}"))
     if found.spent.calls:
         cost = found.spent
         amounts = [t("sweep.summary.calls", n=f"{cost.calls:,}")]

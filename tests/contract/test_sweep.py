@@ -24,6 +24,7 @@ from support.scripted_app import KEY, ScriptedApp, scripted
 import dify_notebook
 from dify_notebook import Dify, Sweep, local
 from dify_notebook.errors import AuthenticationError, DifyError, InputError
+from dify_notebook.local.options import Dialect
 from dify_notebook.local.server.process import LocalServer
 from dify_notebook.sweep.case import Case
 from dify_notebook.sweep.records import Outcome
@@ -88,7 +89,7 @@ def test_a_sweep_that_is_run_again_is_answered_from_the_store(
     first = Sweep({"v1": client(server)}, table(*questions), **options)
     first.run(limit=3, progress=True)
     assert len(script.questions) == 3
-    assert "5 cases are left" in capsys.readouterr().err
+    assert "cases left for another run: 5" in capsys.readouterr().err
 
     other = table(*reversed(questions)).assign(more=1)  # order, other columns and names are no part of a case
     second = Sweep({"renamed": client(server)}, other, **options)
@@ -117,7 +118,7 @@ def test_what_failed_is_a_row_and_is_asked_again(app: tuple[ScriptedApp, RawServ
     shown = sweep._repr_mimebundle_()["text/plain"]
     assert "1 of 4 succeeded" in shown
     assert "3 failed" in shown
-    assert "sweep.run() asks the 3" in shown
+    assert "asks what is missing or failed: 3" in shown
     sweep.run(again=None, progress=False)
     assert len(script.questions) == 4
     sweep.run(progress=False)
@@ -139,7 +140,7 @@ def test_a_budget_is_for_the_whole_sweep(
     sweep.run(budget=budget, progress=True)
     assert len(script.questions) == 5
     said = capsys.readouterr().err
-    assert "The budget ended it; 7 cases are left." in said
+    assert "The budget ended it; cases left: 7." in said
     assert f"of {budget.partition(' ')[0]} {unit}" in said
     sweep.run(progress=False)  # the same budget still holds
     assert len(script.questions) == 5
@@ -191,7 +192,7 @@ def test_two_runs_at_once_are_refused(app: tuple[ScriptedApp, RawServer], tmp_pa
         with pytest.raises(InputError):
             refused.forget()
     assert states(other) == {"not_run": 1}  # reading needs no lock
-    assert "1 are being asked now" in other._repr_mimebundle_()["text/plain"]
+    assert "Being asked now: 1." in other._repr_mimebundle_()["text/plain"]
     sweep.stop()
     ended = run.result()
     assert ended.reason == "stopped"
@@ -274,7 +275,7 @@ def test_a_turn_is_found_by_the_beginning_of_its_case(app: tuple[ScriptedApp, Ra
     missing = next(case for case in sweep.cases if case.id != done.id)
     assert sweep.turn(done.id[:20]).query == sweep.turn(done).query == done.messages[0].query
     for case, turn, said in [
-        (missing.id, 1, "no answer so far"), (done.id, 2, "has 1 turns"), ("zz", 1, "No case"), ("", 1, "No case"),
+        (missing.id, 1, "no answer so far"), (done.id, 2, "has no turn 2"), ("zz", 1, "No case"), ("", 1, "No case"),
     ]:  # fmt: skip
         with pytest.raises(InputError, match=said):
             sweep.turn(case, turn)
@@ -343,6 +344,22 @@ def test_two_apps_are_asked_and_forgotten(server: LocalServer) -> None:
     assert seen_by(server, "guide", "notebook") == ["mine"]
     assert sweep.forget().deleted == 0
     assert states(sweep) == {"succeeded": 8}  # the store keeps what was answered
+
+
+@pytest.mark.parametrize("dialect", ["1.12", "0.15"])
+def test_older_servers(dialect: Dialect, tmp_path: Path) -> None:
+    with local.serve(data_dir=tmp_path / "local", pace=0, dialect=dialect) as server:
+        guide = Dify(api_key=server.api_key("guide"), base_url=server.base_url)
+        sweep = Sweep({"guide": guide}, [{"q": "a"}, {"q": "b"}], "{{ q }}", repeats=2, store=tmp_path / "s")
+        sweep.run(budget="1 USD", progress=False)
+        assert states(sweep) == {"succeeded": 4}
+        assert Counter(seen_by(server, "guide", sweep.user)) == {"a": 2, "b": 2}
+        assert sweep.forget().deleted == 4
+        tally = Dify(api_key=server.api_key("tally"), base_url=server.base_url)
+        runs = Sweep({"tally": tally}, [{"b": "x"}], inputs={"text": "b"})
+        runs.run(progress=False)
+        assert states(runs) == {"succeeded": 1}
+        assert "apps without conversations: 1" in repr(runs.forget())
 
 
 CHILD = """

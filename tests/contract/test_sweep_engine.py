@@ -364,6 +364,27 @@ async def test_an_app_that_cannot_be_looked_at_is_not_asked(app: tuple[ScriptedA
     assert not store.unknown
 
 
+async def test_a_stop_waits_for_no_look_at_an_app(app: tuple[ScriptedApp, RawServer], store: Store) -> None:
+    script, running = app
+    looking = asyncio.Event()
+    before = others()
+
+    async def fingerprint(client: AsyncDify) -> str:
+        looking.set()
+        await asyncio.Event().wait()  # for ever
+        return ""
+
+    async with AsyncDify(KEY, running.url, USER) as dify:
+        engine = Engine(target_of(dify), store, fingerprint=fingerprint)
+        task = asyncio.create_task(engine.run([case_of("one"), case_of("two")]))
+        await looking.wait()
+        engine.stop()
+        ended = await task
+    assert (ended.not_run, ended.reason, script.questions) == (2, "stopped", [])
+    assert not store.unknown
+    assert others() <= before
+
+
 class FullDisk(Store):
     """It takes two beginnings, and then nothing."""
 

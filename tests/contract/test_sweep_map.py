@@ -90,6 +90,16 @@ def test_a_server_that_goes_away_in_the_middle_loses_no_answer(
     assert out["error"].dropna().str.partition(":")[0].isin(["connect", "not_run"]).all()
 
 
+def test_a_polars_table_comes_back_as_one_of_pandas(app: tuple[ScriptedApp, RawServer]) -> None:
+    polars = pytest.importorskip("polars")
+    _, server = app
+    out = scripted_client(server).map(polars.DataFrame({"q": ["a", "b"], "n": [1, 2]}), "{{ q }}", progress=False)
+    assert isinstance(out, pd.DataFrame)
+    assert list(out.columns) == ["q", "n", "answer", "error"]
+    assert list(out["n"]) == [1, 2]
+    assert list(out["answer"]) == ["You said: **a**", "You said: **b**"]
+
+
 def test_failures_are_rows_with_their_reason(app: tuple[ScriptedApp, RawServer]) -> None:
     _, server = app
     rows = [{"q": "fine"}, {"q": "refuse it"}, {"q": "fail it"}, {"q": "fine"}]

@@ -18,7 +18,8 @@ from dify_notebook.sweep.progress import Progress, ProgressLine, line
 from dify_notebook.sweep.records import Answer, Outcome
 from dify_notebook.sweep.store import Store
 from dify_notebook.sweep.summary import counted, next_steps, summary
-from dify_notebook.sweep.summary_view import MOST, bundle
+from dify_notebook.sweep.summary_view import bundle
+from dify_notebook.sweep.tabular import ROWS
 
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m|`$x$\u202e"
 TARGETS: dict[str, Target] = {}
@@ -65,15 +66,15 @@ def test_every_rate_has_its_denominator_and_every_amount_says_what_is_missing() 
         store.begin("2-1", 1.0)
     shown = text(store, asked, "2 USD")
     lines = shown.splitlines()
-    assert lines[0] == "Sweep \u00b7 in memory \u00b7 4 questions \u00b7 3 of 8 succeeded, 1 failed, 1 unknown, 3 not run"
+    assert lines[0] == "Sweep \u00b7 in memory \u00b7 questions: 4 \u00b7 3 of 8 succeeded, 1 failed, 1 unknown, 3 not run"
     rows = {row.split()[0]: re.split(r"\s{2,}", row) for row in lines[2:4]}
     assert rows["v1"] == ["v1", "2 of 4", "0", "0", "2", "2,000", "$0.75", "2.00 s"]
     assert rows["v2"] == ["v2", "1 of 4", "1", "1", "1", "\u2265 1,000", "\u2265 \u20ac2", "2.00 s"]
     assert "Asked in all, with tries that failed: 5 calls \u00b7 tokens \u2265 3,000 \u00b7 price \u2265 \u20ac2 + $0.75" in shown
     assert "2 of 5 answers reported no price, which is not 0." in shown
     assert "Budget of the whole sweep: 2 USD." in shown
-    assert "sweep.run() asks the 4 that are missing or failed." in shown
-    assert '1 may have been asked, and nobody knows how they ended: sweep.run(again="unknown")' in shown
+    assert "sweep.run() asks what is missing or failed: 4." in shown
+    assert 'nobody knows how it ended: 1. sweep.run(again="unknown")' in shown
 
 
 def test_what_nobody_reported_is_a_dash() -> None:
@@ -118,10 +119,10 @@ def test_names_are_harmless(language: Language) -> None:
 
 
 def test_many_variants_are_cut_and_said() -> None:
-    many = [Variant(target="v", inputs={"n": number}) for number in range(MOST + 3)]
+    many = [Variant(target="v", inputs={"n": number}) for number in range(ROWS + 3)]
     shown = text(Store.open(), cases(1, *many))
-    assert "3 more variants" in shown
-    assert shown.count("v \u00b7 n=") == MOST
+    assert "sweep.rates" in shown.splitlines()[ROWS + 2]
+    assert shown.count("v \u00b7 n=") == ROWS
 
 
 # -- progress --------------------------------------------------------------------------
