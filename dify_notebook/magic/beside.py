@@ -6,7 +6,7 @@ Each question is asked in a conversation of its own, by the sweep's own user; th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -191,6 +191,10 @@ class View(Protocol):
 class Shown(Protocol):
     """What this needs of `beside_view.Watched`."""
 
+    done: int
+    succeeded: int
+    failure: Outcome | None
+
     def note(self, case: Case, outcome: Outcome) -> None: ...
     def look(self, running: Running) -> None: ...
     def page(self) -> Page: ...
@@ -265,22 +269,20 @@ def _show(running: Running, watched: Shown, view: View | None, started: float) -
     watched.look(running)
 
 
-def check(outcomes: Mapping[str, Outcome], asked: int, ended: Ended | None) -> None:
-    """Raise where nothing came of it all.
+def check(watched: Shown, asked: int, ended: Ended | None) -> None:
+    """Raise where nothing came of it all; not where somebody stopped it.
 
     Raises:
         InputError: the budget left nothing to ask.
         DifyError: every question failed.
     """
-    if not outcomes:
-        if ended is not None and ended.reason == "budget":
-            raise InputError(one_line(ended.refused, 600) or t("magic.beside.budget"), code="budget")
+    if watched.succeeded or ended is None or ended.reason == "stopped":
         return
-    if any(outcome.state == "succeeded" for outcome in outcomes.values()):
-        return
-    first = next(iter(outcomes.values()))
-    why = first.error or next((answer.error for answer in first.answers if answer.error), None)
-    code = first.error_code or next((answer.error_code for answer in first.answers if answer.error_code), None)
-    counts = {"count": f"{len(outcomes):,}", "of": f"{asked:,}"}
-    message = t("magic.beside.all_failed", **counts, problem=one_line(why or "?", 400))
-    raise DifyError(message, code=code or "sweep", hint=t("magic.beside.failed_hint"))
+    failure = watched.failure
+    if failure is None:
+        why = one_line(ended.refused, 600) or t("magic.beside.budget")
+        raise InputError(why, code="budget" if ended.reason == "budget" else "sweep")
+    problem = failure.error or next((answer.error for answer in failure.answers if answer.error), None) or "?"
+    counts = {"count": f"{watched.done:,}", "of": f"{asked:,}"}
+    message = t("magic.beside.all_failed", **counts, problem=one_line(problem, 400))
+    raise DifyError(message, code=failure.error_code or "sweep", hint=t("magic.beside.failed_hint"))

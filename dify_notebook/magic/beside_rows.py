@@ -46,6 +46,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     files: str | None
     text: str | None
     """The text of the first question."""
+    template: str | None
+    """The cell's text as it is written."""
     first_inputs: dict[str, Any]
     """The inputs of the first question."""
     left_out: tuple[str, ...] = ()
@@ -105,6 +107,7 @@ def ask_with(
         inputs=given,
         files=FILES if any(row[FILES] for row in over) else None,
         text=over[0][TEXT] or None,
+        template=without_blank_ends(body) or None,
         first_inputs={name: over[0].get(column) for name, column in given.items() if column != TEXT},
         left_out=tuple(left_out),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -44,47 +45,65 @@ class Watched:
 
     def __init__(self, beside: Beside) -> None:
         self._beside = beside
-        self.outcomes: dict[str, Outcome] = {}
+        self.done = self.succeeded = 0
+        self.failure: Outcome | None = None
+        """The first that failed."""
+        self._outcomes: dict[str, Outcome] = {}
+        """How cases ended; of a table those that are shown, the store has the others."""
         self._streams: dict[str, ChatStream] = {}
         self._newest: deque[Case] = deque(maxlen=NEWEST)
+        self._lock = threading.Lock()
+        self._over = False
         self._refusals: Mapping[str, str] = {}
         """Why nothing more was asked of an app, by its name."""
 
     def note(self, case: Case, outcome: Outcome) -> None:
         """A case ended."""
-        self.outcomes[case.id] = outcome
-        self._newest.append(case)
+        self.done += 1
+        if outcome.state == "succeeded":
+            self.succeeded += 1
+        elif self.failure is None:
+            self.failure = outcome
+        with self._lock:
+            self._show_newest(case)
+            self._outcomes[case.id] = outcome
+            if self._beside.table:
+                kept = {each.id for each in self._newest}
+                self._outcomes = {id: each for id, each in self._outcomes.items() if id in kept}
 
     def look(self, running: Running) -> None:
         """Keep the streams of what runs now. Of a table only these."""
-        now = {case.id: stream for case, stream in running.running}
-        if self._beside.table:
-            shown = {case.id for case in list(self._newest)}
-            self._streams = {id: stream for id, stream in self._streams.items() if id in shown} | now
-            for case, _ in running.running:
-                if case.id not in shown and len(shown) < NEWEST:
-                    self._newest.append(case)
-                    shown.add(case.id)
-        else:
-            self._streams.update(now)
+        now = running.running
+        with self._lock:
+            if self._beside.table:
+                for case, _ in now[:NEWEST]:
+                    self._show_newest(case)
+                shown = {case.id for case in self._newest}
+                self._streams = {id: stream for id, stream in self._streams.items() if id in shown}
+            self._streams.update({case.id: stream for case, stream in now})
+
+    def _show_newest(self, case: Case) -> None:
+        if all(case.id != shown.id for shown in self._newest):
+            self._newest.append(case)
 
     def page(self) -> Page:
         """All answers as they are now; of a table the newest."""
         if self._beside.table:
             cases = self._beside.sweep._job.cases or ()
-            newest = {case.id: case for case in list(self._newest)}
-            entries = [self._entry(case, several=True) for case in newest.values()]
-            return Page(rows=[entries], done=len(self.outcomes), asked=len(cases), note=self._note())
+            with self._lock:
+                newest = list(self._newest)
+            entries = [self._entry(case, several=True) for case in newest]
+            return Page(rows=[entries], done=self.done, asked=len(cases), note=self._note())
         return self._whole_page(self._note())
 
     def end(self, running: Running | None, ended: Ended | None) -> Page | Table:
         """What stays in the notebook."""
-        note = self._note()
+        note, self._over = self._note(), True
         if ended is not None:
             self._refusals = ended.refusals
         if running is not None:
             done = line(running.progress, ended=True)
-            why = ending(ended, running.progress) if ended is not None else t("magic.beside.stopped")
+            why = ending(ended, running.progress) if ended is not None else ""
             note = " \u00b7 ".join(part for part in (done, why, note) if part)
         if self._beside.table:
             return self._table(note)
@@ -104,10 +123,11 @@ class Watched:
     def _absent(self, name: str) -> Entry:
         """The place of an app that is not asked, or not yet."""
         problem = self._beside.failed.get(name)
-        return Entry(heading=name, note=self._alone(name), error=problem.message if problem is not None else "")
+        error = problem.message if problem is not None else ""
+        return Entry(heading=name, note=self._alone(name), error=error, not_asked=self._over)
 
     def _entry(self, case: Case, several: bool = False) -> Entry:
-        stream, outcome, name = self._streams.get(case.id), self.outcomes.get(case.id), case.variant.target
+        stream, outcome, name = self._streams.get(case.id), self._outcomes.get(case.id), case.variant.target
         heading = f"{name} \u00b7 {one_line(question(case), 80)}" if several else name
         turn = self.turn(case)
         error = ""
@@ -116,11 +136,12 @@ class Watched:
         elif turn is None:
             error = self._refusals.get(name, "")
         now = stream.now if stream is not None and outcome is None else 0.0
-        return Entry(heading=heading, turn=turn, note="" if several else self._alone(name), now=now, error=error)
+        note = "" if several else self._alone(name)
+        return Entry(heading=heading, turn=turn, note=note, now=now, error=error, not_asked=self._over)
 
     def turn(self, case: Case) -> Turn | None:
         """The case's turn as it is now; None where none came."""
-        stream, outcome = self._streams.get(case.id), self.outcomes.get(case.id)
+        stream, outcome = self._streams.get(case.id), self._outcomes.get(case.id)
         turn = stream.seen()[1] if stream is not None else None
         if outcome is None or (turn is not None and turn.status not in _OPEN):
             return turn
@@ -161,23 +182,28 @@ class Watched:
             blocks.setdefault(case.question, []).append(case)
         found = sorted(blocks.values(), key=lambda block: min(places.get(label, 0) for label in block[0].labels))
         columns = [(name, repeat) for name in names for repeat in range(shown)]
-        rows = [self._row(block, columns) for block in found[: limits.TABLE_ROWS]]
+        outcomes = self._beside.sweep.store.outcomes
+        rows = [self._row(block, columns, outcomes) for block in found[: limits.TABLE_ROWS]]
+        totals = totals_of(cases, outcomes, every)
         return Table(
             variants=[name if shown == 1 else f"{name} \u00b7 {repeat + 1}" for name, repeat in columns],
             rows=rows,
             count=len(found),
-            totals=[self._total(cases, name, repeat if every else None) for name, repeat in columns],
+            query=self._beside.asked.template,
+            totals=[totals.get((name, repeat), Sum()).total() for name, repeat in columns],
             note=note,
         )
 
-    def _row(self, block: list[Case], columns: list[tuple[str, int]]) -> TableRow:
+    def _row(
+        self, block: list[Case], columns: list[tuple[str, int]], outcomes: Mapping[str, Outcome]
+    ) -> TableRow:
         by_place = {(case.variant.target, case.repeat): case for case in block}
-        cells = [self._cell(place[0], by_place.get(place)) for place in columns]
+        cells = [self._cell(place[0], by_place.get(place), outcomes) for place in columns]
         text = next((question(case) for case in block if case.messages[0].query), question(block[0]))
         return TableRow(one_line(text, 400), cells)
 
-    def _cell(self, name: str, case: Case | None) -> Cell:
-        outcome = self.outcomes.get(case.id) if case is not None else None
+    def _cell(self, name: str, case: Case | None, outcomes: Mapping[str, Outcome]) -> Cell:
+        outcome = outcomes.get(case.id) if case is not None else None
         if name in self._beside.failed:
             return Cell(self._beside.failed[name].message, "failed")
         if outcome is None:
@@ -189,27 +215,58 @@ class Watched:
             return Cell(problem or (answer.answer if answer is not None else "") or outcome.error_code or "", status)
         return Cell(text_of(answer) if answer is not None else "")
 
-    def _total(self, cases: list[Case], name: str, repeat: int | None) -> Total:
-        own = [case for case in cases if case.variant.target == name and repeat in (None, case.repeat)]
-        outcomes = [self.outcomes[case.id] for case in own if case.id in self.outcomes]
-        answers = [answer for outcome in outcomes for answer in outcome.answers]
-        tokens = [answer.total_tokens for answer in answers if answer.total_tokens is not None]
-        prices: dict[str, Decimal] = {}
-        for answer in answers:
-            if answer.price is not None and answer.currency is not None:
-                prices[answer.currency] = prices.get(answer.currency, Decimal(0)) + answer.price
-        well = [answer for answer in answers if answer.status == "succeeded"]
-        times = [answer.seconds for answer in well if answer.seconds is not None]
-        firsts = [answer.first_token for answer in well if answer.first_token is not None]
+
+class Sum:
+    """What the answers of a column come to."""
+
+    def __init__(self) -> None:
+        self.asked = self.succeeded = self.unpriced = 0
+        self.tokens: list[int] = []
+        self.prices: dict[str, Decimal] = {}
+        self.seconds: list[float] = []
+        self.firsts: list[float] = []
+
+    def add(self, outcome: Outcome) -> None:
+        """One more that ended."""
+        self.succeeded += outcome.state == "succeeded"
+        for answer in outcome.answers:
+            if answer.total_tokens is not None:
+                self.tokens.append(answer.total_tokens)
+            if answer.price is None or answer.currency is None:
+                self.unpriced += 1
+            else:
+                self.prices[answer.currency] = self.prices.get(answer.currency, Decimal(0)) + answer.price
+            if outcome.state == "succeeded" and answer.seconds is not None:
+                self.seconds.append(answer.seconds)
+            if outcome.state == "succeeded" and answer.first_token is not None:
+                self.firsts.append(answer.first_token)
+
+    def total(self) -> Total:
+        """All of it."""
         return Total(
-            asked=len(own),
-            succeeded=sum(outcome.state == "succeeded" for outcome in outcomes),
-            total_tokens=sum(tokens) if tokens else None,
-            prices=prices,
-            unpriced=sum(answer.price is None for answer in answers),
-            seconds=median(times) if times else None,
-            first_token=median(firsts) if firsts else None,
+            asked=self.asked,
+            succeeded=self.succeeded,
+            total_tokens=sum(self.tokens) if self.tokens else None,
+            prices=self.prices,
+            unpriced=self.unpriced,
+            seconds=median(self.seconds) if self.seconds else None,
+            first_token=median(self.firsts) if self.firsts else None,
         )
+
+
+def totals_of(
+    cases: Iterable[Case], outcomes: Mapping[str, Outcome], every: bool
+) -> dict[tuple[str, int], Sum]:
+    """By app and repeat; by the first repeat alone where a column holds all of them."""
+    totals: dict[tuple[str, int], Sum] = {}
+    places: dict[str, tuple[str, int]] = {}
+    for case in cases:
+        place = places[case.id] = (case.variant.target, case.repeat if every else 0)
+        totals.setdefault(place, Sum()).asked += 1
+    for id, outcome in outcomes.items():
+        if id in places:
+            totals[places[id]].add(outcome)
+    return totals
 
 
 def question(case: Case) -> str:

@@ -167,7 +167,7 @@ class DifyMagics(Magics):
         )
         if was_interrupted:
             raise interrupt("magic.beside.interrupted")
-        beside.check(watched.outcomes, len(cell.sweep.cases), ended)
+        beside.check(watched, len(cell.sweep.cases), ended)
 
     def _resume(self, found: Resumption) -> None:
         """Show a run that paused or was lost in this cell, and go on with it."""

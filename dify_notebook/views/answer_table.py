@@ -10,14 +10,14 @@ import msgspec
 from ..printable import one_line, shown
 from . import facts, limits
 from .block import Block
-from .columns_page import cell, note, question, row_head
+from .columns_page import cell, note, question, row_head, scrolling
 from .columns_text import query_document, query_lines
 from .comparison import NOTHING
 from .guard import escaped
 from .terminal import terminal_text
 from .words import Words, number, price
 
-_WIDTH = 200
+_WIDTH = 165
 """Pixels of a column, at least."""
 
 
@@ -152,7 +152,7 @@ def block(table: Table, words: Words) -> Block:
         Block("body", "tbody", {}, "", tuple(lines)),
         Block("foot", "tbody", {}, "", tuple(foot)),
     ))  # fmt: skip
-    body.append(Block("answers", "div", {"class": "dn-scroll"}, "", (whole,)))
+    body.append(scrolling("answers", whole, ", ".join(_head(table, words))))
     body += note("rest", _omitted(table, words))
     return Block("page", "div", {"class": "mathjax_ignore dn dn-wide"}, "", tuple(body))
 

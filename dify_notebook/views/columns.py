@@ -36,13 +36,15 @@ class Entry(msgspec.Struct, frozen=True):
     """Seconds since its question was sent; matters while it runs."""
     error: str = ""
     """Why there is no turn and none will come."""
+    not_asked: bool = False
+    """Whether it was left out in the end: a stop or a budget came before its turn."""
 
     @property
     def status(self) -> str:
         """The turn's; waiting where there is none yet, failed where none will come."""
         if self.turn is not None:
             return self.turn.status
-        return "failed" if self.error else "waiting"
+        return "failed" if self.error else "not_run" if self.not_asked else "waiting"
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -137,7 +139,7 @@ def title(entry: Entry, mark: str, alone: bool) -> str:
 def counts(page: Page) -> tuple[int, int]:
     """How many answers have ended, and how many were to come."""
     entries = [entry for row in page.rows for entry in row]
-    ended = sum(entry.status not in ("running", "waiting") for entry in entries)
+    ended = sum(entry.status not in ("running", "waiting", "not_run") for entry in entries)
     return ended if page.done is None else page.done, len(entries) if page.asked is None else page.asked
 
 
@@ -150,6 +152,8 @@ def progress(page: Page, words: Words) -> str:
 def status_text(entry: Entry, words: Words) -> str:
     """The status of an entry in a word or two."""
     if entry.turn is None:
+        if entry.not_asked and not entry.error:
+            return words("columns.state.not_run")
         return words("status.failed") if entry.error else words("columns.waiting")
     return facts.status_text(entry.turn, words)
 

@@ -20,7 +20,7 @@ _OF_ALL = frozenset({"header", "inputs"})
 """Slots of a turn that stand above the columns, once."""
 _SAVED = ("answer", "outputs", "files", "citations", "notice")
 """Those that stand in the table at the end: what was said, not how it came about."""
-_HEAD_WIDTH, _WIDTH = 110, 230
+_HEAD_WIDTH, _WIDTH = 110, 165
 """Pixels of the first column of a table, and of each other, at least."""
 
 
@@ -145,7 +145,13 @@ def _table(key: str, row: Row, found: Sequence[Compared | None], words: Words) -
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, top),)),
         Block("body", "tbody", {}, "", tuple(lines)),
     ))  # fmt: skip
-    return Block(key, "div", {"class": "dn-scroll"}, "", (table,))
+    return scrolling(key, table, ", ".join(titles))
+
+
+def scrolling(key: str, table: Block, name: str) -> Block:
+    """A table that may be wider than its page, which is then scrolled by keys too."""
+    attrs = {"class": "dn-scroll", "role": "region", "aria-label": name, "tabindex": "0"}
+    return Block(key, "div", attrs, "", (table,))
 
 
 def _line(key: str, name: str, cells: Sequence[Block]) -> Block:

@@ -20,7 +20,7 @@ TAGS = frozenset({
 VOID = frozenset({"br", "hr", "img"})
 ATTRIBUTES = frozenset({
     "alt", "class", "colspan", "href", "lang", "open", "rel", "role", "scope", "src", "start", "style", "target",
-    "title", "aria-busy", "aria-hidden", "aria-label", "aria-live",
+    "tabindex", "title", "aria-busy", "aria-hidden", "aria-label", "aria-live",
 })  # fmt: skip
 SCHEMES = ("http://", "https://", "mailto:")
 PICTURES = (

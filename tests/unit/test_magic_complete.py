@@ -159,11 +159,12 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_known_comes_from_variables() -> None:
     client = Dify(api_key="app-" + "x" * 24, base_url="http://127.0.0.1:1")
-    names = {"c": client, "d": {"a": 1}, "t": Turn(), "_hidden": 1, "In": [], "n": 2}
+    names = {"c": client, "d": {"a": 1}, "t": Turn(), "_hidden": 1, "In": [], "n": 2, "rows": [{"q": 1, "a b": 2}]}
     known = candidates_from(names, ["id"], [{"variable": "v", "options": ["o"]}, {"variable": "f", "type": "file"}])
     assert known == Candidates(
-        clients=("c",), names=("c", "d", "t", "n"), dicts=("d",), turns=("t",), conversations=("id",),
+        clients=("c",), names=("c", "d", "t", "n", "rows"), dicts=("d",), turns=("t",), conversations=("id",),
         inputs=(("v", ("o",)), ("f", ())), texts=("v",),
+        tables=(("rows", ("q", "a b")),),
     )  # fmt: skip
 
 
