@@ -111,6 +111,18 @@ def test_the_blocks_print_what_the_text_around_them_says(ran: Any) -> None:
         assert expected.lower() in told.lower(), expected
 
 
+def test_a_sweep_and_a_map_find_what_they_ask(ran: Any) -> None:
+    """They raise nothing where a question fails: what is in their tables says whether it was answered."""
+
+    def value(word: str) -> str:
+        (cell,) = (cell for cell in ran.cells if word in cell.source)
+        return str(notebooks.outputs(cell)[-1]["text/plain"])
+
+    seconds = re.findall(r"^(\d?) +(plain|short) +\d+\.\d+$", value("Sweep("), flags=re.MULTILINE)
+    assert [prompt for _, prompt in seconds] == ["plain", "short"] * 2
+    assert re.findall(r"^(ann|bob) .* (\d) +<NA>$", value(".map("), flags=re.MULTILINE) == [("ann", "2"), ("bob", "1")]
+
+
 # -- nothing left out ------------------------------------------------------------------
 
 
