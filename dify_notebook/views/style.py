@@ -154,7 +154,7 @@ STYLES: dict[str, str] = {
     "dn-colm": f"flex:1 1 260px;min-width:0;padding:6px 8px;border:1px solid {_LINE};border-radius:7px",
     "dn-even": "width:100%;table-layout:fixed",
     "dn-ch": "width:110px",
-    "dn-top": "vertical-align:top;overflow-wrap:anywhere;max-width:none",
+    "dn-top": f"vertical-align:top;overflow-wrap:anywhere;max-width:none;border-bottom:1px solid {_LINE}",
     # what one has and another has not: underlined and struck, for whoever sees no colours
     "dn-ins": "background:rgba(43,154,120,.18);text-decoration:underline;border-radius:2px",
     "dn-del": "background:rgba(217,83,79,.16);text-decoration:line-through;border-radius:2px",

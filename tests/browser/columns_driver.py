@@ -49,16 +49,19 @@ def page(share: float, ended: bool, stopped: bool = False) -> Page:
 
 
 def columns(end: str) -> None:
-    """Answers that stand half-way until somebody makes the file `end`, or presses Stop; then they end."""
+    """Answers that stand half-way until somebody makes the file `end`, or stops them; then they end."""
     stopped = threading.Event()
     view = open_columns(on_stop=stopped.set)
     view.show()
     begun = time.monotonic()
     share = 0.0
-    while not os.path.exists(end) and not stopped.is_set():
-        share = min(0.5, share + 0.05)
-        view.update(page(share, False), time.monotonic() - begun)
-        stopped.wait(0.05)
+    try:
+        while not os.path.exists(end) and not stopped.is_set():
+            share = min(0.5, share + 0.05)
+            view.update(page(share, False), time.monotonic() - begun)
+            stopped.wait(0.05)
+    except KeyboardInterrupt:  # what Stop becomes where the kernel hears nothing
+        stopped.set()
     view.finish(page(share, True, stopped.is_set()))
 
 

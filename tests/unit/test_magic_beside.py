@@ -19,7 +19,9 @@ from dify_notebook.magic.beside import Beside, check
 from dify_notebook.magic.beside_rows import Asked, ask_with
 from dify_notebook.magic.beside_view import Watched, text_of, totals_of, turn_of
 from dify_notebook.magic.parse import parse_line
-from dify_notebook.sweep.case import Case, Message, Variant
+from dify_notebook.sweep import grid
+from dify_notebook.sweep.case import Case, Message, Target, Variant
+from dify_notebook.sweep.design import Design
 from dify_notebook.sweep.engine import Ended
 from dify_notebook.sweep.records import Answer, Outcome
 from dify_notebook.views import limits
@@ -174,6 +176,19 @@ def test_every_column_is_an_attribute_of_a_row() -> None:
         True, True, False, False, False, False,
     ]  # fmt: skip
     assert columns_of([{"a": 1}]) == ("a",)
+
+
+def test_an_input_goes_to_the_apps_that_have_it() -> None:
+    """Of a sweep from Python as of a cell; what no app has is refused."""
+    client: Any = None
+    names = {"a": TONE, "b": CHAT, "t": TALLY}
+    apps = [grid.App(Target(name=name, client=client, identity=name), known) for name, known in names.items()]
+    cases = grid.arrange(Design(query="hi", inputs={"tone": "soft", "n": 3}), apps)
+    assert {each.variant.target: each.messages[0].inputs for each in cases} == {
+        "a": {"tone": "soft"}, "b": {}, "t": {"text": "hi", "n": 3},
+    }  # fmt: skip
+    with pytest.raises(InputError, match="tnoe"):
+        grid.arrange(Design(query="hi", inputs={"tnoe": "soft"}), apps)
 
 
 # -- what is shown ---------------------------------------------------------------------
