@@ -31,7 +31,7 @@ from .printable import MESSAGE, one_line
 from .tape import RunStore, Tape, Turns
 from .tape.keeper import TapeKeeper
 from .tape.store import runs_wanted
-from .turn.state import Form, Turn
+from .turn.state import Form, Placing, Turn
 
 T = TypeVar("T")
 log = logger()
@@ -209,6 +209,7 @@ class Session:
         auto_generate_name: bool = True,
         conversation_name: str | None = None,
         workflow_id: str | None = None,
+        placing: Placing | None = None,
     ) -> Run:
         """Ask, in the way of the app's mode, and return at once; the answer streams in the portal's thread.
 
@@ -219,6 +220,7 @@ class Session:
             keep: whether the session goes on with that conversation afterwards.
             timeout: seconds for the whole turn, uploads included; then it is stopped. None is no limit.
             conversation_name: what the turn calls its conversation; the server is not told.
+            placing: what the turn says of how it came to stand where it stands.
 
         Raises:
             InputError: an argument cannot be sent. What the server refuses later is `error` of the run.
@@ -241,7 +243,9 @@ class Session:
             ),
         )
         number = self.turn_number(target) if query is not None else None
-        return self._start(stream, number, conversation_name, query=query or "", target=target, keep=keep)
+        return self._start(
+            stream, number, conversation_name, placing, query=query or "", target=target, keep=keep
+        )
 
     def resume(
         self, run: Turn | str, *, keep: bool = False, timeout: float | None = None, awaited: bool = False
@@ -273,6 +277,7 @@ class Session:
                 resume(self.client, run, timeout=timeout),
                 turn.turn_number,
                 turn.conversation_name,
+                turn.placing,
                 query=turn.query or "",
                 target=turn.conversation_id,
                 keep=keep,
@@ -318,7 +323,14 @@ class Session:
             raise
         return await asyncio.to_thread(self.resume, known, awaited=awaited)
 
-    def _start(self, stream: ChatStream, number: int | None, conversation_name: str | None, **known: Any) -> Run:
+    def _start(
+        self,
+        stream: ChatStream,
+        number: int | None,
+        conversation_name: str | None,
+        placing: Placing | None,
+        **known: Any,
+    ) -> Run:
         """The run of that stream, begun; `number`: which turn of its conversation it is."""
         if stream.tape is not None:  # nothing has come yet
             stream.tape = Tape(spool=self._tapes.spool)
@@ -329,6 +341,7 @@ class Session:
                 turn,
                 turn_number=number,
                 conversation_name=conversation_name,
+                placing=placing,
                 app=turn.app or (info.name if info else None),
                 server=turn.server or self.client.base_url,  # this and the mode are shown before anything was sent
                 app_mode=turn.app_mode or self.client._cache.app.mode or None,

@@ -50,6 +50,10 @@ class StateView(Protocol[Shown]):
         """Seconds until there is something to do although nothing comes."""
         ...
 
+    def next_turn(self) -> None:
+        """Another turn comes in this place before any has ended in it: its seconds begin at 0."""
+        ...
+
     def finish(self, turn: Shown) -> None:
         """Leave behind what stays. Of a turn that is paused this is its form, for as long as it waits."""
         ...
@@ -119,6 +123,11 @@ class FallbackView(Generic[S]):
     def due(self, now: float) -> float:
         """Seconds until there is something to do although nothing comes."""
         return NEVER if self.view is None or self._resting else self.view.due(now)
+
+    def next_turn(self) -> None:
+        """Another turn comes in this place."""
+        if self.view is not None:
+            self.view.next_turn()
 
     def finish(self, turn: S) -> None:
         """Leave behind what stays; where it cannot be shown, say where it is."""

@@ -28,6 +28,10 @@ class RateLimited:
         """Seconds until `update` would show something."""
         return max(0.0, self._next_output - now)
 
+    def next_turn(self) -> None:
+        """Another turn comes in this place: its seconds begin at 0."""
+        self._next_output = 0.0
+
     def _early(self, state: State, now: float) -> bool:
         return state.status == "running" and now < self._next_output
 
@@ -150,6 +154,9 @@ class EndOutput(Generic[S]):
     def due(self, now: float) -> float:
         """Never."""
         return NEVER
+
+    def next_turn(self) -> None:
+        """Nothing before the end."""
 
     def finish(self, state: S) -> None:
         """Show the saved form; of a run that went on, in place of the one before."""

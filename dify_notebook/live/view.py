@@ -51,7 +51,7 @@ class LiveView(WidgetOutput[Turn]):
         return t("live.streaming", self.lang)
 
     def _ended_at(self, state: Turn) -> float:
-        return state.timing.total if state.timing and state.timing.total is not None else self._throttle.now
+        return state.timing.total if state.timing and state.timing.total is not None else super()._ended_at(state)
 
     def _close(self, widget: LiveWidget) -> None:
         """Where the turn waits for a person, the browser fills the form into its place in the saved form."""

@@ -53,6 +53,8 @@ class WidgetOutput(Generic[S]):
         self._final: S | None = None
         """What ended, or waits, whose saved form is left behind."""
         self._unreachable = False
+        self._earlier = 0.0
+        """Seconds of the turns that were shown in this place before this one."""
 
     # -- how it is drawn
 
@@ -84,15 +86,20 @@ class WidgetOutput(Generic[S]):
 
     def update(self, state: S, now: float) -> None:
         """Show this state if it is time to; cheap to call often. What ended never waits."""
-        drawing = self._throttle.draw(state, now, self._blocks)
+        at = self._earlier + now
+        drawing = self._throttle.draw(state, at, lambda state, at: self._blocks(state, at - self._earlier))
         if drawing is not None:
             root, cost = drawing
-            for message in self.channel.offer(root, now, cost, self._announcement(state)):
+            for message in self.channel.offer(root, at, cost, self._announcement(state)):
                 self._send(message)
 
     def due(self, now: float) -> float:
         """Seconds until `update` would send something, if nothing else comes."""
-        return self._throttle.due(now)
+        return self._throttle.due(self._earlier + now)
+
+    def next_turn(self) -> None:
+        """Another turn comes in this place: its seconds begin at 0, and those of the view go on."""
+        self._earlier = self._throttle.now
 
     def finish(self, state: S) -> None:
         """End: the whole picture once more, then the saved form in place of the widget. (An output that kept the
@@ -102,7 +109,7 @@ class WidgetOutput(Generic[S]):
             raise RuntimeError("finish() came before show()")
         now = self._ended_at(state)
         try:
-            self._send(self.channel.end(self._blocks(state, now), now, self._announcement(state)))
+            self._send(self.channel.end(self._blocks(state, now), self._earlier + now, self._announcement(state)))
         except Exception as problem:  # what is left in its place matters more
             console.complain("the end of an answer cannot be drawn", problem)
         self._final = state
@@ -111,7 +118,7 @@ class WidgetOutput(Generic[S]):
 
     def _ended_at(self, state: S) -> float:
         """When that was, in seconds since the question was sent."""
-        return self._throttle.now
+        return self._throttle.now - self._earlier
 
     def _close(self, widget: LiveWidget) -> None:
         """Nothing more comes."""

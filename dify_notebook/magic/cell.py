@@ -25,6 +25,9 @@ from ..net.ask import request as request_of
 from ..net.checks import check_attachments, check_input
 from ..wire.models import UploadedFile
 from .cell_inputs import expanded, inputs_given, text_given
+from .earlier import Step, before, refusal
+from .earlier import steps as steps_of
+from .held import Asks, Cell, Decision, Origin, decide
 from .parse import OPTIONS, Arguments
 from .split import split
 from .state import AppSession, State
@@ -43,8 +46,10 @@ class Request(msgspec.Struct, kw_only=True):
     """None begins a new conversation."""
     workflow_id: str | None = None
     """The published version that is asked; None is the newest."""
-    again: bool = False
-    """Whether it is asked at the end of a conversation that has gone on since its first run."""
+    decision: Decision = Decision("continue")
+    """Why it is asked there."""
+    steps: tuple[Step, ...] = ()
+    """The turns that are asked again before it, in a new conversation."""
     dropped: tuple[str, ...] = ()
     """Inputs that the server told of and does not take back: files in a form of its own."""
     left_out: tuple[str, ...] = ()
@@ -57,13 +62,15 @@ def build_request(
     app_session: AppSession,
     state: State,
     namespace: dict[str, Any],
-    cell: tuple[str, ...],
+    cell: Cell,
+    origin: Origin,
 ) -> Request:
     """The request of the cell. Nothing of it has been sent; the app's form may have been fetched.
 
     Args:
         namespace: the notebook's variables; expressions are evaluated in them.
-        cell: what the cell is recognised by, for `--again`.
+        cell: what the cell is known by.
+        origin: whether it is a cell with an id.
 
     Raises:
         DifyError: something does not fit, and why.
@@ -84,10 +91,11 @@ def build_request(
     inputs, left_out = given.chosen(app)
     if not app.takes.conversations:
         inputs |= text_given(text, arguments.text, inputs, app)
-    conversation_id, again = _conversation(arguments, app_session, state, namespace, cell)
-    conversation = app_session.conversations.get(conversation_id or "")
+    decision = _decision(arguments, app_session, state, namespace, cell, origin)
+    steps, later = _steps(decision, app_session), decision.action in ("continue", "append", "replay")
+    conversation = app_session.conversations.get(decision.conversation_id or "") if later else None
     earlier = {} if conversation is None else conversation.values
-    fitted = session.fit(CELL, inputs, earlier, later=conversation_id is not None)
+    fitted = session.fit(CELL, inputs, earlier, later=later)
     check_attachments(files, app.parameters)
     for name, value in fitted.inputs.items():
         if isinstance(value, FileInput):
@@ -99,15 +107,16 @@ def build_request(
         query=text if app.takes.conversations else None,
         inputs=fitted.inputs,
         files=files,
-        conversation_id=conversation_id,
+        conversation_id=decision.conversation_id if decision.action in ("continue", "append") else None,
         workflow_id=arguments.workflow_id,
-        again=again,
+        decision=decision,
+        steps=steps,
         dropped=fitted.dropped,
         left_out=left_out,
     )
 
 
-OF_CONVERSATIONS = ("conversation", "new", "again", "once")
+OF_CONVERSATIONS = ("conversation", "new", "again", "append", "once")
 """Options that mean a conversation, by their fields."""
 OF_INPUTS = ("text", "as_inputs")
 """Options that mean the cell's text as an input."""
@@ -164,44 +173,72 @@ def _matching_paths(text: str) -> list[Path]:
     return [Path(match).absolute() if match.startswith("~") else Path(match) for match in matches]
 
 
-def cell_key(
-    app_session: AppSession, line: str, body: str, cell_id: str | None, *, terminal: bool = False
-) -> tuple[str, ...]:
-    """What a cell, or a terminal's line, is recognised by: its id where the frontend gives one, else its text."""
-    server = "local" if app_session.settings.source == "local" else app_session.settings.base_url
-    prefix = (server, app_session.label, app_session.settings.user)
+def cell_key(line: str, body: str, cell_id: str | None, *, terminal: bool = False) -> Cell:
+    """What a cell, or a terminal's line, is known by: its id where the frontend gives one, else its text."""
     if cell_id:
-        return (*prefix, "id", cell_id)
-    words = [word.text for word in split(line) if word.text != "--again"]
-    return (*prefix, "line" if terminal else "text", hashlib.sha256("\0".join([*words, "", body]).encode()).hexdigest())
+        return ("id", cell_id)
+    words = [word.text for word in split(line) if word.text not in ("--again", "--append")]
+    return ("line" if terminal else "text", hashlib.sha256("\0".join([*words, "", body]).encode()).hexdigest())
 
 
-def _conversation(
-    arguments: Arguments, app_session: AppSession, state: State, namespace: Mapping[str, Any], cell: tuple[str, ...]
-) -> tuple[str | None, bool]:
-    """The id of the conversation to ask in (None: a new one), and whether it has gone on since the cell's first run."""
-    if arguments.new:
-        return None, False
-    if arguments.again and (key := state.start_key(cell)) is not None:
-        start = state.starts[key]
-        return start, start is not None
-    if arguments.conversation is not None:
-        return app_session.find(arguments.conversation, namespace), False
-    return (None if state.mode == "fresh" else app_session.session.conversation_id), False
+def _decision(
+    arguments: Arguments,
+    app_session: AppSession,
+    state: State,
+    namespace: Mapping[str, Any],
+    cell: Cell,
+    origin: Origin,
+) -> Decision:
+    """Where the cell asks.
+
+    Raises:
+        InputError: `-c` means no conversation.
+    """
+    named = None if arguments.conversation is None else app_session.find(arguments.conversation, namespace)
+    asks = Asks(named=named, new=arguments.new, again=arguments.again, append=arguments.append)
+    return decide(cell, origin, asks, app_session.session.conversation_id, state.mode, app_session.held)
+
+
+def _steps(decision: Decision, app_session: AppSession) -> tuple[Step, ...]:
+    """What is asked again before the cell's question.
+
+    Raises:
+        InputError: the cell is not asked at all, or a turn cannot be asked again.
+    """
+    if decision.place is None or decision.action not in ("refuse", "replay"):
+        return ()
+    if decision.action == "refuse":
+        raise refusal(app_session, decision.place, named=decision.named)
+    return steps_of(app_session, decision.place, before(app_session, decision.place))
 
 
 def describe_request(request: Request, app_session: AppSession, timeout: float | None) -> dict[str, Any]:
     """Exactly what would be sent, for `--dry-run`: everything but the key."""
-    files = [_file_reference(source) for source in request.files]
+    conversation_id = t("magic.dry_run.conversation") if request.steps else request.conversation_id
+    return _described(request, conversation_id, app_session, timeout)
+
+
+def describe_steps(request: Request, app_session: AppSession, timeout: float | None) -> list[dict[str, Any]]:
+    """The same of the turns that are asked again before it."""
+    name = t("magic.dry_run.conversation")
+    return [
+        _described(step, name if index else None, app_session, timeout) for index, step in enumerate(request.steps)
+    ]
+
+
+def _described(
+    asked: Request | Step, conversation_id: str | None, app_session: AppSession, timeout: float | None
+) -> dict[str, Any]:
+    files = [_file_reference(source) for source in asked.files]
     inputs: dict[str, Any] = {}
-    for name, value in request.inputs.items():
+    for name, value in asked.inputs.items():
         if isinstance(value, FileInput):
             references = [_file_reference(source) for source in value.sources]
             inputs[name] = references if value.many else references[0]
         else:
             inputs[name] = value
-    asked = Asked(query=request.query, conversation_id=request.conversation_id, workflow_id=request.workflow_id)
-    call = request_of(app_session.client, asked)
+    own = Asked(query=asked.query, conversation_id=conversation_id, workflow_id=asked.workflow_id)
+    call = request_of(app_session.client, own)
     body = {**(call.body or {}), "inputs": inputs} | ({"files": files} if files else {})
     url = app_session.settings.base_url + call.path
     description: dict[str, Any] = {"method": call.method, "url": url, "json": body}

@@ -21,13 +21,22 @@ _MAX_MAGICS = 8
 """Magics of a cell that are looked at, one below the other: those in front of ours run what follows as a cell."""
 
 
+class RunningCell:
+    """A cell that runs, as it was typed."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.called = False
+        """Whether it has called the magic itself."""
+
+
 class Running(threading.local):
-    """The cells that run on a thread, as they were typed: the outermost first.
+    """The cells that run on a thread: the outermost first.
 
     A magic such as `%%capture` runs a cell of its own in the one that it stands in.
     """
 
-    cells: tuple[str, ...] = ()
+    cells: tuple[RunningCell, ...] = ()
 
 
 class EmptyBody:
@@ -68,7 +77,10 @@ class CellSources:
                 self._shell.events.unregister(event, listener)
 
     def _pre_run_cell(self, info: Any) -> None:
-        self._running.cells = (*self._running.cells[: max(0, _depth() - 1)], str(info.raw_cell or ""))
+        self._running.cells = (
+            *self._running.cells[: max(0, _depth() - 1)],
+            RunningCell(str(info.raw_cell or "")),
+        )
 
     def _post_run_cell(self, result: Any) -> None:
         self._running.cells = self._running.cells[: _depth()]
@@ -80,11 +92,23 @@ class CellSources:
         magic's line too, means what stands behind them.
         """
         for cell in self._running.cells:
-            for times, text in enumerate(islice(_cells_in(cell), _MAX_MAGICS), 1):
+            for times, text in enumerate(islice(_cells_in(cell.text), _MAX_MAGICS), 1):
                 parts = self._parts(text)
                 if parts is not None and self._transformed(text, times) == (line, body):
                     return parts
         return line, body
+
+    def is_own(self, line: str, body: str) -> bool:
+        """Whether the cell that runs is this call of the magic, also below other magics, and has made none before.
+
+        Code that calls the magic, in a loop or a function, is no cell of it.
+        """
+        if not self._running.cells or self._running.cells[0].called:
+            return False
+        cell = self._running.cells[0]
+        texts = enumerate(islice(_cells_in(cell.text), _MAX_MAGICS), 1)
+        cell.called = any(self._transformed(text, times) == (line, body) for times, text in texts)
+        return cell.called
 
     def _transformed(self, text: str, times: int) -> tuple[str, str] | None:
         """The line and the body that IPython hands over after it made a call of the cell so many times.

@@ -20,6 +20,7 @@ from ..net.portal import portal
 from ..printable import one_line
 from ..session import Run, Session, SessionLink
 from ..turn.state import Turn, Warning_
+from .replay import Replay
 from .run_cell import show_until
 
 
@@ -35,8 +36,8 @@ class CellView:
     def __init__(self, session: Session, rename: Callable[[Turn, Turn], object]) -> None:
         self._session, self._rename = session, rename
         self._view: View | None = None
-        self._run: Run | None = None
-        self._own: Run | None = None
+        self._run: Run | Replay | None = None
+        self._own: Run | Replay | None = None
         """The run of the cell itself; `_run` is the one that is shown now."""
         self._turn: Turn | None = None
         self._lock = threading.Lock()
@@ -48,10 +49,16 @@ class CellView:
 
     # -- while the cell runs: what `run_cell` needs
 
-    def started(self, run: Run) -> Run:
+    def started(self, run: Run | Replay) -> Run | Replay:
         """The run that the cell waits for."""
         self._own = self._run = run
+        if isinstance(run, Replay):
+            run.on_next = self._next_turn
         return run
+
+    def _next_turn(self) -> None:
+        if self._view is not None:
+            self._view.next_turn()
 
     def open(self, run: Any) -> View:
         """A view, not shown yet."""
@@ -115,7 +122,9 @@ class CellView:
     def stop(self) -> object:
         """Stop what runs here."""
         run = self._run
-        return None if run is None or run.done else run.stop()
+        if run is None or (not isinstance(run, Replay) and run.done):
+            return None
+        return run.stop()
 
     def submit(self, form_id: str, action: str, inputs: Mapping[str, Any]) -> concurrent.futures.Future[str]:
         """Answer a form of the turn (`live.OnSubmit`)."""

@@ -16,6 +16,7 @@ import msgspec
 
 from ..printable import is_plain
 from ..profiles import RESERVED
+from .held import MODES
 from .parse import BY_NAME, INPUT_NAME, OPTIONS
 from .split import Word, split
 
@@ -27,7 +28,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "forget": (),
     "help": (),
     "history": ("--details", "--since", "--until", "--users"),
-    "mode": ("continue", "fresh"),
+    "mode": MODES,
     "new": (),
     "resume": (),
     "runs": ("list", "off", "on"),

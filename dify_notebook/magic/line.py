@@ -22,6 +22,7 @@ from .complete import SUBCOMMANDS
 from .connect import connect, describe_key_storage, forget
 from .conversations import conversations
 from .doctor import doctor
+from .held import MODES
 from .help import help_text, width
 from .history import history
 from .resume import find
@@ -116,10 +117,13 @@ def _new(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
 
 
 def _mode(args: list[str], state: State, namespace: Mapping[str, Any]) -> str:
-    if args:
-        if args[0] not in ("fresh", "continue") or len(args) > 1:
-            _refuse("magic.line.mode", text=" ".join(args))
-        state.mode = "fresh" if args[0] == "fresh" else "continue"
+    if not args:
+        rows = [f"{'*' if mode == state.mode else ' '} {t(f'magic.mode.{mode}')}" for mode in MODES]
+        return "\n".join([*rows, t("magic.mode.no_id")])
+    chosen = next((mode for mode in MODES if args == [mode]), None)
+    if chosen is None:
+        _refuse("magic.line.mode", text=" ".join(args))
+    state.mode = chosen
     return t(f"magic.mode.{state.mode}")
 
 

@@ -17,16 +17,20 @@ from ..printable import TEXT, one_line, shown, visible
 from ..profiles import profiles
 from ..redact import has_key, redact
 from ..session import Run, SessionLink
-from ..turn.state import Turn
+from ..turn.state import Placing, Turn
+from ..views import facts
 from ..views.forms import LAST
 from . import cell as cells
+from .asking import Asking
 from .cell_source import CellSources
 from .cell_view import CellView
 from .complete import Candidates, Matcher, candidates_from
 from .failure import interrupt, keyboard_interrupt, without_traceback
+from .held import Origin
 from .help import help_text
 from .line import recording_notice, run_line
 from .parse import Arguments, parse_line
+from .replay import Replay
 from .resume import Resumption
 from .run_cell import run_cell
 from .scope import calling_frame, visible_namespace
@@ -83,6 +87,7 @@ class DifyMagics(Magics):
         problem: BaseException
         namespace = visible_namespace(calling_frame(sys._getframe()), self._notebook())
         try:
+            own = cell is not None and self._cell_sources.is_own(line, cell)
             if cell is not None:
                 line, cell = self._cell_sources.as_typed(line, cell)
             self._warn_of_key(line, cell or "")
@@ -96,7 +101,7 @@ class DifyMagics(Magics):
                 else:
                     say(shown(text, TEXT))
             else:
-                self._ask(line, cell, namespace)
+                self._ask(line, cell, namespace, own)
             return
         except DifyError as error:
             problem = without_traceback(error)
@@ -104,47 +109,53 @@ class DifyMagics(Magics):
             problem = error if hasattr(error, "_render_traceback_") else keyboard_interrupt(sent=False)
         raise problem  # here, where nothing hangs on it: a friendly line and no traceback
 
-    def _ask(self, line: str, body: str, namespace: dict[str, Any]) -> None:
+    def _ask(self, line: str, body: str, namespace: dict[str, Any], own: bool = False) -> None:
+        """Ask what the cell says.
+
+        Args:
+            own: whether the running cell is this one, and not code that calls the magic.
+        """
         check_environment()
         arguments = parse_line(line)
         if arguments.beside:
             self._ask_beside(arguments, body, namespace)
             return
         app_session = self.state.app_session(arguments.profile, arguments.user, namespace)
-        key = cells.cell_key(app_session, line, body, self._cell_id(), terminal=not hasattr(self.shell, "kernel"))
-        request = cells.build_request(arguments, body, app_session, self.state, namespace, key)
+        cell_id = self._cell_id()
+        origin: Origin = "no_id" if cell_id is None else "cell" if own else "called"
+        cell = cells.cell_key(line, body, cell_id if own else None, terminal=not hasattr(self.shell, "kernel"))
+        request = cells.build_request(arguments, body, app_session, self.state, namespace, cell, origin)
         if request.dropped:
             say(t("magic.input.dropped", names=_listed(request.dropped)), "stderr")
         if request.left_out and not arguments.quiet:
             say(t("magic.input.left_out", names=_listed(request.left_out)), "stderr")
         if arguments.dry_run:
-            description = cells.describe_request(request, app_session, arguments.timeout)
-            say(visible(redact(json.dumps(description, ensure_ascii=False, indent=2)), DRY_RUN))
+            described = cells.describe_request(request, app_session, arguments.timeout)
+            steps = cells.describe_steps(request, app_session, arguments.timeout)
+            shown_whole = json.dumps([*steps, described] if steps else described, ensure_ascii=False, indent=2)
+            say(visible(redact(shown_whole), DRY_RUN))
             return
-        inputs = cells.upload_inputs(request, app_session)
-        if request.again:
-            say(t("magic.again"))
-        if request.query is not None:
-            self.state.record_start(key, request.conversation_id)
-        conversation = app_session.conversations.get(request.conversation_id or "")
+        asking = Asking(app_session, request, cell, cells.upload_inputs(request, app_session), arguments)
+        asking.placing = self._placing(request, by_itself=not arguments.again)
+        try:
+            self._run(app_session, asking.start, asking.keep, arguments.out, quiet=arguments.quiet)
+        finally:
+            if asking.interrupted_at is not None:
+                text = t("magic.held.stopped_at", n=asking.interrupted_at, of=len(request.steps) + 1)
+                say(text, "stderr")
 
-        def start() -> Run:
-            return app_session.session.ask(
-                request.query,
-                inputs=inputs,
-                files=request.files,
-                conversation_id=request.conversation_id,
-                keep=not arguments.once,
-                timeout=arguments.timeout,
-                conversation_name=conversation.name if conversation else None,
-                workflow_id=request.workflow_id,
-            )
-
-        def keep(turn: Turn) -> None:
-            if turn.conversation_id:
-                app_session.remember(turn.conversation_id, inputs)
-
-        self._run(app_session, start, keep, arguments.out, quiet=arguments.quiet)
+    def _placing(self, request: cells.Request, *, by_itself: bool) -> Placing | None:
+        """What the header says of where the cell asks. The first conversation that begins by itself says more."""
+        decision = request.decision
+        if request.steps:
+            return Placing("replayed")
+        if decision.action == "append" and decision.why:
+            return Placing(decision.why)
+        if decision.action not in ("begin_again", "replay"):
+            return None
+        first = by_itself and not self.state.beginning_announced
+        self.state.beginning_announced |= first
+        return Placing("began_again", first=first)
 
     def _ask_beside(self, arguments: Arguments, body: str, namespace: dict[str, Any]) -> None:
         """Ask several times, each in a conversation of its own, and show the answers side by side."""
@@ -186,7 +197,7 @@ class DifyMagics(Magics):
     def _run(
         self,
         app_session: AppSession,
-        start: Callable[[], Run],
+        start: Callable[[], Run | Replay],
         keep: Callable[[Turn], object],
         out: str | None,
         *,
@@ -197,7 +208,7 @@ class DifyMagics(Magics):
 
         def end(turn: Turn) -> None:
             keep(turn)
-            self._bind(turn, out)
+            self._bind(turn, None if facts.is_asked_again(turn) else out)
             view.ended(turn)
             if turn.status == "paused":
                 self.state.keep_paused(view)

@@ -49,6 +49,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     conversation: str | None = None
     new: bool = False
     again: bool = False
+    append: bool = False
     once: bool = False
     user: str | None = None
     out: str | None = None
@@ -97,6 +98,7 @@ OPTIONS = (
     Option("conversation", ("-c", "--conversation"), "ID"),
     Option("new", ("--new",)),
     Option("again", ("--again",)),
+    Option("append", ("--append",)),
     Option("once", ("--once",)),
     Option("user", ("--user",), "USER"),
     Option("out", ("-o", "--out"), "NAME"),
@@ -115,6 +117,8 @@ _CONFLICTS = (
     ("new", "conversation", "magic.line.new_and_conversation"),
     ("new", "again", "magic.line.new_and_again"),
     ("again", "conversation", "magic.line.again_and_conversation"),
+    ("append", "new", "magic.line.append_and_new"),
+    ("append", "again", "magic.line.append_and_again"),
     ("dry_run", "quiet", "magic.line.dry_run_and_quiet"),
     ("as_inputs", "inputs_from", "magic.line.as_inputs_and_inputs"),
     ("as_inputs", "text", "magic.line.as_inputs_and_text"),

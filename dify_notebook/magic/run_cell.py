@@ -36,8 +36,8 @@ class View(Protocol):
 class Run(Protocol):
     """What this needs of `session.Run`."""
 
-    error: DifyError | None
-
+    @property
+    def error(self) -> DifyError | None: ...
     @property
     def turn(self) -> Turn: ...
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
@@ -22,12 +22,12 @@ from ..session import Session
 from ..wire import models
 from ..wire.kinds import AppMode
 from .complete import SUBCOMMANDS, is_client
+from .held import Held, Mode
 
 if TYPE_CHECKING:
     from .cell_view import CellView
     from .resume import Resumption
 
-Mode = Literal["continue", "fresh"]
 PAUSED = 200
 """Cells that wait for their runs to go on; more than a browser's forms, which are answered in them."""
 MAX_TURNS = 50
@@ -68,6 +68,8 @@ class AppSession:
         self.conversations: dict[str, Conversation] = {}
         self.listed: list[str] = []
         """Ids of the conversations as they were last listed: the numbers that people see."""
+        self.held = Held()
+        """Which cells its conversations hold."""
 
     @property
     def client(self) -> AsyncDify:
@@ -153,8 +155,8 @@ class State:
         """What `%dify use` chose; None: the environment's app, else the guide."""
         self.mode: Mode = "continue"
         self.app_sessions: dict[tuple[str, str | Secret, str], AppSession] = {}
-        self.starts: dict[tuple[str, ...], str | None] = {}
-        """Where a cell's last run started, by cell: a conversation, or None for a new one."""
+        self.beginning_announced = False
+        """Whether a conversation has begun by itself, and it was told how that is switched off."""
         self.last_app_session: AppSession | None = None
         self.results: dict[str, Any] = {}
         """What the last line is to leave in variables, by name."""
@@ -170,22 +172,6 @@ class State:
         self.paused.append(view)
         while len(self.paused) > PAUSED:
             self.paused.popleft().close()
-
-    def record_start(self, cell: tuple[str, ...], conversation_id: str | None) -> None:
-        """Store in which conversation a cell was run; None: it began a new one."""
-        self.starts[cell] = conversation_id
-        if cell[-2] == "line":
-            self.starts[*cell[:-2], "newest"] = conversation_id
-
-    def start_key(self, cell: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The key of the cell's last run in `starts`; None where it never ran.
-
-        A terminal's lines have no ids and are known by their text; one that was reworded is taken for the newest.
-        """
-        newest = (*cell[:-2], "newest")
-        if cell not in self.starts and cell[-2] == "line":
-            return newest if newest in self.starts else None
-        return cell if cell in self.starts else None
 
     def app_session(self, name: str | None, user: str | None, namespace: Mapping[str, Any]) -> AppSession:
         """The session of an app, profile or client variable; None takes the chosen one.

@@ -106,7 +106,8 @@ class Transcript:
 def _save(item: Item, lang: Language) -> SavedTurn:
     assert item.turn is not None
     turn = msgspec.structs.replace(  # what is the same for all stands above them
-        without_user_files(item.turn), suggested=None, app=None, server=None, turn_number=None, conversation_name=None
+        without_user_files(item.turn), suggested=None, app=None, server=None, turn_number=None, conversation_name=None,
+        placing=None,
     )
     html = views.html(turn, lang)
     if len(html) > TURN_BUDGET and turn.files:

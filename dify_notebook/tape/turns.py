@@ -14,7 +14,7 @@ from .reading import StoredEntries
 
 _FIELDS = (
     "message_id", "conversation_id", "app", "app_mode", "turn_number", "conversation_name", "feedback", "user",
-    "workflow_run_id",
+    "workflow_run_id", "placing",
 )  # fmt: skip
 """What a turn keeps beside its tape."""
 

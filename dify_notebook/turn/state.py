@@ -21,6 +21,7 @@ from ..errors import raise_for_turn
 from ..printable import shown
 from ..wire.form_tokens import Values
 from .forms import Form as Form
+from .placing import Placing as Placing
 from .value import Value
 
 if TYPE_CHECKING:
@@ -380,6 +381,8 @@ class Turn(Value, frozen=True, dict=True):
     """While it runs: its texts (answer, reasoning) that end in half a character, which the next piece may complete."""
     reasoning_by_node: Mapping[str, str] | None = None
     """What `reasoning_chunks` has of each node, by node id; None where the server does not tell (Dify 1.15 does)."""
+    placing: Placing | None = None
+    """How a cell that was run again came to stand here; None where it is the next turn of its conversation."""
 
     @property
     def running(self) -> bool:

@@ -56,10 +56,23 @@ class Notice(NamedTuple):
 
 
 def title(turn: Turn, words: Words) -> str:
-    """Which turn of which conversation this is; "" where nobody knows."""
+    """Which turn of which conversation this is, and how it came to stand there; "" where nobody knows."""
     if is_alone(turn):
         return ""
+    if is_asked_again(turn):
+        return words("asking", n=turn.turn_number, of=turn.placing.turns if turn.placing else None)
+    return " \u00b7 ".join(text for text in (_number(turn, words), _placing(turn, words)) if text)
+
+
+def is_asked_again(turn: Turn) -> bool:
+    """Whether it is one of the turns that are asked again before a cell's own."""
+    return turn.placing is not None and turn.placing.kind == "asking"
+
+
+def _number(turn: Turn, words: Words) -> str:
     name = one_line(turn.conversation_name or "", 80)
+    if turn.placing is not None and turn.placing.kind == "began_again":
+        return words("began_again")
     if turn.turn_number == 1 or (
         turn.turn_number is None and not turn.conversation_id and turn.status == "running"
     ):
@@ -67,6 +80,18 @@ def title(turn: Turn, words: Words) -> str:
     if turn.turn_number is not None:
         return words("turn_of", n=turn.turn_number, name=name) if name else words("turn", n=turn.turn_number)
     return name
+
+
+def _placing(turn: Turn, words: Words) -> str:
+    """What is to be said of how it came to stand there."""
+    placing = turn.placing
+    if placing is None or placing.kind == "asking":
+        return ""
+    if placing.kind == "began_again":
+        return words("began_again.off") if placing.first else ""
+    if placing.kind == "replayed":
+        return words.count("placing.replayed", (turn.turn_number or 1) - 1)
+    return words(f"placing.{placing.kind}")
 
 
 def app_and_server(turn: Turn) -> list[str]:

@@ -24,6 +24,9 @@ class TextStream:
     def __init__(self, lang: Language | None = None) -> None:
         self._words = Words(lang)
         self._headed = False
+        self._head_line = ""
+        self._asks_again = False
+        """Whether the line at the head tells of a turn that is asked again: another comes for the next."""
         self._printed: set[int] = set()
         self._announced: set[int] = set()
         self._steps = 0
@@ -84,10 +87,12 @@ class TextStream:
         return text
 
     def _head(self, turn: Turn) -> str:
-        if self._headed:
+        if self._headed and not self._asks_again:
             return ""
-        self._headed = True
         line = plain.head_line(turn, self._words)
+        if self._headed and line == self._head_line:
+            return ""
+        self._headed, self._head_line, self._asks_again = True, line, facts.is_asked_again(turn)
         return f"{line}\n" if line else ""
 
     def _new_steps(self, turn: Turn, now: float, *, last: bool) -> str:

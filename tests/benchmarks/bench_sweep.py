@@ -1,12 +1,14 @@
 """How fast a sweep asks many cases, against a loop that asks one after another, in the same run.
 
-    python tests/benchmarks/bench_sweep.py [--cases 3200] [--latency 0.2]
+    python tests/benchmarks/bench_sweep.py [--cases 3200] [--latency 0.2] [--client]
 
 A bare server in a process of its own begins each answer after 200 ms: one text, then the end. The loop is measured on
 100 questions of the client alone (`chat.send`). The aims: 32 at once take at most 1/28 of the loop's time for each
 case, 64 at most 1/50, and memory grows by at most 40 kB a case while everything is kept on the disk. The time of a
 sweep is that of its whole run: the growing of its pace is in it, and so are the records and tapes. `cpu` is what this
-process alone takes for a case; it is the bound that no concurrency passes.
+process alone takes for a case; it is the bound that no concurrency passes. On a machine that is busy with other things
+all of it misses: `--client` shows beside each what the client alone reaches at the same time, with no pace, no records
+and no tapes.
 """
 
 from __future__ import annotations
@@ -77,6 +79,20 @@ async def loop(url: str, count: int) -> float:
         return (time.perf_counter() - begun) / count
 
 
+async def client(url: str, count: int, concurrency: int) -> float:
+    """Seconds for each, as many at once, by the client alone."""
+    numbers = iter(range(count))
+
+    async def worker(dify: AsyncDify) -> None:
+        for number in numbers:
+            await dify.chat.send(f"Question {number}?", auto_generate_name=False)
+
+    async with AsyncDify("app-x", url, "bench", connections=concurrency) as dify:
+        begun = time.perf_counter()
+        await asyncio.gather(*(worker(dify) for _ in range(concurrency)))
+        return (time.perf_counter() - begun) / count
+
+
 def cases_of(count: int) -> list[Case]:
     return [
         Case(
@@ -117,6 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=3_200)
     parser.add_argument("--latency", type=float, default=0.2, help="seconds until an answer begins")
+    parser.add_argument("--client", action="store_true", help="also what the client alone reaches")
     chosen = parser.parse_args()
     os.environ["DIFY_NOTEBOOK_RUNS"] = "off"
     here, there = multiprocessing.Pipe()
@@ -139,6 +156,9 @@ def main() -> None:
                 times = f"1/{base / taken:.1f} of it (aim 1/{aim:.0f}) {verdict}"
                 rest = f"cpu {cpu * 1e3:.2f} ms; memory {grown / 1e3:.1f} kB a case {kept}"
                 print(f"{concurrency:2} at once: {taken * 1e3:.2f} ms a case, {times}; {rest}", flush=True)
+                if chosen.client:
+                    alone = asyncio.run(client(url, chosen.cases, concurrency))
+                    print(f"   the client alone: {alone * 1e3:.2f} ms a case, 1/{base / alone:.1f}", flush=True)
     finally:
         server.terminate()
         server.join(5)

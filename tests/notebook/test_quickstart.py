@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from support import notebooks
+from support.kernels import Outputs, kernel
 
 from dify_notebook import local
 
@@ -147,3 +148,33 @@ def test_no_key_is_in_the_file_or_in_a_tape(quickstart: Ran) -> None:
     assert len(tapes) >= len(quickstart.asked)
     texts = [quickstart.text, *(gzip.decompress(tape.read_bytes()).decode() for tape in tapes)]
     assert [key[:6] for key in keys for text in texts if key in text] == []
+
+
+def test_run_all_twice_in_one_kernel_reads_the_same(tmp_path: Path) -> None:
+    """With cell ids, as JupyterLab sends them: the same outputs but for ids and times."""
+    cells = [cell for cell in nbformat.read(PATH, 4).cells if cell.cell_type == "code"]
+    data = tmp_path / "data"
+    with (
+        local.serve(data_dir=data / "local", pace=0),
+        kernel(tmp_path, DIFY_NOTEBOOK_DATA_DIR=str(data), DIFY_USER="anna") as running,
+    ):
+        runs = [{cell.id: running.run(cell.source, cell_id=cell.id) for cell in cells} for _ in range(2)]
+    assert [outputs.traceback for run in runs for outputs in run.values() if outputs.error] == []
+    once, twice = ({id: plain(outputs) for id, outputs in run.items()} for run in runs)
+    heads = [text.partition(" ·")[0] for text in once.values() if "PLACE OR TIME" in text]
+    assert heads.count("New conversation") >= 4
+    assert heads.count("Turn 2") == 2
+    status = once.pop("where"), twice.pop("where")  # it tells of the conversation that there is by now
+    assert [text.count("Conversation") for text in status] == [1, 1]
+    assert "already loaded" in twice.pop("load"), "IPython says so"
+    once.pop("load")
+    assert twice == once
+
+
+def plain(outputs: Outputs) -> str:
+    """What a cell left as text, without what differs each time."""
+    texts = [str(bundle.get("text/plain", "")) for bundle in outputs.displays]
+    text = "\n".join([*texts, *outputs.streams.values()])
+    text = re.sub(r"(conversation |run )?[0-9a-f]{8}(-[0-9a-f-]{27})?\b", "ID", text)
+    text = re.sub(r"/tmp\S+|127\.0\.0\.1:\d+|\b\d\d:\d\d:\d\d\b|\d{4}-\d\d-\d\d", "PLACE OR TIME", text)
+    return re.sub(r"[\d.]+ (?=s\b)|\d+\.\d\d+|(?<=files/)\S+", "SECONDS ", text)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from dify_notebook.magic import cell as cells
+from dify_notebook.magic.held import Origin
 from dify_notebook.magic.parse import parse_line
 from dify_notebook.magic.state import State
 from dify_notebook.net.client import AsyncDify
@@ -28,6 +29,8 @@ class Server:
         self.mode = "chat"
         self.asked: list[str] = []
         self.uploads: list[str] = []
+        self.messages: dict[str, list[dict[str, Any]]] = {}
+        """What it keeps, by conversation, oldest first."""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/v1")
@@ -41,6 +44,9 @@ class Server:
             self.uploads.append(name[1].decode() if name else "")
             uploaded = {"id": f"file-{len(self.uploads)}", "name": self.uploads[-1], "mime_type": "image/png"}
             return httpx.Response(201, json=uploaded, headers=headers)
+        if path == "/messages":
+            kept = self.messages.get(request.url.params["conversation_id"], [])
+            return httpx.Response(200, json={"data": kept, "has_more": False}, headers=headers)
         answers: dict[str, Any] = {
             "/parameters": {"user_input_form": self.form, **self.parameters},
             "/info": {"name": "Support", "description": "Answers.", "mode": self.mode},
@@ -76,14 +82,19 @@ class Notebook:
         self.state = State()
         self.names: dict[str, Any] = {"c": client(self.server), **names}
 
-    def prepare(self, line: str, body: str = "hi") -> cells.Request:
+    def prepare(self, line: str, body: str = "hi", cell_id: str | None = None) -> cells.Request:
         arguments = parse_line(line)
         self.app_session = self.state.app_session(arguments.profile or "c", arguments.user, self.names)
-        self.key = cells.cell_key(self.app_session, line, body, None, terminal=self.terminal)
-        return cells.build_request(arguments, body, self.app_session, self.state, self.names, self.key)
+        self.key = cells.cell_key(line, body, cell_id, terminal=self.terminal)
+        origin: Origin = "cell" if cell_id else "no_id"
+        return cells.build_request(arguments, body, self.app_session, self.state, self.names, self.key, origin)
 
     def ran(self, question: cells.Request, conversation: str) -> None:
         """What the magic remembers once the answer is there."""
-        self.state.record_start(self.key, question.conversation_id)
+        kept = self.server.messages.setdefault(conversation, [])
+        id, began = f"m{len(kept)}", question.conversation_id is None
+        message = {"id": id, "query": question.query, "inputs": dict(question.inputs), "answer": "Yes."}
+        kept.append({**message, "conversation_id": conversation})
+        self.app_session.held.add(self.key, conversation, id, began=began, workflow_id=question.workflow_id)
         self.app_session.session.conversation_id = conversation
         self.app_session.remember(conversation, question.inputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from support.raw_server import Connection, RawServer, Request
 
@@ -24,6 +25,8 @@ class ScriptedApp:
         self.key = key
         self.questions: list[dict[str, Any]] = []
         """Bodies of /chat-messages, in order."""
+        self.messages: dict[str, list[dict[str, Any]]] = {}
+        """What the server keeps, by conversation, as /messages tells it, oldest first."""
         self.stops: list[dict[str, Any]] = []
         """Bodies of stops, in order."""
         self.partials = 0
@@ -54,6 +57,13 @@ class ScriptedApp:
             self.stops.append(request.json)
             self._stopped.setdefault(path.split("/")[2], threading.Event()).set()
             connection.reply("200 OK", {"result": "success"})
+        elif path == "/messages":
+            asked = parse_qs(urlsplit(request.path).query)
+            kept = self.messages.get(asked["conversation_id"][0], [])
+            first = asked.get("first_id", [None])[0]
+            until = next((index for index, one in enumerate(kept) if one["id"] == first), len(kept))
+            since = max(0, until - int(asked["limit"][0]))
+            connection.reply("200 OK", {"data": kept[since:until], "has_more": since > 0}, extra=version)
         elif path == "/chat-messages":
             self.questions.append(request.json)
             self._answer(request.json, connection)
@@ -78,6 +88,8 @@ class ScriptedApp:
                 pass
             return
         connection.head()
+        message = {"id": ids["message_id"], "conversation_id": ids["conversation_id"], "query": query}
+        self.messages.setdefault(ids["conversation_id"], []).append({**message, "inputs": body["inputs"], "answer": ""})
         if word in ("slow", "deaf", "fail", "cut"):
             connection.event(event="message", answer="partial ", **ids)
             connection.event(event="message", answer="answer", **ids)

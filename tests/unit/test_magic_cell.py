@@ -90,41 +90,29 @@ def test_modes_and_new() -> None:
     assert book.prepare(f"-c {SECOND}").conversation_id == SECOND
 
 
-def test_again_repeats_from_the_same_start() -> None:
-    book = Notebook()
-    assert book.prepare("--again", "first").conversation_id is None, "never run: as without it"
-    book.ran(book.prepare("", "first"), FIRST)
-    book.ran(book.prepare("", "second"), FIRST)
-    first, second = book.prepare("--again", "first"), book.prepare("--again", "second")
-    assert (first.conversation_id, first.again) == (None, False), "it began a conversation, so it begins one"
-    assert (second.conversation_id, second.again) == (FIRST, True)
-    book.ran(book.prepare("--again", "first"), SECOND)
-    assert book.prepare("--again", "second").conversation_id == FIRST, "its own start, not the current place"
-
-
 def test_in_a_terminal_a_reworded_question_is_asked_from_where_the_newest_was() -> None:
     """Lines of a terminal have no ids: the one with other words stands in the place of the last."""
     book = Notebook(terminal=True)
+    assert book.prepare("--again", "one").conversation_id is None, "never run: as without it"
     book.ran(book.prepare("", "one"), FIRST)
     reworded = book.prepare("--again", "one, differently")
-    assert (reworded.conversation_id, reworded.again) == (None, False), "it began a conversation, so it begins one"
+    assert (reworded.conversation_id, reworded.steps) == (None, ()), "it began a conversation, so it begins one"
     book.ran(reworded, SECOND)
     book.ran(book.prepare("", "two"), SECOND)
-    assert book.prepare("--again", "two, differently").conversation_id == SECOND
+    second = book.prepare("--again", "two, differently")
+    assert [step.query for step in second.steps] == ["one, differently"]
+    assert book.prepare("", "two").decision.why == "no_id", "without --again it is appended"
     other = book.state.app_session("c", "berta", book.names)
-    alone = cells.cell_key(other, "--again", "x", None, terminal=True)
-    assert book.state.start_key(alone) is None, "nobody else's newest"
-    cell = cells.cell_key(book.app_session, "--again", "x", None)
-    assert book.state.start_key(cell) is None, "a cell of a notebook is itself"
+    assert other.held.last_place(cells.cell_key("--again", "x", None, terminal=True)) is None, "nobody else's newest"
+    assert book.app_session.held.last_place(cells.cell_key("--again", "x", None)) is None, "a notebook's cell is itself"
 
 
 def test_cell_is_recognised_by_its_id_whatever_its_text() -> None:
-    book = Notebook()
-    book.prepare("")
-    key = cells.cell_key(book.app_session, "", "one", "id-1")
-    assert key == cells.cell_key(book.app_session, "--again", "two", "id-1")
-    assert key != cells.cell_key(book.app_session, "", "one", "id-2")
-    assert cells.cell_key(book.app_session, "--again", "one", None) == cells.cell_key(book.app_session, "", "one", None)
+    key = cells.cell_key("", "one", "id-1")
+    assert key == cells.cell_key("--again", "two", "id-1")
+    assert key != cells.cell_key("", "one", "id-2")
+    keys = {cells.cell_key(line, "one", None) for line in ("", "--again", "--append")}
+    assert len(keys) == 1, "these say where it is asked, and not what"
 
 
 def test_conversation_by_prefix_turn_or_id() -> None:
@@ -334,7 +322,8 @@ def test_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert FIRST in run_line("", state, names)
     assert "new conversation" in run_line("new", state, names)
     assert book.app_session.session.conversation_id is None
-    assert run_line("mode", state, names).startswith("continue")
+    explained = run_line("mode", state, names).splitlines()
+    assert [line[:4] for line in explained[:4]] == ["* co", "  fr", "  re", "  ap"], "the one in force is marked"
     assert run_line("mode 'fresh'", state, names).startswith("fresh")
     assert state.mode == "fresh"
     apps = run_line("apps", state, names)
@@ -365,7 +354,7 @@ def test_recording_is_said_before_the_first_run() -> None:
     [
         ("nwe", "Did you mean new"),
         ("what is this", "cell of its own"),
-        ("mode sometimes", "fresh or continue"),
+        ("mode sometimes", "continue, fresh, replay or append"),
         ("mode 'fresh", "The ' on the %dify line is not closed"),
         ("use", "takes one name"),
         ("use nobody", "no app or client variable nobody"),

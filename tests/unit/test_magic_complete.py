@@ -76,6 +76,7 @@ OFFERED = [
     ("line_history_date", "%dify history --since 20", None, None),
     ("line_in_a_cell", "x = 1\n%dify mo", "mo", ["mode"]),
     ("line_mode", "%dify mode f", "f", ["fresh"]),
+    ("line_modes", "%dify mode ", "", ["continue", "fresh", "replay", "append"]),
     ("line_use", "%dify use ", "", ["guide", "toolbox", "pipeline", "tally", "local", "support"]),
     ("line_too_far", "%dify mode fresh ", None, None),
     ("other_magic", "%%time --", None, None),
