@@ -54,7 +54,7 @@ class WidgetOutput(Generic[S]):
         """What ended, or waits, whose saved form is left behind."""
         self._unreachable = False
         self._earlier = 0.0
-        """Seconds of the turns that were shown in this place before this one."""
+        """Seconds of what was shown in this place before this turn."""
 
     # -- how it is drawn
 
@@ -109,7 +109,8 @@ class WidgetOutput(Generic[S]):
             raise RuntimeError("finish() came before show()")
         now = self._ended_at(state)
         try:
-            self._send(self.channel.end(self._blocks(state, now), self._earlier + now, self._announcement(state)))
+            blocks = self._blocks(state, now)
+            self._send(self.channel.end(blocks, self._earlier + now, self._announcement(state)))
         except Exception as problem:  # what is left in its place matters more
             console.complain("the end of an answer cannot be drawn", problem)
         self._final = state
